@@ -1,0 +1,39 @@
+/**
+ * The whole configuration as plain data: what `nodens check --json` prints, and what a reload sends
+ * to the data plane. It can be cloned and holds no function, no handle and no text to parse.
+ */
+export interface Config {
+  /** The Corefile that it was read from. */
+  file: string;
+  blocks: BlockConfig[];
+  listeners: ListenerConfig[];
+  /** The `debug` directive stands in some block: debug lines are logged. */
+  debug: boolean;
+}
+
+/** One server block: its zones share the handlers. */
+export interface BlockConfig {
+  file: string;
+  line: number;
+  /** Fully qualified, lower case, in the order of the Corefile: `example.org.`, `.`. */
+  zones: string[];
+  /** In the order of the chain (`plugins/chain.ts`), not that of the Corefile. */
+  plugins: PluginConfig[];
+}
+
+/** Options of one handler. A directive that makes several handlers stands here several times. */
+export interface PluginConfig {
+  name: string;
+  line: number;
+  /** Plain data; each plugin's `setup.ts` exports the type. */
+  options: unknown;
+}
+
+/** One address and port to listen on, UDP and TCP alike. */
+export interface ListenerConfig {
+  /** IP address in presentation format (an IPv6 scope as `%eth0`), or "" for all of both families. */
+  address: string;
+  port: number;
+  /** Which block answers for which zone here. */
+  zones: { zone: string; block: number }[];
+}

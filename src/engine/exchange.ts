@@ -1,0 +1,99 @@
+import type { Chain } from "./chain.ts";
+import type { Memory } from "./memory.ts";
+import type { Response } from "./response.ts";
+import type { ClientStream } from "./client_stream.ts";
+
+/** Transport a query came in by. */
+export const UDP = 0;
+/** Transport a query came in by. */
+export const TCP = 1;
+
+/**
+ * One query being answered, from the first byte parsed to the response handed to the driver.
+ *
+ * A single exchange is used again for every query that is answered at once; it then points into the
+ * receive buffer. An exchange that must wait is given a place of its own (`Engine.park`), so no
+ * handler keeps a reference to one that it did not answer `WAIT` for.
+ */
+export class Exchange {
+  // The query, as the parser found it.
+
+  /** Where the query lies; the header starts at `offset`, the question 12 bytes on. */
+  memory: Memory;
+  offset = 0;
+  /** Size of the query in bytes, as received. */
+  length = 0;
+  id = 0;
+  /** The header's second word, as received. */
+  flags = 0;
+  /** Length of the wire-form qname in bytes, its closing zero included. */
+  qnameLength = 0;
+  qtype = 0;
+  qclass = 0;
+  /** Seeded hash of the lower-cased qname with qtype: unsigned 32 bits. */
+  hash = 0;
+  /** Number of labels, the root not counted. */
+  labelCount = 0;
+  /** The qname has upper-case letters. */
+  mixedCase = false;
+  /** The client sent an OPT record. */
+  edns = false;
+  /** UDP payload size that the client announced, 0 without OPT. */
+  ednsSize = 0;
+  ednsVersion = 0;
+  /** DO bit (RFC 3225). */
+  dnssecOk = false;
+
+  // Where it came from.
+
+  transport: typeof UDP | typeof TCP = UDP;
+  /** Index of the listener in the configuration. */
+  listener = 0;
+  /** Driver's number for the receive slot (UDP, not parked), else -1. */
+  slot = -1;
+  /** Driver's number for the kept return address (UDP, parked), else -1. */
+  returnAddress = -1;
+  /** The connection that the query came by (TCP). */
+  stream: ClientStream | null = null;
+  /** No client waits: a prefetch or another query of nodens' own. */
+  internal = false;
+  /** Monotonic milliseconds at which the query was received. */
+  receivedMs = 0;
+
+  // Its way through the chain.
+
+  chain: Chain;
+  /** Index in the chain of the handler at work. */
+  position = 0;
+  /** Index in the chain above which responses do not rise (internal exchanges), else 0. */
+  top = 0;
+  /** The response, once there is one. */
+  response: Response | null = null;
+  /** Extended DNS Error to tell the client (RFC 8914), or -1. */
+  extendedError = -1;
+  /** What went wrong, for the error log; empty when nothing did. */
+  error = "";
+  /** Set where another exchange's upstream query answered this one. */
+  coalesced = false;
+  /** Bytes of the response as written to the client; 0 before. */
+  responseLength = 0;
+  /** Next exchange that waits for the same upstream query. */
+  nextWaiter: Exchange | null = null;
+
+  constructor(memory: Memory, chain: Chain) {
+    this.memory = memory;
+    this.chain = chain;
+  }
+
+  get recursionDesired(): boolean {
+    return (this.flags & 0x0100) !== 0;
+  }
+
+  get checkingDisabled(): boolean {
+    return (this.flags & 0x0010) !== 0;
+  }
+
+  get authenticData(): boolean {
+    return (this.flags & 0x0020) !== 0;
+  }
+}

@@ -1,0 +1,85 @@
+import type { Address } from "../dns/address.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Response } from "./response.ts";
+import type { ResponseWriter } from "./response_writer.ts";
+import type { Timers } from "./timers.ts";
+
+/** The handler has no answer: ask the next one in the chain. */
+export const NEXT = 0;
+/** `exchange.response` is set. */
+export const ANSWERED = 1;
+/** The handler parked the exchange and will call `resume` or `proceed` on the engine. */
+export const WAIT = 2;
+/** The query gets no answer at all. */
+export const DROP = 3;
+
+/** What a handler made of a query. */
+export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
+
+/** Severity of a log line, in CoreDNS's words. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/**
+ * One plugin at work in one server block.
+ *
+ * A handler is called only for the methods that it has, so a plugin that has no business with
+ * queries costs nothing. None of the methods throws for anything a client or upstream sent.
+ */
+export interface Handler {
+  readonly name: string;
+  /** Way down: looks at the query, in the order of the chain. */
+  query?(exchange: Exchange): Verdict;
+  /** Way up: sees the response, nearest handler first. May change `exchange.response`. */
+  response?(exchange: Exchange): void;
+  /** Takes data that the control plane has prepared for this plugin (a hosts table, upstreams). */
+  receive?(data: unknown): void;
+  /** Lets go of timers and sockets when the chain is retired. */
+  stop?(): void;
+}
+
+/** What the engine offers to handlers. */
+export interface HandlerEnvironment {
+  /** Zones of the server block, lower-case and fully qualified in presentation format. */
+  readonly zones: readonly string[];
+  /** Place of this handler in the chain. */
+  readonly position: number;
+  readonly engine: EngineServices;
+}
+
+/** The part of the engine that handlers use. */
+export interface EngineServices {
+  /** Monotonic milliseconds, read once a batch. */
+  readonly nowMs: number;
+  readonly timers: Timers;
+  /** Uniform unsigned 32-bit random number, fit for security. */
+  random(): number;
+  /** Shared values of the counters; a handler adds to `values[index]`. */
+  readonly values: Float64Array;
+  /** Index of the counter with this name and these labels; made at the first call. */
+  counter(name: string, labels?: Readonly<Record<string, string>>): number;
+  /** Writer for responses that a handler makes itself; good until the next query. */
+  readonly writer: ResponseWriter;
+  /** A response with nothing but the question and this response code. */
+  failure(exchange: Exchange, rcode: number): Response;
+  /**
+   * Takes the exchange out of the receive slot so that it can wait.
+   *
+   * @returns the exchange to keep, or null when too many wait already
+   */
+  park(exchange: Exchange): Exchange | null;
+  /** Sends `exchange.response` up from the waiting handler and to the client. */
+  resume(exchange: Exchange): void;
+  /** Gives up the waiting handler's turn: the query goes on to the next one in the chain. */
+  proceed(exchange: Exchange): void;
+  /** Starts a query of nodens' own, as the exchange given, below `position`; answers rise to it. */
+  refresh(exchange: Exchange, position: number): void;
+  /** Writes the client's address and port into `target`. */
+  clientAddress(exchange: Exchange, target: Address): void;
+  /** Writes the address and port that the client asked into `target`. */
+  localAddress(exchange: Exchange, target: Address): void;
+  /** Queues one line for the log; `line` holds no level and no line feed. */
+  log(level: LogLevel, line: string): void;
+}
+
+/** Makes a handler of a plugin's options; `O` is the plain data that its `setup.ts` made. */
+export type CreateHandler<O = unknown> = (options: O, environment: HandlerEnvironment) => Handler;

@@ -1,0 +1,49 @@
+import { Memory } from "./memory.ts";
+
+/**
+ * A response on its way to a client: a whole message without its OPT record, and where its TTLs are.
+ *
+ * ```
+ *  memory:  ... | header | question | answer, authority, additional | ttl table | ...
+ *               ^offset (multiple of 8)                             ^ttlsAt (multiple of 2)
+ *               |<------------------- length ---------------------->|
+ * ```
+ *
+ * The ttl table holds `ttlCount` 16-bit numbers in the machine's byte order: the offset of each
+ * record's TTL field from the start of the message, in the order of the records. The question
+ * section holds exactly the question of the exchange it answers (case aside).
+ *
+ * Handlers describe a response; the engine alone writes it out (`compose.ts`).
+ */
+export class Response {
+  memory: Memory;
+  offset = 0;
+  length = 0;
+  ttlsAt = 0;
+  ttlCount = 0;
+  /** TTL in seconds to give every record, or -1 to leave each as it stands in the message. */
+  ttlSeconds = -1;
+  /** Upper eight bits of an extended response code (RFC 6891 section 6.1.3). */
+  extendedRcode = 0;
+  /** True for a response out of a cache. */
+  cached = false;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+  }
+
+  /** The header's second word: QR, opcode, flags and the lower four bits of the response code. */
+  get flags(): number {
+    return this.memory.view.getUint16(this.offset + 2);
+  }
+
+  /** The whole response code, extended bits included. */
+  get rcode(): number {
+    return (this.flags & 0xf) | (this.extendedRcode << 4);
+  }
+
+  /** Records in the answer section. */
+  get answerCount(): number {
+    return this.memory.view.getUint16(this.offset + 6);
+  }
+}

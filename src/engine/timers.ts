@@ -1,0 +1,90 @@
+/** A deadline that calls back; see `Timers`. */
+export interface Timer {
+  /** Monotonic milliseconds. */
+  dueMs: number;
+  /** Place in the heap, -1 when not waiting. */
+  index: number;
+  readonly fire: (nowMs: number) => void;
+}
+
+/** Deadlines in a binary heap: setting, clearing and firing one costs O(log n). */
+export class Timers {
+  readonly #heap: Timer[] = [];
+
+  /** Makes a timer that does not run yet. */
+  create(fire: (nowMs: number) => void): Timer {
+    return { dueMs: 0, index: -1, fire };
+  }
+
+  /** Starts the timer, or moves it where it runs already. */
+  set(timer: Timer, dueMs: number): void {
+    timer.dueMs = dueMs;
+    if (timer.index < 0) {
+      timer.index = this.#heap.length;
+      this.#heap.push(timer);
+    }
+    this.#down(this.#up(timer.index));
+  }
+
+  /** Stops the timer; no harm where it does not run. */
+  clear(timer: Timer): void {
+    const at = timer.index;
+    if (at < 0) return;
+    timer.index = -1;
+    const last = this.#heap.pop()!;
+    if (last === timer) return;
+    this.#heap[at] = last;
+    last.index = at;
+    this.#down(this.#up(at));
+  }
+
+  /** When the next timer is due, or Infinity. */
+  get nextMs(): number {
+    return this.#heap.length === 0 ? Infinity : this.#heap[0]!.dueMs;
+  }
+
+  /** Fires what is due; timers that one sets while it fires wait for the next call. */
+  run(nowMs: number): void {
+    let budget = this.#heap.length;
+    while (budget-- > 0 && this.#heap.length > 0 && this.#heap[0]!.dueMs <= nowMs) {
+      const timer = this.#heap[0]!;
+      this.clear(timer);
+      timer.fire(nowMs);
+    }
+  }
+
+  #up(start: number): number {
+    const heap = this.#heap;
+    const timer = heap[start]!;
+    let at = start;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const other = heap[parent]!;
+      if (other.dueMs <= timer.dueMs) break;
+      heap[at] = other;
+      other.index = at;
+      at = parent;
+    }
+    heap[at] = timer;
+    timer.index = at;
+    return at;
+  }
+
+  #down(start: number): void {
+    const heap = this.#heap;
+    const timer = heap[start]!;
+    let at = start;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && heap[child + 1]!.dueMs < heap[child]!.dueMs) child++;
+      const other = heap[child]!;
+      if (other.dueMs >= timer.dueMs) break;
+      heap[at] = other;
+      other.index = at;
+      at = child;
+    }
+    heap[at] = timer;
+    timer.index = at;
+  }
+}

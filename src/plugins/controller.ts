@@ -1,0 +1,30 @@
+import type { HostView } from "../config/host.ts";
+import type { Dispenser } from "../corefile/dispenser.ts";
+
+/**
+ * What a plugin's `setup.ts` works with: the tokens of its directive (every use of it in the server
+ * block, one after the other), and the block that it configures.
+ */
+export interface Controller {
+  /** Name of the directive. */
+  readonly plugin: string;
+  readonly tokens: Dispenser;
+  /** Zones of the server block, normalised: `example.org.`. */
+  readonly zones: readonly string[];
+  readonly host: HostView;
+  /** Adds a handler with these options to the block's chain. */
+  addHandler(options: object): void;
+  /** Replaces "listen on all addresses" by these; called again, adds to them. */
+  bind(addresses: readonly string[]): void;
+  /** Asks for debug lines in the log. */
+  enableDebug(): void;
+  /** Says something to the operator that is no error: `Corefile:3: hosts: …`. */
+  warn(line: number, text: string): void;
+}
+
+/** A plugin as the configuration sees it. */
+export interface PluginSetup {
+  readonly name: string;
+  /** Reads the directive. Throws `CorefileError` (`tokens.error(…)` makes one). */
+  setup(controller: Controller): void;
+}
