@@ -1,0 +1,49 @@
+/** An entry of a `List`. */
+export interface Node {
+  readonly key: number;
+  value: number;
+  /** Uses since the entry was last looked at by the policy. */
+  uses: number;
+  newer: Node | null;
+  older: Node | null;
+}
+
+/** A doubly linked list from newest to oldest, as the queues of the policies need it. */
+export class List {
+  newest: Node | null = null;
+  oldest: Node | null = null;
+  size = 0;
+
+  /** Puts a node at the newest end. */
+  push(node: Node): void {
+    node.older = this.newest;
+    node.newer = null;
+    if (this.newest === null) this.oldest = node;
+    else this.newest.newer = node;
+    this.newest = node;
+    this.size++;
+  }
+
+  /** Takes a node out, wherever it stands. */
+  remove(node: Node): void {
+    if (node.newer === null) this.newest = node.older;
+    else node.newer.older = node.older;
+    if (node.older === null) this.oldest = node.newer;
+    else node.older.newer = node.newer;
+    node.newer = null;
+    node.older = null;
+    this.size--;
+  }
+
+  /** Takes out the oldest node; the list must not be empty. */
+  shift(): Node {
+    const node = this.oldest!;
+    this.remove(node);
+    return node;
+  }
+}
+
+/** Makes a node that stands in no list. */
+export function createNode(key: number, value: number): Node {
+  return { key, value, uses: 0, newer: null, older: null };
+}

@@ -1,0 +1,45 @@
+import type { Policy } from "./policy.ts";
+
+const SHARDS = 256;
+const MIN_SHARD = 4;
+
+/**
+ * CoreDNS's eviction: 256 shards of equal size, and a full shard drops any one of its entries.
+ *
+ * A capacity that 256 does not divide is rounded down, as there, and a shard holds at least four.
+ */
+export class RandomPolicy implements Policy {
+  readonly #shards: { keys: number[]; values: Map<number, number> }[] = [];
+  readonly #shardSize: number;
+  readonly #random: () => number;
+
+  constructor(capacity: number, random: () => number) {
+    this.#shardSize = Math.max(Math.floor(capacity / SHARDS), MIN_SHARD);
+    this.#random = random;
+    for (let i = 0; i < SHARDS; i++) this.#shards.push({ keys: [], values: new Map() });
+  }
+
+  get(key: number): number | undefined {
+    return this.#shard(key).values.get(key);
+  }
+
+  put(key: number, value: number): void {
+    const { keys, values } = this.#shard(key);
+    if (!values.has(key)) {
+      if (keys.length >= this.#shardSize) {
+        const victim = Math.floor(this.#random() * keys.length);
+        values.delete(keys[victim]!);
+        keys[victim] = key;
+      } else {
+        keys.push(key);
+      }
+    }
+    values.set(key, value);
+  }
+
+  #shard(key: number) {
+    // Numbers in sequence would fill the shards evenly, which hashes of names do not.
+    const hash = Math.imul(key ^ (key >>> 15), 0x85ebca6b);
+    return this.#shards[(hash ^ (hash >>> 13)) & (SHARDS - 1)]!;
+  }
+}

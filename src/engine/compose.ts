@@ -1,0 +1,129 @@
+import { EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, RCODE } from "../dns/constants.ts";
+import type { Exchange } from "./exchange.ts";
+import { copyWords, type Memory } from "./memory.ts";
+import type { Response } from "./response.ts";
+
+/** Size of an OPT record without options: root name, type, class, TTL, data length. */
+const OPT_SIZE = 11;
+/** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
+const EDE_SIZE = 6;
+const EDE_OPTION = 15;
+
+/** Bits of a response's header that come from the response itself; the rest is the client's. */
+const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RA | FLAG.AD | FLAG.RCODE;
+
+/**
+ * Writes the exchange's response for its client: id, flags, the client's own spelling of the name,
+ * ageing TTLs, and the OPT record that this client gets. Allocates nothing.
+ *
+ * Records that do not fit are left out from the end, and TC set when one of the answer or authority
+ * section went (RFC 2181 section 9); compression pointers point backwards, so what is left is whole.
+ *
+ * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
+ * @param limit - most bytes that the client can take, at least 512
+ * @returns length of the message in bytes
+ */
+export function compose(
+  exchange: Exchange,
+  response: Response,
+  out: Memory,
+  outOffset: number,
+  limit: number,
+): number {
+  const { view } = out;
+  const optSize = !exchange.edns ? 0 : exchange.extendedError < 0 ? OPT_SIZE : OPT_SIZE + EDE_SIZE;
+  let length = response.length;
+  let ttlCount = response.ttlCount;
+  if (length + optSize <= limit) {
+    copyWords(response.memory, response.offset, out, outOffset, length);
+  } else {
+    ttlCount = countFitting(response, limit - optSize);
+    length = endOfRecord(response, ttlCount, exchange.qnameLength);
+    copyWords(response.memory, response.offset, out, outOffset, length);
+    cutCounts(view, outOffset, ttlCount);
+  }
+
+  view.setUint16(outOffset, exchange.id);
+  let flags = view.getUint16(outOffset + 2) & KEPT;
+  flags |= exchange.flags & (FLAG.RD | FLAG.CD);
+  // AD only for a client that asked for it (RFC 6840 section 5.8).
+  if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
+  if (response.extendedRcode !== 0 && !exchange.edns) {
+    flags = (flags & ~FLAG.RCODE) | RCODE.SERVFAIL;
+  }
+  view.setUint16(outOffset + 2, flags);
+
+  // A cache keeps names in lower case; every other response may be spelled as somebody else asked.
+  if (exchange.mixedCase || !response.cached) {
+    const from = exchange.memory.bytes;
+    const to = out.bytes;
+    let source = exchange.offset + HEADER_SIZE;
+    let target = outOffset + HEADER_SIZE;
+    for (const end = source + exchange.qnameLength; source < end;) to[target++] = from[source++]!;
+  }
+
+  if (response.ttlSeconds >= 0) {
+    const table = response.memory.view;
+    for (let i = 0, at = response.ttlsAt; i < ttlCount; i++, at += 2) {
+      view.setUint32(outOffset + table.getUint16(at, true), response.ttlSeconds);
+    }
+  }
+  return optSize === 0
+    ? length
+    : length + writeOpt(exchange, response, view, outOffset, outOffset + length);
+}
+
+/** Appends the OPT record and counts it; returns its size. */
+function writeOpt(
+  exchange: Exchange,
+  response: Response,
+  view: DataView,
+  start: number,
+  at: number,
+): number {
+  view.setUint8(at, 0);
+  view.setUint16(at + 1, 41);
+  view.setUint16(at + 3, EDNS_PAYLOAD);
+  view.setUint8(at + 5, response.extendedRcode);
+  view.setUint8(at + 6, 0);
+  view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
+  view.setUint16(start + 10, view.getUint16(start + 10) + 1);
+  if (exchange.extendedError < 0) {
+    view.setUint16(at + 9, 0);
+    return OPT_SIZE;
+  }
+  view.setUint16(at + 9, EDE_SIZE);
+  view.setUint16(at + 11, EDE_OPTION);
+  view.setUint16(at + 13, 2);
+  view.setUint16(at + 15, exchange.extendedError);
+  return OPT_SIZE + EDE_SIZE;
+}
+
+/** How many records from the start end within `room` bytes. */
+function countFitting(response: Response, room: number): number {
+  let count = 0;
+  while (count < response.ttlCount && endOfRecord(response, count + 1, 0) <= room) count++;
+  return count;
+}
+
+/** Where the first `count` records end; the question's end for none. */
+function endOfRecord(response: Response, count: number, qnameLength: number): number {
+  if (count === 0) return HEADER_SIZE + (qnameLength === 0 ? 0 : qnameLength + 4);
+  const { view } = response.memory;
+  const ttlAt = view.getUint16(response.ttlsAt + 2 * (count - 1), true);
+  return ttlAt + 6 + view.getUint16(response.offset + ttlAt + 4);
+}
+
+/** Lowers the section counts to `kept` records in all. */
+function cutCounts(view: DataView, start: number, kept: number): void {
+  const answers = view.getUint16(start + 6);
+  const authorities = view.getUint16(start + 8);
+  const keptAnswers = Math.min(answers, kept);
+  const keptAuthorities = Math.min(authorities, kept - keptAnswers);
+  view.setUint16(start + 6, keptAnswers);
+  view.setUint16(start + 8, keptAuthorities);
+  view.setUint16(start + 10, kept - keptAnswers - keptAuthorities);
+  if (keptAnswers < answers || keptAuthorities < authorities) {
+    view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
+  }
+}

@@ -1,0 +1,139 @@
+import { CLASS, EDNS_DO, FLAG, HEADER_SIZE, MAX_NAME_SIZE, RCODE, TYPE } from "../dns/constants.ts";
+import type { Exchange } from "./exchange.ts";
+import { finish, mix, upperMask } from "./hash.ts";
+
+/** The message is no query that deserves an answer (too short, or itself a response). */
+export const NO_QUERY = -1;
+
+/** Most records that a query may carry besides its question, by section (as CoreDNS accepts). */
+const MAX_ANSWERS = 1;
+const MAX_AUTHORITIES = 1;
+const MAX_ADDITIONALS = 2;
+
+/**
+ * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
+ *
+ * Afterwards `qnameLength` is 0 unless the question could be read, so that an error can be answered
+ * with or without it.
+ *
+ * @param seed - secret of this process, so that nobody can prepare names with equal hashes
+ * @returns RCODE.NOERROR for a query to go on with, another response code to answer at once, or
+ *   `NO_QUERY` to drop it
+ */
+export function parseQuery(exchange: Exchange, seed: number): number {
+  const { memory, offset, length } = exchange;
+  const { bytes, view } = memory;
+  exchange.qnameLength = 0;
+  exchange.edns = false;
+  exchange.ednsSize = 0;
+  exchange.ednsVersion = 0;
+  exchange.dnssecOk = false;
+  if (length < HEADER_SIZE) return NO_QUERY;
+  const flags = view.getUint16(offset + 2);
+  if ((flags & FLAG.QR) !== 0) return NO_QUERY;
+  exchange.id = view.getUint16(offset);
+  exchange.flags = flags;
+  if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
+  if (view.getUint16(offset + 4) !== 1) return RCODE.FORMERR;
+  const answers = view.getUint16(offset + 6);
+  const authorities = view.getUint16(offset + 8);
+  const additionals = view.getUint16(offset + 10);
+
+  // The question (RFC 1035 section 4.1.2): labels without compression, at most 255 octets.
+  const nameAt = offset + HEADER_SIZE;
+  const end = offset + length;
+  let at = nameAt;
+  let labels = 0;
+  for (;;) {
+    if (at >= end) return RCODE.FORMERR;
+    const size = bytes[at]!;
+    if (size === 0) break;
+    if (size > 63) return RCODE.FORMERR;
+    at += size + 1;
+    labels++;
+  }
+  at++;
+  const nameLength = at - nameAt;
+  if (nameLength > MAX_NAME_SIZE || at + 4 > end) return RCODE.FORMERR;
+  exchange.qnameLength = nameLength;
+  exchange.labelCount = labels;
+  exchange.qtype = view.getUint16(at);
+  exchange.qclass = view.getUint16(at + 2);
+
+  let hash = seed;
+  let upper = 0;
+  let word = nameAt;
+  for (const last = nameAt + (nameLength & ~3); word < last; word += 4) {
+    const value = view.getInt32(word, true);
+    const mask = upperMask(value);
+    upper |= mask;
+    hash = mix(hash, value | mask);
+  }
+  const rest = nameLength & 3;
+  if (rest !== 0) {
+    // Type and class follow the name, so four bytes can be read; those beyond the name are cut off.
+    const value = view.getInt32(word, true) & ((1 << (rest << 3)) - 1);
+    const mask = upperMask(value);
+    upper |= mask;
+    hash = mix(hash, value | mask);
+  }
+  exchange.mixedCase = upper !== 0;
+
+  if ((answers | authorities | additionals) !== 0) {
+    if (
+      answers > MAX_ANSWERS || authorities > MAX_AUTHORITIES || additionals > MAX_ADDITIONALS
+    ) return RCODE.FORMERR;
+    const rcode = readRecords(exchange, at + 4, answers + authorities, additionals);
+    if (rcode !== RCODE.NOERROR) return rcode;
+  }
+  const key = (exchange.dnssecOk ? 0x10000 : 0) | ((flags & FLAG.CD) !== 0 ? 0x20000 : 0);
+  exchange.hash = finish(mix(hash, exchange.qtype | key));
+  if (exchange.ednsVersion !== 0) return RCODE.BADVERS;
+  if (exchange.qtype === TYPE.AXFR || exchange.qtype === TYPE.IXFR) return RCODE.REFUSED;
+  if (exchange.qtype === TYPE.OPT) return RCODE.FORMERR;
+  if (exchange.qclass !== CLASS.IN) return RCODE.REFUSED;
+  return RCODE.NOERROR;
+}
+
+/** Steps over the records behind the question and reads the OPT record among them (RFC 6891). */
+function readRecords(
+  exchange: Exchange,
+  start: number,
+  others: number,
+  additionals: number,
+): number {
+  const { bytes, view } = exchange.memory;
+  const end = exchange.offset + exchange.length;
+  let at = start;
+  for (let i = 0; i < others + additionals; i++) {
+    const nameAt = at;
+    for (;;) {
+      if (at >= end) return RCODE.FORMERR;
+      const size = bytes[at]!;
+      if (size === 0) {
+        at++;
+        break;
+      }
+      if (size >= 0xc0) {
+        at += 2;
+        break;
+      }
+      if (size > 63 || at - nameAt > MAX_NAME_SIZE) return RCODE.FORMERR;
+      at += size + 1;
+    }
+    if (at + 10 > end) return RCODE.FORMERR;
+    const type = view.getUint16(at);
+    const dataLength = view.getUint16(at + 8);
+    if (at + 10 + dataLength > end) return RCODE.FORMERR;
+    if (type === TYPE.OPT) {
+      // At most one, in the additional section, owned by the root (RFC 6891 section 6.1.1).
+      if (i < others || exchange.edns || bytes[nameAt] !== 0) return RCODE.FORMERR;
+      exchange.edns = true;
+      exchange.ednsSize = view.getUint16(at + 2);
+      exchange.ednsVersion = bytes[at + 5]!;
+      exchange.dnssecOk = (view.getUint16(at + 6) & EDNS_DO) !== 0;
+    }
+    at += 10 + dataLength;
+  }
+  return RCODE.NOERROR;
+}

@@ -1,0 +1,70 @@
+import type { Address } from "../dns/address.ts";
+import type { Memory } from "../engine/memory.ts";
+
+/** Where an upstream listens. */
+export interface Endpoint {
+  readonly address: Address;
+  /** Address to send from, or null for the kernel's choice. Its port is not used. */
+  readonly source: Address | null;
+}
+
+/** What the engine does with a byte stream; the driver calls these, `nowMs` is already set. */
+export interface StreamHandler {
+  /** An outgoing stream is connected. Not called for accepted ones. */
+  connected?(): void;
+  /** Bytes came. They are good during the call only. */
+  data(memory: Memory, offset: number, length: number): void;
+  /** The peer will send no more, but may still read. */
+  ended(): void;
+  /** The stream is gone: closed by the peer, broken, or not connected at all. Always the last call. */
+  closed(): void;
+  /** What had been queued for a slow reader has left. */
+  drained?(): void;
+}
+
+/** What the engine does with a datagram socket towards an upstream. */
+export interface DatagramHandler {
+  /** A datagram came from the upstream, at offset 0 of `memory`, which has room for tables behind. */
+  reply(memory: Memory, length: number): void;
+  /** The upstream's host refused (ICMP) or the socket failed. */
+  failed(): void;
+}
+
+/**
+ * The world outside the engine, as a driver offers it. Calls never block and never throw; numbers
+ * below zero mean that it could not be done.
+ */
+export interface Io {
+  /** Keeps the return address of the datagram in a receive slot until `reply` or `forget`. */
+  keep(slot: number): number;
+  /** Sends a response to a kept return address, and lets go of it. */
+  reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
+  /** Lets go of a kept return address without an answer. */
+  forget(returnAddress: number): void;
+
+  /** Opens a stream to an upstream. */
+  connect(endpoint: Endpoint, handler: StreamHandler): number;
+  /** Sends bytes, or queues what the peer does not take at once. */
+  write(stream: number, memory: Memory, offset: number, length: number): void;
+  /** Bytes that wait for a slow reader. */
+  queued(stream: number): number;
+  /** Stops or goes on reading. */
+  pause(stream: number, paused: boolean): void;
+  /** Closes the stream once what is queued has been sent; `closed` is not called any more. */
+  close(stream: number): void;
+
+  /** Opens a datagram socket on a fresh, random port, connected to the upstream. */
+  open(endpoint: Endpoint, handler: DatagramHandler): number;
+  /** Sends one datagram; false when it could not be sent. */
+  send(socket: number, memory: Memory, offset: number, length: number): boolean;
+  /** Gives the socket back; its handler is not called any more. */
+  release(socket: number): void;
+
+  /** The client's or (local) the asked address of a receive slot, kept address or stream. */
+  address(
+    of: "slot" | "kept" | "stream",
+    reference: number,
+    side: "client" | "local",
+    target: Address,
+  ): void;
+}
