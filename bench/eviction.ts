@@ -2,6 +2,7 @@
  * Compares eviction policies on names that follow a Zipf distribution, with and without scans and
  * expiry. Prints one table of hit ratios; `deno run bench/eviction.ts [LOOKUPS]`.
  */
+import { print } from "./output.ts";
 import { LruPolicy } from "./policies/lru.ts";
 import type { Policy } from "./policies/policy.ts";
 import { RandomPolicy } from "./policies/random.ts";
@@ -60,11 +61,11 @@ if (!Number.isInteger(lookups) || lookups < 1) {
   throw new RangeError(`Cannot replay "${Deno.args[0]}" lookups: give a whole number above 0`);
 }
 
-console.log(
+print(
   `Hit ratio in % of the lookups that are not part of a scan: ${lookups} lookups of ` +
     `${NAMES} names, 2,000 a second, seed ${SEED}.\n`,
 );
-console.log(row(["workload", "capacity", "Zipf s", ...POLICIES.map(({ name }) => name)]));
+print(row(["workload", "capacity", "Zipf s", ...POLICIES.map(({ name }) => name)]));
 for (const workload of WORKLOADS) {
   for (const capacity of CAPACITIES) {
     for (const exponent of EXPONENTS) {
@@ -80,7 +81,7 @@ for (const workload of WORKLOADS) {
         ...workload.options,
       });
       const cells = ratios.map((ratio) => (100 * ratio).toFixed(1));
-      console.log(row([workload.name, String(capacity), exponent.toFixed(1), ...cells]));
+      print(row([workload.name, String(capacity), exponent.toFixed(1), ...cells]));
     }
   }
 }
