@@ -55,6 +55,8 @@ export class Exchange {
   returnAddress = -1;
   /** The connection that the query came by (TCP). */
   stream: ClientStream | null = null;
+  /** It has a place of its own and may wait (`Engine.park`). */
+  parked = false;
   /** No client waits: a prefetch or another query of nodens' own. */
   internal = false;
   /** Monotonic milliseconds at which the query was received. */
@@ -75,8 +77,6 @@ export class Exchange {
   error = "";
   /** Set where another exchange's upstream query answered this one. */
   coalesced = false;
-  /** Bytes of the response as written to the client; 0 before. */
-  responseLength = 0;
   /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 

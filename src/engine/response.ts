@@ -27,6 +27,10 @@ export class Response {
   extendedRcode = 0;
   /** True for a response out of a cache. */
   cached = false;
+  /** What it says, one of `KIND`, where that is known already. */
+  kind = 0;
+  /** Lowest TTL of its records in seconds, where `kind` is known; Infinity without records. */
+  minTtlSeconds = Infinity;
 
   constructor(memory: Memory) {
     this.memory = memory;

@@ -54,6 +54,7 @@ export class ResponseWriter {
     this.#response.extendedRcode = rcode >> 4;
     this.#response.ttlSeconds = -1;
     this.#response.cached = false;
+    this.#response.kind = 0;
     return this;
   }
 

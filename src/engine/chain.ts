@@ -1,0 +1,22 @@
+import type { Handler } from "./handler.ts";
+
+/** The handlers of one server block, in order, and who sees the responses of each. */
+export class Chain {
+  readonly handlers: readonly Handler[];
+  /** Places of the handlers that take part on the way down. */
+  readonly queries: readonly number[];
+  /** Places of the handlers that take part on the way up. */
+  readonly responders: readonly number[];
+
+  constructor(handlers: readonly Handler[]) {
+    this.handlers = handlers;
+    this.queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
+    this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
+      .reverse();
+  }
+
+  /** Lets go of what the handlers hold. */
+  stop(): void {
+    for (const handler of this.handlers) handler.stop?.();
+  }
+}

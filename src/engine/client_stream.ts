@@ -1,0 +1,214 @@
+import type { StreamHandler } from "../io/contract.ts";
+import { COUNTER } from "./counters.ts";
+import type { Engine } from "./engine.ts";
+import { Memory } from "./memory.ts";
+import type { Timer } from "./timers.ts";
+
+/** What a client may do over TCP (RFC 7766 section 6). */
+export interface StreamLimits {
+  /** Open streams in all. */
+  streams: number;
+  /** Time without a whole query after which a stream is closed. */
+  idleMs: number;
+  /** Queries of one stream that may wait at a time; more are not read. */
+  outstanding: number;
+  /** Bytes of responses that may wait for a slow reader; above, no query is read. */
+  queuedBytes: number;
+}
+
+/** CoreDNS waits 10 seconds for a query; the other bounds keep a stream under 200 KB. */
+const DEFAULTS: StreamLimits = { streams: 4096, idleMs: 10_000, outstanding: 128, queuedBytes: 65536 };
+
+/** Responses of one read, written out together; a whole response always fits. */
+const batch = { size: 262_144, memory: null as Memory | null };
+const FRAME_ROOM = 65535 + 2 + 16;
+
+/** A client's TCP connection: frames in, frames out, in whatever order the answers come. */
+export class ClientStream implements StreamHandler {
+  readonly id: number;
+  readonly listener: number;
+  /** Queries that wait for an upstream. */
+  outstanding = 0;
+  /** Closed, by whichever side. */
+  gone = false;
+
+  readonly #engine: Engine;
+  readonly #limits: StreamLimits;
+  readonly #all: Set<ClientStream>;
+  readonly #idle: Timer;
+  /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
+  #pending: Memory | null = null;
+  #pendingLength = 0;
+  #ended = false;
+  #paused = false;
+  #activeMs: number;
+
+  /** Takes a stream in, or returns null when there are too many. */
+  static open(
+    engine: Engine,
+    listener: number,
+    id: number,
+    all: Set<ClientStream>,
+    limits: Partial<StreamLimits> = {},
+  ): ClientStream | null {
+    const merged = { ...DEFAULTS, ...limits };
+    if (all.size >= merged.streams) return null;
+    return new ClientStream(engine, listener, id, all, merged);
+  }
+
+  private constructor(
+    engine: Engine,
+    listener: number,
+    id: number,
+    all: Set<ClientStream>,
+    limits: StreamLimits,
+  ) {
+    this.#engine = engine;
+    this.listener = listener;
+    this.id = id;
+    this.#all = all;
+    this.#limits = limits;
+    this.#activeMs = engine.nowMs;
+    // The timer is not moved for every query: it looks at the last activity when it fires.
+    this.#idle = engine.timers.create((nowMs) => this.#checkIdle(nowMs));
+    engine.timers.set(this.#idle, engine.nowMs + limits.idleMs);
+    all.add(this);
+  }
+
+  data(memory: Memory, offset: number, length: number): void {
+    if (this.#pending === null) {
+      const used = this.#answerFrames(memory, offset, length);
+      if (!this.gone && used < length) this.#keep(memory, offset + used, length - used);
+    } else {
+      this.#keep(memory, offset, length);
+      this.#answerPending();
+    }
+    this.settle();
+  }
+
+  ended(): void {
+    this.#ended = true;
+    this.settle();
+  }
+
+  closed(): void {
+    this.#forget();
+  }
+
+  drained(): void {
+    this.#answerPending();
+    this.settle();
+  }
+
+  /** Sends a response that had to wait; two octets of length stand before it. */
+  answer(memory: Memory, offset: number, length: number): void {
+    this.#activeMs = this.#engine.nowMs;
+    this.#engine.io.write(this.id, memory, offset, length);
+  }
+
+  /** Goes on reading, or closes, as the stream's state asks. */
+  settle(): void {
+    if (this.gone) return;
+    if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
+    if (this.gone) return;
+    const blocked = !this.#mayAnswer();
+    if (blocked !== this.#paused) {
+      this.#paused = blocked;
+      this.#engine.io.pause(this.id, blocked);
+    }
+    if (this.#ended && this.outstanding === 0 && !blocked) this.#close();
+  }
+
+  #mayAnswer(): boolean {
+    return this.outstanding < this.#limits.outstanding &&
+      this.#engine.io.queued(this.id) <= this.#limits.queuedBytes;
+  }
+
+  #answerPending(): void {
+    const pending = this.#pending;
+    if (pending === null || this.gone) return;
+    const used = this.#answerFrames(pending, 0, this.#pendingLength);
+    if (this.gone) return;
+    if (used === this.#pendingLength) {
+      this.#pending = null;
+      this.#pendingLength = 0;
+    } else if (used > 0) {
+      pending.bytes.copyWithin(0, used, this.#pendingLength);
+      this.#pendingLength -= used;
+    }
+  }
+
+  /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
+  #answerFrames(memory: Memory, offset: number, length: number): number {
+    const engine = this.#engine;
+    const out = batch.memory ??= new Memory(batch.size);
+    const { view, bytes } = memory;
+    const end = offset + length;
+    let at = offset;
+    let filled = 0;
+    while (at + 2 <= end) {
+      const size = view.getUint16(at);
+      if (at + 2 + size > end || !this.#mayAnswer()) break;
+      if (filled + FRAME_ROOM > batch.size) {
+        engine.io.write(this.id, out, 0, filled);
+        filled = 0;
+      }
+      // Responses are written at a multiple of eight, then moved up against the one before.
+      const composeAt = (filled + 2 + 7) & ~7;
+      const written = engine.streamQuery(this, memory, at + 2, size, out, composeAt);
+      if (written > 0) {
+        if (composeAt !== filled + 2) {
+          out.bytes.copyWithin(filled + 2, composeAt, composeAt + written);
+        }
+        out.view.setUint16(filled, written);
+        filled += 2 + written;
+      } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
+        // What is no query over TCP comes from a peer that has lost the thread.
+        engine.values[COUNTER.STREAMS_BROKEN]!++;
+        if (filled > 0) engine.io.write(this.id, out, 0, filled);
+        this.#close();
+        return length;
+      }
+      at += 2 + size;
+    }
+    if (at > offset) this.#activeMs = engine.nowMs;
+    if (filled > 0) engine.io.write(this.id, out, 0, filled);
+    return at - offset;
+  }
+
+  #keep(memory: Memory, offset: number, length: number): void {
+    const total = this.#pendingLength + length;
+    let pending = this.#pending;
+    if (pending === null || pending.bytes.length < total) {
+      pending = new Memory(Math.max(512, 2 * total));
+      if (this.#pending !== null) {
+        pending.bytes.set(this.#pending.bytes.subarray(0, this.#pendingLength));
+      }
+      this.#pending = pending;
+    }
+    pending.bytes.set(memory.bytes.subarray(offset, offset + length), this.#pendingLength);
+    this.#pendingLength = total;
+  }
+
+  #checkIdle(nowMs: number): void {
+    const dueMs = this.#activeMs + this.#limits.idleMs;
+    if (nowMs < dueMs || this.outstanding > 0) {
+      this.#engine.timers.set(this.#idle, Math.max(dueMs, nowMs + 100));
+    } else {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.#forget();
+    this.#engine.io.close(this.id);
+  }
+
+  #forget(): void {
+    this.gone = true;
+    this.#pending = null;
+    this.#pendingLength = 0;
+    this.#engine.timers.clear(this.#idle);
+    this.#all.delete(this);
+  }
+}

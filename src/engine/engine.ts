@@ -1,0 +1,378 @@
+import type { Address } from "../dns/address.ts";
+import { FLAG, HEADER_SIZE, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
+import type { Config } from "../config/types.ts";
+import type { Io, StreamHandler } from "../io/contract.ts";
+import { Chain } from "./chain.ts";
+import { ClientStream, type StreamLimits } from "./client_stream.ts";
+import { compose } from "./compose.ts";
+import { type CounterBook, COUNTER } from "./counters.ts";
+import { Exchange, TCP, UDP } from "./exchange.ts";
+import { ExchangePool } from "./exchange_pool.ts";
+import {
+  ANSWERED,
+  type CreateHandler,
+  DROP,
+  type EngineServices,
+  type LogLevel,
+  NEXT,
+  WAIT,
+} from "./handler.ts";
+import { Memory } from "./memory.ts";
+import { NO_QUERY, parseQuery } from "./query_parser.ts";
+import { Response } from "./response.ts";
+import { ResponseWriter } from "./response_writer.ts";
+import { Timers } from "./timers.ts";
+import { ZoneTable } from "./zones.ts";
+
+/** Largest message with its two octets of length and the slack that word copies need. */
+const OUT_SIZE = 65535 + 2 + 8 + 7;
+
+/** What an engine is made of; all that touches the world is handed in. */
+export interface EngineOptions {
+  io: Io;
+  counters: CounterBook;
+  /** Uniform unsigned 32-bit random numbers, fit for security. */
+  random: () => number;
+  /** Makes the handlers, by plugin name. */
+  handlers: ReadonlyMap<string, CreateHandler>;
+  log: (level: LogLevel, line: string) => void;
+  /** Most queries that may wait at a time. */
+  maxExchanges?: number;
+  limits?: Partial<StreamLimits>;
+}
+
+/** Bounds of the engine: values tried with the miss benchmark, far above what it needs. */
+export const MAX_EXCHANGES = { default: 16384, min: 1, max: 1048576 } as const;
+
+/**
+ * The data plane's state machine: queries in, responses out.
+ *
+ * A driver sets the time (`advance`), hands over what arrived, and runs the timers when the next
+ * deadline has come. Nothing here throws for what a peer sent.
+ */
+export class Engine implements EngineServices {
+  nowMs = 0;
+  readonly timers = new Timers();
+  readonly writer = new ResponseWriter();
+  readonly values: Float64Array;
+  readonly random: () => number;
+  readonly io: Io;
+  readonly log: (level: LogLevel, line: string) => void;
+
+  readonly #options: EngineOptions;
+  readonly #counters: CounterBook;
+  readonly #seed: number;
+  readonly #pool: ExchangePool;
+  readonly #out = new Memory(OUT_SIZE);
+  readonly #failure: Response;
+  readonly #current: Exchange;
+  readonly #streams = new Set<ClientStream>();
+  #listeners: ZoneTable<Chain>[] = [];
+  #chains: Chain[] = [];
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#counters = options.counters;
+    this.values = options.counters.values;
+    this.random = options.random;
+    this.io = options.io;
+    this.log = options.log;
+    this.#seed = options.random() | 0;
+    this.#failure = new Response(new Memory(512));
+    const empty = new Chain([]);
+    this.#current = new Exchange(new Memory(0), empty);
+    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, empty);
+  }
+
+  /** Takes over a configuration; queries that wait finish on the chains that began them. */
+  configure(config: Config): void {
+    const chains = config.blocks.map((block) =>
+      new Chain(block.plugins.map((plugin, position) => {
+        const create = this.#options.handlers.get(plugin.name);
+        if (create === undefined) throw new TypeError(`Cannot run plugin "${plugin.name}"`);
+        return create(plugin.options, { zones: block.zones, position, engine: this });
+      }))
+    );
+    this.#listeners = config.listeners.map((listener) =>
+      new ZoneTable(listener.zones.map(({ zone, block }) => [zone, chains[block]!] as const))
+    );
+    const old = this.#chains;
+    this.#chains = chains;
+    for (const chain of old) chain.stop();
+  }
+
+  /** Hands data from the control plane to the handler at `position` of a block. */
+  deliver(block: number, position: number, data: unknown): void {
+    this.#chains[block]?.handlers[position]?.receive?.(data);
+  }
+
+  /** Sets the clock, in monotonic milliseconds; drivers call it once a batch. */
+  advance(nowMs: number): void {
+    this.nowMs = nowMs;
+  }
+
+  /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
+  get nextDeadlineMs(): number {
+    return this.timers.nextMs;
+  }
+
+  /** Does what has come due. */
+  runTimers(): void {
+    this.timers.run(this.nowMs);
+  }
+
+  /** Queries that wait for an upstream. */
+  get waiting(): number {
+    return this.#pool.used;
+  }
+
+  /** Open client streams. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  counter(name: string, labels?: Readonly<Record<string, string>>): number {
+    return this.#counters.counter(name, labels);
+  }
+
+  /**
+   * Takes one UDP query in and, where it can be answered at once, writes the response.
+   *
+   * @param slot - the driver's number for the place in the receive buffer
+   * @param outOffset - a multiple of eight, with room for 4096 bytes and seven more behind
+   * @returns length of the response, or 0 where there is none (yet)
+   */
+  datagram(
+    listener: number,
+    slot: number,
+    memory: Memory,
+    offset: number,
+    length: number,
+    out: Memory,
+    outOffset: number,
+  ): number {
+    const exchange = this.#current;
+    exchange.memory = memory;
+    exchange.offset = offset;
+    exchange.length = length;
+    exchange.transport = UDP;
+    exchange.listener = listener;
+    exchange.slot = slot;
+    exchange.stream = null;
+    this.values[COUNTER.UDP_QUERIES]!++;
+    return this.#query(exchange, out, outOffset, MAX_UDP_PAYLOAD);
+  }
+
+  /** As `datagram`, for one message of a TCP stream; the response may be as long as 65,535 bytes. */
+  streamQuery(
+    stream: ClientStream,
+    memory: Memory,
+    offset: number,
+    length: number,
+    out: Memory,
+    outOffset: number,
+  ): number {
+    const exchange = this.#current;
+    exchange.memory = memory;
+    exchange.offset = offset;
+    exchange.length = length;
+    exchange.transport = TCP;
+    exchange.listener = stream.listener;
+    exchange.slot = -1;
+    exchange.stream = stream;
+    this.values[COUNTER.TCP_QUERIES]!++;
+    return this.#query(exchange, out, outOffset, 65535);
+  }
+
+  /** Takes a client's stream in; null where there are too many. */
+  accept(listener: number, stream: number): StreamHandler | null {
+    const client = ClientStream.open(this, listener, stream, this.#streams, this.#options.limits);
+    if (client === null) this.values[COUNTER.STREAMS_REFUSED]!++;
+    return client;
+  }
+
+  park(exchange: Exchange): Exchange | null {
+    if (exchange.returnAddress >= 0 || exchange.internal || exchange.parked) return exchange;
+    const parked = this.#pool.take(exchange);
+    if (parked === null) {
+      this.values[COUNTER.SHED]!++;
+      return null;
+    }
+    if (parked.transport === UDP) {
+      parked.returnAddress = this.io.keep(exchange.slot);
+      parked.slot = -1;
+      if (parked.returnAddress < 0) {
+        this.#pool.release(parked);
+        this.values[COUNTER.SHED]!++;
+        return null;
+      }
+    } else {
+      parked.stream!.outstanding++;
+    }
+    return parked;
+  }
+
+  resume(exchange: Exchange): void {
+    this.#rise(exchange, exchange.position);
+    this.#finish(exchange);
+  }
+
+  proceed(exchange: Exchange): void {
+    const verdict = this.#descend(exchange, exchange.position + 1);
+    if (verdict === WAIT) return;
+    if (verdict === DROP) exchange.response = null;
+    this.#finish(exchange);
+  }
+
+  refresh(exchange: Exchange, position: number): void {
+    const own = this.#pool.take(exchange);
+    if (own === null) return;
+    own.internal = true;
+    own.slot = -1;
+    own.stream = null;
+    own.top = position;
+    own.response = null;
+    own.error = "";
+    own.extendedError = -1;
+    const verdict = this.#descend(own, position + 1);
+    if (verdict !== WAIT) this.#finish(own);
+  }
+
+  failure(exchange: Exchange, rcode: number): Response {
+    const response = this.#failure;
+    const { bytes, view } = response.memory;
+    const flags = FLAG.QR | (exchange.flags & (FLAG.OPCODE | FLAG.RD));
+    const questionLength = exchange.qnameLength === 0 ? 0 : exchange.qnameLength + 4;
+    view.setUint16(2, flags | (rcode & 0xf));
+    view.setUint16(4, questionLength === 0 ? 0 : 1);
+    view.setUint16(6, 0);
+    view.setUint32(8, 0);
+    const from = exchange.memory.bytes;
+    const at = exchange.offset + HEADER_SIZE;
+    for (let i = 0; i < questionLength; i++) bytes[HEADER_SIZE + i] = from[at + i]!;
+    response.length = HEADER_SIZE + questionLength;
+    response.ttlCount = 0;
+    response.ttlSeconds = -1;
+    response.extendedRcode = rcode >> 4;
+    response.cached = false;
+    response.kind = 0;
+    return response;
+  }
+
+  clientAddress(exchange: Exchange, target: Address): void {
+    this.#address(exchange, "client", target);
+  }
+
+  localAddress(exchange: Exchange, target: Address): void {
+    this.#address(exchange, "local", target);
+  }
+
+  #address(exchange: Exchange, side: "client" | "local", target: Address): void {
+    if (exchange.internal) return;
+    if (exchange.stream !== null) {
+      this.io.address("stream", exchange.stream.id, side, target);
+    } else if (exchange.slot >= 0) {
+      this.io.address("slot", exchange.slot, side, target);
+    } else {
+      this.io.address("kept", exchange.returnAddress, side, target);
+    }
+  }
+
+  #query(exchange: Exchange, out: Memory, outOffset: number, most: number): number {
+    exchange.returnAddress = -1;
+    exchange.receivedMs = this.nowMs;
+    exchange.response = null;
+    exchange.extendedError = -1;
+    exchange.coalesced = false;
+    exchange.top = 0;
+    if (exchange.error !== "") exchange.error = "";
+    const rcode = parseQuery(exchange, this.#seed);
+    if (rcode !== RCODE.NOERROR) {
+      if (rcode === NO_QUERY) {
+        this.values[COUNTER.DROPPED]!++;
+        return 0;
+      }
+      return this.#refuse(exchange, rcode, out, outOffset, most);
+    }
+    const zones = this.#listeners[exchange.listener]!;
+    const chain = exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
+    if (chain === null || chain.handlers.length === 0) {
+      return this.#refuse(exchange, RCODE.REFUSED, out, outOffset, most);
+    }
+    exchange.chain = chain;
+    const verdict = this.#descend(exchange, 0);
+    if (verdict === WAIT || verdict === DROP) return 0;
+    return compose(exchange, exchange.response!, out, outOffset, limitOf(exchange, most));
+  }
+
+  #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number, most: number): number {
+    this.values[COUNTER.REFUSED]!++;
+    const response = this.failure(x, rcode);
+    const length = compose(x, response, out, outOffset, limitOf(x, most));
+    // An opcode that is not understood is echoed (RFC 1035 section 4.1.1).
+    const opcode = x.flags & FLAG.OPCODE;
+    if (opcode !== 0) {
+      out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | opcode);
+    }
+    return length;
+  }
+
+  /** Asks the handlers from `start` on, then lets the response rise. */
+  #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
+    const { handlers, queries } = exchange.chain;
+    for (let i = 0; i < queries.length; i++) {
+      const position = queries[i]!;
+      if (position < start) continue;
+      exchange.position = position;
+      const verdict = handlers[position]!.query!(exchange);
+      if (verdict === NEXT) continue;
+      if (verdict === ANSWERED) this.#rise(exchange, position);
+      return verdict;
+    }
+    if (exchange.error === "") exchange.error = "no next plugin found";
+    exchange.response = this.failure(exchange, RCODE.SERVFAIL);
+    this.#rise(exchange, handlers.length);
+    return ANSWERED;
+  }
+
+  #rise(exchange: Exchange, from: number): void {
+    const { handlers, responders } = exchange.chain;
+    for (let i = 0; i < responders.length; i++) {
+      const position = responders[i]!;
+      if (position >= from) continue;
+      if (position < exchange.top) break;
+      exchange.position = position;
+      handlers[position]!.response!(exchange);
+    }
+  }
+
+  /** Sends the response of an exchange that waited, and lets go of it. */
+  #finish(exchange: Exchange): void {
+    const { response } = exchange;
+    if (!exchange.internal) {
+      if (exchange.transport === TCP) {
+        const stream = exchange.stream!;
+        stream.outstanding--;
+        if (response !== null && !stream.gone) {
+          const length = compose(exchange, response, this.#out, 8, 65535);
+          this.#out.view.setUint16(6, length);
+          stream.answer(this.#out, 6, length + 2);
+        }
+        stream.settle();
+      } else if (response === null) {
+        this.io.forget(exchange.returnAddress);
+      } else {
+        const length = compose(exchange, response, this.#out, 0, limitOf(exchange, MAX_UDP_PAYLOAD));
+        this.io.reply(exchange.returnAddress, this.#out, 0, length);
+      }
+    }
+    this.#pool.release(exchange);
+  }
+}
+
+/** Most bytes that the exchange's client takes (RFC 6891 section 6.2.3). */
+function limitOf(exchange: Exchange, most: number): number {
+  if (most > MAX_UDP_PAYLOAD) return most;
+  const size = exchange.ednsSize;
+  return size <= MIN_UDP_PAYLOAD ? MIN_UDP_PAYLOAD : size < most ? size : most;
+}

@@ -1,0 +1,78 @@
+import type { Chain } from "./chain.ts";
+import { Exchange } from "./exchange.ts";
+import { Memory } from "./memory.ts";
+
+/** Header, the longest name, type and class, and the slack of word reads. */
+const QUERY_SIZE = 288;
+
+/** Exchanges that wait, with a copy of their question; used again, and never more than `limit`. */
+export class ExchangePool {
+  readonly #free: Exchange[] = [];
+  readonly #limit: number;
+  readonly #chain: Chain;
+  #used = 0;
+
+  constructor(limit: number, chain: Chain) {
+    this.#limit = limit;
+    this.#chain = chain;
+  }
+
+  /** Exchanges in use. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Copies an exchange into one that may be kept; null when all are in use. */
+  take(from: Exchange): Exchange | null {
+    if (this.#used >= this.#limit) return null;
+    this.#used++;
+    const to = this.#free.pop() ?? new Exchange(new Memory(QUERY_SIZE), this.#chain);
+    const source = from.memory.bytes;
+    const target = to.memory.bytes;
+    const size = 12 + from.qnameLength + 4;
+    for (let i = 0, at = from.offset; i < size; i++, at++) target[i] = source[at]!;
+    to.offset = 0;
+    to.length = from.length;
+    to.id = from.id;
+    to.flags = from.flags;
+    to.qnameLength = from.qnameLength;
+    to.qtype = from.qtype;
+    to.qclass = from.qclass;
+    to.hash = from.hash;
+    to.labelCount = from.labelCount;
+    to.mixedCase = from.mixedCase;
+    to.edns = from.edns;
+    to.ednsSize = from.ednsSize;
+    to.ednsVersion = from.ednsVersion;
+    to.dnssecOk = from.dnssecOk;
+    to.transport = from.transport;
+    to.listener = from.listener;
+    to.slot = from.slot;
+    to.returnAddress = -1;
+    to.stream = from.stream;
+    to.internal = false;
+    to.parked = true;
+    to.receivedMs = from.receivedMs;
+    to.chain = from.chain;
+    to.position = from.position;
+    to.top = from.top;
+    to.response = null;
+    to.extendedError = from.extendedError;
+    to.error = from.error;
+    to.coalesced = false;
+    to.nextWaiter = null;
+    return to;
+  }
+
+  /** Gives an exchange back. */
+  release(exchange: Exchange): void {
+    if (!exchange.parked) return;
+    exchange.parked = false;
+    exchange.stream = null;
+    exchange.response = null;
+    exchange.nextWaiter = null;
+    exchange.chain = this.#chain;
+    this.#used--;
+    this.#free.push(exchange);
+  }
+}

@@ -1,0 +1,63 @@
+import { HEADER_SIZE } from "../dns/constants.ts";
+import { parseName } from "../dns/name.ts";
+import type { Exchange } from "./exchange.ts";
+import { upperMask } from "./hash.ts";
+
+/** A zone in the form in which names are compared with it. */
+export interface Zone<T> {
+  /** Lower-case wire form. */
+  readonly name: Uint8Array;
+  readonly labelCount: number;
+  readonly value: T;
+}
+
+/** Zones of a listener or plugin; finds the longest one that a qname lies in. */
+export class ZoneTable<T> {
+  /** Longest first, the root last. */
+  readonly #zones: readonly Zone<T>[];
+
+  constructor(zones: Iterable<readonly [zone: string, value: T]>) {
+    this.#zones = [...zones].map(([zone, value]) => {
+      const name = parseName(zone.toLowerCase());
+      return { name, labelCount: countLabels(name), value };
+    }).sort((a, b) => b.labelCount - a.labelCount);
+  }
+
+  /** The value of the longest zone that the exchange's qname is in or below, or null. */
+  match(exchange: Exchange): T | null {
+    for (const zone of this.#zones) if (isBelow(exchange, zone)) return zone.value;
+    return null;
+  }
+
+  /** As `match`, but the shortest zone other than the root where there is one (queries for DS). */
+  matchParent(exchange: Exchange): T | null {
+    let found: T | null = null;
+    for (const zone of this.#zones) {
+      if ((zone.labelCount > 0 || found === null) && isBelow(exchange, zone)) found = zone.value;
+    }
+    return found;
+  }
+}
+
+/** Whether the exchange's qname is the zone's name or below it, case aside. */
+export function isBelow(exchange: Exchange, zone: Zone<unknown>): boolean {
+  let skip = exchange.labelCount - zone.labelCount;
+  if (skip < 0) return false;
+  if (zone.labelCount === 0) return true;
+  const { bytes } = exchange.memory;
+  let at = exchange.offset + HEADER_SIZE;
+  for (; skip > 0; skip--) at += bytes[at]! + 1;
+  const { name } = zone;
+  if (exchange.offset + HEADER_SIZE + exchange.qnameLength - at !== name.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const octet = bytes[at + i]!;
+    if ((octet | upperMask(octet)) !== name[i]) return false;
+  }
+  return true;
+}
+
+function countLabels(name: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; name[at] !== 0; at += name[at]! + 1) count++;
+  return count;
+}
