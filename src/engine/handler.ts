@@ -1,4 +1,5 @@
 import type { Address } from "../dns/address.ts";
+import type { Io } from "../io/contract.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./response_writer.ts";
@@ -51,8 +52,10 @@ export interface EngineServices {
   /** Monotonic milliseconds, read once a batch. */
   readonly nowMs: number;
   readonly timers: Timers;
+  /** Streams and sockets towards upstreams. */
+  readonly io: Io;
   /** Uniform unsigned 32-bit random number, fit for security. */
-  random(): number;
+  readonly random: () => number;
   /** Shared values of the counters; a handler adds to `values[index]`. */
   readonly values: Float64Array;
   /** Index of the counter with this name and these labels; made at the first call. */
@@ -78,7 +81,7 @@ export interface EngineServices {
   /** Writes the address and port that the client asked into `target`. */
   localAddress(exchange: Exchange, target: Address): void;
   /** Queues one line for the log; `line` holds no level and no line feed. */
-  log(level: LogLevel, line: string): void;
+  readonly log: (level: LogLevel, line: string) => void;
 }
 
 /** Makes a handler of a plugin's options; `O` is the plain data that its `setup.ts` made. */

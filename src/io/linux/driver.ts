@@ -1,0 +1,169 @@
+import type { Address } from "../../dns/address.ts";
+import { COUNTER } from "../../engine/counters.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Memory } from "../../engine/memory.ts";
+import { EPOLL } from "../../sys/constants.ts";
+import type { Libc } from "../../sys/libc.ts";
+import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
+import { ClientDatagrams } from "./datagrams.ts";
+import type { BoundSocket } from "./listen.ts";
+import { Poller } from "./poller.ts";
+import { Streams } from "./streams.ts";
+import { UpstreamSockets } from "./upstream_sockets.ts";
+
+/** Longest sleep: the loop counts a heartbeat at least this often. */
+const MAX_SLEEP_MS = 1000;
+/** UDP sockets towards upstreams; each serves one query at a time. */
+const MAX_UPSTREAM_SOCKETS = 8192;
+
+/** What a driver needs from the thread that it runs in. */
+export interface LinuxDriverOptions {
+  libc: Libc;
+  /** eventfd that the control plane writes to when it has a message. */
+  wakeFd: number;
+  /** Handles the control plane's messages; returns false to stop. */
+  onWake: () => boolean;
+  /** Called once a loop, after the answers are out. */
+  afterLoop: () => void;
+  /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
+  onPanic: (error: unknown) => void;
+  now: () => number;
+}
+
+/**
+ * The data plane's loop on Linux: epoll, batches of datagrams, no allocation while answers come from
+ * the cache. It blocks its thread until the control plane stops it.
+ */
+export class LinuxDriver implements Io {
+  readonly #options: LinuxDriverOptions;
+  readonly #poller: Poller;
+  readonly #datagrams: ClientDatagrams;
+  readonly #streams: Streams;
+  readonly #sockets: UpstreamSockets;
+  readonly #wakeBuffer = new Uint8Array(8);
+  #engine!: Engine;
+  #running = true;
+
+  constructor(options: LinuxDriverOptions) {
+    const { libc } = options;
+    this.#options = options;
+    this.#poller = new Poller(libc);
+    this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
+    this.#streams = new Streams(libc, this.#poller, () => this.#engine);
+    this.#sockets = new UpstreamSockets(libc, this.#poller, MAX_UPSTREAM_SOCKETS);
+    this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#wake() });
+  }
+
+  /** Connects the engine, before `run`. */
+  attach(engine: Engine): void {
+    this.#engine = engine;
+  }
+
+  /** Serves these sockets from now on. */
+  serve(sockets: readonly BoundSocket[]): void {
+    for (const socket of sockets) {
+      const target = socket.kind === "udp"
+        ? this.#datagrams.target(socket)
+        : this.#streams.listener(socket);
+      this.#poller.add(socket.fd, EPOLL.IN, target);
+    }
+  }
+
+  /** Takes no new queries from these sockets. */
+  unserve(sockets: readonly BoundSocket[]): void {
+    for (const { fd } of sockets) this.#poller.remove(fd);
+  }
+
+  /** Runs until `onWake` returns false. */
+  run(): void {
+    const { now, onPanic, afterLoop } = this.#options;
+    const engine = this.#engine;
+    engine.advance(now());
+    while (this.#running) {
+      const sleep = engine.nextDeadlineMs - now();
+      const timeout = sleep <= 0 ? 0 : sleep >= MAX_SLEEP_MS ? MAX_SLEEP_MS : Math.ceil(sleep);
+      const count = this.#poller.wait(timeout);
+      engine.advance(now());
+      engine.values[COUNTER.HEARTBEAT]!++;
+      for (let i = 0; i < count; i++) {
+        try {
+          this.#poller.dispatch(i);
+        } catch (error) {
+          engine.values[COUNTER.PANICS]!++;
+          onPanic(error);
+        }
+      }
+      try {
+        if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
+        this.#datagrams.flush();
+        afterLoop();
+      } catch (error) {
+        engine.values[COUNTER.PANICS]!++;
+        onPanic(error);
+      }
+    }
+    this.#streams.close();
+    this.#sockets.close();
+    this.#poller.close();
+  }
+
+  keep(slot: number): number {
+    return this.#datagrams.keep(slot);
+  }
+
+  reply(returnAddress: number, memory: Memory, offset: number, length: number): void {
+    this.#datagrams.reply(returnAddress, memory, offset, length);
+  }
+
+  forget(returnAddress: number): void {
+    this.#datagrams.forget(returnAddress);
+  }
+
+  connect(endpoint: Endpoint, handler: StreamHandler): number {
+    return this.#streams.connect(endpoint, handler);
+  }
+
+  write(stream: number, memory: Memory, offset: number, length: number): void {
+    this.#streams.get(stream)?.write(memory, offset, length);
+  }
+
+  queued(stream: number): number {
+    return this.#streams.get(stream)?.queued ?? 0;
+  }
+
+  pause(stream: number, paused: boolean): void {
+    this.#streams.get(stream)?.pause(paused);
+  }
+
+  close(stream: number): void {
+    this.#streams.get(stream)?.close();
+  }
+
+  open(endpoint: Endpoint, handler: DatagramHandler): number {
+    return this.#sockets.open(endpoint, handler);
+  }
+
+  send(socket: number, memory: Memory, offset: number, length: number): boolean {
+    return this.#sockets.send(socket, memory, offset, length);
+  }
+
+  release(socket: number): void {
+    this.#sockets.release(socket);
+  }
+
+  address(
+    of: "slot" | "kept" | "stream",
+    reference: number,
+    side: "client" | "local",
+    target: Address,
+  ): void {
+    if (of === "stream") this.#streams.address(reference, side, target);
+    else this.#datagrams.address(of, reference, side, target);
+    target.unmap();
+  }
+
+  #wake(): void {
+    this.#options.libc.read(this.#options.wakeFd, this.#wakeBuffer, 8);
+    if (!this.#options.onWake()) this.#running = false;
+  }
+}

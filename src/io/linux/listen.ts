@@ -1,0 +1,133 @@
+import { Address, parseAddress } from "../../dns/address.ts";
+import { AF, IP_PKTINFO, IPV6_RECVPKTINFO, IPV6_V6ONLY, SO, SOCK, SOL } from "../../sys/constants.ts";
+import { lastErrorText, type Libc } from "../../sys/libc.ts";
+import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+
+/** A bound socket that a data plane serves. File descriptors are the process's own, not a thread's. */
+export interface BoundSocket {
+  fd: number;
+  kind: "udp" | "tcp";
+  /** Index of the listener in the configuration. */
+  listener: number;
+  family: 4 | 6;
+  /** Bound to all addresses: replies must name the one that was asked. */
+  wildcard: boolean;
+}
+
+const BACKLOG = 1024;
+/** Socket buffers: room for a burst of some thousand queries while the loop is busy. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Opens the UDP and TCP sockets of one listener; both families where `address` is empty.
+ *
+ * Throws an error that names the address and says what would do.
+ */
+export function bindListener(
+  libc: Libc,
+  listener: { index: number; address: string; port: number },
+  options: { reusePort: boolean },
+): BoundSocket[] {
+  const { address, port, index } = listener;
+  const sockets: BoundSocket[] = [];
+  try {
+    for (const host of address === "" ? ["0.0.0.0", "::"] : [address]) {
+      const target = resolve(libc, host, port);
+      const wildcard = target.bytes.every((octet) => octet === 0);
+      for (const kind of ["udp", "tcp"] as const) {
+        if (options.reusePort) closeAll(libc, [bindOne(libc, target, kind, wildcard, index, false)]);
+        sockets.push(bindOne(libc, target, kind, wildcard, index, options.reusePort));
+      }
+    }
+  } catch (error) {
+    // A host without IPv6 still serves IPv4.
+    const noIPv6 = error instanceof FamilyError && address === "" && sockets.length === 2;
+    if (noIPv6) return sockets;
+    closeAll(libc, sockets);
+    throw error;
+  }
+  return sockets;
+}
+
+/** Closes sockets that `bindListener` opened. */
+export function closeAll(libc: Libc, sockets: readonly BoundSocket[]): void {
+  for (const { fd } of sockets) libc.close(fd);
+}
+
+class FamilyError extends Error {}
+
+function bindOne(
+  libc: Libc,
+  target: Address,
+  kind: "udp" | "tcp",
+  wildcard: boolean,
+  listener: number,
+  reusePort: boolean,
+): BoundSocket {
+  const domain = target.family === 4 ? AF.INET : AF.INET6;
+  const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
+  const where = `${describe(target)} (${kind})`;
+  const fd = libc.socket(domain, type, 0);
+  if (fd < 0) throw new FamilyError(`Cannot listen on ${where}: ${lastErrorText(libc)}`);
+  const on = new Int32Array([1]);
+  const set = (level: number, name: number, value = on) =>
+    libc.setsockopt(fd, level, name, value, 4);
+  if (kind === "tcp") set(SOL.SOCKET, SO.REUSEADDR);
+  if (reusePort) set(SOL.SOCKET, SO.REUSEPORT);
+  if (target.family === 6) set(SOL.IPV6, IPV6_V6ONLY);
+  if (kind === "udp") {
+    const size = new Int32Array([BUFFER_BYTES]);
+    set(SOL.SOCKET, SO.RCVBUF, size);
+    set(SOL.SOCKET, SO.SNDBUF, size);
+    if (wildcard) {
+      if (target.family === 4) set(SOL.IP, IP_PKTINFO);
+      else set(SOL.IPV6, IPV6_RECVPKTINFO);
+    }
+  }
+  const name = new Uint8Array(SOCKADDR_SIZE);
+  const length = writeSockaddr(target, name);
+  const failed = libc.bind(fd, name, length) < 0 ||
+    (kind === "tcp" && libc.listen(fd, BACKLOG) < 0);
+  if (failed) {
+    const why = lastErrorText(libc);
+    libc.close(fd);
+    throw new Error(`Cannot listen on ${where}: ${why}${remedy(why)}`);
+  }
+  return { fd, kind, listener, family: target.family, wildcard };
+}
+
+function describe(address: Address): string {
+  const host = address.hostname();
+  return address.family === 4 ? `${host}:${address.port}` : `[${host}]:${address.port}`;
+}
+
+function remedy(why: string): string {
+  switch (why) {
+    case "address already in use":
+      return " (another server listens there: stop it, `bind` another address, or choose another" +
+        " port with -dns.port)";
+    case "permission denied":
+      return " (ports below 1024 need CAP_NET_BIND_SERVICE or root; or choose another port with" +
+        " -dns.port)";
+    case "address not available":
+      return " (no interface of this host has the address: add it, or `bind` another)";
+    default:
+      return "";
+  }
+}
+
+/** Socket address of text that the configuration has checked; a scope may be a name. */
+function resolve(libc: Libc, host: string, port: number): Address {
+  const [text, scope] = host.split("%");
+  const bytes = parseAddress(text!);
+  if (bytes === null) throw new TypeError(`Cannot listen on "${host}": not an IP address`);
+  const address = new Address();
+  address.family = bytes.length === 4 ? 4 : 6;
+  address.bytes.set(bytes);
+  address.port = port;
+  if (scope !== undefined) {
+    address.scope = Number(scope) ||
+      libc.if_nametoindex(new TextEncoder().encode(`${scope}\0`));
+  }
+  return address;
+}

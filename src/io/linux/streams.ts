@@ -1,0 +1,286 @@
+import type { Address } from "../../dns/address.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { Memory } from "../../engine/memory.ts";
+import { AF, EPOLL, MSG, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
+import type { Libc } from "../../sys/libc.ts";
+import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import type { Endpoint, StreamHandler } from "../contract.ts";
+import type { BoundSocket } from "./listen.ts";
+import type { Poller, PollTarget } from "./poller.ts";
+
+const READ_SIZE = 65536;
+/** Connections accepted from one listener before others get their turn. */
+const ACCEPTS = 64;
+/** Pause after an accept that failed although a connection waits (no descriptors left). */
+const ACCEPT_PAUSE_MS = 100;
+/** Time that a closing stream is given to send what is queued. */
+const LINGER_MS = 5000;
+
+/** TCP streams, accepted and opened: non-blocking reads, queued writes. */
+export class Streams {
+  readonly libc: Libc;
+  readonly poller: Poller;
+  readonly buffer = new Memory(READ_SIZE);
+  readonly #engine: () => Engine;
+  readonly #streams: (Stream | null)[] = [];
+  readonly #free: number[] = [];
+  readonly #on = new Int32Array([1]);
+  readonly #value = new Int32Array(1);
+  readonly #valueSize = new Uint32Array([4]);
+  readonly #name = new Memory(SOCKADDR_SIZE);
+  readonly #nameSize = new Uint32Array([SOCKADDR_SIZE]);
+
+  constructor(libc: Libc, poller: Poller, engine: () => Engine) {
+    this.libc = libc;
+    this.poller = poller;
+    this.#engine = engine;
+  }
+
+  /** What epoll calls when connections wait on a listening socket. */
+  listener(socket: BoundSocket): PollTarget {
+    return { ready: () => this.#accept(socket) };
+  }
+
+  /** Opens a stream to an upstream. */
+  connect(endpoint: Endpoint, handler: StreamHandler): number {
+    const domain = endpoint.address.family === 4 ? AF.INET : AF.INET6;
+    const fd = this.libc.socket(domain, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    if (fd < 0) return -1;
+    this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
+    const name = new Uint8Array(SOCKADDR_SIZE);
+    if (endpoint.source !== null) {
+      const length = writeSockaddr(endpoint.source, name);
+      if (this.libc.bind(fd, name, length) < 0) {
+        this.libc.close(fd);
+        return -1;
+      }
+    }
+    // -1 means "under way" or "refused at once"; the first event tells which.
+    this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
+    const stream = this.#add(fd, false);
+    stream.handler = handler;
+    this.poller.add(fd, EPOLL.IN | EPOLL.OUT, stream);
+    return stream.id;
+  }
+
+  /** The stream of this number. */
+  get(id: number): Stream | null {
+    return this.#streams[id] ?? null;
+  }
+
+  /** Whether a connect that epoll reports on has worked. */
+  isConnected(fd: number): boolean {
+    this.#valueSize[0] = 4;
+    this.#nameSize[0] = SOCKADDR_SIZE;
+    return this.libc.getsockopt(fd, SOL.SOCKET, SO.ERROR, this.#value, this.#valueSize) === 0 &&
+      this.#value[0] === 0 &&
+      this.libc.getpeername(fd, this.#name.bytes, this.#nameSize) === 0;
+  }
+
+  /** Reads the peer's or the local address of a stream. */
+  address(id: number, side: "client" | "local", target: Address): void {
+    const stream = this.#streams[id];
+    if (stream === null || stream === undefined) return;
+    this.#nameSize[0] = SOCKADDR_SIZE;
+    const read = side === "client" ? this.libc.getpeername : this.libc.getsockname;
+    if (read(stream.fd, this.#name.bytes, this.#nameSize) === 0) {
+      readSockaddr(this.#name.view, 0, target);
+    }
+  }
+
+  /** Closes the descriptor and forgets the stream. */
+  drop(stream: Stream): void {
+    if (this.#streams[stream.id] !== stream) return;
+    this.#streams[stream.id] = null;
+    this.#free.push(stream.id);
+    this.poller.remove(stream.fd);
+    this.libc.close(stream.fd);
+  }
+
+  /** Drops the stream when it is still closing after a while. */
+  linger(stream: Stream): void {
+    const { timers, nowMs } = this.#engine();
+    timers.set(timers.create(() => this.drop(stream)), nowMs + LINGER_MS);
+  }
+
+  /** Closes all streams at once. */
+  close(): void {
+    for (const stream of this.#streams) if (stream !== null) this.drop(stream);
+  }
+
+  #add(fd: number, connected: boolean): Stream {
+    const id = this.#free.pop() ?? this.#streams.length;
+    const stream = new Stream(this, fd, id, connected);
+    this.#streams[id] = stream;
+    return stream;
+  }
+
+  #accept(socket: BoundSocket): void {
+    const engine = this.#engine();
+    for (let i = 0; i < ACCEPTS; i++) {
+      this.#nameSize[0] = SOCKADDR_SIZE;
+      const fd = this.libc.accept4(
+        socket.fd,
+        this.#name.bytes,
+        this.#nameSize,
+        SOCK.NONBLOCK | SOCK.CLOEXEC,
+      );
+      if (fd < 0) {
+        if (i === 0) {
+          this.poller.modify(socket.fd, 0);
+          const again = engine.timers.create(() => this.poller.modify(socket.fd, EPOLL.IN));
+          engine.timers.set(again, engine.nowMs + ACCEPT_PAUSE_MS);
+        }
+        return;
+      }
+      this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
+      const stream = this.#add(fd, true);
+      const handler = engine.accept(socket.listener, stream.id);
+      this.poller.add(fd, EPOLL.IN, stream);
+      if (handler === null) this.drop(stream);
+      else stream.handler = handler;
+    }
+  }
+}
+
+/** One TCP connection. */
+export class Stream implements PollTarget {
+  readonly fd: number;
+  readonly id: number;
+  handler: StreamHandler | null = null;
+  readonly #owner: Streams;
+  #connected: boolean;
+  #ended = false;
+  #paused = false;
+  #closing = false;
+  #watched: number;
+  #queue: Uint8Array<ArrayBuffer> | null = null;
+  #queueStart = 0;
+  #queueEnd = 0;
+
+  constructor(owner: Streams, fd: number, id: number, connected: boolean) {
+    this.#owner = owner;
+    this.fd = fd;
+    this.id = id;
+    this.#connected = connected;
+    this.#watched = connected ? EPOLL.IN : EPOLL.IN | EPOLL.OUT;
+  }
+
+  /** Bytes that wait to be sent. */
+  get queued(): number {
+    return this.#queueEnd - this.#queueStart;
+  }
+
+  ready(events: number): void {
+    if (!this.#connected) {
+      if (!this.#owner.isConnected(this.fd)) {
+        this.#broken();
+        return;
+      }
+      this.#connected = true;
+      this.handler?.connected?.();
+      this.#flush();
+    } else if ((events & EPOLL.OUT) !== 0) {
+      this.#flush();
+      if (this.queued === 0 && !this.#closing) this.handler?.drained?.();
+    }
+    if ((events & EPOLL.IN) !== 0 && !this.#paused) this.#read();
+    if ((events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
+      this.#broken();
+      return;
+    }
+    this.#watch();
+  }
+
+  write(memory: Memory, offset: number, length: number): void {
+    let sent = 0;
+    if (this.#connected && this.queued === 0) {
+      const bytes = offset === 0 ? memory.bytes : memory.bytes.subarray(offset);
+      const taken = this.#owner.libc.send(this.fd, bytes, length, MSG.DONTWAIT | MSG.NOSIGNAL);
+      sent = taken < 0 ? 0 : taken;
+    }
+    if (sent === length) return;
+    this.#enqueue(memory.bytes, offset + sent, length - sent);
+    this.#watch();
+  }
+
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#watch();
+  }
+
+  close(): void {
+    this.handler = null;
+    if (this.queued === 0 || !this.#connected) {
+      this.#owner.drop(this);
+      return;
+    }
+    this.#closing = true;
+    this.#watch();
+    this.#owner.linger(this);
+  }
+
+  #read(): void {
+    const { buffer, libc } = this.#owner;
+    const length = libc.recv(this.fd, buffer.bytes, READ_SIZE, MSG.DONTWAIT);
+    if (length > 0) {
+      this.handler?.data(buffer, 0, length);
+    } else if (length === 0 && !this.#ended) {
+      this.#ended = true;
+      this.handler?.ended();
+    }
+  }
+
+  #flush(): void {
+    const queue = this.#queue;
+    if (queue === null || this.queued === 0) return;
+    const bytes = queue.subarray(this.#queueStart, this.#queueEnd);
+    const taken = this.#owner.libc.send(
+      this.fd,
+      bytes,
+      bytes.length,
+      MSG.DONTWAIT | MSG.NOSIGNAL,
+    );
+    if (taken > 0) this.#queueStart += taken;
+    if (this.queued === 0) {
+      this.#queue = null;
+      this.#queueStart = 0;
+      this.#queueEnd = 0;
+      if (this.#closing) this.#owner.drop(this);
+    }
+  }
+
+  #enqueue(bytes: Uint8Array, offset: number, length: number): void {
+    const waiting = this.queued;
+    if (this.#queue === null || this.#queueEnd + length > this.#queue.length) {
+      const larger = new Uint8Array(Math.max(4096, 2 * (waiting + length)));
+      if (this.#queue !== null) {
+        larger.set(this.#queue.subarray(this.#queueStart, this.#queueEnd));
+      }
+      this.#queue = larger;
+      this.#queueStart = 0;
+      this.#queueEnd = waiting;
+    }
+    this.#queue.set(bytes.subarray(offset, offset + length), this.#queueEnd);
+    this.#queueEnd += length;
+  }
+
+  /** Tells epoll what this stream waits for now. */
+  #watch(): void {
+    if (this.#owner.get(this.id) !== this) return;
+    const reading = !this.#ended && !this.#paused && !this.#closing;
+    const writing = this.queued > 0 || !this.#connected;
+    const wanted = (reading ? EPOLL.IN : 0) | (writing ? EPOLL.OUT : 0);
+    if (wanted === this.#watched) return;
+    this.#watched = wanted;
+    this.#owner.poller.modify(this.fd, wanted);
+  }
+
+  #broken(): void {
+    if (this.#owner.get(this.id) !== this) return;
+    const { handler } = this;
+    this.handler = null;
+    this.#owner.drop(this);
+    handler?.closed();
+  }
+}

@@ -1,0 +1,236 @@
+import { EDE, RCODE } from "../../dns/constants.ts";
+import { ResponseScanner } from "../../dns/response_scan.ts";
+import type { Exchange } from "../../engine/exchange.ts";
+import {
+  ANSWERED,
+  type CreateHandler,
+  type EngineServices,
+  type Handler,
+  type HandlerEnvironment,
+  NEXT,
+  type Verdict,
+  WAIT,
+} from "../../engine/handler.ts";
+import { Memory } from "../../engine/memory.ts";
+import { Response } from "../../engine/response.ts";
+import { ZoneTable } from "../../engine/zones.ts";
+import type { Io } from "../../io/contract.ts";
+import { isNodata, Lookup } from "./lookup.ts";
+import type { ForwardOptions } from "./options.ts";
+import { UpstreamOrder } from "./policy.ts";
+import { Upstream } from "./upstream.ts";
+
+/** Time for one client query over all attempts (CoreDNS's `defaultTimeout`). */
+const TOTAL_MS = 5000;
+/** Exchanges that one upstream query may answer. */
+const MAX_WAITERS = 4096;
+/** Finished lookups kept for use again. */
+const MAX_SPARE = 1024;
+
+/** Makes the handler of one `forward` directive. */
+export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
+  new ForwardHandler(options, environment);
+
+/** Forwards queries, each question once at a time however many ask it. */
+export class ForwardHandler implements Handler {
+  readonly name = "forward";
+  readonly options: ForwardOptions;
+  readonly engine: EngineServices;
+  readonly io: Io;
+  readonly upstreams: readonly Upstream[];
+  readonly scanner = new ResponseScanner();
+  readonly reply = new Response(new Memory(8));
+  readonly totalMs: number;
+  /** Why the last attempt failed, for the error log. */
+  lastError = "";
+
+  /** Null where every name of the block is forwarded. */
+  readonly #from: ZoneTable<true> | null;
+  readonly #except: ZoneTable<true> | null;
+  readonly #order: UpstreamOrder;
+  /** Lookups under way by key; those of equal key are chained. */
+  readonly #lookups = new Map<number, Lookup>();
+  readonly #spare: Lookup[] = [];
+  #concurrent = 0;
+
+  readonly #coalesced: number;
+  readonly #shed: number;
+  readonly #mismatches: number;
+  readonly #malformed: number;
+  readonly #rejects: number;
+  readonly #allDown: number;
+  readonly #queries: number;
+
+  constructor(options: ForwardOptions, environment: HandlerEnvironment) {
+    const { engine } = environment;
+    this.options = options;
+    this.engine = engine;
+    this.io = engine.io;
+    this.totalMs = Math.max(TOTAL_MS, options.readTimeoutMs);
+    this.upstreams = options.upstreams.map((upstream) =>
+      new Upstream(upstream, options, engine, engine.io)
+    );
+    this.#from = options.from === "." ? null : new ZoneTable([[options.from, true]]);
+    this.#except = options.except.length === 0
+      ? null
+      : new ZoneTable(options.except.map((zone) => [zone, true]));
+    this.#order = new UpstreamOrder(options.policy, this.upstreams.length, engine.random);
+    const labels = { from: options.from };
+    this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
+    this.#shed = engine.counter("nodens_forward_shed_total", labels);
+    this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);
+    this.#malformed = engine.counter("nodens_forward_malformed_replies_total", labels);
+    this.#queries = engine.counter("nodens_forward_lookups_total", labels);
+    this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
+    this.#allDown = engine.counter("coredns_forward_healthcheck_broken_total");
+  }
+
+  query(exchange: Exchange): Verdict {
+    if (this.#from !== null && this.#from.match(exchange) === null) return NEXT;
+    if (this.#except !== null && this.#except.match(exchange) !== null) return NEXT;
+    const key = exchange.hash & 0x3fffffff;
+    for (let lookup = this.#lookups.get(key) ?? null; lookup !== null; lookup = lookup.next) {
+      if (lookup.asksFor(exchange)) return this.#join(lookup, exchange);
+    }
+    const { maxConcurrent } = this.options;
+    if (maxConcurrent > 0 && this.#concurrent >= maxConcurrent) {
+      this.engine.values[this.#rejects]!++;
+      exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
+      exchange.response = this.engine.failure(exchange, RCODE.REFUSED);
+      return ANSWERED;
+    }
+    const parked = this.engine.park(exchange);
+    if (parked === null) return this.#refuse(exchange);
+    const lookup = this.#spare.pop() ?? new Lookup(this);
+    lookup.key = key;
+    lookup.waiters = parked;
+    lookup.waiterCount = 1;
+    lookup.next = this.#lookups.get(key) ?? null;
+    this.#lookups.set(key, lookup);
+    this.#concurrent++;
+    this.engine.values[this.#queries]!++;
+    lookup.start(parked, this.#order.first());
+    return WAIT;
+  }
+
+  stop(): void {
+    // Queries in flight finish first; the sockets that they hold go with them.
+    if (this.#concurrent === 0) for (const upstream of this.upstreams) upstream.stop();
+    else this.#stopping = true;
+  }
+  #stopping = false;
+
+  /** Hands the upstream's response to everybody who waits for it. */
+  answered(lookup: Lookup, response: Response): void {
+    let exchange = this.#take(lookup);
+    const { next, nextOnNodata } = this.options;
+    const passOn = next.includes(response.rcode) ||
+      (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
+    let first = true;
+    while (exchange !== null) {
+      const following: Exchange | null = exchange.nextWaiter;
+      exchange.nextWaiter = null;
+      if (passOn && this.#forwardFollows(exchange)) {
+        exchange.response = null;
+        this.engine.proceed(exchange);
+      } else {
+        exchange.coalesced = !first;
+        exchange.response = response;
+        this.engine.resume(exchange);
+        first = false;
+      }
+      exchange = following;
+    }
+    this.#giveBack(lookup);
+  }
+
+  /** Tells everybody who waits that no upstream answered. */
+  failed(lookup: Lookup, error: string): void {
+    let exchange = this.#take(lookup);
+    let first = true;
+    while (exchange !== null) {
+      const following: Exchange | null = exchange.nextWaiter;
+      exchange.nextWaiter = null;
+      exchange.error = error;
+      exchange.extendedError = EDE.NO_REACHABLE_AUTHORITY;
+      exchange.coalesced = !first;
+      exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
+      this.engine.resume(exchange);
+      first = false;
+      exchange = following;
+    }
+    this.#giveBack(lookup);
+  }
+
+  /** A datagram or message that answers nothing asked. */
+  countMismatch(): void {
+    this.engine.values[this.#mismatches]!++;
+  }
+
+  /** A reply to the question that cannot be used. */
+  countMalformed(): void {
+    this.engine.values[this.#malformed]!++;
+  }
+
+  /** Every upstream counts as down. */
+  countAllDown(): void {
+    this.engine.values[this.#allDown]!++;
+  }
+
+  /** An upstream answered. */
+  countReply(upstream: Upstream, _rcode: number, durationMs: number): void {
+    upstream.observe(durationMs);
+  }
+
+  /** An attempt at an upstream failed. */
+  countFailure(upstream: Upstream): void {
+    upstream.countFailure();
+  }
+
+  #join(lookup: Lookup, exchange: Exchange): Verdict {
+    if (lookup.waiterCount >= MAX_WAITERS) return this.#refuse(exchange);
+    const parked = this.engine.park(exchange);
+    if (parked === null) return this.#refuse(exchange);
+    parked.nextWaiter = lookup.waiters!.nextWaiter;
+    lookup.waiters!.nextWaiter = parked;
+    lookup.waiterCount++;
+    this.engine.values[this.#coalesced]!++;
+    return WAIT;
+  }
+
+  #refuse(exchange: Exchange): Verdict {
+    this.engine.values[this.#shed]!++;
+    exchange.error = "too many queries are waiting";
+    exchange.extendedError = EDE.NETWORK_ERROR;
+    exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
+    return ANSWERED;
+  }
+
+  /** CoreDNS passes on to another `forward` only; with none behind, the answer stands. */
+  #forwardFollows(exchange: Exchange): boolean {
+    return exchange.chain.handlers[exchange.position + 1]?.name === "forward";
+  }
+
+  #take(lookup: Lookup): Exchange | null {
+    let other = this.#lookups.get(lookup.key) ?? null;
+    if (other === lookup) {
+      if (lookup.next === null) this.#lookups.delete(lookup.key);
+      else this.#lookups.set(lookup.key, lookup.next);
+    } else {
+      while (other !== null && other.next !== lookup) other = other.next;
+      if (other !== null) other.next = lookup.next;
+    }
+    lookup.next = null;
+    const first = lookup.waiters;
+    lookup.waiters = null;
+    this.#concurrent--;
+    return first;
+  }
+
+  #giveBack(lookup: Lookup): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
+    if (this.#stopping && this.#concurrent === 0) {
+      for (const upstream of this.upstreams) upstream.stop();
+    }
+  }
+}

@@ -1,0 +1,246 @@
+import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import { MAX_RECORDS } from "../../dns/response_scan.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import { Memory } from "../../engine/memory.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { Endpoint, Io, StreamHandler } from "../../io/contract.ts";
+import type { ForwardOptions } from "./options.ts";
+
+/** Queries that one connection carries before another is opened, and that it carries at most. */
+const PIPELINE = { preferred: 64, max: 2048 } as const;
+/** Connections to one upstream; enough for 10,000 queries/s at 10 ms each. */
+const MAX_CONNECTIONS = 4;
+const CONNECT_TIMEOUT_MS = 1000;
+
+/** A query that waits for its answer on a stream. */
+export interface StreamQuery {
+  /** The answer, at offset 0 of `memory`, which has room for tables behind. */
+  answered(memory: Memory, length: number): void;
+  /** Whether this message answers the query; its id does. */
+  matches(memory: Memory, length: number): boolean;
+  /** The stream broke before the answer came. */
+  broken(): void;
+}
+
+/** Where whole messages are put for their queries; one for all streams. */
+let message: Memory | null = null;
+
+/** The few TCP connections to one upstream, shared by all queries (RFC 7766 section 6.2.1). */
+export class UpstreamStreams {
+  readonly #endpoint: Endpoint;
+  readonly #options: ForwardOptions;
+  readonly #engine: EngineServices;
+  readonly #io: Io;
+  readonly #streams: UpstreamStream[] = [];
+
+  constructor(endpoint: Endpoint, options: ForwardOptions, engine: EngineServices, io: Io) {
+    this.#endpoint = endpoint;
+    this.#options = options;
+    this.#engine = engine;
+    this.#io = io;
+  }
+
+  /** Open connections. */
+  get size(): number {
+    return this.#streams.length;
+  }
+
+  /**
+   * Sends a query; its id is replaced by one that is free on the connection.
+   *
+   * @returns the connection's number for `cancel`, or null when no connection takes it
+   */
+  ask(query: StreamQuery, packet: Memory, offset: number, length: number): UpstreamStream | null {
+    let best: UpstreamStream | null = null;
+    for (const stream of this.#streams) {
+      if (best === null || stream.outstanding < best.outstanding) best = stream;
+    }
+    if (
+      best === null ||
+      (best.outstanding >= PIPELINE.preferred && this.#streams.length < MAX_CONNECTIONS)
+    ) {
+      const opened = this.#open();
+      if (opened !== null) best = opened;
+    }
+    if (best === null || best.outstanding >= PIPELINE.max) return null;
+    best.ask(query, packet, offset, length);
+    return best;
+  }
+
+  /** Closes all connections. */
+  stop(): void {
+    for (const stream of [...this.#streams]) stream.close();
+  }
+
+  #open(): UpstreamStream | null {
+    const stream = new UpstreamStream(this.#engine, this.#io, {
+      expireMs: this.#options.expireMs,
+      maxIdle: this.#options.maxIdleConns,
+      all: this.#streams,
+    });
+    if (!stream.open(this.#endpoint)) return null;
+    this.#streams.push(stream);
+    return stream;
+  }
+}
+
+/** One connection: queries go out as they come, answers come back in any order. */
+export class UpstreamStream implements StreamHandler {
+  readonly #engine: EngineServices;
+  readonly #io: Io;
+  readonly #shared: { expireMs: number; maxIdle: number; all: UpstreamStream[] };
+  readonly #queries = new Map<number, StreamQuery>();
+  readonly #timer: Timer;
+  readonly #frame = new Memory(2048);
+  #id = -1;
+  #connected = false;
+  #gone = false;
+  #partial: Uint8Array | null = null;
+  #partialLength = 0;
+  #lastUsedMs = 0;
+
+  constructor(
+    engine: EngineServices,
+    io: Io,
+    shared: { expireMs: number; maxIdle: number; all: UpstreamStream[] },
+  ) {
+    this.#engine = engine;
+    this.#io = io;
+    this.#shared = shared;
+    this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
+  }
+
+  /** Queries that wait for an answer. */
+  get outstanding(): number {
+    return this.#queries.size;
+  }
+
+  /** Begins to connect; what is asked meanwhile is sent as soon as the connection stands. */
+  open(endpoint: Endpoint): boolean {
+    this.#id = this.#io.connect(endpoint, this);
+    if (this.#id < 0) return false;
+    this.#engine.timers.set(this.#timer, this.#engine.nowMs + CONNECT_TIMEOUT_MS);
+    return true;
+  }
+
+  /** Sends a query under an id that no other one here has. */
+  ask(query: StreamQuery, packet: Memory, offset: number, length: number): void {
+    let id = this.#engine.random() & 0xffff;
+    while (this.#queries.has(id)) id = (id + 1) & 0xffff;
+    this.#queries.set(id, query);
+    const { bytes, view } = this.#frame;
+    view.setUint16(0, length);
+    for (let i = 0; i < length; i++) bytes[2 + i] = packet.bytes[offset + i]!;
+    view.setUint16(2, id);
+    this.#lastUsedMs = this.#engine.nowMs;
+    this.#io.write(this.#id, this.#frame, 0, length + 2);
+  }
+
+  /** Forgets a query; a late answer to it is passed over. */
+  cancel(query: StreamQuery): void {
+    for (const [id, other] of this.#queries) {
+      if (other === query) {
+        this.#queries.delete(id);
+        return;
+      }
+    }
+  }
+
+  connected(): void {
+    this.#connected = true;
+    this.#lastUsedMs = this.#engine.nowMs;
+    this.#engine.timers.set(this.#timer, this.#engine.nowMs + this.#shared.expireMs);
+  }
+
+  data(memory: Memory, offset: number, length: number): void {
+    let bytes: Uint8Array = memory.bytes;
+    let at = offset;
+    let end = offset + length;
+    if (this.#partial !== null) {
+      this.#append(memory.bytes, offset, length);
+      bytes = this.#partial;
+      at = 0;
+      end = this.#partialLength;
+    }
+    while (at + 2 <= end && !this.#gone) {
+      const size = (bytes[at]! << 8) | bytes[at + 1]!;
+      if (at + 2 + size > end) break;
+      this.#deliver(bytes, at + 2, size);
+      at += 2 + size;
+    }
+    if (this.#gone) return;
+    if (at === end) {
+      this.#partial = null;
+      this.#partialLength = 0;
+    } else if (this.#partial === null) {
+      this.#append(bytes, at, end - at);
+    } else {
+      this.#partial.copyWithin(0, at, end);
+      this.#partialLength = end - at;
+    }
+  }
+
+  ended(): void {
+    this.close();
+  }
+
+  closed(): void {
+    this.#forget();
+  }
+
+  /** Closes the connection; queries that wait are told. */
+  close(): void {
+    if (this.#gone) return;
+    this.#io.close(this.#id);
+    this.#forget();
+  }
+
+  #deliver(bytes: Uint8Array, at: number, size: number): void {
+    if (size < HEADER_SIZE) return;
+    const id = (bytes[at]! << 8) | bytes[at + 1]!;
+    const query = this.#queries.get(id);
+    if (query === undefined) return;
+    const whole = message ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
+    whole.bytes.set(bytes.subarray(at, at + size));
+    if (!query.matches(whole, size)) return;
+    this.#queries.delete(id);
+    this.#lastUsedMs = this.#engine.nowMs;
+    query.answered(whole, size);
+  }
+
+  #append(bytes: Uint8Array, offset: number, length: number): void {
+    const total = this.#partialLength + length;
+    if (this.#partial === null || this.#partial.length < total) {
+      const larger = new Uint8Array(Math.max(4096, 2 * total));
+      if (this.#partial !== null) larger.set(this.#partial.subarray(0, this.#partialLength));
+      this.#partial = larger;
+    }
+    this.#partial.set(bytes.subarray(offset, offset + length), this.#partialLength);
+    this.#partialLength = total;
+  }
+
+  #tick(nowMs: number): void {
+    const { expireMs, maxIdle, all } = this.#shared;
+    if (!this.#connected) {
+      this.close();
+      return;
+    }
+    const idle = this.#queries.size === 0;
+    const surplus = maxIdle > 0 && idle && all.length > maxIdle;
+    const dueMs = this.#lastUsedMs + expireMs;
+    if (idle && (surplus || nowMs >= dueMs)) this.close();
+    else this.#engine.timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
+  }
+
+  #forget(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#engine.timers.clear(this.#timer);
+    const { all } = this.#shared;
+    const place = all.indexOf(this);
+    if (place >= 0) all.splice(place, 1);
+    const waiting = [...this.#queries.values()];
+    this.#queries.clear();
+    for (const query of waiting) query.broken();
+  }
+}

@@ -1,0 +1,32 @@
+/** Numbers of the Linux system call interface; the same on x86-64 and aarch64 unless said. */
+
+export const AF = { UNSPEC: 0, INET: 2, INET6: 10 } as const;
+export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41 } as const;
+export const SO = { REUSEADDR: 2, ERROR: 4, RCVBUF: 8, SNDBUF: 7, REUSEPORT: 15 } as const;
+export const TCP_NODELAY = 1;
+export const IP_PKTINFO = 8;
+export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, TRUNC: 0x20 } as const;
+export const EPOLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, ADD: 1, DEL: 2, MOD: 3 } as const;
+export const EPOLL_CLOEXEC = 0o2000000;
+export const EFD_NONBLOCK = 0o4000;
+
+/** Layout of `struct epoll_event`: packed on x86-64 alone. */
+export const EPOLL_EVENT = Deno.build.arch === "x86_64"
+  ? { size: 12, data: 4 }
+  : { size: 16, data: 8 };
+
+/** Layout of `struct mmsghdr` on 64-bit systems. */
+export const MMSGHDR = {
+  size: 64,
+  name: 0,
+  nameLength: 8,
+  iov: 16,
+  iovLength: 24,
+  control: 32,
+  controlLength: 40,
+  flags: 48,
+  length: 56,
+} as const;
