@@ -1,0 +1,2 @@
+/** Options of one `whoami` directive: it has none. */
+export type WhoamiOptions = Record<string, never>;
