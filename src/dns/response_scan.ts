@@ -59,8 +59,8 @@ export class ResponseScanner {
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 
-  #bytes = new Uint8Array(0);
-  #view = new DataView(new ArrayBuffer(0));
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
   #start = 0;
   #end = 0;
   readonly #owner = new Uint8Array(MAX_NAME_SIZE + 1);

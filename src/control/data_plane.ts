@@ -1,0 +1,203 @@
+import type { Config } from "../config/types.ts";
+import { COUNTER, type CounterPlace } from "../engine/counters.ts";
+import type { LogLevel } from "../engine/handler.ts";
+import { type BoundSocket, bindListener, closeAll } from "../io/linux/listen.ts";
+import { EFD_NONBLOCK } from "../sys/constants.ts";
+import { type Libc, openLibc } from "../sys/libc.ts";
+import type { ControlMessage, DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
+
+/** Doubles in the shared array: the engine's counters and some thousand of plugins. */
+const COUNTERS = 8192;
+/** A loop that has not come round for this long is taken for dead; it should every second. */
+const HANG_MS = 5000;
+const CHECK_MS = 1000;
+/** Restarts within `RESTART_WINDOW_MS` after which restarting does not help. */
+const MAX_RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+
+/** How a data plane is run. */
+export interface DataPlaneOptions {
+  driver: DriverKind;
+  /** Several share the ports (SO_REUSEPORT). */
+  shared: boolean;
+  log: (level: LogLevel, line: string) => void;
+  /** The data plane is dead and cannot be brought back: the process must end. */
+  onDead: (why: string) => void;
+}
+
+/**
+ * One data plane as the control plane sees it: its thread, its sockets, its counters, and the watch
+ * that notices when it throws or hangs.
+ *
+ * Sockets belong to this object and not to the thread, so a thread that died is replaced without
+ * closing them; queries wait in the kernel meanwhile.
+ */
+export class DataPlane {
+  readonly values = new Float64Array(
+    new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
+  );
+  places: CounterPlace[] = [];
+  readonly #config: Config;
+  readonly #options: DataPlaneOptions;
+  readonly #libc: Libc | null;
+  #sockets: BoundSocket[] = [];
+  #wakeFd = -1;
+  #worker: Worker | null = null;
+  #port: MessagePort | null = null;
+  #watch: ReturnType<typeof setInterval> | null = null;
+  #lastBeat = -1;
+  #lastBeatMs = 0;
+  #lastCheckMs = 0;
+  #restarts: number[] = [];
+  #stopped: PromiseWithResolvers<void> | null = null;
+  readonly #deliveries = new Map<string, ControlMessage>();
+
+  constructor(config: Config, options: DataPlaneOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#libc = options.driver === "linux" ? openLibc() : null;
+  }
+
+  /** Opens every socket. Throws an error that names the address and what would do. */
+  bind(): void {
+    const libc = this.#libc;
+    if (libc === null) return;
+    try {
+      this.#config.listeners.forEach(({ address, port }, index) => {
+        const bound = bindListener(libc, { index, address, port }, {
+          reusePort: this.#options.shared,
+        });
+        this.#sockets.push(...bound);
+      });
+    } catch (error) {
+      closeAll(libc, this.#sockets);
+      this.#sockets = [];
+      throw error;
+    }
+    this.#wakeFd = libc.eventfd(0, EFD_NONBLOCK);
+  }
+
+  /** Starts the thread; resolves when it serves. */
+  start(): Promise<void> {
+    const ready = Promise.withResolvers<void>();
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    const { port1, port2 } = new MessageChannel();
+    this.#worker = worker;
+    this.#port = port1;
+    worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
+      switch (data.type) {
+        case "ready":
+          this.places = data.places;
+          ready.resolve();
+          break;
+        case "unable":
+          ready.reject(new Error(data.error));
+          break;
+        case "log":
+          for (const { level, line } of data.lines) this.#options.log(level, line);
+          this.values[COUNTER.LOG_WRITTEN]! += data.bytes;
+          break;
+        case "stopped":
+          this.#stopped?.resolve();
+      }
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      ready.reject(new Error(event.message));
+      this.#died(`the data plane failed: ${event.message}`);
+    };
+    const message: StartMessage = {
+      driver: this.#options.driver,
+      config: this.#config,
+      sockets: this.#sockets,
+      wakeFd: this.#wakeFd,
+      port: port2,
+      counters: this.values.buffer as SharedArrayBuffer,
+    };
+    worker.postMessage(message, [port2]);
+    for (const delivery of this.#deliveries.values()) this.#send(delivery);
+    this.#startWatch();
+    return ready.promise;
+  }
+
+  /** Hands data to a handler; a thread that takes the place of a dead one gets it again. */
+  deliver(block: number, position: number, data: unknown): void {
+    const message: ControlMessage = { type: "deliver", block, position, data };
+    this.#deliveries.set(`${block} ${position}`, message);
+    if (this.#worker !== null) this.#send(message);
+  }
+
+  /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
+  async stop(limitMs: number): Promise<void> {
+    if (this.#watch !== null) clearInterval(this.#watch);
+    if (this.#worker === null) return;
+    this.#stopped = Promise.withResolvers();
+    this.#send({ type: "stop" });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
+    await Promise.race([this.#stopped.promise, limit]);
+    clearTimeout(timer);
+    this.#worker.terminate();
+    this.#port?.close();
+    this.#worker = null;
+    if (this.#libc !== null) {
+      closeAll(this.#libc, this.#sockets);
+      this.#libc.close(this.#wakeFd);
+    }
+  }
+
+  /** Makes the thread throw or hang, for tests of what happens then. */
+  provoke(how: "throw" | "hang"): void {
+    this.#send({ type: "fail", how });
+  }
+
+  #send(message: ControlMessage): void {
+    this.#port?.postMessage(message);
+    if (this.#libc !== null) {
+      const one = new BigUint64Array([1n]);
+      this.#libc.write(this.#wakeFd, new Uint8Array(one.buffer), 8);
+    }
+  }
+
+  #startWatch(): void {
+    this.#lastBeat = -1;
+    this.#lastBeatMs = performance.now();
+    this.#lastCheckMs = this.#lastBeatMs;
+    if (this.#watch === null) this.#watch = setInterval(() => this.#check(), CHECK_MS);
+  }
+
+  #check(): void {
+    const now = performance.now();
+    // Where this thread itself was held up (a suspended machine), the other one was too.
+    const late = now - this.#lastCheckMs > 2 * CHECK_MS;
+    this.#lastCheckMs = now;
+    const beat = this.values[COUNTER.HEARTBEAT]!;
+    if (beat !== this.#lastBeat || late) {
+      this.#lastBeat = beat;
+      this.#lastBeatMs = now;
+    } else if (now - this.#lastBeatMs > HANG_MS) {
+      if (this.#watch !== null) clearInterval(this.#watch);
+      // A thread that never yields can be ended only with the process.
+      this.#options.onDead(`the data plane has not answered for ${HANG_MS / 1000} s`);
+    }
+  }
+
+  #died(why: string): void {
+    if (this.#stopped !== null) {
+      this.#stopped.resolve();
+      return;
+    }
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#port?.close();
+    const now = performance.now();
+    this.#restarts = this.#restarts.filter((at) => now - at < RESTART_WINDOW_MS);
+    if (this.#restarts.length >= MAX_RESTARTS) {
+      this.#options.onDead(`${why}; it was started again ${MAX_RESTARTS} times within a minute`);
+      return;
+    }
+    this.#restarts.push(now);
+    this.#options.log("error", `${why}; starting it again`);
+    this.start().catch((error: Error) => this.#options.onDead(error.message));
+  }
+}

@@ -1,0 +1,34 @@
+import type { Config } from "../config/types.ts";
+import type { CounterPlace } from "../engine/counters.ts";
+import type { LogLevel } from "../engine/handler.ts";
+import type { BoundSocket } from "../io/linux/listen.ts";
+
+/** Which driver serves: epoll through FFI, or the runtime's own sockets. */
+export type DriverKind = "linux" | "portable";
+
+/** First message to a data plane's thread, sent with `postMessage` before it blocks. */
+export interface StartMessage {
+  driver: DriverKind;
+  config: Config;
+  /** Sockets to serve; the portable driver opens its own. */
+  sockets: BoundSocket[];
+  /** eventfd that wakes the loop when `port` has a message. */
+  wakeFd: number;
+  /** Where all further messages come from. */
+  port: MessagePort;
+  counters: SharedArrayBuffer;
+}
+
+/** What the control plane tells a running data plane. */
+export type ControlMessage =
+  | { type: "deliver"; block: number; position: number; data: unknown }
+  | { type: "stop" }
+  /** Makes the loop fail, so that the tests see what happens then. */
+  | { type: "fail"; how: "throw" | "hang" };
+
+/** What a data plane tells the control plane. */
+export type DataPlaneMessage =
+  | { type: "ready"; places: CounterPlace[] }
+  | { type: "unable"; error: string }
+  | { type: "log"; lines: { level: LogLevel; line: string }[]; bytes: number }
+  | { type: "stopped" };

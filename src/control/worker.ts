@@ -1,0 +1,141 @@
+/**
+ * The data plane's thread. It is told once what to serve, then blocks in its loop; whatever comes
+ * later is read from a port when the eventfd wakes it.
+ */
+import { receiveMessageOnPort } from "node:worker_threads";
+import { COUNTER, CounterBook } from "../engine/counters.ts";
+import { Engine } from "../engine/engine.ts";
+import type { LogLevel } from "../engine/handler.ts";
+import { LinuxDriver } from "../io/linux/driver.ts";
+import { PortableDriver } from "../io/portable/driver.ts";
+import { HANDLERS } from "../plugins/handlers.ts";
+import { openLibc } from "../sys/libc.ts";
+import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
+
+/** Bytes of log lines that may be under way to the control plane; more are dropped and counted. */
+const MAX_LOG_BYTES = 1024 * 1024;
+
+const scope = globalThis as unknown as {
+  onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
+  postMessage(message: DataPlaneMessage): void;
+};
+
+const post = (message: DataPlaneMessage) => scope.postMessage(message);
+
+scope.onmessage = ({ data }) => {
+  scope.onmessage = null;
+  start(data);
+};
+
+function start(message: StartMessage): void {
+  const { config, counters, port, driver: kind } = message;
+  const book = new CounterBook(counters);
+  let lines: { level: LogLevel; line: string }[] = [];
+  let lineBytes = 0;
+  const log = (level: LogLevel, line: string): void => {
+    if (level === "debug" && !config.debug) return;
+    const { values } = book;
+    const underWay = values[COUNTER.LOG_SENT]! - values[COUNTER.LOG_WRITTEN]! + lineBytes;
+    if (underWay > MAX_LOG_BYTES) {
+      values[COUNTER.LOG_DROPPED]!++;
+      return;
+    }
+    lines.push({ level, line });
+    lineBytes += line.length;
+  };
+  const flushLog = (): void => {
+    if (lines.length === 0) return;
+    book.values[COUNTER.LOG_SENT]! += lineBytes;
+    post({ type: "log", lines, bytes: lineBytes });
+    lines = [];
+    lineBytes = 0;
+  };
+  const onPanic = (error: unknown): void => {
+    log("error", `Recovered in the data plane: ${error instanceof Error ? error.stack : error}`);
+  };
+
+  let engine: Engine | null = null;
+  let running = true;
+  const handle = (control: ControlMessage): void => {
+    switch (control.type) {
+      case "deliver":
+        engine!.deliver(control.block, control.position, control.data);
+        break;
+      case "stop":
+        running = false;
+        break;
+      case "fail":
+        fail(control.how);
+    }
+  };
+
+  const options = { now: () => performance.now(), onPanic, afterLoop: flushLog };
+  const makeEngine = (io: LinuxDriver | PortableDriver): Engine => {
+    engine = new Engine({ io, counters: book, random: randomNumbers(), handlers: HANDLERS, log });
+    engine.advance(options.now());
+    engine.configure(config);
+    return engine;
+  };
+
+  if (kind === "linux") {
+    const driver = new LinuxDriver({
+      ...options,
+      libc: openLibc(),
+      wakeFd: message.wakeFd,
+      onWake: () => {
+        for (;;) {
+          const received = receiveMessageOnPort(port as never);
+          if (received === undefined) return running;
+          handle(received.message as ControlMessage);
+        }
+      },
+    });
+    driver.attach(makeEngine(driver));
+    driver.serve(message.sockets);
+    post({ type: "ready", places: book.places });
+    driver.run();
+    flushLog();
+    post({ type: "stopped" });
+    return;
+  }
+
+  const driver = new PortableDriver(options);
+  driver.attach(makeEngine(driver));
+  port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
+    handle(data);
+    if (!running) {
+      driver.stop();
+      flushLog();
+      post({ type: "stopped" });
+      port.close();
+    }
+  };
+  try {
+    driver.serve(config.listeners);
+    post({ type: "ready", places: book.places });
+  } catch (error) {
+    post({ type: "unable", error: (error as Error).message });
+  }
+}
+
+/** Random numbers from the system's generator, a thousand a call. */
+function randomNumbers(): () => number {
+  const pool = new Uint32Array(1024);
+  let at = pool.length;
+  return () => {
+    if (at === pool.length) {
+      crypto.getRandomValues(pool);
+      at = 0;
+    }
+    return pool[at++]!;
+  };
+}
+
+/** Only ever asked for by tests of what the control plane does about it. */
+function fail(how: "throw" | "hang"): void {
+  if (how === "hang") for (;;);
+  queueMicrotask(() => {
+    throw new Error("asked to fail");
+  });
+  throw new Error("asked to fail");
+}

@@ -1,0 +1,219 @@
+import { type Address, parseAddress } from "../../dns/address.ts";
+import { COUNTER } from "../../engine/counters.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { Memory } from "../../engine/memory.ts";
+import type { ListenerConfig } from "../../config/types.ts";
+import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
+import { PortableSockets } from "./sockets.ts";
+import { PortableStreams } from "./streams.ts";
+
+const QUERY_SIZE = 65536;
+const RESPONSE_SIZE = 4096 + 16;
+const MAX_SLEEP_MS = 1000;
+
+/** What a driver needs from the thread that it runs in. */
+export interface PortableDriverOptions {
+  now: () => number;
+  onPanic: (error: unknown) => void;
+  afterLoop: () => void;
+}
+
+/** A datagram socket and who asked through it last. */
+interface Listening {
+  readonly socket: Deno.DatagramConn;
+  readonly listener: number;
+}
+
+/**
+ * The data plane on the runtime's own sockets, for systems where the Linux driver cannot run. One
+ * datagram at a time, so it costs about four times the CPU.
+ */
+export class PortableDriver implements Io {
+  readonly #options: PortableDriverOptions;
+  readonly #query = new Memory(QUERY_SIZE);
+  readonly #response = new Memory(RESPONSE_SIZE);
+  readonly #listening: Listening[] = [];
+  readonly #kept: ({ from: Listening; to: Deno.NetAddr } | null)[] = [];
+  readonly #freeKept: number[] = [];
+  readonly #streams: PortableStreams;
+  readonly #sockets: PortableSockets;
+  #engine!: Engine;
+  #current: { from: Listening; to: Deno.NetAddr } | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMs = Infinity;
+  #beat: ReturnType<typeof setInterval> | undefined;
+  #stopped = false;
+
+  constructor(options: PortableDriverOptions) {
+    this.#options = options;
+    const run = (work: () => void) => this.run(work);
+    this.#streams = new PortableStreams(() => this.#engine, run);
+    this.#sockets = new PortableSockets(run);
+  }
+
+  /** Connects the engine, before `serve`. */
+  attach(engine: Engine): void {
+    this.#engine = engine;
+  }
+
+  /** Opens the listeners. Throws an error that names the address. */
+  serve(listeners: readonly ListenerConfig[]): void {
+    listeners.forEach(({ address, port }, listener) => {
+      for (const hostname of address === "" ? ["0.0.0.0", "::"] : [address]) {
+        try {
+          const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+          const from = { socket, listener };
+          this.#listening.push(from);
+          void this.#receive(from);
+          this.#streams.listen(hostname, port, listener);
+        } catch (error) {
+          if (hostname === "::" && address === "") continue;
+          const why = error instanceof Error ? error.message : String(error);
+          throw new Error(`Cannot listen on ${hostname}:${port}: ${why}`);
+        }
+      }
+    });
+    this.#beat = setInterval(() => this.run(() => {}), MAX_SLEEP_MS);
+  }
+
+  /** Closes everything. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#beat);
+    for (const { socket } of this.#listening) socket.close();
+    this.#streams.close();
+    this.#sockets.close();
+  }
+
+  /** Runs a piece of the engine's work with the clock set, then sees to timers and log. */
+  run(work: () => void): void {
+    const engine = this.#engine;
+    engine.advance(this.#options.now());
+    engine.values[COUNTER.HEARTBEAT]!++;
+    try {
+      work();
+      if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
+    } catch (error) {
+      engine.values[COUNTER.PANICS]!++;
+      this.#options.onPanic(error);
+    }
+    this.#options.afterLoop();
+    const nextMs = engine.nextDeadlineMs;
+    if (this.#stopped || nextMs === this.#timerMs) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = nextMs;
+    if (nextMs === Infinity) return;
+    this.#timer = setTimeout(() => {
+      this.#timerMs = Infinity;
+      this.run(() => {});
+    }, Math.max(1, Math.ceil(nextMs - engine.nowMs)));
+  }
+
+  keep(_slot: number): number {
+    const index = this.#freeKept.pop() ?? this.#kept.length;
+    this.#kept[index] = this.#current;
+    return index;
+  }
+
+  reply(returnAddress: number, memory: Memory, offset: number, length: number): void {
+    const kept = this.#kept[returnAddress]!;
+    this.#send(kept, memory.bytes.slice(offset, offset + length));
+    this.forget(returnAddress);
+  }
+
+  forget(returnAddress: number): void {
+    this.#kept[returnAddress] = null;
+    this.#freeKept.push(returnAddress);
+  }
+
+  connect(endpoint: Endpoint, handler: StreamHandler): number {
+    return this.#streams.connect(endpoint, handler);
+  }
+
+  write(stream: number, memory: Memory, offset: number, length: number): void {
+    this.#streams.write(stream, memory, offset, length);
+  }
+
+  queued(stream: number): number {
+    return this.#streams.queued(stream);
+  }
+
+  pause(stream: number, paused: boolean): void {
+    this.#streams.pause(stream, paused);
+  }
+
+  close(stream: number): void {
+    this.#streams.closeOne(stream);
+  }
+
+  open(endpoint: Endpoint, handler: DatagramHandler): number {
+    return this.#sockets.open(endpoint, handler);
+  }
+
+  send(socket: number, memory: Memory, offset: number, length: number): boolean {
+    return this.#sockets.send(socket, memory, offset, length);
+  }
+
+  release(socket: number): void {
+    this.#sockets.release(socket);
+  }
+
+  address(
+    of: "slot" | "kept" | "stream",
+    reference: number,
+    side: "client" | "local",
+    target: Address,
+  ): void {
+    let found: Deno.NetAddr | null;
+    if (of === "stream") found = this.#streams.address(reference, side);
+    else {
+      const peer = of === "slot" ? this.#current! : this.#kept[reference]!;
+      found = side === "client" ? peer.to : peer.from.socket.addr as Deno.NetAddr;
+    }
+    if (found === null) return;
+    const bytes = parseAddress(found.hostname);
+    if (bytes === null) return;
+    target.family = bytes.length === 4 ? 4 : 6;
+    target.bytes.set(bytes);
+    target.port = found.port;
+    target.unmap();
+  }
+
+  async #receive(from: Listening): Promise<void> {
+    while (!this.#stopped) {
+      let length: number;
+      let to: Deno.NetAddr;
+      try {
+        const [bytes, address] = await from.socket.receive(this.#query.bytes.slice());
+        to = address as Deno.NetAddr;
+        length = bytes.length;
+        this.#query.bytes.set(bytes);
+      } catch {
+        // A refused reply shows up at the next receive; a closed socket ends the loop.
+        if (this.#stopped) return;
+        continue;
+      }
+      this.#current = { from, to };
+      this.run(() => {
+        const size = this.#engine.datagram(
+          from.listener,
+          0,
+          this.#query,
+          0,
+          length,
+          this.#response,
+          0,
+        );
+        if (size > 0) this.#send(this.#current!, this.#response.bytes.slice(0, size));
+      });
+      this.#current = null;
+    }
+  }
+
+  #send(peer: { from: Listening; to: Deno.NetAddr }, bytes: Uint8Array): void {
+    peer.from.socket.send(bytes, peer.to).catch(() => {
+      // The client is gone; UDP promises nothing.
+    });
+  }
+}

@@ -1,0 +1,187 @@
+import type { Engine } from "../../engine/engine.ts";
+import { Memory } from "../../engine/memory.ts";
+import type { Endpoint, StreamHandler } from "../contract.ts";
+
+const READ_SIZE = 65536;
+
+interface Entry {
+  connection: Deno.TcpConn | null;
+  handler: StreamHandler | null;
+  queue: Uint8Array<ArrayBuffer>[];
+  queued: number;
+  writing: boolean;
+  paused: boolean;
+  resume: (() => void) | null;
+  closing: boolean;
+}
+
+/** TCP streams on the runtime's own sockets. */
+export class PortableStreams {
+  readonly #engine: () => Engine;
+  readonly #run: (work: () => void) => void;
+  readonly #listeners: Deno.TcpListener[] = [];
+  readonly #entries: (Entry | null)[] = [];
+  readonly #free: number[] = [];
+  readonly #memory = new Memory(READ_SIZE);
+
+  constructor(engine: () => Engine, run: (work: () => void) => void) {
+    this.#engine = engine;
+    this.#run = run;
+  }
+
+  /** Accepts connections for a listener. */
+  listen(hostname: string, port: number, listener: number): void {
+    const socket = Deno.listen({ hostname, port });
+    this.#listeners.push(socket);
+    void this.#accept(socket, listener);
+  }
+
+  connect(endpoint: Endpoint, handler: StreamHandler): number {
+    const id = this.#add(handler);
+    const entry = this.#entries[id]!;
+    Deno.connect({ hostname: endpoint.address.hostname(), port: endpoint.address.port }).then(
+      (connection) => {
+        if (this.#entries[id] !== entry) {
+          connection.close();
+          return;
+        }
+        entry.connection = connection;
+        this.#run(() => entry.handler?.connected?.());
+        void this.#read(id, entry);
+        void this.#flush(id, entry);
+      },
+      () => this.#run(() => this.#broken(id, entry)),
+    );
+    return id;
+  }
+
+  write(id: number, memory: Memory, offset: number, length: number): void {
+    const entry = this.#entries[id];
+    if (entry === null || entry === undefined) return;
+    entry.queue.push(memory.bytes.slice(offset, offset + length));
+    entry.queued += length;
+    void this.#flush(id, entry);
+  }
+
+  queued(id: number): number {
+    return this.#entries[id]?.queued ?? 0;
+  }
+
+  pause(id: number, paused: boolean): void {
+    const entry = this.#entries[id];
+    if (entry === null || entry === undefined) return;
+    entry.paused = paused;
+    if (!paused) {
+      entry.resume?.();
+      entry.resume = null;
+    }
+  }
+
+  closeOne(id: number): void {
+    const entry = this.#entries[id];
+    if (entry === null || entry === undefined) return;
+    entry.handler = null;
+    entry.closing = true;
+    if (entry.queued === 0) this.#drop(id, entry);
+  }
+
+  address(id: number, side: "client" | "local"): Deno.NetAddr | null {
+    const connection = this.#entries[id]?.connection;
+    if (connection === null || connection === undefined) return null;
+    return side === "client" ? connection.remoteAddr : connection.localAddr;
+  }
+
+  close(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.#entries.forEach((entry, id) => {
+      if (entry !== null) this.#drop(id, entry);
+    });
+  }
+
+  #add(handler: StreamHandler | null): number {
+    const id = this.#free.pop() ?? this.#entries.length;
+    this.#entries[id] = {
+      connection: null,
+      handler,
+      queue: [],
+      queued: 0,
+      writing: false,
+      paused: false,
+      resume: null,
+      closing: false,
+    };
+    return id;
+  }
+
+  async #accept(socket: Deno.TcpListener, listener: number): Promise<void> {
+    for await (const connection of socket) {
+      this.#run(() => {
+        const id = this.#add(null);
+        const entry = this.#entries[id]!;
+        entry.connection = connection;
+        entry.handler = this.#engine().accept(listener, id);
+        if (entry.handler === null) this.#drop(id, entry);
+        else void this.#read(id, entry);
+      });
+    }
+  }
+
+  async #read(id: number, entry: Entry): Promise<void> {
+    const buffer = new Uint8Array(READ_SIZE);
+    try {
+      for (;;) {
+        if (entry.paused) await new Promise<void>((resolve) => entry.resume = resolve);
+        const length = await entry.connection!.read(buffer);
+        if (this.#entries[id] !== entry) return;
+        if (length === null) {
+          this.#run(() => entry.handler?.ended());
+          return;
+        }
+        this.#run(() => {
+          this.#memory.bytes.set(buffer.subarray(0, length));
+          entry.handler?.data(this.#memory, 0, length);
+        });
+        if (this.#entries[id] !== entry) return;
+      }
+    } catch {
+      this.#run(() => this.#broken(id, entry));
+    }
+  }
+
+  async #flush(id: number, entry: Entry): Promise<void> {
+    if (entry.writing || entry.connection === null) return;
+    entry.writing = true;
+    try {
+      for (let bytes = entry.queue.shift(); bytes !== undefined; bytes = entry.queue.shift()) {
+        for (let at = 0; at < bytes.length;) {
+          at += await entry.connection.write(bytes.subarray(at));
+        }
+        entry.queued -= bytes.length;
+      }
+      entry.writing = false;
+      if (entry.closing) this.#drop(id, entry);
+      else this.#run(() => entry.handler?.drained?.());
+    } catch {
+      this.#run(() => this.#broken(id, entry));
+    }
+  }
+
+  #broken(id: number, entry: Entry): void {
+    if (this.#entries[id] !== entry) return;
+    const { handler } = entry;
+    this.#drop(id, entry);
+    handler?.closed();
+  }
+
+  #drop(id: number, entry: Entry): void {
+    if (this.#entries[id] !== entry) return;
+    this.#entries[id] = null;
+    this.#free.push(id);
+    entry.resume?.();
+    try {
+      entry.connection?.close();
+    } catch {
+      // Closed already by the peer's reset.
+    }
+  }
+}
