@@ -1,0 +1,152 @@
+/**
+ * Measures nodens beside its peers and a floor in C, on loopback, and prints one table.
+ *
+ *   deno task bench [--only nodens,floor] [--seconds 5] [--rounds 3] [--entries 200000]
+ *                   [--nodens "COMMAND"]
+ */
+import { parseArgs } from "node:util";
+import { judgeBudgets } from "./budgets.ts";
+import { writeNames } from "./names.ts";
+import { ANSWER_PROGRAM, buildNative, TTL_SECONDS } from "./native.ts";
+import { note, print } from "./output.ts";
+import { canPin, installed, pinSelf, startServer } from "./process.ts";
+import { type Column, formatTable } from "./report.ts";
+import { dnsmasq } from "./servers/dnsmasq.ts";
+import { floor } from "./servers/floor.ts";
+import { nodens } from "./servers/nodens.ts";
+import { pdns } from "./servers/pdns.ts";
+import type { ServerKind } from "./servers/server.ts";
+import { unbound } from "./servers/unbound.ts";
+import { measureServer } from "./session.ts";
+
+const HOT_NAMES = 10_000;
+const STARTS = 5;
+const UPSTREAM_PORT = 15_301;
+const FIRST_PORT = 15_310;
+/** Room in every cache beyond the names that are asked, so that nothing is evicted. */
+const CAPACITY_MARGIN = 100_000;
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: "string" },
+    seconds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "3" },
+    entries: { type: "string", default: "200000" },
+    nodens: { type: "string" },
+  },
+});
+const seconds = wholeNumber("seconds", flags.seconds);
+const rounds = wholeNumber("rounds", flags.rounds);
+const entries = wholeNumber("entries", flags.entries);
+const servers = chooseServers([nodens(flags.nodens), floor, unbound, dnsmasq, pdns], flags.only);
+
+if (!installed("dnsperf")) {
+  note("SKIPPED: dnsperf is not installed, so there is nothing to measure with");
+} else if (buildNative()) {
+  await run();
+}
+
+async function run(): Promise<void> {
+  const directory = Deno.makeTempDirSync({ prefix: "nodens_bench_" });
+  try {
+    const names = writeNames(directory, { hot: HOT_NAMES, entries });
+    const present = servers.filter((server) => {
+      if (installed(server.binary)) return true;
+      note(`SKIPPED: ${server.name}: ${server.binary} is not installed`);
+      return false;
+    });
+    pinSelf();
+    if (!canPin) note("Processes are not held on cores of their own: the figures will scatter");
+    const upstream = await startServer(
+      [ANSWER_PROGRAM, String(UPSTREAM_PORT), String(TTL_SECONDS)],
+      { port: UPSTREAM_PORT, core: "load" },
+    );
+    try {
+      const columns = present.map((server): Column => ({
+        name: server.name,
+        peer: server.peer,
+        rounds: [],
+      }));
+      await measureStarts(present, columns, directory);
+      for (let round = 1; round <= rounds; round++) {
+        for (const [i, server] of present.entries()) {
+          note(`round ${round} of ${rounds}: ${server.name}`);
+          const port = FIRST_PORT + i;
+          const running = await startServer(prepare(server, directory, port), {
+            port,
+            core: "server",
+          });
+          try {
+            columns[i]!.rounds.push(
+              await measureServer(running, {
+                port,
+                upstreamPid: upstream.pid,
+                names,
+                seconds,
+                caches: server.caches,
+              }),
+            );
+          } finally {
+            await running.stop();
+          }
+        }
+      }
+      printReport(columns);
+    } finally {
+      await upstream.stop();
+    }
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+async function measureStarts(
+  present: readonly ServerKind[],
+  columns: readonly Column[],
+  directory: string,
+): Promise<void> {
+  for (let start = 1; start <= STARTS; start++) {
+    for (const [i, server] of present.entries()) {
+      const port = FIRST_PORT + i;
+      const running = await startServer(prepare(server, directory, port), { port, core: "server" });
+      columns[i]!.rounds.push({ startMs: running.firstAnswerMs });
+      await running.stop();
+    }
+  }
+}
+
+function prepare(server: ServerKind, parent: string, port: number): string[] {
+  const directory = Deno.makeTempDirSync({ dir: parent, prefix: `${server.name}_` });
+  const capacity = entries + CAPACITY_MARGIN;
+  return server.prepare({ port, upstreamPort: UPSTREAM_PORT, directory, capacity });
+}
+
+function printReport(columns: readonly Column[]): void {
+  print(
+    `Medians of ${rounds} rounds of ${seconds} s a row (start: of ${STARTS}); in brackets the ` +
+      `ratio to the floor. ${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}, ` +
+      `${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}.\n`,
+  );
+  print(formatTable(columns, { hot: HOT_NAMES, entries }));
+  print("\nBudgets:");
+  for (const line of judgeBudgets(columns)) print(line);
+}
+
+function chooseServers(all: readonly ServerKind[], only: string | undefined): ServerKind[] {
+  if (only === undefined) return [...all];
+  const known = all.map(({ name }) => name);
+  const chosen = only.split(",");
+  const unknown = chosen.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(`--only: unknown server "${unknown}" (known: ${known.join(", ")})`);
+  }
+  return all.filter(({ name }) => chosen.includes(name));
+}
+
+function wholeNumber(flag: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RangeError(`--${flag}: "${text}" is not a whole number above 0`);
+  }
+  return value;
+}

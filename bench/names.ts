@@ -1,0 +1,33 @@
+/** Files of queries for dnsperf; the names are the same in every run. */
+export interface NameFiles {
+  /** The names that the hit rows ask. */
+  readonly hot: string;
+  /** Names that nobody asked before: the miss row, and what fills the cache. */
+  readonly cold: string;
+  readonly hotCount: number;
+  readonly coldCount: number;
+}
+
+/** Writes both files into a directory; together they hold `entries` names. */
+export function writeNames(
+  directory: string,
+  options: { hot: number; entries: number },
+): NameFiles {
+  const files = {
+    hot: `${directory}/hot.txt`,
+    cold: `${directory}/cold.txt`,
+    hotCount: options.hot,
+    coldCount: Math.max(options.entries - options.hot, 0),
+  };
+  Deno.writeTextFileSync(files.hot, lines("hot", files.hotCount));
+  Deno.writeTextFileSync(files.cold, lines("cold", files.coldCount));
+  return files;
+}
+
+function lines(prefix: string, count: number): string {
+  const parts: string[] = [];
+  for (let i = 0; i < count; i++) {
+    parts.push(`${prefix}-${String(i).padStart(6, "0")}.bench.example.org A\n`);
+  }
+  return parts.join("");
+}

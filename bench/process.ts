@@ -1,0 +1,83 @@
+import { probe } from "./probe.ts";
+
+/** Core that servers run on; the load comes from the other one. */
+const SERVER_CORE = "0";
+/** Core of the load generator, the upstream and this program. */
+const LOAD_CORE = "1";
+const STOP_MS = 5_000;
+
+/** A server process that runs, and answered already. */
+export interface RunningServer {
+  readonly pid: number;
+  /** From spawn to the first correct answer over UDP. */
+  readonly firstAnswerMs: number;
+  /** Ends it by SIGTERM, by SIGKILL where that does nothing, and waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+/** Whether an executable is there, by path or in PATH. */
+export function installed(binary: string): boolean {
+  const candidates = binary.includes("/")
+    ? [binary]
+    : (Deno.env.get("PATH") ?? "").split(":").map((folder) => `${folder}/${binary}`);
+  return candidates.some((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Whether processes can be held on cores of their own. */
+export const canPin: boolean = installed("taskset") && navigator.hardwareConcurrency >= 2;
+
+/** Moves this program, and with it all it starts unpinned, away from the servers' core. */
+export function pinSelf(): void {
+  if (!canPin) return;
+  new Deno.Command("taskset", { args: ["-a", "-c", "-p", LOAD_CORE, String(Deno.pid)] })
+    .outputSync();
+}
+
+/** Starts a server on the core for servers, or on that for the load, and waits for an answer. */
+export async function startServer(
+  command: readonly string[],
+  options: { port: number; core: "server" | "load" },
+): Promise<RunningServer> {
+  const core = options.core === "server" ? SERVER_CORE : LOAD_CORE;
+  const words = canPin ? ["taskset", "-c", core, ...command] : [...command];
+  const startedMs = performance.now();
+  const child = new Deno.Command(words[0]!, {
+    args: words.slice(1),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let complaints = "";
+  const reading = child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+    new WritableStream({
+      write(text) {
+        if (complaints.length < 4_000) complaints += text;
+      },
+    }),
+  );
+  let gone = false;
+  const ended = child.status.then(() => gone = true);
+
+  async function stop(): Promise<void> {
+    if (!gone) {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      await ended;
+      clearTimeout(timer);
+    }
+    await reading;
+  }
+
+  const answeredMs = await probe(options.port, () => gone);
+  if (answeredMs === null) {
+    await stop();
+    throw new Error(`Cannot start "${command.join(" ")}": no answer\n${complaints}`);
+  }
+  return { pid: child.pid, firstAnswerMs: answeredMs - startedMs, stop };
+}

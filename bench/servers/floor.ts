@@ -1,0 +1,13 @@
+import { ANSWER_PROGRAM, TTL_SECONDS } from "../native.ts";
+import type { ServerKind } from "./server.ts";
+
+/** The least that a server can do, in C: no cache, no configuration, one fixed answer. */
+export const floor: ServerKind = {
+  name: "floor",
+  binary: ANSWER_PROGRAM,
+  caches: false,
+  peer: false,
+  prepare({ port }) {
+    return [ANSWER_PROGRAM, String(port), String(TTL_SECONDS)];
+  },
+};

@@ -1,0 +1,32 @@
+import type { ServerKind } from "./server.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** nodens from source, or the command given (a compiled executable, say). */
+export function nodens(command: string | undefined): ServerKind {
+  const words = command?.split(/\s+/).filter((word) => word !== "") ??
+    [Deno.execPath(), "run", "-A", `${ROOT}main.ts`];
+  return {
+    name: "nodens",
+    binary: words[0] ?? "",
+    caches: true,
+    peer: false,
+    prepare({ port, upstreamPort, directory, capacity }) {
+      const file = `${directory}/Corefile`;
+      Deno.writeTextFileSync(
+        file,
+        `.:${port} {
+  bind 127.0.0.1
+  errors
+  cache {
+    success ${capacity}
+    denial 10000
+  }
+  forward . 127.0.0.1:${upstreamPort}
+}
+`,
+      );
+      return [...words, "-conf", file];
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { ServerKind } from "./server.ts";
+
+/** PowerDNS Recursor as a forwarding cache with one thread. */
+export const pdns: ServerKind = {
+  name: "pdns",
+  binary: "pdns_recursor",
+  caches: true,
+  peer: true,
+  prepare({ port, upstreamPort, directory, capacity }) {
+    Deno.writeTextFileSync(
+      `${directory}/recursor.conf`,
+      `local-address=127.0.0.1
+local-port=${port}
+forward-zones-recurse=.=127.0.0.1:${upstreamPort}
+allow-from=127.0.0.0/8
+dont-query=
+threads=1
+pdns-distributes-queries=no
+dnssec=off
+max-cache-entries=${2 * capacity}
+max-packetcache-entries=${2 * capacity}
+security-poll-suffix=
+quiet=yes
+loglevel=0
+disable-syslog=yes
+daemon=no
+write-pid=no
+webserver=no
+`,
+    );
+    return ["pdns_recursor", `--config-dir=${directory}`, `--socket-dir=${directory}`];
+  },
+};

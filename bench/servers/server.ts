@@ -1,0 +1,15 @@
+import type { LaunchOptions } from "./launch_options.ts";
+
+/** A server that the benchmark can measure: a column of its table. */
+export interface ServerKind {
+  /** Name in the table and in `--only`. */
+  readonly name: string;
+  /** Executable that must be there; where it is not, the server is left out aloud. */
+  readonly binary: string;
+  /** It keeps answers, so filling it and missing it mean something. */
+  readonly caches: boolean;
+  /** It is measured as one to be beaten. */
+  readonly peer: boolean;
+  /** Writes the configuration and returns the command line. */
+  prepare(options: LaunchOptions): string[];
+}

@@ -1,0 +1,44 @@
+import type { ServerKind } from "./server.ts";
+
+/** Unbound as a forwarding cache with one thread. */
+export const unbound: ServerKind = {
+  name: "unbound",
+  binary: "unbound",
+  caches: true,
+  peer: true,
+  prepare({ port, upstreamPort, directory, capacity }) {
+    const file = `${directory}/unbound.conf`;
+    // Unbound bounds its caches in bytes; a kilobyte an entry is more than it needs.
+    const cacheBytes = capacity * 1024;
+    Deno.writeTextFileSync(
+      file,
+      `server:
+  directory: "${directory}"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  do-daemonize: no
+  num-threads: 1
+  interface: 127.0.0.1
+  port: ${port}
+  do-ip6: no
+  access-control: 127.0.0.0/8 allow
+  do-not-query-localhost: no
+  module-config: "iterator"
+  msg-cache-size: ${cacheBytes}
+  rrset-cache-size: ${2 * cacheBytes}
+  outgoing-range: 4096
+  num-queries-per-thread: 4096
+  verbosity: 0
+  use-syslog: no
+  logfile: ""
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@${upstreamPort}
+`,
+    );
+    return ["unbound", "-d", "-p", "-c", file];
+  },
+};

@@ -1,0 +1,99 @@
+import { type LoadOptions, type LoadResult, runLoad } from "./load.ts";
+import { cpuSeconds, residentMegabytes } from "./measure.ts";
+import type { NameFiles } from "./names.ts";
+import { note } from "./output.ts";
+import type { RunningServer } from "./process.ts";
+
+/** What one server showed in one round; what does not apply to it is left out. */
+export type Figures = Partial<Record<FigureName, number>>;
+
+/** One measured quantity: a row of the table. */
+export type FigureName =
+  | "hitCpu"
+  | "hitRate"
+  | "hitLost"
+  | "tcpHitCpu"
+  | "tcpHitRate"
+  | "missCpu"
+  | "missRate"
+  | "latency1k"
+  | "latency1kCpu"
+  | "latency10k"
+  | "latency10kCpu"
+  | "residentHot"
+  | "residentAfterHits"
+  | "residentFull"
+  | "bytesPerEntry"
+  | "answerBytes"
+  | "startMs";
+
+/** What a session needs to know. */
+export interface SessionOptions {
+  port: number;
+  /** Process that the server forwards to. */
+  upstreamPid: number;
+  names: NameFiles;
+  seconds: number;
+  /** The server keeps answers: misses and memory are measured too. */
+  caches: boolean;
+}
+
+/** Above this an upstream has answered queries that should have been hits. */
+const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
+
+/** Puts a server that has just started through every row but the start, in one fixed order. */
+export async function measureServer(
+  server: RunningServer,
+  options: SessionOptions,
+): Promise<Figures> {
+  const { port, names, seconds } = options;
+  const figures: Figures = {};
+
+  async function load(what: Omit<LoadOptions, "port">): Promise<LoadResult & { cpu: number }> {
+    const before = cpuSeconds(server.pid);
+    const result = await runLoad({ port, ...what });
+    const cpu = (cpuSeconds(server.pid) - before) * 1e6 / result.completed;
+    if (result.failed > 0) note(`  ${result.failed} answers were not NOERROR`);
+    return { ...result, cpu };
+  }
+
+  // Twice, so that what was lost on the way is there as well.
+  await load({ dataFile: names.hot });
+  await load({ dataFile: names.hot });
+  figures.residentHot = residentMegabytes(server.pid);
+
+  const upstreamBefore = cpuSeconds(options.upstreamPid);
+  const hit = await load({ dataFile: names.hot, seconds });
+  const upstreamCpu = (cpuSeconds(options.upstreamPid) - upstreamBefore) * 1e6 / hit.completed;
+  if (upstreamCpu > MAX_UPSTREAM_CPU_MICROSECONDS) {
+    note(`  the upstream was busy in the hit row (${upstreamCpu.toFixed(1)} µs a query): no hits`);
+  }
+  figures.hitCpu = hit.cpu;
+  figures.hitRate = hit.queriesPerSecond;
+  figures.hitLost = hit.lost;
+  figures.answerBytes = hit.answerBytes;
+  figures.residentAfterHits = residentMegabytes(server.pid);
+
+  const slow = await load({ dataFile: names.hot, seconds, rate: 1_000 });
+  figures.latency1k = slow.latencyMicroseconds;
+  figures.latency1kCpu = slow.cpu;
+  const brisk = await load({ dataFile: names.hot, seconds, rate: 10_000 });
+  figures.latency10k = brisk.latencyMicroseconds;
+  figures.latency10kCpu = brisk.cpu;
+
+  const tcp = await load({ dataFile: names.hot, seconds, transport: "tcp" });
+  figures.tcpHitCpu = tcp.cpu;
+  figures.tcpHitRate = tcp.queriesPerSecond;
+
+  if (options.caches && names.coldCount > 0) {
+    const miss = await load({ dataFile: names.cold, seconds, once: true });
+    figures.missCpu = miss.cpu;
+    figures.missRate = miss.queriesPerSecond;
+    // What the time did not suffice for, so that every server ends with the same entries.
+    await load({ dataFile: names.cold });
+    await load({ dataFile: names.cold });
+    figures.residentFull = residentMegabytes(server.pid);
+    figures.bytesPerEntry = (figures.residentFull - figures.residentHot) * 1e6 / names.coldCount;
+  }
+  return figures;
+}
