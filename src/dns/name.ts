@@ -31,7 +31,9 @@ export function parseName(text: string): Uint8Array {
       const digits = String.fromCharCode(...source.subarray(i + 1, i + 4));
       if (/^[0-9]{3}$/.test(digits)) {
         octet = Number(digits);
-        if (octet > 255) throw new SyntaxError(`Cannot parse name "${text}": \\${digits} is no octet`);
+        if (octet > 255) {
+          throw new SyntaxError(`Cannot parse name "${text}": \\${digits} is no octet`);
+        }
         i += 3;
       } else {
         i++;
@@ -53,14 +55,21 @@ export function parseName(text: string): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** Presentation format of the uncompressed wire-form name at `offset`, with its closing dot. */
+/**
+ * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot.
+ *
+ * Throws `RangeError` where the name does not end within `bytes`.
+ */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
   if (bytes[at] === 0) return ".";
   let text = "";
   for (;;) {
     const size = bytes[at++];
-    if (size === undefined || size === 0) return text;
+    if (size === 0) return text;
+    if (size === undefined || size > MAX_LABEL_SIZE || at + size >= bytes.length) {
+      throw new RangeError(`Cannot format the name at ${offset}: it does not end within the bytes`);
+    }
     for (let i = 0; i < size; i++) text += formatOctet(bytes[at + i]!);
     text += ".";
     at += size;
