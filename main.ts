@@ -1,0 +1,21 @@
+/** nodens: a DNS cache for every node. This file only picks the command. */
+import { runServe } from "./src/cli/serve.ts";
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  // What is not needed to serve is loaded when it is asked for, to start fast.
+  if (command === "check") {
+    const { runCheck } = await import("./src/cli/check.ts");
+    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return runCheck(rest, denoHost, processOutput);
+  }
+  if (command === "query") {
+    const { runQuery } = await import("./src/cli/query.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return await runQuery(rest, processOutput);
+  }
+  return await runServe(args);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

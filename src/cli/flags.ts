@@ -1,0 +1,82 @@
+import { suggestion } from "../corefile/nearest.ts";
+
+/** One flag, as data: the parser and the help text come from the same table. */
+export interface Flag {
+  name: string;
+  kind: "text" | "number" | "boolean";
+  /** Another name for the same flag. */
+  alias?: string;
+  default: string | number | boolean;
+  /** What it does, for `-h`. */
+  help: string;
+}
+
+/** Values by flag name. */
+export type FlagValues = Record<string, string | number | boolean>;
+
+/** A command line that cannot be understood; the message says what would do. */
+export class FlagError extends Error {}
+
+/**
+ * Reads Go-style flags: one dash or two, `-flag value` or `-flag=value`; `-quiet` alone is true.
+ *
+ * Throws `FlagError` for an unknown flag, a value that is missing, or one that does not fit.
+ */
+export function parseFlags(
+  args: readonly string[],
+  table: readonly Flag[],
+): { values: FlagValues; given: Set<string>; rest: string[] } {
+  const values: FlagValues = Object.fromEntries(table.map((flag) => [flag.name, flag.default]));
+  const given = new Set<string>();
+  const rest: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const argument = args[i]!;
+    if (argument === "--") {
+      rest.push(...args.slice(i + 1));
+      break;
+    }
+    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(argument);
+    if (match === null) {
+      rest.push(argument);
+      continue;
+    }
+    const name = match[1]!;
+    const flag = table.find((one) => one.name === name || one.alias === name);
+    if (flag === undefined) {
+      const names = table.flatMap((one) => one.alias === undefined ? [one.name] : [one.name, one.alias]);
+      throw new FlagError(`unknown flag -${name}${suggestion(name, names).replace('"', '"-')}`);
+    }
+    let text = match[2];
+    if (text === undefined && flag.kind === "boolean") text = "true";
+    if (text === undefined) {
+      text = args[++i];
+      if (text === undefined) throw new FlagError(`flag -${name} needs a value (-${name} VALUE)`);
+    }
+    values[flag.name] = convert(flag, name, text);
+    given.add(flag.name);
+  }
+  return { values, given, rest };
+}
+
+/** The table as a person reads it. */
+export function helpText(table: readonly Flag[]): string {
+  return table.map(({ name, alias, kind, default: value, help }) => {
+    const names = alias === undefined ? `-${name}` : `-${name}, -${alias}`;
+    const argument = kind === "boolean" ? "" : kind === "number" ? " NUMBER" : " TEXT";
+    const shown = value === "" || value === false ? "" : ` (default ${value})`;
+    return `  ${names}${argument}\n        ${help}${shown}`;
+  }).join("\n");
+}
+
+function convert(flag: Flag, name: string, text: string): string | number | boolean {
+  if (flag.kind === "text") return text;
+  if (flag.kind === "number") {
+    if (!/^[0-9]+$/.test(text)) {
+      throw new FlagError(`flag -${name}: "${text}" is no whole number`);
+    }
+    return Number(text);
+  }
+  if (["true", "t", "1"].includes(text.toLowerCase())) return true;
+  if (["false", "f", "0"].includes(text.toLowerCase())) return false;
+  throw new FlagError(`flag -${name}: "${text}" is neither true nor false`);
+}

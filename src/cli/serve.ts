@@ -1,0 +1,222 @@
+import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import type { Config } from "../config/types.ts";
+import { CorefileErrors } from "../corefile/error.ts";
+import { DataPlane } from "../control/data_plane.ts";
+import { denoHost } from "../control/host_deno.ts";
+import { HostsFiles } from "../control/hosts_files.ts";
+import { Logger } from "../control/logger.ts";
+import type { DriverKind } from "../control/messages.ts";
+import { CHAIN } from "../plugins/chain.ts";
+import { type Flag, FlagError, type FlagValues, helpText, parseFlags } from "./flags.ts";
+import { processOutput } from "./output.ts";
+import { VERSION, versionText } from "./version.ts";
+
+const FLAGS: readonly Flag[] = [
+  { name: "conf", kind: "text", default: "", help: "Corefile to serve; else ./Corefile" },
+  { name: "dns.port", kind: "number", alias: "p", default: 53, help: "default port" },
+  { name: "quiet", kind: "boolean", default: false, help: "say nothing at start" },
+  { name: "pidfile", kind: "text", default: "", help: "write the process id to this file" },
+  { name: "plugins", kind: "boolean", default: false, help: "list the plugins and exit" },
+  { name: "version", kind: "boolean", default: false, help: "print the version and exit" },
+  { name: "workers", kind: "number", default: 1, help: "data planes that share the ports" },
+  { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
+  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+];
+
+const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
+       nodens check [--json] FILE         look for faults in a Corefile
+       nodens query NAME [TYPE] [@SERVER] ask a server
+
+`;
+
+/** CoreDNS's own configuration where there is no Corefile. */
+const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
+const MAX_WORKERS = 64;
+/** Time that queries in flight are given at stop. */
+const STOP_MS = 2000;
+
+/** `nodens`: serves until a signal ends it. Returns the exit code. */
+export async function runServe(args: readonly string[]): Promise<number> {
+  let values: FlagValues;
+  try {
+    values = readFlags(args);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    processOutput.err(`nodens: ${error.message}\nRun "nodens -h" for all flags.\n`);
+    return 2;
+  }
+  if (values["h"] === true) {
+    processOutput.out(`${USAGE}Flags:\n${helpText(FLAGS)}\n`);
+    return 0;
+  }
+  if (values["version"] === true) {
+    processOutput.out(`${versionText()}\n`);
+    return 0;
+  }
+  if (values["plugins"] === true) {
+    const names = CHAIN.filter(({ supported }) => supported).map(({ name }) => `dns.${name}`);
+    processOutput.out(`${names.join("\n")}\n`);
+    return 0;
+  }
+  let loaded: LoadedConfig;
+  try {
+    loaded = load(values);
+  } catch (error) {
+    if (!(error instanceof CorefileErrors) && !(error instanceof FlagError)) throw error;
+    processOutput.err(`${error.message}\n`);
+    return 1;
+  }
+  for (const warning of loaded.warnings) processOutput.err(`[WARNING] ${warning}\n`);
+  return await serve(loaded.config, values);
+}
+
+function readFlags(args: readonly string[]): FlagValues {
+  const { values, rest } = parseFlags(args, FLAGS);
+  if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
+  const { io, workers } = values;
+  if (io !== "auto" && io !== "linux" && io !== "portable") {
+    throw new FlagError(`flag -io: "${io}" is unknown (auto, linux or portable)`);
+  }
+  if (Number(workers) < 1 || Number(workers) > MAX_WORKERS) {
+    throw new FlagError(`flag -workers: ${workers} is out of range (1 to ${MAX_WORKERS})`);
+  }
+  if (Number(values["dns.port"]) < 1 || Number(values["dns.port"]) > 65535) {
+    throw new FlagError(`flag -dns.port: ${values["dns.port"]} is no port (1 to 65535)`);
+  }
+  return values;
+}
+
+function load(values: FlagValues): LoadedConfig {
+  const defaultPort = Number(values["dns.port"]);
+  const named = String(values["conf"]);
+  const file = named === "" ? "Corefile" : named;
+  let text: string;
+  if (named === "" && denoHost.kindOf(file) !== "file") {
+    processOutput.err(
+      "[WARNING] No Corefile here and no -conf FILE: serving the built-in one (whoami, log)\n",
+    );
+    text = BUILT_IN.replace("PORT", String(defaultPort));
+  } else {
+    try {
+      text = denoHost.readTextFile(file);
+    } catch (error) {
+      throw new FlagError(`Cannot read "${file}": ${(error as Error).message}`);
+    }
+  }
+  return loadConfig({ file, text, defaultPort }, denoHost);
+}
+
+async function serve(config: Config, values: FlagValues): Promise<number> {
+  const logger = new Logger();
+  const ended = Promise.withResolvers<number>();
+  const driver = chooseDriver(String(values["io"]), logger);
+  let workers = Number(values["workers"]);
+  if (driver === "portable" && workers > 1) {
+    logger.log("warning", "-workers needs the linux driver; running one");
+    workers = 1;
+  }
+  const planes: DataPlane[] = [];
+  for (let i = 0; i < workers; i++) {
+    planes.push(
+      new DataPlane(config, {
+        driver,
+        shared: workers > 1,
+        log: logger.log,
+        onDead: (why) => {
+          processOutput.err(`[FATAL] ${why}; ending the process so that it is started afresh\n`);
+          Deno.exit(3);
+        },
+      }),
+    );
+  }
+  try {
+    if (driver === "linux") bindAll(planes);
+    await Promise.all(planes.map((plane) => plane.start()));
+  } catch (error) {
+    processOutput.err(`${(error as Error).message}\n`);
+    // Threads that did start hold the process otherwise.
+    Deno.exit(1);
+  }
+  const hosts = new HostsFiles(planes, logger.log);
+  hosts.start(config);
+  const { pidfile, quiet } = values;
+  if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
+  if (quiet !== true) logger.write(banner(config));
+  watchSignals(ended);
+  const code = await ended.promise;
+  hosts.stop();
+  await Promise.all(planes.map((plane) => plane.stop(STOP_MS)));
+  await logger.flush(STOP_MS);
+  if (pidfile !== "") removeQuietly(String(pidfile));
+  return code;
+}
+
+/** Opens the sockets of all data planes, each reporting a port that is taken. */
+function bindAll(planes: readonly DataPlane[]): void {
+  for (const plane of planes) plane.bind();
+}
+
+function chooseDriver(wanted: string, logger: Logger): DriverKind {
+  if (wanted === "portable") return "portable";
+  const why = linuxDriverMissing();
+  if (why === null) return "linux";
+  if (wanted === "linux") {
+    processOutput.err(`Cannot use the linux driver: ${why} (use -io portable)\n`);
+    Deno.exit(1);
+  }
+  logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
+  return "portable";
+}
+
+function linuxDriverMissing(): string | null {
+  if (Deno.build.os !== "linux") return `this is ${Deno.build.os}`;
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return "FFI is not allowed (--allow-ffi)";
+  }
+  try {
+    Deno.dlopen("libc.so.6", {}).close();
+    return null;
+  } catch (error) {
+    return `glibc cannot be opened: ${(error as Error).message}`;
+  }
+}
+
+/** Listeners as CoreDNS prints them, what runs, and a command that gets an answer. */
+function banner(config: Config): string {
+  const lines = config.listeners.flatMap(({ address, port, zones }) =>
+    zones.map(({ zone }) => {
+      const host = address === "" ? "" : address.includes(":") ? ` on [${address}]` : ` on ${address}`;
+      return `${zone}:${port}${host}`;
+    })
+  );
+  const first = config.listeners[0];
+  let hint = "";
+  if (first !== undefined) {
+    const host = first.address === "" ? "127.0.0.1" : first.address;
+    const zone = first.zones.find(({ block }) =>
+      config.blocks[block]!.plugins.some(({ name }) => name === "whoami")
+    )?.zone ?? "example.org.";
+    hint = `Try: dig @${host} -p ${first.port} ${zone}\n`;
+  }
+  const run = `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
+  return `${[...new Set(lines)].join("\n")}\n${run}\n${hint}`;
+}
+
+function watchSignals(ended: PromiseWithResolvers<number>): void {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGTERM", "SIGINT"];
+  let count = 0;
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => {
+      if (++count > 1) Deno.exit(1);
+      ended.resolve(0);
+    });
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Somebody else has removed it.
+  }
+}

@@ -1,0 +1,84 @@
+import { formatName } from "../../dns/name.ts";
+import { typeText } from "../../dns/mnemonics.ts";
+import type { Exchange } from "../../engine/exchange.ts";
+import type { CreateHandler, EngineServices, Handler } from "../../engine/handler.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { ConsolidateOptions, ErrorsOptions } from "./options.ts";
+import { compilePattern } from "./pattern.ts";
+
+/** Makes the handler of one `errors` directive. */
+export const createErrors: CreateHandler<ErrorsOptions> = (options, { engine }) =>
+  new ErrorsHandler(options, engine);
+
+/** Logs what went wrong with a query, alone or counted over a while. */
+class ErrorsHandler implements Handler {
+  readonly name = "errors";
+  readonly #engine: EngineServices;
+  readonly #rules: Rule[];
+
+  constructor(options: ErrorsOptions, engine: EngineServices) {
+    this.#engine = engine;
+    this.#rules = options.consolidate.map((rule) => new Rule(rule, engine));
+  }
+
+  response(exchange: Exchange): void {
+    if (exchange.error === "") return;
+    for (const rule of this.#rules) {
+      if (!rule.matches(exchange.error)) continue;
+      if (rule.count()) this.#engine.log(rule.level, line(exchange));
+      return;
+    }
+    this.#engine.log("error", line(exchange));
+  }
+
+  stop(): void {
+    for (const rule of this.#rules) rule.stop();
+  }
+}
+
+/** One `consolidate` option and what it has counted. */
+class Rule {
+  readonly level: ConsolidateOptions["level"];
+  readonly matches: (text: string) => boolean;
+  readonly #options: ConsolidateOptions;
+  readonly #engine: EngineServices;
+  readonly #timer: Timer;
+  #count = 0;
+
+  constructor(options: ConsolidateOptions, engine: EngineServices) {
+    this.#options = options;
+    this.#engine = engine;
+    this.level = options.level;
+    this.matches = compilePattern(options.pattern).matches ?? (() => false);
+    this.#timer = engine.timers.create(() => this.#summarize());
+  }
+
+  /** Counts an error; true where it is to be logged at once. */
+  count(): boolean {
+    this.#count++;
+    if (this.#count > 1) return false;
+    this.#engine.timers.set(this.#timer, this.#engine.nowMs + this.#options.periodMs);
+    return this.#options.showFirst;
+  }
+
+  stop(): void {
+    this.#engine.timers.clear(this.#timer);
+    if (this.#count > 0) this.#summarize();
+  }
+
+  #summarize(): void {
+    const count = this.#count;
+    this.#count = 0;
+    if (this.#options.showFirst && count < 2) return;
+    const { pattern, periodMs } = this.#options;
+    const seconds = periodMs / 1000;
+    const text = `${count} errors like '${pattern}' occurred in last ${seconds}s`;
+    this.#engine.log(this.level, `plugin/errors: ${text}`);
+  }
+}
+
+function line(exchange: Exchange): string {
+  const rcode = exchange.response?.rcode ?? 2;
+  const name = formatName(exchange.memory.bytes, exchange.offset + 12);
+  return `plugin/errors: ${rcode} ${name} ${typeText(exchange.qtype)}: ${exchange.error}`;
+}
