@@ -43,7 +43,9 @@ export function parseFlags(
     const name = match[1]!;
     const flag = table.find((one) => one.name === name || one.alias === name);
     if (flag === undefined) {
-      const names = table.flatMap((one) => one.alias === undefined ? [one.name] : [one.name, one.alias]);
+      const names = table.flatMap((one) =>
+        one.alias === undefined ? [one.name] : [one.name, one.alias]
+      );
       throw new FlagError(`unknown flag -${name}${suggestion(name, names).replace('"', '"-')}`);
     }
     let text = match[2];

@@ -185,7 +185,11 @@ function linuxDriverMissing(): string | null {
 function banner(config: Config): string {
   const lines = config.listeners.flatMap(({ address, port, zones }) =>
     zones.map(({ zone }) => {
-      const host = address === "" ? "" : address.includes(":") ? ` on [${address}]` : ` on ${address}`;
+      const host = address === ""
+        ? ""
+        : address.includes(":")
+        ? ` on [${address}]`
+        : ` on ${address}`;
       return `${zone}:${port}${host}`;
     })
   );
@@ -194,7 +198,9 @@ function banner(config: Config): string {
   if (first !== undefined) {
     const host = first.address === "" ? "127.0.0.1" : first.address;
     const zone = first.zones.find(({ block }) =>
-      config.blocks[block]!.plugins.some(({ name }) => name === "whoami")
+      config.blocks[block]!.plugins.some(({ name }) =>
+        name === "whoami"
+      )
     )?.zone ?? "example.org.";
     hint = `Try: dig @${host} -p ${first.port} ${zone}\n`;
   }

@@ -113,7 +113,9 @@ function collectListeners(drafts: readonly Draft[], errors: CorefileError[]): Li
   const listeners = new Map<string, ListenerConfig>();
   const taken = new Map<string, { place: Place; address: string }[]>();
   drafts.forEach((draft, block) => {
-    const addresses = draft.addresses === null ? [""] : [...new Set(draft.addresses.map(canonical))];
+    const addresses = draft.addresses === null
+      ? [""]
+      : [...new Set(draft.addresses.map(canonical))];
     for (const key of draft.keys) {
       const others = taken.get(`${key.zone}:${key.port}`) ?? [];
       taken.set(`${key.zone}:${key.port}`, others);

@@ -25,7 +25,9 @@ export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
       throw new SyntaxError(`unknown scheme "${scheme[1]}" in "${key}" (write dns:// or none)`);
     }
     if (name !== "dns") {
-      throw new SyntaxError(`${name}:// listeners are not supported (serve plain DNS: dns:// or none)`);
+      throw new SyntaxError(
+        `${name}:// listeners are not supported (serve plain DNS: dns:// or none)`,
+      );
     }
     rest = scheme[2]!;
   }
@@ -63,9 +65,7 @@ function reverseZones(bytes: Uint8Array, prefix: number, text: string): string[]
   }
   // One label of the reverse zone stands for eight bits of IPv4 and four of IPv6.
   const step = v4 ? 8 : 4;
-  const digits = v4
-    ? [...bytes]
-    : [...bytes].flatMap((octet) => [octet >> 4, octet & 15]);
+  const digits = v4 ? [...bytes] : [...bytes].flatMap((octet) => [octet >> 4, octet & 15]);
   const whole = Math.floor(prefix / step);
   const rest = prefix % step;
   const base = digits.slice(0, whole);

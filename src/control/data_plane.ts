@@ -1,7 +1,7 @@
 import type { Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import { type BoundSocket, bindListener, closeAll } from "../io/linux/listen.ts";
+import { bindListener, type BoundSocket, closeAll } from "../io/linux/listen.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import type { ControlMessage, DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";

@@ -133,7 +133,7 @@ function randomNumbers(): () => number {
 
 /** Only ever asked for by tests of what the control plane does about it. */
 function fail(how: "throw" | "hang"): void {
-  if (how === "hang") for (;;);
+  if (how === "hang") { for (;;); }
   queueMicrotask(() => {
     throw new Error("asked to fail");
   });

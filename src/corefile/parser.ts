@@ -93,7 +93,11 @@ class Parser {
       const token = tokens[at]!;
       if (isBrace(token, "{")) {
         if (expectMore) {
-          throw new CorefileError(token, "", 'expected another zone after "," (take the comma away)');
+          throw new CorefileError(
+            token,
+            "",
+            'expected another zone after "," (take the comma away)',
+          );
         }
         break;
       }
@@ -248,7 +252,9 @@ class Parser {
     for (let at = 0; at < tokens.length; at++) {
       if (isImport(tokens, at)) {
         const argument = this.#importArgument(tokens, at);
-        for (const token of this.#expand(tokens[at]!, argument, [...trail, name])) result.push(token);
+        for (const token of this.#expand(tokens[at]!, argument, [...trail, name])) {
+          result.push(token);
+        }
         at++;
       } else {
         result.push(tokens[at]!);
@@ -268,7 +274,10 @@ class Parser {
       const why = kind === "directory" ? "it is a directory" : "no such snippet or file";
       throw new CorefileError(place, "", `Cannot import "${pattern}": ${why}`);
     }
-    if ((path.match(/\*/g)?.length ?? 0) > 1 || (path.match(/\?/g)?.length ?? 0) > 1 || /\[.*\]/.test(path)) {
+    if (
+      (path.match(/\*/g)?.length ?? 0) > 1 || (path.match(/\?/g)?.length ?? 0) > 1 ||
+      /\[.*\]/.test(path)
+    ) {
       throw new CorefileError(place, "", `import pattern "${pattern}" may have one wildcard only`);
     }
     const cut = path.lastIndexOf("/");

@@ -17,7 +17,12 @@ export interface StreamLimits {
 }
 
 /** CoreDNS waits 10 seconds for a query; the other bounds keep a stream under 200 KB. */
-const DEFAULTS: StreamLimits = { streams: 4096, idleMs: 10_000, outstanding: 128, queuedBytes: 65536 };
+const DEFAULTS: StreamLimits = {
+  streams: 4096,
+  idleMs: 10_000,
+  outstanding: 128,
+  queuedBytes: 65536,
+};
 
 /** Responses of one read, written out together; a whole response always fits. */
 const batch = { size: 262_144, memory: null as Memory | null };

@@ -1,11 +1,18 @@
 import type { Address } from "../dns/address.ts";
-import { FLAG, HEADER_SIZE, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
+import {
+  FLAG,
+  HEADER_SIZE,
+  MAX_UDP_PAYLOAD,
+  MIN_UDP_PAYLOAD,
+  RCODE,
+  TYPE,
+} from "../dns/constants.ts";
 import type { Config } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
 import { ClientStream, type StreamLimits } from "./client_stream.ts";
 import { compose } from "./compose.ts";
-import { type CounterBook, COUNTER } from "./counters.ts";
+import { COUNTER, type CounterBook } from "./counters.ts";
 import { Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
 import {
@@ -362,7 +369,13 @@ export class Engine implements EngineServices {
       } else if (response === null) {
         this.io.forget(exchange.returnAddress);
       } else {
-        const length = compose(exchange, response, this.#out, 0, limitOf(exchange, MAX_UDP_PAYLOAD));
+        const length = compose(
+          exchange,
+          response,
+          this.#out,
+          0,
+          limitOf(exchange, MAX_UDP_PAYLOAD),
+        );
         this.io.reply(exchange.returnAddress, this.#out, 0, length);
       }
     }

@@ -1,5 +1,13 @@
 import { Address, parseAddress } from "../../dns/address.ts";
-import { AF, IP_PKTINFO, IPV6_RECVPKTINFO, IPV6_V6ONLY, SO, SOCK, SOL } from "../../sys/constants.ts";
+import {
+  AF,
+  IP_PKTINFO,
+  IPV6_RECVPKTINFO,
+  IPV6_V6ONLY,
+  SO,
+  SOCK,
+  SOL,
+} from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 
@@ -35,7 +43,9 @@ export function bindListener(
       const target = resolve(libc, host, port);
       const wildcard = target.bytes.every((octet) => octet === 0);
       for (const kind of ["udp", "tcp"] as const) {
-        if (options.reusePort) closeAll(libc, [bindOne(libc, target, kind, wildcard, index, false)]);
+        if (options.reusePort) {
+          closeAll(libc, [bindOne(libc, target, kind, wildcard, index, false)]);
+        }
         sockets.push(bindOne(libc, target, kind, wildcard, index, options.reusePort));
       }
     }

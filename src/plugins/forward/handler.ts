@@ -115,7 +115,7 @@ export class ForwardHandler implements Handler {
 
   stop(): void {
     // Queries in flight finish first; the sockets that they hold go with them.
-    if (this.#concurrent === 0) for (const upstream of this.upstreams) upstream.stop();
+    if (this.#concurrent === 0) { for (const upstream of this.upstreams) upstream.stop(); }
     else this.#stopping = true;
   }
   #stopping = false;

@@ -3,7 +3,7 @@ import { suggestion } from "../../corefile/nearest.ts";
 import { readDuration, readInteger } from "../../corefile/values.ts";
 import { normalizeZone } from "../../config/zone_key.ts";
 import { parseAddress } from "../../dns/address.ts";
-import { rcodeNames, rcodeNumber } from "../../dns/mnemonics.ts";
+import { RCODE_NAMES, rcodeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import type { ForwardOptions, ForwardPolicy } from "./options.ts";
@@ -185,8 +185,8 @@ function readHealthCheck(tokens: Dispenser, options: ForwardOptions): void {
 function readRcodes(tokens: Dispenser, option: string): number[] {
   return tokens.someArgs("RCODE...").map((text) => {
     const rcode = rcodeNumber(text);
-    if (rcode === undefined) {
-      const hint = suggestion(text, rcodeNames());
+    if (rcode === null) {
+      const hint = suggestion(text, RCODE_NAMES);
       throw tokens.error(`${option}: "${text}" is no response code${hint}`);
     }
     return rcode;

@@ -52,7 +52,9 @@ export function buildHostsTable(source: HostsSource): ArrayBuffer {
       if (!source.zones.some((zone) => isIn(full, zone))) continue;
       const entry = entryOf(full);
       (address.length === 4 ? entry.v4 : entry.v6).push(address);
-      if (source.autoReverse && !full.startsWith("*.")) entryOf(reverseName(address)).names.push(wire);
+      if (source.autoReverse && !full.startsWith("*.")) {
+        entryOf(reverseName(address)).names.push(wire);
+      }
     }
   }
   return encode(entries);
