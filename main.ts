@@ -8,7 +8,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { runCheck } = await import("./src/cli/check.ts");
     const { denoHost } = await import("./src/control/host_deno.ts");
     const { processOutput } = await import("./src/cli/output.ts");
-    return runCheck(rest, denoHost, processOutput);
+    return await runCheck(rest, denoHost, processOutput);
   }
   if (command === "query") {
     const { runQuery } = await import("./src/cli/query.ts");

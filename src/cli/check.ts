@@ -1,3 +1,4 @@
+import { checkPatterns } from "../config/patterns.ts";
 import { loadConfig } from "../config/load.ts";
 import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
@@ -10,7 +11,11 @@ const FLAGS: readonly Flag[] = [
 ];
 
 /** `nodens check FILE`: 0 for a good Corefile, 1 with every fault of a bad one, 2 for bad usage. */
-export function runCheck(args: readonly string[], host: HostView, output: Output): number {
+export async function runCheck(
+  args: readonly string[],
+  host: HostView,
+  output: Output,
+): Promise<number> {
   let parsed: ReturnType<typeof parseFlags>;
   try {
     parsed = parseFlags(args, FLAGS);
@@ -34,6 +39,7 @@ export function runCheck(args: readonly string[], host: HostView, output: Output
   try {
     const defaultPort = Number(parsed.values["dns.port"]);
     const { config, warnings } = loadConfig({ file, text, defaultPort }, host);
+    await checkPatterns(config);
     for (const warning of warnings) output.err(`warning: ${warning}\n`);
     if (parsed.values["json"] === true) output.out(`${JSON.stringify(config, null, 2)}\n`);
     return 0;

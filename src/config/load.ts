@@ -49,7 +49,7 @@ export function loadConfig(
           zones: draft.block.zones,
           host,
           addHandler: (options) =>
-            draft.block.plugins.push({ name, line: dispenser.place.line, options }),
+            draft.block.plugins.push({ name, line: dispenser.directiveLine, options }),
           bind: (addresses) => draft.addresses = [...draft.addresses ?? [], ...addresses],
           enableDebug: () => debug = true,
           warn: (line, text) => warnings.push(`${source.file}:${line}: ${name}: ${text}`),

@@ -7,6 +7,8 @@ import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
+import { hasPatterns } from "../config/patterns.ts";
+import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { PortableDriver } from "../io/portable/driver.ts";
 import { HANDLERS } from "../plugins/handlers.ts";
 import { openLibc } from "../sys/libc.ts";
@@ -24,7 +26,8 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  start(data);
+  if (!hasPatterns(data.config)) start(data);
+  else loadPatterns().then(() => start(data));
 };
 
 function start(message: StartMessage): void {

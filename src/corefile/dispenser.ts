@@ -7,6 +7,7 @@ export class Dispenser {
   readonly #tokens: readonly Token[];
   #at = -1;
   #inBlock = false;
+  #directiveLine = 0;
 
   constructor(plugin: string, tokens: readonly Token[]) {
     this.#plugin = plugin;
@@ -28,7 +29,13 @@ export class Dispenser {
   nextDirective(): boolean {
     if (this.#at + 1 >= this.#tokens.length) return false;
     this.#at++;
+    this.#directiveLine = this.place.line;
     return true;
+  }
+
+  /** Line on which the use of the directive at hand begins. */
+  get directiveLine(): number {
+    return this.#directiveLine;
   }
 
   /** Goes to the next word of this line; false at its end and before a block. */

@@ -291,7 +291,8 @@ export class ResponseScanner {
 function sameName(a: Uint8Array, b: Uint8Array): boolean {
   for (let at = 0;;) {
     const size = a[at]!;
-    for (let end = at + size; at <= end; at++) if (a[at] !== b[at]) return false;
+    const end = at + size;
+    for (; at <= end; at++) if (a[at] !== b[at]) return false;
     if (size === 0) return true;
   }
 }

@@ -52,6 +52,8 @@ const REFRESHING = 8;
 const USES_SHIFT = 4;
 const USES = 3 << USES_SHIFT;
 
+/** Rows reserved at once; only beyond this does the table move to grow. */
+const FIRST_ROWS = 1 << 20;
 /** Share of the capacity that new entries may take before they have proved themselves. */
 const SMALL_SHARE = 0.1;
 /** Rows looked at for expired entries at every insertion. */
@@ -70,7 +72,7 @@ const MAX_BUCKET = 24;
 export class Store {
   readonly #capacity: number;
   readonly #arena = new Arena();
-  #rows = new Int32Array(64 * STRIDE);
+  #rows: Int32Array;
   #rowCount = 0;
   #freeRow = -1;
   #buckets = new Int32Array(64).fill(-1);
@@ -83,6 +85,8 @@ export class Store {
 
   constructor(capacity: number) {
     this.#capacity = capacity;
+    // Pages of a large array that nobody has touched take no memory.
+    this.#rows = new Int32Array(Math.min(capacity, FIRST_ROWS) * STRIDE);
   }
 
   /** Entries, expired ones that nobody has come across yet included. */
@@ -388,8 +392,7 @@ export class Store {
     }
     const row = this.#rowCount++ * STRIDE;
     if (row + STRIDE > this.#rows.length) {
-      const most = Math.max(this.#capacity, 64) * STRIDE;
-      const rows = new Int32Array(Math.max(row + STRIDE, Math.min(2 * this.#rows.length, most)));
+      const rows = new Int32Array(Math.min(2 * this.#rows.length, this.#capacity * STRIDE));
       rows.set(this.#rows);
       this.#rows = rows;
     }

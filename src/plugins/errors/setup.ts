@@ -2,7 +2,6 @@ import { readDuration } from "../../corefile/values.ts";
 import { suggestion } from "../../corefile/nearest.ts";
 import type { PluginSetup } from "../controller.ts";
 import type { ErrorsLevel, ErrorsOptions } from "./options.ts";
-import { compilePattern } from "./pattern.ts";
 
 const PERIOD = { name: "consolidate", min: 1, max: 86_400_000 } as const;
 /** CoreDNS's bound on the length of an expression. */
@@ -34,8 +33,6 @@ export const errorsSetup: PluginSetup = {
       if (pattern.length > MAX_PATTERN) {
         throw tokens.error(`consolidate: the expression is longer than ${MAX_PATTERN} characters`);
       }
-      const why = compilePattern(pattern).error;
-      if (why !== null) throw tokens.error(`consolidate: bad expression "${pattern}": ${why}`);
       const showFirst = rest.at(-1) === "show_first";
       if (showFirst) rest.pop();
       const level = LEVELS.find((name) => name === (rest[0] ?? "error"));
