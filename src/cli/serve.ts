@@ -8,7 +8,7 @@ import { HostsFiles } from "../control/hosts_files.ts";
 import { Logger } from "../control/logger.ts";
 import type { DriverKind } from "../control/messages.ts";
 import { CHAIN } from "../plugins/chain.ts";
-import { releaseStartupCode } from "../sys/memory.ts";
+import { releaseMemory } from "../sys/memory.ts";
 import { type Flag, FlagError, type FlagValues, helpText, parseFlags } from "./flags.ts";
 import { processOutput } from "./output.ts";
 import { VERSION, versionText } from "./version.ts";
@@ -36,8 +36,8 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 const MAX_WORKERS = 64;
 /** Time that queries in flight are given at stop. */
 const STOP_MS = 2000;
-/** When the code that only starting needed is given back. */
-const RELEASE_MS = 1000;
+/** When memory is given back: after the start, and after the hot code has been compiled. */
+const RELEASE_AT_MS = [300, 2000, 10_000, 60_000];
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
 export async function runServe(args: readonly string[]): Promise<number> {
@@ -148,10 +148,11 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
   if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
   if (quiet !== true) logger.write(banner(config));
   watchSignals(ended);
-  // Not before the first queries may have been answered: reading code back takes time.
-  const release = setTimeout(() => driver === "linux" && releaseStartupCode(), RELEASE_MS);
+  const release = RELEASE_AT_MS.map((ms) =>
+    setTimeout(() => driver === "linux" && releaseMemory(), ms)
+  );
   const code = await ended.promise;
-  clearTimeout(release);
+  release.forEach(clearTimeout);
   hosts.stop();
   await Promise.all(planes.map((plane) => plane.stop(STOP_MS)));
   await logger.flush(STOP_MS);
