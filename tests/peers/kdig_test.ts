@@ -1,0 +1,8 @@
+import { skipUnless } from "../support/servers.ts";
+import { compareAnswers } from "./compare.ts";
+
+Deno.test({
+  name: "kdig gets from nodens what named answers",
+  ...skipUnless("named", "kdig"),
+  fn: (t) => compareAnswers(t, "kdig"),
+});

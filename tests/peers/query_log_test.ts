@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { ask, type Nodens, skipUnless } from "../support/servers.ts";
+import { withServers } from "./compare.ts";
+
+/** TTL of `*.short.example.org`. */
+const SHORT_TTL_SECONDS = 30;
+const POLL_MS = 100;
+
+async function askNodens(
+  nodens: Nodens,
+  name: string,
+  options?: { type?: string; transport?: "udp" | "tcp" },
+) {
+  const { type = "A", transport = "udp" } = options ?? {};
+  return await ask("dig", { server: "127.0.0.1", port: nodens.port, name, type, transport });
+}
+
+Deno.test({
+  name: "the upstream's query log shows one query for many of the same",
+  ...skipUnless("named", "dig"),
+  fn: async (t) => {
+    const rows = [
+      { title: "address", name: "once.wild.example.org", type: "A" },
+      { title: "NODATA", name: "once.wild.example.org", type: "AAAA" },
+      { title: "NXDOMAIN", name: "once.example.org", type: "A" },
+      { title: "CNAME chain", name: "chain1.example.org", type: "A" },
+      { title: "unknown type", name: "unknown.example.org", type: "TYPE65280" },
+      { title: "SERVFAIL", name: "once.broken.example", type: "A" },
+    ];
+    await withServers("cache", async ({ named, nodens }) => {
+      for (const { title, name, type } of rows) {
+        await t.step(title, async () => {
+          await askNodens(nodens, name, { type });
+          assert.equal(named.queries(name, type), 1);
+          await askNodens(nodens, name, { type });
+          await askNodens(nodens, name.toUpperCase(), { type });
+          await askNodens(nodens, name, { type, transport: "tcp" });
+          assert.equal(named.queries(name, type), 1);
+        });
+      }
+    });
+  },
+});
+
+Deno.test({
+  name: "the upstream's query log shows a popular name fetched again before it runs out",
+  ...skipUnless("named", "dig"),
+  fn: async () => {
+    // Three queries within a minute make a name popular; it is fetched again in the last 90 % of
+    // its life, so about three seconds after the first answer.
+    await withServers("cache {\n    prefetch 2 1m 90%\n  }", async ({ named, nodens }) => {
+      const name = "popular.short.example.org";
+      const startMs = performance.now();
+      const ttls: number[] = [];
+      while (named.queries(name, "A") < 2) {
+        const { answer } = await askNodens(nodens, name);
+        ttls.push(answer[0]!.ttlSeconds);
+        const lifeMs = performance.now() - startMs;
+        assert.ok(lifeMs < SHORT_TTL_SECONDS * 1_000, `not fetched again in its life: ${ttls}`);
+        await new Promise((wake) => setTimeout(wake, POLL_MS));
+      }
+      // Still served from the cache all along, and whoever asks next gets the new lifetime.
+      assert.ok(Math.min(...ttls) > 0, `TTLs ran out: ${ttls}`);
+      const { answer } = await askNodens(nodens, name);
+      assert.ok(answer[0]!.ttlSeconds > ttls.at(-1)!, `no fresh TTL after ${ttls}`);
+      assert.equal(named.queries(name, "A"), 2);
+    });
+  },
+});
