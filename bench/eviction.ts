@@ -5,6 +5,7 @@
 import { print } from "./output.ts";
 import { LruPolicy } from "./policies/lru.ts";
 import type { Policy } from "./policies/policy.ts";
+import { ProductPolicy } from "./policies/product.ts";
 import { RandomPolicy } from "./policies/random.ts";
 import { S3FifoPolicy } from "./policies/s3_fifo.ts";
 import { SievePolicy } from "./policies/sieve.ts";
@@ -30,6 +31,7 @@ const POLICIES: { name: string; create(capacity: number): Policy }[] = [
   { name: "LRU", create: (capacity) => new LruPolicy(capacity) },
   { name: "SIEVE", create: (capacity) => new SievePolicy(capacity) },
   { name: "S3-FIFO", create: (capacity) => new S3FifoPolicy(capacity) },
+  { name: "nodens", create: (capacity) => new ProductPolicy(capacity) },
 ];
 
 function measure(policies: readonly Policy[], options: TraceOptions): number[] {
@@ -41,9 +43,9 @@ function measure(policies: readonly Policy[], options: TraceOptions): number[] {
     if (counts) counted++;
     for (let i = 0; i < policies.length; i++) {
       const policy = policies[i]!;
-      const expires = policy.get(name);
+      const expires = policy.get(name, nowSeconds);
       if (expires === undefined || expires <= nowSeconds) {
-        policy.put(name, nowSeconds + ttlSeconds);
+        policy.put(name, nowSeconds + ttlSeconds, nowSeconds);
       } else if (counts) {
         hits[i]!++;
       }

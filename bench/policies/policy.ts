@@ -1,7 +1,7 @@
 /** An eviction policy at work: a bounded map from names (as numbers) to the time they expire. */
 export interface Policy {
-  /** What is kept for the key, or undefined; counts as a use of it. */
-  get(key: number): number | undefined;
-  /** Keeps a value, or replaces it; something else goes where the room runs out. */
-  put(key: number, value: number): void;
+  /** When the entry expires in seconds, or undefined; counts as a use of it. */
+  get(key: number, nowSeconds: number): number | undefined;
+  /** Keeps an entry, or renews it; something else goes where the room runs out. */
+  put(key: number, expiresSeconds: number, nowSeconds: number): void;
 }
