@@ -1,0 +1,113 @@
+import { createSocket } from "node:dgram";
+
+/** Where a query goes. */
+export interface QueryTarget {
+  /** IP address. */
+  address: string;
+  port: number;
+}
+
+/** How long to wait for a reply, and who judges what comes. */
+export interface QueryWait {
+  timeoutMs: number;
+  /** Says whether a message is the reply; others are passed over and the wait goes on. */
+  accept: (message: Uint8Array) => boolean;
+}
+
+/** No reply; the message says why in dig's words ("timed out", "connection refused"). */
+export class NoReplyError extends Error {}
+
+/** Asks over UDP from a fresh socket, so from a port of the kernel's random choice. */
+export function askUdp(
+  target: QueryTarget,
+  query: Uint8Array,
+  { timeoutMs, accept }: QueryWait,
+): Promise<Uint8Array> {
+  const socket = createSocket(target.address.includes(":") ? "udp6" : "udp4");
+  return new Promise<Uint8Array>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new NoReplyError("timed out")), timeoutMs);
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      reject(new NoReplyError(reason(error)));
+    };
+    socket.on("error", fail);
+    socket.on("message", (message: Uint8Array, from: { address: string; port: number }) => {
+      if (from.port !== target.port || !sameAddress(from.address, target.address)) return;
+      if (!accept(message)) return;
+      clearTimeout(timer);
+      resolve(message);
+    });
+    socket.send(query, target.port, target.address, (error: Error | null) => {
+      if (error) fail(error);
+    });
+  }).finally(() => socket.close());
+}
+
+/** Asks over TCP: one connection, one query (RFC 1035 section 4.2.2). */
+export async function askTcp(
+  target: QueryTarget,
+  query: Uint8Array,
+  { timeoutMs, accept }: QueryWait,
+): Promise<Uint8Array> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), timeoutMs);
+  let connection: Deno.TcpConn | null = null;
+  try {
+    connection = await Deno.connect({
+      hostname: target.address,
+      port: target.port,
+      signal: stop.signal,
+    });
+    const open = connection;
+    stop.signal.addEventListener("abort", () => close(open));
+    const message = new Uint8Array(2 + query.length);
+    new DataView(message.buffer).setUint16(0, query.length);
+    message.set(query, 2);
+    for (let at = 0; at < message.length;) at += await open.write(message.subarray(at));
+    for (;;) {
+      const size = await read(open, 2);
+      const reply = await read(open, new DataView(size.buffer).getUint16(0));
+      if (accept(reply)) return reply;
+    }
+  } catch (error) {
+    throw new NoReplyError(stop.signal.aborted ? "timed out" : reason(error as Error));
+  } finally {
+    clearTimeout(timer);
+    if (connection !== null) close(connection);
+  }
+}
+
+async function read(connection: Deno.TcpConn, size: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size;) {
+    const count = await connection.read(bytes.subarray(at));
+    if (count === null) throw new NoReplyError("end of file");
+    at += count;
+  }
+  return bytes;
+}
+
+function close(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch {
+    // Closed already, by the time limit.
+  }
+}
+
+/** `::1` and the like come back as they were given but for the scope of link-local addresses. */
+function sameAddress(left: string, right: string): boolean {
+  return left.split("%")[0] === right.split("%")[0];
+}
+
+/** What went wrong, as resolver tools say it. */
+function reason(error: Error): string {
+  if (error instanceof NoReplyError) return error.message;
+  const code = (error as { code?: string }).code;
+  if (code === "ECONNREFUSED" || error instanceof Deno.errors.ConnectionRefused) {
+    return "connection refused";
+  }
+  if (code === "ENETUNREACH") return "network unreachable";
+  if (code === "EHOSTUNREACH") return "host unreachable";
+  return error.message.replace(/ \(os error \d+\)$/, "");
+}
