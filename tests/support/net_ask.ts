@@ -12,6 +12,8 @@ export interface PrintedRecord {
 /** What a client printed. */
 export interface Answer {
   status: string;
+  /** The question section: name, class and type. */
+  question: string;
   answer: PrintedRecord[];
   authority: PrintedRecord[];
   additional: PrintedRecord[];
@@ -49,7 +51,8 @@ export async function ask(client: Client, options: AskOptions): Promise<Answer> 
 export function parseAnswer(text: string): Answer {
   const status = /status: (\w+)/.exec(text)?.[1];
   if (status === undefined) throw new Error(`Cannot read an answer: no status in it\n${text}`);
-  const answer: Answer = { status, answer: [], authority: [], additional: [], text };
+  const question = /;; QUESTION SECTION:\n;+ *(.+)/.exec(text)?.[1]?.replaceAll(/\s+/g, " ") ?? "";
+  const answer: Answer = { status, question, answer: [], authority: [], additional: [], text };
   let section: PrintedRecord[] | null = null;
   for (const line of text.split("\n")) {
     const heading = /^;; (\w+) (?:PSEUDO)?SECTION:/.exec(line)?.[1]?.toLowerCase();

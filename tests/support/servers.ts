@@ -5,7 +5,7 @@
  * Deno.test({ name: "…", ...skipUnless("named", "dig"), fn: async (t) => { … } });
  * ```
  */
-export { type Answer, ask, type AskOptions, type Client } from "./net_ask.ts";
+export { type Answer, ask, type AskOptions, type Client, type PrintedRecord } from "./net_ask.ts";
 export { type Named, startNamed } from "./net_named.ts";
 export { type Nodens, startNodens } from "./net_nodens.ts";
 export { freePort, haveIpv6 } from "./net_ports.ts";
