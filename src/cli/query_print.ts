@@ -1,8 +1,9 @@
 // @ts-types="@types/dns-packet"
-import { type Answer, decode, type OptAnswer, type Question } from "dns-packet";
+import { type Answer, decode, type DecodedPacket, type OptAnswer, type Question } from "dns-packet";
 import { Buffer } from "node:buffer";
 import { FLAG } from "../dns/constants.ts";
 import { opcodeText, rcodeText } from "../dns/mnemonics.ts";
+import { checkBounds } from "./query_bounds.ts";
 import { extendedErrorText } from "./query_extended_errors.ts";
 import { packetTypeText, rdataText } from "./query_rdata.ts";
 import { nameText, quoted } from "./query_text.ts";
@@ -20,9 +21,9 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 /** Columns in which dig puts TTL, class, type and data. */
 const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
 
-/** A whole response in dig's layout. Throws what dns-packet throws for a malformed one. */
+/** A whole response in dig's layout. Throws for a malformed one. */
 export function formatMessage(bytes: Uint8Array): string {
-  const packet = decode(Buffer.from(bytes));
+  const packet = decodeWhole(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const flags = view.getUint16(2);
   const additionals = packet.additionals ?? [];
@@ -49,10 +50,17 @@ export function formatMessage(bytes: Uint8Array): string {
   return text + formatSection("ADDITIONAL", additionals.filter((record) => record !== opt));
 }
 
-/** The data of the answers alone, one a line. Throws what dns-packet throws. */
+/** The data of the answers alone, one a line. Throws for a malformed message. */
 export function formatShort(bytes: Uint8Array): string {
-  const { answers } = decode(Buffer.from(bytes));
+  const { answers } = decodeWhole(bytes);
   return (answers ?? []).map((record) => `${dataOf(record)}\n`).join("");
+}
+
+function decodeWhole(bytes: Uint8Array): DecodedPacket {
+  const end = checkBounds(bytes);
+  const packet = decode(Buffer.from(bytes));
+  if (decode.bytes !== end) throw new RangeError(`records end at byte ${decode.bytes}, not ${end}`);
+  return packet;
 }
 
 function formatSection(title: string, records: readonly Answer[]): string {
