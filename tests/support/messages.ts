@@ -1,0 +1,98 @@
+import { Buffer } from "node:buffer";
+import * as codec from "dns-packet";
+
+/** A query in wire form. */
+export function queryBytes(options: {
+  name: string;
+  type?: string;
+  id?: number;
+  flags?: number;
+  edns?: number;
+  dnssecOk?: boolean;
+}): Uint8Array {
+  const { name, type = "A", id = 1, flags = codec.RECURSION_DESIRED, edns, dnssecOk } = options;
+  const additionals = edns === undefined ? [] : [{
+    type: "OPT" as const,
+    name: ".",
+    udpPayloadSize: edns,
+    flags: dnssecOk === true ? codec.DNSSEC_OK : 0,
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flag_do: dnssecOk === true,
+    options: [],
+  }];
+  return new Uint8Array(codec.encode({
+    type: "query",
+    id,
+    flags,
+    questions: [{ name, type: type as codec.RecordType, class: "IN" }],
+    additionals: additionals as codec.Answer[],
+  }));
+}
+
+/** A decoded message; `rcode` and the record arrays are what tests look at. */
+export type Decoded = codec.DecodedPacket & { rcode: string };
+
+/** Decodes with a codec that is not ours. */
+export function decode(bytes: Uint8Array): Decoded {
+  return codec.decode(Buffer.from(bytes)) as Decoded;
+}
+
+/** A response to a decoded query; records in dns-packet's form. */
+export function responseBytes(
+  query: codec.DecodedPacket,
+  options: {
+    answers?: codec.Answer[];
+    authorities?: codec.Answer[];
+    rcode?: number;
+    truncated?: boolean;
+    question?: codec.Question;
+    edns?: boolean;
+  } = {},
+): Uint8Array {
+  const flags = codec.RECURSION_DESIRED | codec.RECURSION_AVAILABLE | (options.rcode ?? 0) |
+    (options.truncated === true ? codec.TRUNCATED_RESPONSE : 0);
+  const opt = {
+    type: "OPT",
+    name: ".",
+    udpPayloadSize: 1232,
+    flags: 0,
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flag_do: false,
+    options: [],
+  } as unknown as codec.Answer;
+  return new Uint8Array(codec.encode({
+    type: "response",
+    id: query.id ?? 0,
+    flags,
+    questions: [options.question ?? query.questions![0]!],
+    answers: options.answers ?? [],
+    authorities: options.authorities ?? [],
+    additionals: options.edns === false ? [] : [opt],
+  }));
+}
+
+/** An A record. */
+export function a(name: string, data: string, ttl = 300): codec.Answer {
+  return { type: "A", name, ttl, data, class: "IN" };
+}
+
+/** An SOA record, as denials carry it. */
+export function soa(name: string, ttl = 60): codec.Answer {
+  return {
+    type: "SOA",
+    name,
+    ttl,
+    class: "IN",
+    data: {
+      mname: `ns.${name}`,
+      rname: `admin.${name}`,
+      serial: 1,
+      refresh: 3600,
+      retry: 600,
+      expire: 86400,
+      minimum: ttl,
+    },
+  };
+}

@@ -1,0 +1,10 @@
+/** Seeded pseudo-random unsigned 32-bit numbers (mulberry32), so that a failure replays. */
+export function seeded(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let value = Math.imul(state ^ (state >>> 15), 1 | state);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return (value ^ (value >>> 14)) >>> 0;
+  };
+}

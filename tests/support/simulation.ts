@@ -1,0 +1,351 @@
+import { Buffer } from "node:buffer";
+import * as codec from "dns-packet";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Address } from "../../src/dns/address.ts";
+import { CounterBook } from "../../src/engine/counters.ts";
+import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
+import { Memory } from "../../src/engine/memory.ts";
+import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../../src/io/contract.ts";
+import { HANDLERS } from "../../src/plugins/handlers.ts";
+import { fakeHost } from "./fake_host.ts";
+import { decode, type Decoded } from "./messages.ts";
+import { seeded } from "./random.ts";
+
+/** What a simulated upstream does with one query: messages to send back, each after a delay. */
+export type Behaviour = (
+  query: codec.DecodedPacket,
+  transport: "udp" | "tcp",
+) => { bytes: Uint8Array; delayMs?: number; close?: boolean }[] | "refuse";
+
+/** One question of a simulated client and what came of it. */
+export interface Asked {
+  readonly bytes: Uint8Array;
+  readonly atMs: number;
+  answers: { bytes: Uint8Array; atMs: number }[];
+}
+
+interface SimSocket {
+  endpoint: Endpoint;
+  handler: DatagramHandler | null;
+  open: number;
+}
+
+interface SimStream {
+  endpoint: Endpoint | null;
+  handler: StreamHandler | null;
+  buffer: number[];
+  /** For a client's stream: the questions by id. */
+  asked: Map<number, Asked>;
+}
+
+/**
+ * The engine in a world of virtual time: clients and upstreams are functions, the network delivers
+ * after a delay, and everything random comes from one seed.
+ */
+export class Simulation implements Io {
+  readonly engine: Engine;
+  readonly random: () => number;
+  readonly logs: string[] = [];
+  readonly counters = new CounterBook(new SharedArrayBuffer(8 * 4096));
+  nowMs = 1000;
+  /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
+  readonly seen: string[] = [];
+  /** Datagrams lost, of a thousand. */
+  lossPerMille = 0;
+
+  readonly #behaviours = new Map<string, Behaviour>();
+  readonly #events: { atMs: number; order: number; run: () => void }[] = [];
+  #order = 0;
+  readonly #kept: (Asked | null)[] = [];
+  readonly #sockets: SimSocket[] = [];
+  readonly #streams: (SimStream | null)[] = [];
+  readonly #in = new Memory(65536);
+  readonly #out = new Memory(65536 + 64);
+  readonly #reply = new Memory(65536 + 8192);
+  #current: Asked | null = null;
+
+  constructor(corefile: string, options: { seed?: number } & Partial<EngineOptions> = {}) {
+    const { seed = 1, ...engineOptions } = options;
+    this.random = seeded(seed);
+    this.engine = new Engine({
+      io: this,
+      counters: this.counters,
+      random: this.random,
+      handlers: HANDLERS,
+      log: (level, line) => this.logs.push(`${level}: ${line}`),
+      ...engineOptions,
+    });
+    this.engine.advance(this.nowMs);
+    const { config } = loadConfig(
+      { file: "Corefile", text: corefile, defaultPort: 53 },
+      fakeHost(),
+    );
+    this.engine.configure(config);
+  }
+
+  /** Puts an upstream at an address. */
+  upstream(address: string, behaviour: Behaviour): void {
+    this.#behaviours.set(address, behaviour);
+  }
+
+  /** Sends a UDP query now. */
+  ask(bytes: Uint8Array, listener = 0): Asked {
+    const asked: Asked = { bytes, atMs: this.nowMs, answers: [] };
+    this.#enter(() => {
+      this.#current = asked;
+      this.#in.bytes.set(bytes);
+      const length = this.engine.datagram(listener, 0, this.#in, 0, bytes.length, this.#out, 0);
+      if (length > 0) this.#answered(asked, this.#out, 0, length);
+      this.#current = null;
+    });
+    return asked;
+  }
+
+  /** Opens a client's TCP stream; `send` takes frames or pieces of them. */
+  openStream(listener = 0): {
+    send(bytes: Uint8Array): void;
+    end(): void;
+    received: Uint8Array[];
+    closed(): boolean;
+  } {
+    const stream: SimStream = { endpoint: null, handler: null, buffer: [], asked: new Map() };
+    const id = this.#streams.push(stream) - 1;
+    const received: Uint8Array[] = [];
+    this.#enter(() => stream.handler = this.engine.accept(listener, id));
+    this.#clientStreams.set(id, received);
+    return {
+      send: (bytes) => {
+        this.#enter(() => {
+          this.#in.bytes.set(bytes);
+          stream.handler?.data(this.#in, 0, bytes.length);
+        });
+      },
+      end: () => this.#enter(() => stream.handler?.ended()),
+      received,
+      closed: () => this.#streams[id] !== stream,
+    };
+  }
+  readonly #clientStreams = new Map<number, Uint8Array[]>();
+
+  /** Lets time pass. */
+  run(durationMs: number): void {
+    const untilMs = this.nowMs + durationMs;
+    for (;;) {
+      this.#events.sort((a, b) => a.atMs - b.atMs || a.order - b.order);
+      const event = this.#events[0];
+      const timerMs = this.engine.nextDeadlineMs;
+      const nextMs = Math.min(event?.atMs ?? Infinity, timerMs);
+      if (nextMs > untilMs) break;
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      if (event !== undefined && event.atMs <= timerMs) {
+        this.#events.shift();
+        this.#enter(event.run);
+      } else {
+        this.#enter(() => {});
+      }
+    }
+    this.nowMs = untilMs;
+    this.#enter(() => {});
+  }
+
+  /** Sockets and streams towards upstreams that are open. */
+  get openUpstream(): number {
+    return this.#sockets.filter(({ handler }) => handler !== null).length +
+      this.#streams.filter((stream) => stream !== null && stream.endpoint !== null).length;
+  }
+
+  /** Return addresses that are kept. */
+  get keptCount(): number {
+    return this.#kept.filter((asked) => asked !== null).length;
+  }
+
+  /** Value of a counter, over all its labels. */
+  count(name: string): number {
+    return this.counters.places.filter((place) => place.name === name)
+      .reduce((sum, { index }) => sum + this.counters.values[index]!, 0);
+  }
+
+  keep(_slot: number): number {
+    const index = this.#kept.indexOf(null);
+    if (index < 0) return this.#kept.push(this.#current) - 1;
+    this.#kept[index] = this.#current;
+    return index;
+  }
+
+  reply(returnAddress: number, memory: Memory, offset: number, length: number): void {
+    this.#answered(this.#kept[returnAddress]!, memory, offset, length);
+    this.#kept[returnAddress] = null;
+  }
+
+  forget(returnAddress: number): void {
+    this.#kept[returnAddress] = null;
+  }
+
+  connect(endpoint: Endpoint, handler: StreamHandler): number {
+    const stream: SimStream = { endpoint, handler, buffer: [], asked: new Map() };
+    const id = this.#streams.push(stream) - 1;
+    const there = this.#behaviours.has(where(endpoint));
+    this.#later(1, () => {
+      if (this.#streams[id] !== stream) return;
+      if (there) {
+        handler.connected?.();
+      } else {
+        this.#streams[id] = null;
+        handler.closed();
+      }
+    });
+    return id;
+  }
+
+  write(id: number, memory: Memory, offset: number, length: number): void {
+    const stream = this.#streams[id];
+    if (stream === null || stream === undefined) return;
+    for (let i = 0; i < length; i++) stream.buffer.push(memory.bytes[offset + i]!);
+    while (stream.buffer.length >= 2) {
+      const size = (stream.buffer[0]! << 8) | stream.buffer[1]!;
+      if (stream.buffer.length < size + 2) return;
+      const frame = Uint8Array.from(stream.buffer.splice(0, size + 2).slice(2));
+      if (stream.endpoint === null) this.#clientStreams.get(id)!.push(frame);
+      else this.#upstreamFrame(id, stream, frame);
+    }
+  }
+
+  queued(_stream: number): number {
+    return 0;
+  }
+
+  pause(_stream: number, _paused: boolean): void {}
+
+  close(stream: number): void {
+    this.#streams[stream] = null;
+  }
+
+  open(endpoint: Endpoint, handler: DatagramHandler): number {
+    let index = this.#sockets.findIndex((socket) => socket.handler === null);
+    if (index < 0) index = this.#sockets.push({ endpoint, handler: null, open: 0 }) - 1;
+    const socket = this.#sockets[index]!;
+    socket.endpoint = endpoint;
+    socket.handler = handler;
+    socket.open++;
+    return index;
+  }
+
+  send(index: number, memory: Memory, offset: number, length: number): boolean {
+    const socket = this.#sockets[index]!;
+    const { open } = socket;
+    const bytes = memory.bytes.slice(offset, offset + length);
+    const address = where(socket.endpoint);
+    const behaviour = this.#behaviours.get(address);
+    if (behaviour === undefined || this.#lost()) return true;
+    const query = decode(bytes);
+    this.#note("udp", address, query);
+    const sent = behaviour(query, "udp");
+    if (sent === "refuse") {
+      this.#later(1, () => {
+        if (socket.open === open) socket.handler?.failed();
+      });
+      return true;
+    }
+    for (const { bytes: reply, delayMs = 1 } of sent) {
+      if (this.#lost()) continue;
+      this.#later(delayMs, () => {
+        // The port belongs to another query by then.
+        if (socket.open !== open || socket.handler === null) return;
+        this.#reply.bytes.set(reply);
+        socket.handler.reply(this.#reply, reply.length);
+      });
+    }
+    return true;
+  }
+
+  release(index: number): void {
+    this.#sockets[index]!.handler = null;
+  }
+
+  address(
+    _of: "slot" | "kept" | "stream",
+    _reference: number,
+    side: "client" | "local",
+    target: Address,
+  ): void {
+    target.family = 4;
+    target.bytes.set(side === "client" ? [192, 0, 2, 99] : [192, 0, 2, 1]);
+    target.port = side === "client" ? 40000 : 53;
+  }
+
+  #upstreamFrame(id: number, stream: SimStream, frame: Uint8Array): void {
+    const address = where(stream.endpoint!);
+    const behaviour = this.#behaviours.get(address);
+    if (behaviour === undefined) return;
+    const query = decode(frame);
+    this.#note("tcp", address, query);
+    const sent = behaviour(query, "tcp");
+    if (sent === "refuse") {
+      this.#later(1, () => this.#break(id, stream));
+      return;
+    }
+    for (const { bytes, delayMs = 1, close } of sent) {
+      this.#later(delayMs, () => {
+        if (this.#streams[id] !== stream) return;
+        const whole = new Memory(bytes.length + 16);
+        whole.view.setUint16(0, bytes.length);
+        whole.bytes.set(bytes, 2);
+        // In two pieces, as TCP may.
+        const half = 1 + (this.random() % (bytes.length + 1));
+        stream.handler?.data(whole, 0, half);
+        if (this.#streams[id] === stream) {
+          stream.handler?.data(whole, half, bytes.length + 2 - half);
+        }
+        if (close === true) this.#break(id, stream);
+      });
+    }
+  }
+
+  #break(id: number, stream: SimStream): void {
+    if (this.#streams[id] !== stream) return;
+    this.#streams[id] = null;
+    stream.handler?.closed();
+  }
+
+  #note(transport: string, address: string, query: codec.DecodedPacket): void {
+    const question = query.questions![0]!;
+    this.seen.push(`${transport} ${address} ${question.name.toLowerCase()} ${question.type}`);
+  }
+
+  #answered(asked: Asked, memory: Memory, offset: number, length: number): void {
+    asked.answers.push({ bytes: memory.bytes.slice(offset, offset + length), atMs: this.nowMs });
+  }
+
+  #lost(): boolean {
+    return this.random() % 1000 < this.lossPerMille;
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    this.#events.push({ atMs: this.nowMs + delayMs, order: this.#order++, run });
+  }
+
+  #enter(work: () => void): void {
+    this.engine.advance(this.nowMs);
+    work();
+    if (this.engine.nextDeadlineMs <= this.nowMs) this.engine.runTimers();
+  }
+}
+
+/** The only answer to a question, decoded. Throws where there is none or more than one. */
+export function onlyAnswer(asked: Asked): Decoded {
+  if (asked.answers.length !== 1) {
+    throw new Error(`${asked.answers.length} answers instead of one`);
+  }
+  return decode(asked.answers[0]!.bytes);
+}
+
+/** A frame of a DNS message over TCP. */
+export function frame(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(
+    Buffer.concat([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]),
+  );
+}
+
+function where({ address }: Endpoint): string {
+  return `${address.hostname()}:${address.port}`;
+}
