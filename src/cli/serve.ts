@@ -135,7 +135,7 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
     );
   }
   try {
-    if (driver === "linux") bindAll(planes);
+    planes.forEach((plane, others) => plane.bind(others));
     await Promise.all(planes.map((plane) => plane.start()));
   } catch (error) {
     processOutput.err(`${(error as Error).message}\n`);
@@ -158,11 +158,6 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
   await logger.flush(STOP_MS);
   if (pidfile !== "") removeQuietly(String(pidfile));
   return code;
-}
-
-/** Opens the sockets of all data planes, each reporting a port that is taken. */
-function bindAll(planes: readonly DataPlane[]): void {
-  for (const plane of planes) plane.bind();
 }
 
 function chooseDriver(wanted: string, logger: Logger): DriverKind {

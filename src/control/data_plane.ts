@@ -58,14 +58,19 @@ export class DataPlane {
     this.#libc = options.driver === "linux" ? openLibc() : null;
   }
 
-  /** Opens every socket. Throws an error that names the address and what would do. */
-  bind(): void {
+  /**
+   * Opens every socket. Throws an error that names the address and what would do.
+   *
+   * @param others - data planes that have bound the same ports already
+   */
+  bind(others = 0): void {
     const libc = this.#libc;
     if (libc === null) return;
     try {
       this.#config.listeners.forEach(({ address, port }, index) => {
         const bound = bindListener(libc, { index, address, port }, {
           reusePort: this.#options.shared,
+          probe: others === 0,
         });
         this.#sockets.push(...bound);
       });

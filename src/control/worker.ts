@@ -59,6 +59,7 @@ function start(message: StartMessage): void {
 
   let engine: Engine | null = null;
   let running = true;
+  let failing = false;
   const handle = (control: ControlMessage): void => {
     switch (control.type) {
       case "deliver":
@@ -68,11 +69,17 @@ function start(message: StartMessage): void {
         running = false;
         break;
       case "fail":
-        fail(control.how);
+        // Only ever asked for by tests of what the control plane does about it.
+        if (control.how === "hang") { for (;;); }
+        failing = true;
     }
   };
 
-  const options = { now: () => performance.now(), onPanic, afterLoop: flushLog };
+  const now = () => {
+    if (failing) throw new Error("asked to fail");
+    return performance.now();
+  };
+  const options = { now, onPanic, afterLoop: flushLog };
   const makeEngine = (io: LinuxDriver | PortableDriver): Engine => {
     engine = new Engine({ io, counters: book, random: randomNumbers(), handlers: HANDLERS, log });
     engine.advance(options.now());
@@ -132,13 +139,4 @@ function randomNumbers(): () => number {
     }
     return pool[at++]!;
   };
-}
-
-/** Only ever asked for by tests of what the control plane does about it. */
-function fail(how: "throw" | "hang"): void {
-  if (how === "hang") { for (;;); }
-  queueMicrotask(() => {
-    throw new Error("asked to fail");
-  });
-  throw new Error("asked to fail");
 }

@@ -34,7 +34,7 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 export function bindListener(
   libc: Libc,
   listener: { index: number; address: string; port: number },
-  options: { reusePort: boolean },
+  options: { reusePort: boolean; probe: boolean },
 ): BoundSocket[] {
   const { address, port, index } = listener;
   const sockets: BoundSocket[] = [];

@@ -59,13 +59,15 @@ export class PortableDriver implements Io {
   /** Opens the listeners. Throws an error that names the address. */
   serve(listeners: readonly ListenerConfig[]): void {
     listeners.forEach(({ address, port }, listener) => {
-      for (const hostname of address === "" ? ["0.0.0.0", "::"] : [address]) {
+      // The runtime's IPv6 wildcard takes IPv4 in as well; without IPv6 there is IPv4 alone.
+      for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
         try {
           const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
           const from = { socket, listener };
           this.#listening.push(from);
           void this.#receive(from);
           this.#streams.listen(hostname, port, listener);
+          break;
         } catch (error) {
           if (hostname === "::" && address === "") continue;
           const why = error instanceof Error ? error.message : String(error);

@@ -56,8 +56,8 @@ const USES = 3 << USES_SHIFT;
 const FIRST_ROWS = 1 << 20;
 /** Share of the capacity that new entries may take before they have proved themselves. */
 const SMALL_SHARE = 0.1;
-/** Rows looked at for expired entries at every insertion. */
-const SWEEP = 4;
+/** Rows looked at for expired entries at every insertion, and before a live one has to go. */
+const SWEEP = { always: 4, full: 64 } as const;
 /** Longest hash bucket: nobody can make look-ups slow, whatever names he asks for. */
 const MAX_BUCKET = 24;
 
@@ -155,17 +155,12 @@ export class Store {
     return hits;
   }
 
-  /** Claims the one refresh that an entry may have under way; false where it has. */
+  /** Claims the one refresh that an entry may have in its life; false where it has had it. */
   beginRefresh(row: number): boolean {
     const state = this.#rows[row + STATE]!;
     if ((state & REFRESHING) !== 0) return false;
     this.#rows[row + STATE] = state | REFRESHING;
     return true;
-  }
-
-  /** Ends a refresh that brought nothing, so that another may begin. */
-  endRefresh(row: number): void {
-    this.#rows[row + STATE]! &= ~REFRESHING;
   }
 
   /** Points `response` at an entry's message. */
@@ -194,7 +189,7 @@ export class Store {
     ttlSeconds: number,
     now: number,
   ): number {
-    this.#sweep(now);
+    this.#sweep(now, SWEEP.always);
     let hits = 0;
     let seen = now;
     const old = this.find(question);
@@ -207,6 +202,7 @@ export class Store {
       main = (this.#rows[old + STATE]! & IN_MAIN) !== 0;
       this.remove(old);
     } else {
+      if (this.#size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.#size >= this.#capacity) this.#evict(now);
       main = this.#wasGhost(question.hash);
     }
@@ -297,8 +293,8 @@ export class Store {
   }
 
   /** Looks at a few rows and takes out what has expired. */
-  #sweep(now: number): void {
-    for (let i = 0; i < SWEEP && this.#size > 0; i++) {
+  #sweep(now: number, rows: number): void {
+    for (let i = 0; i < rows && this.#size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += STRIDE;

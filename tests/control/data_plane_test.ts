@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { askUdp, freePort, withDataPlane } from "../support/drivers.ts";
+import { decode, queryBytes } from "../support/messages.ts";
+
+const linux = Deno.build.os === "linux";
+if (!linux) Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: needs the linux driver\n"));
+
+async function until(condition: () => boolean): Promise<void> {
+  const limitMs = performance.now() + 15_000;
+  while (!condition()) {
+    if (performance.now() > limitMs) throw new Error("it did not happen within 15 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+if (linux) {
+  Deno.test("a data plane that throws is started again on the same sockets", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane, logs) => {
+      const query = queryBytes({ name: "www.example.org" });
+      await askUdp(query, { port });
+      plane.provoke("throw");
+      await until(() => logs.some((line) => line.includes("the data plane failed")));
+      assert.equal(decode(await askUdp(query, { port })).rcode, "NOERROR");
+    });
+  });
+
+  Deno.test("a data plane that hangs is noticed", async () => {
+    const port = freePort();
+    // In a process of its own: a thread that never yields ends with its process only.
+    const file = new URL("../support/hang_probe.ts", import.meta.url);
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", file.pathname, String(port)],
+      stdout: "piped",
+      stderr: "inherit",
+    }).output();
+    assert.equal(code, 3);
+    assert.match(new TextDecoder().decode(stdout), /has not answered for 5 s/);
+  });
+}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { CorefileErrors } from "../../src/corefile/error.ts";
+import { fakeHost } from "../support/fake_host.ts";
+import { seeded } from "../support/random.ts";
+
+const WORDS = [
+  "{",
+  "}",
+  "{",
+  "}",
+  "\n",
+  "\n",
+  "\n",
+  "\n",
+  ".",
+  "example.org",
+  ":53",
+  "a:1,",
+  "(s)",
+  "import",
+  "s",
+  "f",
+  "*",
+  "cache",
+  "forward",
+  "10.0.0.1",
+  "hosts",
+  "whoami",
+  "log",
+  "errors",
+  "bind",
+  "lo",
+  "debug",
+  "success",
+  "denial",
+  "9984",
+  "prefetch",
+  "10%",
+  "5",
+  "-1",
+  "1h",
+  "fallthrough",
+  '"',
+  "\\",
+  "#",
+  "{$A}",
+  "{%A%}",
+  "except",
+  "policy",
+  "random",
+  "consolidate",
+  "class",
+  "all",
+  "10.0.0.0/9",
+  "tls://x",
+  "\t",
+  "​",
+  "é",
+  "x".repeat(70),
+  "health",
+  "reload",
+];
+
+/**
+ * Reads Corefiles made of random words.
+ *
+ * Oracles: nothing but `CorefileErrors` is thrown, every fault has a place, and what is accepted can
+ * be printed as JSON and holds only known plugins.
+ */
+export function fuzzCorefile(seed: number, iterations: number): void {
+  const dice = seeded(seed);
+  const soup = () =>
+    Array.from({ length: dice() % 40 }, () => WORDS[dice() % WORDS.length]!)
+      .join(dice() % 4 === 0 ? "" : " ");
+  for (let i = 0; i < iterations; i++) {
+    const host = fakeHost({ f: soup(), g: soup() }, { A: soup() });
+    try {
+      const source = { file: "Corefile", text: soup(), defaultPort: 53 };
+      const { config } = loadConfig(source, host);
+      assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
+    } catch (error) {
+      assert.ok(error instanceof CorefileErrors, `seed ${seed}, iteration ${i}: ${error}`);
+      for (const { line, file } of error.errors) assert.ok(line > 0 && file !== "");
+    }
+  }
+}

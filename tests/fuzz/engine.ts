@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import * as codec from "dns-packet";
+import { queryBytes, responseBytes } from "../support/messages.ts";
+import { seeded } from "../support/random.ts";
+import { frame, Simulation } from "../support/simulation.ts";
+
+const TYPES = ["A", "AAAA", "TXT", "MX", "SRV", "SOA", "PTR", "NS", "CNAME"];
+
+/** A query, good or damaged in some way. */
+function randomQuery(dice: () => number): Uint8Array {
+  const labels = Array.from({ length: dice() % 5 }, () => "abcXYZ-_09".slice(dice() % 9));
+  const edns = dice() % 2 === 0 ? dice() % 65536 : undefined;
+  const base = {
+    name: [...labels, "example.org"].join("."),
+    type: TYPES[dice() % TYPES.length]!,
+    id: dice() & 0xffff,
+    flags: dice() % 4 === 0 ? dice() & 0x7fff : 0x0100,
+  };
+  const bytes = queryBytes(edns === undefined ? base : { ...base, edns });
+  return mutate(bytes, dice);
+}
+
+/** Flips, cuts, repeats or appends bytes. */
+export function mutate(bytes: Uint8Array, dice: () => number): Uint8Array {
+  let result = bytes.slice();
+  for (let times = dice() % 4; times > 0; times--) {
+    switch (dice() % 4) {
+      case 0:
+        if (result.length > 0) result[dice() % result.length] = dice() & 255;
+        break;
+      case 1:
+        result = result.slice(0, dice() % (result.length + 1));
+        break;
+      case 2:
+        result = Uint8Array.from([...result, ...result.slice(dice() % (result.length + 1))]);
+        break;
+      default:
+        result = Uint8Array.from([...result, dice() & 255, dice() & 255]);
+    }
+  }
+  return result.slice(0, 4000);
+}
+
+/**
+ * Throws queries and upstream replies, whole and damaged, at the engine.
+ *
+ * Oracles: nothing throws; what is no query is not answered; every answer parses with another codec,
+ * belongs to the query and is within bounds; nothing is held in the end.
+ */
+export function fuzzEngine(seed: number, iterations: number): void {
+  const dice = seeded(seed);
+  const simulation = new Simulation(
+    `. {\n errors\n cache {\n prefetch 2\n }\n forward . 10.0.0.1 10.0.0.2 {\n max_fails 1\n }\n}`,
+    { seed },
+  );
+  let damaged = false;
+  for (const address of ["10.0.0.1:53", "10.0.0.2:53"]) {
+    simulation.upstream(address, (query) => {
+      const { name, type } = query.questions![0]!;
+      const whole = responseBytes(query, {
+        answers: type === "A" ? [{ type: "A", name, ttl: dice() % 100, data: "192.0.2.1" }] : [],
+        truncated: dice() % 20 === 0,
+      });
+      const bytes = dice() % 2 === 0 ? mutate(whole, dice) : whole;
+      if (bytes.length !== whole.length || bytes.some((octet, i) => octet !== whole[i])) {
+        damaged = true;
+      }
+      return [{ bytes, delayMs: dice() % 50 }];
+    });
+  }
+  for (let i = 0; i < iterations; i++) {
+    const bytes = randomQuery(dice);
+    const where = `seed ${seed}, iteration ${i}`;
+    if (dice() % 5 === 0) {
+      const stream = simulation.openStream();
+      stream.send(mutate(frame(bytes), dice));
+      stream.end();
+      simulation.run(dice() % 100);
+      continue;
+    }
+    const asked = simulation.ask(bytes);
+    if (dice() % 3 === 0) simulation.run(dice() % 3000);
+    for (const { bytes: answer } of asked.answers) checkAnswer(bytes, answer, where, damaged);
+  }
+  simulation.run(60_000);
+  assert.equal(simulation.engine.waiting, 0, `seed ${seed}: exchanges left`);
+  assert.equal(simulation.keptCount, 0, `seed ${seed}: return addresses left`);
+  assert.equal(simulation.engine.streamCount, 0, `seed ${seed}: streams left`);
+  assert.equal(simulation.counters.values[8], 0, `seed ${seed}: exceptions`);
+}
+
+function checkAnswer(query: Uint8Array, answer: Uint8Array, where: string, damaged: boolean): void {
+  assert.ok(query.length >= 12 && (query[2]! & 0x80) === 0, `${where}: answered what is no query`);
+  assert.ok(answer.length >= 12 && answer.length <= 4096, `${where}: ${answer.length} bytes`);
+  assert.equal(answer[0], query[0], where);
+  assert.equal(answer[1], query[1], where);
+  assert.ok((answer[2]! & 0x80) !== 0, `${where}: QR is not set`);
+  try {
+    codec.decode(Buffer.from(answer));
+  } catch (error) {
+    // Record data that no resolver looks into is passed on as the upstream sent it.
+    if (!damaged) throw new Error(`${where}: ${error}`);
+  }
+}

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
+import { frame } from "../support/simulation.ts";
+
+const linux = Deno.build.os === "linux";
+
+for (const driver of ["linux", "portable"] as const) {
+  if (driver === "linux" && !linux) {
+    Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: the linux driver needs Linux\n"));
+    continue;
+  }
+  const run = (title: string, work: () => Promise<void>) =>
+    Deno.test({ name: `${driver}: ${title}`, fn: work });
+
+  run("answers over UDP and TCP, with the client's address", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      const query = queryBytes({ name: "who.example.org", id: 5 });
+      const udp = decode(await askUdp(query, { port }));
+      assert.equal(udp.id, 5);
+      assert.equal((udp.additionals![0] as { data: string }).data, "127.0.0.1");
+      const [tcp] = await askTcp([frame(query)], { port });
+      assert.equal(decode(tcp!).additionals![1]!.name, "_tcp.who.example.org");
+    });
+  });
+
+  run("answers from the address that was asked on a wildcard socket", async () => {
+    const port = freePort();
+    await withDataPlane({ driver, corefile: `.:${port} {\n whoami\n}` }, async () => {
+      const query = queryBytes({ name: "who.example.org" });
+      // The runtime's own sockets cannot choose their source; the linux driver can.
+      const hosts = driver === "linux" ? ["127.0.0.1", "127.0.0.9", "::1"] : ["127.0.0.1", "::1"];
+      for (const hostname of hosts) {
+        assert.equal(decode(await askUdp(query, { hostname, port })).rcode, "NOERROR");
+        assert.equal((await askTcp([frame(query)], { hostname, port })).length, 1);
+      }
+    });
+  });
+
+  run("forwards over UDP from a fresh port each time, and caches", async () => {
+    const port = freePort();
+    const upstreamPort = freePort();
+    const upstream = startUpstream(upstreamPort, (bytes) => {
+      const query = decode(bytes);
+      return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] });
+    });
+    const corefile =
+      `.:${port} {\n bind 127.0.0.1\n cache\n forward . 127.0.0.1:${upstreamPort}\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      for (let i = 0; i < 40; i++) {
+        const query = queryBytes({ name: `n${i % 20}.example.org`, id: i });
+        const answer = decode(await askUdp(query, { port }));
+        assert.equal(answer.id, i);
+        assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
+      }
+      assert.equal(upstream.counts.udp, 20);
+      assert.ok(upstream.counts.ports.size >= 19, `${upstream.counts.ports.size} ports`);
+    });
+    await upstream.close();
+  });
+
+  run("asks again over TCP when the answer is truncated", async () => {
+    const port = freePort();
+    const upstreamPort = freePort();
+    const upstream = startUpstream(upstreamPort, (bytes, transport) => {
+      const query = decode(bytes);
+      const text = Array.from({ length: 60 }, (_, i) => `${i}`.padEnd(100, "x"));
+      const answers = text.map((data) => ({
+        type: "TXT" as const,
+        name: "big.example.org",
+        ttl: 60,
+        data,
+      }));
+      return transport === "udp"
+        ? responseBytes(query, { truncated: true })
+        : responseBytes(query, { answers });
+    });
+    const corefile =
+      `.:${port} {\n bind 127.0.0.1\n cache\n forward . 127.0.0.1:${upstreamPort}\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      const query = queryBytes({ name: "big.example.org", type: "TXT" });
+      const udp = await askUdp(query, { port });
+      assert.ok(udp.length <= 512);
+      assert.equal(decode(udp).flag_tc, true);
+      const [tcp] = await askTcp([frame(query)], { port });
+      assert.equal(decode(tcp!).answers!.length, 60);
+      assert.equal(decode(tcp!).flag_tc, false);
+      assert.equal(upstream.counts.tcp, 1);
+    });
+    await upstream.close();
+  });
+
+  run("answers a thousand pipelined queries of one connection", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      const frames = Array.from(
+        { length: 1000 },
+        (_, id) => frame(queryBytes({ name: `n${id}.example.org`, id })),
+      );
+      const all = Uint8Array.from(frames.flatMap((one) => [...one]));
+      const answers = await askTcp([all.slice(0, 7777), all.slice(7777)], { port });
+      assert.deepEqual(answers.map((bytes) => decode(bytes).id), frames.map((_, id) => id));
+    });
+  });
+
+  run("a port where nothing listens is a failure at once, not a timeout", async () => {
+    const port = freePort();
+    const nobody = freePort();
+    const corefile =
+      `.:${port} {\n bind 127.0.0.1\n errors\n forward . 127.0.0.1:${nobody} {\n max_fails 0\n }\n}`;
+    await withDataPlane({ driver, corefile }, async (_plane, logs) => {
+      const query = queryBytes({ name: "www.example.org" });
+      for (
+        const answer of [
+          await askUdp(query, { port, limitMs: 4500 }),
+          (await askTcp([frame(query)], { port }))[0]!,
+        ]
+      ) {
+        assert.equal(decode(answer).rcode, "SERVFAIL");
+      }
+      assert.match(logs.join("\n"), /127\.0\.0\.1:\d+: connection (refused|closed)/);
+    });
+  });
+
+  run("a client that breaks the framing is cut off, others are served", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      assert.deepEqual(await askTcp([new Uint8Array([0, 3, 1, 2, 3])], { port }), []);
+      const query = queryBytes({ name: "www.example.org" });
+      assert.equal((await askTcp([frame(query)], { port })).length, 1);
+    });
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * Makes dist/nodens: one executable with the data plane's thread inside and no more rights than it
+ * needs. Where the runtime to embed cannot be downloaded, the embedding alone is checked, aloud.
+ */
+import { Buffer } from "node:buffer";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const TARGET = "dist/nodens";
+
+/**
+ * What nodens may do: its sockets and those of the C library, files that a Corefile names (hosts,
+ * imports, resolv.conf, the pid file), the environment that a Corefile refers to, and the names of
+ * network interfaces.
+ */
+const ARGUMENTS = [
+  "compile",
+  "--no-prompt",
+  "--allow-net",
+  "--allow-ffi",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys=networkInterfaces",
+  "--include",
+  "src/control/worker.ts",
+  "--output",
+  TARGET,
+  "main.ts",
+];
+/** What must be inside: the thread, what is loaded only when asked for, and the npm packages. */
+const EMBEDDED = ["control/worker.ts", "cli/check.ts", "cli/query.ts", "re2js", "dns-packet"];
+
+const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+
+async function compile(
+  environment: Record<string, string>,
+): Promise<{ ok: boolean; text: string }> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ARGUMENTS,
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...environment },
+  }).output();
+  const decoder = new TextDecoder();
+  return { ok: success, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+let result = await compile({});
+let runnable = result.ok;
+if (!result.ok && /denort|download|error sending request|dns error/i.test(result.text)) {
+  runnable = false;
+  result = await compile({ DENORT_BIN: Deno.execPath() });
+}
+if (!result.ok) {
+  write(result.text);
+  Deno.exit(1);
+}
+const executable = Buffer.from(Deno.readFileSync(ROOT + TARGET));
+const missing = EMBEDDED.filter((name) => !executable.includes(name));
+if (missing.length > 0) {
+  write(`${result.text}\nNot embedded: ${missing.join(", ")}`);
+  Deno.exit(1);
+}
+write(result.text.trim());
+if (runnable) {
+  const { success, stdout } = await new Deno.Command(ROOT + TARGET, { args: ["-version"] })
+    .output();
+  if (!success) Deno.exit(1);
+  write(`Made ${TARGET}: ${new TextDecoder().decode(stdout).trim()}`);
+} else {
+  Deno.removeSync(ROOT + TARGET);
+  write(
+    "NOT MADE: the runtime stub (denort) cannot be downloaded here. What would be embedded was" +
+      " checked; the executable itself was neither made nor run.",
+  );
+}

@@ -1,0 +1,154 @@
+import { loadConfig } from "../../src/config/load.ts";
+import { DataPlane } from "../../src/control/data_plane.ts";
+import type { DriverKind } from "../../src/control/messages.ts";
+import { fakeHost } from "./fake_host.ts";
+
+/** A port of 127.0.0.1 that is free for UDP and TCP now. */
+export function freePort(): number {
+  for (;;) {
+    const tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = tcp.addr as Deno.NetAddr;
+    try {
+      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch {
+      continue;
+    } finally {
+      tcp.close();
+    }
+  }
+}
+
+/** Runs a data plane with real sockets for the length of `use`. */
+export async function withDataPlane(
+  options: { driver: DriverKind; corefile: string; onDead?: (why: string) => void },
+  use: (plane: DataPlane, logs: string[]) => Promise<void>,
+): Promise<void> {
+  const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
+  const { config } = loadConfig(source, fakeHost());
+  const logs: string[] = [];
+  const plane = new DataPlane(config, {
+    driver: options.driver,
+    shared: false,
+    log: (level, line) => logs.push(`${level}: ${line}`),
+    onDead: options.onDead ?? ((why) => {
+      throw new Error(why);
+    }),
+  });
+  plane.bind();
+  await plane.start();
+  try {
+    await use(plane, logs);
+  } finally {
+    await plane.stop(2000);
+  }
+}
+
+/** Sends a datagram and waits for the answer; throws after `limitMs`. */
+export async function askUdp(
+  bytes: Uint8Array,
+  to: { hostname?: string; port: number; limitMs?: number },
+): Promise<Uint8Array> {
+  const { hostname = "127.0.0.1", port, limitMs = 5000 } = to;
+  const any = hostname.includes(":") ? "::" : "0.0.0.0";
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: any, port: 0 });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await socket.send(bytes, { transport: "udp", hostname, port });
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+    });
+    const [answer, from] = await Promise.race([socket.receive(), limit]);
+    const { hostname: source, port: sourcePort } = from as Deno.NetAddr;
+    if (source !== hostname || sourcePort !== port) throw new Error(`answered from ${source}`);
+    return answer;
+  } finally {
+    clearTimeout(timer);
+    socket.close();
+  }
+}
+
+/** Sends bytes over TCP, ends the sending side, and reads frames until the server closes. */
+export async function askTcp(
+  pieces: Uint8Array[],
+  to: { hostname?: string; port: number },
+): Promise<Uint8Array[]> {
+  const connection = await Deno.connect({ hostname: to.hostname ?? "127.0.0.1", port: to.port });
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length;) at += await connection.write(piece.subarray(at));
+  }
+  await connection.closeWrite();
+  const all: number[] = [];
+  const buffer = new Uint8Array(65536);
+  for (;;) {
+    const length = await connection.read(buffer);
+    if (length === null) break;
+    for (let i = 0; i < length; i++) all.push(buffer[i]!);
+  }
+  connection.close();
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at + 2 <= all.length;) {
+    const size = (all[at]! << 8) | all[at + 1]!;
+    frames.push(Uint8Array.from(all.slice(at + 2, at + 2 + size)));
+    at += 2 + size;
+  }
+  return frames;
+}
+
+/** An upstream on loopback, UDP and TCP, that answers as told. */
+export function startUpstream(
+  port: number,
+  answer: (query: Uint8Array, transport: "udp" | "tcp") => Uint8Array | null,
+): { close(): Promise<void>; counts: { udp: number; tcp: number; ports: Set<number> } } {
+  const counts = { udp: 0, tcp: 0, ports: new Set<number>() };
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  const connections = new Set<Deno.TcpConn>();
+  const tasks: Promise<void>[] = [];
+  const serveUdp = async () => {
+    for await (const [bytes, from] of socket) {
+      counts.udp++;
+      counts.ports.add((from as Deno.NetAddr).port);
+      const reply = answer(bytes, "udp");
+      if (reply !== null) await socket.send(reply, from);
+    }
+  };
+  const serveOne = async (connection: Deno.TcpConn) => {
+    connections.add(connection);
+    let held = new Uint8Array();
+    try {
+      const buffer = new Uint8Array(65536);
+      for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
+        held = Uint8Array.from([...held, ...buffer.subarray(0, n)]);
+        while (held.length >= 2 && held.length >= 2 + ((held[0]! << 8) | held[1]!)) {
+          const size = (held[0]! << 8) | held[1]!;
+          counts.tcp++;
+          const reply = answer(held.slice(2, 2 + size), "tcp");
+          held = held.slice(2 + size);
+          if (reply === null) continue;
+          const out = Uint8Array.from([reply.length >> 8, reply.length & 255, ...reply]);
+          for (let at = 0; at < out.length;) at += await connection.write(out.subarray(at));
+        }
+      }
+    } catch {
+      // The other side is gone.
+    }
+    if (connections.delete(connection)) connection.close();
+  };
+  const serveTcp = async () => {
+    for await (const connection of listener) tasks.push(serveOne(connection));
+  };
+  tasks.push(serveUdp(), serveTcp());
+  return {
+    counts,
+    async close() {
+      socket.close();
+      listener.close();
+      for (const connection of [...connections]) {
+        connections.delete(connection);
+        connection.close();
+      }
+      await Promise.allSettled(tasks);
+    },
+  };
+}
