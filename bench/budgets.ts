@@ -49,7 +49,7 @@ const BUDGETS: Budget[] = [
   },
   {
     figure: "bytesPerEntry",
-    title: "RSS growth an entry (64 bytes + message)",
+    title: "anonymous growth an entry (64 bytes + message)",
     unit: "bytes",
     limit: { overheadBytes: 64 },
     belowPeers: false,
@@ -70,7 +70,9 @@ export function judgeBudgets(columns: readonly Column[]): string[] {
   const floor = columns.find(({ name }) => name === "floor");
   const peers = columns.filter(({ peer }) => peer);
   return BUDGETS.flatMap((budget) => {
-    const value = medianOf(nodens, budget.figure);
+    const measured = medianOf(nodens, budget.figure);
+    // No figure here can be zero or less: such a value is a failed measurement, not a good one.
+    const value = measured > 0 ? measured : NaN;
     const lines = [];
     const limit = limitOf(budget, floor, nodens);
     const bound = `at most ${limit.text} ${budget.unit}`;

@@ -8,12 +8,24 @@ export function cpuSeconds(pid: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
-/** Resident memory of a process in megabytes (10^6 bytes). */
-export function residentMegabytes(pid: number): number {
+/** Memory of a process in megabytes (10^6 bytes). */
+export interface ProcessMemory {
+  resident: number;
+  /** What of it belongs to the process alone: neither program text nor other files. */
+  anonymous: number;
+  /** The most that was ever resident. */
+  peak: number;
+}
+
+/** Reads the memory of a process from /proc. */
+export function processMemory(pid: number): ProcessMemory {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(status);
-  if (match === null) throw new Error(`Cannot read "/proc/${pid}/status": no VmRSS in it`);
-  return Number(match[1]) * 1024 / 1e6;
+  const field = (name: string): number => {
+    const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status);
+    if (match === null) throw new Error(`Cannot read "/proc/${pid}/status": no ${name} in it`);
+    return Number(match[1]) * 1024 / 1e6;
+  };
+  return { resident: field("VmRSS"), anonymous: field("RssAnon"), peak: field("VmHWM") };
 }
 
 /** The middle value; the mean of the two middle ones where there is no single one. */

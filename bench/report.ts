@@ -29,9 +29,13 @@ function rows(hot: number, entries: number): Row[] {
     { title: "latency at 10,000 qps, µs", figure: "latency10k", digits: 0 },
     { title: "CPU µs a query at 10,000 qps", figure: "latency10kCpu", digits: 1 },
     { title: `RSS at ${hotText} entries, MB`, figure: "residentHot", digits: 1 },
+    { title: "… of it anonymous", figure: "anonymousHot", digits: 1 },
+    { title: "… RSS 3 s later", figure: "residentHotSettled", digits: 1 },
     { title: "RSS after the UDP hit run, MB", figure: "residentAfterHits", digits: 1 },
     { title: `RSS at ${allText} entries, MB`, figure: "residentFull", digits: 1 },
-    { title: "RSS growth, bytes an entry", figure: "bytesPerEntry", digits: 0 },
+    { title: "… of it anonymous", figure: "anonymousFull", digits: 1 },
+    { title: "anonymous growth, bytes an entry", figure: "bytesPerEntry", digits: 0 },
+    { title: "peak RSS, MB", figure: "residentPeak", digits: 1 },
     { title: "start to first answer, ms", figure: "startMs", digits: 0 },
   ];
 }

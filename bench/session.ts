@@ -1,5 +1,5 @@
 import { type LoadOptions, type LoadResult, runLoad } from "./load.ts";
-import { cpuSeconds, residentMegabytes } from "./measure.ts";
+import { cpuSeconds, processMemory } from "./measure.ts";
 import type { NameFiles } from "./names.ts";
 import { note } from "./output.ts";
 import type { RunningServer } from "./process.ts";
@@ -21,9 +21,13 @@ export type FigureName =
   | "latency10k"
   | "latency10kCpu"
   | "residentHot"
+  | "residentHotSettled"
+  | "anonymousHot"
   | "residentAfterHits"
   | "residentFull"
+  | "anonymousFull"
   | "bytesPerEntry"
+  | "residentPeak"
   | "answerBytes"
   | "startMs";
 
@@ -40,6 +44,9 @@ export interface SessionOptions {
 
 /** Above this an upstream has answered queries that should have been hits. */
 const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
+
+/** How long a server may idle before its memory is read a second time. */
+const SETTLE_MS = 3_000;
 
 /** Puts a server that has just started through every row but the start, in one fixed order. */
 export async function measureServer(
@@ -60,7 +67,11 @@ export async function measureServer(
   // Twice, so that what was lost on the way is there as well.
   await load({ dataFile: names.hot });
   await load({ dataFile: names.hot });
-  figures.residentHot = residentMegabytes(server.pid);
+  const hot = processMemory(server.pid);
+  figures.residentHot = hot.resident;
+  figures.anonymousHot = hot.anonymous;
+  await new Promise((wake) => setTimeout(wake, SETTLE_MS));
+  figures.residentHotSettled = processMemory(server.pid).resident;
 
   const upstreamBefore = cpuSeconds(options.upstreamPid);
   const hit = await load({ dataFile: names.hot, seconds });
@@ -72,7 +83,7 @@ export async function measureServer(
   figures.hitRate = hit.queriesPerSecond;
   figures.hitLost = hit.lost;
   figures.answerBytes = hit.answerBytes;
-  figures.residentAfterHits = residentMegabytes(server.pid);
+  figures.residentAfterHits = processMemory(server.pid).resident;
 
   const slow = await load({ dataFile: names.hot, seconds, rate: 1_000 });
   figures.latency1k = slow.latencyMicroseconds;
@@ -92,8 +103,12 @@ export async function measureServer(
     // What the time did not suffice for, so that every server ends with the same entries.
     await load({ dataFile: names.cold });
     await load({ dataFile: names.cold });
-    figures.residentFull = residentMegabytes(server.pid);
-    figures.bytesPerEntry = (figures.residentFull - figures.residentHot) * 1e6 / names.coldCount;
+    const full = processMemory(server.pid);
+    figures.residentFull = full.resident;
+    figures.anonymousFull = full.anonymous;
+    // Program text comes and goes; only what the process alone owns can be laid to the entries.
+    figures.bytesPerEntry = (full.anonymous - hot.anonymous) * 1e6 / names.coldCount;
   }
+  figures.residentPeak = processMemory(server.pid).peak;
   return figures;
 }
