@@ -2,13 +2,16 @@ import { checkPatterns } from "../config/patterns.ts";
 import { loadConfig } from "../config/load.ts";
 import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
+import { readFailure } from "../corefile/read_failure.ts";
 import { type Flag, FlagError, parseFlags } from "./flags.ts";
 import type { Output } from "./output.ts";
 
+const USAGE = "nodens check [--json] [-dns.port PORT] FILE";
 const FLAGS: readonly Flag[] = [
   { name: "json", kind: "boolean", default: false, help: "print the configuration as JSON" },
   { name: "dns.port", kind: "number", alias: "p", default: 53, help: "default port" },
 ];
+const PORT = { min: 1, max: 65535 } as const;
 
 /** `nodens check FILE`: 0 for a good Corefile, 1 with every fault of a bad one, 2 for bad usage. */
 export async function runCheck(
@@ -16,36 +19,43 @@ export async function runCheck(
   host: HostView,
   output: Output,
 ): Promise<number> {
-  let parsed: ReturnType<typeof parseFlags>;
+  let asked: { file: string; defaultPort: number; json: boolean };
   try {
-    parsed = parseFlags(args, FLAGS);
+    asked = readArguments(args);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    output.err(`nodens check: ${error.message}\n`);
+    output.err(`nodens check: ${error.message}\nUsage: ${USAGE}\n`);
     return 2;
   }
-  const [file, ...extra] = parsed.rest;
-  if (file === undefined || extra.length > 0) {
-    output.err("nodens check: name one Corefile (nodens check [--json] [-dns.port PORT] FILE)\n");
-    return 2;
-  }
+  const { file, defaultPort, json } = asked;
   let text: string;
   try {
     text = host.readTextFile(file);
   } catch (error) {
-    output.err(`Cannot read "${file}": ${(error as Error).message}\n`);
+    output.err(`nodens check: cannot read "${file}": ${readFailure(error)}\n`);
     return 1;
   }
   try {
-    const defaultPort = Number(parsed.values["dns.port"]);
     const { config, warnings } = loadConfig({ file, text, defaultPort }, host);
     await checkPatterns(config);
     for (const warning of warnings) output.err(`warning: ${warning}\n`);
-    if (parsed.values["json"] === true) output.out(`${JSON.stringify(config, null, 2)}\n`);
+    if (json) output.out(`${JSON.stringify(config, null, 2)}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof CorefileErrors)) throw error;
     output.err(`${error.message}\n`);
     return 1;
   }
+}
+
+function readArguments(args: readonly string[]) {
+  const { values, rest } = parseFlags(args, FLAGS);
+  const [file, ...extra] = rest;
+  if (file === undefined) throw new FlagError("it needs the Corefile to look at");
+  if (extra.length > 0) throw new FlagError(`it takes one file, but "${extra[0]}" follows`);
+  const defaultPort = Number(values["dns.port"]);
+  if (defaultPort < PORT.min || defaultPort > PORT.max) {
+    throw new FlagError(`flag -dns.port: ${defaultPort} is no port (${PORT.min} to ${PORT.max})`);
+  }
+  return { file, defaultPort, json: values["json"] === true };
 }

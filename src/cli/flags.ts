@@ -1,4 +1,4 @@
-import { suggestion } from "../corefile/nearest.ts";
+import { didYouMean } from "../corefile/nearest.ts";
 
 /** One flag, as data: the parser and the help text come from the same table. */
 export interface Flag {
@@ -46,7 +46,7 @@ export function parseFlags(
       const names = table.flatMap((one) =>
         one.alias === undefined ? [one.name] : [one.name, one.alias]
       );
-      throw new FlagError(`unknown flag -${name}${suggestion(name, names).replace('"', '"-')}`);
+      throw new FlagError(`unknown flag -${name}${didYouMean(name, names).replace('"', '"-')}`);
     }
     let text = match[2];
     if (text === undefined && flag.kind === "boolean") text = "true";

@@ -1,156 +1,164 @@
-import { CorefileError, CorefileErrors, type Place } from "../corefile/error.ts";
 import { Dispenser } from "../corefile/dispenser.ts";
-import type { Token } from "../corefile/lexer.ts";
-import { suggestion } from "../corefile/nearest.ts";
+import { CorefileError, type Place } from "../corefile/error.ts";
+import { Faults, TooManyFaults } from "../corefile/faults.ts";
+import { didYouMean } from "../corefile/nearest.ts";
 import { parseCorefile, type ServerBlock } from "../corefile/parser.ts";
-import { formatIPv6, parseAddress } from "../dns/address.ts";
+import { quote } from "../corefile/quote.ts";
+import type { Line } from "../corefile/token.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
-import type { BlockConfig, Config, ListenerConfig } from "./types.ts";
-import { parseZoneKey, type ZoneKey } from "./zone_key.ts";
+import { collectListeners, type Served } from "./listeners.ts";
+import type { BlockConfig, Config } from "./types.ts";
+import { parseZoneKey } from "./zone_key.ts";
 
 /** A configuration that was read, and what is to be told about it. */
 export interface LoadedConfig {
   config: Config;
+  /** What is no fault, but may not be meant: `Corefile:3: hosts: …`. */
   warnings: string[];
-  /** Files besides the Corefile that it was read from. */
+  /** Absolute paths of the files besides the Corefile that it was read from. */
   imports: string[];
 }
 
-const NAMES = CHAIN.map(({ name }) => name) as readonly string[];
+/** Most zones of all blocks together. */
+const MAX_ZONES = 50_000;
+/** Most warnings; the first of them help more than the rest. */
+const MAX_WARNINGS = 100;
 
-interface Draft {
-  block: BlockConfig;
-  keys: (ZoneKey & Place)[];
-  /** Addresses that `bind` names; null listens on all. */
-  addresses: string[] | null;
-}
+const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
 /** Reads a Corefile into a configuration. Throws `CorefileErrors` with every fault found. */
 export function loadConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,
 ): LoadedConfig {
-  const parsed = parseCorefile(source.text, source.file, host);
-  const errors = parsed.errors;
-  const { warnings } = parsed;
-  let debug = false;
-  const drafts: Draft[] = [];
-  for (const block of parsed.blocks) {
-    const draft = readKeys(block, source.defaultPort, errors);
-    drafts.push(draft);
-    for (const [name, tokens] of byDirective(block, errors)) {
-      const dispenser = new Dispenser(name, tokens);
+  const loader = new Loader(source, host);
+  let loaded: LoadedConfig | null = null;
+  try {
+    loaded = loader.load();
+  } catch (error) {
+    if (!(error instanceof TooManyFaults)) throw error;
+  }
+  if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors();
+  return loaded;
+}
+
+class Loader {
+  readonly faults = new Faults();
+  readonly #source: { file: string; text: string; defaultPort: number };
+  readonly #host: HostView;
+  readonly #warnings = new Set<string>();
+  #debug = false;
+  #zones = 0;
+
+  constructor(source: { file: string; text: string; defaultPort: number }, host: HostView) {
+    this.#source = source;
+    this.#host = host;
+  }
+
+  load(): LoadedConfig {
+    const { file, text } = this.#source;
+    const parsed = parseCorefile(
+      { file, text, view: this.#host },
+      this.faults,
+      (place, what) => this.#warn(place, what),
+    );
+    const blocks: BlockConfig[] = [];
+    const served: Served[] = [];
+    for (const block of parsed.blocks) {
+      const serves: Served = { keys: this.#readKeys(block), addresses: null };
+      served.push(serves);
+      blocks.push(this.#readBlock(block, serves));
+    }
+    const listeners = collectListeners(served, this.faults);
+    return {
+      config: { file, blocks, listeners, debug: this.#debug },
+      warnings: [...this.#warnings],
+      imports: parsed.files,
+    };
+  }
+
+  #readKeys(block: ServerBlock): Served["keys"] {
+    const keys: Served["keys"] = [];
+    for (const { text, file, line } of block.keys) {
       try {
-        SETUPS.get(name)!.setup({
-          plugin: name,
-          tokens: dispenser,
-          zones: draft.block.zones,
-          host,
-          addHandler: (options) =>
-            draft.block.plugins.push({ name, line: dispenser.directiveLine, options }),
-          bind: (addresses) => draft.addresses = [...draft.addresses ?? [], ...addresses],
-          enableDebug: () => debug = true,
-          warn: (line, text) => warnings.push(`${source.file}:${line}: ${name}: ${text}`),
-        });
-      } catch (error) {
-        if (!(error instanceof CorefileError)) throw error;
-        errors.push(error);
-      }
-    }
-    const order = (name: string) => NAMES.indexOf(name);
-    draft.block.plugins.sort((a, b) => order(a.name) - order(b.name));
-  }
-  const listeners = collectListeners(drafts, errors);
-  if (errors.length > 0) {
-    errors.sort((a, b) => a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1);
-    throw new CorefileErrors(errors);
-  }
-  const blocks = drafts.map((draft) => draft.block);
-  return {
-    config: { file: source.file, blocks, listeners, debug },
-    warnings,
-    imports: parsed.imports,
-  };
-}
-
-function readKeys(block: ServerBlock, defaultPort: number, errors: CorefileError[]): Draft {
-  const keys: (ZoneKey & Place)[] = [];
-  for (const { text, file, line } of block.keys) {
-    try {
-      for (const key of parseZoneKey(text, defaultPort)) keys.push({ ...key, file, line });
-    } catch (error) {
-      errors.push(new CorefileError({ file, line }, "", (error as Error).message));
-    }
-  }
-  const { file, line } = block.keys[0]!;
-  const zones = [...new Set(keys.map(({ zone }) => zone))];
-  return { block: { file, line, zones, plugins: [] }, keys, addresses: null };
-}
-
-/** Tokens of each known directive, all its uses together. */
-function byDirective(block: ServerBlock, errors: CorefileError[]): Map<string, Token[]> {
-  const found = new Map<string, Token[]>();
-  for (const { name, tokens } of block.directives) {
-    const entry = CHAIN.find((plugin) => plugin.name === name);
-    if (entry === undefined) {
-      const hint = suggestion(name, NAMES);
-      errors.push(new CorefileError(tokens[0]!, "", `unknown directive "${name}"${hint}`));
-    } else if (!entry.supported) {
-      const what = "not supported yet (CoreDNS has this plugin; take it out to go on without)";
-      errors.push(new CorefileError(tokens[0]!, name, what));
-    } else {
-      found.set(name, [...found.get(name) ?? [], ...tokens]);
-    }
-  }
-  const order = (name: string) => NAMES.indexOf(name);
-  return new Map([...found].sort(([a], [b]) => order(a) - order(b)));
-}
-
-/** Groups zones by address and port; the same zone twice on one is a fault. */
-function collectListeners(drafts: readonly Draft[], errors: CorefileError[]): ListenerConfig[] {
-  const listeners = new Map<string, ListenerConfig>();
-  const taken = new Map<string, { place: Place; address: string }[]>();
-  drafts.forEach((draft, block) => {
-    const addresses = draft.addresses === null
-      ? [""]
-      : [...new Set(draft.addresses.map(canonical))];
-    for (const key of draft.keys) {
-      const others = taken.get(`${key.zone}:${key.port}`) ?? [];
-      taken.set(`${key.zone}:${key.port}`, others);
-      for (const address of addresses) {
-        const clash = others.find((other) =>
-          other.address === address || other.address === "" || address === ""
-        );
-        if (clash !== undefined) {
-          const where = `${clash.place.file}:${clash.place.line}`;
-          const on = clash.address === address ? "" : " on an address that includes this one";
-          errors.push(
-            new CorefileError(
-              key,
-              "",
-              `zone "${key.zone}" on port ${key.port} is served already by the block at ${where}` +
-                `${on} (merge the blocks, or give one another port or address)`,
-            ),
-          );
-          continue;
+        for (const key of parseZoneKey(text, this.#source.defaultPort)) {
+          keys.push({ ...key, file, line });
         }
-        others.push({ place: { file: key.file, line: key.line }, address });
-        const id = `${address} ${key.port}`;
-        const listener = listeners.get(id) ?? { address, port: key.port, zones: [] };
-        listener.zones.push({ zone: key.zone, block });
-        listeners.set(id, listener);
+      } catch (error) {
+        this.faults.add(new CorefileError({ file, line }, "", (error as Error).message));
+      }
+      if (this.#zones + keys.length > MAX_ZONES) {
+        const what = `more than ${MAX_ZONES} zones in all server blocks together`;
+        this.faults.add(new CorefileError({ file, line }, "", what));
+        throw new TooManyFaults();
       }
     }
-  });
-  return [...listeners.values()];
-}
+    this.#zones += keys.length;
+    return keys;
+  }
 
-/** One spelling for equal addresses. */
-function canonical(address: string): string {
-  const [host, scope] = address.split("%");
-  const bytes = parseAddress(host!);
-  const text = bytes === null || bytes.length === 4 ? host! : formatIPv6(bytes);
-  return scope === undefined ? text : `${text}%${scope}`;
+  #readBlock({ file, line, lines }: ServerBlock, serves: Served): BlockConfig {
+    const zones = [...new Set(serves.keys.map(({ zone }) => zone))];
+    const block: BlockConfig = { file, line, zones, plugins: [] };
+    const directives = this.#group(lines);
+    // In the order of the chain, which also puts the handlers into it.
+    for (const { name } of CHAIN) {
+      const uses = directives.get(name);
+      const plugin = SETUPS.get(name);
+      if (uses === undefined || plugin === undefined) continue;
+      const tokens = new Dispenser(name, uses, this.faults);
+      this.faults.collect(() =>
+        plugin.setup({
+          plugin: name,
+          tokens,
+          zones,
+          host: this.#host,
+          addHandler: (options) =>
+            block.plugins.push({ name, line: tokens.directiveLine, options }),
+          bind: (addresses) => serves.addresses = [...serves.addresses ?? [], ...addresses],
+          enableDebug: () => this.#debug = true,
+          warn: (line, text) => this.#warn({ file: tokens.place.file, line }, `${name}: ${text}`),
+        })
+      );
+    }
+    return block;
+  }
+
+  /** The uses of each directive; those that cannot be used are faults. */
+  #group(lines: readonly Line[]): Map<string, [Line, ...Line[]]> {
+    const directives = new Map<string, [Line, ...Line[]]>();
+    for (const line of lines) {
+      const [word] = line.words;
+      const entry = CHAIN.find(({ name }) => name === word.text);
+      const known = directives.get(word.text);
+      if (entry === undefined) {
+        this.faults.add(new CorefileError(word, "", `unknown directive ${this.#hint(word.text)}`));
+      } else if (!entry.supported) {
+        const what = "this plugin of CoreDNS is not supported yet (take the directive out)";
+        this.faults.add(new CorefileError(word, word.text, what));
+      } else if (known === undefined) {
+        directives.set(word.text, [line]);
+      } else {
+        known.push(line);
+      }
+    }
+    return directives;
+  }
+
+  #hint(word: string): string {
+    const hint = didYouMean(word, NAMES);
+    if (hint !== "") return quote(word) + hint;
+    return /[.:]/.test(word)
+      ? `${
+        quote(word)
+      } (if it is a zone: a comma goes between zones on several lines, and braces ` +
+        "around the directives of each server block)"
+      : `${quote(word)} ("nodens -plugins" lists what there is)`;
+  }
+
+  #warn({ file, line }: Place, text: string): void {
+    if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(`${file}:${line}: ${text}`);
+  }
 }

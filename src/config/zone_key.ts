@@ -1,5 +1,6 @@
-import { parseAddress } from "../dns/address.ts";
-import { parseName } from "../dns/name.ts";
+import { expandZone } from "../dns/zone.ts";
+import { didYouMean } from "../corefile/nearest.ts";
+import { quote } from "../corefile/quote.ts";
 
 /** One zone and port out of a server block's key. */
 export interface ZoneKey {
@@ -8,72 +9,58 @@ export interface ZoneKey {
   port: number;
 }
 
+/** Schemes of CoreDNS's listeners; the first is the one that is served here. */
 const SCHEMES = ["dns", "tls", "https", "https3", "grpc", "quic"];
+const PORT = { min: 1, max: 65535 } as const;
 
 /**
  * Reads a server block's key: `example.org`, `example.org:1053`, `:1053`, `dns://.`,
- * `10.0.0.0/24`. A network that is no whole number of octets stands for several reverse zones.
+ * `10.0.0.0/24`. A network that is no whole number of labels stands for several reverse zones.
  *
  * Throws an error that says what is wrong with it.
  */
 export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
-  let rest = key;
-  const scheme = /^([a-zA-Z0-9]+):\/\/(.*)$/.exec(key);
-  if (scheme !== null) {
-    const name = scheme[1]!.toLowerCase();
-    if (!SCHEMES.includes(name)) {
-      throw new SyntaxError(`unknown scheme "${scheme[1]}" in "${key}" (write dns:// or none)`);
+  const { rest, port } = splitPort(withoutScheme(key), key);
+  const zone = rest === "" ? "." : rest;
+  try {
+    if (zone.includes(":") && !zone.includes("/")) {
+      throw new SyntaxError("a colon stands only before a port (of networks, write 2001:db8::/32)");
     }
-    if (name !== "dns") {
-      throw new SyntaxError(
-        `${name}:// listeners are not supported (serve plain DNS: dns:// or none)`,
-      );
-    }
-    rest = scheme[2]!;
+    return expandZone(zone).map((zone) => ({ zone, port: port ?? defaultPort }));
+  } catch (error) {
+    throw new SyntaxError(`${quote(key)} is no zone: ${(error as Error).message}`);
   }
-  let port = defaultPort;
-  const withPort = /^(.*):([^:]*)$/.exec(rest);
-  if (withPort !== null && (!withPort[1]!.includes(":") || withPort[1]!.includes("/"))) {
-    if (!/^[0-9]+$/.test(withPort[2]!) || Number(withPort[2]) > 65535 || Number(withPort[2]) < 1) {
-      throw new RangeError(`"${withPort[2]}" in "${key}" is no port (1 to 65535)`);
-    }
-    port = Number(withPort[2]);
-    rest = withPort[1]!;
-  }
-  if (rest === "") rest = ".";
-  return expandZone(rest).map((zone) => ({ zone, port }));
 }
 
-/** The zones that a name or a network in CIDR notation stands for, normalised. */
-export function expandZone(text: string): string[] {
-  const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);
-  const bytes = cidr === null ? null : parseAddress(cidr[1]!);
-  return bytes === null ? [normalizeZone(text)] : reverseZones(bytes, Number(cidr![2]), text);
-}
-
-/** A name in lower case with its closing dot. Throws where it is none. */
-export function normalizeZone(text: string): string {
-  parseName(text);
-  const lower = text.toLowerCase();
-  return lower.endsWith(".") ? lower : `${lower}.`;
-}
-
-function reverseZones(bytes: Uint8Array, prefix: number, text: string): string[] {
-  const v4 = bytes.length === 4;
-  if (prefix > bytes.length * 8) {
-    throw new RangeError(`"${text}" has too long a prefix (at most ${bytes.length * 8})`);
+function withoutScheme(key: string): string {
+  const match = /^([a-zA-Z0-9]+):\/\/(.*)$/s.exec(key);
+  if (match === null) return key;
+  const [, scheme, rest] = match as unknown as [string, string, string];
+  const name = scheme.toLowerCase();
+  if (!SCHEMES.includes(name)) {
+    const hint = didYouMean(name, SCHEMES) || " (write dns:// or none)";
+    throw new SyntaxError(`unknown scheme "${scheme}" in ${quote(key)}${hint}`);
   }
-  // One label of the reverse zone stands for eight bits of IPv4 and four of IPv6.
-  const step = v4 ? 8 : 4;
-  const digits = v4 ? [...bytes] : [...bytes].flatMap((octet) => [octet >> 4, octet & 15]);
-  const whole = Math.floor(prefix / step);
-  const rest = prefix % step;
-  const base = digits.slice(0, whole);
-  const suffix = v4 ? "in-addr.arpa." : "ip6.arpa.";
-  const name = (labels: number[]) =>
-    [...labels].reverse().map((label) => label.toString(v4 ? 10 : 16) + ".").join("") + suffix;
-  if (rest === 0) return [name(base)];
-  const count = 1 << (step - rest);
-  const first = digits[whole]! & ~(count - 1);
-  return Array.from({ length: count }, (_, i) => name([...base, first + i]));
+  if (name !== SCHEMES[0]) {
+    throw new SyntaxError(
+      `${
+        quote(key)
+      }: ${name}:// listeners are not supported yet (only plain DNS is: dns:// or none)`,
+    );
+  }
+  return rest;
+}
+
+/** Takes off a port. What looks like one behind an IPv6 address is one only after a prefix length. */
+function splitPort(text: string, key: string): { rest: string; port: number | null } {
+  const match = /^(.*):([^:/]*)$/s.exec(text);
+  if (match === null) return { rest: text, port: null };
+  const [, rest, port] = match as unknown as [string, string, string];
+  if (rest.includes(":") && !rest.includes("/")) return { rest: text, port: null };
+  if (!/^[0-9]+$/.test(port) || Number(port) < PORT.min || Number(port) > PORT.max) {
+    throw new RangeError(
+      `${quote(port)} in ${quote(key)} is no port (a number from ${PORT.min} to ${PORT.max})`,
+    );
+  }
+  return { rest, port: Number(port) };
 }

@@ -1,50 +1,80 @@
 import { CorefileError, type Place } from "./error.ts";
-import type { Token } from "./lexer.ts";
+import type { Faults } from "./faults.ts";
+import { quote } from "./quote.ts";
+import type { Line } from "./token.ts";
 
-/** Hands out the tokens of one directive, line by line; a `setup.ts` reads its options with it. */
+/**
+ * Hands out the words of one directive; a `setup.ts` reads its options with it.
+ *
+ * `eachUse` goes through the uses of the directive in its server block, `eachInBlock` through the
+ * options of the use at hand. Both go on after a fault, so that all of them are reported, and take
+ * words that nobody asked for as a fault.
+ */
 export class Dispenser {
   readonly #plugin: string;
-  readonly #tokens: readonly Token[];
-  #at = -1;
-  #inBlock = false;
-  #directiveLine = 0;
+  readonly #uses: readonly Line[];
+  readonly #faults: Faults;
+  #line: Line;
+  #at = 0;
+  #blockRead = false;
+  #useLine: number;
 
-  constructor(plugin: string, tokens: readonly Token[]) {
+  /** @param uses - every use of the directive in one server block, at least one */
+  constructor(plugin: string, uses: readonly [Line, ...Line[]], faults: Faults) {
     this.#plugin = plugin;
-    this.#tokens = tokens;
+    this.#uses = uses;
+    this.#faults = faults;
+    this.#line = uses[0];
+    this.#useLine = uses[0].words[0].line;
   }
 
-  /** Text of the token at hand. */
+  /** Text of the word at hand. */
   get value(): string {
-    return this.#tokens[this.#at]?.text ?? "";
+    return this.#line.words[this.#at]!.text;
   }
 
-  /** Where the token at hand stands. */
+  /** Where the word at hand stands. */
   get place(): Place {
-    const token = this.#tokens[Math.max(0, Math.min(this.#at, this.#tokens.length - 1))];
-    return token ?? { file: "", line: 0 };
-  }
-
-  /** Goes to the next use of the directive; false when there is none. */
-  nextDirective(): boolean {
-    if (this.#at + 1 >= this.#tokens.length) return false;
-    this.#at++;
-    this.#directiveLine = this.place.line;
-    return true;
+    return this.#line.words[this.#at]!;
   }
 
   /** Line on which the use of the directive at hand begins. */
   get directiveLine(): number {
-    return this.#directiveLine;
+    return this.#useLine;
   }
 
-  /** Goes to the next word of this line; false at its end and before a block. */
+  /** Runs `read` for each use of the directive. */
+  eachUse(read: () => void): void {
+    for (const use of this.#uses) {
+      this.#useLine = use.words[0].line;
+      this.#readLine(use, read);
+    }
+  }
+
+  /** As `eachUse` for directives that may stand in a server block once. */
+  once(read: () => void): void {
+    const [first, ...others] = this.#uses;
+    this.#readLine(first!, read);
+    const { file, line } = first!.words[0];
+    for (const { words } of others) {
+      const what = `it stands in this server block already, at ${file}:${line} (merge the two)`;
+      this.#faults.add(new CorefileError(words[0], this.#plugin, what));
+    }
+  }
+
+  /** Runs `read` for each option in the block of the directive, with its name. */
+  eachInBlock(read: (option: string) => void): void {
+    const line = this.#line;
+    const at = this.#at;
+    for (const option of line.block ?? []) this.#readLine(option, () => read(this.value));
+    this.#line = line;
+    this.#at = at;
+    this.#blockRead = true;
+  }
+
+  /** Goes to the next word of this line; false at its end. */
   nextArg(): boolean {
-    const token = this.#tokens[this.#at];
-    const next = this.#tokens[this.#at + 1];
-    if (token === undefined || next === undefined) return false;
-    if (next.file !== token.file || next.line !== token.endLine) return false;
-    if (!next.quoted && (next.text === "{" || next.text === "}")) return false;
+    if (this.#at + 1 >= this.#line.words.length) return false;
     this.#at++;
     return true;
   }
@@ -56,59 +86,48 @@ export class Dispenser {
     return args;
   }
 
-  /** Goes to the next line of the directive's block, entering it first; false at its end. */
-  nextInBlock(): boolean {
-    if (!this.#inBlock) {
-      const token = this.#tokens[this.#at];
-      const next = this.#tokens[this.#at + 1];
-      const opens = token !== undefined && next !== undefined && !next.quoted &&
-        next.text === "{" && next.file === token.file && next.line === token.endLine;
-      if (!opens) return false;
-      this.#inBlock = true;
-      this.#at++;
-    }
-    this.#at++;
-    const token = this.#tokens[this.#at];
-    if (token === undefined || (!token.quoted && token.text === "}")) {
-      this.#inBlock = false;
-      return false;
-    }
-    return true;
-  }
-
-  /** Runs `read` for each line of the block, then checks that it read the whole line. */
-  eachInBlock(read: (option: string) => void): void {
-    while (this.nextInBlock()) {
-      const option = this.value;
-      read(option);
-      if (this.nextArg()) {
-        throw this.error(`too many arguments for "${option}": "${this.value}" (take it away)`);
-      }
-    }
-  }
-
   /** The line's only argument. Throws where there is none or more than one. */
   oneArg(what: string): string {
-    const option = this.value;
-    const args = this.remainingArgs();
-    if (args.length !== 1) {
-      throw this.error(`"${option}" takes one argument, not ${args.length} (${option} ${what})`);
-    }
-    return args[0]!;
+    return this.someArgs(what, 1)[0]!;
   }
 
-  /** The line's arguments, at least one. */
-  someArgs(what: string): string[] {
+  /** The line's arguments, at least one and at most `most`. */
+  someArgs(what: string, most = Infinity): string[] {
     const option = this.value;
     const args = this.remainingArgs();
     if (args.length === 0) {
-      throw this.error(`"${option}" needs an argument (${option} ${what})`);
+      throw this.error(`${quote(option)} needs an argument (${option} ${what})`);
+    }
+    if (args.length > most) {
+      throw this.error(
+        `too many arguments for ${quote(option)}: ${quote(args[most]!)} (${option} ${what})`,
+      );
     }
     return args;
   }
 
-  /** Error at the token at hand. */
+  /** Error at the word at hand. */
   error(what: string): CorefileError {
     return new CorefileError(this.place, this.#plugin, what);
+  }
+
+  #readLine(line: Line, read: () => void): void {
+    this.#line = line;
+    this.#at = 0;
+    this.#blockRead = false;
+    this.#faults.collect(() => {
+      read();
+      const { text } = line.words[0];
+      if (this.nextArg()) {
+        throw this.error(
+          this.#at === 1
+            ? `${quote(text)} takes no argument, but ${quote(this.value)} follows (leave it out)`
+            : `too many arguments for ${quote(text)}: ${quote(this.value)} (leave it out)`,
+        );
+      }
+      if (line.block !== null && !this.#blockRead) {
+        throw this.error(`${quote(text)} takes no block (leave the braces out)`);
+      }
+    });
   }
 }

@@ -1,55 +1,84 @@
-import type { Place } from "./error.ts";
+import { CorefileError } from "./error.ts";
+import type { Token } from "./token.ts";
 
-/** One word of a Corefile. */
-export interface Token extends Place {
-  text: string;
-  /** It stood in quotes, so it is never a brace or the start of a comment. */
-  quoted: boolean;
-  /** Line on which it ends; quoted text may run over several. */
-  endLine: number;
-}
-
-const SPACE = /\s/;
+/** White space as Go's `unicode.IsSpace` has it, without CR and LF. */
+const SPACE = /[\t\v\f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /**
- * Cuts text into words, as the Caddyfile dialect of CoreDNS has it.
+ * Splits a Corefile into words.
  *
- * White space separates words. A word that begins with `"` goes on to the next `"`; in it `\"` is a
- * quote and every other backslash stands for itself. A `#` outside quotes begins a comment, even in
- * the middle of a word, that ends with the line.
+ * White space separates words; CR is nothing at all, so both kinds of line end will do. A `#`
+ * outside quotes starts a comment, even within a word. A quote opens a quoted word only where a
+ * word starts, and the quoted word ends with the closing quote whatever follows; it may hold line
+ * feeds, and `\"` for a quote, while a backslash before anything else is a backslash.
+ *
+ * @param fault - is told of a quote that is never closed; the word then ends with its line
  */
-export function lex(text: string, file: string): Token[] {
+export function splitWords(
+  text: string,
+  file: string,
+  fault: (error: CorefileError) => void,
+): Token[] {
   const tokens: Token[] = [];
-  let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  // A byte order mark is no part of the text.
+  let at = text.startsWith("\ufeff") ? 1 : 0;
   let line = 1;
+  let first = true;
+  let word = "";
+  let wordLine = 0;
+
+  const close = (quoted: boolean) => {
+    tokens.push({ file, line: wordLine, text: word, quoted, first });
+    word = "";
+    first = false;
+  };
+
   while (at < text.length) {
     const character = text[at]!;
-    if (character === "\n") line++;
-    if (SPACE.test(character)) {
+    if (character === "\r") {
       at++;
-      continue;
-    }
-    if (character === "#") {
-      while (at < text.length && text[at] !== "\n") at++;
-      continue;
-    }
-    const start = line;
-    if (character === '"') {
-      let value = "";
+    } else if (character === "\n") {
+      if (word !== "") close(false);
       at++;
-      for (; at < text.length && text[at] !== '"'; at++) {
-        if (text[at] === "\\" && text[at + 1] === '"') at++;
-        if (text[at] === "\n") line++;
-        value += text[at];
+      line++;
+      first = true;
+    } else if (SPACE.test(character)) {
+      if (word !== "") close(false);
+      at++;
+    } else if (character === "#") {
+      // Caddy goes on reading words behind the first space of a comment that starts within a
+      // word; nobody means that, and its own description says that the line is skipped.
+      if (word !== "") close(false);
+      const end = text.indexOf("\n", at);
+      at = end < 0 ? text.length : end;
+    } else if (character === '"' && word === "") {
+      wordLine = line;
+      let end = closingQuote(text, at + 1);
+      if (end < 0) {
+        fault(new CorefileError({ file, line }, "", 'the quote is never closed (add another ")'));
+        const lineEnd = text.indexOf("\n", at);
+        end = (lineEnd < 0 ? text.length : lineEnd) - 1;
       }
+      const content = text.slice(at + 1, end);
+      word = content.replaceAll('\\"', '"');
+      close(true);
+      for (const character of content) if (character === "\n") line++;
+      at = end + 1;
+    } else {
+      if (word === "") wordLine = line;
+      word += character;
       at++;
-      tokens.push({ file, line: start, endLine: line, text: value, quoted: true });
-      continue;
     }
-    const from = at;
-    while (at < text.length && text[at] !== "#" && !SPACE.test(text[at]!)) at++;
-    const word = text.slice(from, at);
-    tokens.push({ file, line: start, endLine: start, text: word, quoted: false });
   }
+  if (word !== "") close(false);
   return tokens;
+}
+
+/** Place of the quote that ends the quoted word which starts at `start`, or -1. */
+function closingQuote(text: string, start: number): number {
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === '"') return at;
+  }
+  return -1;
 }

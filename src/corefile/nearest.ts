@@ -1,10 +1,17 @@
-/** The candidate that the text is most likely a slip of, or null where none is near. */
-export function nearest(text: string, candidates: Iterable<string>): string | null {
+/** Words longer than this are no typing error of anything known. */
+const MAX_LENGTH = 40;
+
+/** The known word that was probably meant, or null: about a third of its letters may differ. */
+export function nearest(word: string, known: Iterable<string>): string | null {
+  if (word.length > MAX_LENGTH) return null;
   let best: string | null = null;
-  let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(text.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
+  let bestDistance = Infinity;
+  for (const candidate of known) {
+    const length = Math.max(word.length, candidate.length);
+    const limit = length < 5 ? 1 : Math.max(2, Math.floor(length / 3));
+    const distance = editDistance(word.toLowerCase(), candidate);
+    // Of one letter, every other word of one letter is "near".
+    if (distance <= limit && distance < candidate.length && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
@@ -12,24 +19,28 @@ export function nearest(text: string, candidates: Iterable<string>): string | nu
   return best;
 }
 
-/** ` (did you mean "cache"?)`, or nothing where no candidate is near. */
-export function suggestion(text: string, candidates: Iterable<string>): string {
-  const found = nearest(text, candidates);
-  return found === null ? "" : ` (did you mean "${found}"?)`;
+/** ` (did you mean "cache"?)`, or nothing where no known word is near. */
+export function didYouMean(word: string, known: Iterable<string>): string {
+  const candidate = nearest(word, known);
+  return candidate === null ? "" : ` (did you mean "${candidate}"?)`;
 }
 
-/** Levenshtein's distance, of at most 64 characters each. */
-function editDistance(left: string, right: string): number {
-  const a = left.slice(0, 64);
-  const b = right.slice(0, 64);
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+/** Letters to insert, delete, replace or swap with their neighbour to turn `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
+    const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const replace = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replace, row[j]! + 1, next[j - 1]! + 1));
+      const same = a[i - 1] === b[j - 1];
+      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        cost = Math.min(cost, beforeLast[j - 2]! + 1);
+      }
+      row.push(cost);
     }
-    row = next;
+    beforeLast = last;
+    last = row;
   }
-  return row[b.length]!;
+  return last[b.length]!;
 }

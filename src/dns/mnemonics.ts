@@ -127,7 +127,11 @@ const RCODES: Readonly<Record<string, number>> = {
 };
 
 /** Further spellings of response codes that Corefiles use. */
-const RCODE_ALIASES: Readonly<Record<string, number>> = { NOTIMPL: 4, STATEFULTYPENOTIMP: 11 };
+const RCODE_ALIASES: Readonly<Record<string, number>> = {
+  NOTIMPL: 4,
+  STATEFULTYPENOTIMP: 11,
+  BADSIG: 16,
+};
 
 const OPCODES: Readonly<Record<string, number>> = {
   QUERY: 0,

@@ -15,6 +15,8 @@ const encoder = new TextEncoder();
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
   if (text === ".") return new Uint8Array(1);
+  // An octet takes four characters at most, so there is no need to look at all of a long text.
+  if (text.length > 4 * MAX_NAME_SIZE) throw tooLong(text);
   const octets: number[] = [];
   let lengthAt = 0;
   octets.push(0);
@@ -32,13 +34,15 @@ export function parseName(text: string): Uint8Array {
       if (/^[0-9]{3}$/.test(digits)) {
         octet = Number(digits);
         if (octet > 255) {
-          throw new SyntaxError(`Cannot parse name "${text}": \\${digits} is no octet`);
+          throw new SyntaxError(`Cannot parse name ${shown(text)}: \\${digits} is no octet`);
         }
         i += 3;
       } else {
         i++;
         if (i >= source.length) {
-          throw new SyntaxError(`Cannot parse name "${text}": nothing follows the last backslash`);
+          throw new SyntaxError(
+            `Cannot parse name ${shown(text)}: nothing follows the last backslash`,
+          );
         }
         octet = source[i]!;
       }
@@ -50,7 +54,7 @@ export function parseName(text: string): Uint8Array {
     octets.push(0);
   }
   if (octets.length > MAX_NAME_SIZE) {
-    throw new RangeError(`Cannot parse name "${text}": longer than ${MAX_NAME_SIZE} octets`);
+    throw tooLong(text);
   }
   return Uint8Array.from(octets);
 }
@@ -84,9 +88,20 @@ function formatOctet(octet: number): string {
 
 function closeLabel(octets: number[], lengthAt: number, text: string): void {
   const size = octets.length - lengthAt - 1;
-  if (size === 0) throw new SyntaxError(`Cannot parse name "${text}": it has an empty label`);
+  if (size === 0) throw new SyntaxError(`Cannot parse name ${shown(text)}: it has an empty label`);
   if (size > MAX_LABEL_SIZE) {
-    throw new RangeError(`Cannot parse name "${text}": a label is longer than 63 octets`);
+    throw new RangeError(`Cannot parse name ${shown(text)}: a label is longer than 63 octets`);
   }
   octets[lengthAt] = size;
+}
+
+function tooLong(text: string): RangeError {
+  return new RangeError(
+    `Cannot parse name ${shown(text)}: it is longer than ${MAX_NAME_SIZE} octets`,
+  );
+}
+
+/** The name as messages show it: in quotes, control characters escaped, and not all of a long one. */
+function shown(text: string): string {
+  return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 77)}...`);
 }

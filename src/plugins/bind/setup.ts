@@ -1,44 +1,54 @@
 import type { HostView } from "../../config/host.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { suggestion } from "../../corefile/nearest.ts";
-import { parseAddress } from "../../dns/address.ts";
+import { didYouMean } from "../../corefile/nearest.ts";
+import { quote } from "../../corefile/quote.ts";
+import { formatIPv6, parseAddress } from "../../dns/address.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Reads `bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }`. */
+const ARGUMENTS = "ADDRESS|INTERFACE...";
+
+/** Reads `bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }`; it has no handler. */
 export const bindSetup: PluginSetup = {
   name: "bind",
   setup({ tokens, host, bind }) {
-    while (tokens.nextDirective()) {
-      const wanted = tokens.someArgs("ADDRESS|INTERFACE...").flatMap((text) =>
-        addressesOf(tokens, host, text)
-      );
+    tokens.eachUse(() => {
+      const wanted = readAddresses(tokens, host);
       const excluded = new Set<string>();
       tokens.eachInBlock((option) => {
         if (option !== "except") {
-          throw tokens.error(`unknown option "${option}"${suggestion(option, ["except"])}`);
+          throw tokens.error(`unknown option ${quote(option)}${didYouMean(option, ["except"])}`);
         }
-        for (const text of tokens.someArgs("ADDRESS|INTERFACE...")) {
-          for (const address of addressesOf(tokens, host, text)) excluded.add(address);
-        }
+        for (const address of readAddresses(tokens, host)) excluded.add(address);
       });
       const left = wanted.filter((address) => !excluded.has(address));
       if (left.length === 0) {
         throw tokens.error('"except" leaves no address to listen on (name fewer there)');
       }
       bind(left);
-    }
+    });
   },
 };
 
-/** The address itself, or all addresses of the interface of that name. */
-function addressesOf(tokens: Dispenser, host: HostView, text: string): string[] {
-  const bare = text.replace(/^\[(.*)\]$/, "$1");
-  if (parseAddress(bare.split("%")[0]!) !== null) return [bare];
-  const interfaces = host.interfaces();
-  const found = interfaces.filter(({ name }) => name === text).map(({ address }) => address);
-  if (found.length > 0) return found;
-  const known = [...new Set(interfaces.map(({ name }) => name))].join(", ");
-  throw tokens.error(
-    `"${text}" is neither an IP address nor an interface with addresses (there are: ${known})`,
-  );
+/** The addresses on the rest of the line, for an interface all those that it has. */
+function readAddresses(tokens: Dispenser, host: HostView): string[] {
+  return tokens.someArgs(ARGUMENTS).flatMap((text) => {
+    const found = host.interfaces().filter(({ name }) => name === text);
+    if (found.length > 0) return found.map(({ address }) => canonical(address) ?? address);
+    const address = canonical(text.replace(/^\[(.*)\]$/, "$1"));
+    if (address !== null) return [address];
+    const known = [...new Set(host.interfaces().map(({ name }) => name))].join(", ");
+    throw tokens.error(
+      `${quote(text)} is neither an IP address nor an interface with one ` +
+        `(there are ${known || "none"})`,
+    );
+  });
+}
+
+/** One spelling for equal addresses, or null for what is none. */
+function canonical(text: string): string | null {
+  const [host, scope] = text.split("%");
+  const bytes = parseAddress(host!);
+  if (bytes === null) return null;
+  const address = bytes.length === 4 ? host! : formatIPv6(bytes);
+  return scope === undefined ? address : `${address}%${scope}`;
 }

@@ -1,18 +1,20 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { suggestion } from "../../corefile/nearest.ts";
-import { readDuration, readInteger } from "../../corefile/values.ts";
+import { didYouMean } from "../../corefile/nearest.ts";
+import { quote } from "../../corefile/quote.ts";
+import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 
-/** Bounds and defaults of CoreDNS's README; the upper ends are what a row of the table can hold. */
-const CAPACITY = { default: 9984, min: 1, max: 100_000_000 } as const;
+/** `least` is what CoreDNS raises a smaller capacity to; the upper end is what a table can hold. */
+const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
+/** RFC 2181 section 8: a TTL has 31 bits. */
 const TTL = { success: 3600, denial: 1800, min: 1, max: 2_147_483_647 } as const;
 const MIN_TTL = { default: 5, min: 0, max: 2_147_483_647 } as const;
 const PREFETCH = {
-  amount: { name: "prefetch amount", min: 0, max: 2_147_483_647 },
-  duration: { name: "prefetch duration", default: 60_000, min: 0, max: 86_400_000 },
-  percentage: { name: "prefetch percentage", default: 10, min: 10, max: 90 },
+  amount: { name: "prefetch AMOUNT", default: 0, min: 0, max: 2_147_483_647 },
+  duration: { name: "prefetch DURATION", default: 60_000, min: 0, max: MAX_DURATION_MS },
+  percentage: { name: "prefetch PERCENTAGE", default: 10, min: 10, max: 90 },
 } as const;
 /** RFC 2308 section 7.1: a server failure is kept for five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
@@ -32,36 +34,33 @@ const OPTIONS = [
 export const cacheSetup: PluginSetup = {
   name: "cache",
   setup({ tokens, zones, addHandler }) {
-    tokens.nextDirective();
-    const args = tokens.remainingArgs();
-    let ttl: number | null = null;
-    if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
-      ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
-    }
-    const options: CacheOptions = {
-      zones: args.length > 0 ? readZones(tokens, args) : [...zones],
-      success: {
+    tokens.once(() => {
+      const args = tokens.remainingArgs();
+      let ttl: number | null = null;
+      if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
+        ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
+      }
+      const ofClass = (maxTtlSeconds: number): CacheClassOptions => ({
         capacity: CAPACITY.default,
-        maxTtlSeconds: ttl ?? TTL.success,
+        maxTtlSeconds,
         minTtlSeconds: MIN_TTL.default,
-      },
-      denial: {
-        capacity: CAPACITY.default,
-        maxTtlSeconds: ttl ?? TTL.denial,
-        minTtlSeconds: MIN_TTL.default,
-      },
-      prefetch: {
-        amount: 0,
-        durationMs: PREFETCH.duration.default,
-        percentage: PREFETCH.percentage.default,
-      },
-      servfailMs: SERVFAIL.default,
-      disable: { success: [], denial: [] },
-      keepTtl: false,
-    };
-    tokens.eachInBlock((option) => readOption(tokens, option, options));
-    if (tokens.nextDirective()) throw tokens.error("stands twice in this block (merge them)");
-    addHandler(options);
+      });
+      const options: CacheOptions = {
+        zones: args.length > 0 ? readZones(tokens, args) : [...zones],
+        success: ofClass(ttl ?? TTL.success),
+        denial: ofClass(ttl ?? TTL.denial),
+        prefetch: {
+          amount: PREFETCH.amount.default,
+          durationMs: PREFETCH.duration.default,
+          percentage: PREFETCH.percentage.default,
+        },
+        servfailMs: SERVFAIL.default,
+        disable: { success: [], denial: [] },
+        keepTtl: false,
+      };
+      tokens.eachInBlock((option) => readOption(tokens, option, options));
+      addHandler(options);
+    });
   },
 };
 
@@ -72,7 +71,7 @@ function readOption(tokens: Dispenser, option: string, options: CacheOptions): v
       readClass(tokens, option, options[option]);
       break;
     case "prefetch":
-      readPrefetch(tokens, options);
+      readPrefetch(tokens, options.prefetch);
       break;
     case "servfail":
       options.servfailMs = readDuration(tokens, tokens.oneArg("DURATION"), SERVFAIL);
@@ -80,7 +79,7 @@ function readOption(tokens: Dispenser, option: string, options: CacheOptions): v
     case "disable": {
       const [which, ...names] = tokens.someArgs("success|denial [ZONES...]");
       if (which !== "success" && which !== "denial") {
-        throw tokens.error(`disable: "${which}" is no class (write success or denial)`);
+        throw tokens.error(`disable: unknown class ${quote(which!)} (success or denial)`);
       }
       options.disable[which] = names.length > 0 ? readZones(tokens, names) : ["."];
       break;
@@ -90,15 +89,17 @@ function readOption(tokens: Dispenser, option: string, options: CacheOptions): v
       break;
     case "serve_stale":
     case "serve_stale_policy":
-      throw tokens.error(`"${option}" is not supported yet (take it out to go on without)`);
+      throw tokens.error(`option "${option}" is not supported yet (take it out)`);
     default:
-      throw tokens.error(`unknown option "${option}"${suggestion(option, OPTIONS)}`);
+      throw tokens.error(`unknown option ${quote(option)}${didYouMean(option, OPTIONS)}`);
   }
 }
 
 function readClass(tokens: Dispenser, name: string, target: CacheClassOptions): void {
-  const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]");
-  target.capacity = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} capacity` });
+  const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]", 3);
+  const asked = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} CAPACITY` });
+  // Without a word, as in CoreDNS: Corefiles with a small capacity keep the hits that they have.
+  target.capacity = Math.max(asked, CAPACITY.least);
   if (ttl !== undefined) {
     target.maxTtlSeconds = readInteger(tokens, ttl, { ...TTL, name: `${name} TTL` });
   }
@@ -107,18 +108,18 @@ function readClass(tokens: Dispenser, name: string, target: CacheClassOptions): 
   }
 }
 
-function readPrefetch(tokens: Dispenser, options: CacheOptions): void {
-  const args = tokens.someArgs("AMOUNT [[DURATION] [PERCENTAGE%]]");
+function readPrefetch(tokens: Dispenser, target: CacheOptions["prefetch"]): void {
+  const args = tokens.someArgs("AMOUNT [[DURATION] [PERCENTAGE%]]", 3);
   const [amount, duration, percentage] = args;
-  if (args.length > 3) throw tokens.error("prefetch takes at most three arguments");
-  const { prefetch } = options;
-  prefetch.amount = readInteger(tokens, amount!, PREFETCH.amount);
+  target.amount = readInteger(tokens, amount!, PREFETCH.amount);
   if (duration !== undefined) {
-    prefetch.durationMs = readDuration(tokens, duration, PREFETCH.duration);
+    target.durationMs = readDuration(tokens, duration, PREFETCH.duration);
   }
   if (percentage === undefined) return;
   if (!percentage.endsWith("%")) {
-    throw tokens.error(`prefetch: "${percentage}" is no percentage (write ${percentage}%)`);
+    throw tokens.error(
+      `${PREFETCH.percentage.name}: ${quote(percentage)} has no percent sign (10% to 90%)`,
+    );
   }
-  prefetch.percentage = readInteger(tokens, percentage.slice(0, -1), PREFETCH.percentage);
+  target.percentage = readInteger(tokens, percentage.slice(0, -1), PREFETCH.percentage);
 }

@@ -1,49 +1,64 @@
-import { readDuration } from "../../corefile/values.ts";
-import { suggestion } from "../../corefile/nearest.ts";
+import type { Dispenser } from "../../corefile/dispenser.ts";
+import { didYouMean } from "../../corefile/nearest.ts";
+import { quote } from "../../corefile/quote.ts";
+import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
-import type { ErrorsLevel, ErrorsOptions } from "./options.ts";
+import type { ConsolidateOptions, ErrorsLevel, ErrorsOptions } from "./options.ts";
 
-const PERIOD = { name: "consolidate", min: 1, max: 86_400_000 } as const;
+const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
 /** CoreDNS's bound on the length of an expression. */
 const MAX_PATTERN = 10_000;
 const LEVELS: readonly ErrorsLevel[] = ["debug", "info", "warning", "error"];
+const SHOW_FIRST = "show_first";
 
 /** Reads `errors { stacktrace; consolidate DURATION REGEXP [LEVEL] [show_first] }`. */
 export const errorsSetup: PluginSetup = {
   name: "errors",
   setup({ tokens, addHandler }) {
-    tokens.nextDirective();
-    const options: ErrorsOptions = { stacktrace: false, consolidate: [] };
-    const extra = tokens.remainingArgs();
-    // CoreDNS took `errors stdout` once, and still does.
-    if (extra.length > 1 || (extra.length === 1 && extra[0] !== "stdout")) {
-      throw tokens.error(`takes no argument, read "${extra[0]}" (options go into a block)`);
-    }
-    tokens.eachInBlock((option) => {
-      if (option === "stacktrace") {
-        options.stacktrace = true;
-        return;
+    tokens.once(() => {
+      const options: ErrorsOptions = { stacktrace: false, consolidate: [] };
+      // CoreDNS wrote errors to a file once, and still takes the name of standard output.
+      if (tokens.nextArg() && tokens.value !== "stdout") {
+        throw tokens.error(`cannot log to ${quote(tokens.value)} (only standard output: "errors")`);
       }
-      if (option !== "consolidate") {
-        const hint = suggestion(option, ["stacktrace", "consolidate"]);
-        throw tokens.error(`unknown option "${option}"${hint}`);
-      }
-      const [period, pattern, ...rest] = tokens.someArgs("DURATION REGEXP [LEVEL] [show_first]");
-      if (pattern === undefined) throw tokens.error("consolidate needs a regular expression");
-      if (pattern.length > MAX_PATTERN) {
-        throw tokens.error(`consolidate: the expression is longer than ${MAX_PATTERN} characters`);
-      }
-      const showFirst = rest.at(-1) === "show_first";
-      if (showFirst) rest.pop();
-      const level = LEVELS.find((name) => name === (rest[0] ?? "error"));
-      if (level === undefined || rest.length > 1) {
-        const word = rest[rest.length > 1 ? 1 : 0]!;
-        throw tokens.error(`consolidate: "${word}" is no level (${LEVELS.join(", ")})`);
-      }
-      const periodMs = readDuration(tokens, period!, PERIOD);
-      options.consolidate.push({ periodMs, pattern, level, showFirst });
+      tokens.eachInBlock((option) => {
+        if (option === "stacktrace") {
+          options.stacktrace = true;
+        } else if (option === "consolidate") {
+          options.consolidate.push(readConsolidate(tokens));
+        } else {
+          const hint = didYouMean(option, ["stacktrace", "consolidate"]);
+          throw tokens.error(`unknown option ${quote(option)}${hint}`);
+        }
+      });
+      addHandler(options);
     });
-    if (tokens.nextDirective()) throw tokens.error("stands twice in this block (merge them)");
-    addHandler(options);
   },
 };
+
+function readConsolidate(tokens: Dispenser): ConsolidateOptions {
+  const usage = "DURATION REGEXP [LEVEL] [show_first]";
+  const [period, pattern, ...rest] = tokens.someArgs(usage, 4);
+  if (pattern === undefined) {
+    throw tokens.error(`consolidate needs a regular expression (consolidate ${usage})`);
+  }
+  if (pattern.length > MAX_PATTERN) {
+    throw tokens.error(
+      `consolidate: the regular expression has ${pattern.length} characters (at most ${MAX_PATTERN})`,
+    );
+  }
+  const showFirst = rest.at(-1) === SHOW_FIRST;
+  if (showFirst) rest.pop();
+  const [word = "error", more] = rest;
+  const level = LEVELS.find((name) => name === word);
+  if (level === undefined || more !== undefined) {
+    if (word === SHOW_FIRST) throw tokens.error(`consolidate: the level goes before ${SHOW_FIRST}`);
+    const wrong = level === undefined ? word : more!;
+    const known = [...LEVELS, SHOW_FIRST];
+    throw tokens.error(
+      `consolidate: unknown level ${quote(wrong)}` +
+        (didYouMean(wrong, known) || ` (${LEVELS.join(", ")}, then ${SHOW_FIRST})`),
+    );
+  }
+  return { periodMs: readDuration(tokens, period!, PERIOD), pattern, level, showFirst };
+}

@@ -1,68 +1,93 @@
-import { readDuration, readInteger } from "../../corefile/values.ts";
-import type { PluginSetup } from "../controller.ts";
+import { didYouMean } from "../../corefile/nearest.ts";
+import { quote } from "../../corefile/quote.ts";
+import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
+import { parseAddress } from "../../dns/address.ts";
+import type { Controller, PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import type { HostsOptions } from "./options.ts";
 
+const PATH = "/etc/hosts";
 const TTL = { name: "ttl", default: 3600, min: 1, max: 65535 } as const;
-const RELOAD = { name: "reload", default: 5000, min: 0, max: 86_400_000 } as const;
+const RELOAD = { name: "reload", default: 5000, min: 0, max: MAX_DURATION_MS } as const;
+const OPTIONS = ["ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsupported"];
 
 /** Reads `hosts [FILE [ZONES...]] { … }`. */
 export const hostsSetup: PluginSetup = {
   name: "hosts",
-  setup({ tokens, zones, host, addHandler, warn }) {
-    tokens.nextDirective();
-    const { line } = tokens.place;
-    const [file, ...names] = tokens.remainingArgs();
-    const options: HostsOptions = {
-      path: host.absolute(file ?? "/etc/hosts"),
-      zones: names.length > 0 ? readZones(tokens, names) : [...zones],
-      inline: [],
-      ttlSeconds: TTL.default,
-      autoReverse: true,
-      reloadMs: RELOAD.default,
-      fallthrough: null,
-      fallthroughUnsupported: false,
-    };
-    if (file !== undefined) {
-      const kind = host.kindOf(options.path);
-      if (kind === null) warn(line, `file "${file}" does not exist (yet)`);
-      else if (kind === "directory") warn(line, `"${file}" is a directory, not a hosts file`);
-    }
-    tokens.eachInBlock((option) => {
-      switch (option) {
-        case "ttl":
-          options.ttlSeconds = readInteger(tokens, tokens.oneArg("SECONDS"), TTL);
-          break;
-        case "reload":
-          options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD);
-          break;
-        case "no_reverse":
-          options.autoReverse = false;
-          break;
-        case "fallthrough": {
-          const list = tokens.remainingArgs();
-          options.fallthrough = list.length > 0 ? readZones(tokens, list) : ["."];
-          break;
-        }
-        case "fallthrough_unsupported":
-          options.fallthroughUnsupported = true;
-          break;
-        default: {
-          if (options.fallthrough !== null) {
-            throw tokens.error(`unknown option "${option}" (entries stand before fallthrough)`);
-          }
-          const rest = tokens.remainingArgs();
-          if (!/^[0-9a-fA-F.:%]+$/.test(option) || rest.length === 0) {
-            throw tokens.error(`"${option}" is neither an option nor an entry (ADDRESS NAME...)`);
-          }
-          options.inline.push([option, ...rest].join(" "));
-        }
-      }
-    });
-    if (options.fallthroughUnsupported && options.fallthrough === null) {
-      throw tokens.error("fallthrough_unsupported needs fallthrough (add it)");
-    }
-    if (tokens.nextDirective()) throw tokens.error("stands twice in this block (merge them)");
-    addHandler(options);
+  setup(controller) {
+    controller.tokens.once(() => controller.addHandler(readHosts(controller)));
   },
 };
+
+function readHosts(controller: Controller): HostsOptions {
+  const { tokens, zones, host, warn } = controller;
+  const { line } = tokens.place;
+  const [file, ...names] = tokens.remainingArgs();
+  const options: HostsOptions = {
+    path: host.absolute(file ?? PATH),
+    zones: names.length > 0 ? readZones(tokens, names) : [...zones],
+    inline: [],
+    ttlSeconds: TTL.default,
+    autoReverse: true,
+    reloadMs: RELOAD.default,
+    fallthrough: null,
+    fallthroughUnsupported: false,
+  };
+  if (file !== undefined) {
+    const kind = host.kindOf(options.path);
+    if (kind === null) warn(line, `file ${quote(file)} does not exist (yet)`);
+    else if (kind === "directory") warn(line, `${quote(file)} is a directory, no hosts file`);
+  }
+  tokens.eachInBlock((option) => readOption(option, options, controller));
+  if (options.fallthroughUnsupported && options.fallthrough === null) {
+    throw tokens.error("fallthrough_unsupported needs fallthrough too (add it)");
+  }
+  return options;
+}
+
+function readOption(option: string, options: HostsOptions, controller: Controller): void {
+  const { tokens } = controller;
+  switch (option) {
+    case "ttl":
+      options.ttlSeconds = readInteger(tokens, tokens.oneArg("SECONDS"), TTL);
+      break;
+    case "reload":
+      options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD);
+      break;
+    case "no_reverse":
+      options.autoReverse = false;
+      break;
+    case "fallthrough": {
+      const names = tokens.remainingArgs();
+      options.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
+      break;
+    }
+    case "fallthrough_unsupported":
+      options.fallthroughUnsupported = true;
+      break;
+    default:
+      readEntry(option, options, controller);
+  }
+}
+
+/** An entry as in a hosts file. CoreDNS takes them before `fallthrough` only. */
+function readEntry(word: string, options: HostsOptions, { tokens, warn }: Controller): void {
+  const { line } = tokens.place;
+  const address = parseAddress(word.split("%")[0]!) !== null;
+  const hint = address ? "" : didYouMean(word, OPTIONS);
+  if (hint !== "") throw tokens.error(`unknown option ${quote(word)}${hint}`);
+  if (options.fallthrough !== null) {
+    throw tokens.error(
+      address
+        ? `entry ${quote(word)} stands behind "fallthrough" (move it before)`
+        : `unknown option ${quote(word)} (${OPTIONS.join(", ")})`,
+    );
+  }
+  const names = tokens.remainingArgs();
+  if (!address || names.length === 0) {
+    // CoreDNS passes over such lines without a word, so they must not keep nodens from starting.
+    warn(line, `${quote(word)} is neither an option nor an entry (ADDRESS NAME...); it is ignored`);
+    return;
+  }
+  options.inline.push([word, ...names].join(" "));
+}

@@ -1,0 +1,81 @@
+import { CorefileError, type Place } from "../corefile/error.ts";
+import type { Faults } from "../corefile/faults.ts";
+import { formatIPv6, parseAddress } from "../dns/address.ts";
+import type { ListenerConfig } from "./types.ts";
+import type { ZoneKey } from "./zone_key.ts";
+
+/** What a server block serves: its zones and ports, and the addresses that `bind` names. */
+export interface Served {
+  keys: (ZoneKey & Place)[];
+  /** Null listens on all addresses. */
+  addresses: string[] | null;
+}
+
+/** Most zones, counted once for each address that they are served on. */
+const MAX_ENTRIES = 100_000;
+
+interface Taken extends Place {
+  address: string;
+  block: number;
+}
+
+/**
+ * Groups the zones of all blocks by address and port.
+ *
+ * The same zone twice on one port is a fault where the addresses are the same, and where one of the
+ * two listens on all of them: which block would answer is then left to chance.
+ */
+export function collectListeners(served: readonly Served[], faults: Faults): ListenerConfig[] {
+  const listeners = new Map<string, ListenerConfig>();
+  const taken = new Map<string, { byAddress: Map<string, Taken>; first: Taken }>();
+  let entries = 0;
+  served.forEach(({ keys, addresses: bound }, block) => {
+    const addresses = bound === null ? [""] : [...new Set(bound.map(canonicalAddress))];
+    for (const { zone, port, file, line } of keys) {
+      for (const address of addresses) {
+        if (++entries > MAX_ENTRIES) {
+          const what = `more than ${MAX_ENTRIES} zones on all addresses together`;
+          faults.add(new CorefileError({ file, line }, "", what));
+          return;
+        }
+        const key = `${zone} ${port}`;
+        const own: Taken = { file, line, address, block };
+        const others = taken.get(key) ?? { byAddress: new Map<string, Taken>(), first: own };
+        const clash = others.byAddress.get(address) ?? others.byAddress.get("") ??
+          (address === "" && others.first !== own ? others.first : undefined);
+        if (clash !== undefined) {
+          faults.add(new CorefileError(own, "", describe(`${zone}:${port}`, own, clash)));
+          // Once for a zone says enough, whatever the number of addresses.
+          break;
+        }
+        taken.set(key, others);
+        others.byAddress.set(address, own);
+        const id = `${address} ${port}`;
+        const listener = listeners.get(id) ?? { address, port, zones: [] };
+        listener.zones.push({ zone, block });
+        listeners.set(id, listener);
+      }
+    }
+  });
+  return [...listeners.values()];
+}
+
+function describe(zone: string, own: Taken, other: Taken): string {
+  const where = `${other.file}:${other.line}`;
+  if (own.block === other.block) return `${zone} stands twice in this server block (${where})`;
+  if (own.address === other.address) {
+    const on = own.address === "" ? "" : ` on ${own.address}`;
+    return `${zone}${on} is served already by the server block at ${where} (merge the two)`;
+  }
+  const [mine, theirs] = [own, other].map(({ address }) => address || "all addresses");
+  return `${zone} on ${mine} overlaps with the server block at ${where}, which serves it on ` +
+    `${theirs} ("bind" both or neither)`;
+}
+
+/** One spelling for equal addresses. */
+function canonicalAddress(address: string): string {
+  const [host, scope] = address.split("%");
+  const bytes = parseAddress(host!);
+  const text = bytes === null || bytes.length === 4 ? host! : formatIPv6(bytes);
+  return scope === undefined ? text : `${text}%${scope}`;
+}
