@@ -43,7 +43,8 @@ export function bindListener(
       const target = resolve(libc, host, port);
       const wildcard = target.bytes.every((octet) => octet === 0);
       for (const kind of ["udp", "tcp"] as const) {
-        if (options.reusePort) {
+        // SO_REUSEPORT would share the port with a stranger's server without a word.
+        if (options.reusePort && options.probe) {
           closeAll(libc, [bindOne(libc, target, kind, wildcard, index, false)]);
         }
         sockets.push(bindOne(libc, target, kind, wildcard, index, options.reusePort));
