@@ -1,3 +1,4 @@
+import { HEADER_SIZE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
 import { typeText } from "../../dns/mnemonics.ts";
 import type { Exchange } from "../../engine/exchange.ts";
@@ -44,6 +45,7 @@ class Rule {
   readonly #engine: EngineServices;
   readonly #timer: Timer;
   #count = 0;
+  #stopped = false;
 
   constructor(options: ConsolidateOptions, engine: EngineServices) {
     this.#options = options;
@@ -55,6 +57,8 @@ class Rule {
 
   /** Counts an error; true where it is to be logged at once. */
   count(): boolean {
+    // Queries that outlive their chain have nobody left to count for them.
+    if (this.#stopped) return true;
     this.#count++;
     if (this.#count > 1) return false;
     this.#engine.timers.set(this.#timer, this.#engine.nowMs + this.#options.periodMs);
@@ -62,6 +66,7 @@ class Rule {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#engine.timers.clear(this.#timer);
     if (this.#count > 0) this.#summarize();
   }
@@ -71,14 +76,23 @@ class Rule {
     this.#count = 0;
     if (this.#options.showFirst && count < 2) return;
     const { pattern, periodMs } = this.#options;
-    const seconds = periodMs / 1000;
-    const text = `${count} errors like '${pattern}' occurred in last ${seconds}s`;
+    const text = `${count} errors like '${pattern}' occurred in last ${durationText(periodMs)}`;
     this.#engine.log(this.level, `plugin/errors: ${text}`);
   }
 }
 
 function line(exchange: Exchange): string {
   const rcode = exchange.response?.rcode ?? 2;
-  const name = formatName(exchange.memory.bytes, exchange.offset + 12);
+  const name = formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
   return `plugin/errors: ${rcode} ${name} ${typeText(exchange.qtype)}: ${exchange.error}`;
+}
+
+/** A duration as Go prints it: `500ms`, `30s`, `5m0s`, `1h0m0s`. */
+function durationText(milliseconds: number): string {
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const hours = Math.floor(milliseconds / 3_600_000);
+  const minutes = Math.floor(milliseconds / 60_000) % 60;
+  const seconds = `${(milliseconds % 60_000) / 1000}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
 }

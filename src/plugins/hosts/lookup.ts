@@ -1,46 +1,53 @@
-import { hashName } from "./table.ts";
+import { hashName, HEAD_SIZE } from "./table.ts";
 
-/** What a table holds for a name; offsets into `bytes`. */
-export interface HostsRecord {
-  readonly v4Count: number;
-  readonly v4At: number;
-  readonly v6Count: number;
-  readonly v6At: number;
-  readonly nameCount: number;
-  readonly namesAt: number;
-}
+/** What an entry has: IPv4 addresses, IPv6 addresses, names. */
+export const V4 = 0;
+/** See `V4`. */
+export const V6 = 1;
+/** See `V4`. */
+export const NAMES = 2;
 
-/** A table of `buildHostsTable`, searched in place. */
+/** A table of `buildHostsTable`, searched in place without allocating. */
 export class HostsLookup {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #slots: number;
+  readonly #mask: number;
 
   constructor(table: ArrayBuffer) {
     this.bytes = new Uint8Array(table);
     this.#view = new DataView(table);
-    this.#slots = this.#view.getUint32(0);
+    this.#mask = this.#view.getUint32(0) - 1;
   }
 
-  /** Record of a lower-case wire-form name, or null. */
-  find(name: Uint8Array, offset: number, length: number): HostsRecord | null {
+  /** Addresses and names in the table. */
+  get items(): number {
+    return this.#view.getUint32(4);
+  }
+
+  /** The entry of the lower-case wire-form name in the first `length` bytes; 0 for none. */
+  find(name: Uint8Array, length: number): number {
     const view = this.#view;
-    const slot = hashName(name, offset, length) & (this.#slots - 1);
-    for (let at = view.getUint32(4 + 4 * slot); at !== 0; at = view.getUint32(at)) {
-      if (this.bytes[at + 4] !== length || !this.#equals(at + 5, name, offset, length)) continue;
-      const counts = at + 5 + length;
-      const v4Count = view.getUint16(counts);
-      const v6Count = view.getUint16(counts + 2);
-      const v4At = counts + 6;
-      const v6At = v4At + 4 * v4Count;
-      const nameCount = view.getUint16(counts + 4);
-      return { v4Count, v4At, v6Count, v6At, nameCount, namesAt: v6At + 16 * v6Count };
+    const { bytes } = this;
+    let at = view.getUint32(HEAD_SIZE + 4 * (hashName(name, length) & this.#mask));
+    for (; at !== 0; at = view.getUint32(at)) {
+      if (bytes[at + 4] !== length) continue;
+      let i = 0;
+      while (i < length && bytes[at + 5 + i] === name[i]) i++;
+      if (i === length) return at + 5 + length;
     }
-    return null;
+    return 0;
   }
 
-  #equals(at: number, name: Uint8Array, offset: number, length: number): boolean {
-    for (let i = 0; i < length; i++) if (this.bytes[at + i] !== name[offset + i]) return false;
-    return true;
+  /** How many of a kind an entry has; 0 for no entry. */
+  count(entry: number, kind: typeof V4 | typeof V6 | typeof NAMES): number {
+    return entry === 0 ? 0 : this.#view.getUint16(entry + 2 * kind);
+  }
+
+  /** Where the first of a kind lies in `bytes`. */
+  dataAt(entry: number, kind: typeof V4 | typeof V6 | typeof NAMES): number {
+    const v4At = entry + 6;
+    if (kind === V4) return v4At;
+    const v6At = v4At + 4 * this.#view.getUint16(entry);
+    return kind === V6 ? v6At : v6At + 16 * this.#view.getUint16(entry + 2);
   }
 }

@@ -1,12 +1,12 @@
 import { Address } from "../../dns/address.ts";
-import { FLAG } from "../../dns/constants.ts";
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
 import { classText, rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
-import { KIND } from "../../dns/response_scan.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import type { LogClass, LogField, LogOptions, LogRule } from "./options.ts";
+import { classify } from "./classify.ts";
+import type { LogField, LogOptions, LogRule } from "./options.ts";
 
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [FLAG.QR, "qr"],
@@ -42,7 +42,7 @@ class LogHandler implements Handler {
     for (const { rule, zone } of this.#rules) {
       if (zone.match(exchange) === null) continue;
       const { classes } = rule;
-      if (!classes.includes("all") && !classes.includes(classify(exchange).class)) return;
+      if (!classes.includes("all") && !classes.includes(classify(exchange.response!).class)) return;
       let line = "";
       for (const part of rule.format) {
         line += "text" in part ? part.text : this.#field(exchange, part.field);
@@ -58,7 +58,7 @@ class LogHandler implements Handler {
       case "type":
         return typeText(exchange.qtype);
       case "name":
-        return formatName(exchange.memory.bytes, exchange.offset + 12).toLowerCase();
+        return formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
       case "class":
         return classText(exchange.qclass);
       case "proto":
@@ -81,19 +81,24 @@ class LogHandler implements Handler {
       case ">do":
         return String(exchange.dnssecOk);
       case ">bufsize":
-        return String(exchange.edns ? Math.max(512, exchange.ednsSize) : 512);
+        // Over TCP every size fits, whatever OPT says.
+        return String(
+          exchange.transport === TCP
+            ? MAX_MESSAGE_SIZE
+            : Math.max(MIN_UDP_PAYLOAD, exchange.ednsSize),
+        );
       case "rcode":
         return rcodeText(response.rcode);
       case "rsize":
         return String(response.length);
       case "duration":
-        return `${((this.#engine.nowMs - exchange.receivedMs) / 1000).toFixed(9)}s`;
+        return secondsText(this.#engine.nowMs - exchange.receivedMs);
       case ">rflags":
-        return flagsText(response.flags | (exchange.flags & (FLAG.RD | FLAG.CD)));
+        return flagsText(exchange, response.flags);
       case "/log/class":
-        return classify(exchange).class;
+        return classify(response).class;
       case "/log/type":
-        return classify(exchange).type;
+        return classify(response).type;
     }
   }
 }
@@ -102,16 +107,18 @@ function host(address: Address): string {
   return address.family === 4 ? address.hostname() : `[${address.hostname()}]`;
 }
 
-function flagsText(flags: number): string {
-  return FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name).join(",");
+/** Flags as the client gets them (`compose`). */
+function flagsText(exchange: Exchange, response: number): string {
+  let flags = (response & ~(FLAG.RD | FLAG.CD)) | (exchange.flags & (FLAG.RD | FLAG.CD));
+  if (!exchange.dnssecOk && !exchange.authenticData) flags &= ~FLAG.AD;
+  let text = "";
+  for (const [bit, name] of FLAG_NAMES) {
+    if ((flags & bit) !== 0) text += text === "" ? name : `,${name}`;
+  }
+  return text;
 }
 
-function classify(exchange: Exchange): { class: Exclude<LogClass, "all">; type: string } {
-  const response = exchange.response!;
-  const { rcode } = response;
-  if (rcode === 3) return { class: "denial", type: "NXDOMAIN" };
-  if (rcode !== 0) return { class: "error", type: rcodeText(rcode) };
-  const authorities = response.memory.view.getUint16(response.offset + 8);
-  const nodata = response.kind === KIND.NODATA || (response.answerCount === 0 && authorities > 0);
-  return nodata ? { class: "denial", type: "NODATA" } : { class: "success", type: "NOERROR" };
+/** A time as Go prints seconds: as many digits as it takes, down to the nanosecond. */
+function secondsText(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(9).replace(/\.?0+$/, "")}s`;
 }

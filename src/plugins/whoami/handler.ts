@@ -1,5 +1,5 @@
 import { Address } from "../../dns/address.ts";
-import { CLASS, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
+import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
 import {
   ANSWERED,
@@ -10,8 +10,11 @@ import {
 } from "../../engine/handler.ts";
 import type { WhoamiOptions } from "./options.ts";
 
-const UDP_LABEL = Uint8Array.from([4, 0x5f, 0x75, 0x64, 0x70]);
-const TCP_LABEL = Uint8Array.from([4, 0x5f, 0x74, 0x63, 0x70]);
+/** `_udp` and `_tcp`, each followed by a pointer to the qname. */
+const UDP_OWNER = Uint8Array.from([4, 0x5f, 0x75, 0x64, 0x70, 0xc0, HEADER_SIZE]);
+const TCP_OWNER = Uint8Array.from([4, 0x5f, 0x74, 0x63, 0x70, 0xc0, HEADER_SIZE]);
+/** What the label adds to the length of the name. */
+const LABEL_SIZE = 5;
 const ROOT = new Uint8Array(1);
 
 /** Makes the handler of a `whoami` directive. */
@@ -31,19 +34,14 @@ class WhoamiHandler implements Handler {
   query(exchange: Exchange): Verdict {
     const address = this.#address;
     this.#engine.clientAddress(exchange, address);
-    const { bytes } = exchange.memory;
-    const nameAt = exchange.offset + HEADER_SIZE;
-    const label = exchange.transport === TCP ? TCP_LABEL : UDP_LABEL;
     const v4 = address.family === 4;
     const writer = this.#engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
     writer.record("additional", null, v4 ? TYPE.A : TYPE.AAAA, CLASS.IN, 0)
       .raw(address.bytes, 0, v4 ? 4 : 16);
     // A name this long has no room for another label; then the SRV record stands at the name itself.
-    const fits = exchange.qnameLength + label.length <= 255;
-    const owner = new Uint8Array((fits ? label.length : 0) + exchange.qnameLength);
-    if (fits) owner.set(label);
-    owner.set(bytes.subarray(nameAt, nameAt + exchange.qnameLength), fits ? label.length : 0);
-    writer.record("additional", owner, TYPE.SRV, CLASS.IN, 0)
+    const fits = exchange.qnameLength + LABEL_SIZE <= MAX_NAME_SIZE;
+    const owner = exchange.transport === TCP ? TCP_OWNER : UDP_OWNER;
+    writer.record("additional", fits ? owner : null, TYPE.SRV, CLASS.IN, 0)
       .uint16(0).uint16(0).uint16(address.port).raw(ROOT, 0, 1);
     exchange.response = writer.end();
     return ANSWERED;

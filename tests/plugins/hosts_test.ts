@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { ANSWERED, NEXT } from "../../src/engine/handler.ts";
+import { createHosts } from "../../src/plugins/hosts/handler.ts";
+import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
+import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
+import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+
+const FILE = `
+# comment 192.0.2.99 comment.example.org
+127.0.0.1  localhost
+192.0.2.1  www.example.org alias.example.org # and a comment
+2001:db8::1 www.example.org
+192.0.2.2\twww.example.org\r
+fe80::1%eth0 link.example.org
+::ffff:192.0.2.6 mapped.example.org
+192.0.2.10 *.example.org
+2001:db8::10 *.wild.example.org
+192.0.2.11 exact.wild.example.org
+300.1.1.1 bad.example.org
+192.0.2.12
+192.0.2.13 UPPER.Example.NET. ..bad
+192.0.2.14 *
+`;
+
+function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
+  const engine = fakeEngine();
+  const options: HostsOptions = {
+    path: "/etc/hosts",
+    zones: ["."],
+    inline: [],
+    ttlSeconds: 3600,
+    autoReverse: true,
+    reloadMs: 5000,
+    fallthrough: null,
+    fallthroughUnsupported: false,
+    ...changes,
+  };
+  const handler = createHosts(options, { engine, zones: ["."], position: 0 });
+  const { zones, autoReverse } = options;
+  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }) });
+  /** The data of the answers, or what else came of the query. */
+  const ask = (name: string, type = "A") => {
+    const exchange = exchangeFor({ name, type });
+    const verdict = handler.query!(exchange);
+    if (verdict === NEXT) return "next";
+    assert.equal(verdict, ANSWERED);
+    const response = decodeResponse(exchange);
+    if (response.rcode !== "NOERROR") return response.rcode;
+    assert.equal(response.flag_aa, true);
+    return response.answers!.map((record) => {
+      assert.equal(record.name, name);
+      assert.equal(record.type, type);
+      const { ttl, data } = record as { ttl?: number; data: unknown };
+      assert.equal(ttl, options.ttlSeconds);
+      return data;
+    });
+  };
+  return { engine, handler, ask };
+}
+
+interface Case {
+  ask: [name: string, type?: string];
+  options?: Partial<HostsOptions>;
+  gets: string | string[];
+}
+
+const CASES: Case[] = [
+  { ask: ["www.example.org"], gets: ["192.0.2.1", "192.0.2.2"] },
+  { ask: ["WWW.example.ORG", "AAAA"], gets: ["2001:db8::1"] },
+  { ask: ["alias.example.org"], gets: ["192.0.2.1"] },
+  { ask: ["alias.example.org", "AAAA"], gets: [] },
+  { ask: ["www.example.org", "TXT"], gets: [] },
+  { ask: ["upper.example.net"], gets: ["192.0.2.13"] },
+  { ask: ["link.example.org", "AAAA"], gets: ["fe80::1"] },
+  { ask: ["mapped.example.org"], gets: ["192.0.2.6"] },
+  { ask: ["localhost"], gets: ["127.0.0.1"] },
+  { ask: ["nope.example.net"], gets: "SERVFAIL" },
+  { ask: ["nope.example.net", "TXT"], gets: "SERVFAIL" },
+  { ask: ["comment.example.net"], gets: "SERVFAIL" },
+  { ask: ["bad.example.net"], gets: "SERVFAIL" },
+  { ask: ["."], gets: "SERVFAIL" },
+
+  // Wildcards stand for one label, and give way to a name's own addresses of that family.
+  { ask: ["any.example.org"], gets: ["192.0.2.10"] },
+  { ask: ["*.example.org"], gets: ["192.0.2.10"] },
+  { ask: ["any.example.org", "AAAA"], gets: [] },
+  { ask: ["any.example.org", "MX"], gets: [] },
+  { ask: ["deep.any.example.org"], gets: "SERVFAIL" },
+  { ask: ["example.org"], gets: "SERVFAIL" },
+  { ask: ["exact.wild.example.org"], gets: ["192.0.2.11"] },
+  { ask: ["exact.wild.example.org", "AAAA"], gets: ["2001:db8::10"] },
+  { ask: ["single"], gets: "SERVFAIL" },
+
+  // Reverse look-ups: of names that are no wildcards, in any zone.
+  { ask: ["1.2.0.192.in-addr.arpa", "PTR"], gets: ["www.example.org", "alias.example.org"] },
+  { ask: ["10.2.0.192.in-addr.arpa", "PTR"], gets: "next" },
+  { ask: ["99.2.0.192.in-addr.arpa", "PTR"], gets: "next" },
+  { ask: ["1.2.0.192.in-addr.arpa", "A"], gets: "SERVFAIL" },
+  {
+    ask: [`1.${"0.".repeat(23)}8.b.d.0.1.0.0.2.ip6.arpa`, "PTR"],
+    gets: ["www.example.org"],
+  },
+  { ask: ["www.example.org", "PTR"], gets: "next" },
+  { ask: ["1.2.0.192.in-addr.arpa", "PTR"], options: { autoReverse: false }, gets: "next" },
+  {
+    ask: ["1.2.0.192.in-addr.arpa", "PTR"],
+    options: { zones: ["example.org."] },
+    gets: ["www.example.org", "alias.example.org"],
+  },
+  { ask: ["1.0.0.127.in-addr.arpa", "PTR"], options: { zones: ["example.org."] }, gets: "next" },
+
+  // Zones and fallthrough.
+  { ask: ["localhost"], options: { zones: ["example.org."] }, gets: "next" },
+  { ask: ["upper.example.net"], options: { zones: ["example.org."] }, gets: "next" },
+  { ask: ["a.nope.example.org"], options: { zones: ["example.org."] }, gets: "SERVFAIL" },
+  { ask: ["nope.example.net"], options: { fallthrough: ["."] }, gets: "next" },
+  { ask: ["nope.example.net", "TXT"], options: { fallthrough: ["."] }, gets: "next" },
+  { ask: ["nope.example.net"], options: { fallthrough: ["example.org."] }, gets: "SERVFAIL" },
+  { ask: ["alias.example.org", "AAAA"], options: { fallthrough: ["."] }, gets: [] },
+  { ask: ["www.example.org", "HTTPS"], options: { fallthrough: ["."] }, gets: [] },
+  {
+    ask: ["www.example.org", "TXT"],
+    options: { fallthrough: ["example.org."], fallthroughUnsupported: true },
+    gets: "next",
+  },
+  {
+    ask: ["www.example.org", "TXT"],
+    options: { fallthrough: ["example.net."], fallthroughUnsupported: true },
+    gets: [],
+  },
+
+  // Entries of the Corefile come after those of the file.
+  {
+    ask: ["www.example.org"],
+    options: { inline: ["192.0.2.3 www.example.org", "192.0.2.4 other.example.net"] },
+    gets: ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
+  },
+  {
+    ask: ["other.example.net"],
+    options: { inline: ["192.0.2.4 other.example.net"], ttlSeconds: 60 },
+    gets: ["192.0.2.4"],
+  },
+  {
+    ask: ["1.2.0.192.in-addr.arpa", "PTR"],
+    options: { inline: ["192.0.2.1 last.example.net"] },
+    gets: ["www.example.org", "alias.example.org", "last.example.net"],
+  },
+];
+
+for (const { ask: question, options, gets } of CASES) {
+  const with_ = options === undefined ? "" : ` with ${JSON.stringify(options)}`;
+  Deno.test(`hosts: ${question.join(" ")} gets ${gets || "no data"}${with_}`, () => {
+    // dns-packet knows no HTTPS; any type but A, AAAA and PTR is as good.
+    const [name, type] = question;
+    const { ask } = handlerOf(options);
+    assert.deepEqual(ask(name, type === "HTTPS" ? "UNKNOWN_65" : type), gets);
+  });
+}
+
+Deno.test("hosts answers from the newest file, and counts its entries", () => {
+  const { engine, handler, ask } = handlerOf({ inline: ["192.0.2.4 inline.example.net"] }, "");
+  assert.equal(engine.value("coredns_hosts_entries"), 2);
+  assert.equal(ask("www.example.org"), "SERVFAIL");
+  const text = "192.0.2.1 www.example.org";
+  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }) });
+  assert.deepEqual(ask("www.example.org"), ["192.0.2.1"]);
+  assert.deepEqual(ask("inline.example.net"), ["192.0.2.4"]);
+  assert.equal(engine.value("coredns_hosts_entries"), 4);
+});
+
+Deno.test("hosts finds every name of a block list, and bounds the names of one address", () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `host${i}.example.org`);
+  const { ask } = handlerOf({}, names.map((name) => `0.0.0.0 ${name}`).join("\n"));
+  for (const name of names) assert.deepEqual(ask(name), ["0.0.0.0"]);
+  assert.equal(ask("host20000.example.org"), "SERVFAIL");
+  const reverse = ask("0.0.0.0.in-addr.arpa", "PTR");
+  assert.equal(reverse[0], "host0.example.org");
+  assert.ok(reverse.length > 1000 && reverse.length <= 4096, String(reverse.length));
+});
+
+Deno.test("hosts takes names with escapes and octets for what they are", () => {
+  const { ask } = handlerOf({}, "192.0.2.1 caf\u00e9.example.org a\\098c.example.org");
+  assert.deepEqual(ask("caf\u00e9.example.org"), ["192.0.2.1"]);
+  assert.deepEqual(ask("abc.example.org"), ["192.0.2.1"]);
+});
