@@ -71,6 +71,10 @@ class Loader {
       served.push(serves);
       blocks.push(this.#readBlock(block, serves));
     }
+    if (parsed.blocks.length === 0 && this.faults.empty) {
+      const what = "there is no server block (add one: . { … })";
+      this.faults.add(new CorefileError({ file, line: 1 }, "", what));
+    }
     const listeners = collectListeners(served, this.faults);
     return {
       config: { file, blocks, listeners, debug: this.#debug },

@@ -40,6 +40,7 @@ export function parseDuration(text: string): number | null {
 /** Text of a duration for messages: `5m`, `1h30m`, `500ms`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
+  if (ms === 0) return "0s";
   if (ms < SECOND) return `${ms}ms`;
   const hours = Math.floor(ms / UNITS["h"]!);
   const minutes = Math.floor((ms % UNITS["h"]!) / UNITS["m"]!);

@@ -9,7 +9,7 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   for (const candidate of known) {
     const length = Math.max(word.length, candidate.length);
     const limit = length < 5 ? 1 : Math.max(2, Math.floor(length / 3));
-    const distance = editDistance(word.toLowerCase(), candidate);
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     // Of one letter, every other word of one letter is "near".
     if (distance <= limit && distance < candidate.length && distance < bestDistance) {
       best = candidate;

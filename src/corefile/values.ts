@@ -9,8 +9,8 @@ export interface Bounds {
   readonly max: number;
 }
 
-/** Longest duration taken, in milliseconds: what a timer of 31 bits can wait (24 days). */
-export const MAX_DURATION_MS = 2_147_483_647;
+/** Longest duration taken, in milliseconds: 24 days, which a timer of 31 bits can still wait. */
+export const MAX_DURATION_MS = 2_073_600_000;
 
 /** Duration in milliseconds within bounds (also milliseconds). Throws `CorefileError`. */
 export function readDuration(tokens: Dispenser, text: string, bounds: Bounds): number {

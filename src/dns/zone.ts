@@ -23,7 +23,7 @@ export function expandZone(text: string): string[] {
   const bytes = parseAddress(cidr[1]!);
   if (bytes === null || Number(cidr[2]) > bytes.length * 8) {
     const example = text.includes(":") ? "2001:db8::/32" : "10.0.0.0/24";
-    throw new RangeError(`it is no network (write it like ${example})`);
+    throw new RangeError(`${JSON.stringify(text)} is no network (write it like ${example})`);
   }
   return reverseZones(bytes, Number(cidr[2]));
 }

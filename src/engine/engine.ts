@@ -290,7 +290,7 @@ export class Engine implements EngineServices {
     exchange.receivedMs = this.nowMs;
     exchange.response = null;
     exchange.extendedError = -1;
-    exchange.coalesced = false;
+    exchange.uncacheable = false;
     exchange.top = 0;
     if (exchange.error !== "") exchange.error = "";
     const rcode = parseQuery(exchange, this.#seed);

@@ -75,8 +75,8 @@ export class Exchange {
   extendedError = -1;
   /** What went wrong, for the error log; empty when nothing did. */
   error = "";
-  /** Set where another exchange's upstream query answered this one. */
-  coalesced = false;
+  /** The response is not to be kept: an equal one is already, or it says nothing of the name. */
+  uncacheable = false;
   /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 

@@ -59,7 +59,7 @@ export class ExchangePool {
     to.response = null;
     to.extendedError = from.extendedError;
     to.error = from.error;
-    to.coalesced = false;
+    to.uncacheable = false;
     to.nextWaiter = null;
     return to;
   }

@@ -1,5 +1,4 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
-import { quote } from "../corefile/quote.ts";
 import { expandZone } from "../dns/zone.ts";
 
 /** Zones named in a directive, networks as reverse zones. Throws `CorefileError`. */
@@ -9,7 +8,7 @@ export function readZones(tokens: Dispenser, names: readonly string[]): string[]
       // CoreDNS takes a scheme and a port here as in the key of a server block, for no use.
       return expandZone(name.replace(/^dns:\/\//, "").replace(/(^[^:]*|\/[0-9]+):[0-9]+$/, "$1"));
     } catch (error) {
-      throw tokens.error(`${quote(name)} is no zone: ${(error as Error).message}`);
+      throw tokens.error((error as Error).message);
     }
   });
 }

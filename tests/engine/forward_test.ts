@@ -269,3 +269,61 @@ Deno.test("an idle TCP client is closed after ten seconds", () => {
   simulation.run(2000);
   assert.equal(stream.closed(), true);
 });
+
+Deno.test("attempts without a limit end at the deadline and do not spin", () => {
+  const simulation = start("max_connect_attempts 0", {
+    "10.0.0.1": refusing,
+    "10.0.0.2": refusing,
+  });
+  const asked = ask(simulation, 6000);
+  assert.equal(onlyAnswer(asked).rcode, "SERVFAIL");
+  assert.ok(asked.answers[0]!.atMs - asked.atMs <= 5100);
+  assert.ok(simulation.seen.length < 300, `${simulation.seen.length} queries`);
+});
+
+Deno.test("a TCP connection whose peer has vanished is closed, and queries find a new one", () => {
+  let vanished = false;
+  const simulation = start("force_tcp\n read_timeout 500ms", {
+    "10.0.0.1": (query, transport) => vanished ? [] : good(query, transport),
+  });
+  ask(simulation, 50);
+  vanished = true;
+  assert.equal(simulation.connects, 1);
+  const asked = ask(simulation, 450);
+  vanished = false;
+  simulation.run(1000);
+  assert.equal(onlyAnswer(asked).rcode, "NOERROR");
+  assert.ok(simulation.connects >= 2);
+});
+
+Deno.test("with force_tcp, health checks go over TCP and count their timeouts", () => {
+  let up = false;
+  const simulation = start("force_tcp\n read_timeout 200ms", {
+    "10.0.0.1": (query, transport) => up ? good(query, transport) : [],
+    "10.0.0.2": good,
+  });
+  ask(simulation, 6000);
+  assert.ok(simulation.count("coredns_proxy_healthcheck_failures_total") >= 2);
+  const before = simulation.seen.filter((line) => line.includes("10.0.0.1:53 www")).length;
+  ask(simulation, 500);
+  assert.equal(simulation.seen.filter((line) => line.includes("10.0.0.1:53 www")).length, before);
+  up = true;
+  simulation.run(4000);
+  ask(simulation, 500);
+  assert.equal(simulation.seen.at(-1), "tcp 10.0.0.1:53 www.example.org A");
+});
+
+Deno.test("a query that was shed is not remembered as a failure", () => {
+  const simulation = new Simulation(". {\n cache\n forward . 10.0.0.1\n}", { maxExchanges: 1 });
+  simulation.upstream("10.0.0.1:53", (query) => [{
+    bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] }),
+    delayMs: 20,
+  }]);
+  simulation.ask(queryBytes({ name: "first.example.org" }));
+  const shed = simulation.ask(queryBytes({ name: "second.example.org" }));
+  assert.equal(onlyAnswer(shed).rcode, "SERVFAIL");
+  simulation.run(100);
+  const again = simulation.ask(queryBytes({ name: "second.example.org" }));
+  simulation.run(100);
+  assert.equal(onlyAnswer(again).rcode, "NOERROR");
+});

@@ -50,6 +50,8 @@ export class Simulation implements Io {
   nowMs = 1000;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
+  /** Streams that were opened to upstreams. */
+  connects = 0;
   /** Datagrams lost, of a thousand. */
   lossPerMille = 0;
 
@@ -182,6 +184,7 @@ export class Simulation implements Io {
   }
 
   connect(endpoint: Endpoint, handler: StreamHandler): number {
+    this.connects++;
     const stream: SimStream = { endpoint, handler, buffer: [], asked: new Map() };
     const id = this.#streams.push(stream) - 1;
     const there = this.#behaviours.has(where(endpoint));

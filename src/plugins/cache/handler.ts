@@ -113,7 +113,7 @@ class CacheHandler implements Handler {
 
   response(exchange: Exchange): void {
     const { response } = exchange;
-    if (response === null || exchange.coalesced || !exchange.recursionDesired) return;
+    if (response === null || exchange.uncacheable || !exchange.recursionDesired) return;
     if (this.#zones !== null && this.#zones.match(exchange) === null) return;
     if (response.kind === KIND.UNKNOWN && !this.#describe(response)) return;
     const { success, denial, servfailMs } = this.#options;

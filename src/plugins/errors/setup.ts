@@ -10,6 +10,7 @@ const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
 const MAX_PATTERN = 10_000;
 const LEVELS: readonly ErrorsLevel[] = ["debug", "info", "warning", "error"];
 const SHOW_FIRST = "show_first";
+const USAGE = "DURATION REGEXP [LEVEL] [show_first]";
 
 /** Reads `errors { stacktrace; consolidate DURATION REGEXP [LEVEL] [show_first] }`. */
 export const errorsSetup: PluginSetup = {
@@ -37,10 +38,9 @@ export const errorsSetup: PluginSetup = {
 };
 
 function readConsolidate(tokens: Dispenser): ConsolidateOptions {
-  const usage = "DURATION REGEXP [LEVEL] [show_first]";
-  const [period, pattern, ...rest] = tokens.someArgs(usage, 4);
+  const [period, pattern, ...rest] = tokens.someArgs(USAGE, 4);
   if (pattern === undefined) {
-    throw tokens.error(`consolidate needs a regular expression (consolidate ${usage})`);
+    throw tokens.error(`consolidate needs a regular expression (consolidate ${USAGE})`);
   }
   if (pattern.length > MAX_PATTERN) {
     throw tokens.error(
@@ -53,11 +53,12 @@ function readConsolidate(tokens: Dispenser): ConsolidateOptions {
   const level = LEVELS.find((name) => name === word);
   if (level === undefined || more !== undefined) {
     if (word === SHOW_FIRST) throw tokens.error(`consolidate: the level goes before ${SHOW_FIRST}`);
-    const wrong = level === undefined ? word : more!;
-    const known = [...LEVELS, SHOW_FIRST];
+    if (level !== undefined) {
+      throw tokens.error(`consolidate: ${quote(more!)} follows a level (${USAGE})`);
+    }
     throw tokens.error(
-      `consolidate: unknown level ${quote(wrong)}` +
-        (didYouMean(wrong, known) || ` (${LEVELS.join(", ")}, then ${SHOW_FIRST})`),
+      `consolidate: unknown level ${quote(word)}` +
+        (didYouMean(word, LEVELS) || ` (${LEVELS.join(", ")})`),
     );
   }
   return { periodMs: readDuration(tokens, period!, PERIOD), pattern, level, showFirst };

@@ -134,7 +134,7 @@ export class ForwardHandler implements Handler {
         exchange.response = null;
         this.engine.proceed(exchange);
       } else {
-        exchange.coalesced = !first;
+        exchange.uncacheable = !first;
         exchange.response = response;
         this.engine.resume(exchange);
         first = false;
@@ -153,7 +153,7 @@ export class ForwardHandler implements Handler {
       exchange.nextWaiter = null;
       exchange.error = error;
       exchange.extendedError = EDE.NO_REACHABLE_AUTHORITY;
-      exchange.coalesced = !first;
+      exchange.uncacheable = !first;
       exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
       this.engine.resume(exchange);
       first = false;
@@ -201,6 +201,7 @@ export class ForwardHandler implements Handler {
   #refuse(exchange: Exchange): Verdict {
     this.engine.values[this.#shed]!++;
     exchange.error = "too many queries are waiting";
+    exchange.uncacheable = true;
     exchange.extendedError = EDE.NETWORK_ERROR;
     exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;

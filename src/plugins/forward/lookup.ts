@@ -19,6 +19,8 @@ import type { Upstream } from "./upstream.ts";
 
 /** Header, longest name, type, class and an OPT record. */
 const PACKET_SIZE = HEADER_SIZE + 255 + 4 + 11;
+/** Pause between two rounds of all upstreams where the number of attempts has no limit. */
+const REST_MS = 50;
 
 /**
  * One question on its way to the upstreams, for every exchange that asks it.
@@ -52,6 +54,8 @@ export class Lookup implements DatagramHandler, StreamQuery {
   #tcp = false;
   #plain = false;
   #sentMs = 0;
+  /** All upstreams have been tried; the next round begins when the timer fires. */
+  #resting = false;
 
   constructor(forward: ForwardHandler) {
     this.#forward = forward;
@@ -67,6 +71,7 @@ export class Lookup implements DatagramHandler, StreamQuery {
     this.#answersTried = 0;
     this.#downSkipped = 0;
     this.#plain = false;
+    this.#resting = false;
     this.#deadlineMs = engine.nowMs + this.#forward.totalMs;
     this.#tcp = options.forceTcp || (exchange.transport === TCP && !options.preferUdp);
     this.#tryNext();
@@ -149,9 +154,17 @@ export class Lookup implements DatagramHandler, StreamQuery {
   #tryNext(): void {
     const { upstreams, options, engine } = this.#forward;
     const limit = options.maxConnectAttempts ?? 2 * upstreams.length;
+    let rested = this.#resting;
+    this.#resting = false;
     for (;;) {
       if (engine.nowMs >= this.#deadlineMs || (limit > 0 && this.#attempts >= limit)) {
         this.#fail("");
+        return;
+      }
+      if (limit === 0 && !rested && this.#attempts > 0 && this.#attempts % upstreams.length === 0) {
+        // Attempts without a limit: where failures come at once, they must not follow at once.
+        this.#resting = true;
+        engine.timers.set(this.#timer, Math.min(engine.nowMs + REST_MS, this.#deadlineMs));
         return;
       }
       let upstream = upstreams[this.#index % upstreams.length]!;
@@ -168,10 +181,12 @@ export class Lookup implements DatagramHandler, StreamQuery {
         upstream = upstreams[engine.random() % upstreams.length]!;
         this.#downSkipped = 0;
       }
+      rested = false;
       this.#attempts++;
       this.#upstream = upstream;
       if (this.#send(upstream)) return;
       upstream.check();
+      this.#forward.lastError = `${upstream.label}: cannot send`;
     }
   }
 
@@ -305,6 +320,14 @@ export class Lookup implements DatagramHandler, StreamQuery {
   }
 
   #timedOut(): void {
+    if (this.#resting) {
+      this.#tryNext();
+      return;
+    }
+    const stream = this.#stream;
+    this.#letGo();
+    // Without this, a connection to a peer that vanished would swallow queries until it expires.
+    stream?.suspect(this.#sentMs);
     this.#attemptFailed("i/o timeout");
   }
 

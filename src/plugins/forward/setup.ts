@@ -152,7 +152,7 @@ function readHealthCheck(tokens: Dispenser, options: ForwardOptions): void {
       try {
         check.domain = normalizeZone(name);
       } catch (error) {
-        throw tokens.error(`health_check: ${quote(name)} is no name: ${(error as Error).message}`);
+        throw tokens.error(`health_check: ${(error as Error).message}`);
       }
     } else {
       const hint = didYouMean(word, ["no_rec", "domain"]) || ` (health_check ${usage})`;
@@ -166,7 +166,7 @@ function readRcodes(tokens: Dispenser): number[] {
   return tokens.someArgs("RCODE...").map((text) => {
     const rcode = rcodeNumber(text);
     if (rcode === null) {
-      const hint = didYouMean(text.toUpperCase(), RCODE_NAMES) || " (NXDOMAIN, SERVFAIL, …)";
+      const hint = didYouMean(text, RCODE_NAMES) || " (NXDOMAIN, SERVFAIL, …)";
       throw tokens.error(`${option}: ${quote(text)} is no response code${hint}`);
     }
     return rcode;

@@ -98,6 +98,7 @@ export class UpstreamStream implements StreamHandler {
   #partial: Uint8Array | null = null;
   #partialLength = 0;
   #lastUsedMs = 0;
+  #lastDataMs = 0;
 
   constructor(
     engine: EngineServices,
@@ -146,6 +147,11 @@ export class UpstreamStream implements StreamHandler {
     }
   }
 
+  /** Closes the connection where nothing at all has come since then: the peer is gone. */
+  suspect(sinceMs: number): void {
+    if (this.#lastDataMs < sinceMs) this.close();
+  }
+
   connected(): void {
     this.#connected = true;
     this.#lastUsedMs = this.#engine.nowMs;
@@ -153,6 +159,7 @@ export class UpstreamStream implements StreamHandler {
   }
 
   data(memory: Memory, offset: number, length: number): void {
+    this.#lastDataMs = this.#engine.nowMs;
     let bytes: Uint8Array = memory.bytes;
     let at = offset;
     let end = offset + length;

@@ -6,7 +6,7 @@ import { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { DatagramHandler, Endpoint, Io } from "../../io/contract.ts";
 import type { ForwardOptions, UpstreamOptions } from "./options.ts";
-import { UpstreamStreams } from "./streams.ts";
+import { type StreamQuery, type UpstreamStream, UpstreamStreams } from "./streams.ts";
 
 /** How long a health check waits for an answer; CoreDNS's own limit. */
 const HEALTH_TIMEOUT_MS = 1000;
@@ -17,7 +17,7 @@ const HEALTH_TIMEOUT_MS = 1000;
  * Nothing is sent while all is well. The first error of a query starts a health check, repeated
  * until one is answered, with anything at all; `maxFails` failures in a row mean "down".
  */
-export class Upstream implements DatagramHandler {
+export class Upstream implements DatagramHandler, StreamQuery {
   /** As shown in messages and labels: `10.0.0.10:53`, `[2001:db8::1]:53`. */
   readonly label: string;
   readonly endpoint: Endpoint;
@@ -36,6 +36,7 @@ export class Upstream implements DatagramHandler {
   #checking = false;
   #stopped = false;
   #socket = -1;
+  #stream: UpstreamStream | null = null;
   #id = 0;
 
   constructor(
@@ -86,11 +87,7 @@ export class Upstream implements DatagramHandler {
 
   /** A query got an answer, so the upstream lives, whatever the checks said. */
   succeeded(): void {
-    if (this.#fails === 0) return;
-    this.#fails = 0;
-    this.#checking = false;
-    this.#letGo();
-    this.#engine.timers.clear(this.#timer);
+    if (this.#checking) this.#healthy();
   }
 
   /** The socket of the health check failed. */
@@ -108,11 +105,23 @@ export class Upstream implements DatagramHandler {
   /** An answer to the health check: anything will do, as CoreDNS has it. */
   reply(memory: Memory, length: number): void {
     if (length < HEADER_SIZE || memory.view.getUint16(0) !== this.#id) return;
-    if ((memory.view.getUint16(2) & FLAG.QR) === 0) return;
-    this.#fails = 0;
-    this.#checking = false;
-    this.#letGo();
-    this.#engine.timers.clear(this.#timer);
+    if ((memory.view.getUint16(2) & FLAG.QR) !== 0) this.#healthy();
+  }
+
+  /** As `reply`, where the check goes over TCP. */
+  answered(): void {
+    this.#stream = null;
+    this.#healthy();
+  }
+
+  matches(): boolean {
+    return true;
+  }
+
+  /** The connection of the health check broke. */
+  broken(): void {
+    this.#stream = null;
+    this.#checkFailed();
   }
 
   /** Ends health checks and closes connections. */
@@ -124,8 +133,15 @@ export class Upstream implements DatagramHandler {
   }
 
   #tick(): void {
-    if (this.#socket >= 0) this.#checkFailed();
+    if (this.#socket >= 0 || this.#stream !== null) this.#checkFailed();
     else this.#probe();
+  }
+
+  #healthy(): void {
+    this.#fails = 0;
+    this.#checking = false;
+    this.#letGo();
+    this.#engine.timers.clear(this.#timer);
   }
 
   #checkFailed(): void {
@@ -147,36 +163,22 @@ export class Upstream implements DatagramHandler {
     bytes.set(this.#question, HEADER_SIZE);
     view.setUint16(HEADER_SIZE + this.#question.length, TYPE.NS);
     view.setUint16(HEADER_SIZE + this.#question.length + 2, CLASS.IN);
+    const length = HEADER_SIZE + this.#question.length + 4;
+    this.#engine.timers.set(this.#timer, this.#engine.nowMs + HEALTH_TIMEOUT_MS);
+    // With `force_tcp` the check goes over TCP too.
     if (this.#options.forceTcp) {
-      this.#probeStream();
+      this.#stream = this.streams.ask(this, this.#packet, 0, length);
+      if (this.#stream === null) this.#checkFailed();
       return;
     }
     this.#socket = this.#io.open(this.endpoint, this);
-    const sent = this.#socket >= 0 &&
-      this.#io.send(this.#socket, this.#packet, 0, HEADER_SIZE + this.#question.length + 4);
+    const sent = this.#socket >= 0 && this.#io.send(this.#socket, this.#packet, 0, length);
     if (!sent) this.#checkFailed();
-    else this.#engine.timers.set(this.#timer, this.#engine.nowMs + HEALTH_TIMEOUT_MS);
-  }
-
-  /** With `force_tcp` the check goes over TCP too. */
-  #probeStream(): void {
-    const length = HEADER_SIZE + this.#question.length + 4;
-    const query = {
-      answered: () => {
-        this.#fails = 0;
-        this.#checking = false;
-        this.#engine.timers.clear(this.#timer);
-      },
-      broken: () => this.#checkFailed(),
-      matches: () => true,
-    };
-    if (!this.streams.ask(query, this.#packet, 0, length)) this.#checkFailed();
-    else {
-      this.#engine.timers.set(this.#timer, this.#engine.nowMs + HEALTH_TIMEOUT_MS);
-    }
   }
 
   #letGo(): void {
+    this.#stream?.cancel(this);
+    this.#stream = null;
     if (this.#socket < 0) return;
     this.#io.release(this.#socket);
     this.#socket = -1;
