@@ -4,6 +4,8 @@ import type { Memory } from "../engine/memory.ts";
 /** Where an upstream listens. */
 export interface Endpoint {
   readonly address: Address;
+  /** Interface of a link-local IPv6 address, by name or number; else empty. */
+  readonly scope: string;
   /** Address to send from, or null for the kernel's choice. Its port is not used. */
   readonly source: Address | null;
 }

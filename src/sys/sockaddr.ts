@@ -1,5 +1,6 @@
 import type { Address } from "../dns/address.ts";
 import { AF } from "./constants.ts";
+import type { Libc } from "./libc.ts";
 
 /** Size of the larger of the two, `struct sockaddr_in6`, rounded up to whole words. */
 export const SOCKADDR_SIZE = 32;
@@ -38,4 +39,10 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
     for (let i = 0; i < 16; i++) address.bytes[i] = view.getUint8(offset + 8 + i);
     address.scope = view.getUint32(offset + 24, true);
   }
+}
+
+/** Index of the interface that a scope names, or 0 where there is none (RFC 4007 section 11). */
+export function scopeIndex(libc: Libc, scope: string): number {
+  if (scope === "") return 0;
+  return Number(scope) || libc.if_nametoindex(new TextEncoder().encode(`${scope}\0`));
 }

@@ -104,6 +104,37 @@ Deno.test("a port in use, and an address that is not there", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
+const isRoot = linux && Deno.uid() === 0;
+if (!isRoot) {
+  Deno.stderr.writeSync(
+    new TextEncoder().encode("SKIPPED: no right to port 53: only root can give its rights up\n"),
+  );
+}
+
+Deno.test({
+  name: "no right to port 53: the message says what would do",
+  ignore: !isRoot,
+  async fn() {
+    const folder = folderWith({ Corefile: ". {\n bind 127.0.0.77\n whoami\n}\n" });
+    // An account without rights has no cache of compiled modules; it makes one here.
+    const cache = `${folder}/cache`;
+    Deno.mkdirSync(cache);
+    Deno.chownSync(cache, 65534, 65534);
+    Deno.chmodSync(folder, 0o755);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-lock", MAIN, "-conf", `${folder}/Corefile`],
+      uid: 65534,
+      gid: 65534,
+      cwd: folder,
+      env: { DENO_DIR: cache, HOME: folder },
+    }).output();
+    const text = new TextDecoder().decode(stderr);
+    assert.equal(code, 1, text);
+    assert.match(text, /Cannot listen on 127\.0\.0\.77:53.*permission denied \(ports below 1024/);
+    Deno.removeSync(folder, { recursive: true });
+  },
+});
+
 Deno.test("without a Corefile the built-in one serves, said aloud; a pid file comes and goes", async () => {
   const port = freePort();
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });

@@ -9,7 +9,7 @@ import {
   SOL,
 } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 
 /** A bound socket that a data plane serves. File descriptors are the process's own, not a thread's. */
 export interface BoundSocket {
@@ -136,9 +136,6 @@ function resolve(libc: Libc, host: string, port: number): Address {
   address.family = bytes.length === 4 ? 4 : 6;
   address.bytes.set(bytes);
   address.port = port;
-  if (scope !== undefined) {
-    address.scope = Number(scope) ||
-      libc.if_nametoindex(new TextEncoder().encode(`${scope}\0`));
-  }
+  address.scope = scopeIndex(libc, scope ?? "");
   return address;
 }

@@ -3,7 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
 import { AF, EPOLL, MSG, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Endpoint, StreamHandler } from "../contract.ts";
 import type { BoundSocket } from "./listen.ts";
 import type { Poller, PollTarget } from "./poller.ts";
@@ -55,6 +55,7 @@ export class Streams {
         return -1;
       }
     }
+    endpoint.address.scope = scopeIndex(this.libc, endpoint.scope);
     // -1 means "under way" or "refused at once"; the first event tells which.
     this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
     const stream = this.#add(fd, false);

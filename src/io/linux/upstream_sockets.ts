@@ -3,7 +3,7 @@ import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
 import { AF, EPOLL, MSG, SOCK } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { DatagramHandler, Endpoint } from "../contract.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
@@ -131,6 +131,7 @@ export class UpstreamSockets {
 
   #prepare(endpoint: Endpoint): Prepared {
     const name = new Uint8Array(SOCKADDR_SIZE);
+    endpoint.address.scope = scopeIndex(this.#libc, endpoint.scope);
     const nameLength = writeSockaddr(endpoint.address, name);
     let source: Uint8Array<ArrayBuffer> | null = null;
     let sourceLength = 0;

@@ -183,11 +183,12 @@ export class PortableDriver implements Io {
   }
 
   async #receive(from: Listening): Promise<void> {
+    const buffer = new Uint8Array(QUERY_SIZE);
     while (!this.#stopped) {
       let length: number;
       let to: Deno.NetAddr;
       try {
-        const [bytes, address] = await from.socket.receive(this.#query.bytes.slice());
+        const [bytes, address] = await from.socket.receive(buffer);
         to = address as Deno.NetAddr;
         length = bytes.length;
         this.#query.bytes.set(bytes);

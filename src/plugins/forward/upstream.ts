@@ -53,6 +53,7 @@ export class Upstream implements DatagramHandler, StreamQuery {
     const { sourceAddress } = options;
     this.endpoint = {
       address: toAddress(address, port),
+      scope: address.split("%")[1] ?? "",
       source: sourceAddress === null ? null : toAddress(sourceAddress, 0),
     };
     this.streams = new UpstreamStreams(this.endpoint, options, engine, io);
@@ -187,13 +188,11 @@ export class Upstream implements DatagramHandler, StreamQuery {
 
 /** Socket address of an IP address that the configuration has checked. */
 function toAddress(text: string, port: number): Address {
-  const [host, scope] = text.split("%");
-  const bytes = parseAddress(host!);
+  const bytes = parseAddress(text.split("%")[0]!);
   if (bytes === null) throw new TypeError(`Cannot use "${text}" as an IP address`);
   const address = new Address();
   address.family = bytes.length === 4 ? 4 : 6;
   address.bytes.set(bytes);
   address.port = port;
-  address.scope = scope === undefined ? 0 : Number(scope) || 0;
   return address;
 }
