@@ -1,16 +1,28 @@
 /** Numbers of the Linux system call interface; the same on x86-64 and aarch64 unless said. */
 
+/** Address families. */
 export const AF = { UNSPEC: 0, INET: 2, INET6: 10 } as const;
+/** Socket types and the flags that go with them. */
 export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+/** Levels of socket options. */
 export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41 } as const;
+/** Socket options. */
 export const SO = { REUSEADDR: 2, ERROR: 4, RCVBUF: 8, SNDBUF: 7, REUSEPORT: 15 } as const;
+/** TCP option: send small segments at once. */
 export const TCP_NODELAY = 1;
+/** IPv4 option: control messages with the address that was asked. */
 export const IP_PKTINFO = 8;
+/** IPv6 option: take no IPv4 in. */
 export const IPV6_V6ONLY = 26;
+/** IPv6 option: control messages with the address that was asked. */
 export const IPV6_RECVPKTINFO = 49;
+/** Flags of send and receive calls. */
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, TRUNC: 0x20 } as const;
+/** Events and operations of epoll. */
 export const EPOLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, ADD: 1, DEL: 2, MOD: 3 } as const;
+/** Flag of epoll_create1. */
 export const EPOLL_CLOEXEC = 0o2000000;
+/** Flag of eventfd. */
 export const EFD_NONBLOCK = 0o4000;
 
 /** Layout of `struct epoll_event`: packed on x86-64 alone. */
