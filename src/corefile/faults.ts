@@ -40,9 +40,12 @@ export class Faults {
 
   /** What was collected, in the order of files and lines. */
   toErrors(): CorefileErrors {
+    const last = this.#errors.at(-1);
+    const more = last === undefined || this.#errors.length < MAX_FAULTS
+      ? []
+      : [new CorefileError(last, "", `${MAX_FAULTS} faults so far: the rest was not looked at`)];
     const rank = (error: CorefileError) => this.#files.get(error.file) ?? this.#files.size;
-    return new CorefileErrors(
-      [...this.#errors].sort((a, b) => rank(a) - rank(b) || a.line - b.line),
-    );
+    const sorted = [...this.#errors].sort((a, b) => rank(a) - rank(b) || a.line - b.line);
+    return new CorefileErrors([...sorted, ...more]);
   }
 }

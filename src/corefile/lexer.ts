@@ -54,16 +54,18 @@ export function splitWords(
     } else if (character === '"' && word === "") {
       wordLine = line;
       let end = closingQuote(text, at + 1);
+      let next = end + 1;
       if (end < 0) {
         fault(new CorefileError({ file, line }, "", 'the quote is never closed (add another ")'));
-        const lineEnd = text.indexOf("\n", at);
-        end = (lineEnd < 0 ? text.length : lineEnd) - 1;
+        end = text.indexOf("\n", at);
+        if (end < 0) end = text.length;
+        next = end;
       }
       const content = text.slice(at + 1, end);
       word = content.replaceAll('\\"', '"');
       close(true);
       for (const character of content) if (character === "\n") line++;
-      at = end + 1;
+      at = next;
     } else {
       if (word === "") wordLine = line;
       word += character;

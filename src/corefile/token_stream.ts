@@ -183,8 +183,13 @@ export class TokenStream {
       text = this.#view.readTextFile(path);
     } catch (error) {
       const snippets = didYouMean(name, this.#snippets.keys()) ||
-        " (neither a file nor a snippet that was defined above)";
-      const why = this.#view.kindOf(path) === null ? `there is no ${path}` : readFailure(error);
+        " (snippets are defined before they are imported)";
+      const kind = this.#view.kindOf(path);
+      const why = kind === null
+        ? `there is no ${path}`
+        : kind === "directory"
+        ? `${path} is a directory`
+        : readFailure(error);
       this.#fault(directive, `cannot import ${quote(name)}: ${why}${snippets}`);
       return null;
     }

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { checkPatterns } from "../../src/config/patterns.ts";
+import { CorefileErrors } from "../../src/corefile/error.ts";
+import { CHAIN } from "../../src/plugins/chain.ts";
+import { SETUPS } from "../../src/plugins/setups.ts";
+import { fakeHost } from "../support/fake_host.ts";
+
+const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
+
+/** The Corefile of the node-local-dns add-on of Kubernetes, its variables not filled in. */
+const NODE_LOCAL_DNS = await Deno.readTextFile(new URL("node_local_dns.corefile", import.meta.url));
+
+Deno.test("the Corefile of node-local-dns is refused only for plugins that are to come", () => {
+  const variables: Record<string, string> = {
+    __PILLAR__DNS__DOMAIN__: "cluster.local",
+    __PILLAR__LOCAL__DNS__: "169.254.20.10",
+    __PILLAR__DNS__SERVER__: "10.96.0.10",
+    __PILLAR__CLUSTER__DNS__: "10.96.120.7",
+    __PILLAR__UPSTREAM__SERVERS__: "192.0.2.53 192.0.2.54",
+  };
+  const text = NODE_LOCAL_DNS.replace(/__PILLAR__[A-Z_]+?__(?![A-Z])/g, (name) => variables[name]!);
+  assert.ok(!text.includes("PILLAR"));
+  assert.throws(() => load(text), (error) => {
+    assert.ok(error instanceof CorefileErrors);
+    for (const { message } of error.errors) assert.match(message, /is not supported yet/);
+    return true;
+  });
+  // Without them it means what it says.
+  const missing = CHAIN.filter(({ supported }) => !supported).map(({ name }) => name).join("|");
+  const { config } = load(text.replace(new RegExp(`^ *(${missing})\\b.*$`, "gm"), ""));
+  assert.deepEqual(config.blocks.map(({ zones }) => zones), [
+    ["cluster.local."],
+    ["in-addr.arpa."],
+    ["ip6.arpa."],
+    ["."],
+  ]);
+  const addresses = config.listeners.map(({ address, port }) => `${address}:${port}`);
+  assert.deepEqual(addresses, ["169.254.20.10:53", "10.96.0.10:53"]);
+  for (const { plugins } of config.blocks) {
+    assert.deepEqual(plugins.map(({ name }) => name), ["errors", "cache", "forward"]);
+  }
+});
+
+Deno.test("a configuration is plain data", () => {
+  const text = ". {\n errors {\n consolidate 1m x\n }\n log\n cache\n hosts\n forward . ::1\n}\n";
+  const { config } = load(text);
+  assert.deepEqual(structuredClone(config), config);
+  assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
+});
+
+Deno.test("regular expressions are tried", async () => {
+  const text = ". {\n errors {\n  consolidate 1m %s\n }\n}\n";
+  await checkPatterns(load(text.replace("%s", '"^failed .*$"')).config);
+  await assert.rejects(
+    () => checkPatterns(load(text.replace("%s", "(")).config),
+    (error) =>
+      error instanceof CorefileErrors &&
+      /^Corefile:2: errors: consolidate: "\(" is no regular expression: /.test(error.message),
+  );
+});
+
+Deno.test("every directive that is supported has a setup, and no other", () => {
+  const supported = CHAIN.filter(({ supported }) => supported).map(({ name }) => name);
+  assert.deepEqual([...SETUPS.keys()].sort(), supported.sort());
+});
+
+Deno.test("a file that cannot be read is named with the reason", () => {
+  const host = fakeHost({ "/etc/resolv.conf": "", "/work/secret": "" });
+  host.readTextFile = () => {
+    throw new Deno.errors.PermissionDenied("os error 13");
+  };
+  const text = "import secret\n. {\n forward . /etc/resolv.conf\n}\n";
+  assert.throws(() => loadConfig({ file: "Corefile", text, defaultPort: 53 }, host), {
+    message: 'Corefile:1: cannot import "secret": permission denied (snippets are defined before' +
+      ' they are imported)\nCorefile:3: forward: cannot read "/etc/resolv.conf": permission denied',
+  });
+});

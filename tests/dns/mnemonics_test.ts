@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import {
+  classText,
+  opcodeText,
+  RCODE_NAMES,
+  rcodeNumber,
+  rcodeText,
+  typeNumber,
+  typeText,
+} from "../../src/dns/mnemonics.ts";
+
+Deno.test("types have names, and numbers where they have none", () => {
+  const types: [number, string][] = [[1, "A"], [28, "AAAA"], [65, "HTTPS"], [255, "ANY"], [
+    65280,
+    "TYPE65280",
+  ]];
+  for (const [number, text] of types) {
+    assert.equal(typeText(number), text);
+    assert.equal(typeNumber(text), number);
+    assert.equal(typeNumber(text.toLowerCase()), number);
+  }
+  assert.equal(typeNumber("TYPE1"), 1);
+  for (const text of ["", "B", "TYPE", "TYPE65536", "TYPE-1", "toString"]) {
+    assert.equal(typeNumber(text), null);
+  }
+});
+
+Deno.test("classes, response codes and opcodes have names", () => {
+  assert.equal(classText(1), "IN");
+  assert.equal(classText(32), "CLASS32");
+  assert.equal(opcodeText(0), "QUERY");
+  assert.equal(opcodeText(3), "OPCODE3");
+  assert.equal(rcodeText(3), "NXDOMAIN");
+  assert.equal(rcodeText(24), "RCODE24");
+  assert.equal(rcodeNumber("nxdomain"), 3);
+  assert.equal(rcodeNumber("NOTIMPL"), 4);
+  assert.equal(rcodeNumber("RCODE3"), null);
+  for (const name of RCODE_NAMES) assert.equal(rcodeText(rcodeNumber(name)!), name);
+});

@@ -1,0 +1,20 @@
+const WIDTH = 100;
+
+/** JSON with every array and object on one line that fits there. */
+export function compactJson(value: unknown, indent = ""): string {
+  const line = JSON.stringify(value).replace(
+    /("(?:[^"\\]|\\.)*")|([,:])/g,
+    (_, text, mark) => text ?? `${mark} `,
+  );
+  if (typeof value !== "object" || value === null || indent.length + line.length <= WIDTH) {
+    return line;
+  }
+  const inner = `${indent}  `;
+  const parts = Array.isArray(value)
+    ? value.map((item) => `${inner}${compactJson(item, inner)}`)
+    : Object.entries(value).map(([key, item]) =>
+      `${inner}${JSON.stringify(key)}: ${compactJson(item, inner)}`
+    );
+  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+  return `${open}\n${parts.join(",\n")}\n${indent}${close}`;
+}
