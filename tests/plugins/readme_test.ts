@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import { CounterBook } from "../../src/engine/counters.ts";
+import type { Io } from "../../src/io/contract.ts";
+import { CHAIN } from "../../src/plugins/chain.ts";
+import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
+import { HANDLERS } from "../../src/plugins/handlers.ts";
+import { fakeHost } from "../support/fake_host.ts";
+
+const SECTIONS = ["Name", "Description", "Syntax", "Metrics", "Examples"];
+const host = fakeHost({
+  "/etc/hosts": "127.0.0.1 localhost\n",
+  "/etc/nodens/hosts": "",
+  "/etc/nodens/blocked": "",
+  "/etc/resolv.conf": "nameserver 192.0.2.53\n",
+});
+
+/** Corefiles of a README, each with the line that it begins on. */
+function corefiles(readme: string): { line: number; text: string }[] {
+  const found: { line: number; text: string }[] = [];
+  for (const match of readme.matchAll(/^```corefile\n([^]*?)^```$/gm)) {
+    const line = readme.slice(0, match.index).split("\n").length + 1;
+    found.push({ line, text: match[1]! });
+  }
+  return found;
+}
+
+for (const { name } of CHAIN.filter(({ supported }) => supported)) {
+  const path = new URL(`../../src/plugins/${name}/README.md`, import.meta.url);
+  const readme = Deno.readTextFileSync(path);
+
+  Deno.test(`README of ${name} has the sections that all have`, () => {
+    assert.match(readme, new RegExp(`^# ${name}\n\n## Name\n\n_${name}_ - `));
+    const sections = [...readme.matchAll(/^## (.*)$/gm)].map((match) => match[1]);
+    assert.deepEqual(sections, SECTIONS);
+  });
+
+  const fences = corefiles(readme);
+
+  Deno.test(`README of ${name} has examples that use it`, () => {
+    assert.ok(fences.length > 0);
+    for (const { line, text } of fences) {
+      assert.match(text, new RegExp(`^ +${name}\\b`, "m"), `line ${line}`);
+    }
+  });
+
+  for (const { line, text } of fences) {
+    Deno.test(`README of ${name}, line ${line}: the Corefile boots without a warning`, async () => {
+      const { config, warnings } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, host);
+      assert.deepEqual(warnings, []);
+      await loadPatterns();
+      const engine = new Engine({
+        io: {} as Io,
+        counters: new CounterBook(new SharedArrayBuffer(8 * 1024)),
+        random: () => 4,
+        handlers: HANDLERS,
+        log: (_level, text) => assert.fail(text),
+      });
+      engine.configure(config);
+      engine.configure({ ...config, blocks: [], listeners: [] });
+    });
+  }
+}
