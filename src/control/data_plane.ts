@@ -66,14 +66,23 @@ export class DataPlane {
   bind(others = 0): void {
     const libc = this.#libc;
     if (libc === null) return;
+    const { listeners } = this.#config;
+    // A block on all addresses and one on a single address may have the same port: the kernel gives
+    // a query to the nearer one, but binds both only where both say that they share.
+    const shares = listeners.map(({ port, address }) =>
+      this.#options.shared ||
+      listeners.some((other) => other.port === port && (other.address === "") !== (address === ""))
+    );
+    const bind = (index: number, reusePort: boolean) => {
+      const { address, port } = listeners[index]!;
+      return bindListener(libc, { index, address, port }, { reusePort });
+    };
     try {
-      this.#config.listeners.forEach(({ address, port }, index) => {
-        const bound = bindListener(libc, { index, address, port }, {
-          reusePort: this.#options.shared,
-          probe: others === 0,
-        });
-        this.#sockets.push(...bound);
+      listeners.forEach((_, index) => {
+        // Sharing hides that a stranger's server has the port, so it is tried without first.
+        if (shares[index] && others === 0) closeAll(libc, bind(index, false));
       });
+      listeners.forEach((_, index) => this.#sockets.push(...bind(index, shares[index]!)));
     } catch (error) {
       closeAll(libc, this.#sockets);
       this.#sockets = [];

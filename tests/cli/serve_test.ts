@@ -152,6 +152,24 @@ Deno.test("without a Corefile the built-in one serves, said aloud; a pid file co
   Deno.removeSync(folder, { recursive: true });
 });
 
+if (linux) {
+  Deno.test("a block on all addresses and one on a single address share a port", async () => {
+    const port = freePort();
+    const folder = folderWith({
+      Corefile:
+        `one.test:${port} {\n bind 127.0.0.1\n hosts /dev/null {\n 192.0.2.1 one.test\n }\n}\n` +
+        `two.test:${port} {\n hosts /dev/null {\n 192.0.2.2 two.test\n }\n}\n`,
+    });
+    await serving(["-conf", `${folder}/Corefile`], async () => {
+      const near = await askUdp(queryBytes({ name: "one.test" }), { port });
+      assert.equal((decode(near).answers![0] as { data: string }).data, "192.0.2.1");
+      const far = await askUdp(queryBytes({ name: "two.test" }), { port, hostname: "127.0.0.2" });
+      assert.equal((decode(far).answers![0] as { data: string }).data, "192.0.2.2");
+    });
+    Deno.removeSync(folder, { recursive: true });
+  });
+}
+
 Deno.test("hosts: inline entries, the file, and the file when it changes", async () => {
   const port = freePort();
   const folder = folderWith({ hosts: "192.0.2.1 one.example.org\n" });

@@ -34,7 +34,7 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 export function bindListener(
   libc: Libc,
   listener: { index: number; address: string; port: number },
-  options: { reusePort: boolean; probe: boolean },
+  options: { reusePort: boolean },
 ): BoundSocket[] {
   const { address, port, index } = listener;
   const sockets: BoundSocket[] = [];
@@ -43,10 +43,6 @@ export function bindListener(
       const target = resolve(libc, host, port);
       const wildcard = target.bytes.every((octet) => octet === 0);
       for (const kind of ["udp", "tcp"] as const) {
-        // SO_REUSEPORT would share the port with a stranger's server without a word.
-        if (options.reusePort && options.probe) {
-          closeAll(libc, [bindOne(libc, target, kind, wildcard, index, false)]);
-        }
         sockets.push(bindOne(libc, target, kind, wildcard, index, options.reusePort));
       }
     }
