@@ -37,7 +37,7 @@ const MAX_WORKERS = 64;
 /** Time that queries in flight are given at stop. */
 const STOP_MS = 2000;
 /** When memory is given back: after the start, and after the hot code has been compiled. */
-const RELEASE_AT_MS = [300, 2000, 10_000, 60_000];
+const RELEASE_AT_MS = [0, 300, 2000, 10_000, 60_000];
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
 export async function runServe(args: readonly string[]): Promise<number> {

@@ -72,19 +72,21 @@ function start(message: StartMessage): void {
         // Only ever asked for by tests of what the control plane does about it.
         if (control.how === "hang") { for (;;); }
         failing = true;
+        running = false;
     }
   };
 
-  const now = () => {
-    if (failing) throw new Error("asked to fail");
-    return performance.now();
-  };
-  const options = { now, onPanic, afterLoop: flushLog };
-  const makeEngine = (io: LinuxDriver | PortableDriver): Engine => {
-    engine = new Engine({ io, counters: book, random: randomNumbers(), handlers: HANDLERS, log });
-    engine.advance(options.now());
+  const options = { onPanic, afterLoop: flushLog };
+  const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
+    engine = new Engine({
+      io: driver,
+      counters: book,
+      random: randomNumbers(),
+      handlers: HANDLERS,
+      log,
+    });
+    driver.attach(engine);
     engine.configure(config);
-    return engine;
   };
 
   if (kind === "linux") {
@@ -100,17 +102,18 @@ function start(message: StartMessage): void {
         }
       },
     });
-    driver.attach(makeEngine(driver));
+    makeEngine(driver);
     driver.serve(message.sockets);
     post({ type: "ready", places: book.places });
     driver.run();
+    if (failing) throw new Error("asked to fail");
     flushLog();
     post({ type: "stopped" });
     return;
   }
 
-  const driver = new PortableDriver(options);
-  driver.attach(makeEngine(driver));
+  const driver = new PortableDriver({ ...options, now: () => performance.now() });
+  makeEngine(driver);
   port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
     handle(data);
     if (!running) {

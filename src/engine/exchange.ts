@@ -30,7 +30,7 @@ export class Exchange {
   qnameLength = 0;
   qtype = 0;
   qclass = 0;
-  /** Seeded hash of the lower-cased qname with qtype: unsigned 32 bits. */
+  /** Seeded hash of the lower-cased qname with qtype, DO and CD: signed 32 bits. */
   hash = 0;
   /** Number of labels, the root not counted. */
   labelCount = 0;

@@ -23,11 +23,14 @@ export function mix(hash: number, word: number): number {
   return (Math.imul(h, 5) + 0xe6546b64) | 0;
 }
 
-/** Last step: every bit of the input reaches every bit of the result, an unsigned 32-bit number. */
+/**
+ * Last step: every bit of the input reaches every bit of the result. It is a signed number, because
+ * V8 keeps one that fits in 32 bits with its sign without an object on the heap.
+ */
 export function finish(hash: number): number {
   let h = hash ^ (hash >>> 16);
   h = Math.imul(h, 0x85ebca6b);
   h ^= h >>> 13;
   h = Math.imul(h, 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }

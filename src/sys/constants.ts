@@ -42,3 +42,6 @@ export const MMSGHDR = {
   flags: 48,
   length: 56,
 } as const;
+
+/** The clock that only ever goes forward. */
+export const CLOCK_MONOTONIC = 1;

@@ -24,7 +24,7 @@ function question(name: string, hash = hashOf(name)): Question {
 function hashOf(text: string): number {
   let hash = 7;
   for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x9e3779b1);
-  return (hash ^ (hash >>> 15)) >>> 0;
+  return hash ^ (hash >>> 15);
 }
 
 function responseTo(asked: Question, size: number): Response {

@@ -2,7 +2,7 @@ import type { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { EPOLL } from "../../sys/constants.ts";
+import { CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
@@ -27,7 +27,6 @@ export interface LinuxDriverOptions {
   afterLoop: () => void;
   /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
   onPanic: (error: unknown) => void;
-  now: () => number;
 }
 
 /**
@@ -41,6 +40,9 @@ export class LinuxDriver implements Io {
   readonly #streams: Streams;
   readonly #sockets: UpstreamSockets;
   readonly #wakeBuffer = new Uint8Array(8);
+  /** `struct timespec`: seconds in words 0 and 1, nanoseconds in words 2 and 3. */
+  readonly #time = new Uint32Array(4);
+  readonly #timeBytes = new Uint8Array(this.#time.buffer);
   #engine!: Engine;
   #running = true;
 
@@ -54,9 +56,10 @@ export class LinuxDriver implements Io {
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#wake() });
   }
 
-  /** Connects the engine, before `run`. */
+  /** Connects the engine, before it is configured, and sets its clock. */
   attach(engine: Engine): void {
     this.#engine = engine;
+    this.#readClock();
   }
 
   /** Serves these sockets from now on. */
@@ -76,14 +79,14 @@ export class LinuxDriver implements Io {
 
   /** Runs until `onWake` returns false. */
   run(): void {
-    const { now, onPanic, afterLoop } = this.#options;
+    const { onPanic, afterLoop } = this.#options;
     const engine = this.#engine;
-    engine.advance(now());
+    this.#readClock();
     while (this.#running) {
-      const sleep = engine.nextDeadlineMs - now();
+      const sleep = engine.nextDeadlineMs - engine.nowMs;
       const timeout = sleep <= 0 ? 0 : sleep >= MAX_SLEEP_MS ? MAX_SLEEP_MS : Math.ceil(sleep);
       const count = this.#poller.wait(timeout);
-      engine.advance(now());
+      this.#readClock();
       engine.values[COUNTER.HEARTBEAT]!++;
       for (let i = 0; i < count; i++) {
         try {
@@ -160,6 +163,15 @@ export class LinuxDriver implements Io {
     if (of === "stream") this.#streams.address(reference, side, target);
     else this.#datagrams.address(of, reference, side, target);
     target.unmap();
+  }
+
+  /**
+   * Reads the clock into the engine. A number that a call returns would be an object on the heap, so
+   * the loop would make garbage at every turn; this makes none.
+   */
+  #readClock(): void {
+    this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
+    this.#engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
   }
 
   #wake(): void {

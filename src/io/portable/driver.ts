@@ -51,9 +51,10 @@ export class PortableDriver implements Io {
     this.#sockets = new PortableSockets(run);
   }
 
-  /** Connects the engine, before `serve`. */
+  /** Connects the engine, before it is configured, and sets its clock. */
   attach(engine: Engine): void {
     this.#engine = engine;
+    engine.advance(this.#options.now());
   }
 
   /** Opens the listeners. Throws an error that names the address. */

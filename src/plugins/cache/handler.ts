@@ -145,7 +145,7 @@ class CacheHandler implements Handler {
   }
 
   #now(): number {
-    return Math.floor((this.#engine.nowMs - this.#startMs) / 100);
+    return ((this.#engine.nowMs - this.#startMs) / 100) | 0;
   }
 
   #isPrefetchDue(store: Store, row: number, remaining: number, now: number): boolean {

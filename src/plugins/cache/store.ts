@@ -112,7 +112,7 @@ export class Store {
   /** Row of the entry for this question, expired or not, or -1. */
   find(question: Question): number {
     const rows = this.#rows;
-    const hash = question.hash | 0;
+    const { hash } = question;
     let row = this.#buckets[hash & (this.#buckets.length - 1)]!;
     for (; row >= 0; row = rows[row + CHAIN]!) {
       if (rows[row + HASH] === hash && this.#matches(row, question)) return row;
@@ -139,7 +139,7 @@ export class Store {
   /** Seconds that an entry is still good, counted as CoreDNS does; zero or less once expired. */
   remaining(row: number, now: number): number {
     const rows = this.#rows;
-    return rows[row + TTL]! - Math.floor((now - rows[row + STORED]!) / 10);
+    return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
   }
 
   /**
@@ -232,7 +232,7 @@ export class Store {
     this.#makeRoomInBucket(question.hash);
     const row = this.#takeRow();
     const rows = this.#rows;
-    rows[row + HASH] = question.hash | 0;
+    rows[row + HASH] = question.hash;
     rows[row + ADDRESS] = address;
     rows[row + LENGTH] = length | (ttlCount << 16);
     rows[row + STORED] = now;
@@ -298,7 +298,12 @@ export class Store {
       if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += STRIDE;
-      if (this.#rows[row + ADDRESS] !== -1 && this.remaining(row, now) <= 0) this.remove(row);
+      if (this.#rows[row + ADDRESS] === -1 || this.remaining(row, now) > 0) continue;
+      // What was asked for again will be: it comes back into the main queue.
+      if ((this.#rows[row + STATE]! & (IN_MAIN | USES)) !== 0) {
+        this.#remember(this.#rows[row + HASH]! >>> 0);
+      }
+      this.remove(row);
     }
   }
 
@@ -344,8 +349,9 @@ export class Store {
     ghosts[hash % ghosts.length] = hash;
   }
 
-  #wasGhost(hash: number): boolean {
+  #wasGhost(signed: number): boolean {
     const ghosts = this.#ghosts;
+    const hash = signed >>> 0;
     if (ghosts === null || hash === 0) return false;
     const place = hash % ghosts.length;
     if (ghosts[place] !== hash) return false;
