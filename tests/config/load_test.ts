@@ -66,7 +66,7 @@ Deno.test("every directive that is supported has a setup, and no other", () => {
 });
 
 Deno.test("a file that cannot be read is named with the reason", () => {
-  const host = fakeHost({ "/etc/resolv.conf": "", "/work/secret": "" });
+  const host = fakeHost({ "/etc/resolv.conf": "", "/srv/secret": "" });
   host.readTextFile = () => {
     throw new Deno.errors.PermissionDenied("os error 13");
   };

@@ -74,7 +74,7 @@ export function fuzzCorefile(seed: number, iterations: number): void {
     Array.from({ length: dice() % 40 }, () => WORDS[dice() % WORDS.length]!)
       .join(dice() % 4 === 0 ? "" : " ");
   for (let i = 0; i < iterations; i++) {
-    const host = fakeHost({ "/work/f": soup(), "/work/g": soup() }, { A: soup() });
+    const host = fakeHost({ "/srv/f": soup(), "/srv/g": soup() }, { A: soup() });
     try {
       const source = { file: "Corefile", text: soup(), defaultPort: 53 };
       const { config } = loadConfig(source, host);

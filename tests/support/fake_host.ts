@@ -17,7 +17,7 @@ export function fakeHost(
     readDirectory: (path) =>
       Object.keys(files).filter((file) => file.startsWith(`${path}/`))
         .map((file) => file.slice(path.length + 1)).filter((name) => !name.includes("/")).sort(),
-    absolute: (path) => path.startsWith("/") ? path : `/work/${path}`,
+    absolute: (path) => path.startsWith("/") ? path : `/srv/${path}`,
     interfaces: () => [
       { name: "lo", address: "127.0.0.1" },
       { name: "lo", address: "::1" },
