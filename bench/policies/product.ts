@@ -65,7 +65,7 @@ export class ProductPolicy implements Policy {
     }
     let hash = Math.imul(key ^ (key >>> 16), 0x7feb352d);
     hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
-    this.#question.hash = (hash ^ (hash >>> 16)) >>> 0;
+    this.#question.hash = hash ^ (hash >>> 16);
   }
 }
 

@@ -96,6 +96,14 @@ Deno.test("store: names of equal hash are told apart, and a bucket cannot grow l
   assert.ok(store.size <= 24);
 });
 
+Deno.test("store: a hash is one number, whatever its sign", () => {
+  const store = new Store(10);
+  const asked = question("www.example.org", 0xf000_0001);
+  store.insert(asked, responseTo(asked, 60), 0x8180, 100, 0);
+  assert.ok(store.find(asked) >= 0);
+  assert.ok(store.find(question("www.example.org", 0xf000_0001 | 0)) >= 0);
+});
+
 Deno.test("store: what is asked for survives a scan", () => {
   const store = new Store(100);
   const hot = Array.from({ length: 20 }, (_, i) => question(`hot${i}.example.org`));

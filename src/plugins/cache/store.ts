@@ -112,7 +112,7 @@ export class Store {
   /** Row of the entry for this question, expired or not, or -1. */
   find(question: Question): number {
     const rows = this.#rows;
-    const { hash } = question;
+    const hash = question.hash | 0;
     let row = this.#buckets[hash & (this.#buckets.length - 1)]!;
     for (; row >= 0; row = rows[row + CHAIN]!) {
       if (rows[row + HASH] === hash && this.#matches(row, question)) return row;
@@ -232,7 +232,7 @@ export class Store {
     this.#makeRoomInBucket(question.hash);
     const row = this.#takeRow();
     const rows = this.#rows;
-    rows[row + HASH] = question.hash;
+    rows[row + HASH] = question.hash | 0;
     rows[row + ADDRESS] = address;
     rows[row + LENGTH] = length | (ttlCount << 16);
     rows[row + STORED] = now;
