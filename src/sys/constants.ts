@@ -45,3 +45,6 @@ export const MMSGHDR = {
 
 /** The clock that only ever goes forward. */
 export const CLOCK_MONOTONIC = 1;
+
+/** Resource of getrlimit: open file descriptors. */
+export const RLIMIT_NOFILE = 7;

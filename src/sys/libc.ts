@@ -44,6 +44,8 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   /** int clock_gettime(clockid_t clock, struct timespec *time) */
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  /** int getrlimit(int resource, struct rlimit *limit) */
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
   /** int *__errno_location(void) */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { askUdp, freePort } from "../support/drivers.ts";
+import { askTcp, askUdp, freePort } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
+import { frame } from "../support/simulation.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const linux = Deno.build.os === "linux";
@@ -26,10 +27,14 @@ function folderWith(files: Record<string, string>): string {
 async function serving(
   args: string[],
   use: (out: () => string, child: Deno.ChildProcess) => Promise<void>,
-  cwd?: string,
+  options: { cwd?: string; files?: number } = {},
 ): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...args],
+  const { cwd, files } = options;
+  const command = [Deno.execPath(), "run", "-A", MAIN, ...args];
+  // The shell lowers the limit, then becomes nodens, so the process id stays the same.
+  if (files !== undefined) command.unshift("sh", "-c", `ulimit -n ${files} && exec "$0" "$@"`);
+  const child = new Deno.Command(command[0]!, {
+    args: command.slice(1),
     stdout: "piped",
     stderr: "null",
     ...(cwd === undefined ? {} : { cwd }),
@@ -146,13 +151,38 @@ Deno.test("without a Corefile the built-in one serves, said aloud; a pid file co
     assert.equal(Deno.readTextFileSync(pidFile), `${child.pid}\n`);
     const answer = decode(await askUdp(queryBytes({ name: "who.example.org" }), { port }));
     assert.equal(answer.rcode, "NOERROR");
-  }, folder);
+  }, { cwd: folder });
   assert.equal(code, 0);
   assert.throws(() => Deno.statSync(pidFile), Deno.errors.NotFound);
   Deno.removeSync(folder, { recursive: true });
 });
 
 if (linux) {
+  Deno.test("a hundred file descriptors, and an upstream that hangs: TCP is still served", async () => {
+    const [port, upstream] = [freePort(), freePort()];
+    const silent = Deno.listenDatagram({
+      transport: "udp",
+      hostname: "127.0.0.1",
+      port: upstream,
+    });
+    const folder = folderWith({
+      Corefile: `.:${port} {\n bind 127.0.0.1\n forward . 127.0.0.1:${upstream}\n}\n` +
+        `who.test:${port} {\n bind 127.0.0.1\n whoami\n}\n`,
+    });
+    await serving(["-conf", `${folder}/Corefile`], async () => {
+      const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
+      for (let id = 0; id < 300; id++) {
+        await socket.send(queryBytes({ name: `n${id}.example.org`, id }), to);
+      }
+      const [answer] = await askTcp([frame(queryBytes({ name: "a.who.test" }))], { port });
+      assert.equal(decode(answer!).rcode, "NOERROR");
+      socket.close();
+    }, { files: 100 });
+    silent.close();
+    Deno.removeSync(folder, { recursive: true });
+  });
+
   Deno.test("a block on all addresses and one on a single address share a port", async () => {
     const port = freePort();
     const folder = folderWith({

@@ -68,12 +68,17 @@ export async function askUdp(
   }
 }
 
+/** Time that `askTcp` gives a server. */
+const TCP_LIMIT_MS = 15_000;
+
 /** Sends bytes over TCP, ends the sending side, and reads frames until the server closes. */
 export async function askTcp(
   pieces: Uint8Array[],
   to: { hostname?: string; port: number },
 ): Promise<Uint8Array[]> {
   const connection = await Deno.connect({ hostname: to.hostname ?? "127.0.0.1", port: to.port });
+  // Closing makes the read below fail, so a server that says nothing cannot hold a test up.
+  const limit = setTimeout(() => connection.close(), TCP_LIMIT_MS);
   for (const piece of pieces) {
     for (let at = 0; at < piece.length;) at += await connection.write(piece.subarray(at));
   }
@@ -85,6 +90,7 @@ export async function askTcp(
     if (length === null) break;
     for (let i = 0; i < length; i++) all.push(buffer[i]!);
   }
+  clearTimeout(limit);
   connection.close();
   const frames: Uint8Array[] = [];
   for (let at = 0; at + 2 <= all.length;) {

@@ -2,7 +2,7 @@ import type { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
+import { CLOCK_MONOTONIC, EPOLL, RLIMIT_NOFILE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
@@ -13,8 +13,10 @@ import { UpstreamSockets } from "./upstream_sockets.ts";
 
 /** Longest sleep: the loop counts a heartbeat at least this often. */
 const MAX_SLEEP_MS = 1000;
-/** UDP sockets towards upstreams; each serves one query at a time. */
+/** UDP sockets towards upstreams; each serves one query at a time, and is kept for the next. */
 const MAX_UPSTREAM_SOCKETS = 8192;
+/** Share of the process's file descriptors for them; clients' connections need the others. */
+const SOCKET_SHARE = 0.5;
 
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
@@ -52,7 +54,7 @@ export class LinuxDriver implements Io {
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
     this.#streams = new Streams(libc, this.#poller, () => this.#engine);
-    this.#sockets = new UpstreamSockets(libc, this.#poller, MAX_UPSTREAM_SOCKETS);
+    this.#sockets = new UpstreamSockets(libc, this.#poller, upstreamSocketLimit(libc));
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#wake() });
   }
 
@@ -178,4 +180,10 @@ export class LinuxDriver implements Io {
     this.#options.libc.read(this.#options.wakeFd, this.#wakeBuffer, 8);
     if (!this.#options.onWake()) this.#running = false;
   }
+}
+
+function upstreamSocketLimit(libc: Libc): number {
+  const limits = new BigUint64Array(2);
+  if (libc.getrlimit(RLIMIT_NOFILE, new Uint8Array(limits.buffer)) < 0) return MAX_UPSTREAM_SOCKETS;
+  return Math.min(MAX_UPSTREAM_SOCKETS, Math.floor(Number(limits[0]) * SOCKET_SHARE));
 }
