@@ -32,8 +32,8 @@ export interface LinuxDriverOptions {
 }
 
 /**
- * The data plane's loop on Linux: epoll, batches of datagrams, no allocation while answers come from
- * the cache. It blocks its thread until the control plane stops it.
+ * The data plane's loop on Linux: epoll, and batches of datagrams.
+ * It blocks its thread until the control plane stops it.
  */
 export class LinuxDriver implements Io {
   readonly #options: LinuxDriverOptions;
@@ -168,8 +168,7 @@ export class LinuxDriver implements Io {
   }
 
   /**
-   * Reads the clock into the engine. A number that a call returns would be an object on the heap, so
-   * the loop would make garbage at every turn; this makes none.
+   * Reads the clock into the engine, once a batch.
    */
   #readClock(): void {
     this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
