@@ -8,6 +8,20 @@ export interface Endpoint {
   readonly scope: string;
   /** Address to send from, or null for the kernel's choice. Its port is not used. */
   readonly source: Address | null;
+  /** Streams to it are encrypted; null for plain DNS. Plain data: it is sent between threads. */
+  readonly tls: TlsEndpoint | null;
+}
+
+/** What a stream over TLS needs to know (RFC 7858, RFC 8484). Files are read by the control plane. */
+export interface TlsEndpoint {
+  /** Name that the certificate must carry; empty for the IP address itself. */
+  readonly serverName: string;
+  /** PEM files; null for no client certificate, and for the system's authorities. */
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+  readonly caFile: string | null;
+  /** Method of DNS over HTTPS; null for DNS over TLS. Either way the stream carries frames as TCP does. */
+  readonly http: "GET" | "POST" | null;
 }
 
 /** What the engine does with a byte stream; the driver calls these, `nowMs` is already set. */
@@ -18,8 +32,12 @@ export interface StreamHandler {
   data(memory: Memory, offset: number, length: number): void;
   /** The peer will send no more, but may still read. */
   ended(): void;
-  /** The stream is gone: closed by the peer, broken, or not connected at all. Always the last call. */
-  closed(): void;
+  /**
+   * The stream is gone: closed by the peer, broken, or not connected at all. Always the last call.
+   *
+   * @param why - what the operator should know ("certificate has expired"), where that is known
+   */
+  closed(why?: string): void;
   /** What had been queued for a slow reader has left. */
   drained?(): void;
 }

@@ -19,7 +19,7 @@ export interface StreamQuery {
   /** Whether this message answers the query; its id does. */
   matches(memory: Memory, length: number): boolean;
   /** The stream broke before the answer came. */
-  broken(): void;
+  broken(why?: string): void;
 }
 
 /** Where whole messages are put for their queries; one for all streams. */

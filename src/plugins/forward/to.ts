@@ -66,6 +66,7 @@ function readOne(
       address,
       port: DNS_PORT,
       transport: "dns",
+      serverName: "",
     }));
   }
   throw tokens.error(
@@ -79,14 +80,14 @@ function readOne(
 /** An address with or without a port; null where it is none, "port" where only that is wrong. */
 function parseEndpoint(text: string): UpstreamOptions | null | "port" {
   const whole = text.replace(/^\[(.*)\]$/s, "$1");
-  if (isAddress(whole)) return { address: whole, port: DNS_PORT, transport: "dns" };
+  if (isAddress(whole)) return { address: whole, port: DNS_PORT, transport: "dns", serverName: "" };
   const split = /^(?:\[([^\]]+)\]|([^:]+)):(.*)$/s.exec(text);
   const address = split?.[1] ?? split?.[2];
   if (split === null || address === undefined || !isAddress(address)) return null;
   const port = split[3]!;
   if (!/^[0-9]{1,5}$/.test(port)) return "port";
   if (Number(port) < PORT.min || Number(port) > PORT.max) return "port";
-  return { address, port: Number(port), transport: "dns" };
+  return { address, port: Number(port), transport: "dns", serverName: "" };
 }
 
 /** Whether it is an IP address, for IPv6 with or without a scope. */

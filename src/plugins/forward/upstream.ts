@@ -55,6 +55,7 @@ export class Upstream implements DatagramHandler, StreamQuery {
       address: toAddress(address, port),
       scope: address.split("%")[1] ?? "",
       source: sourceAddress === null ? null : toAddress(sourceAddress, 0),
+      tls: null,
     };
     this.streams = new UpstreamStreams(this.endpoint, options, engine, io);
     this.#question = parseName(options.healthCheck.domain);
