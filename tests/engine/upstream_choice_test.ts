@@ -103,7 +103,8 @@ Deno.test("a failure does not win against an answer that is still to come", () =
 });
 
 Deno.test("hedges are at most one in twenty queries, however slow the first upstream is", () => {
-  for (const hedge of ["hedge 10ms", "hedge"]) {
+  // By itself, it learns that 150 ms have become usual.
+  for (const [hedge, least] of [["hedge 10ms", 40], ["hedge", 1]] as const) {
     const simulation = world({
       options: `policy sequential\n ${hedge}`,
       upstreams: { "10.0.0.1": after(30), "10.0.0.2": after(2) },
@@ -114,7 +115,7 @@ Deno.test("hedges are at most one in twenty queries, however slow the first upst
     simulation.run(2000);
     for (const one of asked) assert.equal(onlyAnswer(one).rcode, "NOERROR");
     const hedges = simulation.count("nodens_forward_hedges_total");
-    assert.ok(hedges > 20 && hedges <= 50, `${hedge}: ${hedges} hedges in 1000 queries`);
+    assert.ok(hedges >= least && hedges <= 50, `${hedge}: ${hedges} hedges in 1000 queries`);
   }
 });
 
@@ -253,7 +254,7 @@ Deno.test("no query waits longer than five seconds or asks more often than docum
 
 Deno.test("a connection past max_age takes no new queries", () => {
   const simulation = world({
-    options: "force_tcp\n max_age 2s",
+    options: "force_tcp\n expire 1s\n max_age 2s",
     upstreams: { "10.0.0.1": after(5) },
   });
   load(simulation, 1000, 10);
