@@ -1,6 +1,7 @@
 import { parseResolvConf } from "../plugins/forward/resolv_conf.ts";
 import type { QueryTarget } from "./dns_client.ts";
-import { type AddressType, type HostAnswer, lookUpHost, serverText } from "./host_lookup.ts";
+import { lookUpHost, serverText } from "./host_lookup.ts";
+import type { AddressType, HostAnswer } from "./host_reply.ts";
 
 /** Most addresses kept for a name. */
 const MAX_ADDRESSES = 32;
