@@ -1,7 +1,7 @@
 // @ts-types="@types/dns-packet"
 import { encode, RECURSION_DESIRED } from "dns-packet";
 import { canonicalAddress } from "../dns/address.ts";
-import { askTcp, askUdp, NoReplyError, type QueryTarget } from "./dns_client.ts";
+import { askTcp, askUdp, NoReplyError, type QueryTarget, type QueryWait } from "./dns_client.ts";
 import { type AddressType, type HostAnswer, type HostReply, readHostReply } from "./host_reply.ts";
 
 /** How resolvers are asked. */
@@ -58,14 +58,10 @@ async function exchange(
     flags: RECURSION_DESIRED,
     questions: [{ name: question.host, type: question.type, class: "IN" }],
   }));
-  let reply: HostReply | null = null;
-  const accept = (message: Uint8Array): boolean => {
-    reply = readHostReply(message, { id, ...question });
-    return reply !== null;
-  };
+  const read = (message: Uint8Array) => readHostReply(message, { id, ...question });
+  const wait: QueryWait = { timeoutMs, signal, accept: (message) => read(message) !== null };
   // The reply's source is compared as text.
   const target = { ...server, address: canonicalAddress(server.address) };
-  await askUdp(target, query, { timeoutMs, accept, signal });
-  if (reply!.truncated) await askTcp(target, query, { timeoutMs, accept, signal });
-  return reply!;
+  const reply = read(await askUdp(target, query, wait))!;
+  return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
 }

@@ -108,8 +108,19 @@ for (const { what, prepare, change } of CHANGES) {
   });
 }
 
-const SPELLS: { what: string; spoil: (path: string) => void; why: RegExp }[] = [
+const SPELLS: {
+  what: string;
+  spoil: (path: string) => void;
+  why: RegExp;
+  worse?: (path: string) => void;
+}[] = [
   { what: "removed", spoil: (path) => Deno.removeSync(path), why: /there is no such file/ },
+  {
+    what: "removed, and is empty when it comes back",
+    spoil: (path) => Deno.removeSync(path),
+    why: /there is no such file/,
+    worse: (path) => Deno.writeTextFileSync(path, ""),
+  },
   {
     what: "emptied",
     spoil: (path) => Deno.writeTextFileSync(path, ""),
@@ -135,7 +146,7 @@ const SPELLS: { what: string; spoil: (path: string) => void; why: RegExp }[] = [
   },
 ];
 
-for (const { what, spoil, why } of SPELLS) {
+for (const { what, spoil, why, worse } of SPELLS) {
   Deno.test(`resolv.conf is ${what}: one warning, and its servers stay until there are others`, async () => {
     // Another file, looked at as often, shows how time goes by.
     const other = `${folder()}/other`;
@@ -146,6 +157,7 @@ for (const { what, spoil, why } of SPELLS) {
       for (let spell = 1; spell <= 2; spell++) {
         spoil(path);
         await until(() => warnings().length === spell);
+        worse?.(path);
         for (let i = 1; i <= 3; i++) {
           const count = of(1).length;
           Deno.writeTextFileSync(other, `nameserver 198.51.100.${10 * spell + i}\n`);
@@ -153,7 +165,7 @@ for (const { what, spoil, why } of SPELLS) {
         }
         assert.equal(warnings().length, spell, logs.join("\n"));
         assert.equal(of(0).length, spell - 1);
-        if (what !== "removed") Deno.removeSync(path);
+        if (what !== "removed") Deno.removeSync(path, { recursive: true });
         Deno.writeTextFileSync(path, `nameserver 192.0.2.${1 + spell}\n`);
         await until(() => of(0).length === spell);
         assert.deepEqual(of(0).at(-1)!.servers, [`192.0.2.${1 + spell}:53`]);
