@@ -46,9 +46,9 @@ export class FileWatch {
     this.#options = options;
   }
 
-  /** Reads the file and begins to look. */
+  /** Begins to look; not at once, since whoever starts has read the file just now. */
   start(): void {
-    this.#looking = this.#look();
+    this.#lookAfter(this.#options.pollMs);
   }
 
   /** Stops looking; resolves when nothing is under way any more. */
@@ -81,7 +81,11 @@ export class FileWatch {
       this.#pending = found;
       next = Math.min(SETTLE_MS, next);
     }
-    this.#timer = setTimeout(() => this.start(), next);
+    this.#lookAfter(next);
+  }
+
+  #lookAfter(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#looking = this.#look(), delayMs);
   }
 
   #tell(text: string | null, why: string): void {
