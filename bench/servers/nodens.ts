@@ -11,7 +11,7 @@ export function nodens(command: string | undefined): ServerKind {
     binary: words[0] ?? "",
     caches: true,
     peer: false,
-    prepare({ port, upstreamPort, directory, capacity }) {
+    prepare({ port, upstreams, directory, capacity }) {
       const file = `${directory}/Corefile`;
       Deno.writeTextFileSync(
         file,
@@ -22,7 +22,7 @@ export function nodens(command: string | undefined): ServerKind {
     success ${capacity}
     denial 10000
   }
-  forward . 127.0.0.1:${upstreamPort}
+  forward . ${upstreams.map(({ address, port }) => `${address}:${port}`).join(" ")}
 }
 `,
       );
