@@ -10,10 +10,6 @@ export const STALE_TEST = "answers outlive an upstream as serve_stale says";
 export const PENDING: ReadonlyMap<string, string> = new Map([
   ["an option longer than OPT", "options of the query are not looked at"],
   ["an option without a length", "options of the query are not looked at"],
-  [
-    "validated, AD in the second query only",
-    "the upstream is asked to say what it has validated only if the first client asks",
-  ],
   ["upstream dead, extended error", "extended error 13 for cached failures"],
   [
     "SERVFAIL of the upstream, extended error of the cache",

@@ -7,6 +7,7 @@ import { ANSWER_ROWS } from "./battery_answers.ts";
 import { DNSSEC_ROWS } from "./battery_dnssec.ts";
 import { EDNS_ROWS } from "./battery_edns.ts";
 import { HEADER_ROWS } from "./battery_headers.ts";
+import { OPTION_ROWS } from "./battery_options.ts";
 import { PENDING, STALE_TEST } from "./battery_pending.ts";
 import { type Expected, type Row, USUAL } from "./battery_row.ts";
 
@@ -16,7 +17,13 @@ type Phase = "cold" | "warm";
 /** Time between the passes after which every TTL has gone down by one at least. */
 const AGE_MS = 1_200;
 /** Expected order of checks: rows are asked one by one in this order, pass by pass. */
-const ROWS: readonly Row[] = [...ANSWER_ROWS, ...DNSSEC_ROWS, ...HEADER_ROWS, ...EDNS_ROWS];
+const ROWS: readonly Row[] = [
+  ...ANSWER_ROWS,
+  ...DNSSEC_ROWS,
+  ...HEADER_ROWS,
+  ...EDNS_ROWS,
+  ...OPTION_ROWS,
+];
 /** Answered by nodens itself with REFUSED, at once. */
 const MARKER: Asked = { name: "marker.empty.example" };
 const FIRST_ID = 0x4000;

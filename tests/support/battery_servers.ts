@@ -23,6 +23,19 @@ export const TTL_SECONDS = 300;
 /** TTL of denials, by the zones' SOA records. */
 export const DENIAL_TTL_SECONDS = 120;
 
+/**
+ * Ways to ask an upstream, by the label of the zone below `option.battery.example` that is asked in
+ * this way. No client may see which it was.
+ */
+export const OPTIONS: Readonly<Record<string, string>> = {
+  "x20": "x20",
+  "tcp": "force_tcp",
+  "udp": "prefer_udp",
+  "hedge": "hedge 100ms",
+  "fastest": "policy fastest",
+  "ecs": "ecs pass",
+};
+
 const SOA = `@ IN SOA ns hostmaster 1 7200 3600 1209600 ${DENIAL_TTL_SECONDS}
 @ IN NS ns
 ns IN A 192.0.2.53
@@ -68,6 +81,8 @@ ${Array.from({ length: MANY }, (_, i) => `*.many IN A 198.51.100.${i + 1}\n`).jo
 *.t600       IN TXT   ${text(600)}
 *.t1300      IN TXT   ${text(1300)}
 *.t5000      IN TXT   ${text(5000)}
+*.option     IN A     192.0.2.10
+             IN TXT   ${text(1300)}
 ; the child's name server is nobody's: it is only asked with the recursion desired bit off
 child        IN NS    ns.child
 ns.child     IN A     192.0.2.54
@@ -178,7 +193,7 @@ function batteryCorefile(
   port: number,
   upstreams: { named: number; validator: number; referring: number; dead: number },
 ): string {
-  const cached = (zone: string, upstream: number) =>
+  const cached = (zone: string, upstream: number, option = "") =>
     `${zone}:${port} {
   bind 127.0.0.1
   cache {
@@ -186,7 +201,9 @@ function batteryCorefile(
     denial 9984 1800 60
     servfail 1m
   }
-  forward . 127.0.0.1:${upstream}
+  forward . 127.0.0.1:${upstream} {
+    ${option}
+  }
 }
 `;
   return `${cached(".", upstreams.named)}
@@ -194,6 +211,11 @@ ${cached("trusted.example", upstreams.validator)}
 ${cached("bogus.example", upstreams.validator)}
 ${cached("referring.example", upstreams.referring)}
 ${cached("dead.example", upstreams.dead)}
+${
+    Object.entries(OPTIONS).map(([label, option]) =>
+      cached(`${label}.option.battery.example`, upstreams.named, option)
+    ).join("")
+  }
 uncached.example:${port} {
   bind 127.0.0.1
   forward . 127.0.0.1:${upstreams.named}
