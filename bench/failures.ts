@@ -3,7 +3,8 @@
  * network namespaces of its own. Needs root.
  *
  *   deno run -A bench/failures.ts [--only killed,slow] [--servers nodens,unbound] [--seconds 6]
- *                                 [--rate 500] [--nodens "COMMAND"] [--check]
+ *                                 [--rate 500] [--nodens "COMMAND"] [--forward "policy fastest"]
+ *                                 [--check]
  */
 import { parseArgs } from "node:util";
 import { Network } from "./failures/network.ts";
@@ -32,6 +33,7 @@ const { values: flags } = parseArgs({
     seconds: { type: "string", default: "6" },
     rate: { type: "string", default: "500" },
     nodens: { type: "string" },
+    forward: { type: "string", default: "" },
     check: { type: "boolean", default: false },
   },
 });
@@ -40,7 +42,7 @@ const seconds = wholeNumber("seconds", { text: flags.seconds, min: 3, max: 100 }
 const rate = wholeNumber("rate", { text: flags.rate, min: 1, max: Math.floor(65535 / seconds) });
 const scenarios = choose("only", { all: SCENARIOS, names: flags.only });
 const servers = choose("servers", {
-  all: [nodens(flags.nodens), unbound, dnsmasq],
+  all: [nodens(flags.nodens, flags.forward.split(",")), unbound, dnsmasq],
   names: flags.servers,
 });
 

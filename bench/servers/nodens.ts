@@ -2,8 +2,12 @@ import type { ServerKind } from "./server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** nodens from source, or the command given (a compiled executable, say). */
-export function nodens(command: string | undefined): ServerKind {
+/**
+ * nodens from source, or the command given (a compiled executable, say).
+ *
+ * @param forward - lines for the block of `forward`
+ */
+export function nodens(command: string | undefined, forward: readonly string[] = []): ServerKind {
   const words = command?.split(/\s+/).filter((word) => word !== "") ??
     [Deno.execPath(), "run", "-A", `${ROOT}main.ts`];
   return {
@@ -22,7 +26,9 @@ export function nodens(command: string | undefined): ServerKind {
     success ${capacity}
     denial 10000
   }
-  forward . ${upstreams.map(({ address, port }) => `${address}:${port}`).join(" ")}
+  forward . ${upstreams.map(({ address, port }) => `${address}:${port}`).join(" ")} {
+    ${forward.join("\n    ")}
+  }
 }
 `,
       );
