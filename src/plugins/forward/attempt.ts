@@ -34,6 +34,8 @@ export class Attempt implements DatagramHandler, StreamQuery {
   cookie = false;
   /** It was sent again because its connection broke, or for a fresh server cookie. */
   repeated = false;
+  /** It repeats another one that may have been lost. */
+  resent = false;
   /** The lookup knows that the upstream is silent. */
   told = false;
   /** Neighbours among the upstream's outstanding attempts, which are in the order of sending. */

@@ -24,6 +24,11 @@ export class Budget {
     if (this.#tokens < this.#most) this.#tokens += this.#share;
   }
 
+  /** What was spent has proved to be needed. */
+  giveBack(): void {
+    if (this.#tokens < this.#most) this.#tokens++;
+  }
+
   /** Whether one more may be sent now; if so, it is taken. */
   spend(nowMs: number): boolean {
     if (this.#perSecond > 0) {

@@ -30,8 +30,8 @@ const MAX_WAITERS = 4096;
 const MAX_SPARE = 1024;
 /** Hedges are at most one in twenty queries, a few at a time. */
 const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
-/** Queries sent again because they may be lost: one in ten, and ten a second whatever the load. */
-const RESENDS = { share: 0.1, perSecond: 10, most: 100 } as const;
+/** Queries sent again because they may be lost: one in five, and ten a second whatever the load. */
+const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
 /** Makes the handler of one `forward` directive. */
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
@@ -167,6 +167,7 @@ export class ForwardHandler implements Handler {
     attempt.upstream = null;
     attempt.plain = false;
     attempt.repeated = false;
+    attempt.resent = false;
     if (this.#spareAttempts.length < MAX_SPARE) this.#spareAttempts.push(attempt);
   }
 

@@ -14,6 +14,10 @@ import type { Upstream } from "./upstream.ts";
 const REST_MS = 50;
 /** Time for one query while every upstream is down: long enough for one that is just back. */
 const ALL_DOWN_MS = 500;
+/** Attempts under way at a time. */
+const MAX_UNDER_WAY = 4;
+/** How often a question is sent again before any attempt has failed. */
+const MAX_EXTRAS = 3;
 /** Hedges come no sooner than this: batches and scheduling alone take that long. */
 const MIN_HEDGE_MS = 5;
 /** Extended response code of a server that wants its fresh cookie (RFC 7873 section 8). */
@@ -29,7 +33,7 @@ const BADCOOKIE = 23;
  *     └─ later than usual ─► another one beside it, within a budget
  * ```
  *
- * At most two attempts are under way at a time; the first good reply wins.
+ * A few attempts may be under way at a time; the first good reply wins.
  */
 export class Lookup {
   /** The exchange that asked first, and those that joined it (`nextWaiter`). */
@@ -42,11 +46,13 @@ export class Lookup {
 
   readonly #forward: ForwardHandler;
   readonly #timer: Timer;
-  #first: Attempt | null = null;
-  #second: Attempt | null = null;
+  /** Attempts under way, oldest first. */
+  readonly #underWay: Attempt[] = [];
   #deadlineMs = 0;
-  /** When a second upstream is asked although the first has not failed. */
+  /** When the question is sent once more although no attempt has failed. */
   #secondMs = Infinity;
+  /** How often that has happened. */
+  #extras = 0;
   /** What that comes out of: hedging, or asking again what may be lost. */
   #hedging = false;
   #index = 0;
@@ -70,6 +76,7 @@ export class Lookup {
     this.#attempts = 0;
     this.#answersTried = 0;
     this.#timeouts = 0;
+    this.#extras = 0;
     this.#resting = false;
     this.#deadlineMs = engine.nowMs + forward.totalMs;
     this.#streamed = options.forceTcp || (exchange.transport === TCP && !options.preferUdp);
@@ -111,12 +118,15 @@ export class Lookup {
       upstream.cookie.forget();
     }
     attempt.letGo();
-    upstream.replied(forward.engine.nowMs - attempt.sentMs);
+    const tookMs = forward.engine.nowMs - attempt.sentMs;
+    // It was lost indeed: what was sent again came back in the usual time.
+    if (attempt.resent && tookMs <= upstream.roundTrip.patienceMs) forward.resends.giveBack();
+    upstream.replied(tookMs);
     if (this.#asksAgain(attempt, upstream)) return;
     if (this.#passesOver()) {
       this.#drop(attempt);
-      // Something better may yet come from the other upstream.
-      if (this.#first !== null || this.#second !== null) return;
+      // Something better may yet come from another upstream.
+      if (this.#underWay.length > 0) return;
       if (options.failover.includes(scanner.rcode)) {
         this.#tryNext();
         return;
@@ -133,19 +143,20 @@ export class Lookup {
     this.#drop(attempt);
     if (kind === "timeout") this.#timeouts++;
     forward.lastError = `${upstream.label}: ${why}`;
-    // Last, because it may tell this lookup of other attempts.
-    const alone = this.#first === null && this.#second === null;
-    if (alone) {
+    if (this.#underWay.length === 0) {
       this.#streamed = this.#startsStreamed();
       this.#resting = false;
     }
+    // It may tell this lookup that the upstream of another attempt is silent.
     upstream.failed(sentMs);
-    if (alone && this.waiters !== null && this.#first === null) this.#tryNext();
+    if (this.waiters === null) return;
+    if (this.#underWay.length === 0 || (kind === "timeout" && this.#mayTry())) this.#tryNext();
+    else this.#schedule();
   }
 
   /** Nothing at all comes from the attempt's upstream: asks another one beside it. */
   upstreamSilent(attempt: Attempt): void {
-    if (this.#first === null || this.#second !== null || !this.#mayTry()) return;
+    if (this.#underWay.length !== 1 || !this.#mayTry()) return;
     const index = this.#forward.order.next(this.#index, attempt.upstream, 0);
     if (index < 0) return;
     this.#attempts++;
@@ -174,7 +185,8 @@ export class Lookup {
   #mayTry(): boolean {
     const { options, engine, upstreams } = this.#forward;
     const limit = options.maxConnectAttempts ?? 2 * upstreams.length;
-    return engine.nowMs < this.#deadlineMs && (limit === 0 || this.#attempts < limit);
+    return engine.nowMs < this.#deadlineMs && this.#underWay.length < MAX_UNDER_WAY &&
+      (limit === 0 || this.#attempts < limit);
   }
 
   /** Picks the upstream for the next attempt and sends, or gives up. */
@@ -209,7 +221,7 @@ export class Lookup {
         return;
       }
     }
-    this.#fail("");
+    if (this.#underWay.length === 0) this.#fail("");
   }
 
   /** Sends to an upstream, beside the attempt under way where there is one. */
@@ -221,8 +233,7 @@ export class Lookup {
     const attempt = forward.takeAttempt();
     const dueMs = Math.min(engine.nowMs + options.readTimeoutMs, this.#deadlineMs);
     // Before the sending, which may fail at once and say so.
-    if (this.#first === null) this.#first = attempt;
-    else this.#second = attempt;
+    this.#underWay.push(attempt);
     if (attempt.send(this, upstream, this.#streamed, dueMs)) return true;
     this.#drop(attempt);
     forward.lastError = `${upstream.label}: cannot send`;
@@ -280,7 +291,7 @@ export class Lookup {
       return this.#answersTried < upstreams.length && this.#mayTry();
     }
     const failure = scanner.rcode === RCODE.SERVFAIL || scanner.rcode === RCODE.REFUSED;
-    return failure && this.#first !== null && this.#second !== null;
+    return failure && this.#underWay.length > 1;
   }
 
   /** Puts the question into a reply that came as a header alone; returns the new length. */
@@ -330,22 +341,18 @@ export class Lookup {
       this.#tryNext();
       return;
     }
-    const first = this.#first;
-    const second = this.#second;
     if (nowMs >= this.#secondMs) this.#askSecond();
-    if (first !== null && first.dueMs <= nowMs) this.#timeOut(first);
-    if (second !== null && this.#holds(second) && second.dueMs <= nowMs) this.#timeOut(second);
-    if (this.#first !== null || this.#second !== null) this.#schedule();
+    for (let i = this.#underWay.length - 1; i >= 0; i--) {
+      const attempt = this.#underWay[i];
+      if (attempt !== undefined && attempt.dueMs <= nowMs) this.#timeOut(attempt);
+    }
+    if (this.#underWay.length > 0) this.#schedule();
   }
 
   #timeOut(attempt: Attempt): void {
     attempt.timedOut();
     // Closing its connection may have ended the attempt.
-    if (this.#holds(attempt)) this.attemptFailed(attempt, "i/o timeout", "timeout");
-  }
-
-  #holds(attempt: Attempt): boolean {
-    return this.#first === attempt || this.#second === attempt;
+    if (this.#underWay.includes(attempt)) this.attemptFailed(attempt, "i/o timeout", "timeout");
   }
 
   /** Sets when to ask a second upstream beside the first. */
@@ -361,36 +368,39 @@ export class Lookup {
     this.#secondMs = engine.nowMs + waitMs;
   }
 
-  /** The first attempt takes longer than usual: asks a second time, as far as the budget goes. */
+  /** The reply takes longer than usual: asks once more, as far as the budgets go. */
   #askSecond(): void {
     const forward = this.#forward;
     const { engine, order, upstreams } = forward;
     const { nowMs } = engine;
     this.#secondMs = Infinity;
-    const attempt = this.#first;
-    if (attempt === null || this.#second !== null || nowMs >= this.#deadlineMs) return;
-    const other = order.next(this.#index, attempt.upstream, 0);
+    const newest = this.#underWay[this.#underWay.length - 1];
+    if (newest === undefined || this.#underWay.length >= MAX_UNDER_WAY) return;
+    if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
+    const other = order.next(this.#index, newest.upstream, 0);
     if (this.#hedging) {
       if (other >= 0 && forward.hedges.spend(nowMs)) {
         forward.countHedge();
+        this.#extras++;
         this.#begin(other);
-      } else {
-        this.#planSecond(false);
-        this.#secondMs = Math.max(this.#secondMs, nowMs + 1);
       }
+      this.#planSecond(false);
       return;
     }
     // With no other upstream the same one, unless a stream makes sure that nothing gets lost.
-    const index = other >= 0 || attempt.streamed ? other : upstreams.indexOf(attempt.upstream!);
+    const index = other >= 0 || newest.streamed ? other : upstreams.indexOf(newest.upstream!);
     if (index < 0 || !forward.resends.spend(nowMs)) return;
     forward.countResend();
-    this.#begin(index);
+    const { patienceMs } = upstreams[index]!.roundTrip;
+    this.#extras++;
+    // Each time twice as patient.
+    this.#secondMs = nowMs + patienceMs * 2 ** this.#extras;
+    if (this.#begin(index)) this.#underWay[this.#underWay.length - 1]!.resent = true;
   }
 
   #schedule(): void {
-    let dueMs = this.#second === null ? this.#secondMs : Infinity;
-    if (this.#first !== null && this.#first.dueMs < dueMs) dueMs = this.#first.dueMs;
-    if (this.#second !== null && this.#second.dueMs < dueMs) dueMs = this.#second.dueMs;
+    let dueMs = this.#secondMs;
+    for (const attempt of this.#underWay) if (attempt.dueMs < dueMs) dueMs = attempt.dueMs;
     this.#forward.engine.timers.set(this.#timer, dueMs);
   }
 
@@ -401,20 +411,16 @@ export class Lookup {
   }
 
   #end(): void {
-    if (this.#first !== null) this.#drop(this.#first);
-    if (this.#second !== null) this.#drop(this.#second);
-    if (this.#first !== null) this.#drop(this.#first);
+    for (let last = this.#underWay.pop(); last !== undefined; last = this.#underWay.pop()) {
+      this.#forward.giveAttempt(last);
+    }
     this.#forward.engine.timers.clear(this.#timer);
   }
 
   /** Lets go of an attempt. */
   #drop(attempt: Attempt): void {
-    if (this.#first === attempt) {
-      this.#first = this.#second;
-      this.#second = null;
-    } else if (this.#second === attempt) {
-      this.#second = null;
-    }
+    const place = this.#underWay.indexOf(attempt);
+    if (place >= 0) this.#underWay.splice(place, 1);
     this.#forward.giveAttempt(attempt);
   }
 }

@@ -1,5 +1,5 @@
 /** How long to wait before silence is taken for a loss, in milliseconds. */
-const PATIENCE = { unknown: 400, min: 200, max: 1000 } as const;
+const PATIENCE = { unknown: 400, min: 100, max: 1000 } as const;
 /** Weights of a new sample in the averages (RFC 6298 section 2). */
 const MEAN_WEIGHT = 1 / 8;
 const DEVIATION_WEIGHT = 1 / 4;
