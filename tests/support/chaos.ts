@@ -235,7 +235,7 @@ class ChaosStreams {
       this.#own = [];
       this.#open.push({ stream: this.#stream, own: this.#own });
     }
-    const asked: Asked = { bytes, atMs: this.#simulation.nowMs, answers: [] };
+    const asked: Asked = { bytes, atMs: this.#simulation.nowMs, client: "", answers: [] };
     const question = { asked, name, id };
     this.#own.push(question);
     const whole = frame(bytes);
