@@ -12,7 +12,6 @@ const MAX_ADDITIONALS = 2;
 
 /** EDNS client subnet (RFC 7871 section 6): family, two prefix lengths, address. */
 const ECS_OPTION = 8;
-const MIN_ECS_OPTION = 8;
 
 /**
  * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
@@ -137,7 +136,7 @@ function readRecords(
       exchange.ednsSize = view.getUint16(at + 2);
       exchange.ednsVersion = bytes[at + 5]!;
       exchange.dnssecOk = (view.getUint16(at + 6) & EDNS_DO) !== 0;
-      if (dataLength >= MIN_ECS_OPTION) readOptions(exchange, at + 10, dataLength);
+      if (dataLength > 0 && !readOptions(exchange, at + 10, dataLength)) return RCODE.FORMERR;
     }
     at += 10 + dataLength;
   }
@@ -145,17 +144,21 @@ function readRecords(
 }
 
 /**
- * Finds the client subnet among the options of an OPT record. One that breaks RFC 7871 section 6 is
- * passed over: it concerns nobody but an upstream that is to have it, and is not passed on to that.
+ * Walks over the options of an OPT record and finds the client subnet among them. A subnet that
+ * breaks RFC 7871 section 6 is passed over: it concerns nobody but an upstream that is to have it,
+ * and is not passed on to that.
+ *
+ * @returns false where the options do not fill the record's data exactly (RFC 6891 section 6.1.2)
  */
-function readOptions(exchange: Exchange, start: number, length: number): void {
+function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;
   const end = start + length;
-  for (let at = start; at + 4 <= end;) {
+  let at = start;
+  while (at + 4 <= end) {
     const size = view.getUint16(at + 2);
     const next = at + 4 + size;
-    if (next > end) return;
-    if (view.getUint16(at) === ECS_OPTION && size >= 4) {
+    if (next > end) return false;
+    if (view.getUint16(at) === ECS_OPTION && size >= 4 && exchange.ecsLength === 0) {
       const family = view.getUint16(at + 4);
       const prefix = bytes[at + 6]!;
       const most = family === 1 ? 32 : family === 2 ? 128 : -1;
@@ -167,8 +170,8 @@ function readOptions(exchange: Exchange, start: number, length: number): void {
         exchange.ecsAt = at + 4 - exchange.offset;
         exchange.ecsLength = size;
       }
-      return;
     }
     at = next;
   }
+  return at === end;
 }

@@ -122,7 +122,8 @@ export const DNSSEC_ROWS: readonly Row[] = [
     title: "bogus",
     ask: { name: "bad.bogus.example" },
     cold: { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra" },
-    warm: { bits: "qr aa rd ra" },
+    warmTcp: { bits: "qr aa rd ra" },
+    upstream: "always",
   },
   {
     title: "bogus, checking disabled",

@@ -296,7 +296,7 @@ export const EDNS_ROWS: readonly Row[] = [
     title: "upstream dead, no OPT",
     ask: { name: "plain.dead.example" },
     cold: { ...OWN, rcode: "SERVFAIL" },
-    warm: { bits: "qr aa rd" },
+    warmTcp: { bits: "qr aa rd" },
     upstream: "unseen",
   },
   {
@@ -304,7 +304,7 @@ export const EDNS_ROWS: readonly Row[] = [
     ask: { name: "first.dead.example", edns: { size: 1232 } },
     // Nobody could be reached (22), or talking to them failed (23).
     cold: { ...OWN, rcode: "SERVFAIL", opt: [22, 23].map((code) => `${OURS} ede=${code}`) },
-    warm: {
+    warmTcp: {
       bits: "qr aa rd",
       opt: ["13", "13 ede=22", "13 ede=23"].map((codes) => `${OURS} ede=${codes}`),
     },
@@ -314,6 +314,7 @@ export const EDNS_ROWS: readonly Row[] = [
     title: "SERVFAIL of the upstream, extended error of the cache",
     ask: { name: "edns.broken.example", edns: { size: 1232 } },
     cold: { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra", opt: OURS },
-    warm: { bits: "qr aa rd ra", opt: `${OURS} ede=13` },
+    warmTcp: { bits: "qr aa rd ra", opt: `${OURS} ede=13` },
+    upstream: "always",
   },
 ];
