@@ -9,6 +9,7 @@ import { CHAIN } from "../plugins/chain.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
 import { collectListeners, type Served } from "./listeners.ts";
+import { limitCaches } from "./memory_limit.ts";
 import type { BlockConfig, Config } from "./types.ts";
 import { parseZoneKey } from "./zone_key.ts";
 
@@ -41,6 +42,7 @@ export function loadConfig(
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors();
+  limitCaches(loaded.config.blocks, host);
   return loaded;
 }
 

@@ -53,10 +53,9 @@ export class Holdings {
   /**
    * Sees to it that a block of `size` bytes and a row more in `store` keep the limit.
    *
-   * @param owner - client bucket that the entry belongs to
    * @returns false where nothing can be done
    */
-  makeRoom(store: Store, size: number, owner: number, now: number): boolean {
+  makeRoom(store: Store, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;
       if (cost === 0 || this.sizeBytes + cost <= this.#limit) return true;
@@ -64,7 +63,7 @@ export class Holdings {
       if (this.arena.freeBytes > this.#limit * LOOSE_SHARE && this.#compact()) continue;
       const largest = this.#largest();
       if (largest.size === 0) return false;
-      largest.evict(now, owner);
+      largest.evict(now);
     }
   }
 

@@ -9,10 +9,13 @@ import { CLIENT_BUCKETS } from "../../engine/exchange.ts";
 export class Owners {
   readonly #counts = new Int32Array(CLIENT_BUCKETS);
   #inUse = 0;
+  /** Who holds the most; somebody else who comes to hold more takes over. */
+  #heaviest = 0;
 
   /** Counts an entry in. */
   add(owner: number): void {
     if (this.#counts[owner]!++ === 0) this.#inUse++;
+    if (this.#counts[owner]! > this.#counts[this.#heaviest]!) this.#heaviest = owner;
   }
 
   /** Counts an entry out. */
@@ -23,6 +26,11 @@ export class Owners {
   /** Entries of an owner. */
   of(owner: number): number {
     return this.#counts[owner]!;
+  }
+
+  /** Entries of the owner who holds the most. */
+  get most(): number {
+    return this.#counts[this.#heaviest]!;
   }
 
   /** Fair share of each owner in a store of `size` entries. */

@@ -49,6 +49,8 @@ const SMALL_SHARE = 0.1;
 const SWEEP = { always: 4, full: 64 } as const;
 /** Entries of others that an eviction passes over before it takes whatever comes. */
 const MAX_SKIPS = 32;
+/** How many times its share an owner may hold before others are spared for it. */
+const HEAVY = 2;
 /** Longest hash bucket: nobody can make look-ups slow, whatever names he asks for. */
 const MAX_BUCKET = 24;
 
@@ -228,12 +230,12 @@ export class Store {
       this.remove(old);
     } else {
       if (this.#size >= this.#capacity) this.#sweep(now, SWEEP.full);
-      while (this.#size >= this.#capacity) this.evict(now, owner);
+      while (this.#size >= this.#capacity) this.evict(now);
       main = this.#ghosts.take(question.hash);
     }
 
     this.#makeRoomInBucket(question.hash);
-    if (!this.#holdings.makeRoom(this, size, owner, now)) return -1;
+    if (!this.#holdings.makeRoom(this, size, now)) return -1;
     if (this.#size >= this.#buckets.length) this.#growBuckets();
     const address = this.#arena.allocate(size);
     const memory = this.#arena.memory(address);
@@ -336,40 +338,35 @@ export class Store {
   /**
    * Takes one entry out to make room for another; there must be one.
    *
-   * Where the owner of the new one holds more than a fair share, entries of those who hold less are
-   * passed over: who fills the store pushes out his own entries first.
+   * Where an owner holds much more than a fair share, entries of those who hold less are passed
+   * over: who fills the store pushes out his own entries first.
    */
-  evict(now: number, owner: number): void {
+  evict(now: number): void {
     // At less than the capacity it is bytes that are short.
     const smallLimit = Math.max(1, Math.floor(Math.min(this.#size, this.#capacity) * SMALL_SHARE));
     const rows = this.#rows;
     const share = this.#owners.share(this.#size);
-    let skips = this.#owners.of(owner) > share ? MAX_SKIPS : 0;
+    let skips = this.#owners.most > HEAVY * share ? MAX_SKIPS : 0;
     // Each pass removes an entry, lowers a count of uses or of skips, so this ends.
     for (;;) {
-      const queue = this.#small.size >= smallLimit || this.#main.size === 0
-        ? this.#small
-        : this.#main;
+      const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
+        (skips === 1 && this.#small.size > 0);
+      const queue = fromSmall ? this.#small : this.#main;
       const row = queue.oldest;
       const state = rows[row + STATE]!;
       if (this.remaining(row, now) > 0) {
-        if (skips > 0 && this.#owners.of(ownerOf(state)) <= share) {
-          skips--;
-          queue.take(rows, row);
-          queue.push(rows, row);
-          continue;
-        }
+        const skip = skips > 0 && this.#owners.of(ownerOf(state)) <= share;
         const uses = (state & USES) >> USES_SHIFT;
-        if (queue === this.#small ? uses > 1 : uses > 0) {
+        if (skip || (fromSmall ? uses > 1 : uses > 0)) {
+          if (skip) skips--;
           queue.take(rows, row);
-          rows[row + STATE] = queue === this.#small
-            ? (state & ~USES) | IN_MAIN
-            : state - (1 << USES_SHIFT);
+          if (fromSmall) rows[row + STATE] = (state & ~USES) | IN_MAIN;
+          else if (!skip) rows[row + STATE] = state - (1 << USES_SHIFT);
           this.#main.push(rows, row);
           continue;
         }
       }
-      if (queue === this.#small) this.#ghosts.add(rows[row + HASH]!);
+      if (fromSmall) this.#ghosts.add(rows[row + HASH]!);
       this.#discard(row, now);
       return;
     }
