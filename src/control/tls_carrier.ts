@@ -40,11 +40,6 @@ class FrameCarrier implements Carrier {
     });
   }
 
-  pause(paused: boolean): void {
-    if (paused) this.#socket.pause();
-    else this.#socket.resume();
-  }
-
   close(): void {
     closeSocket(this.#socket);
   }

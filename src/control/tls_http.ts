@@ -38,7 +38,6 @@ export class HttpCarrier implements Carrier {
   #limit: number = REQUESTS.default;
   /** As if some had failed before: the first request must work. */
   #failures = MAX_FAILURES - 1;
-  #paused = false;
   #leaving: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
   #why = "connection closed by the upstream";
@@ -79,12 +78,6 @@ export class HttpCarrier implements Carrier {
     this.#next();
   }
 
-  pause(paused: boolean): void {
-    // Answers under way still come; their number is bounded.
-    this.#paused = paused;
-    this.#next();
-  }
-
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -102,7 +95,7 @@ export class HttpCarrier implements Carrier {
 
   #next(): void {
     while (
-      !this.#paused && !this.#closed && this.#leaving === null && this.#under < this.#limit &&
+      !this.#closed && this.#leaving === null && this.#under < this.#limit &&
       this.#queue.length > 0
     ) {
       const query = this.#queue.shift()!;

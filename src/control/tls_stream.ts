@@ -14,8 +14,6 @@ export interface TlsStreamEvents {
 /** An encrypted connection that carries DNS frames, by itself or as HTTP requests. */
 export interface Carrier {
   write(bytes: Uint8Array): void;
-  /** Stops or goes on reading. */
-  pause(paused: boolean): void;
   close(): void;
 }
 
@@ -32,7 +30,8 @@ export class TlsStream {
   #waiting: Uint8Array[] = [];
   #unread = 0;
   #paused = false;
-  #stopped = false;
+  /** What came while the engine paused. */
+  #held: Uint8Array[] = [];
   #gone = false;
 
   constructor(endpoint: LaneEndpoint, options: { handshakeMs: number; events: TlsStreamEvents }) {
@@ -68,7 +67,6 @@ export class TlsStream {
       }
       this.#carrier = carrier;
       this.#events.connected();
-      this.#regulate();
       for (const bytes of this.#waiting) carrier.write(bytes);
       this.#waiting = [];
     } catch (error) {
@@ -82,16 +80,18 @@ export class TlsStream {
     else this.#carrier.write(bytes);
   }
 
-  /** Stops or goes on reading. */
+  /** Stops or goes on handing over what comes. */
   pause(paused: boolean): void {
     this.#paused = paused;
-    this.#regulate();
+    if (paused) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const bytes of held) this.#events.data(bytes);
   }
 
   /** The data plane has taken so many bytes. */
   taken(sizeBytes: number): void {
     this.#unread -= sizeBytes;
-    this.#regulate();
   }
 
   /** Closes the connection and reports nothing any more. */
@@ -99,6 +99,7 @@ export class TlsStream {
     if (this.#gone) return;
     this.#gone = true;
     this.#waiting = [];
+    this.#held = [];
     this.#abort.abort();
     this.#carrier?.close();
   }
@@ -106,15 +107,9 @@ export class TlsStream {
   #received(bytes: Uint8Array): void {
     if (this.#gone) return;
     this.#unread += bytes.length;
-    this.#events.data(bytes);
-    this.#regulate();
-  }
-
-  #regulate(): void {
-    const stopped = this.#paused || this.#unread > MAX_LANE_UNREAD;
-    if (stopped === this.#stopped || this.#carrier === null) return;
-    this.#stopped = stopped;
-    this.#carrier.pause(stopped);
+    if (this.#unread > MAX_LANE_UNREAD) this.#fail("the upstream sends more than can be read");
+    else if (this.#paused) this.#held.push(bytes.slice());
+    else this.#events.data(bytes);
   }
 
   #fail(why: string): void {

@@ -14,8 +14,12 @@ import type { Endpoint, StreamHandler, TlsEndpoint } from "./contract.ts";
 export const LANE_STREAMS = 1 << 24;
 /** Bytes that may wait for a peer that does not read; a stream with more is closed. */
 export const MAX_LANE_QUEUED = 256 * 1024;
-/** Bytes that may be under way to the engine; the control plane reads no more until some are taken. */
-export const MAX_LANE_UNREAD = 256 * 1024;
+/**
+ * Bytes that may be under way to the engine; a stream with more is closed. Far above what a pipeline
+ * of queries brings: Deno's node:tls reads on although it is told to pause, so there is no way to
+ * hold a peer up.
+ */
+export const MAX_LANE_UNREAD = 16 * 1024 * 1024;
 /** Streams open at a time; four connections to each of fifteen upstreams of some blocks. */
 const MAX_STREAMS = 1024;
 /** Bytes taken by the engine are told in steps of this size. */
@@ -125,7 +129,7 @@ export class Lane {
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
-  /** Stops or goes on reading; what is under way still comes. */
+  /** Stops or goes on handing over what comes; what is under way still does. */
   pause(stream: number, paused: boolean): void {
     if (this.#streams.has(stream)) this.#commands.push({ type: "pause", stream, paused });
   }

@@ -15,10 +15,12 @@ export async function startTls(
   use: {
     connection?(socket: tls.TLSSocket): void;
     answer?(query: Uint8Array): Uint8Array | null;
+    /** What it speaks by ALPN, "dot" by default. */
+    alpn?: string;
   },
 ): Promise<TestServer> {
   const server = tls.createServer(
-    { cert: certificate.cert, key: certificate.key, ALPNProtocols: ["dot"] },
+    { cert: certificate.cert, key: certificate.key, ALPNProtocols: [use.alpn ?? "dot"] },
     (socket) => {
       socket.on("error", () => {});
       use.connection?.(socket);
