@@ -1,7 +1,8 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { isIP } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { LaneEndpoint } from "../io/lane.ts";
+import { Http2Client } from "./http2_client.ts";
+import type { ResponseHeaders } from "./http2_headers.ts";
 import { closeSocket } from "./tls_carrier.ts";
 import { explainFailure } from "./tls_failure.ts";
 import type { Carrier, TlsStreamEvents } from "./tls_stream.ts";
@@ -11,10 +12,15 @@ const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
 const HEADER_SIZE = 12;
 const MAX_MESSAGE_SIZE = 65535;
-/** Requests under way, until the peer says how many it takes; what RFC 9113 asks peers to allow. */
-const REQUESTS = { default: 100, max: 256 } as const;
+/** Requests under way; fewer where the peer says so. */
+const MAX_REQUESTS = 256;
+/** Requests without an answer are given up after this time, long after the engine has done so. */
+const REQUEST_MS = 10_000;
+/** Bytes that may wait for a peer that makes us write (acknowledgements) and does not read. */
+const MAX_UNSENT = 1024 * 1024;
 /** Failed requests in a row that end the connection. */
 const MAX_FAILURES = 3;
+const NO_HEADERS = "HTTP response without headers";
 /** Time for requests under way when the peer says that it will go. */
 const GOAWAY_MS = 1000;
 
@@ -27,15 +33,16 @@ const GOAWAY_MS = 1000;
  * then the engine knows that the upstream is to blame, and asks another.
  */
 export class HttpCarrier implements Carrier {
-  readonly #session: ClientHttp2Session;
+  readonly #client: Http2Client;
   readonly #socket: TLSSocket;
-  readonly #endpoint: LaneEndpoint;
+  readonly #method: "GET" | "POST";
   readonly #events: TlsStreamEvents;
   readonly #authority: string;
   readonly #queue: Uint8Array[] = [];
+  /** Requests under way by their stream's number; those that were sent first come first. */
+  readonly #requests = new Map<number, Request>();
+  readonly #sweep: ReturnType<typeof setInterval>;
   #partial: Uint8Array = new Uint8Array();
-  #under = 0;
-  #limit: number = REQUESTS.default;
   /** As if some had failed before: the first request must work. */
   #failures = MAX_FAILURES - 1;
   #leaving: ReturnType<typeof setTimeout> | null = null;
@@ -44,18 +51,27 @@ export class HttpCarrier implements Carrier {
 
   constructor(socket: TLSSocket, endpoint: LaneEndpoint, events: TlsStreamEvents) {
     this.#socket = socket;
-    this.#endpoint = endpoint;
+    this.#method = endpoint.tls.http ?? "POST";
     this.#events = events;
     this.#authority = authorityOf(endpoint);
-    const session = connect(`https://${this.#authority}`, { createConnection: () => socket });
-    this.#session = session;
-    session.on("remoteSettings", ({ maxConcurrentStreams: most }) => {
-      if (most !== undefined) this.#limit = Math.max(1, Math.min(most, REQUESTS.max));
-      this.#next();
+    this.#client = new Http2Client({
+      write: (bytes) => {
+        socket.write(bytes);
+        if (socket.writableLength > MAX_UNSENT) {
+          this.#fail("the upstream does not read what it is sent");
+        }
+      },
+      ready: () => this.#next(),
+      headers: (stream, headers) => this.#headers(stream, headers),
+      data: (stream, bytes) => this.#data(stream, bytes),
+      end: (stream) => this.#ended(stream),
+      reset: (stream) => this.#settle(stream, "an HTTP request was reset by the upstream"),
+      goaway: (last, code) => this.#leave(last, code),
+      broken: (why) => this.#fail(why),
     });
-    session.on("error", (error) => this.#fail(explainFailure(error)));
-    session.on("goaway", () => this.#leave());
-    session.on("close", () => this.#fail(this.#why));
+    this.#sweep = setInterval(() => this.#giveUp(performance.now() - REQUEST_MS), REQUEST_MS / 2);
+    socket.on("data", (bytes: Uint8Array) => this.#closed || this.#client.receive(bytes));
+    socket.on("end", () => this.#fail(this.#why));
     socket.on("error", (error) => this.#fail(explainFailure(error)));
     socket.on("close", () => this.#fail(this.#why));
   }
@@ -82,92 +98,99 @@ export class HttpCarrier implements Carrier {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue.length = 0;
+    this.#requests.clear();
+    clearInterval(this.#sweep);
     if (this.#leaving !== null) clearTimeout(this.#leaving);
-    try {
-      this.#session.close();
-      // Requests under way would keep the session; nobody wants their answers any more.
-      this.#session.destroy();
-    } catch {
-      // It is gone already.
-    }
     closeSocket(this.#socket);
   }
 
   #next(): void {
+    // Several requests go out in one TLS record.
+    this.#socket.cork();
+    const most = Math.min(MAX_REQUESTS, Math.max(1, this.#client.maxStreams));
     while (
-      !this.#closed && this.#leaving === null && this.#under < this.#limit &&
-      this.#queue.length > 0
+      !this.#closed && this.#leaving === null && this.#requests.size < most &&
+      this.#queue.length > 0 && this.#client.takes(this.#queue[0]!.length)
     ) {
       const query = this.#queue.shift()!;
       this.#events.sent(query.length + 2);
       if (query.length >= HEADER_SIZE) this.#request(query);
     }
-    if (this.#leaving !== null && this.#under === 0) this.#fail(this.#why);
+    this.#socket.uncork();
+    if (this.#leaving !== null && this.#requests.size === 0) this.#fail(this.#why);
   }
 
   #request(query: Uint8Array): void {
     // The id is 0 so that caches on the way know equal queries; answers get it back.
-    const message = query.slice();
+    const message = new Uint8Array(query);
     message[0] = 0;
     message[1] = 0;
-    let stream: ClientHttp2Stream;
-    try {
-      stream = this.#session.request(this.#headers(message), {
-        endStream: this.#endpoint.tls.http === "GET",
-      });
-    } catch (error) {
-      this.#fail(explainFailure(error as Error));
-      return;
+    const get = this.#method === "GET";
+    const dns = get ? message.toBase64({ alphabet: "base64url", omitPadding: true }) : "";
+    const stream = this.#client.request({
+      method: this.#method,
+      authority: this.#authority,
+      path: get ? `${PATH}?dns=${dns}` : PATH,
+      sizeBytes: message.length,
+    }, get ? null : message);
+    if (stream === 0) this.#answer(query, [servfail(query)], query.length);
+    else {
+      const sinceMs = performance.now();
+      this.#requests.set(stream, { query, sinceMs, parts: [], size: 0, why: NO_HEADERS });
     }
-    this.#under++;
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    let why = "an HTTP request was reset by the upstream";
-    stream.on("response", (headers) => {
-      const status = Number(headers[":status"]);
-      const type = String(headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
-      if (status !== 200) why = `HTTP status ${status} instead of an answer`;
-      else if (type !== MEDIA_TYPE) why = `HTTP content of type "${type.slice(0, 60)}"`;
-      else why = "";
-    });
-    stream.on("data", (part: Uint8Array) => {
-      size += part.length;
-      if (size > MAX_MESSAGE_SIZE) why = "HTTP content longer than a DNS message";
-      if (why === "") parts.push(part);
-      else if (size > MAX_MESSAGE_SIZE) stream.close(constants.NGHTTP2_CANCEL);
-    });
-    stream.on("error", () => why ||= "an HTTP request was reset by the upstream");
-    stream.on("close", () => {
-      this.#under--;
-      if (why === "" && stream.rstCode !== 0) why = "an HTTP request was reset by the upstream";
-      if (why === "" && size < HEADER_SIZE) why = "HTTP content shorter than a DNS message";
-      if (this.#closed) return;
-      if (why === "") {
-        this.#failures = 0;
-        this.#answer(query, parts, size);
-      } else this.#failed(query, why);
-      this.#next();
-    });
-    if (this.#endpoint.tls.http === "POST") stream.end(message);
   }
 
-  #headers(message: Uint8Array): Record<string, string> {
-    const headers = {
-      ":scheme": "https",
-      ":authority": this.#authority,
-      accept: MEDIA_TYPE,
-    };
-    if (this.#endpoint.tls.http === "GET") {
-      const dns = message.toBase64({ alphabet: "base64url", omitPadding: true });
-      return { ":method": "GET", ":path": `${PATH}?dns=${dns}`, ...headers };
+  #headers(stream: number, { status, contentType }: ResponseHeaders): void {
+    const request = this.#requests.get(stream);
+    // Interim responses are followed by another, and trailers say nothing of interest.
+    if (request === undefined || request.why !== NO_HEADERS) return;
+    if (status !== null && status >= 100 && status < 200) return;
+    const type = contentType?.replace(/;.*/s, "").trim().toLowerCase();
+    if (status !== 200) request.why = `HTTP status ${status ?? "unknown"} instead of an answer`;
+    else if (type !== MEDIA_TYPE) {
+      request.why = `HTTP content of type "${type?.slice(0, 60) ?? "unknown"}"`;
+    } else request.why = "";
+  }
+
+  #data(stream: number, bytes: Uint8Array): void {
+    const request = this.#requests.get(stream);
+    if (request === undefined) return;
+    request.size += bytes.length;
+    if (request.size > MAX_MESSAGE_SIZE) {
+      this.#client.cancel(stream);
+      this.#settle(stream, request.why || "HTTP content longer than a DNS message");
+    } else if (request.why === "") request.parts.push(new Uint8Array(bytes));
+  }
+
+  #ended(stream: number): void {
+    const request = this.#requests.get(stream);
+    if (request === undefined) return;
+    if (request.why === "" && request.size < HEADER_SIZE) {
+      request.why = "HTTP content shorter than a DNS message";
     }
-    return {
-      ":method": "POST",
-      ":path": PATH,
-      ...headers,
-      "content-type": MEDIA_TYPE,
-      "content-length": String(message.length),
-    };
+    this.#settle(stream, request.why);
+  }
+
+  /** Ends a request, with an answer where nothing was wrong. */
+  #settle(stream: number, why: string): void {
+    const request = this.#requests.get(stream);
+    if (request === undefined) return;
+    this.#requests.delete(stream);
+    if (why !== "") this.#failed(request.query, why);
+    else {
+      this.#failures = 0;
+      this.#answer(request.query, request.parts, request.size);
+    }
+    this.#next();
+  }
+
+  #giveUp(beforeMs: number): void {
+    for (const [stream, { sinceMs }] of this.#requests) {
+      if (sinceMs > beforeMs) break;
+      this.#client.cancel(stream);
+      this.#requests.delete(stream);
+    }
+    this.#next();
   }
 
   #answer(query: Uint8Array, parts: readonly Uint8Array[], size: number): void {
@@ -190,9 +213,13 @@ export class HttpCarrier implements Carrier {
   }
 
   /** The peer takes no new requests: those under way are awaited, the others asked again elsewhere. */
-  #leave(): void {
-    if (this.#leaving !== null || this.#closed) return;
-    this.#leaving = setTimeout(() => this.#fail(this.#why), GOAWAY_MS);
+  #leave(last: number, code: number): void {
+    if (code !== 0) {
+      this.#fail(`connection closed by the upstream (HTTP/2 error ${code})`);
+      return;
+    }
+    for (const stream of this.#requests.keys()) if (stream > last) this.#requests.delete(stream);
+    this.#leaving ??= setTimeout(() => this.#fail(this.#why), GOAWAY_MS);
     this.#next();
   }
 
@@ -201,6 +228,16 @@ export class HttpCarrier implements Carrier {
     this.close();
     this.#events.closed(why);
   }
+}
+
+/** A request under way. */
+interface Request {
+  readonly query: Uint8Array;
+  readonly sinceMs: number;
+  readonly parts: Uint8Array[];
+  size: number;
+  /** What is wrong with the response; empty where nothing is. */
+  why: string;
 }
 
 /** The query itself as a response that says SERVFAIL; its sections stay, so it matches the question. */

@@ -43,7 +43,7 @@ export class TlsStream {
   /** Connects; never rejects, a failure is reported by `closed`. */
   async open(): Promise<void> {
     try {
-      // Loaded with the first encrypted upstream only: node:tls and node:http2 take 13 MB.
+      // Loaded with the first encrypted upstream only: node:tls takes some megabytes.
       const { openCarrier } = await import("./tls_carrier.ts");
       if (this.#gone) return;
       const carrier = await openCarrier(this.#endpoint, {
@@ -108,7 +108,7 @@ export class TlsStream {
     if (this.#gone) return;
     this.#unread += bytes.length;
     if (this.#unread > MAX_LANE_UNREAD) this.#fail("the upstream sends more than can be read");
-    else if (this.#paused) this.#held.push(bytes.slice());
+    else if (this.#paused) this.#held.push(new Uint8Array(bytes));
     else this.#events.data(bytes);
   }
 
