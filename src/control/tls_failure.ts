@@ -2,7 +2,7 @@ import type { LaneEndpoint } from "../io/lane.ts";
 import type { Credentials } from "./tls_files.ts";
 
 /** Time for the second handshake that finds out why a certificate was refused. */
-const EXPLAIN_MS = 2000;
+const EXPLAIN_MS = 1500;
 
 /** Operating system's errors in words. */
 const ERRORS: Record<string, string> = {

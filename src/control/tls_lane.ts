@@ -6,8 +6,8 @@ import { gather, type LaneCommand, type LaneEvent } from "../io/lane.ts";
 import { TlsStream } from "./tls_stream.ts";
 
 const FIRST_BUFFER = 2048;
-/** Time for TCP and TLS handshakes together; upstreams that need longer serve nobody well. */
-const HANDSHAKE_MS = 5000;
+/** Time for the TCP and TLS handshakes together; less than the engine waits, so that it is told why. */
+const HANDSHAKE_MS = 2500;
 
 /** How a lane is run. */
 export interface TlsLaneOptions {

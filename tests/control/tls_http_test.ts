@@ -225,13 +225,13 @@ test(
 test("a connection that breaks under requests is closed once", async (authority, pair) => {
   const rows: { title: string; use: (request: HttpRequest) => void }[] = [
     { title: "session destroyed", use: ({ session }) => session.destroy() },
-    { title: "socket destroyed", use: ({ session }) => void session.socket.destroy() },
+    { title: "socket destroyed", use: ({ cut }) => cut() },
     {
       title: "destroyed after headers",
-      use: ({ stream, session }) => {
+      use: ({ stream, cut }) => {
         stream.respond(HEADERS);
         stream.write(new Uint8Array(5));
-        setTimeout(() => session.socket.destroy(), 20);
+        setTimeout(cut, 20);
       },
     },
     { title: "goaway with an error", use: ({ session }) => session.goaway(2) },

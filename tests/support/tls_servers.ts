@@ -44,6 +44,8 @@ export interface HttpRequest {
   readonly body: Uint8Array;
   readonly stream: http2.ServerHttp2Stream;
   readonly session: http2.ServerHttp2Session;
+  /** Breaks the connection off. */
+  cut(): void;
 }
 
 /** An HTTP/2 server over TLS that hands over each request. */
@@ -52,13 +54,16 @@ export async function startHttp(
   use: (request: HttpRequest) => void,
 ): Promise<TestServer> {
   const server = http2.createSecureServer({ cert: certificate.cert, key: certificate.key });
+  let newest: net.Socket | null = null;
+  server.on("secureConnection", (socket: net.Socket) => newest = socket);
   server.on("stream", (stream: http2.ServerHttp2Stream, headers) => {
     const parts: Uint8Array[] = [];
+    const session = stream.session as http2.ServerHttp2Session;
     stream.on("error", () => {});
     stream.on("data", (part: Uint8Array) => parts.push(part));
     stream.on("end", () => {
       const body = Uint8Array.from(parts.flatMap((part) => [...part]));
-      use({ headers, body, stream, session: stream.session as http2.ServerHttp2Session });
+      use({ headers, body, stream, session, cut: () => newest?.destroy() });
     });
   });
   server.on("session", (session) => session.on("error", () => {}));
