@@ -118,7 +118,8 @@ async function measureStarts(
 function prepare(server: ServerKind, parent: string, port: number): string[] {
   const directory = Deno.makeTempDirSync({ dir: parent, prefix: `${server.name}_` });
   const capacity = entries + CAPACITY_MARGIN;
-  return server.prepare({ port, upstreamPort: UPSTREAM_PORT, directory, capacity });
+  const upstreams = [{ address: "127.0.0.1", port: UPSTREAM_PORT }];
+  return server.prepare({ port, upstreams, directory, capacity });
 }
 
 function printReport(columns: readonly Column[]): void {

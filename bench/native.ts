@@ -1,26 +1,35 @@
 import { note } from "./output.ts";
 
 const BUILD = new URL("./.build/", import.meta.url).pathname;
-const SOURCE = new URL("./native/answer.c", import.meta.url).pathname;
+const SOURCES = new URL("./native/", import.meta.url).pathname;
 
 /** Program that answers every query with one A record: the floor, and the upstream of the others. */
 export const ANSWER_PROGRAM = `${BUILD}answer`;
+/** Program that times ways to come by a fresh source port. */
+export const PORTS_PROGRAM = `${BUILD}ports`;
 /** TTL of what it answers: an hour, so that nothing expires in a run. */
 export const TTL_SECONDS = 3600;
 
-/** Builds the C program with gcc; says why and returns false where it cannot. */
-export function buildNative(): boolean {
+/** Builds a C program (default: the floor) with gcc; says why and returns false where it cannot. */
+export function buildNative(program: string = ANSWER_PROGRAM): boolean {
   Deno.mkdirSync(BUILD, { recursive: true });
   try {
     const { success, stderr } = new Deno.Command("gcc", {
-      args: ["-O2", "-Wall", "-Wextra", "-o", ANSWER_PROGRAM, SOURCE],
+      args: [
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-o",
+        program,
+        `${SOURCES}${program.slice(BUILD.length)}.c`,
+      ],
       stderr: "piped",
     }).outputSync();
     if (!success) note(new TextDecoder().decode(stderr));
     return success;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    note("SKIPPED: gcc is not installed, so there is no floor and no upstream to measure with");
+    note("SKIPPED: gcc is not installed, so what is written in C cannot be measured with");
     return false;
   }
 }

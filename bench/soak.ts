@@ -30,7 +30,7 @@ async function soak(): Promise<boolean> {
   const directory = Deno.makeTempDirSync({ prefix: "nodens_soak_" });
   const command = nodens(flags.nodens).prepare({
     port: PORT,
-    upstreamPort: UPSTREAM_PORT,
+    upstreams: [{ address: "127.0.0.1", port: UPSTREAM_PORT }],
     directory,
     capacity: 2 * HOT_NAMES,
   });

@@ -6,7 +6,7 @@ export const dnsmasq: ServerKind = {
   binary: "dnsmasq",
   caches: true,
   peer: true,
-  prepare({ port, upstreamPort, directory, capacity }) {
+  prepare({ port, upstreams, directory, capacity }) {
     const file = `${directory}/dnsmasq.conf`;
     Deno.writeTextFileSync(
       file,
@@ -16,7 +16,7 @@ bind-interfaces
 no-resolv
 no-hosts
 no-poll
-server=127.0.0.1#${upstreamPort}
+${upstreams.map(({ address, port }) => `server=${address}#${port}`).join("\n")}
 cache-size=${capacity}
 dns-forward-max=10000
 pid-file=

@@ -2,8 +2,12 @@ import type { ServerKind } from "./server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** nodens from source, or the command given (a compiled executable, say). */
-export function nodens(command: string | undefined): ServerKind {
+/**
+ * nodens from source, or the command given (a compiled executable, say).
+ *
+ * @param forward - lines for the block of `forward`
+ */
+export function nodens(command: string | undefined, forward: readonly string[] = []): ServerKind {
   const words = command?.split(/\s+/).filter((word) => word !== "") ??
     [Deno.execPath(), "run", "-A", `${ROOT}main.ts`];
   return {
@@ -11,7 +15,7 @@ export function nodens(command: string | undefined): ServerKind {
     binary: words[0] ?? "",
     caches: true,
     peer: false,
-    prepare({ port, upstreamPort, directory, capacity }) {
+    prepare({ port, upstreams, directory, capacity }) {
       const file = `${directory}/Corefile`;
       Deno.writeTextFileSync(
         file,
@@ -22,7 +26,9 @@ export function nodens(command: string | undefined): ServerKind {
     success ${capacity}
     denial 10000
   }
-  forward . 127.0.0.1:${upstreamPort}
+  forward . ${upstreams.map(({ address, port }) => `${address}:${port}`).join(" ")} {
+    ${forward.join("\n    ")}
+  }
 }
 `,
       );

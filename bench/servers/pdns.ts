@@ -6,12 +6,12 @@ export const pdns: ServerKind = {
   binary: "pdns_recursor",
   caches: true,
   peer: true,
-  prepare({ port, upstreamPort, directory, capacity }) {
+  prepare({ port, upstreams, directory, capacity }) {
     Deno.writeTextFileSync(
       `${directory}/recursor.conf`,
       `local-address=127.0.0.1
 local-port=${port}
-forward-zones-recurse=.=127.0.0.1:${upstreamPort}
+forward-zones-recurse=.=${upstreams.map(({ address, port }) => `${address}:${port}`).join(";")}
 allow-from=127.0.0.0/8
 dont-query=
 threads=1

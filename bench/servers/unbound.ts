@@ -6,7 +6,7 @@ export const unbound: ServerKind = {
   binary: "unbound",
   caches: true,
   peer: true,
-  prepare({ port, upstreamPort, directory, capacity }) {
+  prepare({ port, upstreams, directory, capacity }) {
     const file = `${directory}/unbound.conf`;
     // Unbound bounds its caches in bytes; a kilobyte an entry is more than it needs.
     const cacheBytes = capacity * 1024;
@@ -36,8 +36,7 @@ remote-control:
   control-enable: no
 forward-zone:
   name: "."
-  forward-addr: 127.0.0.1@${upstreamPort}
-`,
+${upstreams.map(({ address, port }) => `  forward-addr: ${address}@${port}\n`).join("")}`,
     );
     return ["unbound", "-d", "-p", "-c", file];
   },

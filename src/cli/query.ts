@@ -11,7 +11,7 @@ import {
   NoReplyError,
   type QueryTarget,
   type QueryWait,
-} from "./query_transport.ts";
+} from "../control/dns_client.ts";
 import { VERSION } from "./version.ts";
 
 /** What `nodens query` returns to the shell; the numbers are dig's. */

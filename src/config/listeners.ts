@@ -1,6 +1,6 @@
 import { CorefileError, type Place } from "../corefile/error.ts";
 import type { Faults } from "../corefile/faults.ts";
-import { formatIPv6, parseAddress } from "../dns/address.ts";
+import { canonicalAddress } from "../dns/address.ts";
 import type { ListenerConfig } from "./types.ts";
 import type { ZoneKey } from "./zone_key.ts";
 
@@ -70,12 +70,4 @@ function describe(zone: string, own: Taken, other: Taken): string {
   const [mine, theirs] = [own, other].map(({ address }) => address || "all addresses");
   return `${zone} on ${mine} overlaps with the server block at ${where}, which serves it on ` +
     `${theirs} ("bind" both or neither)`;
-}
-
-/** One spelling for equal addresses. */
-function canonicalAddress(address: string): string {
-  const [host, scope] = address.split("%");
-  const bytes = parseAddress(host!);
-  const text = bytes === null || bytes.length === 4 ? host! : formatIPv6(bytes);
-  return scope === undefined ? text : `${text}%${scope}`;
 }

@@ -45,6 +45,14 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text(groups.slice(0, bestStart))}::${text(groups.slice(bestStart + bestLength))}`;
 }
 
+/** One spelling for equal addresses; an IPv6 scope stays. What is no address stays as it is. */
+export function canonicalAddress(text: string): string {
+  const [host, scope] = text.split("%");
+  const bytes = parseAddress(host!);
+  if (bytes === null || bytes.length === 4) return text;
+  return scope === undefined ? formatIPv6(bytes) : `${formatIPv6(bytes)}%${scope}`;
+}
+
 /** Bytes of an address in presentation format (4 or 16), or null where it is none. */
 export function parseAddress(text: string): Uint8Array | null {
   return text.includes(":") ? parseIPv6(text) : parseIPv4(text);

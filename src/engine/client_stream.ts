@@ -45,6 +45,8 @@ export class ClientStream implements StreamHandler {
   #pending: Memory | null = null;
   #pendingLength = 0;
   #ended = false;
+  /** Frames are being answered right now. */
+  #answering = false;
   #paused = false;
   #activeMs: number;
 
@@ -113,7 +115,8 @@ export class ClientStream implements StreamHandler {
 
   /** Goes on reading, or closes, as the stream's state asks. */
   settle(): void {
-    if (this.gone) return;
+    // A query may be answered while it is being taken in; who takes it in settles afterwards.
+    if (this.gone || this.#answering) return;
     if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
     if (this.gone) return;
     const blocked = !this.#mayAnswer();
@@ -131,7 +134,7 @@ export class ClientStream implements StreamHandler {
 
   #answerPending(): void {
     const pending = this.#pending;
-    if (pending === null || this.gone) return;
+    if (pending === null || this.gone || this.#answering) return;
     const used = this.#answerFrames(pending, 0, this.#pendingLength);
     if (this.gone) return;
     if (used === this.#pendingLength) {
@@ -145,6 +148,13 @@ export class ClientStream implements StreamHandler {
 
   /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
   #answerFrames(memory: Memory, offset: number, length: number): number {
+    this.#answering = true;
+    const used = this.#answerEach(memory, offset, length);
+    this.#answering = false;
+    return used;
+  }
+
+  #answerEach(memory: Memory, offset: number, length: number): number {
     const engine = this.#engine;
     const out = batch.memory ??= new Memory(batch.size);
     const { view, bytes } = memory;

@@ -43,6 +43,10 @@ export class Exchange {
   ednsVersion = 0;
   /** DO bit (RFC 3225). */
   dnssecOk = false;
+  /** Where the data of the client subnet option lies, from the start of the message (RFC 7871). */
+  ecsAt = 0;
+  /** Its length in bytes, 0 without one. */
+  ecsLength = 0;
 
   // Where it came from.
 

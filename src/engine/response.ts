@@ -27,6 +27,8 @@ export class Response {
   extendedRcode = 0;
   /** True for a response out of a cache. */
   cached = false;
+  /** Scope of the client subnet that it is good for (RFC 7871 section 7.2.1), or -1. */
+  ecsScope = -1;
   /** What it says, one of `KIND`, where that is known already. */
   kind = 0;
   /** Lowest TTL of its records in seconds, where `kind` is known; Infinity without records. */

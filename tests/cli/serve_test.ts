@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { askTcp, askUdp, freePort } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
+import { folderWith, serving } from "../support/serving.ts";
 import { frame } from "../support/simulation.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -13,50 +14,6 @@ async function nodens(args: string[], cwd?: string) {
   }).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-}
-
-function folderWith(files: Record<string, string>): string {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  for (const [name, text] of Object.entries(files)) {
-    Deno.writeTextFileSync(`${folder}/${name}`, text);
-  }
-  return folder;
-}
-
-/** Starts nodens, waits until it says that it runs, and ends it after `use`. */
-async function serving(
-  args: string[],
-  use: (out: () => string, child: Deno.ChildProcess) => Promise<void>,
-  options: { cwd?: string; files?: number } = {},
-): Promise<number> {
-  const { cwd, files } = options;
-  const command = [Deno.execPath(), "run", "-A", MAIN, ...args];
-  // The shell lowers the limit, then becomes nodens, so the process id stays the same.
-  if (files !== undefined) command.unshift("sh", "-c", `ulimit -n ${files} && exec "$0" "$@"`);
-  const child = new Deno.Command(command[0]!, {
-    args: command.slice(1),
-    stdout: "piped",
-    stderr: "null",
-    ...(cwd === undefined ? {} : { cwd }),
-  }).spawn();
-  let text = "";
-  const started = Promise.withResolvers<void>();
-  const reading = (async () => {
-    for await (const bytes of child.stdout) {
-      text += new TextDecoder().decode(bytes);
-      if (/^nodens \d/m.test(text)) started.resolve();
-    }
-    started.reject(new Error(`nodens ended: ${text}`));
-  })();
-  started.promise.catch(() => {});
-  await started.promise;
-  try {
-    await use(() => text, child);
-  } finally {
-    child.kill("SIGTERM");
-    await reading;
-  }
-  return (await child.status).code;
 }
 
 Deno.test("an unknown flag: the nearest known one, exit 2", async () => {
@@ -75,11 +32,14 @@ Deno.test("a Corefile that cannot be read, and one with faults", async () => {
   const missing = await nodens(["-conf", "/nonexistent/Corefile"]);
   assert.equal(missing.code, 1);
   assert.match(missing.err, /Cannot read "\/nonexistent\/Corefile": /);
-  const folder = folderWith({ Corefile: ". {\n cach\n forward . nowhere\n}\n" });
+  const folder = folderWith({ Corefile: ". {\n cach\n forward . 10.0.0.256\n}\n" });
   const faulty = await nodens(["-conf", `${folder}/Corefile`]);
   assert.equal(faulty.code, 1);
   assert.match(faulty.err, /Corefile:2: unknown directive "cach" \(did you mean "cache"\?\)/);
-  assert.match(faulty.err, /Corefile:3: forward: "nowhere" is neither an IP address nor a file/);
+  assert.match(
+    faulty.err,
+    /Corefile:3: forward: "10\.0\.0\.256" is neither an IP address nor a file/,
+  );
   Deno.removeSync(folder, { recursive: true });
 });
 

@@ -82,7 +82,8 @@ Deno.test("health checks take an upstream out, and back when it answers", () => 
   assert.equal(simulation.seen.filter((line) => line.includes("10.0.0.1:53 www")).length, before);
   assert.equal(simulation.seen.some((line) => line === "udp 10.0.0.1:53 . NS"), true);
   up = true;
-  simulation.run(3000);
+  // Once it answers its checks, it gets its queries back over some seconds.
+  simulation.run(8000);
   ask(simulation, 400);
   assert.equal(simulation.seen.at(-1), "udp 10.0.0.1:53 www.example.org A");
 });
@@ -102,6 +103,7 @@ Deno.test("a truncated answer is asked again over TCP, and the whole answer give
 });
 
 Deno.test("forged, late and foreign replies are counted, and the wait goes on", () => {
+  let turn = 0;
   const simulation = start("", {
     "10.0.0.1": (query) => {
       const name = query.questions![0]!.name;
@@ -115,16 +117,18 @@ Deno.test("forged, late and foreign replies are counted, and the wait goes on", 
       });
       const isQuery = right.slice();
       isQuery[2]! &= 0x7f;
-      return [otherId, otherName, isQuery, right.slice(0, 7)].map((bytes) => ({
-        bytes,
-        delayMs: 1,
-      }))
-        .concat([{ bytes: right, delayMs: 5 }]);
+      const wrong = [[otherId, otherName], [isQuery, right.slice(0, 7)]][turn++]!;
+      return [
+        ...wrong.map((bytes) => ({ bytes, delayMs: 1 })),
+        { bytes: right, delayMs: 5 },
+      ];
     },
   });
-  const answer = onlyAnswer(ask(simulation, 100));
-  assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
-  assert.equal(simulation.count("nodens_forward_mismatched_replies_total"), 4);
+  for (const mismatches of [2, 4]) {
+    const answer = onlyAnswer(ask(simulation, 100));
+    assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
+    assert.equal(simulation.count("nodens_forward_mismatched_replies_total"), mismatches);
+  }
 });
 
 Deno.test("a malformed reply is counted and the next upstream asked", () => {

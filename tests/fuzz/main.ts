@@ -2,7 +2,6 @@
  * Seeded fuzzing: `deno task fuzz [--seconds 20] [--seed N]`. Prints the seed that fails.
  */
 import { parseArgs } from "node:util";
-import { runChaos } from "../support/chaos.ts";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
 import { fuzzWire } from "./wire.ts";
@@ -17,7 +16,6 @@ const targets: [string, (seed: number) => unknown][] = [
   ["engine", (seed) => fuzzEngine(seed, 200)],
   ["wire", (seed) => fuzzWire(seed, 2000)],
   ["corefile", (seed) => fuzzCorefile(seed, 500)],
-  ["chaos", (seed) => runChaos(seed)],
 ];
 const untilMs = performance.now() + Number(values.seconds) * 1000;
 const runs = new Map<string, number>();

@@ -13,6 +13,9 @@ const host = fakeHost({
   "/etc/hosts": "127.0.0.1 localhost\n",
   "/etc/nodens/hosts": "",
   "/etc/nodens/blocked": "",
+  "/etc/nodens/ca.pem": "",
+  "/etc/nodens/cert.pem": "",
+  "/etc/nodens/key.pem": "",
   "/etc/resolv.conf": "nameserver 192.0.2.53\n",
 });
 

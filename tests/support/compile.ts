@@ -30,6 +30,7 @@ const ARGUMENTS = [
 /** Text that only what must be inside has: the thread, what is loaded when asked for, a package. */
 const EMBEDDED = {
   "src/control/worker.ts": "receiveMessageOnPort(",
+  "src/control/host_watch.ts": "class HostWatch",
   "src/cli/check.ts": "nodens check: name one Corefile",
   "src/cli/query.ts": "runQuery",
   "npm:dns-packet": "UNKNOWN_",

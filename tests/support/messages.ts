@@ -48,6 +48,9 @@ export function responseBytes(
     truncated?: boolean;
     question?: codec.Question;
     edns?: boolean;
+    /** EDNS options, as octets. */
+    options?: { code: number; data: Uint8Array }[];
+    extendedRcode?: number;
   } = {},
 ): Uint8Array {
   const flags = codec.RECURSION_DESIRED | codec.RECURSION_AVAILABLE | (options.rcode ?? 0) |
@@ -57,10 +60,10 @@ export function responseBytes(
     name: ".",
     udpPayloadSize: 1232,
     flags: 0,
-    extendedRcode: 0,
+    extendedRcode: options.extendedRcode ?? 0,
     ednsVersion: 0,
     flag_do: false,
-    options: [],
+    options: (options.options ?? []).map(({ code, data }) => ({ code, data: Buffer.from(data) })),
   } as unknown as codec.Answer;
   return new Uint8Array(codec.encode({
     type: "response",

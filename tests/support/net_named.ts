@@ -3,7 +3,7 @@ import { startProcess } from "./net_process.ts";
 
 const ZONES = new URL("./zones/", import.meta.url);
 
-/** A BIND that serves the zones of `zones/` on 127.0.0.1, and counts who asked for what. */
+/** A BIND that serves on 127.0.0.1, and counts who asked for what. */
 export interface Named {
   readonly port: number;
   /** Queries that reached it so far for this name (no dot at the end) and type. */
@@ -11,18 +11,44 @@ export interface Named {
   stop(): Promise<void>;
 }
 
+/** A zone that named serves beside the standard ones. */
+export interface NamedZone {
+  /** Origin, without a dot at the end. */
+  readonly name: string;
+  /** Master file. */
+  readonly text: string;
+  /** More statements for the zone's block, each with its semicolon. */
+  readonly statements?: string;
+}
+
+/** What a named is made of. */
+export interface NamedOptions {
+  /** The zones of `zones/` and `broken.example.`; default true. */
+  readonly standardZones?: boolean;
+  readonly zones?: readonly NamedZone[];
+  /** Statements of the options block; the default recurses and does not validate. */
+  readonly statements?: string;
+  /** Statements of the top level. */
+  readonly global?: string;
+}
+
 /**
  * Starts named with `example.org`, `example.net` and a root zone of its own, so that it asks nobody.
  *
  * `broken.example.` is a zone that it cannot load: SERVFAIL.
  */
-export async function startNamed(): Promise<Named> {
+export async function startNamed(options: NamedOptions = {}): Promise<Named> {
   const port = await freePort();
   const directory = Deno.makeTempDirSync({ prefix: "nodens_named_" });
-  for (const zone of ["root", "example.org", "example.net"]) {
-    Deno.copyFileSync(new URL(`${zone}.zone`, ZONES), `${directory}/${zone}.zone`);
+  if (options.standardZones ?? true) {
+    for (const zone of ["root", "example.org", "example.net"]) {
+      Deno.copyFileSync(new URL(`${zone}.zone`, ZONES), `${directory}/${zone}.zone`);
+    }
   }
-  Deno.writeTextFileSync(`${directory}/named.conf`, configuration(port, directory));
+  for (const { name, text } of options.zones ?? []) {
+    Deno.writeTextFileSync(`${directory}/${name}.zone`, text);
+  }
+  Deno.writeTextFileSync(`${directory}/named.conf`, configuration(port, directory, options));
   const read = (name: string): string => {
     try {
       return Deno.readTextFileSync(`${directory}/${name}`);
@@ -54,7 +80,16 @@ export async function startNamed(): Promise<Named> {
   }
 }
 
-function configuration(port: number, directory: string): string {
+const STANDARD_ZONES = `zone "." { type primary; file "root.zone"; };
+zone "example.org" { type primary; file "example.org.zone"; };
+zone "example.net" { type primary; file "example.net.zone"; };
+zone "broken.example" { type primary; file "missing.zone"; };
+`;
+
+function configuration(port: number, directory: string, options: NamedOptions): string {
+  const zones = (options.zones ?? []).map(({ name, statements }) =>
+    `zone "${name}" { type primary; file "${name}.zone"; ${statements ?? ""} };\n`
+  );
   return `options {
   directory "${directory}";
   pid-file none;
@@ -62,8 +97,7 @@ function configuration(port: number, directory: string): string {
   listen-on port ${port} { 127.0.0.1; };
   listen-on-v6 { none; };
   allow-query { any; };
-  recursion yes;
-  dnssec-validation no;
+  ${options.statements ?? "recursion yes; dnssec-validation no;"}
   notify no;
 };
 controls { };
@@ -73,9 +107,6 @@ logging {
   category default { main; };
   category queries { queries; };
 };
-zone "." { type primary; file "root.zone"; };
-zone "example.org" { type primary; file "example.org.zone"; };
-zone "example.net" { type primary; file "example.net.zone"; };
-zone "broken.example" { type primary; file "missing.zone"; };
-`;
+${options.global ?? ""}
+${options.standardZones ?? true ? STANDARD_ZONES : ""}${zones.join("")}`;
 }

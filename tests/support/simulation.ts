@@ -50,6 +50,8 @@ export class Simulation implements Io {
   nowMs = 1000;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
+  /** Octets of the query that an upstream saw last. */
+  lastSize = 0;
   /** Streams that were opened to upstreams. */
   connects = 0;
   /** Datagrams lost, of a thousand. */
@@ -241,6 +243,7 @@ export class Simulation implements Io {
     const behaviour = this.#behaviours.get(address);
     if (behaviour === undefined || this.#lost()) return true;
     const query = decode(bytes);
+    this.lastSize = length;
     this.#note("udp", address, query);
     const sent = behaviour(query, "udp");
     if (sent === "refuse") {
@@ -281,6 +284,7 @@ export class Simulation implements Io {
     const behaviour = this.#behaviours.get(address);
     if (behaviour === undefined) return;
     const query = decode(frame);
+    this.lastSize = frame.length;
     this.#note("tcp", address, query);
     const sent = behaviour(query, "tcp");
     if (sent === "refuse") {

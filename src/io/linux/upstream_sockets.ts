@@ -32,7 +32,8 @@ export class UpstreamSockets {
   readonly #libc: Libc;
   readonly #poller: Poller;
   readonly #limit: number;
-  readonly #prepared = new Map<Endpoint, Prepared>();
+  /** Weak, because lists of upstreams change. */
+  readonly #prepared = new WeakMap<Endpoint, Prepared>();
   readonly #pools = new Map<string, Socket[]>();
   readonly #sockets: Socket[] = [];
   readonly #unspec = new Uint8Array(16);

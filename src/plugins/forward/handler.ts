@@ -15,17 +15,23 @@ import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import type { Io } from "../../io/contract.ts";
+import { Attempt } from "./attempt.ts";
+import { Budget } from "./budget.ts";
 import { isNodata, Lookup } from "./lookup.ts";
-import type { ForwardOptions } from "./options.ts";
+import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { UpstreamOrder } from "./policy.ts";
-import { Upstream } from "./upstream.ts";
+import { labelOf, Upstream } from "./upstream.ts";
 
 /** Time for one client query over all attempts (CoreDNS's `defaultTimeout`). */
 const TOTAL_MS = 5000;
 /** Exchanges that one upstream query may answer. */
 const MAX_WAITERS = 4096;
-/** Finished lookups kept for use again. */
+/** Finished lookups and attempts kept for use again. */
 const MAX_SPARE = 1024;
+/** Hedges are at most one in twenty queries, a few at a time. */
+const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
+/** Queries sent again because they may be lost: one in five, and ten a second whatever the load. */
+const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
 /** Makes the handler of one `forward` directive. */
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
@@ -34,23 +40,25 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
 /** Forwards queries, each question once at a time however many ask it. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
-  readonly options: ForwardOptions;
   readonly engine: EngineServices;
   readonly io: Io;
-  readonly upstreams: readonly Upstream[];
+  readonly hedges = new Budget(HEDGES);
+  readonly resends = new Budget(RESENDS);
   readonly scanner = new ResponseScanner();
   readonly reply = new Response(new Memory(8));
-  readonly totalMs: number;
+  options: ForwardOptions;
+  upstreams: readonly Upstream[];
+  order: UpstreamOrder;
   /** Why the last attempt failed, for the error log. */
   lastError = "";
 
   /** Null where every name of the block is forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
-  readonly #order: UpstreamOrder;
   /** Lookups under way by key; those of equal key are chained. */
   readonly #lookups = new Map<number, Lookup>();
   readonly #spare: Lookup[] = [];
+  readonly #spareAttempts: Attempt[] = [];
   #concurrent = 0;
 
   readonly #coalesced: number;
@@ -60,29 +68,37 @@ export class ForwardHandler implements Handler {
   readonly #rejects: number;
   readonly #allDown: number;
   readonly #queries: number;
+  readonly #hedged: number;
+  readonly #resent: number;
+  readonly #forgeries: number;
 
   constructor(options: ForwardOptions, environment: HandlerEnvironment) {
     const { engine } = environment;
     this.options = options;
     this.engine = engine;
     this.io = engine.io;
-    this.totalMs = Math.max(TOTAL_MS, options.readTimeoutMs);
-    this.upstreams = options.upstreams.map((upstream) =>
-      new Upstream(upstream, options, engine, engine.io)
-    );
+    this.upstreams = options.upstreams.map((upstream) => new Upstream(upstream, options, engine));
     this.#from = options.from === "." ? null : new ZoneTable([[options.from, true]]);
     this.#except = options.except.length === 0
       ? null
       : new ZoneTable(options.except.map((zone) => [zone, true]));
-    this.#order = new UpstreamOrder(options.policy, this.upstreams.length, engine.random);
+    this.order = new UpstreamOrder(options.policy, this.upstreams, engine.random);
     const labels = { from: options.from };
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
     this.#shed = engine.counter("nodens_forward_shed_total", labels);
     this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);
     this.#malformed = engine.counter("nodens_forward_malformed_replies_total", labels);
     this.#queries = engine.counter("nodens_forward_lookups_total", labels);
+    this.#hedged = engine.counter("nodens_forward_hedges_total", labels);
+    this.#resent = engine.counter("nodens_forward_resends_total", labels);
+    this.#forgeries = engine.counter("nodens_forward_forgeries_suspected_total", labels);
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
     this.#allDown = engine.counter("coredns_forward_healthcheck_broken_total");
+  }
+
+  /** Longest time for one client query over all attempts, in milliseconds. */
+  get totalMs(): number {
+    return Math.max(TOTAL_MS, this.options.readTimeoutMs);
   }
 
   query(exchange: Exchange): Verdict {
@@ -92,6 +108,7 @@ export class ForwardHandler implements Handler {
     for (let lookup = this.#lookups.get(key) ?? null; lookup !== null; lookup = lookup.next) {
       if (lookup.asksFor(exchange)) return this.#join(lookup, exchange);
     }
+    if (this.upstreams.length === 0) return this.#notReady(exchange);
     const { maxConcurrent } = this.options;
     if (maxConcurrent > 0 && this.#concurrent >= maxConcurrent) {
       this.engine.values[this.#rejects]!++;
@@ -109,16 +126,50 @@ export class ForwardHandler implements Handler {
     this.#lookups.set(key, lookup);
     this.#concurrent++;
     this.engine.values[this.#queries]!++;
-    lookup.start(parked, this.#order.first());
+    lookup.start(parked);
     return WAIT;
   }
 
+  /** Takes over what resolv.conf or the names among TO stand for now (`UpstreamsUpdate`). */
+  receive(data: unknown): void {
+    const { upstreams, ...others } = data as UpstreamsUpdate;
+    if (upstreams.length === 0 || this.#stopping) return;
+    this.options = { ...this.options, ...others, upstreams };
+    const known = new Map(this.upstreams.map((upstream) => [upstream.label, upstream]));
+    this.upstreams = upstreams.map((upstream) => {
+      const label = labelOf(upstream);
+      const kept = known.get(label);
+      known.delete(label);
+      return kept ?? new Upstream(upstream, this.options, this.engine);
+    });
+    this.order = new UpstreamOrder(this.options.policy, this.upstreams, this.engine.random);
+    // What they have been asked already, they may still answer.
+    for (const upstream of known.values()) upstream.retire();
+  }
+
   stop(): void {
+    this.#stopping = true;
     // Queries in flight finish first; the sockets that they hold go with them.
-    if (this.#concurrent === 0) { for (const upstream of this.upstreams) upstream.stop(); }
-    else this.#stopping = true;
+    if (this.#concurrent === 0) this.#retire();
   }
   #stopping = false;
+
+  /** An attempt to use; `giveAttempt` takes it back. */
+  takeAttempt(): Attempt {
+    return this.#spareAttempts.pop() ?? new Attempt(this);
+  }
+
+  /** Ends an attempt. */
+  giveAttempt(attempt: Attempt): void {
+    if (attempt.lookup === null) return;
+    attempt.letGo();
+    attempt.lookup = null;
+    attempt.upstream = null;
+    attempt.plain = false;
+    attempt.repeated = false;
+    attempt.resent = false;
+    if (this.#spareAttempts.length < MAX_SPARE) this.#spareAttempts.push(attempt);
+  }
 
   /** Hands the upstream's response to everybody who waits for it. */
   answered(lookup: Lookup, response: Response): void {
@@ -144,15 +195,15 @@ export class ForwardHandler implements Handler {
     this.#giveBack(lookup);
   }
 
-  /** Tells everybody who waits that no upstream answered. */
-  failed(lookup: Lookup, error: string): void {
+  /** Tells everybody who waits that no upstream answered; `silent` where one kept them waiting. */
+  failed(lookup: Lookup, error: string, silent: boolean): void {
     let exchange = this.#take(lookup);
     let first = true;
     while (exchange !== null) {
       const following: Exchange | null = exchange.nextWaiter;
       exchange.nextWaiter = null;
       exchange.error = error;
-      exchange.extendedError = EDE.NO_REACHABLE_AUTHORITY;
+      exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
       exchange.uncacheable = !first;
       exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
       this.engine.resume(exchange);
@@ -177,14 +228,19 @@ export class ForwardHandler implements Handler {
     this.engine.values[this.#allDown]!++;
   }
 
-  /** An upstream answered. */
-  countReply(upstream: Upstream, _rcode: number, durationMs: number): void {
-    upstream.observe(durationMs);
+  /** So many wrong replies came that somebody seems to guess. */
+  countForgery(): void {
+    this.engine.values[this.#forgeries]!++;
   }
 
-  /** An attempt at an upstream failed. */
-  countFailure(upstream: Upstream): void {
-    upstream.countFailure();
+  /** A second upstream was asked because the first takes longer than usual. */
+  countHedge(): void {
+    this.engine.values[this.#hedged]!++;
+  }
+
+  /** A query was sent again because it may be lost. */
+  countResend(): void {
+    this.engine.values[this.#resent]!++;
   }
 
   #join(lookup: Lookup, exchange: Exchange): Verdict {
@@ -203,6 +259,15 @@ export class ForwardHandler implements Handler {
     exchange.error = "too many queries are waiting";
     exchange.uncacheable = true;
     exchange.extendedError = EDE.NETWORK_ERROR;
+    exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
+    return ANSWERED;
+  }
+
+  /** The names among TO have not been resolved yet. */
+  #notReady(exchange: Exchange): Verdict {
+    exchange.error = "no upstream is known yet";
+    exchange.uncacheable = true;
+    exchange.extendedError = EDE.NOT_READY;
     exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
@@ -230,8 +295,10 @@ export class ForwardHandler implements Handler {
 
   #giveBack(lookup: Lookup): void {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
-    if (this.#stopping && this.#concurrent === 0) {
-      for (const upstream of this.upstreams) upstream.stop();
-    }
+    if (this.#stopping && this.#concurrent === 0) this.#retire();
+  }
+
+  #retire(): void {
+    for (const upstream of this.upstreams) upstream.retire();
   }
 }

@@ -1,38 +1,56 @@
-import type { HostView } from "../../config/host.ts";
-import type { Dispenser } from "../../corefile/dispenser.ts";
-import { quote } from "../../corefile/quote.ts";
-import { readFailure } from "../../corefile/read_failure.ts";
 import { parseAddress } from "../../dns/address.ts";
 
 /** Most servers that one file may name; the C library itself takes three. */
 const MAX_SERVERS = 100;
+/** What the C library takes at most (RES_MAXRETRANS, RES_MAXRETRY); beyond, it takes the bound. */
+const TIMEOUT_SECONDS = { min: 1, max: 30 } as const;
+const ATTEMPTS = { min: 1, max: 5 } as const;
 
-/**
- * Addresses of the `nameserver` lines of a file in the form of resolv.conf(5).
- *
- * Throws `CorefileError` where it cannot be read. Lines that name no address are passed over with a
- * warning; all other lines are for the C library, and have no meaning here.
- */
-export function readResolvConf(
-  tokens: Dispenser,
-  path: string,
-  { host, warn }: { host: HostView; warn: (text: string) => void },
-): string[] {
-  let text: string;
-  try {
-    text = host.readTextFile(path);
-  } catch (error) {
-    throw tokens.error(`cannot read ${quote(path)}: ${readFailure(error)}`);
-  }
-  const servers: string[] = [];
+/** What a file in the form of resolv.conf(5) says to a forwarder. */
+export interface ResolvConf {
+  /** Addresses of the `nameserver` lines, IPv6 link-local ones with their scope. */
+  servers: string[];
+  /** What stands where an address should. */
+  invalid: string[];
+  /** `options timeout:N`; null where it is not set. */
+  timeoutMs: number | null;
+  /** `options attempts:N`: rounds over all servers; null where it is not set. */
+  attempts: number | null;
+  /** `options rotate`. */
+  rotate: boolean;
+}
+
+/** Reads a resolv.conf(5). Nothing in it is a fault; other lines are for the C library alone. */
+export function parseResolvConf(text: string): ResolvConf {
+  const found: ResolvConf = {
+    servers: [],
+    invalid: [],
+    timeoutMs: null,
+    attempts: null,
+    rotate: false,
+  };
   for (const line of text.split("\n")) {
-    const [word, address] = line.trim().split(/\s+/);
-    if (word !== "nameserver" || address === undefined) continue;
-    if (parseAddress(address.split("%")[0]!) === null) {
-      warn(`${path}: ${quote(address)} is no IP address; the line is ignored`);
-    } else if (servers.length < MAX_SERVERS) {
-      servers.push(address);
+    const [word, ...rest] = line.trim().split(/\s+/);
+    if (word === "nameserver" && rest.length > 0) {
+      const [address, scope] = rest[0]!.split("%");
+      const valid = parseAddress(address!) !== null && (scope !== "" && rest[0]!.length < 100);
+      const list = valid ? found.servers : found.invalid;
+      if (list.length < MAX_SERVERS) list.push(rest[0]!);
+    } else if (word === "options") {
+      for (const option of rest) readOption(option, found);
     }
   }
-  return servers;
+  return found;
+}
+
+/** As in the C library, the last one that is set counts. */
+function readOption(option: string, found: ResolvConf): void {
+  const [, name, digits] = /^(timeout|attempts):([0-9]{1,9})$/.exec(option) ?? [];
+  if (name === "timeout") found.timeoutMs = within(Number(digits), TIMEOUT_SECONDS) * 1000;
+  else if (name === "attempts") found.attempts = within(Number(digits), ATTEMPTS);
+  else if (option === "rotate") found.rotate = true;
+}
+
+function within(value: number, { min, max }: { min: number; max: number }): number {
+  return Math.min(Math.max(value, min), max);
 }

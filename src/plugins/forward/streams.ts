@@ -10,7 +10,12 @@ import type { ForwardOptions } from "./options.ts";
 const PIPELINE = { preferred: 64, max: 2048 } as const;
 /** Connections to one upstream; enough for 10,000 queries/s at 10 ms each. */
 const MAX_CONNECTIONS = 4;
-const CONNECT_TIMEOUT_MS = 1000;
+/** Connections in all, those too old for new queries included. */
+const MAX_OPEN = 2 * MAX_CONNECTIONS;
+/** TLS takes more steps than TCP, and the upstream's cryptography. */
+const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
+/** Connections reach their age up to this much sooner, so that they are not all renewed at once. */
+const AGE_JITTER = 0.2;
 
 /** A query that waits for its answer on a stream. */
 export interface StreamQuery {
@@ -18,26 +23,29 @@ export interface StreamQuery {
   answered(memory: Memory, length: number): void;
   /** Whether this message answers the query; its id does. */
   matches(memory: Memory, length: number): boolean;
-  /** The stream broke before the answer came. */
-  broken(why?: string): void;
+  /**
+   * The stream broke before the answer came.
+   *
+   * @param why - for the operator, where it is known
+   * @param used - answers had come on it before, so the upstream was there
+   */
+  broken(why?: string, used?: boolean): void;
 }
 
 /** Where whole messages are put for their queries; one for all streams. */
 let message: Memory | null = null;
 
-/** The few TCP connections to one upstream, shared by all queries (RFC 7766 section 6.2.1). */
+/** The few TCP or TLS connections to one upstream, shared by all queries (RFC 7766 section 6.2.1). */
 export class UpstreamStreams {
   readonly #endpoint: Endpoint;
   readonly #options: ForwardOptions;
   readonly #engine: EngineServices;
-  readonly #io: Io;
   readonly #streams: UpstreamStream[] = [];
 
-  constructor(endpoint: Endpoint, options: ForwardOptions, engine: EngineServices, io: Io) {
+  constructor(endpoint: Endpoint, options: ForwardOptions, engine: EngineServices) {
     this.#endpoint = endpoint;
     this.#options = options;
     this.#engine = engine;
-    this.#io = io;
   }
 
   /** Open connections. */
@@ -52,14 +60,14 @@ export class UpstreamStreams {
    */
   ask(query: StreamQuery, packet: Memory, offset: number, length: number): UpstreamStream | null {
     let best: UpstreamStream | null = null;
+    let young = 0;
     for (const stream of this.#streams) {
+      if (stream.old) continue;
+      young++;
       if (best === null || stream.outstanding < best.outstanding) best = stream;
     }
-    if (
-      best === null ||
-      (best.outstanding >= PIPELINE.preferred && this.#streams.length < MAX_CONNECTIONS)
-    ) {
-      const opened = this.#open();
+    if (best === null || (best.outstanding >= PIPELINE.preferred && young < MAX_CONNECTIONS)) {
+      const opened = this.#streams.length < MAX_OPEN ? this.#open() : null;
       if (opened !== null) best = opened;
     }
     if (best === null || best.outstanding >= PIPELINE.max) return null;
@@ -67,15 +75,18 @@ export class UpstreamStreams {
     return best;
   }
 
-  /** Closes all connections. */
-  stop(): void {
-    for (const stream of [...this.#streams]) stream.close();
+  /** Closes every connection as soon as nothing is outstanding on it. */
+  retire(): void {
+    for (const stream of [...this.#streams]) stream.retire();
   }
 
   #open(): UpstreamStream | null {
-    const stream = new UpstreamStream(this.#engine, this.#io, {
-      expireMs: this.#options.expireMs,
-      maxIdle: this.#options.maxIdleConns,
+    const { expireMs, maxAgeMs, maxIdleConns } = this.#options;
+    const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
+    const stream = new UpstreamStream(this.#engine, {
+      expireMs,
+      maxIdle: maxIdleConns,
+      oldMs: maxAgeMs === 0 ? Infinity : this.#engine.nowMs + maxAgeMs * youth,
       all: this.#streams,
     });
     if (!stream.open(this.#endpoint)) return null;
@@ -88,7 +99,7 @@ export class UpstreamStreams {
 export class UpstreamStream implements StreamHandler {
   readonly #engine: EngineServices;
   readonly #io: Io;
-  readonly #shared: { expireMs: number; maxIdle: number; all: UpstreamStream[] };
+  readonly #shared: { expireMs: number; maxIdle: number; oldMs: number; all: UpstreamStream[] };
   readonly #queries = new Map<number, StreamQuery>();
   readonly #timer: Timer;
   readonly #frame = new Memory(2048);
@@ -98,15 +109,17 @@ export class UpstreamStream implements StreamHandler {
   #partial: Uint8Array | null = null;
   #partialLength = 0;
   #lastUsedMs = 0;
-  #lastDataMs = 0;
+  #lastDataMs = -Infinity;
+  /** An answer has come by it. */
+  #used = false;
+  #retired = false;
 
   constructor(
     engine: EngineServices,
-    io: Io,
-    shared: { expireMs: number; maxIdle: number; all: UpstreamStream[] },
+    shared: { expireMs: number; maxIdle: number; oldMs: number; all: UpstreamStream[] },
   ) {
     this.#engine = engine;
-    this.#io = io;
+    this.#io = engine.io;
     this.#shared = shared;
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
@@ -116,11 +129,17 @@ export class UpstreamStream implements StreamHandler {
     return this.#queries.size;
   }
 
+  /** It takes no new queries. */
+  get old(): boolean {
+    return this.#retired || this.#engine.nowMs >= this.#shared.oldMs;
+  }
+
   /** Begins to connect; what is asked meanwhile is sent as soon as the connection stands. */
   open(endpoint: Endpoint): boolean {
     this.#id = this.#io.connect(endpoint, this);
     if (this.#id < 0) return false;
-    this.#engine.timers.set(this.#timer, this.#engine.nowMs + CONNECT_TIMEOUT_MS);
+    const limitMs = endpoint.tls === null ? CONNECT_TIMEOUT_MS.plain : CONNECT_TIMEOUT_MS.tls;
+    this.#engine.timers.set(this.#timer, this.#engine.nowMs + limitMs);
     return true;
   }
 
@@ -147,6 +166,12 @@ export class UpstreamStream implements StreamHandler {
     }
   }
 
+  /** Takes no new queries, and closes once nothing is outstanding. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#queries.size === 0) this.close();
+  }
+
   /** Closes the connection where nothing at all has come since then: the peer is gone. */
   suspect(sinceMs: number): void {
     if (this.#lastDataMs < sinceMs) this.close();
@@ -155,7 +180,7 @@ export class UpstreamStream implements StreamHandler {
   connected(): void {
     this.#connected = true;
     this.#lastUsedMs = this.#engine.nowMs;
-    this.#engine.timers.set(this.#timer, this.#engine.nowMs + this.#shared.expireMs);
+    this.#setTimer(this.#engine.nowMs);
   }
 
   data(memory: Memory, offset: number, length: number): void {
@@ -191,15 +216,15 @@ export class UpstreamStream implements StreamHandler {
     this.close();
   }
 
-  closed(): void {
-    this.#forget();
+  closed(why?: string): void {
+    this.#forget(why);
   }
 
   /** Closes the connection; queries that wait are told. */
-  close(): void {
+  close(why?: string): void {
     if (this.#gone) return;
     this.#io.close(this.#id);
-    this.#forget();
+    this.#forget(why);
   }
 
   #deliver(bytes: Uint8Array, at: number, size: number): void {
@@ -212,6 +237,7 @@ export class UpstreamStream implements StreamHandler {
     if (!query.matches(whole, size)) return;
     this.#queries.delete(id);
     this.#lastUsedMs = this.#engine.nowMs;
+    this.#used = true;
     query.answered(whole, size);
   }
 
@@ -229,17 +255,23 @@ export class UpstreamStream implements StreamHandler {
   #tick(nowMs: number): void {
     const { expireMs, maxIdle, all } = this.#shared;
     if (!this.#connected) {
-      this.close();
+      this.close("connecting took too long");
       return;
     }
     const idle = this.#queries.size === 0;
-    const surplus = maxIdle > 0 && idle && all.length > maxIdle;
-    const dueMs = this.#lastUsedMs + expireMs;
-    if (idle && (surplus || nowMs >= dueMs)) this.close();
-    else this.#engine.timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
+    const surplus = maxIdle > 0 && all.length > maxIdle;
+    if (idle && (surplus || this.old || nowMs >= this.#lastUsedMs + expireMs)) this.close();
+    else this.#setTimer(nowMs);
   }
 
-  #forget(): void {
+  /** Looks again when it may be idle for too long, or old. */
+  #setTimer(nowMs: number): void {
+    const { expireMs, oldMs } = this.#shared;
+    const dueMs = this.old ? 0 : Math.min(this.#lastUsedMs + expireMs, oldMs);
+    this.#engine.timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
+  }
+
+  #forget(why?: string): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#engine.timers.clear(this.#timer);
@@ -248,6 +280,6 @@ export class UpstreamStream implements StreamHandler {
     if (place >= 0) all.splice(place, 1);
     const waiting = [...this.#queries.values()];
     this.#queries.clear();
-    for (const query of waiting) query.broken();
+    for (const query of waiting) query.broken(why, this.#used);
   }
 }

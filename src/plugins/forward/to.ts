@@ -1,97 +1,124 @@
 import type { HostView } from "../../config/host.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
+import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import { parseAddress } from "../../dns/address.ts";
-import type { UpstreamOptions } from "./options.ts";
-import { readResolvConf } from "./resolv_conf.ts";
+import { readFailure } from "../../corefile/read_failure.ts";
+import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "./endpoint.ts";
+import type { ForwardTo, UpstreamTransport } from "./options.ts";
+import { parseResolvConf } from "./resolv_conf.ts";
 
-/** Most TO of one directive (CoreDNS's limit); a resolv.conf counts as one. */
+/** Most TO of one directive (CoreDNS's limit); a resolv.conf or a name counts as one. */
 const MAX_TO = 15;
-const DNS_PORT = 53;
-const PORT = { min: 1, max: 65535 } as const;
-const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53 or /etc/resolv.conf";
-/** Schemes that CoreDNS forwards to, and nodens will. */
-const LATER = ["tls", "https"];
+const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns.quad9.net, " +
+  "dns.example.org or /etc/resolv.conf";
+const SCHEMES = Object.keys(TRANSPORT_PORTS) as UpstreamTransport[];
 
-/** Reads TO: IP addresses with or without a port, and files in the form of resolv.conf. */
-export function readUpstreams(
+/** TO as they are written, and the texts of the files among them by path. */
+export interface ReadTo {
+  to: ForwardTo[];
+  files: Map<string, string>;
+}
+
+/** Reads TO: addresses, host names, and files in the form of resolv.conf. Throws `CorefileError`. */
+export function readTo(
   tokens: Dispenser,
-  to: readonly string[],
-  context: { host: HostView; warn: (text: string) => void },
-): UpstreamOptions[] {
-  if (to.length === 0) throw tokens.error(`it needs an upstream (${EXAMPLES})`);
-  if (to.length > MAX_TO) {
-    throw tokens.error(`${to.length} upstreams are too many (at most ${MAX_TO})`);
+  texts: readonly string[],
+  context: { host: HostView; warn: (text: string) => void; tlsServerName: string },
+): ReadTo {
+  if (texts.length === 0) throw tokens.error(`it needs an upstream (${EXAMPLES})`);
+  if (texts.length > MAX_TO) {
+    throw tokens.error(`${texts.length} upstreams are too many (at most ${MAX_TO})`);
   }
-  const upstreams = new Map<string, UpstreamOptions>();
+  const { host, warn, tlsServerName } = context;
+  const read: ReadTo = { to: [], files: new Map() };
   const empty: string[] = [];
-  for (const text of to) {
-    const found = readOne(tokens, text, context);
-    if (found.length === 0) empty.push(text);
-    // The first place of an upstream that is named twice counts, as in CoreDNS.
-    for (const upstream of found) {
-      const key = `${upstream.address} ${upstream.port}`;
-      if (!upstreams.has(key)) upstreams.set(key, upstream);
+  for (const text of texts) {
+    const to = readOne(tokens, text, { host, tlsServerName });
+    read.to.push(to);
+    if (to.kind !== "file" || read.files.has(to.path)) continue;
+    const file = readFile(tokens, to.path, host);
+    read.files.set(to.path, file);
+    const { servers, invalid } = parseResolvConf(file);
+    if (servers.length === 0) empty.push(to.path);
+    for (const word of invalid) {
+      warn(`${to.path}: ${quote(word)} is no IP address; the line is ignored`);
     }
   }
-  for (const file of empty) {
-    const what = `${quote(file)} names no server (it needs a line like "nameserver 10.0.0.10")`;
+  for (const path of empty) {
+    const what = `${quote(path)} names no server (it needs a line like "nameserver 10.0.0.10")`;
     // CoreDNS goes by the other upstreams where there are any.
-    if (upstreams.size === 0) throw tokens.error(what);
-    context.warn(what);
+    if (read.to.every((to) => to.kind === "file" && empty.includes(to.path))) {
+      throw tokens.error(what);
+    }
+    warn(what);
   }
-  return [...upstreams.values()];
+  return read;
+}
+
+function readFile(tokens: Dispenser, path: string, host: HostView): string {
+  try {
+    return host.readTextFile(path);
+  } catch (error) {
+    throw tokens.error(`cannot read ${quote(path)}: ${readFailure(error)}`);
+  }
 }
 
 function readOne(
   tokens: Dispenser,
   text: string,
-  { host, warn }: { host: HostView; warn: (text: string) => void },
-): UpstreamOptions[] {
-  const scheme = /^([a-z0-9]+):\/\/(.*)$/is.exec(text);
-  if (scheme !== null && scheme[1] !== "dns") {
-    const yet = LATER.includes(scheme[1]!) ? " yet" : "";
+  { host, tlsServerName }: { host: HostView; tlsServerName: string },
+): ForwardTo {
+  const { transport, rest } = splitScheme(tokens, text);
+  const secure = transport !== "dns";
+  if (secure && rest.includes("/")) {
     throw tokens.error(
-      `${quote(text)}: ${scheme[1]}:// upstreams are not supported${yet} (only plain DNS is)`,
+      transport === "https"
+        ? `${quote(text)}: a path cannot be given, it is always /dns-query (leave it out)`
+        : `${quote(text)}: no file can stand behind tls:// (name the servers themselves)`,
     );
   }
-  const rest = scheme === null ? text : scheme[2]!;
-  const upstream = parseEndpoint(rest);
-  if (upstream === "port") {
-    throw tokens.error(`${quote(text)} has no valid port (${PORT.min} to ${PORT.max})`);
+  let endpoint: Endpoint | null;
+  try {
+    endpoint = parseEndpoint(rest, transport);
+  } catch (error) {
+    throw tokens.error(`${quote(text)}: ${(error as Error).message}`);
   }
-  if (upstream !== null) return [upstream];
-  if (scheme === null && host.kindOf(rest) === "file") {
-    return readResolvConf(tokens, rest, { host, warn }).map((address) => ({
-      address,
-      port: DNS_PORT,
-      transport: "dns",
-      serverName: "",
-    }));
+  // As in CoreDNS a file goes before a host name that is spelled like it.
+  if (!endpoint?.isAddress && !secure && host.kindOf(rest) === "file") {
+    return { kind: "file", path: host.absolute(rest) };
   }
-  throw tokens.error(
-    rest.includes("/")
-      ? `${quote(text)} is no IP address, and there is no such file (write ${EXAMPLES})`
-      : `${quote(text)} is neither an IP address nor a file; host names cannot be used here yet ` +
-        `(write ${EXAMPLES})`,
-  );
+  if (endpoint === null) {
+    throw tokens.error(
+      rest.includes("/")
+        ? `${quote(text)} is no IP address, and there is no such file (write ${EXAMPLES})`
+        : `${quote(text)} is neither an IP address nor a file or host name (write ${EXAMPLES})`,
+    );
+  }
+  if (endpoint.serverName !== "" && tlsServerName !== "") {
+    throw tokens.error(
+      `${quote(text)} names its certificate, and tls_servername does too (leave one out)`,
+    );
+  }
+  const port = endpoint.port ?? TRANSPORT_PORTS[transport];
+  const serverName = secure ? endpoint.serverName || tlsServerName : "";
+  if (endpoint.isAddress) {
+    return { kind: "server", upstream: { address: endpoint.host, port, transport, serverName } };
+  }
+  // The reply that resolves the name proves nothing, so the certificate must be the name's own.
+  const name = secure ? serverName || endpoint.host : "";
+  return { kind: "name", host: endpoint.host, port, transport, serverName: name };
 }
 
-/** An address with or without a port; null where it is none, "port" where only that is wrong. */
-function parseEndpoint(text: string): UpstreamOptions | null | "port" {
-  const whole = text.replace(/^\[(.*)\]$/s, "$1");
-  if (isAddress(whole)) return { address: whole, port: DNS_PORT, transport: "dns", serverName: "" };
-  const split = /^(?:\[([^\]]+)\]|([^:]+)):(.*)$/s.exec(text);
-  const address = split?.[1] ?? split?.[2];
-  if (split === null || address === undefined || !isAddress(address)) return null;
-  const port = split[3]!;
-  if (!/^[0-9]{1,5}$/.test(port)) return "port";
-  if (Number(port) < PORT.min || Number(port) > PORT.max) return "port";
-  return { address, port: Number(port), transport: "dns", serverName: "" };
-}
-
-/** Whether it is an IP address, for IPv6 with or without a scope. */
-function isAddress(text: string): boolean {
-  const [host, scope] = text.split("%");
-  return parseAddress(host!) !== null && (scope === undefined || host!.includes(":"));
+function splitScheme(
+  tokens: Dispenser,
+  text: string,
+): { transport: UpstreamTransport; rest: string } {
+  const [, written, behind] = /^([a-z0-9]+):\/\/(.*)$/is.exec(text) ?? [];
+  if (written === undefined) return { transport: "dns", rest: text };
+  const transport = SCHEMES.find((scheme) => scheme === written.toLowerCase());
+  if (transport === undefined) {
+    const hint = didYouMean(written, SCHEMES) || ` (${SCHEMES.join(", ")})`;
+    throw tokens.error(`${quote(text)}: ${written}:// upstreams are not supported${hint}`);
+  }
+  return { transport, rest: behind! };
 }

@@ -1,190 +1,214 @@
 import { Address, parseAddress } from "../../dns/address.ts";
-import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
-import { parseName } from "../../dns/name.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { DatagramHandler, Endpoint, Io } from "../../io/contract.ts";
+import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
+import type { Attempt } from "./attempt.ts";
+import { Cookie } from "./cookie.ts";
+import { type Checked, Health } from "./health.ts";
 import type { ForwardOptions, UpstreamOptions } from "./options.ts";
-import { type StreamQuery, type UpstreamStream, UpstreamStreams } from "./streams.ts";
+import { RoundTrip } from "./round_trip.ts";
+import { UpstreamStreams } from "./streams.ts";
 
-/** How long a health check waits for an answer; CoreDNS's own limit. */
-const HEALTH_TIMEOUT_MS = 1000;
+/** Outstanding attempts told at once that their upstream is silent; the rest a moment later. */
+const TELL_AT_ONCE = 256;
 
 /**
- * One server to forward to, and what is known of its health.
+ * One server to forward to: how to reach it, how long it takes, whether it lives.
  *
- * Nothing is sent while all is well. The first error of a query starts a health check, repeated
- * until one is answered, with anything at all; `maxFails` failures in a row mean "down".
+ * It watches what is outstanding: where nothing at all has come for longer than replies usually take,
+ * the upstream is suspect at once, long before the time-out of any query.
  */
-export class Upstream implements DatagramHandler, StreamQuery {
-  /** As shown in messages and labels: `10.0.0.10:53`, `[2001:db8::1]:53`. */
+export class Upstream implements Checked {
+  /** As shown in messages and labels: `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
   readonly label: string;
+  readonly options: UpstreamOptions;
   readonly endpoint: Endpoint;
   readonly streams: UpstreamStreams;
+  readonly health: Health;
+  readonly cookie: Cookie;
+  readonly roundTrip = new RoundTrip();
   readonly #engine: EngineServices;
-  readonly #io: Io;
-  readonly #options: ForwardOptions;
-  readonly #question: Uint8Array;
-  readonly #packet: Memory;
-  readonly #timer: Timer;
+  readonly #watch: Timer;
+  /** Outstanding attempts, oldest first. */
+  #oldest: Attempt | null = null;
+  #newest: Attempt | null = null;
+  /** When something came last, in monotonic milliseconds. */
+  #heardMs = -Infinity;
+  /** Retired: told to nobody any more. */
+  #stopped = false;
+
   readonly #failures: number;
   readonly #replies: number;
   readonly #replyMs: number;
   readonly #errors: number;
-  #fails = 0;
-  #checking = false;
-  #stopped = false;
-  #socket = -1;
-  #stream: UpstreamStream | null = null;
-  #id = 0;
+  readonly #mismatches: number;
+  readonly #rtt: number;
+  readonly #up: number;
 
-  constructor(
-    upstream: UpstreamOptions,
-    options: ForwardOptions,
-    engine: EngineServices,
-    io: Io,
-  ) {
+  constructor(upstream: UpstreamOptions, options: ForwardOptions, engine: EngineServices) {
     this.#engine = engine;
-    this.#io = io;
-    this.#options = options;
+    this.options = upstream;
+    this.label = labelOf(upstream);
     const { address, port } = upstream;
-    this.label = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
     const { sourceAddress } = options;
     this.endpoint = {
       address: toAddress(address, port),
       scope: address.split("%")[1] ?? "",
       source: sourceAddress === null ? null : toAddress(sourceAddress, 0),
-      tls: null,
+      tls: tlsOf(upstream, options),
     };
-    this.streams = new UpstreamStreams(this.endpoint, options, engine, io);
-    this.#question = parseName(options.healthCheck.domain);
-    this.#packet = new Memory(HEADER_SIZE + this.#question.length + 4);
-    this.#timer = engine.timers.create(() => this.#tick());
+    this.streams = new UpstreamStreams(this.endpoint, options, engine);
+    this.health = new Health(this, options, engine);
+    this.cookie = new Cookie({ enabled: options.cookies, random: engine.random });
+    this.#watch = engine.timers.create(() => this.#look());
+    const to = { to: this.label };
     this.#failures = engine.counter("coredns_proxy_healthcheck_failures_total", {
       proxy_name: "forward",
-      to: this.label,
+      ...to,
     });
-    this.#replies = engine.counter("nodens_upstream_replies_total", { to: this.label });
-    this.#replyMs = engine.counter("nodens_upstream_reply_milliseconds_total", { to: this.label });
-    this.#errors = engine.counter("nodens_upstream_failures_total", { to: this.label });
+    this.#replies = engine.counter("nodens_upstream_replies_total", to);
+    this.#replyMs = engine.counter("nodens_upstream_reply_milliseconds_total", to);
+    this.#errors = engine.counter("nodens_upstream_failures_total", to);
+    this.#mismatches = engine.counter("nodens_upstream_mismatched_replies_total", to);
+    this.#rtt = engine.counter("nodens_upstream_rtt_milliseconds", to);
+    this.#up = engine.counter("nodens_upstream_up", to);
+    engine.values[this.#up] = 1;
   }
 
-  /** Counts a reply and the time it took. */
-  observe(durationMs: number): void {
-    this.#engine.values[this.#replies]!++;
-    this.#engine.values[this.#replyMs]! += durationMs;
+  /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
+  get rank(): number {
+    return !this.health.suspect ? 0 : this.health.down ? 2 : 1;
   }
 
-  /** Counts an attempt that brought no usable reply. */
-  countFailure(): void {
-    this.#engine.values[this.#errors]!++;
-  }
-
-  /** Whether health checks have given this upstream up. */
-  get down(): boolean {
-    const { maxFails } = this.#options;
-    return maxFails > 0 && this.#fails >= maxFails;
-  }
-
-  /** A query got an answer, so the upstream lives, whatever the checks said. */
-  succeeded(): void {
-    if (this.#checking) this.#healthy();
-  }
-
-  /** The socket of the health check failed. */
-  failed(): void {
-    if (this.#socket >= 0) this.#checkFailed();
-  }
-
-  /** A query failed: finds out whether the upstream does, unless that is under way or turned off. */
-  check(): void {
-    if (this.#checking || this.#stopped || this.#options.maxFails === 0) return;
-    this.#checking = true;
-    this.#probe();
-  }
-
-  /** An answer to the health check: anything will do, as CoreDNS has it. */
-  reply(memory: Memory, length: number): void {
-    if (length < HEADER_SIZE || memory.view.getUint16(0) !== this.#id) return;
-    if ((memory.view.getUint16(2) & FLAG.QR) !== 0) this.#healthy();
-  }
-
-  /** As `reply`, where the check goes over TCP. */
-  answered(): void {
-    this.#stream = null;
-    this.#healthy();
-  }
-
-  matches(): boolean {
-    return true;
-  }
-
-  /** The connection of the health check broke. */
-  broken(): void {
-    this.#stream = null;
-    this.#checkFailed();
-  }
-
-  /** Ends health checks and closes connections. */
-  stop(): void {
-    this.#stopped = true;
-    this.#letGo();
-    this.#engine.timers.clear(this.#timer);
-    this.streams.stop();
-  }
-
-  #tick(): void {
-    if (this.#socket >= 0 || this.#stream !== null) this.#checkFailed();
-    else this.#probe();
-  }
-
-  #healthy(): void {
-    this.#fails = 0;
-    this.#checking = false;
-    this.#letGo();
-    this.#engine.timers.clear(this.#timer);
-  }
-
-  #checkFailed(): void {
-    this.#letGo();
-    this.#fails++;
-    this.#engine.values[this.#failures]!++;
-    this.#engine.timers.set(
-      this.#timer,
-      this.#engine.nowMs + this.#options.healthCheck.intervalMs,
-    );
-  }
-
-  #probe(): void {
-    const { view, bytes } = this.#packet;
-    this.#id = this.#engine.random() & 0xffff;
-    view.setUint16(0, this.#id);
-    view.setUint16(2, this.#options.healthCheck.recursionDesired ? FLAG.RD : 0);
-    view.setUint16(4, 1);
-    bytes.set(this.#question, HEADER_SIZE);
-    view.setUint16(HEADER_SIZE + this.#question.length, TYPE.NS);
-    view.setUint16(HEADER_SIZE + this.#question.length + 2, CLASS.IN);
-    const length = HEADER_SIZE + this.#question.length + 4;
-    this.#engine.timers.set(this.#timer, this.#engine.nowMs + HEALTH_TIMEOUT_MS);
-    // With `force_tcp` the check goes over TCP too.
-    if (this.#options.forceTcp) {
-      this.#stream = this.streams.ask(this, this.#packet, 0, length);
-      if (this.#stream === null) this.#checkFailed();
-      return;
+  /** An attempt is on its way. */
+  sent(attempt: Attempt): void {
+    attempt.older = this.#newest;
+    attempt.newer = null;
+    if (this.#newest === null) this.#oldest = attempt;
+    else this.#newest.newer = attempt;
+    this.#newest = attempt;
+    if (this.#watch.index < 0) {
+      this.#engine.timers.set(this.#watch, this.#engine.nowMs + this.roundTrip.patienceMs);
     }
-    this.#socket = this.#io.open(this.endpoint, this);
-    const sent = this.#socket >= 0 && this.#io.send(this.#socket, this.#packet, 0, length);
-    if (!sent) this.#checkFailed();
   }
 
-  #letGo(): void {
-    this.#stream?.cancel(this);
-    this.#stream = null;
-    if (this.#socket < 0) return;
-    this.#io.release(this.#socket);
-    this.#socket = -1;
+  /** An attempt is over, one way or the other. */
+  done(attempt: Attempt): void {
+    const { older, newer } = attempt;
+    if (older === null && newer === null && this.#oldest !== attempt) return;
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
+    attempt.older = null;
+    attempt.newer = null;
   }
+
+  /** A reply came to an attempt. */
+  replied(durationMs: number): void {
+    const { values, nowMs } = this.#engine;
+    this.#heardMs = nowMs;
+    this.roundTrip.sample(durationMs, nowMs);
+    values[this.#replies]!++;
+    values[this.#replyMs]! += durationMs;
+    values[this.#rtt] = this.roundTrip.meanMs;
+    this.#alive();
+  }
+
+  /** An attempt failed; the upstream is to blame where nothing has come since it was sent. */
+  failed(sentMs: number): void {
+    this.#engine.values[this.#errors]!++;
+    if (this.#heardMs <= sentMs) this.#suspect();
+  }
+
+  checked(durationMs: number): void {
+    const { nowMs } = this.#engine;
+    this.#heardMs = nowMs;
+    this.roundTrip.sample(durationMs, nowMs);
+    this.#alive();
+  }
+
+  checkFailed(): void {
+    const { values } = this.#engine;
+    values[this.#failures]!++;
+    if (this.health.down) values[this.#up] = 0;
+  }
+
+  /** Counts a datagram that answers nothing asked. */
+  countMismatch(): void {
+    this.#engine.values[this.#mismatches]!++;
+  }
+
+  /** No new queries will come: ends checks, lets connections finish what is outstanding. */
+  retire(): void {
+    this.#stopped = true;
+    this.health.stop();
+    this.#engine.timers.clear(this.#watch);
+    this.streams.retire();
+  }
+
+  #alive(): void {
+    if (!this.health.suspect) return;
+    this.health.heard();
+    this.#engine.values[this.#up] = 1;
+  }
+
+  #suspect(): void {
+    if (this.#stopped || this.health.suspect) return;
+    this.health.fail();
+    if (this.health.suspect) this.#tell();
+  }
+
+  /** Looks whether anything outstanding has waited too long in complete silence. */
+  #look(): void {
+    if (this.#oldest === null) return;
+    const { nowMs, timers } = this.#engine;
+    const patienceMs = this.roundTrip.patienceMs;
+    let attempt: Attempt | null = this.#oldest;
+    // What was sent before something came says nothing: the question may just be a hard one.
+    while (attempt !== null && attempt.sentMs < this.#heardMs) attempt = attempt.newer;
+    if (attempt === null) {
+      timers.set(this.#watch, nowMs + patienceMs);
+    } else if (attempt.sentMs + patienceMs > nowMs) {
+      timers.set(this.#watch, attempt.sentMs + patienceMs);
+    } else {
+      timers.set(this.#watch, nowMs + patienceMs);
+      if (this.health.suspect) this.#tell();
+      else this.#suspect();
+    }
+  }
+
+  /** Tells what is outstanding that no reply is likely to come. */
+  #tell(): void {
+    let left = TELL_AT_ONCE;
+    let next = this.#oldest;
+    while (next !== null) {
+      const attempt = next;
+      next = attempt.newer;
+      if (attempt.told || attempt.sentMs < this.#heardMs) continue;
+      if (left-- === 0) {
+        this.#engine.timers.set(this.#watch, this.#engine.nowMs + 1);
+        return;
+      }
+      attempt.told = true;
+      attempt.lookup?.upstreamSilent(attempt);
+    }
+  }
+}
+
+/** Name of an upstream in messages and labels. */
+export function labelOf({ address, port, transport, serverName }: UpstreamOptions): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  if (transport === "dns") return `${host}:${port}`;
+  return `${transport}://${host}${serverName === "" ? "" : `%${serverName}`}:${port}`;
+}
+
+function tlsOf(
+  { transport, serverName }: UpstreamOptions,
+  { tls, dohMethod }: ForwardOptions,
+): TlsEndpoint | null {
+  if (transport === "dns") return null;
+  return { ...tls, serverName, http: transport === "https" ? dohMethod : null };
 }
 
 /** Socket address of an IP address that the configuration has checked. */

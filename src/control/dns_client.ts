@@ -12,6 +12,8 @@ export interface QueryWait {
   timeoutMs: number;
   /** Says whether a message is the reply; others are passed over and the wait goes on. */
   accept: (message: Uint8Array) => boolean;
+  /** Ends the wait before its time, as "stopped". */
+  signal?: AbortSignal;
 }
 
 /** No reply; the message says why in dig's words ("timed out", "connection refused"). */
@@ -21,15 +23,19 @@ export class NoReplyError extends Error {}
 export function askUdp(
   target: QueryTarget,
   query: Uint8Array,
-  { timeoutMs, accept }: QueryWait,
+  { timeoutMs, accept, signal }: QueryWait,
 ): Promise<Uint8Array> {
   const socket = createSocket(target.address.includes(":") ? "udp6" : "udp4");
+  let forget = () => {};
   return new Promise<Uint8Array>((resolve, reject) => {
     const timer = setTimeout(() => reject(new NoReplyError("timed out")), timeoutMs);
     const fail = (error: Error) => {
       clearTimeout(timer);
       reject(new NoReplyError(reason(error)));
     };
+    const onStop = () => fail(new NoReplyError("stopped"));
+    signal?.addEventListener("abort", onStop);
+    forget = () => signal?.removeEventListener("abort", onStop);
     socket.on("error", fail);
     socket.on("message", (message: Uint8Array, from: { address: string; port: number }) => {
       if (from.port !== target.port || !sameAddress(from.address, target.address)) return;
@@ -40,17 +46,22 @@ export function askUdp(
     socket.send(query, target.port, target.address, (error: Error | null) => {
       if (error) fail(error);
     });
-  }).finally(() => socket.close());
+  }).finally(() => {
+    forget();
+    socket.close();
+  });
 }
 
 /** Asks over TCP: one connection, one query (RFC 1035 section 4.2.2). */
 export async function askTcp(
   target: QueryTarget,
   query: Uint8Array,
-  { timeoutMs, accept }: QueryWait,
+  { timeoutMs, accept, signal }: QueryWait,
 ): Promise<Uint8Array> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), timeoutMs);
+  const onStop = () => stop.abort();
+  signal?.addEventListener("abort", onStop);
   let connection: Deno.TcpConn | null = null;
   try {
     connection = await Deno.connect({
@@ -70,9 +81,11 @@ export async function askTcp(
       if (accept(reply)) return reply;
     }
   } catch (error) {
+    if (signal?.aborted) throw new NoReplyError("stopped");
     throw new NoReplyError(stop.signal.aborted ? "timed out" : reason(error as Error));
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", onStop);
     if (connection !== null) close(connection);
   }
 }

@@ -1,0 +1,77 @@
+/** An upstream's end of the network: a namespace of its own, and its address there. */
+export interface Site {
+  readonly namespace: string;
+  /** Of RFC 2544's range for benchmarks; reachable from the middle alone. */
+  readonly address: string;
+}
+
+/**
+ * Three network namespaces: the middle, where a server and its client run, and two upstreams, each
+ * at the other end of a cable (veth) of its own. Nothing leaves them.
+ *
+ * Names carry the process id, so that runs beside each other do not meet.
+ */
+export class Network {
+  readonly middle: string;
+  readonly sites: readonly [Site, Site];
+
+  private constructor() {
+    const name = `nodens-${Deno.pid}`;
+    this.middle = `${name}-m`;
+    this.sites = [
+      { namespace: `${name}-1`, address: "198.18.1.2" },
+      { namespace: `${name}-2`, address: "198.18.2.2" },
+    ];
+  }
+
+  /** Makes it; throws, leaving nothing behind, where the system does not allow it. */
+  static create(): Network {
+    const network = new Network();
+    try {
+      for (const namespace of network.#namespaces()) {
+        run("ip", "netns", "add", namespace);
+        run("ip", "-n", namespace, "link", "set", "lo", "up");
+      }
+      network.sites.forEach(({ namespace, address }, i) => {
+        const [here, there] = [`up${i + 1}`, "cable"];
+        const middle = network.middle;
+        run(
+          ...["ip", "link", "add", here, "netns", middle, "type", "veth"],
+          ...["peer", "name", there, "netns", namespace],
+        );
+        run("ip", "-n", middle, "address", "add", `198.18.${i + 1}.1/24`, "dev", here);
+        run("ip", "-n", namespace, "address", "add", `${address}/24`, "dev", there);
+        run("ip", "-n", middle, "link", "set", here, "up");
+        run("ip", "-n", namespace, "link", "set", there, "up");
+      });
+      return network;
+    } catch (error) {
+      network.remove();
+      throw error;
+    }
+  }
+
+  /** Takes away what is there of it; the processes inside must have been ended before. */
+  remove(): void {
+    for (const namespace of this.#namespaces()) {
+      // Not there, where creating it failed half way.
+      new Deno.Command("ip", { args: ["netns", "delete", namespace], stderr: "null" }).outputSync();
+    }
+  }
+
+  #namespaces(): string[] {
+    return [this.middle, ...this.sites.map(({ namespace }) => namespace)];
+  }
+}
+
+/** Adds a firewall rule to what comes in at an upstream. */
+export function addRule(site: Site, ...rule: string[]): void {
+  run("ip", "netns", "exec", site.namespace, "iptables", "-w", "-A", "INPUT", ...rule);
+}
+
+function run(...words: string[]): void {
+  const { success, stderr } = new Deno.Command(words[0]!, { args: words.slice(1) }).outputSync();
+  if (!success) {
+    throw new Error(`Cannot run "${words.join(" ")}": ${new TextDecoder().decode(stderr).trim()}`);
+  }
+}

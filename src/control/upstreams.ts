@@ -1,0 +1,244 @@
+import type { Config } from "../config/types.ts";
+import { quote } from "../corefile/quote.ts";
+import type { LogLevel } from "../engine/handler.ts";
+import type { ForwardOptions, UpstreamsUpdate } from "../plugins/forward/options.ts";
+import { parseResolvConf } from "../plugins/forward/resolv_conf.ts";
+import { resolveTo } from "../plugins/forward/resolve_to.ts";
+import type { DataPlane } from "./data_plane.ts";
+import type { QueryTarget } from "./dns_client.ts";
+import { FileWatch } from "./file_watch.ts";
+import type { HostTiming, HostWatch } from "./host_watch.ts";
+import { blocksAt } from "./own_address.ts";
+
+const POLL_MS = 1000;
+/** A file system that hangs does not keep the process from ending. */
+const STOP_MS = 1000;
+/** Most upstreams that a line of the log names. */
+const MAX_NAMED = 10;
+
+/** What tests replace. */
+export interface UpstreamsSurroundings {
+  pollMs: number;
+  /** Names the resolvers of hosts where the Corefile does not. */
+  resolvConfPath: string;
+  /** Null for the times in use. */
+  hostTiming: HostTiming | null;
+  /** Addresses of this machine. */
+  interfaces: () => string[];
+}
+
+/** One `forward` directive that is followed. */
+interface Follower {
+  block: number;
+  position: number;
+  /** Where it stands and what it forwards, for the log. */
+  label: string;
+  options: ForwardOptions;
+  /** What the data planes have. */
+  current: UpstreamsUpdate;
+  files: FileWatch[];
+  hosts: HostWatch[];
+}
+
+/**
+ * Follows the files and host names that `forward` directives name as TO, and tells the data planes
+ * when they stand for other upstreams.
+ */
+export class Upstreams {
+  readonly #planes: readonly Pick<DataPlane, "deliver">[];
+  readonly #log: (level: LogLevel, line: string) => void;
+  readonly #surroundings: UpstreamsSurroundings;
+  readonly #files = new Map<string, FileWatch>();
+  readonly #hosts = new Map<string, HostWatch>();
+  readonly #followers: Follower[] = [];
+  #stopped = false;
+  #starting: Promise<void> = Promise.resolve();
+
+  constructor(
+    planes: readonly Pick<DataPlane, "deliver">[],
+    log: (level: LogLevel, line: string) => void,
+    surroundings: Partial<UpstreamsSurroundings> = {},
+  ) {
+    this.#planes = planes;
+    this.#log = log;
+    this.#surroundings = {
+      pollMs: POLL_MS,
+      resolvConfPath: "/etc/resolv.conf",
+      hostTiming: null,
+      interfaces: ownAddresses,
+      ...surroundings,
+    };
+  }
+
+  /** Begins to follow what the directives name; those of which nothing can change cost nothing. */
+  start(config: Config): void {
+    config.blocks.forEach(({ file, plugins }, block) =>
+      plugins.forEach(({ name, line, options }, position) => {
+        if (name !== "forward") return;
+        const forward = options as ForwardOptions;
+        const { upstreams, readTimeoutMs, maxConnectAttempts, policy } = forward;
+        const follower: Follower = {
+          block,
+          position,
+          label: `${file}:${line}: forward ${forward.from}`,
+          options: forward,
+          current: { upstreams, readTimeoutMs, maxConnectAttempts, policy },
+          files: [],
+          hosts: [],
+        };
+        this.#warnOfLoop(config, follower);
+        if (forward.to.every(({ kind }) => kind === "server")) return;
+        for (const to of forward.to) {
+          if (to.kind === "file") follower.files.push(this.#fileWatch(to.path, config));
+        }
+        this.#followers.push(follower);
+      })
+    );
+    for (const file of this.#files.values()) file.start();
+    if (this.#followers.some(({ options }) => options.to.some(({ kind }) => kind === "name"))) {
+      this.#starting = this.#followHosts(config);
+    }
+  }
+
+  /** Stops following; resolves when nothing is under way any more, or after a second. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#starting;
+    const watches = [...this.#files.values(), ...this.#hosts.values()];
+    const limit = Promise.withResolvers<void>();
+    const timer = setTimeout(limit.resolve, STOP_MS);
+    await Promise.race([limit.promise, Promise.all(watches.map((watch) => watch.stop()))]);
+    clearTimeout(timer);
+  }
+
+  #fileWatch(path: string, config: Config): FileWatch {
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    // Reading the configuration has complained of the first text already, if it is the same still.
+    let first = true;
+    const watch = new FileWatch(path, {
+      pollMs: this.#surroundings.pollMs,
+      check: (text) => parseResolvConf(text).servers.length > 0 ? null : "it names no server",
+      onText: (text) => {
+        const concerns = ({ files }: Follower) => files.includes(watch);
+        const changed = this.#refresh(config, `${path} changed`, concerns);
+        if (!first || changed) this.#warnOfLines(path, text);
+        first = false;
+      },
+      onProblem: (why) =>
+        this.#log("warning", `plugin/forward: Cannot use ${path}: ${why}; its servers stay`),
+    });
+    this.#files.set(path, watch);
+    return watch;
+  }
+
+  /** What resolves names is loaded only where there are some, to start fast. */
+  async #followHosts(config: Config): Promise<void> {
+    const { HOST_TIMING, HostWatch } = await import("./host_watch.ts");
+    if (this.#stopped) return;
+    const interfaces = this.#surroundings.interfaces();
+    for (const follower of this.#followers) {
+      const { to, resolvers } = follower.options;
+      for (const one of to) {
+        if (one.kind !== "name") continue;
+        const { host } = one;
+        const key = [host, ...resolvers.map(({ address, port }) => `${address} ${port}`)].join();
+        const watch = this.#hosts.get(key) ?? new HostWatch(host, {
+          resolvers,
+          resolvConfPath: this.#surroundings.resolvConfPath,
+          timing: this.#surroundings.hostTiming ?? HOST_TIMING,
+          isOwn: (server) => blocksAt(config, server, interfaces).length > 0,
+          onChange: () =>
+            this.#refresh(config, `${host} resolves anew`, ({ hosts }) => hosts.includes(watch)),
+          onProblem: (why) =>
+            this.#log("warning", `plugin/forward: Cannot resolve ${quote(host)}: ${why}`),
+          onRecovery: () => this.#log("info", `plugin/forward: ${quote(host)} resolves again`),
+        });
+        this.#hosts.set(key, watch);
+        follower.hosts.push(watch);
+      }
+    }
+    for (const watch of this.#hosts.values()) watch.start();
+  }
+
+  /** Tells the data planes what has changed, if anything, for the directives that `concerns` picks. */
+  #refresh(config: Config, why: string, concerns: (follower: Follower) => boolean): boolean {
+    let changed = false;
+    for (const follower of this.#followers) {
+      if (!concerns(follower)) continue;
+      const { block, position, options, current, label } = follower;
+      const files = new Map<string, string>();
+      for (const { path, text } of follower.files) if (text !== null) files.set(path, text);
+      // Without one of the texts its servers would be lost, which are served from the start.
+      if (follower.files.some(({ path }) => !files.has(path))) continue;
+      const addresses = new Map(follower.hosts.map(({ host, addresses }) => [host, addresses]));
+      const update = resolveTo(options, { files, addresses });
+      const difference = describe(current, update);
+      if (difference === "") continue;
+      changed = true;
+      follower.current = update;
+      for (const plane of this.#planes) plane.deliver(block, position, update);
+      this.#log("info", `plugin/forward: ${label}: ${why}: ${difference}`);
+      this.#warnOfLoop(config, follower);
+    }
+    return changed;
+  }
+
+  #warnOfLines(path: string, text: string): void {
+    const { invalid: [word] } = parseResolvConf(text);
+    if (word === undefined) return;
+    this.#log(
+      "warning",
+      `plugin/forward: ${path}: ${quote(word)} is no IP address; the line is ignored`,
+    );
+  }
+
+  /** A query that comes back to the block that forwards it goes round until it times out. */
+  #warnOfLoop(config: Config, { block, label, current: { upstreams } }: Follower): void {
+    const interfaces = this.#surroundings.interfaces();
+    const own = upstreams.filter((upstream) =>
+      upstream.transport === "dns" && blocksAt(config, upstream, interfaces).includes(block)
+    );
+    if (own.length === 0) return;
+    this.#log(
+      "warning",
+      `plugin/forward: ${label}: ${listed(own)} is this server block itself, so what it forwards ` +
+        "there comes back (name other servers)",
+    );
+  }
+}
+
+function ownAddresses(): string[] {
+  try {
+    return Deno.networkInterfaces().map(({ address }) => address);
+  } catch {
+    // Not permitted: what is missed is a warning.
+    return [];
+  }
+}
+
+/** What has changed, in words; empty where nothing has. */
+function describe(old: UpstreamsUpdate, update: UpstreamsUpdate): string {
+  const changes: string[] = [];
+  if (JSON.stringify(old.upstreams) !== JSON.stringify(update.upstreams)) {
+    changes.push(`upstreams were ${listed(old.upstreams)}, are ${listed(update.upstreams)}`);
+  }
+  const compare = (what: string, before: unknown, after: unknown) => {
+    if (before !== after) changes.push(`${what} was ${before ?? "unset"}, is ${after ?? "unset"}`);
+  };
+  compare("read_timeout", `${old.readTimeoutMs}ms`, `${update.readTimeoutMs}ms`);
+  compare("max_connect_attempts", old.maxConnectAttempts, update.maxConnectAttempts);
+  compare("policy", old.policy, update.policy);
+  return changes.join("; ");
+}
+
+function listed(upstreams: readonly (QueryTarget & { transport: string })[]): string {
+  if (upstreams.length === 0) return "none";
+  const named = upstreams.slice(0, MAX_NAMED).map(({ address, port, transport }) =>
+    `${transport === "dns" ? "" : `${transport}://`}${
+      address.includes(":") ? `[${address}]` : address
+    }:${port}`
+  );
+  const more = upstreams.length - named.length;
+  return named.join(" ") + (more > 0 ? ` and ${more} more` : "");
+}

@@ -1,0 +1,80 @@
+import type { ForwardOptions, UpstreamOptions, UpstreamsUpdate } from "./options.ts";
+import { parseResolvConf, type ResolvConf } from "./resolv_conf.ts";
+import { TRANSPORT_PORTS } from "./endpoint.ts";
+
+/** What counts where neither the Corefile nor a resolv.conf says anything (CoreDNS's defaults). */
+export const UNSAID = {
+  readTimeoutMs: 2000,
+  maxConnectAttempts: null,
+  policy: "random",
+} as const;
+
+/** What the TO that are no addresses stand for at the moment. */
+export interface ToSources {
+  /** Text by path. */
+  files: ReadonlyMap<string, string>;
+  /** Addresses by host name; a name that is missing has none yet. */
+  addresses: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * The upstreams that `to` stands for, and the options that a resolv.conf among them sets.
+ *
+ * Of upstreams with equal address and port the first counts, as in CoreDNS; of several files, the
+ * first that sets an option.
+ */
+export function resolveTo(
+  options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSAID>,
+  sources: ToSources,
+): UpstreamsUpdate {
+  const files: ResolvConf[] = [];
+  const upstreams = new Map<string, UpstreamOptions>();
+  const add = (upstream: UpstreamOptions) => {
+    const key = `${upstream.address} ${upstream.port}`;
+    if (!upstreams.has(key)) upstreams.set(key, upstream);
+  };
+  for (const to of options.to) {
+    if (to.kind === "server") {
+      add(to.upstream);
+    } else if (to.kind === "file") {
+      const file = parseResolvConf(sources.files.get(to.path) ?? "");
+      files.push(file);
+      for (const address of file.servers) {
+        add({ address, port: TRANSPORT_PORTS.dns, transport: "dns", serverName: "" });
+      }
+    } else {
+      const { host, port, transport, serverName } = to;
+      for (const address of sources.addresses.get(host) ?? []) {
+        add({ address, port, transport, serverName });
+      }
+    }
+  }
+  const open = options.resolvConfOptions;
+  const update: UpstreamsUpdate = {
+    upstreams: [...upstreams.values()],
+    readTimeoutMs: options.readTimeoutMs,
+    maxConnectAttempts: options.maxConnectAttempts,
+    policy: options.policy,
+  };
+  if (open.includes("timeout")) {
+    update.readTimeoutMs = first(files, ({ timeoutMs }) => timeoutMs) ?? UNSAID.readTimeoutMs;
+  }
+  if (open.includes("attempts")) {
+    const attempts = first(files, (file) => file.attempts);
+    // Zero attempts would mean no limit.
+    update.maxConnectAttempts = attempts === null || upstreams.size === 0
+      ? UNSAID.maxConnectAttempts
+      : attempts * upstreams.size;
+  }
+  if (open.includes("rotate")) {
+    update.policy = files.some(({ rotate }) => rotate) ? "round_robin" : UNSAID.policy;
+  }
+  return update;
+}
+
+function first(
+  files: readonly ResolvConf[],
+  value: (file: ResolvConf) => number | null,
+): number | null {
+  return files.map(value).find((found) => found !== null) ?? null;
+}

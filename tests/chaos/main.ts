@@ -1,0 +1,32 @@
+/**
+ * The randomised simulation for as long as one likes:
+ * `deno task chaos [--seconds 60] [--seed N]`. Prints the seed that fails, which replays it.
+ */
+import { parseArgs } from "node:util";
+import { runChaos } from "../support/chaos.ts";
+
+const { values } = parseArgs({
+  options: { seconds: { type: "string", default: "60" }, seed: { type: "string" } },
+});
+const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+const first = values.seed === undefined
+  ? crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1
+  : Number(values.seed);
+const startMs = performance.now();
+const untilMs = startMs + Number(values.seconds) * 1000;
+let seed = first;
+let queries = 0;
+let upstream = 0;
+say(`seeds from ${first}`);
+do {
+  try {
+    const run = runChaos(seed);
+    queries += run.queries;
+    upstream += run.upstream;
+  } catch (error) {
+    say(`failed with --seed ${seed}\n${(error as Error).stack}`);
+    Deno.exit(1);
+  }
+  seed++;
+} while (performance.now() < untilMs);
+say(`${seed - first} runs held: ${queries} queries, ${upstream} packets to upstreams`);

@@ -1,0 +1,319 @@
+import { MANY } from "../support/battery_servers.ts";
+import { optBytes } from "../support/battery_message.ts";
+import { DENIAL, EMPTY, OWN, type Row } from "./battery_row.ts";
+
+const name = (label: string) => `${label}.e.w.battery.example`;
+
+/** What nodens says of itself in OPT: the size that it takes (RFC 6891 section 6.2.3). */
+const OURS = "1232";
+
+/** Header, question for `sNNNNN.many.battery.example` and OPT. */
+const AROUND = 12 + (6 + 1 + "many.battery.example".length + 2 + 4) + 11;
+/** An address record whose owner is a pointer. */
+const RECORD = 16;
+
+/** Sizes that clients offer, and the limit of a datagram that follows. */
+const SIZES: readonly { size: number; limit: number }[] = [
+  // Less than 512 counts as 512 (RFC 6891 section 6.2.3).
+  { size: 0, limit: 512 },
+  { size: 1, limit: 512 },
+  { size: 511, limit: 512 },
+  { size: 512, limit: 512 },
+  { size: 513, limit: 513 },
+  { size: 1231, limit: 1231 },
+  { size: 1232, limit: 1232 },
+  { size: 1233, limit: 1233 },
+  { size: 1500, limit: 1500 },
+  { size: 4095, limit: 4095 },
+  { size: 4096, limit: 4096 },
+  // nodens never sends more than 4096 (RFC 6891 section 6.2.5).
+  { size: 4097, limit: 4096 },
+  { size: 65535, limit: 4096 },
+];
+
+/** A text record that does not fit is left out as a whole. */
+const TEXTS: readonly { octets: number; size: number | null; fits: boolean }[] = [
+  { octets: 600, size: null, fits: false },
+  { octets: 600, size: 512, fits: false },
+  { octets: 600, size: 1232, fits: true },
+  { octets: 1300, size: 1232, fits: false },
+  { octets: 1300, size: 1400, fits: true },
+  { octets: 5000, size: 512, fits: false },
+  { octets: 5000, size: 1232, fits: false },
+  { octets: 5000, size: 4096, fits: false },
+  { octets: 5000, size: 65535, fits: false },
+];
+
+const OPTIONS: readonly { title: string; option: readonly [number, string] }[] = [
+  { title: "NSID", option: [3, ""] },
+  { title: "client subnet", option: [8, "00011800c00002"] },
+  { title: "client subnet of no length", option: [8, "00010000"] },
+  { title: "EXPIRE", option: [9, ""] },
+  { title: "client cookie", option: [10, "0011223344556677"] },
+  { title: "client and server cookie", option: [10, "00112233445566778899aabbccddeeff"] },
+  { title: "keepalive", option: [11, ""] },
+  { title: "padding", option: [12, "00".repeat(64)] },
+  { title: "chain", option: [13, "00"] },
+  { title: "key tag", option: [14, "4f66"] },
+  { title: "an extended error from a client", option: [15, "0000"] },
+  { title: "unassigned", option: [4242, "deadbeef"] },
+  { title: "for local use", option: [65001, "01"] },
+  { title: "reserved", option: [65535, ""] },
+];
+
+/** Adds bytes behind the message and says how many additional records there are. */
+const additional = (count: number, bytes: readonly number[]) => (message: Uint8Array) => {
+  const longer = Uint8Array.from([...message, ...bytes]);
+  longer[11] = count;
+  return longer;
+};
+
+const OPT = [...optBytes({ size: 1232 })];
+const FORMERR = { ...OWN, rcode: "FORMERR" } as const;
+
+/** OPT (RFC 6891), truncation (RFC 2181 section 9) and extended errors (RFC 8914). */
+export const EDNS_ROWS: readonly Row[] = [
+  { title: "no OPT", ask: { name: name("none") } },
+  ...SIZES.map(({ size, limit }): Row => {
+    const fitting = Math.min(MANY, Math.floor((limit - AROUND) / RECORD));
+    return {
+      title: `size ${size}`,
+      ask: { name: `s${String(size).padStart(5, "0")}.many.battery.example`, edns: { size } },
+      cold: {
+        bits: fitting < MANY ? "qr aa tc rd ra" : "qr aa rd ra",
+        counts: `${fitting}/0/0`,
+        opt: OURS,
+        size: AROUND + RECORD * fitting,
+      },
+      tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0`, size: AROUND + RECORD * MANY },
+    };
+  }),
+  {
+    title: "size 512 without OPT",
+    ask: { name: "nosize.many.battery.example" },
+    cold: {
+      bits: "qr aa tc rd ra",
+      counts: `${Math.floor((512 - AROUND + 11) / RECORD)}/0/0`,
+    },
+    tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
+  },
+  {
+    // What one client could not take is cached whole.
+    title: "size 512 and then 4096",
+    ask: { name: "short1.many.battery.example", edns: { size: 512 } },
+    again: { name: "short1.many.battery.example", edns: { size: 4096 } },
+    cold: {
+      bits: "qr aa tc rd ra",
+      counts: `${Math.floor((512 - AROUND) / RECORD)}/0/0`,
+      opt: OURS,
+    },
+    warm: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
+    tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
+  },
+  ...TEXTS.map(({ octets, size, fits }): Row => ({
+    title: `text of ${octets} octets, ${size === null ? "no OPT" : `size ${size}`}`,
+    ask: {
+      name: `s${size ?? "none"}.t${octets}.battery.example`,
+      type: "TXT",
+      ...(size === null ? {} : { edns: { size } }),
+    },
+    cold: {
+      opt: size === null ? null : OURS,
+      ...(fits ? {} : { ...EMPTY, bits: "qr aa tc rd ra" }),
+    },
+    tcp: { bits: "qr aa rd ra", counts: "1/0/0", ttls: [300] },
+  })),
+
+  {
+    title: "no OPT and then OPT",
+    ask: { name: name("plain") },
+    again: { name: name("plain"), edns: { size: 1232 } },
+    warm: { opt: OURS },
+  },
+  {
+    title: "OPT and then no OPT",
+    ask: { name: name("opt"), edns: { size: 1232 } },
+    again: { name: name("opt") },
+    cold: { opt: OURS },
+    warm: { opt: null },
+  },
+  // The lowest version that both know, and the code for the others (RFC 6891 section 6.1.3).
+  ...[1, 2, 100, 255].map((version): Row => ({
+    title: `version ${version}`,
+    ask: { name: name(`version${version}`), edns: { size: 1232, version } },
+    cold: { ...OWN, rcode: "BADVERS", opt: OURS },
+    upstream: "never",
+  })),
+  {
+    title: "version 1 with DO and options",
+    ask: {
+      name: name("version1do"),
+      edns: { size: 1232, version: 1, do: true, options: [[10, "0011223344556677"]] },
+    },
+    cold: { ...OWN, rcode: "BADVERS", opt: `${OURS} do` },
+    upstream: "never",
+  },
+  {
+    title: "DO",
+    ask: { name: name("do"), edns: { size: 1232, do: true } },
+    cold: { opt: `${OURS} do` },
+  },
+  {
+    // Unknown flags are ignored and not sent back (RFC 6891 section 6.1.4).
+    title: "all flags but DO",
+    ask: { name: name("flags"), edns: { size: 1232, z: 0x7fff } },
+    cold: { opt: OURS },
+  },
+  {
+    title: "all flags",
+    ask: { name: name("allflags"), edns: { size: 1232, do: true, z: 0x7fff } },
+    cold: { opt: `${OURS} do` },
+  },
+  {
+    title: "an extended code in the query's OPT",
+    ask: {
+      name: name("extended"),
+      edns: { size: 1232 },
+      edit: (message) => {
+        message[message.length - 6] = 1;
+        return message;
+      },
+    },
+    cold: { opt: OURS },
+  },
+  // Options that nodens does not implement are ignored, and none comes back.
+  ...OPTIONS.map(({ title, option }, i): Row => ({
+    title: `option ${option[0]}, ${title}`,
+    ask: { name: name(`option${i}`), edns: { size: 1232, options: [option] } },
+    cold: { opt: OURS },
+  })),
+  {
+    title: "every option at once",
+    ask: {
+      name: name("options"),
+      edns: { size: 1232, options: OPTIONS.map(({ option }) => option) },
+    },
+    cold: { opt: OURS },
+  },
+  {
+    // The subnet of one client is not part of the key, so the other finds the same entry.
+    title: "client subnets, one after the other",
+    ask: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c00002"]] } },
+    again: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c63364"]] } },
+    cold: { opt: OURS },
+  },
+
+  // OPT records that are not well-formed.
+  {
+    title: "two OPT records",
+    ask: { name: name("two"), edit: additional(2, [...OPT, ...OPT]) },
+    cold: { ...FORMERR, opt: OURS },
+    upstream: "never",
+  },
+  {
+    title: "OPT in the answer section",
+    ask: {
+      name: name("answer"),
+      edit: (message) => {
+        const longer = Uint8Array.from([...message, ...OPT]);
+        longer[7] = 1;
+        return longer;
+      },
+    },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    title: "OPT of another owner than the root",
+    ask: { name: name("owner"), edit: additional(1, [1, 0x61, ...OPT]) },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    title: "OPT cut off",
+    ask: { name: name("cut"), edit: additional(1, OPT.slice(0, -2)) },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    title: "OPT with data cut off",
+    ask: { name: name("data"), edit: additional(1, [...OPT.slice(0, -1), 4, 0, 10]) },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    // BIND and CoreDNS cannot read it either.
+    title: "an option longer than OPT",
+    ask: {
+      name: name("overrun"),
+      edit: additional(1, [...OPT.slice(0, -1), 6, 0, 10, 0, 8, 1, 2]),
+    },
+    cold: { ...FORMERR, opt: OURS },
+    upstream: "never",
+  },
+  {
+    title: "an option without a length",
+    ask: { name: name("stub"), edit: additional(1, [...OPT.slice(0, -1), 3, 0, 10, 0]) },
+    cold: { ...FORMERR, opt: OURS },
+    upstream: "never",
+  },
+  {
+    title: "OPT before another record",
+    ask: {
+      name: name("first"),
+      edit: additional(2, [...OPT, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1]),
+    },
+    cold: { opt: OURS },
+  },
+
+  // Codes of the upstream and of nodens with OPT.
+  {
+    title: "NXDOMAIN with OPT",
+    ask: { name: "edns.battery.example", edns: { size: 1232 } },
+    cold: { ...DENIAL, rcode: "NXDOMAIN", opt: OURS },
+  },
+  {
+    title: "REFUSED with OPT",
+    ask: { name: "edns.refused.example", edns: { size: 1232 } },
+    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: OURS },
+    upstream: "always",
+  },
+  {
+    title: "class CH with OPT",
+    ask: { name: name("chaos"), qclass: 3, edns: { size: 1232 } },
+    cold: { ...OWN, rcode: "REFUSED", opt: OURS },
+    upstream: "never",
+  },
+  {
+    title: "AXFR with OPT",
+    ask: { name: "edns.example", type: "AXFR", edns: { size: 1232 } },
+    cold: { ...OWN, rcode: "REFUSED", opt: OURS },
+    upstream: "never",
+  },
+
+  // Extended errors go to clients with OPT alone.
+  {
+    title: "upstream dead, no OPT",
+    ask: { name: "plain.dead.example" },
+    cold: { ...OWN, rcode: "SERVFAIL" },
+    warm: { bits: "qr aa rd" },
+    upstream: "unseen",
+  },
+  {
+    title: "upstream dead, extended error",
+    ask: { name: "first.dead.example", edns: { size: 1232 } },
+    // Nobody could be reached (22), or talking to them failed (23).
+    cold: { ...OWN, rcode: "SERVFAIL", opt: [22, 23].map((code) => `${OURS} ede=${code}`) },
+    warm: {
+      bits: "qr aa rd",
+      opt: ["13", "13 ede=22", "13 ede=23"].map((codes) => `${OURS} ede=${codes}`),
+    },
+    upstream: "unseen",
+  },
+  {
+    title: "SERVFAIL of the upstream, extended error of the cache",
+    ask: { name: "edns.broken.example", edns: { size: 1232 } },
+    cold: { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra", opt: OURS },
+    warm: { bits: "qr aa rd ra", opt: `${OURS} ede=13` },
+  },
+];

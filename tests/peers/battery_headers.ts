@@ -1,0 +1,299 @@
+import { askedBytes, optBytes } from "../support/battery_message.ts";
+import { DENIAL, OWN, type Row } from "./battery_row.ts";
+
+/** A name of a row's own, so that no other row finds its entry. */
+const name = (label: string) => `${label}.h.w.battery.example`;
+
+function changed(change: (message: Uint8Array) => void): (message: Uint8Array) => Uint8Array {
+  return (message) => {
+    change(message);
+    return message;
+  };
+}
+
+const appended = (...bytes: number[]) => (message: Uint8Array) =>
+  Uint8Array.from([...message, ...bytes]);
+
+/** Sets the number of records in a section: 4 questions, 6 answers, 8 authority, 10 additional. */
+function count(message: Uint8Array, at: 4 | 6 | 8 | 10, value: number): Uint8Array {
+  message[at] = value >> 8;
+  message[at + 1] = value & 255;
+  return message;
+}
+
+/** `. 0 IN A 192.0.2.1`. */
+const ADDRESS = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1];
+/** A transaction signature with nothing in it (RFC 8945). */
+const TSIG = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 17, 0, ...new Array(16).fill(0)];
+const OPT = [...optBytes({ size: 1232 })];
+
+const FORMERR = { ...OWN, rcode: "FORMERR" } as const;
+/** Where the question could not be read, it is not repeated. */
+const UNREADABLE = { ...FORMERR, question: "none" } as const;
+
+const OPCODES = [
+  [1, "IQUERY"],
+  [2, "STATUS"],
+  [3, "unassigned"],
+  [4, "NOTIFY"],
+  [5, "UPDATE"],
+  [6, "DSO"],
+  ...[7, 8, 9, 10, 11, 12, 13, 14, 15].map((opcode) => [opcode, "unassigned"] as const),
+] as const;
+
+const CLASSES = [
+  [0, "reserved"],
+  [2, "unassigned"],
+  [3, "CH"],
+  [4, "HS"],
+  [254, "NONE"],
+  [255, "ANY"],
+  [65535, "reserved"],
+] as const;
+
+/** Bits of the query that say nothing to a server, and which of them come back. */
+const BITS: readonly { bits: string; told: string }[] = [
+  { bits: "rd aa", told: "qr aa rd ra" },
+  { bits: "rd tc", told: "qr aa rd ra" },
+  { bits: "rd ra", told: "qr aa rd ra" },
+  // Must be zero in a response, whatever the query had (RFC 1035 section 4.1.1).
+  { bits: "rd z", told: "qr aa rd ra" },
+  // CD comes back (RFC 4035 section 3.2.2); AD only where there is something to say.
+  { bits: "rd ad", told: "qr aa rd ra" },
+  { bits: "rd cd", told: "qr aa rd ra cd" },
+  { bits: "rd ad cd", told: "qr aa rd ra cd" },
+  { bits: "rd aa tc ra z ad cd", told: "qr aa rd ra cd" },
+];
+
+/** Headers, classes, opcodes, counts and messages that are not well-formed. */
+export const HEADER_ROWS: readonly Row[] = [
+  ...BITS.map(({ bits, told }): Row => ({
+    title: `bits ${bits}`,
+    ask: { name: name(bits.replaceAll(" ", "-")), bits },
+    cold: { bits: told },
+  })),
+  {
+    // named adds the zone's name server to answers to those who do not want recursion.
+    title: "bits none",
+    ask: { name: name("norecurse"), bits: "" },
+    cold: { bits: "qr aa ra", counts: "1/1/1" },
+    upstream: "always",
+  },
+  {
+    title: "bits none, from the cache",
+    ask: { name: name("later") },
+    again: { name: name("later"), bits: "" },
+    warm: { bits: "qr aa ra" },
+  },
+  {
+    title: "a response code in the query",
+    ask: { name: name("rcode"), edit: changed((m) => m[3]! |= 5) },
+  },
+  ...[0, 1, 0xff00, 0xffff].map((id): Row => ({
+    // That the id comes back is looked at with every row.
+    title: `id ${id}`,
+    ask: {
+      name: name(`id${id}`),
+      edit: changed((m) => {
+        m[0] = id >> 8;
+        m[1] = id & 255;
+      }),
+    },
+  })),
+
+  ...OPCODES.map(([opcode, mnemonic]): Row => ({
+    title: `opcode ${opcode}, ${mnemonic}`,
+    ask: { name: name(`opcode${opcode}`), type: "SOA", opcode },
+    cold: { ...OWN, rcode: "NOTIMP", question: "none" },
+    upstream: "never",
+  })),
+  {
+    title: "opcode UPDATE with a prerequisite and an update",
+    ask: {
+      name: "battery.example",
+      type: "SOA",
+      opcode: 5,
+      edit: (m) => count(count(appended(...ADDRESS, ...ADDRESS)(m), 6, 1), 8, 1),
+    },
+    cold: { ...OWN, rcode: "NOTIMP", question: "none" },
+    upstream: "never",
+  },
+
+  ...CLASSES.map(([qclass, mnemonic]): Row => ({
+    title: `class ${qclass}, ${mnemonic}`,
+    ask: { name: name(`class${qclass}`), qclass },
+    cold: { ...OWN, rcode: "REFUSED" },
+    upstream: "never",
+  })),
+  {
+    title: "class CH, version.bind",
+    ask: { name: "version.bind", type: "TXT", qclass: 3 },
+    cold: { ...OWN, rcode: "REFUSED" },
+    upstream: "never",
+  },
+
+  // Counts (RFC 9619: a query has one question).
+  {
+    title: "no question",
+    ask: { name: name("none"), edit: (m) => count(m, 4, 0) },
+    cold: UNREADABLE,
+    upstream: "never",
+  },
+  {
+    title: "no question and nothing behind the header",
+    ask: { name: name("header"), edit: (m) => count(m.slice(0, 12), 4, 0) },
+    cold: UNREADABLE,
+    upstream: "never",
+  },
+  {
+    title: "two questions",
+    ask: {
+      name: name("two"),
+      edit: (m) => count(Uint8Array.from([...m, ...m.subarray(12)]), 4, 2),
+    },
+    cold: UNREADABLE,
+    upstream: "never",
+  },
+  {
+    title: "65535 questions",
+    ask: { name: name("all"), edit: (m) => count(m, 4, 65535) },
+    cold: UNREADABLE,
+    upstream: "never",
+  },
+  {
+    title: "an answer in the query",
+    ask: { name: name("answer"), edit: (m) => count(appended(...ADDRESS)(m), 6, 1) },
+  },
+  {
+    title: "two answers in the query",
+    ask: { name: name("answers"), edit: (m) => count(appended(...ADDRESS, ...ADDRESS)(m), 6, 2) },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    title: "an address in the additional section",
+    ask: { name: name("additional"), edit: (m) => count(appended(...ADDRESS)(m), 10, 1) },
+  },
+  {
+    title: "three additional records",
+    ask: {
+      name: name("additionals"),
+      edit: (m) => count(appended(...ADDRESS, ...ADDRESS, ...ADDRESS)(m), 10, 3),
+    },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    // Nobody here has the key, and nothing is signed (CoreDNS without its tsig plugin).
+    title: "a transaction signature",
+    ask: { name: name("tsig"), edit: (m) => count(appended(...TSIG)(m), 10, 1) },
+  },
+  {
+    title: "fewer records than counted",
+    ask: { name: name("fewer"), edit: (m) => count(m, 10, 1) },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    title: "bytes behind the message",
+    ask: { name: name("trailing"), edit: appended(1, 2, 3, 4, 5) },
+  },
+  {
+    title: "bytes behind OPT",
+    ask: { name: name("trailing-opt"), edns: { size: 1232 }, edit: appended(0, 0, 0) },
+    cold: { opt: "1232" },
+  },
+  {
+    title: "a record behind the counted ones",
+    ask: { name: name("uncounted"), edit: appended(...OPT) },
+  },
+
+  // Messages that are answered by nobody.
+  ...[0, 1, 2, 11].map((size): Row => ({
+    title: `${size} octets`,
+    ask: { name: name("short"), edit: (m) => m.slice(0, size) },
+    cold: null,
+    upstream: "never",
+  })),
+  {
+    title: "a response",
+    ask: { name: name("response"), bits: "qr rd" },
+    cold: null,
+    upstream: "never",
+  },
+  {
+    title: "a response with opcode NOTIFY",
+    ask: { name: name("notified"), bits: "qr rd", opcode: 4 },
+    cold: null,
+    upstream: "never",
+  },
+
+  // Questions that cannot be read.
+  ...[
+    { title: "a header alone", edit: (m: Uint8Array) => m.slice(0, 12) },
+    { title: "a name cut off", edit: (m: Uint8Array) => m.slice(0, 20) },
+    { title: "a type cut off", edit: (m: Uint8Array) => m.slice(0, -3) },
+    { title: "a class cut off", edit: (m: Uint8Array) => m.slice(0, -1) },
+    {
+      title: "a pointer to itself in the question",
+      edit: (m: Uint8Array) => Uint8Array.from([...m.subarray(0, 12), 0xc0, 12, 0, 1, 0, 1]),
+    },
+    {
+      title: "a pointer forwards in the question",
+      edit: (m: Uint8Array) =>
+        Uint8Array.from([...m.subarray(0, 12), 0xc0, 18, 0, 1, 0, 1, ...m.subarray(12)]),
+    },
+    {
+      title: "a pointer into the header in the question",
+      edit: (m: Uint8Array) => Uint8Array.from([...m.subarray(0, 12), 0xc0, 4, 0, 1, 0, 1]),
+    },
+    {
+      title: "a label and a pointer in the question",
+      edit: (m: Uint8Array) =>
+        Uint8Array.from([...m.subarray(0, 12), 1, 0x61, 0xc0, 12, 0, 1, 0, 1]),
+    },
+    { title: "a label of 64 octets", edit: changed((m) => m[12] = 64) },
+    { title: "a label of type 10", edit: changed((m) => m[12] = 0x81) },
+    {
+      title: "a name of 256 octets",
+      edit: (m: Uint8Array) => {
+        const labels = [63, 63, 63, 62].flatMap((size) => [size, ...new Array(size).fill(0x61)]);
+        return Uint8Array.from([...m.subarray(0, 12), ...labels, 0, 0, 1, 0, 1]);
+      },
+    },
+    {
+      title: "a name of 128 labels",
+      edit: (m: Uint8Array) => {
+        const labels = new Array(128).fill([1, 0x61]).flat();
+        return Uint8Array.from([...m.subarray(0, 12), ...labels, 0, 0, 1, 0, 1]);
+      },
+    },
+  ].map(({ title, edit }): Row => ({
+    title,
+    ask: { name: name("unreadable"), edit },
+    cold: UNREADABLE,
+    upstream: "never",
+  })),
+  {
+    title: "a second query behind the first",
+    ask: {
+      name: name("smuggled"),
+      edit: (m) => Uint8Array.from([...m, ...askedBytes({ name: name("smuggled2") }, 7)]),
+    },
+  },
+  {
+    title: "type OPT",
+    ask: { name: name("opt"), type: "OPT" },
+    cold: FORMERR,
+    upstream: "never",
+  },
+  {
+    // CD is part of the key, and what was not asked recursively is not kept.
+    title: "denial, then not recursive and not checked",
+    ask: { name: "Absent.Battery.Example" },
+    again: { name: "absent.BATTERY.example", bits: "cd" },
+    cold: { ...DENIAL, rcode: "NXDOMAIN" },
+    warm: { bits: "qr aa ra cd" },
+    upstream: "always",
+  },
+];

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { BatteryClient } from "../support/battery_client.ts";
+import { type Asked, askedBytes, tellOf } from "../support/battery_message.ts";
+import { type BatteryServers, startBattery } from "../support/battery_servers.ts";
+import { skipUnless } from "../support/servers.ts";
+import { ANSWER_ROWS } from "./battery_answers.ts";
+import { DNSSEC_ROWS } from "./battery_dnssec.ts";
+import { EDNS_ROWS } from "./battery_edns.ts";
+import { HEADER_ROWS } from "./battery_headers.ts";
+import { OPTION_ROWS } from "./battery_options.ts";
+import { PENDING, STALE_TEST } from "./battery_pending.ts";
+import { type Expected, type Row, USUAL } from "./battery_row.ts";
+
+type Transport = "udp" | "tcp";
+type Phase = "cold" | "warm";
+
+/** Time between the passes after which every TTL has gone down by one at least. */
+const AGE_MS = 1_200;
+/** Expected order of checks: rows are asked one by one in this order, pass by pass. */
+const ROWS: readonly Row[] = [
+  ...ANSWER_ROWS,
+  ...DNSSEC_ROWS,
+  ...HEADER_ROWS,
+  ...EDNS_ROWS,
+  ...OPTION_ROWS,
+];
+/** Answered by nodens itself with REFUSED, at once. */
+const MARKER: Asked = { name: "marker.empty.example" };
+const FIRST_ID = 0x4000;
+const MARKER_ID = 0x3fff;
+
+/** Where and when a row was asked, for what its answer may say. */
+interface Occasion {
+  phase: Phase;
+  transport: Transport;
+  nodens: "first" | "second";
+  /** Octets of the answer, or null where there was none. */
+  answer: Uint8Array | null;
+  query: Uint8Array;
+  /** Since the entry may have been made, and since the battery began. */
+  entryMs: number;
+  batteryMs: number;
+}
+
+Deno.test({
+  name: "a battery of questions over named is answered as RFCs and CoreDNS say",
+  ...skipUnless("named", "dnssec-keygen", "dnssec-signzone"),
+  fn: async (t) => {
+    assertDistinct(ROWS);
+    const servers = await startBattery();
+    try {
+      const battery = new Battery(servers);
+      await battery.ask("cold");
+      const coldQueries = battery.countQueries();
+      await new Promise((wake) => setTimeout(wake, AGE_MS));
+      await battery.ask("warm");
+      const warmQueries = battery.countQueries();
+      for (const [i, row] of ROWS.entries()) {
+        const check = () => {
+          for (const occasion of battery.occasions[i]!) assertAnswer(row, occasion);
+          assertUpstream(row, coldQueries[i]!, warmQueries[i]!);
+        };
+        const pending = PENDING.get(row.title);
+        if (pending === undefined) await t.step(row.title, check);
+        else await t.step(pendingTitle(row.title, { pending, check }), () => {});
+      }
+    } finally {
+      await servers.close();
+    }
+  },
+});
+
+/** A row that is pending may fail, and its title says what it did. */
+function pendingTitle(
+  title: string,
+  { pending, check }: { pending: string; check: () => void },
+): string {
+  try {
+    check();
+  } catch {
+    return `${title}: PENDING (${pending})`;
+  }
+  return `${title}: PENDING, BUT PASSES: take it from the list`;
+}
+
+class Battery {
+  readonly occasions: Occasion[][] = ROWS.map(() => []);
+  readonly #servers: BatteryServers;
+  readonly #startMs = performance.now();
+  /** When each row's entry may have been made at the earliest. */
+  readonly #entryMs: number[] = [];
+
+  constructor(servers: BatteryServers) {
+    this.#servers = servers;
+  }
+
+  /** Asks every row: over UDP and TCP of an empty cache each, or both of both. */
+  async ask(phase: Phase): Promise<void> {
+    const clients = {
+      first: new BatteryClient(this.#servers.first.port),
+      second: new BatteryClient(this.#servers.second.port),
+    };
+    try {
+      for (const [i, row] of ROWS.entries()) {
+        if (phase === "cold" || row.upstream === "always") this.#entryMs[i] = performance.now();
+        for (const nodens of ["first", "second"] as const) {
+          const own = nodens === "first" ? "udp" : "tcp";
+          for (const transport of ["udp", "tcp"] as const) {
+            if (phase === "cold" && transport !== own) continue;
+            this.occasions[i]!.push(
+              await this.#one(i, clients[nodens], { phase, transport, nodens }),
+            );
+          }
+        }
+      }
+    } finally {
+      clients.first.close();
+      clients.second.close();
+    }
+  }
+
+  /** Queries that the upstreams have seen of every row so far. */
+  countQueries(): number[] {
+    const { named, validator, referring } = this.#servers;
+    return ROWS.map(({ ask: { name, type }, upstream }) => {
+      if (typeof name !== "string" || upstream === "unseen") return NaN;
+      const logged = [name, type ?? "A"] as const;
+      return [named, validator, referring].reduce((sum, it) => sum + it.queries(...logged), 0);
+    });
+  }
+
+  async #one(
+    i: number,
+    client: BatteryClient,
+    where: Pick<Occasion, "phase" | "transport" | "nodens">,
+  ): Promise<Occasion> {
+    const row = ROWS[i]!;
+    const asked = where.phase === "warm" && row.again !== undefined ? row.again : row.ask;
+    const query = askedBytes(asked, FIRST_ID + i);
+    const marker = row.cold === null ? askedBytes(MARKER, MARKER_ID) : null;
+    const name = `${row.title}: ${where.phase} ${where.transport}`;
+    const answer = await client.ask(where.transport, query, marker).catch((error: Error) => {
+      throw new Error(`${name}: ${error.message}`, { cause: error });
+    });
+    const nowMs = performance.now();
+    return {
+      ...where,
+      answer,
+      query,
+      entryMs: nowMs - this.#entryMs[i]!,
+      batteryMs: nowMs - this.#startMs,
+    };
+  }
+}
+
+/** The row's expectation for one occasion: what is usual, then what differs in it. */
+function expectedOf(row: Row, { phase, transport }: Occasion): Expected {
+  return {
+    ...USUAL,
+    ...row.cold,
+    ...(transport === "tcp" ? row.tcp : {}),
+    ...(phase === "warm" ? row.warm : {}),
+    ...(phase === "warm" && transport === "tcp" ? row.warmTcp : {}),
+  };
+}
+
+function assertAnswer(row: Row, occasion: Occasion): void {
+  const { phase, transport, nodens, answer, query } = occasion;
+  const where = `${phase}, ${transport}, ${nodens} nodens`;
+  if (row.cold === null) {
+    assert.equal(answer, null, `${where}: an answer to what deserves none`);
+    return;
+  }
+  assert.ok(answer !== null, `${where}: no answer`);
+  const told = tellOf(answer, query);
+  const { ttls, size, opt, ...others } = expectedOf(row, occasion);
+  const { ttls: toldTtls, size: toldSize, opcode, ...rest } = told;
+  const choice = typeof opt === "object" && opt !== null ? opt : [opt];
+  const expected = { ...others, opt: choice.find((one) => one === told.opt) ?? choice[0]! };
+  assert.deepEqual(rest, expected, where);
+  if (size !== undefined) assert.equal(toldSize, size, `${where}: octets`);
+  assert.deepEqual([...answer.subarray(0, 2)], [...query.subarray(0, 2)], `${where}: id`);
+  assert.equal(opcode, row.ask.opcode ?? 0, `${where}: opcode`);
+  assertTtls(row, occasion, { ttls, toldTtls, where });
+}
+
+/** TTLs are those expected, less the time that the entry has been in a cache. */
+function assertTtls(
+  row: Row,
+  occasion: Occasion,
+  { ttls, toldTtls, where }: { ttls: number[]; toldTtls: number[]; where: string },
+): void {
+  const kept = (row.upstream ?? "once") === "once" && occasion.phase === "warm";
+  const youngest = kept ? 1 : 0;
+  // nodens counts in tenths of a second, an upstream's cache in whole ones.
+  const oldest = row.aged === true
+    ? Math.ceil(occasion.batteryMs / 1000)
+    : Math.floor(occasion.entryMs / 1000 + 0.1);
+  assert.equal(toldTtls.length, ttls.length, `${where}: TTLs ${toldTtls}, expected ${ttls}`);
+  for (const [i, ttl] of ttls.entries()) {
+    const age = ttl - toldTtls[i]!;
+    assert.ok(
+      age >= youngest && age <= oldest,
+      `${where}: TTL ${toldTtls[i]} is not ${ttl} aged by ${youngest} to ${oldest} seconds`,
+    );
+  }
+}
+
+function assertUpstream(row: Row, cold: number, warm: number): void {
+  const upstream = row.upstream ?? "once";
+  if (upstream === "unseen" || Number.isNaN(cold)) return;
+  if (upstream === "never") return assert.deepEqual({ cold, warm }, { cold: 0, warm: 0 });
+  assert.ok(cold > 0, "the upstream was not asked");
+  if (upstream === "once") assert.equal(warm, cold, "the upstream was asked again");
+  else assert.ok(warm > cold, "the upstream was not asked again");
+}
+
+/** No row may find another's entry. */
+function assertDistinct(rows: readonly Row[]): void {
+  const titles = new Set<string>();
+  const keys = new Map<string, string>();
+  for (const { title, ask, upstream } of rows) {
+    assert.ok(!titles.has(title), `two rows are called "${title}"`);
+    titles.add(title);
+    if (upstream === "never" || upstream === "always") continue;
+    const { name, type = "A", bits = "rd", edns } = ask;
+    const text = typeof name === "string" ? name.toLowerCase() : name.toHex();
+    const key = `${text} ${type} ${edns?.do === true} ${bits.includes("cd")}`;
+    assert.equal(keys.get(key), undefined, `"${title}" asks what another row asks`);
+    keys.set(key, title);
+  }
+  titles.add(STALE_TEST);
+  for (const title of PENDING.keys()) assert.ok(titles.has(title), `no row is called "${title}"`);
+}
