@@ -1,7 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import type { LaneEndpoint } from "../io/lane.ts";
 import { connectTls } from "./tls_connect.ts";
-import { explainFailure } from "./tls_failure.ts";
+import { explainEnd, explainFailure } from "./tls_failure.ts";
 import { HttpCarrier } from "./tls_http.ts";
 import type { Carrier, TlsStreamEvents } from "./tls_stream.ts";
 
@@ -15,7 +15,7 @@ export async function openCarrier(
 ): Promise<Carrier> {
   const socket = await connectTls(endpoint, options);
   return endpoint.tls.http === null
-    ? new FrameCarrier(socket, options.events)
+    ? new FrameCarrier(socket, endpoint, options.events)
     : new HttpCarrier(socket, endpoint, options.events);
 }
 
@@ -23,15 +23,20 @@ export async function openCarrier(
 class FrameCarrier implements Carrier {
   readonly #socket: TLSSocket;
   readonly #events: TlsStreamEvents;
-  #why = "connection closed by the upstream";
+  #answered = false;
+  #why: string | null = null;
 
-  constructor(socket: TLSSocket, events: TlsStreamEvents) {
+  constructor(socket: TLSSocket, endpoint: LaneEndpoint, events: TlsStreamEvents) {
     this.#socket = socket;
     this.#events = events;
-    socket.on("data", (bytes: Uint8Array) => events.data(bytes));
-    socket.on("end", () => events.ended());
+    socket.on("data", (bytes: Uint8Array) => {
+      this.#answered = true;
+      events.data(bytes);
+    });
+    // Not reported as an end of its own: the error behind it may say why (a certificate is missing).
+    socket.on("end", () => closeSocket(socket));
     socket.on("error", (error) => this.#why = explainFailure(error));
-    socket.on("close", () => events.closed(this.#why));
+    socket.on("close", () => events.closed(this.#why ?? explainEnd(endpoint, this.#answered)));
   }
 
   write(bytes: Uint8Array): void {

@@ -25,6 +25,18 @@ const ALERTS: Record<string, string> = {
   NoApplicationProtocol: "the upstream speaks neither HTTP/2 nor DNS here (ALPN)",
 };
 
+/**
+ * Why a connection ended that the upstream closed without a word. Before any answer that may well be
+ * the client certificate: in TLS 1.3 servers look at it after the handshake, and not all say so.
+ */
+export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
+  if (answered) return "connection closed by the upstream";
+  return "connection closed by the upstream before any answer " +
+    (endpoint.tls.certFile === null
+      ? "(it may want a client certificate)"
+      : "(it may not accept the client certificate)");
+}
+
 /** Says in words why a connection failed. */
 export function explainFailure(error: Error & { code?: string }, endpoint?: LaneEndpoint): string {
   const { code = "", message } = error;

@@ -4,7 +4,7 @@ import type { LaneEndpoint } from "../io/lane.ts";
 import { Http2Client } from "./http2_client.ts";
 import type { ResponseHeaders } from "./http2_headers.ts";
 import { closeSocket } from "./tls_carrier.ts";
-import { explainFailure } from "./tls_failure.ts";
+import { explainEnd, explainFailure } from "./tls_failure.ts";
 import type { Carrier, TlsStreamEvents } from "./tls_stream.ts";
 
 /** Where RFC 8484 and everybody else have it. */
@@ -47,10 +47,12 @@ export class HttpCarrier implements Carrier {
   #failures = MAX_FAILURES - 1;
   #leaving: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
-  #why = "connection closed by the upstream";
+  readonly #endpoint: LaneEndpoint;
+  #answered = false;
 
   constructor(socket: TLSSocket, endpoint: LaneEndpoint, events: TlsStreamEvents) {
     this.#socket = socket;
+    this.#endpoint = endpoint;
     this.#method = endpoint.tls.http ?? "POST";
     this.#events = events;
     this.#authority = authorityOf(endpoint);
@@ -70,10 +72,14 @@ export class HttpCarrier implements Carrier {
       broken: (why) => this.#fail(why),
     });
     this.#sweep = setInterval(() => this.#giveUp(performance.now() - REQUEST_MS), REQUEST_MS / 2);
-    socket.on("data", (bytes: Uint8Array) => this.#closed || this.#client.receive(bytes));
-    socket.on("end", () => this.#fail(this.#why));
+    socket.on("data", (bytes: Uint8Array) => {
+      if (this.#closed) return;
+      this.#answered = true;
+      this.#client.receive(bytes);
+    });
+    socket.on("end", () => closeSocket(socket));
     socket.on("error", (error) => this.#fail(explainFailure(error)));
-    socket.on("close", () => this.#fail(this.#why));
+    socket.on("close", () => this.#gone());
   }
 
   write(bytes: Uint8Array): void {
@@ -117,7 +123,7 @@ export class HttpCarrier implements Carrier {
       if (query.length >= HEADER_SIZE) this.#request(query);
     }
     this.#socket.uncork();
-    if (this.#leaving !== null && this.#requests.size === 0) this.#fail(this.#why);
+    if (this.#leaving !== null && this.#requests.size === 0) this.#gone();
   }
 
   #request(query: Uint8Array): void {
@@ -219,8 +225,12 @@ export class HttpCarrier implements Carrier {
       return;
     }
     for (const stream of this.#requests.keys()) if (stream > last) this.#requests.delete(stream);
-    this.#leaving ??= setTimeout(() => this.#fail(this.#why), GOAWAY_MS);
+    this.#leaving ??= setTimeout(() => this.#gone(), GOAWAY_MS);
     this.#next();
+  }
+
+  #gone(): void {
+    this.#fail(explainEnd(this.#endpoint, this.#answered));
   }
 
   #fail(why: string): void {
