@@ -75,7 +75,12 @@ export class HttpCarrier implements Carrier {
     socket.on("data", (bytes: Uint8Array) => {
       if (this.#closed) return;
       this.#answered = true;
-      this.#client.receive(bytes);
+      try {
+        this.#client.receive(bytes);
+      } catch (error) {
+        // A fault of ours, which must not end the process.
+        this.#fail(`HTTP/2 could not be read: ${(error as Error).message}`);
+      }
     });
     socket.on("end", () => closeSocket(socket));
     socket.on("error", (error) => this.#fail(explainFailure(error)));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { MAX_LANE_QUEUED } from "../../src/io/lane.ts";
 import { type Authority, makeAuthority } from "../support/certificates.ts";
+import { askUdp, freePort, withDataPlane } from "../support/drivers.ts";
 import { LanePair } from "../support/lane.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { skipUnless } from "../support/net_require.ts";
@@ -335,3 +336,35 @@ test("closing the lane closes connections, and those that are being made", async
   await silent.close();
   await server.close();
 });
+
+for (const driver of ["linux", "portable"] as const) {
+  if (driver === "linux" && Deno.build.os !== "linux") continue;
+  test(`the ${driver} driver asks over TLS beside plain DNS, and stops`, async (authority) => {
+    const server = await startTls(authority.issue(NAME), { answer });
+    const port = freePort();
+    const corefile = `.:${port} {
+  bind 127.0.0.1
+  forward . tls://127.0.0.1:${server.port} {
+    tls ${authority.caFile}
+    tls_servername dns.example.org
+  }
+}`;
+    await withDataPlane({ driver, corefile }, async (plane, logs) => {
+      const ask = async (id: number) =>
+        decode(await askUdp(queryBytes({ name: `n${id}.example.org`, id }), { port }));
+      const all = await Promise.all(Array.from({ length: 50 }, (_, id) => ask(id)));
+      assert.deepEqual(
+        all.map(({ id, rcode }) => `${id} ${rcode}`),
+        all.map((_, id) => `${id} NOERROR`),
+      );
+      if (driver === "portable") return;
+      // A thread that takes the place of a dead one opens streams of its own.
+      plane.provoke("throw");
+      while (!logs.some((line) => line.includes("the data plane failed"))) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      assert.equal((await ask(99)).rcode, "NOERROR");
+    });
+    await server.close();
+  });
+}
