@@ -2,8 +2,10 @@ import type { Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import { bindListener, type BoundSocket, closeAll } from "../io/linux/listen.ts";
+import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
+import { TlsLane } from "./tls_lane.ts";
 import type { ControlMessage, DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 
 /** Doubles in the shared array: the engine's counters and some thousand of plugins. */
@@ -44,6 +46,7 @@ export class DataPlane {
   #wakeFd = -1;
   #worker: Worker | null = null;
   #port: MessagePort | null = null;
+  #lane: TlsLane | null = null;
   #watch: ReturnType<typeof setInterval> | null = null;
   #lastBeat = -1;
   #lastBeatMs = 0;
@@ -98,6 +101,10 @@ export class DataPlane {
     const { port1, port2 } = new MessageChannel();
     this.#worker = worker;
     this.#port = port1;
+    const lane = new TlsLane({
+      send: (events) => this.#send({ type: "lane", events }, laneBuffers(events)),
+    });
+    this.#lane = lane;
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
       switch (data.type) {
         case "ready":
@@ -110,6 +117,9 @@ export class DataPlane {
         case "log":
           for (const { level, line } of data.lines) this.#options.log(level, line);
           this.values[COUNTER.LOG_WRITTEN]! += data.bytes;
+          break;
+        case "lane":
+          lane.receive(data.commands);
           break;
         case "stopped":
           this.#stopped?.resolve();
@@ -145,6 +155,7 @@ export class DataPlane {
   async stop(limitMs: number): Promise<void> {
     if (this.#watch !== null) clearInterval(this.#watch);
     if (this.#worker === null) return;
+    this.#lane?.close();
     this.#stopped = Promise.withResolvers();
     this.#send({ type: "stop" });
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -165,8 +176,8 @@ export class DataPlane {
     this.#send({ type: "fail", how });
   }
 
-  #send(message: ControlMessage): void {
-    this.#port?.postMessage(message);
+  #send(message: ControlMessage, transfer: ArrayBuffer[] = []): void {
+    this.#port?.postMessage(message, transfer);
     if (this.#libc !== null) {
       const one = new BigUint64Array([1n]);
       this.#libc.write(this.#wakeFd, new Uint8Array(one.buffer), 8);
@@ -203,6 +214,8 @@ export class DataPlane {
     }
     this.#worker?.terminate();
     this.#worker = null;
+    // The thread that takes its place knows nothing of these streams.
+    this.#lane?.close();
     this.#port?.close();
     const now = performance.now();
     this.#restarts = this.#restarts.filter((at) => now - at < RESTART_WINDOW_MS);

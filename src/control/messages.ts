@@ -1,6 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
 import type { LogLevel } from "../engine/handler.ts";
+import type { LaneCommand, LaneEvent } from "../io/lane.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
@@ -22,6 +23,7 @@ export interface StartMessage {
 /** What the control plane tells a running data plane. */
 export type ControlMessage =
   | { type: "deliver"; block: number; position: number; data: unknown }
+  | { type: "lane"; events: LaneEvent[] }
   | { type: "stop" }
   /** Makes the loop fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" };
@@ -31,4 +33,5 @@ export type DataPlaneMessage =
   | { type: "ready"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: { level: LogLevel; line: string }[]; bytes: number }
+  | { type: "lane"; commands: LaneCommand[] }
   | { type: "stopped" };

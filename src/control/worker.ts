@@ -11,6 +11,7 @@ import { hasPatterns } from "../config/patterns.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { PortableDriver } from "../io/portable/driver.ts";
 import { HANDLERS } from "../plugins/handlers.ts";
+import { type Lane, laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { openLibc } from "../sys/libc.ts";
 import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 
@@ -19,10 +20,12 @@ const MAX_LOG_BYTES = 1024 * 1024;
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
-  postMessage(message: DataPlaneMessage): void;
+  postMessage(message: DataPlaneMessage, transfer?: ArrayBuffer[]): void;
 };
 
 const post = (message: DataPlaneMessage) => scope.postMessage(message);
+const toLane = (commands: LaneCommand[]) =>
+  scope.postMessage({ type: "lane", commands }, laneBuffers(commands));
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
@@ -58,12 +61,16 @@ function start(message: StartMessage): void {
   };
 
   let engine: Engine | null = null;
+  let lane: Lane | null = null;
   let running = true;
   let failing = false;
   const handle = (control: ControlMessage): void => {
     switch (control.type) {
       case "deliver":
         engine!.deliver(control.block, control.position, control.data);
+        break;
+      case "lane":
+        lane!.receive(control.events);
         break;
       case "stop":
         running = false;
@@ -76,7 +83,7 @@ function start(message: StartMessage): void {
     }
   };
 
-  const options = { onPanic, afterLoop: flushLog };
+  const options = { onPanic, toLane, afterLoop: flushLog };
   const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
     engine = new Engine({
       io: driver,
@@ -86,6 +93,7 @@ function start(message: StartMessage): void {
       log,
       wallMs: Date.now,
     });
+    lane = driver.lane;
     driver.attach(engine);
     engine.configure(config);
   };
@@ -116,7 +124,7 @@ function start(message: StartMessage): void {
   const driver = new PortableDriver({ ...options, now: () => performance.now() });
   makeEngine(driver);
   port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
-    handle(data);
+    driver.run(() => handle(data));
     if (!running) {
       driver.stop();
       flushLog();

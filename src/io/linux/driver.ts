@@ -6,6 +6,7 @@ import { CLOCK_MONOTONIC, EPOLL, RLIMIT_NOFILE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
+import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
 import type { BoundSocket } from "./listen.ts";
 import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
@@ -25,6 +26,8 @@ export interface LinuxDriverOptions {
   wakeFd: number;
   /** Handles the control plane's messages; returns false to stop. */
   onWake: () => boolean;
+  /** Takes what encrypted streams ask of the control plane, with the buffers in it. */
+  toLane: (commands: LaneCommand[]) => void;
   /** Called once a loop, after the answers are out. */
   afterLoop: () => void;
   /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
@@ -36,6 +39,8 @@ export interface LinuxDriverOptions {
  * It blocks its thread until the control plane stops it.
  */
 export class LinuxDriver implements Io {
+  /** Encrypted streams; the control plane's reports are handed to it. */
+  readonly lane: Lane;
   readonly #options: LinuxDriverOptions;
   readonly #poller: Poller;
   readonly #datagrams: ClientDatagrams;
@@ -51,6 +56,7 @@ export class LinuxDriver implements Io {
   constructor(options: LinuxDriverOptions) {
     const { libc } = options;
     this.#options = options;
+    this.lane = new Lane(options.toLane);
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
     this.#streams = new Streams(libc, this.#poller, () => this.#engine);
@@ -101,6 +107,7 @@ export class LinuxDriver implements Io {
       try {
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
+        this.lane.flush();
         afterLoop();
       } catch (error) {
         engine.values[COUNTER.PANICS]!++;
@@ -125,23 +132,29 @@ export class LinuxDriver implements Io {
   }
 
   connect(endpoint: Endpoint, handler: StreamHandler): number {
-    return this.#streams.connect(endpoint, handler);
+    return endpoint.tls === null
+      ? this.#streams.connect(endpoint, handler)
+      : this.lane.connect(endpoint, handler);
   }
 
   write(stream: number, memory: Memory, offset: number, length: number): void {
-    this.#streams.get(stream)?.write(memory, offset, length);
+    if (stream >= LANE_STREAMS) this.lane.write(stream, memory, offset, length);
+    else this.#streams.get(stream)?.write(memory, offset, length);
   }
 
   queued(stream: number): number {
+    if (stream >= LANE_STREAMS) return this.lane.queued(stream);
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
   pause(stream: number, paused: boolean): void {
-    this.#streams.get(stream)?.pause(paused);
+    if (stream >= LANE_STREAMS) this.lane.pause(stream, paused);
+    else this.#streams.get(stream)?.pause(paused);
   }
 
   close(stream: number): void {
-    this.#streams.get(stream)?.close();
+    if (stream >= LANE_STREAMS) this.lane.close(stream);
+    else this.#streams.get(stream)?.close();
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

@@ -4,6 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
+import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
@@ -15,6 +16,8 @@ const MAX_SLEEP_MS = 1000;
 export interface PortableDriverOptions {
   now: () => number;
   onPanic: (error: unknown) => void;
+  /** Takes what encrypted streams ask of the control plane, with the buffers in it. */
+  toLane: (commands: LaneCommand[]) => void;
   afterLoop: () => void;
 }
 
@@ -29,6 +32,8 @@ interface Listening {
  * datagram at a time, so it costs about four times the CPU.
  */
 export class PortableDriver implements Io {
+  /** Encrypted streams; the control plane's reports are handed to it. */
+  readonly lane: Lane;
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
@@ -46,6 +51,7 @@ export class PortableDriver implements Io {
 
   constructor(options: PortableDriverOptions) {
     this.#options = options;
+    this.lane = new Lane(options.toLane);
     const run = (work: () => void) => this.run(work);
     this.#streams = new PortableStreams(() => this.#engine, run);
     this.#sockets = new PortableSockets(run);
@@ -97,6 +103,7 @@ export class PortableDriver implements Io {
     try {
       work();
       if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
+      this.lane.flush();
     } catch (error) {
       engine.values[COUNTER.PANICS]!++;
       this.#options.onPanic(error);
@@ -131,23 +138,28 @@ export class PortableDriver implements Io {
   }
 
   connect(endpoint: Endpoint, handler: StreamHandler): number {
-    return this.#streams.connect(endpoint, handler);
+    return endpoint.tls === null
+      ? this.#streams.connect(endpoint, handler)
+      : this.lane.connect(endpoint, handler);
   }
 
   write(stream: number, memory: Memory, offset: number, length: number): void {
-    this.#streams.write(stream, memory, offset, length);
+    if (stream >= LANE_STREAMS) this.lane.write(stream, memory, offset, length);
+    else this.#streams.write(stream, memory, offset, length);
   }
 
   queued(stream: number): number {
-    return this.#streams.queued(stream);
+    return stream >= LANE_STREAMS ? this.lane.queued(stream) : this.#streams.queued(stream);
   }
 
   pause(stream: number, paused: boolean): void {
-    this.#streams.pause(stream, paused);
+    if (stream >= LANE_STREAMS) this.lane.pause(stream, paused);
+    else this.#streams.pause(stream, paused);
   }
 
   close(stream: number): void {
-    this.#streams.closeOne(stream);
+    if (stream >= LANE_STREAMS) this.lane.close(stream);
+    else this.#streams.closeOne(stream);
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
