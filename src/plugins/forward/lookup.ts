@@ -225,13 +225,13 @@ export class Lookup {
   }
 
   /** Sends to an upstream, beside the attempt under way where there is one. */
-  #begin(index: number): boolean {
+  #begin(index: number, limitMs = this.#deadlineMs): boolean {
     const forward = this.#forward;
     const { engine, options, upstreams } = forward;
     const upstream = upstreams[index]!;
     this.#index = index + 1;
     const attempt = forward.takeAttempt();
-    const dueMs = Math.min(engine.nowMs + options.readTimeoutMs, this.#deadlineMs);
+    const dueMs = Math.min(engine.nowMs + options.readTimeoutMs, limitMs);
     // Before the sending, which may fail at once and say so.
     this.#underWay.push(attempt);
     if (attempt.send(this, upstream, this.#streamed, dueMs)) return true;
@@ -395,7 +395,8 @@ export class Lookup {
     this.#extras++;
     // Each time twice as patient.
     this.#secondMs = nowMs + patienceMs * 2 ** this.#extras;
-    if (this.#begin(index)) this.#underWay[this.#underWay.length - 1]!.resent = true;
+    // It has the time that is left to what it repeats.
+    if (this.#begin(index, newest.dueMs)) this.#underWay[this.#underWay.length - 1]!.resent = true;
   }
 
   #schedule(): void {
