@@ -22,6 +22,8 @@ export interface StartMessage {
 /** What the control plane tells a running data plane. */
 export type ControlMessage =
   | { type: "deliver"; block: number; position: number; data: unknown }
+  /** Is answered with `answered` of the same id. */
+  | { type: "ask"; id: number; block: number; position: number; request: unknown }
   | { type: "stop" }
   /** Makes the loop fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" };
@@ -31,4 +33,5 @@ export type DataPlaneMessage =
   | { type: "ready"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: { level: LogLevel; line: string }[]; bytes: number }
+  | { type: "answered"; id: number; answer: unknown }
   | { type: "stopped" };

@@ -53,6 +53,17 @@ function start(message: StartMessage): void {
     lines = [];
     lineBytes = 0;
   };
+  /**
+   * Sent when the loop has come round: who asks again at once would otherwise be served again and
+   * again while queries wait.
+   */
+  let answers: DataPlaneMessage[] = [];
+  const afterLoop = (): void => {
+    flushLog();
+    if (answers.length === 0) return;
+    answers.forEach(post);
+    answers = [];
+  };
   const onPanic = (error: unknown): void => {
     log("error", `Recovered in the data plane: ${error instanceof Error ? error.stack : error}`);
   };
@@ -60,10 +71,23 @@ function start(message: StartMessage): void {
   let engine: Engine | null = null;
   let running = true;
   let failing = false;
+  /** A request that makes a handler throw costs that request alone. */
+  const ask = ({ block, position, request }: ControlMessage & { type: "ask" }): unknown => {
+    try {
+      return engine!.ask(block, position, request);
+    } catch (error) {
+      book.values[COUNTER.PANICS]!++;
+      onPanic(error);
+      return undefined;
+    }
+  };
   const handle = (control: ControlMessage): void => {
     switch (control.type) {
       case "deliver":
         engine!.deliver(control.block, control.position, control.data);
+        break;
+      case "ask":
+        answers.push({ type: "answered", id: control.id, answer: ask(control) });
         break;
       case "stop":
         running = false;
@@ -76,7 +100,7 @@ function start(message: StartMessage): void {
     }
   };
 
-  const options = { onPanic, afterLoop: flushLog };
+  const options = { onPanic, afterLoop };
   const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
     engine = new Engine({
       io: driver,
@@ -115,7 +139,7 @@ function start(message: StartMessage): void {
   const driver = new PortableDriver({ ...options, now: () => performance.now() });
   makeEngine(driver);
   port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
-    handle(data);
+    driver.run(() => handle(data));
     if (!running) {
       driver.stop();
       flushLog();

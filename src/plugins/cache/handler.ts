@@ -7,6 +7,7 @@ import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import type { CacheOptions } from "./options.ts";
+import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
 import { Store } from "./store.ts";
 
 /** TTL of a response that says nothing of how long it is good (CoreDNS's `MinimalDefaultTTL`). */
@@ -31,6 +32,8 @@ class CacheHandler implements Handler {
   readonly #scanner = new ResponseScanner();
   /** Where a handler's own response is put to be scanned; made when first needed. */
   #scratch: Memory | null = null;
+  /** Made when the control plane first wants the cache kept or filled. */
+  #snapshot: Snapshot | null = null;
   readonly #startMs: number;
   readonly #prefetchGap: number;
 
@@ -142,6 +145,30 @@ class CacheHandler implements Handler {
         break;
     }
     this.#publish();
+  }
+
+  /** Writes a slice of the cache into shared memory, or takes one from there. */
+  answer(request: unknown): unknown {
+    const asked = request as SaveRequest | LoadRequest;
+    const snapshot = this.#snapshot ??= this.#makeSnapshot();
+    if (asked.type === "save") return snapshot.save(asked, this.#now());
+    const reply = snapshot.load(asked, this.#now());
+    this.#publish();
+    return reply;
+  }
+
+  #makeSnapshot(): Snapshot {
+    const { success, denial } = this.#options;
+    return new Snapshot({
+      success: this.#success,
+      denial: this.#denial,
+      maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
+      staleSeconds: 0,
+      readQuestion: (exchange) => this.#engine.readStoredQuestion(exchange),
+      keeps: (exchange, store) =>
+        (this.#zones === null || this.#zones.match(exchange) !== null) &&
+        (store === "success" ? this.#noSuccess : this.#noDenial).match(exchange) === null,
+    });
   }
 
   #now(): number {

@@ -15,6 +15,17 @@ export interface Question {
   readonly checkingDisabled: boolean;
 }
 
+/** What a store knows of an entry besides its message: what is kept over a restart. */
+export interface EntryState {
+  /** Tenths of a second of the store's clock; negative for what is older than the store. */
+  storedAt: number;
+  ttlSeconds: number;
+  /** DO 1, CD 2, in the main queue 4, uses 16 and 32. */
+  flags: number;
+  /** Queries seen without a gap. */
+  hits: number;
+}
+
 /*
  * An entry is a row of eleven 32-bit words, beside its block in the arena:
  *
@@ -51,6 +62,8 @@ const IN_MAIN = 4;
 const REFRESHING = 8;
 const USES_SHIFT = 4;
 const USES = 3 << USES_SHIFT;
+/** Bits of the state word that `describe` tells. */
+const KEPT_STATE = DO | CD | IN_MAIN | USES;
 
 /** Rows reserved at once; only beyond this does the table move to grow. */
 const FIRST_ROWS = 1 << 20;
@@ -70,6 +83,8 @@ const MAX_BUCKET = 24;
  * Times are tenths of a second on a clock of the caller's that starts near zero.
  */
 export class Store {
+  /** Distance from one row to the next. */
+  static readonly rowSize = STRIDE;
   readonly #capacity: number;
   readonly #arena = new Arena();
   #rows: Int32Array;
@@ -247,6 +262,33 @@ export class Store {
     this.#buckets[bucket] = row;
     this.#size++;
     return row;
+  }
+
+  /** Where the rows end: every entry is at a multiple of `rowSize` below. */
+  get endRow(): number {
+    return this.#rowCount * STRIDE;
+  }
+
+  /** Tells what there is to know of a row; false where it holds no entry. */
+  describe(row: number, into: EntryState): boolean {
+    const rows = this.#rows;
+    if (rows[row + ADDRESS] === -1) return false;
+    into.storedAt = rows[row + STORED]!;
+    into.ttlSeconds = rows[row + TTL]!;
+    into.flags = rows[row + STATE]! & KEPT_STATE;
+    into.hits = rows[row + HITS]!;
+    return true;
+  }
+
+  /** Gives an entry just inserted the age and the standing that it had elsewhere. */
+  restore(row: number, state: EntryState): void {
+    this.#unlink(row);
+    const rows = this.#rows;
+    const standing = IN_MAIN | USES;
+    rows[row + STATE] = (rows[row + STATE]! & ~standing) | (state.flags & standing);
+    rows[row + STORED] = state.storedAt;
+    rows[row + HITS] = state.hits;
+    this.#link(row);
   }
 
   /** Takes an entry out. */
