@@ -19,4 +19,26 @@ export interface CacheOptions {
   /** Zones for which a class is not cached; `["."]` for all. */
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
+  /** Null where the Corefile does not ask for it. */
+  serveStale: ServeStaleOptions | null;
+  /** `serve_stale_policy prefer_positive`. */
+  preferPositive: boolean;
+  /** Most bytes that all stores take together; null for no limit. */
+  capacityBytes: number | null;
+  /** Where the content is kept over a restart, and how often it is written; null for nowhere. */
+  persist: { file: string; intervalMs: number } | null;
+}
+
+/** What becomes of entries that have expired (RFC 8767). */
+export interface ServeStaleOptions {
+  /** How long an entry may be served past its end; 0 turns it off. */
+  durationMs: number;
+  /** Answer first and refresh behind, or ask first and answer from the entry where that fails. */
+  mode: "immediate" | "verify";
+  /** How long `verify` waits; 0 for as long as the plugins below take. */
+  verifyTimeoutMs: number;
+  /** TTL of stale answers. */
+  responseTtlSeconds: number;
+  /** Pause after a refresh that failed; 0 for the pause that the failure itself is kept. */
+  failureRecheckMs: number;
 }

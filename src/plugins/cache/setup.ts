@@ -1,3 +1,4 @@
+import type { HostView } from "../../config/host.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
@@ -5,6 +6,8 @@ import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/value
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
+import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
+import { readSize } from "./size.ts";
 
 /** `least` is what CoreDNS raises a smaller capacity to; the upper end is what a table can hold. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
@@ -18,6 +21,11 @@ const PREFETCH = {
 } as const;
 /** RFC 2308 section 7.1: a server failure is kept for five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
+/** `min` still holds thousands of entries; `max` is half of what addresses in the arena reach. */
+const CAPACITY_BYTES = { name: "capacity_bytes", min: 2 ** 20, max: 2 ** 34 } as const;
+const PERSIST = {
+  interval: { name: "persist INTERVAL", default: 600_000, min: 1000, max: MAX_DURATION_MS },
+} as const;
 
 const OPTIONS = [
   "success",
@@ -28,12 +36,14 @@ const OPTIONS = [
   "servfail",
   "disable",
   "keepttl",
+  "capacity_bytes",
+  "persist",
 ];
 
 /** Reads `cache [TTL] [ZONES...] { … }`. */
 export const cacheSetup: PluginSetup = {
   name: "cache",
-  setup({ tokens, zones, addHandler }) {
+  setup({ tokens, zones, host, addHandler }) {
     tokens.once(() => {
       const args = tokens.remainingArgs();
       let ttl: number | null = null;
@@ -57,14 +67,27 @@ export const cacheSetup: PluginSetup = {
         servfailMs: SERVFAIL.default,
         disable: { success: [], denial: [] },
         keepTtl: false,
+        serveStale: null,
+        preferPositive: false,
+        capacityBytes: null,
+        persist: null,
       };
-      tokens.eachInBlock((option) => readOption(tokens, option, options));
+      tokens.eachInBlock((option) => readOption({ tokens, host }, option, options));
+      if (options.preferPositive && options.serveStale === null) {
+        throw tokens.error(
+          "serve_stale_policy needs serve_stale (add it, or leave the policy out)",
+        );
+      }
       addHandler(options);
     });
   },
 };
 
-function readOption(tokens: Dispenser, option: string, options: CacheOptions): void {
+function readOption(
+  { tokens, host }: { tokens: Dispenser; host: HostView },
+  option: string,
+  options: CacheOptions,
+): void {
   switch (option) {
     case "success":
     case "denial":
@@ -88,8 +111,26 @@ function readOption(tokens: Dispenser, option: string, options: CacheOptions): v
       options.keepTtl = true;
       break;
     case "serve_stale":
+      options.serveStale = readServeStale(tokens);
+      break;
     case "serve_stale_policy":
-      throw tokens.error(`option "${option}" is not supported yet (take it out)`);
+      if (options.preferPositive) {
+        throw tokens.error('"serve_stale_policy" stands in this block already (leave one out)');
+      }
+      readServeStalePolicy(tokens);
+      options.preferPositive = true;
+      break;
+    case "capacity_bytes":
+      options.capacityBytes = readSize(tokens, tokens.oneArg("SIZE"), CAPACITY_BYTES);
+      break;
+    case "persist": {
+      const [file, interval] = tokens.someArgs("FILE [INTERVAL]", 2);
+      const intervalMs = interval === undefined
+        ? PERSIST.interval.default
+        : readDuration(tokens, interval, PERSIST.interval);
+      options.persist = { file: host.absolute(file!), intervalMs };
+      break;
+    }
     default:
       throw tokens.error(`unknown option ${quote(option)}${didYouMean(option, OPTIONS)}`);
   }

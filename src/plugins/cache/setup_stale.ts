@@ -1,0 +1,61 @@
+import type { Dispenser } from "../../corefile/dispenser.ts";
+import { quote } from "../../corefile/quote.ts";
+import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
+import type { ServeStaleOptions } from "./options.ts";
+
+const DURATION = { name: "serve_stale DURATION", default: 3_600_000, min: 0, max: MAX_DURATION_MS };
+const VERIFY_TIMEOUT = { name: "serve_stale VERIFY_TIMEOUT", min: 0, max: MAX_DURATION_MS };
+const RESPONSE_TTL = { name: "serve_stale RESPONSE_TTL", min: 0, max: MAX_DURATION_MS };
+/** RFC 8767 section 5: a failure should not be remembered for more than five minutes. */
+const FAILURE_RECHECK = { name: "serve_stale FAILURE_RECHECK", min: 0, max: 300_000 };
+
+const SYNTAX = "[DURATION] [immediate [RESPONSE_TTL [FAILURE_RECHECK]] | " +
+  "verify [VERIFY_TIMEOUT [RESPONSE_TTL [FAILURE_RECHECK]]]]";
+
+/** Reads the arguments of `serve_stale`. */
+export function readServeStale(tokens: Dispenser): ServeStaleOptions {
+  const [duration, mode, ...rest] = tokens.remainingArgs();
+  const options: ServeStaleOptions = {
+    durationMs: DURATION.default,
+    mode: "immediate",
+    verifyTimeoutMs: 0,
+    responseTtlSeconds: 0,
+    failureRecheckMs: 0,
+  };
+  if (duration !== undefined) options.durationMs = readDuration(tokens, duration, DURATION);
+  if (mode === undefined) return options;
+  const lower = mode.toLowerCase();
+  if (lower !== "immediate" && lower !== "verify") {
+    throw tokens.error(`serve_stale: unknown mode ${quote(mode)} (immediate or verify)`);
+  }
+  options.mode = lower;
+  const timeout = lower === "verify" ? rest.shift() : undefined;
+  const [ttl, recheck, tooMuch] = rest;
+  if (tooMuch !== undefined) {
+    throw tokens.error(
+      `too many arguments for "serve_stale": ${quote(tooMuch)} (serve_stale ${SYNTAX})`,
+    );
+  }
+  if (timeout !== undefined) {
+    options.verifyTimeoutMs = readDuration(tokens, timeout, VERIFY_TIMEOUT);
+  }
+  if (ttl !== undefined) {
+    const ttlMs = readDuration(tokens, ttl, RESPONSE_TTL);
+    if (ttlMs % 1000 !== 0) {
+      throw tokens.error(`${RESPONSE_TTL.name}: ${quote(ttl)} is not in whole seconds`);
+    }
+    options.responseTtlSeconds = ttlMs / 1000;
+  }
+  if (recheck !== undefined) {
+    options.failureRecheckMs = readDuration(tokens, recheck, FAILURE_RECHECK);
+  }
+  return options;
+}
+
+/** Reads the argument of `serve_stale_policy`; there is one policy. */
+export function readServeStalePolicy(tokens: Dispenser): void {
+  const policy = tokens.oneArg("prefer_positive");
+  if (policy.toLowerCase() !== "prefer_positive") {
+    throw tokens.error(`serve_stale_policy: unknown policy ${quote(policy)} (prefer_positive)`);
+  }
+}
