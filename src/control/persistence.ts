@@ -9,13 +9,24 @@ import {
   SNAPSHOT_START,
   type SnapshotCursor,
 } from "../plugins/cache/snapshot.ts";
-import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../plugins/cache/snapshot_file.ts";
+import {
+  MAX_SLICE_SIZE,
+  type SliceHeader,
+  tenthsSince,
+  whyUseless,
+} from "../plugins/cache/snapshot_file.ts";
 import type { DataPlane } from "./data_plane.ts";
 
 /** What a data plane is given for one slice; it has to answer queries in between. */
 const ASK_MS = 5000;
 /** Entries that a data plane is given at once: the first while its code is not compiled yet. */
 const BATCH = { first: 32, most: 1000 } as const;
+
+/** What became of the entries of a file. */
+interface Counts {
+  taken: number;
+  left: number;
+}
 
 type Log = (level: LogLevel, line: string) => void;
 
@@ -63,9 +74,8 @@ class KeptCache {
   readonly #path: string;
   readonly #planes: readonly DataPlane[];
   readonly #log: Log;
-  /** Through this a slice goes from thread to thread, so nothing is copied or made for it. */
-  readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
-  readonly #bytes = new Uint8Array(this.#memory);
+  /** Through these slices go from thread to thread, so nothing is copied or made for them. */
+  readonly #lanes = [makeLane(), makeLane()] as const;
   /** Why the last attempt to read or write failed: said once, until it works again. */
   readonly #failing = new Map<"read" | "write", string>();
   #last: Promise<void> = Promise.resolve();
@@ -161,36 +171,50 @@ class KeptCache {
   /** Hands slice after slice to every data plane; what became of the entries of the first. */
   async #fill(
     planes: readonly DataPlane[],
-    next: (bytes: Uint8Array) => { sizeBytes: number; timeMs: number } | null,
-  ): Promise<{ taken: number; left: number }> {
-    const sum = { taken: 0, left: 0 };
-    let most: number = BATCH.first;
-    for (let slice = next(this.#bytes); slice !== null; slice = next(this.#bytes)) {
-      const { sizeBytes, timeMs } = slice;
-      for (let from = 0; from < sizeBytes;) {
-        if (this.#stopping) return sum;
-        const elapsedTenths = tenthsSince(timeMs, Date.now());
-        const request: LoadRequest = {
-          type: "load",
-          memory: this.#memory,
-          sizeBytes,
-          from,
-          most,
-          elapsedTenths,
-        };
-        const replies = await Promise.all(planes.map((plane) => this.#ask(plane, request)));
-        const { next: behind, taken, left } = replies[0] as LoadReply;
-        if (!(behind > from)) throw new TypeError("it is damaged: an entry is malformed");
-        from = behind;
-        sum.taken += taken;
-        sum.left += left;
-        most = Math.min(2 * most, BATCH.most);
+    next: (bytes: Uint8Array) => SliceHeader | null,
+  ): Promise<Counts> {
+    const sum: Counts = { taken: 0, left: 0 };
+    // While one slice is taken in, the next is read into the other lane.
+    const lanes = this.#lanes.map((lane) => ({ ...lane, done: Promise.resolve() }));
+    try {
+      for (let i = 0; !this.#stopping; i++) {
+        const lane = lanes[i % lanes.length]!;
+        await lane.done;
+        const slice = next(lane.bytes);
+        if (slice === null) break;
+        lane.done = this.#feed(planes, { memory: lane.memory, slice, sum });
+        lane.done.catch(() => {});
+        // Alone, while the code that takes it in is not compiled.
+        if (i === 0) await lane.done;
       }
+    } finally {
+      await Promise.all(lanes.map(({ done }) => done));
     }
     return sum;
   }
 
+  /** Hands one slice over, the first of all in small portions. */
+  async #feed(
+    planes: readonly DataPlane[],
+    { memory, slice, sum }: { memory: SharedArrayBuffer; slice: SliceHeader; sum: Counts },
+  ): Promise<void> {
+    const { sizeBytes, timeMs } = slice;
+    let most: number = sum.taken + sum.left === 0 ? BATCH.first : BATCH.most;
+    for (let from = 0; from < sizeBytes && !this.#stopping;) {
+      const elapsedTenths = tenthsSince(timeMs, Date.now());
+      const request: LoadRequest = { type: "load", memory, sizeBytes, from, most, elapsedTenths };
+      const replies = await Promise.all(planes.map((plane) => this.#ask(plane, request)));
+      const { next, taken, left } = replies[0] as LoadReply;
+      if (!(next > from)) throw new TypeError("it is damaged: an entry is malformed");
+      from = next;
+      sum.taken += taken;
+      sum.left += left;
+      most = Math.min(2 * most, BATCH.most);
+    }
+  }
+
   async #save(): Promise<void> {
+    const { memory, bytes } = this.#lanes[0];
     try {
       const { SnapshotWriter } = await import("./snapshot_files.ts");
       const writer = await SnapshotWriter.open(this.#path, Date.now());
@@ -201,10 +225,10 @@ class KeptCache {
             throw new Error("it was not done when the time to stop had come");
           }
           const timeMs = Date.now();
-          const request: SaveRequest = { type: "save", memory: this.#memory, from };
+          const request: SaveRequest = { type: "save", memory, from };
           const reply = await this.#ask(this.#planes[0]!, request) as SaveReply;
           const { sizeBytes, entries } = reply;
-          if (entries > 0) await writer.add(this.#bytes, { sizeBytes, entries, timeMs });
+          if (entries > 0) await writer.add(bytes, { sizeBytes, entries, timeMs });
           from = reply.next;
         }
         await writer.finish();
@@ -225,8 +249,9 @@ class KeptCache {
   }
 
   #longestMs(): number {
-    const { success, denial } = this.#options;
-    return 1000 * Math.max(success.maxTtlSeconds, denial.maxTtlSeconds);
+    const { success, denial, serveStale } = this.#options;
+    const longestSeconds = Math.max(success.maxTtlSeconds, denial.maxTtlSeconds);
+    return 1000 * longestSeconds + (serveStale?.durationMs ?? 0);
   }
 
   #works(what: "read" | "write"): void {
@@ -243,4 +268,9 @@ class KeptCache {
     const why = error instanceof Error ? error.message : String(error);
     this.#log("warning", `plugin/cache: Cannot ${what} "${this.#path}": ${why}; ${consequence}`);
   }
+}
+
+function makeLane(): { memory: SharedArrayBuffer; bytes: Uint8Array } {
+  const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+  return { memory, bytes: new Uint8Array(memory) };
 }

@@ -158,12 +158,12 @@ class CacheHandler implements Handler {
   }
 
   #makeSnapshot(): Snapshot {
-    const { success, denial } = this.#options;
+    const { success, denial, serveStale } = this.#options;
     return new Snapshot({
       success: this.#success,
       denial: this.#denial,
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
-      staleSeconds: 0,
+      staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
       readQuestion: (exchange) => this.#engine.readStoredQuestion(exchange),
       keeps: (exchange, store) =>
         (this.#zones === null || this.#zones.match(exchange) !== null) &&
