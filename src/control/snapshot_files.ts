@@ -7,6 +7,7 @@ import {
   encodeSliceHeader,
   FILE_HEADER_SIZE,
   FILE_SUMMED_SIZE,
+  type FileHeader,
   isChecksum,
   MAX_SLICE_SIZE,
   setChecksum,
@@ -103,11 +104,13 @@ export class SnapshotReader {
   readonly #file: Deno.FsFile;
   readonly #buffer = new Uint8Array(SLICE_HEADER_SIZE + MAX_SLICE_SIZE);
   #left: number;
+  #slices: number;
   readonly timeMs: number;
 
-  private constructor(file: Deno.FsFile, header: { timeMs: number; sizeBytes: number }) {
+  private constructor(file: Deno.FsFile, header: FileHeader) {
     this.#file = file;
     this.#left = header.sizeBytes;
+    this.#slices = header.slices;
     this.timeMs = header.timeMs;
   }
 
@@ -153,7 +156,8 @@ export class SnapshotReader {
 
   /** Copies the entries of the next slice to the start of `memory`; null behind the last. */
   next(memory: Uint8Array): SliceHeader | null {
-    if (this.#left === 0) return null;
+    if (this.#slices === 0 && this.#left === 0) return null;
+    if (this.#slices-- === 0) throw new TypeError("it is damaged: it has more slices than it says");
     // From the page cache: the checksum has just been made.
     const head = this.#buffer.subarray(0, SLICE_HEADER_SIZE);
     this.#readSync(head);
