@@ -39,6 +39,7 @@ function makeCache(): { success: Store; snapshot: Snapshot } {
     denial: new Store(entries),
     maxTtlSeconds: { success: TTL_SECONDS, denial: TTL_SECONDS },
     staleSeconds: 0,
+    bothClasses: false,
     readQuestion: (exchange) => parseStoredQuestion(exchange, SEED),
     keeps: () => true,
   });
@@ -93,13 +94,13 @@ try {
   const beganMs = performance.now();
   const writer = await SnapshotWriter.open(file, Date.now());
   let loadMs = 0;
+  let most: number = BATCH.first;
   for (let from: SaveReply["next"] = SNAPSHOT_START; from !== null;) {
     const sliceMs = performance.now();
     const { sizeBytes, entries, next } = full.snapshot.save({ type: "save", memory, from }, 0);
     saved.push(performance.now() - sliceMs);
     if (entries > 0) await writer.add(bytes, { sizeBytes, entries, timeMs: Date.now() });
     const alsoMs = performance.now();
-    let most = BATCH.first;
     for (let at = 0; at < sizeBytes;) {
       const batchMs = performance.now();
       at = empty.snapshot.load(
@@ -107,7 +108,7 @@ try {
         0,
       ).next;
       loaded.push(performance.now() - batchMs);
-      most = loaded.length < 5 ? 2 * most : BATCH.most;
+      most = Math.min(2 * most, BATCH.most);
     }
     loadMs += performance.now() - alsoMs;
     from = next;

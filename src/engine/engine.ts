@@ -116,7 +116,7 @@ export class Engine implements EngineServices {
 
   /** Asks the handler at `position` of a block for something; undefined where it knows no answer. */
   ask(block: number, position: number, request: unknown): unknown {
-    return this.#chains[block]?.handlers[position]?.answer?.(request);
+    return this.#chains[block]?.handlers[position]?.ask?.(request);
   }
 
   /** Sets the clock, in monotonic milliseconds; drivers call it once a batch. */

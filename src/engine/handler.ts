@@ -38,7 +38,7 @@ export interface Handler {
    * Answers a request of the control plane, at once and shortly: queries wait meanwhile. Request and
    * answer are plain data.
    */
-  answer?(request: unknown): unknown;
+  ask?(request: unknown): unknown;
   /** Lets go of timers and sockets when the chain is retired. */
   stop?(): void;
 }

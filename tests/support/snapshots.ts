@@ -7,7 +7,8 @@ import { parseStoredQuestion } from "../../src/engine/stored_question.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { type SaveReply, Snapshot, SNAPSHOT_START } from "../../src/plugins/cache/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
-import { type EntryState, Store } from "../../src/plugins/cache/store.ts";
+import { EntryState } from "../../src/plugins/cache/entry_state.ts";
+import { Store } from "../../src/plugins/cache/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
 /** A cache without its handler, and what takes it out and puts it in. */
@@ -26,10 +27,12 @@ export function makeCache(
     maxTtlSeconds?: number;
     staleSeconds?: number;
     keeps?: boolean;
+    bothClasses?: boolean;
   },
 ): TestCache {
   const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0, keeps = true } =
     options;
+  const { bothClasses = false } = options;
   const success = new Store(capacity);
   const denial = new Store(capacity);
   const snapshot = new Snapshot({
@@ -37,6 +40,7 @@ export function makeCache(
     denial,
     maxTtlSeconds: { success: maxTtlSeconds, denial: maxTtlSeconds },
     staleSeconds,
+    bothClasses,
     readQuestion: (exchange) => parseStoredQuestion(exchange, seed),
     keeps: () => keeps,
   });
@@ -114,7 +118,7 @@ export function look(
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry));
   if (row < 0) return null;
-  const state: EntryState = { storedAt: 0, ttlSeconds: 0, flags: 0, hits: 0 };
+  const state = new EntryState();
   store.describe(row, state);
   const response = new Response(new Memory(8));
   store.read(row, response);
@@ -170,7 +174,7 @@ export function loadSlice(
 
 /** Every entry of a store: its message and ttl table. */
 export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
-  const state: EntryState = { storedAt: 0, ttlSeconds: 0, flags: 0, hits: 0 };
+  const state = new EntryState();
   const response = new Response(new Memory(8));
   for (let row = 0; row < store.endRow; row += Store.rowSize) {
     if (!store.describe(row, state)) continue;

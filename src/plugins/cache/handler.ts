@@ -148,7 +148,7 @@ class CacheHandler implements Handler {
   }
 
   /** Writes a slice of the cache into shared memory, or takes one from there. */
-  answer(request: unknown): unknown {
+  ask(request: unknown): unknown {
     const asked = request as SaveRequest | LoadRequest;
     const snapshot = this.#snapshot ??= this.#makeSnapshot();
     if (asked.type === "save") return snapshot.save(asked, this.#now());
@@ -163,6 +163,7 @@ class CacheHandler implements Handler {
       success: this.#success,
       denial: this.#denial,
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
+      bothClasses: this.#options.preferPositive,
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
       readQuestion: (exchange) => this.#engine.readStoredQuestion(exchange),
       keeps: (exchange, store) =>

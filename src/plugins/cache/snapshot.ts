@@ -4,7 +4,8 @@ import { Chain } from "../../engine/chain.ts";
 import { Exchange } from "../../engine/exchange.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
-import { type EntryState, Store } from "./store.ts";
+import { EntryState } from "./entry_state.ts";
+import { Store } from "./store.ts";
 
 /*
  * An entry in a slice of a snapshot, as `snapshot_file.ts` draws it; little-endian:
@@ -15,7 +16,7 @@ import { type EntryState, Store } from "./store.ts";
  *   12  u16  length of the message
  *   14  u16  number of records
  *   16  u8   class: 0 success, 1 denial
- *   17  u8   DO 1, CD 2, main queue 4, uses 16 and 32
+ *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
  *   18  6 octets, zero
  *   24  message: its question in lower case, id 0
  *       ttl table: a u16 a record, at the next multiple of two
@@ -33,6 +34,9 @@ const MESSAGE = 24;
 
 const DO = 1;
 const CD = 2;
+const IN_MAIN = 4;
+const USES_SHIFT = 3;
+const USES = 3;
 
 /** Rows looked at for one slice that is written. */
 const ROWS_A_SLICE = 1000;
@@ -43,6 +47,7 @@ const MAX_AGE_TENTHS = 0x3fffffff;
 
 /** Classes of responses that are kept over a restart, by their number in the file. */
 const CLASSES = ["success", "denial"] as const;
+const OTHER = { success: "denial", denial: "success" } as const;
 
 /** Where writing has got to: a class and a row of its store. */
 export interface SnapshotCursor {
@@ -97,6 +102,8 @@ export interface SnapshotTarget {
   readonly maxTtlSeconds: { readonly success: number; readonly denial: number };
   /** How long an expired entry may still be served. */
   readonly staleSeconds: number;
+  /** A question may have an entry of each class at a time. */
+  readonly bothClasses: boolean;
   /** Reads the question of a kept response (`parseStoredQuestion` with the process's seed). */
   readQuestion(exchange: Exchange): boolean;
   /** Whether this configuration keeps responses of the class for the question. */
@@ -109,7 +116,7 @@ export class Snapshot {
   readonly #response = new Response(new Memory(8));
   readonly #exchange = new Exchange(new Memory(8), new Chain([]));
   readonly #scanner = new ResponseScanner();
-  readonly #state: EntryState = { storedAt: 0, ttlSeconds: 0, flags: 0, hits: 0 };
+  readonly #state = new EntryState();
 
   constructor(target: SnapshotTarget) {
     this.#target = target;
@@ -160,7 +167,7 @@ export class Snapshot {
   }
 
   #write(memory: Memory, at: number, store: number, now: number): number {
-    const { storedAt, ttlSeconds, flags, hits } = this.#state;
+    const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
     const { length, ttlCount, memory: from, offset } = this.#response;
     const { view } = memory;
     view.setUint32(at + TTL, ttlSeconds, true);
@@ -169,7 +176,8 @@ export class Snapshot {
     view.setUint16(at + LENGTH, length, true);
     view.setUint16(at + RECORDS, ttlCount, true);
     view.setUint8(at + CLASS_OF, store);
-    view.setUint8(at + STATE, flags);
+    const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
+    view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
     view.setUint16(at + RESERVED, 0);
     view.setUint32(at + RESERVED + 2, 0);
     const size = ((length + 1) & ~1) + 2 * ttlCount;
@@ -220,7 +228,7 @@ export class Snapshot {
 
   /** Puts the entry that `#check` found good into its store; false where it has no place there. */
   #take(memory: Memory, at: number, elapsedTenths: number, now: number): boolean {
-    const { success, denial, maxTtlSeconds, staleSeconds } = this.#target;
+    const { maxTtlSeconds, staleSeconds, bothClasses } = this.#target;
     const { view, bytes } = memory;
     const name = CLASSES[bytes[at + CLASS_OF]!]!;
     const age = view.getUint32(at + AGE, true) + elapsedTenths;
@@ -230,7 +238,8 @@ export class Snapshot {
     }
     const exchange = this.#exchange;
     // What was learnt since the start is newer.
-    if (success.find(exchange) >= 0 || denial.find(exchange) >= 0) return false;
+    if (this.#target[name].find(exchange) >= 0) return false;
+    if (!bothClasses && this.#target[OTHER[name]].find(exchange) >= 0) return false;
     if (!this.#target.keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;
@@ -240,10 +249,12 @@ export class Snapshot {
     response.ttlCount = view.getUint16(at + RECORDS, true);
     const store = this.#target[name];
     const row = store.insert(exchange, response, response.flags, ttlSeconds, now);
+    if (row < 0) return false;
+    const kept = bytes[at + STATE]!;
     const state = this.#state;
     state.storedAt = now - age;
-    state.ttlSeconds = ttlSeconds;
-    state.flags = bytes[at + STATE]!;
+    state.main = (kept & IN_MAIN) !== 0;
+    state.uses = (kept >> USES_SHIFT) & USES;
     state.hits = view.getUint32(at + HITS, true) & 0x7fffffff;
     store.restore(row, state);
     return true;

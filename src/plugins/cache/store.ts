@@ -3,6 +3,7 @@ import { upperMask } from "../../engine/hash.ts";
 import { copyWords, type Memory } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response.ts";
 import { Arena, offsetOf } from "./arena.ts";
+import type { EntryState } from "./entry_state.ts";
 
 /** What a store must know of a question; `Exchange` has it all. */
 export interface Question {
@@ -13,17 +14,6 @@ export interface Question {
   readonly hash: number;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-}
-
-/** What a store knows of an entry besides its message: what is kept over a restart. */
-export interface EntryState {
-  /** Tenths of a second of the store's clock; negative for what is older than the store. */
-  storedAt: number;
-  ttlSeconds: number;
-  /** DO 1, CD 2, in the main queue 4, uses 16 and 32. */
-  flags: number;
-  /** Queries seen without a gap. */
-  hits: number;
 }
 
 /*
@@ -62,8 +52,6 @@ const IN_MAIN = 4;
 const REFRESHING = 8;
 const USES_SHIFT = 4;
 const USES = 3 << USES_SHIFT;
-/** Bits of the state word that `describe` tells. */
-const KEPT_STATE = DO | CD | IN_MAIN | USES;
 
 /** Rows reserved at once; only beyond this does the table move to grow. */
 const FIRST_ROWS = 1 << 20;
@@ -273,21 +261,25 @@ export class Store {
   describe(row: number, into: EntryState): boolean {
     const rows = this.#rows;
     if (rows[row + ADDRESS] === -1) return false;
+    const state = rows[row + STATE]!;
     into.storedAt = rows[row + STORED]!;
     into.ttlSeconds = rows[row + TTL]!;
-    into.flags = rows[row + STATE]! & KEPT_STATE;
+    into.dnssecOk = (state & DO) !== 0;
+    into.checkingDisabled = (state & CD) !== 0;
+    into.main = (state & IN_MAIN) !== 0;
+    into.uses = (state & USES) >> USES_SHIFT;
     into.hits = rows[row + HITS]!;
     return true;
   }
 
   /** Gives an entry just inserted the age and the standing that it had elsewhere. */
-  restore(row: number, state: EntryState): void {
+  restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
     this.#unlink(row);
     const rows = this.#rows;
-    const standing = IN_MAIN | USES;
-    rows[row + STATE] = (rows[row + STATE]! & ~standing) | (state.flags & standing);
-    rows[row + STORED] = state.storedAt;
-    rows[row + HITS] = state.hits;
+    const state = rows[row + STATE]! & ~(IN_MAIN | USES);
+    rows[row + STATE] = state | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
+    rows[row + STORED] = storedAt;
+    rows[row + HITS] = hits;
     this.#link(row);
   }
 
