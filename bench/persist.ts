@@ -40,6 +40,7 @@ function makeCache(): { success: Store; snapshot: Snapshot } {
     maxTtlSeconds: { success: TTL_SECONDS, denial: TTL_SECONDS },
     staleSeconds: 0,
     bothClasses: false,
+    ecs: false,
     readQuestion: (exchange) => parseStoredQuestion(exchange, SEED),
     keeps: () => true,
   });

@@ -23,6 +23,9 @@ export class ProductPolicy implements Policy {
     hash: 0,
     dnssecOk: false,
     checkingDisabled: false,
+    client: -1,
+    ecsAt: 0,
+    ecsLength: 0,
   };
 
   constructor(capacity: number) {

@@ -108,6 +108,7 @@ function start(message: StartMessage): void {
       random: randomNumbers(),
       handlers: HANDLERS,
       log,
+      wallMs: Date.now,
     });
     driver.attach(engine);
     engine.configure(config);

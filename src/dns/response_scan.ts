@@ -17,8 +17,14 @@ export const KIND = {
 /** Most records that a message may hold here; more is treated as malformed. */
 export const MAX_RECORDS = 4096;
 
+/** Longest chain of aliases that is followed; each costs a walk over the answer section. */
+const MAX_ALIASES = 32;
+
 /** How the data of a record type is laid out, where names inside it may be compressed. */
-const LAYOUT = new Map<number, { before: number; names: number; after: number }>([
+export const NAMES_IN_DATA: ReadonlyMap<
+  number,
+  { before: number; names: number; after: number }
+> = new Map<number, { before: number; names: number; after: number }>([
   [2, { before: 0, names: 1, after: 0 }], // NS
   [3, { before: 0, names: 1, after: 0 }], // MD
   [4, { before: 0, names: 1, after: 0 }], // MF
@@ -55,7 +61,10 @@ export class ResponseScanner {
   ttlCount = 0;
   /** Offset of each record's TTL from the start of the message. */
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
-  /** Lowest TTL of all records, in seconds; Infinity without records. */
+  /**
+   * Lowest TTL of all records, in seconds; Infinity without records. For a denial also the SOA
+   * record's MINIMUM, which bounds how long it is good (RFC 2308 section 5).
+   */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 
@@ -65,6 +74,7 @@ export class ResponseScanner {
   #end = 0;
   readonly #owner = new Uint8Array(MAX_NAME_SIZE + 1);
   readonly #target = new Uint8Array(MAX_NAME_SIZE + 1);
+  readonly #alias = new Uint8Array(MAX_NAME_SIZE + 1);
 
   /**
    * Scans the message in `bytes` at `start`, `length` bytes long, with one question.
@@ -88,6 +98,7 @@ export class ResponseScanner {
     const questionEnd = this.#skipName(start + HEADER_SIZE);
     if (questionEnd < 0 || questionEnd + 4 > this.#end) return false;
     const qtype = view.getUint16(questionEnd);
+    const qclass = view.getUint16(questionEnd + 2);
     const answers = view.getUint16(start + 6);
     const authorities = view.getUint16(start + 8);
     const additionals = view.getUint16(start + 10);
@@ -99,6 +110,8 @@ export class ResponseScanner {
     let soa = false;
     let nameServers = 0;
     let direct = false;
+    let aliases = 0;
+    let soaMinimum = Infinity;
     let kept = 0;
     let lengthKept = at - start;
     for (let i = 0; i < total; i++) {
@@ -131,19 +144,28 @@ export class ResponseScanner {
       if (seconds < this.minTtlSeconds) this.minTtlSeconds = seconds;
       this.ttls[kept++] = at + 4 - start;
       if (i < answers) {
-        if (type === qtype && bytes[ownerAt] === 0xc0 && bytes[ownerAt + 1] === HEADER_SIZE) {
-          direct = true;
-        }
+        if (type === TYPE.CNAME) {
+          aliases++;
+        } else if (
+          type === qtype && bytes[ownerAt] === 0xc0 && bytes[ownerAt + 1] === HEADER_SIZE &&
+          view.getUint16(at + 2) === qclass
+        ) direct = true;
       } else if (i < answers + authorities) {
-        if (type === TYPE.SOA) soa = true;
-        else if (type === TYPE.NS) nameServers++;
+        if (type === TYPE.SOA) {
+          soa = true;
+          soaMinimum = Math.min(soaMinimum, view.getUint32(next - 4));
+        } else if (type === TYPE.NS) nameServers++;
       }
       at = next;
       lengthKept = at - start;
     }
     this.ttlCount = kept;
     this.length = lengthKept;
-    this.kind = this.#classify(qtype, answers, answersAt, soa, nameServers, direct);
+    const answered = direct && aliases === 0;
+    this.kind = this.#classify(qtype, answers, answersAt, soa, nameServers, answered);
+    if (this.kind === KIND.NXDOMAIN || this.kind === KIND.NODATA) {
+      if (soaMinimum < this.minTtlSeconds) this.minTtlSeconds = soaMinimum;
+    }
     return true;
   }
 
@@ -185,28 +207,42 @@ export class ResponseScanner {
     }
   }
 
-  /** Whether the end of the CNAME chain from the qname has a record of the type (RFC 1034 3.6.2). */
+  /**
+   * Whether the end of the CNAME chain from the qname has a record of the type (RFC 1034 section
+   * 3.6.2). A chain that forks (RFC 2181 section 10.1) or closes in a loop has no end.
+   */
   #answersQuestion(qtype: number, answers: number, answersAt: number): boolean {
     const view = this.#view;
     const target = this.#target;
+    const qclass = view.getUint16(answersAt - 2);
     this.#expand(this.#start + HEADER_SIZE, target);
-    for (let hops = 0; hops <= answers; hops++) {
+    for (let hops = Math.min(answers, MAX_ALIASES); hops >= 0; hops--) {
       let alias = -1;
+      let found = false;
       let at = answersAt;
       for (let i = 0; i < answers; i++) {
         const ownerAt = at;
         at = this.#skipName(at);
         const type = view.getUint16(at);
-        if (type === qtype || type === TYPE.CNAME || qtype === TYPE.ANY) {
+        const dataAt = at + 10;
+        const wanted = type === qtype || type === TYPE.CNAME || qtype === TYPE.ANY;
+        if (wanted && view.getUint16(at + 2) === qclass) {
           this.#expand(ownerAt, this.#owner);
           if (sameName(this.#owner, target)) {
-            if (type === qtype || qtype === TYPE.ANY) return true;
-            alias = at + 10;
+            if (type === qtype || qtype === TYPE.ANY) found = true;
+            if (type === TYPE.CNAME && qtype !== TYPE.ANY) {
+              if (alias >= 0) {
+                this.#expand(alias, this.#alias);
+                this.#expand(dataAt, this.#owner);
+                if (!sameName(this.#alias, this.#owner)) return false;
+              }
+              alias = dataAt;
+            }
           }
         }
-        at += 10 + view.getUint16(at + 8);
+        at = dataAt + view.getUint16(at + 8);
       }
-      if (alias < 0) return false;
+      if (alias < 0 || qtype === TYPE.CNAME) return found;
       this.#expand(alias, target);
     }
     return false;
@@ -221,7 +257,7 @@ export class ResponseScanner {
       while (string < end) string += this.#bytes[string]! + 1;
       return string === end && length > 0;
     }
-    const layout = LAYOUT.get(type);
+    const layout = NAMES_IN_DATA.get(type);
     if (layout === undefined) return true;
     let next = at + layout.before;
     for (let i = 0; i < layout.names; i++) {

@@ -8,6 +8,7 @@ const OPT_SIZE = 11;
 /** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
 const EDE_SIZE = 6;
 const EDE_OPTION = 15;
+const ECS_OPTION = 8;
 
 /** Bits of a response's header that come from the response itself; the rest is the client's. */
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RA | FLAG.AD | FLAG.RCODE;
@@ -31,7 +32,8 @@ export function compose(
   limit: number,
 ): number {
   const { view } = out;
-  const optSize = !exchange.edns ? 0 : exchange.extendedError < 0 ? OPT_SIZE : OPT_SIZE + EDE_SIZE;
+  const optSize = !exchange.edns ? 0 : OPT_SIZE + (exchange.extendedError < 0 ? 0 : EDE_SIZE) +
+    (hasSubnet(exchange, response) ? 4 + exchange.ecsLength : 0);
   let length = response.length;
   let ttlCount = response.ttlCount;
   if (length + optSize <= limit) {
@@ -88,15 +90,31 @@ function writeOpt(
   view.setUint8(at + 6, 0);
   view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
   view.setUint16(start + 10, view.getUint16(start + 10) + 1);
-  if (exchange.extendedError < 0) {
-    view.setUint16(at + 9, 0);
-    return OPT_SIZE;
+  let end = at + OPT_SIZE;
+  if (exchange.extendedError >= 0) {
+    view.setUint16(end, EDE_OPTION);
+    view.setUint16(end + 2, 2);
+    view.setUint16(end + 4, exchange.extendedError);
+    end += EDE_SIZE;
   }
-  view.setUint16(at + 9, EDE_SIZE);
-  view.setUint16(at + 11, EDE_OPTION);
-  view.setUint16(at + 13, 2);
-  view.setUint16(at + 15, exchange.extendedError);
-  return OPT_SIZE + EDE_SIZE;
+  if (hasSubnet(exchange, response)) {
+    // The client's own subnet comes back with the scope that the answer is for (RFC 7871 7.2.1).
+    const { ecsLength } = exchange;
+    const from = exchange.memory.view;
+    const source = exchange.offset + exchange.ecsAt;
+    view.setUint16(end, ECS_OPTION);
+    view.setUint16(end + 2, ecsLength);
+    for (let i = 0; i < ecsLength; i++) view.setUint8(end + 4 + i, from.getUint8(source + i));
+    view.setUint8(end + 4 + 3, response.ecsScope);
+    end += 4 + ecsLength;
+  }
+  view.setUint16(at + 9, end - at - OPT_SIZE);
+  return end - at;
+}
+
+/** Whether the answer is for the client's subnet rather than for anybody. */
+function hasSubnet(exchange: Exchange, response: Response): boolean {
+  return response.ecsScope >= 0 && exchange.ecsLength > 0;
 }
 
 /** How many records from the start end within `room` bytes. */

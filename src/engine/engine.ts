@@ -1,4 +1,4 @@
-import type { Address } from "../dns/address.ts";
+import { Address } from "../dns/address.ts";
 import {
   FLAG,
   HEADER_SIZE,
@@ -13,7 +13,7 @@ import { Chain } from "./chain.ts";
 import { ClientStream, type StreamLimits } from "./client_stream.ts";
 import { compose } from "./compose.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
-import { Exchange, TCP, UDP } from "./exchange.ts";
+import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
 import {
   ANSWERED,
@@ -24,6 +24,7 @@ import {
   NEXT,
   WAIT,
 } from "./handler.ts";
+import { finish, mix } from "./hash.ts";
 import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
 import { Response } from "./response.ts";
@@ -44,6 +45,8 @@ export interface EngineOptions {
   /** Makes the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
   log: (level: LogLevel, line: string) => void;
+  /** Milliseconds since 1970 by the wall clock; without it nothing that depends on it is judged. */
+  wallMs?: () => number;
   /** Most queries that may wait at a time. */
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
@@ -66,6 +69,7 @@ export class Engine implements EngineServices {
   readonly random: () => number;
   readonly io: Io;
   readonly log: (level: LogLevel, line: string) => void;
+  readonly wallMs: () => number;
 
   readonly #options: EngineOptions;
   readonly #counters: CounterBook;
@@ -75,6 +79,7 @@ export class Engine implements EngineServices {
   readonly #failure: Response;
   readonly #current: Exchange;
   readonly #streams = new Set<ClientStream>();
+  readonly #client = new Address();
   #listeners: ZoneTable<Chain>[] = [];
   #chains: Chain[] = [];
 
@@ -85,6 +90,7 @@ export class Engine implements EngineServices {
     this.random = options.random;
     this.io = options.io;
     this.log = options.log;
+    this.wallMs = options.wallMs ?? (() => NaN);
     this.#seed = options.random() | 0;
     this.#failure = new Response(new Memory(512));
     const empty = new Chain([]);
@@ -98,7 +104,12 @@ export class Engine implements EngineServices {
       new Chain(block.plugins.map((plugin, position) => {
         const create = this.#options.handlers.get(plugin.name);
         if (create === undefined) throw new TypeError(`Cannot run plugin "${plugin.name}"`);
-        return create(plugin.options, { zones: block.zones, position, engine: this });
+        return create(plugin.options, {
+          zones: block.zones,
+          position,
+          engine: this,
+          plugins: block.plugins,
+        });
       }))
     );
     this.#listeners = config.listeners.map((listener) =>
@@ -206,6 +217,7 @@ export class Engine implements EngineServices {
 
   park(exchange: Exchange): Exchange | null {
     if (exchange.returnAddress >= 0 || exchange.internal || exchange.parked) return exchange;
+    this.clientBucket(exchange);
     const parked = this.#pool.take(exchange);
     if (parked === null) {
       this.values[COUNTER.SHED]!++;
@@ -237,9 +249,10 @@ export class Engine implements EngineServices {
     this.#finish(exchange);
   }
 
-  refresh(exchange: Exchange, position: number): void {
+  refresh(exchange: Exchange, position: number): boolean {
+    this.clientBucket(exchange);
     const own = this.#pool.take(exchange);
-    if (own === null) return;
+    if (own === null) return false;
     own.internal = true;
     own.slot = -1;
     own.stream = null;
@@ -249,6 +262,22 @@ export class Engine implements EngineServices {
     own.extendedError = -1;
     const verdict = this.#descend(own, position + 1);
     if (verdict !== WAIT) this.#finish(own);
+    return true;
+  }
+
+  clientBucket(exchange: Exchange): number {
+    if (exchange.client >= 0) return exchange.client;
+    if (exchange.internal) return 0;
+    const { family, bytes } = this.#clientOf(exchange);
+    let hash = this.#seed ^ family;
+    // A network of 64 bits is one client (RFC 4291 section 2.5.4).
+    for (let i = family === 6 ? 8 : 4; i > 0; i--) hash = mix(hash, bytes[i - 1]!);
+    return exchange.client = finish(hash) & (CLIENT_BUCKETS - 1);
+  }
+
+  #clientOf(exchange: Exchange): Address {
+    this.#address(exchange, "client", this.#client);
+    return this.#client;
   }
 
   readStoredQuestion(exchange: Exchange): boolean {
@@ -273,6 +302,7 @@ export class Engine implements EngineServices {
     response.extendedRcode = rcode >> 4;
     response.cached = false;
     response.kind = 0;
+    response.ecsScope = -1;
     return response;
   }
 
@@ -301,6 +331,7 @@ export class Engine implements EngineServices {
     exchange.response = null;
     exchange.extendedError = -1;
     exchange.uncacheable = false;
+    exchange.client = -1;
     exchange.top = 0;
     if (exchange.error !== "") exchange.error = "";
     const rcode = parseQuery(exchange, this.#seed);

@@ -8,6 +8,9 @@ export const UDP = 0;
 /** Transport a query came in by. */
 export const TCP = 1;
 
+/** Clients are told apart, for fairness, by a hash of their address of ten bits. */
+export const CLIENT_BUCKETS = 1024;
+
 /**
  * One query being answered, from the first byte parsed to the response handed to the driver.
  *
@@ -43,6 +46,10 @@ export class Exchange {
   ednsVersion = 0;
   /** DO bit (RFC 3225). */
   dnssecOk = false;
+  /** Offset of the data of the client subnet option (RFC 7871) from the start of the message. */
+  ecsAt = 0;
+  /** Length of that data in bytes, 0 where the client sent none that can be used. */
+  ecsLength = 0;
 
   // Where it came from.
 
@@ -61,6 +68,9 @@ export class Exchange {
   internal = false;
   /** Monotonic milliseconds at which the query was received. */
   receivedMs = 0;
+
+  /** Which of `CLIENT_BUCKETS` the client is in, or -1 where nobody asked yet (`clientBucket`). */
+  client = -1;
 
   // Its way through the chain.
 

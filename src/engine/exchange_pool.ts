@@ -1,16 +1,27 @@
 import type { Chain } from "./chain.ts";
-import { Exchange } from "./exchange.ts";
+import { CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "./memory.ts";
 
-/** Header, the longest name, type and class, and the slack of word reads. */
-const QUERY_SIZE = 288;
+/** Header, the longest name, type and class, a client subnet, and the slack of word reads. */
+const QUERY_SIZE = 312;
+/** What all clients that wait may share; the rest is for those who come then. */
+const SHARED = 0.75;
+/** Places that no client is refused, however many others wait. */
+const LEAST_SHARE = 64;
 
-/** Exchanges that wait, with a copy of their question; used again, and never more than `limit`. */
+/**
+ * Exchanges that wait, with a copy of their question; used again, and never more than `limit`.
+ *
+ * While fewer than half of the places are taken, anybody may have one. Beyond that a client
+ * (bucket) that holds more than a fair share gets none, so no client can take the places of all.
+ */
 export class ExchangePool {
   readonly #free: Exchange[] = [];
   readonly #limit: number;
   readonly #chain: Chain;
   #used = 0;
+  readonly #counts = new Int32Array(CLIENT_BUCKETS);
+  #clients = 0;
 
   constructor(limit: number, chain: Chain) {
     this.#limit = limit;
@@ -24,8 +35,10 @@ export class ExchangePool {
 
   /** Copies an exchange into one that may be kept; null when all are in use. */
   take(from: Exchange): Exchange | null {
-    if (this.#used >= this.#limit) return null;
+    const client = from.client < 0 ? 0 : from.client;
+    if (this.#used >= this.#limit || this.#exceedsShare(client)) return null;
     this.#used++;
+    if (this.#counts[client]!++ === 0) this.#clients++;
     const to = this.#free.pop() ?? new Exchange(new Memory(QUERY_SIZE), this.#chain);
     const source = from.memory.bytes;
     const target = to.memory.bytes;
@@ -45,6 +58,12 @@ export class ExchangePool {
     to.ednsSize = from.ednsSize;
     to.ednsVersion = from.ednsVersion;
     to.dnssecOk = from.dnssecOk;
+    to.ecsLength = from.ecsLength;
+    to.ecsAt = size;
+    for (let i = 0, at = from.offset + from.ecsAt; i < from.ecsLength; i++) {
+      target[size + i] = source[at + i]!;
+    }
+    to.client = client;
     to.transport = from.transport;
     to.listener = from.listener;
     to.slot = from.slot;
@@ -73,6 +92,13 @@ export class ExchangePool {
     exchange.nextWaiter = null;
     exchange.chain = this.#chain;
     this.#used--;
+    if (--this.#counts[exchange.client]! === 0) this.#clients--;
     this.#free.push(exchange);
+  }
+
+  #exceedsShare(client: number): boolean {
+    if (2 * this.#used <= this.#limit) return false;
+    const held = this.#counts[client]!;
+    return held >= LEAST_SHARE && held >= SHARED * this.#limit / this.#clients;
   }
 }

@@ -1,3 +1,4 @@
+import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 import type { Io } from "../io/contract.ts";
 import type { Exchange } from "./exchange.ts";
@@ -50,12 +51,16 @@ export interface HandlerEnvironment {
   /** Place of this handler in the chain. */
   readonly position: number;
   readonly engine: EngineServices;
+  /** Every plugin of the server block; none where a handler stands alone in a test. */
+  readonly plugins?: readonly PluginConfig[];
 }
 
 /** The part of the engine that handlers use. */
 export interface EngineServices {
   /** Monotonic milliseconds, read once a batch. */
   readonly nowMs: number;
+  /** Milliseconds since 1970 by the wall clock, NaN where there is none. */
+  readonly wallMs: () => number;
   readonly timers: Timers;
   /** Streams and sockets towards upstreams. */
   readonly io: Io;
@@ -81,8 +86,14 @@ export interface EngineServices {
   resume(exchange: Exchange): void;
   /** Gives up the waiting handler's turn: the query goes on to the next one in the chain. */
   proceed(exchange: Exchange): void;
-  /** Starts a query of nodens' own, as the exchange given, below `position`; answers rise to it. */
-  refresh(exchange: Exchange, position: number): void;
+  /**
+   * Starts a query of nodens' own, as the exchange given, below `position`; answers rise to it.
+   *
+   * @returns false when too many wait already
+   */
+  refresh(exchange: Exchange, position: number): boolean;
+  /** Which of `CLIENT_BUCKETS` the client is in, by its address; 0 for nodens itself. */
+  clientBucket(exchange: Exchange): number;
   /** Writes the client's address and port into `target`. */
   clientAddress(exchange: Exchange, target: Address): void;
   /** Writes the address and port that the client asked into `target`. */

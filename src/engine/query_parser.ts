@@ -10,6 +10,10 @@ const MAX_ANSWERS = 1;
 const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
 
+/** EDNS client subnet (RFC 7871 section 6): family, two prefix lengths, address. */
+const ECS_OPTION = 8;
+const MIN_ECS_OPTION = 8;
+
 /**
  * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
  *
@@ -28,6 +32,7 @@ export function parseQuery(exchange: Exchange, seed: number): number {
   exchange.ednsSize = 0;
   exchange.ednsVersion = 0;
   exchange.dnssecOk = false;
+  exchange.ecsLength = 0;
   if (length < HEADER_SIZE) return NO_QUERY;
   const flags = view.getUint16(offset + 2);
   if ((flags & FLAG.QR) !== 0) return NO_QUERY;
@@ -132,8 +137,38 @@ function readRecords(
       exchange.ednsSize = view.getUint16(at + 2);
       exchange.ednsVersion = bytes[at + 5]!;
       exchange.dnssecOk = (view.getUint16(at + 6) & EDNS_DO) !== 0;
+      if (dataLength >= MIN_ECS_OPTION) readOptions(exchange, at + 10, dataLength);
     }
     at += 10 + dataLength;
   }
   return RCODE.NOERROR;
+}
+
+/**
+ * Finds the client subnet among the options of an OPT record. One that breaks RFC 7871 section 6 is
+ * passed over: it concerns nobody but an upstream that is to have it, and is not passed on to that.
+ */
+function readOptions(exchange: Exchange, start: number, length: number): void {
+  const { bytes, view } = exchange.memory;
+  const end = start + length;
+  for (let at = start; at + 4 <= end;) {
+    const size = view.getUint16(at + 2);
+    const next = at + 4 + size;
+    if (next > end) return;
+    if (view.getUint16(at) === ECS_OPTION && size >= 4) {
+      const family = view.getUint16(at + 4);
+      const prefix = bytes[at + 6]!;
+      const most = family === 1 ? 32 : family === 2 ? 128 : -1;
+      const rest = prefix & 7;
+      if (
+        prefix <= most && bytes[at + 7] === 0 && size === 4 + ((prefix + 7) >>> 3) &&
+        (rest === 0 || (bytes[next - 1]! & (0xff >>> rest)) === 0)
+      ) {
+        exchange.ecsAt = at + 4 - exchange.offset;
+        exchange.ecsLength = size;
+      }
+      return;
+    }
+    at = next;
+  }
 }

@@ -31,6 +31,8 @@ export class Response {
   kind = 0;
   /** Lowest TTL of its records in seconds, where `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
+  /** Scope of the client subnet that it is for (RFC 7871 section 7.2.1), or -1 for any client. */
+  ecsScope = -1;
 
   constructor(memory: Memory) {
     this.memory = memory;

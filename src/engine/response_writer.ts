@@ -55,6 +55,7 @@ export class ResponseWriter {
     this.#response.ttlSeconds = -1;
     this.#response.cached = false;
     this.#response.kind = 0;
+    this.#response.ecsScope = -1;
     return this;
   }
 

@@ -189,10 +189,9 @@ for (const { title, entry, saveAt = 0, to: options, elapsedTenths = 0, remaining
   });
 }
 
-Deno.test("expired entries and failures of servers are not written", () => {
+Deno.test("expired entries are not written", () => {
   const from = makeCache({ seed: 1 });
   put(from, { name: "short.example.org", ttlSeconds: 10 });
-  put(from, { name: "failed.example.org", rcode: 2 });
   put(from, { name: "good.example.org" });
   const slices = saveAll(from, 100);
   assert.deepEqual(slices.map(({ entries }) => entries), [1]);
@@ -227,6 +226,29 @@ Deno.test("where a question may have an entry of each class, both come back", ()
   assert.ok(look(to, one) !== null && look(to, { ...one, denial: true }) !== null);
 });
 
+Deno.test("answers for client subnets come back for those alone, where subnets still count", () => {
+  const name = "www.example.org";
+  const entries: TestEntry[] = [
+    { name },
+    { name, subnet: [0, 1, 24, 0, 192, 0, 2], ttlSeconds: 301 },
+    { name, subnet: [0, 2, 32, 0, 0x20, 1, 0x0d, 0xb8], ttlSeconds: 302 },
+  ];
+  const from = makeCache({ seed: 1, ecs: true });
+  for (const one of entries) put(from, one);
+  const [slice] = saveAll(from);
+  const to = makeCache({ seed: 2, ecs: true });
+  assert.deepEqual(loadSlice(to, slice!.bytes), { next: slice!.bytes.length, taken: 3, left: 0 });
+  for (const one of entries) {
+    const found = look(to, one)!;
+    assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
+    assert.equal(found.scope, one.subnet === undefined ? -1 : 24);
+  }
+  assert.equal(look(to, { name, subnet: [0, 1, 24, 0, 192, 0, 3] }), null);
+  const without = makeCache({ seed: 3 });
+  assert.equal(loadSlice(without, slice!.bytes).taken, 1);
+  assert.equal(look(without, { name })!.state.ttlSeconds, 300);
+});
+
 Deno.test("a smaller cache takes what it has room for", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 1500; i++) put(from, { name: `n${i}.example.org` });
@@ -253,14 +275,15 @@ function holdToRules(cache: TestCache): void {
 }
 
 Deno.test("a slice with any single byte changed: no throw, and nothing bad in the cache", () => {
-  const from = makeCache({ seed: 1 });
+  const from = makeCache({ seed: 1, ecs: true });
   put(from, { name: "www.example.org", records: 2, dnssecOk: true });
+  put(from, { name: "net.example.org", subnet: [0, 1, 24, 0, 192, 0, 2] });
   put(from, { name: "mail.example.org", denial: true });
   for (const { bytes } of saveAll(from)) {
     for (let at = 0; at < bytes.length; at++) {
       for (let value = 0; value < 256; value++) {
         if (value === bytes[at]) continue;
-        const to = makeCache({ seed: 2, capacity: 4, maxTtlSeconds: 0x7fffffff });
+        const to = makeCache({ seed: 2, capacity: 4, maxTtlSeconds: 0x7fffffff, ecs: true });
         const changed = bytes.slice();
         changed[at] = value;
         loadSlice(to, changed);

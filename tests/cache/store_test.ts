@@ -18,6 +18,9 @@ function question(name: string, hash = hashOf(name)): Question {
     hash,
     dnssecOk: false,
     checkingDisabled: false,
+    client: -1,
+    ecsAt: 0,
+    ecsLength: 0,
   };
 }
 

@@ -103,22 +103,6 @@ Deno.test("disable denial keeps successes only", () => {
   assert.equal(simulation.seen.length, 2);
 });
 
-Deno.test("SERVFAIL is kept for five seconds, and for none with servfail 0", () => {
-  const failing: Behaviour = (query) => [{ bytes: responseBytes(query, { rcode: 2 }) }];
-  const simulation = start(failing);
-  ask(simulation);
-  simulation.run(4000);
-  assert.equal(onlyAnswer(ask(simulation)).rcode, "SERVFAIL");
-  assert.equal(simulation.seen.length, 1);
-  simulation.run(2000);
-  ask(simulation);
-  assert.equal(simulation.seen.length, 2);
-  const never = start(failing, "servfail 0");
-  ask(never);
-  ask(never);
-  assert.equal(never.seen.length, 2);
-});
-
 Deno.test("a SERVFAIL does not hide a positive answer that is still good", () => {
   let failing = false;
   const simulation = start(

@@ -96,3 +96,12 @@ export function soa(name: string, ttl = 60): codec.Answer {
     },
   };
 }
+
+/** Extended DNS Error codes of a decoded answer. */
+export function errorCodes(answer: Decoded): number[] {
+  const opt = answer.additionals!.find(({ type }) => type === "OPT") as
+    | { options: { code: number; data: Uint8Array }[] }
+    | undefined;
+  return (opt?.options ?? []).filter(({ code }) => code === 15)
+    .map(({ data }) => (data[0]! << 8) | data[1]!);
+}

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { loadConfig } from "../../src/config/load.ts";
-import type { Address } from "../../src/dns/address.ts";
+import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import { Memory } from "../../src/engine/memory.ts";
@@ -10,6 +10,11 @@ import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "./fake_host.ts";
 import { decode, type Decoded } from "./messages.ts";
 import { seeded } from "./random.ts";
+
+/** Wall clock at the virtual time zero: 2026-01-01. */
+export const WALL_MS = 1_767_225_600_000;
+/** Where clients are unless told otherwise. */
+const CLIENT = "192.0.2.99";
 
 /** What a simulated upstream does with one query: messages to send back, each after a delay. */
 export type Behaviour = (
@@ -21,6 +26,8 @@ export type Behaviour = (
 export interface Asked {
   readonly bytes: Uint8Array;
   readonly atMs: number;
+  /** Address that it comes from. */
+  readonly client: string;
   answers: { bytes: Uint8Array; atMs: number }[];
 }
 
@@ -75,6 +82,7 @@ export class Simulation implements Io {
       random: this.random,
       handlers: HANDLERS,
       log: (level, line) => this.logs.push(`${level}: ${line}`),
+      wallMs: () => WALL_MS + this.nowMs,
       ...engineOptions,
     });
     this.engine.advance(this.nowMs);
@@ -91,8 +99,8 @@ export class Simulation implements Io {
   }
 
   /** Sends a UDP query now. */
-  ask(bytes: Uint8Array, listener = 0): Asked {
-    const asked: Asked = { bytes, atMs: this.nowMs, answers: [] };
+  ask(bytes: Uint8Array, listener = 0, client = CLIENT): Asked {
+    const asked: Asked = { bytes, atMs: this.nowMs, client, answers: [] };
     this.#enter(() => {
       this.#current = asked;
       this.#in.bytes.set(bytes);
@@ -266,13 +274,15 @@ export class Simulation implements Io {
   }
 
   address(
-    _of: "slot" | "kept" | "stream",
-    _reference: number,
+    of: "slot" | "kept" | "stream",
+    reference: number,
     side: "client" | "local",
     target: Address,
   ): void {
-    target.family = 4;
-    target.bytes.set(side === "client" ? [192, 0, 2, 99] : [192, 0, 2, 1]);
+    const asked = of === "slot" ? this.#current : of === "kept" ? this.#kept[reference] : null;
+    const address = parseAddress(side === "client" ? asked?.client ?? CLIENT : "192.0.2.1")!;
+    target.family = address.length === 16 ? 6 : 4;
+    target.bytes.set(address);
     target.port = side === "client" ? 40000 : 53;
   }
 

@@ -7,7 +7,10 @@ import { parseStoredQuestion } from "../../src/engine/stored_question.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { type SaveReply, Snapshot, SNAPSHOT_START } from "../../src/plugins/cache/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
-import { EntryState } from "../../src/plugins/cache/entry_state.ts";
+import { describeRow, EntryState } from "../../src/plugins/cache/entry_state.ts";
+import { Holdings } from "../../src/plugins/cache/holdings.ts";
+import { mixSubnet } from "../../src/plugins/cache/question.ts";
+import { STRIDE } from "../../src/plugins/cache/row.ts";
 import { Store } from "../../src/plugins/cache/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
@@ -28,19 +31,22 @@ export function makeCache(
     staleSeconds?: number;
     keeps?: boolean;
     bothClasses?: boolean;
+    ecs?: boolean;
   },
 ): TestCache {
   const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0, keeps = true } =
     options;
-  const { bothClasses = false } = options;
-  const success = new Store(capacity);
-  const denial = new Store(capacity);
+  const { bothClasses = false, ecs = false } = options;
+  const holdings = new Holdings();
+  const success = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
+  const denial = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
   const snapshot = new Snapshot({
     success,
     denial,
     maxTtlSeconds: { success: maxTtlSeconds, denial: maxTtlSeconds },
     staleSeconds,
     bothClasses,
+    ecs,
     readQuestion: (exchange) => parseStoredQuestion(exchange, seed),
     keeps: () => keeps,
   });
@@ -52,26 +58,26 @@ export interface TestEntry {
   name: string;
   type?: "A" | "AAAA" | "TXT";
   denial?: boolean;
-  rcode?: number;
   dnssecOk?: boolean;
   checkingDisabled?: boolean;
   records?: number;
   ttlSeconds?: number;
   storedAt?: number;
   touches?: number;
+  /** Data of the client subnet that it is for. */
+  subnet?: number[];
 }
 
 /** Puts an entry into a cache as an answer from an upstream gets there. */
 export function put(cache: TestCache, entry: TestEntry): void {
-  const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0, touches = 0 } = entry;
+  const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0, touches = 0, subnet = [] } =
+    entry;
   const exchange = exchangeFor(cache, entry);
   const query = decode(exchange.memory.bytes.slice(0, exchange.length));
   const bytes = responseBytes(query, {
     edns: false,
-    rcode: entry.rcode ?? (denial ? 3 : 0),
-    answers: denial || entry.rcode !== undefined
-      ? []
-      : Array.from({ length: records }, (_, i) => answer(entry, i, ttlSeconds)),
+    rcode: denial ? 3 : 0,
+    answers: denial ? [] : Array.from({ length: records }, (_, i) => answer(entry, i, ttlSeconds)),
     authorities: denial ? [soa("example.org")] : [],
   });
   const memory = new Memory(bytes.length + 8192);
@@ -85,7 +91,8 @@ export function put(cache: TestCache, entry: TestEntry): void {
   for (let i = 0; i < scanner.ttlCount; i++) {
     memory.view.setUint16(response.ttlsAt + 2 * i, scanner.ttls[i]!, true);
   }
-  const store = denial || entry.rcode !== undefined ? cache.denial : cache.success;
+  if (subnet.length > 0) response.ecsScope = 24;
+  const store = denial ? cache.denial : cache.success;
   const row = store.insert(exchange, response, response.flags, ttlSeconds, storedAt);
   for (let i = 0; i < touches; i++) store.touch(row);
 }
@@ -100,13 +107,17 @@ function answer({ name, type = "A" }: TestEntry, i: number, ttl: number): codec.
 export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   const { name, type = "A", dnssecOk = false, checkingDisabled = false } = entry;
   const bytes = queryBytes({ name, type });
-  const memory = new Memory(bytes.length + 16);
-  memory.bytes.set(bytes);
+  const { subnet = [] } = entry;
+  const memory = new Memory(bytes.length + subnet.length + 16);
+  memory.bytes.set([...bytes, ...subnet]);
   const exchange = new Exchange(memory, new Chain([]));
   exchange.length = bytes.length;
+  exchange.ecsAt = bytes.length;
+  exchange.ecsLength = subnet.length;
   exchange.flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
   exchange.dnssecOk = dnssecOk;
   if (!parseStoredQuestion(exchange, cache.seed)) throw new Error(name);
+  mixSubnet(exchange);
   return exchange;
 }
 
@@ -114,18 +125,19 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
 export function look(
   cache: TestCache,
   entry: TestEntry,
-): { state: EntryState; message: Uint8Array; ttlsAt: number[] } | null {
+): { state: EntryState; message: Uint8Array; ttlsAt: number[]; scope: number } | null {
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry));
   if (row < 0) return null;
   const state = new EntryState();
-  store.describe(row, state);
+  describeRow(store.rows, row, state);
   const response = new Response(new Memory(8));
   store.read(row, response);
   const { memory, offset, length, ttlCount } = response;
   return {
     state,
     message: memory.bytes.slice(offset, offset + length),
+    scope: response.ecsScope,
     ttlsAt: Array.from(
       { length: ttlCount },
       (_, i) => memory.view.getUint16(response.ttlsAt + 2 * i, true),
@@ -176,8 +188,8 @@ export function loadSlice(
 export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
   const state = new EntryState();
   const response = new Response(new Memory(8));
-  for (let row = 0; row < store.endRow; row += Store.rowSize) {
-    if (!store.describe(row, state)) continue;
+  for (let row = 0; row < store.rows.length; row += STRIDE) {
+    if (!describeRow(store.rows, row, state)) continue;
     store.read(row, response);
     const { memory, offset, length, ttlsAt, ttlCount } = response;
     yield {

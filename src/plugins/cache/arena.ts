@@ -1,11 +1,13 @@
 import { Memory } from "../../engine/memory.ts";
 
-/** Bytes of a chunk that is cut into blocks of one size. */
+/** Bytes of a chunk that is cut into blocks of one size, unless told otherwise, and at most. */
 const CHUNK_SIZE = 65536;
-/** Blocks of this size and above have a chunk of their own. */
-const LARGE = 8192;
+/** Blocks of an eighth of a chunk and more have a chunk of their own. */
+const LARGE_SHIFT = 3;
 /** Addresses count in eights; a chunk has this many. */
 const CHUNK_SHIFT = 13;
+/** Chunks that addresses reach; the last address stands for none. */
+const MAX_CHUNKS = (1 << (32 - CHUNK_SHIFT)) - 1;
 /** Empty chunks kept for the next need. */
 const SPARE_CHUNKS = 4;
 
@@ -21,6 +23,8 @@ interface Chunk {
   used: number;
   /** Place among the chunks of its class that have room, or -1. */
   place: number;
+  /** It is being emptied: its free blocks are not given out. */
+  draining: boolean;
 }
 
 /**
@@ -31,21 +35,44 @@ interface Chunk {
  * what is stored. An address is an unsigned number: the chunk's number and the offset in eights.
  */
 export class Arena {
+  readonly #chunkSize: number;
+  readonly #large: number;
   readonly #chunks: (Chunk | null)[] = [];
   readonly #freeNumbers: number[] = [];
   /** For each size class, the chunks with room. */
   readonly #open: Chunk[][] = [];
   readonly #spare: Memory[] = [];
   #bytes = 0;
+  #freeBytes = 0;
+
+  /** @param chunkSize - a power of two, at most 64 KiB; smaller where the whole is to be small */
+  constructor(chunkSize: number = CHUNK_SIZE) {
+    this.#chunkSize = chunkSize;
+    this.#large = chunkSize >>> LARGE_SHIFT;
+  }
 
   /** Bytes taken from the system. */
   get sizeBytes(): number {
     return this.#bytes;
   }
 
+  /** Bytes of blocks that are free, in chunks that are in use. */
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
+  /** Bytes that a block of at least `size` would take from the system; Infinity beyond all bounds. */
+  costOf(size: number): number {
+    const full = this.#freeNumbers.length === 0 && this.#chunks.length >= MAX_CHUNKS;
+    if (size >= this.#large) return full ? Infinity : (size + 7) & ~7;
+    if ((this.#open[classOf(size)]?.length ?? 0) > 0) return 0;
+    if (full) return Infinity;
+    return this.#spare.length > 0 ? 0 : this.#chunkSize;
+  }
+
   /** Block of at least `size` bytes; its address. */
   allocate(size: number): number {
-    if (size >= LARGE) {
+    if (size >= this.#large) {
       const chunk = this.#add(new Memory(size), -1, size);
       this.#bytes += chunk.memory.bytes.length;
       chunk.used = 1;
@@ -57,10 +84,11 @@ export class Arena {
     if (chunk === undefined) {
       let memory = this.#spare.pop();
       if (memory === undefined) {
-        memory = new Memory(CHUNK_SIZE);
-        this.#bytes += CHUNK_SIZE;
+        memory = new Memory(this.#chunkSize);
+        this.#bytes += this.#chunkSize;
       }
       chunk = this.#add(memory, sizeClass, sizeOf(sizeClass));
+      this.#freeBytes += this.#blocksOf(chunk) * chunk.blockSize;
       chunk.place = open.length;
       open.push(chunk);
     }
@@ -73,7 +101,8 @@ export class Arena {
       chunk.fresh += chunk.blockSize;
     }
     chunk.used++;
-    if (chunk.free === 0 && chunk.fresh + chunk.blockSize > CHUNK_SIZE) this.#close(chunk);
+    this.#freeBytes -= chunk.blockSize;
+    if (chunk.free === 0 && chunk.fresh + chunk.blockSize > this.#chunkSize) this.#close(chunk);
     return (chunk.number << CHUNK_SHIFT) | eights;
   }
 
@@ -89,17 +118,56 @@ export class Arena {
     const eights = address & ((1 << CHUNK_SHIFT) - 1);
     chunk.memory.view.setUint32(eights << 3, chunk.free);
     chunk.free = eights + 1;
-    if (chunk.place < 0) {
+    this.#freeBytes += chunk.blockSize;
+    if (chunk.place < 0 && !chunk.draining) {
       const open = this.#open[chunk.sizeClass]!;
       chunk.place = open.length;
       open.push(chunk);
     }
     if (chunk.used === 0) {
       this.#close(chunk);
+      this.#freeBytes -= this.#blocksOf(chunk) * chunk.blockSize;
       if (this.#spare.length < SPARE_CHUNKS) this.#spare.push(chunk.memory);
-      else this.#bytes -= CHUNK_SIZE;
+      else this.#bytes -= this.#chunkSize;
       this.#drop(chunk);
     }
+  }
+
+  /** Gives an empty chunk that was kept for the next need back to the system; false without one. */
+  dropSpare(): boolean {
+    if (this.#spare.pop() === undefined) return false;
+    this.#bytes -= this.#chunkSize;
+    return true;
+  }
+
+  /**
+   * Picks the emptiest chunk whose blocks find room in others of its class, and gives out none of
+   * its blocks any more. Whoever asked moves what lies in it (`chunkOf`), which frees the chunk.
+   *
+   * @returns number of the chunk, or -1
+   */
+  drainOne(): number {
+    let best: Chunk | null = null;
+    let least = Infinity;
+    for (const open of this.#open) {
+      if (open === undefined) continue;
+      let free = 0;
+      for (const chunk of open) free += this.#blocksOf(chunk) - chunk.used;
+      for (const chunk of open) {
+        if (free < this.#blocksOf(chunk)) continue;
+        if (chunk.used * chunk.blockSize >= least) continue;
+        best = chunk;
+        least = chunk.used * chunk.blockSize;
+      }
+    }
+    if (best === null) return -1;
+    this.#close(best);
+    best.draining = true;
+    return best.number;
+  }
+
+  #blocksOf(chunk: Chunk): number {
+    return Math.floor(this.#chunkSize / chunk.blockSize);
   }
 
   /** The memory that a block lies in; its offset there is `offsetOf(address)`. */
@@ -109,7 +177,17 @@ export class Arena {
 
   #add(memory: Memory, sizeClass: number, blockSize: number): Chunk {
     const number = this.#freeNumbers.pop() ?? this.#chunks.length;
-    const chunk = { memory, number, sizeClass, blockSize, free: 0, fresh: 0, used: 0, place: -1 };
+    const chunk = {
+      memory,
+      number,
+      sizeClass,
+      blockSize,
+      free: 0,
+      fresh: 0,
+      used: 0,
+      place: -1,
+      draining: false,
+    };
     this.#chunks[number] = chunk;
     return chunk;
   }
@@ -130,6 +208,11 @@ export class Arena {
     }
     chunk.place = -1;
   }
+}
+
+/** Number of the chunk that a block lies in. */
+export function chunkOf(address: number): number {
+  return address >>> CHUNK_SHIFT;
 }
 
 /** Offset of a block in its memory, a multiple of eight. */

@@ -1,4 +1,5 @@
-import { FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import { EDE, FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import { DnssecStripper } from "../../dns/dnssec_strip.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
@@ -6,223 +7,341 @@ import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/h
 import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
+import { CacheCounters } from "./counters.ts";
+import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
+import { Holdings } from "./holdings.ts";
 import type { CacheOptions } from "./options.ts";
+import { hasQuestion, mixSubnet } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
+import { StaleServer } from "./stale.ts";
 import { Store } from "./store.ts";
 
 /** TTL of a response that says nothing of how long it is good (CoreDNS's `MinimalDefaultTTL`). */
 const FALLBACK_TTL_SECONDS = 5;
+/** How long a failure is kept at first; each one that follows is kept twice as long as the last. */
+const FIRST_FAILURE_SECONDS = 1;
+/** An expired failure is remembered for this many times as long as it was kept. */
+const FAILURE_MEMORY = 2;
+/** Room for failures, as a share of that for denials. */
+const FAILURES_SHARE = 1 / 4;
 
 /** Makes the handler of one `cache` directive. */
 export const createCache: CreateHandler<CacheOptions> = (options, environment) =>
   new CacheHandler(options, environment);
 
-class CacheHandler implements Handler {
+/** Keeps what the handlers below answer, and answers from what it keeps. */
+export class CacheHandler implements Handler {
   readonly name = "cache";
-  readonly #options: CacheOptions;
-  readonly #engine: EngineServices;
-  readonly #position: number;
-  readonly #success: Store;
-  readonly #denial: Store;
+  readonly options: CacheOptions;
+  readonly engine: EngineServices;
+  readonly position: number;
+  readonly holdings: Holdings;
+  readonly success: Store;
+  readonly denial: Store;
+  /** Failures of servers and of asking them (RFC 9520): never in place of an answer. */
+  readonly failures: Store;
+  readonly counters: CacheCounters;
   /** Null where the cache serves every name of its block. */
   readonly #zones: ZoneTable<true> | null;
   readonly #noSuccess: ZoneTable<true>;
   readonly #noDenial: ZoneTable<true>;
+  readonly #stale: StaleServer;
+  readonly #preferPositive: boolean;
+  /** Client subnets are part of the key, because a `forward` of the block passes them on. */
+  readonly #ecs: boolean;
   readonly #response = new Response(new Memory(8));
   readonly #scanner = new ResponseScanner();
-  /** Where a handler's own response is put to be scanned; made when first needed. */
+  /** Made when first needed, as is `#scratch`, where messages are put to be scanned or rewritten. */
+  #stripper: DnssecStripper | null = null;
   #scratch: Memory | null = null;
+  readonly #stripped = new Response(new Memory(8));
   /** Made when the control plane first wants the cache kept or filled. */
   #snapshot: Snapshot | null = null;
   readonly #startMs: number;
   readonly #prefetchGap: number;
+  readonly #failureSeconds: number;
 
-  readonly #requests: number;
-  readonly #misses: number;
-  readonly #hitsSuccess: number;
-  readonly #hitsDenial: number;
-  readonly #prefetches: number;
-  readonly #drops: number;
-  readonly #entriesSuccess: number;
-  readonly #entriesDenial: number;
-  readonly #evictionsSuccess: number;
-  readonly #evictionsDenial: number;
-  readonly #arenaBytes: number;
-
-  constructor(options: CacheOptions, { engine, position, zones }: HandlerEnvironment) {
-    this.#options = options;
-    this.#engine = engine;
-    this.#position = position;
-    this.#success = new Store(options.success.capacity);
-    this.#denial = new Store(options.denial.capacity);
+  constructor(options: CacheOptions, { engine, position, zones, plugins }: HandlerEnvironment) {
+    this.options = options;
+    this.engine = engine;
+    this.position = position;
+    this.#ecs = plugins?.some(passesSubnet) ?? false;
+    const ecs = this.#ecs;
+    const holdings = new Holdings(options.capacityBytes ?? Infinity);
+    this.holdings = holdings;
+    const graceSeconds = Math.ceil((options.serveStale?.durationMs ?? 0) / 1000);
+    this.success = new Store(options.success.capacity, { graceSeconds, ecs, holdings });
+    this.denial = new Store(options.denial.capacity, { graceSeconds, ecs, holdings });
+    this.#failureSeconds = Math.floor(options.servfailMs / 1000);
+    this.failures = new Store(Math.ceil(options.denial.capacity * FAILURES_SHARE), {
+      graceSeconds: FAILURE_MEMORY * this.#failureSeconds,
+      ecs,
+      holdings,
+    });
     const all = zones.every((zone) => options.zones.includes(zone));
     this.#zones = all ? null : new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#noSuccess = new ZoneTable(options.disable.success.map((zone) => [zone, true]));
     this.#noDenial = new ZoneTable(options.disable.denial.map((zone) => [zone, true]));
     this.#startMs = engine.nowMs;
     this.#prefetchGap = options.prefetch.durationMs / 100;
-    const label = options.zones.join(",");
-    const counter = (name: string, labels: Record<string, string> = {}) =>
-      engine.counter(name, { zones: label, ...labels });
-    this.#requests = counter("coredns_cache_requests_total");
-    this.#misses = counter("coredns_cache_misses_total");
-    this.#hitsSuccess = counter("coredns_cache_hits_total", { type: "success" });
-    this.#hitsDenial = counter("coredns_cache_hits_total", { type: "denial" });
-    this.#prefetches = counter("coredns_cache_prefetch_total");
-    this.#drops = counter("coredns_cache_drops_total");
-    this.#entriesSuccess = counter("coredns_cache_entries", { type: "success" });
-    this.#entriesDenial = counter("coredns_cache_entries", { type: "denial" });
-    this.#evictionsSuccess = counter("coredns_cache_evictions_total", { type: "success" });
-    this.#evictionsDenial = counter("coredns_cache_evictions_total", { type: "denial" });
-    this.#arenaBytes = counter("nodens_cache_arena_bytes");
+    this.counters = new CacheCounters(engine, options.zones);
+    this.#stale = new StaleServer(this);
+    this.#preferPositive = options.preferPositive && this.#stale.serves;
+  }
+
+  /** The stores' clock: tenths of a second. */
+  get now(): number {
+    return ((this.engine.nowMs - this.#startMs) / 100) | 0;
   }
 
   query(exchange: Exchange): Verdict {
     if (this.#zones !== null && this.#zones.match(exchange) === null) return NEXT;
-    const { values } = this.#engine;
-    values[this.#requests]!++;
-    const now = this.#now();
-    let store = this.#success;
+    const { values } = this.engine;
+    values[this.counters.requests]!++;
+    if (this.#ecs && exchange.ecsLength > 0) mixSubnet(exchange);
+    const now = this.now;
+    let store = this.success;
     let row = store.find(exchange);
     let remaining = row < 0 ? 0 : store.remaining(row, now);
     if (remaining > 0) {
-      values[this.#hitsSuccess]!++;
+      values[this.counters.hitsSuccess]!++;
     } else {
-      store = this.#denial;
+      if (this.#preferPositive && this.#stale.isPositive(row, now)) {
+        return this.#stale.serve(exchange, store, row, now);
+      }
+      store = this.denial;
       row = store.find(exchange);
       remaining = row < 0 ? 0 : store.remaining(row, now);
-      if (remaining <= 0) {
-        values[this.#misses]!++;
-        return NEXT;
-      }
-      values[this.#hitsDenial]!++;
+      if (remaining <= 0) return this.#withoutFresh(exchange, now);
+      values[this.counters.hitsDenial]!++;
     }
     store.touch(row);
-    if (this.#options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
-      this.#prefetch(exchange, store, row);
+    if (this.options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
+      this.#prefetch(exchange, store, row, now);
       // The refresh may have been answered at once, and the entry replaced.
       row = store.find(exchange);
       if (row < 0) return NEXT;
       remaining = store.remaining(row, now);
     }
-    const response = this.#response;
-    store.read(row, response);
-    response.ttlSeconds = this.#options.keepTtl ? store.ttlOf(row) : remaining;
-    response.extendedRcode = 0;
-    response.cached = true;
-    exchange.response = response;
-    return ANSWERED;
+    return this.answer(exchange, store, row, this.options.keepTtl ? store.ttlOf(row) : remaining);
   }
 
   response(exchange: Exchange): void {
-    const { response } = exchange;
-    if (response === null || exchange.uncacheable || !exchange.recursionDesired) return;
+    if (exchange.response === null) return;
     if (this.#zones !== null && this.#zones.match(exchange) === null) return;
-    if (response.kind === KIND.UNKNOWN && !this.#describe(response)) return;
-    const { success, denial, servfailMs } = this.#options;
-    switch (response.kind) {
-      case KIND.SUCCESS:
-      case KIND.DELEGATION: {
-        if (this.#noSuccess.match(exchange) !== null) break;
-        const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
-        this.#keep(this.#success, exchange, response, ttl);
-        // The newest word on this question: a denial from before is no longer true.
-        this.#drop(this.#denial, exchange);
-        break;
-      }
-      case KIND.NXDOMAIN:
-      case KIND.NODATA: {
-        if (this.#noDenial.match(exchange) !== null) break;
-        const ttl = ttlOf(response, denial.minTtlSeconds, denial.maxTtlSeconds);
-        this.#keep(this.#denial, exchange, response, ttl);
-        this.#drop(this.#success, exchange);
-        break;
-      }
-      case KIND.SERVER_ERROR:
-        if (this.#noDenial.match(exchange) !== null) break;
-        // A positive answer that is still good is asked first, so a failure never hides it.
-        this.#keep(this.#denial, exchange, response, Math.floor(servfailMs / 1000));
-        break;
+    if (exchange.response.kind === KIND.UNKNOWN) this.#describe(exchange, exchange.response);
+    const original = exchange.response;
+    if (!exchange.dnssecOk && hasDnssecRecords(original, exchange.qtype)) {
+      exchange.response = this.#withoutDnssec(original);
     }
-    this.#publish();
+    const { response } = exchange;
+    let { kind } = response;
+    if (exchange.dnssecOk && hasSignatureOutOfTime(response, this.engine.wallMs())) {
+      kind = KIND.OTHER;
+    }
+    const now = this.now;
+    if (!exchange.uncacheable && exchange.recursionDesired) {
+      this.#store(exchange, response, kind, now);
+      // Others may wait for the same response: they see the same TTL.
+      original.ttlSeconds = response.ttlSeconds;
+      this.publish();
+    }
+    this.#stale.settle(exchange, kind, now);
   }
 
   /** Writes a slice of the cache into shared memory, or takes one from there. */
   ask(request: unknown): unknown {
     const asked = request as SaveRequest | LoadRequest;
     const snapshot = this.#snapshot ??= this.#makeSnapshot();
-    if (asked.type === "save") return snapshot.save(asked, this.#now());
-    const reply = snapshot.load(asked, this.#now());
-    this.#publish();
+    if (asked.type === "save") return snapshot.save(asked, this.now);
+    const reply = snapshot.load(asked, this.now);
+    this.publish();
     return reply;
   }
 
   #makeSnapshot(): Snapshot {
-    const { success, denial, serveStale } = this.#options;
+    const { success, denial, serveStale } = this.options;
     return new Snapshot({
-      success: this.#success,
-      denial: this.#denial,
+      success: this.success,
+      denial: this.denial,
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
-      bothClasses: this.#options.preferPositive,
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
-      readQuestion: (exchange) => this.#engine.readStoredQuestion(exchange),
+      bothClasses: this.#preferPositive,
+      ecs: this.#ecs,
+      readQuestion: (exchange) => this.engine.readStoredQuestion(exchange),
       keeps: (exchange, store) =>
         (this.#zones === null || this.#zones.match(exchange) !== null) &&
         (store === "success" ? this.#noSuccess : this.#noDenial).match(exchange) === null,
     });
   }
 
-  #now(): number {
-    return ((this.#engine.nowMs - this.#startMs) / 100) | 0;
+  /** Points the exchange's response at an entry. */
+  answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): Verdict {
+    const response = this.#response;
+    store.read(row, response);
+    response.ttlSeconds = ttlSeconds;
+    response.extendedRcode = 0;
+    response.cached = true;
+    exchange.response = response;
+    return ANSWERED;
+  }
+
+  /** Seconds for which failures of the exchange's question are kept from now on; 0 for none. */
+  failureRemaining(exchange: Exchange, now: number): number {
+    const row = this.failures.find(exchange);
+    return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));
+  }
+
+  /** Shows in the counters what the stores hold. */
+  publish(): void {
+    const { values } = this.engine;
+    const { counters, failures } = this;
+    values[counters.entriesSuccess] = this.success.size;
+    values[counters.entriesDenial] = this.denial.size + failures.size;
+    values[counters.evictionsSuccess] = this.success.evictions;
+    values[counters.evictionsDenial] = this.denial.evictions + failures.evictions;
+    values[counters.arenaBytes] = this.holdings.arena.sizeBytes;
+    values[counters.bytes] = this.holdings.sizeBytes;
+  }
+
+  #withoutFresh(exchange: Exchange, now: number): Verdict {
+    const { values } = this.engine;
+    if (this.#stale.serves) {
+      const store = this.#stale.find(exchange, now);
+      if (store !== null) return this.#stale.serve(exchange, store, this.#stale.row, now);
+    }
+    const row = this.failures.find(exchange);
+    if (row >= 0) {
+      const remaining = this.failures.remaining(row, now);
+      if (remaining > 0) {
+        values[this.counters.hitsDenial]!++;
+        exchange.extendedError = EDE.CACHED_ERROR;
+        return this.answer(exchange, this.failures, row, remaining);
+      }
+    }
+    values[this.counters.misses]!++;
+    return NEXT;
   }
 
   #isPrefetchDue(store: Store, row: number, remaining: number, now: number): boolean {
-    const { amount, percentage } = this.#options.prefetch;
+    const { amount, percentage } = this.options.prefetch;
     if (store.count(row, now, this.#prefetchGap) < amount) return false;
     return remaining <= Math.ceil(percentage / 100 * store.ttlOf(row));
   }
 
-  #prefetch(exchange: Exchange, store: Store, row: number): void {
-    if (!store.beginRefresh(row)) return;
-    this.#engine.values[this.#prefetches]!++;
-    this.#engine.refresh(exchange, this.#position);
+  #prefetch(exchange: Exchange, store: Store, row: number, now: number): void {
+    if (!this.#stale.claim(store, row, now)) return;
+    this.engine.values[this.counters.prefetches]!++;
+    if (!this.engine.refresh(exchange, this.position)) store.recheckAt(row, now);
   }
 
   /** Scans a response that comes from a handler of this block rather than from an upstream. */
-  #describe(response: Response): boolean {
+  #describe(exchange: Exchange, response: Response): void {
     const { memory, offset, length } = response;
     const scratch = this.#scratch ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
     scratch.bytes.set(memory.bytes.subarray(offset, offset + length));
     const scanner = this.#scanner;
-    if (!scanner.scan(scratch.bytes, scratch.view, 0, length)) {
-      this.#engine.values[this.#drops]!++;
-      return false;
+    response.kind = KIND.OTHER;
+    if (
+      !scanner.scan(scratch.bytes, scratch.view, 0, length) || !hasQuestion(exchange, scratch, 0)
+    ) {
+      this.engine.values[this.counters.drops]!++;
+      return;
     }
-    response.kind = response.extendedRcode === 0 ? scanner.kind : KIND.OTHER;
+    if (response.extendedRcode === 0) response.kind = scanner.kind;
     response.minTtlSeconds = scanner.minTtlSeconds;
-    return true;
   }
 
-  #keep(store: Store, exchange: Exchange, response: Response, ttlSeconds: number): void {
+  #withoutDnssec(response: Response): Response {
+    const stripper = this.#stripper ??= new DnssecStripper();
+    const to = this.#scratch ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
+    const { bytes } = response.memory;
+    const { offset, length, ttlCount } = response;
+    if (!stripper.strip(bytes, offset, length, ttlCount, to.bytes)) return response;
+    const stripped = this.#stripped;
+    stripped.memory = to;
+    stripped.length = stripper.length;
+    stripped.ttlsAt = (stripper.length + 1) & ~1;
+    stripped.ttlCount = stripper.ttlCount;
+    for (let i = 0; i < stripper.ttlCount; i++) {
+      to.view.setUint16(stripped.ttlsAt + 2 * i, stripper.ttls[i]!, true);
+    }
+    stripped.ttlSeconds = response.ttlSeconds;
+    stripped.extendedRcode = response.extendedRcode;
+    stripped.kind = response.kind;
+    stripped.minTtlSeconds = response.minTtlSeconds;
+    stripped.ecsScope = response.ecsScope;
+    return stripped;
+  }
+
+  #store(exchange: Exchange, response: Response, kind: number, now: number): void {
+    const { success, denial } = this.options;
+    switch (kind) {
+      case KIND.SUCCESS:
+      case KIND.DELEGATION: {
+        if (this.#noSuccess.match(exchange) !== null) break;
+        const answers = kind === KIND.SUCCESS && response.answerCount > 0;
+        if (this.#preferPositive && !answers && this.#hasPositive(exchange, now)) break;
+        const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
+        this.#keep(this.success, exchange, response, ttl, now);
+        // The newest word on this question: a denial or failure from before is no longer true.
+        if (answers || !this.#preferPositive) this.#drop(this.denial, exchange);
+        this.#drop(this.failures, exchange);
+        break;
+      }
+      case KIND.NXDOMAIN:
+      case KIND.NODATA: {
+        if (this.#noDenial.match(exchange) !== null) break;
+        const ttl = ttlOf(response, denial.minTtlSeconds, denial.maxTtlSeconds);
+        this.#keep(this.denial, exchange, response, ttl, now);
+        if (!this.#preferPositive || !this.#hasPositive(exchange, now)) {
+          this.#drop(this.success, exchange);
+        }
+        this.#drop(this.failures, exchange);
+        break;
+      }
+      case KIND.SERVER_ERROR:
+        if (this.#noDenial.match(exchange) === null) this.#keepFailure(exchange, response, now);
+        break;
+    }
+  }
+
+  #keep(
+    store: Store,
+    exchange: Exchange,
+    response: Response,
+    ttlSeconds: number,
+    now: number,
+  ): void {
     if (ttlSeconds <= 0) return;
+    this.engine.clientBucket(exchange);
     // Old stub resolvers take no answer without AA, so CoreDNS sets it on all that it has cached.
-    store.insert(exchange, response, response.flags | FLAG.AA, ttlSeconds, this.#now());
+    store.insert(exchange, response, response.flags | FLAG.AA, ttlSeconds, now);
     // The client that waited sees the TTL that the next one will see counting down.
     response.ttlSeconds = ttlSeconds;
+  }
+
+  /** Keeps a failure, for longer the more often the same question has failed (RFC 9520 3.2). */
+  #keepFailure(exchange: Exchange, response: Response, now: number): void {
+    const most = this.#failureSeconds;
+    const row = this.failures.find(exchange);
+    let ttlSeconds = Math.min(FIRST_FAILURE_SECONDS, most);
+    if (row >= 0) {
+      const remaining = this.failures.remaining(row, now);
+      if (remaining > 0) return;
+      const last = this.failures.ttlOf(row);
+      if (-remaining <= FAILURE_MEMORY * last) ttlSeconds = Math.min(2 * last, most);
+    }
+    this.#keep(this.failures, exchange, response, ttlSeconds, now);
+  }
+
+  #hasPositive(exchange: Exchange, now: number): boolean {
+    return this.#stale.isPositive(this.success.find(exchange), now);
   }
 
   #drop(store: Store, exchange: Exchange): void {
     const row = store.find(exchange);
     if (row >= 0) store.remove(row);
-  }
-
-  #publish(): void {
-    const { values } = this.#engine;
-    values[this.#entriesSuccess] = this.#success.size;
-    values[this.#entriesDenial] = this.#denial.size;
-    values[this.#evictionsSuccess] = this.#success.evictions;
-    values[this.#evictionsDenial] = this.#denial.evictions;
-    values[this.#arenaBytes] = this.#success.arenaBytes + this.#denial.arenaBytes;
   }
 }
 
@@ -232,4 +351,8 @@ function ttlOf(response: Response, minimum: number, maximum: number): number {
     ? FALLBACK_TTL_SECONDS
     : response.minTtlSeconds;
   return Math.min(Math.max(lowest, minimum), maximum);
+}
+
+function passesSubnet({ name, options }: { name: string; options: unknown }): boolean {
+  return name === "forward" && (options as { ecsPass?: boolean }).ecsPass === true;
 }

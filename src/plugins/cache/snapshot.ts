@@ -1,11 +1,13 @@
-import { CLASS, FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import { Chain } from "../../engine/chain.ts";
 import { Exchange } from "../../engine/exchange.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
-import { EntryState } from "./entry_state.ts";
-import { Store } from "./store.ts";
+import { describeRow, EntryState } from "./entry_state.ts";
+import { mixSubnet } from "./question.ts";
+import { STRIDE } from "./row.ts";
+import type { Store } from "./store.ts";
 
 /*
  * An entry in a slice of a snapshot, as `snapshot_file.ts` draws it; little-endian:
@@ -17,9 +19,11 @@ import { Store } from "./store.ts";
  *   14  u16  number of records
  *   16  u8   class: 0 success, 1 denial
  *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
- *   18  6 octets, zero
+ *   18  u8   bytes of client subnet: 0, or 2 and those of its data
+ *   19  5 octets, zero
  *   24  message: its question in lower case, id 0
  *       ttl table: a u16 a record, at the next multiple of two
+ *       client subnet (RFC 7871): u8 length of its data, u8 scope, its data
  *       zeros up to a multiple of eight
  */
 const TTL = 0;
@@ -29,7 +33,8 @@ const LENGTH = 12;
 const RECORDS = 14;
 const CLASS_OF = 16;
 const STATE = 17;
-const RESERVED = 18;
+const SUBNET = 18;
+const RESERVED = 19;
 const MESSAGE = 24;
 
 const DO = 1;
@@ -38,10 +43,13 @@ const IN_MAIN = 4;
 const USES_SHIFT = 3;
 const USES = 3;
 
+/** Size of a client subnet: family and prefixes, and at most an IPv6 address behind. */
+const SUBNET_DATA = { least: 4, most: 20 } as const;
+
 /** Rows looked at for one slice that is written. */
 const ROWS_A_SLICE = 1000;
 /** Largest entry: what must be free in a slice before one more is put into it. */
-const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 8;
+const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
 /** An older entry is not kept: its age would not fit the clock of a store (RFC 2181 allows it). */
 const MAX_AGE_TENTHS = 0x3fffffff;
 
@@ -104,6 +112,8 @@ export interface SnapshotTarget {
   readonly staleSeconds: number;
   /** A question may have an entry of each class at a time. */
   readonly bothClasses: boolean;
+  /** Client subnets are part of the question. */
+  readonly ecs: boolean;
   /** Reads the question of a kept response (`parseStoredQuestion` with the process's seed). */
   readQuestion(exchange: Exchange): boolean;
   /** Whether this configuration keeps responses of the class for the question. */
@@ -127,18 +137,17 @@ export class Snapshot {
     const memory = asMemory(shared);
     const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
     const store = this.#target[CLASSES[from.store]!];
-    const lastRow = Math.min(store.endRow, from.row + ROWS_A_SLICE * Store.rowSize);
+    const { rows } = store;
+    const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * STRIDE);
     const room = memory.bytes.length - MAX_ENTRY_SIZE;
     let row = from.row;
-    for (; row < lastRow && reply.sizeBytes <= room; row += Store.rowSize) {
-      if (!store.describe(row, this.#state) || !this.#isWorthKeeping(now)) continue;
+    for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
+      if (!describeRow(rows, row, this.#state) || !this.#isWorthKeeping(now)) continue;
       store.read(row, this.#response);
-      // Only what says something of the name: failures are soon to be found out again.
-      if (!isAnswer(this.#response)) continue;
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, now);
       reply.entries++;
     }
-    if (row < store.endRow) reply.next = { store: from.store, row };
+    if (row < rows.length) reply.next = { store: from.store, row };
     else if (from.store + 1 < CLASSES.length) reply.next = { store: from.store + 1, row: 0 };
     return reply;
   }
@@ -168,7 +177,7 @@ export class Snapshot {
 
   #write(memory: Memory, at: number, store: number, now: number): number {
     const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
-    const { length, ttlCount, memory: from, offset } = this.#response;
+    const { length, ttlCount, memory: from, offset, ttlsAt, ecsScope } = this.#response;
     const { view } = memory;
     view.setUint32(at + TTL, ttlSeconds, true);
     view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
@@ -178,9 +187,11 @@ export class Snapshot {
     view.setUint8(at + CLASS_OF, store);
     const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
     view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
-    view.setUint16(at + RESERVED, 0);
-    view.setUint32(at + RESERVED + 2, 0);
-    const size = ((length + 1) & ~1) + 2 * ttlCount;
+    const subnet = ecsScope < 0 ? 0 : 2 + from.bytes[ttlsAt + 2 * ttlCount]!;
+    view.setUint8(at + SUBNET, subnet);
+    view.setUint8(at + RESERVED, 0);
+    view.setUint32(at + RESERVED + 1, 0);
+    const size = ((length + 1) & ~1) + 2 * ttlCount + subnet;
     copyWords(from, offset, memory, at + MESSAGE, size);
     const end = at + MESSAGE + ((size + 7) & ~7);
     // What a block of the arena held before is nobody's business.
@@ -197,7 +208,9 @@ export class Snapshot {
     const records = view.getUint16(at + RECORDS, true);
     const messageAt = at + MESSAGE;
     const tableAt = messageAt + ((length + 1) & ~1);
-    const next = (tableAt + 2 * records + 7) & ~7;
+    const subnetAt = tableAt + 2 * records;
+    const subnet = bytes[at + SUBNET]!;
+    const next = (subnetAt + subnet + 7) & ~7;
     if (next > end || length < HEADER_SIZE) return -1;
     if (bytes[at + CLASS_OF]! >= CLASSES.length || view.getUint32(at + TTL, true) > 0x7fffffff) {
       return -1;
@@ -212,7 +225,17 @@ export class Snapshot {
     exchange.length = length;
     exchange.dnssecOk = (state & DO) !== 0;
     exchange.flags = FLAG.RD | ((state & CD) !== 0 ? FLAG.CD : 0);
-    if (!this.#target.readQuestion(exchange) || exchange.qclass !== CLASS.IN) return -1;
+    exchange.ecsLength = 0;
+    if (!this.#target.readQuestion(exchange)) return -1;
+    if (subnet > 0) {
+      const size = subnet - 2;
+      if (size < SUBNET_DATA.least || size > SUBNET_DATA.most || bytes[subnetAt] !== size) {
+        return -1;
+      }
+      exchange.ecsAt = subnetAt + 2 - messageAt;
+      exchange.ecsLength = size;
+      mixSubnet(exchange);
+    }
 
     const scanner = this.#scanner;
     if (!scanner.scan(bytes, view, messageAt, length)) return -1;
@@ -237,6 +260,7 @@ export class Snapshot {
       return false;
     }
     const exchange = this.#exchange;
+    if (exchange.ecsLength > 0 && !this.#target.ecs) return false;
     // What was learnt since the start is newer.
     if (this.#target[name].find(exchange) >= 0) return false;
     if (!bothClasses && this.#target[OTHER[name]].find(exchange) >= 0) return false;
@@ -247,6 +271,9 @@ export class Snapshot {
     response.length = exchange.length;
     response.ttlsAt = response.offset + ((response.length + 1) & ~1);
     response.ttlCount = view.getUint16(at + RECORDS, true);
+    response.ecsScope = exchange.ecsLength === 0
+      ? -1
+      : bytes[exchange.offset + exchange.ecsAt - 1]!;
     const store = this.#target[name];
     const row = store.insert(exchange, response, response.flags, ttlSeconds, now);
     if (row < 0) return false;
@@ -264,9 +291,4 @@ export class Snapshot {
 /** Views of shared memory as the engine's own; the other thread leaves it alone meanwhile. */
 function asMemory(shared: SharedArrayBuffer): Memory {
   return new Memory(shared as unknown as ArrayBuffer);
-}
-
-function isAnswer({ flags }: Response): boolean {
-  const rcode = flags & FLAG.RCODE;
-  return rcode === 0 || rcode === 3;
 }

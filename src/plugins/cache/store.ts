@@ -1,57 +1,46 @@
-import { HEADER_SIZE } from "../../dns/constants.ts";
-import { upperMask } from "../../engine/hash.ts";
-import { copyWords, type Memory } from "../../engine/memory.ts";
+import { copyWords } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response.ts";
-import { Arena, offsetOf } from "./arena.ts";
+import { type Arena, chunkOf, offsetOf } from "./arena.ts";
 import type { EntryState } from "./entry_state.ts";
+import { entrySize, isAbout, isForSubnet, type Question, writeEntry } from "./entry.ts";
+import { Ghosts } from "./ghosts.ts";
+import { Holdings } from "./holdings.ts";
+import { Owners } from "./owners.ts";
+import { Queue } from "./queue.ts";
+import {
+  ADDRESS,
+  CD,
+  CHAIN,
+  DO,
+  HAS_ECS,
+  HASH,
+  HITS,
+  IN_MAIN,
+  LENGTH,
+  OWNER,
+  OWNER_SHIFT,
+  RECHECK,
+  RECORDS,
+  SEEN,
+  STATE,
+  STORED,
+  STRIDE,
+  TTL,
+  USES,
+  USES_SHIFT,
+} from "./row.ts";
 
-/** What a store must know of a question; `Exchange` has it all. */
-export interface Question {
-  readonly memory: Memory;
-  readonly offset: number;
-  readonly qnameLength: number;
-  readonly qtype: number;
-  readonly hash: number;
-  readonly dnssecOk: boolean;
-  readonly checkingDisabled: boolean;
+export type { Question };
+
+/** How a store differs from the simplest one. */
+export interface StoreOptions {
+  /** How long entries stay, to be served stale, once they have expired. */
+  graceSeconds?: number;
+  /** Client subnets are part of the question (and of its hash). */
+  ecs?: boolean;
+  /** What it shares memory with. */
+  holdings?: Holdings;
 }
-
-/*
- * An entry is a row of eleven 32-bit words, beside its block in the arena:
- *
- *   0 hash        seeded hash of qname, qtype, DO and CD
- *   1 address     block in the arena: message, then its ttl table
- *   2 length      of the message in bytes | number of records << 16
- *   3 stored      tenths of a second of the store's clock
- *   4 ttl         seconds for which the entry is good
- *   5 state       qtype << 16 | DO, CD, queue, refreshing, uses
- *   6 hits        queries seen without a gap, for prefetching
- *   7 seen        tenths of a second at the last of them
- *   8 next        in its queue, towards the newer; or the next free row
- *   9 previous    in its queue, towards the older
- *  10 chain       next row of the same hash bucket
- *
- * The index adds four to eight bytes an entry, the ghost table four: at most 56 in all.
- */
-const HASH = 0;
-const ADDRESS = 1;
-const LENGTH = 2;
-const STORED = 3;
-const TTL = 4;
-const STATE = 5;
-const HITS = 6;
-const SEEN = 7;
-const NEXT = 8;
-const PREVIOUS = 9;
-const CHAIN = 10;
-const STRIDE = 11;
-
-const DO = 1;
-const CD = 2;
-const IN_MAIN = 4;
-const REFRESHING = 8;
-const USES_SHIFT = 4;
-const USES = 3 << USES_SHIFT;
 
 /** Rows reserved at once; only beyond this does the table move to grow. */
 const FIRST_ROWS = 1 << 20;
@@ -59,6 +48,10 @@ const FIRST_ROWS = 1 << 20;
 const SMALL_SHARE = 0.1;
 /** Rows looked at for expired entries at every insertion, and before a live one has to go. */
 const SWEEP = { always: 4, full: 64 } as const;
+/** Entries of others that an eviction passes over before it takes whatever comes. */
+const MAX_SKIPS = 32;
+/** How many times its share an owner may hold before others are spared for it. */
+const HEAVY = 2;
 /** Longest hash bucket: nobody can make look-ups slow, whatever names he asks for. */
 const MAX_BUCKET = 24;
 
@@ -71,25 +64,34 @@ const MAX_BUCKET = 24;
  * Times are tenths of a second on a clock of the caller's that starts near zero.
  */
 export class Store {
-  /** Distance from one row to the next. */
-  static readonly rowSize = STRIDE;
   readonly #capacity: number;
-  readonly #arena = new Arena();
+  readonly #holdings: Holdings;
+  readonly #arena: Arena;
+  readonly #graceSeconds: number;
+  readonly #ecs: boolean;
   #rows: Int32Array;
   #rowCount = 0;
   #freeRow = -1;
   #buckets = new Int32Array(64).fill(-1);
-  #ghosts: Uint32Array | null = null;
-  readonly #small = { oldest: -1, newest: -1, size: 0 };
-  readonly #main = { oldest: -1, newest: -1, size: 0 };
+  readonly #ghosts: Ghosts;
+  readonly #small = new Queue();
+  readonly #main = new Queue();
+  readonly #owners = new Owners();
   #sweepAt = 0;
   #size = 0;
   #evictions = 0;
 
-  constructor(capacity: number) {
-    this.#capacity = capacity;
+  /** @param capacity - most entries */
+  constructor(capacity: number, options: StoreOptions = {}) {
+    this.#holdings = options.holdings ?? new Holdings();
+    this.#arena = this.#holdings.arena;
+    this.#graceSeconds = options.graceSeconds ?? 0;
+    this.#ecs = options.ecs ?? false;
+    this.#capacity = this.#holdings.add(this, capacity);
+    this.#ghosts = new Ghosts(this.#capacity);
+    if (this.#holdings.limited) this.#ghosts.reserve();
     // Pages of a large array that nobody has touched take no memory.
-    this.#rows = new Int32Array(Math.min(capacity, FIRST_ROWS) * STRIDE);
+    this.#rows = new Int32Array(Math.min(this.#capacity, FIRST_ROWS) * STRIDE);
   }
 
   /** Entries, expired ones that nobody has come across yet included. */
@@ -102,14 +104,15 @@ export class Store {
     return this.#evictions;
   }
 
-  /** Bytes that messages take. */
-  get arenaBytes(): number {
-    return this.#arena.sizeBytes;
+  /** Bytes that the tables in use beside the messages take. */
+  get tableBytes(): number {
+    return 4 * STRIDE * this.#rowCount + this.#buckets.byteLength + this.#ghosts.sizeBytes;
   }
 
-  /** Bytes that the tables beside the messages take. */
-  get tableBytes(): number {
-    return this.#rows.byteLength + this.#buckets.byteLength + (this.#ghosts?.byteLength ?? 0);
+  /** Bytes by which the tables would grow with one more entry. */
+  get rowCost(): number {
+    return (this.#freeRow < 0 ? 4 * STRIDE : 0) +
+      (this.#size >= this.#buckets.length ? this.#buckets.byteLength : 0);
   }
 
   /** Row of the entry for this question, expired or not, or -1. */
@@ -158,12 +161,27 @@ export class Store {
     return hits;
   }
 
-  /** Claims the one refresh that an entry may have in its life; false where it has had it. */
-  beginRefresh(row: number): boolean {
-    const state = this.#rows[row + STATE]!;
-    if ((state & REFRESHING) !== 0) return false;
-    this.#rows[row + STATE] = state | REFRESHING;
+  /** Claims a refresh of an entry, and keeps others away until `until`; false where one has it. */
+  beginRefresh(row: number, now: number, until: number): boolean {
+    if (!this.mayRefresh(row, now)) return false;
+    this.#rows[row + RECHECK] = until;
     return true;
+  }
+
+  /** Whether a refresh may begin: none is under way, and the last one did not just fail. */
+  mayRefresh(row: number, now: number): boolean {
+    return now >= this.#rows[row + RECHECK]!;
+  }
+
+  /** Sets when the next refresh may begin: the last one is over. */
+  recheckAt(row: number, at: number): void {
+    this.#rows[row + RECHECK] = at;
+  }
+
+  /** Whether the answer section of an entry's message has records. */
+  hasAnswer(row: number): boolean {
+    const address = this.#rows[row + ADDRESS]!;
+    return this.#arena.memory(address).view.getUint16(offsetOf(address) + 6) > 0;
   }
 
   /** Points `response` at an entry's message. */
@@ -175,7 +193,10 @@ export class Store {
     response.offset = offsetOf(address);
     response.length = lengths & 0xffff;
     response.ttlsAt = response.offset + ((response.length + 1) & ~1);
-    response.ttlCount = lengths >>> 16;
+    response.ttlCount = (lengths >>> 16) & RECORDS;
+    response.ecsScope = (lengths & HAS_ECS) === 0
+      ? -1
+      : response.memory.bytes[subnetAt(response) + 1]!;
   }
 
   /**
@@ -183,7 +204,7 @@ export class Store {
    *
    * @param flags - header word to store with the message
    * @param ttlSeconds - how long it is good, at least 1
-   * @returns the row, good until the next insertion
+   * @returns the row, good until the next insertion, or -1 where the message is too large to keep
    */
   insert(
     question: Question,
@@ -192,7 +213,10 @@ export class Store {
     ttlSeconds: number,
     now: number,
   ): number {
+    const size = entrySize(question, response, this.#ecs);
+    if (!this.#holdings.mayHold(size)) return -1;
     this.#sweep(now, SWEEP.always);
+    let owner = question.client < 0 ? 0 : question.client;
     let hits = 0;
     let seen = now;
     const old = this.find(question);
@@ -203,48 +227,36 @@ export class Store {
       seen = this.#rows[old + SEEN]!;
       uses = this.#rows[old + STATE]! & USES;
       main = (this.#rows[old + STATE]! & IN_MAIN) !== 0;
+      owner = ownerOf(this.#rows[old + STATE]!);
       this.remove(old);
     } else {
       if (this.#size >= this.#capacity) this.#sweep(now, SWEEP.full);
-      while (this.#size >= this.#capacity) this.#evict(now);
-      main = this.#wasGhost(question.hash);
-    }
-
-    const { length, ttlCount } = response;
-    const tableAt = (length + 1) & ~1;
-    const address = this.#arena.allocate(tableAt + 2 * ttlCount);
-    const memory = this.#arena.memory(address);
-    const offset = offsetOf(address);
-    // Blocks are multiples of eight, so the slack of the copy stays inside.
-    copyWords(response.memory, response.offset, memory, offset, length);
-    const { bytes, view } = memory;
-    view.setUint16(offset, 0);
-    view.setUint16(offset + 2, flags);
-    for (let i = 0; i < ttlCount; i++) {
-      const at = response.memory.view.getUint16(response.ttlsAt + 2 * i, true);
-      view.setUint16(offset + tableAt + 2 * i, at, true);
-    }
-    const nameAt = offset + HEADER_SIZE;
-    const from = question.memory.bytes;
-    const fromAt = question.offset + HEADER_SIZE;
-    for (let i = 0; i < question.qnameLength; i++) {
-      const octet = from[fromAt + i]!;
-      bytes[nameAt + i] = octet | upperMask(octet);
+      while (this.#size >= this.#capacity) this.evict(now);
+      main = this.#ghosts.take(question.hash);
     }
 
     this.#makeRoomInBucket(question.hash);
+    if (!this.#holdings.makeRoom(this, size, now)) return -1;
+    if (this.#size >= this.#buckets.length) this.#growBuckets();
+    const address = this.#arena.allocate(size);
+    const memory = this.#arena.memory(address);
+    writeEntry(question, response, flags, memory, offsetOf(address), this.#ecs);
+
     const row = this.#takeRow();
     const rows = this.#rows;
     rows[row + HASH] = question.hash | 0;
     rows[row + ADDRESS] = address;
-    rows[row + LENGTH] = length | (ttlCount << 16);
+    rows[row + LENGTH] = response.length | (response.ttlCount << 16) |
+      (this.#ecs && question.ecsLength > 0 ? HAS_ECS : 0);
     rows[row + STORED] = now;
     rows[row + TTL] = ttlSeconds;
     rows[row + STATE] = (question.qtype << 16) | (question.dnssecOk ? DO : 0) |
-      (question.checkingDisabled ? CD : 0) | uses | (main ? IN_MAIN : 0);
+      (question.checkingDisabled ? CD : 0) | (owner << OWNER_SHIFT) | uses | (main ? IN_MAIN : 0);
     rows[row + HITS] = hits;
     rows[row + SEEN] = seen;
-    this.#link(row);
+    rows[row + RECHECK] = now;
+    this.#owners.add(owner);
+    this.#queueOf(row).push(rows, row);
     const bucket = question.hash & (this.#buckets.length - 1);
     rows[row + CHAIN] = this.#buckets[bucket]!;
     this.#buckets[bucket] = row;
@@ -252,35 +264,20 @@ export class Store {
     return row;
   }
 
-  /** Where the rows end: every entry is at a multiple of `rowSize` below. */
-  get endRow(): number {
-    return this.#rowCount * STRIDE;
-  }
-
-  /** Tells what there is to know of a row; false where it holds no entry. */
-  describe(row: number, into: EntryState): boolean {
-    const rows = this.#rows;
-    if (rows[row + ADDRESS] === -1) return false;
-    const state = rows[row + STATE]!;
-    into.storedAt = rows[row + STORED]!;
-    into.ttlSeconds = rows[row + TTL]!;
-    into.dnssecOk = (state & DO) !== 0;
-    into.checkingDisabled = (state & CD) !== 0;
-    into.main = (state & IN_MAIN) !== 0;
-    into.uses = (state & USES) >> USES_SHIFT;
-    into.hits = rows[row + HITS]!;
-    return true;
+  /** The rows so far, one after the other as `row.ts` draws them; good until the next insertion. */
+  get rows(): Int32Array {
+    return this.#rows.subarray(0, this.#rowCount * STRIDE);
   }
 
   /** Gives an entry just inserted the age and the standing that it had elsewhere. */
   restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
-    this.#unlink(row);
     const rows = this.#rows;
+    this.#queueOf(row).take(rows, row);
     const state = rows[row + STATE]! & ~(IN_MAIN | USES);
     rows[row + STATE] = state | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
     rows[row + STORED] = storedAt;
     rows[row + HITS] = hits;
-    this.#link(row);
+    this.#queueOf(row).push(rows, row);
   }
 
   /** Takes an entry out. */
@@ -294,12 +291,34 @@ export class Store {
       while (rows[at + CHAIN] !== row) at = rows[at + CHAIN]!;
       rows[at + CHAIN] = rows[row + CHAIN]!;
     }
-    this.#unlink(row);
+    this.#queueOf(row).take(rows, row);
+    this.#owners.remove(ownerOf(rows[row + STATE]!));
     this.#arena.free(rows[row + ADDRESS]! >>> 0);
     rows[row + ADDRESS] = -1;
-    rows[row + NEXT] = this.#freeRow;
+    rows[row + CHAIN] = this.#freeRow;
     this.#freeRow = row;
     this.#size--;
+  }
+
+  /** Moves what lies in a chunk of the arena into other chunks. */
+  moveOutOf(chunk: number): void {
+    const rows = this.#rows;
+    for (let row = 0, end = this.#rowCount * STRIDE; row < end; row += STRIDE) {
+      const old = rows[row + ADDRESS]!;
+      if (old === -1 || chunkOf(old) !== chunk) continue;
+      const lengths = rows[row + LENGTH]!;
+      const from = this.#arena.memory(old);
+      let size = bareSize(lengths);
+      if ((lengths & HAS_ECS) !== 0) size += 2 + from.bytes[offsetOf(old) + size]!;
+      const address = this.#arena.allocate(size);
+      copyWords(from, offsetOf(old), this.#arena.memory(address), offsetOf(address), size);
+      rows[row + ADDRESS] = address;
+      this.#arena.free(old >>> 0);
+    }
+  }
+
+  #queueOf(row: number): Queue {
+    return (this.#rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
   }
 
   #matches(row: number, question: Question): boolean {
@@ -309,21 +328,12 @@ export class Store {
     const key = (question.dnssecOk ? DO : 0) | (question.checkingDisabled ? CD : 0);
     if ((state & (DO | CD)) !== key) return false;
     const address = rows[row + ADDRESS]!;
-    const stored = this.#arena.memory(address >>> 0).view;
-    const asked = question.memory.view;
-    let a = offsetOf(address) + HEADER_SIZE;
-    let b = question.offset + HEADER_SIZE;
-    const { qnameLength } = question;
-    for (const end = a + (qnameLength & ~3); a < end; a += 4, b += 4) {
-      const word = asked.getInt32(b, true);
-      if (stored.getInt32(a, true) !== (word | upperMask(word))) return false;
-    }
-    const rest = qnameLength & 3;
-    if (rest === 0) return stored.getUint8(a - 1) === 0;
-    // Type and class follow both names, so four bytes can be read.
-    const mask = (1 << (rest << 3)) - 1;
-    const word = asked.getInt32(b, true) & mask;
-    return (stored.getInt32(a, true) & mask) === (word | upperMask(word));
+    const memory = this.#arena.memory(address >>> 0);
+    if (!isAbout(memory, offsetOf(address), question)) return false;
+    if (!this.#ecs) return true;
+    const lengths = rows[row + LENGTH]!;
+    if ((lengths & HAS_ECS) === 0) return question.ecsLength === 0;
+    return isForSubnet(memory, offsetOf(address) + bareSize(lengths), question);
   }
 
   /** Looks at a few rows and takes out what has expired. */
@@ -332,41 +342,48 @@ export class Store {
       if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += STRIDE;
-      if (this.#rows[row + ADDRESS] === -1 || this.remaining(row, now) > 0) continue;
+      if (this.#rows[row + ADDRESS] === -1) continue;
+      if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
       // What was asked for again will be: it comes back into the main queue.
       if ((this.#rows[row + STATE]! & (IN_MAIN | USES)) !== 0) {
-        this.#remember(this.#rows[row + HASH]! >>> 0);
+        this.#ghosts.add(this.#rows[row + HASH]!);
       }
       this.remove(row);
     }
   }
 
-  #evict(now: number): void {
-    const smallLimit = Math.max(1, Math.floor(this.#capacity * SMALL_SHARE));
+  /**
+   * Takes one entry out to make room for another; there must be one.
+   *
+   * Where an owner holds much more than a fair share, entries of those who hold less are passed
+   * over: who fills the store pushes out his own entries first.
+   */
+  evict(now: number): void {
+    // At less than the capacity it is bytes that are short.
+    const smallLimit = Math.max(1, Math.floor(Math.min(this.#size, this.#capacity) * SMALL_SHARE));
     const rows = this.#rows;
-    // Each pass either removes an entry or lowers a count of uses, so this ends.
+    const share = this.#owners.share(this.#size);
+    let skips = this.#owners.most > HEAVY * share ? MAX_SKIPS : 0;
+    // Each pass removes an entry, lowers a count of uses or of skips, so this ends.
     for (;;) {
-      if (this.#small.size >= smallLimit || this.#main.size === 0) {
-        const row = this.#small.oldest;
-        const state = rows[row + STATE]!;
-        if ((state & USES) >> USES_SHIFT > 1 && this.remaining(row, now) > 0) {
-          this.#unlink(row);
-          rows[row + STATE] = (state & ~USES) | IN_MAIN;
-          this.#link(row);
+      const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
+        (skips === 1 && this.#small.size > 0);
+      const queue = fromSmall ? this.#small : this.#main;
+      const row = queue.oldest;
+      const state = rows[row + STATE]!;
+      if (this.remaining(row, now) > 0) {
+        const skip = skips > 0 && this.#owners.of(ownerOf(state)) <= share;
+        const uses = (state & USES) >> USES_SHIFT;
+        if (skip || (fromSmall ? uses > 1 : uses > 0)) {
+          if (skip) skips--;
+          queue.take(rows, row);
+          if (fromSmall) rows[row + STATE] = (state & ~USES) | IN_MAIN;
+          else if (!skip) rows[row + STATE] = state - (1 << USES_SHIFT);
+          this.#main.push(rows, row);
           continue;
         }
-        this.#remember(rows[row + HASH]! >>> 0);
-        this.#discard(row, now);
-        return;
       }
-      const row = this.#main.oldest;
-      const state = rows[row + STATE]!;
-      if ((state & USES) !== 0 && this.remaining(row, now) > 0) {
-        this.#unlink(row);
-        rows[row + STATE] = state - (1 << USES_SHIFT);
-        this.#link(row);
-        continue;
-      }
+      if (fromSmall) this.#ghosts.add(rows[row + HASH]!);
       this.#discard(row, now);
       return;
     }
@@ -377,24 +394,7 @@ export class Store {
     this.remove(row);
   }
 
-  /** A ghost is the hash of an entry that left the small queue; a newer one takes its place. */
-  #remember(hash: number): void {
-    const ghosts = this.#ghosts ??= new Uint32Array(this.#capacity);
-    ghosts[hash % ghosts.length] = hash;
-  }
-
-  #wasGhost(signed: number): boolean {
-    const ghosts = this.#ghosts;
-    const hash = signed >>> 0;
-    if (ghosts === null || hash === 0) return false;
-    const place = hash % ghosts.length;
-    if (ghosts[place] !== hash) return false;
-    ghosts[place] = 0;
-    return true;
-  }
-
   #makeRoomInBucket(hash: number): void {
-    if (this.#size >= this.#buckets.length) this.#growBuckets();
     let last = -1;
     let count = 0;
     let row = this.#buckets[hash & (this.#buckets.length - 1)]!;
@@ -423,7 +423,7 @@ export class Store {
   #takeRow(): number {
     if (this.#freeRow >= 0) {
       const row = this.#freeRow;
-      this.#freeRow = this.#rows[row + NEXT]!;
+      this.#freeRow = this.#rows[row + CHAIN]!;
       return row;
     }
     const row = this.#rowCount++ * STRIDE;
@@ -434,27 +434,19 @@ export class Store {
     }
     return row;
   }
+}
 
-  #link(row: number): void {
-    const rows = this.#rows;
-    const queue = (rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
-    rows[row + NEXT] = -1;
-    rows[row + PREVIOUS] = queue.newest;
-    if (queue.newest >= 0) rows[queue.newest + NEXT] = row;
-    else queue.oldest = row;
-    queue.newest = row;
-    queue.size++;
-  }
+/** Client bucket of a row, out of its STATE. */
+function ownerOf(state: number): number {
+  return (state & OWNER) >>> OWNER_SHIFT;
+}
 
-  #unlink(row: number): void {
-    const rows = this.#rows;
-    const queue = (rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
-    const next = rows[row + NEXT]!;
-    const previous = rows[row + PREVIOUS]!;
-    if (next >= 0) rows[next + PREVIOUS] = previous;
-    else queue.newest = previous;
-    if (previous >= 0) rows[previous + NEXT] = next;
-    else queue.oldest = next;
-    queue.size--;
-  }
+/** Size of message and ttl table, out of a row's LENGTH. */
+function bareSize(lengths: number): number {
+  return (((lengths & 0xffff) + 1) & ~1) + 2 * ((lengths >>> 16) & RECORDS);
+}
+
+/** Where the client subnet lies behind the message that a response points at. */
+function subnetAt(response: Response): number {
+  return response.ttlsAt + 2 * response.ttlCount;
 }

@@ -1,0 +1,33 @@
+import { TYPE } from "../../dns/constants.ts";
+import { isDnssecType } from "../../dns/dnssec_strip.ts";
+import type { Response } from "../../engine/response.ts";
+
+/** Whether a response has DNSSEC records that its question did not ask for. */
+export function hasDnssecRecords(response: Response, qtype: number): boolean {
+  if (qtype === TYPE.ANY) return false;
+  const { view } = response.memory;
+  for (let i = 0, at = response.ttlsAt; i < response.ttlCount; i++, at += 2) {
+    const type = view.getUint16(response.offset + view.getUint16(at, true) - 4);
+    if (type !== qtype && isDnssecType(type)) return true;
+  }
+  return false;
+}
+
+/**
+ * Whether a signature among the records is past its end or before its beginning (RFC 4034 section
+ * 3.1.5: 32 bits of seconds, compared as serial numbers). Without a wall clock none is.
+ */
+export function hasSignatureOutOfTime(response: Response, wallMs: number): boolean {
+  if (Number.isNaN(wallMs)) return false;
+  const now = Math.floor(wallMs / 1000) | 0;
+  const { view } = response.memory;
+  for (let i = 0, at = response.ttlsAt; i < response.ttlCount; i++, at += 2) {
+    const ttlAt = response.offset + view.getUint16(at, true);
+    // Type, algorithm, labels and original TTL stand before the two times.
+    if (view.getUint16(ttlAt - 4) !== TYPE.RRSIG || view.getUint16(ttlAt + 4) < 18) continue;
+    const expiration = view.getInt32(ttlAt + 6 + 8);
+    const inception = view.getInt32(ttlAt + 6 + 12);
+    if (((expiration - now) | 0) < 0 || ((now - inception) | 0) < 0) return true;
+  }
+  return false;
+}
