@@ -10,6 +10,7 @@ import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
 import { collectListeners, type Served } from "./listeners.ts";
+import { limitCaches } from "./memory_limit.ts";
 import type { BlockConfig, Config } from "./types.ts";
 import { parseZoneKey } from "./zone_key.ts";
 
@@ -42,6 +43,7 @@ export function loadConfig(
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors();
+  limitCaches(loaded.config.blocks, host);
   return loaded;
 }
 

@@ -4,16 +4,15 @@ import { Memory } from "./memory.ts";
 
 /** Header, the longest name, type and class, a client subnet, and the slack of word reads. */
 const QUERY_SIZE = 312;
-/** What all clients that wait may share; the rest is for those who come then. */
-const SHARED = 0.75;
-/** Places that no client is refused, however many others wait. */
-const LEAST_SHARE = 64;
+/** How many times the places that are free one client may hold. */
+const FREE_FACTOR = 3;
 
 /**
  * Exchanges that wait, with a copy of their question; used again, and never more than `limit`.
  *
- * While fewer than half of the places are taken, anybody may have one. Beyond that a client
- * (bucket) that holds more than a fair share gets none, so no client can take the places of all.
+ * A client (bucket) may hold three times as many places as are free: alone, three quarters of all;
+ * two that want all, three sevenths each. So whoever comes then finds room, and no client has to be
+ * known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
   readonly #free: Exchange[] = [];
@@ -21,7 +20,6 @@ export class ExchangePool {
   readonly #chain: Chain;
   #used = 0;
   readonly #counts = new Int32Array(CLIENT_BUCKETS);
-  #clients = 0;
 
   constructor(limit: number, chain: Chain) {
     this.#limit = limit;
@@ -36,9 +34,11 @@ export class ExchangePool {
   /** Copies an exchange into one that may be kept; null when all are in use. */
   take(from: Exchange): Exchange | null {
     const client = from.client < 0 ? 0 : from.client;
-    if (this.#used >= this.#limit || this.#exceedsShare(client)) return null;
+    if (
+      this.#used >= this.#limit || this.#counts[client]! >= FREE_FACTOR * (this.#limit - this.#used)
+    ) return null;
     this.#used++;
-    if (this.#counts[client]!++ === 0) this.#clients++;
+    this.#counts[client]!++;
     const to = this.#free.pop() ?? new Exchange(new Memory(QUERY_SIZE), this.#chain);
     const source = from.memory.bytes;
     const target = to.memory.bytes;
@@ -92,13 +92,7 @@ export class ExchangePool {
     exchange.nextWaiter = null;
     exchange.chain = this.#chain;
     this.#used--;
-    if (--this.#counts[exchange.client]! === 0) this.#clients--;
+    this.#counts[exchange.client]!--;
     this.#free.push(exchange);
-  }
-
-  #exceedsShare(client: number): boolean {
-    if (2 * this.#used <= this.#limit) return false;
-    const held = this.#counts[client]!;
-    return held >= LEAST_SHARE && held >= SHARED * this.#limit / this.#clients;
   }
 }

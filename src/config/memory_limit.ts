@@ -1,0 +1,69 @@
+import type { HostView } from "./host.ts";
+import type { BlockConfig } from "./types.ts";
+
+/** What the program itself takes beside its caches: measured, with room to spare. */
+const PROGRAM_BYTES = 96 * 2 ** 20;
+/** Share of the rest that caches may take: their memory is given back with some delay. */
+const CACHE_SHARE = 0.5;
+const LEAST_BYTES = 4 * 2 ** 20;
+/** Version 1 writes the highest number of pages for no limit. */
+const NO_LIMIT = 2 ** 60;
+
+/**
+ * Memory that the process may take, by its control group or one that it lies in (cgroups(7)), in
+ * bytes; null where there is no limit, or none that can be read.
+ */
+export function readMemoryLimit(host: HostView): number | null {
+  let limit = Infinity;
+  for (const line of read(host, "/proc/self/cgroup").split("\n")) {
+    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
+    if (controllers === undefined || path === undefined) continue;
+    if (controllers === "") {
+      limit = Math.min(limit, lowest(host, "/sys/fs/cgroup", path, "memory.max"));
+    } else if (controllers.split(",").includes("memory")) {
+      const file = "memory.limit_in_bytes";
+      limit = Math.min(limit, lowest(host, "/sys/fs/cgroup/memory", path, file));
+    }
+  }
+  return limit === Infinity ? null : limit;
+}
+
+/** Limit of each of `caches` caches, in bytes, in a process that may take `limit` bytes. */
+export function shareOf(limit: number, caches: number): number {
+  const share = Math.max(LEAST_BYTES, (limit - PROGRAM_BYTES) * CACHE_SHARE);
+  return Math.floor(share / caches);
+}
+
+/** Gives caches without a `capacity_bytes` their share of the memory that the process may take. */
+export function limitCaches(blocks: readonly BlockConfig[], host: HostView): void {
+  const caches = blocks.flatMap(({ plugins }) => plugins).filter(({ name }) => name === "cache")
+    .map(({ options }) => options as { capacityBytes: number | null });
+  if (caches.every(({ capacityBytes }) => capacityBytes !== null)) return;
+  const limit = readMemoryLimit(host);
+  if (limit === null) return;
+  for (const cache of caches) cache.capacityBytes ??= shareOf(limit, caches.length);
+}
+
+/** The lowest limit of a group and those that it lies in. */
+function lowest(host: HostView, root: string, path: string, file: string): number {
+  let limit = Infinity;
+  // A path out of this namespace's sight (`/../…`) leads nowhere: only its root can be read.
+  const names = path.split("/").filter((name) => name !== "");
+  for (let depth = names.includes("..") ? 0 : names.length; depth >= 0; depth--) {
+    const folder = [root, ...names.slice(0, depth)].join("/");
+    const text = read(host, `${folder}/${file}`).trim();
+    if (!/^[0-9]{1,19}$/.test(text)) continue;
+    const value = Number(text);
+    if (value < NO_LIMIT) limit = Math.min(limit, value);
+  }
+  return limit;
+}
+
+/** Text of a file, empty where it cannot be read: other systems have none. */
+function read(host: HostView, path: string): string {
+  try {
+    return host.readTextFile(path);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import * as codec from "dns-packet";
+import { DnssecStripper, isDnssecType } from "../../src/dns/dnssec_strip.ts";
+import { ResponseScanner } from "../../src/dns/response_scan.ts";
+import { responseBytes } from "../support/messages.ts";
+import { seeded } from "../support/random.ts";
+import { mutate } from "../fuzz/engine.ts";
+
+const NUMBERS: Record<string, number> = { RRSIG: 46, NSEC: 47, DNSKEY: 48, DS: 43 };
+
+function randomRecord(dice: () => number): codec.Answer {
+  const owner = ["www.example.org", "example.org", "a.b.www.example.org", "other.example"];
+  const name = owner[dice() % owner.length]!;
+  const other = owner[dice() % owner.length]!;
+  const base = { name, ttl: dice() % 1000, class: "IN" };
+  const kinds: object[] = [
+    { type: "A", data: "192.0.2.1" },
+    { type: "CNAME", data: other },
+    { type: "MX", data: { preference: 1, exchange: other } },
+    { type: "SRV", data: { priority: 1, weight: 2, port: 3, target: other } },
+    { type: "TXT", data: [Buffer.from("text")] },
+    {
+      type: "SOA",
+      data: { mname: other, rname: name, serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 5 },
+    },
+    { type: "DS", data: { keyTag: 1, algorithm: 2, digestType: 3, digest: Buffer.alloc(20, 1) } },
+    { type: "DNSKEY", data: { flags: 257, algorithm: 13, key: Buffer.alloc(32, 2) } },
+    { type: "NSEC", data: { nextDomain: other, rrtypes: ["A", "MX"] } },
+    {
+      type: "RRSIG",
+      data: {
+        typeCovered: "A",
+        algorithm: 13,
+        labels: 2,
+        originalTTL: 60,
+        expiration: 2,
+        inception: 1,
+        keyTag: 7,
+        signersName: other,
+        signature: Buffer.alloc(30, 3),
+      },
+    },
+  ];
+  return { ...base, ...kinds[dice() % kinds.length]! } as codec.Answer;
+}
+
+/** Compresses names as servers do: each that ends like the question's points into it. */
+function compress(bytes: Uint8Array): Uint8Array {
+  const suffix = Buffer.from("\x07example\x03org\x00", "latin1");
+  const buffer = Buffer.from(bytes);
+  const questionEnd = buffer.indexOf(0, 12) + 5;
+  const at = buffer.indexOf(suffix, questionEnd);
+  // Only an owner directly behind the question can be cut without counting lengths again.
+  if (at < 0 || at > questionEnd + 4) return bytes;
+  return new Uint8Array(Buffer.concat([
+    buffer.subarray(0, at),
+    Buffer.from([0xc0, 12 + 4]),
+    buffer.subarray(at + suffix.length),
+  ]));
+}
+
+const records = (
+  message: codec.DecodedPacket,
+) => [message.answers!, message.authorities!, message.additionals!];
+
+Deno.test("stripping leaves every other record as another codec reads it", () => {
+  const scanner = new ResponseScanner();
+  const stripper = new DnssecStripper();
+  const out = new Uint8Array(65_536);
+  let stripped = 0;
+  for (let seed = 1; seed <= 1500; seed++) {
+    const dice = seeded(seed);
+    const type = ["A", "DS", "RRSIG", "MX"][dice() % 4] as codec.RecordType;
+    const question = { name: "www.example.org", type, class: "IN" as const };
+    const list = () => Array.from({ length: dice() % 4 }, () => randomRecord(dice));
+    const plain = responseBytes({ id: seed, questions: [question] } as codec.DecodedPacket, {
+      answers: list(),
+      authorities: list(),
+      edns: false,
+    });
+    const bytes = compress(plain);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    assert.ok(scanner.scan(bytes, view, 0, bytes.length), `seed ${seed}`);
+    const { length, ttlCount } = scanner;
+    assert.ok(stripper.strip(bytes, 0, length, ttlCount, out), `seed ${seed}`);
+    const before = codec.decode(Buffer.from(bytes));
+    const after = codec.decode(Buffer.from(out.slice(0, stripper.length)));
+    const wanted = records(before).map((section) =>
+      section.filter(({ type: t }) => t === type || !isDnssecType(NUMBERS[t] ?? 1))
+    );
+    assert.deepEqual(records(after), wanted, `seed ${seed}`);
+    assert.deepEqual(after.questions, before.questions);
+    stripped += records(before).flat().length - records(after).flat().length;
+    const outView = new DataView(out.buffer);
+    assert.ok(scanner.scan(out, outView, 0, stripper.length));
+    assert.deepEqual(
+      [...scanner.ttls.subarray(0, scanner.ttlCount)],
+      [...stripper.ttls.subarray(0, stripper.ttlCount)],
+    );
+  }
+  assert.ok(stripped > 500, `${stripped} records`);
+});
+
+Deno.test("names that point into a record that goes are written out", () => {
+  const name = [3, 119, 119, 119, 7, 101, 120, 97, 109, 112, 108, 101, 3, 111, 114, 103, 0];
+  const rdata = [...new Array(18).fill(0), 2, 110, 115, 0xc0, 16];
+  const bytes = Uint8Array.from([
+    ...[0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, ...name, 0, 15, 0, 1],
+    // A signature of www.example.org, its signer ns.example.org at 63.
+    ...[0xc0, 12, 0, 46, 0, 1, 0, 0, 0, 60, 0, rdata.length, ...rdata],
+    // MX of www.example.org: 10 mail.ns.example.org.
+    ...[0xc0, 12, 0, 15, 0, 1, 0, 0, 0, 60, 0, 9, 0, 10, 4, 109, 97, 105, 108, 0xc0, 63],
+  ]);
+  const view = new DataView(bytes.buffer);
+  const scanner = new ResponseScanner();
+  assert.ok(scanner.scan(bytes, view, 0, bytes.length));
+  const stripper = new DnssecStripper();
+  const out = new Uint8Array(65_536);
+  assert.ok(stripper.strip(bytes, 0, bytes.length, 2, out));
+  const { answers } = codec.decode(Buffer.from(out.slice(0, stripper.length)));
+  assert.deepEqual(answers!.map((record) => (record as { data: unknown }).data), [
+    { preference: 10, exchange: "mail.ns.example.org" },
+  ]);
+});
+
+Deno.test("stripping damaged messages that a scan takes neither throws nor makes bad ones", () => {
+  const scanner = new ResponseScanner();
+  const stripper = new DnssecStripper();
+  const out = new Uint8Array(65_536);
+  let scanned = 0;
+  for (let seed = 1; seed <= 4000; seed++) {
+    const dice = seeded(seed);
+    const question = { name: "www.example.org", type: "A" as const, class: "IN" as const };
+    const whole = responseBytes({ id: seed, questions: [question] } as codec.DecodedPacket, {
+      answers: Array.from({ length: 1 + dice() % 4 }, () => randomRecord(dice)),
+    });
+    const bytes = mutate(whole, dice);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    if (!scanner.scan(bytes, view, 0, bytes.length)) continue;
+    scanned++;
+    if (!stripper.strip(bytes, 0, scanner.length, scanner.ttlCount, out)) continue;
+    assert.ok(stripper.length <= 65_535);
+    // A truncated message counts more records than it has.
+    if (scanner.truncated) continue;
+    assert.ok(scanner.scan(out, new DataView(out.buffer), 0, stripper.length), `seed ${seed}`);
+  }
+  assert.ok(scanned > 500, `${scanned} messages`);
+});
