@@ -7,6 +7,7 @@ import { denoHost } from "../control/host_deno.ts";
 import { HostsFiles } from "../control/hosts_files.ts";
 import { Logger } from "../control/logger.ts";
 import type { DriverKind } from "../control/messages.ts";
+import { Persistence } from "../control/persistence.ts";
 import { Upstreams } from "../control/upstreams.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { releaseMemory } from "../sys/memory.ts";
@@ -147,6 +148,8 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
   hosts.start(config);
   const upstreams = new Upstreams(planes, logger.log);
   upstreams.start(config);
+  const persistence = new Persistence(planes, logger.log);
+  persistence.start(config);
   const { pidfile, quiet } = values;
   if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
   if (quiet !== true) logger.write(banner(config));
@@ -158,6 +161,8 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
   release.forEach(clearTimeout);
   hosts.stop();
   await upstreams.stop();
+  // Before the data planes stop: they hold what is to be written.
+  await persistence.stop(STOP_MS);
   await Promise.all(planes.map((plane) => plane.stop(STOP_MS)));
   await logger.flush(STOP_MS);
   if (pidfile !== "") removeQuietly(String(pidfile));

@@ -8,6 +8,7 @@ import type { Line } from "../corefile/token.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
+import { checkKeptFiles } from "./kept_files.ts";
 import { collectListeners, type Served } from "./listeners.ts";
 import { limitCaches } from "./memory_limit.ts";
 import type { BlockConfig, Config } from "./types.ts";
@@ -77,6 +78,7 @@ class Loader {
       const what = "there is no server block (add one: . { … })";
       this.faults.add(new CorefileError({ file, line: 1 }, "", what));
     }
+    checkKeptFiles(blocks, this.faults);
     const listeners = collectListeners(served, this.faults);
     return {
       config: { file, blocks, listeners, debug: this.#debug },

@@ -39,6 +39,8 @@ export class DataPlane {
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
   places: CounterPlace[] = [];
+  /** Called once a thread that took the place of a dead one serves. */
+  onRestarted: () => void = () => {};
   readonly #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #libc: Libc | null;
@@ -54,6 +56,8 @@ export class DataPlane {
   #restarts: number[] = [];
   #stopped: PromiseWithResolvers<void> | null = null;
   readonly #deliveries = new Map<string, ControlMessage>();
+  readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
+  #lastAsked = 0;
 
   constructor(config: Config, options: DataPlaneOptions) {
     this.#config = config;
@@ -121,6 +125,9 @@ export class DataPlane {
         case "lane":
           lane.receive(data.commands);
           break;
+        case "answered":
+          this.#asked.get(data.id)?.resolve(data.answer);
+          break;
         case "stopped":
           this.#stopped?.resolve();
       }
@@ -151,6 +158,31 @@ export class DataPlane {
     if (this.#worker !== null) this.#send(message);
   }
 
+  /**
+   * Asks a handler for something. Rejects where the thread ends before it answers, or after
+   * `limitMs`; nothing is asked again.
+   */
+  async ask(
+    { block, position, request }: { block: number; position: number; request: unknown },
+    limitMs: number,
+  ): Promise<unknown> {
+    if (this.#worker === null) throw new Error("the data plane does not run");
+    const id = ++this.#lastAsked;
+    const asked = Promise.withResolvers<unknown>();
+    this.#asked.set(id, asked);
+    const timer = setTimeout(
+      () => asked.reject(new Error(`the data plane has not answered within ${limitMs} ms`)),
+      limitMs,
+    );
+    this.#send({ type: "ask", id, block, position, request });
+    try {
+      return await asked.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#asked.delete(id);
+    }
+  }
+
   /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     if (this.#watch !== null) clearInterval(this.#watch);
@@ -162,6 +194,7 @@ export class DataPlane {
     const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
     await Promise.race([this.#stopped.promise, limit]);
     clearTimeout(timer);
+    this.#giveUpAsking();
     this.#worker.terminate();
     this.#port?.close();
     this.#worker = null;
@@ -207,7 +240,12 @@ export class DataPlane {
     }
   }
 
+  #giveUpAsking(): void {
+    for (const { reject } of this.#asked.values()) reject(new Error("the data plane has ended"));
+  }
+
   #died(why: string): void {
+    this.#giveUpAsking();
     if (this.#stopped !== null) {
       this.#stopped.resolve();
       return;
@@ -225,6 +263,9 @@ export class DataPlane {
     }
     this.#restarts.push(now);
     this.#options.log("error", `${why}; starting it again`);
-    this.start().catch((error: Error) => this.#options.onDead(error.message));
+    this.start().then(
+      () => this.onRestarted(),
+      (error: Error) => this.#options.onDead(error.message),
+    );
   }
 }

@@ -24,6 +24,8 @@ export interface StartMessage {
 export type ControlMessage =
   | { type: "deliver"; block: number; position: number; data: unknown }
   | { type: "lane"; events: LaneEvent[] }
+  /** Is answered with `answered` of the same id. */
+  | { type: "ask"; id: number; block: number; position: number; request: unknown }
   | { type: "stop" }
   /** Makes the loop fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" };
@@ -34,4 +36,5 @@ export type DataPlaneMessage =
   | { type: "unable"; error: string }
   | { type: "log"; lines: { level: LogLevel; line: string }[]; bytes: number }
   | { type: "lane"; commands: LaneCommand[] }
+  | { type: "answered"; id: number; answer: unknown }
   | { type: "stopped" };

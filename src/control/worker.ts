@@ -56,6 +56,17 @@ function start(message: StartMessage): void {
     lines = [];
     lineBytes = 0;
   };
+  /**
+   * Sent when the loop has come round: who asks again at once would otherwise be served again and
+   * again while queries wait.
+   */
+  let answers: DataPlaneMessage[] = [];
+  const afterLoop = (): void => {
+    flushLog();
+    if (answers.length === 0) return;
+    answers.forEach(post);
+    answers = [];
+  };
   const onPanic = (error: unknown): void => {
     log("error", `Recovered in the data plane: ${error instanceof Error ? error.stack : error}`);
   };
@@ -64,6 +75,16 @@ function start(message: StartMessage): void {
   let lane: Lane | null = null;
   let running = true;
   let failing = false;
+  /** A request that makes a handler throw costs that request alone. */
+  const ask = ({ block, position, request }: ControlMessage & { type: "ask" }): unknown => {
+    try {
+      return engine!.ask(block, position, request);
+    } catch (error) {
+      book.values[COUNTER.PANICS]!++;
+      onPanic(error);
+      return undefined;
+    }
+  };
   const handle = (control: ControlMessage): void => {
     switch (control.type) {
       case "deliver":
@@ -71,6 +92,9 @@ function start(message: StartMessage): void {
         break;
       case "lane":
         lane!.receive(control.events);
+        break;
+      case "ask":
+        answers.push({ type: "answered", id: control.id, answer: ask(control) });
         break;
       case "stop":
         running = false;
@@ -83,7 +107,7 @@ function start(message: StartMessage): void {
     }
   };
 
-  const options = { onPanic, toLane, afterLoop: flushLog };
+  const options = { onPanic, toLane, afterLoop };
   const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
     engine = new Engine({
       io: driver,

@@ -29,6 +29,7 @@ import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
 import { Response } from "./response.ts";
 import { ResponseWriter } from "./response_writer.ts";
+import { parseStoredQuestion } from "./stored_question.ts";
 import { Timers } from "./timers.ts";
 import { ZoneTable } from "./zones.ts";
 
@@ -122,6 +123,11 @@ export class Engine implements EngineServices {
   /** Hands data from the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
     this.#chains[block]?.handlers[position]?.receive?.(data);
+  }
+
+  /** Asks the handler at `position` of a block for something; undefined where it knows no answer. */
+  ask(block: number, position: number, request: unknown): unknown {
+    return this.#chains[block]?.handlers[position]?.ask?.(request);
   }
 
   /** Sets the clock, in monotonic milliseconds; drivers call it once a batch. */
@@ -272,6 +278,10 @@ export class Engine implements EngineServices {
   #clientOf(exchange: Exchange): Address {
     this.#address(exchange, "client", this.#client);
     return this.#client;
+  }
+
+  readStoredQuestion(exchange: Exchange): boolean {
+    return parseStoredQuestion(exchange, this.#seed);
   }
 
   failure(exchange: Exchange, rcode: number): Response {

@@ -35,6 +35,11 @@ export interface Handler {
   response?(exchange: Exchange): void;
   /** Takes data that the control plane has prepared for this plugin (a hosts table, upstreams). */
   receive?(data: unknown): void;
+  /**
+   * Answers a request of the control plane, at once and shortly: queries wait meanwhile. Request and
+   * answer are plain data.
+   */
+  ask?(request: unknown): unknown;
   /** Lets go of timers and sockets when the chain is retired. */
   stop?(): void;
 }
@@ -67,6 +72,8 @@ export interface EngineServices {
   counter(name: string, labels?: Readonly<Record<string, string>>): number;
   /** Writer for responses that a handler makes itself; good until the next query. */
   readonly writer: ResponseWriter;
+  /** Reads the question of a kept response into an exchange, as the parser does that of a query. */
+  readStoredQuestion(exchange: Exchange): boolean;
   /** A response with nothing but the question and this response code. */
   failure(exchange: Exchange, rcode: number): Response;
   /**

@@ -9,8 +9,8 @@ const TARGET = "dist/nodens";
 
 /**
  * What nodens may do: its sockets and those of the C library, files that a Corefile names (hosts,
- * imports, resolv.conf, the pid file), the environment that a Corefile refers to, and the names of
- * network interfaces.
+ * imports, resolv.conf, the pid file, caches that are kept), the environment that a Corefile refers
+ * to, and the names of network interfaces.
  */
 const ARGUMENTS = [
   "compile",
@@ -31,7 +31,8 @@ const ARGUMENTS = [
 const EMBEDDED = {
   "src/control/worker.ts": "receiveMessageOnPort(",
   "src/control/host_watch.ts": "class HostWatch",
-  "src/cli/check.ts": "nodens check: name one Corefile",
+  "src/control/snapshot_files.ts": "its checksum is another",
+  "src/cli/check.ts": "it needs the Corefile to look at",
   "src/cli/query.ts": "runQuery",
   "npm:dns-packet": "UNKNOWN_",
   "npm:re2js": "RE2JS",

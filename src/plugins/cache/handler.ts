@@ -12,6 +12,7 @@ import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { Holdings } from "./holdings.ts";
 import type { CacheOptions } from "./options.ts";
 import { hasQuestion, mixSubnet } from "./question.ts";
+import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import { Store } from "./store.ts";
 
@@ -54,6 +55,8 @@ export class CacheHandler implements Handler {
   #stripper: DnssecStripper | null = null;
   #scratch: Memory | null = null;
   readonly #stripped = new Response(new Memory(8));
+  /** Made when the control plane first wants the cache kept or filled. */
+  #snapshot: Snapshot | null = null;
   readonly #startMs: number;
   readonly #prefetchGap: number;
   readonly #failureSeconds: number;
@@ -144,6 +147,32 @@ export class CacheHandler implements Handler {
       this.publish();
     }
     this.#stale.settle(exchange, kind, now);
+  }
+
+  /** Writes a slice of the cache into shared memory, or takes one from there. */
+  ask(request: unknown): unknown {
+    const asked = request as SaveRequest | LoadRequest;
+    const snapshot = this.#snapshot ??= this.#makeSnapshot();
+    if (asked.type === "save") return snapshot.save(asked, this.now);
+    const reply = snapshot.load(asked, this.now);
+    this.publish();
+    return reply;
+  }
+
+  #makeSnapshot(): Snapshot {
+    const { success, denial, serveStale } = this.options;
+    return new Snapshot({
+      success: this.success,
+      denial: this.denial,
+      maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
+      staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
+      bothClasses: this.#preferPositive,
+      ecs: this.#ecs,
+      readQuestion: (exchange) => this.engine.readStoredQuestion(exchange),
+      keeps: (exchange, store) =>
+        (this.#zones === null || this.#zones.match(exchange) !== null) &&
+        (store === "success" ? this.#noSuccess : this.#noDenial).match(exchange) === null,
+    });
   }
 
   /** Points the exchange's response at an entry. */

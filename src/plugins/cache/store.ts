@@ -1,6 +1,7 @@
 import { copyWords } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response.ts";
 import { type Arena, chunkOf, offsetOf } from "./arena.ts";
+import type { EntryState } from "./entry_state.ts";
 import { entrySize, isAbout, isForSubnet, type Question, writeEntry } from "./entry.ts";
 import { Ghosts } from "./ghosts.ts";
 import { Holdings } from "./holdings.ts";
@@ -261,6 +262,22 @@ export class Store {
     this.#buckets[bucket] = row;
     this.#size++;
     return row;
+  }
+
+  /** The rows so far, one after the other as `row.ts` draws them; good until the next insertion. */
+  get rows(): Int32Array {
+    return this.#rows.subarray(0, this.#rowCount * STRIDE);
+  }
+
+  /** Gives an entry just inserted the age and the standing that it had elsewhere. */
+  restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
+    const rows = this.#rows;
+    this.#queueOf(row).take(rows, row);
+    const state = rows[row + STATE]! & ~(IN_MAIN | USES);
+    rows[row + STATE] = state | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
+    rows[row + STORED] = storedAt;
+    rows[row + HITS] = hits;
+    this.#queueOf(row).push(rows, row);
   }
 
   /** Takes an entry out. */

@@ -1,0 +1,294 @@
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
+import { Chain } from "../../engine/chain.ts";
+import { Exchange } from "../../engine/exchange.ts";
+import { copyWords, Memory } from "../../engine/memory.ts";
+import { Response } from "../../engine/response.ts";
+import { describeRow, EntryState } from "./entry_state.ts";
+import { mixSubnet } from "./question.ts";
+import { STRIDE } from "./row.ts";
+import type { Store } from "./store.ts";
+
+/*
+ * An entry in a slice of a snapshot, as `snapshot_file.ts` draws it; little-endian:
+ *
+ *   0   u32  seconds for which it is good
+ *   4   u32  its age in tenths of a second
+ *   8   u32  queries seen without a gap
+ *   12  u16  length of the message
+ *   14  u16  number of records
+ *   16  u8   class: 0 success, 1 denial
+ *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
+ *   18  u8   bytes of client subnet: 0, or 2 and those of its data
+ *   19  5 octets, zero
+ *   24  message: its question in lower case, id 0
+ *       ttl table: a u16 a record, at the next multiple of two
+ *       client subnet (RFC 7871): u8 length of its data, u8 scope, its data
+ *       zeros up to a multiple of eight
+ */
+const TTL = 0;
+const AGE = 4;
+const HITS = 8;
+const LENGTH = 12;
+const RECORDS = 14;
+const CLASS_OF = 16;
+const STATE = 17;
+const SUBNET = 18;
+const RESERVED = 19;
+const MESSAGE = 24;
+
+const DO = 1;
+const CD = 2;
+const IN_MAIN = 4;
+const USES_SHIFT = 3;
+const USES = 3;
+
+/** Size of a client subnet: family and prefixes, and at most an IPv6 address behind. */
+const SUBNET_DATA = { least: 4, most: 20 } as const;
+
+/** Rows looked at for one slice that is written. */
+const ROWS_A_SLICE = 1000;
+/** Largest entry: what must be free in a slice before one more is put into it. */
+const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
+/** An older entry is not kept: its age would not fit the clock of a store (RFC 2181 allows it). */
+const MAX_AGE_TENTHS = 0x3fffffff;
+
+/** Classes of responses that are kept over a restart, by their number in the file. */
+const CLASSES = ["success", "denial"] as const;
+const OTHER = { success: "denial", denial: "success" } as const;
+
+/** Where writing has got to: a class and a row of its store. */
+export interface SnapshotCursor {
+  store: number;
+  row: number;
+}
+
+/** Where writing begins. */
+export const SNAPSHOT_START: Readonly<SnapshotCursor> = { store: 0, row: 0 };
+
+/** Request to write a slice into shared memory of `MAX_SLICE_SIZE` bytes. */
+export interface SaveRequest {
+  type: "save";
+  memory: SharedArrayBuffer;
+  from: SnapshotCursor;
+}
+
+/** A slice was written; `next` is null where it was the last. */
+export interface SaveReply {
+  sizeBytes: number;
+  entries: number;
+  next: SnapshotCursor | null;
+}
+
+/** Request to take entries from a slice that lies in shared memory. */
+export interface LoadRequest {
+  type: "load";
+  memory: SharedArrayBuffer;
+  sizeBytes: number;
+  /** Offset of the first entry to take. */
+  from: number;
+  /** Most entries to take. */
+  most: number;
+  /** Tenths of a second since the ages in the slice were right. */
+  elapsedTenths: number;
+}
+
+/** What became of the entries of a slice. */
+export interface LoadReply {
+  /** Offset behind the last entry looked at; -1 where one was malformed. */
+  next: number;
+  taken: number;
+  /** Expired, known already, or not to be kept by this configuration. */
+  left: number;
+}
+
+/** Where a snapshot goes to and comes from. */
+export interface SnapshotTarget {
+  readonly success: Store;
+  readonly denial: Store;
+  /** Longest that an entry of a class is good. */
+  readonly maxTtlSeconds: { readonly success: number; readonly denial: number };
+  /** How long an expired entry may still be served. */
+  readonly staleSeconds: number;
+  /** A question may have an entry of each class at a time. */
+  readonly bothClasses: boolean;
+  /** Client subnets are part of the question. */
+  readonly ecs: boolean;
+  /** Reads the question of a kept response (`parseStoredQuestion` with the process's seed). */
+  readQuestion(exchange: Exchange): boolean;
+  /** Whether this configuration keeps responses of the class for the question. */
+  keeps(exchange: Exchange, store: "success" | "denial"): boolean;
+}
+
+/** Writes the entries of a cache into slices, and takes entries from slices that nobody vouches for. */
+export class Snapshot {
+  readonly #target: SnapshotTarget;
+  readonly #response = new Response(new Memory(8));
+  readonly #exchange = new Exchange(new Memory(8), new Chain([]));
+  readonly #scanner = new ResponseScanner();
+  readonly #state = new EntryState();
+
+  constructor(target: SnapshotTarget) {
+    this.#target = target;
+  }
+
+  /** Writes entries from `from` on, as many as one slice takes. */
+  save({ memory: shared, from }: SaveRequest, now: number): SaveReply {
+    const memory = asMemory(shared);
+    const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
+    const store = this.#target[CLASSES[from.store]!];
+    const { rows } = store;
+    const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * STRIDE);
+    const room = memory.bytes.length - MAX_ENTRY_SIZE;
+    let row = from.row;
+    for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
+      if (!describeRow(rows, row, this.#state) || !this.#isWorthKeeping(now)) continue;
+      store.read(row, this.#response);
+      reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, now);
+      reply.entries++;
+    }
+    if (row < rows.length) reply.next = { store: from.store, row };
+    else if (from.store + 1 < CLASSES.length) reply.next = { store: from.store + 1, row: 0 };
+    return reply;
+  }
+
+  /** Takes entries of a slice, each only after all of it was checked. */
+  load(request: LoadRequest, now: number): LoadReply {
+    const memory = asMemory(request.memory);
+    const end = Math.min(request.sizeBytes, memory.bytes.length);
+    const reply: LoadReply = { next: request.from, taken: 0, left: 0 };
+    for (let i = 0; i < request.most && reply.next < end; i++) {
+      const next = this.#check(memory, reply.next, end);
+      if (next < 0) {
+        reply.next = -1;
+        break;
+      }
+      if (this.#take(memory, reply.next, request.elapsedTenths, now)) reply.taken++;
+      else reply.left++;
+      reply.next = next;
+    }
+    return reply;
+  }
+
+  #isWorthKeeping(now: number): boolean {
+    const { storedAt, ttlSeconds } = this.#state;
+    return (now - storedAt) / 10 < ttlSeconds + this.#target.staleSeconds;
+  }
+
+  #write(memory: Memory, at: number, store: number, now: number): number {
+    const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
+    const { length, ttlCount, memory: from, offset, ttlsAt, ecsScope } = this.#response;
+    const { view } = memory;
+    view.setUint32(at + TTL, ttlSeconds, true);
+    view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
+    view.setUint32(at + HITS, hits, true);
+    view.setUint16(at + LENGTH, length, true);
+    view.setUint16(at + RECORDS, ttlCount, true);
+    view.setUint8(at + CLASS_OF, store);
+    const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
+    view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
+    const subnet = ecsScope < 0 ? 0 : 2 + from.bytes[ttlsAt + 2 * ttlCount]!;
+    view.setUint8(at + SUBNET, subnet);
+    view.setUint8(at + RESERVED, 0);
+    view.setUint32(at + RESERVED + 1, 0);
+    const size = ((length + 1) & ~1) + 2 * ttlCount + subnet;
+    copyWords(from, offset, memory, at + MESSAGE, size);
+    const end = at + MESSAGE + ((size + 7) & ~7);
+    // What a block of the arena held before is nobody's business.
+    if ((length & 1) !== 0) memory.bytes[at + MESSAGE + length] = 0;
+    for (let i = at + MESSAGE + size; i < end; i++) memory.bytes[i] = 0;
+    return end;
+  }
+
+  /** Checks an entry; the offset behind it, or -1. Leaves exchange and scanner as it found them. */
+  #check(memory: Memory, at: number, end: number): number {
+    if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
+    const { bytes, view } = memory;
+    const length = view.getUint16(at + LENGTH, true);
+    const records = view.getUint16(at + RECORDS, true);
+    const messageAt = at + MESSAGE;
+    const tableAt = messageAt + ((length + 1) & ~1);
+    const subnetAt = tableAt + 2 * records;
+    const subnet = bytes[at + SUBNET]!;
+    const next = (subnetAt + subnet + 7) & ~7;
+    if (next > end || length < HEADER_SIZE) return -1;
+    if (bytes[at + CLASS_OF]! >= CLASSES.length || view.getUint32(at + TTL, true) > 0x7fffffff) {
+      return -1;
+    }
+    const flags = view.getUint16(messageAt + 2);
+    if ((flags & (FLAG.QR | FLAG.OPCODE | FLAG.TC)) !== FLAG.QR) return -1;
+
+    const exchange = this.#exchange;
+    const state = bytes[at + STATE]!;
+    exchange.memory = memory;
+    exchange.offset = messageAt;
+    exchange.length = length;
+    exchange.dnssecOk = (state & DO) !== 0;
+    exchange.flags = FLAG.RD | ((state & CD) !== 0 ? FLAG.CD : 0);
+    exchange.ecsLength = 0;
+    if (!this.#target.readQuestion(exchange)) return -1;
+    if (subnet > 0) {
+      const size = subnet - 2;
+      if (size < SUBNET_DATA.least || size > SUBNET_DATA.most || bytes[subnetAt] !== size) {
+        return -1;
+      }
+      exchange.ecsAt = subnetAt + 2 - messageAt;
+      exchange.ecsLength = size;
+      mixSubnet(exchange);
+    }
+
+    const scanner = this.#scanner;
+    if (!scanner.scan(bytes, view, messageAt, length)) return -1;
+    if (scanner.length !== length || scanner.edns || scanner.ttlCount !== records) return -1;
+    for (let i = 0; i < records; i++) {
+      if (view.getUint16(tableAt + 2 * i, true) !== scanner.ttls[i]) return -1;
+    }
+    const { kind } = scanner;
+    const denial = kind === KIND.NXDOMAIN || kind === KIND.NODATA;
+    const success = kind === KIND.SUCCESS || kind === KIND.DELEGATION;
+    return (bytes[at + CLASS_OF] === 0 ? success : denial) ? next : -1;
+  }
+
+  /** Puts the entry that `#check` found good into its store; false where it has no place there. */
+  #take(memory: Memory, at: number, elapsedTenths: number, now: number): boolean {
+    const { maxTtlSeconds, staleSeconds, bothClasses } = this.#target;
+    const { view, bytes } = memory;
+    const name = CLASSES[bytes[at + CLASS_OF]!]!;
+    const age = view.getUint32(at + AGE, true) + elapsedTenths;
+    const ttlSeconds = Math.min(view.getUint32(at + TTL, true), maxTtlSeconds[name]);
+    if (ttlSeconds === 0 || age > MAX_AGE_TENTHS || age / 10 >= ttlSeconds + staleSeconds) {
+      return false;
+    }
+    const exchange = this.#exchange;
+    if (exchange.ecsLength > 0 && !this.#target.ecs) return false;
+    // What was learnt since the start is newer.
+    if (this.#target[name].find(exchange) >= 0) return false;
+    if (!bothClasses && this.#target[OTHER[name]].find(exchange) >= 0) return false;
+    if (!this.#target.keeps(exchange, name)) return false;
+    const response = this.#response;
+    response.memory = memory;
+    response.offset = exchange.offset;
+    response.length = exchange.length;
+    response.ttlsAt = response.offset + ((response.length + 1) & ~1);
+    response.ttlCount = view.getUint16(at + RECORDS, true);
+    response.ecsScope = exchange.ecsLength === 0
+      ? -1
+      : bytes[exchange.offset + exchange.ecsAt - 1]!;
+    const store = this.#target[name];
+    const row = store.insert(exchange, response, response.flags, ttlSeconds, now);
+    if (row < 0) return false;
+    const kept = bytes[at + STATE]!;
+    const state = this.#state;
+    state.storedAt = now - age;
+    state.main = (kept & IN_MAIN) !== 0;
+    state.uses = (kept >> USES_SHIFT) & USES;
+    state.hits = view.getUint32(at + HITS, true) & 0x7fffffff;
+    store.restore(row, state);
+    return true;
+  }
+}
+
+/** Views of shared memory as the engine's own; the other thread leaves it alone meanwhile. */
+function asMemory(shared: SharedArrayBuffer): Memory {
+  return new Memory(shared as unknown as ArrayBuffer);
+}

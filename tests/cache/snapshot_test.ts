@@ -1,0 +1,326 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ResponseScanner } from "../../src/dns/response_scan.ts";
+import { Chain } from "../../src/engine/chain.ts";
+import { Exchange } from "../../src/engine/exchange.ts";
+import { Memory } from "../../src/engine/memory.ts";
+import { parseQuery } from "../../src/engine/query_parser.ts";
+import { parseStoredQuestion } from "../../src/engine/stored_question.ts";
+import type { Store } from "../../src/plugins/cache/store.ts";
+import { queryBytes } from "../support/messages.ts";
+import {
+  entriesOf,
+  loadSlice,
+  look,
+  makeCache,
+  put,
+  saveAll,
+  type TestCache,
+  type TestEntry,
+} from "../support/snapshots.ts";
+
+const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);
+const name = fc.array(label, { minLength: 1, maxLength: 6 }).map((labels) => labels.join("."));
+const type = fc.constantFrom("A", "AAAA", "MX", "TXT", "SRV", "PTR", "CAA", "DS");
+
+function exchangeOf(bytes: Uint8Array): Exchange {
+  const memory = new Memory(bytes.length + 16);
+  memory.bytes.set(bytes);
+  const exchange = new Exchange(memory, new Chain([]));
+  exchange.length = bytes.length;
+  return exchange;
+}
+
+Deno.test("a stored question hashes as the query for it, whatever name, type, DO, CD and case", () => {
+  fc.assert(
+    fc.property(
+      name,
+      type,
+      fc.boolean(),
+      fc.boolean(),
+      fc.integer(),
+      (name, type, dnssecOk, checkingDisabled, seed) => {
+        const flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
+        const query = exchangeOf(queryBytes({ name, type, flags, edns: 1232, dnssecOk }));
+        assert.equal(parseQuery(query, seed), 0);
+        const stored = exchangeOf(queryBytes({ name: name.toLowerCase(), type }));
+        stored.dnssecOk = dnssecOk;
+        stored.flags = flags;
+        assert.ok(parseStoredQuestion(stored, seed));
+        for (const field of ["hash", "qnameLength", "labelCount", "qtype", "qclass"] as const) {
+          assert.equal(stored[field], query[field], field);
+        }
+        stored.dnssecOk = !dnssecOk;
+        assert.ok(parseStoredQuestion(stored, seed));
+        assert.notEqual(stored.hash, query.hash);
+      },
+    ),
+  );
+});
+
+const entry: fc.Arbitrary<TestEntry> = fc.record({
+  name: name.map((name) => name.toLowerCase()),
+  type: fc.constantFrom("A", "AAAA", "TXT"),
+  denial: fc.boolean(),
+  dnssecOk: fc.boolean(),
+  checkingDisabled: fc.boolean(),
+  records: fc.integer({ min: 0, max: 40 }),
+  ttlSeconds: fc.integer({ min: 200, max: 5000 }),
+  storedAt: fc.integer({ min: 0, max: 1000 }),
+  touches: fc.integer({ min: 0, max: 5 }),
+});
+
+function keyOf({ name, type = "A", dnssecOk = false, checkingDisabled = false }: TestEntry) {
+  return `${name} ${type} ${dnssecOk} ${checkingDisabled}`;
+}
+
+Deno.test("every entry comes back equal in a process with another seed, as much older as time went", () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(entry, { maxLength: 40, selector: keyOf }),
+      fc.integer({ min: 0, max: 300 }),
+      fc.integer({ min: 0, max: 900 }),
+      (entries, elapsedTenths, now) => {
+        const from = makeCache({ seed: 1 });
+        for (const one of entries) put(from, one);
+        const to = makeCache({ seed: 2 });
+        const kept = saveAll(from, 1000);
+        let taken = 0;
+        for (const { bytes } of kept) {
+          const reply = loadSlice(to, bytes, { now, elapsedTenths, most: 7 });
+          assert.equal(reply.next, bytes.length);
+          assert.equal(reply.left, 0);
+          taken += reply.taken;
+        }
+        assert.equal(taken, entries.length);
+        for (const one of entries) {
+          const [before, after] = [look(from, one)!, look(to, one)!];
+          assert.deepEqual(after.message, before.message);
+          assert.deepEqual(after.ttlsAt, before.ttlsAt);
+          const ageTenths = 1000 - before.state.storedAt + elapsedTenths;
+          assert.deepEqual({ ...after.state }, { ...before.state, storedAt: now - ageTenths });
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("more entries than a slice takes: several slices, each entry once", () => {
+  const from = makeCache({ seed: 1 });
+  // Large ones end a slice by their bytes, small ones by the rows looked at.
+  for (let i = 0; i < 2500; i++) {
+    put(from, {
+      name: `n${i}.example.org`,
+      records: i % 100 === 0 ? 1500 : 1,
+      denial: i % 3 === 0,
+    });
+  }
+  const slices = saveAll(from);
+  assert.ok(slices.length > 5, `${slices.length} slices`);
+  const to = makeCache({ seed: 2 });
+  const sums = slices.map(({ bytes }) => loadSlice(to, bytes));
+  assert.equal(sums.reduce((sum, { taken }) => sum + taken, 0), 2500);
+  assert.equal(to.success.size, from.success.size);
+  assert.equal(to.denial.size, from.denial.size);
+});
+
+interface Case {
+  title: string;
+  entry: Partial<TestEntry>;
+  saveAt?: number;
+  to?: Partial<Parameters<typeof makeCache>[0]>;
+  elapsedTenths?: number;
+  /** Seconds left when loaded at time 0; null where the entry is not taken. */
+  remaining: number | null;
+}
+
+const CASES: Case[] = [
+  { title: "as it was", entry: {}, remaining: 300 },
+  { title: "its age in the process that wrote", entry: {}, saveAt: 1000, remaining: 200 },
+  { title: "the time between", entry: {}, saveAt: 1000, elapsedTenths: 500, remaining: 150 },
+  { title: "expired in between", entry: {}, elapsedTenths: 3000, remaining: null },
+  {
+    title: "expired in between, but still good as a stale answer",
+    entry: {},
+    elapsedTenths: 3100,
+    to: { staleSeconds: 60 },
+    remaining: -10,
+  },
+  {
+    title: "too old for a stale answer too",
+    entry: {},
+    elapsedTenths: 3600,
+    to: { staleSeconds: 60 },
+    remaining: null,
+  },
+  {
+    title: "a lower highest TTL in the new configuration",
+    entry: {},
+    elapsedTenths: 100,
+    to: { maxTtlSeconds: 30 },
+    remaining: 20,
+  },
+  {
+    title: "a class or zone that is no longer cached",
+    entry: {},
+    to: { keeps: false },
+    remaining: null,
+  },
+  {
+    title: "an age beyond all clocks",
+    entry: { ttlSeconds: 0x7fffffff },
+    elapsedTenths: 0x3fffffff + 1,
+    to: { maxTtlSeconds: 0x7fffffff },
+    remaining: null,
+  },
+];
+
+for (const { title, entry, saveAt = 0, to: options, elapsedTenths = 0, remaining } of CASES) {
+  Deno.test(`what is left of an entry: ${title}`, () => {
+    const one = { name: "www.example.org", ...entry };
+    const from = makeCache({ seed: 1 });
+    put(from, one);
+    const to = makeCache({ seed: 2, ...options });
+    for (const { bytes } of saveAll(from, saveAt)) loadSlice(to, bytes, { elapsedTenths });
+    const found = look(to, one);
+    if (found === null) assert.equal(remaining, null);
+    else assert.equal(found.state.ttlSeconds + Math.ceil(found.state.storedAt / 10), remaining);
+  });
+}
+
+Deno.test("expired entries are not written", () => {
+  const from = makeCache({ seed: 1 });
+  put(from, { name: "short.example.org", ttlSeconds: 10 });
+  put(from, { name: "good.example.org" });
+  const slices = saveAll(from, 100);
+  assert.deepEqual(slices.map(({ entries }) => entries), [1]);
+});
+
+Deno.test("what the process has learnt since its start stays, whatever its class", () => {
+  const one = { name: "www.example.org" };
+  for (const denial of [false, true]) {
+    const from = makeCache({ seed: 1 });
+    put(from, { ...one, ttlSeconds: 5000 });
+    const to = makeCache({ seed: 2 });
+    put(to, { ...one, denial, ttlSeconds: 77 });
+    const [slice] = saveAll(from);
+    assert.deepEqual(loadSlice(to, slice!.bytes), {
+      next: slice!.bytes.length,
+      taken: 0,
+      left: 1,
+    });
+    assert.equal(look(to, { ...one, denial })!.state.ttlSeconds, 77);
+    assert.equal(look(to, { ...one, denial: !denial }), null);
+  }
+});
+
+Deno.test("where a question may have an entry of each class, both come back", () => {
+  const from = makeCache({ seed: 1 });
+  const one = { name: "www.example.org" };
+  put(from, one);
+  put(from, { ...one, denial: true });
+  const [slice, other] = saveAll(from);
+  const to = makeCache({ seed: 2, bothClasses: true });
+  for (const { bytes } of [slice!, other!]) assert.equal(loadSlice(to, bytes).taken, 1);
+  assert.ok(look(to, one) !== null && look(to, { ...one, denial: true }) !== null);
+});
+
+Deno.test("answers for client subnets come back for those alone, where subnets still count", () => {
+  const name = "www.example.org";
+  const entries: TestEntry[] = [
+    { name },
+    { name, subnet: [0, 1, 24, 0, 192, 0, 2], ttlSeconds: 301 },
+    { name, subnet: [0, 2, 32, 0, 0x20, 1, 0x0d, 0xb8], ttlSeconds: 302 },
+  ];
+  const from = makeCache({ seed: 1, ecs: true });
+  for (const one of entries) put(from, one);
+  const [slice] = saveAll(from);
+  const to = makeCache({ seed: 2, ecs: true });
+  assert.deepEqual(loadSlice(to, slice!.bytes), { next: slice!.bytes.length, taken: 3, left: 0 });
+  for (const one of entries) {
+    const found = look(to, one)!;
+    assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
+    assert.equal(found.scope, one.subnet === undefined ? -1 : 24);
+  }
+  assert.equal(look(to, { name, subnet: [0, 1, 24, 0, 192, 0, 3] }), null);
+  const without = makeCache({ seed: 3 });
+  assert.equal(loadSlice(without, slice!.bytes).taken, 1);
+  assert.equal(look(without, { name })!.state.ttlSeconds, 300);
+});
+
+Deno.test("a smaller cache takes what it has room for", () => {
+  const from = makeCache({ seed: 1 });
+  for (let i = 0; i < 1500; i++) put(from, { name: `n${i}.example.org` });
+  const to = makeCache({ seed: 2, capacity: 100 });
+  for (const { bytes } of saveAll(from)) loadSlice(to, bytes);
+  assert.equal(to.success.size, 100);
+});
+
+/** Holds every entry that a cache took to what the query path takes for granted. */
+function holdToRules(cache: TestCache): void {
+  const scanner = new ResponseScanner();
+  for (const store of [cache.success, cache.denial] as Store[]) {
+    for (const { message, ttlsAt } of entriesOf(store)) {
+      const view = new DataView(message.buffer, message.byteOffset, message.length);
+      assert.ok(scanner.scan(message, view, 0, message.length));
+      assert.equal(scanner.length, message.length);
+      assert.deepEqual(ttlsAt, [...scanner.ttls.subarray(0, scanner.ttlCount)]);
+      const stored = exchangeOf(message);
+      assert.ok(parseStoredQuestion(stored, cache.seed));
+      const nameBytes = message.subarray(12, 12 + stored.qnameLength);
+      assert.ok(nameBytes.every((octet) => octet < 0x41 || octet > 0x5a), "lower case");
+    }
+  }
+}
+
+Deno.test("a slice with any single byte changed: no throw, and nothing bad in the cache", () => {
+  const from = makeCache({ seed: 1, ecs: true });
+  put(from, { name: "www.example.org", records: 2, dnssecOk: true });
+  put(from, { name: "net.example.org", subnet: [0, 1, 24, 0, 192, 0, 2] });
+  put(from, { name: "mail.example.org", denial: true });
+  for (const { bytes } of saveAll(from)) {
+    for (let at = 0; at < bytes.length; at++) {
+      for (let value = 0; value < 256; value++) {
+        if (value === bytes[at]) continue;
+        const to = makeCache({ seed: 2, capacity: 4, maxTtlSeconds: 0x7fffffff, ecs: true });
+        const changed = bytes.slice();
+        changed[at] = value;
+        loadSlice(to, changed);
+        holdToRules(to);
+      }
+    }
+  }
+});
+
+Deno.test("slices of random damage: no throw, and nothing bad in the cache", () => {
+  const from = makeCache({ seed: 1 });
+  for (let i = 0; i < 20; i++) {
+    put(from, { name: `n${i}.example.org`, records: i, denial: i % 4 === 0 });
+  }
+  const slices = saveAll(from).map(({ bytes }) => bytes);
+  const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 12 });
+  fc.assert(
+    fc.property(fc.nat(), damage, fc.nat(), (which, changes, cut) => {
+      const bytes = slices[which % slices.length]!.slice();
+      for (const [at, value] of changes) bytes[at % bytes.length] = value;
+      const to = makeCache({ seed: 2, capacity: 8, maxTtlSeconds: 0x7fffffff });
+      loadSlice(to, bytes.slice(0, cut % 3 === 0 ? cut % bytes.length : bytes.length));
+      holdToRules(to);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("a slice that is cut off anywhere gives what stands whole before the cut, then is refused", () => {
+  const from = makeCache({ seed: 1 });
+  for (let i = 0; i < 3; i++) put(from, { name: `n${i}.example.org` });
+  const { bytes } = saveAll(from)[0]!;
+  const size = bytes.length / 3;
+  for (let cut = 0; cut < bytes.length; cut++) {
+    const to = makeCache({ seed: 2 });
+    const { next, taken } = loadSlice(to, bytes.slice(0, cut));
+    assert.equal(taken, Math.floor(cut / size), `cut at ${cut}`);
+    assert.equal(next, cut % size === 0 ? cut : -1, `cut at ${cut}`);
+  }
+});

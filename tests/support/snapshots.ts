@@ -1,0 +1,203 @@
+import type * as codec from "dns-packet";
+import { Chain } from "../../src/engine/chain.ts";
+import { Exchange } from "../../src/engine/exchange.ts";
+import { Memory } from "../../src/engine/memory.ts";
+import { Response } from "../../src/engine/response.ts";
+import { parseStoredQuestion } from "../../src/engine/stored_question.ts";
+import { ResponseScanner } from "../../src/dns/response_scan.ts";
+import { type SaveReply, Snapshot, SNAPSHOT_START } from "../../src/plugins/cache/snapshot.ts";
+import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
+import { describeRow, EntryState } from "../../src/plugins/cache/entry_state.ts";
+import { Holdings } from "../../src/plugins/cache/holdings.ts";
+import { mixSubnet } from "../../src/plugins/cache/question.ts";
+import { STRIDE } from "../../src/plugins/cache/row.ts";
+import { Store } from "../../src/plugins/cache/store.ts";
+import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
+
+/** A cache without its handler, and what takes it out and puts it in. */
+export interface TestCache {
+  success: Store;
+  denial: Store;
+  snapshot: Snapshot;
+  seed: number;
+}
+
+/** Makes an empty cache with a seed of its own. */
+export function makeCache(
+  options: {
+    seed: number;
+    capacity?: number;
+    maxTtlSeconds?: number;
+    staleSeconds?: number;
+    keeps?: boolean;
+    bothClasses?: boolean;
+    ecs?: boolean;
+  },
+): TestCache {
+  const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0, keeps = true } =
+    options;
+  const { bothClasses = false, ecs = false } = options;
+  const holdings = new Holdings();
+  const success = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
+  const denial = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
+  const snapshot = new Snapshot({
+    success,
+    denial,
+    maxTtlSeconds: { success: maxTtlSeconds, denial: maxTtlSeconds },
+    staleSeconds,
+    bothClasses,
+    ecs,
+    readQuestion: (exchange) => parseStoredQuestion(exchange, seed),
+    keeps: () => keeps,
+  });
+  return { success, denial, snapshot, seed };
+}
+
+/** A question with its answer, and how it stands in the cache. */
+export interface TestEntry {
+  name: string;
+  type?: "A" | "AAAA" | "TXT";
+  denial?: boolean;
+  dnssecOk?: boolean;
+  checkingDisabled?: boolean;
+  records?: number;
+  ttlSeconds?: number;
+  storedAt?: number;
+  touches?: number;
+  /** Data of the client subnet that it is for. */
+  subnet?: number[];
+}
+
+/** Puts an entry into a cache as an answer from an upstream gets there. */
+export function put(cache: TestCache, entry: TestEntry): void {
+  const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0, touches = 0, subnet = [] } =
+    entry;
+  const exchange = exchangeFor(cache, entry);
+  const query = decode(exchange.memory.bytes.slice(0, exchange.length));
+  const bytes = responseBytes(query, {
+    edns: false,
+    rcode: denial ? 3 : 0,
+    answers: denial ? [] : Array.from({ length: records }, (_, i) => answer(entry, i, ttlSeconds)),
+    authorities: denial ? [soa("example.org")] : [],
+  });
+  const memory = new Memory(bytes.length + 8192);
+  memory.bytes.set(bytes);
+  const scanner = new ResponseScanner();
+  if (!scanner.scan(memory.bytes, memory.view, 0, bytes.length)) throw new Error(name);
+  const response = new Response(memory);
+  response.length = scanner.length;
+  response.ttlsAt = (response.length + 1) & ~1;
+  response.ttlCount = scanner.ttlCount;
+  for (let i = 0; i < scanner.ttlCount; i++) {
+    memory.view.setUint16(response.ttlsAt + 2 * i, scanner.ttls[i]!, true);
+  }
+  if (subnet.length > 0) response.ecsScope = 24;
+  const store = denial ? cache.denial : cache.success;
+  const row = store.insert(exchange, response, response.flags, ttlSeconds, storedAt);
+  for (let i = 0; i < touches; i++) store.touch(row);
+}
+
+function answer({ name, type = "A" }: TestEntry, i: number, ttl: number): codec.Answer {
+  if (type === "AAAA") return { type, name, ttl, class: "IN", data: `2001:db8::${i + 1}` };
+  if (type === "TXT") return { type, name, ttl, class: "IN", data: `text ${i}` };
+  return a(name, `192.0.2.${i % 250}`, ttl);
+}
+
+/** The question of an entry, with the hash that this cache's process gives it. */
+export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
+  const { name, type = "A", dnssecOk = false, checkingDisabled = false } = entry;
+  const bytes = queryBytes({ name, type });
+  const { subnet = [] } = entry;
+  const memory = new Memory(bytes.length + subnet.length + 16);
+  memory.bytes.set([...bytes, ...subnet]);
+  const exchange = new Exchange(memory, new Chain([]));
+  exchange.length = bytes.length;
+  exchange.ecsAt = bytes.length;
+  exchange.ecsLength = subnet.length;
+  exchange.flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
+  exchange.dnssecOk = dnssecOk;
+  if (!parseStoredQuestion(exchange, cache.seed)) throw new Error(name);
+  mixSubnet(exchange);
+  return exchange;
+}
+
+/** All that a cache knows of an entry; null where it does not have it. */
+export function look(
+  cache: TestCache,
+  entry: TestEntry,
+): { state: EntryState; message: Uint8Array; ttlsAt: number[]; scope: number } | null {
+  const store = entry.denial === true ? cache.denial : cache.success;
+  const row = store.find(exchangeFor(cache, entry));
+  if (row < 0) return null;
+  const state = new EntryState();
+  describeRow(store.rows, row, state);
+  const response = new Response(new Memory(8));
+  store.read(row, response);
+  const { memory, offset, length, ttlCount } = response;
+  return {
+    state,
+    message: memory.bytes.slice(offset, offset + length),
+    scope: response.ecsScope,
+    ttlsAt: Array.from(
+      { length: ttlCount },
+      (_, i) => memory.view.getUint16(response.ttlsAt + 2 * i, true),
+    ),
+  };
+}
+
+/** Every slice of a cache, as bytes. */
+export function saveAll(
+  cache: TestCache,
+  now = 0,
+): { bytes: Uint8Array<ArrayBuffer>; entries: number }[] {
+  const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+  const slices = [];
+  for (let from: SaveReply["next"] = SNAPSHOT_START; from !== null;) {
+    const reply: SaveReply = cache.snapshot.save({ type: "save", memory, from }, now);
+    const bytes = new Uint8Array(reply.sizeBytes);
+    bytes.set(new Uint8Array(memory, 0, reply.sizeBytes));
+    if (reply.entries > 0) slices.push({ bytes, entries: reply.entries });
+    from = reply.next;
+  }
+  return slices;
+}
+
+/** Puts a slice into a cache; the last reply, with all that was taken. */
+export function loadSlice(
+  cache: TestCache,
+  bytes: Uint8Array,
+  options: { now?: number; elapsedTenths?: number; most?: number } = {},
+): { next: number; taken: number; left: number } {
+  const { now = 0, elapsedTenths = 0, most = 100 } = options;
+  const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+  new Uint8Array(memory).set(bytes);
+  const sum = { next: 0, taken: 0, left: 0 };
+  while (sum.next >= 0 && sum.next < bytes.length) {
+    const { next, taken, left } = cache.snapshot.load(
+      { type: "load", memory, sizeBytes: bytes.length, from: sum.next, most, elapsedTenths },
+      now,
+    );
+    sum.next = next;
+    sum.taken += taken;
+    sum.left += left;
+  }
+  return sum;
+}
+
+/** Every entry of a store: its message and ttl table. */
+export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
+  const state = new EntryState();
+  const response = new Response(new Memory(8));
+  for (let row = 0; row < store.rows.length; row += STRIDE) {
+    if (!describeRow(store.rows, row, state)) continue;
+    store.read(row, response);
+    const { memory, offset, length, ttlsAt, ttlCount } = response;
+    yield {
+      message: memory.bytes.slice(offset, offset + length),
+      ttlsAt: Array.from(
+        { length: ttlCount },
+        (_, i) => memory.view.getUint16(ttlsAt + 2 * i, true),
+      ),
+    };
+  }
+}
