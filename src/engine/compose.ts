@@ -1,4 +1,4 @@
-import { EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, RCODE } from "../dns/constants.ts";
+import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_SIZE, RCODE } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
 import { copyWords, type Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
@@ -7,7 +7,8 @@ import type { Response } from "./response.ts";
 const OPT_SIZE = 11;
 /** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
 const EDE_SIZE = 6;
-const EDE_OPTION = 15;
+/** Code and length in front of an option's data. */
+const OPTION_HEADER_SIZE = 4;
 
 /** Bits of a response's header that come from the response itself; the rest is the client's. */
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RA | FLAG.AD | FLAG.RCODE;
@@ -31,7 +32,8 @@ export function compose(
   limit: number,
 ): number {
   const { view } = out;
-  const optSize = !exchange.edns ? 0 : exchange.extendedError < 0 ? OPT_SIZE : OPT_SIZE + EDE_SIZE;
+  let optSize = !exchange.edns ? 0 : exchange.extendedError < 0 ? OPT_SIZE : OPT_SIZE + EDE_SIZE;
+  if (exchange.nsid !== null) optSize += OPTION_HEADER_SIZE + exchange.nsid.length;
   let length = response.length;
   let ttlCount = response.ttlCount;
   if (length + optSize <= limit) {
@@ -70,33 +72,45 @@ export function compose(
   }
   return optSize === 0
     ? length
-    : length + writeOpt(exchange, response, view, outOffset, outOffset + length);
+    : length + writeOpt(exchange, response, out, outOffset, outOffset + length);
 }
 
 /** Appends the OPT record and counts it; returns its size. */
 function writeOpt(
   exchange: Exchange,
   response: Response,
-  view: DataView,
+  out: Memory,
   start: number,
   at: number,
 ): number {
+  const { view } = out;
   view.setUint8(at, 0);
   view.setUint16(at + 1, 41);
-  view.setUint16(at + 3, EDNS_PAYLOAD);
+  view.setUint16(at + 3, exchange.payloadSize);
   view.setUint8(at + 5, response.extendedRcode);
   view.setUint8(at + 6, 0);
   view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
   view.setUint16(start + 10, view.getUint16(start + 10) + 1);
-  if (exchange.extendedError < 0) {
-    view.setUint16(at + 9, 0);
-    return OPT_SIZE;
+  let end = at + OPT_SIZE;
+  if (exchange.extendedError >= 0) {
+    view.setUint16(end, EDNS_OPTION.EXTENDED_ERROR);
+    view.setUint16(end + 2, 2);
+    view.setUint16(end + 4, exchange.extendedError);
+    end += EDE_SIZE;
   }
-  view.setUint16(at + 9, EDE_SIZE);
-  view.setUint16(at + 11, EDE_OPTION);
-  view.setUint16(at + 13, 2);
-  view.setUint16(at + 15, exchange.extendedError);
-  return OPT_SIZE + EDE_SIZE;
+  if (exchange.nsid !== null) end = writeNsid(exchange.nsid, out, end);
+  view.setUint16(at + 9, end - at - OPT_SIZE);
+  return end - at;
+}
+
+/** Appends an NSID option (RFC 5001 section 2.3); returns where it ends. */
+function writeNsid(nsid: Uint8Array, { bytes, view }: Memory, at: number): number {
+  const { length } = nsid;
+  view.setUint16(at, EDNS_OPTION.NSID);
+  view.setUint16(at + 2, length);
+  const to = at + OPTION_HEADER_SIZE;
+  for (let i = 0; i < length; i++) bytes[to + i] = nsid[i]!;
+  return to + length;
 }
 
 /** How many records from the start end within `room` bytes. */

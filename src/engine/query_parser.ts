@@ -131,6 +131,8 @@ function readRecords(
       exchange.edns = true;
       exchange.ednsSize = view.getUint16(at + 2);
       exchange.ednsVersion = bytes[at + 5]!;
+      exchange.optionsAt = at + 10 - exchange.offset;
+      exchange.optionsLength = dataLength;
       exchange.dnssecOk = (view.getUint16(at + 6) & EDNS_DO) !== 0;
     }
     at += 10 + dataLength;

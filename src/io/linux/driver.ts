@@ -140,8 +140,8 @@ export class LinuxDriver implements Io {
     this.#streams.get(stream)?.pause(paused);
   }
 
-  close(stream: number): void {
-    this.#streams.get(stream)?.close();
+  close(stream: number, abrupt = false): void {
+    this.#streams.get(stream)?.close(abrupt);
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

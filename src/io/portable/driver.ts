@@ -146,8 +146,8 @@ export class PortableDriver implements Io {
     this.#streams.pause(stream, paused);
   }
 
-  close(stream: number): void {
-    this.#streams.closeOne(stream);
+  close(stream: number, abrupt = false): void {
+    this.#streams.closeOne(stream, abrupt);
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
