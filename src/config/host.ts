@@ -13,6 +13,8 @@ export interface HostView {
   readDirectory(path: string): string[];
   /** Absolute form of a path. */
   absolute(path: string): string;
+  /** Name of the machine. */
+  hostname(): string;
   /** Every address of every network interface; IPv6 link-local ones carry their scope (`%eth0`). */
   interfaces(): { name: string; address: string }[];
 }

@@ -1,7 +1,7 @@
 import { CorefileError, type Place } from "../corefile/error.ts";
 import type { Faults } from "../corefile/faults.ts";
 import { canonicalAddress } from "../dns/address.ts";
-import type { ListenerConfig } from "./types.ts";
+import type { ListenerConfig, StreamTimeouts } from "./types.ts";
 import type { ZoneKey } from "./zone_key.ts";
 
 /** What a server block serves: its zones and ports, and the addresses that `bind` names. */
@@ -9,10 +9,14 @@ export interface Served {
   keys: (ZoneKey & Place)[];
   /** Null listens on all addresses. */
   addresses: string[] | null;
+  /** What its directive `timeouts` says, and where it stands; null without one. */
+  timeouts: (Place & { values: StreamTimeouts }) | null;
 }
 
 /** Most zones, counted once for each address that they are served on. */
 const MAX_ENTRIES = 100_000;
+
+const TIMEOUTS = ["readMs", "writeMs", "idleMs", "queries"] as const;
 
 interface Taken extends Place {
   address: string;
@@ -25,11 +29,16 @@ interface Taken extends Place {
  * The same zone twice on one port is a fault where the addresses are the same, and where one of the
  * two listens on all of them: which block would answer is then left to chance.
  */
-export function collectListeners(served: readonly Served[], faults: Faults): ListenerConfig[] {
+export function collectListeners(
+  served: readonly Served[],
+  faults: Faults,
+  warn: (place: Place, what: string) => void,
+): ListenerConfig[] {
   const listeners = new Map<string, ListenerConfig>();
+  const timeoutsOf = new Map<ListenerConfig, Served["timeouts"]>();
   const taken = new Map<string, { byAddress: Map<string, Taken>; first: Taken }>();
   let entries = 0;
-  served.forEach(({ keys, addresses: bound }, block) => {
+  served.forEach(({ keys, addresses: bound, timeouts }, block) => {
     const addresses = bound === null ? [""] : [...new Set(bound.map(canonicalAddress))];
     for (const { zone, port, file, line } of keys) {
       for (const address of addresses) {
@@ -53,11 +62,28 @@ export function collectListeners(served: readonly Served[], faults: Faults): Lis
         const id = `${address} ${port}`;
         const listener = listeners.get(id) ?? { address, port, zones: [] };
         listener.zones.push({ zone, block });
+        if (timeouts !== null && timeoutsOf.get(listener) !== timeouts) {
+          const before = timeoutsOf.get(listener) ?? null;
+          if (before !== null && differ(before.values, timeouts.values)) {
+            const what = `timeouts: ${before.file}:${before.line} says otherwise for the same ` +
+              "address and port; as in CoreDNS, what stands here counts for both server blocks";
+            warn(timeouts, what);
+          }
+          timeoutsOf.set(listener, timeouts);
+          listener.timeouts = { ...listener.timeouts, ...timeouts.values };
+        }
         listeners.set(id, listener);
       }
     }
   });
   return [...listeners.values()];
+}
+
+/** Whether both say something else about the same. */
+function differ(one: StreamTimeouts, other: StreamTimeouts): boolean {
+  return TIMEOUTS.some((name) =>
+    one[name] !== undefined && other[name] !== undefined && one[name] !== other[name]
+  );
 }
 
 function describe(zone: string, own: Taken, other: Taken): string {

@@ -70,7 +70,7 @@ class Loader {
     const blocks: BlockConfig[] = [];
     const served: Served[] = [];
     for (const block of parsed.blocks) {
-      const serves: Served = { keys: this.#readKeys(block), addresses: null };
+      const serves: Served = { keys: this.#readKeys(block), addresses: null, timeouts: null };
       served.push(serves);
       blocks.push(this.#readBlock(block, serves));
     }
@@ -79,7 +79,11 @@ class Loader {
       this.faults.add(new CorefileError({ file, line: 1 }, "", what));
     }
     checkKeptFiles(blocks, this.faults);
-    const listeners = collectListeners(served, this.faults);
+    const listeners = collectListeners(
+      served,
+      this.faults,
+      (place, what) => this.#warn(place, what),
+    );
     return {
       config: { file, blocks, listeners, debug: this.#debug },
       warnings: [...this.#warnings],
@@ -111,6 +115,7 @@ class Loader {
     const zones = [...new Set(serves.keys.map(({ zone }) => zone))];
     const block: BlockConfig = { file, line, zones, plugins: [] };
     const directives = this.#group(lines);
+    let root: string | null = null;
     // In the order of the chain, which also puts the handlers into it.
     for (const { name } of CHAIN) {
       const uses = directives.get(name);
@@ -123,6 +128,13 @@ class Loader {
           tokens,
           zones,
           host: this.#host,
+          resolvePath: (path) =>
+            root === null || path.startsWith("/") ? this.#host.absolute(path) : `${root}/${path}`,
+          setRoot: (path) => root = path,
+          limitStreams: (timeouts) => {
+            const { file, line } = tokens.place;
+            serves.timeouts = { file, line, values: { ...serves.timeouts?.values, ...timeouts } };
+          },
           addHandler: (options) =>
             block.plugins.push({ name, line: tokens.directiveLine, options }),
           bind: (addresses) => serves.addresses = [...serves.addresses ?? [], ...addresses],

@@ -34,6 +34,20 @@ export interface ListenerConfig {
   /** IP address in presentation format (an IPv6 scope as `%eth0`), or "" for all of both families. */
   address: string;
   port: number;
+  /** What its TCP connections are allowed, where a block says so (`timeouts`). */
+  timeouts?: StreamTimeouts;
   /** Which block answers for which zone here. */
   zones: { zone: string; block: number }[];
+}
+
+/** What a client may do over TCP; what is not there has its default (`engine/client_stream.ts`). */
+export interface StreamTimeouts {
+  /** Time for the first query to be in. */
+  readMs?: number;
+  /** Time in which a client must take something of what waits for it. */
+  writeMs?: number;
+  /** Time for each further query to be in. */
+  idleMs?: number;
+  /** Queries that are answered over one connection; -1 for any number. */
+  queries?: number;
 }

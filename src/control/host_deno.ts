@@ -28,6 +28,13 @@ export const denoHost: HostView = {
     }
   },
   absolute: (path) => path.startsWith("/") ? path : `${Deno.cwd()}/${path}`,
+  hostname() {
+    try {
+      return Deno.hostname();
+    } catch {
+      return "localhost";
+    }
+  },
   interfaces: () =>
     Deno.networkInterfaces().map(({ name, address, scopeid }) => ({
       name,

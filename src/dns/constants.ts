@@ -35,6 +35,7 @@ export const TYPE = {
   CNAME: 5,
   SOA: 6,
   PTR: 12,
+  HINFO: 13,
   MX: 15,
   TXT: 16,
   AAAA: 28,
@@ -68,6 +69,15 @@ export const EDNS_PAYLOAD = 1232;
 /** The DO bit in the flags of an OPT record (RFC 3225 section 3). */
 export const EDNS_DO = 0x8000;
 
+/** EDNS options (IANA DNS EDNS0 Option Codes) that are written into responses. */
+export const EDNS_OPTION = {
+  NSID: 3,
+  CLIENT_SUBNET: 8,
+  COOKIE: 10,
+  PADDING: 12,
+  EXTENDED_ERROR: 15,
+} as const;
+
 /** Largest DNS message; over TCP its length is a 16-bit number (RFC 1035 section 4.2.2). */
 export const MAX_MESSAGE_SIZE = 65535;
 
@@ -76,6 +86,8 @@ export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,
   NOT_READY: 14,
+  BLOCKED: 15,
+  FILTERED: 17,
   STALE_NXDOMAIN: 19,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,

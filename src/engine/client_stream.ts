@@ -8,18 +8,27 @@ import type { Timer } from "./timers.ts";
 export interface StreamLimits {
   /** Open streams in all. */
   streams: number;
-  /** Time without a whole query after which a stream is closed. */
+  /** Time for the first query to be in, whole. */
+  readMs: number;
+  /** Time in which the client must take something of what waits for it. */
+  writeMs: number;
+  /** Time without a further whole query after which a stream is closed. */
   idleMs: number;
+  /** Queries that one stream may bring; -1 for any number. */
+  queries: number;
   /** Queries of one stream that may wait at a time; more are not read. */
   outstanding: number;
   /** Bytes of responses that may wait for a slow reader; above, no query is read. */
   queuedBytes: number;
 }
 
-/** CoreDNS waits 10 seconds for a query; the other bounds keep a stream under 200 KB. */
+/** The times are CoreDNS's; the other bounds keep a stream under 200 KB. */
 const DEFAULTS: StreamLimits = {
   streams: 4096,
+  readMs: 3000,
+  writeMs: 5000,
   idleMs: 10_000,
+  queries: -1,
   outstanding: 128,
   queuedBytes: 65536,
 };
@@ -40,7 +49,7 @@ export class ClientStream implements StreamHandler {
   readonly #engine: Engine;
   readonly #limits: StreamLimits;
   readonly #all: Set<ClientStream>;
-  readonly #idle: Timer;
+  readonly #timer: Timer;
   /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
   #pending: Memory | null = null;
   #pendingLength = 0;
@@ -49,6 +58,13 @@ export class ClientStream implements StreamHandler {
   #answering = false;
   #paused = false;
   #activeMs: number;
+  #queries = 0;
+  /** Bytes handed over for sending. */
+  #written = 0;
+  /** The client does not take its responses as fast as they come. */
+  #slow = false;
+  /** How many bytes it had taken when last looked at, while slow. */
+  #taken = 0;
 
   /** Takes a stream in, or returns null when there are too many. */
   static open(
@@ -77,12 +93,14 @@ export class ClientStream implements StreamHandler {
     this.#limits = limits;
     this.#activeMs = engine.nowMs;
     // The timer is not moved for every query: it looks at the last activity when it fires.
-    this.#idle = engine.timers.create((nowMs) => this.#checkIdle(nowMs));
-    engine.timers.set(this.#idle, engine.nowMs + limits.idleMs);
+    this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
+    engine.timers.set(this.#timer, engine.nowMs + limits.readMs);
     all.add(this);
   }
 
   data(memory: Memory, offset: number, length: number): void {
+    // What comes behind the last query is read, so that closing does not reset the connection.
+    if (this.#queries === this.#limits.queries) return;
     if (this.#pending === null) {
       const used = this.#answerFrames(memory, offset, length);
       if (!this.gone && used < length) this.#keep(memory, offset + used, length - used);
@@ -103,6 +121,7 @@ export class ClientStream implements StreamHandler {
   }
 
   drained(): void {
+    this.#activeMs = this.#engine.nowMs;
     this.#answerPending();
     this.settle();
   }
@@ -110,7 +129,7 @@ export class ClientStream implements StreamHandler {
   /** Sends a response that had to wait; two octets of length stand before it. */
   answer(memory: Memory, offset: number, length: number): void {
     this.#activeMs = this.#engine.nowMs;
-    this.#engine.io.write(this.id, memory, offset, length);
+    this.#write(memory, offset, length);
   }
 
   /** Goes on reading, or closes, as the stream's state asks. */
@@ -119,6 +138,8 @@ export class ClientStream implements StreamHandler {
     if (this.gone || this.#answering) return;
     if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
     if (this.gone) return;
+    const queued = this.#engine.io.queued(this.id);
+    if (queued > 0 && !this.#slow) this.#watchSlow(queued);
     const blocked = !this.#mayAnswer();
     if (blocked !== this.#paused) {
       this.#paused = blocked;
@@ -165,7 +186,7 @@ export class ClientStream implements StreamHandler {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
       if (filled + FRAME_ROOM > batch.size) {
-        engine.io.write(this.id, out, 0, filled);
+        this.#write(out, 0, filled);
         filled = 0;
       }
       // Responses are written at a multiple of eight, then moved up against the one before.
@@ -180,14 +201,18 @@ export class ClientStream implements StreamHandler {
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
         // What is no query over TCP comes from a peer that has lost the thread.
         engine.values[COUNTER.STREAMS_BROKEN]!++;
-        if (filled > 0) engine.io.write(this.id, out, 0, filled);
+        if (filled > 0) this.#write(out, 0, filled);
         this.#close();
         return length;
       }
       at += 2 + size;
+      if (++this.#queries === this.#limits.queries) {
+        this.#ended = true;
+        at = end;
+      }
     }
     if (at > offset) this.#activeMs = engine.nowMs;
-    if (filled > 0) engine.io.write(this.id, out, 0, filled);
+    if (filled > 0) this.#write(out, 0, filled);
     return at - offset;
   }
 
@@ -205,25 +230,56 @@ export class ClientStream implements StreamHandler {
     this.#pendingLength = total;
   }
 
-  #checkIdle(nowMs: number): void {
-    const dueMs = this.#activeMs + this.#limits.idleMs;
+  #write(memory: Memory, offset: number, length: number): void {
+    this.#written += length;
+    this.#engine.io.write(this.id, memory, offset, length);
+  }
+
+  /** Looks after a slow reader from now on. */
+  #watchSlow(queued: number): void {
+    const { timers, nowMs } = this.#engine;
+    this.#slow = true;
+    this.#taken = this.#written - queued;
+    timers.set(this.#timer, nowMs + this.#limits.writeMs);
+  }
+
+  /** The timer: closes a stream whose client takes nothing, or asks nothing, for too long. */
+  #check(nowMs: number): void {
+    const { io, timers } = this.#engine;
+    const { readMs, writeMs, idleMs } = this.#limits;
+    if (this.#slow) {
+      const queued = io.queued(this.id);
+      const taken = this.#written - queued;
+      if (queued > 0 && taken === this.#taken) {
+        this.#engine.values[COUNTER.STREAMS_BROKEN]!++;
+        this.#close(true);
+        return;
+      }
+      this.#taken = taken;
+      this.#slow = queued > 0;
+      if (this.#slow) {
+        timers.set(this.#timer, nowMs + writeMs);
+        return;
+      }
+    }
+    const dueMs = this.#activeMs + (this.#queries === 0 ? readMs : idleMs);
     if (nowMs < dueMs || this.outstanding > 0) {
-      this.#engine.timers.set(this.#idle, Math.max(dueMs, nowMs + 100));
+      timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
     } else {
       this.#close();
     }
   }
 
-  #close(): void {
+  #close(abrupt = false): void {
     this.#forget();
-    this.#engine.io.close(this.id);
+    this.#engine.io.close(this.id, abrupt);
   }
 
   #forget(): void {
     this.gone = true;
     this.#pending = null;
     this.#pendingLength = 0;
-    this.#engine.timers.clear(this.#idle);
+    this.#engine.timers.clear(this.#timer);
     this.#all.delete(this);
   }
 }

@@ -1,4 +1,4 @@
-import { EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, RCODE } from "../dns/constants.ts";
+import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_SIZE, RCODE } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
 import { copyWords, type Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
@@ -7,8 +7,8 @@ import type { Response } from "./response.ts";
 const OPT_SIZE = 11;
 /** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
 const EDE_SIZE = 6;
-const EDE_OPTION = 15;
-const ECS_OPTION = 8;
+/** Code and length in front of an option's data. */
+const OPTION_HEADER_SIZE = 4;
 
 /** Bits of a response's header that come from the response itself; the rest is the client's. */
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RA | FLAG.AD | FLAG.RCODE;
@@ -32,8 +32,13 @@ export function compose(
   limit: number,
 ): number {
   const { view } = out;
-  const optSize = !exchange.edns ? 0 : OPT_SIZE + (exchange.extendedError < 0 ? 0 : EDE_SIZE) +
-    (hasSubnet(exchange, response) ? 4 + exchange.ecsLength : 0);
+  let optSize = 0;
+  if (exchange.edns) {
+    optSize = OPT_SIZE;
+    if (exchange.extendedError >= 0) optSize += EDE_SIZE;
+    if (exchange.nsid !== null) optSize += OPTION_HEADER_SIZE + exchange.nsid.length;
+    if (hasSubnet(exchange, response)) optSize += OPTION_HEADER_SIZE + exchange.ecsLength;
+  }
   let length = response.length;
   let ttlCount = response.ttlCount;
   if (length + optSize <= limit) {
@@ -72,27 +77,28 @@ export function compose(
   }
   return optSize === 0
     ? length
-    : length + writeOpt(exchange, response, view, outOffset, outOffset + length);
+    : length + writeOpt(exchange, response, out, outOffset, outOffset + length);
 }
 
 /** Appends the OPT record and counts it; returns its size. */
 function writeOpt(
   exchange: Exchange,
   response: Response,
-  view: DataView,
+  out: Memory,
   start: number,
   at: number,
 ): number {
+  const { view } = out;
   view.setUint8(at, 0);
   view.setUint16(at + 1, 41);
-  view.setUint16(at + 3, EDNS_PAYLOAD);
+  view.setUint16(at + 3, exchange.payloadSize);
   view.setUint8(at + 5, response.extendedRcode);
   view.setUint8(at + 6, 0);
   view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
   view.setUint16(start + 10, view.getUint16(start + 10) + 1);
   let end = at + OPT_SIZE;
   if (exchange.extendedError >= 0) {
-    view.setUint16(end, EDE_OPTION);
+    view.setUint16(end, EDNS_OPTION.EXTENDED_ERROR);
     view.setUint16(end + 2, 2);
     view.setUint16(end + 4, exchange.extendedError);
     end += EDE_SIZE;
@@ -102,12 +108,13 @@ function writeOpt(
     const { ecsLength } = exchange;
     const from = exchange.memory.view;
     const source = exchange.offset + exchange.ecsAt;
-    view.setUint16(end, ECS_OPTION);
+    view.setUint16(end, EDNS_OPTION.CLIENT_SUBNET);
     view.setUint16(end + 2, ecsLength);
     for (let i = 0; i < ecsLength; i++) view.setUint8(end + 4 + i, from.getUint8(source + i));
     view.setUint8(end + 4 + 3, response.ecsScope);
     end += 4 + ecsLength;
   }
+  if (exchange.nsid !== null) end = writeNsid(exchange.nsid, out, end);
   view.setUint16(at + 9, end - at - OPT_SIZE);
   return end - at;
 }
@@ -115,6 +122,16 @@ function writeOpt(
 /** Whether the answer is for the client's subnet rather than for anybody. */
 function hasSubnet(exchange: Exchange, response: Response): boolean {
   return response.ecsScope >= 0 && exchange.ecsLength > 0;
+}
+
+/** Appends an NSID option (RFC 5001 section 2.3); returns where it ends. */
+function writeNsid(nsid: Uint8Array, { bytes, view }: Memory, at: number): number {
+  const { length } = nsid;
+  view.setUint16(at, EDNS_OPTION.NSID);
+  view.setUint16(at + 2, length);
+  const to = at + OPTION_HEADER_SIZE;
+  for (let i = 0; i < length; i++) bytes[to + i] = nsid[i]!;
+  return to + length;
 }
 
 /** How many records from the start end within `room` bytes. */

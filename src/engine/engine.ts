@@ -1,5 +1,6 @@
 import { Address } from "../dns/address.ts";
 import {
+  EDNS_PAYLOAD,
   FLAG,
   HEADER_SIZE,
   MAX_UDP_PAYLOAD,
@@ -81,6 +82,8 @@ export class Engine implements EngineServices {
   readonly #streams = new Set<ClientStream>();
   readonly #client = new Address();
   #listeners: ZoneTable<Chain>[] = [];
+  /** What clients may do over TCP, by listener. */
+  #limits: Partial<StreamLimits>[] = [];
   #chains: Chain[] = [];
 
   constructor(options: EngineOptions) {
@@ -115,6 +118,8 @@ export class Engine implements EngineServices {
     this.#listeners = config.listeners.map((listener) =>
       new ZoneTable(listener.zones.map(({ zone, block }) => [zone, chains[block]!] as const))
     );
+    const { limits } = this.#options;
+    this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
     const old = this.#chains;
     this.#chains = chains;
     for (const chain of old) chain.stop();
@@ -210,7 +215,8 @@ export class Engine implements EngineServices {
 
   /** Takes a client's stream in; null where there are too many. */
   accept(listener: number, stream: number): StreamHandler | null {
-    const client = ClientStream.open(this, listener, stream, this.#streams, this.#options.limits);
+    const limits = this.#limits[listener];
+    const client = ClientStream.open(this, listener, stream, this.#streams, limits);
     if (client === null) this.values[COUNTER.STREAMS_REFUSED]!++;
     return client;
   }
@@ -330,6 +336,8 @@ export class Engine implements EngineServices {
     exchange.receivedMs = this.nowMs;
     exchange.response = null;
     exchange.extendedError = -1;
+    exchange.payloadSize = EDNS_PAYLOAD;
+    exchange.nsid = null;
     exchange.uncacheable = false;
     exchange.client = -1;
     exchange.top = 0;

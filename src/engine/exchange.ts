@@ -1,3 +1,4 @@
+import { EDNS_PAYLOAD } from "../dns/constants.ts";
 import type { Chain } from "./chain.ts";
 import type { Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
@@ -44,6 +45,10 @@ export class Exchange {
   /** UDP payload size that the client announced, 0 without OPT. */
   ednsSize = 0;
   ednsVersion = 0;
+  /** Where the options of the OPT record begin, from the start of the message; good with `edns`. */
+  optionsAt = 0;
+  /** Length of all options in bytes; good with `edns`. */
+  optionsLength = 0;
   /** DO bit (RFC 3225). */
   dnssecOk = false;
   /** Offset of the data of the client subnet option (RFC 7871) from the start of the message. */
@@ -83,6 +88,10 @@ export class Exchange {
   response: Response | null = null;
   /** Extended DNS Error to tell the client (RFC 8914), or -1. */
   extendedError = -1;
+  /** UDP payload size to announce, to the client and to upstreams. */
+  payloadSize: number = EDNS_PAYLOAD;
+  /** Name of this server to tell the client (RFC 5001), or null. */
+  nsid: Uint8Array | null = null;
   /** What went wrong, for the error log; empty when nothing did. */
   error = "";
   /** The response is not to be kept: an equal one is already, or it says nothing of the name. */

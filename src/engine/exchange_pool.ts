@@ -77,6 +77,8 @@ export class ExchangePool {
     to.top = from.top;
     to.response = null;
     to.extendedError = from.extendedError;
+    to.payloadSize = from.payloadSize;
+    to.nsid = from.nsid;
     to.error = from.error;
     to.uncacheable = false;
     to.nextWaiter = null;

@@ -1,4 +1,13 @@
-import { CLASS, EDNS_DO, FLAG, HEADER_SIZE, MAX_NAME_SIZE, RCODE, TYPE } from "../dns/constants.ts";
+import {
+  CLASS,
+  EDNS_DO,
+  EDNS_OPTION,
+  FLAG,
+  HEADER_SIZE,
+  MAX_NAME_SIZE,
+  RCODE,
+  TYPE,
+} from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
 import { finish, mix, upperMask } from "./hash.ts";
 
@@ -9,9 +18,6 @@ export const NO_QUERY = -1;
 const MAX_ANSWERS = 1;
 const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
-
-/** EDNS client subnet (RFC 7871 section 6): family, two prefix lengths, address. */
-const ECS_OPTION = 8;
 
 /**
  * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
@@ -135,6 +141,8 @@ function readRecords(
       exchange.edns = true;
       exchange.ednsSize = view.getUint16(at + 2);
       exchange.ednsVersion = bytes[at + 5]!;
+      exchange.optionsAt = at + 10 - exchange.offset;
+      exchange.optionsLength = dataLength;
       exchange.dnssecOk = (view.getUint16(at + 6) & EDNS_DO) !== 0;
       if (dataLength > 0 && !readOptions(exchange, at + 10, dataLength)) return RCODE.FORMERR;
     }
@@ -158,7 +166,7 @@ function readOptions(exchange: Exchange, start: number, length: number): boolean
     const size = view.getUint16(at + 2);
     const next = at + 4 + size;
     if (next > end) return false;
-    if (view.getUint16(at) === ECS_OPTION && size >= 4 && exchange.ecsLength === 0) {
+    if (view.getUint16(at) === EDNS_OPTION.CLIENT_SUBNET && size >= 4 && exchange.ecsLength === 0) {
       const family = view.getUint16(at + 4);
       const prefix = bytes[at + 6]!;
       const most = family === 1 ? 32 : family === 2 ? 128 : -1;

@@ -70,8 +70,11 @@ export interface Io {
   queued(stream: number): number;
   /** Stops or goes on reading. */
   pause(stream: number, paused: boolean): void;
-  /** Closes the stream once what is queued has been sent; `closed` is not called any more. */
-  close(stream: number): void;
+  /**
+   * Closes the stream once what is queued has been sent, or at once where `abrupt`; `closed` is not
+   * called any more.
+   */
+  close(stream: number, abrupt?: boolean): void;
 
   /** Opens a datagram socket on a fresh, random port, connected to the upstream. */
   open(endpoint: Endpoint, handler: DatagramHandler): number;

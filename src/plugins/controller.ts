@@ -1,4 +1,5 @@
 import type { HostView } from "../config/host.ts";
+import type { StreamTimeouts } from "../config/types.ts";
 import type { Dispenser } from "../corefile/dispenser.ts";
 
 /**
@@ -12,6 +13,12 @@ export interface Controller {
   /** Zones of the server block, normalised: `example.org.`. */
   readonly zones: readonly string[];
   readonly host: HostView;
+  /** Absolute path of a file that the directive names, relative to the block's `root`. */
+  resolvePath(path: string): string;
+  /** Absolute path, without a slash at its end, of the folder that the block's relative ones start from. */
+  setRoot(path: string): void;
+  /** Times and counts for the block's TCP connections; called again, replaces what it names. */
+  limitStreams(timeouts: StreamTimeouts): void;
   /** Adds a handler with these options to the block's chain. */
   addHandler(options: object): void;
   /** Replaces "listen on all addresses" by these; called again, adds to them. */

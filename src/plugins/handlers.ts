@@ -1,16 +1,26 @@
 import type { CreateHandler } from "../engine/handler.ts";
+import { createAcl } from "./acl/handler.ts";
+import { createAny } from "./any/handler.ts";
+import { createBufsize } from "./bufsize/handler.ts";
 import { createCache } from "./cache/handler.ts";
 import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
 import { createLog } from "./log/handler.ts";
+import { createMinimal } from "./minimal/handler.ts";
+import { createNsid } from "./nsid/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
 /** Makers of handlers by plugin name. Directives that only configure the server have none. */
 export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
+  ["nsid", createNsid as CreateHandler],
+  ["bufsize", createBufsize as CreateHandler],
   ["errors", createErrors as CreateHandler],
   ["log", createLog as CreateHandler],
+  ["any", createAny as CreateHandler],
+  ["acl", createAcl as CreateHandler],
   ["cache", createCache as CreateHandler],
+  ["minimal", createMinimal as CreateHandler],
   ["hosts", createHosts as CreateHandler],
   ["forward", createForward as CreateHandler],
   ["whoami", createWhoami as CreateHandler],

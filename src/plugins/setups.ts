@@ -1,4 +1,7 @@
+import { aclSetup } from "./acl/setup.ts";
+import { anySetup } from "./any/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
+import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import type { PluginSetup } from "./controller.ts";
 import { debugSetup } from "./debug/setup.ts";
@@ -6,16 +9,27 @@ import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
 import { logSetup } from "./log/setup.ts";
+import { minimalSetup } from "./minimal/setup.ts";
+import { nsidSetup } from "./nsid/setup.ts";
+import { rootSetup } from "./root/setup.ts";
+import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 /** Readers of directives by name. */
 export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
   [
+    rootSetup,
+    timeoutsSetup,
+    nsidSetup,
+    bufsizeSetup,
     bindSetup,
     debugSetup,
     errorsSetup,
     logSetup,
+    anySetup,
+    aclSetup,
     cacheSetup,
+    minimalSetup,
     hostsSetup,
     forwardSetup,
     whoamiSetup,

@@ -265,12 +265,24 @@ Deno.test("TCP clients: pipelined, in pieces, half-closed", () => {
   assert.equal(simulation.engine.streamCount, 0);
 });
 
-Deno.test("an idle TCP client is closed after ten seconds", () => {
+Deno.test("a TCP client that asks nothing is closed after three seconds", () => {
   const simulation = start("", { "10.0.0.1": good });
   const stream = simulation.openStream();
-  simulation.run(9000);
+  simulation.run(2900);
   assert.equal(stream.closed(), false);
+  simulation.run(200);
+  assert.equal(stream.closed(), true);
+});
+
+Deno.test("a TCP client that asks no more is closed after ten seconds", () => {
+  const simulation = start("", { "10.0.0.1": good });
+  const stream = simulation.openStream();
   simulation.run(2000);
+  stream.send(frame(queryBytes({ name: "example.org" })));
+  simulation.run(9900);
+  assert.equal(stream.received.length, 1);
+  assert.equal(stream.closed(), false);
+  simulation.run(300);
   assert.equal(stream.closed(), true);
 });
 

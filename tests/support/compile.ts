@@ -10,7 +10,7 @@ const TARGET = "dist/nodens";
 /**
  * What nodens may do: its sockets and those of the C library, files that a Corefile names (hosts,
  * imports, resolv.conf, the pid file, caches that are kept), the environment that a Corefile refers
- * to, and the names of network interfaces.
+ * to, and the names of network interfaces and of the machine.
  */
 const ARGUMENTS = [
   "compile",
@@ -20,7 +20,7 @@ const ARGUMENTS = [
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys=networkInterfaces",
+  "--allow-sys=networkInterfaces,hostname",
   "--include",
   "src/control/worker.ts",
   "--output",

@@ -18,6 +18,7 @@ export function fakeHost(
       Object.keys(files).filter((file) => file.startsWith(`${path}/`))
         .map((file) => file.slice(path.length + 1)).filter((name) => !name.includes("/")).sort(),
     absolute: (path) => path.startsWith("/") ? path : `/srv/${path}`,
+    hostname: () => "node-1",
     interfaces: () => [
       { name: "lo", address: "127.0.0.1" },
       { name: "lo", address: "::1" },

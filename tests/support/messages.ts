@@ -9,8 +9,11 @@ export function queryBytes(options: {
   flags?: number;
   edns?: number;
   dnssecOk?: boolean;
+  /** EDNS options, as octets; with `edns`. */
+  ednsOptions?: { code: number; data: Uint8Array }[];
 }): Uint8Array {
   const { name, type = "A", id = 1, flags = codec.RECURSION_DESIRED, edns, dnssecOk } = options;
+  const { ednsOptions = [] } = options;
   const additionals = edns === undefined ? [] : [{
     type: "OPT" as const,
     name: ".",
@@ -19,7 +22,7 @@ export function queryBytes(options: {
     extendedRcode: 0,
     ednsVersion: 0,
     flag_do: dnssecOk === true,
-    options: [],
+    options: ednsOptions.map(({ code, data }) => ({ code, data: Buffer.from(data) })),
   }];
   return new Uint8Array(codec.encode({
     type: "query",

@@ -152,9 +152,9 @@ export class LinuxDriver implements Io {
     else this.#streams.get(stream)?.pause(paused);
   }
 
-  close(stream: number): void {
+  close(stream: number, abrupt = false): void {
     if (stream >= LANE_STREAMS) this.lane.close(stream);
-    else this.#streams.get(stream)?.close();
+    else this.#streams.get(stream)?.close(abrupt);
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

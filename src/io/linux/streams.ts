@@ -210,9 +210,9 @@ export class Stream implements PollTarget {
     this.#watch();
   }
 
-  close(): void {
+  close(abrupt: boolean): void {
     this.handler = null;
-    if (this.queued === 0 || !this.#connected) {
+    if (abrupt || this.queued === 0 || !this.#connected) {
       this.#owner.drop(this);
       return;
     }

@@ -157,9 +157,9 @@ export class PortableDriver implements Io {
     else this.#streams.pause(stream, paused);
   }
 
-  close(stream: number): void {
+  close(stream: number, abrupt = false): void {
     if (stream >= LANE_STREAMS) this.lane.close(stream);
-    else this.#streams.closeOne(stream);
+    else this.#streams.closeOne(stream, abrupt);
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

@@ -77,12 +77,12 @@ export class PortableStreams {
     }
   }
 
-  closeOne(id: number): void {
+  closeOne(id: number, abrupt: boolean): void {
     const entry = this.#entries[id];
     if (entry === null || entry === undefined) return;
     entry.handler = null;
     entry.closing = true;
-    if (entry.queued === 0) this.#drop(id, entry);
+    if (abrupt || entry.queued === 0) this.#drop(id, entry);
   }
 
   address(id: number, side: "client" | "local"): Deno.NetAddr | null {

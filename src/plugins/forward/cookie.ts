@@ -1,5 +1,6 @@
+import { EDNS_OPTION } from "../../dns/constants.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { findOption, OPTION } from "./edns_option.ts";
+import { findOption } from "./edns_option.ts";
 
 /** Sizes in octets (RFC 7873 section 4). */
 const CLIENT_SIZE = 8;
@@ -63,7 +64,7 @@ export class Cookie {
    * @returns one of `COOKIE`
    */
   check(memory: Memory, optAt: number): number {
-    const at = optAt < 0 ? -1 : findOption(memory, optAt, OPTION.COOKIE);
+    const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.COOKIE);
     if (at < 0) return this.#echoed ? COOKIE.MISSING : COOKIE.FINE;
     const size = memory.view.getUint16(at - 2);
     if (size < CLIENT_SIZE) return COOKIE.FORGED;

@@ -1,8 +1,5 @@
 import type { Memory } from "../../engine/memory.ts";
 
-/** EDNS option codes (IANA) that nodens sends or reads. */
-export const OPTION = { CLIENT_SUBNET: 8, COOKIE: 10, PADDING: 12 } as const;
-
 /** Size of an OPT record without options (RFC 6891 section 6.1.2). */
 export const OPT_SIZE = 11;
 

@@ -1,11 +1,11 @@
-import { HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../../dns/constants.ts";
+import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Attempt, FailureKind } from "./attempt.ts";
 import { COOKIE } from "./cookie.ts";
-import { findOption, OPTION } from "./edns_option.ts";
+import { findOption } from "./edns_option.ts";
 import type { ForwardHandler } from "./handler.ts";
 import { Inquiry } from "./upstream_query.ts";
 import type { Upstream } from "./upstream.ts";
@@ -428,7 +428,7 @@ export class Lookup {
 
 /** Scope of the client subnet in a reply (RFC 7871 section 6), or -1 where it has none. */
 function readScope(memory: Memory, optAt: number): number {
-  const at = optAt < 0 ? -1 : findOption(memory, optAt, OPTION.CLIENT_SUBNET);
+  const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.CLIENT_SUBNET);
   return at < 0 || memory.view.getUint16(at - 2) < 4 ? -1 : memory.bytes[at + 3]!;
 }
 

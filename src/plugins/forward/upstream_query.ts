@@ -1,9 +1,16 @@
-import { EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
+import {
+  EDNS_DO,
+  EDNS_OPTION,
+  EDNS_PAYLOAD,
+  FLAG,
+  HEADER_SIZE,
+  TYPE,
+} from "../../dns/constants.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import { upperMask } from "../../engine/hash.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Cookie } from "./cookie.ts";
-import { OPT_SIZE, OPTION } from "./edns_option.ts";
+import { OPT_SIZE } from "./edns_option.ts";
 
 /** Longest client subnet option: family, two lengths, an IPv6 address (RFC 7871 section 6). */
 const MAX_SUBNET_SIZE = 20;
@@ -104,20 +111,20 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   at += OPT_SIZE;
   const cookieSize = options.cookie === null ? 0 : options.cookie.size;
   if (cookieSize > 0) {
-    view.setUint16(at, OPTION.COOKIE);
+    view.setUint16(at, EDNS_OPTION.COOKIE);
     view.setUint16(at + 2, cookieSize);
     options.cookie!.write(bytes, at + 4);
     at += 4 + cookieSize;
   }
   if (inquiry.subnetLength > 0) {
-    view.setUint16(at, OPTION.CLIENT_SUBNET);
+    view.setUint16(at, EDNS_OPTION.CLIENT_SUBNET);
     view.setUint16(at + 2, inquiry.subnetLength);
     for (let i = 0; i < inquiry.subnetLength; i++) bytes[at + 4 + i] = from[QUESTION_END + i]!;
     at += 4 + inquiry.subnetLength;
   }
   if (options.padded) {
     const padding = (PADDING_BLOCK - (at + 4) % PADDING_BLOCK) % PADDING_BLOCK;
-    view.setUint16(at, OPTION.PADDING);
+    view.setUint16(at, EDNS_OPTION.PADDING);
     view.setUint16(at + 2, padding);
     bytes.fill(0, at + 4, at + 4 + padding);
     at += 4 + padding;

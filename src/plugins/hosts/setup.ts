@@ -20,11 +20,11 @@ export const hostsSetup: PluginSetup = {
 };
 
 function readHosts(controller: Controller): HostsOptions {
-  const { tokens, zones, host, warn } = controller;
+  const { tokens, zones, host, warn, resolvePath } = controller;
   const { line } = tokens.place;
   const [file, ...names] = tokens.remainingArgs();
   const options: HostsOptions = {
-    path: host.absolute(file ?? PATH),
+    path: resolvePath(file ?? PATH),
     zones: names.length > 0 ? readZones(tokens, names) : [...zones],
     inline: [],
     ttlSeconds: TTL.default,

@@ -1,0 +1,5 @@
+/** Options of one `bufsize` directive. */
+export interface BufsizeOptions {
+  /** Largest UDP payload. */
+  sizeBytes: number;
+}

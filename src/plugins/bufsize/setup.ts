@@ -1,0 +1,26 @@
+import { readInteger } from "../../corefile/values.ts";
+import { EDNS_PAYLOAD, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
+import type { PluginSetup } from "../controller.ts";
+import type { BufsizeOptions } from "./options.ts";
+
+const SIZE = {
+  name: "SIZE",
+  default: EDNS_PAYLOAD,
+  min: MIN_UDP_PAYLOAD,
+  max: MAX_UDP_PAYLOAD,
+} as const;
+
+/** Reads `bufsize [SIZE]`. */
+export const bufsizeSetup: PluginSetup = {
+  name: "bufsize",
+  setup({ tokens, addHandler, warn }) {
+    let options: BufsizeOptions | null = null;
+    tokens.eachUse(() => {
+      const { line } = tokens.place;
+      const sizeBytes = tokens.nextArg() ? readInteger(tokens, tokens.value, SIZE) : SIZE.default;
+      if (options === null) options = { sizeBytes };
+      else warn(line, "it stands in this server block already; as in CoreDNS the first one counts");
+    });
+    if (options !== null) addHandler(options);
+  },
+};

@@ -1,0 +1,60 @@
+import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
+import { KIND } from "../../dns/response_scan.ts";
+import type { Exchange } from "../../engine/exchange.ts";
+import type { CreateHandler, Handler } from "../../engine/handler.ts";
+import type { Response } from "../../engine/response.ts";
+import type { MinimalOptions } from "./options.ts";
+
+/** Makes the handler of a `minimal` directive. */
+export const createMinimal: CreateHandler<MinimalOptions> = () => new MinimalHandler();
+
+/** Takes everything but the answer section off responses that say yes. */
+class MinimalHandler implements Handler {
+  readonly name = "minimal";
+
+  response(exchange: Exchange): void {
+    const { response } = exchange;
+    if (response !== null && isPositive(response)) cut(response, exchange.qnameLength);
+  }
+}
+
+/** Whether it answers: no denial, which needs its SOA, and no delegation, which needs its NS. */
+function isPositive(response: Response): boolean {
+  if (response.rcode !== RCODE.NOERROR) return false;
+  const { view } = response.memory;
+  const answers = response.answerCount;
+  const end = Math.min(
+    answers + view.getUint16(response.offset + 8),
+    response.ttlCount,
+  );
+  for (let i = answers; i < end; i++) {
+    const type = view.getUint16(response.offset + ttlOffset(response, i) - 4);
+    if (type === TYPE.SOA || (type === TYPE.NS && answers === 0)) return false;
+  }
+  return true;
+}
+
+/** Ends the message, where it lies, behind its answer section. Doing it twice does no harm. */
+function cut(response: Response, qnameLength: number): void {
+  const { offset } = response;
+  const { view } = response.memory;
+  const kept = Math.min(response.answerCount, response.ttlCount);
+  let length = HEADER_SIZE + qnameLength + 4;
+  let lowest = Infinity;
+  for (let i = 0; i < kept; i++) {
+    const ttlAt = ttlOffset(response, i);
+    const ttl = view.getUint32(offset + ttlAt);
+    // A TTL with its highest bit set counts as zero (RFC 2181 section 8).
+    lowest = Math.min(lowest, ttl > 0x7fffffff ? 0 : ttl);
+    length = ttlAt + 6 + view.getUint16(offset + ttlAt + 4);
+  }
+  view.setUint32(offset + 8, 0);
+  response.length = length;
+  response.ttlCount = kept;
+  if (response.kind !== KIND.UNKNOWN) response.minTtlSeconds = lowest;
+}
+
+/** Where the TTL of a record is, from the start of the message; its type stands four octets before. */
+function ttlOffset({ memory, ttlsAt }: Response, record: number): number {
+  return memory.view.getUint16(ttlsAt + 2 * record, true);
+}

@@ -1,0 +1,2 @@
+/** Options of one `minimal` directive: it has none. */
+export type MinimalOptions = Record<string, never>;

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { NEXT } from "../../src/engine/handler.ts";
+import { createBufsize } from "../../src/plugins/bufsize/handler.ts";
+import { exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+
+const CASES = [
+  { size: 1100, edns: 4096, client: 1100, announced: 1100 },
+  { size: 1100, edns: 1100, client: 1100, announced: 1100 },
+  { size: 1100, edns: 700, client: 700, announced: 1100 },
+  { size: 4096, edns: 65535, client: 4096, announced: 1232 },
+  { size: 1232, edns: 4096, client: 1232, announced: 1232 },
+  { size: 512, edns: undefined, client: 0, announced: 512 },
+];
+
+for (const { size, edns, client, announced } of CASES) {
+  Deno.test(`bufsize ${size} makes of ${edns ?? "no OPT"} ${client}, announces ${announced}`, () => {
+    const handler = createBufsize({ sizeBytes: size }, {
+      engine: fakeEngine(),
+      zones: ["."],
+      position: 0,
+    });
+    const exchange = exchangeFor({
+      name: "example.org",
+      ...(edns === undefined ? {} : { edns }),
+    });
+    assert.equal(handler.query!(exchange), NEXT);
+    assert.equal(exchange.ednsSize, client);
+    assert.equal(exchange.payloadSize, announced);
+  });
+}
