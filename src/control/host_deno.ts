@@ -1,9 +1,18 @@
 import type { HostView } from "../config/host.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
 
 /** The machine that this process runs on, as the configuration sees it. */
 export const denoHost: HostView = {
   env: (name) => Deno.env.get(name),
-  readTextFile: (path) => Deno.readTextFileSync(path),
+  readTextFile(path) {
+    try {
+      return Deno.readTextFileSync(path);
+    } catch (error) {
+      // The compiled program has the right to read, but not every right.
+      if (!(error instanceof Deno.errors.NotCapable) || !/^\/(proc|sys)\//.test(path)) throw error;
+      return readKernelFile(path);
+    }
+  },
   kindOf(path) {
     try {
       return Deno.statSync(path).isDirectory ? "directory" : "file";

@@ -129,6 +129,33 @@ Deno.test("capacity_bytes: a flood of one class leaves the other half of the roo
   assert.ok(success.size >= 0.9 * denial.size, `${success.size} of ${denial.size}`);
 });
 
+Deno.test("capacity_bytes: client subnets stay with their entries when those are moved", () => {
+  const store = new Store(1e6, { ecs: true, holdings: new Holdings(MI) });
+  const ask = (number: number, size: number, subnet: number): Question => {
+    memory.bytes.set([0, 1, 24, 0, 10, subnet, number & 255], 60_000);
+    return { ...entry(number, size), ecsAt: 60_000, ecsLength: 7 };
+  };
+  const sizes: number[] = [];
+  const dice = seeded(3);
+  for (let i = 0; i < 30_000; i++) {
+    sizes[i] = 60 + ((i >> 11) * 137) % 1500 + dice() % 64;
+    const question = ask(i, sizes[i]!, i % 3);
+    response.ecsScope = i % 25;
+    assert.ok(store.insert(question, response, 0x8180, 3600, i >> 8) >= 0);
+  }
+  let found = 0;
+  for (let i = 0; i < 30_000; i++) {
+    assert.equal(store.find(ask(i, sizes[i]!, 3)), -1);
+    const row = store.find(ask(i, sizes[i]!, i % 3));
+    if (row < 0) continue;
+    found++;
+    store.read(row, out);
+    assert.equal(out.ecsScope, i % 25);
+  }
+  assert.equal(found, store.size);
+  response.ecsScope = -1;
+});
+
 Deno.test("fairness: who fills the store pushes out his own entries first", () => {
   for (const asks of [1, 2, 3, 5]) {
     const store = new Store(9984);

@@ -7,6 +7,15 @@ import { frame, Simulation } from "../support/simulation.ts";
 
 const TYPES = ["A", "AAAA", "TXT", "MX", "SRV", "SOA", "PTR", "NS", "CNAME"];
 
+/** Options of the cache, one for each seed in turn. */
+const CACHES = [
+  "",
+  "serve_stale 1h immediate\n success 1024 20 0",
+  "serve_stale 1h verify 20ms 30s 1s\n success 1024 20 0\n capacity_bytes 1Mi",
+  "serve_stale 1m verify\n serve_stale_policy prefer_positive\n success 1024 10 0",
+  "serve_stale 1m verify 30ms\n servfail 0\n success 1024 5 0\n denial 1024 5 0",
+];
+
 /** A query, good or damaged in some way. */
 function randomQuery(dice: () => number): Uint8Array {
   const labels = Array.from({ length: dice() % 5 }, () => "abcXYZ-_09".slice(dice() % 9));
@@ -51,7 +60,9 @@ export function mutate(bytes: Uint8Array, dice: () => number): Uint8Array {
 export function fuzzEngine(seed: number, iterations: number): void {
   const dice = seeded(seed);
   const simulation = new Simulation(
-    `. {\n errors\n cache {\n prefetch 2\n }\n forward . 10.0.0.1 10.0.0.2 {\n max_fails 1\n }\n}`,
+    `. {\n errors\n cache {\n prefetch 2\n ${
+      CACHES[seed % CACHES.length]
+    }\n }\n forward . 10.0.0.1 10.0.0.2 {\n max_fails 1\n }\n}`,
     { seed },
   );
   let damaged = false;

@@ -1,0 +1,39 @@
+const SYMBOLS = {
+  /** int open(const char *path, int flags) */
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** ssize_t read(int fd, void *buf, size_t n) */
+  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** int close(int fd) */
+  close: { parameters: ["i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const O_CLOEXEC = 0o2000000;
+const MAX_SIZE = 65536;
+
+/**
+ * Text of a small file of the kernel's, below /proc or /sys, which Deno itself reads only with every
+ * right there is. Throws where there is no glibc, no FFI, or the file cannot be read.
+ */
+export function readKernelFile(path: string): string {
+  const library = Deno.dlopen("libc.so.6", SYMBOLS);
+  try {
+    const { open, read, close } = library.symbols;
+    const fd = open(new TextEncoder().encode(`${path}\0`), O_CLOEXEC);
+    if (fd < 0) throw new Error(`Cannot open "${path}"`);
+    try {
+      const bytes = new Uint8Array(MAX_SIZE);
+      let length = 0;
+      while (length < MAX_SIZE) {
+        const count = read(fd, bytes.subarray(length), MAX_SIZE - length);
+        if (count < 0) throw new Error(`Cannot read "${path}"`);
+        if (count === 0) break;
+        length += count;
+      }
+      return new TextDecoder().decode(bytes.subarray(0, length));
+    } finally {
+      close(fd);
+    }
+  } finally {
+    library.close();
+  }
+}
