@@ -19,6 +19,8 @@ import type { DataPlane } from "./data_plane.ts";
 
 /** What a data plane is given for one slice; it has to answer queries in between. */
 const ASK_MS = 5000;
+/** Why the last writing came to nothing. */
+const TOO_LATE = "it was not done when the time to stop had come";
 /** Entries that a data plane is given at once: the first while its code is not compiled yet. */
 const BATCH = { first: 32, most: 1000 } as const;
 
@@ -115,14 +117,18 @@ class KeptCache {
   async stop(limitMs: number): Promise<void> {
     clearTimeout(this.#timer);
     this.#deadlineMs = performance.now() + limitMs;
-    // What the file held has not been read yet: it is better than what the cache holds.
-    const wanted = this.#loaded;
     this.#stopping = true;
-    if (wanted) this.#enqueue(() => this.#save());
+    // Where what the file holds has not been read yet, it is better than what the cache holds.
+    this.#enqueue(async () => {
+      if (this.#loaded) await this.#save();
+    });
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
-    await Promise.race([this.#last, limit]);
+    const limit = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), limitMs);
+    });
+    const done = await Promise.race([this.#last.then(() => true), limit]);
     clearTimeout(timer);
+    if (!done) this.#fails("write", new Error(TOO_LATE), "the file stays as it was");
   }
 
   #tick(intervalMs: number): void {
@@ -138,7 +144,6 @@ class KeptCache {
   }
 
   async #load(planes: readonly DataPlane[]): Promise<void> {
-    if (this.#stopping) return;
     const beganMs = performance.now();
     try {
       // Loaded here, since most configurations keep no cache.
@@ -222,7 +227,7 @@ class KeptCache {
         let from: SnapshotCursor | null = SNAPSHOT_START;
         while (from !== null) {
           if (performance.now() > this.#deadlineMs) {
-            throw new Error("it was not done when the time to stop had come");
+            throw new Error(TOO_LATE);
           }
           const timeMs = Date.now();
           const request: SaveRequest = { type: "save", memory, from };

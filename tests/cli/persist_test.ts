@@ -64,6 +64,13 @@ class Scene {
     this.#upstream = null;
   }
 
+  /** Ends a server, which writes the file. */
+  async end(server: TestProcess): Promise<void> {
+    assert.equal((await server.stop()).code, 0, server.output);
+    const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
+    assert.ok(names.includes("cache"), `${names}: ${server.output}`);
+  }
+
   /** Makes the file as much older as if it had been written then. */
   age(seconds: number): void {
     const bytes = Deno.readFileSync(this.file);
@@ -79,7 +86,7 @@ class Scene {
     Deno.writeFileSync(this.file, bytes);
   }
 
-  async end(): Promise<void> {
+  async remove(): Promise<void> {
     await this.stopUpstream();
     Deno.removeSync(this.folder, { recursive: true });
   }
@@ -112,7 +119,7 @@ for (
     const first = await scene.start();
     // Which of two workers is asked is the kernel's choice, and the first one's cache is kept.
     for (let i = 0; i < (args[0] === "-workers" ? 20 : 1); i++) await scene.fill();
-    assert.equal((await first.stop()).code, 0);
+    await scene.end(first);
     await scene.stopUpstream();
     scene.age(100);
     const second = await scene.start();
@@ -122,7 +129,7 @@ for (
     await assertWarm(scene);
     assert.equal(await scene.ask("other.example.org"), null);
     await second.stop();
-    await scene.end();
+    await scene.remove();
   });
 }
 
@@ -147,14 +154,14 @@ Deno.test("what was known at the last interval is known after SIGKILL", async ()
   await loaded(second);
   await assertWarm(scene);
   await second.stop();
-  await scene.end();
+  await scene.remove();
 });
 
 Deno.test("a file that expired is not used, and one from the future neither", async () => {
   const scene = new Scene();
   const first = await scene.start();
   await scene.fill();
-  await first.stop();
+  await scene.end(first);
   await scene.stopUpstream();
   for (
     const { seconds, says } of [
@@ -170,7 +177,7 @@ Deno.test("a file that expired is not used, and one from the future neither", as
     await server.stop();
     Deno.writeFileSync(scene.file, kept);
   }
-  await scene.end();
+  await scene.remove();
 });
 
 Deno.test("garbage in the place of the file: a warning, and service as from an empty cache", async () => {
@@ -184,7 +191,7 @@ Deno.test("garbage in the place of the file: a warning, and service as from an e
   const second = await scene.start();
   await loaded(second);
   await second.stop();
-  await scene.end();
+  await scene.remove();
 });
 
 Deno.test("a folder that is missing: one warning, service goes on, and writing once it is there", async () => {
@@ -198,5 +205,5 @@ Deno.test("a folder that is missing: one warning, service goes on, and writing o
   await until("it is written", () => server.output.includes("is written again"));
   assert.ok(Deno.statSync(scene.file).isFile);
   assert.equal((await server.stop()).code, 0);
-  await scene.end();
+  await scene.remove();
 });

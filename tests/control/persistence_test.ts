@@ -75,6 +75,19 @@ Deno.test("a stop while the file is still being read leaves it as it is, and doe
   });
 });
 
+Deno.test("a stop before it is even known that there is no file: what there is is written", async () => {
+  await inFolder(async (file) => {
+    const cache = makeCache({ seed: 2 });
+    put(cache, { name: "www.example.org" });
+    const { persistence } = persistenceOver(
+      file,
+      (request) => Promise.resolve(cache.snapshot.save(request as SaveRequest, 0)),
+    );
+    await persistence.stop(5000);
+    assert.ok(Deno.statSync(file).size > 40 + 16);
+  });
+});
+
 Deno.test("a data plane that does not answer: the stop is bounded, the file stays", async () => {
   await inFolder(async (file) => {
     await writeFile(file);
@@ -89,6 +102,10 @@ Deno.test("a data plane that does not answer: the stop is bounded, the file stay
     await until(() => lines.length > 0);
     assert.match(lines[0]!, /info: plugin\/cache: 100 entries from/);
     await persistence.stop(50);
+    assert.match(
+      lines.at(-1)!,
+      /warning: .*Cannot write ".*": it was not done when the time to stop/,
+    );
     assert.deepEqual(Deno.readFileSync(file), before);
     end.resolve(undefined);
   });
