@@ -48,7 +48,10 @@ export async function connectTls(
     const timer = setTimeout(() => fail(`${phase} timed out`), options.handshakeMs);
     options.signal.addEventListener("abort", abort);
     socket.setNoDelay(true);
-    socket.once("connect", () => phase = "TLS handshake");
+    socket.once("connect", () => {
+      phase = "TLS handshake";
+      socket.setNoDelay(true);
+    });
     socket.on("error", (error: Error & { code?: string }) => {
       if (settled) return;
       const unverified = error.code !== undefined && UNVERIFIED.has(error.code);
