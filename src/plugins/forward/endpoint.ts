@@ -43,7 +43,7 @@ export function parseEndpoint(text: string, transport: UpstreamTransport): Endpo
     host = name;
   } else if (bytes.length === 16 && marks.length > 0) {
     const linkLocal = bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
-    if (transport === "dns" || linkLocal) host += `%${marks.shift()}`;
+    if (transport === "dns" || linkLocal) host += `%${readScope(marks.shift()!)}`;
   }
   if (host.endsWith("%") || marks.includes("")) throw new SyntaxError("nothing follows the %");
   if (marks.length > 0 && transport === "dns") {
@@ -69,6 +69,12 @@ export function parseServerName(text: string): string {
   const name = hostName(text);
   if (name === null) throw new SyntaxError(`${quote(text)} is no host name`);
   return name;
+}
+
+/** Name or number of a network interface; brackets and slashes are in none. */
+function readScope(text: string): string {
+  if (/[\s[\]/]/.test(text)) throw new SyntaxError(`${quote(text)} is no network interface`);
+  return text;
 }
 
 /** Host name in lower case without closing dot; null where it is none. */
