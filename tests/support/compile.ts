@@ -31,9 +31,10 @@ const ARGUMENTS = [
 const EMBEDDED = {
   "src/control/worker.ts": "receiveMessageOnPort(",
   "src/control/host_watch.ts": "class HostWatch",
-  "src/cli/check.ts": "nodens check: name one Corefile",
+  "src/cli/check.ts": "it needs the Corefile to look at",
   "src/cli/query.ts": "runQuery",
   "npm:dns-packet": "UNKNOWN_",
+  "npm:ipaddr.js": "ipaddr: the address has neither IPv6 nor IPv4 CIDR format",
   "npm:re2js": "RE2JS",
 };
 
