@@ -30,7 +30,10 @@ const MAX_WARNINGS = 100;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
-/** Reads a Corefile into a configuration. Throws `CorefileErrors` with every fault found. */
+/**
+ * Reads a Corefile into a configuration. Throws `CorefileErrors` with every fault found, and
+ * `LibraryMissing` where a library must be loaded first (`readConfig` does).
+ */
 export function loadConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,

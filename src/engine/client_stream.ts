@@ -121,7 +121,9 @@ export class ClientStream implements StreamHandler {
   }
 
   drained(): void {
+    this.#slow = false;
     this.#activeMs = this.#engine.nowMs;
+    this.#watchIdle();
     this.#answerPending();
     this.settle();
   }
@@ -169,9 +171,11 @@ export class ClientStream implements StreamHandler {
 
   /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
   #answerFrames(memory: Memory, offset: number, length: number): number {
+    const first = this.#queries === 0;
     this.#answering = true;
     const used = this.#answerEach(memory, offset, length);
     this.#answering = false;
+    if (first && used > 0 && !this.gone) this.#watchIdle();
     return used;
   }
 
@@ -233,6 +237,11 @@ export class ClientStream implements StreamHandler {
   #write(memory: Memory, offset: number, length: number): void {
     this.#written += length;
     this.#engine.io.write(this.id, memory, offset, length);
+  }
+
+  #watchIdle(): void {
+    const { timers, nowMs } = this.#engine;
+    timers.set(this.#timer, nowMs + this.#limits.idleMs);
   }
 
   /** Looks after a slow reader from now on. */

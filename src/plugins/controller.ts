@@ -35,3 +35,14 @@ export interface PluginSetup {
   /** Reads the directive. Throws `CorefileError` (`tokens.error(…)` makes one). */
   setup(controller: Controller): void;
 }
+
+/** A `setup.ts` needs a library that only some Corefiles need; with it loaded, it works. */
+export class LibraryMissing extends Error {
+  readonly load: () => Promise<void>;
+
+  constructor(load: () => Promise<void>) {
+    super("Cannot read the configuration: a library is not loaded (read it with readConfig)");
+    this.name = "LibraryMissing";
+    this.load = load;
+  }
+}

@@ -39,6 +39,29 @@ for (const driver of ["linux", "portable"] as const) {
     });
   });
 
+  run("cuts off a client that takes nothing of its answers", async () => {
+    const port = freePort();
+    // A hundred addresses: 1.6 KB an answer, so that some thousands fill every buffer on the way.
+    const addresses = Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`);
+    const corefile = `.:${port} {\n bind 127.0.0.1\n` +
+      ` timeouts {\n read 24h\n write 1s\n idle 24h\n }\n` +
+      ` hosts /dev/null {\n ${addresses.join("\n")}\n }\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      const query = frame(queryBytes({ name: "big.example.org" }));
+      const queries = new Uint8Array(10_000 * query.length);
+      for (let at = 0; at < queries.length; at += query.length) queries.set(query, at);
+      // Ends with an error when nodens closes; until then there is always more to send.
+      await assert.rejects(async () => {
+        for (;;) await connection.write(queries);
+      });
+      connection.close();
+      // A client that reads is served as before.
+      const [answer] = await askTcp([query], { port });
+      assert.equal(decode(answer!).answers!.length, 100);
+    });
+  });
+
   run("forwards over UDP from a fresh port each time, and caches", async () => {
     const port = freePort();
     const upstreamPort = freePort();

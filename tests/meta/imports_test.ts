@@ -40,6 +40,14 @@ Deno.test("imports point one way", () => {
   }
 });
 
+Deno.test("libraries are loaded when needed, not with the program", () => {
+  for (const { path, text } of sources()) {
+    if (!PURE.includes(path.split("/")[0]!)) continue;
+    const early = /^import (?!type\b)[^;]* from "(?!\.|node:)([^"]+)"/m.exec(text)?.[1];
+    assert.equal(early, undefined, path);
+  }
+});
+
 Deno.test("the engine touches neither the machine nor the clock", () => {
   const forbidden = /\bDeno\.|\bDate\b[.(]|Math\.random|performance\.|setTimeout|setInterval/;
   for (const { path, text } of sources()) {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { NEXT } from "../../src/engine/handler.ts";
 import { createBufsize } from "../../src/plugins/bufsize/handler.ts";
 import { exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { queryBytes, responseBytes } from "../support/messages.ts";
+import { onlyAnswer, Simulation } from "../support/simulation.ts";
 
 const CASES = [
   { size: 1100, edns: 4096, client: 1100, announced: 1100 },
@@ -28,3 +30,15 @@ for (const { size, edns, client, announced } of CASES) {
     assert.equal(exchange.payloadSize, announced);
   });
 }
+
+Deno.test("bufsize announces its size to upstreams too", () => {
+  const simulation = new Simulation(". {\n bufsize 700\n forward . 10.0.0.1\n}");
+  simulation.upstream("10.0.0.1:53", (query) => {
+    const opt = query.additionals![0] as unknown as { udpPayloadSize: number };
+    assert.equal(opt.udpPayloadSize, 700);
+    return [{ bytes: responseBytes(query) }];
+  });
+  const asked = simulation.ask(queryBytes({ name: "www.example.org", edns: 4096 }));
+  simulation.run(100);
+  assert.equal(onlyAnswer(asked).rcode, "NOERROR");
+});

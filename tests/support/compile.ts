@@ -35,6 +35,7 @@ const EMBEDDED = {
   "src/cli/check.ts": "it needs the Corefile to look at",
   "src/cli/query.ts": "runQuery",
   "npm:dns-packet": "UNKNOWN_",
+  "npm:ipaddr.js": "ipaddr: the address has neither IPv6 nor IPv4 CIDR format",
   "npm:re2js": "RE2JS",
 };
 

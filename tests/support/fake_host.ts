@@ -1,4 +1,8 @@
 import type { HostView } from "../../src/config/host.ts";
+import { loadAddressLibrary } from "../../src/plugins/acl/networks.ts";
+
+// So that tests can read configurations at once.
+await loadAddressLibrary();
 
 /** A machine made of the files and variables given. */
 export function fakeHost(

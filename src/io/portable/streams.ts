@@ -154,9 +154,10 @@ export class PortableStreams {
     try {
       for (let bytes = entry.queue.shift(); bytes !== undefined; bytes = entry.queue.shift()) {
         for (let at = 0; at < bytes.length;) {
-          at += await entry.connection.write(bytes.subarray(at));
+          const taken = await entry.connection.write(bytes.subarray(at));
+          at += taken;
+          entry.queued -= taken;
         }
-        entry.queued -= bytes.length;
       }
       entry.writing = false;
       if (entry.closing) this.#drop(id, entry);

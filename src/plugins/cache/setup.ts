@@ -1,4 +1,3 @@
-import type { HostView } from "../../config/host.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
@@ -43,7 +42,7 @@ const OPTIONS = [
 /** Reads `cache [TTL] [ZONES...] { … }`. */
 export const cacheSetup: PluginSetup = {
   name: "cache",
-  setup({ tokens, zones, host, addHandler }) {
+  setup({ tokens, zones, resolvePath, addHandler }) {
     tokens.once(() => {
       const args = tokens.remainingArgs();
       let ttl: number | null = null;
@@ -72,7 +71,7 @@ export const cacheSetup: PluginSetup = {
         capacityBytes: null,
         persist: null,
       };
-      tokens.eachInBlock((option) => readOption({ tokens, host }, option, options));
+      tokens.eachInBlock((option) => readOption({ tokens, resolvePath }, option, options));
       if (options.preferPositive && options.serveStale === null) {
         throw tokens.error(
           "serve_stale_policy needs serve_stale (add it, or leave the policy out)",
@@ -84,7 +83,7 @@ export const cacheSetup: PluginSetup = {
 };
 
 function readOption(
-  { tokens, host }: { tokens: Dispenser; host: HostView },
+  { tokens, resolvePath }: { tokens: Dispenser; resolvePath: (path: string) => string },
   option: string,
   options: CacheOptions,
 ): void {
@@ -128,7 +127,7 @@ function readOption(
       const intervalMs = interval === undefined
         ? PERSIST.interval.default
         : readDuration(tokens, interval, PERSIST.interval);
-      options.persist = { file: host.absolute(file!), intervalMs };
+      options.persist = { file: resolvePath(file!), intervalMs };
       break;
     }
     default:

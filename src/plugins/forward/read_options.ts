@@ -33,6 +33,8 @@ const DOH_METHODS: readonly ForwardOptions["dohMethod"][] = ["GET", "POST"];
 export interface OptionContext {
   readonly tokens: Dispenser;
   readonly host: HostView;
+  /** Absolute path of a file, relative to the block's `root`. */
+  readonly resolvePath: (path: string) => string;
   readonly warn: (line: number, text: string) => void;
   /** Of `tls_servername`; empty where it is not set. */
   tlsServerName: string;
@@ -97,7 +99,10 @@ function readWord<Word extends string>(tokens: Dispenser, words: readonly Word[]
   return word;
 }
 
-function readTls({ tokens, host, warn }: OptionContext, options: ForwardOptions): void {
+function readTls(
+  { tokens, host, resolvePath, warn }: OptionContext,
+  options: ForwardOptions,
+): void {
   const { file, line } = tokens.place;
   const texts = tokens.remainingArgs();
   if (texts.length > 3) {
@@ -106,10 +111,11 @@ function readTls({ tokens, host, warn }: OptionContext, options: ForwardOptions)
   const folder = host.absolute(file).replace(/\/[^/]*$/, "");
   const paths = texts.map((text) => {
     if (text === "") throw tokens.error("tls: the name of a file is empty (tls [CERT KEY] [CA])");
-    const path = text.startsWith("/") ? text : `${folder}/${text}`;
+    const elsewhere = resolvePath(text);
+    const rooted = elsewhere !== host.absolute(text);
+    const path = text.startsWith("/") || rooted ? elsewhere : `${folder}/${text}`;
     if (host.kindOf(path) === "file") return path;
     // Where CoreDNS looks.
-    const elsewhere = host.absolute(text);
     if (host.kindOf(elsewhere) === "file") return elsewhere;
     const what = host.kindOf(path) === null ? "does not exist (yet)" : "is a directory";
     warn(line, `tls: file ${quote(path)} ${what}`);

@@ -23,7 +23,7 @@ export const forwardSetup: PluginSetup = {
   },
 };
 
-function readForward({ tokens, host, warn }: Controller): ForwardOptions {
+function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOptions {
   const { line } = tokens.place;
   if (!tokens.nextArg()) {
     throw tokens.error("it needs a zone and an upstream (forward . 10.0.0.10)");
@@ -37,7 +37,7 @@ function readForward({ tokens, host, warn }: Controller): ForwardOptions {
   // The options first: a fault in TO must not hide theirs.
   const texts = tokens.remainingArgs();
   const said = new Set<string>();
-  const context: OptionContext = { tokens, host, warn, tlsServerName: "" };
+  const context: OptionContext = { tokens, host, resolvePath, warn, tlsServerName: "" };
   tokens.eachInBlock((option) => {
     const read = Object.hasOwn(OPTIONS, option) ? OPTIONS[option] : undefined;
     if (read === undefined) {

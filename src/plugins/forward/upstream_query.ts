@@ -28,6 +28,8 @@ export class Inquiry {
   /** Length of question name, type and class in octets. */
   questionLength = 0;
   dnssecOk = false;
+  /** Size of UDP replies that is announced. */
+  payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
 
   /** Takes the question of an exchange over; its subnet too where that is to be passed on. */
@@ -43,6 +45,7 @@ export class Inquiry {
     }
     this.questionLength = size;
     this.dnssecOk = exchange.dnssecOk;
+    this.payloadSize = exchange.payloadSize;
     this.subnetLength = 0;
     if (subnet && exchange.ecsLength > 0 && exchange.ecsLength <= MAX_SUBNET_SIZE) {
       this.subnetLength = exchange.ecsLength;
@@ -105,7 +108,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   const optAt = at;
   bytes[at] = 0;
   view.setUint16(at + 1, TYPE.OPT);
-  view.setUint16(at + 3, EDNS_PAYLOAD);
+  view.setUint16(at + 3, inquiry.payloadSize);
   view.setUint16(at + 5, 0);
   view.setUint16(at + 7, inquiry.dnssecOk ? EDNS_DO : 0);
   at += OPT_SIZE;
