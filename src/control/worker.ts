@@ -4,7 +4,7 @@
  */
 import { receiveMessageOnPort } from "node:worker_threads";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
-import { Engine } from "../engine/engine.ts";
+import { Engine, MAX_EXCHANGES } from "../engine/engine.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { hasPatterns } from "../config/patterns.ts";
@@ -116,6 +116,7 @@ function start(message: StartMessage): void {
       handlers: HANDLERS,
       log,
       wallMs: Date.now,
+      maxExchanges: Math.min(driver.maxExchanges, MAX_EXCHANGES.default),
     });
     lane = driver.lane;
     driver.attach(engine);

@@ -54,7 +54,7 @@ export interface EngineOptions {
 }
 
 /** Bounds of the engine: values tried with the miss benchmark, far above what it needs. */
-export const MAX_EXCHANGES = { default: 16384, min: 1, max: 1048576 } as const;
+export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
 
 /**
  * The data plane's state machine: queries in, responses out.

@@ -46,6 +46,8 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   /** int getrlimit(int resource, struct rlimit *limit) */
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  /** int setrlimit(int resource, const struct rlimit *limit) */
+  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
   /** int *__errno_location(void) */

@@ -135,7 +135,7 @@ Deno.test("what may be lost is sent again after a while, within a budget", () =>
   const resends = slow.count("nodens_forward_resends_total");
   assert.ok(resends <= 330, `${resends} of 1000 sent again`);
   // One that loses every third packet is asked as often as it takes.
-  const lossy = world({ upstreams: { "10.0.0.1": after(2) } });
+  const lossy = world({ upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2) } });
   load(lossy, 100, 2);
   lossy.lossPerMille = 200;
   const all = load(lossy, 2000, 2, "m");

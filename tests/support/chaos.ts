@@ -99,7 +99,7 @@ function choose(dice: () => number): Setup {
   const one = <T>(values: readonly T[]): T => values[dice() % values.length]!;
   const upstreams = UPSTREAMS.slice(0, 1 + dice() % UPSTREAMS.length);
   const hedge = one(["", "", "hedge", "hedge 20ms"]);
-  const attempts = one([null, null, 1, 4]);
+  const attempts = one([null, null, 0, 1, 4]);
   const forward = [
     one(["", "policy round_robin", "policy sequential", "policy fastest"]),
     hedge,
@@ -128,7 +128,10 @@ function choose(dice: () => number): Setup {
     positive ? "serve_stale_policy prefer_positive" : "",
     one(["", "servfail 0s", "servfail 30s"]),
   ];
-  const limit = attempts ?? 2 * upstreams.length;
+  // Without a limit, a round of all every 50 ms until the time is up.
+  const limit = attempts === 0
+    ? upstreams.length * BOUND_MS / 50
+    : attempts ?? 2 * upstreams.length;
   return {
     corefile: `. {\ncache {\n${lines(cache)}}\nforward . ${upstreams.join(" ")} {\n` +
       `${lines(forward)}}\n}`,

@@ -2,8 +2,9 @@ import type { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { CLOCK_MONOTONIC, EPOLL, RLIMIT_NOFILE } from "../../sys/constants.ts";
+import { CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
+import { raiseFileLimit } from "../../sys/limits.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
@@ -18,6 +19,8 @@ const MAX_SLEEP_MS = 1000;
 const MAX_UPSTREAM_SOCKETS = 8192;
 /** Share of the process's file descriptors for them; clients' connections need the others. */
 const SOCKET_SHARE = 0.5;
+/** Queries that may wait, as a share of the sockets: some are sent twice before one is answered. */
+const EXCHANGE_SHARE = 0.75;
 
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
@@ -41,6 +44,8 @@ export interface LinuxDriverOptions {
 export class LinuxDriver implements Io {
   /** Encrypted streams; the control plane's reports are handed to it. */
   readonly lane: Lane;
+  /** Most queries that it can keep waiting at a time. */
+  readonly maxExchanges: number;
   readonly #options: LinuxDriverOptions;
   readonly #poller: Poller;
   readonly #datagrams: ClientDatagrams;
@@ -60,7 +65,9 @@ export class LinuxDriver implements Io {
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
     this.#streams = new Streams(libc, this.#poller, () => this.#engine);
-    this.#sockets = new UpstreamSockets(libc, this.#poller, upstreamSocketLimit(libc));
+    const sockets = upstreamSocketLimit(libc);
+    this.maxExchanges = Math.floor(EXCHANGE_SHARE * sockets);
+    this.#sockets = new UpstreamSockets(libc, this.#poller, sockets);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#wake() });
   }
 
@@ -107,6 +114,7 @@ export class LinuxDriver implements Io {
       try {
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
+        this.#sockets.settle();
         this.lane.flush();
         afterLoop();
       } catch (error) {
@@ -195,7 +203,5 @@ export class LinuxDriver implements Io {
 }
 
 function upstreamSocketLimit(libc: Libc): number {
-  const limits = new BigUint64Array(2);
-  if (libc.getrlimit(RLIMIT_NOFILE, new Uint8Array(limits.buffer)) < 0) return MAX_UPSTREAM_SOCKETS;
-  return Math.min(MAX_UPSTREAM_SOCKETS, Math.floor(Number(limits[0]) * SOCKET_SHARE));
+  return Math.min(MAX_UPSTREAM_SOCKETS, Math.floor(raiseFileLimit(libc) * SOCKET_SHARE));
 }

@@ -9,6 +9,8 @@ import type { BoundSocket } from "./listen.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
 const READ_SIZE = 65536;
+/** Reads from a connection that is gone. */
+const LAST_READS = 64;
 /** Connections accepted from one listener before others get their turn. */
 const ACCEPTS = 64;
 /** Pause after an accept that failed although a connection waits (no descriptors left). */
@@ -187,6 +189,8 @@ export class Stream implements PollTarget {
     }
     if ((events & EPOLL.IN) !== 0 && !this.#paused) this.#read();
     if ((events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
+      // What the peer sent before it went is still there.
+      for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);
       this.#broken();
       return;
     }
@@ -221,7 +225,8 @@ export class Stream implements PollTarget {
     this.#owner.linger(this);
   }
 
-  #read(): void {
+  /** Hands on what has come; false where nothing had. */
+  #read(): boolean {
     const { buffer, libc } = this.#owner;
     const length = libc.recv(this.fd, buffer.bytes, READ_SIZE, MSG.DONTWAIT);
     if (length > 0) {
@@ -230,6 +235,7 @@ export class Stream implements PollTarget {
       this.#ended = true;
       this.handler?.ended();
     }
+    return length > 0;
   }
 
   #flush(): void {

@@ -19,6 +19,8 @@ interface Prepared {
 
 /** Datagrams read from one socket before others get their turn. */
 const READS = 4;
+/** And from one that nobody waits on: what is left would come to its next query. */
+const LATE_READS = 64;
 
 /**
  * UDP sockets towards upstreams, each connected and on a random port of the kernel's choice for one
@@ -26,7 +28,9 @@ const READS = 4;
  *
  * A socket is not closed between queries: `connect` to AF_UNSPEC takes its port away, and the next
  * `connect` draws another one. That leaves out creating, watching and closing a descriptor, which is
- * three quarters of the cost of a fresh port.
+ * three quarters of the cost of a fresh port. What may still lie in a socket (datagrams, an ICMP
+ * error) is of the query before, so a socket rests for a whole round of the poller, which reads it,
+ * before it is used again.
  */
 export class UpstreamSockets {
   readonly #libc: Libc;
@@ -36,6 +40,9 @@ export class UpstreamSockets {
   readonly #prepared = new WeakMap<Endpoint, Prepared>();
   readonly #pools = new Map<string, Socket[]>();
   readonly #sockets: Socket[] = [];
+  /** Given back since the poller last waited, and before that. */
+  #released: Socket[] = [];
+  #resting: Socket[] = [];
   readonly #unspec = new Uint8Array(16);
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
   /** Datagrams that came when nobody waited on their socket any more. */
@@ -77,13 +84,25 @@ export class UpstreamSockets {
     if (socket.handler === null) return;
     socket.handler = null;
     this.#libc.connect(socket.fd, this.#unspec, 16);
-    socket.pool.push(socket);
+    this.#released.push(socket);
+  }
+
+  /** Ends a round of the poller: what has rested for one may be used again. */
+  settle(): void {
+    const rested = this.#resting;
+    if (rested.length === 0 && this.#released.length === 0) return;
+    for (let socket = rested.pop(); socket !== undefined; socket = rested.pop()) {
+      socket.pool.push(socket);
+    }
+    this.#resting = this.#released;
+    this.#released = rested;
   }
 
   /** Reads what came to a socket. */
   read(socket: Socket, events: number): void {
     const { bytes } = this.buffer;
-    for (let i = 0; i < READS; i++) {
+    const reads = socket.handler === null ? LATE_READS : READS;
+    for (let i = 0; i < reads; i++) {
       const length = this.#libc.recv(socket.fd, bytes, MAX_MESSAGE_SIZE, MSG.DONTWAIT);
       if (length < 0) {
         // A pending ICMP error makes one receive fail; the upstream's host refused.
@@ -110,7 +129,8 @@ export class UpstreamSockets {
   }
 
   #create(prepared: Prepared): Socket | null {
-    if (this.#sockets.length >= this.#limit) return null;
+    const index = this.#place();
+    if (index < 0) return null;
     const fd = this.#libc.socket(
       prepared.domain,
       SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC,
@@ -124,10 +144,23 @@ export class UpstreamSockets {
       this.#libc.close(fd);
       return null;
     }
-    const socket = new Socket(this, fd, this.#sockets.length, prepared.pool);
-    this.#sockets.push(socket);
+    const socket = new Socket(this, fd, index, prepared.pool);
+    this.#sockets[index] = socket;
     this.#poller.add(fd, EPOLL.IN, socket);
     return socket;
+  }
+
+  /** Number for a new socket; at the limit that of a free one of another kind, which is closed. */
+  #place(): number {
+    if (this.#sockets.length < this.#limit) return this.#sockets.length;
+    for (const pool of this.#pools.values()) {
+      const other = pool.pop();
+      if (other === undefined) continue;
+      this.#poller.remove(other.fd);
+      this.#libc.close(other.fd);
+      return other.index;
+    }
+    return -1;
   }
 
   #prepare(endpoint: Endpoint): Prepared {

@@ -5,7 +5,7 @@ import { Memory } from "../../engine/memory.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
-import { PortableSockets } from "./sockets.ts";
+import { MAX_SOCKETS, PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
 const QUERY_SIZE = 65536;
@@ -34,6 +34,8 @@ interface Listening {
 export class PortableDriver implements Io {
   /** Encrypted streams; the control plane's reports are handed to it. */
   readonly lane: Lane;
+  /** Most queries that it can keep waiting at a time; some are sent twice before one is answered. */
+  readonly maxExchanges: number = 0.75 * MAX_SOCKETS;
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);

@@ -4,7 +4,7 @@ import { Memory } from "../../engine/memory.ts";
 import type { DatagramHandler, Endpoint } from "../contract.ts";
 
 /** Most sockets open at a time. */
-const MAX_SOCKETS = 1024;
+export const MAX_SOCKETS = 1024;
 
 interface Entry {
   readonly socket: Deno.DatagramConn;

@@ -10,6 +10,16 @@ import { PACKET_SIZE, sameQuestion, writePacket } from "./upstream_query.ts";
 /** Wrong replies to one UDP query after which it is asked again over TCP. */
 const MAX_MISMATCHES = 3;
 
+/** Times that a query is sent again because its connection went after other answers. */
+const MAX_RECONNECTS = 64;
+/** Codes that a reply of a header alone may have: it repeats no question. */
+const BARE_CODES: readonly number[] = [
+  RCODE.FORMERR,
+  RCODE.SERVFAIL,
+  RCODE.NOTIMP,
+  RCODE.REFUSED,
+];
+
 /** Why an attempt failed, as far as it matters for what the client is told. */
 export type FailureKind = "timeout" | "network";
 
@@ -34,6 +44,8 @@ export class Attempt implements DatagramHandler, StreamQuery {
   cookie = false;
   /** It was sent again because its connection broke, or for a fresh server cookie. */
   repeated = false;
+  /** It goes over TCP because the upstream's cookie was missing. */
+  doubtful = false;
   /** It repeats another one that may have been lost. */
   resent = false;
   /** The lookup knows that the upstream is silent. */
@@ -48,7 +60,9 @@ export class Attempt implements DatagramHandler, StreamQuery {
   #id = 0;
   #socket = -1;
   #stream: UpstreamStream | null = null;
+  #sinceMs = 0;
   #mismatches = 0;
+  #reconnects = 0;
 
   constructor(forward: ForwardHandler) {
     this.#forward = forward;
@@ -63,16 +77,18 @@ export class Attempt implements DatagramHandler, StreamQuery {
     this.lookup = lookup;
     this.upstream = upstream;
     this.sentMs = engine.nowMs;
+    this.#sinceMs = engine.nowMs;
     this.dueMs = dueMs;
     this.streamed = streamed || encrypted;
     this.told = false;
     this.#mismatches = 0;
     this.#questionLength = inquiry.questionLength;
-    this.cookie = !this.plain && !encrypted && upstream.cookie.size > 0;
+    const plain = this.plain || (upstream.plain && !inquiry.dnssecOk);
+    this.cookie = !plain && !encrypted && upstream.cookie.size > 0;
     const length = writePacket(packet, inquiry, {
-      plain: this.plain,
+      plain,
       cookie: this.cookie ? upstream.cookie : null,
-      padded: encrypted && !this.plain,
+      padded: encrypted && !plain,
       mixedCase: options.mixedCase && !this.streamed ? engine.random : null,
     });
     if (this.streamed) {
@@ -90,6 +106,26 @@ export class Attempt implements DatagramHandler, StreamQuery {
     }
     upstream.sent(this);
     return true;
+  }
+
+  /**
+   * Since when a reply may be expected, in monotonic milliseconds: since it was sent, or since its
+   * connection stands; Infinity until it does.
+   */
+  get sinceMs(): number {
+    return this.#stream === null ? this.#sinceMs : Math.max(this.sentMs, this.#stream.readyMs);
+  }
+
+  /** Makes a spare one of it. */
+  reset(): void {
+    this.letGo();
+    this.lookup = null;
+    this.upstream = null;
+    this.plain = false;
+    this.repeated = false;
+    this.resent = false;
+    this.doubtful = false;
+    this.#reconnects = 0;
   }
 
   /** Gives back what the packet holds: its socket or its place on a connection. */
@@ -123,6 +159,10 @@ export class Attempt implements DatagramHandler, StreamQuery {
 
   reply(memory: Memory, length: number): void {
     if (
+      length === HEADER_SIZE && this.#forward.options.mixedCase &&
+      memory.view.getUint16(0) === this.#id && this.#answersQuestion(memory, length)
+    ) this.lookup?.overTcp(this);
+    else if (
       length >= HEADER_SIZE && memory.view.getUint16(0) === this.#id &&
       this.#answersQuestion(memory, length)
     ) this.lookup?.replied(this, memory, length);
@@ -141,15 +181,17 @@ export class Attempt implements DatagramHandler, StreamQuery {
   }
 
   answered(memory: Memory, length: number): void {
+    this.#sinceMs = this.sinceMs;
     this.#stream = null;
     this.lookup?.replied(this, memory, length);
   }
 
-  broken(why?: string, used?: boolean): void {
+  broken(why: string | undefined, answeredMs: number): void {
     this.#stream = null;
     // A server may close a connection at any time (RFC 7766 section 6.2.4): that is no failure of it.
-    if (used === true && !this.repeated) {
-      this.repeated = true;
+    const since = answeredMs >= this.sentMs && this.#reconnects++ < MAX_RECONNECTS;
+    if (since || (answeredMs > -Infinity && !this.repeated)) {
+      this.repeated ||= !since;
       this.lookup?.again(this);
     } else {
       this.lookup?.attemptFailed(this, why ?? "connection closed", "network");
@@ -163,7 +205,7 @@ export class Attempt implements DatagramHandler, StreamQuery {
     const questions = view.getUint16(4);
     if (questions === 0) {
       // Some servers answer an error with a header alone (RFC 1035 leaves it open).
-      return (flags & FLAG.RCODE) !== RCODE.NOERROR && length === HEADER_SIZE;
+      return length === HEADER_SIZE && BARE_CODES.includes(flags & FLAG.RCODE);
     }
     return questions === 1 && length >= HEADER_SIZE + this.#questionLength &&
       sameQuestion(this.#packet, memory, {

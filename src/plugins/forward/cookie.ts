@@ -47,8 +47,10 @@ export class Cookie {
   }
 
   /** The upstream calls a query with a cookie malformed: it gets no more. */
-  refuse(): void {
-    this.#refused = true;
+  refuse(): boolean {
+    // One that sends ours back has nothing against it.
+    if (this.#echoed) return false;
+    return this.#refused = true;
   }
 
   /** The upstream has stopped to send cookies: none is expected until it does again. */

@@ -136,8 +136,8 @@ export class ForwardHandler implements Handler {
     if (upstreams.length === 0 || this.#stopping) return;
     this.options = { ...this.options, ...others, upstreams };
     const known = new Map(this.upstreams.map((upstream) => [upstream.label, upstream]));
-    this.upstreams = upstreams.map((upstream) => {
-      const label = labelOf(upstream);
+    const once = new Map(upstreams.map((upstream) => [labelOf(upstream), upstream]));
+    this.upstreams = [...once].map(([label, upstream]) => {
       const kept = known.get(label);
       known.delete(label);
       return kept ?? new Upstream(upstream, this.options, this.engine);
@@ -162,12 +162,7 @@ export class ForwardHandler implements Handler {
   /** Ends an attempt. */
   giveAttempt(attempt: Attempt): void {
     if (attempt.lookup === null) return;
-    attempt.letGo();
-    attempt.lookup = null;
-    attempt.upstream = null;
-    attempt.plain = false;
-    attempt.repeated = false;
-    attempt.resent = false;
+    attempt.reset();
     if (this.#spareAttempts.length < MAX_SPARE) this.#spareAttempts.push(attempt);
   }
 
@@ -195,17 +190,25 @@ export class ForwardHandler implements Handler {
     this.#giveBack(lookup);
   }
 
-  /** Tells everybody who waits that no upstream answered; `silent` where one kept them waiting. */
-  failed(lookup: Lookup, error: string, silent: boolean): void {
+  /**
+   * Tells everybody who waits that no upstream answered; `silent` where one kept them waiting. The
+   * response code is that of an upstream's own failure, or -1.
+   */
+  failed(
+    lookup: Lookup,
+    { error, silent, rcode }: { error: string; silent: boolean; rcode: number },
+  ): void {
     let exchange = this.#take(lookup);
     let first = true;
     while (exchange !== null) {
       const following: Exchange | null = exchange.nextWaiter;
       exchange.nextWaiter = null;
       exchange.error = error;
-      exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
+      if (rcode < 0) {
+        exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
+      }
       exchange.uncacheable = !first;
-      exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
+      exchange.response = this.engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
       this.engine.resume(exchange);
       first = false;
       exchange = following;

@@ -6,9 +6,12 @@ import type { Timer } from "../../engine/timers.ts";
 import type { DatagramHandler, Endpoint } from "../../io/contract.ts";
 import type { ForwardOptions } from "./options.ts";
 import type { StreamQuery, UpstreamStream, UpstreamStreams } from "./streams.ts";
+import { sameQuestion } from "./upstream_query.ts";
 
 /** How long a check waits for its reply; CoreDNS's own limit. */
 const TIMEOUT_MS = 1000;
+/** Shortest pause between two checks, whatever `health_check` says. */
+const MIN_INTERVAL_MS = 100;
 /** Checks are spread by this much around their interval, so that a thousand nodes do not beat as one. */
 const JITTER = 0.25;
 /** An upstream that was out gets its share of queries back over this time. */
@@ -22,6 +25,8 @@ export interface Checked {
   readonly streams: UpstreamStreams;
   /** A check was answered after `durationMs`. */
   checked(durationMs: number): void;
+  /** A measurement was not answered. */
+  measureFailed(durationMs: number): void;
   /** A check was not answered. */
   checkFailed(): void;
 }
@@ -48,6 +53,8 @@ export class Health implements DatagramHandler, StreamQuery {
   #stream: UpstreamStream | null = null;
   #id = 0;
   #sentMs = 0;
+  /** The check is sent once more, on a new connection. */
+  #again = false;
 
   constructor(upstream: Checked, options: ForwardOptions, engine: EngineServices) {
     this.#upstream = upstream;
@@ -108,8 +115,15 @@ export class Health implements DatagramHandler, StreamQuery {
 
   /** An answer to the check: anything will do, as CoreDNS has it. */
   reply(memory: Memory, length: number): void {
-    if (length < HEADER_SIZE || memory.view.getUint16(0) !== this.#id) return;
-    if ((memory.view.getUint16(2) & FLAG.QR) !== 0) this.#answered();
+    const { view } = memory;
+    if (length < HEADER_SIZE || view.getUint16(0) !== this.#id) return;
+    if ((view.getUint16(2) & FLAG.QR) === 0) return;
+    const questions = view.getUint16(4);
+    const size = this.#question.length + 4;
+    const whole = questions === 1 && length >= HEADER_SIZE + size &&
+      sameQuestion(this.#packet, memory, { offset: 0, length: size, exact: false });
+    // Some servers answer an error with a header alone.
+    if (whole || (questions === 0 && length === HEADER_SIZE)) this.#answered();
   }
 
   /** As `reply`, where the check goes over a stream. */
@@ -123,11 +137,15 @@ export class Health implements DatagramHandler, StreamQuery {
   }
 
   /** The connection of the check broke. */
-  broken(_why?: string, used?: boolean): void {
+  broken(_why: string | undefined, answeredMs: number): void {
     this.#stream = null;
     // An old connection says nothing about a new one.
-    if (used === true) this.#probe();
-    else this.#failed();
+    if (answeredMs > -Infinity && !this.#again) {
+      this.#again = true;
+      this.#probe();
+    } else {
+      this.#failed();
+    }
   }
 
   /** The socket of the check failed. */
@@ -143,25 +161,27 @@ export class Health implements DatagramHandler, StreamQuery {
 
   #tick(): void {
     const stream = this.#stream;
+    const sentMs = this.#sentMs;
     if (this.#socket < 0 && stream === null) {
       this.#probe();
       return;
     }
     this.#failed();
     // A connection to a peer that vanished would swallow every check.
-    stream?.suspect(this.#sentMs);
+    stream?.suspect(sentMs);
   }
 
   #failed(): void {
     this.#letGo();
     if (!this.#suspect) {
       this.#engine.timers.clear(this.#timer);
+      this.#upstream.measureFailed(TIMEOUT_MS);
       this.fail();
       return;
     }
     this.#fails++;
     this.#upstream.checkFailed();
-    const { intervalMs } = this.#options.healthCheck;
+    const intervalMs = Math.max(this.#options.healthCheck.intervalMs, MIN_INTERVAL_MS);
     const spread = 1 - JITTER + 2 * JITTER * (this.#engine.random() / 2 ** 32);
     this.#engine.timers.set(this.#timer, this.#engine.nowMs + intervalMs * spread);
   }
@@ -193,6 +213,7 @@ export class Health implements DatagramHandler, StreamQuery {
   }
 
   #letGo(): void {
+    this.#again = false;
     this.#stream?.cancel(this);
     this.#stream = null;
     if (this.#socket < 0) return;

@@ -16,6 +16,8 @@ const REST_MS = 50;
 const ALL_DOWN_MS = 500;
 /** Attempts under way at a time. */
 const MAX_UNDER_WAY = 4;
+/** How often a question goes to one upstream (RFC 9520 section 3.1). */
+const MAX_SENT = 3;
 /** How often a question is sent again before any attempt has failed. */
 const MAX_EXTRAS = 3;
 /** Hedges come no sooner than this: batches and scheduling alone take that long. */
@@ -61,6 +63,10 @@ export class Lookup {
   #streamed = false;
   #resting = false;
   #timeouts = 0;
+  /** A failure that an upstream has told of, given out if nothing better comes; -1 for none. */
+  #failureCode = -1;
+  /** Upstreams that packets went to, one for each. */
+  readonly #sentTo: Upstream[] = [];
 
   constructor(forward: ForwardHandler) {
     this.#forward = forward;
@@ -77,12 +83,16 @@ export class Lookup {
     this.#answersTried = 0;
     this.#timeouts = 0;
     this.#extras = 0;
+    this.#failureCode = -1;
+    this.#sentTo.length = 0;
+    this.#hedging = false;
+    this.#secondMs = Infinity;
     this.#resting = false;
-    this.#deadlineMs = engine.nowMs + forward.totalMs;
+    // The client has waited since then, perhaps for another `forward` before this one.
+    this.#deadlineMs = exchange.receivedMs + forward.totalMs;
     this.#streamed = options.forceTcp || (exchange.transport === TCP && !options.preferUdp);
     forward.hedges.earn();
     forward.resends.earn();
-    this.#planSecond(true);
     this.#tryNext();
   }
 
@@ -111,6 +121,7 @@ export class Lookup {
         return;
       }
       if (verdict === COOKIE.MISSING) {
+        attempt.doubtful = true;
         this.overTcp(attempt);
         return;
       }
@@ -118,15 +129,25 @@ export class Lookup {
       upstream.cookie.forget();
     }
     attempt.letGo();
-    const tookMs = forward.engine.nowMs - attempt.sentMs;
+    const tookMs = forward.engine.nowMs - attempt.sinceMs;
     // It was lost indeed: what was sent again came back in the usual time.
     if (attempt.resent && tookMs <= upstream.roundTrip.patienceMs) forward.resends.giveBack();
     upstream.replied(tookMs);
+    if (scanner.edns) upstream.knowsEdns(true);
+    else if (attempt.plain && scanner.rcode !== RCODE.FORMERR) upstream.knowsEdns(false);
     if (this.#asksAgain(attempt, upstream)) return;
+    if (scanner.extendedRcode !== 0 || scanner.truncated) {
+      forward.countMalformed();
+      this.attemptFailed(attempt, "a reply that is no answer", "network");
+      return;
+    }
     if (this.#passesOver()) {
       this.#drop(attempt);
-      // Something better may yet come from another upstream.
-      if (this.#underWay.length > 0) return;
+      // Something better may yet come from another upstream, within its usual time.
+      if (this.#underWay.length > 0) {
+        this.#waitBriefly(scanner.rcode);
+        return;
+      }
       if (options.failover.includes(scanner.rcode)) {
         this.#tryNext();
         return;
@@ -140,6 +161,8 @@ export class Lookup {
     const forward = this.#forward;
     const upstream = attempt.upstream!;
     const { sentMs } = attempt;
+    // Without TCP, a server that has lost its cookies would be lost for good.
+    if (attempt.doubtful) upstream.cookie.forget();
     this.#drop(attempt);
     if (kind === "timeout") this.#timeouts++;
     forward.lastError = `${upstream.label}: ${why}`;
@@ -150,16 +173,20 @@ export class Lookup {
     // It may tell this lookup that the upstream of another attempt is silent.
     upstream.failed(sentMs);
     if (this.waiters === null) return;
-    if (this.#underWay.length === 0 || (kind === "timeout" && this.#mayTry())) this.#tryNext();
+    const moves = kind === "timeout" ||
+      (!this.#hopeful() && forward.order.next(this.#index, upstream, 0) >= 0);
+    if (this.#underWay.length === 0 || (moves && this.#mayTry())) this.#tryNext();
     else this.#schedule();
   }
 
   /** Nothing at all comes from the attempt's upstream: asks another one beside it. */
   upstreamSilent(attempt: Attempt): void {
-    if (this.#underWay.length !== 1 || !this.#mayTry()) return;
-    const index = this.#forward.order.next(this.#index, attempt.upstream, 0);
+    if (this.#hopeful() || !this.#mayTry()) return;
+    const { order, engine, upstreams } = this.#forward;
+    const index = order.next(this.#index, attempt.upstream, 0);
     if (index < 0) return;
     this.#attempts++;
+    this.#secondMs = engine.nowMs + upstreams[index]!.roundTrip.patienceMs;
     this.#begin(index);
     this.#schedule();
   }
@@ -174,6 +201,12 @@ export class Lookup {
   again(attempt: Attempt): void {
     attempt.letGo();
     this.#again(attempt, attempt.streamed);
+  }
+
+  /** Whether an upstream that is well has been asked and may still reply. */
+  #hopeful(): boolean {
+    for (const { upstream } of this.#underWay) if (upstream!.rank === 0) return true;
+    return false;
   }
 
   /** The transport that an attempt begins with. */
@@ -204,7 +237,8 @@ export class Lookup {
         return;
       }
       rested = false;
-      let index = order.next(this.#index, null, 2);
+      let index = this.#unspent(order.next(this.#index, null, 2));
+      if (index < 0) break;
       if (upstreams[index]!.rank === 2) {
         // All are down: either the checks are wrong or nothing helps, so try one anyway.
         forward.countAllDown();
@@ -222,6 +256,7 @@ export class Lookup {
       }
     }
     if (this.#underWay.length === 0) this.#fail("");
+    else this.#schedule();
   }
 
   /** Sends to an upstream, beside the attempt under way where there is one. */
@@ -234,10 +269,11 @@ export class Lookup {
     const dueMs = Math.min(engine.nowMs + options.readTimeoutMs, limitMs);
     // Before the sending, which may fail at once and say so.
     this.#underWay.push(attempt);
+    this.#sentTo.push(upstream);
+    if (this.#sentTo.length === 1) this.#planSecond(upstream, true);
     if (attempt.send(this, upstream, this.#streamed, dueMs)) return true;
     this.#drop(attempt);
     forward.lastError = `${upstream.label}: cannot send`;
-    upstream.failed(engine.nowMs);
     return false;
   }
 
@@ -268,8 +304,7 @@ export class Lookup {
       this.#again(attempt, streamed);
       return true;
     }
-    if (rcode === RCODE.FORMERR && scanner.edns && attempt.cookie) {
-      upstream.cookie.refuse();
+    if (rcode === RCODE.FORMERR && scanner.edns && attempt.cookie && upstream.cookie.refuse()) {
       this.#again(attempt, attempt.streamed);
       return true;
     }
@@ -281,6 +316,34 @@ export class Lookup {
       return true;
     }
     return false;
+  }
+
+  /**
+   * An upstream that this question may still be sent to: the one at `index`, or the next that has not
+   * had it three times (RFC 9520 section 3.1); -1 for none.
+   */
+  #unspent(index: number): number {
+    const { upstreams, options } = this.#forward;
+    if (index < 0 || options.maxConnectAttempts === 0) return index;
+    for (let i = 0; i < upstreams.length; i++) {
+      const next = (index + i) % upstreams.length;
+      let sent = 0;
+      for (const upstream of this.#sentTo) if (upstream === upstreams[next]) sent++;
+      if (sent < MAX_SENT) return next;
+    }
+    return -1;
+  }
+
+  /** Gives the attempts under way no more than a moment, and then this failure to the client. */
+  #waitBriefly(rcode: number): void {
+    const { nowMs } = this.#forward.engine;
+    this.#failureCode = rcode;
+    for (const attempt of this.#underWay) {
+      const limitMs = nowMs + attempt.upstream!.roundTrip.patienceMs;
+      attempt.dueMs = Math.min(attempt.dueMs, limitMs);
+      this.#deadlineMs = Math.min(this.#deadlineMs, limitMs);
+    }
+    this.#schedule();
   }
 
   /** Whether a reply says too little to end the lookup with it. */
@@ -356,9 +419,8 @@ export class Lookup {
   }
 
   /** Sets when to ask a second upstream beside the first. */
-  #planSecond(first: boolean): void {
+  #planSecond(upstream: Upstream, first: boolean): void {
     const { options, engine, upstreams } = this.#forward;
-    const upstream = upstreams[this.#index % upstreams.length]!;
     this.#hedging = first && options.hedgeMs !== null && upstreams.length > 1;
     const waitMs = !this.#hedging
       ? upstream.roundTrip.patienceMs
@@ -376,7 +438,15 @@ export class Lookup {
     this.#secondMs = Infinity;
     const newest = this.#underWay[this.#underWay.length - 1];
     if (newest === undefined || this.#underWay.length >= MAX_UNDER_WAY) return;
+    // Its time is up: what follows the time-out asks again.
+    if (newest.dueMs <= nowMs) return;
     if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
+    const { patienceMs } = newest.upstream!.roundTrip;
+    if (!this.#hedging && newest.streamed && newest.sinceMs + patienceMs > nowMs) {
+      // Its connection has only just come to stand, or not yet.
+      this.#secondMs = Math.min(newest.sinceMs, nowMs) + patienceMs;
+      return;
+    }
     const other = order.next(this.#index, newest.upstream, 0);
     if (this.#hedging) {
       if (other >= 0 && forward.hedges.spend(nowMs)) {
@@ -384,17 +454,16 @@ export class Lookup {
         this.#extras++;
         this.#begin(other);
       }
-      this.#planSecond(false);
+      this.#planSecond(newest.upstream!, false);
       return;
     }
     // With no other upstream the same one, unless a stream makes sure that nothing gets lost.
     const index = other >= 0 || newest.streamed ? other : upstreams.indexOf(newest.upstream!);
-    if (index < 0 || !forward.resends.spend(nowMs)) return;
+    if (index < 0 || this.#unspent(index) !== index || !forward.resends.spend(nowMs)) return;
     forward.countResend();
-    const { patienceMs } = upstreams[index]!.roundTrip;
     this.#extras++;
     // Each time twice as patient.
-    this.#secondMs = nowMs + patienceMs * 2 ** this.#extras;
+    this.#secondMs = nowMs + upstreams[index]!.roundTrip.patienceMs * 2 ** this.#extras;
     // It has the time that is left to what it repeats.
     if (this.#begin(index, newest.dueMs)) this.#underWay[this.#underWay.length - 1]!.resent = true;
   }
@@ -408,7 +477,11 @@ export class Lookup {
   #fail(why: string): void {
     const error = why === "" ? this.#forward.lastError : why;
     this.#end();
-    this.#forward.failed(this, error === "" ? "no upstream answered" : error, this.#timeouts > 0);
+    this.#forward.failed(this, {
+      error: error === "" ? "no upstream answered" : error,
+      silent: this.#timeouts > 0,
+      rcode: this.#failureCode,
+    });
   }
 
   #end(): void {

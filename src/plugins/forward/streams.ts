@@ -10,6 +10,8 @@ import type { ForwardOptions } from "./options.ts";
 const PIPELINE = { preferred: 64, max: 2048 } as const;
 /** Connections to one upstream; enough for 10,000 queries/s at 10 ms each. */
 const MAX_CONNECTIONS = 4;
+/** Bytes that may wait for an upstream that does not read. */
+const MAX_QUEUED = 262_144;
 /** Connections in all, those too old for new queries included. */
 const MAX_OPEN = 2 * MAX_CONNECTIONS;
 /** TLS takes more steps than TCP, and the upstream's cryptography. */
@@ -27,9 +29,9 @@ export interface StreamQuery {
    * The stream broke before the answer came.
    *
    * @param why - for the operator, where it is known
-   * @param used - answers had come on it before, so the upstream was there
+   * @param answeredMs - when the last answer came by it, in monotonic milliseconds, or -Infinity
    */
-  broken(why?: string, used?: boolean): void;
+  broken(why: string | undefined, answeredMs: number): void;
 }
 
 /** Where whole messages are put for their queries; one for all streams. */
@@ -71,6 +73,10 @@ export class UpstreamStreams {
       if (opened !== null) best = opened;
     }
     if (best === null || best.outstanding >= PIPELINE.max) return null;
+    if (best.stuck) {
+      best.close("the upstream does not read");
+      return null;
+    }
     best.ask(query, packet, offset, length);
     return best;
   }
@@ -105,13 +111,14 @@ export class UpstreamStream implements StreamHandler {
   readonly #frame = new Memory(2048);
   #id = -1;
   #connected = false;
+  #readyMs = Infinity;
   #gone = false;
   #partial: Uint8Array | null = null;
   #partialLength = 0;
   #lastUsedMs = 0;
   #lastDataMs = -Infinity;
-  /** An answer has come by it. */
-  #used = false;
+  /** When the last answer came by it. */
+  #answeredMs = -Infinity;
   #retired = false;
 
   constructor(
@@ -127,6 +134,16 @@ export class UpstreamStream implements StreamHandler {
   /** Queries that wait for an answer. */
   get outstanding(): number {
     return this.#queries.size;
+  }
+
+  /** When the connection came to stand, in monotonic milliseconds; Infinity until it does. */
+  get readyMs(): number {
+    return this.#readyMs;
+  }
+
+  /** The peer takes nothing of what is sent. */
+  get stuck(): boolean {
+    return this.#io.queued(this.#id) > MAX_QUEUED;
   }
 
   /** It takes no new queries. */
@@ -170,15 +187,17 @@ export class UpstreamStream implements StreamHandler {
   retire(): void {
     this.#retired = true;
     if (this.#queries.size === 0) this.close();
+    else if (this.#connected) this.#setTimer(this.#engine.nowMs);
   }
 
   /** Closes the connection where nothing at all has come since then: the peer is gone. */
   suspect(sinceMs: number): void {
-    if (this.#lastDataMs < sinceMs) this.close();
+    if (this.#connected && this.#lastDataMs < sinceMs) this.close();
   }
 
   connected(): void {
     this.#connected = true;
+    this.#readyMs = this.#engine.nowMs;
     this.#lastUsedMs = this.#engine.nowMs;
     this.#setTimer(this.#engine.nowMs);
   }
@@ -237,7 +256,7 @@ export class UpstreamStream implements StreamHandler {
     if (!query.matches(whole, size)) return;
     this.#queries.delete(id);
     this.#lastUsedMs = this.#engine.nowMs;
-    this.#used = true;
+    this.#answeredMs = this.#engine.nowMs;
     query.answered(whole, size);
   }
 
@@ -280,6 +299,6 @@ export class UpstreamStream implements StreamHandler {
     if (place >= 0) all.splice(place, 1);
     const waiting = [...this.#queries.values()];
     this.#queries.clear();
-    for (const query of waiting) query.broken(why, this.#used);
+    for (const query of waiting) query.broken(why, this.#answeredMs);
   }
 }

@@ -11,6 +11,8 @@ import { UpstreamStreams } from "./streams.ts";
 
 /** Outstanding attempts told at once that their upstream is silent; the rest a moment later. */
 const TELL_AT_ONCE = 256;
+/** How long a server that refuses EDNS is asked without (RFC 6891 section 6.2.2). */
+const PLAIN_MS = 600_000;
 
 /**
  * One server to forward to: how to reach it, how long it takes, whether it lives.
@@ -34,6 +36,9 @@ export class Upstream implements Checked {
   #newest: Attempt | null = null;
   /** When something came last, in monotonic milliseconds. */
   #heardMs = -Infinity;
+  /** It has sent OPT records. */
+  #edns = false;
+  #plainUntilMs = -Infinity;
   /** Retired: told to nobody any more. */
   #stopped = false;
 
@@ -73,6 +78,17 @@ export class Upstream implements Checked {
     this.#rtt = engine.counter("nodens_upstream_rtt_milliseconds", to);
     this.#up = engine.counter("nodens_upstream_up", to);
     engine.values[this.#up] = 1;
+  }
+
+  /** It is asked without OPT, which it has refused. */
+  get plain(): boolean {
+    return this.#engine.nowMs < this.#plainUntilMs;
+  }
+
+  /** A reply had an OPT record, or (`false`) came only when the query had none. */
+  knowsEdns(known: boolean): void {
+    if (known) this.#edns = true;
+    else if (!this.#edns) this.#plainUntilMs = this.#engine.nowMs + PLAIN_MS;
   }
 
   /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
@@ -118,7 +134,7 @@ export class Upstream implements Checked {
   /** An attempt failed; the upstream is to blame where nothing has come since it was sent. */
   failed(sentMs: number): void {
     this.#engine.values[this.#errors]!++;
-    if (this.#heardMs <= sentMs) this.#suspect();
+    if (this.#heardMs < sentMs) this.#suspect();
   }
 
   checked(durationMs: number): void {
@@ -126,6 +142,10 @@ export class Upstream implements Checked {
     this.#heardMs = nowMs;
     this.roundTrip.sample(durationMs, nowMs);
     this.#alive();
+  }
+
+  measureFailed(durationMs: number): void {
+    this.roundTrip.sample(durationMs, this.#engine.nowMs);
   }
 
   checkFailed(): void {
@@ -165,12 +185,15 @@ export class Upstream implements Checked {
     const { nowMs, timers } = this.#engine;
     const patienceMs = this.roundTrip.patienceMs;
     let attempt: Attempt | null = this.#oldest;
-    // What was sent before something came says nothing: the question may just be a hard one.
-    while (attempt !== null && attempt.sentMs < this.#heardMs) attempt = attempt.newer;
+    // What was sent before something came says nothing: the question may just be a hard one. Nor
+    // does what waits for its connection.
+    while (attempt !== null && (attempt.sentMs < this.#heardMs || attempt.sinceMs === Infinity)) {
+      attempt = attempt.newer;
+    }
     if (attempt === null) {
       timers.set(this.#watch, nowMs + patienceMs);
-    } else if (attempt.sentMs + patienceMs > nowMs) {
-      timers.set(this.#watch, attempt.sentMs + patienceMs);
+    } else if (attempt.sinceMs + patienceMs > nowMs) {
+      timers.set(this.#watch, attempt.sinceMs + patienceMs);
     } else {
       timers.set(this.#watch, nowMs + patienceMs);
       if (this.health.suspect) this.#tell();
@@ -185,7 +208,7 @@ export class Upstream implements Checked {
     while (next !== null) {
       const attempt = next;
       next = attempt.newer;
-      if (attempt.told || attempt.sentMs < this.#heardMs) continue;
+      if (attempt.told || attempt.sinceMs === Infinity || attempt.sentMs < this.#heardMs) continue;
       if (left-- === 0) {
         this.#engine.timers.set(this.#watch, this.#engine.nowMs + 1);
         return;

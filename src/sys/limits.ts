@@ -1,0 +1,18 @@
+import { RLIMIT_NOFILE } from "./constants.ts";
+import type { Libc } from "./libc.ts";
+
+/**
+ * Lets the process open as many files as it may: service managers start programs with a low soft
+ * limit, for the sake of select(2), and leave the hard one high.
+ *
+ * @returns the limit that holds from now on, or Infinity where it cannot be read
+ */
+export function raiseFileLimit(libc: Libc): number {
+  const limits = new BigUint64Array(2);
+  const bytes = new Uint8Array(limits.buffer);
+  if (libc.getrlimit(RLIMIT_NOFILE, bytes) < 0) return Infinity;
+  const [soft, hard] = [limits[0]!, limits[1]!];
+  if (soft >= hard) return Number(soft);
+  limits[0] = hard;
+  return Number(libc.setrlimit(RLIMIT_NOFILE, bytes) < 0 ? soft : hard);
+}

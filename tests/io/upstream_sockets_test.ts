@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import type { DatagramHandler, Endpoint } from "../../src/io/contract.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { Poller } from "../../src/io/linux/poller.ts";
+import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
+import { Address, parseAddress } from "../../src/dns/address.ts";
+import { Memory } from "../../src/engine/memory.ts";
+
+function endpointOf(text: string, port: number, source: string | null = null): Endpoint {
+  const address = new Address();
+  const bytes = parseAddress(text)!;
+  address.family = bytes.length === 4 ? 4 : 6;
+  address.bytes.set(bytes);
+  address.port = port;
+  let from: Address | null = null;
+  if (source !== null) {
+    from = new Address();
+    from.family = 4;
+    from.bytes.set(parseAddress(source)!);
+  }
+  return { address, scope: "", source: from, tls: null };
+}
+
+/** As after two rounds of the poller. */
+function rest(sockets: UpstreamSockets): void {
+  sockets.settle();
+  sockets.settle();
+}
+
+const nobody: DatagramHandler = { reply() {}, failed() {} };
+
+Deno.test("sockets of one address family do not use up the places of the other for ever", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 4);
+  const four = endpointOf("127.0.0.1", 9);
+  const six = endpointOf("::1", 9);
+  const open = [1, 2, 3, 4].map(() => sockets.open(four, nobody));
+  assert.equal(sockets.open(four, nobody), -1);
+  for (const index of open) sockets.release(index);
+  rest(sockets);
+  try {
+    assert.ok(sockets.open(six, nobody) >= 0, "no socket for IPv6, although none at all is in use");
+  } finally {
+    sockets.close();
+    poller.close();
+  }
+});
+
+Deno.test("datagrams that came for one query do not reach the next one on the same socket", async () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 4);
+  const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const endpoint = endpointOf("127.0.0.1", (server.addr as Deno.NetAddr).port);
+  const packet = new Memory(64);
+  const got: string[] = [];
+  const first: DatagramHandler = {
+    reply(memory) {
+      got.push(`first ${memory.bytes[0]}`);
+      sockets.release(socket);
+      // As a lookup does that asks again, or the next query of the same turn of the loop.
+      sockets.open(endpoint, {
+        reply: (memory) => got.push(`second ${memory.bytes[0]}`),
+        failed() {},
+      });
+    },
+    failed() {},
+  };
+  const socket = sockets.open(endpoint, first);
+  sockets.send(socket, packet, 0, 20);
+  const [, from] = await server.receive();
+  for (let i = 1; i <= 4; i++) await server.send(Uint8Array.of(i, 0, 0, 0), from);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let i = poller.wait(0) - 1; i >= 0; i--) poller.dispatch(i);
+  try {
+    assert.deepEqual(got, ["first 1"]);
+  } finally {
+    server.close();
+    sockets.close();
+    poller.close();
+  }
+});
+
+Deno.test("an ICMP error for one query does not fail the next one on the same socket", async () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 1);
+  const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const well = endpointOf("127.0.0.1", (server.addr as Deno.NetAddr).port);
+  const gone = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const dead = endpointOf("127.0.0.1", (gone.addr as Deno.NetAddr).port);
+  gone.close();
+  const packet = new Memory(64);
+  const socket = sockets.open(dead, nobody);
+  assert.ok(sockets.send(socket, packet, 0, 20));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  // The reply of another upstream ends the lookup before this socket's event is looked at.
+  sockets.release(socket);
+  assert.equal(sockets.open(dead, nobody), -1, "it rests");
+  for (let i = poller.wait(0) - 1; i >= 0; i--) poller.dispatch(i);
+  rest(sockets);
+  let failed = false;
+  const next = sockets.open(well, { reply() {}, failed: () => failed = true });
+  const sent = sockets.send(next, packet, 0, 20);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let i = poller.wait(0) - 1; i >= 0; i--) poller.dispatch(i);
+  try {
+    assert.deepEqual({ sent, failed }, { sent: true, failed: false });
+  } finally {
+    server.close();
+    sockets.close();
+    poller.close();
+  }
+});
+
+Deno.test("a socket bound to a source address has a fresh port for each query", async () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 4);
+  const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const endpoint = endpointOf("127.0.0.1", (server.addr as Deno.NetAddr).port, "127.0.0.5");
+  const packet = new Memory(64);
+  const ports = new Set<string>();
+  for (let i = 0; i < 10; i++) {
+    const socket = sockets.open(endpoint, nobody);
+    assert.ok(socket >= 0);
+    sockets.send(socket, packet, 0, 20);
+    const [, from] = await server.receive();
+    ports.add(`${(from as Deno.NetAddr).hostname} ${(from as Deno.NetAddr).port}`);
+    sockets.release(socket);
+    rest(sockets);
+  }
+  try {
+    assert.ok(ports.size >= 9, [...ports].join(", "));
+    assert.ok([...ports].every((text) => text.startsWith("127.0.0.5 ")), [...ports].join(", "));
+  } finally {
+    server.close();
+    sockets.close();
+    poller.close();
+  }
+});
