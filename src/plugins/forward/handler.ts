@@ -17,9 +17,10 @@ import { ZoneTable } from "../../engine/zones.ts";
 import type { Io } from "../../io/contract.ts";
 import { Attempt } from "./attempt.ts";
 import { Budget } from "./budget.ts";
-import { isNodata, Lookup } from "./lookup.ts";
+import { Lookup } from "./lookup.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { UpstreamOrder } from "./policy.ts";
+import { isNodata } from "./reply.ts";
 import { labelOf, Upstream } from "./upstream.ts";
 
 /** Time for one client query over all attempts (CoreDNS's `defaultTimeout`). */

@@ -1,12 +1,11 @@
-import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../../dns/constants.ts";
-import { KIND } from "../../dns/response_scan.ts";
+import { MAX_MESSAGE_SIZE, RCODE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Attempt, FailureKind } from "./attempt.ts";
 import { COOKIE } from "./cookie.ts";
-import { findOption } from "./edns_option.ts";
 import type { ForwardHandler } from "./handler.ts";
+import { addQuestion, describeReply, readScope } from "./reply.ts";
 import { Inquiry } from "./upstream_query.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -16,8 +15,6 @@ const REST_MS = 50;
 const ALL_DOWN_MS = 500;
 /** Attempts under way at a time. */
 const MAX_UNDER_WAY = 4;
-/** How often a question goes to one upstream (RFC 9520 section 3.1). */
-const MAX_SENT = 3;
 /** How often a question is sent again before any attempt has failed. */
 const MAX_EXTRAS = 3;
 /** Hedges come no sooner than this: batches and scheduling alone take that long. */
@@ -106,7 +103,7 @@ export class Lookup {
     const forward = this.#forward;
     const { scanner, options } = forward;
     const upstream = attempt.upstream!;
-    const size = memory.view.getUint16(4) === 0 ? this.#addQuestion(memory) : length;
+    const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, this.inquiry) : length;
     if (size > MAX_MESSAGE_SIZE || !scanner.scan(memory.bytes, memory.view, 0, size)) {
       forward.countMalformed();
       this.attemptFailed(attempt, "malformed reply", "network");
@@ -318,20 +315,10 @@ export class Lookup {
     return false;
   }
 
-  /**
-   * An upstream that this question may still be sent to: the one at `index`, or the next that has not
-   * had it three times (RFC 9520 section 3.1); -1 for none.
-   */
+  /** The upstream at `index`, or the next that may still have the question; -1 for none. */
   #unspent(index: number): number {
-    const { upstreams, options } = this.#forward;
-    if (index < 0 || options.maxConnectAttempts === 0) return index;
-    for (let i = 0; i < upstreams.length; i++) {
-      const next = (index + i) % upstreams.length;
-      let sent = 0;
-      for (const upstream of this.#sentTo) if (upstream === upstreams[next]) sent++;
-      if (sent < MAX_SENT) return next;
-    }
-    return -1;
+    const { order, options } = this.#forward;
+    return options.maxConnectAttempts === 0 ? index : order.unspent(index, this.#sentTo);
   }
 
   /** Gives the attempts under way no more than a moment, and then this failure to the client. */
@@ -357,41 +344,13 @@ export class Lookup {
     return failure && this.#underWay.length > 1;
   }
 
-  /** Puts the question into a reply that came as a header alone; returns the new length. */
-  #addQuestion(memory: Memory): number {
-    const { questionLength, memory: own } = this.inquiry;
-    memory.view.setUint16(4, 1);
-    for (let i = 0; i < questionLength; i++) {
-      memory.bytes[HEADER_SIZE + i] = own.bytes[HEADER_SIZE + i]!;
-    }
-    memory.view.setUint32(6, 0);
-    memory.view.setUint16(10, 0);
-    return HEADER_SIZE + questionLength;
-  }
-
   #finish(memory: Memory, optAt: number): void {
     const { scanner, reply: response, options } = this.#forward;
+    // First, because the table of TTLs will lie where OPT does.
     response.ecsScope = options.ecsPass && this.inquiry.subnetLength > 0
       ? readScope(memory, optAt)
       : -1;
-    const table = (scanner.length + 1) & ~1;
-    for (let i = 0; i < scanner.ttlCount; i++) {
-      memory.view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
-    }
-    // What followed the last kept record (OPT) is gone, so the count of additional records changes.
-    const { view } = memory;
-    const sections = view.getUint16(6) + view.getUint16(8);
-    view.setUint16(10, Math.max(0, scanner.ttlCount - sections));
-    response.memory = memory;
-    response.offset = 0;
-    response.length = scanner.length;
-    response.ttlsAt = table;
-    response.ttlCount = scanner.ttlCount;
-    response.ttlSeconds = -1;
-    response.extendedRcode = scanner.extendedRcode;
-    response.cached = false;
-    response.kind = scanner.kind;
-    response.minTtlSeconds = scanner.minTtlSeconds;
+    describeReply(response, scanner, memory);
     this.#end();
     this.#forward.answered(this, response);
   }
@@ -497,15 +456,4 @@ export class Lookup {
     if (place >= 0) this.#underWay.splice(place, 1);
     this.#forward.giveAttempt(attempt);
   }
-}
-
-/** Scope of the client subnet in a reply (RFC 7871 section 6), or -1 where it has none. */
-function readScope(memory: Memory, optAt: number): number {
-  const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.CLIENT_SUBNET);
-  return at < 0 || memory.view.getUint16(at - 2) < 4 ? -1 : memory.bytes[at + 3]!;
-}
-
-/** Whether a response says that the name exists but has nothing of the type asked for. */
-export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
-  return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
 }

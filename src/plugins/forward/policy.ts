@@ -5,6 +5,8 @@ import type { Upstream } from "./upstream.ts";
 const BAND = { ms: 2, share: 0.3 } as const;
 /** An upstream whose time is older than this is measured again while queries come. */
 const STALE_MS = 2000;
+/** How often a question goes to one upstream (RFC 9520 section 3.1). */
+const MAX_SENT = 3;
 
 /** Puts upstreams in the order in which one query tries them. */
 export class UpstreamOrder {
@@ -63,6 +65,23 @@ export class UpstreamOrder {
       }
     }
     return best;
+  }
+
+  /**
+   * Index of the upstream at `start`, or of the next one that a question has not been sent to too
+   * often; -1 for none.
+   *
+   * @param sentTo - the upstreams that it went to, one for each packet
+   */
+  unspent(start: number, sentTo: readonly Upstream[]): number {
+    const upstreams = this.#upstreams;
+    for (let i = 0; start >= 0 && i < upstreams.length; i++) {
+      const index = (start + i) % upstreams.length;
+      let sent = 0;
+      for (const upstream of sentTo) if (upstream === upstreams[index]) sent++;
+      if (sent < MAX_SENT) return index;
+    }
+    return -1;
   }
 
   #leavesOut(upstream: Upstream): boolean {
