@@ -18,6 +18,8 @@ export interface StartMessage {
   /** Where all further messages come from. */
   port: MessagePort;
   counters: SharedArrayBuffer;
+  /** What lies where in `counters` since a data plane before this one. */
+  places: CounterPlace[];
 }
 
 /** What the control plane tells a running data plane. */
@@ -32,7 +34,9 @@ export type ControlMessage =
 
 /** What a data plane tells the control plane. */
 export type DataPlaneMessage =
-  | { type: "ready"; places: CounterPlace[] }
+  | { type: "ready" }
+  /** What has been added to the counters. */
+  | { type: "places"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: { level: LogLevel; line: string }[]; bytes: number }
   | { type: "lane"; commands: LaneCommand[] }

@@ -35,7 +35,14 @@ scope.onmessage = ({ data }) => {
 
 function start(message: StartMessage): void {
   const { config, counters, port, driver: kind } = message;
-  const book = new CounterBook(counters);
+  const book = new CounterBook(counters, message.places);
+  let placesTold = message.places.length;
+  /** Tells where new counters lie. */
+  const tellPlaces = (): void => {
+    if (book.places.length === placesTold) return;
+    post({ type: "places", places: book.places.slice(placesTold) });
+    placesTold = book.places.length;
+  };
   let lines: { level: LogLevel; line: string }[] = [];
   let lineBytes = 0;
   const log = (level: LogLevel, line: string): void => {
@@ -63,6 +70,7 @@ function start(message: StartMessage): void {
   let answers: DataPlaneMessage[] = [];
   const afterLoop = (): void => {
     flushLog();
+    tellPlaces();
     if (answers.length === 0) return;
     answers.forEach(post);
     answers = [];
@@ -138,7 +146,8 @@ function start(message: StartMessage): void {
     });
     makeEngine(driver);
     driver.serve(message.sockets);
-    post({ type: "ready", places: book.places });
+    tellPlaces();
+    post({ type: "ready" });
     driver.run();
     if (failing) throw new Error("asked to fail");
     flushLog();
@@ -159,7 +168,8 @@ function start(message: StartMessage): void {
   };
   try {
     driver.serve(config.listeners);
-    post({ type: "ready", places: book.places });
+    tellPlaces();
+    post({ type: "ready" });
   } catch (error) {
     post({ type: "unable", error: (error as Error).message });
   }

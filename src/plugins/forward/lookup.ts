@@ -129,9 +129,7 @@ export class Lookup {
     const tookMs = forward.engine.nowMs - attempt.sinceMs;
     // It was lost indeed: what was sent again came back in the usual time.
     if (attempt.resent && tookMs <= upstream.roundTrip.patienceMs) forward.resends.giveBack();
-    upstream.replied(tookMs);
-    if (scanner.edns) upstream.knowsEdns(true);
-    else if (attempt.plain && scanner.rcode !== RCODE.FORMERR) upstream.knowsEdns(false);
+    upstream.replied(tookMs, scanner, attempt.plain);
     if (this.#asksAgain(attempt, upstream)) return;
     if (scanner.extendedRcode !== 0 || scanner.truncated) {
       forward.countMalformed();
