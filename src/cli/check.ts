@@ -1,5 +1,4 @@
-import { checkPatterns } from "../config/patterns.ts";
-import { loadConfig } from "../config/load.ts";
+import { readConfig } from "../config/read.ts";
 import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { readFailure } from "../corefile/read_failure.ts";
@@ -36,8 +35,7 @@ export async function runCheck(
     return 1;
   }
   try {
-    const { config, warnings } = loadConfig({ file, text, defaultPort }, host);
-    await checkPatterns(config);
+    const { config, warnings } = await readConfig({ file, text, defaultPort }, host);
     for (const warning of warnings) output.err(`warning: ${warning}\n`);
     if (json) output.out(`${JSON.stringify(config, null, 2)}\n`);
     return 0;

@@ -1,5 +1,5 @@
-import { checkPatterns } from "../config/patterns.ts";
-import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { readConfig } from "../config/read.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { DataPlane } from "../control/data_plane.ts";
@@ -66,8 +66,7 @@ export async function runServe(args: readonly string[]): Promise<number> {
   }
   let loaded: LoadedConfig;
   try {
-    loaded = load(values);
-    await checkPatterns(loaded.config);
+    loaded = await load(values);
   } catch (error) {
     if (!(error instanceof CorefileErrors) && !(error instanceof FlagError)) throw error;
     processOutput.err(`${error.message}\n`);
@@ -93,7 +92,7 @@ function readFlags(args: readonly string[]): FlagValues {
   return values;
 }
 
-function load(values: FlagValues): LoadedConfig {
+async function load(values: FlagValues): Promise<LoadedConfig> {
   const defaultPort = Number(values["dns.port"]);
   const named = String(values["conf"]);
   const file = named === "" ? "Corefile" : named;
@@ -110,7 +109,7 @@ function load(values: FlagValues): LoadedConfig {
       throw new FlagError(`Cannot read "${file}": ${(error as Error).message}`);
     }
   }
-  return loadConfig({ file, text, defaultPort }, denoHost);
+  return await readConfig({ file, text, defaultPort }, denoHost);
 }
 
 async function serve(config: Config, values: FlagValues): Promise<number> {

@@ -30,7 +30,10 @@ const MAX_WARNINGS = 100;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
-/** Reads a Corefile into a configuration. Throws `CorefileErrors` with every fault found. */
+/**
+ * Reads a Corefile into a configuration. Throws `CorefileErrors` with every fault found, or
+ * `PatternsMissing` for one with regular expressions before their library is loaded (`readConfig`).
+ */
 export function loadConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,

@@ -1,6 +1,6 @@
 import type { Config } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import type { HostsOptions } from "../plugins/hosts/options.ts";
+import type { HostsOptions, HostsUpdate } from "../plugins/hosts/options.ts";
 import { buildHostsTable } from "../plugins/hosts/table.ts";
 import type { DataPlane } from "./data_plane.ts";
 
@@ -46,7 +46,8 @@ export class HostsFiles {
       if (!isFile || state === known) return known;
       const text = Deno.readTextFileSync(path);
       const table = buildHostsTable({ text, zones, autoReverse });
-      for (const plane of this.#planes) plane.deliver(index, position, { table });
+      const update: HostsUpdate = { table, changedMs: mtime?.getTime() ?? 0 };
+      for (const plane of this.#planes) plane.deliver(index, position, update);
       return state;
     } catch (error) {
       if (known !== "missing") {

@@ -6,6 +6,9 @@ export type CompiledPattern =
   | { matches: (text: string) => boolean; error: null }
   | { matches: null; error: string };
 
+/** A Corefile has regular expressions, and their library has not been loaded (`loadPatterns`). */
+export class PatternsMissing extends Error {}
+
 /** Loads what `compilePattern` needs. */
 export async function loadPatterns(): Promise<void> {
   library ??= await import("re2js");
@@ -14,10 +17,10 @@ export async function loadPatterns(): Promise<void> {
 /**
  * Compiles an expression in Go's syntax; matching takes linear time whatever the text.
  *
- * Throws where `loadPatterns` has not been awaited.
+ * Throws `PatternsMissing` where `loadPatterns` has not been awaited.
  */
 export function compilePattern(pattern: string): CompiledPattern {
-  if (library === null) throw new TypeError("Cannot compile a pattern before loadPatterns");
+  if (library === null) throw new PatternsMissing("Cannot compile a pattern before loadPatterns");
   try {
     const compiled = library.RE2JS.compile(pattern);
     return { matches: (text) => compiled.matcher(text).find(), error: null };

@@ -1,23 +1,13 @@
 import { Address } from "../../dns/address.ts";
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
-import { classText, rcodeText, typeText } from "../../dns/mnemonics.ts";
+import { classText, flagsText, rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../../engine/handler.ts";
+import type { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import { classify } from "./classify.ts";
 import type { LogField, LogOptions, LogRule } from "./options.ts";
-
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [FLAG.QR, "qr"],
-  [FLAG.AA, "aa"],
-  [FLAG.TC, "tc"],
-  [FLAG.RD, "rd"],
-  [FLAG.RA, "ra"],
-  [FLAG.Z, "z"],
-  [FLAG.AD, "ad"],
-  [FLAG.CD, "cd"],
-];
 
 /** Makes the handler of a block's `log` directives. */
 export const createLog: CreateHandler<LogOptions> = (options, { engine }) =>
@@ -88,13 +78,13 @@ class LogHandler implements Handler {
             : Math.max(MIN_UDP_PAYLOAD, exchange.ednsSize),
         );
       case "rcode":
-        return rcodeText(response.rcode);
+        return rcodeOf(response);
       case "rsize":
         return String(response.length);
       case "duration":
         return secondsText(this.#engine.nowMs - exchange.receivedMs);
       case ">rflags":
-        return flagsText(exchange, response.flags);
+        return clientFlags(exchange, response.flags);
       case "/log/class":
         return classify(response).class;
       case "/log/type":
@@ -107,15 +97,17 @@ function host(address: Address): string {
   return address.family === 4 ? address.hostname() : `[${address.hostname()}]`;
 }
 
+/** Mnemonic, or for a response code without one its number, as CoreDNS has it. */
+function rcodeOf({ rcode }: Response): string {
+  const text = rcodeText(rcode);
+  return text.startsWith("RCODE") ? String(rcode) : text;
+}
+
 /** Flags as the client gets them (`compose`). */
-function flagsText(exchange: Exchange, response: number): string {
+function clientFlags(exchange: Exchange, response: number): string {
   let flags = (response & ~(FLAG.RD | FLAG.CD)) | (exchange.flags & (FLAG.RD | FLAG.CD));
   if (!exchange.dnssecOk && !exchange.authenticData) flags &= ~FLAG.AD;
-  let text = "";
-  for (const [bit, name] of FLAG_NAMES) {
-    if ((flags & bit) !== 0) text += text === "" ? name : `,${name}`;
-  }
-  return text;
+  return flagsText(flags, ",");
 }
 
 /** A time as Go prints seconds: as many digits as it takes, down to the nanosecond. */
