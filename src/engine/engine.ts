@@ -16,15 +16,7 @@ import { compose } from "./compose.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
-import {
-  ANSWERED,
-  type CreateHandler,
-  DROP,
-  type EngineServices,
-  type LogLevel,
-  NEXT,
-  WAIT,
-} from "./handler.ts";
+import { ANSWERED, type CreateHandler, DROP, type EngineServices, NEXT, WAIT } from "./handler.ts";
 import { finish, mix } from "./hash.ts";
 import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
@@ -45,7 +37,9 @@ export interface EngineOptions {
   random: () => number;
   /** Makes the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
-  log: (level: LogLevel, line: string) => void;
+  log: EngineServices["log"];
+  /** The log takes `fields`; default: it does not. */
+  logsFields?: boolean;
   /** Milliseconds since 1970 by the wall clock; without it nothing that depends on it is judged. */
   wallMs?: () => number;
   /** Most queries that may wait at a time. */
@@ -69,7 +63,8 @@ export class Engine implements EngineServices {
   readonly values: Float64Array;
   readonly random: () => number;
   readonly io: Io;
-  readonly log: (level: LogLevel, line: string) => void;
+  readonly log: EngineServices["log"];
+  readonly logsFields: boolean;
   readonly wallMs: () => number;
 
   readonly #options: EngineOptions;
@@ -93,6 +88,7 @@ export class Engine implements EngineServices {
     this.random = options.random;
     this.io = options.io;
     this.log = options.log;
+    this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.#seed = options.random() | 0;
     this.#failure = new Response(new Memory(512));

@@ -3,11 +3,33 @@ import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/
 import { classText, flagsText, rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
-import type { CreateHandler, EngineServices, Handler } from "../../engine/handler.ts";
+import type { CreateHandler, EngineServices, Handler, LogFields } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import { classify } from "./classify.ts";
-import type { LogField, LogOptions, LogRule } from "./options.ts";
+import { classify, type ResponseKind } from "./classify.ts";
+import type { LogField, LogOptions, LogPart, LogRule } from "./options.ts";
+
+/** Names and kinds of the values, where they are members of an object. */
+const MEMBERS: Readonly<Record<LogField, [string, "text" | "number" | "boolean" | "host"]>> = {
+  "type": ["type", "text"],
+  "name": ["name", "text"],
+  "class": ["class", "text"],
+  "proto": ["proto", "text"],
+  "size": ["size", "number"],
+  "remote": ["remote", "host"],
+  "port": ["port", "number"],
+  "local": ["local", "host"],
+  ">id": ["id", "number"],
+  ">opcode": ["opcode", "number"],
+  ">do": ["do", "boolean"],
+  ">bufsize": ["bufsize", "number"],
+  "rcode": ["rcode", "text"],
+  "rsize": ["rsize", "number"],
+  "duration": ["duration", "number"],
+  ">rflags": ["rflags", "text"],
+  "/log/class": ["log/class", "text"],
+  "/log/type": ["log/type", "text"],
+};
 
 /** Makes the handler of a block's `log` directives. */
 export const createLog: CreateHandler<LogOptions> = (options, { engine }) =>
@@ -32,14 +54,37 @@ class LogHandler implements Handler {
     for (const { rule, zone } of this.#rules) {
       if (zone.match(exchange) === null) continue;
       const { classes } = rule;
-      if (!classes.includes("all") && !classes.includes(classify(exchange.response!).class)) return;
+      if (!classes.includes("all") && !classes.includes(this.#kind(exchange).class)) return;
       let line = "";
       for (const part of rule.format) {
         line += "text" in part ? part.text : this.#field(exchange, part.field);
       }
-      this.#engine.log("info", line);
+      const fields = this.#engine.logsFields ? this.#fields(exchange, rule.format) : undefined;
+      this.#engine.log("info", line, fields);
       return;
     }
+  }
+
+  /** The values of the format, under the names of their placeholders. */
+  #fields(exchange: Exchange, format: readonly LogPart[]): LogFields {
+    const fields: Record<string, string | number | boolean> = { plugin: "log" };
+    for (const part of format) {
+      if ("text" in part) continue;
+      const text = this.#field(exchange, part.field);
+      const [name, kind] = MEMBERS[part.field];
+      fields[name] = kind === "number"
+        ? parseFloat(text)
+        : kind === "boolean"
+        ? text === "true"
+        : kind === "host"
+        ? text.replace(/^\[|\]$/g, "")
+        : text;
+    }
+    return fields;
+  }
+
+  #kind(exchange: Exchange): ResponseKind {
+    return classify(exchange.response!, exchange.dnssecOk ? this.#engine.wallMs() : NaN);
   }
 
   #field(exchange: Exchange, field: LogField): string {
@@ -86,9 +131,9 @@ class LogHandler implements Handler {
       case ">rflags":
         return clientFlags(exchange, response.flags);
       case "/log/class":
-        return classify(response).class;
+        return this.#kind(exchange).class;
       case "/log/type":
-        return classify(response).type;
+        return this.#kind(exchange).type;
     }
   }
 }
