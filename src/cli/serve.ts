@@ -33,6 +33,7 @@ const FLAGS: readonly Flag[] = [
 const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
        nodens check [--json] FILE         look for faults in a Corefile
        nodens query NAME [TYPE] [@SERVER] ask a server
+       nodens status [--json] [ADDRESS]   how a running nodens is
 
 `;
 

@@ -42,6 +42,8 @@ export class DataPlane {
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
   places: CounterPlace[] = [];
+  /** How often the thread was replaced by another. */
+  restarts = 0;
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
   readonly #config: Config;
@@ -157,6 +159,11 @@ export class DataPlane {
     return ready.promise;
   }
 
+  /** Milliseconds since the loop was seen to have come round; it is looked at every second. */
+  get heartbeatAgeMs(): number {
+    return performance.now() - this.#lastBeatMs;
+  }
+
   /** Hands data to a handler; a thread that takes the place of a dead one gets it again. */
   deliver(block: number, position: number, data: unknown): void {
     const message: ControlMessage = { type: "deliver", block, position, data };
@@ -268,6 +275,7 @@ export class DataPlane {
       return;
     }
     this.#restarts.push(now);
+    this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
     this.start().then(
       () => this.onRestarted(),

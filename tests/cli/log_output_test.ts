@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { freePort } from "../support/drivers.ts";
+import { makeAuthority } from "../support/certificates.ts";
+import { askUdp, freePort } from "../support/drivers.ts";
 import { queryBytes } from "../support/messages.ts";
 import { ask, skipUnless, startNodens } from "../support/servers.ts";
 import { folderWith } from "../support/serving.ts";
@@ -87,6 +88,56 @@ Deno.test({
       error: "no next plugin found",
     });
     assert.ok(lines.some(({ plugin, level }) => plugin === "hosts" && level === "warning"));
+  },
+});
+
+Deno.test({
+  name: "what TLS files hold is never logged, neither good nor bad",
+  ...skipUnless("openssl"),
+  fn: async () => {
+    const authority = makeAuthority();
+    const client = authority.issue("DNS:client.example.org");
+    const secret = "bm9kZW5zIHNlY3JldA";
+    const folder = folderWith({
+      "ca.pem": authority.ca,
+      "cert.pem": client.cert,
+      "key.pem": client.key,
+      "bad.pem": `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`,
+    });
+    const block = (zone: string, port: number, files: string) =>
+      `${zone}:${port} {\n bind 127.0.0.1\n debug\n errors {\n  stacktrace\n }\n log\n` +
+      ` forward . tls://127.0.0.1:${freePort()} {\n  tls ${files}\n }\n}\n`;
+    const at = (...names: string[]) => names.map((name) => `${folder}/${name}`).join(" ");
+    for (const format of ["text", "json"]) {
+      const nodens = await startNodens({
+        args: ["-log-format", format],
+        corefile: (port) =>
+          block("bad.test", port, at("cert.pem", "bad.pem", "ca.pem")) +
+          block("odd.test", port, at("bad.pem", "key.pem", "ca.pem")) +
+          block("ca.test", port, at("cert.pem", "key.pem", "bad.pem")) +
+          block("good.test", port, at("cert.pem", "key.pem", "ca.pem")),
+      });
+      try {
+        for (const zone of ["bad", "odd", "ca", "good"]) {
+          await askUdp(queryBytes({ name: `x.${zone}.test` }), {
+            port: nodens.port,
+            limitMs: 15_000,
+          });
+        }
+        await until(() => /Cannot use .*bad\.pem/.test(nodens.output.replaceAll('\\"', '"')));
+      } finally {
+        await nodens.stop();
+      }
+      const body = client.key.split("\n").filter((line) =>
+        line.length > 30 && !line.includes("-----")
+      );
+      assert.ok(body.length > 0);
+      for (const line of [secret, "PRIVATE KEY", "BEGIN", ...body]) {
+        assert.ok(!nodens.output.includes(line), `the log has ${line}`);
+      }
+    }
+    authority.remove();
+    Deno.removeSync(folder, { recursive: true });
   },
 });
 
