@@ -4,13 +4,17 @@ import type { Config } from "../config/types.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { DataPlane } from "../control/data_plane.ts";
 import { denoHost } from "../control/host_deno.ts";
+import { Endpoints } from "../control/endpoints.ts";
 import { HostsFiles } from "../control/hosts_files.ts";
 import type { LogFormat } from "../control/log_line.ts";
 import type { Logger } from "../control/logger.ts";
 import type { DriverKind } from "../control/messages.ts";
 import { Persistence } from "../control/persistence.ts";
+import { StatusSource } from "../control/status_source.ts";
 import { Upstreams } from "../control/upstreams.ts";
+import { MetricRegistry } from "../metrics/registry.ts";
 import { CHAIN } from "../plugins/chain.ts";
+import { type HttpAddress, parseHttpAddress } from "../plugins/http_address.ts";
 import { releaseMemory } from "../sys/memory.ts";
 import { type Flag, FlagError, type FlagValues, helpText, parseFlags } from "./flags.ts";
 import { processOutput } from "./output.ts";
@@ -27,6 +31,18 @@ const FLAGS: readonly Flag[] = [
   { name: "version", kind: "boolean", default: false, help: "print the version and exit" },
   { name: "workers", kind: "number", default: 1, help: "data planes that share the ports" },
   { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
+  {
+    name: "prometheus-listen-address",
+    kind: "text",
+    default: "",
+    help: "serve metrics at this address, besides what the Corefile says",
+  },
+  {
+    name: "metrics-listen-address",
+    kind: "text",
+    default: "",
+    help: "the same, as node-cache has it",
+  },
   { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
 ];
 
@@ -34,12 +50,14 @@ const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
        nodens check [--json] FILE         look for faults in a Corefile
        nodens query NAME [TYPE] [@SERVER] ask a server
        nodens status [--json] [ADDRESS]   how a running nodens is
+       nodens healthcheck [URL|ADDRESS]   exit 0 where /health says OK, else 1
 
 `;
 
 /** CoreDNS's own configuration where there is no Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 const MAX_WORKERS = 64;
+const METRICS_FLAGS = ["prometheus-listen-address", "metrics-listen-address"] as const;
 /** Time that queries in flight are given at stop. */
 const STOP_MS = 2000;
 /** When memory is given back: after the start, and after the hot code has been compiled. */
@@ -98,7 +116,19 @@ function readFlags(args: readonly string[]): FlagValues {
   if (Number(values["dns.port"]) < 1 || Number(values["dns.port"]) > 65535) {
     throw new FlagError(`flag -dns.port: ${values["dns.port"]} is no port (1 to 65535)`);
   }
+  metricsAddresses(values);
   return values;
+}
+
+/** Addresses that the flags name. Throws `FlagError` for what is none. */
+function metricsAddresses(values: FlagValues): HttpAddress[] {
+  return METRICS_FLAGS.flatMap((name) => {
+    const text = String(values[name]);
+    if (text === "") return [];
+    const address = parseHttpAddress(text);
+    if (address !== null) return [address];
+    throw new FlagError(`flag -${name}: "${text}" is no address (HOST:PORT, [IPV6]:PORT or :PORT)`);
+  });
 }
 
 async function load(values: FlagValues, output: ServeOutput): Promise<LoadedConfig> {
@@ -146,15 +176,26 @@ async function serve(
       }),
     );
   }
+  const registry = new MetricRegistry();
+  registry.onScrape((book) => book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines));
+  const endpoints = new Endpoints({
+    planes,
+    registry,
+    log: logger.log,
+    build: { version: VERSION, deno: Deno.version.deno },
+    metricsAddresses: metricsAddresses(values),
+    status: new StatusSource(config, { version: VERSION, driver, planes, logger }),
+  });
   try {
     planes.forEach((plane, others) => plane.bind(others));
     await Promise.all(planes.map((plane) => plane.start()));
+    endpoints.apply(config);
   } catch (error) {
     output.fail((error as Error).message);
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }
-  const hosts = new HostsFiles(planes, logger.log);
+  const hosts = new HostsFiles(planes, logger.log, registry);
   hosts.start(config);
   const upstreams = new Upstreams(planes, logger.log);
   upstreams.start(config);
@@ -168,12 +209,13 @@ async function serve(
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
   );
   const code = await ended.promise;
+  await endpoints.lameduck();
   release.forEach(clearTimeout);
   hosts.stop();
   await upstreams.stop();
   // Before the data planes stop: they hold what is to be written.
   await persistence.stop(STOP_MS);
-  await Promise.all(planes.map((plane) => plane.stop(STOP_MS)));
+  await Promise.all([...planes, endpoints].map((part) => part.stop(STOP_MS)));
   await logger.flush(STOP_MS);
   if (pidfile !== "") removeQuietly(String(pidfile));
   return code;

@@ -11,7 +11,7 @@ import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
 import { collectListeners, type Served } from "./listeners.ts";
 import { limitCaches } from "./memory_limit.ts";
-import type { BlockConfig, Config } from "./types.ts";
+import type { BlockConfig, Config, EndpointConfig } from "./types.ts";
 import { parseZoneKey } from "./zone_key.ts";
 
 /** A configuration that was read, and what is to be told about it. */
@@ -56,6 +56,7 @@ class Loader {
   readonly #host: HostView;
   readonly #warnings = new Set<string>();
   #debug = false;
+  readonly #endpoints: EndpointConfig[] = [];
   #zones = 0;
 
   constructor(source: { file: string; text: string; defaultPort: number }, host: HostView) {
@@ -75,7 +76,7 @@ class Loader {
     for (const block of parsed.blocks) {
       const serves: Served = { keys: this.#readKeys(block), addresses: null, timeouts: null };
       served.push(serves);
-      blocks.push(this.#readBlock(block, serves));
+      blocks.push(this.#readBlock(block, serves, blocks.length));
     }
     if (parsed.blocks.length === 0 && this.faults.empty) {
       const what = "there is no server block (add one: . { … })";
@@ -88,7 +89,13 @@ class Loader {
       (place, what) => this.#warn(place, what),
     );
     return {
-      config: { file, blocks, listeners, debug: this.#debug },
+      config: {
+        file,
+        blocks,
+        listeners,
+        debug: this.#debug,
+        ...this.#endpoints.length > 0 && { endpoints: this.#endpoints },
+      },
       warnings: [...this.#warnings],
       imports: parsed.files,
     };
@@ -114,7 +121,7 @@ class Loader {
     return keys;
   }
 
-  #readBlock({ file, line, lines }: ServerBlock, serves: Served): BlockConfig {
+  #readBlock({ file, line, lines }: ServerBlock, serves: Served, index: number): BlockConfig {
     const zones = [...new Set(serves.keys.map(({ zone }) => zone))];
     const block: BlockConfig = { file, line, zones, plugins: [] };
     const directives = this.#group(lines);
@@ -140,6 +147,7 @@ class Loader {
           },
           addHandler: (options) =>
             block.plugins.push({ name, line: tokens.directiveLine, options }),
+          addEndpoint: (endpoint) => this.#endpoints.push({ ...endpoint, block: index }),
           bind: (addresses) => serves.addresses = [...serves.addresses ?? [], ...addresses],
           enableDebug: () => this.#debug = true,
           warn: (line, text) => this.#warn({ file: tokens.place.file, line }, `${name}: ${text}`),

@@ -9,7 +9,28 @@ export interface Config {
   listeners: ListenerConfig[];
   /** The `debug` directive stands in some block: debug lines are logged. */
   debug: boolean;
+  /** What is served over HTTP (`prometheus`, `health`, `ready`); not there without any. */
+  endpoints?: EndpointConfig[];
 }
+
+/** One directive that serves something over HTTP; several may share an address. */
+export type EndpointConfig =
+  & {
+    /** Host name or IP address; "" for all addresses of both families. */
+    host: string;
+    port: number;
+    /** Index of the server block that it stands in. */
+    block: number;
+  }
+  & EndpointKind;
+
+/** What an endpoint serves. */
+export type EndpointKind =
+  | { kind: "prometheus" }
+  /** `lameduckMs`: how long stopping waits so that others notice. */
+  | { kind: "health"; lameduckMs: number }
+  /** `continuously`: a plugin that was ready once is asked again. */
+  | { kind: "ready"; continuously: boolean };
 
 /** One server block: its zones share the handlers. */
 export interface BlockConfig {

@@ -1,15 +1,16 @@
 import type { Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
+import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import { bindListener, type BoundSocket, closeAll } from "../io/linux/listen.ts";
 import { laneBuffers } from "../io/lane.ts";
-import { EFD_NONBLOCK } from "../sys/constants.ts";
+import { EFD_NONBLOCK, SK_MEMINFO, SO, SOL } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type { ControlMessage, DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 
-/** Doubles in the shared array: the engine's counters and some thousand of plugins. */
-const COUNTERS = 8192;
+/** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
+const COUNTERS = 65536;
 /** A loop that has not come round for this long is taken for dead; it should every second. */
 const HANG_MS = 5000;
 const CHECK_MS = 1000;
@@ -41,9 +42,7 @@ export class DataPlane {
   readonly values = new Float64Array(
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
-  places: CounterPlace[] = [];
-  /** How often the thread was replaced by another. */
-  restarts = 0;
+  readonly places: CounterPlace[] = [];
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
   readonly #config: Config;
@@ -117,8 +116,10 @@ export class DataPlane {
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
       switch (data.type) {
         case "ready":
-          this.places = data.places;
           ready.resolve();
+          break;
+        case "places":
+          this.places.push(...data.places);
           break;
         case "unable":
           ready.reject(new Error(data.error));
@@ -152,16 +153,12 @@ export class DataPlane {
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
+      places: this.places,
     };
     worker.postMessage(message, [port2]);
     for (const delivery of this.#deliveries.values()) this.#send(delivery);
     this.#startWatch();
     return ready.promise;
-  }
-
-  /** Milliseconds since the loop was seen to have come round; it is looked at every second. */
-  get heartbeatAgeMs(): number {
-    return performance.now() - this.#lastBeatMs;
   }
 
   /** Hands data to a handler; a thread that takes the place of a dead one gets it again. */
@@ -214,6 +211,29 @@ export class DataPlane {
     if (this.#libc !== null) {
       closeAll(this.#libc, this.#sockets);
       this.#libc.close(this.#wakeFd);
+    }
+  }
+
+  /** Time since the loop was last seen to come round, in milliseconds. */
+  get heartbeatAgeMs(): number {
+    const beat = this.values[COUNTER.HEARTBEAT]!;
+    return beat === this.#lastBeat ? performance.now() - this.#lastBeatMs : 0;
+  }
+
+  /** How often a thread has taken the place of a dead one. */
+  restarts = 0;
+
+  /** Datagrams that the kernel threw away because a socket's buffer was full, by listener. */
+  *socketDrops(): Generator<{ server: string; drops: number }> {
+    if (this.#libc === null) return;
+    const words = new Uint32Array(SK_MEMINFO.WORDS);
+    const size = new Uint32Array([words.byteLength]);
+    for (const { fd, kind, listener } of this.#sockets) {
+      const { address, port } = this.#config.listeners[listener]!;
+      if (kind !== "udp") continue;
+      const bytes = new Uint8Array(words.buffer);
+      if (this.#libc.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, bytes, size) < 0) continue;
+      yield { server: serverLabel(address, port), drops: words[SK_MEMINFO.DROPS]! };
     }
   }
 

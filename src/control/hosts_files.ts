@@ -1,7 +1,8 @@
 import type { Config } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import type { HostsOptions, HostsUpdate } from "../plugins/hosts/options.ts";
+import type { HostsOptions } from "../plugins/hosts/options.ts";
 import { buildHostsTable } from "../plugins/hosts/table.ts";
+import type { Gauge, MetricRegistry } from "../metrics/registry.ts";
 import type { DataPlane } from "./data_plane.ts";
 
 /** Reads the files of `hosts` directives and hands them to the data planes, again when they change. */
@@ -10,9 +11,16 @@ export class HostsFiles {
   readonly #log: (level: LogLevel, line: string) => void;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
 
-  constructor(planes: readonly DataPlane[], log: (level: LogLevel, line: string) => void) {
+  readonly #reloadTime: Gauge | null;
+
+  constructor(
+    planes: readonly DataPlane[],
+    log: (level: LogLevel, line: string) => void,
+    registry: MetricRegistry | null = null,
+  ) {
     this.#planes = planes;
     this.#log = log;
+    this.#reloadTime = registry?.gauge("coredns_hosts_reload_timestamp_seconds") ?? null;
   }
 
   /** Reads every file once and starts to watch it. */
@@ -46,8 +54,8 @@ export class HostsFiles {
       if (!isFile || state === known) return known;
       const text = Deno.readTextFileSync(path);
       const table = buildHostsTable({ text, zones, autoReverse });
-      const update: HostsUpdate = { table, changedMs: mtime?.getTime() ?? 0 };
-      for (const plane of this.#planes) plane.deliver(index, position, update);
+      for (const plane of this.#planes) plane.deliver(index, position, { table });
+      this.#reloadTime?.set((mtime?.getTime() ?? NaN) / 1000);
       return state;
     } catch (error) {
       if (known !== "missing") {

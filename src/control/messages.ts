@@ -20,6 +20,8 @@ export interface StartMessage {
   counters: SharedArrayBuffer;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
+  /** What lies where in `counters` since a data plane before this one. */
+  places: CounterPlace[];
 }
 
 /** What the control plane tells a running data plane. */
@@ -41,7 +43,9 @@ export interface LogEntry {
 
 /** What a data plane tells the control plane. */
 export type DataPlaneMessage =
-  | { type: "ready"; places: CounterPlace[] }
+  | { type: "ready" }
+  /** What has been added to the counters. */
+  | { type: "places"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "lane"; commands: LaneCommand[] }

@@ -1,5 +1,6 @@
 import type { BlockConfig, Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
+import { servedZones } from "../engine/served.ts";
 import type { CacheOptions } from "../plugins/cache/options.ts";
 import type { ForwardOptions, UpstreamState } from "../plugins/forward/options.ts";
 
@@ -49,7 +50,7 @@ export interface UpstreamStatus extends UpstreamState {
   failures: number;
 }
 
-/** One `cache`; caches of equal zones share their counters. */
+/** One `cache`. */
 export interface CacheStatus {
   zones: string[];
   success: { entries: number; capacity: number };
@@ -103,6 +104,7 @@ export function makeStatus(facts: StatusFacts): Status {
   const { config, planes, nowMs, startedMs } = facts;
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
+  const served = servedZones(config);
   return {
     version: facts.version,
     pid: facts.pid,
@@ -130,7 +132,10 @@ export function makeStatus(facts: StatusFacts): Status {
       port,
       zones: zones.map(({ zone }) => zone),
     })),
-    blocks: config.blocks.map((block, index) => blockStatus({ block, index, planes, counters })),
+    blocks: config.blocks.map((block, index) => {
+      const servers = new Map(served[index]!.map(({ listener, server }) => [listener, server]));
+      return blockStatus({ block, index, planes, counters, servers: [...servers.values()] });
+    }),
   };
 }
 
@@ -151,11 +156,13 @@ function sumPlaces(planes: readonly PlaneFacts[]): Counters {
 }
 
 function blockStatus(
-  { block, index, planes, counters }: {
+  { block, index, planes, counters, servers }: {
     block: BlockConfig;
     index: number;
     planes: readonly PlaneFacts[];
     counters: Counters;
+    /** Its listeners, as labels name them. */
+    servers: readonly string[];
   },
 ): BlockStatus {
   const status: BlockStatus = {
@@ -166,7 +173,7 @@ function blockStatus(
   };
   block.plugins.forEach(({ name, options }, position) => {
     if (name === "cache") {
-      status.cache = cacheStatus(options as CacheOptions, counters);
+      status.cache = cacheStatus(options as CacheOptions, counters, servers);
     } else if (name === "forward") {
       const { from } = options as ForwardOptions;
       const key = placeKey(index, position);
@@ -182,21 +189,35 @@ function blockStatus(
   return status;
 }
 
-function cacheStatus(options: CacheOptions, counters: Counters): CacheStatus {
-  const { zones, success, denial, capacityBytes } = options;
+function cacheStatus(
+  options: CacheOptions,
+  counters: Counters,
+  servers: readonly string[],
+): CacheStatus {
+  const { success, denial, capacityBytes } = options;
+  const zones = options.zones.join(",");
+  /** Over the listeners, each of which is counted apart. */
   const of = (name: string, labels: Record<string, string> = {}) =>
-    counters(name, { zones: zones.join(","), ...labels });
+    servers.reduce(
+      (all, server) => all + counters(name, { server, zones, view: "", ...labels }),
+      0,
+    );
+  // What is stored is the same for all of them.
+  const entries = (type: string) => {
+    const labels = { server: servers[0] ?? "", zones, view: "", type };
+    return counters("coredns_cache_entries", labels);
+  };
   const both = (name: string) => of(name, { type: "success" }) + of(name, { type: "denial" });
   const requests = of("coredns_cache_requests_total");
   const hits = both("coredns_cache_hits_total");
   return {
-    zones,
+    zones: options.zones,
     success: {
-      entries: of("coredns_cache_entries", { type: "success" }),
+      entries: entries("success"),
       capacity: success.capacity,
     },
-    denial: { entries: of("coredns_cache_entries", { type: "denial" }), capacity: denial.capacity },
-    bytes: of("nodens_cache_bytes"),
+    denial: { entries: entries("denial"), capacity: denial.capacity },
+    bytes: counters("nodens_cache_bytes", { server: servers.join(","), zones }),
     capacityBytes: capacityBytes ?? null,
     requests,
     hits,

@@ -11,8 +11,8 @@ export interface StatusOptions {
   version: string;
   driver: string;
   planes: readonly DataPlane[];
-  /** Lines that the log has lost in the control plane. */
-  droppedLogLines: () => number;
+  /** Counts the lines that the log has lost in the control plane. */
+  logger: { readonly droppedLines: number };
 }
 
 /** Gathers the status of the running nodens; each call asks the data planes once. */
@@ -31,7 +31,7 @@ export class StatusSource {
 
   /** The status as it is now. Never rejects: who does not answer is shown so. */
   async collect(): Promise<Status> {
-    const { version, driver, planes, droppedLogLines } = this.#options;
+    const { version, driver, planes, logger } = this.#options;
     const { config, reload } = this;
     const facts = await Promise.all(planes.map((plane) => this.#planeFacts(plane, config)));
     return makeStatus({
@@ -42,7 +42,7 @@ export class StatusSource {
       nowMs: Date.now(),
       config,
       planes: facts,
-      droppedLogLines: droppedLogLines(),
+      droppedLogLines: logger.droppedLines,
       reload,
     });
   }

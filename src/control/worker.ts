@@ -36,7 +36,14 @@ scope.onmessage = ({ data }) => {
 
 function start(message: StartMessage): void {
   const { config, counters, port, driver: kind } = message;
-  const book = new CounterBook(counters);
+  const book = new CounterBook(counters, message.places);
+  let placesTold = message.places.length;
+  /** Tells where new counters lie. */
+  const tellPlaces = (): void => {
+    if (book.places.length === placesTold) return;
+    post({ type: "places", places: book.places.slice(placesTold) });
+    placesTold = book.places.length;
+  };
   let lines: LogEntry[] = [];
   let lineBytes = 0;
   /** Lines dropped since that was told last. */
@@ -77,6 +84,7 @@ function start(message: StartMessage): void {
   let answers: DataPlaneMessage[] = [];
   const afterLoop = (): void => {
     flushLog();
+    tellPlaces();
     if (answers.length === 0) return;
     answers.forEach(post);
     answers = [];
@@ -152,7 +160,8 @@ function start(message: StartMessage): void {
     });
     makeEngine(driver);
     driver.serve(message.sockets);
-    post({ type: "ready", places: book.places });
+    tellPlaces();
+    post({ type: "ready" });
     driver.run();
     if (failing) throw new Error("asked to fail");
     flushLog();
@@ -173,7 +182,8 @@ function start(message: StartMessage): void {
   };
   try {
     driver.serve(config.listeners);
-    post({ type: "ready", places: book.places });
+    tellPlaces();
+    post({ type: "ready" });
   } catch (error) {
     post({ type: "unable", error: (error as Error).message });
   }

@@ -7,12 +7,15 @@ export class Chain {
   readonly queries: readonly number[];
   /** Places of the handlers that take part on the way up. */
   readonly responders: readonly number[];
+  /** Who is told of every query that came in and what was sent, or null. */
+  readonly observer: Handler | null;
 
   constructor(handlers: readonly Handler[]) {
     this.handlers = handlers;
     this.queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
     this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
       .reverse();
+    this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
   }
 
   /** Lets go of what the handlers hold. */

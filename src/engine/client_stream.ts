@@ -132,6 +132,12 @@ export class ClientStream implements StreamHandler {
     this.#write(memory, offset, length);
   }
 
+  /** Family of the client's address. */
+  get family(): 4 | 6 {
+    return this.#family ??= this.#engine.io.family("stream", this.id);
+  }
+  #family: 4 | 6 | null = null;
+
   /** Goes on reading, or closes, as the stream's state asks. */
   settle(): void {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.

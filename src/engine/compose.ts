@@ -1,4 +1,12 @@
-import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_SIZE, RCODE } from "../dns/constants.ts";
+import {
+  EDNS_DO,
+  EDNS_OPTION,
+  FLAG,
+  HEADER_SIZE,
+  MAX_UDP_PAYLOAD,
+  MIN_UDP_PAYLOAD,
+  RCODE,
+} from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
 import { copyWords, type Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
@@ -161,4 +169,11 @@ function cutCounts(view: DataView, start: number, kept: number): void {
   if (keptAnswers < answers || keptAuthorities < authorities) {
     view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
   }
+}
+
+/** Most bytes that the exchange's client takes (RFC 6891 section 6.2.3). */
+export function limitOf(exchange: Exchange, most: number): number {
+  if (most > MAX_UDP_PAYLOAD) return most;
+  const size = exchange.ednsSize;
+  return size <= MIN_UDP_PAYLOAD ? MIN_UDP_PAYLOAD : size < most ? size : most;
 }

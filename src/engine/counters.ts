@@ -21,16 +21,24 @@ export const COUNTER = {
   LOG_SENT: 10,
   /** Bytes of log lines that the control plane has written; it alone sets this one. */
   LOG_WRITTEN: 11,
+  /** The control plane's own queries, answered. */
+  PROBES: 12,
+  /** Counters that found no room. */
+  WITHOUT_ROOM: 13,
 } as const;
 
 /** First place that plugins are given. */
 const FIRST_FREE = 32;
+/** Doubles at the end for whatever finds no room; more than any histogram has. */
+const WASTE = 32;
 
-/** Where a counter of a plugin lies. */
+/** Where a counter, gauge or histogram of a plugin lies. */
 export interface CounterPlace {
   name: string;
   labels: Record<string, string>;
   index: number;
+  /** Upper bounds of a histogram's buckets (`buckets.ts` says how it lies). */
+  bounds?: readonly number[];
 }
 
 /**
@@ -43,19 +51,62 @@ export class CounterBook {
   readonly values: Float64Array<SharedArrayBuffer>;
   readonly places: CounterPlace[] = [];
   readonly #byKey = new Map<string, number>();
+  #next = FIRST_FREE;
 
-  constructor(buffer: SharedArrayBuffer) {
+  /** @param known - places that a data plane before this one has given out in the same buffer */
+  constructor(buffer: SharedArrayBuffer, known: readonly CounterPlace[] = []) {
     this.values = new Float64Array(buffer);
+    for (const place of known) {
+      this.places.push(place);
+      this.#byKey.set(keyOf(place.name, place.labels), place.index);
+      this.#next = Math.max(this.#next, place.index + sizeOf(place.bounds));
+    }
+    // What the one before gave out without having told counts for nothing any more.
+    if (known.length > 0) this.values.fill(0, this.#next);
   }
 
-  /** Index of the counter; the last one in the buffer serves all that find no room. */
+  /** Index of the counter; the last ones in the buffer serve all that find no room. */
   counter(name: string, labels: Readonly<Record<string, string>> = {}): number {
-    const key = JSON.stringify([name, Object.entries(labels).sort()]);
+    return this.#place(name, labels);
+  }
+
+  /** Index of the first bucket of a histogram. */
+  histogram(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    bounds: readonly number[],
+  ): number {
+    return this.#place(name, labels, bounds);
+  }
+
+  #place(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    bounds?: readonly number[],
+  ): number {
+    const key = keyOf(name, labels);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    const index = Math.min(FIRST_FREE + this.places.length, this.values.length - 1);
+    const size = sizeOf(bounds);
+    const room = this.values.length - WASTE;
+    const fits = this.#next + size <= room;
+    const index = fits ? this.#next : room;
     this.#byKey.set(key, index);
-    this.places.push({ name, labels: { ...labels }, index });
+    if (fits) {
+      this.#next += size;
+      this.places.push({ name, labels: { ...labels }, index, ...bounds && { bounds } });
+    } else {
+      this.values[COUNTER.WITHOUT_ROOM]!++;
+    }
     return index;
   }
+}
+
+function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify([name, Object.entries(labels).sort()]);
+}
+
+/** Doubles that a counter (without bounds) or a histogram takes. */
+function sizeOf(bounds: readonly number[] | undefined): number {
+  return bounds === undefined ? 1 : bounds.length + 2;
 }

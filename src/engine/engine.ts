@@ -1,30 +1,34 @@
 import { Address } from "../dns/address.ts";
-import {
-  EDNS_PAYLOAD,
-  FLAG,
-  HEADER_SIZE,
-  MAX_UDP_PAYLOAD,
-  MIN_UDP_PAYLOAD,
-  RCODE,
-  TYPE,
-} from "../dns/constants.ts";
+import { EDNS_PAYLOAD, FLAG, MAX_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
 import type { Config } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
 import { ClientStream, type StreamLimits } from "./client_stream.ts";
-import { compose } from "./compose.ts";
+import { compose, limitOf } from "./compose.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
-import { ANSWERED, type CreateHandler, DROP, type EngineServices, NEXT, WAIT } from "./handler.ts";
+import {
+  ANSWERED,
+  type CreateHandler,
+  DROP,
+  type EngineServices,
+  type Handler,
+  NEXT,
+  WAIT,
+} from "./handler.ts";
+import { writeFailure } from "./failure.ts";
 import { finish, mix } from "./hash.ts";
 import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
 import { Response } from "./response.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { parseStoredQuestion } from "./stored_question.ts";
+import { isProbe } from "./probe.ts";
+import { buildRoutes, findObservers, type Route } from "./routes.ts";
+import { servedZones } from "./served.ts";
 import { Timers } from "./timers.ts";
-import { ZoneTable } from "./zones.ts";
+import type { ZoneTable } from "./zones.ts";
 
 /** Largest message with its two octets of length and the slack that word copies need. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
@@ -76,7 +80,9 @@ export class Engine implements EngineServices {
   readonly #current: Exchange;
   readonly #streams = new Set<ClientStream>();
   readonly #client = new Address();
-  #listeners: ZoneTable<Chain>[] = [];
+  #routes: ZoneTable<Route>[] = [];
+  /** Who is told of queries that no chain saw, by listener. */
+  #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
   #limits: Partial<StreamLimits>[] = [];
   #chains: Chain[] = [];
@@ -99,7 +105,8 @@ export class Engine implements EngineServices {
 
   /** Takes over a configuration; queries that wait finish on the chains that began them. */
   configure(config: Config): void {
-    const chains = config.blocks.map((block) =>
+    const served = servedZones(config);
+    const chains = config.blocks.map((block, index) =>
       new Chain(block.plugins.map((plugin, position) => {
         const create = this.#options.handlers.get(plugin.name);
         if (create === undefined) throw new TypeError(`Cannot run plugin "${plugin.name}"`);
@@ -108,12 +115,12 @@ export class Engine implements EngineServices {
           position,
           engine: this,
           plugins: block.plugins,
+          served: served[index]!,
         });
       }))
     );
-    this.#listeners = config.listeners.map((listener) =>
-      new ZoneTable(listener.zones.map(({ zone, block }) => [zone, chains[block]!] as const))
-    );
+    this.#routes = buildRoutes(config, chains);
+    this.#observers = findObservers(config, chains);
     const { limits } = this.#options;
     this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
     const old = this.#chains;
@@ -126,8 +133,16 @@ export class Engine implements EngineServices {
     this.#chains[block]?.handlers[position]?.receive?.(data);
   }
 
-  /** Asks the handler at `position` of a block for something; undefined where it knows no answer. */
+  /**
+   * Asks the handler at `position` of a block for something; undefined where it knows no answer.
+   * Without a block (-1), which handlers are not ready: `[block, name]` each.
+   */
   ask(block: number, position: number, request: unknown): unknown {
+    if (block < 0) {
+      return this.#chains.flatMap(({ handlers }, index) =>
+        handlers.flatMap((handler) => handler.ready?.() === false ? [[index, handler.name]] : [])
+      );
+    }
     return this.#chains[block]?.handlers[position]?.ask?.(request);
   }
 
@@ -158,6 +173,14 @@ export class Engine implements EngineServices {
 
   counter(name: string, labels?: Readonly<Record<string, string>>): number {
     return this.#counters.counter(name, labels);
+  }
+
+  histogram(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    bounds: readonly number[],
+  ): number {
+    return this.#counters.histogram(name, labels, bounds);
   }
 
   /**
@@ -240,6 +263,7 @@ export class Engine implements EngineServices {
   }
 
   resume(exchange: Exchange): void {
+    exchange.answeredBy = exchange.position;
     this.#rise(exchange, exchange.position);
     this.#finish(exchange);
   }
@@ -287,25 +311,15 @@ export class Engine implements EngineServices {
   }
 
   failure(exchange: Exchange, rcode: number): Response {
-    const response = this.#failure;
-    const { bytes, view } = response.memory;
-    const flags = FLAG.QR | (exchange.flags & (FLAG.OPCODE | FLAG.RD));
-    const questionLength = exchange.qnameLength === 0 ? 0 : exchange.qnameLength + 4;
-    view.setUint16(2, flags | (rcode & 0xf));
-    view.setUint16(4, questionLength === 0 ? 0 : 1);
-    view.setUint16(6, 0);
-    view.setUint32(8, 0);
-    const from = exchange.memory.bytes;
-    const at = exchange.offset + HEADER_SIZE;
-    for (let i = 0; i < questionLength; i++) bytes[HEADER_SIZE + i] = from[at + i]!;
-    response.length = HEADER_SIZE + questionLength;
-    response.ttlCount = 0;
-    response.ttlSeconds = -1;
-    response.extendedRcode = rcode >> 4;
-    response.cached = false;
-    response.kind = 0;
-    response.ecsScope = -1;
-    return response;
+    return writeFailure(this.#failure, exchange, rcode);
+  }
+
+  clientFamily(exchange: Exchange): 4 | 6 {
+    const { stream, slot } = exchange;
+    if (stream !== null) return stream.family;
+    return slot >= 0
+      ? this.io.family("slot", slot)
+      : this.io.family("kept", exchange.returnAddress);
   }
 
   clientAddress(exchange: Exchange, target: Address): void {
@@ -346,25 +360,38 @@ export class Engine implements EngineServices {
       }
       return this.#refuse(exchange, rcode, out, outOffset, most);
     }
-    const zones = this.#listeners[exchange.listener]!;
-    const chain = exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
-    if (chain === null || chain.handlers.length === 0) {
+    const zones = this.#routes[exchange.listener]!;
+    const route = exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
+    if (route === null || route.chain.handlers.length === 0) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset, most);
     }
+    const { chain } = route;
     exchange.chain = chain;
+    exchange.zone = route.place;
     const verdict = this.#descend(exchange, 0);
-    if (verdict === WAIT || verdict === DROP) return 0;
-    return compose(exchange, exchange.response!, out, outOffset, limitOf(exchange, most));
+    if (verdict === WAIT) return 0;
+    const length = verdict === DROP
+      ? 0
+      : compose(exchange, exchange.response!, out, outOffset, limitOf(exchange, most));
+    if (chain.observer !== null) chain.observer.sent!(exchange, length);
+    return length;
   }
 
   #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number, most: number): number {
-    this.values[COUNTER.REFUSED]!++;
+    const probe = isProbe(x);
+    this.values[probe ? COUNTER.PROBES : COUNTER.REFUSED]!++;
     const response = this.failure(x, rcode);
     const length = compose(x, response, out, outOffset, limitOf(x, most));
     // An opcode that is not understood is echoed (RFC 1035 section 4.1.1).
     const opcode = x.flags & FLAG.OPCODE;
     if (opcode !== 0) {
       out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | opcode);
+    }
+    if (!probe) {
+      x.response = response;
+      x.zone = -1;
+      x.answeredBy = -1;
+      this.#observers[x.listener]?.sent?.(x, length);
     }
     return length;
   }
@@ -378,11 +405,13 @@ export class Engine implements EngineServices {
       exchange.position = position;
       const verdict = handlers[position]!.query!(exchange);
       if (verdict === NEXT) continue;
+      exchange.answeredBy = position;
       if (verdict === ANSWERED) this.#rise(exchange, position);
       return verdict;
     }
     if (exchange.error === "") exchange.error = "no next plugin found";
     exchange.response = this.failure(exchange, RCODE.SERVFAIL);
+    exchange.answeredBy = -1;
     this.#rise(exchange, handlers.length);
     return ANSWERED;
   }
@@ -401,36 +430,29 @@ export class Engine implements EngineServices {
   /** Sends the response of an exchange that waited, and lets go of it. */
   #finish(exchange: Exchange): void {
     const { response } = exchange;
+    const { observer } = exchange.chain;
     if (!exchange.internal) {
+      let length = 0;
       if (exchange.transport === TCP) {
         const stream = exchange.stream!;
         stream.outstanding--;
         if (response !== null && !stream.gone) {
-          const length = compose(exchange, response, this.#out, 8, 65535);
+          length = compose(exchange, response, this.#out, 8, 65535);
           this.#out.view.setUint16(6, length);
           stream.answer(this.#out, 6, length + 2);
         }
+        // Not after `settle`, which may take another query in.
+        if (observer !== null) observer.sent!(exchange, length);
         stream.settle();
       } else if (response === null) {
+        if (observer !== null) observer.sent!(exchange, 0);
         this.io.forget(exchange.returnAddress);
       } else {
-        const length = compose(
-          exchange,
-          response,
-          this.#out,
-          0,
-          limitOf(exchange, MAX_UDP_PAYLOAD),
-        );
+        length = compose(exchange, response, this.#out, 0, limitOf(exchange, MAX_UDP_PAYLOAD));
+        if (observer !== null) observer.sent!(exchange, length);
         this.io.reply(exchange.returnAddress, this.#out, 0, length);
       }
     }
     this.#pool.release(exchange);
   }
-}
-
-/** Most bytes that the exchange's client takes (RFC 6891 section 6.2.3). */
-function limitOf(exchange: Exchange, most: number): number {
-  if (most > MAX_UDP_PAYLOAD) return most;
-  const size = exchange.ednsSize;
-  return size <= MIN_UDP_PAYLOAD ? MIN_UDP_PAYLOAD : size < most ? size : most;
 }

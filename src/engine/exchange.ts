@@ -61,6 +61,8 @@ export class Exchange {
   transport: typeof UDP | typeof TCP = UDP;
   /** Index of the listener in the configuration. */
   listener = 0;
+  /** Place of the zone that it is answered for among those of the listener, or -1 for none. */
+  zone = -1;
   /** Driver's number for the receive slot (UDP, not parked), else -1. */
   slot = -1;
   /** Driver's number for the kept return address (UDP, parked), else -1. */
@@ -84,6 +86,8 @@ export class Exchange {
   position = 0;
   /** Index in the chain above which responses do not rise (internal exchanges), else 0. */
   top = 0;
+  /** Index in the chain of the handler that answered, or -1 for the engine itself. */
+  answeredBy = -1;
   /** The response, once there is one. */
   response: Response | null = null;
   /** Extended DNS Error to tell the client (RFC 8914), or -1. */

@@ -66,6 +66,7 @@ export class ExchangePool {
     to.client = client;
     to.transport = from.transport;
     to.listener = from.listener;
+    to.zone = from.zone;
     to.slot = from.slot;
     to.returnAddress = -1;
     to.stream = from.stream;

@@ -4,6 +4,7 @@ import type { Io } from "../io/contract.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./response_writer.ts";
+import type { ServedZone } from "./served.ts";
 import type { Timers } from "./timers.ts";
 
 /** The handler has no answer: ask the next one in the chain. */
@@ -38,6 +39,13 @@ export interface Handler {
   query?(exchange: Exchange): Verdict;
   /** Way up: sees the response, nearest handler first. May change `exchange.response`. */
   response?(exchange: Exchange): void;
+  /**
+   * Is told of every client's query once it is done with: `exchange` with its response, and the size
+   * of what goes to the client in bytes, 0 for nothing. The first handler of a chain that has it.
+   */
+  sent?(exchange: Exchange, sizeBytes: number): void;
+  /** Whether it can do its work; where it has no such method it always can. */
+  ready?(): boolean;
   /** Takes data that the control plane has prepared for this plugin (a hosts table, upstreams). */
   receive?(data: unknown): void;
   /**
@@ -58,6 +66,8 @@ export interface HandlerEnvironment {
   readonly engine: EngineServices;
   /** Every plugin of the server block; none where a handler stands alone in a test. */
   readonly plugins?: readonly PluginConfig[];
+  /** The block's zones by listener; none where a handler stands alone in a test. */
+  readonly served?: readonly ServedZone[];
 }
 
 /** The part of the engine that handlers use. */
@@ -75,6 +85,12 @@ export interface EngineServices {
   readonly values: Float64Array;
   /** Index of the counter with this name and these labels; made at the first call. */
   counter(name: string, labels?: Readonly<Record<string, string>>): number;
+  /** As `counter`, for a histogram (`buckets.ts`): the index of its first bucket. */
+  histogram(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    bounds: readonly number[],
+  ): number;
   /** Writer for responses that a handler makes itself; good until the next query. */
   readonly writer: ResponseWriter;
   /** Reads the question of a kept response into an exchange, as the parser does that of a query. */
@@ -99,6 +115,8 @@ export interface EngineServices {
   refresh(exchange: Exchange, position: number): boolean;
   /** Which of `CLIENT_BUCKETS` the client is in, by its address; 0 for nodens itself. */
   clientBucket(exchange: Exchange): number;
+  /** Family of the client's address. */
+  clientFamily(exchange: Exchange): 4 | 6;
   /** Writes the client's address and port into `target`. */
   clientAddress(exchange: Exchange, target: Address): void;
   /** Writes the address and port that the client asked into `target`. */

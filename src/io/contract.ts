@@ -83,6 +83,8 @@ export interface Io {
   /** Gives the socket back; its handler is not called any more. */
   release(socket: number): void;
 
+  /** Family of the client's address. */
+  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6;
   /** The client's or (local) the asked address of a receive slot, kept address or stream. */
   address(
     of: "slot" | "kept" | "stream",

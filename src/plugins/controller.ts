@@ -1,5 +1,5 @@
 import type { HostView } from "../config/host.ts";
-import type { StreamTimeouts } from "../config/types.ts";
+import type { EndpointKind, StreamTimeouts } from "../config/types.ts";
 import type { Dispenser } from "../corefile/dispenser.ts";
 
 /**
@@ -21,6 +21,8 @@ export interface Controller {
   limitStreams(timeouts: StreamTimeouts): void;
   /** Adds a handler with these options to the block's chain. */
   addHandler(options: object): void;
+  /** Serves something over HTTP. */
+  addEndpoint(endpoint: EndpointKind & { host: string; port: number }): void;
   /** Replaces "listen on all addresses" by these; called again, adds to them. */
   bind(addresses: readonly string[]): void;
   /** Asks for debug lines in the log. */

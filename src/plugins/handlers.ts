@@ -9,12 +9,14 @@ import { createHosts } from "./hosts/handler.ts";
 import { createLog } from "./log/handler.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
+import { createPrometheus } from "./prometheus/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
 /** Makers of handlers by plugin name. Directives that only configure the server have none. */
 export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
   ["nsid", createNsid as CreateHandler],
   ["bufsize", createBufsize as CreateHandler],
+  ["prometheus", createPrometheus],
   ["errors", createErrors as CreateHandler],
   ["log", createLog as CreateHandler],
   ["any", createAny as CreateHandler],

@@ -7,10 +7,13 @@ import type { PluginSetup } from "./controller.ts";
 import { debugSetup } from "./debug/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
+import { healthSetup } from "./health/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
+import { prometheusSetup } from "./prometheus/setup.ts";
+import { readySetup } from "./ready/setup.ts";
 import { rootSetup } from "./root/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
@@ -24,6 +27,9 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     bufsizeSetup,
     bindSetup,
     debugSetup,
+    readySetup,
+    healthSetup,
+    prometheusSetup,
     errorsSetup,
     logSetup,
     anySetup,

@@ -7,7 +7,16 @@ export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 
 /** Levels of socket options. */
 export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41 } as const;
 /** Socket options. */
-export const SO = { REUSEADDR: 2, ERROR: 4, RCVBUF: 8, SNDBUF: 7, REUSEPORT: 15 } as const;
+export const SO = {
+  REUSEADDR: 2,
+  ERROR: 4,
+  RCVBUF: 8,
+  SNDBUF: 7,
+  REUSEPORT: 15,
+  MEMINFO: 55,
+} as const;
+/** Place of the dropped datagrams among the words that SO.MEMINFO reads, and their number. */
+export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
 /** TCP option: send small segments at once. */
 export const TCP_NODELAY = 1;
 /** IPv4 option: control messages with the address that was asked. */

@@ -5,6 +5,12 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
+  /** DIR *opendir(const char *name) */
+  opendir: { parameters: ["buffer"], result: "pointer" },
+  /** struct dirent *readdir(DIR *dir) */
+  readdir: { parameters: ["pointer"], result: "pointer" },
+  /** int closedir(DIR *dir) */
+  closedir: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const O_CLOEXEC = 0o2000000;
@@ -33,6 +39,23 @@ export function readKernelFile(path: string): string {
     } finally {
       close(fd);
     }
+  } finally {
+    library.close();
+  }
+}
+
+/** How many entries a folder of the kernel's has, the one for reading it not counted. */
+export function countKernelEntries(path: string): number {
+  const library = Deno.dlopen("libc.so.6", SYMBOLS);
+  try {
+    const { opendir, readdir, closedir } = library.symbols;
+    const folder = opendir(new TextEncoder().encode(`${path}\0`));
+    if (folder === null) throw new Error(`Cannot open "${path}"`);
+    let count = 0;
+    while (readdir(folder) !== null) count++;
+    closedir(folder);
+    // "." and ".." are no entries, and one is that of the folder itself.
+    return count - 3;
   } finally {
     library.close();
   }

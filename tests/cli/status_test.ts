@@ -7,6 +7,7 @@ import type { Status } from "../../src/control/status.ts";
 import { StatusSource } from "../../src/control/status_source.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { fakeHost } from "../support/fake_host.ts";
+import { startNodens } from "../support/servers.ts";
 import { decode, queryBytes, responseBytes, soa } from "../support/messages.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -111,7 +112,7 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
     version: "1.2.3",
     driver: "test",
     planes: [plane],
-    droppedLogLines: () => 0,
+    logger: { droppedLines: 0 },
   });
 }
 
@@ -183,4 +184,30 @@ Deno.test("status shows a data plane that does not answer as such", async () => 
     assert.equal(dataPlanes[0]!.answers, false);
     assert.equal(blocks.length, 1);
   });
+});
+
+Deno.test("status finds the nodens that serves, where prometheus says or a flag does", async () => {
+  const [metrics, more] = [freePort(), freePort()];
+  const nodens = await startNodens({
+    args: ["-prometheus-listen-address", `127.0.0.1:${more}`],
+    corefile: (port) =>
+      `.:${port} {\n bind 127.0.0.1\n prometheus 127.0.0.1:${metrics}\n log\n whoami\n}\n`,
+  });
+  try {
+    await askUdp(queryBytes({ name: "example.org" }), { port: nodens.port });
+    for (const port of [metrics, more]) {
+      const { code, out, err } = await status("--json", `127.0.0.1:${port}`);
+      assert.deepEqual({ code, err }, { code: 0, err: "" });
+      const { pid, version, queries, listeners, corefile } = JSON.parse(out) as Status;
+      assert.equal(pid, nodens.pid);
+      assert.match(version, /^\d+\.\d+\.\d+$/);
+      assert.equal(queries.udp, 1);
+      assert.equal(corefile, nodens.file);
+      assert.deepEqual(listeners, [{ address: "127.0.0.1", port: nodens.port, zones: ["."] }]);
+    }
+    const scraped = await fetch(`http://127.0.0.1:${metrics}/metrics`);
+    assert.match(await scraped.text(), /^nodens_log_lines_dropped_total 0$/m);
+  } finally {
+    await nodens.stop();
+  }
 });

@@ -47,14 +47,19 @@ function plane(
 }
 
 const to = (label: string) => ({ to: label });
+/** The labels of a cache on its two listeners. */
+const V4 = { server: "dns://127.0.0.1:1053", zones: ".", view: "" };
+const V6 = { server: "dns://[::1]:1053", zones: ".", view: "" };
 const COUNTERS: [string, Record<string, string>, number][] = [
-  ["coredns_cache_requests_total", { zones: "." }, 90],
-  ["coredns_cache_hits_total", { zones: ".", type: "success" }, 50],
-  ["coredns_cache_hits_total", { type: "denial", zones: "." }, 10],
-  ["coredns_cache_entries", { zones: ".", type: "success" }, 40],
-  ["coredns_cache_entries", { zones: ".", type: "denial" }, 5],
-  ["coredns_cache_served_stale_total", { zones: "." }, 2],
-  ["nodens_cache_bytes", { zones: "." }, 3_145_728],
+  ["coredns_cache_requests_total", V4, 70],
+  ["coredns_cache_requests_total", V6, 20],
+  ["coredns_cache_hits_total", { ...V4, type: "success" }, 50],
+  ["coredns_cache_hits_total", { type: "denial", ...V6 }, 10],
+  ["coredns_cache_entries", { ...V4, type: "success" }, 40],
+  ["coredns_cache_entries", { ...V6, type: "success" }, 40],
+  ["coredns_cache_entries", { ...V4, type: "denial" }, 5],
+  ["coredns_cache_served_stale_total", V6, 2],
+  ["nodens_cache_bytes", { server: `${V4.server},${V6.server}`, zones: "." }, 3_145_728],
   ["nodens_upstream_replies_total", to("192.0.2.53:53"), 30],
   ["nodens_upstream_failures_total", to("192.0.2.54:53"), 4],
 ];

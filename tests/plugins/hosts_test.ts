@@ -37,10 +37,7 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   };
   const handler = createHosts(options, { engine, zones: ["."], position: 0 });
   const { zones, autoReverse } = options;
-  handler.receive!({
-    table: buildHostsTable({ text, zones, autoReverse }),
-    changedMs: 1_700_000_000_250,
-  });
+  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }) });
   /** The data of the answers, or what else came of the query. */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
@@ -165,14 +162,10 @@ Deno.test("hosts answers from the newest file, and counts its entries", () => {
   assert.equal(engine.value("coredns_hosts_entries"), 2);
   assert.equal(ask("www.example.org"), "SERVFAIL");
   const text = "192.0.2.1 www.example.org";
-  handler.receive!({
-    table: buildHostsTable({ text, zones: ["."], autoReverse: true }),
-    changedMs: 1_700_000_000_250,
-  });
+  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }) });
   assert.deepEqual(ask("www.example.org"), ["192.0.2.1"]);
   assert.deepEqual(ask("inline.example.net"), ["192.0.2.4"]);
   assert.equal(engine.value("coredns_hosts_entries"), 4);
-  assert.equal(engine.value("coredns_hosts_reload_timestamp_seconds"), 1_700_000_000.25);
 });
 
 Deno.test("hosts finds every name of a block list, and bounds the names of one address", () => {

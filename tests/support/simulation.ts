@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { loadConfig } from "../../src/config/load.ts";
-import { type Address, parseAddress } from "../../src/dns/address.ts";
+import { Address, parseAddress } from "../../src/dns/address.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import { Memory } from "../../src/engine/memory.ts";
@@ -53,7 +53,7 @@ export class Simulation implements Io {
   readonly engine: Engine;
   readonly random: () => number;
   readonly logs: string[] = [];
-  readonly counters = new CounterBook(new SharedArrayBuffer(8 * 4096));
+  readonly counters = new CounterBook(new SharedArrayBuffer(8 * 16384));
   nowMs = 1000;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
@@ -274,6 +274,12 @@ export class Simulation implements Io {
 
   release(index: number): void {
     this.#sockets[index]!.handler = null;
+  }
+
+  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
+    const address = new Address();
+    this.address(of, reference, "client", address);
+    return address.family;
   }
 
   address(

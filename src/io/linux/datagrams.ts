@@ -126,6 +126,11 @@ export class ClientDatagrams {
     }
   }
 
+  /** Family of the client's address: that of the socket, since IPv6 sockets take no IPv4 in. */
+  family(of: "slot" | "kept", reference: number): 4 | 6 {
+    return (of === "slot" ? this.#socket! : this.#keptSockets[reference]!).family;
+  }
+
   /** Reads the client's or the asked address of a slot or kept address. */
   address(
     of: "slot" | "kept",

@@ -1,4 +1,4 @@
-import type { Address } from "../../dns/address.ts";
+import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Memory } from "../../engine/memory.ts";
@@ -168,6 +168,13 @@ export class LinuxDriver implements Io {
   release(socket: number): void {
     this.#sockets.release(socket);
   }
+
+  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
+    if (of !== "stream") return this.#datagrams.family(of, reference);
+    this.#streams.address(reference, "client", this.#address);
+    return this.#address.family;
+  }
+  readonly #address = new Address();
 
   address(
     of: "slot" | "kept" | "stream",

@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from "../../dns/address.ts";
+import { Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -172,6 +172,12 @@ export class PortableDriver implements Io {
 
   release(socket: number): void {
     this.#sockets.release(socket);
+  }
+
+  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
+    const address = new Address();
+    this.address(of, reference, "client", address);
+    return address.family;
   }
 
   address(

@@ -7,7 +7,7 @@ import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/h
 import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import { CacheCounters } from "./counters.ts";
+import { AllCacheCounters } from "./counters.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { Holdings } from "./holdings.ts";
 import type { CacheOptions } from "./options.ts";
@@ -40,7 +40,10 @@ export class CacheHandler implements Handler {
   readonly denial: Store;
   /** Failures of servers and of asking them (RFC 9520): never in place of an answer. */
   readonly failures: Store;
-  readonly counters: CacheCounters;
+  readonly counters: AllCacheCounters;
+  /** Evictions that have been counted. */
+  #evictedSuccess = 0;
+  #evictedDenial = 0;
   /** Null where the cache serves every name of its block. */
   readonly #zones: ZoneTable<true> | null;
   readonly #noSuccess: ZoneTable<true>;
@@ -61,7 +64,8 @@ export class CacheHandler implements Handler {
   readonly #prefetchGap: number;
   readonly #failureSeconds: number;
 
-  constructor(options: CacheOptions, { engine, position, zones, plugins }: HandlerEnvironment) {
+  constructor(options: CacheOptions, environment: HandlerEnvironment) {
+    const { engine, position, zones, plugins } = environment;
     this.options = options;
     this.engine = engine;
     this.position = position;
@@ -84,7 +88,7 @@ export class CacheHandler implements Handler {
     this.#noDenial = new ZoneTable(options.disable.denial.map((zone) => [zone, true]));
     this.#startMs = engine.nowMs;
     this.#prefetchGap = options.prefetch.durationMs / 100;
-    this.counters = new CacheCounters(engine, options.zones);
+    this.counters = new AllCacheCounters(environment, options.zones);
     this.#stale = new StaleServer(this);
     this.#preferPositive = options.preferPositive && this.#stale.serves;
   }
@@ -97,14 +101,15 @@ export class CacheHandler implements Handler {
   query(exchange: Exchange): Verdict {
     if (this.#zones !== null && this.#zones.match(exchange) === null) return NEXT;
     const { values } = this.engine;
-    values[this.counters.requests]!++;
+    const counters = this.counters.of(exchange.listener);
+    values[counters.requests]!++;
     if (this.#ecs && exchange.ecsLength > 0) mixSubnet(exchange);
     const now = this.now;
     let store = this.success;
     let row = store.find(exchange);
     let remaining = row < 0 ? 0 : store.remaining(row, now);
     if (remaining > 0) {
-      values[this.counters.hitsSuccess]!++;
+      values[counters.hitsSuccess]!++;
     } else {
       if (this.#preferPositive && this.#stale.isPositive(row, now)) {
         return this.#stale.serve(exchange, store, row, now);
@@ -113,7 +118,7 @@ export class CacheHandler implements Handler {
       row = store.find(exchange);
       remaining = row < 0 ? 0 : store.remaining(row, now);
       if (remaining <= 0) return this.#withoutFresh(exchange, now);
-      values[this.counters.hitsDenial]!++;
+      values[counters.hitsDenial]!++;
     }
     store.touch(row);
     if (this.options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
@@ -144,7 +149,7 @@ export class CacheHandler implements Handler {
       this.#store(exchange, response, kind, now);
       // Others may wait for the same response: they see the same TTL.
       original.ttlSeconds = response.ttlSeconds;
-      this.publish();
+      this.publish(exchange.listener);
     }
     this.#stale.settle(exchange, kind, now);
   }
@@ -192,14 +197,21 @@ export class CacheHandler implements Handler {
     return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));
   }
 
-  /** Shows in the counters what the stores hold. */
-  publish(): void {
+  /** Shows in the counters what the stores hold; what had to go, went for a query of `listener`. */
+  publish(listener = -1): void {
     const { values } = this.engine;
     const { counters, failures } = this;
-    values[counters.entriesSuccess] = this.success.size;
-    values[counters.entriesDenial] = this.denial.size + failures.size;
-    values[counters.evictionsSuccess] = this.success.evictions;
-    values[counters.evictionsDenial] = this.denial.evictions + failures.evictions;
+    const { each } = counters;
+    for (let i = 0; i < each.length; i++) {
+      values[each[i]!.entriesSuccess] = this.success.size;
+      values[each[i]!.entriesDenial] = this.denial.size + failures.size;
+    }
+    const own = counters.of(listener);
+    const denials = this.denial.evictions + failures.evictions;
+    values[own.evictionsSuccess]! += this.success.evictions - this.#evictedSuccess;
+    values[own.evictionsDenial]! += denials - this.#evictedDenial;
+    this.#evictedSuccess = this.success.evictions;
+    this.#evictedDenial = denials;
     values[counters.arenaBytes] = this.holdings.arena.sizeBytes;
     values[counters.bytes] = this.holdings.sizeBytes;
   }
@@ -214,12 +226,12 @@ export class CacheHandler implements Handler {
     if (row >= 0) {
       const remaining = this.failures.remaining(row, now);
       if (remaining > 0) {
-        values[this.counters.hitsDenial]!++;
+        values[this.counters.of(exchange.listener).hitsDenial]!++;
         exchange.extendedError = EDE.CACHED_ERROR;
         return this.answer(exchange, this.failures, row, remaining);
       }
     }
-    values[this.counters.misses]!++;
+    values[this.counters.of(exchange.listener).misses]!++;
     return NEXT;
   }
 
@@ -231,7 +243,7 @@ export class CacheHandler implements Handler {
 
   #prefetch(exchange: Exchange, store: Store, row: number, now: number): void {
     if (!this.#stale.claim(store, row, now)) return;
-    this.engine.values[this.counters.prefetches]!++;
+    this.engine.values[this.counters.of(exchange.listener).prefetches]!++;
     if (!this.engine.refresh(exchange, this.position)) store.recheckAt(row, now);
   }
 
@@ -245,7 +257,7 @@ export class CacheHandler implements Handler {
     if (
       !scanner.scan(scratch.bytes, scratch.view, 0, length) || !hasQuestion(exchange, scratch, 0)
     ) {
-      this.engine.values[this.counters.drops]!++;
+      this.engine.values[this.counters.of(exchange.listener).drops]!++;
       return;
     }
     if (response.extendedRcode === 0) response.kind = scanner.kind;

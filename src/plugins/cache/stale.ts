@@ -2,6 +2,7 @@ import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import { ANSWERED, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
+import type { StaleReason } from "./counters.ts";
 import type { CacheHandler } from "./handler.ts";
 import type { ServeStaleOptions } from "./options.ts";
 import type { Store } from "./store.ts";
@@ -73,17 +74,18 @@ export class StaleServer {
   /** Answers from a stale entry, at once or once asking has failed, as the options say. */
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const cache = this.#cache;
-    const { engine, counters } = cache;
+    const { engine } = cache;
+    const counters = cache.counters.of(exchange.listener);
     engine.values[store === cache.success ? counters.hitsSuccess : counters.hitsDenial]!++;
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
-    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row);
+    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
     engine.values[counters.prefetches]!++;
     if (!engine.refresh(exchange, cache.position)) {
       store.recheckAt(row, now);
-      return this.#answer(exchange, store, row);
+      return this.#answer(exchange, store, row, "immediate");
     }
     // A handler of the block may have answered at once.
-    return this.#answerBest(exchange, now) ? ANSWERED : NEXT;
+    return this.#answerBest(exchange, now, "immediate") ? ANSWERED : NEXT;
   }
 
   /**
@@ -101,7 +103,7 @@ export class StaleServer {
       this.#answerWaiters(exchange, good, now);
     } else if (!good) {
       const store = this.find(exchange, now);
-      if (store !== null) this.#answer(exchange, store, this.row);
+      if (store !== null) this.#answer(exchange, store, this.row, "failure");
     }
   }
 
@@ -109,22 +111,22 @@ export class StaleServer {
     const { engine, position } = this.#cache;
     const { verifyTimeoutMs, failureRecheckMs } = this.#options;
     if (verifyTimeoutMs === 0) {
-      if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row);
+      if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, "recheck");
       // Only then do others get the stale entry while this one asks (CoreDNS's FAILURE_RECHECK).
       if (failureRecheckMs > 0) this.claim(store, row, now);
       return NEXT;
     }
     if (failureRecheckMs === 0 && this.#verifications.has(exchange)) {
       const parked = engine.park(exchange);
-      if (parked === null) return this.#answer(exchange, store, row);
+      if (parked === null) return this.#answer(exchange, store, row, "recheck");
       this.#verifications.join(parked);
       return WAIT;
     }
-    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row);
+    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "recheck");
     const parked = engine.park(exchange);
     if (parked === null) {
       store.recheckAt(row, now);
-      return this.#answer(exchange, store, row);
+      return this.#answer(exchange, store, row, "recheck");
     }
     this.#verifications.begin(parked, engine.nowMs + verifyTimeoutMs);
     if (!engine.refresh(parked, position)) {
@@ -170,7 +172,7 @@ export class StaleServer {
     while (waiter !== null) {
       const next: Exchange | null = waiter.nextWaiter;
       waiter.nextWaiter = null;
-      if (good || !this.#answerBest(waiter, now)) waiter.response = response;
+      if (good || !this.#answerBest(waiter, now, "failure")) waiter.response = response;
       engine.resume(waiter);
       waiter = next;
     }
@@ -179,7 +181,7 @@ export class StaleServer {
   /** Answers a waiting exchange from what there is. */
   #giveUp(waiter: Exchange): void {
     const { engine, now } = this.#cache;
-    if (!this.#answerBest(waiter, now)) {
+    if (!this.#answerBest(waiter, now, "timeout")) {
       waiter.error = "the stale entry is gone, and no answer has come";
       waiter.extendedError = EDE.NO_REACHABLE_AUTHORITY;
       waiter.response = engine.failure(waiter, RCODE.SERVFAIL);
@@ -188,7 +190,7 @@ export class StaleServer {
   }
 
   /** Answers from a fresh entry, or else from a stale one; false where there is neither. */
-  #answerBest(exchange: Exchange, now: number): boolean {
+  #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
     const { success, denial, options } = this.#cache;
     for (const store of [success, denial]) {
       const row = store.find(exchange);
@@ -201,7 +203,7 @@ export class StaleServer {
       if (options.preferPositive && store === success && this.isPositive(row, now)) break;
     }
     const store = this.find(exchange, now);
-    if (store !== null) this.#answer(exchange, store, this.row);
+    if (store !== null) this.#answer(exchange, store, this.row, reason);
     return store !== null;
   }
 
@@ -211,10 +213,12 @@ export class StaleServer {
     return remaining <= 0 && remaining > -this.#seconds;
   }
 
-  #answer(exchange: Exchange, store: Store, row: number): Verdict {
+  #answer(exchange: Exchange, store: Store, row: number, reason: StaleReason): Verdict {
     const cache = this.#cache;
     const { responseTtlSeconds } = this.#options;
-    cache.engine.values[cache.counters.servedStale]!++;
+    const { values } = cache.engine;
+    values[cache.counters.of(exchange.listener).servedStale]!++;
+    values[cache.counters.stale[reason]]!++;
     store.touch(row);
     exchange.error = "";
     const ttlSeconds = responseTtlSeconds > 0 || !cache.options.keepTtl

@@ -159,6 +159,11 @@ export class ForwardHandler implements Handler {
   }
   #stopping = false;
 
+  /** Whether there is an upstream to ask: names among TO have to be resolved first. */
+  ready(): boolean {
+    return this.upstreams.length > 0;
+  }
+
   /** An attempt to use; `giveAttempt` takes it back. */
   takeAttempt(): Attempt {
     return this.#spareAttempts.pop() ?? new Attempt(this);

@@ -121,7 +121,7 @@ export class Lookup {
     const tookMs = forward.engine.nowMs - attempt.sentMs;
     // It was lost indeed: what was sent again came back in the usual time.
     if (attempt.resent && tookMs <= upstream.roundTrip.patienceMs) forward.resends.giveBack();
-    upstream.replied(tookMs);
+    upstream.replied(tookMs, scanner.rcode | (scanner.extendedRcode << 4));
     if (this.#asksAgain(attempt, upstream)) return;
     if (this.#passesOver()) {
       this.#drop(attempt);

@@ -42,10 +42,17 @@ export class UpstreamStreams {
   readonly #engine: EngineServices;
   readonly #streams: UpstreamStream[] = [];
 
-  constructor(endpoint: Endpoint, options: ForwardOptions, engine: EngineServices) {
+  readonly #hits: number;
+  readonly #misses: number;
+
+  /** @param to - name of the upstream in labels */
+  constructor(endpoint: Endpoint, options: ForwardOptions, engine: EngineServices, to: string) {
     this.#endpoint = endpoint;
     this.#options = options;
     this.#engine = engine;
+    const labels = { proxy_name: "forward", to, proto: endpoint.tls === null ? "tcp" : "tcp-tls" };
+    this.#hits = engine.counter("coredns_proxy_conn_cache_hits_total", labels);
+    this.#misses = engine.counter("coredns_proxy_conn_cache_misses_total", labels);
   }
 
   /** Open connections. */
@@ -66,11 +73,13 @@ export class UpstreamStreams {
       young++;
       if (best === null || stream.outstanding < best.outstanding) best = stream;
     }
+    const known = best;
     if (best === null || (best.outstanding >= PIPELINE.preferred && young < MAX_CONNECTIONS)) {
       const opened = this.#streams.length < MAX_OPEN ? this.#open() : null;
       if (opened !== null) best = opened;
     }
     if (best === null || best.outstanding >= PIPELINE.max) return null;
+    this.#engine.values[best === known ? this.#hits : this.#misses]!++;
     best.ask(query, packet, offset, length);
     return best;
   }

@@ -1,4 +1,6 @@
 import { Address, parseAddress } from "../../dns/address.ts";
+import { rcodeText } from "../../dns/mnemonics.ts";
+import { TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
@@ -9,6 +11,8 @@ import type { ForwardOptions, UpstreamOptions, UpstreamState } from "./options.t
 import { RoundTrip } from "./round_trip.ts";
 import { UpstreamStreams } from "./streams.ts";
 
+/** Response codes that are counted apart; the upstream's own inventions are "other". */
+const RCODES = 24;
 /** Outstanding attempts told at once that their upstream is silent; the rest a moment later. */
 const TELL_AT_ONCE = 256;
 
@@ -39,7 +43,8 @@ export class Upstream implements Checked {
 
   readonly #failures: number;
   readonly #replies: number;
-  readonly #replyMs: number;
+  /** Histograms of how long replies take, by response code; 0 for none yet. */
+  readonly #durations = new Int32Array(RCODES + 1);
   readonly #errors: number;
   readonly #mismatches: number;
   readonly #rtt: number;
@@ -57,7 +62,7 @@ export class Upstream implements Checked {
       source: sourceAddress === null ? null : toAddress(sourceAddress, 0),
       tls: tlsOf(upstream, options),
     };
-    this.streams = new UpstreamStreams(this.endpoint, options, engine);
+    this.streams = new UpstreamStreams(this.endpoint, options, engine, this.label);
     this.health = new Health(this, options, engine);
     this.cookie = new Cookie({ enabled: options.cookies, random: engine.random });
     this.#watch = engine.timers.create(() => this.#look());
@@ -67,10 +72,9 @@ export class Upstream implements Checked {
       ...to,
     });
     this.#replies = engine.counter("nodens_upstream_replies_total", to);
-    this.#replyMs = engine.counter("nodens_upstream_reply_milliseconds_total", to);
     this.#errors = engine.counter("nodens_upstream_failures_total", to);
     this.#mismatches = engine.counter("nodens_upstream_mismatched_replies_total", to);
-    this.#rtt = engine.counter("nodens_upstream_rtt_milliseconds", to);
+    this.#rtt = engine.counter("nodens_upstream_rtt_seconds", to);
     this.#up = engine.counter("nodens_upstream_up", to);
     engine.values[this.#up] = 1;
   }
@@ -114,14 +118,17 @@ export class Upstream implements Checked {
     attempt.newer = null;
   }
 
-  /** A reply came to an attempt. */
-  replied(durationMs: number): void {
+  /** A reply with this response code came to an attempt. */
+  replied(durationMs: number, rcode: number): void {
     const { values, nowMs } = this.#engine;
     this.#heardMs = nowMs;
     this.roundTrip.sample(durationMs, nowMs);
     values[this.#replies]!++;
-    values[this.#replyMs]! += durationMs;
-    values[this.#rtt] = this.roundTrip.meanMs;
+    const kind = rcode < RCODES ? rcode : RCODES;
+    const duration = this.#durations[kind]! || this.#makeDuration(kind);
+    values[duration + timeBucket(durationMs)]!++;
+    values[duration + TIME_BUCKETS.length + 1]! += durationMs / 1000;
+    values[this.#rtt] = this.roundTrip.meanMs / 1000;
     this.#alive();
   }
 
@@ -155,6 +162,15 @@ export class Upstream implements Checked {
     this.health.stop();
     this.#engine.timers.clear(this.#watch);
     this.streams.retire();
+  }
+
+  #makeDuration(kind: number): number {
+    const rcode = kind === RCODES ? "other" : rcodeText(kind);
+    return this.#durations[kind] = this.#engine.histogram(
+      "coredns_proxy_request_duration_seconds",
+      { proxy_name: "forward", to: this.label, rcode },
+      TIME_BUCKETS,
+    );
   }
 
   #alive(): void {

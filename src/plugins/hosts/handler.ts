@@ -11,7 +11,7 @@ import {
 import { upperMask } from "../../engine/hash.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import { HostsLookup, NAMES, V4, V6 } from "./lookup.ts";
-import type { HostsOptions, HostsUpdate } from "./options.ts";
+import type { HostsOptions } from "./options.ts";
 import { buildHostsTable } from "./table.ts";
 
 /** Makes the handler of one `hosts` directive. */
@@ -27,8 +27,6 @@ class HostsHandler implements Handler {
   readonly #fallthrough: ZoneTable<true>;
   /** Index of the gauge of entries. */
   readonly #entries: number;
-  /** Index of the gauge of the time of change of the file that was read last. */
-  readonly #reloaded: number;
   readonly #inline: HostsLookup;
   /** The file's entries; as good as none until the control plane has read it. */
   #file: HostsLookup;
@@ -46,7 +44,6 @@ class HostsHandler implements Handler {
     this.#zones = new ZoneTable(zones.map((zone) => [zone, true]));
     this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
-    this.#reloaded = engine.counter("coredns_hosts_reload_timestamp_seconds");
     this.#inline = new HostsLookup(
       buildHostsTable({ text: inline.join("\n"), zones, autoReverse }),
     );
@@ -55,11 +52,9 @@ class HostsHandler implements Handler {
   }
 
   receive(data: unknown): void {
-    const { table, changedMs } = data as HostsUpdate;
+    const { table } = data as { table: ArrayBuffer };
     this.#file = new HostsLookup(table);
-    const { values } = this.#engine;
-    values[this.#entries] = this.#inline.items + this.#file.items;
-    values[this.#reloaded] = changedMs / 1000;
+    this.#engine.values[this.#entries] = this.#inline.items + this.#file.items;
   }
 
   query(exchange: Exchange): Verdict {

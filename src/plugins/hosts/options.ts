@@ -16,11 +16,3 @@ export interface HostsOptions {
   /** Let queries for other types than A, AAAA and PTR fall through, although the name has entries. */
   fallthroughUnsupported: boolean;
 }
-
-/** A file that the control plane has read. */
-export interface HostsUpdate {
-  /** As `buildHostsTable` makes it. */
-  table: ArrayBuffer;
-  /** When the file was changed, in milliseconds since 1970; 0 where that is not known. */
-  changedMs: number;
-}

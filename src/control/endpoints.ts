@@ -1,0 +1,122 @@
+import type { Config } from "../config/types.ts";
+import type { LogLevel } from "../engine/handler.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
+import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
+import type { DataPlane } from "./data_plane.ts";
+import { HealthProbe } from "./health_probe.ts";
+import { type HttpRoute, HttpServers } from "./http_server.ts";
+import { MetricsSource } from "./metrics_source.ts";
+import { Readiness } from "./readiness.ts";
+import type { StatusSource } from "./status_source.ts";
+
+/** What is told over HTTP, and of whom. */
+export interface EndpointsOptions {
+  planes: readonly DataPlane[];
+  registry: MetricRegistry;
+  log: (level: LogLevel, line: string) => void;
+  build: { version: string; deno: string };
+  /** Where metrics are served besides what the Corefile says. */
+  metricsAddresses: readonly HttpAddress[];
+  /** Served as `/status` where the metrics are. */
+  status?: StatusSource;
+}
+
+/** Serves what `prometheus`, `health` and `ready` directives ask for. */
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #servers = new HttpServers();
+  readonly #metrics: MetricsSource;
+  readonly #probe: HealthProbe;
+  #lameduckMs = 0;
+  #stopping = false;
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+    const { planes, registry, build } = options;
+    this.#metrics = new MetricsSource(planes, registry, build);
+    this.#probe = new HealthProbe(options);
+  }
+
+  /**
+   * Takes over a configuration, at the start and at every reload: opens what is new, closes what is
+   * gone, keeps the rest. Throws, and leaves everything as it was, where an address cannot be
+   * listened on.
+   */
+  apply(config: Config): void {
+    const endpoints = config.endpoints ?? [];
+    const { metricsAddresses, status } = this.#options;
+    const routes: HttpRoute[] = [];
+    const serveMetrics = (address: HttpAddress) => {
+      routes.push({ ...address, path: "/metrics", handler: this.#metrics.serve });
+      if (status === undefined) return;
+      routes.push({ ...address, path: "/status", handler: () => status.respond() });
+    };
+    metricsAddresses.forEach(serveMetrics);
+    const ready = new Map<string, { address: HttpAddress; blocks: ReadyBlocks }>();
+    let lameduckMs = 0;
+    let health = false;
+    for (const endpoint of endpoints) {
+      const address = { host: endpoint.host, port: endpoint.port };
+      if (endpoint.kind === "prometheus") {
+        serveMetrics(address);
+      } else if (endpoint.kind === "health") {
+        health = true;
+        lameduckMs = Math.max(lameduckMs, endpoint.lameduckMs);
+        routes.push({ ...address, path: "/health", handler: () => this.#health() });
+      } else {
+        const key = httpAddressText(address);
+        const entry = ready.get(key) ?? { address, blocks: new Map() as ReadyBlocks };
+        entry.blocks.set(endpoint.block, { continuously: endpoint.continuously });
+        ready.set(key, entry);
+      }
+    }
+    for (const { address, blocks } of ready.values()) {
+      const readiness = new Readiness(this.#options.planes, config, blocks);
+      routes.push({ ...address, path: "/ready", handler: () => this.#ready(readiness) });
+    }
+    this.#servers.apply(routes);
+    this.#lameduckMs = lameduckMs;
+    this.#metrics.configure(config);
+    if (status !== undefined) status.config = config;
+    if (health) this.#probe.start(config);
+    else this.#probe.stop();
+  }
+
+  /** Addresses that are listened on. */
+  get addresses(): string[] {
+    return this.#servers.addresses;
+  }
+
+  /** From now on not ready; resolves when others have had time to notice (`lameduck`). */
+  async lameduck(): Promise<void> {
+    this.#stopping = true;
+    if (this.#lameduckMs === 0) return;
+    const text = `plugin/health: stopping in ${this.#lameduckMs / 1000} s (lameduck)`;
+    this.#options.log("info", text);
+    await new Promise((resolve) => setTimeout(resolve, this.#lameduckMs));
+  }
+
+  /** Serves no more. */
+  async stop(limitMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#probe.stop();
+    await this.#servers.stop(limitMs);
+  }
+
+  async #health(): Promise<Response> {
+    const fault = await this.#probe.fault();
+    return fault === null ? text("OK", 200) : text(`${fault}\n`, 503);
+  }
+
+  async #ready(readiness: Readiness): Promise<Response> {
+    if (this.#stopping) return text("Shutting down\n", 503);
+    const missing = await readiness.missing();
+    return missing.length === 0 ? text("OK", 200) : text(`${missing.join("\n")}\n`, 503);
+  }
+}
+
+type ReadyBlocks = Map<number, { continuously: boolean }>;
+
+function text(body: string, status: number): Response {
+  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+}

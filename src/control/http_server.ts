@@ -1,0 +1,124 @@
+import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
+
+/** Answers one request. */
+export type HttpHandler = (request: Request) => Response | Promise<Response>;
+
+/** A path of an address, and who answers there. */
+export interface HttpRoute extends HttpAddress {
+  path: string;
+  handler: HttpHandler;
+}
+
+interface Listening {
+  server: Deno.HttpServer;
+  paths: Map<string, HttpHandler>;
+}
+
+/** The HTTP servers of the control plane: one for each address, however many directives name it. */
+export class HttpServers {
+  #open = new Map<string, Listening>();
+
+  /**
+   * Serves these routes and no others from now on. What is new is opened first; where that fails,
+   * everything stays as it was. Throws an error that names the address and what would do.
+   */
+  apply(routes: readonly HttpRoute[]): void {
+    const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpHandler> }>();
+    for (const { path, handler, ...route } of routes) {
+      const address = {
+        host: route.host === "localhost" ? "127.0.0.1" : route.host,
+        port: route.port,
+      };
+      const key = httpAddressText(address);
+      const entry = wanted.get(key) ?? { address, paths: new Map<string, HttpHandler>() };
+      entry.paths.set(path, handler);
+      wanted.set(key, entry);
+    }
+    const next = new Map<string, Listening>();
+    const opened: Listening[] = [];
+    try {
+      for (const [key, { address, paths }] of wanted) {
+        const known = this.#open.get(key);
+        if (known !== undefined) {
+          next.set(key, known);
+          continue;
+        }
+        const listening = open(address, paths);
+        opened.push(listening);
+        next.set(key, listening);
+      }
+    } catch (error) {
+      for (const { server } of opened) void server.shutdown();
+      throw error;
+    }
+    for (const [key, { paths }] of wanted) next.get(key)!.paths = paths;
+    for (const [key, { server }] of this.#open) if (!next.has(key)) void server.shutdown();
+    this.#open = next;
+  }
+
+  /** Addresses that are listened on: `127.0.0.1:9153`. */
+  get addresses(): string[] {
+    return [...this.#open.keys()];
+  }
+
+  /** Closes everything; requests under way are answered, for `limitMs` at most. */
+  async stop(limitMs: number): Promise<void> {
+    const servers = [...this.#open.values()];
+    this.#open = new Map();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
+    await Promise.race([Promise.all(servers.map(({ server }) => server.shutdown())), limit]);
+    clearTimeout(timer);
+  }
+}
+
+function open(address: HttpAddress, paths: Map<string, HttpHandler>): Listening {
+  const listening = { paths } as Listening;
+  const handler = (request: Request): Response | Promise<Response> => {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response("only GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    const found = listening.paths.get(new URL(request.url).pathname);
+    if (found !== undefined) return found(request);
+    const known = [...listening.paths.keys()].join(" ");
+    return new Response(`nothing is here, but at ${known}\n`, { status: 404 });
+  };
+  const { host, port } = address;
+  const serve = (hostname: string) =>
+    Deno.serve({ hostname, port, onListen: () => {}, onError: failed }, handler);
+  try {
+    listening.server = host === "" ? serveBoth(serve) : serve(host);
+  } catch (error) {
+    throw new Error(
+      `Cannot listen on ${httpAddressText(address)} (HTTP): ${reason(error as Error)}`,
+    );
+  }
+  return listening;
+}
+
+/** On all addresses of both families, or of IPv4 on a host without IPv6. */
+function serveBoth(serve: (hostname: string) => Deno.HttpServer): Deno.HttpServer {
+  try {
+    return serve("::");
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) throw error;
+    return serve("0.0.0.0");
+  }
+}
+
+function failed(error: unknown): Response {
+  return new Response(`${error instanceof Error ? error.message : error}\n`, { status: 500 });
+}
+
+function reason(error: Error): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "address already in use (another server listens there: stop it, or choose another port)";
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return "address not available (no interface of this host has the address)";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "permission denied (ports below 1024 need CAP_NET_BIND_SERVICE or root)";
+  }
+  return error.message.replace(/ \(os error \d+\)$/, "");
+}

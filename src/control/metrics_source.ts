@@ -1,0 +1,91 @@
+import type { Config } from "../config/types.ts";
+import { COUNTER } from "../engine/counters.ts";
+import { serverLabel } from "../engine/served.ts";
+import { chooseFormat, expose, MEDIA_TYPES, takesGzip } from "../metrics/exposition.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
+import { SeriesBook } from "../metrics/series.ts";
+import type { DataPlane } from "./data_plane.ts";
+import { addProcessMetrics } from "./process_metrics.ts";
+
+/** The engine's own counters and what they are exported as. */
+const ENGINE: readonly [place: number, name: string, labels: Record<string, string>][] = [
+  [COUNTER.PANICS, "coredns_panics_total", {}],
+  [COUNTER.UDP_QUERIES, "nodens_queries_total", { proto: "udp" }],
+  [COUNTER.TCP_QUERIES, "nodens_queries_total", { proto: "tcp" }],
+  [COUNTER.DROPPED, "nodens_messages_dropped_total", {}],
+  [COUNTER.REFUSED, "nodens_queries_refused_total", {}],
+  [COUNTER.SHED, "nodens_queries_shed_total", {}],
+  [COUNTER.STREAMS_REFUSED, "nodens_streams_refused_total", {}],
+  [COUNTER.STREAMS_BROKEN, "nodens_streams_broken_total", {}],
+  [COUNTER.LOG_DROPPED, "nodens_log_lines_dropped_total", {}],
+  [COUNTER.LOG_SENT, "nodens_log_bytes_total", {}],
+  [COUNTER.HEARTBEAT, "nodens_heartbeats_total", {}],
+  [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
+];
+
+/** Writes what a scrape gets. It reads shared memory and asks no data plane anything. */
+export class MetricsSource {
+  readonly #planes: readonly DataPlane[];
+  readonly #registry: MetricRegistry;
+
+  constructor(
+    planes: readonly DataPlane[],
+    registry: MetricRegistry,
+    build: { version: string; deno: string },
+  ) {
+    this.#planes = planes;
+    this.#registry = registry;
+    const { version, deno } = build;
+    registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
+    registry.gauge("nodens_build_info", { version, deno }).set(1);
+    registry.onScrape(addProcessMetrics);
+  }
+
+  /** Takes over a configuration: whose plugins are exported as enabled. */
+  configure({ blocks, listeners }: Config): void {
+    this.#registry.reset("coredns_plugin_enabled");
+    for (const { address, port, zones } of listeners) {
+      const server = serverLabel(address, port);
+      for (const { zone, block } of zones) {
+        const names = blocks[block]!.plugins.map(({ name }) => name);
+        if (!names.includes("prometheus")) continue;
+        for (const name of names) {
+          this.#registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
+        }
+      }
+    }
+  }
+
+  /** Answers a scrape in the form and coding that the client asks for. */
+  readonly serve = (request: Request): Response => {
+    const format = chooseFormat(request.headers.get("accept"));
+    const text = expose(this.#collect(), format);
+    const headers = new Headers({ "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" });
+    if (!takesGzip(request.headers.get("accept-encoding"))) {
+      // Said even here, so that the server puts no coding of its own choice on it.
+      headers.set("cache-control", "no-transform");
+      return new Response(text, { headers });
+    }
+    headers.set("content-encoding", "gzip");
+    const body = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+    return new Response(body, { headers });
+  };
+
+  #collect(): SeriesBook {
+    const book = new SeriesBook();
+    let ageMs = 0;
+    for (const plane of this.#planes) {
+      for (const [place, name, labels] of ENGINE) book.add(name, labels, plane.values[place]!);
+      book.addPlaces(plane.places, plane.values);
+      for (const { server, drops } of plane.socketDrops()) {
+        book.add("nodens_socket_drops_total", { server }, drops);
+      }
+      book.add("nodens_data_plane_restarts_total", {}, plane.restarts);
+      ageMs = Math.max(ageMs, plane.heartbeatAgeMs);
+    }
+    book.add("nodens_data_planes", {}, this.#planes.length);
+    book.add("nodens_heartbeat_age_seconds", {}, ageMs / 1000);
+    this.#registry.collect(book);
+    return book;
+  }
+}

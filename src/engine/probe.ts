@@ -1,0 +1,18 @@
+import { CLASS, HEADER_SIZE } from "../dns/constants.ts";
+import type { Exchange } from "./exchange.ts";
+
+/**
+ * Name of the query, of class CH, by which the control plane finds out whether a data plane answers.
+ * The engine refuses it like every query of another class than IN, but counts it apart.
+ */
+export const PROBE_NAME = "health.nodens.";
+
+const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
+
+/** Whether the exchange is such a query. */
+export function isProbe(exchange: Exchange): boolean {
+  if (exchange.qnameLength !== WIRE.length || exchange.qclass !== CLASS.CH) return false;
+  const { bytes } = exchange.memory;
+  const at = exchange.offset + HEADER_SIZE;
+  return WIRE.every((octet, i) => bytes[at + i] === octet);
+}

@@ -1,0 +1,29 @@
+import type { Config } from "../config/types.ts";
+
+/** A zone of a server block on one of the listeners that serve it. */
+export interface ServedZone {
+  /** Index of the listener in the configuration. */
+  listener: number;
+  /** Place of the zone among those of the listener (`Exchange.zone`). */
+  place: number;
+  zone: string;
+  /** The listener as CoreDNS names it in labels: `dns://:53`, `dns://[::1]:53`. */
+  server: string;
+}
+
+/** What each server block serves, by its index. */
+export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
+  const served: ServedZone[][] = blocks.map(() => []);
+  listeners.forEach(({ address, port, zones }, listener) => {
+    const server = serverLabel(address, port);
+    zones.forEach(({ zone, block }, place) =>
+      served[block]?.push({ listener, place, zone, server })
+    );
+  });
+  return served;
+}
+
+/** A listener as CoreDNS names it in labels. */
+export function serverLabel(address: string, port: number): string {
+  return `dns://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,76 @@
+import type { CounterPlace } from "../engine/counters.ts";
+import { METRICS } from "./catalog.ts";
+
+/** Labels by name. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** One series with its value, ready to be written. */
+export interface Series {
+  readonly labels: Labels;
+  /** Of a counter or gauge. */
+  value: number;
+  /** Of a histogram: values in each bucket (not those below too), and above all bounds. */
+  buckets?: number[];
+  readonly bounds?: readonly number[];
+}
+
+/** All series of a scrape, by metric. */
+export class SeriesBook {
+  readonly #metrics = new Map<string, Map<string, Series>>();
+
+  /** Adds a value of a counter or gauge to the series with these labels. */
+  add(name: string, labels: Labels, value: number): void {
+    const series = this.#series(name, labels, () => ({ labels, value: NaN }));
+    if (series === null || Number.isNaN(value)) return;
+    const merge = METRICS.get(name)!.merge ?? "sum";
+    if (Number.isNaN(series.value)) series.value = value;
+    else if (merge === "sum") series.value += value;
+    else series.value = Math[merge](series.value, value);
+  }
+
+  /** Adds a histogram; `values` as `engine/buckets.ts` draws it, from `index` on. */
+  addHistogram(
+    name: string,
+    labels: Labels,
+    { bounds, values, index }: {
+      bounds: readonly number[];
+      values: ArrayLike<number>;
+      index: number;
+    },
+  ): void {
+    const size = bounds.length + 1;
+    const series = this.#series(name, labels, () => ({
+      labels,
+      value: 0,
+      bounds,
+      buckets: new Array(size).fill(0),
+    }));
+    if (series?.buckets === undefined) return;
+    for (let i = 0; i < size; i++) series.buckets[i]! += values[index + i]!;
+    series.value += values[index + size]!;
+  }
+
+  /** Adds what a data plane has counted. */
+  addPlaces(places: readonly CounterPlace[], values: ArrayLike<number>): void {
+    for (const { name, labels, index, bounds } of places) {
+      if (bounds === undefined) this.add(name, labels, values[index]!);
+      else this.addHistogram(name, labels, { bounds, values, index });
+    }
+  }
+
+  /** Series of a metric in the order in which they came; those without a value are left out. */
+  of(name: string): Series[] {
+    return [...this.#metrics.get(name)?.values() ?? []].filter(({ value }) => !Number.isNaN(value));
+  }
+
+  #series(name: string, labels: Labels, make: () => Series): Series | null {
+    const metric = METRICS.get(name);
+    if (metric === undefined) return null;
+    let all = this.#metrics.get(name);
+    if (all === undefined) this.#metrics.set(name, all = new Map());
+    const key = JSON.stringify(metric.labels.map((label) => labels[label] ?? ""));
+    let series = all.get(key);
+    if (series === undefined) all.set(key, series = make());
+    return series;
+  }
+}

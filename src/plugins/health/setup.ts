@@ -1,0 +1,26 @@
+import { quote } from "../../corefile/quote.ts";
+import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
+import type { PluginSetup } from "../controller.ts";
+import { readHttpAddress } from "../http_address.ts";
+
+const LAMEDUCK = { name: "lameduck", min: 0, max: MAX_DURATION_MS } as const;
+
+/** Reads `health [ADDRESS] { lameduck DURATION }`. */
+export const healthSetup: PluginSetup = {
+  name: "health",
+  setup({ tokens, addEndpoint }) {
+    tokens.once(() => {
+      const address = tokens.nextArg()
+        ? readHttpAddress(tokens, tokens.value)
+        : { host: "", port: 8080 };
+      let lameduckMs = 0;
+      tokens.eachInBlock((option) => {
+        if (option !== "lameduck") {
+          throw tokens.error(`unknown option ${quote(option)} (lameduck DURATION)`);
+        }
+        lameduckMs = readDuration(tokens, tokens.oneArg("DURATION"), LAMEDUCK);
+      });
+      addEndpoint({ kind: "health", ...address, lameduckMs });
+    });
+  },
+};

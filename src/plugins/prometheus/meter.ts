@@ -1,0 +1,145 @@
+import { rcodeText, typeText } from "../../dns/mnemonics.ts";
+import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
+import { type Exchange, TCP } from "../../engine/exchange.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+
+/** Types that have a value of the label `type` of their own (CoreDNS's choice); the rest is "other". */
+const TYPES = [
+  28,
+  1,
+  5,
+  48,
+  43,
+  15,
+  50,
+  47,
+  2,
+  12,
+  46,
+  6,
+  33,
+  16,
+  65,
+  64,
+  251,
+  252,
+  255,
+] as const;
+const OTHER_TYPE = TYPES.length;
+const TYPE_CLASSES = TYPES.length + 1;
+/** Class of each type below 256. */
+const CLASS_OF_TYPE = Uint8Array.from({ length: 256 }, (_, type) => {
+  const found = TYPES.findIndex((known) => known === type);
+  return found < 0 ? OTHER_TYPE : found;
+});
+
+/** Response codes that have a label of their own; the extended ones above are "other". */
+const RCODES = 24;
+const RCODE_CLASSES = RCODES + 1;
+
+/** Labels that all series of a meter share. */
+export interface MeterLabels {
+  server: string;
+  zone: string;
+  view: string;
+}
+
+/**
+ * Counts the queries of one zone of one listener.
+ *
+ * Each series gets its place in the counters when it is first needed, so that what never happens is
+ * not exported; from then on, counting is a few additions in arrays.
+ */
+export class Meter {
+  readonly #engine: EngineServices;
+  readonly #labels: MeterLabels;
+  readonly #plugins: readonly string[];
+  readonly #sizes = sizeBuckets();
+  /** Places by transport, family and class of type; 0 for none yet. */
+  readonly #requests = new Int32Array(2 * 2 * TYPE_CLASSES);
+  /** Places by plugin (the engine itself first) and response code; 0 for none yet. */
+  readonly #responses: Int32Array;
+  /** Histograms by transport; 0 for none yet. */
+  readonly #requestSizes = new Int32Array(2);
+  readonly #responseSizes = new Int32Array(2);
+  readonly #duration: number;
+  readonly #dnssecOk: number;
+
+  /** @param plugins - names of the chain's handlers, by position */
+  constructor(engine: EngineServices, labels: MeterLabels, plugins: readonly string[]) {
+    this.#engine = engine;
+    this.#labels = labels;
+    this.#plugins = plugins;
+    this.#responses = new Int32Array((plugins.length + 1) * RCODE_CLASSES);
+    this.#duration = engine.histogram(
+      "coredns_dns_request_duration_seconds",
+      { ...labels },
+      TIME_BUCKETS,
+    );
+    this.#dnssecOk = engine.counter("coredns_dns_do_requests_total", { ...labels });
+  }
+
+  /** Counts a query that is done with, and the response of so many bytes (0 for none). */
+  count(exchange: Exchange, sizeBytes: number): void {
+    const engine = this.#engine;
+    const { values } = engine;
+    const { transport, qtype, response } = exchange;
+
+    const type = exchange.qnameLength > 0 && qtype < 256 ? CLASS_OF_TYPE[qtype]! : OTHER_TYPE;
+    const family = engine.clientFamily(exchange) === 6 ? 1 : 0;
+    const kind = ((transport << 1) | family) * TYPE_CLASSES + type;
+    values[this.#requests[kind]! || this.#makeRequests(kind)]!++;
+    if (exchange.dnssecOk) values[this.#dnssecOk]!++;
+
+    const durationMs = engine.nowMs - exchange.receivedMs;
+    values[this.#duration + timeBucket(durationMs)]!++;
+    if (durationMs > 0) values[this.#duration + TIME_BUCKETS.length + 1]! += durationMs / 1000;
+
+    const sizes = this.#sizes;
+    const request = this.#requestSizes[transport]! || this.#makeSizes("request", transport);
+    values[request + sizes[exchange.length & 0xffff]!]!++;
+    values[request + SIZE_BUCKETS.length + 1]! += exchange.length;
+    const sent = this.#responseSizes[transport]! || this.#makeSizes("response", transport);
+    values[sent + sizes[sizeBytes & 0xffff]!]!++;
+    values[sent + SIZE_BUCKETS.length + 1]! += sizeBytes;
+
+    const rcode = response === null ? 0 : response.rcode;
+    // As in CoreDNS, what failed has been written by no plugin.
+    const position = exchange.error === "" ? exchange.answeredBy + 1 : 0;
+    const place = position * RCODE_CLASSES + (rcode < RCODES ? rcode : RCODES);
+    values[this.#responses[place]! || this.#makeResponses(place)]!++;
+  }
+
+  #makeRequests(kind: number): number {
+    const type = kind % TYPE_CLASSES;
+    const rest = (kind - type) / TYPE_CLASSES;
+    return this.#requests[kind] = this.#engine.counter("coredns_dns_requests_total", {
+      ...this.#labels,
+      proto: protoOf(rest >> 1),
+      family: (rest & 1) === 0 ? "1" : "2",
+      type: type === OTHER_TYPE ? "other" : typeText(TYPES[type]!),
+    });
+  }
+
+  #makeSizes(of: "request" | "response", transport: number): number {
+    const labels = { ...this.#labels, proto: protoOf(transport) };
+    const name = `coredns_dns_${of}_size_bytes`;
+    const index = this.#engine.histogram(name, labels, SIZE_BUCKETS);
+    (of === "request" ? this.#requestSizes : this.#responseSizes)[transport] = index;
+    return index;
+  }
+
+  #makeResponses(place: number): number {
+    const rcode = place % RCODE_CLASSES;
+    const position = (place - rcode) / RCODE_CLASSES - 1;
+    return this.#responses[place] = this.#engine.counter("coredns_dns_responses_total", {
+      ...this.#labels,
+      rcode: rcode === RCODES ? "other" : rcodeText(rcode),
+      plugin: this.#plugins[position] ?? "",
+    });
+  }
+}
+
+function protoOf(transport: number): string {
+  return transport === TCP ? "tcp" : "udp";
+}
