@@ -164,6 +164,7 @@ function start(message: StartMessage): void {
     post({ type: "ready" });
     driver.run();
     if (failing) throw new Error("asked to fail");
+    engine!.stop();
     flushLog();
     post({ type: "stopped" });
     return;
@@ -174,6 +175,7 @@ function start(message: StartMessage): void {
   port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
     driver.run(() => handle(data));
     if (!running) {
+      engine!.stop();
       driver.stop();
       flushLog();
       post({ type: "stopped" });

@@ -156,6 +156,27 @@ Deno.test("-log-format json: faults of the Corefile are objects too", async () =
   Deno.removeSync(folder, { recursive: true });
 });
 
+for (const io of Deno.build.os === "linux" ? ["linux", "portable"] : ["portable"]) {
+  Deno.test(`what errors has counted is told when nodens stops (${io})`, async () => {
+    const nodens = await startNodens({
+      args: ["-io", io],
+      corefile: (port) =>
+        `.:${port} {\n bind 127.0.0.1\n errors {\n  consolidate 1h "^no next" warning\n }\n` +
+        ` cache\n forward internal.test 127.0.0.1:${freePort()}\n}\n`,
+    });
+    try {
+      for (const name of ["a.test", "b.test", "x.internal.test"]) {
+        await askUdp(queryBytes({ name }), { port: nodens.port, limitMs: 15_000 });
+      }
+    } finally {
+      assert.equal((await nodens.stop()).code, 0);
+    }
+    const summary =
+      /^\[WARNING\] plugin\/errors: 2 errors like '\^no next' occurred in last 1h0m0s$/m;
+    assert.match(nodens.output, summary);
+  });
+}
+
 Deno.test("-log-format: an unknown one is refused", async () => {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", MAIN, "-log-format", "xml"],
