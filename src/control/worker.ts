@@ -129,6 +129,9 @@ function start(message: StartMessage): void {
     }
   };
 
+  /** Lets the handlers say what they have left to say; no query may come afterwards. */
+  const retireHandlers = (): void => engine!.configure({ ...config, blocks: [], listeners: [] });
+
   const options = { onPanic, toLane, afterLoop };
   const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
     engine = new Engine({
@@ -164,7 +167,7 @@ function start(message: StartMessage): void {
     post({ type: "ready" });
     driver.run();
     if (failing) throw new Error("asked to fail");
-    engine!.stop();
+    retireHandlers();
     flushLog();
     post({ type: "stopped" });
     return;
@@ -175,7 +178,7 @@ function start(message: StartMessage): void {
   port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
     driver.run(() => handle(data));
     if (!running) {
-      engine!.stop();
+      retireHandlers();
       driver.stop();
       flushLog();
       post({ type: "stopped" });

@@ -128,12 +128,6 @@ export class Engine implements EngineServices {
     for (const chain of old) chain.stop();
   }
 
-  /** Ends the handlers, which say what they have left to say; no query may come afterwards. */
-  stop(): void {
-    for (const chain of this.#chains) chain.stop();
-    this.#chains = [];
-  }
-
   /** Hands data from the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
     this.#chains[block]?.handlers[position]?.receive?.(data);
