@@ -69,9 +69,11 @@ export class Logger {
   }
 
   async #drain(): Promise<void> {
+    let count = 0;
     try {
       while (this.#queue.length > 0) {
-        const text = this.#take();
+        count = this.#countNext();
+        const text = this.#queue.splice(0, count).join("");
         const bytes = encoder.encode(text);
         for (let at = 0; at < bytes.length;) at += await this.#stream.write(bytes.subarray(at));
         this.#queued -= text.length;
@@ -79,19 +81,19 @@ export class Logger {
       }
     } catch {
       // The reader has gone: answers go on, nothing is left to write to.
-      this.droppedLines += this.#queue.length;
+      this.droppedLines += count + this.#queue.length;
       this.#queue.length = 0;
       this.#queued = 0;
     }
     this.#writing = false;
   }
 
-  /** Takes as many lines off the queue as are written at a time. */
-  #take(): string {
+  /** How many lines are written next. */
+  #countNext(): number {
     let length = 0;
     let count = 0;
     while (count < this.#queue.length && length < MAX_WRITE) length += this.#queue[count++]!.length;
-    return this.#queue.splice(0, count).join("");
+    return count;
   }
 
   /** Says how many lines were dropped, once half the queue is free again: not over and over. */

@@ -225,11 +225,12 @@ if (Deno.build.os === "linux") {
   });
 
   Deno.test("a standard output that nobody reads: every query is answered, every line accounted for", async () => {
-    const port = freePort();
+    const [port, metrics] = [freePort(), freePort()];
     const queries = 8000;
     const filler = "x".repeat(1000);
     const folder = folderWith({
-      Corefile: `.:${port} {\n bind 127.0.0.1\n log . "{>id} ${filler}"\n whoami\n}\n`,
+      Corefile:
+        `.:${port} {\n bind 127.0.0.1\n prometheus 127.0.0.1:${metrics}\n log . "{>id} ${filler}"\n whoami\n}\n`,
     });
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", MAIN, "-conf", `${folder}/Corefile`],
@@ -248,6 +249,13 @@ if (Deno.build.os === "linux") {
     await askAll(port, queries);
     // As many again: what is full stays full, and answers go on.
     await askAll(port, 500);
+    const url = `http://127.0.0.1:${metrics}`;
+    const counted = Number(
+      /^nodens_log_lines_dropped_total (\d+)$/m.exec(
+        await (await fetch(`${url}/metrics`)).text(),
+      )![1],
+    );
+    assert.equal((await (await fetch(`${url}/status`)).json()).log.droppedLines, counted);
     const reading = (async () => {
       while (await read());
     })();
@@ -259,6 +267,7 @@ if (Deno.build.os === "linux") {
     const dropped = [...out.matchAll(/(\d+) log lines were dropped/g)]
       .reduce((sum, [, count]) => sum + Number(count), 0);
     assert.equal(logged + dropped, queries + 500);
+    assert.equal(counted, dropped);
     assert.ok(dropped > 1000, `only ${dropped} dropped`);
     Deno.removeSync(folder, { recursive: true });
   });

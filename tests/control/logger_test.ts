@@ -120,6 +120,7 @@ Deno.test("logger: a reader that has gone ends nothing", async () => {
   const logger = new Logger(TARGET, reader);
   for (let i = 0; i < 3; i++) logger.log("info", "lost");
   await logger.flush(10_000);
+  assert.equal(logger.droppedLines, 3);
   reader.gone = false;
   logger.log("info", "read");
   await logger.flush(10_000);
