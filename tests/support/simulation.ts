@@ -53,7 +53,7 @@ export class Simulation implements Io {
   readonly engine: Engine;
   readonly random: () => number;
   readonly logs: string[] = [];
-  readonly counters = new CounterBook(new SharedArrayBuffer(8 * 16384));
+  readonly counters: CounterBook;
   nowMs = 1000;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
@@ -78,6 +78,7 @@ export class Simulation implements Io {
   constructor(corefile: string, options: { seed?: number } & Partial<EngineOptions> = {}) {
     const { seed = 1, ...engineOptions } = options;
     this.random = seeded(seed);
+    this.counters = options.counters ?? new CounterBook(new SharedArrayBuffer(8 * 4096));
     this.engine = new Engine({
       io: this,
       counters: this.counters,

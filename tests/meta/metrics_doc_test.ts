@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { CATALOG, METRICS } from "../../src/metrics/catalog.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const NAME = /\b(?:coredns|nodens|process)_[a-z_]+\b/g;
+/** What looks like a metric but is none. */
+const OTHERS = new Set(["process_metrics"]);
+
+function* sources(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) yield* sources(`${folder}${name}/`);
+    else if (/\.(ts|md)$/.test(name)) yield `${folder}${name}`;
+  }
+}
+
+/** Name of the metric that a name in a query belongs to. */
+function family(name: string): string {
+  const base = name.replace(/_(bucket|sum|count)$/, "");
+  return METRICS.get(base)?.type === "histogram" ? base : name;
+}
+
+Deno.test("docs/metrics.md lists every metric with its type, labels and meaning", () => {
+  const text = Deno.readTextFileSync(`${ROOT}docs/metrics.md`);
+  const rows = [...text.matchAll(/^\| `(\w+)` +\| (\w+) +\| (.*?) *\| (.*?) *\|$/gm)];
+  const listed = new Map(rows.map(([, name, ...cells]) => [name!, cells]));
+  assert.equal(rows.length, listed.size, "none stands there twice");
+  assert.deepEqual([...listed.keys()].sort(), [...METRICS.keys()].sort());
+  for (const { name, type, labels } of CATALOG) {
+    const [documented, labelText, meaning] = listed.get(name)!;
+    assert.equal(documented, type, name);
+    assert.equal(labelText, labels.map((label) => `\`${label}\``).join(", "), name);
+    assert.match(meaning!, /^\S.{5,}[.)]$/, name);
+  }
+});
+
+Deno.test("every metric that the code or a README names stands in the catalog", () => {
+  for (const path of sources(`${ROOT}src/`)) {
+    for (const [name] of Deno.readTextFileSync(path).matchAll(NAME)) {
+      // A README, a comment or a template may name the beginning of several.
+      if (name.endsWith("_") || OTHERS.has(name)) continue;
+      assert.ok(METRICS.has(family(name)), `${path.slice(ROOT.length)}: ${name}`);
+    }
+  }
+});
+
+Deno.test("alert rules and dashboard use metrics that there are, and most of them", () => {
+  const rules = Deno.readTextFileSync(`${ROOT}deploy/prometheus/nodens.rules.yml`);
+  const dashboard = JSON.parse(Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`));
+  const queries = dashboard.panels.flatMap((panel: { targets?: { expr: string }[] }) =>
+    (panel.targets ?? []).map(({ expr }) => expr)
+  );
+  assert.ok(queries.length > 30);
+  const used = new Set<string>();
+  for (const text of [rules, ...queries]) {
+    for (const [name] of text.matchAll(NAME)) used.add(family(name));
+  }
+  for (const name of used) assert.ok(METRICS.has(name), name);
+  assert.ok(used.size > 30);
+});
+
+Deno.test("the dashboard's panels have numbers of their own and do not overlap", () => {
+  const { panels, uid } = JSON.parse(Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`));
+  assert.equal(uid, "nodens");
+  const ids = panels.map(({ id }: { id: number }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  const taken = new Set<string>();
+  for (const { title, gridPos: { x, y, w, h } } of panels) {
+    assert.ok(x + w <= 24, title);
+    for (let column = x; column < x + w; column++) {
+      for (let line = y; line < y + h; line++) {
+        const cell = `${column} ${line}`;
+        assert.ok(!taken.has(cell), `${title} overlaps`);
+        taken.add(cell);
+      }
+    }
+  }
+});
