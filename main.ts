@@ -15,6 +15,11 @@ async function main(args: readonly string[]): Promise<number> {
     const { processOutput } = await import("./src/cli/output.ts");
     return await runQuery(rest, processOutput);
   }
+  if (command === "status") {
+    const { runStatus } = await import("./src/cli/status.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return await runStatus(rest, processOutput);
+  }
   if (command === "healthcheck") {
     const { runHealthcheck } = await import("./src/cli/healthcheck.ts");
     const { processOutput } = await import("./src/cli/output.ts");

@@ -1,4 +1,3 @@
-import { checkPatterns } from "../config/patterns.ts";
 import { readConfig } from "../config/read.ts";
 import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
@@ -37,7 +36,6 @@ export async function runCheck(
   }
   try {
     const { config, warnings } = await readConfig({ file, text, defaultPort }, host);
-    await checkPatterns(config);
     for (const warning of warnings) output.err(`warning: ${warning}\n`);
     if (json) output.out(`${JSON.stringify(config, null, 2)}\n`);
     return 0;

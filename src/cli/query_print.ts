@@ -2,21 +2,11 @@
 import { type Answer, decode, type DecodedPacket, type OptAnswer, type Question } from "dns-packet";
 import { Buffer } from "node:buffer";
 import { FLAG } from "../dns/constants.ts";
-import { opcodeText, rcodeText } from "../dns/mnemonics.ts";
+import { flagsText, opcodeText, rcodeText } from "../dns/mnemonics.ts";
 import { checkBounds } from "./query_bounds.ts";
 import { extendedErrorText } from "./query_extended_errors.ts";
 import { packetTypeText, rdataText } from "./query_rdata.ts";
 import { nameText, quoted } from "./query_text.ts";
-
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [FLAG.QR, "qr"],
-  [FLAG.AA, "aa"],
-  [FLAG.TC, "tc"],
-  [FLAG.RD, "rd"],
-  [FLAG.RA, "ra"],
-  [FLAG.AD, "ad"],
-  [FLAG.CD, "cd"],
-];
 
 /** Columns in which dig puts TTL, class, type and data. */
 const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
@@ -30,10 +20,10 @@ export function formatMessage(bytes: Uint8Array): string {
   const opt = additionals.find((record): record is OptAnswer => record.type === "OPT");
   const rcode = (flags & FLAG.RCODE) | ((opt?.extendedRcode ?? 0) << 4);
   const opcode = opcodeText((flags & FLAG.OPCODE) >> 11);
-  const names = FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+  const names = flagsText(flags & ~FLAG.Z, " ");
   const mbz = (flags & FLAG.Z) !== 0 ? "; MBZ: 0x4" : "";
   let text = `;; ->>HEADER<<- opcode: ${opcode}, status: ${rcodeText(rcode)}, ` +
-    `id: ${view.getUint16(0)}\n;; flags: ${names.join(" ")}${mbz}; ` +
+    `id: ${view.getUint16(0)}\n;; flags: ${names}${mbz}; ` +
     `QUERY: ${view.getUint16(4)}, ANSWER: ${view.getUint16(6)}, ` +
     `AUTHORITY: ${view.getUint16(8)}, ADDITIONAL: ${view.getUint16(10)}\n`;
   if ((flags & (FLAG.RD | FLAG.RA)) === FLAG.RD) {

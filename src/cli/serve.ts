@@ -1,4 +1,3 @@
-import { checkPatterns } from "../config/patterns.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { readConfig } from "../config/read.ts";
 import type { Config } from "../config/types.ts";
@@ -7,9 +6,11 @@ import { DataPlane } from "../control/data_plane.ts";
 import { denoHost } from "../control/host_deno.ts";
 import { Endpoints } from "../control/endpoints.ts";
 import { HostsFiles } from "../control/hosts_files.ts";
-import { Logger } from "../control/logger.ts";
+import type { LogFormat } from "../control/log_line.ts";
+import type { Logger } from "../control/logger.ts";
 import type { DriverKind } from "../control/messages.ts";
 import { Persistence } from "../control/persistence.ts";
+import { StatusSource } from "../control/status_source.ts";
 import { Upstreams } from "../control/upstreams.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import { CHAIN } from "../plugins/chain.ts";
@@ -17,12 +18,14 @@ import { type HttpAddress, parseHttpAddress } from "../plugins/http_address.ts";
 import { releaseMemory } from "../sys/memory.ts";
 import { type Flag, FlagError, type FlagValues, helpText, parseFlags } from "./flags.ts";
 import { processOutput } from "./output.ts";
+import { ServeOutput } from "./serve_output.ts";
 import { VERSION, versionText } from "./version.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "conf", kind: "text", default: "", help: "Corefile to serve; else ./Corefile" },
   { name: "dns.port", kind: "number", alias: "p", default: 53, help: "default port" },
   { name: "quiet", kind: "boolean", default: false, help: "say nothing at start" },
+  { name: "log-format", kind: "text", default: "text", help: "text or json (an object a line)" },
   { name: "pidfile", kind: "text", default: "", help: "write the process id to this file" },
   { name: "plugins", kind: "boolean", default: false, help: "list the plugins and exit" },
   { name: "version", kind: "boolean", default: false, help: "print the version and exit" },
@@ -46,6 +49,7 @@ const FLAGS: readonly Flag[] = [
 const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
        nodens check [--json] FILE         look for faults in a Corefile
        nodens query NAME [TYPE] [@SERVER] ask a server
+       nodens status [--json] [ADDRESS]   how a running nodens is
        nodens healthcheck [URL|ADDRESS]   exit 0 where /health says OK, else 1
 
 `;
@@ -82,17 +86,17 @@ export async function runServe(args: readonly string[]): Promise<number> {
     processOutput.out(`${names.join("\n")}\n`);
     return 0;
   }
+  const output = await ServeOutput.open(values["log-format"] as LogFormat);
   let loaded: LoadedConfig;
   try {
-    loaded = await load(values);
-    await checkPatterns(loaded.config);
+    loaded = await load(values, output);
   } catch (error) {
     if (!(error instanceof CorefileErrors) && !(error instanceof FlagError)) throw error;
-    processOutput.err(`${error.message}\n`);
+    output.fail(error.message);
     return 1;
   }
-  for (const warning of loaded.warnings) processOutput.err(`[WARNING] ${warning}\n`);
-  return await serve(loaded.config, values);
+  for (const warning of loaded.warnings) output.warn(warning);
+  return await serve(loaded.config, values, output);
 }
 
 function readFlags(args: readonly string[]): FlagValues {
@@ -101,6 +105,10 @@ function readFlags(args: readonly string[]): FlagValues {
   const { io, workers } = values;
   if (io !== "auto" && io !== "linux" && io !== "portable") {
     throw new FlagError(`flag -io: "${io}" is unknown (auto, linux or portable)`);
+  }
+  const { "log-format": format } = values;
+  if (format !== "text" && format !== "json") {
+    throw new FlagError(`flag -log-format: "${format}" is unknown (text or json)`);
   }
   if (Number(workers) < 1 || Number(workers) > MAX_WORKERS) {
     throw new FlagError(`flag -workers: ${workers} is out of range (1 to ${MAX_WORKERS})`);
@@ -123,15 +131,13 @@ function metricsAddresses(values: FlagValues): HttpAddress[] {
   });
 }
 
-async function load(values: FlagValues): Promise<LoadedConfig> {
+async function load(values: FlagValues, output: ServeOutput): Promise<LoadedConfig> {
   const defaultPort = Number(values["dns.port"]);
   const named = String(values["conf"]);
   const file = named === "" ? "Corefile" : named;
   let text: string;
   if (named === "" && denoHost.kindOf(file) !== "file") {
-    processOutput.err(
-      "[WARNING] No Corefile here and no -conf FILE: serving the built-in one (whoami, log)\n",
-    );
+    output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
     text = BUILT_IN.replace("PORT", String(defaultPort));
   } else {
     try {
@@ -143,10 +149,14 @@ async function load(values: FlagValues): Promise<LoadedConfig> {
   return await readConfig({ file, text, defaultPort }, denoHost);
 }
 
-async function serve(config: Config, values: FlagValues): Promise<number> {
-  const logger = new Logger();
+async function serve(
+  config: Config,
+  values: FlagValues,
+  output: ServeOutput,
+): Promise<number> {
+  const { logger } = output;
   const ended = Promise.withResolvers<number>();
-  const driver = chooseDriver(String(values["io"]), logger);
+  const driver = chooseDriver(String(values["io"]), output);
   let workers = Number(values["workers"]);
   if (driver === "portable" && workers > 1) {
     logger.log("warning", "-workers needs the linux driver; running one");
@@ -159,27 +169,29 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
         driver,
         shared: workers > 1,
         log: logger.log,
+        logsFields: output.format === "json",
         onDead: (why) => {
-          processOutput.err(`[FATAL] ${why}; ending the process so that it is started afresh\n`);
-          Deno.exit(3);
+          output.die(`${why}; ending the process so that it is started afresh`, 3);
         },
       }),
     );
   }
   const registry = new MetricRegistry();
+  registry.onScrape((book) => book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines));
   const endpoints = new Endpoints({
     planes,
     registry,
     log: logger.log,
     build: { version: VERSION, deno: Deno.version.deno },
     metricsAddresses: metricsAddresses(values),
+    status: new StatusSource(config, { version: VERSION, driver, planes, logger }),
   });
   try {
     planes.forEach((plane, others) => plane.bind(others));
     await Promise.all(planes.map((plane) => plane.start()));
     endpoints.apply(config);
   } catch (error) {
-    processOutput.err(`${(error as Error).message}\n`);
+    output.fail((error as Error).message);
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }
@@ -191,7 +203,7 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
   persistence.start(config);
   const { pidfile, quiet } = values;
   if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
-  if (quiet !== true) logger.write(banner(config));
+  if (quiet !== true) announce(config, logger);
   watchSignals(ended);
   const release = RELEASE_AT_MS.map((ms) =>
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
@@ -209,15 +221,15 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
   return code;
 }
 
-function chooseDriver(wanted: string, logger: Logger): DriverKind {
+function chooseDriver(wanted: string, output: ServeOutput): DriverKind {
   if (wanted === "portable") return "portable";
   const why = linuxDriverMissing();
   if (why === null) return "linux";
   if (wanted === "linux") {
-    processOutput.err(`Cannot use the linux driver: ${why} (use -io portable)\n`);
+    output.fail(`Cannot use the linux driver: ${why} (use -io portable)`);
     Deno.exit(1);
   }
-  logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
+  output.logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
   return "portable";
 }
 
@@ -234,9 +246,9 @@ function linuxDriverMissing(): string | null {
   }
 }
 
-/** Listeners as CoreDNS prints them, what runs, and a command that gets an answer. */
-function banner(config: Config): string {
-  const lines = config.listeners.flatMap(({ address, port, zones }) =>
+/** Prints listeners as CoreDNS does, what runs, and a command that gets an answer. */
+function announce(config: Config, logger: Logger): void {
+  const zones = config.listeners.flatMap(({ address, port, zones }) =>
     zones.map(({ zone }) => {
       const host = address === ""
         ? ""
@@ -247,7 +259,7 @@ function banner(config: Config): string {
     })
   );
   const first = config.listeners[0];
-  let hint = "";
+  const hint: string[] = [];
   if (first !== undefined) {
     const host = first.address === "" ? "127.0.0.1" : first.address;
     const zone = first.zones.find(({ block }) =>
@@ -255,10 +267,11 @@ function banner(config: Config): string {
         name === "whoami"
       )
     )?.zone ?? "example.org.";
-    hint = `Try: dig @${host} -p ${first.port} ${zone}\n`;
+    hint.push(`Try: dig @${host} -p ${first.port} ${zone}`);
   }
   const run = `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
-  return `${[...new Set(lines)].join("\n")}\n${run}\n${hint}`;
+  const listeners = [...new Set(zones)];
+  logger.print([...listeners, run, ...hint], run, { version: VERSION, listeners });
 }
 
 function watchSignals(ended: PromiseWithResolvers<number>): void {

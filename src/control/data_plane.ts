@@ -1,7 +1,7 @@
 import type { Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
-import type { LogLevel } from "../engine/handler.ts";
+import type { LogFields, LogLevel } from "../engine/handler.ts";
 import { bindListener, type BoundSocket, closeAll } from "../io/linux/listen.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK, SK_MEMINFO, SO, SOL } from "../sys/constants.ts";
@@ -23,7 +23,10 @@ export interface DataPlaneOptions {
   driver: DriverKind;
   /** Several share the ports (SO_REUSEPORT). */
   shared: boolean;
-  log: (level: LogLevel, line: string) => void;
+  /** `timeMs` is when, in milliseconds since 1970, where that was not just now. */
+  log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
+  /** The log takes the values of a line as well; default: it does not. */
+  logsFields?: boolean;
   /** The data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
 }
@@ -122,7 +125,9 @@ export class DataPlane {
           ready.reject(new Error(data.error));
           break;
         case "log":
-          for (const { level, line } of data.lines) this.#options.log(level, line);
+          for (const { level, line, fields } of data.lines) {
+            this.#options.log(level, line, fields, data.timeMs);
+          }
           this.values[COUNTER.LOG_WRITTEN]! += data.bytes;
           break;
         case "lane":
@@ -147,6 +152,7 @@ export class DataPlane {
       wakeFd: this.#wakeFd,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
+      logsFields: this.#options.logsFields ?? false,
       places: this.places,
     };
     worker.postMessage(message, [port2]);

@@ -7,6 +7,7 @@ import { HealthProbe } from "./health_probe.ts";
 import { type HttpRoute, HttpServers } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
 import { Readiness } from "./readiness.ts";
+import type { StatusSource } from "./status_source.ts";
 
 /** What is told over HTTP, and of whom. */
 export interface EndpointsOptions {
@@ -16,6 +17,8 @@ export interface EndpointsOptions {
   build: { version: string; deno: string };
   /** Where metrics are served besides what the Corefile says. */
   metricsAddresses: readonly HttpAddress[];
+  /** Served as `/status` where the metrics are. */
+  status?: StatusSource;
 }
 
 /** Serves what `prometheus`, `health` and `ready` directives ask for. */
@@ -41,18 +44,21 @@ export class Endpoints {
    */
   apply(config: Config): void {
     const endpoints = config.endpoints ?? [];
-    const routes: HttpRoute[] = this.#options.metricsAddresses.map((address) => ({
-      ...address,
-      path: "/metrics",
-      handler: this.#metrics.serve,
-    }));
+    const { metricsAddresses, status } = this.#options;
+    const routes: HttpRoute[] = [];
+    const serveMetrics = (address: HttpAddress) => {
+      routes.push({ ...address, path: "/metrics", handler: this.#metrics.serve });
+      if (status === undefined) return;
+      routes.push({ ...address, path: "/status", handler: () => status.respond() });
+    };
+    metricsAddresses.forEach(serveMetrics);
     const ready = new Map<string, { address: HttpAddress; blocks: ReadyBlocks }>();
     let lameduckMs = 0;
     let health = false;
     for (const endpoint of endpoints) {
       const address = { host: endpoint.host, port: endpoint.port };
       if (endpoint.kind === "prometheus") {
-        routes.push({ ...address, path: "/metrics", handler: this.#metrics.serve });
+        serveMetrics(address);
       } else if (endpoint.kind === "health") {
         health = true;
         lameduckMs = Math.max(lameduckMs, endpoint.lameduckMs);
@@ -71,6 +77,7 @@ export class Endpoints {
     this.#servers.apply(routes);
     this.#lameduckMs = lameduckMs;
     this.#metrics.configure(config);
+    if (status !== undefined) status.config = config;
     if (health) this.#probe.start(config);
     else this.#probe.stop();
   }

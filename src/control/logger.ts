@@ -1,31 +1,49 @@
-import type { LogLevel } from "../engine/handler.ts";
+import type { LogFields, LogLevel } from "../engine/handler.ts";
+import { logLine, type LogTarget } from "./log_line.ts";
 
 const encoder = new TextEncoder();
-/** Bytes that may wait for a slow standard output; more are dropped, and counted in a line. */
+/** Characters that may wait for a slow standard output; lines beyond are dropped, and counted. */
 const MAX_QUEUED = 4 * 1024 * 1024;
+/** Characters that are written at a time: what a pipe holds. */
+const MAX_WRITE = 65_536;
+
+/** What a logger writes to. */
+export interface LogStream {
+  write(bytes: Uint8Array): Promise<number>;
+}
 
 /** Writes log lines to standard output without ever waiting for it. */
 export class Logger {
-  readonly #queue: Uint8Array[] = [];
+  /** Lines lost so far because standard output was too slow, or gone. */
+  droppedLines = 0;
+  readonly #target: LogTarget;
+  readonly #stream: LogStream;
+  readonly #queue: string[] = [];
+  /** Characters in the queue and in the write under way. */
   #queued = 0;
   #writing = false;
-  #dropped = 0;
+  /** Lines dropped since that was told last. */
+  #untold = 0;
 
-  /** Queues one line, in CoreDNS's form. */
-  readonly log = (level: LogLevel, line: string): void => {
-    this.write(`[${level.toUpperCase()}] ${line}\n`);
+  constructor(
+    target: LogTarget = { format: "text", journal: false },
+    stream: LogStream = Deno.stdout,
+  ) {
+    this.#target = target;
+    this.#stream = stream;
+  }
+
+  /** Queues one message; `timeMs` is when it was made, in milliseconds since 1970. */
+  readonly log = (level: LogLevel, line: string, fields?: LogFields, timeMs = Date.now()): void => {
+    this.#write(logLine({ level, line, fields, timeMs }, this.#target));
   };
 
-  /** Queues text as it is. */
-  write(text: string): void {
-    const bytes = encoder.encode(text);
-    if (this.#queued + bytes.length > MAX_QUEUED) {
-      this.#dropped++;
-      return;
-    }
-    this.#queue.push(bytes);
-    this.#queued += bytes.length;
-    if (!this.#writing) void this.#drain();
+  /** Queues lines that have no level; where only messages fit, `line` with `fields` instead. */
+  print(lines: readonly string[], line: string, fields: LogFields): void {
+    const { format, journal } = this.#target;
+    if (format === "json") this.log("info", line, fields);
+    else if (journal) lines.forEach((one) => this.log("info", one));
+    else this.#write(lines.map((one) => `${one}\n`).join(""));
   }
 
   /** Resolves when all is written, or after `limitMs`. */
@@ -36,23 +54,53 @@ export class Logger {
     }
   }
 
-  async #drain(): Promise<void> {
+  #write(text: string): void {
+    if (this.#queued + text.length > MAX_QUEUED) {
+      this.droppedLines++;
+      this.#untold++;
+      return;
+    }
+    this.#queue.push(text);
+    this.#queued += text.length;
+    if (this.#writing) return;
     this.#writing = true;
+    // Whatever else is logged in this turn is written at one go.
+    queueMicrotask(() => void this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    let count = 0;
     try {
-      for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
-        for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
-        this.#queued -= bytes.length;
-        if (this.#queue.length === 0 && this.#dropped > 0) {
-          const count = this.#dropped;
-          this.#dropped = 0;
-          this.log("warning", `${count} log lines were dropped: standard output is too slow`);
-        }
+      while (this.#queue.length > 0) {
+        count = this.#countNext();
+        const text = this.#queue.splice(0, count).join("");
+        const bytes = encoder.encode(text);
+        for (let at = 0; at < bytes.length;) at += await this.#stream.write(bytes.subarray(at));
+        this.#queued -= text.length;
+        this.#tellDrops();
       }
     } catch {
       // The reader has gone: answers go on, nothing is left to write to.
+      this.droppedLines += count + this.#queue.length;
       this.#queue.length = 0;
       this.#queued = 0;
     }
     this.#writing = false;
+  }
+
+  /** How many lines are written next. */
+  #countNext(): number {
+    let length = 0;
+    let count = 0;
+    while (count < this.#queue.length && length < MAX_WRITE) length += this.#queue[count++]!.length;
+    return count;
+  }
+
+  /** Says how many lines were dropped, once half the queue is free again: not over and over. */
+  #tellDrops(): void {
+    if (this.#untold === 0 || this.#queued > MAX_QUEUED / 2) return;
+    const count = this.#untold;
+    this.#untold = 0;
+    this.log("warning", `${count} log lines were dropped: standard output is too slow`);
   }
 }

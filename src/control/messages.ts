@@ -1,6 +1,6 @@
 import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
-import type { LogLevel } from "../engine/handler.ts";
+import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 
@@ -18,6 +18,8 @@ export interface StartMessage {
   /** Where all further messages come from. */
   port: MessagePort;
   counters: SharedArrayBuffer;
+  /** The log takes the values of a line as well. */
+  logsFields: boolean;
   /** What lies where in `counters` since a data plane before this one. */
   places: CounterPlace[];
 }
@@ -32,13 +34,20 @@ export type ControlMessage =
   /** Makes the loop fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" };
 
+/** One line for the log. */
+export interface LogEntry {
+  level: LogLevel;
+  line: string;
+  fields?: LogFields | undefined;
+}
+
 /** What a data plane tells the control plane. */
 export type DataPlaneMessage =
   | { type: "ready" }
   /** What has been added to the counters. */
   | { type: "places"; places: CounterPlace[] }
   | { type: "unable"; error: string }
-  | { type: "log"; lines: { level: LogLevel; line: string }[]; bytes: number }
+  | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
   | { type: "stopped" };

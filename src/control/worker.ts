@@ -5,7 +5,7 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine, MAX_EXCHANGES } from "../engine/engine.ts";
-import type { LogLevel } from "../engine/handler.ts";
+import type { LogFields, LogLevel } from "../engine/handler.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { hasPatterns } from "../config/patterns.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
@@ -13,7 +13,8 @@ import { PortableDriver } from "../io/portable/driver.ts";
 import { HANDLERS } from "../plugins/handlers.ts";
 import { type Lane, laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { openLibc } from "../sys/libc.ts";
-import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
+import type { ControlMessage, DataPlaneMessage, LogEntry, StartMessage } from "./messages.ts";
+import { logsStack, panicText } from "./panic_text.ts";
 
 /** Bytes of log lines that may be under way to the control plane; more are dropped and counted. */
 const MAX_LOG_BYTES = 1024 * 1024;
@@ -43,23 +44,36 @@ function start(message: StartMessage): void {
     post({ type: "places", places: book.places.slice(placesTold) });
     placesTold = book.places.length;
   };
-  let lines: { level: LogLevel; line: string }[] = [];
+  let lines: LogEntry[] = [];
   let lineBytes = 0;
-  const log = (level: LogLevel, line: string): void => {
+  /** Lines dropped since that was told last. */
+  let dropped = 0;
+  const log = (level: LogLevel, line: string, fields?: LogFields): void => {
     if (level === "debug" && !config.debug) return;
     const { values } = book;
     const underWay = values[COUNTER.LOG_SENT]! - values[COUNTER.LOG_WRITTEN]! + lineBytes;
     if (underWay > MAX_LOG_BYTES) {
       values[COUNTER.LOG_DROPPED]!++;
+      dropped++;
       return;
     }
-    lines.push({ level, line });
-    lineBytes += line.length;
+    lines.push({ level, line, fields });
+    lineBytes += fields === undefined ? line.length : 2 * line.length;
   };
   const flushLog = (): void => {
+    const { values } = book;
+    const underWay = values[COUNTER.LOG_SENT]! - values[COUNTER.LOG_WRITTEN]!;
+    // Told once there is room again: not with every turn of the loop.
+    if (dropped > 0 && (underWay <= MAX_LOG_BYTES / 2 || !running)) {
+      lines.push({
+        level: "warning",
+        line: `${dropped} log lines were dropped: the control plane is too slow`,
+      });
+      dropped = 0;
+    }
     if (lines.length === 0) return;
-    book.values[COUNTER.LOG_SENT]! += lineBytes;
-    post({ type: "log", lines, bytes: lineBytes });
+    values[COUNTER.LOG_SENT]! += lineBytes;
+    post({ type: "log", lines, bytes: lineBytes, timeMs: Date.now() });
     lines = [];
     lineBytes = 0;
   };
@@ -76,7 +90,7 @@ function start(message: StartMessage): void {
     answers = [];
   };
   const onPanic = (error: unknown): void => {
-    log("error", `Recovered in the data plane: ${error instanceof Error ? error.stack : error}`);
+    log("error", panicText(error, logsStack(config)));
   };
 
   let engine: Engine | null = null;
@@ -115,6 +129,9 @@ function start(message: StartMessage): void {
     }
   };
 
+  /** Lets the handlers say what they have left to say; no query may come afterwards. */
+  const retireHandlers = (): void => engine!.configure({ ...config, blocks: [], listeners: [] });
+
   const options = { onPanic, toLane, afterLoop };
   const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
     engine = new Engine({
@@ -123,6 +140,7 @@ function start(message: StartMessage): void {
       random: randomNumbers(),
       handlers: HANDLERS,
       log,
+      logsFields: message.logsFields,
       wallMs: Date.now,
       maxExchanges: Math.min(driver.maxExchanges, MAX_EXCHANGES.default),
     });
@@ -150,6 +168,7 @@ function start(message: StartMessage): void {
     post({ type: "ready" });
     driver.run();
     if (failing) throw new Error("asked to fail");
+    retireHandlers();
     flushLog();
     post({ type: "stopped" });
     return;
@@ -160,6 +179,7 @@ function start(message: StartMessage): void {
   port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
     driver.run(() => handle(data));
     if (!running) {
+      retireHandlers();
       driver.stop();
       flushLog();
       post({ type: "stopped" });

@@ -1,4 +1,5 @@
 /** Numbers of the IANA registry "Domain Name System (DNS) Parameters" and the text for them. */
+import { FLAG } from "./constants.ts";
 
 const TYPES: Readonly<Record<string, number>> = {
   A: 1,
@@ -142,6 +143,18 @@ const OPCODES: Readonly<Record<string, number>> = {
   DSO: 6,
 };
 
+/** Bits of the header, from left to right. */
+const FLAGS: readonly (readonly [bit: number, name: string])[] = [
+  [FLAG.QR, "qr"],
+  [FLAG.AA, "aa"],
+  [FLAG.TC, "tc"],
+  [FLAG.RD, "rd"],
+  [FLAG.RA, "ra"],
+  [FLAG.Z, "z"],
+  [FLAG.AD, "ad"],
+  [FLAG.CD, "cd"],
+];
+
 const TYPE_TEXT = turnAround(TYPES);
 const CLASS_TEXT = turnAround(CLASSES);
 const RCODE_TEXT = turnAround(RCODES);
@@ -179,6 +192,15 @@ export function rcodeNumber(text: string): number | null {
 /** Mnemonic of an opcode: `QUERY`, or `OPCODE3`. */
 export function opcodeText(opcode: number): string {
   return OPCODE_TEXT.get(opcode) ?? `OPCODE${opcode}`;
+}
+
+/** Names of the bits that are set in the header's second word, with this between them: `qr,rd,ra`. */
+export function flagsText(flags: number, separator: string): string {
+  let text = "";
+  for (const [bit, name] of FLAGS) {
+    if ((flags & bit) !== 0) text += text === "" ? name : separator + name;
+  }
+  return text;
 }
 
 function turnAround(table: Readonly<Record<string, number>>): ReadonlyMap<number, string> {

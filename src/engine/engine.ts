@@ -14,7 +14,6 @@ import {
   DROP,
   type EngineServices,
   type Handler,
-  type LogLevel,
   NEXT,
   WAIT,
 } from "./handler.ts";
@@ -42,7 +41,9 @@ export interface EngineOptions {
   random: () => number;
   /** Makes the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
-  log: (level: LogLevel, line: string) => void;
+  log: EngineServices["log"];
+  /** The log takes `fields`; default: it does not. */
+  logsFields?: boolean;
   /** Milliseconds since 1970 by the wall clock; without it nothing that depends on it is judged. */
   wallMs?: () => number;
   /** Most queries that may wait at a time. */
@@ -66,7 +67,8 @@ export class Engine implements EngineServices {
   readonly values: Float64Array;
   readonly random: () => number;
   readonly io: Io;
-  readonly log: (level: LogLevel, line: string) => void;
+  readonly log: EngineServices["log"];
+  readonly logsFields: boolean;
   readonly wallMs: () => number;
 
   readonly #options: EngineOptions;
@@ -92,6 +94,7 @@ export class Engine implements EngineServices {
     this.random = options.random;
     this.io = options.io;
     this.log = options.log;
+    this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.#seed = options.random() | 0;
     this.#failure = new Response(new Memory(512));

@@ -22,6 +22,11 @@ export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 /** Severity of a log line, in CoreDNS's words. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
+/** What a log line says, value by value, for logs that machines read. */
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | readonly string[]>
+>;
+
 /**
  * One plugin at work in one server block.
  *
@@ -116,8 +121,13 @@ export interface EngineServices {
   clientAddress(exchange: Exchange, target: Address): void;
   /** Writes the address and port that the client asked into `target`. */
   localAddress(exchange: Exchange, target: Address): void;
-  /** Queues one line for the log; `line` holds no level and no line feed. */
-  readonly log: (level: LogLevel, line: string) => void;
+  /**
+   * Queues one line for the log; `line` holds no level and no line feed, and `fields` are for
+   * `logsFields` only.
+   */
+  readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;
+  /** The log takes the values of a line as well (`-log-format json`). */
+  readonly logsFields: boolean;
 }
 
 /** Makes a handler of a plugin's options; `O` is the plain data that its `setup.ts` made. */

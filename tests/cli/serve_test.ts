@@ -61,7 +61,10 @@ Deno.test("a port in use, and an address that is not there", async () => {
   });
   const inUse = await nodens(["-conf", `${folder}/taken`]);
   assert.equal(inUse.code, 1);
-  assert.match(inUse.err, new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port}.*in use`));
+  assert.match(
+    inUse.err,
+    new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port}.*in use.*behind the zone`),
+  );
   const absent = await nodens(["-conf", `${folder}/away`]);
   assert.equal(absent.code, 1);
   assert.match(absent.err, /Cannot listen on 203\.0\.113\.7:/);

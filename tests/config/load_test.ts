@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { checkPatterns } from "../../src/config/patterns.ts";
+import { readConfig } from "../../src/config/read.ts";
+import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
 import { SETUPS } from "../../src/plugins/setups.ts";
@@ -42,7 +43,8 @@ Deno.test("the Corefile of node-local-dns is refused only for plugins that are t
   }
 });
 
-Deno.test("a configuration is plain data", () => {
+Deno.test("a configuration is plain data", async () => {
+  await loadPatterns();
   const text = ". {\n errors {\n consolidate 1m x\n }\n log\n cache\n hosts\n forward . ::1\n}\n";
   const { config } = load(text);
   assert.deepEqual(structuredClone(config), config);
@@ -50,14 +52,20 @@ Deno.test("a configuration is plain data", () => {
 });
 
 Deno.test("regular expressions are tried", async () => {
-  const text = ". {\n errors {\n  consolidate 1m %s\n }\n}\n";
-  await checkPatterns(load(text.replace("%s", '"^failed .*$"')).config);
+  const read = (pattern: string) =>
+    readConfig({
+      file: "Corefile",
+      text: `. {\n errors {\n  consolidate 1m ${pattern}\n }\n chache\n}\n`,
+      defaultPort: 53,
+    }, fakeHost());
   await assert.rejects(
-    () => checkPatterns(load(text.replace("%s", "(")).config),
+    () => read("("),
     (error) =>
-      error instanceof CorefileErrors &&
-      /^Corefile:2: errors: consolidate: "\(" is no regular expression: /.test(error.message),
+      error instanceof CorefileErrors && error.errors.length === 2 &&
+      /^Corefile:3: errors: consolidate: "\(" is no regular expression: .*\nCorefile:5: /
+        .test(error.message),
   );
+  await assert.rejects(() => read('"^failed .*$"'), /^CorefileErrors: Corefile:5: unknown/);
 });
 
 Deno.test("every directive that is supported has a setup, and no other", () => {

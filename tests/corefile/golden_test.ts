@@ -7,9 +7,12 @@
  */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
+import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { compactJson } from "../support/compact_json.ts";
+
+await loadPatterns();
 
 const FOLDER = new URL("./", import.meta.url);
 const ENVIRONMENT = { UPSTREAM: "10.0.0.53", ZONE: "Example.ORG", TWO: "a b", REF: "{$UPSTREAM}" };

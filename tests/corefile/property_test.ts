@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { loadConfig } from "../../src/config/load.ts";
+import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/fake_host.ts";
+
+await loadPatterns();
 
 const word = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("{", "}", "\n", "\n", "import", "(a)", "(b)", "a", "b") },

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
+import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { seeded } from "../support/random.ts";
+
+await loadPatterns();
 
 const WORDS = [
   "{",

@@ -46,11 +46,13 @@ interface Case {
   /** Adds records to the response. */
   records?: (writer: ResponseWriter) => void;
   elapsedMs?: number;
+  wallMs?: number;
 }
 
 /** The lines that `log` writes for one query. */
 function lines(options: Case): string[] {
-  const engine = fakeEngine(options.client);
+  const { wallMs = NaN } = options;
+  const engine = Object.assign(fakeEngine(options.client), { wallMs: () => wallMs });
   const rule = {
     zone: options.zone ?? ".",
     format: options.format ?? COMMON,
@@ -125,6 +127,8 @@ const LINES: (Case & { title: string; line: string })[] = [
     query: { name: 'a\nb "c' },
     line: 'a\\010b\\032\\"c.',
   },
+  { title: "a response code by name", format: field("rcode"), rcode: 23, line: "BADCOOKIE" },
+  { title: "a response code without a name", format: field("rcode"), rcode: 24, line: "24" },
   { title: "a millisecond", format: field("duration"), elapsedMs: 1, line: "0.001s" },
   { title: "two seconds", format: field("duration"), elapsedMs: 2000, line: "2s" },
 ];
@@ -160,6 +164,65 @@ for (const { kind, type, class: expected, ...rest } of KINDS) {
     assert.equal(lines({ ...rest, classes: ["all", "error"] }).length, 1);
   });
 }
+
+const NOW_SECONDS = 1_800_000_000;
+
+const SIGNATURES: { title: string; from: number; until: number; class: LogClass }[] = [
+  { title: "in its time", from: -60, until: 60, class: "success" },
+  { title: "past its end", from: -60, until: -1, class: "error" },
+  { title: "before its beginning", from: 1, until: 60, class: "error" },
+];
+
+for (const { title, from, until, class: expected } of SIGNATURES) {
+  Deno.test(`log takes an answer with a signature ${title} for ${expected}`, () => {
+    const data = new Uint8Array(24);
+    const view = new DataView(data.buffer);
+    view.setUint32(8, NOW_SECONDS + until);
+    view.setUint32(12, NOW_SECONDS + from);
+    const records = (writer: ResponseWriter) =>
+      writer.record("answer", null, TYPE.RRSIG, CLASS.IN, 60).raw(data, 0, data.length);
+    const asked = (dnssecOk: boolean) =>
+      lines({
+        records,
+        query: { edns: 1232, dnssecOk },
+        format: field("/log/class"),
+        wallMs: 1000 * NOW_SECONDS,
+      });
+    assert.deepEqual(asked(true), [expected]);
+    // Who does not check signatures does not mind.
+    assert.deepEqual(asked(false), ["success"]);
+  });
+}
+
+Deno.test("log hands over the values of its format where the log takes them", () => {
+  const taken: unknown[] = [];
+  const engine = Object.assign(fakeEngine({ address: "2001:db8::1", port: 4000 }), {
+    logsFields: true,
+    log: (_level: string, _line: string, fields?: unknown) => void taken.push(fields),
+  });
+  const format: LogPart[] = [
+    { text: "from " },
+    { field: "remote" },
+    { field: ">do" },
+    { field: "duration" },
+    { field: "/log/type" },
+    { field: ">rflags" },
+  ];
+  const rules = [{ zone: ".", format, classes: ["all" as const] }];
+  const handler = createLog({ rules }, { engine, zones: ["."], position: 0 });
+  const exchange = exchangeFor({ name: "example.org", edns: 1232, dnssecOk: true });
+  engine.nowMs = exchange.receivedMs + 1500;
+  exchange.response = engine.writer.begin(exchange, RCODE.NXDOMAIN, FLAG.RA).end();
+  handler.response!(exchange);
+  assert.deepEqual(taken, [{
+    plugin: "log",
+    remote: "2001:db8::1",
+    do: true,
+    duration: 1.5,
+    "log/type": "NXDOMAIN",
+    rflags: "qr,rd,ra",
+  }]);
+});
 
 Deno.test("log leaves names outside its zone alone", () => {
   assert.equal(lines({ zone: "example.net." }).length, 0);

@@ -8,6 +8,8 @@ import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
+await loadPatterns();
+
 const SECTIONS = ["Name", "Description", "Syntax", "Metrics", "Examples"];
 const host = fakeHost({
   "/etc/hosts": "127.0.0.1 localhost\n",

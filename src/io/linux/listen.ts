@@ -112,10 +112,10 @@ function remedy(why: string): string {
   switch (why) {
     case "address already in use":
       return " (another server listens there: stop it, `bind` another address, or choose another" +
-        " port with -dns.port)";
+        " port: behind the zone, as in .:1053, or with -dns.port where the zone has none)";
     case "permission denied":
-      return " (ports below 1024 need CAP_NET_BIND_SERVICE or root; or choose another port with" +
-        " -dns.port)";
+      return " (ports below 1024 need CAP_NET_BIND_SERVICE or root; or choose another port:" +
+        " behind the zone, as in .:1053, or with -dns.port where the zone has none)";
     case "address not available":
       return " (no interface of this host has the address: add it, or `bind` another)";
     default:

@@ -1,8 +1,8 @@
-import { HEADER_SIZE } from "../../dns/constants.ts";
+import { HEADER_SIZE, RCODE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
-import { typeText } from "../../dns/mnemonics.ts";
+import { rcodeText, typeText } from "../../dns/mnemonics.ts";
 import type { Exchange } from "../../engine/exchange.ts";
-import type { CreateHandler, EngineServices, Handler } from "../../engine/handler.ts";
+import type { CreateHandler, EngineServices, Handler, LogLevel } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./options.ts";
 import { compilePattern } from "./pattern.ts";
@@ -26,10 +26,22 @@ class ErrorsHandler implements Handler {
     if (exchange.error === "") return;
     for (const rule of this.#rules) {
       if (!rule.matches(exchange.error)) continue;
-      if (rule.count()) this.#engine.log(rule.level, line(exchange));
+      if (rule.count()) this.#log(rule.level, exchange);
       return;
     }
-    this.#engine.log("error", line(exchange));
+    this.#log("error", exchange);
+  }
+
+  #log(level: LogLevel, exchange: Exchange): void {
+    const { error } = exchange;
+    const rcode = exchange.response?.rcode ?? RCODE.SERVFAIL;
+    const name = formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
+    const type = typeText(exchange.qtype);
+    const line = `plugin/errors: ${rcode} ${name} ${type}: ${error}`;
+    const fields = this.#engine.logsFields
+      ? { plugin: "errors", rcode: rcodeText(rcode), name, type, error }
+      : undefined;
+    this.#engine.log(level, line, fields);
   }
 
   stop(): void {
@@ -77,14 +89,11 @@ class Rule {
     if (this.#options.showFirst && count < 2) return;
     const { pattern, periodMs } = this.#options;
     const text = `${count} errors like '${pattern}' occurred in last ${durationText(periodMs)}`;
-    this.#engine.log(this.level, `plugin/errors: ${text}`);
+    const fields = this.#engine.logsFields
+      ? { plugin: "errors", count, pattern, period: periodMs / 1000 }
+      : undefined;
+    this.#engine.log(this.level, `plugin/errors: ${text}`, fields);
   }
-}
-
-function line(exchange: Exchange): string {
-  const rcode = exchange.response?.rcode ?? 2;
-  const name = formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
-  return `plugin/errors: ${rcode} ${name} ${typeText(exchange.qtype)}: ${exchange.error}`;
 }
 
 /** A duration as Go prints it: `500ms`, `30s`, `5m0s`, `1h0m0s`. */

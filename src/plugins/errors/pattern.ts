@@ -1,3 +1,5 @@
+import { LibraryMissing } from "../controller.ts";
+
 /** The library of Go's regular expressions, once it is needed: it takes 4 MB that few Corefiles use. */
 let library: typeof import("re2js") | null = null;
 
@@ -14,10 +16,10 @@ export async function loadPatterns(): Promise<void> {
 /**
  * Compiles an expression in Go's syntax; matching takes linear time whatever the text.
  *
- * Throws where `loadPatterns` has not been awaited.
+ * Throws `LibraryMissing` where `loadPatterns` has not been awaited.
  */
 export function compilePattern(pattern: string): CompiledPattern {
-  if (library === null) throw new TypeError("Cannot compile a pattern before loadPatterns");
+  if (library === null) throw new LibraryMissing(loadPatterns);
   try {
     const compiled = library.RE2JS.compile(pattern);
     return { matches: (text) => compiled.matcher(text).find(), error: null };

@@ -4,6 +4,7 @@ import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 import type { ConsolidateOptions, ErrorsLevel, ErrorsOptions } from "./options.ts";
+import { compilePattern } from "./pattern.ts";
 
 const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
 /** CoreDNS's bound on the length of an expression. */
@@ -46,6 +47,10 @@ function readConsolidate(tokens: Dispenser): ConsolidateOptions {
     throw tokens.error(
       `consolidate: the regular expression has ${pattern.length} characters (at most ${MAX_PATTERN})`,
     );
+  }
+  const { error } = compilePattern(pattern);
+  if (error !== null) {
+    throw tokens.error(`consolidate: ${quote(pattern)} is no regular expression: ${error}`);
   }
   const showFirst = rest.at(-1) === SHOW_FIRST;
   if (showFirst) rest.pop();

@@ -18,7 +18,7 @@ import type { Io } from "../../io/contract.ts";
 import { Attempt } from "./attempt.ts";
 import { Budget } from "./budget.ts";
 import { Lookup } from "./lookup.ts";
-import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import type { ForwardOptions, UpstreamState, UpstreamsUpdate } from "./options.ts";
 import { UpstreamOrder } from "./policy.ts";
 import { isNodata } from "./reply.ts";
 import { labelOf, Upstream } from "./upstream.ts";
@@ -146,6 +146,11 @@ export class ForwardHandler implements Handler {
     this.order = new UpstreamOrder(this.options.policy, this.upstreams, this.engine.random);
     // What they have been asked already, they may still answer.
     for (const upstream of known.values()) upstream.retire();
+  }
+
+  /** Says how its upstreams are, whatever the request. */
+  ask(): UpstreamState[] {
+    return this.upstreams.map((upstream) => upstream.state);
   }
 
   stop(): void {

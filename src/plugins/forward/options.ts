@@ -90,3 +90,13 @@ export interface UpstreamsUpdate {
   maxConnectAttempts: number | null;
   policy: ForwardPolicy;
 }
+
+/** How one upstream of a running `forward` is: what it answers to `{ type: "upstreams" }`. */
+export interface UpstreamState {
+  /** As shown in messages and labels: `10.0.0.10:53`. */
+  to: string;
+  /** Suspect: something failed and nothing has come since; down: checks have failed as well. */
+  state: "up" | "suspect" | "down";
+  /** Smoothed time of a reply; null as long as none has come. */
+  rttMs: number | null;
+}

@@ -9,7 +9,7 @@ import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
 import type { Attempt } from "./attempt.ts";
 import { Cookie } from "./cookie.ts";
 import { type Checked, Health } from "./health.ts";
-import type { ForwardOptions, UpstreamOptions } from "./options.ts";
+import type { ForwardOptions, UpstreamOptions, UpstreamState } from "./options.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { UpstreamStreams } from "./streams.ts";
 
@@ -94,6 +94,16 @@ export class Upstream implements Checked {
   /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
   get rank(): number {
     return !this.health.suspect ? 0 : this.health.down ? 2 : 1;
+  }
+
+  /** How it is, for people. */
+  get state(): UpstreamState {
+    const { meanMs, sampledMs } = this.roundTrip;
+    return {
+      to: this.label,
+      state: !this.health.suspect ? "up" : this.health.down ? "down" : "suspect",
+      rttMs: sampledMs === -Infinity ? null : meanMs,
+    };
   }
 
   /** An attempt is on its way. */

@@ -1,5 +1,6 @@
 import { RCODE, TYPE } from "../../dns/constants.ts";
 import type { Response } from "../../engine/response.ts";
+import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
 import type { LogClass } from "./options.ts";
 
 /** What kind of answer a response is, in CoreDNS's words. */
@@ -15,8 +16,14 @@ const NXDOMAIN: ResponseKind = { class: "denial", type: "NXDOMAIN" };
 const SERVERERROR: ResponseKind = { class: "error", type: "SERVERERROR" };
 const OTHERERROR: ResponseKind = { class: "error", type: "OTHERERROR" };
 
-/** Tells success, denial and error apart, as CoreDNS's `log` does. */
-export function classify(response: Response): ResponseKind {
+/**
+ * Tells success, denial and error apart, as CoreDNS's `log` does.
+ *
+ * @param wallMs - for whoever asked for DNSSEC, signatures out of their time make an error; NaN
+ *   where they do not matter
+ */
+export function classify(response: Response, wallMs: number): ResponseKind {
+  if (hasSignatureOutOfTime(response, wallMs)) return OTHERERROR;
   const answers = response.answerCount;
   switch (response.rcode) {
     case RCODE.NOERROR:

@@ -1,23 +1,35 @@
 import { Address } from "../../dns/address.ts";
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
-import { classText, rcodeText, typeText } from "../../dns/mnemonics.ts";
+import { classText, flagsText, rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
-import type { CreateHandler, EngineServices, Handler } from "../../engine/handler.ts";
+import type { CreateHandler, EngineServices, Handler, LogFields } from "../../engine/handler.ts";
+import type { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import { classify } from "./classify.ts";
-import type { LogField, LogOptions, LogRule } from "./options.ts";
+import { classify, type ResponseKind } from "./classify.ts";
+import type { LogField, LogOptions, LogPart, LogRule } from "./options.ts";
 
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [FLAG.QR, "qr"],
-  [FLAG.AA, "aa"],
-  [FLAG.TC, "tc"],
-  [FLAG.RD, "rd"],
-  [FLAG.RA, "ra"],
-  [FLAG.Z, "z"],
-  [FLAG.AD, "ad"],
-  [FLAG.CD, "cd"],
-];
+/** Names and kinds of the values, where they are members of an object. */
+const MEMBERS: Readonly<Record<LogField, [string, "text" | "number" | "boolean" | "host"]>> = {
+  "type": ["type", "text"],
+  "name": ["name", "text"],
+  "class": ["class", "text"],
+  "proto": ["proto", "text"],
+  "size": ["size", "number"],
+  "remote": ["remote", "host"],
+  "port": ["port", "number"],
+  "local": ["local", "host"],
+  ">id": ["id", "number"],
+  ">opcode": ["opcode", "number"],
+  ">do": ["do", "boolean"],
+  ">bufsize": ["bufsize", "number"],
+  "rcode": ["rcode", "text"],
+  "rsize": ["rsize", "number"],
+  "duration": ["duration", "number"],
+  ">rflags": ["rflags", "text"],
+  "/log/class": ["log/class", "text"],
+  "/log/type": ["log/type", "text"],
+};
 
 /** Makes the handler of a block's `log` directives. */
 export const createLog: CreateHandler<LogOptions> = (options, { engine }) =>
@@ -42,14 +54,37 @@ class LogHandler implements Handler {
     for (const { rule, zone } of this.#rules) {
       if (zone.match(exchange) === null) continue;
       const { classes } = rule;
-      if (!classes.includes("all") && !classes.includes(classify(exchange.response!).class)) return;
+      if (!classes.includes("all") && !classes.includes(this.#kind(exchange).class)) return;
       let line = "";
       for (const part of rule.format) {
         line += "text" in part ? part.text : this.#field(exchange, part.field);
       }
-      this.#engine.log("info", line);
+      const fields = this.#engine.logsFields ? this.#fields(exchange, rule.format) : undefined;
+      this.#engine.log("info", line, fields);
       return;
     }
+  }
+
+  /** The values of the format, under the names of their placeholders. */
+  #fields(exchange: Exchange, format: readonly LogPart[]): LogFields {
+    const fields: Record<string, string | number | boolean> = { plugin: "log" };
+    for (const part of format) {
+      if ("text" in part) continue;
+      const text = this.#field(exchange, part.field);
+      const [name, kind] = MEMBERS[part.field];
+      fields[name] = kind === "number"
+        ? parseFloat(text)
+        : kind === "boolean"
+        ? text === "true"
+        : kind === "host"
+        ? text.replace(/^\[|\]$/g, "")
+        : text;
+    }
+    return fields;
+  }
+
+  #kind(exchange: Exchange): ResponseKind {
+    return classify(exchange.response!, exchange.dnssecOk ? this.#engine.wallMs() : NaN);
   }
 
   #field(exchange: Exchange, field: LogField): string {
@@ -88,17 +123,17 @@ class LogHandler implements Handler {
             : Math.max(MIN_UDP_PAYLOAD, exchange.ednsSize),
         );
       case "rcode":
-        return rcodeText(response.rcode);
+        return rcodeOf(response);
       case "rsize":
         return String(response.length);
       case "duration":
         return secondsText(this.#engine.nowMs - exchange.receivedMs);
       case ">rflags":
-        return flagsText(exchange, response.flags);
+        return clientFlags(exchange, response.flags);
       case "/log/class":
-        return classify(response).class;
+        return this.#kind(exchange).class;
       case "/log/type":
-        return classify(response).type;
+        return this.#kind(exchange).type;
     }
   }
 }
@@ -107,15 +142,17 @@ function host(address: Address): string {
   return address.family === 4 ? address.hostname() : `[${address.hostname()}]`;
 }
 
+/** Mnemonic, or for a response code without one its number, as CoreDNS has it. */
+function rcodeOf({ rcode }: Response): string {
+  const text = rcodeText(rcode);
+  return text.startsWith("RCODE") ? String(rcode) : text;
+}
+
 /** Flags as the client gets them (`compose`). */
-function flagsText(exchange: Exchange, response: number): string {
+function clientFlags(exchange: Exchange, response: number): string {
   let flags = (response & ~(FLAG.RD | FLAG.CD)) | (exchange.flags & (FLAG.RD | FLAG.CD));
   if (!exchange.dnssecOk && !exchange.authenticData) flags &= ~FLAG.AD;
-  let text = "";
-  for (const [bit, name] of FLAG_NAMES) {
-    if ((flags & bit) !== 0) text += text === "" ? name : `,${name}`;
-  }
-  return text;
+  return flagsText(flags, ",");
 }
 
 /** A time as Go prints seconds: as many digits as it takes, down to the nanosecond. */

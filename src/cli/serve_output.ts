@@ -1,0 +1,50 @@
+import { isJournal } from "../control/journal.ts";
+import { type LogFormat, logLine, type LogTarget } from "../control/log_line.ts";
+import { Logger } from "../control/logger.ts";
+import { processOutput } from "./output.ts";
+
+/** How long the last words may take where standard error is not read. */
+const LAST_WORDS_MS = 500;
+
+/** What a serving nodens says: the log on standard output, faults on standard error. */
+export class ServeOutput {
+  readonly logger: Logger;
+  readonly format: LogFormat;
+  readonly #errors: LogTarget;
+
+  constructor(log: LogTarget, errors: LogTarget) {
+    this.logger = new Logger(log);
+    this.format = log.format;
+    this.#errors = errors;
+  }
+
+  /** Looks where the two outputs lead. */
+  static async open(format: LogFormat): Promise<ServeOutput> {
+    const [log, errors] = await Promise.all([isJournal(1), isJournal(2)]);
+    return new ServeOutput({ format, journal: log }, { format, journal: errors });
+  }
+
+  /** Says something to the operator before the log begins. */
+  warn(text: string): void {
+    processOutput.err(this.#lines("warning", text));
+  }
+
+  /** Says why nodens does not serve; one fault a line. */
+  fail(text: string): void {
+    const { format, journal } = this.#errors;
+    const plain = format === "text" && !journal;
+    processOutput.err(plain ? `${text}\n` : this.#lines("error", text));
+  }
+
+  /** Says why the process ends now, and ends it, whether anybody reads that or not. */
+  die(text: string, code: number): void {
+    const bytes = new TextEncoder().encode(this.#lines("fatal", text));
+    setTimeout(() => Deno.exit(code), LAST_WORDS_MS);
+    Deno.stderr.write(bytes).finally(() => Deno.exit(code)).catch(() => {});
+  }
+
+  #lines(level: "warning" | "error" | "fatal", text: string): string {
+    const timeMs = Date.now();
+    return text.split("\n").map((line) => logLine({ level, line, timeMs }, this.#errors)).join("");
+  }
+}

@@ -1,0 +1,70 @@
+import type { Config } from "../config/types.ts";
+import type { UpstreamState } from "../plugins/forward/options.ts";
+import type { DataPlane } from "./data_plane.ts";
+import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
+
+/** How long a data plane may take to say how its upstreams are; it should be microseconds. */
+const ASK_MS = 500;
+
+/** What stays the same as long as the process runs. */
+export interface StatusOptions {
+  version: string;
+  driver: string;
+  planes: readonly DataPlane[];
+  /** Counts the lines that the log has lost in the control plane. */
+  logger: { readonly droppedLines: number };
+}
+
+/** Gathers the status of the running nodens; each call asks the data planes once. */
+export class StatusSource {
+  /** What is served now; a reload sets it. */
+  config: Config;
+  /** How the last reload went; a reload sets it. */
+  reload: ReloadStatus | null = null;
+  readonly #options: StatusOptions;
+  readonly #startedMs = Date.now();
+
+  constructor(config: Config, options: StatusOptions) {
+    this.config = config;
+    this.#options = options;
+  }
+
+  /** The status as it is now. Never rejects: who does not answer is shown so. */
+  async collect(): Promise<Status> {
+    const { version, driver, planes, logger } = this.#options;
+    const { config, reload } = this;
+    const facts = await Promise.all(planes.map((plane) => this.#planeFacts(plane, config)));
+    return makeStatus({
+      version,
+      driver,
+      pid: Deno.pid,
+      startedMs: this.#startedMs,
+      nowMs: Date.now(),
+      config,
+      planes: facts,
+      droppedLogLines: logger.droppedLines,
+      reload,
+    });
+  }
+
+  /** The answer to a request for `/status`. */
+  async respond(): Promise<Response> {
+    const headers = { "content-type": "application/json", "cache-control": "no-store" };
+    return new Response(`${JSON.stringify(await this.collect())}\n`, { headers });
+  }
+
+  async #planeFacts(plane: DataPlane, config: Config): Promise<PlaneFacts> {
+    const forwards = config.blocks.flatMap(({ plugins }, block) =>
+      plugins.flatMap(({ name }, position) => name === "forward" ? [{ block, position }] : [])
+    );
+    const request = { type: "upstreams" };
+    // Where there is no `forward`, a place that nobody has: what matters then is that it answers.
+    const asked = forwards.length > 0 ? forwards : [{ block: config.blocks.length, position: 0 }];
+    const upstreams = await Promise.all(asked.map(async ({ block, position }) => {
+      const answer = await plane.ask({ block, position, request }, ASK_MS);
+      return [placeKey(block, position), (answer ?? []) as UpstreamState[]] as const;
+    })).then((entries) => new Map(entries), () => null);
+    const { values, places, heartbeatAgeMs, restarts } = plane;
+    return { values, places, heartbeatAgeMs, restarts, upstreams };
+  }
+}
