@@ -34,6 +34,7 @@ const EMBEDDED = {
   "src/control/snapshot_files.ts": "its checksum is another",
   "src/cli/check.ts": "it needs the Corefile to look at",
   "src/cli/query.ts": "runQuery",
+  "src/cli/status.ts": "it takes one address, but",
   "src/cli/healthcheck.ts": "is neither a URL nor an address",
   "npm:dns-packet": "UNKNOWN_",
   "npm:ipaddr.js": "ipaddr: the address has neither IPv6 nor IPv4 CIDR format",
