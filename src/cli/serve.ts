@@ -4,7 +4,7 @@ import type { Config } from "../config/types.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { DataPlane } from "../control/data_plane.ts";
 import { denoHost } from "../control/host_deno.ts";
-import { Endpoints } from "../control/endpoints.ts";
+import type { Endpoints } from "../control/endpoints.ts";
 import { HostsFiles } from "../control/hosts_files.ts";
 import { Logger } from "../control/logger.ts";
 import type { DriverKind } from "../control/messages.ts";
@@ -166,16 +166,21 @@ async function serve(config: Config, values: FlagValues): Promise<number> {
     );
   }
   const registry = new MetricRegistry();
-  const endpoints = new Endpoints({
-    planes,
-    registry,
-    log: logger.log,
-    build: { version: VERSION, deno: Deno.version.deno },
-    metricsAddresses: metricsAddresses(values),
-  });
+  let endpoints: Endpoints;
   try {
     planes.forEach((plane, others) => plane.bind(others));
-    await Promise.all(planes.map((plane) => plane.start()));
+    const starting = Promise.all(planes.map((plane) => plane.start()));
+    // Loaded while the data planes start, which do not wait for it.
+    const module = import("../control/endpoints.ts");
+    await starting;
+    const { Endpoints } = await module;
+    endpoints = new Endpoints({
+      planes,
+      registry,
+      log: logger.log,
+      build: { version: VERSION, deno: Deno.version.deno },
+      metricsAddresses: metricsAddresses(values),
+    });
     endpoints.apply(config);
   } catch (error) {
     processOutput.err(`${(error as Error).message}\n`);

@@ -34,6 +34,7 @@ const EMBEDDED = {
   "src/control/snapshot_files.ts": "its checksum is another",
   "src/cli/check.ts": "it needs the Corefile to look at",
   "src/cli/query.ts": "runQuery",
+  "src/control/endpoints.ts": "stopping in ",
   "src/cli/healthcheck.ts": "is neither a URL nor an address",
   "npm:dns-packet": "UNKNOWN_",
   "npm:re2js": "RE2JS",
