@@ -3,6 +3,8 @@
  *
  *   deno task bench [--only nodens,floor] [--seconds 5] [--rounds 3] [--entries 200000]
  *                   [--nodens "COMMAND"]
+ *
+ * nodens counts with `prometheus`; `--only nodens,nodens-bare` shows what that costs.
  */
 import { parseArgs } from "node:util";
 import { judgeBudgets } from "./budgets.ts";
@@ -38,7 +40,10 @@ const { values: flags } = parseArgs({
 const seconds = wholeNumber("seconds", flags.seconds);
 const rounds = wholeNumber("rounds", flags.rounds);
 const entries = wholeNumber("entries", flags.entries);
-const servers = chooseServers([nodens(flags.nodens), floor, unbound, dnsmasq, pdns], flags.only);
+const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns];
+/** Only where it is asked for: what `prometheus` and `errors` cost. */
+const bare = nodens(flags.nodens, [], true);
+const servers = chooseServers(DEFAULT, flags.only);
 
 if (!installed("dnsperf")) {
   note("SKIPPED: dnsperf is not installed, so there is nothing to measure with");
@@ -135,13 +140,13 @@ function printReport(columns: readonly Column[]): void {
 
 function chooseServers(all: readonly ServerKind[], only: string | undefined): ServerKind[] {
   if (only === undefined) return [...all];
-  const known = all.map(({ name }) => name);
+  const known = [...all, bare].map(({ name }) => name);
   const chosen = only.split(",");
   const unknown = chosen.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new RangeError(`--only: unknown server "${unknown}" (known: ${known.join(", ")})`);
   }
-  return all.filter(({ name }) => chosen.includes(name));
+  return [...all, bare].filter(({ name }) => chosen.includes(name));
 }
 
 function wholeNumber(flag: string, text: string): number {

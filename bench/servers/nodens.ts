@@ -2,16 +2,24 @@ import type { ServerKind } from "./server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
+/** Metrics are served at the port of DNS plus this. */
+const METRICS_ABOVE = 1000;
+
 /**
  * nodens from source, or the command given (a compiled executable, say).
  *
  * @param forward - lines for the block of `forward`
+ * @param bare - without `prometheus` and `errors`, to see what they cost
  */
-export function nodens(command: string | undefined, forward: readonly string[] = []): ServerKind {
+export function nodens(
+  command: string | undefined,
+  forward: readonly string[] = [],
+  bare = false,
+): ServerKind {
   const words = command?.split(/\s+/).filter((word) => word !== "") ??
     [Deno.execPath(), "run", "-A", `${ROOT}main.ts`];
   return {
-    name: "nodens",
+    name: bare ? "nodens-bare" : "nodens",
     binary: words[0] ?? "",
     caches: true,
     peer: false,
@@ -21,7 +29,7 @@ export function nodens(command: string | undefined, forward: readonly string[] =
         file,
         `.:${port} {
   bind 127.0.0.1
-  errors
+  ${bare ? "" : `prometheus 127.0.0.1:${port + METRICS_ABOVE}\n  errors`}
   cache {
     success ${capacity}
     denial 10000

@@ -4,7 +4,7 @@ import type { Config } from "../config/types.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { DataPlane } from "../control/data_plane.ts";
 import { denoHost } from "../control/host_deno.ts";
-import { Endpoints } from "../control/endpoints.ts";
+import type { Endpoints } from "../control/endpoints.ts";
 import { HostsFiles } from "../control/hosts_files.ts";
 import type { LogFormat } from "../control/log_line.ts";
 import type { Logger } from "../control/logger.ts";
@@ -178,17 +178,22 @@ async function serve(
   }
   const registry = new MetricRegistry();
   registry.onScrape((book) => book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines));
-  const endpoints = new Endpoints({
-    planes,
-    registry,
-    log: logger.log,
-    build: { version: VERSION, deno: Deno.version.deno },
-    metricsAddresses: metricsAddresses(values),
-    status: new StatusSource(config, { version: VERSION, driver, planes, logger }),
-  });
+  let endpoints: Endpoints;
   try {
     planes.forEach((plane, others) => plane.bind(others));
-    await Promise.all(planes.map((plane) => plane.start()));
+    const starting = Promise.all(planes.map((plane) => plane.start()));
+    // Loaded while the data planes start, which do not wait for it.
+    const module = import("../control/endpoints.ts");
+    await starting;
+    const { Endpoints } = await module;
+    endpoints = new Endpoints({
+      planes,
+      registry,
+      log: logger.log,
+      build: { version: VERSION, deno: Deno.version.deno },
+      metricsAddresses: metricsAddresses(values),
+      status: new StatusSource(config, { version: VERSION, driver, planes, logger }),
+    });
     endpoints.apply(config);
   } catch (error) {
     output.fail((error as Error).message);

@@ -37,7 +37,13 @@ export function timeBucket(durationMs: number): number {
 
 /** Bucket of each size of a message, 0 to 65,535, among `SIZE_BUCKETS`. */
 export function sizeBuckets(): Uint8Array {
-  return buckets ??= Uint8Array.from({ length: 65536 }, (_, size) => bucketOf(SIZE_BUCKETS, size));
+  if (buckets === null) {
+    buckets = new Uint8Array(65536).fill(SIZE_BUCKETS.length);
+    for (let bucket = SIZE_BUCKETS.length - 1; bucket >= 0; bucket--) {
+      buckets.fill(bucket, 0, SIZE_BUCKETS[bucket]! + 1);
+    }
+  }
+  return buckets;
 }
 let buckets: Uint8Array | null = null;
 

@@ -4,6 +4,7 @@ import { METRICS } from "../../src/metrics/catalog.ts";
 import { askUdp, freePort } from "../support/drivers.ts";
 import { queryBytes } from "../support/messages.ts";
 import { startProcess, type TestProcess } from "../support/net_process.ts";
+import { haveIpv6 } from "../support/net_ports.ts";
 import { skipUnless } from "../support/net_require.ts";
 import { folderWith } from "../support/serving.ts";
 
@@ -220,9 +221,15 @@ Deno.test({
 
 Deno.test("metrics at the flags' addresses, without a directive", async () => {
   const corefile = ({ dns }: { dns: number }) => `.:${dns} {\n bind 127.0.0.1\n whoami\n}\n`;
-  const args = ["-prometheus-listen-address", "localhost:OTHER"];
-  await withNodens({ corefile, args }, async ({ dns, other }) => {
+  const metrics = freePort();
+  const args = ["-prometheus-listen-address", "localhost:OTHER", "-metrics-listen-address"];
+  await withNodens({ corefile, args: [...args, `:${metrics}`] }, async ({ dns, other }) => {
     await askUdp(queryBytes({ name: "www.example.org" }), { port: dns });
+    // A port alone is on all addresses, of both families where the host has both.
+    const hosts = haveIpv6() ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"];
+    for (const host of hosts) {
+      assert.equal((await fetch(`http://${host}:${metrics}/metrics`)).status, 200);
+    }
     const text = await (await fetch(`http://127.0.0.1:${other}/metrics`)).text();
     assert.match(text, /^nodens_queries_total\{proto="udp"\} 1$/m);
     assert.doesNotMatch(text, /^coredns_dns_requests_total/m);

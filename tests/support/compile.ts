@@ -35,6 +35,7 @@ const EMBEDDED = {
   "src/cli/check.ts": "it needs the Corefile to look at",
   "src/cli/query.ts": "runQuery",
   "src/cli/status.ts": "it takes one address, but",
+  "src/control/endpoints.ts": "stopping in ",
   "src/cli/healthcheck.ts": "is neither a URL nor an address",
   "npm:dns-packet": "UNKNOWN_",
   "npm:ipaddr.js": "ipaddr: the address has neither IPv6 nor IPv4 CIDR format",

@@ -38,7 +38,6 @@ class PrometheusHandler implements Handler {
     this.#environment = environment;
     this.#plugins = plugins?.map(({ name }) => name) ?? [];
     for (const zone of served ?? []) {
-      this.#meters[zone.listener] ??= [];
       (this.#served[zone.listener] ??= [])[zone.place + 1] = zone;
       this.#served[zone.listener]![0] ??= { ...zone, zone: DROPPED };
     }
@@ -50,18 +49,22 @@ class PrometheusHandler implements Handler {
   sent(exchange: Exchange, sizeBytes: number): void {
     const { listener } = exchange;
     const place = exchange.zone + 1;
-    (this.#meters[listener]![place] ?? this.#make(listener, place)).count(exchange, sizeBytes);
+    const meter = this.#meters[listener]?.[place] ?? this.#make(listener, place);
+    if (meter !== null) meter.count(exchange, sizeBytes);
   }
 
   stop(): void {
     this.#environment.engine.timers.clear(this.#timer);
   }
 
-  #make(listener: number, place: number): Meter {
-    const { server, zone } = this.#served[listener]![place]!;
+  /** Null for a zone that is not served any more: a client's stream may outlive a configuration. */
+  #make(listener: number, place: number): Meter | null {
+    const served = this.#served[listener]?.[place];
+    if (served === undefined) return null;
+    const { server, zone } = served;
     const apart = place === 0 || ++this.#count <= MAX_METERS;
     const labels = { server, zone: apart ? zone : OTHER, view: "" };
-    return this.#meters[listener]![place] = new Meter(
+    return (this.#meters[listener] ??= [])[place] = new Meter(
       this.#environment.engine,
       labels,
       this.#plugins,
