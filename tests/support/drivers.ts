@@ -44,7 +44,7 @@ export async function withDataPlane(
   }
 }
 
-/** Sends a datagram and waits for the answer; throws after `limitMs`. */
+/** Sends a query and waits for the response to it; throws after `limitMs`. */
 export async function askUdp(
   bytes: Uint8Array,
   to: { hostname?: string; port: number; limitMs?: number },
@@ -58,14 +58,23 @@ export async function askUdp(
     const limit = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
     });
-    const [answer, from] = await Promise.race([socket.receive(), limit]);
-    const { hostname: source, port: sourcePort } = from as Deno.NetAddr;
-    if (source !== hostname || sourcePort !== port) throw new Error(`answered from ${source}`);
-    return answer;
+    for (;;) {
+      const [answer, from] = await Promise.race([socket.receive(), limit]);
+      // The kernel may have given the socket a port that somebody still sends queries to.
+      if (!isResponseTo(bytes, answer)) continue;
+      const { hostname: source, port: sourcePort } = from as Deno.NetAddr;
+      if (source === hostname && sourcePort === port) return answer;
+      throw new Error(`answered from ${source} port ${sourcePort}`);
+    }
   } finally {
     clearTimeout(timer);
     socket.close();
   }
+}
+
+/** Whether a message is a response with the id of the query, be it good or bad otherwise. */
+function isResponseTo(query: Uint8Array, message: Uint8Array): boolean {
+  return (message[2]! & 0x80) !== 0 && message[0] === query[0] && message[1] === query[1];
 }
 
 /** Time that `askTcp` gives a server. */
