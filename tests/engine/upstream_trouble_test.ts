@@ -552,3 +552,14 @@ Deno.test("a server that lost its cookies, behind a firewall without TCP, is not
   }
   assert.equal(onlyAnswer(last!).rcode, "NOERROR", "after a hundred seconds");
 });
+
+Deno.test("an answer that is told before its connection does not spoil the upstream's times", () => {
+  const simulation = start("force_tcp", { "10.0.0.1": after(0) });
+  for (let i = 0; i < 3; i++) {
+    const asked = simulation.ask(queryBytes({ name: `n${i}.example.org` }));
+    simulation.run(20_000);
+    assert.equal(onlyAnswer(asked).rcode, "NOERROR");
+  }
+  const mean = simulation.count("nodens_upstream_rtt_seconds");
+  assert.ok(mean >= 0 && mean < 1, `${mean}`);
+});

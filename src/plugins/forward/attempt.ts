@@ -181,7 +181,9 @@ export class Attempt implements DatagramHandler, StreamQuery {
   }
 
   answered(memory: Memory, length: number): void {
-    this.#sinceMs = this.sinceMs;
+    const { sinceMs } = this;
+    // An answer may be told before the connection that it came by.
+    if (sinceMs < Infinity) this.#sinceMs = sinceMs;
     this.#stream = null;
     this.lookup?.replied(this, memory, length);
   }

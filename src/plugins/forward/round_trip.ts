@@ -33,6 +33,8 @@ export class RoundTrip {
 
   /** Takes in the time that one reply took. */
   sample(durationMs: number, nowMs: number): void {
+    // Anything else would stay in the averages for good, and time-outs come of them.
+    if (!(durationMs >= 0 && durationMs < Infinity)) return;
     this.#sampledMs = nowMs;
     if (!this.#known) {
       this.#known = true;
