@@ -11,7 +11,7 @@ import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
 import { collectListeners, type Served } from "./listeners.ts";
 import { limitCaches } from "./memory_limit.ts";
-import type { BlockConfig, Config, EndpointConfig } from "./types.ts";
+import type { BlockConfig, Config, EndpointConfig, ReloadConfig } from "./types.ts";
 import { parseZoneKey } from "./zone_key.ts";
 
 /** A configuration that was read, and what is to be told about it. */
@@ -56,6 +56,7 @@ class Loader {
   readonly #host: HostView;
   readonly #warnings = new Set<string>();
   #debug = false;
+  #reload: ReloadConfig | null = null;
   readonly #endpoints: EndpointConfig[] = [];
   #zones = 0;
 
@@ -95,6 +96,7 @@ class Loader {
         listeners,
         debug: this.#debug,
         ...this.#endpoints.length > 0 && { endpoints: this.#endpoints },
+        ...this.#reload !== null && { reload: this.#reload },
       },
       warnings: [...this.#warnings],
       imports: parsed.files,
@@ -149,6 +151,7 @@ class Loader {
             block.plugins.push({ name, line: tokens.directiveLine, options }),
           addEndpoint: (endpoint) => this.#endpoints.push({ ...endpoint, block: index }),
           bind: (addresses) => serves.addresses = [...serves.addresses ?? [], ...addresses],
+          reloadEvery: (reload) => this.#reload = reload,
           enableDebug: () => this.#debug = true,
           warn: (line, text) => this.#warn({ file: tokens.place.file, line }, `${name}: ${text}`),
         })

@@ -11,6 +11,15 @@ export interface Config {
   debug: boolean;
   /** What is served over HTTP (`prometheus`, `health`, `ready`); not there without any. */
   endpoints?: EndpointConfig[];
+  /** How often the Corefile is looked at for changes; not there where it is not. */
+  reload?: ReloadConfig;
+}
+
+/** Times between two looks at the Corefile. */
+export interface ReloadConfig {
+  intervalMs: number;
+  /** By how much each time is longer or shorter, at random. */
+  jitterMs: number;
 }
 
 /** One directive that serves something over HTTP; several may share an address. */

@@ -1,13 +1,21 @@
+import { alignListeners } from "../config/align.ts";
 import type { Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
-import { bindListener, type BoundSocket, closeAll } from "../io/linux/listen.ts";
+import type { BoundSocket } from "../io/linux/listen.ts";
+import { ListenerSockets } from "../io/linux/listener_sockets.ts";
 import { laneBuffers } from "../io/lane.ts";
-import { EFD_NONBLOCK, SK_MEMINFO, SO, SOL } from "../sys/constants.ts";
+import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { TlsLane } from "./tls_lane.ts";
-import type { ControlMessage, DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
+import type {
+  ControlMessage,
+  DataPlaneMessage,
+  Delivery,
+  DriverKind,
+  StartMessage,
+} from "./messages.ts";
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
@@ -17,18 +25,24 @@ const CHECK_MS = 1000;
 /** Restarts within `RESTART_WINDOW_MS` after which restarting does not help. */
 const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
+/** A data plane that takes this long to take over a configuration has failed. */
+const CONFIGURE_MS = 5000;
 
 /** How a data plane is run. */
 export interface DataPlaneOptions {
   driver: DriverKind;
-  /** Several share the ports (SO_REUSEPORT). */
-  shared: boolean;
   /** `timeMs` is when, in milliseconds since 1970, where that was not just now. */
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   /** The log takes the values of a line as well; default: it does not. */
   logsFields?: boolean;
   /** The data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
+}
+
+/** A configuration that a data plane can take over at any moment: what it needs is open. */
+export interface PreparedChange {
+  readonly config: Config;
+  readonly opened: readonly BoundSocket[];
 }
 
 /**
@@ -45,10 +59,10 @@ export class DataPlane {
   readonly places: CounterPlace[] = [];
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
-  readonly #config: Config;
+  #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #libc: Libc | null;
-  #sockets: BoundSocket[] = [];
+  readonly #sockets: ListenerSockets | null;
   #wakeFd = -1;
   #worker: Worker | null = null;
   #port: MessagePort | null = null;
@@ -59,7 +73,7 @@ export class DataPlane {
   #lastCheckMs = 0;
   #restarts: number[] = [];
   #stopped: PromiseWithResolvers<void> | null = null;
-  readonly #deliveries = new Map<string, ControlMessage>();
+  readonly #deliveries = new Map<string, Delivery>();
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
   #lastAsked = 0;
 
@@ -67,6 +81,7 @@ export class DataPlane {
     this.#config = config;
     this.#options = options;
     this.#libc = options.driver === "linux" ? openLibc() : null;
+    this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc);
   }
 
   /**
@@ -76,30 +91,56 @@ export class DataPlane {
    */
   bind(others = 0): void {
     const libc = this.#libc;
-    if (libc === null) return;
-    const { listeners } = this.#config;
-    // A block on all addresses and one on a single address may have the same port: the kernel gives
-    // a query to the nearer one, but binds both only where both say that they share.
-    const shares = listeners.map(({ port, address }) =>
-      this.#options.shared ||
-      listeners.some((other) => other.port === port && (other.address === "") !== (address === ""))
-    );
-    const bind = (index: number, reusePort: boolean) => {
-      const { address, port } = listeners[index]!;
-      return bindListener(libc, { index, address, port }, { reusePort });
-    };
-    try {
-      listeners.forEach((_, index) => {
-        // Sharing hides that a stranger's server has the port, so it is tried without first.
-        if (shares[index] && others === 0) closeAll(libc, bind(index, false));
-      });
-      listeners.forEach((_, index) => this.#sockets.push(...bind(index, shares[index]!)));
-    } catch (error) {
-      closeAll(libc, this.#sockets);
-      this.#sockets = [];
-      throw error;
-    }
+    if (libc === null || this.#sockets === null) return;
+    this.#sockets.open(this.#config.listeners, others);
     this.#wakeFd = libc.eventfd(0, EFD_NONBLOCK);
+  }
+
+  /**
+   * Opens what a new configuration needs, beside what is served. Throws, and changes nothing, where
+   * that cannot be. Then comes `commit` or `discard`.
+   */
+  prepare(next: Config, others = 0): PreparedChange {
+    const config = alignListeners(next, this.#config.listeners);
+    return { config, opened: this.#sockets?.prepare(config.listeners, others) ?? [] };
+  }
+
+  /** Closes what `prepare` has opened. */
+  discard({ opened }: PreparedChange): void {
+    this.#sockets?.discard(opened);
+  }
+
+  /**
+   * Has the data plane change over, between two queries. Rejects where it does not; then its thread
+   * is of no use any more.
+   *
+   * @param deliveries - what handlers get before the first query comes to them
+   */
+  async commit(
+    { config, opened }: PreparedChange,
+    deliveries: readonly Delivery[],
+  ): Promise<void> {
+    const closing = this.#sockets?.change(config.listeners, opened) ?? [];
+    this.#config = config;
+    this.#deliveries.clear();
+    for (const delivery of deliveries) this.#remember(delivery);
+    const message = { type: "configure", config, deliveries, opened, closing } as const;
+    const done = await this.#request(
+      (id) => ({ ...message, id, opened: [...opened] }),
+      CONFIGURE_MS,
+    );
+    this.#sockets?.close(closing);
+    if (done !== true) throw new Error("a data plane could not change over (see the log above)");
+  }
+
+  /**
+   * Takes no more queries in, and resolves once those that wait are answered, or after `limitMs`.
+   *
+   * @param shared - another process goes on with the same sockets
+   */
+  async drain(limitMs: number, shared = false): Promise<void> {
+    // One that does not answer has nothing to wait for.
+    await this.#request((id) => ({ type: "drain", id, shared }), limitMs).catch(() => {});
   }
 
   /** Starts the thread; resolves when it serves. */
@@ -148,34 +189,43 @@ export class DataPlane {
     const message: StartMessage = {
       driver: this.#options.driver,
       config: this.#config,
-      sockets: this.#sockets,
+      sockets: this.#sockets?.all ?? [],
       wakeFd: this.#wakeFd,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
       places: this.places,
+      deliveries: [...this.#deliveries.values()],
     };
     worker.postMessage(message, [port2]);
-    for (const delivery of this.#deliveries.values()) this.#send(delivery);
     this.#startWatch();
     return ready.promise;
   }
 
   /** Hands data to a handler; a thread that takes the place of a dead one gets it again. */
   deliver(block: number, position: number, data: unknown): void {
-    const message: ControlMessage = { type: "deliver", block, position, data };
-    this.#deliveries.set(`${block} ${position}`, message);
-    if (this.#worker !== null) this.#send(message);
+    const delivery = { block, position, data };
+    this.#remember(delivery);
+    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery });
+  }
+
+  #remember(delivery: Delivery): void {
+    this.#deliveries.set(`${delivery.block} ${delivery.position}`, delivery);
   }
 
   /**
    * Asks a handler for something. Rejects where the thread ends before it answers, or after
    * `limitMs`; nothing is asked again.
    */
-  async ask(
+  ask(
     { block, position, request }: { block: number; position: number; request: unknown },
     limitMs: number,
   ): Promise<unknown> {
+    return this.#request((id) => ({ type: "ask", id, block, position, request }), limitMs);
+  }
+
+  /** Sends what is answered by `answered` with the same id. */
+  async #request(message: (id: number) => ControlMessage, limitMs: number): Promise<unknown> {
     if (this.#worker === null) throw new Error("the data plane does not run");
     const id = ++this.#lastAsked;
     const asked = Promise.withResolvers<unknown>();
@@ -184,7 +234,7 @@ export class DataPlane {
       () => asked.reject(new Error(`the data plane has not answered within ${limitMs} ms`)),
       limitMs,
     );
-    this.#send({ type: "ask", id, block, position, request });
+    this.#send(message(id));
     try {
       return await asked.promise;
     } finally {
@@ -209,7 +259,7 @@ export class DataPlane {
     this.#port?.close();
     this.#worker = null;
     if (this.#libc !== null) {
-      closeAll(this.#libc, this.#sockets);
+      this.#sockets!.closeAll();
       this.#libc.close(this.#wakeFd);
     }
   }
@@ -225,15 +275,9 @@ export class DataPlane {
 
   /** Datagrams that the kernel threw away because a socket's buffer was full, by listener. */
   *socketDrops(): Generator<{ server: string; drops: number }> {
-    if (this.#libc === null) return;
-    const words = new Uint32Array(SK_MEMINFO.WORDS);
-    const size = new Uint32Array([words.byteLength]);
-    for (const { fd, kind, listener } of this.#sockets) {
+    for (const { listener, drops } of this.#sockets?.drops() ?? []) {
       const { address, port } = this.#config.listeners[listener]!;
-      if (kind !== "udp") continue;
-      const bytes = new Uint8Array(words.buffer);
-      if (this.#libc.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, bytes, size) < 0) continue;
-      yield { server: serverLabel(address, port), drops: words[SK_MEMINFO.DROPS]! };
+      yield { server: serverLabel(address, port), drops };
     }
   }
 

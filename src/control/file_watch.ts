@@ -51,6 +51,12 @@ export class FileWatch {
     this.#lookAfter(this.#options.pollMs);
   }
 
+  /** Looks once, at once. */
+  async prime(): Promise<void> {
+    await this.#look();
+    clearTimeout(this.#timer);
+  }
+
   /** Stops looking; resolves when nothing is under way any more. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -43,22 +43,31 @@ export interface HostWatchOptions {
   /** It cannot be resolved; told once until it can again. */
   onProblem: (why: string) => void;
   onRecovery: () => void;
+  /** Addresses that are known from before; they stay until there are others. */
+  known?: readonly string[];
 }
 
 /** Follows the addresses of a host name. They stay while it cannot be resolved. */
 export class HostWatch {
   readonly host: string;
-  addresses: readonly string[] = [];
+  addresses: readonly string[];
+  /** Settles once the name has been looked up for the first time, whatever came of it. */
+  readonly first: Promise<void>;
   readonly #options: HostWatchOptions;
   readonly #stop = new AbortController();
   readonly #byType = new Map<AddressType, readonly string[]>();
   #retryMs: number;
+  readonly #looked: () => void;
   #troubled = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(host: string, options: HostWatchOptions) {
     this.host = host;
+    this.addresses = options.known ?? [];
+    const first = Promise.withResolvers<void>();
+    this.first = first.promise;
+    this.#looked = first.resolve;
     this.#options = options;
     this.#retryMs = options.timing.minRetryMs;
   }
@@ -77,6 +86,7 @@ export class HostWatch {
 
   async #run(): Promise<void> {
     const next = await this.#resolve();
+    this.#looked();
     if (this.#stop.signal.aborted) return;
     this.#timer = setTimeout(() => this.start(), next);
   }

@@ -4,37 +4,64 @@ import type { HostsOptions } from "../plugins/hosts/options.ts";
 import { buildHostsTable } from "../plugins/hosts/table.ts";
 import type { Gauge, MetricRegistry } from "../metrics/registry.ts";
 import type { DataPlane } from "./data_plane.ts";
+import type { Delivery } from "./messages.ts";
 
-/** Reads the files of `hosts` directives and hands them to the data planes, again when they change. */
+/** How to say that a file could not be read, so that it is told once. */
+const MISSING = "missing";
+
+/** One `hosts` directive and what is known of its file. */
+interface Follower {
+  block: number;
+  position: number;
+  options: HostsOptions;
+  /** Time and size of the file when it was read, or `MISSING`; empty before. */
+  known: string;
+}
+
+/** Reads the files of the `hosts` directives of one configuration, again when they change. */
 export class HostsFiles {
-  readonly #planes: readonly DataPlane[];
+  readonly #planes: readonly Pick<DataPlane, "deliver">[];
   readonly #log: (level: LogLevel, line: string) => void;
+  readonly #reloadTime: Gauge | null;
+  readonly #followers: readonly Follower[];
   readonly #timers: ReturnType<typeof setInterval>[] = [];
 
-  readonly #reloadTime: Gauge | null;
-
   constructor(
-    planes: readonly DataPlane[],
-    log: (level: LogLevel, line: string) => void,
-    registry: MetricRegistry | null = null,
+    config: Config,
+    { planes, log, registry = null }: {
+      planes: readonly Pick<DataPlane, "deliver">[];
+      log: (level: LogLevel, line: string) => void;
+      registry?: MetricRegistry | null;
+    },
   ) {
     this.#planes = planes;
     this.#log = log;
     this.#reloadTime = registry?.gauge("coredns_hosts_reload_timestamp_seconds") ?? null;
+    this.#followers = config.blocks.flatMap(({ plugins }, block) =>
+      plugins.flatMap(({ name, options }, position) =>
+        name === "hosts" ? [{ block, position, options: options as HostsOptions, known: "" }] : []
+      )
+    );
   }
 
-  /** Reads every file once and starts to watch it. */
-  start(config: Config): void {
-    config.blocks.forEach((block, index) =>
-      block.plugins.forEach((plugin, position) => {
-        if (plugin.name !== "hosts") return;
-        const options = plugin.options as HostsOptions;
-        let known = "";
-        const look = () => known = this.#load(options, { index, position, known });
-        look();
-        if (options.reloadMs > 0) this.#timers.push(setInterval(look, options.reloadMs));
-      })
-    );
+  /** Reads every file: what the handlers are to be given before they serve. */
+  read(): Delivery[] {
+    return this.#followers.flatMap((follower) => this.#load(follower) ?? []);
+  }
+
+  /** Looks after the files from now on, and tells the data planes of changes. */
+  start(): void {
+    for (const follower of this.#followers) {
+      const { reloadMs } = follower.options;
+      if (reloadMs <= 0) continue;
+      const look = () => {
+        const delivery = this.#load(follower);
+        if (delivery === null) return;
+        const { block, position, data } = delivery;
+        for (const plane of this.#planes) plane.deliver(block, position, data);
+      };
+      this.#timers.push(setInterval(look, reloadMs));
+    }
   }
 
   /** Stops watching. */
@@ -43,25 +70,23 @@ export class HostsFiles {
   }
 
   /** Reads the file if its time or size differ from what is known; a file that went stays served. */
-  #load(
-    options: HostsOptions,
-    { index, position, known }: { index: number; position: number; known: string },
-  ): string {
-    const { path, zones, autoReverse } = options;
+  #load(follower: Follower): Delivery | null {
+    const { block, position, options: { path, zones, autoReverse } } = follower;
     try {
       const { mtime, size, isFile } = Deno.statSync(path);
       const state = `${mtime?.getTime()} ${size}`;
-      if (!isFile || state === known) return known;
+      if (!isFile || state === follower.known) return null;
       const text = Deno.readTextFileSync(path);
       const table = buildHostsTable({ text, zones, autoReverse });
-      for (const plane of this.#planes) plane.deliver(index, position, { table });
       this.#reloadTime?.set((mtime?.getTime() ?? NaN) / 1000);
-      return state;
+      follower.known = state;
+      return { block, position, data: { table } };
     } catch (error) {
-      if (known !== "missing") {
+      if (follower.known !== MISSING) {
         this.#log("warning", `plugin/hosts: Cannot read "${path}": ${(error as Error).message}`);
       }
-      return "missing";
+      follower.known = MISSING;
+      return null;
     }
   }
 }

@@ -22,11 +22,36 @@ export interface StartMessage {
   logsFields: boolean;
   /** What lies where in `counters` since a data plane before this one. */
   places: CounterPlace[];
+  /** What handlers get before the first query. */
+  deliveries: Delivery[];
+}
+
+/** Data that the control plane has prepared for one handler. */
+export interface Delivery {
+  block: number;
+  /** Place of the handler in the chain of the block. */
+  position: number;
+  data: unknown;
 }
 
 /** What the control plane tells a running data plane. */
 export type ControlMessage =
-  | { type: "deliver"; block: number; position: number; data: unknown }
+  | { type: "deliver" } & Delivery
+  /** Takes over a configuration, whole, between two queries; is answered like `ask`. */
+  | {
+    type: "configure";
+    id: number;
+    config: Config;
+    deliveries: readonly Delivery[];
+    opened: BoundSocket[];
+    /** They are closed once the answer has come and what waits has been answered. */
+    closing: BoundSocket[];
+  }
+  /**
+   * Takes no more queries in; is answered like `ask` once all that waited have been answered.
+   * `shared`: another process goes on with the same UDP sockets.
+   */
+  | { type: "drain"; id: number; shared: boolean }
   | { type: "lane"; events: LaneEvent[] }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }

@@ -7,6 +7,7 @@ import { resolveTo } from "../plugins/forward/resolve_to.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { QueryTarget } from "./dns_client.ts";
 import { FileWatch } from "./file_watch.ts";
+import type { Delivery } from "./messages.ts";
 import type { HostTiming, HostWatch } from "./host_watch.ts";
 import { blocksAt } from "./own_address.ts";
 
@@ -36,6 +37,8 @@ interface Follower {
   options: ForwardOptions;
   /** What the data planes have. */
   current: UpstreamsUpdate;
+  /** What they were given before `start`. */
+  given: UpstreamsUpdate;
   files: FileWatch[];
   hosts: HostWatch[];
 }
@@ -51,6 +54,9 @@ export class Upstreams {
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
   readonly #followers: Follower[] = [];
+  #config: Config | null = null;
+  /** Changes are told to the data planes; before, they wait to be handed over. */
+  #started = false;
   #stopped = false;
   #starting: Promise<void> = Promise.resolve();
 
@@ -70,34 +76,72 @@ export class Upstreams {
     };
   }
 
+  /**
+   * Finds out what the directives of a configuration stand for before it is served, within `waitMs`:
+   * what the handlers are to be given. `start` goes on from there.
+   *
+   * @param previous - what followed until now, and knows addresses already
+   */
+  async prepare(config: Config, previous: Upstreams, waitMs: number): Promise<Delivery[]> {
+    this.#collect(config);
+    if (!this.#hasNames()) return [];
+    this.#starting = this.#followHosts(config, previous);
+    await this.#starting;
+    const mixed = this.#followers.filter(({ hosts }) => hosts.length > 0);
+    await settled(mixed.flatMap(({ files }) => files.map((file) => file.prime())), waitMs);
+    const unknown = [...this.#hosts.values()].filter(({ addresses }) => addresses.length === 0);
+    await settled(unknown.map(({ first }) => first), waitMs);
+    this.#refresh("", () => true);
+    return this.#followers.flatMap((follower) => {
+      const { block, position, current, options } = follower;
+      follower.given = current;
+      return current.upstreams === options.upstreams ? [] : [{ block, position, data: current }];
+    });
+  }
+
   /** Begins to follow what the directives name; those of which nothing can change cost nothing. */
   start(config: Config): void {
+    const prepared = this.#config !== null;
+    if (!prepared) this.#collect(config);
+    this.#started = true;
+    for (const { block, position, given, current } of this.#followers) {
+      // What has changed between the two.
+      if (given === current) continue;
+      for (const plane of this.#planes) plane.deliver(block, position, current);
+    }
+    for (const file of this.#files.values()) file.start();
+    if (!prepared && this.#hasNames()) this.#starting = this.#followHosts(config, null);
+    for (const follower of this.#followers) this.#warnOfLoop(config, follower);
+  }
+
+  #hasNames(): boolean {
+    return this.#followers.some(({ options }) => options.to.some(({ kind }) => kind === "name"));
+  }
+
+  #collect(config: Config): void {
+    this.#config = config;
     config.blocks.forEach(({ file, plugins }, block) =>
       plugins.forEach(({ name, line, options }, position) => {
         if (name !== "forward") return;
         const forward = options as ForwardOptions;
         const { upstreams, readTimeoutMs, maxConnectAttempts, policy } = forward;
+        const current = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
         const follower: Follower = {
           block,
           position,
           label: `${file}:${line}: forward ${forward.from}`,
           options: forward,
-          current: { upstreams, readTimeoutMs, maxConnectAttempts, policy },
+          current,
+          given: current,
           files: [],
           hosts: [],
         };
-        this.#warnOfLoop(config, follower);
-        if (forward.to.every(({ kind }) => kind === "server")) return;
-        for (const to of forward.to) {
-          if (to.kind === "file") follower.files.push(this.#fileWatch(to.path, config));
-        }
         this.#followers.push(follower);
+        for (const to of forward.to) {
+          if (to.kind === "file") follower.files.push(this.#fileWatch(to.path));
+        }
       })
     );
-    for (const file of this.#files.values()) file.start();
-    if (this.#followers.some(({ options }) => options.to.some(({ kind }) => kind === "name"))) {
-      this.#starting = this.#followHosts(config);
-    }
   }
 
   /** Stops following; resolves when nothing is under way any more, or after a second. */
@@ -105,13 +149,10 @@ export class Upstreams {
     this.#stopped = true;
     await this.#starting;
     const watches = [...this.#files.values(), ...this.#hosts.values()];
-    const limit = Promise.withResolvers<void>();
-    const timer = setTimeout(limit.resolve, STOP_MS);
-    await Promise.race([limit.promise, Promise.all(watches.map((watch) => watch.stop()))]);
-    clearTimeout(timer);
+    await settled(watches.map((watch) => watch.stop()), STOP_MS);
   }
 
-  #fileWatch(path: string, config: Config): FileWatch {
+  #fileWatch(path: string): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;
     // Reading the configuration has complained of the first text already, if it is the same still.
@@ -121,7 +162,7 @@ export class Upstreams {
       check: (text) => parseResolvConf(text).servers.length > 0 ? null : "it names no server",
       onText: (text) => {
         const concerns = ({ files }: Follower) => files.includes(watch);
-        const changed = this.#refresh(config, `${path} changed`, concerns);
+        const changed = this.#refresh(`${path} changed`, concerns);
         if (!first || changed) this.#warnOfLines(path, text);
         first = false;
       },
@@ -133,7 +174,7 @@ export class Upstreams {
   }
 
   /** What resolves names is loaded only where there are some, to start fast. */
-  async #followHosts(config: Config): Promise<void> {
+  async #followHosts(config: Config, previous: Upstreams | null): Promise<void> {
     const { HOST_TIMING, HostWatch } = await import("./host_watch.ts");
     if (this.#stopped) return;
     const interfaces = this.#surroundings.interfaces();
@@ -148,8 +189,9 @@ export class Upstreams {
           resolvConfPath: this.#surroundings.resolvConfPath,
           timing: this.#surroundings.hostTiming ?? HOST_TIMING,
           isOwn: (server) => blocksAt(config, server, interfaces).length > 0,
+          known: previous === null ? [] : previous.#hosts.get(key)?.addresses ?? [],
           onChange: () =>
-            this.#refresh(config, `${host} resolves anew`, ({ hosts }) => hosts.includes(watch)),
+            this.#refresh(`${host} resolves anew`, ({ hosts }) => hosts.includes(watch)),
           onProblem: (why) =>
             this.#log("warning", `plugin/forward: Cannot resolve ${quote(host)}: ${why}`),
           onRecovery: () => this.#log("info", `plugin/forward: ${quote(host)} resolves again`),
@@ -162,10 +204,10 @@ export class Upstreams {
   }
 
   /** Tells the data planes what has changed, if anything, for the directives that `concerns` picks. */
-  #refresh(config: Config, why: string, concerns: (follower: Follower) => boolean): boolean {
+  #refresh(why: string, concerns: (follower: Follower) => boolean): boolean {
     let changed = false;
     for (const follower of this.#followers) {
-      if (!concerns(follower)) continue;
+      if (!concerns(follower) || (follower.files.length + follower.hosts.length === 0)) continue;
       const { block, position, options, current, label } = follower;
       const files = new Map<string, string>();
       for (const { path, text } of follower.files) if (text !== null) files.set(path, text);
@@ -177,9 +219,10 @@ export class Upstreams {
       if (difference === "") continue;
       changed = true;
       follower.current = update;
+      if (!this.#started) continue;
       for (const plane of this.#planes) plane.deliver(block, position, update);
       this.#log("info", `plugin/forward: ${label}: ${why}: ${difference}`);
-      this.#warnOfLoop(config, follower);
+      this.#warnOfLoop(this.#config!, follower);
     }
     return changed;
   }
@@ -206,6 +249,14 @@ export class Upstreams {
         "there comes back (name other servers)",
     );
   }
+}
+
+/** Resolves when all have settled, or after `limitMs`. */
+async function settled(promises: readonly Promise<unknown>[], limitMs: number): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, limitMs);
+  await Promise.race([limit.promise, Promise.allSettled(promises)]);
+  clearTimeout(timer);
 }
 
 function ownAddresses(): string[] {

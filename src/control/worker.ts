@@ -3,21 +3,18 @@
  * later is read from a port when the eventfd wakes it.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
+import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine, MAX_EXCHANGES } from "../engine/engine.ts";
-import type { LogFields, LogLevel } from "../engine/handler.ts";
+import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
-import { hasPatterns } from "../config/patterns.ts";
-import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { PortableDriver } from "../io/portable/driver.ts";
+import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { HANDLERS } from "../plugins/handlers.ts";
-import { type Lane, laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { openLibc } from "../sys/libc.ts";
-import type { ControlMessage, DataPlaneMessage, LogEntry, StartMessage } from "./messages.ts";
+import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
 import { logsStack, panicText } from "./panic_text.ts";
-
-/** Bytes of log lines that may be under way to the control plane; more are dropped and counted. */
-const MAX_LOG_BYTES = 1024 * 1024;
+import { WorkerLog } from "./worker_log.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
@@ -30,168 +27,223 @@ const toLane = (commands: LaneCommand[]) =>
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  if (!hasPatterns(data.config)) start(data);
-  else loadPatterns().then(() => start(data));
+  // Not awaited where it need not be, to start fast.
+  if (!hasPatterns(data.config)) new DataPlaneThread(data).start();
+  else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
 
-function start(message: StartMessage): void {
-  const { config, counters, port, driver: kind } = message;
-  const book = new CounterBook(counters, message.places);
-  let placesTold = message.places.length;
-  /** Tells where new counters lie. */
-  const tellPlaces = (): void => {
-    if (book.places.length === placesTold) return;
-    post({ type: "places", places: book.places.slice(placesTold) });
-    placesTold = book.places.length;
-  };
-  let lines: LogEntry[] = [];
-  let lineBytes = 0;
-  /** Lines dropped since that was told last. */
-  let dropped = 0;
-  const log = (level: LogLevel, line: string, fields?: LogFields): void => {
-    if (level === "debug" && !config.debug) return;
-    const { values } = book;
-    const underWay = values[COUNTER.LOG_SENT]! - values[COUNTER.LOG_WRITTEN]! + lineBytes;
-    if (underWay > MAX_LOG_BYTES) {
-      values[COUNTER.LOG_DROPPED]!++;
-      dropped++;
-      return;
+/** The part of a driver that this thread uses, whichever driver it is. */
+type Driver = LinuxDriver | PortableDriver;
+
+class DataPlaneThread {
+  readonly #message: StartMessage;
+  readonly #book: CounterBook;
+  readonly #log: WorkerLog;
+  #config: StartMessage["config"];
+  #placesTold: number;
+  #engine!: Engine;
+  #driver!: Driver;
+  #running = true;
+  #failing = false;
+  /** Answers are sent when the loop has come round: queries are served before the next request. */
+  #answers: DataPlaneMessage[] = [];
+  /** A request that has to wait until its library is loaded; the messages behind it wait, too. */
+  #held: ControlMessage | null = null;
+  /** The request to drain that is to be answered when no query waits any more, or -1. */
+  #draining = -1;
+
+  constructor(message: StartMessage) {
+    this.#message = message;
+    this.#config = message.config;
+    this.#book = new CounterBook(message.counters, message.places);
+    this.#placesTold = message.places.length;
+    this.#log = new WorkerLog(this.#book.values, post, message.config.debug);
+  }
+
+  start(): void {
+    if (this.#message.driver === "linux") void this.#runLinux();
+    else this.#runPortable();
+  }
+
+  async #runLinux(): Promise<void> {
+    const { wakeFd, sockets } = this.#message;
+    const driver = new LinuxDriver({
+      ...this.#driverOptions(),
+      libc: openLibc(),
+      wakeFd,
+      onWake: () => this.#receive(),
+    });
+    this.#attach(driver);
+    driver.serve(sockets);
+    this.#tellPlaces();
+    post({ type: "ready" });
+    for (;;) {
+      driver.run();
+      if (this.#held === null) break;
+      // Queries wait in the kernel meanwhile.
+      await loadPatterns();
+      this.#handle(this.#held);
+      this.#held = null;
+      this.#receive();
     }
-    lines.push({ level, line, fields });
-    lineBytes += fields === undefined ? line.length : 2 * line.length;
-  };
-  const flushLog = (): void => {
-    const { values } = book;
-    const underWay = values[COUNTER.LOG_SENT]! - values[COUNTER.LOG_WRITTEN]!;
-    // Told once there is room again: not with every turn of the loop.
-    if (dropped > 0 && (underWay <= MAX_LOG_BYTES / 2 || !running)) {
-      lines.push({
-        level: "warning",
-        line: `${dropped} log lines were dropped: the control plane is too slow`,
+    driver.end();
+    if (this.#failing) throw new Error("asked to fail");
+    this.#retire();
+  }
+
+  #runPortable(): void {
+    const { port } = this.#message;
+    const driver = new PortableDriver({ ...this.#driverOptions(), now: () => performance.now() });
+    this.#attach(driver);
+    let turn: Promise<void> = Promise.resolve();
+    port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
+      turn = turn.then(async () => {
+        if (this.#needsPatterns(data)) await loadPatterns();
+        driver.run(() => this.#handle(data));
+        if (this.#running) return;
+        this.#retire();
+        driver.stop();
+        port.close();
       });
-      dropped = 0;
-    }
-    if (lines.length === 0) return;
-    values[COUNTER.LOG_SENT]! += lineBytes;
-    post({ type: "log", lines, bytes: lineBytes, timeMs: Date.now() });
-    lines = [];
-    lineBytes = 0;
-  };
-  /**
-   * Sent when the loop has come round: who asks again at once would otherwise be served again and
-   * again while queries wait.
-   */
-  let answers: DataPlaneMessage[] = [];
-  const afterLoop = (): void => {
-    flushLog();
-    tellPlaces();
-    if (answers.length === 0) return;
-    answers.forEach(post);
-    answers = [];
-  };
-  const onPanic = (error: unknown): void => {
-    log("error", panicText(error, logsStack(config)));
-  };
-
-  let engine: Engine | null = null;
-  let lane: Lane | null = null;
-  let running = true;
-  let failing = false;
-  /** A request that makes a handler throw costs that request alone. */
-  const ask = ({ block, position, request }: ControlMessage & { type: "ask" }): unknown => {
+    };
     try {
-      return engine!.ask(block, position, request);
+      driver.serve(this.#config.listeners);
+      this.#tellPlaces();
+      post({ type: "ready" });
     } catch (error) {
-      book.values[COUNTER.PANICS]!++;
-      onPanic(error);
-      return undefined;
+      post({ type: "unable", error: (error as Error).message });
     }
-  };
-  const handle = (control: ControlMessage): void => {
-    switch (control.type) {
-      case "deliver":
-        engine!.deliver(control.block, control.position, control.data);
-        break;
-      case "lane":
-        lane!.receive(control.events);
-        break;
-      case "ask":
-        answers.push({ type: "answered", id: control.id, answer: ask(control) });
-        break;
-      case "stop":
-        running = false;
-        break;
-      case "fail":
-        // Only ever asked for by tests of what the control plane does about it.
-        if (control.how === "hang") { for (;;); }
-        failing = true;
-        running = false;
-    }
-  };
+  }
 
-  /** Lets the handlers say what they have left to say; no query may come afterwards. */
-  const retireHandlers = (): void => engine!.configure({ ...config, blocks: [], listeners: [] });
+  #driverOptions() {
+    return {
+      toLane,
+      onPanic: (error: unknown) =>
+        this.#log.log("error", panicText(error, logsStack(this.#config))),
+      afterLoop: () => this.#afterLoop(),
+    };
+  }
 
-  const options = { onPanic, toLane, afterLoop };
-  const makeEngine = (driver: LinuxDriver | PortableDriver): void => {
-    engine = new Engine({
+  #attach(driver: Driver): void {
+    this.#driver = driver;
+    this.#engine = new Engine({
       io: driver,
-      counters: book,
+      counters: this.#book,
       random: randomNumbers(),
       handlers: HANDLERS,
-      log,
-      logsFields: message.logsFields,
+      log: this.#log.log,
+      logsFields: this.#message.logsFields,
       wallMs: Date.now,
       maxExchanges: Math.min(driver.maxExchanges, MAX_EXCHANGES.default),
     });
-    lane = driver.lane;
-    driver.attach(engine);
-    engine.configure(config);
-  };
-
-  if (kind === "linux") {
-    const driver = new LinuxDriver({
-      ...options,
-      libc: openLibc(),
-      wakeFd: message.wakeFd,
-      onWake: () => {
-        for (;;) {
-          const received = receiveMessageOnPort(port as never);
-          if (received === undefined) return running;
-          handle(received.message as ControlMessage);
-        }
-      },
-    });
-    makeEngine(driver);
-    driver.serve(message.sockets);
-    tellPlaces();
-    post({ type: "ready" });
-    driver.run();
-    if (failing) throw new Error("asked to fail");
-    retireHandlers();
-    flushLog();
-    post({ type: "stopped" });
-    return;
+    driver.attach(this.#engine);
+    this.#configure(this.#config, this.#message.deliveries);
   }
 
-  const driver = new PortableDriver({ ...options, now: () => performance.now() });
-  makeEngine(driver);
-  port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
-    driver.run(() => handle(data));
-    if (!running) {
-      retireHandlers();
-      driver.stop();
-      flushLog();
-      post({ type: "stopped" });
-      port.close();
+  /** Handles what lies in the port; false where the loop must be left. */
+  #receive(): boolean {
+    while (this.#running) {
+      const received = receiveMessageOnPort(this.#message.port as never);
+      if (received === undefined) break;
+      const message = received.message as ControlMessage;
+      if (this.#needsPatterns(message)) {
+        this.#held = message;
+        return false;
+      }
+      this.#handle(message);
     }
-  };
-  try {
-    driver.serve(config.listeners);
-    tellPlaces();
-    post({ type: "ready" });
-  } catch (error) {
-    post({ type: "unable", error: (error as Error).message });
+    return this.#running;
+  }
+
+  /** Regular expressions need a library, which a thread that never yields cannot load. */
+  #needsPatterns(message: ControlMessage): boolean {
+    return message.type === "configure" && hasPatterns(message.config) &&
+      !hasPatterns(this.#config);
+  }
+
+  #handle(message: ControlMessage): void {
+    switch (message.type) {
+      case "deliver":
+        this.#engine.deliver(message.block, message.position, message.data);
+        break;
+      case "configure":
+        this.#answer(message.id, () => this.#change(message));
+        break;
+      case "drain":
+        this.#driver.retireAll(message.shared);
+        this.#draining = message.id;
+        break;
+      case "lane":
+        this.#driver.lane.receive(message.events);
+        break;
+      case "ask": {
+        const { block, position, request } = message;
+        this.#answer(message.id, () => this.#engine.ask(block, position, request));
+        break;
+      }
+      case "stop":
+        this.#running = false;
+        break;
+      case "fail":
+        // Only ever asked for by tests of what the control plane does about it.
+        if (message.how === "hang") { for (;;); }
+        this.#failing = true;
+        this.#running = false;
+    }
+  }
+
+  #change({ config, deliveries, opened, closing }: ControlMessage & { type: "configure" }): true {
+    this.#driver.change({ listeners: config.listeners, opened, closing }, () => {
+      this.#config = config;
+      this.#log.debug = config.debug;
+      this.#configure(config, deliveries);
+    });
+    return true;
+  }
+
+  /** Handlers have what they need before the first query comes to them. */
+  #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
+    this.#engine.configure(config);
+    for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
+  }
+
+  /** Does what is asked; where a handler throws, this request alone comes to nothing. */
+  #answer(id: number, work: () => unknown): void {
+    let answer: unknown;
+    try {
+      answer = work();
+    } catch (error) {
+      this.#book.values[COUNTER.PANICS]!++;
+      this.#driverOptions().onPanic(error);
+    }
+    this.#answers.push({ type: "answered", id, answer });
+  }
+
+  #afterLoop(): void {
+    this.#log.flush();
+    this.#tellPlaces();
+    if (this.#draining >= 0 && this.#engine.waiting === 0) {
+      this.#answers.push({ type: "answered", id: this.#draining, answer: true });
+      this.#draining = -1;
+    }
+    if (this.#answers.length === 0) return;
+    this.#answers.forEach(post);
+    this.#answers = [];
+  }
+
+  /** Tells where new counters lie. */
+  #tellPlaces(): void {
+    const { places } = this.#book;
+    if (places.length === this.#placesTold) return;
+    post({ type: "places", places: places.slice(this.#placesTold) });
+    this.#placesTold = places.length;
+  }
+
+  /** Lets the handlers say what they have left to say; no query may come afterwards. */
+  #retire(): void {
+    this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
+    this.#log.flush(true);
+    post({ type: "stopped" });
   }
 }
 

@@ -2,6 +2,8 @@ import type { Handler } from "./handler.ts";
 
 /** The handlers of one server block, in order, and who sees the responses of each. */
 export class Chain {
+  /** What it was made of: a block with the same signature keeps its chain over a reload. */
+  readonly signature: string;
   readonly handlers: readonly Handler[];
   /** Places of the handlers that take part on the way down. */
   readonly queries: readonly number[];
@@ -10,7 +12,8 @@ export class Chain {
   /** Who is told of every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
 
-  constructor(handlers: readonly Handler[]) {
+  constructor(handlers: readonly Handler[], signature = "") {
+    this.signature = signature;
     this.handlers = handlers;
     this.queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
     this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])

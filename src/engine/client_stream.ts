@@ -100,7 +100,7 @@ export class ClientStream implements StreamHandler {
 
   data(memory: Memory, offset: number, length: number): void {
     // What comes behind the last query is read, so that closing does not reset the connection.
-    if (this.#queries === this.#limits.queries) return;
+    if (this.#ended) return;
     if (this.#pending === null) {
       const used = this.#answerFrames(memory, offset, length);
       if (!this.gone && used < length) this.#keep(memory, offset + used, length - used);
@@ -118,6 +118,16 @@ export class ClientStream implements StreamHandler {
 
   closed(): void {
     this.#forget();
+  }
+
+  /** Takes no more queries: closes once what waits has been answered. */
+  retire(): void {
+    this.#ended = true;
+    this.settle();
+    // What is left could only be answered for a listener that is gone.
+    this.#pending = null;
+    this.#pendingLength = 0;
+    this.settle();
   }
 
   drained(): void {

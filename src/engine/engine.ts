@@ -1,8 +1,9 @@
 import { Address } from "../dns/address.ts";
 import { EDNS_PAYLOAD, FLAG, MAX_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
-import type { Config } from "../config/types.ts";
+import type { BlockConfig, Config } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
+import { buildChains } from "./chains.ts";
 import { ClientStream, type StreamLimits } from "./client_stream.ts";
 import { compose, limitOf } from "./compose.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
@@ -26,7 +27,6 @@ import { ResponseWriter } from "./response_writer.ts";
 import { parseStoredQuestion } from "./stored_question.ts";
 import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, type Route } from "./routes.ts";
-import { servedZones } from "./served.ts";
 import { Timers } from "./timers.ts";
 import type { ZoneTable } from "./zones.ts";
 
@@ -85,6 +85,7 @@ export class Engine implements EngineServices {
   #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
   #limits: Partial<StreamLimits>[] = [];
+  #blocks: readonly BlockConfig[] = [];
   #chains: Chain[] = [];
 
   constructor(options: EngineOptions) {
@@ -103,29 +104,31 @@ export class Engine implements EngineServices {
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, empty);
   }
 
-  /** Takes over a configuration; queries that wait finish on the chains that began them. */
+  /**
+   * Takes over a configuration; queries that wait finish on the chains that began them. A listener
+   * that stays must keep its index (`alignListeners`): open streams refer to it.
+   */
   configure(config: Config): void {
-    const served = servedZones(config);
-    const chains = config.blocks.map((block, index) =>
-      new Chain(block.plugins.map((plugin, position) => {
-        const create = this.#options.handlers.get(plugin.name);
-        if (create === undefined) throw new TypeError(`Cannot run plugin "${plugin.name}"`);
-        return create(plugin.options, {
-          zones: block.zones,
-          position,
-          engine: this,
-          plugins: block.plugins,
-          served: served[index]!,
-        });
-      }))
-    );
+    const old = this.#chains;
+    const chains = buildChains(config, {
+      handlers: this.#options.handlers,
+      engine: this,
+      previous: { blocks: this.#blocks, chains: old },
+    });
     this.#routes = buildRoutes(config, chains);
     this.#observers = findObservers(config, chains);
     const { limits } = this.#options;
     this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
-    const old = this.#chains;
+    this.#blocks = config.blocks;
     this.#chains = chains;
-    for (const chain of old) chain.stop();
+    for (const chain of old) if (!chains.includes(chain)) chain.stop();
+  }
+
+  /** Takes no more queries from the streams of these listeners; those that wait are answered. */
+  retireStreams(listeners: ReadonlySet<number>): void {
+    for (const stream of [...this.#streams]) {
+      if (listeners.has(stream.listener)) stream.retire();
+    }
   }
 
   /** Hands data from the control plane to the handler at `position` of a block. */
@@ -294,16 +297,12 @@ export class Engine implements EngineServices {
   clientBucket(exchange: Exchange): number {
     if (exchange.client >= 0) return exchange.client;
     if (exchange.internal) return 0;
-    const { family, bytes } = this.#clientOf(exchange);
+    this.#address(exchange, "client", this.#client);
+    const { family, bytes } = this.#client;
     let hash = this.#seed ^ family;
     // A network of 64 bits is one client (RFC 4291 section 2.5.4).
     for (let i = family === 6 ? 8 : 4; i > 0; i--) hash = mix(hash, bytes[i - 1]!);
     return exchange.client = finish(hash) & (CLIENT_BUCKETS - 1);
-  }
-
-  #clientOf(exchange: Exchange): Address {
-    this.#address(exchange, "client", this.#client);
-    return this.#client;
   }
 
   readStoredQuestion(exchange: Exchange): boolean {

@@ -68,6 +68,8 @@ export interface HandlerEnvironment {
   readonly plugins?: readonly PluginConfig[];
   /** The block's zones by listener; none where a handler stands alone in a test. */
   readonly served?: readonly ServedZone[];
+  /** The handler of this plugin that served the same zones until now (a reload), or null. */
+  readonly previous?: Handler | null;
 }
 
 /** The part of the engine that handlers use. */

@@ -15,7 +15,7 @@ export const CHAIN = [
   { name: "https3", supported: false },
   { name: "timeouts", supported: true },
   { name: "multisocket", supported: false },
-  { name: "reload", supported: false },
+  { name: "reload", supported: true },
   { name: "nsid", supported: true },
   { name: "bufsize", supported: true },
   { name: "bind", supported: true },

@@ -1,5 +1,5 @@
 import type { HostView } from "../config/host.ts";
-import type { EndpointKind, StreamTimeouts } from "../config/types.ts";
+import type { EndpointKind, ReloadConfig, StreamTimeouts } from "../config/types.ts";
 import type { Dispenser } from "../corefile/dispenser.ts";
 
 /**
@@ -25,6 +25,8 @@ export interface Controller {
   addEndpoint(endpoint: EndpointKind & { host: string; port: number }): void;
   /** Replaces "listen on all addresses" by these; called again, adds to them. */
   bind(addresses: readonly string[]): void;
+  /** Looks for changes of the Corefile this often; the last call counts for all of it. */
+  reloadEvery(reload: ReloadConfig): void;
   /** Asks for debug lines in the log. */
   enableDebug(): void;
   /** Says something to the operator that is no error: `Corefile:3: hosts: …`. */

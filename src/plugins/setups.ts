@@ -14,6 +14,7 @@ import { minimalSetup } from "./minimal/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
+import { reloadSetup } from "./reload/setup.ts";
 import { rootSetup } from "./root/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
@@ -23,6 +24,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
   [
     rootSetup,
     timeoutsSetup,
+    reloadSetup,
     nsidSetup,
     bufsizeSetup,
     bindSetup,

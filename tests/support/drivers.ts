@@ -29,7 +29,6 @@ export async function withDataPlane(
   const logs: string[] = [];
   const plane = new DataPlane(config, {
     driver: options.driver,
-    shared: false,
     log: (level, line) => logs.push(`${level}: ${line}`),
     onDead: options.onDead ?? ((why) => {
       throw new Error(why);

@@ -23,7 +23,6 @@ const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeH
 const log = (_level: string, line: string) => write(line);
 const plane = new DataPlane(config, {
   driver: "linux",
-  shared: false,
   log,
   onDead: (why) => {
     write(why);

@@ -16,6 +16,8 @@ const QUERY_SIZE = 2048;
 const RESPONSE_SIZE = 4096 + 16;
 /** Rounds of a full batch that one socket may take before others get their turn. */
 const ROUNDS = 8;
+/** Looks at a socket that is to be closed: more than its buffer can hold. */
+const DRAIN_ROUNDS = 64;
 
 /** One kept return address: sockaddr, control message, and what belongs to them. */
 const KEPT_SIZE = SOCKADDR_SIZE + CONTROL_SIZE;
@@ -49,7 +51,14 @@ export class ClientDatagrams {
 
   /** What epoll calls when the socket has queries. */
   target(socket: BoundSocket): PollTarget {
-    return { ready: (events) => this.#receive(socket, events) };
+    return { ready: (events) => void this.#receive(socket, events) };
+  }
+
+  /** Answers all that has come to the socket, of which no more than its buffer holds comes still. */
+  drain(socket: BoundSocket): void {
+    for (let round = 0; round < DRAIN_ROUNDS; round++) {
+      if (this.#receive(socket, EPOLL.IN) === 0) return;
+    }
   }
 
   /** Keeps the return address of a receive slot. */
@@ -160,8 +169,9 @@ export class ClientDatagrams {
     }
   }
 
-  #receive(socket: BoundSocket, events: number): void {
-    if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return;
+  /** Takes datagrams in; returns how many the last look found. */
+  #receive(socket: BoundSocket, events: number): number {
+    if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return 0;
     const engine = this.#engine();
     const incoming = this.#in;
     const { view } = incoming.headers;
@@ -173,7 +183,7 @@ export class ClientDatagrams {
         MSG.DONTWAIT,
         null,
       );
-      if (count <= 0) return;
+      if (count <= 0) return 0;
       if (this.#outFd !== socket.fd) {
         this.flush();
         this.#outFd = socket.fd;
@@ -195,8 +205,9 @@ export class ClientDatagrams {
         incoming.reset(slot);
       }
       this.flush();
-      if (count < BATCH) return;
+      if (count < BATCH) return count;
     }
+    return BATCH;
   }
 
   #answer(socket: BoundSocket, slot: number, length: number): void {

@@ -5,6 +5,7 @@ import type { Memory } from "../../engine/memory.ts";
 import { CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { raiseFileLimit } from "../../sys/limits.ts";
+import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
@@ -21,6 +22,9 @@ const MAX_UPSTREAM_SOCKETS = 8192;
 const SOCKET_SHARE = 0.5;
 /** Queries that may wait, as a share of the sockets: some are sent twice before one is answered. */
 const EXCHANGE_SHARE = 0.75;
+
+/** The discard service's port (RFC 863), from which nothing ever comes. */
+const DISCARD_PORT = 9;
 
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
@@ -55,8 +59,11 @@ export class LinuxDriver implements Io {
   /** `struct timespec`: seconds in words 0 and 1, nanoseconds in words 2 and 3. */
   readonly #time = new Uint32Array(4);
   readonly #timeBytes = new Uint8Array(this.#time.buffer);
+  /** Sockets that queries are taken from, by descriptor. */
+  readonly #served = new Map<number, BoundSocket>();
   #engine!: Engine;
   #running = true;
+  #woken = false;
 
   constructor(options: LinuxDriverOptions) {
     const { libc } = options;
@@ -68,7 +75,7 @@ export class LinuxDriver implements Io {
     const sockets = upstreamSocketLimit(libc);
     this.maxExchanges = Math.floor(EXCHANGE_SHARE * sockets);
     this.#sockets = new UpstreamSockets(libc, this.#poller, sockets);
-    this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#wake() });
+    this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
   }
 
   /** Connects the engine, before it is configured, and sets its clock. */
@@ -80,6 +87,7 @@ export class LinuxDriver implements Io {
   /** Serves these sockets from now on. */
   serve(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
+      this.#served.set(socket.fd, socket);
       const target = socket.kind === "udp"
         ? this.#datagrams.target(socket)
         : this.#streams.listener(socket);
@@ -87,15 +95,50 @@ export class LinuxDriver implements Io {
     }
   }
 
-  /** Takes no new queries from these sockets. */
-  unserve(sockets: readonly BoundSocket[]): void {
-    for (const { fd } of sockets) this.#poller.remove(fd);
+  /** Changes what it serves; `takeOver` has the engine take over the configuration. */
+  change(
+    { opened, closing }: { opened: readonly BoundSocket[]; closing: readonly BoundSocket[] },
+    takeOver: () => void,
+  ): void {
+    // What has come for listeners that go is answered by what served them.
+    this.#retire(closing, false);
+    takeOver();
+    this.serve(opened);
   }
 
-  /** Runs until `onWake` returns false. */
+  /**
+   * Takes no more queries from anywhere; those that wait are answered still.
+   *
+   * @param shared - another process goes on with the same UDP sockets: they must go on receiving
+   */
+  retireAll(shared: boolean): void {
+    this.#retire([...this.#served.values()], shared);
+  }
+
+  /**
+   * Takes no new queries from these sockets: answers what has come, then leaves them alone. They stay
+   * open for the answers that are still to come.
+   */
+  #retire(sockets: readonly BoundSocket[], shared: boolean): void {
+    for (const socket of sockets) {
+      if (!this.#served.delete(socket.fd)) continue;
+      if (socket.kind === "udp") {
+        if (!shared) turnAway(this.#options.libc, socket.fd);
+        this.#datagrams.drain(socket);
+      } else {
+        this.#streams.drain(socket);
+      }
+      this.#poller.remove(socket.fd);
+    }
+    this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
+    this.#datagrams.flush();
+  }
+
+  /** Runs until `onWake` returns false; may be called again. */
   run(): void {
     const { onPanic, afterLoop } = this.#options;
     const engine = this.#engine;
+    this.#running = true;
     this.#readClock();
     while (this.#running) {
       const sleep = engine.nextDeadlineMs - engine.nowMs;
@@ -112,6 +155,8 @@ export class LinuxDriver implements Io {
         }
       }
       try {
+        // After everything that has come: a message may close sockets.
+        if (this.#woken) this.#wake();
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
         this.#sockets.settle();
@@ -122,6 +167,10 @@ export class LinuxDriver implements Io {
         onPanic(error);
       }
     }
+  }
+
+  /** Closes everything but the sockets that it was given. */
+  end(): void {
     this.#streams.close();
     this.#sockets.close();
     this.#poller.close();
@@ -204,9 +253,27 @@ export class LinuxDriver implements Io {
   }
 
   #wake(): void {
+    this.#woken = false;
     this.#options.libc.read(this.#options.wakeFd, this.#wakeBuffer, 8);
     if (!this.#options.onWake()) this.#running = false;
   }
+}
+
+/**
+ * Lets a UDP socket receive nothing more, while it still sends: connected to a port of its own
+ * address where nobody is, it is passed over for whatever comes from elsewhere.
+ */
+function turnAway(libc: Libc, fd: number): void {
+  const name = new Uint8Array(SOCKADDR_SIZE);
+  const length = new Uint32Array([SOCKADDR_SIZE]);
+  if (libc.getsockname(fd, name, length) < 0) return;
+  const address = new Address();
+  readSockaddr(new DataView(name.buffer), 0, address);
+  const wildcard = address.bytes.every((octet) => octet === 0);
+  if (wildcard && address.family === 4) address.bytes.set([127, 0, 0, 1]);
+  if (wildcard && address.family === 6) address.bytes[15] = 1;
+  address.port = DISCARD_PORT;
+  libc.connect(fd, name, writeSockaddr(address, name));
 }
 
 function upstreamSocketLimit(libc: Libc): number {

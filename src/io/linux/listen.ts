@@ -17,6 +17,7 @@ export interface BoundSocket {
   kind: "udp" | "tcp";
   /** Index of the listener in the configuration. */
   listener: number;
+  port: number;
   family: 4 | 6;
   /** Bound to all addresses: replies must name the one that was asked. */
   wildcard: boolean;
@@ -100,7 +101,7 @@ function bindOne(
     libc.close(fd);
     throw new Error(`Cannot listen on ${where}: ${why}${remedy(why)}`);
   }
-  return { fd, kind, listener, family: target.family, wildcard };
+  return { fd, kind, listener, port: target.port, family: target.family, wildcard };
 }
 
 function describe(address: Address): string {

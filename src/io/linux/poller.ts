@@ -50,6 +50,11 @@ export class Poller {
     this.#control(EPOLL.DEL, fd, 0);
   }
 
+  /** Whether this target is what the descriptor is watched for. */
+  watches(fd: number, target: PollTarget): boolean {
+    return this.#targets[fd] === target;
+  }
+
   /** Waits for events, `timeoutMs` at most; returns how many `dispatch` will find. */
   wait(timeoutMs: number): number {
     // -1 is an interruption by a signal: nothing happened.

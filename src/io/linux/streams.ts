@@ -40,7 +40,24 @@ export class Streams {
 
   /** What epoll calls when connections wait on a listening socket. */
   listener(socket: BoundSocket): PollTarget {
-    return { ready: () => this.#accept(socket) };
+    const target = {
+      ready: () => {
+        if (this.#accept(socket) > 0) return;
+        // Level-triggered events would come at once again.
+        this.poller.modify(socket.fd, 0);
+        const { timers, nowMs } = this.#engine();
+        const again = timers.create(() => {
+          if (this.poller.watches(socket.fd, target)) this.poller.modify(socket.fd, EPOLL.IN);
+        });
+        timers.set(again, nowMs + ACCEPT_PAUSE_MS);
+      },
+    };
+    return target;
+  }
+
+  /** Accepts every connection that waits on a listening socket. */
+  drain(socket: BoundSocket): void {
+    while (this.#accept(socket) === ACCEPTS);
   }
 
   /** Opens a stream to an upstream. */
@@ -118,7 +135,8 @@ export class Streams {
     return stream;
   }
 
-  #accept(socket: BoundSocket): void {
+  /** Returns how many connections were accepted. */
+  #accept(socket: BoundSocket): number {
     const engine = this.#engine();
     for (let i = 0; i < ACCEPTS; i++) {
       this.#nameSize[0] = SOCKADDR_SIZE;
@@ -128,14 +146,7 @@ export class Streams {
         this.#nameSize,
         SOCK.NONBLOCK | SOCK.CLOEXEC,
       );
-      if (fd < 0) {
-        if (i === 0) {
-          this.poller.modify(socket.fd, 0);
-          const again = engine.timers.create(() => this.poller.modify(socket.fd, EPOLL.IN));
-          engine.timers.set(again, engine.nowMs + ACCEPT_PAUSE_MS);
-        }
-        return;
-      }
+      if (fd < 0) return i;
       this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
       const stream = this.#add(fd, true);
       const handler = engine.accept(socket.listener, stream.id);
@@ -143,6 +154,7 @@ export class Streams {
       if (handler === null) this.drop(stream);
       else stream.handler = handler;
     }
+    return ACCEPTS;
   }
 }
 

@@ -21,11 +21,20 @@ export interface PortableDriverOptions {
   afterLoop: () => void;
 }
 
-/** A datagram socket and who asked through it last. */
+/** The sockets of one listener. */
 interface Listening {
   readonly socket: Deno.DatagramConn;
+  readonly tcp: Deno.TcpListener;
   readonly listener: number;
+  /** What comes is no longer taken in. */
+  retired: boolean;
 }
+
+/** Address and port that a listener has; the place of one that is gone has port 0. */
+type Where = Pick<ListenerConfig, "address" | "port">;
+
+/** Time that queries have to be answered before their socket is closed. */
+const CLOSE_AFTER_MS = 6000;
 
 /**
  * The data plane on the runtime's own sockets, for systems where the Linux driver cannot run. One
@@ -39,7 +48,9 @@ export class PortableDriver implements Io {
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
-  readonly #listening: Listening[] = [];
+  #listening: Listening[] = [];
+  /** What is listened on, by the index of the listener. */
+  #where: readonly Where[] = [];
   readonly #kept: ({ from: Listening; to: Deno.NetAddr } | null)[] = [];
   readonly #freeKept: number[] = [];
   readonly #streams: PortableStreams;
@@ -67,24 +78,44 @@ export class PortableDriver implements Io {
 
   /** Opens the listeners. Throws an error that names the address. */
   serve(listeners: readonly ListenerConfig[]): void {
-    listeners.forEach(({ address, port }, listener) => {
-      // The runtime's IPv6 wildcard takes IPv4 in as well; without IPv6 there is IPv4 alone.
-      for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
-        try {
-          const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
-          const from = { socket, listener };
-          this.#listening.push(from);
-          void this.#receive(from);
-          this.#streams.listen(hostname, port, listener);
-          break;
-        } catch (error) {
-          if (hostname === "::" && address === "") continue;
-          const why = error instanceof Error ? error.message : String(error);
-          throw new Error(`Cannot listen on ${hostname}:${port}: ${why}`);
-        }
-      }
-    });
+    listeners.forEach((where, listener) => this.#open(where, listener));
+    this.#where = listeners;
     this.#beat = setInterval(() => this.run(() => {}), MAX_SLEEP_MS);
+  }
+
+  /**
+   * Changes what it serves; `takeOver` has the engine take over the configuration. Throws, and
+   * changes nothing, where a new listener cannot be opened.
+   */
+  change({ listeners }: { listeners: readonly ListenerConfig[] }, takeOver: () => void): void {
+    const old = this.#where;
+    const differs = (i: number) =>
+      listeners[i]?.address !== old[i]?.address || listeners[i]?.port !== old[i]?.port;
+    const going = this.#listening.filter(({ listener }) => differs(listener));
+    const held = this.#listening.length;
+    try {
+      listeners.forEach((where, i) => {
+        if (where.port !== 0 && differs(i)) this.#open(where, i);
+      });
+    } catch (error) {
+      for (const from of this.#listening.splice(held)) {
+        retire(from);
+        from.socket.close();
+      }
+      throw error;
+    }
+    going.forEach(retire);
+    this.#engine.retireStreams(new Set(going.map(({ listener }) => listener)));
+    this.#where = listeners;
+    takeOver();
+    if (this.#engine.waiting === 0) this.#closeRetired();
+    else setTimeout(() => this.#closeRetired(), CLOSE_AFTER_MS);
+  }
+
+  /** Takes no more queries from anywhere; those that wait are answered still. */
+  retireAll(): void {
+    this.#listening.forEach(retire);
+    this.#engine.retireStreams(new Set(this.#where.keys()));
   }
 
   /** Closes everything. */
@@ -92,7 +123,10 @@ export class PortableDriver implements Io {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearInterval(this.#beat);
-    for (const { socket } of this.#listening) socket.close();
+    for (const from of this.#listening) {
+      if (!from.retired) retire(from);
+      from.socket.close();
+    }
     this.#streams.close();
     this.#sockets.close();
   }
@@ -203,9 +237,43 @@ export class PortableDriver implements Io {
     target.unmap();
   }
 
+  #open({ address, port }: Where, listener: number): void {
+    // The runtime's IPv6 wildcard takes IPv4 in as well; without IPv6 there is IPv4 alone.
+    for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
+      try {
+        const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+        const from = { socket, tcp: this.#listenTcp(socket, listener), listener, retired: false };
+        this.#listening.push(from);
+        void this.#receive(from);
+        return;
+      } catch (error) {
+        if (hostname === "::" && address === "") continue;
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Error(`Cannot listen on ${hostname}:${port}: ${why}`);
+      }
+    }
+  }
+
+  /** Listens where the datagram socket does; closes that where it cannot. */
+  #listenTcp(socket: Deno.DatagramConn, listener: number): Deno.TcpListener {
+    const { hostname, port } = socket.addr as Deno.NetAddr;
+    try {
+      return this.#streams.listen(hostname, port, listener);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+  }
+
+  #closeRetired(): void {
+    if (this.#stopped) return;
+    for (const { socket, retired } of this.#listening) if (retired) socket.close();
+    this.#listening = this.#listening.filter(({ retired }) => !retired);
+  }
+
   async #receive(from: Listening): Promise<void> {
     const buffer = new Uint8Array(QUERY_SIZE);
-    while (!this.#stopped) {
+    while (!this.#stopped && !from.retired) {
       let length: number;
       let to: Deno.NetAddr;
       try {
@@ -215,9 +283,9 @@ export class PortableDriver implements Io {
         this.#query.bytes.set(bytes);
       } catch {
         // A refused reply shows up at the next receive; a closed socket ends the loop.
-        if (this.#stopped) return;
         continue;
       }
+      if (from.retired) return;
       this.#current = { from, to };
       this.run(() => {
         const size = this.#engine.datagram(
@@ -240,4 +308,10 @@ export class PortableDriver implements Io {
       // The client is gone; UDP promises nothing.
     });
   }
+}
+
+/** Takes no more from a listener's sockets; the datagram socket stays open for answers. */
+function retire(from: Listening): void {
+  from.retired = true;
+  from.tcp.close();
 }

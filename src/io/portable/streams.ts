@@ -19,7 +19,6 @@ interface Entry {
 export class PortableStreams {
   readonly #engine: () => Engine;
   readonly #run: (work: () => void) => void;
-  readonly #listeners: Deno.TcpListener[] = [];
   readonly #entries: (Entry | null)[] = [];
   readonly #free: number[] = [];
   readonly #memory = new Memory(READ_SIZE);
@@ -29,11 +28,11 @@ export class PortableStreams {
     this.#run = run;
   }
 
-  /** Accepts connections for a listener. */
-  listen(hostname: string, port: number, listener: number): void {
+  /** Accepts connections for a listener until the socket is closed. */
+  listen(hostname: string, port: number, listener: number): Deno.TcpListener {
     const socket = Deno.listen({ hostname, port });
-    this.#listeners.push(socket);
     void this.#accept(socket, listener);
+    return socket;
   }
 
   connect(endpoint: Endpoint, handler: StreamHandler): number {
@@ -92,7 +91,6 @@ export class PortableStreams {
   }
 
   close(): void {
-    for (const listener of this.#listeners) listener.close();
     this.#entries.forEach((entry, id) => {
       if (entry !== null) this.#drop(id, entry);
     });

@@ -10,7 +10,7 @@ import { ZoneTable } from "../../engine/zones.ts";
 import { AllCacheCounters } from "./counters.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { Holdings } from "./holdings.ts";
-import type { CacheOptions } from "./options.ts";
+import { type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion, mixSubnet } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
 import { StaleServer } from "./stale.ts";
@@ -42,8 +42,10 @@ export class CacheHandler implements Handler {
   readonly failures: Store;
   readonly counters: AllCacheCounters;
   /** Evictions that have been counted. */
-  #evictedSuccess = 0;
-  #evictedDenial = 0;
+  #evictedSuccess: number;
+  #evictedDenial: number;
+  /** No longer shown in the gauges: its chain is retired. */
+  #retired = false;
   /** Null where the cache serves every name of its block. */
   readonly #zones: ZoneTable<true> | null;
   readonly #noSuccess: ZoneTable<true>;
@@ -60,6 +62,7 @@ export class CacheHandler implements Handler {
   readonly #stripped = new Response(new Memory(8));
   /** Made when the control plane first wants the cache kept or filled. */
   #snapshot: Snapshot | null = null;
+  /** Zero of the stores' clock, in monotonic milliseconds. */
   readonly #startMs: number;
   readonly #prefetchGap: number;
   readonly #failureSeconds: number;
@@ -71,26 +74,45 @@ export class CacheHandler implements Handler {
     this.position = position;
     this.#ecs = plugins?.some(passesSubnet) ?? false;
     const ecs = this.#ecs;
-    const holdings = new Holdings(options.capacityBytes ?? Infinity);
-    this.holdings = holdings;
-    const graceSeconds = Math.ceil((options.serveStale?.durationMs ?? 0) / 1000);
-    this.success = new Store(options.success.capacity, { graceSeconds, ecs, holdings });
-    this.denial = new Store(options.denial.capacity, { graceSeconds, ecs, holdings });
     this.#failureSeconds = Math.floor(options.servfailMs / 1000);
-    this.failures = new Store(Math.ceil(options.denial.capacity * FAILURES_SHARE), {
-      graceSeconds: FAILURE_MEMORY * this.#failureSeconds,
-      ecs,
-      holdings,
-    });
+    const previous = environment.previous ?? null;
+    if (previous instanceof CacheHandler && previous.#mayBequeath(options, ecs)) {
+      // The one before goes on to store what its queries in flight bring.
+      this.holdings = previous.holdings;
+      this.holdings.resize(options.capacityBytes ?? Infinity);
+      this.success = previous.success;
+      this.denial = previous.denial;
+      this.failures = previous.failures;
+      this.#startMs = previous.#startMs;
+      previous.#retire();
+    } else {
+      const holdings = new Holdings(options.capacityBytes ?? Infinity);
+      this.holdings = holdings;
+      const graceSeconds = Math.ceil((options.serveStale?.durationMs ?? 0) / 1000);
+      this.success = new Store(options.success.capacity, { graceSeconds, ecs, holdings });
+      this.denial = new Store(options.denial.capacity, { graceSeconds, ecs, holdings });
+      this.failures = new Store(Math.ceil(options.denial.capacity * FAILURES_SHARE), {
+        graceSeconds: FAILURE_MEMORY * this.#failureSeconds,
+        ecs,
+        holdings,
+      });
+      this.#startMs = engine.nowMs;
+    }
+    this.#evictedSuccess = this.success.evictions;
+    this.#evictedDenial = this.denial.evictions + this.failures.evictions;
     const all = zones.every((zone) => options.zones.includes(zone));
     this.#zones = all ? null : new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#noSuccess = new ZoneTable(options.disable.success.map((zone) => [zone, true]));
     this.#noDenial = new ZoneTable(options.disable.denial.map((zone) => [zone, true]));
-    this.#startMs = engine.nowMs;
     this.#prefetchGap = options.prefetch.durationMs / 100;
     this.counters = new AllCacheCounters(environment, options.zones);
     this.#stale = new StaleServer(this);
     this.#preferPositive = options.preferPositive && this.#stale.serves;
+    this.publish();
+  }
+
+  stop(): void {
+    this.#retire();
   }
 
   /** The stores' clock: tenths of a second. */
@@ -201,10 +223,14 @@ export class CacheHandler implements Handler {
   publish(listener = -1): void {
     const { values } = this.engine;
     const { counters, failures } = this;
-    const { each } = counters;
-    for (let i = 0; i < each.length; i++) {
-      values[each[i]!.entriesSuccess] = this.success.size;
-      values[each[i]!.entriesDenial] = this.denial.size + failures.size;
+    if (!this.#retired) {
+      const { each } = counters;
+      for (let i = 0; i < each.length; i++) {
+        values[each[i]!.entriesSuccess] = this.success.size;
+        values[each[i]!.entriesDenial] = this.denial.size + failures.size;
+      }
+      values[counters.arenaBytes] = this.holdings.arena.sizeBytes;
+      values[counters.bytes] = this.holdings.sizeBytes;
     }
     const own = counters.of(listener);
     const denials = this.denial.evictions + failures.evictions;
@@ -212,8 +238,24 @@ export class CacheHandler implements Handler {
     values[own.evictionsDenial]! += denials - this.#evictedDenial;
     this.#evictedSuccess = this.success.evictions;
     this.#evictedDenial = denials;
-    values[counters.arenaBytes] = this.holdings.arena.sizeBytes;
-    values[counters.bytes] = this.holdings.sizeBytes;
+  }
+
+  /** Whether a cache with these options may go on with the content of this one. */
+  #mayBequeath(options: CacheOptions, ecs: boolean): boolean {
+    return ecs === this.#ecs && keepsContent(this.options, options);
+  }
+
+  /** Leaves the gauges to the cache that comes after this one. */
+  #retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    const { values } = this.engine;
+    for (const { entriesSuccess, entriesDenial } of this.counters.each) {
+      values[entriesSuccess] = 0;
+      values[entriesDenial] = 0;
+    }
+    values[this.counters.arenaBytes] = 0;
+    values[this.counters.bytes] = 0;
   }
 
   #withoutFresh(exchange: Exchange, now: number): Verdict {

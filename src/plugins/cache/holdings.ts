@@ -22,7 +22,7 @@ const BYTES_A_ROW = 160;
 export class Holdings {
   readonly arena: Arena;
   readonly limited: boolean;
-  readonly #limit: number;
+  #limit: number;
   readonly #stores: Store[] = [];
 
   /** @param limitBytes - Infinity for no limit */
@@ -30,6 +30,11 @@ export class Holdings {
     this.#limit = limitBytes;
     this.limited = limitBytes !== Infinity;
     this.arena = new Arena(limitBytes < SMALL_LIMIT ? SMALL_CHUNK : CHUNK);
+  }
+
+  /** Changes the limit from one number of bytes to another; what is too much goes by and by. */
+  resize(limitBytes: number): void {
+    this.#limit = limitBytes;
   }
 
   /** Bytes that arena and tables take. */

@@ -42,3 +42,15 @@ export interface ServeStaleOptions {
   /** Pause after a refresh that failed; 0 for the pause that the failure itself is kept. */
   failureRecheckMs: number;
 }
+
+/** Whether a cache whose options change so may go on with its content. */
+export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
+  const bounded = (old.capacityBytes === null) === (next.capacityBytes === null);
+  return bounded && JSON.stringify(essentials(old)) === JSON.stringify(essentials(next));
+}
+
+/** The options that what is kept depends on; the others may change while it stays. */
+function essentials(options: CacheOptions): Partial<CacheOptions> {
+  const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...rest } = options;
+  return rest;
+}

@@ -1,0 +1,73 @@
+import { type HttpAddress, parseHttpAddress } from "../plugins/http_address.ts";
+import { type Flag, FlagError, type FlagValues, parseFlags } from "./flags.ts";
+
+/** Flags of `nodens` without a command. */
+export const SERVE_FLAGS: readonly Flag[] = [
+  { name: "conf", kind: "text", default: "", help: "Corefile to serve; else ./Corefile" },
+  { name: "dns.port", kind: "number", alias: "p", default: 53, help: "default port" },
+  { name: "quiet", kind: "boolean", default: false, help: "say nothing at start" },
+  { name: "log-format", kind: "text", default: "text", help: "text or json (an object a line)" },
+  { name: "pidfile", kind: "text", default: "", help: "write the process id to this file" },
+  { name: "plugins", kind: "boolean", default: false, help: "list the plugins and exit" },
+  { name: "version", kind: "boolean", default: false, help: "print the version and exit" },
+  { name: "workers", kind: "number", default: 1, help: "data planes that share the ports" },
+  { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
+  {
+    name: "prometheus-listen-address",
+    kind: "text",
+    default: "",
+    help: "serve metrics at this address, besides what the Corefile says",
+  },
+  {
+    name: "metrics-listen-address",
+    kind: "text",
+    default: "",
+    help: "the same, as node-cache has it",
+  },
+  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+];
+
+/** What `nodens -h` says before the flags. */
+export const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
+       nodens check [--json] FILE         look for faults in a Corefile
+       nodens query NAME [TYPE] [@SERVER] ask a server
+       nodens status [--json] [ADDRESS]   how a running nodens is
+       nodens healthcheck [URL|ADDRESS]   exit 0 where /health says OK, else 1
+
+`;
+
+const MAX_WORKERS = 64;
+const METRICS_FLAGS = ["prometheus-listen-address", "metrics-listen-address"] as const;
+
+/** Reads and checks the flags. Throws `FlagError`. */
+export function readServeFlags(args: readonly string[]): FlagValues {
+  const { values, rest } = parseFlags(args, SERVE_FLAGS);
+  if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
+  const { io, workers } = values;
+  if (io !== "auto" && io !== "linux" && io !== "portable") {
+    throw new FlagError(`flag -io: "${io}" is unknown (auto, linux or portable)`);
+  }
+  const { "log-format": format } = values;
+  if (format !== "text" && format !== "json") {
+    throw new FlagError(`flag -log-format: "${format}" is unknown (text or json)`);
+  }
+  if (Number(workers) < 1 || Number(workers) > MAX_WORKERS) {
+    throw new FlagError(`flag -workers: ${workers} is out of range (1 to ${MAX_WORKERS})`);
+  }
+  if (Number(values["dns.port"]) < 1 || Number(values["dns.port"]) > 65535) {
+    throw new FlagError(`flag -dns.port: ${values["dns.port"]} is no port (1 to 65535)`);
+  }
+  metricsAddresses(values);
+  return values;
+}
+
+/** Addresses that the flags name. Throws `FlagError` for what is none. */
+export function metricsAddresses(values: FlagValues): HttpAddress[] {
+  return METRICS_FLAGS.flatMap((name) => {
+    const text = String(values[name]);
+    if (text === "") return [];
+    const address = parseHttpAddress(text);
+    if (address !== null) return [address];
+    throw new FlagError(`flag -${name}: "${text}" is no address (HOST:PORT, [IPV6]:PORT or :PORT)`);
+  });
+}

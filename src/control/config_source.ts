@@ -1,0 +1,66 @@
+import type { HostView } from "../config/host.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { readConfig } from "../config/read.ts";
+
+/** Where the Corefile comes from. */
+export interface ConfigSourceOptions {
+  file: string;
+  /** Text to serve in place of the file, which is then only a name. */
+  builtIn: string | null;
+  /** Port of blocks that name none. */
+  defaultPort: number;
+  host: HostView;
+}
+
+/** Reads the Corefile, whenever it is asked to, and knows whether it is another one than before. */
+export class ConfigSource {
+  /** SHA-512 of the Corefile and all that it imports, as it was read last, in hexadecimal. */
+  hash = "";
+  readonly #options: ConfigSourceOptions;
+
+  constructor(options: ConfigSourceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads it. Throws `CorefileErrors` with every fault, or an error that says why it cannot be read;
+   * `hash` is of what was read either way.
+   */
+  async read(): Promise<LoadedConfig> {
+    const { file, builtIn, defaultPort, host } = this.#options;
+    const read = new Map<string, string>();
+    const view: HostView = {
+      ...host,
+      readTextFile(path) {
+        const text = host.readTextFile(path);
+        read.set(path, text);
+        return text;
+      },
+    };
+    try {
+      const text = builtIn ?? readText(file, host);
+      read.set("", text);
+      const loaded = await readConfig({ file, text, defaultPort }, view);
+      // What else was read along the way is followed by whoever needs it.
+      for (const path of [...read.keys()]) {
+        if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
+      }
+      return loaded;
+    } finally {
+      this.hash = await digest(read);
+    }
+  }
+}
+
+function readText(file: string, host: HostView): string {
+  try {
+    return host.readTextFile(file);
+  } catch (error) {
+    throw new Error(`Cannot read "${file}": ${(error as Error).message}`);
+  }
+}
+
+async function digest(texts: ReadonlyMap<string, string>): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify([...texts].sort()));
+  return new Uint8Array(await crypto.subtle.digest("SHA-512", bytes)).toHex();
+}

@@ -1,0 +1,123 @@
+import { isOpen, keyOf } from "../../config/align.ts";
+import type { ListenerConfig } from "../../config/types.ts";
+import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
+import type { Libc } from "../../sys/libc.ts";
+import { bindListener, type BoundSocket, closeAll } from "./listen.ts";
+
+/** Time that queries have to be answered before the socket that they came by is closed. */
+const CLOSE_AFTER_MS = 6000;
+
+/**
+ * The sockets that one data plane serves, as the control plane holds them: it opens and closes them,
+ * so that they outlive a thread that died.
+ *
+ * Listeners are known by their index, and keep it as long as they are served (`alignListeners`).
+ */
+export class ListenerSockets {
+  readonly #libc: Libc;
+  #sockets: BoundSocket[] = [];
+  /** What they were opened for. */
+  #listeners: readonly ListenerConfig[] = [];
+  /** Their listeners are gone; they are closed when the last answers are out. */
+  readonly #closing = new Set<BoundSocket>();
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+  }
+
+  /** All that are served. */
+  get all(): BoundSocket[] {
+    return [...this.#sockets];
+  }
+
+  /**
+   * Opens what these listeners need. Throws an error that names the address and what would do.
+   *
+   * @param others - data planes of this process that have the same ports already
+   */
+  open(listeners: readonly ListenerConfig[], others: number): void {
+    this.change(listeners, this.prepare(listeners, others));
+  }
+
+  /** Opens what these listeners need beside what there is; throws as `open`, and changes nothing. */
+  prepare(listeners: readonly ListenerConfig[], others: number): BoundSocket[] {
+    const known = new Set(this.#sockets.map(({ listener }) => listener));
+    const wanted = listeners.flatMap((listener, index) => {
+      const kept = known.has(index) && keyOf(this.#listeners[index]!) === keyOf(listener);
+      return kept || !isOpen(listener) ? [] : [{ index, ...listener }];
+    });
+    if (others === 0) this.#checkFree(wanted);
+    const opened: BoundSocket[] = [];
+    try {
+      for (const listener of wanted) {
+        opened.push(...bindListener(this.#libc, listener, { reusePort: true }));
+      }
+      return opened;
+    } catch (error) {
+      this.discard(opened);
+      throw error;
+    }
+  }
+
+  /** Closes what `prepare` has opened. */
+  discard(opened: readonly BoundSocket[]): void {
+    closeAll(this.#libc, opened);
+  }
+
+  /** Takes over the listeners and what was opened for them; returns what they no longer need. */
+  change(listeners: readonly ListenerConfig[], opened: readonly BoundSocket[]): BoundSocket[] {
+    const stays = ({ listener }: BoundSocket) => {
+      const now = listeners[listener];
+      return now !== undefined && isOpen(now) && keyOf(now) === keyOf(this.#listeners[listener]!);
+    };
+    const gone = this.#sockets.filter((socket) => !stays(socket));
+    this.#sockets = [...this.#sockets.filter(stays), ...opened];
+    this.#listeners = listeners;
+    return gone;
+  }
+
+  /** Closes sockets whose listeners are gone: TCP at once, UDP when the last answers are out. */
+  close(gone: readonly BoundSocket[]): void {
+    if (gone.length === 0) return;
+    closeAll(this.#libc, gone.filter(({ kind }) => kind === "tcp"));
+    const rest = gone.filter(({ kind }) => kind === "udp");
+    for (const socket of rest) this.#closing.add(socket);
+    const timer = setTimeout(() => {
+      for (const socket of rest) if (this.#closing.delete(socket)) closeAll(this.#libc, [socket]);
+    }, CLOSE_AFTER_MS);
+    Deno.unrefTimer(timer);
+  }
+
+  /** Closes everything. */
+  closeAll(): void {
+    closeAll(this.#libc, [...this.#sockets, ...this.#closing]);
+    this.#sockets = [];
+    this.#closing.clear();
+  }
+
+  /** Datagrams that the kernel threw away because a socket's buffer was full. */
+  *drops(): Generator<{ listener: number; drops: number }> {
+    const words = new Uint32Array(SK_MEMINFO.WORDS);
+    const bytes = new Uint8Array(words.buffer);
+    for (const { fd, kind, listener } of this.#sockets) {
+      if (kind !== "udp") continue;
+      const size = new Uint32Array([words.byteLength]);
+      if (this.#libc.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, bytes, size) < 0) continue;
+      yield { listener, drops: words[SK_MEMINFO.DROPS]! };
+    }
+  }
+
+  /**
+   * Sockets share their ports (SO_REUSEPORT): that lets the kernel keep one on all addresses apart
+   * from one on a single address, and another process take over. It also hides that a stranger's
+   * server has the port, so binding is tried without it first, where no socket of our own is in the
+   * way.
+   */
+  #checkFree(wanted: readonly ({ index: number } & ListenerConfig)[]): void {
+    const own = new Set([...this.#sockets, ...this.#closing].map(({ port }) => port));
+    for (const listener of wanted) {
+      if (own.has(listener.port)) continue;
+      closeAll(this.#libc, bindListener(this.#libc, listener, { reusePort: false }));
+    }
+  }
+}

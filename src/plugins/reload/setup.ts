@@ -1,0 +1,21 @@
+import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
+import type { PluginSetup } from "../controller.ts";
+
+/** CoreDNS's defaults and lower bounds, in milliseconds. */
+const INTERVAL = { name: "INTERVAL", default: 30_000, min: 2000, max: MAX_DURATION_MS } as const;
+const JITTER = { name: "JITTER", default: 15_000, min: 1000, max: MAX_DURATION_MS } as const;
+
+/** Reads `reload [INTERVAL] [JITTER]`. */
+export const reloadSetup: PluginSetup = {
+  name: "reload",
+  setup({ tokens, reloadEvery }) {
+    tokens.once(() => {
+      const read = (bounds: typeof INTERVAL | typeof JITTER): number =>
+        tokens.nextArg() ? readDuration(tokens, tokens.value, bounds) : bounds.default;
+      const intervalMs = read(INTERVAL);
+      // As CoreDNS does: a jitter that is too long is cut, whether it was given or not.
+      const jitterMs = Math.min(read(JITTER), intervalMs / 2);
+      reloadEvery({ intervalMs, jitterMs });
+    });
+  },
+};
