@@ -147,14 +147,12 @@ export class BaseCorefile {
       if (!served) this.#fault(`Cannot read the template "${baseFile}": ${base.why}`);
       return;
     }
-    const current = this.#config;
-    const made = await this.#make(base.text, current) ??
-      (this.#servedConfig === current ? null : await this.#make(base.text, this.#servedConfig));
-    if (made === null || made.text === this.text) return;
-    await this.#write(made.text);
-    this.text = made.text;
+    const made = await this.#makeServable(base.text);
+    if (made === null || made === this.text) return;
+    await this.#write(made);
+    this.text = made;
     this.summary = this.#describe();
-    if (tell) await this.#surroundings.onChange(made.text, this.summary);
+    if (tell) await this.#surroundings.onChange(made, this.summary);
   }
 
   /** Takes over what the config map says, unless something is wrong with it. */
@@ -191,8 +189,29 @@ export class BaseCorefile {
     else this.#fault(`The kube-dns config map is not used: ${all.join("\n")}`);
   }
 
-  /** The Corefile of a template and a config map; null where it cannot be served, which is told. */
-  async #make(template: string, config: KubeDnsConfig): Promise<FilledTemplate | null> {
+  /** The Corefile of a template, with the config map if that does; null where nothing does. */
+  async #makeServable(template: string): Promise<string | null> {
+    const made = await this.#make(template, this.#config);
+    if ("text" in made) {
+      this.#servedConfig = this.#config;
+      return made.text;
+    }
+    // A config map that spoils the Corefile must not keep the template from changing.
+    const before = this.#servedConfig;
+    if (JSON.stringify(before) === JSON.stringify(this.#config)) {
+      this.#fault(made.why);
+      return null;
+    }
+    const without = await this.#make(template, before);
+    this.#fault("text" in without ? made.why : without.why);
+    return "text" in without ? without.text : null;
+  }
+
+  /** The Corefile of a template and a config map, or why it cannot be served. */
+  async #make(
+    template: string,
+    config: KubeDnsConfig,
+  ): Promise<{ text: string } | { why: string }> {
     const { baseFile, localIps, domain, dnsPort, target, configDirectory } = this.#options;
     let filled: FilledTemplate;
     try {
@@ -207,24 +226,15 @@ export class BaseCorefile {
       });
     } catch (error) {
       if (!(error instanceof CorefileErrors)) throw error;
-      this.#fault(error.message);
-      return null;
+      return { why: error.message };
     }
-    if (filled.text === this.text) {
-      this.#servedConfig = config;
-      return filled;
-    }
-    const why = await this.#surroundings.check(filled.text);
-    if (why === null) {
-      this.#servedConfig = config;
-      return filled;
-    }
-    const { stubDomainsLine } = filled;
+    const { text, stubDomainsLine } = filled;
+    const why = text === this.text ? null : await this.#surroundings.check(text);
+    if (why === null) return { text };
     const stubs = stubDomainsLine === null
       ? ""
       : ` and, from line ${stubDomainsLine} on, of ${configDirectory}/stubDomains`;
-    this.#fault(`${target}, made of ${baseFile}${stubs}, cannot be served: ${why}`);
-    return null;
+    return { why: `${target}, made of ${baseFile}${stubs}, cannot be served: ${why}` };
   }
 
   async #write(text: string): Promise<void> {
