@@ -15,6 +15,8 @@ const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN] as const;
 const RESOLV_CONF = "/etc/resolv.conf";
 /** Seconds that answers for stub domains are kept (node-cache's value). */
 const STUB_DOMAIN_TTL_SECONDS = 30;
+/** Most variables that are told of; whoever has more of them has no template. */
+const MAX_FAULTS = 20;
 
 /** A known variable, or anything else that begins like one. */
 const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*`, "g");
@@ -75,13 +77,12 @@ export function fillTemplate(template: string, values: TemplateValues): FilledTe
     // A comment may name what cannot be filled.
     if (piece.startsWith("#")) return piece;
     return piece.replace(VARIABLE, (variable: string, at: number) => {
+      if (faults.has(variable) || faults.size >= MAX_FAULTS) return variable;
       try {
         return valueOf(variable, values, around(piece, variable, at));
       } catch (error) {
         if (!(error instanceof Unfillable)) throw error;
-        if (!faults.has(variable)) {
-          faults.set(variable, new CorefileError(place, "", error.message));
-        }
+        faults.set(variable, new CorefileError(place, "", error.message));
         return variable;
       }
     });
