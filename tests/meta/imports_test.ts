@@ -13,7 +13,8 @@ const ALLOWED: Record<string, string[]> = {
   plugins: ["dns", "corefile", "config", "engine", "io"],
   config: ["dns", "corefile", "plugins"],
   control: ["dns", "engine", "io", "sys", "config", "plugins", "corefile", "metrics"],
-  cli: ["dns", "engine", "sys", "config", "plugins", "corefile", "control", "metrics"],
+  host: ["dns", "sys", "config", "control", "metrics", "corefile", "engine", "plugins"],
+  cli: ["dns", "engine", "sys", "config", "plugins", "corefile", "control", "metrics", "host"],
 };
 /** Folders that must not touch the machine: it is handed to them. */
 const PURE = ["dns", "corefile", "engine", "plugins", "config", "metrics"];
