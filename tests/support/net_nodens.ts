@@ -1,10 +1,11 @@
 import { freePort } from "./net_ports.ts";
 import { startProcess, type TestProcess } from "./net_process.ts";
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** The program, to be run from source. */
+export const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** The line that ends the start: name, version, runtime. */
-const STARTED = /^.*\bnodens\b.*\d+\.\d+\.\d+.*\bDeno\b.*$/mi;
+export const STARTED = /^.*\bnodens\b.*\d+\.\d+\.\d+.*\bDeno\b.*$/mi;
 
 /** A nodens that serves. */
 export interface Nodens extends TestProcess {

@@ -1,0 +1,75 @@
+/** A bounded run of dnsperf. */
+export interface DnsperfOptions {
+  /** Address of the server; port 53. */
+  readonly server: string;
+  /** Queries a second, within `DNSPERF_BOUNDS`. */
+  readonly qps: number;
+  /** How long, within `DNSPERF_BOUNDS`. */
+  readonly seconds: number;
+  /** Asked in turn, over and over: a name, whose addresses are asked for, or "name TYPE". */
+  readonly names: readonly string[];
+  /** Over TCP; default false. */
+  readonly tcp?: boolean;
+  /** When a query without an answer is lost; default 2. */
+  readonly timeoutSeconds?: number;
+}
+
+/** What dnsperf counted. */
+export interface DnsperfResult {
+  readonly sent: number;
+  readonly completed: number;
+  readonly lost: number;
+  /** Answers by response code, `NOERROR` for instance. */
+  readonly rcodes: Readonly<Record<string, number>>;
+  /** In milliseconds; 0 where nothing was answered. */
+  readonly averageLatency: number;
+  /** The whole output, for messages. */
+  readonly text: string;
+}
+
+/** Bounds of a run, so that a test cannot load the machine for long. */
+export const DNSPERF_BOUNDS = { qps: { min: 1, max: 50_000 }, seconds: { min: 1, max: 60 } };
+
+/** The command line; throws RangeError beyond the bounds. */
+export function dnsperfArguments(options: DnsperfOptions, file: string): string[] {
+  for (const name of ["qps", "seconds"] as const) {
+    const { min, max } = DNSPERF_BOUNDS[name];
+    const value = options[name];
+    if (!(value >= min && value <= max)) {
+      throw new RangeError(`Cannot run dnsperf with ${name} ${value}: ${min} to ${max} will do`);
+    }
+  }
+  if (options.names.length === 0) throw new RangeError("Cannot run dnsperf without names");
+  return [
+    ...["-s", options.server, "-p", "53", "-f", options.server.includes(":") ? "inet6" : "inet"],
+    ...["-m", options.tcp === true ? "tcp" : "udp", "-d", file],
+    ...["-l", String(options.seconds), "-Q", String(options.qps)],
+    ...["-t", String(options.timeoutSeconds ?? 2)],
+  ];
+}
+
+/** The file of questions that dnsperf reads. */
+export function dnsperfInput(names: readonly string[]): string {
+  return names.map((name) => `${name.includes(" ") ? name : `${name} A`}\n`).join("");
+}
+
+/** Reads what dnsperf prints at its end; throws where that is something else. */
+export function parseDnsperf(text: string): DnsperfResult {
+  const count = (label: string): number => {
+    const value = new RegExp(`^ *${label}: +(\\d+)`, "m").exec(text)?.[1];
+    if (value === undefined) throw new Error(`Cannot read dnsperf: no "${label}" in it\n${text}`);
+    return Number(value);
+  };
+  const codes = /^ *Response codes: +(.*)$/m.exec(text)?.[1] ?? "";
+  const rcodes: Record<string, number> = {};
+  for (const [, name, number] of codes.matchAll(/(\w+) (\d+) \(/g)) rcodes[name!] = Number(number);
+  const seconds = /^ *Average Latency \(s\): +([\d.]+)/m.exec(text)?.[1] ?? "0";
+  return {
+    sent: count("Queries sent"),
+    completed: count("Queries completed"),
+    lost: count("Queries lost"),
+    rcodes,
+    averageLatency: Number(seconds) * 1000,
+    text,
+  };
+}
