@@ -1,7 +1,8 @@
 /** A bounded run of dnsperf. */
 export interface DnsperfOptions {
-  /** Address of the server; port 53. */
   readonly server: string;
+  /** Default 53. */
+  readonly port?: number;
   /** Queries a second, within `DNSPERF_BOUNDS`. */
   readonly qps: number;
   /** How long, within `DNSPERF_BOUNDS`. */
@@ -10,6 +11,8 @@ export interface DnsperfOptions {
   readonly names: readonly string[];
   /** Over TCP; default false. */
   readonly tcp?: boolean;
+  /** Sockets, so source ports, that the queries are spread over; default 1. */
+  readonly clients?: number;
   /** When a query without an answer is lost; default 2. */
   readonly timeoutSeconds?: number;
 }
@@ -41,10 +44,17 @@ export function dnsperfArguments(options: DnsperfOptions, file: string): string[
   }
   if (options.names.length === 0) throw new RangeError("Cannot run dnsperf without names");
   return [
-    ...["-s", options.server, "-p", "53", "-f", options.server.includes(":") ? "inet6" : "inet"],
+    ...[
+      "-s",
+      options.server,
+      "-p",
+      String(options.port ?? 53),
+      "-f",
+      options.server.includes(":") ? "inet6" : "inet",
+    ],
     ...["-m", options.tcp === true ? "tcp" : "udp", "-d", file],
     ...["-l", String(options.seconds), "-Q", String(options.qps)],
-    ...["-t", String(options.timeoutSeconds ?? 2)],
+    ...["-t", String(options.timeoutSeconds ?? 2), "-c", String(options.clients ?? 1)],
   ];
 }
 
@@ -72,4 +82,16 @@ export function parseDnsperf(text: string): DnsperfResult {
     averageLatency: Number(seconds) * 1000,
     text,
   };
+}
+
+/** Runs dnsperf; throws with what it printed where it could not run. */
+export async function runDnsperf(options: DnsperfOptions): Promise<DnsperfResult> {
+  const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
+  Deno.writeTextFileSync(file, dnsperfInput(options.names));
+  const { stdout, stderr } = await new Deno.Command("dnsperf", {
+    args: dnsperfArguments(options, file),
+  }).output();
+  Deno.removeSync(file);
+  const decoder = new TextDecoder();
+  return parseDnsperf(decoder.decode(stdout) + decoder.decode(stderr));
 }

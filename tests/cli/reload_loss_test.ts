@@ -1,0 +1,135 @@
+/** Queries under way while the configuration changes over and over: none is lost. */
+import assert from "node:assert/strict";
+import { freePort } from "../support/net_ports.ts";
+import { startNodens } from "../support/net_nodens.ts";
+import { skipUnless } from "../support/net_require.ts";
+import { startUpstream } from "../support/drivers.ts";
+import { a, responseBytes } from "../support/messages.ts";
+import { runDnsperf } from "../support/rig/dnsperf.ts";
+import * as codec from "dns-packet";
+import { Buffer } from "node:buffer";
+
+const RELOADS = 100;
+const QPS = 10_000;
+const NAMES = Array.from({ length: 2000 }, (_, i) => `n${i}.example.org`);
+
+/** An upstream that knows every name, and counts. */
+async function upstream() {
+  const port = await freePort();
+  const server = startUpstream(port, (bytes) => {
+    const query = codec.decode(Buffer.from(bytes));
+    return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1", 3600)] });
+  });
+  return { ...server, port };
+}
+
+async function metric(port: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, "gm"))]
+    .reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+/** Twice the queries of a second and more than a hundred reloads, over UDP and TCP at once. */
+async function underLoad(
+  corefile: (
+    ports: { port: number; other: number; upstreams: number[]; metrics: number },
+    turn: number,
+  ) => string,
+): Promise<{ upstreamQueries: number; asked: number }> {
+  const servers = [await upstream(), await upstream()];
+  const ports = {
+    port: 0,
+    other: await freePort(),
+    metrics: await freePort(),
+    upstreams: servers.map(({ port }) => port),
+  };
+  const nodens = await startNodens({
+    corefile: (port) => {
+      ports.port = port;
+      return corefile(ports, 0);
+    },
+  });
+  try {
+    const load = { server: "127.0.0.1", port: ports.port, names: NAMES, timeoutSeconds: 5 };
+    // Fills the cache.
+    await runDnsperf({ ...load, qps: 2000, seconds: 2 });
+    const before = servers.map(({ counts }) => counts.udp + counts.tcp)
+      .reduce((sum, count) => sum + count);
+    let running = true;
+    const runs = Promise.all([
+      runDnsperf({ ...load, qps: QPS, seconds: 10, clients: 4 }),
+      runDnsperf({ ...load, qps: QPS, seconds: 10, clients: 4, tcp: true }),
+    ]).finally(() => running = false);
+    let turn = 0;
+    while (turn < RELOADS) {
+      assert.ok(running, `only ${turn} reloads were done while queries came`);
+      nodens.rewrite(corefile(ports, ++turn));
+      const done = nodens.output.split("Reloading complete").length;
+      Deno.kill(nodens.pid, "SIGUSR1");
+      while (nodens.output.split("Reloading complete").length === done) {
+        assert.doesNotMatch(nodens.output, /not taken over/);
+        await new Promise((wake) => setTimeout(wake, 2));
+      }
+    }
+    const results = await runs;
+    for (const { lost, sent, completed, rcodes, text } of results) {
+      assert.ok(sent > QPS * 3, text);
+      assert.equal(lost, 0, text);
+      assert.deepEqual(rcodes, { NOERROR: completed }, text);
+    }
+    assert.doesNotMatch(nodens.output, /\[ERROR\]/);
+    assert.equal(await metric(ports.metrics, "coredns_reload_failed_total"), 0);
+    const after = servers.map(({ counts }) => counts.udp + counts.tcp)
+      .reduce((sum, count) => sum + count);
+    return {
+      upstreamQueries: after - before,
+      asked: results.reduce((sum, { completed }) => sum + completed, 0),
+    };
+  } finally {
+    await nodens.stop();
+    await Promise.all(servers.map((server) => server.close()));
+  }
+}
+
+const needs = skipUnless("dnsperf");
+
+Deno.test({
+  name: "a hundred reloads under load lose no query, and the cache keeps its content",
+  ...needs,
+  fn: async () => {
+    const { upstreamQueries } = await underLoad(({ port, upstreams, metrics }, turn) =>
+      `.:${port} {
+        bind 127.0.0.1
+        errors
+        prometheus 127.0.0.1:${metrics}
+        cache 3600
+        forward . 127.0.0.1:${upstreams[0]}
+        # ${turn}
+      }\n`
+    );
+    // Every name was asked for before.
+    assert.equal(upstreamQueries, 0);
+  },
+});
+
+Deno.test({
+  name: "listeners that come and go, and upstreams that change, lose no query",
+  ...needs,
+  fn: async () => {
+    const { upstreamQueries, asked } = await underLoad(
+      ({ port, other, upstreams, metrics }, turn) =>
+        `.:${port} {
+          bind 127.0.0.1 ${turn % 3 === 1 ? "127.0.0.2" : ""}
+          errors
+          prometheus 127.0.0.1:${metrics}
+          cache 3600
+          forward . 127.0.0.1:${upstreams[turn % 2]} {
+            max_fails ${1 + turn % 5}
+          }
+        }
+        ${turn % 2 === 1 ? `example.net:${other} {\n bind 127.0.0.1\n whoami\n}` : ""}
+        ${turn % 4 === 2 ? `.:${other} {\n bind 127.0.0.2\n whoami\n}` : ""}\n`,
+    );
+    assert.equal(upstreamQueries, 0, `of ${asked}`);
+  },
+});
