@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
+import { alignListeners } from "../../src/config/align.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/types.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
@@ -89,11 +91,23 @@ export class Simulation implements Io {
       ...engineOptions,
     });
     this.engine.advance(this.nowMs);
-    const { config } = loadConfig(
-      { file: "Corefile", text: corefile, defaultPort: 53 },
-      fakeHost(),
+    this.#config = read(corefile);
+    this.engine.configure(this.#config);
+  }
+  #config: Config;
+
+  /** Takes over another Corefile, as a data plane does at a reload. */
+  reload(corefile: string): void {
+    const old = this.#config.listeners;
+    this.#config = alignListeners(read(corefile), old);
+    const { listeners } = this.#config;
+    const gone = old.flatMap(({ address, port }, i) =>
+      listeners[i]?.address === address && listeners[i].port === port ? [] : [i]
     );
-    this.engine.configure(config);
+    this.#enter(() => {
+      this.engine.retireStreams(new Set(gone));
+      this.engine.configure(this.#config);
+    });
   }
 
   /** Puts an upstream at an address. */
@@ -372,4 +386,8 @@ export function frame(bytes: Uint8Array): Uint8Array {
 
 function where({ address }: Endpoint): string {
   return `${address.hostname()}:${address.port}`;
+}
+
+function read(corefile: string): Config {
+  return loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost()).config;
 }

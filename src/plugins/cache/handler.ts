@@ -46,6 +46,8 @@ export class CacheHandler implements Handler {
   #evictedDenial: number;
   /** No longer shown in the gauges: its chain is retired. */
   #retired = false;
+  /** Who goes on with the stores. */
+  #heir: CacheHandler | null = null;
   /** Null where the cache serves every name of its block. */
   readonly #zones: ZoneTable<true> | null;
   readonly #noSuccess: ZoneTable<true>;
@@ -85,6 +87,7 @@ export class CacheHandler implements Handler {
       this.failures = previous.failures;
       this.#startMs = previous.#startMs;
       previous.#retire();
+      previous.#heir = this;
     } else {
       const holdings = new Holdings(options.capacityBytes ?? Infinity);
       this.holdings = holdings;
@@ -238,6 +241,7 @@ export class CacheHandler implements Handler {
     values[own.evictionsDenial]! += denials - this.#evictedDenial;
     this.#evictedSuccess = this.success.evictions;
     this.#evictedDenial = denials;
+    this.#heir?.publish();
   }
 
   /** Whether a cache with these options may go on with the content of this one. */

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { a, queryBytes, responseBytes } from "../support/messages.ts";
+import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation.ts";
+
+const answering = (data: string, delayMs = 1): Behaviour => (query) => [{
+  bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, data, 300)] }),
+  delayMs,
+}];
+
+const corefile = (options = "", more = "") =>
+  `. {\n cache {\n ${options}\n }\n forward . 10.0.0.1\n ${more}\n}\n`;
+
+function start(text = corefile()): Simulation {
+  const simulation = new Simulation(text);
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1"));
+  simulation.upstream("10.0.0.2:53", answering("192.0.2.2"));
+  return simulation;
+}
+
+function ask(simulation: Simulation, name = "www.example.org", listener = 0) {
+  const asked = simulation.ask(queryBytes({ name }), listener);
+  simulation.run(50);
+  return onlyAnswer(asked);
+}
+
+const dataOf = (answer: { answers?: unknown[] | undefined }) =>
+  (answer.answers![0] as { data: string }).data;
+
+const kept: { what: string; from?: string; to: string }[] = [
+  { what: "nothing", to: corefile() },
+  { what: "only comments and places", to: `\n\n# new\n${corefile()}` },
+  { what: "another plugin", to: corefile("", "errors") },
+  { what: "upstreams", to: corefile().replace("10.0.0.1", "10.0.0.2") },
+  { what: "prefetch", to: corefile("prefetch 3 1m 20%") },
+  {
+    what: "the limit in bytes",
+    from: corefile("capacity_bytes 8Mi"),
+    to: corefile("capacity_bytes 16Mi"),
+  },
+  { what: "another block", to: `${corefile()}example.net {\n whoami\n}\n` },
+  { what: "another block before it", to: `example.net {\n whoami\n}\n${corefile()}` },
+];
+
+for (const { what, from = corefile(), to } of kept) {
+  Deno.test(`a reload that changes ${what} keeps the cache`, () => {
+    const simulation = start(from);
+    ask(simulation);
+    assert.equal(simulation.count("coredns_cache_entries"), 1);
+    simulation.reload(to);
+    assert.equal(simulation.count("coredns_cache_entries"), 1);
+    assert.equal(dataOf(ask(simulation)), "192.0.2.1");
+    assert.equal(simulation.seen.length, 1);
+    assert.equal(simulation.count("coredns_cache_hits_total"), 1);
+  });
+}
+
+const dropped: { what: string; to: string }[] = [
+  { what: "the capacity", to: corefile("success 2000") },
+  { what: "the longest TTL", to: corefile("success 9984 60") },
+  { what: "what is served stale", to: corefile("serve_stale 1h") },
+  { what: "the zones of the block", to: corefile().replace(". {", ". example.net {") },
+];
+
+for (const { what, to } of dropped) {
+  Deno.test(`a reload that changes ${what} begins with an empty cache`, () => {
+    const simulation = start();
+    ask(simulation);
+    simulation.reload(to);
+    assert.equal(simulation.count("coredns_cache_entries"), 0);
+    ask(simulation);
+    assert.equal(simulation.seen.length, 2);
+    assert.equal(simulation.count("coredns_cache_entries"), 1);
+  });
+}
+
+Deno.test("a query in flight is answered by the upstream that was asked, and its answer is kept", () => {
+  const simulation = start();
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 400));
+  const asked = simulation.ask(queryBytes({ name: "slow.example.org" }));
+  simulation.run(100);
+  simulation.reload(corefile("", "errors").replace("10.0.0.1", "10.0.0.2"));
+  simulation.run(1000);
+  assert.equal(dataOf(onlyAnswer(asked)), "192.0.2.1");
+  assert.equal(dataOf(ask(simulation, "slow.example.org")), "192.0.2.1");
+  assert.equal(dataOf(ask(simulation, "new.example.org")), "192.0.2.2");
+  assert.equal(simulation.openUpstream, 0);
+});
+
+Deno.test("a block that stays as it is keeps its connections and its lookups under way", () => {
+  const text = corefile("", "").replace(
+    "forward . 10.0.0.1",
+    "forward . 10.0.0.1 {\n force_tcp\n}",
+  );
+  const simulation = start(text);
+  ask(simulation, "one.example.org");
+  const slow = simulation.ask(queryBytes({ name: "two.example.org" }));
+  simulation.reload(`${text}example.net {\n whoami\n}\n`);
+  const joined = simulation.ask(queryBytes({ name: "two.example.org", id: 9 }));
+  simulation.run(100);
+  onlyAnswer(slow);
+  onlyAnswer(joined);
+  assert.equal(simulation.connects, 1);
+  assert.equal(simulation.seen.filter((line) => line.includes("two")).length, 1);
+});
+
+Deno.test("streams of a listener that stays go on; those of one that goes are answered, then closed", () => {
+  const block = (port: number) => `.:${port} {\n forward . 10.0.0.1 {\n max_fails ${port}\n }\n}\n`;
+  const simulation = start(block(53) + block(54));
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 200));
+  const [stays, goes, idle] = [0, 1, 1].map((listener) => simulation.openStream(listener));
+  for (const stream of [stays!, goes!]) {
+    stream.send(frame(queryBytes({ name: "www.example.org" })));
+  }
+  simulation.run(50);
+  simulation.reload(block(55) + block(53));
+  assert.equal(idle!.closed(), true);
+  assert.equal(goes!.closed(), false);
+  simulation.run(1000);
+  assert.equal(goes!.received.length, 1);
+  assert.equal(goes!.closed(), true);
+  assert.equal(stays!.received.length, 1);
+  stays!.send(frame(queryBytes({ name: "again.example.org", id: 2 })));
+  simulation.run(1000);
+  assert.equal(stays!.received.length, 2);
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1"));
+  // The new listener has taken the place of the one that went.
+  assert.equal(dataOf(ask(simulation, "new.example.org", 1)), "192.0.2.1");
+});
+
+Deno.test("a thousand reloads leave no timer, socket or exchange behind", () => {
+  const simulation = start();
+  for (let i = 0; i < 1000; i++) {
+    simulation.ask(queryBytes({ name: `n${i}.example.org` }));
+    simulation.reload(corefile("", i % 2 === 0 ? "errors" : "any"));
+    if (i % 10 === 0) simulation.run(20);
+  }
+  simulation.run(60_000);
+  assert.equal(simulation.openUpstream, 0);
+  assert.equal(simulation.keptCount, 0);
+  assert.equal(simulation.engine.waiting, 0);
+  assert.equal(simulation.count("coredns_cache_entries"), 1000);
+});
