@@ -214,8 +214,13 @@ export class NodeInterface {
         if (found !== undefined) kernel.deleteAddress(request);
         kernel.addAddress(request);
         work.undo.push(() => kernel.deleteAddress(request));
-        work.changes.push(`added ${wanted.text}${found === undefined ? "" : " (was a duplicate)"}`);
+        const on = kind === "lo" ? " on lo" : "";
+        work.changes.push(
+          `added ${wanted.text}${on}${found === undefined ? "" : ", which was a duplicate"}`,
+        );
       } catch (error) {
+        // Nothing else will be allowed either.
+        if (error instanceof NetlinkError && error.errno === ERRNO.PERM) throw error;
         faults.push(new Error(`adding ${wanted.text}: ${this.#explain(error)}`, { cause: error }));
       }
     }

@@ -135,7 +135,7 @@ export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement 
   const view = viewOf(body);
   // An old kernel's DONE has nothing in it.
   if (body.length < 4) return { errno: 0, text: "" };
-  const errno = -view.getInt32(0, true);
+  const errno = 0 - view.getInt32(0, true);
   if ((flags & ACK_ATTRIBUTES) === 0) return { errno, text: "" };
   let at = 4;
   if (type === NLMSG.ERROR) {
