@@ -1,4 +1,4 @@
-import { AF, MSG, SO, SOCK, SOL } from "./constants.ts";
+import { AF, MSG, SOCK, SOL } from "./constants.ts";
 import { errnoText, lastErrorText, type Libc, openLibc } from "./libc.ts";
 import {
   decodeAcknowledgement,
@@ -100,12 +100,12 @@ export class NetlinkSocket {
    * @returns null where some were lost, for want of space or because they were cut
    */
   takeNotices(limit: number): NetlinkMessage[] | null {
-    let lost = this.#takeError() !== 0;
+    let lost = false;
     const messages: NetlinkMessage[] = [];
     for (let i = 0; i < limit; i++) {
       let length = this.#receive();
       if (length < 0) {
-        // The queue is empty, or an error was to be told; then there is more behind it.
+        // The queue is empty; or notices were lost (ENOBUFS), and those before them follow.
         length = this.#receive();
         if (length < 0) break;
         lost = true;
@@ -160,14 +160,6 @@ export class NetlinkSocket {
       BUFFER_SIZE,
       MSG.DONTWAIT | MSG.TRUNC,
     );
-  }
-
-  #takeError(): number {
-    const value = new Int32Array(1);
-    const size = new Uint32Array([4]);
-    const bytes = new Uint8Array(value.buffer);
-    this.#libc.getsockopt(this.#fd, SOL.SOCKET, SO.ERROR, bytes, new Uint8Array(size.buffer));
-    return value[0]!;
   }
 }
 

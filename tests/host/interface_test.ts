@@ -123,8 +123,8 @@ inNamespace("a kernel without dummy: a bridge, with a warning", async (namespace
 inNamespace("a kernel without both: addresses on lo, and only they go", async (namespace) => {
   namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
   const before = everything(namespace);
-  // 127.0.0.1/8 is on lo already, and not nodens's to take away.
-  const addresses = [IPV4, "127.0.0.1", IPV6];
+  // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
+  const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
   await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
     const made = await child.ensure();
     assert.deepEqual([made.kind, made.changes], [
@@ -236,25 +236,57 @@ inNamespace("its own changes make no further ones", async (namespace) => {
   });
 });
 
-inNamespace("notices of other links count only where some were lost", async (namespace) => {
-  // IPv6 and carriers have afterthoughts on the link itself; lo has none.
-  await withChild(namespace, { addresses: [IPV4], name: "absent" }, async (child) => {
-    assert.equal(await child.command("look"), true, "a first look, for what came before");
-    const change = (last: number) => {
-      const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
-      const lines = Array.from({ length: last }, (_, i) => `${i >> 8}.${i & 255}/32 dev lo`);
-      const add = lines.map((line) => `address add 198.18.${line}`);
-      Deno.writeTextFileSync(file, `${add.join("\n")}\n`);
-      namespace.ip("-batch", file);
-      Deno.removeSync(file);
-      namespace.ip("address", "flush", "dev", "lo", "to", "198.18.0.0/16");
-    };
-    change(3);
-    assert.equal(await child.command("look"), false);
-    change(4000);
-    assert.equal(await child.command("look"), true, "ENOBUFS");
+inNamespace("two programs at odds slow down, and it is said", async (namespace) => {
+  await withChild(namespace, { addresses: [IPV4] }, async (child) => {
+    await child.ensure();
+    let beginMs = 0;
+    for (let i = 0; i < 4; i++) {
+      beginMs = performance.now();
+      namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+      assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
+    }
+    const [third, fourth] = child.log.slice(-2);
+    assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
+    assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
+    await child.command("watch");
+    await child.notice();
+    const waitedMs = performance.now() - beginMs;
+    assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
   });
 });
+
+inNamespace("notices of other links count only where some were lost", async (namespace) => {
+  await withChild(namespace, { addresses: [IPV4], name: "absent" }, async (child) => {
+    assert.equal(await child.command("look"), true, "a first look, for what came before");
+    addMany(namespace, 3);
+    assert.equal(await child.command("look"), false);
+    addMany(namespace, 4000);
+    assert.equal(await child.command("look"), true, "there was no room for all (ENOBUFS)");
+    while (await child.command("look"));
+    namespace.ip("link", "add", "absent", "type", "bridge");
+    assert.equal(await child.command("look"), true, "a link of the name has come");
+  });
+});
+
+inNamespace("a long list of addresses is read to its end", async (namespace) => {
+  addMany(namespace, 3000);
+  const addresses = ["198.18.0.0", "198.18.11.183"];
+  await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
+    assert.deepEqual((await child.ensure()).changes, []);
+    await child.command("remove");
+    assert.equal(addressesOf(namespace, "lo").length, 2998);
+  });
+});
+
+/** Makes lo's addresses below 198.18.0.0/16 so many. */
+function addMany(namespace: Namespace, count: number): void {
+  const addresses = Array.from({ length: count }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
+  const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
+  const line = (address: string) => `address replace ${address} dev lo\n`;
+  Deno.writeTextFileSync(file, addresses.map(line).join(""));
+  namespace.ip("-batch", file);
+  Deno.removeSync(file);
+}
 
 const TAKEN: { by: string; make: string[][]; kind: string }[] = [
   { by: "a veth", make: [["link", "add", LINK, "type", "veth"]], kind: "a link of kind veth" },

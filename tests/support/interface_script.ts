@@ -23,11 +23,18 @@ function say(said: Said): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(said)}\n`));
 }
 
+function indexOf(name: string): number {
+  const kernel = new Rtnetlink();
+  const index = kernel.getLink(name)?.index ?? 0;
+  kernel.close();
+  return index;
+}
+
 function run(): (command: string) => unknown {
   const options = JSON.parse(Deno.args[0]!);
   const log = (level: string, line: string) => say({ log: `${level}: ${line}` });
   const node = new NodeInterface({ ...options, log });
-  let watch: InterfaceWatch | null = null;
+  let watch: { socket: InterfaceWatch; index: number } | null = null;
   const commands: Record<string, () => unknown> = {
     ensure: () => node.ensure(),
     remove: () => node.remove(),
@@ -35,10 +42,8 @@ function run(): (command: string) => unknown {
     close: () => node.close(),
     // A look without the timer, at a time when every mend is allowed.
     look: () => {
-      const kernel = new Rtnetlink();
-      const index = kernel.getLink(options.name)?.index ?? 0;
-      kernel.close();
-      return (watch ??= new InterfaceWatch(new MendPace())).look({ name: options.name, index }, 0);
+      watch ??= { socket: new InterfaceWatch(new MendPace()), index: indexOf(options.name) };
+      return watch.socket.look({ name: options.name, index: watch.index }, 0);
     },
     bind: () =>
       options.addresses.map((hostname: string) => {
@@ -47,7 +52,7 @@ function run(): (command: string) => unknown {
         return (socket.addr as Deno.NetAddr).hostname;
       }),
     end: () => {
-      watch?.close();
+      watch?.socket.close();
       node.close();
     },
   };
