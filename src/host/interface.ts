@@ -264,6 +264,8 @@ export class NodeInterface {
     const kind = link && this.#kindOf(link);
     if (link === null || kind === null) return [];
     if (this.#hasPorts(link)) {
+      // One that was refused.
+      if (this.#place === null) return [];
       this.#log("warning", `${this.#title()}: the bridge stays, since it has got ports`);
       return this.#removeFrom(link);
     }
