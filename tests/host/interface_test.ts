@@ -278,6 +278,35 @@ inNamespace("a long list of addresses is read to its end", async (namespace) => 
   });
 });
 
+inNamespace("an address that was taken for a duplicate is added again", async (namespace) => {
+  await withChild(namespace, { addresses: [IPV6], kernelKinds: AS_BRIDGE }, async (child) => {
+    await child.ensure();
+    // Somebody else has the address, at the other end of a cable from the bridge.
+    const other = new Namespace();
+    try {
+      namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
+      namespace.ip("link", "set", "far", "netns", other.name);
+      other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
+      other.ip("link", "set", "far", "up");
+      namespace.ip("link", "set", "port", "up", "master", LINK);
+      namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
+      namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
+      const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
+      for (let i = 0; i < 300 && !isDuplicate(); i++) {
+        await new Promise((wake) => setTimeout(wake, 100));
+      }
+      assert.ok(isDuplicate());
+      assert.deepEqual(
+        (await child.ensure()).changes,
+        [`added ${IPV6}/128, which was a duplicate`],
+      );
+      assert.equal(isDuplicate(), false);
+    } finally {
+      other.remove();
+    }
+  });
+});
+
 /** Makes lo's addresses below 198.18.0.0/16 so many. */
 function addMany(namespace: Namespace, count: number): void {
   const addresses = Array.from({ length: count }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
