@@ -1,11 +1,11 @@
 /** Numbers of the Linux system call interface; the same on x86-64 and aarch64 unless said. */
 
 /** Address families. */
-export const AF = { UNSPEC: 0, INET: 2, INET6: 10 } as const;
+export const AF = { UNSPEC: 0, INET: 2, INET6: 10, NETLINK: 16 } as const;
 /** Socket types and the flags that go with them. */
-export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 /** Levels of socket options. */
-export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41 } as const;
+export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41, NETLINK: 270 } as const;
 /** Socket options. */
 export const SO = {
   REUSEADDR: 2,

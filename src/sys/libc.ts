@@ -70,12 +70,22 @@ export function openLibc(): Libc {
 const TEXT = new Map<number, string>([
   [1, "operation not permitted"],
   [13, "permission denied"],
+  [16, "device or resource busy"],
+  [17, "it exists already"],
+  [19, "no such device"],
   [22, "invalid argument"],
   [24, "too many open files"],
+  [95, "operation not supported"],
   [97, "address family not supported"],
   [98, "address already in use"],
   [99, "address not available"],
+  [105, "no buffer space available"],
 ]);
+
+/** What an error number of the kernel's means. */
+export function errnoText(errno: number): string {
+  return TEXT.get(errno) ?? `error ${errno}`;
+}
 
 /**
  * What the last failed call was about. V8 makes system calls of its own in between, so this is
@@ -85,5 +95,5 @@ export function lastErrorText(libc: Libc): string {
   const pointer = libc.__errno_location();
   if (pointer === null) return "unknown error";
   const errno = new Deno.UnsafePointerView(pointer).getInt32();
-  return TEXT.get(errno) ?? `error ${errno}`;
+  return errnoText(errno);
 }

@@ -1,0 +1,102 @@
+import { NetlinkError, NetlinkSocket, type Request } from "./netlink_socket.ts";
+import {
+  decodeAddress,
+  decodeLink,
+  encodeAddAddress,
+  encodeAddLink,
+  encodeDeleteAddress,
+  encodeDeleteLink,
+  encodeGetLink,
+  encodeListAddresses,
+  encodeListLinks,
+  encodeSetLinkUp,
+  type Link,
+  type LinkAddress,
+} from "./rtnetlink_messages.ts";
+
+/** Error numbers of the kernel's that mean something to callers. */
+export const ERRNO = {
+  PERM: 1,
+  ACCES: 13,
+  EXIST: 17,
+  NODEV: 19,
+  OPNOTSUPP: 95,
+  ADDRNOTAVAIL: 99,
+} as const;
+
+/** An address to add or to take away. */
+export type AddressRequest = Omit<LinkAddress, "duplicate">;
+
+/**
+ * The kernel's links and addresses, of the network namespace that the process is in.
+ *
+ * Each method is one exchange with the kernel and throws a NetlinkError where it refuses.
+ */
+export class Rtnetlink {
+  readonly #socket: NetlinkSocket;
+
+  /** Throws where the system has no netlink or does not allow it. */
+  constructor() {
+    this.#socket = new NetlinkSocket();
+  }
+
+  /** The link of a name, or null where there is none. */
+  getLink(name: string): Link | null {
+    const found = this.#socket.get((n) => encodeGetLink(name, n), ERRNO.NODEV);
+    return found && decodeLink(found);
+  }
+
+  /** All links. */
+  listLinks(): Link[] {
+    return this.#socket.dump(encodeListLinks).map(decodeLink);
+  }
+
+  /** Makes a link; it is down. The kernel refuses kinds that it has not with OPNOTSUPP. */
+  addLink(name: string, kind: string): void {
+    this.#socket.run((n) => encodeAddLink(name, kind, n));
+  }
+
+  /** Sets a link up. */
+  setLinkUp(index: number): void {
+    this.#socket.run((n) => encodeSetLinkUp(index, n));
+  }
+
+  /** Deletes a link, and its addresses with it. Returns whether it was there. */
+  deleteLink(index: number): boolean {
+    return this.#wasThere((n) => encodeDeleteLink(index, n), ERRNO.NODEV);
+  }
+
+  /** Addresses of a link. */
+  listAddresses(index: number): LinkAddress[] {
+    return this.#socket.dump(encodeListAddresses)
+      .map(decodeAddress)
+      .filter((address) => address !== null)
+      .filter((address) => address.index === index);
+  }
+
+  /** Adds an address. Where it is there already, nothing happens. */
+  addAddress(address: AddressRequest): void {
+    this.#wasThere((n) => encodeAddAddress(address, n), ERRNO.EXIST);
+  }
+
+  /** Takes an address away. Returns whether it was there. */
+  deleteAddress(address: AddressRequest): boolean {
+    return this.#wasThere((n) => encodeDeleteAddress(address, n), ERRNO.ADDRNOTAVAIL, ERRNO.NODEV);
+  }
+
+  /** Closes the socket. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** Whether a request was carried out, and not refused with one of some error numbers. */
+  #wasThere(request: Request, ...errnos: number[]): boolean {
+    try {
+      this.#socket.run(request);
+      return true;
+    } catch (error) {
+      if (error instanceof NetlinkError && errnos.includes(error.errno)) return false;
+      throw error;
+    }
+  }
+}
