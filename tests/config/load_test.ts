@@ -39,7 +39,8 @@ Deno.test("the Corefile of node-local-dns is refused only for plugins that are t
   const addresses = config.listeners.map(({ address, port }) => `${address}:${port}`);
   assert.deepEqual(addresses, ["169.254.20.10:53", "10.96.0.10:53"]);
   for (const { plugins } of config.blocks) {
-    assert.deepEqual(plugins.map(({ name }) => name), ["prometheus", "errors", "cache", "forward"]);
+    const names = ["prometheus", "errors", "cache", "loop", "forward"];
+    assert.deepEqual(plugins.map(({ name }) => name), names);
   }
 });
 
