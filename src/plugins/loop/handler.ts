@@ -1,8 +1,7 @@
 import { Address } from "../../dns/address.ts";
 import { EDE, FLAG, RCODE, TYPE } from "../../dns/constants.ts";
-import { parseName } from "../../dns/name.ts";
 import type { Chain } from "../../engine/chain.ts";
-import { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -13,20 +12,15 @@ import {
   NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
-import { Memory } from "../../engine/memory.ts";
-import type { ServedZone } from "../../engine/served.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { UpstreamState } from "../forward/options.ts";
 import { ProbeBoard } from "./board.ts";
 import type { LoopOptions } from "./options.ts";
-import { NONCE_WORDS, readNonce, writeProbe } from "./probe_name.ts";
+import { NONCE_WORDS, readNonce } from "./probe_name.ts";
+import { type Probe, Probes } from "./probes.ts";
 import { describeLoop, nameOf } from "./report.ts";
 import { type Outcome, Schedule } from "./schedule.ts";
 
-/** Time of a probe in milliseconds: `forward` gives up after five seconds. */
-const PROBE_MS = 6000;
-/** Probes that may still come back; one a second, for their whole time. */
-const MAX_OUT = 8;
 /** How long the first probe may keep the block from being ready. */
 const FIRST_MS = 2000;
 /** How often the upstreams are compared with those of the last probe. */
@@ -55,34 +49,22 @@ export function makeCreateLoop(services: LoopServices): CreateHandler<LoopOption
 export const createLoop: CreateHandler<LoopOptions> = (options, environment) =>
   new LoopHandler(options, environment, { board: new ProbeBoard(), found: () => {} });
 
-/** A probe that may still come back. */
-interface Probe {
-  readonly nonce: Uint32Array;
-  readonly sentMs: number;
-}
-
 /** Sends probes down the chain; where one comes back as a client's query, there is a loop. */
 class LoopHandler implements Handler {
   readonly name = "loop";
   readonly #zone: string;
-  readonly #wireZone: Uint8Array;
   readonly #engine: EngineServices;
   readonly #position: number;
-  readonly #services: LoopServices;
-  readonly #served: ServedZone | undefined;
-  /** Tells this block's probes on the board from others'. */
-  readonly #key: number;
+  readonly #sayFound: LoopServices["found"];
+  readonly #probes: Probes;
   readonly #schedule = new Schedule();
   readonly #timer: Timer;
-  readonly #memory = new Memory(512);
   readonly #nonce = new Uint32Array(NONCE_WORDS);
   readonly #detected: number;
   readonly #present: number;
   #chain: Chain | null = null;
   /** The probe whose end is waited for, or null. */
   #probe: Probe | null = null;
-  /** Oldest first; the one that is waited for among them. */
-  #out: Probe[] = [];
   #nextMs = 0;
   #probedMs = -Infinity;
   /** Upstreams at the last probe. */
@@ -95,16 +77,14 @@ class LoopHandler implements Handler {
   constructor(
     { zone }: LoopOptions,
     { engine, position, served = [] }: HandlerEnvironment,
-    services: LoopServices,
+    { board, found }: LoopServices,
   ) {
     this.#zone = zone;
-    this.#wireZone = parseName(zone);
     this.#engine = engine;
     this.#position = position;
-    this.#services = services;
+    this.#sayFound = found;
     const own = served.find((one) => one.zone === zone) ?? served[0];
-    this.#served = own;
-    this.#key = 1 + (own === undefined ? 0 : (own.listener << 16) | own.place);
+    this.#probes = new Probes(zone, { engine, position, served: own, board });
     this.#timer = engine.timers.create(() => this.#due());
     const labels = { server: own?.server ?? "", zone };
     this.#detected = engine.counter("nodens_loop_detected_total", labels);
@@ -120,7 +100,7 @@ class LoopHandler implements Handler {
   query(exchange: Exchange): Verdict {
     const { looping } = this.#schedule;
     if (exchange.qtype === TYPE.HINFO && !exchange.internal && readNonce(exchange, this.#nonce)) {
-      if (this.#services.board.isOut(this.#nonce, this.#key)) return this.#cameBack(exchange);
+      if (this.#probes.isOut(this.#nonce)) return this.#cameBack(exchange);
       // Probes of others tell them of the loop that leads through here: they must get through.
       if (looping && this.#mayPass()) return NEXT;
     }
@@ -150,8 +130,7 @@ class LoopHandler implements Handler {
   stop(): void {
     this.#chain = null;
     this.#engine.timers.clear(this.#timer);
-    for (const { nonce } of this.#out) this.#services.board.takeDown(nonce);
-    this.#out = [];
+    this.#probes.forgetAll();
     this.#probe = null;
     this.#engine.values[this.#present] = 0;
   }
@@ -160,7 +139,8 @@ class LoopHandler implements Handler {
   #due(): void {
     const { nowMs } = this.#engine;
     if (this.#readyMs === Infinity) this.#readyMs = nowMs + FIRST_MS;
-    while (this.#out.length > 0 && nowMs >= this.#out[0]!.sentMs + PROBE_MS) this.#forgetOldest();
+    if (this.#probe !== null && nowMs >= this.#probe.endMs) this.#end("silent");
+    this.#probes.forgetOverdue();
     if (
       this.#probe === null &&
       (nowMs >= this.#nextMs || (this.#schedule.resting && this.#haveUpstreamsChanged()))
@@ -171,39 +151,15 @@ class LoopHandler implements Handler {
   #arm(): void {
     if (this.#chain === null) return;
     const { timers, nowMs } = this.#engine;
-    const oldestMs = this.#out[0]?.sentMs ?? Infinity;
     const nextMs = this.#probe === null ? Math.min(this.#nextMs, nowMs + LOOK_MS) : Infinity;
-    timers.set(this.#timer, Math.min(nextMs, oldestMs + PROBE_MS));
-  }
-
-  #forgetOldest(): void {
-    const probe = this.#out[0]!;
-    if (probe === this.#probe) this.#end("silent");
-    this.#out.shift();
-    this.#services.board.takeDown(probe.nonce);
+    timers.set(this.#timer, Math.min(nextMs, this.#probes.oldestEndMs));
   }
 
   #start(): void {
-    const engine = this.#engine;
-    const { board } = this.#services;
-    if (this.#out.length >= MAX_OUT) this.#forgetOldest();
-    const probe = { nonce: board.post(this.#key, engine.random), sentMs: engine.nowMs };
-    this.#out.push(probe);
-    this.#probe = probe;
-    this.#probedMs = engine.nowMs;
+    this.#probe = this.#probes.draw();
+    this.#probedMs = this.#engine.nowMs;
     this.#upstreams = this.#listUpstreams();
-    const exchange = new Exchange(this.#memory, this.#chain!);
-    exchange.length = writeProbe(this.#memory, probe.nonce, this.#wireZone);
-    exchange.flags = FLAG.RD;
-    exchange.internal = true;
-    exchange.receivedMs = engine.nowMs;
-    if (this.#served !== undefined) {
-      exchange.listener = this.#served.listener;
-      exchange.zone = this.#served.place;
-    }
-    engine.readStoredQuestion(exchange);
-    // It may be answered before this returns.
-    if (!engine.refresh(exchange, this.#position)) this.#end("unsent");
+    if (!this.#probes.send(this.#probe, this.#chain!)) this.#end("unsent");
   }
 
   /** Something below has answered a probe. */
@@ -219,10 +175,10 @@ class LoopHandler implements Handler {
 
   #end(heard: Outcome): void {
     const engine = this.#engine;
-    const { nonce } = this.#probe!;
+    const probe = this.#probe!;
     this.#probe = null;
-    const outcome = this.#services.board.wasSeen(nonce) ? "seen" : heard;
-    if (outcome === "seen" && this.#schedule.seen()) this.#found(nonce, null);
+    const outcome = this.#probes.wasSeen(probe) ? "seen" : heard;
+    if (outcome === "seen" && this.#schedule.seen()) this.#found(probe.nonce, null);
     const { looping } = this.#schedule;
     const pauseMs = this.#schedule.ended(outcome, this.#upstreams.length);
     if (looping && !this.#schedule.looping) this.#gone();
@@ -233,7 +189,7 @@ class LoopHandler implements Handler {
 
   /** A probe of this block has come in as a client's query: it goes no further. */
   #cameBack(exchange: Exchange): Verdict {
-    this.#services.board.markSeen(this.#nonce);
+    this.#probes.markSeen(this.#nonce);
     if (this.#schedule.seen()) this.#found(this.#nonce, exchange);
     exchange.uncacheable = true;
     // No failure, which servers on the way would take for a reason to ask others.
@@ -259,7 +215,7 @@ class LoopHandler implements Handler {
       qname: nameOf(nonce, this.#zone),
     });
     this.#log("error", line, fields);
-    this.#services.found(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
+    this.#sayFound(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
   }
 
   #gone(): void {

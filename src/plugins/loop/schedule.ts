@@ -26,7 +26,8 @@ const MAX_UPSTREAMS = 3;
  *
  * A round is over once enough probes in a row have not come back: one is enough with one upstream;
  * with several, of which a single one may lead into the loop, it takes more until each has most
- * likely been asked.
+ * likely been asked. While there is a loop it takes twice as many: to say too soon that it is gone
+ * makes clients wait for nothing, and the log say so over and over.
  */
 export class Schedule {
   /** A probe came back, and not enough have stayed away since. */
@@ -59,7 +60,8 @@ export class Schedule {
   ended(outcome: Outcome, upstreams: number): number {
     if (this.#resting) this.begin();
     if (outcome === "seen") return RECHECK_MS;
-    const needed = 3 * Math.max(1, Math.min(upstreams, MAX_UPSTREAMS)) - 2;
+    const others = Math.max(0, Math.min(upstreams, MAX_UPSTREAMS) - 1);
+    const needed = 1 + (this.looping ? 7 : 3) * others;
     if (this.looping) {
       if (outcome === "unsent") return RECHECK_MS;
       if (++this.#good < needed) return STEP_MS;
