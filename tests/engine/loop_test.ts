@@ -340,3 +340,25 @@ Deno.test("a retired handler sends no probe and forgets those that are out", () 
   assert.equal(new Set(probes(simulation)).size, before);
   assert.equal(simulation.engine.waiting, 0);
 });
+
+for (const options of ["serve_stale 1h", "serve_stale 1h verify", "prefetch 1 1h 90%"]) {
+  Deno.test(`what is cached is served while there is a loop, with ${options}`, () => {
+    const simulation = start(`cache {\n${options}\n}`);
+    simulation.upstream(UPSTREAM, good);
+    assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
+    simulation.leadBack(UPSTREAM);
+    simulation.run(60_000);
+    // An answer that does not come starts a probe.
+    ask(simulation, "away.example.org");
+    simulation.run(10_000);
+    assert.deepEqual(unready(simulation), [[0, "loop"]]);
+    const lastsSeconds = options.startsWith("serve_stale") ? 400 : 200;
+    for (let second = 0; second < lastsSeconds; second += 20) {
+      const answer = onlyAnswer(ask(simulation, "www.example.org"));
+      assert.equal(answer.rcode, "NOERROR", `after ${second} s`);
+      assert.equal(answer.answers!.length, 1);
+      simulation.run(20_000);
+    }
+    refused(ask(simulation, "new.example.org"));
+  });
+}
