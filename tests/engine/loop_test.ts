@@ -1,7 +1,9 @@
 /** Forwarding loops, in virtual time: found, said once, broken, and gone again. */
 import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
 import { ProbeBoard } from "../../src/plugins/loop/board.ts";
 import { handlersWith } from "../../src/plugins/handlers.ts";
+import { fakeHost } from "../support/fake_host.ts";
 import { a, errorCodes, queryBytes, responseBytes, soa } from "../support/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
 
@@ -324,18 +326,34 @@ Deno.test("two data planes: what one has sent, the other one knows", () => {
   assert.deepEqual(said, Array(2).fill('plugin/loop: a forwarding loop was found for zone "."'));
 });
 
-Deno.test("a retired handler sends no probe and forgets those that are out", () => {
+function reload(simulation: Simulation, text: string): void {
+  const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
+  simulation.engine.configure(config);
+}
+
+Deno.test("a reload with other upstreams serves at once; one with the same changes nothing", () => {
+  const simulation = start();
+  simulation.leadBack(UPSTREAM);
+  simulation.upstream(OTHER, good);
+  simulation.run(10_000);
+  reload(simulation, `. {\n\n\nloop\nforward . ${UPSTREAM}\n}`);
+  refused(ask(simulation, "www.example.org"));
+  assert.equal(simulation.logs.length, 1);
+  reload(simulation, `. {\nloop\nforward . ${OTHER}\n}`);
+  assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
+  assert.equal(simulation.count("nodens_loop_present"), 0);
+  simulation.run(20_000);
+  assert.equal(probes(simulation, OTHER).length, 1);
+  assert.deepEqual(unready(simulation), []);
+  assert.equal(simulation.logs.length, 1);
+});
+
+Deno.test("a handler that is not needed any more sends no probe", () => {
   const simulation = start();
   simulation.upstream(UPSTREAM, silent);
   simulation.run(100);
   const before = new Set(probes(simulation)).size;
-  simulation.engine.configure({
-    file: "Corefile",
-    blocks: [],
-    listeners: [],
-    endpoints: [],
-    debug: false,
-  } as never);
+  reload(simulation, ". {\nwhoami\n}");
   simulation.run(600_000);
   assert.equal(new Set(probes(simulation)).size, before);
   assert.equal(simulation.engine.waiting, 0);
