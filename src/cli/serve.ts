@@ -79,6 +79,7 @@ async function serve(
     logger.log("warning", "-workers needs the linux driver; running one");
     workers = 1;
   }
+  const looped = Promise.withResolvers<number>();
   const server = new Server(loaded.config, {
     driver,
     workers,
@@ -87,6 +88,12 @@ async function serve(
     metricsAddresses: metricsAddresses(values),
     build: { version: VERSION, deno: Deno.version.deno },
     onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
+    onLoop: (why) => {
+      if (values["loop-exit"] !== true) return;
+      // In order, so that what nodens has set up on the node goes with it.
+      void output.fatal(`${why}; ending because of -loop-exit`);
+      looped.resolve(1);
+    },
   });
   try {
     await server.start();
@@ -110,12 +117,12 @@ async function serve(
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
   );
   const { ended, hurried } = watchSignals(reloader, logger);
-  await ended;
+  const code = await Promise.race([ended.then(() => 0), looped.promise]);
   release.forEach(clearTimeout);
   await Promise.race([reloader.stop(), hurried]);
   await server.stop(hurried);
   if (pidfile !== "") removeQuietly(String(pidfile));
-  return 0;
+  return code;
 }
 
 function chooseDriver(wanted: string, output: ServeOutput): DriverKind {

@@ -11,6 +11,12 @@ export const SERVE_FLAGS: readonly Flag[] = [
   { name: "plugins", kind: "boolean", default: false, help: "list the plugins and exit" },
   { name: "version", kind: "boolean", default: false, help: "print the version and exit" },
   { name: "workers", kind: "number", default: 1, help: "data planes that share the ports" },
+  {
+    name: "loop-exit",
+    kind: "boolean",
+    default: false,
+    help: "end with exit code 1 when the plugin loop finds a forwarding loop",
+  },
   { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
   {
     name: "prometheus-listen-address",

@@ -38,9 +38,14 @@ export class ServeOutput {
 
   /** Says why the process ends now, and ends it, whether anybody reads that or not. */
   die(text: string, code: number): void {
-    const bytes = new TextEncoder().encode(this.#lines("fatal", text));
     setTimeout(() => Deno.exit(code), LAST_WORDS_MS);
-    Deno.stderr.write(bytes).finally(() => Deno.exit(code)).catch(() => {});
+    this.fatal(text).finally(() => Deno.exit(code));
+  }
+
+  /** Says why the process is about to end; waits for nobody to read that. */
+  async fatal(text: string): Promise<void> {
+    const bytes = new TextEncoder().encode(this.#lines("fatal", text));
+    await Deno.stderr.write(bytes).catch(() => {});
   }
 
   #lines(level: "warning" | "error" | "fatal", text: string): string {

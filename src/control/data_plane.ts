@@ -8,6 +8,7 @@ import { ListenerSockets } from "../io/linux/listener_sockets.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
+import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type {
   ControlMessage,
@@ -37,6 +38,10 @@ export interface DataPlaneOptions {
   logsFields?: boolean;
   /** The data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
+  /** A forwarding loop was found (`loop`); the log says the rest. */
+  onLoop?: (why: string) => void;
+  /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
+  probes?: SharedArrayBuffer;
 }
 
 /** A configuration that a data plane can take over at any moment: what it needs is open. */
@@ -62,6 +67,7 @@ export class DataPlane {
   #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #libc: Libc | null;
+  readonly #probes: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
   #wakeFd = -1;
   #worker: Worker | null = null;
@@ -80,6 +86,7 @@ export class DataPlane {
   constructor(config: Config, options: DataPlaneOptions) {
     this.#config = config;
     this.#options = options;
+    this.#probes = options.probes ?? new SharedArrayBuffer(BOARD_BYTES);
     this.#libc = options.driver === "linux" ? openLibc() : null;
     this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc);
   }
@@ -177,6 +184,9 @@ export class DataPlane {
         case "answered":
           this.#asked.get(data.id)?.resolve(data.answer);
           break;
+        case "loop":
+          this.#options.onLoop?.(data.why);
+          break;
         case "stopped":
           this.#stopped?.resolve();
       }
@@ -194,6 +204,7 @@ export class DataPlane {
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
+      probes: this.#probes,
       places: this.places,
       deliveries: [...this.#deliveries.values()],
     };

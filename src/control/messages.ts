@@ -20,6 +20,8 @@ export interface StartMessage {
   counters: SharedArrayBuffer;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
+  /** Probes of `loop` that are out, of all data planes (`ProbeBoard`). */
+  probes: SharedArrayBuffer;
   /** What lies where in `counters` since a data plane before this one. */
   places: CounterPlace[];
   /** What handlers get before the first query. */
@@ -75,4 +77,6 @@ export type DataPlaneMessage =
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
+  /** A forwarding loop was found; the log says the rest. */
+  | { type: "loop"; why: string }
   | { type: "stopped" };

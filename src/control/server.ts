@@ -2,6 +2,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
+import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { DataPlane, type PreparedChange } from "./data_plane.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { HostsFiles } from "./hosts_files.ts";
@@ -33,6 +34,8 @@ export interface ServerOptions {
   build: { version: string; deno: string };
   /** A data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
+  /** A forwarding loop was found (`loop`); the log says the rest. */
+  onLoop?: (why: string) => void;
 }
 
 /**
@@ -52,12 +55,14 @@ export class Server {
 
   constructor(config: Config, options: ServerOptions) {
     const { driver, workers, logger, logsFields, build, onDead } = options;
+    const onLoop = options.onLoop ?? (() => {});
+    const probes = new SharedArrayBuffer(BOARD_BYTES);
     const { log } = logger;
     this.#config = config;
     this.#options = options;
     this.planes = Array.from(
       { length: workers },
-      () => new DataPlane(config, { driver, log, logsFields, onDead }),
+      () => new DataPlane(config, { driver, log, logsFields, onDead, onLoop, probes }),
     );
     this.status = new StatusSource(config, {
       version: build.version,

@@ -10,7 +10,8 @@ import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { PortableDriver } from "../io/portable/driver.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
-import { HANDLERS } from "../plugins/handlers.ts";
+import { handlersWith } from "../plugins/handlers.ts";
+import { ProbeBoard } from "../plugins/loop/board.ts";
 import { openLibc } from "../sys/libc.ts";
 import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
 import { logsStack, panicText } from "./panic_text.ts";
@@ -130,7 +131,11 @@ class DataPlaneThread {
       io: driver,
       counters: this.#book,
       random: randomNumbers(),
-      handlers: HANDLERS,
+      handlers: handlersWith({
+        board: new ProbeBoard(this.#message.probes),
+        // With the answers, so that the log has said it before.
+        found: (why) => this.#answers.push({ type: "loop", why }),
+      }),
       log: this.#log.log,
       logsFields: this.#message.logsFields,
       wallMs: Date.now,

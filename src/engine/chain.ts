@@ -19,6 +19,7 @@ export class Chain {
     this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
       .reverse();
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
+    for (const handler of handlers) handler.joined?.(this);
   }
 
   /** Lets go of what the handlers hold. */

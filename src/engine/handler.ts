@@ -1,6 +1,7 @@
 import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 import type { Io } from "../io/contract.ts";
+import type { Chain } from "./chain.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./response_writer.ts";
@@ -35,6 +36,8 @@ export type LogFields = Readonly<
  */
 export interface Handler {
   readonly name: string;
+  /** Is told of its chain once that stands, for queries of its own (`EngineServices.refresh`). */
+  joined?(chain: Chain): void;
   /** Way down: looks at the query, in the order of the chain. */
   query?(exchange: Exchange): Verdict;
   /** Way up: sees the response, nearest handler first. May change `exchange.response`. */

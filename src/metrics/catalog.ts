@@ -107,6 +107,12 @@ export const CATALOG: readonly Metric[] = [
   counter("coredns_acl_filtered_requests_total", "Queries answered with nothing by acl.", ["zone"]),
   counter("coredns_acl_dropped_requests_total", "Queries not answered, by acl.", ["zone"]),
 
+  counter("nodens_loop_detected_total", "Forwarding loops found.", ["server", "zone"]),
+  gauge("nodens_loop_present", "1 while there is a forwarding loop, else 0.", [
+    "server",
+    "zone",
+  ], "max"),
+
   histogram("coredns_health_request_duration_seconds", "Time that nodens's own queries took."),
   counter("coredns_health_request_failures_total", "nodens's own queries without an answer."),
   counter("coredns_reload_failed_total", "New Corefiles that could not be taken over."),

@@ -55,7 +55,7 @@ export const CHAIN = [
   { name: "auto", supported: false },
   { name: "secondary", supported: false },
   { name: "etcd", supported: false },
-  { name: "loop", supported: false },
+  { name: "loop", supported: true },
   { name: "forward", supported: true },
   { name: "grpc", supported: false },
   { name: "erratic", supported: false },

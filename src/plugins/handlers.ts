@@ -7,6 +7,7 @@ import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
 import { createLog } from "./log/handler.ts";
+import { createLoop, type LoopServices, makeCreateLoop } from "./loop/handler.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
@@ -24,6 +25,12 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["cache", createCache as CreateHandler],
   ["minimal", createMinimal as CreateHandler],
   ["hosts", createHosts as CreateHandler],
+  ["loop", createLoop as CreateHandler],
   ["forward", createForward as CreateHandler],
   ["whoami", createWhoami as CreateHandler],
 ]);
+
+/** As `HANDLERS`, with what `loop` shares with other data planes and with the control plane. */
+export function handlersWith(services: LoopServices): ReadonlyMap<string, CreateHandler> {
+  return new Map([...HANDLERS, ["loop", makeCreateLoop(services) as CreateHandler]]);
+}

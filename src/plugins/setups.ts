@@ -10,6 +10,7 @@ import { forwardSetup } from "./forward/setup.ts";
 import { healthSetup } from "./health/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
 import { logSetup } from "./log/setup.ts";
+import { loopSetup } from "./loop/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
@@ -39,6 +40,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     cacheSetup,
     minimalSetup,
     hostsSetup,
+    loopSetup,
     forwardSetup,
     whoamiSetup,
   ].map((setup) => [setup.name, setup]),

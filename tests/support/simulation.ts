@@ -31,6 +31,8 @@ export interface Asked {
   /** Address that it comes from. */
   readonly client: string;
   answers: { bytes: Uint8Array; atMs: number }[];
+  /** Is told of each answer. */
+  onAnswer?: (bytes: Uint8Array) => void;
 }
 
 interface SimSocket {
@@ -67,6 +69,7 @@ export class Simulation implements Io {
   lossPerMille = 0;
 
   readonly #behaviours = new Map<string, Behaviour>();
+  readonly #waysBack = new Map<string, { listener: number; client: string }>();
   readonly #events: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
   readonly #kept: (Asked | null)[] = [];
@@ -112,7 +115,13 @@ export class Simulation implements Io {
 
   /** Puts an upstream at an address. */
   upstream(address: string, behaviour: Behaviour): void {
+    this.#waysBack.delete(address);
     this.#behaviours.set(address, behaviour);
+  }
+
+  /** Makes datagrams to an address come in again as a client's queries, and answers go back. */
+  leadBack(address: string, { listener = 0, client = "127.0.0.1" } = {}): void {
+    this.#waysBack.set(address, { listener, client });
   }
 
   /** Sends a UDP query now. */
@@ -263,6 +272,16 @@ export class Simulation implements Io {
     const { open } = socket;
     const bytes = memory.bytes.slice(offset, offset + length);
     const address = where(socket.endpoint);
+    const back = this.#waysBack.get(address);
+    if (back !== undefined) {
+      this.#note("udp", address, decode(bytes));
+      this.#later(1, () => {
+        const asked = this.ask(bytes, back.listener, back.client);
+        asked.onAnswer = (reply) => this.#deliver(socket, open, reply, 1);
+        for (const answer of asked.answers) asked.onAnswer(answer.bytes);
+      });
+      return true;
+    }
     const behaviour = this.#behaviours.get(address);
     if (behaviour === undefined || this.#lost()) return true;
     const query = decode(bytes);
@@ -277,14 +296,18 @@ export class Simulation implements Io {
     }
     for (const { bytes: reply, delayMs = 1 } of sent) {
       if (this.#lost()) continue;
-      this.#later(delayMs, () => {
-        // The port belongs to another query by then.
-        if (socket.open !== open || socket.handler === null) return;
-        this.#reply.bytes.set(reply);
-        socket.handler.reply(this.#reply, reply.length);
-      });
+      this.#deliver(socket, open, reply, delayMs);
     }
     return true;
+  }
+
+  #deliver(socket: SimSocket, open: number, reply: Uint8Array, delayMs: number): void {
+    this.#later(delayMs, () => {
+      // The port belongs to another query by then.
+      if (socket.open !== open || socket.handler === null) return;
+      this.#reply.bytes.set(reply);
+      socket.handler.reply(this.#reply, reply.length);
+    });
   }
 
   release(index: number): void {
@@ -351,7 +374,9 @@ export class Simulation implements Io {
   }
 
   #answered(asked: Asked, memory: Memory, offset: number, length: number): void {
-    asked.answers.push({ bytes: memory.bytes.slice(offset, offset + length), atMs: this.nowMs });
+    const bytes = memory.bytes.slice(offset, offset + length);
+    asked.answers.push({ bytes, atMs: this.nowMs });
+    asked.onAnswer?.(bytes);
   }
 
   #lost(): boolean {
