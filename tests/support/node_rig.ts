@@ -66,8 +66,8 @@ export interface Reply {
 
 /** How to start nodens in a node. */
 export interface NodensOptions {
-  /** Written to `${directory}/Corefile`, which `-conf` is then given. */
-  readonly corefile?: string;
+  /** Text for `${directory}/Corefile`, which `-conf` is then given. */
+  readonly corefile?: string | ((directory: string) => string);
   /** More files by name, in the same directory; names may have folders. */
   readonly files?: Readonly<Record<string, string>>;
   /** More flags, given the directory. */
@@ -264,7 +264,7 @@ export class NodeRig {
     const { args = [], corefile, env, ready } = options;
     const flags = typeof args === "function" ? [...args(directory)] : [...args];
     if (corefile !== undefined) {
-      rewrite("Corefile", corefile);
+      rewrite("Corefile", typeof corefile === "function" ? corefile(directory) : corefile);
       flags.unshift("-conf", `${directory}/Corefile`);
     }
     const process = await this.startIn(
@@ -285,14 +285,14 @@ export class NodeRig {
     };
   }
 
-  /** Asks with dig: one try, two seconds, unless the words say otherwise. */
+  /** Asks with dig: one try, five seconds, unless the words say otherwise. */
   dig(namespace: string, ...words: string[]): Promise<Reply> {
-    return this.#ask(namespace, "dig", ["-r", "+tries=1", "+time=2", ...words]);
+    return this.#ask(namespace, "dig", ["-r", "+tries=1", "+time=5", ...words]);
   }
 
-  /** Asks with kdig: one try, two seconds, unless the words say otherwise. */
+  /** Asks with kdig: one try, five seconds, unless the words say otherwise. */
   kdig(namespace: string, ...words: string[]): Promise<Reply> {
-    return this.#ask(namespace, "kdig", ["+retry=0", "+time=2", ...words]);
+    return this.#ask(namespace, "kdig", ["+retry=0", "+time=5", ...words]);
   }
 
   async #ask(namespace: string, client: string, args: readonly string[]): Promise<Reply> {
@@ -318,8 +318,9 @@ export class NodeRig {
 
   /** Ends all that runs in the rig and takes it away. */
   async remove(): Promise<void> {
-    await this.#programs.end();
+    // Whatever a program left behind goes first: it may hold that program's output open.
     await this.#network.remove();
+    await this.#programs.end();
     try {
       Deno.removeSync(this.#directory, { recursive: true });
     } catch (error) {

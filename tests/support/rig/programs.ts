@@ -37,6 +37,7 @@ const IPTABLES = ["iptables", "ip6tables"].flatMap((name) =>
   ["", "-save", "-restore"].map((suffix) => name + suffix)
 );
 const EXEC_TIMEOUT_MS = 30_000;
+const LAST_OUTPUT_MS = 500;
 
 /**
  * Puts a file of our own in the place of another before the program starts, which happens in a
@@ -84,22 +85,24 @@ export class Programs {
     }).spawn();
     this.#keep(child.pid, child.status);
     const timeoutMs = options.timeoutMs ?? EXEC_TIMEOUT_MS;
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      kill(child.pid);
-    }, timeoutMs);
-    const { code, stdout, stderr } = await child.output();
-    clearTimeout(timer);
+    const timers: ReturnType<typeof setTimeout>[] = [];
+    const late = new Promise<null>((resolve) => {
+      timers.push(setTimeout(() => {
+        kill(child.pid);
+        // What it started may hold its output open for as long as it lives: until `remove`.
+        timers.push(setTimeout(() => resolve(null), LAST_OUTPUT_MS));
+      }, timeoutMs));
+    });
+    const output = await Promise.race([child.output(), late]);
+    timers.forEach((timer) => clearTimeout(timer));
     const decoder = new TextDecoder();
-    const result = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-    if (late) {
-      throw new Error(
-        `Cannot wait for "${command} ${args.join(" ")}" in ${namespace}: it took more than ` +
-          `${timeoutMs} ms\n${result.stdout}${result.stderr}`,
-      );
-    }
-    return result;
+    const stdout = output === null ? "" : decoder.decode(output.stdout);
+    const stderr = output === null ? "" : decoder.decode(output.stderr);
+    if (timers.length === 1) return { code: output!.code, stdout, stderr };
+    throw new Error(
+      `Cannot wait for "${command} ${args.join(" ")}" in ${namespace}: it took more than ` +
+        `${timeoutMs} ms\n${stdout}${stderr}`,
+    );
   }
 
   /** Like `exec`, but throws where the exit status is not 0; gives the standard output. */
@@ -151,6 +154,6 @@ export function kill(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound) && !(error instanceof TypeError)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

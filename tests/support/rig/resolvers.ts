@@ -1,6 +1,6 @@
 import { type Addresses, KUBE_DNS, KUBE_DNS_UPSTREAM, OUTSIDE } from "./addresses.ts";
 import type { TestProcess } from "../net_process.ts";
-import type { Programs } from "./programs.ts";
+import { kill, type Programs } from "./programs.ts";
 
 const ZONES = new URL("../zones/", import.meta.url);
 /** Where named stops to log queries. */
@@ -66,7 +66,7 @@ export class Resolver {
     const process = this.#process;
     if (process === null) throw new Error(`Cannot kill ${this.namespace}: it does not run`);
     this.#process = null;
-    Deno.kill(process.pid, "SIGKILL");
+    kill(process.pid);
     await process.ended;
   }
 

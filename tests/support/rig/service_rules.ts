@@ -10,7 +10,7 @@ const SERVICES = [
   { name: "kube-dns-upstream", chain: "KUBE-SVC-UPSTREAM", addresses: KUBE_DNS_UPSTREAM },
 ];
 const TRANSPORTS = ["udp", "tcp"];
-const INPUT_COMMENT = '-m comment --comment "kubernetes service portals"';
+const PORTALS = '-m comment --comment "kubernetes service portals"';
 
 /** What a node has before the services: the jumps to the chains, and kubelet's mark of its backend. */
 export function foundationRules(): Ruleset {
@@ -21,8 +21,8 @@ COMMIT
 :KUBE-FORWARD - [0:0]
 :KUBE-SERVICES - [0:0]
 -A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD
--A FORWARD -m conntrack --ctstate NEW ${INPUT_COMMENT} -j KUBE-SERVICES
--A OUTPUT -m conntrack --ctstate NEW ${INPUT_COMMENT} -j KUBE-SERVICES
+-A FORWARD -m conntrack --ctstate NEW ${PORTALS} -j KUBE-SERVICES
+-A OUTPUT -m conntrack --ctstate NEW ${PORTALS} -j KUBE-SERVICES
 -A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP
 -A KUBE-FORWARD -m mark --mark ${MASQUERADE}/${MASQUERADE} -j ACCEPT
 -A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
@@ -31,8 +31,8 @@ COMMIT
 :KUBE-MARK-MASQ - [0:0]
 :KUBE-POSTROUTING - [0:0]
 :KUBE-SERVICES - [0:0]
--A PREROUTING ${INPUT_COMMENT} -j KUBE-SERVICES
--A OUTPUT ${INPUT_COMMENT} -j KUBE-SERVICES
+-A PREROUTING ${PORTALS} -j KUBE-SERVICES
+-A OUTPUT ${PORTALS} -j KUBE-SERVICES
 -A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING
 -A KUBE-MARK-MASQ -j MARK --or-mark ${MASQUERADE}
 -A KUBE-POSTROUTING -m mark ! --mark ${MASQUERADE}/${MASQUERADE} -j RETURN
