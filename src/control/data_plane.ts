@@ -4,6 +4,7 @@ import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
+import type { LooseStream } from "../io/linux/streams.ts";
 import { ListenerSockets } from "../io/linux/listener_sockets.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
@@ -62,6 +63,8 @@ export class DataPlane {
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
   readonly places: CounterPlace[] = [];
+  /** Is handed the clients' connections that were let go of for another process. */
+  onReleased: (streams: LooseStream[]) => void = () => {};
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
   #config: Config;
@@ -150,6 +153,16 @@ export class DataPlane {
     await this.#request((id) => ({ type: "drain", id, shared }), limitMs).catch(() => {});
   }
 
+  /** Goes on after `drain`, with the sockets that it has. */
+  serve(): void {
+    this.#send({ type: "serve", sockets: this.#sockets?.all ?? [] });
+  }
+
+  /** Goes on with connections that another process has let go of. */
+  adopt(streams: LooseStream[]): void {
+    this.#send({ type: "adopt", streams });
+  }
+
   /** Starts the thread; resolves when it serves. */
   start(): Promise<void> {
     const ready = Promise.withResolvers<void>();
@@ -180,6 +193,9 @@ export class DataPlane {
           break;
         case "lane":
           lane.receive(data.commands);
+          break;
+        case "released":
+          this.onReleased(data.streams);
           break;
         case "answered":
           this.#asked.get(data.id)?.resolve(data.answer);

@@ -3,6 +3,7 @@ import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
+import type { LooseStream } from "../io/linux/streams.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
 export type DriverKind = "linux" | "portable";
@@ -51,9 +52,13 @@ export type ControlMessage =
   }
   /**
    * Takes no more queries in; is answered like `ask` once all that waited have been answered.
-   * `shared`: another process goes on with the same UDP sockets.
+   * `shared`: another process goes on with the same sockets, and with the clients' connections.
    */
   | { type: "drain"; id: number; shared: boolean }
+  /** Goes on after `drain`, with these sockets. */
+  | { type: "serve"; sockets: BoundSocket[] }
+  /** Goes on with connections that another process has let go of. */
+  | { type: "adopt"; streams: LooseStream[] }
   | { type: "lane"; events: LaneEvent[] }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }
@@ -77,6 +82,8 @@ export type DataPlaneMessage =
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
+  /** Connections let go of after `drain`; they are the control plane's now. */
+  | { type: "released"; streams: LooseStream[] }
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }
   | { type: "stopped" };

@@ -11,7 +11,7 @@ import { ClientDatagrams } from "./datagrams.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
 import type { BoundSocket } from "./listen.ts";
 import { Poller } from "./poller.ts";
-import { Streams } from "./streams.ts";
+import { type LooseStream, Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
 /** Longest sleep: the loop counts a heartbeat at least this often. */
@@ -39,6 +39,8 @@ export interface LinuxDriverOptions {
   afterLoop: () => void;
   /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
   onPanic: (error: unknown) => void;
+  /** Takes a client's connection that was let go of for another process. */
+  onReleased?: (stream: LooseStream) => void;
 }
 
 /**
@@ -109,10 +111,15 @@ export class LinuxDriver implements Io {
   /**
    * Takes no more queries from anywhere; those that wait are answered still.
    *
-   * @param shared - another process goes on with the same UDP sockets: they must go on receiving
+   * @param shared - another process goes on with the same sockets, and with the clients' streams
    */
   retireAll(shared: boolean): void {
     this.#retire([...this.#served.values()], shared);
+  }
+
+  /** Takes in clients' connections that another process has served. */
+  adopt(streams: readonly LooseStream[]): void {
+    for (const stream of streams) this.#streams.adopt(stream);
   }
 
   /**
@@ -130,7 +137,8 @@ export class LinuxDriver implements Io {
       }
       this.#poller.remove(socket.fd);
     }
-    this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
+    if (shared) this.#engine.releaseStreams();
+    else this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
     this.#datagrams.flush();
   }
 
@@ -212,6 +220,12 @@ export class LinuxDriver implements Io {
   close(stream: number, abrupt = false): void {
     if (stream >= LANE_STREAMS) this.lane.close(stream);
     else this.#streams.get(stream)?.close(abrupt);
+  }
+
+  detach(id: number, listener: number, pending: Uint8Array): void {
+    const stream = this.#streams.get(id);
+    if (stream === null) return;
+    this.#options.onReleased?.({ fd: this.#streams.detach(stream), listener, pending });
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
