@@ -182,6 +182,30 @@ if (linux) {
     fds.forEach((fd) => openLibc().close(fd));
   });
 
+  Deno.test("a listener on handed-over sockets goes with a reload, and comes back", async () => {
+    const [port, other] = [freePort(), freePort()];
+    const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
+    await running({ corefile: whoami(port), by: handing(fds) }, async (process, file) => {
+      const reload = async (corefile: string) => {
+        const count = () => process.output.match(/Reloading complete/g)?.length ?? 0;
+        const before = count();
+        Deno.writeTextFileSync(file, corefile);
+        Deno.kill(process.pid, "SIGHUP");
+        await until(() => count() > before, `the reload: ${process.output}`);
+      };
+      for (let turn = 0; turn < 2; turn++) {
+        await reload(whoami(other));
+        await askUdp(queryBytes({ name: "a.test" }), { port: other });
+        const waiting = askUdp(queryBytes({ name: "b.test" }), { port, limitMs: 60_000 });
+        await reload(whoami(port));
+        assert.equal(decode(await waiting).rcode, "NOERROR", "it waited in the socket");
+        await askUdp(queryBytes({ name: "c.test" }), { port });
+      }
+      assert.doesNotMatch(process.output, /handed|in use/);
+    });
+    fds.forEach((fd) => openLibc().close(fd));
+  });
+
   Deno.test("nothing is lost while nodens is started again behind the same sockets", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
