@@ -2,11 +2,13 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { ConfigSource } from "../control/config_source.ts";
 import { denoHost } from "../control/host_deno.ts";
+import { inheritSockets } from "../control/inherited_sockets.ts";
 import type { LogFormat } from "../control/log_line.ts";
 import type { Logger } from "../control/logger.ts";
 import type { DriverKind } from "../control/messages.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
+import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { releaseMemory } from "../sys/memory.ts";
 import { FlagError, type FlagValues, helpText } from "./flags.ts";
@@ -79,10 +81,13 @@ async function serve(
     logger.log("warning", "-workers needs the linux driver; running one");
     workers = 1;
   }
+  const inherited = inheritSockets(loaded.config, { driver, workers, log: logger.log });
+  const manager = new ServiceManager({ log: logger.log });
   const looped = Promise.withResolvers<number>();
   const server = new Server(loaded.config, {
     driver,
-    workers,
+    workers: inherited.workers,
+    inherited: inherited.sockets,
     logger,
     logsFields: output.format === "json",
     metricsAddresses: metricsAddresses(values),
@@ -107,7 +112,12 @@ async function serve(
     apply: (next) => server.change(next),
     log: logger.log,
     registry: server.registry,
-    onDone: (status) => server.status.reload = status,
+    onStart: () => manager.reloading(),
+    onDone: (status) => {
+      server.status.reload = status;
+      const refused = `reload refused, what was before is served: ${status.faults.join("; ")}`;
+      manager.ready(status.ok ? servingText(server.config) : refused);
+    },
   });
   reloader.start(loaded);
   const { pidfile, quiet } = values;
@@ -116,8 +126,11 @@ async function serve(
   const release = RELEASE_AT_MS.map((ms) =>
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
   );
-  const { ended, hurried } = watchSignals(reloader, logger);
+  const { ended, hurried } = watchSignals(reloader, server, logger);
+  manager.ready(servingText(loaded.config));
+  manager.watch(() => server.planes.every(({ heartbeatAgeMs }) => heartbeatAgeMs < SILENT_MS));
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
+  manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([reloader.stop(), hurried]);
   await server.stop(hurried);
@@ -150,8 +163,8 @@ function linuxDriverMissing(): string | null {
   }
 }
 
-/** Prints listeners as CoreDNS does, what runs, and a command that gets an answer. */
-function announce(config: Config, logger: Logger): void {
+/** What is served where, as CoreDNS prints it. */
+function listenerNames(config: Config): string[] {
   const zones = config.listeners.flatMap(({ address, port, zones }) =>
     zones.map(({ zone }) => {
       const host = address === ""
@@ -162,6 +175,16 @@ function announce(config: Config, logger: Logger): void {
       return `${zone}:${port}${host}`;
     })
   );
+  return [...new Set(zones)];
+}
+
+/** The state of a nodens that serves, for its service manager. */
+function servingText(config: Config): string {
+  return `serving ${listenerNames(config).join(", ")}`;
+}
+
+/** Prints listeners, what runs, and a command that gets an answer. */
+function announce(config: Config, logger: Logger): void {
   const first = config.listeners[0];
   const hint: string[] = [];
   if (first !== undefined) {
@@ -174,24 +197,31 @@ function announce(config: Config, logger: Logger): void {
     hint.push(`Try: dig @${host} -p ${first.port} ${zone}`);
   }
   const run = `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
-  const listeners = [...new Set(zones)];
+  const listeners = listenerNames(config);
   logger.print([...listeners, run, ...hint], run, { version: VERSION, listeners });
 }
 
-/** `ended` with the first signal to stop, `hurried` with the second; a third ends the process. */
+/**
+ * `ended` with the first signal to stop, `hurried` with the second; a third ends the process. SIGQUIT
+ * has the state printed before.
+ */
 function watchSignals(
   reloader: Reloader,
+  server: Server,
   logger: Logger,
 ): { ended: Promise<void>; hurried: Promise<void> } {
   const ended = Promise.withResolvers<void>();
   const hurried = Promise.withResolvers<void>();
   const windows = Deno.build.os === "windows";
   let count = 0;
-  for (const signal of windows ? ["SIGINT"] as const : ["SIGTERM", "SIGINT"] as const) {
+  const signals = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+  for (const signal of windows ? ["SIGINT"] as const : signals) {
     Deno.addSignalListener(signal, () => {
       count++;
       if (count === 1) logger.log("info", `${signal}: stopping (again: at once)`);
-      if (count === 1) ended.resolve();
+      if (count === 1 && signal === "SIGQUIT") {
+        void reportState(server, logger).finally(ended.resolve);
+      } else if (count === 1) ended.resolve();
       else if (count === 2) hurried.resolve();
       else Deno.exit(1);
     });
@@ -200,6 +230,11 @@ function watchSignals(
     Deno.addSignalListener(signal, () => void reloader.reload(signal));
   }
   return { ended: ended.promise, hurried: hurried.promise };
+}
+
+async function reportState(server: Server, logger: Logger): Promise<void> {
+  const { printStateReport } = await import("./state_report.ts");
+  await printStateReport(server.status, logger);
 }
 
 function removeQuietly(path: string): void {

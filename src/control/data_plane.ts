@@ -5,7 +5,7 @@ import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
-import { ListenerSockets } from "../io/linux/listener_sockets.ts";
+import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
@@ -33,6 +33,8 @@ const CONFIGURE_MS = 5000;
 /** How a data plane is run. */
 export interface DataPlaneOptions {
   driver: DriverKind;
+  /** Sockets that the process was started with; default: none. */
+  inherited?: InheritedSource | null;
   /** `timeMs` is when, in milliseconds since 1970, where that was not just now. */
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   /** The log takes the values of a line as well; default: it does not. */
@@ -91,7 +93,9 @@ export class DataPlane {
     this.#options = options;
     this.#probes = options.probes ?? new SharedArrayBuffer(BOARD_BYTES);
     this.#libc = options.driver === "linux" ? openLibc() : null;
-    this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc);
+    this.#sockets = this.#libc === null
+      ? null
+      : new ListenerSockets(this.#libc, options.inherited ?? null);
   }
 
   /**

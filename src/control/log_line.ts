@@ -1,4 +1,4 @@
-import type { LogFields, LogLevel } from "../engine/handler.ts";
+import type { LogLevel } from "../engine/handler.ts";
 
 /** How log lines look: CoreDNS's lines, or one JSON object a line. */
 export type LogFormat = "text" | "json";
@@ -9,7 +9,7 @@ export interface LogMessage {
   level: LogLevel | "fatal";
   line: string;
   /** What the message says, value by value, for `json`. */
-  fields?: LogFields | undefined;
+  fields?: Readonly<Record<string, unknown>> | undefined;
   /** When, in milliseconds since 1970. */
   timeMs: number;
 }

@@ -1,5 +1,5 @@
 import type { LogFields, LogLevel } from "../engine/handler.ts";
-import { logLine, type LogTarget } from "./log_line.ts";
+import { logLine, type LogMessage, type LogTarget } from "./log_line.ts";
 
 const encoder = new TextEncoder();
 /** Characters that may wait for a slow standard output; lines beyond are dropped, and counted. */
@@ -39,9 +39,10 @@ export class Logger {
   };
 
   /** Queues lines that have no level; where only messages fit, `line` with `fields` instead. */
-  print(lines: readonly string[], line: string, fields: LogFields): void {
+  print(lines: readonly string[], line: string, fields: LogMessage["fields"]): void {
     const { format, journal } = this.#target;
-    if (format === "json") this.log("info", line, fields);
+    const message: LogMessage = { level: "info", line, fields, timeMs: Date.now() };
+    if (format === "json") this.#write(logLine(message, this.#target));
     else if (journal) lines.forEach((one) => this.log("info", one));
     else this.#write(lines.map((one) => `${one}\n`).join(""));
   }

@@ -11,6 +11,8 @@ export interface ReloaderOptions {
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;
   registry: MetricRegistry;
+  /** Is told that a reload begins; `onDone` follows. */
+  onStart?: () => void;
   /** Is told how each reload went. */
   onDone: (status: ReloadStatus) => void;
   /** From 0 up to 1. */
@@ -67,12 +69,16 @@ export class Reloader {
 
   /** @param onlyIfChanged - does nothing where the Corefile is the one that was tried last */
   async #reload(onlyIfChanged: boolean): Promise<boolean> {
-    const { source, apply, log, onDone } = this.#options;
+    const { source, apply, log, onStart, onDone } = this.#options;
     const at = new Date().toISOString();
+    if (!onlyIfChanged) onStart?.();
     const reading = await settle(source.read());
     if (onlyIfChanged && source.hash === this.#tried) return false;
     this.#tried = source.hash;
-    if (onlyIfChanged) log("info", "plugin/reload: the Corefile has changed: Reloading");
+    if (onlyIfChanged) {
+      onStart?.();
+      log("info", "plugin/reload: the Corefile has changed: Reloading");
+    }
     try {
       if (reading instanceof Error) throw reading;
       const loaded = reading;

@@ -1,5 +1,6 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
+import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
@@ -26,6 +27,8 @@ export interface ServerOptions {
   driver: DriverKind;
   /** Data planes that share the ports. */
   workers: number;
+  /** Sockets that the process was started with; default: none. */
+  inherited?: InheritedSource | null;
   logger: Logger;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
@@ -55,6 +58,7 @@ export class Server {
 
   constructor(config: Config, options: ServerOptions) {
     const { driver, workers, logger, logsFields, build, onDead } = options;
+    const inherited = options.inherited ?? null;
     const onLoop = options.onLoop ?? (() => {});
     const probes = new SharedArrayBuffer(BOARD_BYTES);
     const { log } = logger;
@@ -62,7 +66,7 @@ export class Server {
     this.#options = options;
     this.planes = Array.from(
       { length: workers },
-      () => new DataPlane(config, { driver, log, logsFields, onDead, onLoop, probes }),
+      () => new DataPlane(config, { driver, inherited, log, logsFields, onDead, onLoop, probes }),
     );
     this.status = new StatusSource(config, {
       version: build.version,

@@ -1,7 +1,7 @@
 /** Numbers of the Linux system call interface; the same on x86-64 and aarch64 unless said. */
 
 /** Address families. */
-export const AF = { UNSPEC: 0, INET: 2, INET6: 10, NETLINK: 16 } as const;
+export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 /** Socket types and the flags that go with them. */
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 /** Levels of socket options. */
@@ -9,10 +9,13 @@ export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41, NETLINK: 270 } as const
 /** Socket options. */
 export const SO = {
   REUSEADDR: 2,
+  TYPE: 3,
   ERROR: 4,
   RCVBUF: 8,
   SNDBUF: 7,
   REUSEPORT: 15,
+  ACCEPTCONN: 30,
+  PROTOCOL: 38,
   MEMINFO: 55,
 } as const;
 /** Place of the dropped datagrams among the words that SO.MEMINFO reads, and their number. */
@@ -51,6 +54,15 @@ export const MMSGHDR = {
   flags: 48,
   length: 56,
 } as const;
+
+/** Protocols of IP, as SO.PROTOCOL reads them. */
+export const IPPROTO = { TCP: 6, UDP: 17 } as const;
+/** Commands of fcntl, and the flags that they read and set. */
+export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 } as const;
+/** Descriptor flag: closed in a program that this one starts. */
+export const FD_CLOEXEC = 1;
+/** File status flag: calls do not wait. */
+export const O_NONBLOCK = 0o4000;
 
 /** The clock that only ever goes forward. */
 export const CLOCK_MONOTONIC = 1;

@@ -48,6 +48,8 @@ const SYMBOLS = {
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   /** int setrlimit(int resource, const struct rlimit *limit) */
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  /** int fcntl(int fd, int command, int argument) */
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
   /** int *__errno_location(void) */

@@ -1,4 +1,4 @@
-import type { Address } from "../../dns/address.ts";
+import { Address } from "../../dns/address.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import { EPOLL, MMSGHDR, MSG } from "../../sys/constants.ts";
@@ -135,10 +135,15 @@ export class ClientDatagrams {
     }
   }
 
-  /** Family of the client's address: that of the socket, since IPv6 sockets take no IPv4 in. */
+  /** Family of the client's address: that of the socket, unless it takes both in. */
   family(of: "slot" | "kept", reference: number): 4 | 6 {
-    return (of === "slot" ? this.#socket! : this.#keptSockets[reference]!).family;
+    const socket = of === "slot" ? this.#socket! : this.#keptSockets[reference]!;
+    if (socket.inherited?.dual !== true) return socket.family;
+    this.address(of, reference, "client", this.#client);
+    this.#client.unmap();
+    return this.#client.family;
   }
+  readonly #client = new Address();
 
   /** Reads the client's or the asked address of a slot or kept address. */
   address(

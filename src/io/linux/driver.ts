@@ -130,7 +130,8 @@ export class LinuxDriver implements Io {
     for (const socket of sockets) {
       if (!this.#served.delete(socket.fd)) continue;
       if (socket.kind === "udp") {
-        if (!shared) turnAway(this.#options.libc, socket.fd);
+        // One that was handed over keeps for the next process what comes from now on.
+        if (!shared && socket.inherited === undefined) turnAway(this.#options.libc, socket.fd);
         this.#datagrams.drain(socket);
       } else {
         this.#streams.drain(socket);
@@ -243,6 +244,7 @@ export class LinuxDriver implements Io {
   family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
     if (of !== "stream") return this.#datagrams.family(of, reference);
     this.#streams.address(reference, "client", this.#address);
+    this.#address.unmap();
     return this.#address.family;
   }
   readonly #address = new Address();

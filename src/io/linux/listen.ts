@@ -10,6 +10,8 @@ import {
 } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { adopt, type InheritedSocket, sameAddress } from "./inherited.ts";
+import { BACKLOG, BUFFER_BYTES } from "./room.ts";
 
 /** A bound socket that a data plane serves. File descriptors are the process's own, not a thread's. */
 export interface BoundSocket {
@@ -21,11 +23,44 @@ export interface BoundSocket {
   family: 4 | 6;
   /** Bound to all addresses: replies must name the one that was asked. */
   wildcard: boolean;
+  /** Set for a socket that was handed over: others hold it too, so it is never turned away. */
+  inherited?: {
+    /** An IPv6 socket that takes IPv4 in as well. */
+    dual: boolean;
+  };
 }
 
-const BACKLOG = 1024;
-/** Socket buffers: room for a burst of some thousand queries while the loop is busy. */
-const BUFFER_BYTES = 4 * 1024 * 1024;
+/** One socket that a listener needs. */
+export interface ListenPlace {
+  kind: "udp" | "tcp";
+  target: Address;
+  wildcard: boolean;
+}
+
+/** An address and port to listen on. */
+export interface ListenTarget {
+  /** IP address, or "" for all of both families. */
+  address: string;
+  port: number;
+}
+
+/** The sockets that a listener needs, IPv4 before IPv6; both families where `address` is empty. */
+export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenPlace[] {
+  const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
+  return hosts.flatMap((host) => {
+    const target = resolve(libc, host, port);
+    const wildcard = target.bytes.every((octet) => octet === 0);
+    return (["udp", "tcp"] as const).map((kind) => ({ kind, target, wildcard }));
+  });
+}
+
+/** How the sockets of a listener are opened. */
+export interface BindOptions {
+  /** Several sockets share the address (SO_REUSEPORT). */
+  reusePort: boolean;
+  /** Sockets of this listener that the process was started with: they are used, not bound anew. */
+  inherited?: readonly InheritedSocket[];
+}
 
 /**
  * Opens the UDP and TCP sockets of one listener; both families where `address` is empty.
@@ -34,22 +69,30 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
  */
 export function bindListener(
   libc: Libc,
-  listener: { index: number; address: string; port: number },
-  options: { reusePort: boolean },
+  listener: ListenTarget & { index: number },
+  options: BindOptions,
 ): BoundSocket[] {
-  const { address, port, index } = listener;
+  const { address, index } = listener;
+  const { reusePort, inherited = [] } = options;
   const sockets: BoundSocket[] = [];
   try {
-    for (const host of address === "" ? ["0.0.0.0", "::"] : [address]) {
-      const target = resolve(libc, host, port);
-      const wildcard = target.bytes.every((octet) => octet === 0);
-      for (const kind of ["udp", "tcp"] as const) {
-        sockets.push(bindOne(libc, target, kind, wildcard, index, options.reusePort));
-      }
+    for (const socket of inherited) {
+      const { kind, family, wildcard, dual } = socket;
+      const { port } = listener;
+      const own = { kind, listener: index, port, family, wildcard, inherited: { dual } };
+      sockets.push({ fd: adopt(libc, socket), ...own });
+    }
+    for (const { kind, target, wildcard } of listenPlaces(libc, listener)) {
+      const covered = inherited.some((socket) =>
+        socket.kind === kind &&
+        (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
+      );
+      if (covered) continue;
+      sockets.push(bindOne(libc, target, kind, wildcard, index, reusePort));
     }
   } catch (error) {
     // A host without IPv6 still serves IPv4.
-    const noIPv6 = error instanceof FamilyError && address === "" && sockets.length === 2;
+    const noIPv6 = error instanceof FamilyError && address === "" && sockets.length >= 2;
     if (noIPv6) return sockets;
     closeAll(libc, sockets);
     throw error;

@@ -2,10 +2,19 @@ import { isOpen, keyOf } from "../../config/align.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
+import type { InheritedSocket } from "./inherited.ts";
 import { bindListener, type BoundSocket, closeAll } from "./listen.ts";
 
 /** Time that queries have to be answered before the socket that they came by is closed. */
 const CLOSE_AFTER_MS = 6000;
+
+/** Sockets that the process was started with. */
+export interface InheritedSource {
+  /** Those of a listener for data plane number `plane`. */
+  of(listener: ListenerConfig, plane: number): InheritedSocket[];
+  /** Whether there are any of this port. */
+  hasPort(port: number): boolean;
+}
 
 /**
  * The sockets that one data plane serves, as the control plane holds them: it opens and closes them,
@@ -15,14 +24,16 @@ const CLOSE_AFTER_MS = 6000;
  */
 export class ListenerSockets {
   readonly #libc: Libc;
+  readonly #inherited: InheritedSource | null;
   #sockets: BoundSocket[] = [];
   /** What they were opened for. */
   #listeners: readonly ListenerConfig[] = [];
   /** Their listeners are gone; they are closed when the last answers are out. */
   readonly #closing = new Set<BoundSocket>();
 
-  constructor(libc: Libc) {
+  constructor(libc: Libc, inherited: InheritedSource | null = null) {
     this.#libc = libc;
+    this.#inherited = inherited;
   }
 
   /** All that are served. */
@@ -50,12 +61,26 @@ export class ListenerSockets {
     const opened: BoundSocket[] = [];
     try {
       for (const listener of wanted) {
-        opened.push(...bindListener(this.#libc, listener, { reusePort: true }));
+        opened.push(...this.#bind(listener, others));
       }
       return opened;
     } catch (error) {
       this.discard(opened);
       throw error;
+    }
+  }
+
+  #bind(listener: { index: number } & ListenerConfig, plane: number): BoundSocket[] {
+    const { port } = listener;
+    const inherited = this.#inherited?.of(listener, plane) ?? [];
+    try {
+      return bindListener(this.#libc, listener, { reusePort: true, inherited });
+    } catch (error) {
+      if (this.#inherited?.hasPort(port) !== true) throw error;
+      throw new Error(
+        `${(error as Error).message}; other sockets of port ${port} were handed over: let the` +
+          " socket unit open this one as well",
+      );
     }
   }
 
@@ -116,7 +141,8 @@ export class ListenerSockets {
   #checkFree(wanted: readonly ({ index: number } & ListenerConfig)[]): void {
     const own = new Set([...this.#sockets, ...this.#closing].map(({ port }) => port));
     for (const listener of wanted) {
-      if (own.has(listener.port)) continue;
+      // A port of which sockets were handed over is nobody else's.
+      if (own.has(listener.port) || this.#inherited?.hasPort(listener.port)) continue;
       closeAll(this.#libc, bindListener(this.#libc, listener, { reusePort: false }));
     }
   }

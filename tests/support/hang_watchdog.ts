@@ -1,0 +1,23 @@
+/**
+ * Makes a data plane hang beside a watchdog of 0.3 seconds, and exits with 3 once the control plane
+ * says that it is dead. In a process of its own: such a thread ends with it only.
+ */
+import { ServiceManager, SILENT_MS } from "../../src/control/service_manager.ts";
+import { withDataPlane } from "./drivers.ts";
+
+const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+const port = Deno.args[0]!;
+await withDataPlane({
+  driver: "linux",
+  corefile: `.:${port} {\n bind 127.0.0.1\n whoami\n}`,
+  onDead: (why) => {
+    write(why);
+    Deno.exit(3);
+  },
+}, async (plane) => {
+  const manager = new ServiceManager({ log: (level, line) => write(`${level}: ${line}`) });
+  manager.ready("serving");
+  manager.watch(() => plane.heartbeatAgeMs < SILENT_MS);
+  plane.provoke("hang");
+  await new Promise((resolve) => setTimeout(resolve, 60_000));
+});
