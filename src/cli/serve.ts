@@ -12,6 +12,7 @@ import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { releaseMemory } from "../sys/memory.ts";
 import { FlagError, type FlagValues, helpText } from "./flags.ts";
+import { beginTurns, joinTurns, type TakingTurns, type Turns } from "./serve_takeover.ts";
 import { processOutput } from "./output.ts";
 import { metricsAddresses, readServeFlags, SERVE_FLAGS, USAGE } from "./serve_flags.ts";
 import { ServeOutput } from "./serve_output.ts";
@@ -82,12 +83,20 @@ async function serve(
     workers = 1;
   }
   const inherited = inheritSockets(loaded.config, { driver, workers, log: logger.log });
+  let turns: TakingTurns | null = null;
+  try {
+    turns = await startTurns(values, { driver, workers: inherited.workers, logger });
+  } catch (error) {
+    output.fail((error as Error).message);
+    return 1;
+  }
   const manager = new ServiceManager({ log: logger.log });
   const looped = Promise.withResolvers<number>();
   const server = new Server(loaded.config, {
     driver,
     workers: inherited.workers,
-    inherited: inherited.sockets,
+    inherited: turns?.taken ?? inherited.sockets,
+    takesOver: (turns?.taken ?? null) !== null,
     logger,
     logsFields: output.format === "json",
     metricsAddresses: metricsAddresses(values),
@@ -120,6 +129,7 @@ async function serve(
     },
   });
   reloader.start(loaded);
+  if (turns !== null) await joinTurns(turns, { server, reloader, turns: ALONE });
   const { pidfile, quiet } = values;
   if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
   if (quiet !== true) announce(loaded.config, logger);
@@ -133,9 +143,27 @@ async function serve(
   manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([reloader.stop(), hurried]);
-  await server.stop(hurried);
+  const standsBy = turns?.takeover.standsBy ?? false;
+  const givenBack = !standsBy && (await turns?.takeover.giveBack() ?? false);
+  const shared = standsBy ? "all" : givenBack ? "taken" : "none";
+  await server.stop(hurried, { shared, saves: !standsBy });
+  await turns?.takeover.stop();
   if (pidfile !== "") removeQuietly(String(pidfile));
   return code;
+}
+
+/** Nothing on the host changes hands with the sockets. */
+const ALONE: Turns = { standDown: () => Promise.resolve(), takeBack: () => Promise.resolve() };
+
+async function startTurns(
+  values: FlagValues,
+  { driver, workers, logger }: { driver: DriverKind; workers: number; logger: Logger },
+): Promise<TakingTurns | null> {
+  const name = String(values["takeover"]);
+  if (name === "") return null;
+  if (driver === "linux") return await beginTurns(name, { workers, logger });
+  logger.log("warning", "-takeover needs the linux driver; nobody can take over");
+  return null;
 }
 
 function chooseDriver(wanted: string, output: ServeOutput): DriverKind {

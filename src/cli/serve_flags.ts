@@ -17,6 +17,12 @@ export const SERVE_FLAGS: readonly Flag[] = [
     default: false,
     help: "end with exit code 1 when the plugin loop finds a forwarding loop",
   },
+  {
+    name: "takeover",
+    kind: "text",
+    default: "",
+    help: "take turns with other nodens of this name on this host, without a query lost",
+  },
   { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
   {
     name: "prometheus-listen-address",
@@ -43,6 +49,7 @@ export const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
 `;
 
 const MAX_WORKERS = 64;
+const TAKEOVER_NAME = /^[A-Za-z0-9._-]{0,64}$/;
 const METRICS_FLAGS = ["prometheus-listen-address", "metrics-listen-address"] as const;
 
 /** Reads and checks the flags. Throws `FlagError`. */
@@ -62,6 +69,10 @@ export function readServeFlags(args: readonly string[]): FlagValues {
   }
   if (Number(values["dns.port"]) < 1 || Number(values["dns.port"]) > 65535) {
     throw new FlagError(`flag -dns.port: ${values["dns.port"]} is no port (1 to 65535)`);
+  }
+  if (!TAKEOVER_NAME.test(String(values["takeover"]))) {
+    const what = "is no name (at most 64 letters, digits, dots, dashes)";
+    throw new FlagError(`flag -takeover: "${values["takeover"]}" ${what}`);
   }
   metricsAddresses(values);
   return values;

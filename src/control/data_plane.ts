@@ -4,6 +4,7 @@ import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
+import type { SharedSockets } from "../io/linux/driver.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
 import { laneBuffers } from "../io/lane.ts";
@@ -47,6 +48,12 @@ export interface DataPlaneOptions {
   probes?: SharedArrayBuffer;
 }
 
+/** A client's connection between two processes, with the address and port of its listener. */
+export interface PlacedStream extends LooseStream {
+  address: string;
+  port: number;
+}
+
 /** A configuration that a data plane can take over at any moment: what it needs is open. */
 export interface PreparedChange {
   readonly config: Config;
@@ -66,7 +73,7 @@ export class DataPlane {
   );
   readonly places: CounterPlace[] = [];
   /** Is handed the clients' connections that were let go of for another process. */
-  onReleased: (streams: LooseStream[]) => void = () => {};
+  onReleased: (streams: PlacedStream[]) => void = () => {};
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
   #config: Config;
@@ -150,25 +157,41 @@ export class DataPlane {
   /**
    * Takes no more queries in, and resolves once those that wait are answered, or after `limitMs`.
    *
-   * @param shared - another process goes on with the same sockets
+   * @param shared - sockets that another process goes on with
    */
-  async drain(limitMs: number, shared = false): Promise<void> {
+  async drain(limitMs: number, shared: SharedSockets = "none"): Promise<void> {
     // One that does not answer has nothing to wait for.
     await this.#request((id) => ({ type: "drain", id, shared }), limitMs).catch(() => {});
   }
 
-  /** Goes on after `drain`, with the sockets that it has. */
+  /** Takes queries in, after `drain` or where `start` did not. */
   serve(): void {
     this.#send({ type: "serve", sockets: this.#sockets?.all ?? [] });
   }
 
-  /** Goes on with connections that another process has let go of. */
-  adopt(streams: LooseStream[]): void {
-    this.#send({ type: "adopt", streams });
+  /** Goes on with connections that another process has let go of; closes those of no listener. */
+  adopt(streams: readonly Omit<PlacedStream, "listener">[]): void {
+    const { listeners } = this.#config;
+    const placed = streams.map(({ fd, address, port, pending }) => {
+      const own = (one: { address: string; port: number }) =>
+        one.address === address && one.port === port;
+      return { fd, pending, listener: listeners.findIndex(own) };
+    });
+    for (const { fd, listener } of placed) if (listener < 0) this.#libc?.close(fd);
+    this.#send({ type: "adopt", streams: placed.filter(({ listener }) => listener >= 0) });
   }
 
-  /** Starts the thread; resolves when it serves. */
-  start(): Promise<void> {
+  /** Descriptors of the sockets that queries come to. */
+  get sockets(): number[] {
+    return this.#sockets?.all.map(({ fd }) => fd) ?? [];
+  }
+
+  /**
+   * Starts the thread; resolves when it is ready.
+   *
+   * @param serves - takes queries in at once, and not only after `serve`
+   */
+  start(serves = true): Promise<void> {
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
@@ -199,7 +222,10 @@ export class DataPlane {
           lane.receive(data.commands);
           break;
         case "released":
-          this.onReleased(data.streams);
+          this.onReleased(data.streams.map((stream) => {
+            const { address, port } = this.#config.listeners[stream.listener]!;
+            return { ...stream, address, port };
+          }));
           break;
         case "answered":
           this.#asked.get(data.id)?.resolve(data.answer);
@@ -219,7 +245,7 @@ export class DataPlane {
     const message: StartMessage = {
       driver: this.#options.driver,
       config: this.#config,
-      sockets: this.#sockets?.all ?? [],
+      sockets: serves ? this.#sockets?.all ?? [] : [],
       wakeFd: this.#wakeFd,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,

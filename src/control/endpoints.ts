@@ -41,8 +41,10 @@ export class Endpoints {
    * Takes over a configuration, at the start and at every reload: opens what is new, closes what is
    * gone, keeps the rest. Throws, and leaves everything as it was, where an address cannot be
    * listened on.
+   *
+   * @param shared - another nodens may have the same addresses, for a moment
    */
-  apply(config: Config): void {
+  apply(config: Config, shared = false): void {
     const endpoints = config.endpoints ?? [];
     const { metricsAddresses, status } = this.#options;
     const routes: HttpRoute[] = [];
@@ -74,7 +76,8 @@ export class Endpoints {
       const readiness = new Readiness(this.#options.planes, config, blocks);
       routes.push({ ...address, path: "/ready", handler: () => this.#ready(readiness) });
     }
-    this.#servers.apply(routes);
+    this.#servers.apply(routes, shared);
+    this.#stopping = false;
     this.#lameduckMs = lameduckMs;
     this.#metrics.configure(config);
     if (status !== undefined) status.config = config;
@@ -96,7 +99,7 @@ export class Endpoints {
     await new Promise((resolve) => setTimeout(resolve, this.#lameduckMs));
   }
 
-  /** Serves no more. */
+  /** Serves no more, until the next `apply`. */
   async stop(limitMs: number): Promise<void> {
     this.#stopping = true;
     this.#probe.stop();

@@ -21,8 +21,10 @@ export class HttpServers {
   /**
    * Serves these routes and no others from now on. What is new is opened first; where that fails,
    * everything stays as it was. Throws an error that names the address and what would do.
+   *
+   * @param shared - another nodens may have the same addresses, for a moment
    */
-  apply(routes: readonly HttpRoute[]): void {
+  apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpHandler> }>();
     for (const { path, handler, ...route } of routes) {
       const address = {
@@ -43,6 +45,7 @@ export class HttpServers {
           next.set(key, known);
           continue;
         }
+        if (!shared) checkFree(address);
         const listening = open(address, paths);
         opened.push(listening);
         next.set(key, listening);
@@ -72,6 +75,21 @@ export class HttpServers {
   }
 }
 
+/**
+ * Sockets share their ports, so that one nodens can take over from another. That hides a stranger's
+ * server, so it is tried without first.
+ */
+function checkFree(address: HttpAddress): void {
+  const { host, port } = address;
+  const listen = (hostname: string) => Deno.listen({ hostname, port }).close();
+  try {
+    if (host === "") onBoth(listen);
+    else listen(host);
+  } catch (error) {
+    throw cannotListen(address, error as Error);
+  }
+}
+
 function open(address: HttpAddress, paths: Map<string, HttpHandler>): Listening {
   const listening = { paths } as Listening;
   const handler = (request: Request): Response | Promise<Response> => {
@@ -85,25 +103,27 @@ function open(address: HttpAddress, paths: Map<string, HttpHandler>): Listening 
   };
   const { host, port } = address;
   const serve = (hostname: string) =>
-    Deno.serve({ hostname, port, onListen: () => {}, onError: failed }, handler);
+    Deno.serve({ hostname, port, reusePort: true, onListen: () => {}, onError: failed }, handler);
   try {
-    listening.server = host === "" ? serveBoth(serve) : serve(host);
+    listening.server = host === "" ? onBoth(serve) : serve(host);
   } catch (error) {
-    throw new Error(
-      `Cannot listen on ${httpAddressText(address)} (HTTP): ${reason(error as Error)}`,
-    );
+    throw cannotListen(address, error as Error);
   }
   return listening;
 }
 
 /** On all addresses of both families, or of IPv4 on a host without IPv6. */
-function serveBoth(serve: (hostname: string) => Deno.HttpServer): Deno.HttpServer {
+function onBoth<T>(listen: (hostname: string) => T): T {
   try {
-    return serve("::");
+    return listen("::");
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) throw error;
-    return serve("0.0.0.0");
+    return listen("0.0.0.0");
   }
+}
+
+function cannotListen(address: HttpAddress, error: Error): Error {
+  return new Error(`Cannot listen on ${httpAddressText(address)} (HTTP): ${reason(error)}`);
 }
 
 function failed(error: unknown): Response {

@@ -71,6 +71,11 @@ export class KeptCache {
     this.#startTimer();
   }
 
+  /** Resolves when all that was to be done is done. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
   /** Whether the cache that stands there has the content of this one, and the same file. */
   goesOnAs({ zones, options }: CachePlace): boolean {
     return options.persist!.file === this.#path && zones === this.#place.zones &&

@@ -2,6 +2,7 @@ import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
+import type { SharedSockets } from "../io/linux/driver.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
 
@@ -52,9 +53,9 @@ export type ControlMessage =
   }
   /**
    * Takes no more queries in; is answered like `ask` once all that waited have been answered.
-   * `shared`: another process goes on with the same sockets, and with the clients' connections.
+   * Where others share sockets, they go on with the clients' connections, too.
    */
-  | { type: "drain"; id: number; shared: boolean }
+  | { type: "drain"; id: number; shared: SharedSockets }
   /** Goes on after `drain`, with these sockets. */
   | { type: "serve"; sockets: BoundSocket[] }
   /** Goes on with connections that another process has let go of. */

@@ -58,6 +58,11 @@ export class Persistence {
     cache.start();
   }
 
+  /** Resolves when nothing is being read or written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#kept.map((cache) => cache.settled()));
+  }
+
   /** Writes everything once more, as far as that is done within `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     for (const plane of this.#planes) plane.onRestarted = () => {};

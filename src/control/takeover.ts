@@ -20,7 +20,7 @@
  * clients' connections back in the same way.
  */
 import type { LogLevel } from "../engine/handler.ts";
-import type { LooseStream } from "../io/linux/streams.ts";
+import type { PlacedStream } from "./data_plane.ts";
 import { closeDescriptors, UnixListener, UnixPeer, waitReadable } from "../sys/unix_socket.ts";
 import {
   type Received,
@@ -61,13 +61,7 @@ export interface TakeoverHooks {
   /** Serves again. */
   takeBack(): Promise<void>;
   /** Goes on with clients' connections. */
-  adopt(streams: ReceivedStream[]): void;
-}
-
-/** A client's connection as it came from another process. */
-export interface ReceivedStream extends Omit<LooseStream, "listener"> {
-  address: string;
-  port: number;
+  adopt(streams: Omit<PlacedStream, "listener">[]): void;
 }
 
 /** What a takeover is made with. */
@@ -148,7 +142,7 @@ export class Takeover {
   }
 
   /** Sends clients' connections to who goes on with them. */
-  release(streams: readonly (LooseStream & { address: string; port: number })[]): void {
+  readonly release = (streams: readonly PlacedStream[]): void => {
     const receiver = this.#receiver;
     const fit = receiver === null ? [] : streams.filter((one) => one.pending.length <= MAX_PENDING);
     closeDescriptors(streams.filter((one) => !fit.includes(one)).map(fdOf));
@@ -163,7 +157,7 @@ export class Takeover {
     });
     this.#sending = this.#sending.then(() => receiver.sendEach(items, message, STREAMS_A_MESSAGE))
       .finally(() => closeDescriptors(fit.map(fdOf)));
-  }
+  };
 
   /**
    * Before this one ends: has whoever stands by serve again. True where one does, which then is sent
@@ -318,13 +312,10 @@ export class Takeover {
   }
 
   async #takeBack(): Promise<void> {
-    const last = this.#successor;
     this.#successor = null;
     this.#receiver = null;
     await this.#hooks!.takeBack();
     await this.#takeName();
-    // It may still have clients' connections to send.
-    if (last !== null) this.#receiver = null;
   }
 }
 

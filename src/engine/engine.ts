@@ -126,9 +126,7 @@ export class Engine implements EngineServices {
 
   /** Takes no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
-    for (const stream of [...this.#streams]) {
-      if (listeners.has(stream.listener)) stream.retire();
-    }
+    for (const one of [...this.#streams]) if (listeners.has(one.listener)) one.retire();
   }
 
   /** Hands data from the control plane to the handler at `position` of a block. */

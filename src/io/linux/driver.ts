@@ -26,6 +26,12 @@ const EXCHANGE_SHARE = 0.75;
 /** The discard service's port (RFC 863), from which nothing ever comes. */
 const DISCARD_PORT = 9;
 
+/**
+ * Which of the sockets served another process goes on with: it must find in them what comes, so they
+ * are not turned away. "taken" are those that came from another process themselves.
+ */
+export type SharedSockets = "none" | "taken" | "all";
+
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
   libc: Libc;
@@ -103,7 +109,7 @@ export class LinuxDriver implements Io {
     takeOver: () => void,
   ): void {
     // What has come for listeners that go is answered by what served them.
-    this.#retire(closing, false);
+    this.#retire(closing, "none");
     takeOver();
     this.serve(opened);
   }
@@ -111,9 +117,9 @@ export class LinuxDriver implements Io {
   /**
    * Takes no more queries from anywhere; those that wait are answered still.
    *
-   * @param shared - another process goes on with the same sockets, and with the clients' streams
+   * @param shared - sockets that another process goes on with, and with all clients' streams
    */
-  retireAll(shared: boolean): void {
+  retireAll(shared: SharedSockets): void {
     this.#retire([...this.#served.values()], shared);
   }
 
@@ -126,19 +132,21 @@ export class LinuxDriver implements Io {
    * Takes no new queries from these sockets: answers what has come, then leaves them alone. They stay
    * open for the answers that are still to come.
    */
-  #retire(sockets: readonly BoundSocket[], shared: boolean): void {
+  #retire(sockets: readonly BoundSocket[], shared: SharedSockets): void {
     for (const socket of sockets) {
       if (!this.#served.delete(socket.fd)) continue;
       if (socket.kind === "udp") {
         // One that was handed over keeps for the next process what comes from now on.
-        if (!shared && socket.inherited === undefined) turnAway(this.#options.libc, socket.fd);
+        const { inherited } = socket;
+        const goesOn = shared === "all" || inherited?.kept || (shared === "taken" && inherited);
+        if (!goesOn) turnAway(this.#options.libc, socket.fd);
         this.#datagrams.drain(socket);
       } else {
         this.#streams.drain(socket);
       }
       this.#poller.remove(socket.fd);
     }
-    if (shared) this.#engine.releaseStreams();
+    if (shared !== "none") this.#engine.releaseStreams();
     else this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
     this.#datagrams.flush();
   }

@@ -23,8 +23,10 @@ export interface BoundSocket {
   family: 4 | 6;
   /** Bound to all addresses: replies must name the one that was asked. */
   wildcard: boolean;
-  /** Set for a socket that was handed over: others hold it too, so it is never turned away. */
+  /** Set for a socket that was handed over. */
   inherited?: {
+    /** Others hold it too and may use it later: it is never turned away. */
+    kept: boolean;
     /** An IPv6 socket that takes IPv4 in as well. */
     dual: boolean;
   };
@@ -77,9 +79,9 @@ export function bindListener(
   const sockets: BoundSocket[] = [];
   try {
     for (const socket of inherited) {
-      const { kind, family, wildcard, dual } = socket;
+      const { kind, family, wildcard, dual, kept } = socket;
       const { port } = listener;
-      const own = { kind, listener: index, port, family, wildcard, inherited: { dual } };
+      const own = { kind, listener: index, port, family, wildcard, inherited: { dual, kept } };
       sockets.push({ fd: adopt(libc, socket), ...own });
     }
     for (const { kind, target, wildcard } of listenPlaces(libc, listener)) {
