@@ -16,15 +16,11 @@ type Json = Record<string, unknown>;
 const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
 const SCHEMA = JSON.parse(Deno.readTextFileSync(`${CHART}/values.schema.json`));
 
+const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
 const needsHelm = skipFor([
   ...have("go") ? [] : ["go is missing"],
-  ...["github.com/Masterminds/sprig", "sigs.k8s.io/yaml"].filter((library) => {
-    try {
-      return !Deno.statSync(`${GO_PATH}/src/${library}`).isDirectory;
-    } catch {
-      return true;
-    }
-  }).map((library) => `${library} is missing`),
+  // One of its files: `have` looks for files.
+  ...have(`${SPRIG}/functions.go`) ? [] : [`${SPRIG} is missing`],
 ]);
 
 /** The same manifest in flags of the command and in values of the chart. */
@@ -201,7 +197,7 @@ Deno.test("the schema describes every value, and takes what the chart takes", ()
 Deno.test("the page for Kubernetes has every flag and every value", async () => {
   const page = Deno.readTextFileSync(`${ROOT}docs/kubernetes.md`);
   const { out } = await manifest(["-h"]);
-  const flags = [...out.matchAll(/^  (-[a-z-]+)/gm)].map(([, flag]) => flag!);
+  const flags = [...out.matchAll(/^ {2}(-[a-z-]+)/gm)].map(([, flag]) => flag!);
   assert.ok(flags.length > 10);
   for (const flag of flags.filter((flag) => flag !== "-h")) {
     assert.ok(page.includes(`\`${flag}\``), `${flag} is missing`);
