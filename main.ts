@@ -25,6 +25,12 @@ async function main(args: readonly string[]): Promise<number> {
     const { processOutput } = await import("./src/cli/output.ts");
     return await runHealthcheck(rest, processOutput);
   }
+  if (command === "manifest") {
+    const { runManifest } = await import("./src/cli/manifest.ts");
+    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return await runManifest(rest, denoHost, processOutput);
+  }
   return await runServe(args);
 }
 

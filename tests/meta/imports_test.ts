@@ -14,10 +14,14 @@ const ALLOWED: Record<string, string[]> = {
   config: ["dns", "corefile", "plugins"],
   control: ["dns", "engine", "io", "sys", "config", "plugins", "corefile", "metrics"],
   host: ["dns", "sys", "config", "control", "metrics", "corefile", "engine", "plugins"],
-  cli: ["dns", "engine", "sys", "config", "plugins", "corefile", "control", "metrics", "host"],
+  manifest: ["dns", "config", "corefile", "host"],
+  cli: [
+    ...["dns", "engine", "sys", "config", "plugins", "corefile", "control", "metrics", "host"],
+    "manifest",
+  ],
 };
 /** Folders that must not touch the machine: it is handed to them. */
-const PURE = ["dns", "corefile", "engine", "plugins", "config", "metrics"];
+const PURE = ["dns", "corefile", "engine", "plugins", "config", "metrics", "manifest"];
 
 function* sources(folder = ""): Generator<{ path: string; text: string }> {
   for (const { name, isDirectory } of Deno.readDirSync(ROOT + folder)) {

@@ -37,9 +37,11 @@ const EMBEDDED = {
   "src/cli/status.ts": "it takes one address, but",
   "src/control/endpoints.ts": "stopping in ",
   "src/cli/healthcheck.ts": "is neither a URL nor an address",
+  "src/cli/manifest.ts": "no DaemonSet has a container whose image is node-cache",
   "npm:dns-packet": "UNKNOWN_",
   "npm:ipaddr.js": "ipaddr: the address has neither IPv6 nor IPv4 CIDR format",
   "npm:re2js": "RE2JS",
+  "npm:yaml": "Excessive alias count indicates a resource exhaustion attack",
 };
 
 const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));

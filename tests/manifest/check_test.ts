@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { readManifest } from "../../src/manifest/documents.ts";
+import { contains, parseNetwork } from "../../src/manifest/networks.ts";
+import { loadYaml } from "../../src/manifest/yaml.ts";
+import { manifest } from "./support.ts";
+
+const ARGS = '"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"';
+
+/** A small manifest: a ConfigMap with these entries, mounted where nodens looks for its template. */
+function small(data: string, { args = ARGS, more = "" } = {}): string {
+  return `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: node-local-dns
+data:
+${data}---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: node-local-dns
+spec:
+  template:
+    spec:
+      containers:
+      - name: node-cache
+        image: nodens:1
+        args: [${args}]
+        volumeMounts:
+        - {name: config-volume, mountPath: /etc/coredns}
+${more}      volumes:
+      - name: config-volume
+        configMap:
+          name: node-local-dns
+          items:
+          - {key: Corefile, path: Corefile.base}
+          - {key: more, path: more.conf}
+`;
+}
+
+const GOOD = `  Corefile: |
+    cluster.local:53 {
+        bind __PILLAR__LOCAL__DNS__
+        forward . __PILLAR__CLUSTER__DNS__
+    }
+    .:53 {
+        bind __PILLAR__LOCAL__DNS__
+        forward . __PILLAR__UPSTREAM__SERVERS__
+    }
+`;
+
+async function check(text: string, ...args: string[]) {
+  const { code, out, err } = await manifest(["-check", "m.yaml", ...args], { "m.yaml": text });
+  assert.equal(out, "");
+  return { code, lines: err.split("\n").slice(0, -1) };
+}
+
+Deno.test("a manifest whose variables nodens fills has no faults", async () => {
+  assert.deepEqual(await check(small(GOOD), "-domain", "cluster.local"), { code: 0, lines: [] });
+});
+
+Deno.test("every fault of Corefile and arguments is told with its line in the manifest", async () => {
+  const text = small(
+    GOOD.replace(
+      "        forward . __PILLAR__CLUSTER",
+      "        chache\n        forward . __PILLAR__CLUSTER",
+    )
+      .replace("    .:53", "    .:99999"),
+    { args: '"-localip", "169.254.20.10,10.96.0.10", "-confg", "/etc/Corefile"' },
+  );
+  assert.deepEqual(await check(text), {
+    code: 1,
+    lines: [
+      'm.yaml:9: unknown directive "chache" (did you mean "cache"?)',
+      'm.yaml:12: "99999" in ".:99999" is no port (a number from 1 to 65535)',
+      'm.yaml:27: unknown flag -confg (did you mean "-conf"?)',
+    ],
+  });
+  assert.deepEqual(await check(text.replace("-confg", "-conf")), {
+    code: 1,
+    lines: [
+      'm.yaml:9: unknown directive "chache" (did you mean "cache"?)',
+      'm.yaml:12: "99999" in ".:99999" is no port (a number from 1 to 65535)',
+    ],
+  });
+});
+
+Deno.test("arguments on lines of their own have lines of their own", async () => {
+  const args = '\n          "-localip",\n          "169.254.20.300"\n        ';
+  const { lines } = await check(small(GOOD, { args }));
+  assert.deepEqual(lines.filter((line) => line.includes("-localip:")), [
+    'm.yaml:28: flag -localip: "169.254.20.300" is no IP address (write 169.254.20.10,10.96.0.10)',
+  ]);
+});
+
+Deno.test("variables in comments, and what nodens fills, are no faults; others are", async () => {
+  const text = small(
+    GOOD.replace("cluster.local:53 {", "__PILLAR__DNS__DOMAIN__:53 {  # __PILLAR__X"),
+  );
+  assert.deepEqual(await check(text), {
+    code: 1,
+    lines: ["m.yaml:7: __PILLAR__DNS__DOMAIN__ is not filled (give -domain NAME)"],
+  });
+  const given = small(GOOD.replace("cluster.local", "__PILLAR__DNS__DOMAIN__"), {
+    args: `${ARGS}, "-domain", "example.org"`,
+  });
+  assert.deepEqual(await check(given, "-domain", "example.org"), { code: 0, lines: [] });
+});
+
+Deno.test("a Corefile in another form than a literal block is read too", async () => {
+  const quoted = '  Corefile: ". {\\n whoamy\\n}\\n"\n';
+  assert.deepEqual(await check(small(quoted)), {
+    code: 1,
+    lines: ['m.yaml:6: Corefile:2: unknown directive "whoamy" (did you mean "whoami"?)'],
+  });
+});
+
+Deno.test("files of the ConfigMap are there to be imported, and no others", async () => {
+  const data = `  Corefile: |
+    . {
+        import /etc/coredns/more.conf
+    }
+  more: |
+    whoami
+    whoamy
+`;
+  assert.deepEqual(await check(small(data)), {
+    code: 1,
+    lines: [
+      'm.yaml:6: /etc/coredns/more.conf:2: unknown directive "whoamy" (did you mean "whoami"?)',
+    ],
+  });
+  const absent = data.replace("more.conf", "none.conf");
+  assert.match(
+    (await check(small(absent))).lines[0]!,
+    /^m\.yaml:8: cannot import .*: there is no /,
+  );
+});
+
+Deno.test("addresses that do not belong together are warned of", async () => {
+  const text = small(GOOD.replace("bind __PILLAR__LOCAL__DNS__", "bind 169.254.20.11"));
+  assert.deepEqual(await check(text), {
+    code: 0,
+    lines: [
+      "warning: m.yaml:7: 169.254.20.11 is listened on, but -localip has only" +
+      " 169.254.20.10,10.96.0.10",
+    ],
+  });
+});
+
+Deno.test("a Corefile that is not in the manifest is said not to be checked", async () => {
+  const text = small("  more: whoami\n", {
+    args: `${ARGS}, "-basecorefile", "/etc/other/Corefile"`,
+  });
+  assert.deepEqual(await check(text), {
+    code: 0,
+    lines: [
+      "warning: m.yaml:16: no ConfigMap of this file is mounted as /etc/other/Corefile, so the" +
+      " Corefile is not checked",
+    ],
+  });
+});
+
+Deno.test("a ConfigMap alone is checked; other manifests are refused", async () => {
+  const alone = small(GOOD).split("---\n")[0]!.replaceAll(
+    "bind __PILLAR__LOCAL__DNS__",
+    "bind ::1",
+  );
+  assert.deepEqual(await check(alone), { code: 0, lines: [] });
+  assert.deepEqual(
+    await check(alone.replace("forward . __PILLAR__CLUSTER", "forwardd . __PILLAR__CLUSTER")),
+    {
+      code: 1,
+      lines: ['m.yaml:9: unknown directive "forwardd" (did you mean "forward"?)'],
+    },
+  );
+  assert.deepEqual(await check("kind: Pod\n"), {
+    code: 1,
+    lines: ["m.yaml:1: this is no manifest of nodens or node-cache"],
+  });
+  assert.equal((await check("")).code, 1);
+});
+
+Deno.test("strange manifests are read without exceptions", async () => {
+  const yaml = await loadYaml();
+  const texts = [
+    "",
+    "---\n---\n",
+    "- a\n- b\n",
+    "kind: DaemonSet\nspec: {template: {spec: {containers: 3, volumes: [1, {}]}}}\n",
+    "kind: DaemonSet\nspec: {template: {spec: {containers: [{}, 1, {args: [1, null, [x]]}]}}}\n",
+    "kind: ConfigMap\ndata: [x]\n",
+    "kind: ConfigMap\ndata: {a: 1, b: null, ? [x] : y}\n",
+    "a: &a [*a]\nkind: ConfigMap\ndata: *a\n",
+    "%YAML 9\n---\nx\n",
+    "\u0000",
+    `kind: ConfigMap\ndata: ${"[".repeat(2000)}\n`,
+  ];
+  for (const text of texts) readManifest(text, yaml);
+  const deep = readManifest("[".repeat(1_000_000), yaml);
+  assert.notEqual(deep.faults.length, 0);
+  const long = readManifest("x".repeat(5 * 2 ** 20), yaml);
+  assert.match(long.faults[0]!.what, /characters are too many/);
+});
+
+Deno.test("ranges hold addresses of their family", () => {
+  const rows: [string, string, boolean][] = [
+    ["10.96.0.0/12", "10.111.255.255", true],
+    ["10.96.0.0/12", "10.112.0.0", false],
+    ["0.0.0.0/0", "203.0.113.1", true],
+    ["0.0.0.0/0", "::1", false],
+    ["fd00::/8", "fdff::1", true],
+    ["fd00:10:96::/112", "fd00:10:96::1:0", false],
+    ["192.0.2.1/32", "192.0.2.1", true],
+  ];
+  for (const [range, address, inside] of rows) {
+    assert.equal(contains(parseNetwork(range)!, address), inside, `${range} ${address}`);
+  }
+  for (const text of ["10.0.0.0", "10.0.0.0/", "10.0.0/8", "10.0.0.0/33", "x/8", "::/129"]) {
+    assert.equal(parseNetwork(text), null, text);
+  }
+});
+
+Deno.test("the program itself checks a file, and says how it went", async () => {
+  const root = new URL("../../", import.meta.url).pathname;
+  const run = async (...args: string[]) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "main.ts", "manifest", ...args],
+      cwd: root,
+      env: { NO_COLOR: "1" },
+    }).output();
+    return { code, err: new TextDecoder().decode(stderr) };
+  };
+  const good = await run("-check", "tests/manifest/golden/iptables.yaml");
+  assert.deepEqual(good, { code: 0, err: "" });
+  const bad = await run("-check", "tests/manifest/nodelocaldns.yaml");
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /^tests\/manifest\/nodelocaldns\.yaml:57: __PILLAR__DNS__DOMAIN__ is not/);
+});

