@@ -2,7 +2,7 @@ import { KernelFile } from "../sys/kernel_file.ts";
 import { openLibc } from "../sys/libc.ts";
 import { runCommand } from "./command.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { askMarked } from "./marked_probe.ts";
+import { askMarked } from "../control/marked_probe.ts";
 import { NodeRules, type NodeRulesOptions } from "./node_rules.ts";
 import { OWN_MARK } from "./rules.ts";
 
