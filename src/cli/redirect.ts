@@ -35,6 +35,14 @@ const FLAGS: readonly Flag[] = [
   { name: "failopen", kind: "boolean", default: true, help: "only while nodens answers" },
   { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
 ];
+const FLAG_NAMES = {
+  to: "to",
+  port: "port",
+  only: "only",
+  except: "except",
+  exceptUid: "except-uid",
+  interfaces: "interface",
+};
 const ACTIONS = ["install", "remove", "status"] as const;
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -145,7 +153,7 @@ function readArguments(args: readonly string[]): Asked {
     interfaces: String(values["interface"]),
     containers: values["containers"] === true,
     failOpen: values["failopen"] === true,
-  });
+  }, FLAG_NAMES);
   return {
     action: known ?? "status",
     options,

@@ -1,8 +1,8 @@
+import { askMarked } from "../control/marked_probe.ts";
 import { KernelFile } from "../sys/kernel_file.ts";
 import { openLibc } from "../sys/libc.ts";
 import { runCommand } from "./command.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { askMarked } from "../control/marked_probe.ts";
 import { NodeRules, type NodeRulesOptions } from "./node_rules.ts";
 import { OWN_MARK } from "./rules.ts";
 
