@@ -7,7 +7,7 @@ let made = 0;
 export function namespaceReasons(): string[] {
   const reasons = Deno.build.os === "linux" ? [] : [`this is ${Deno.build.os}`];
   if (Deno.build.os === "linux" && Deno.uid() !== 0) reasons.push("root is needed");
-  for (const binary of ["ip", "flock", "iptables-nft-save", "iptables-legacy-save"]) {
+  for (const binary of ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"]) {
     if (!have(binary)) reasons.push(`${binary} is missing`);
   }
   return reasons;
