@@ -43,7 +43,7 @@ for (const backend of ["nft", "legacy"] as const) {
 
         signal(standIn, "SIGKILL");
         // Nobody listens, which the rules for pods see at once.
-        assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "another");
+        assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "another");
         await all("another");
         await standIn.ended;
         const { stdout } = await rig.exec(node.namespace, `iptables-${backend}-save`);
@@ -52,7 +52,7 @@ for (const backend of ["nft", "legacy"] as const) {
         standIn = await startStandIn(rig, node);
         await all("us");
         await standIn.stop();
-        assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "another");
+        assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "another");
         for (const program of ["iptables", "ip6tables"]) {
           const { stdout } = await rig.exec(node.namespace, `${program}-${backend}-save`);
           assert.doesNotMatch(stdout, /NodeLocal|nodens/);
@@ -92,9 +92,9 @@ Deno.test({
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {
       const standIn = await startStandIn(rig, node, { skipTeardown: true });
-      assert.equal(await whoAnswers(rig, node.namespace, KUBE_DNS.v4), "us");
+      assert.equal(await whoAnswers(rig, node.namespace, KUBE_DNS.v4, "+time=5"), "us");
       await standIn.stop();
-      assert.equal(await whoAnswers(rig, node.namespace, KUBE_DNS.v4), "another");
+      assert.equal(await whoAnswers(rig, node.namespace, KUBE_DNS.v4, "+time=5"), "another");
       const { stdout } = await rig.exec(node.namespace, "iptables-save");
       assert.equal(stdout.match(/--name nodens /g)?.length, 4);
     }),
@@ -107,9 +107,9 @@ Deno.test({
     inRig({ backend: "nft" }, async (rig, node) => {
       const pod = node.pods[0]!.namespace;
       const standIn = await startStandIn(rig, node);
-      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "us");
+      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "us");
       await rig.exec(node.namespace, "iptables", ["-w", "5", "-t", "raw", "-F"]);
-      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "another");
+      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "another");
       signal(standIn, "SIGUSR2");
       await until("us", () => whoAnswers(rig, pod, KUBE_DNS.v4));
       await standIn.stop();
@@ -123,12 +123,12 @@ Deno.test({
     inRig({ backend: "nft" }, async (rig, node) => {
       const pod = node.pods[0]!.namespace;
       const standIn = await startStandIn(rig, node);
-      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "us");
+      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "us");
       signal(standIn, "SIGUSR1");
       await until("another", () => whoAnswers(rig, pod, KUBE_DNS.v4));
       // Its own watch ends it later, and the rules are still there.
       await standIn.ended;
-      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "another");
+      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "another");
     }),
 });
 
@@ -139,7 +139,7 @@ Deno.test({
     inRig({ backend: "nft" }, async (rig, node) => {
       const pod = node.pods[0]!.namespace;
       const standIn = await startStandIn(rig, node, { failOpen: false });
-      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "us");
+      assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "us");
       signal(standIn, "SIGKILL");
       await standIn.ended;
       assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "nobody");

@@ -11,9 +11,11 @@ export const OURS = { v4: "192.0.2.77", v6: "2001:db8::77" };
 export const LINK_LOCAL = "169.254.20.10";
 /** What is asked for. */
 export const NAME = "host.example.org";
-/** What the rules promise, and what a loaded machine may take longer for a query. */
+/** What the rules promise, and what a loaded machine may need longer for a query. */
 const PROMISE_MS = 2000;
 const SLACK_MS = 3000;
+/** Coming back is work for a program; nothing is promised but that it comes. */
+const RETURN_MS = 20_000;
 
 /** As the rig names them. */
 export type Family = "v4" | "v6";
@@ -58,7 +60,7 @@ export async function startStandIn(
   ], { ready: (output) => output.includes("READY") });
 }
 
-/** Who answered: us, somebody else, or nobody within a second. */
+/** Who answered: us, somebody else, or nobody within a second (`+time=5`: five). */
 export async function whoAnswers(
   rig: NodeRig,
   namespace: string,
@@ -70,17 +72,18 @@ export async function whoAnswers(
   return reply.data.includes(OURS.v4) ? "us" : "another";
 }
 
-/** Asks until `who` answers; the time that took. Fails where it takes longer than promised. */
+/** Asks until `who` answers. Fails where that takes longer than is promised. */
 export async function until(
   who: "us" | "another",
   ask: () => Promise<string>,
-): Promise<number> {
+): Promise<void> {
   const start = performance.now();
+  const limitMs = who === "us" ? RETURN_MS : PROMISE_MS + SLACK_MS;
   for (;;) {
     const asked = performance.now() - start;
     const got = await ask();
-    if (got === who) return asked;
-    assert.ok(asked < PROMISE_MS + SLACK_MS, `${got} answers after ${Math.round(asked)} ms`);
+    if (got === who) return;
+    assert.ok(asked < limitMs, `${got} answers after ${Math.round(asked)} ms`);
   }
 }
 
