@@ -22,6 +22,8 @@ export interface HeartbeatOptions {
   open: (list: string) => HeartbeatList;
   /** Told of the first answer, of the first one missing, and so on. */
   onChange?: (beat: Beat, alive: boolean) => void;
+  /** Told when a list cannot be written to any more: mostly the rules are gone, and it with them. */
+  onFault?: (list: string) => void;
 }
 
 /** Time between two beats. Four fit into the two seconds that the rules wait for the next. */
@@ -92,8 +94,13 @@ export class Heartbeat {
     if (this.#stopped || !this.#beats.includes(beat)) return;
     if (alive) {
       const fault = this.#write(beat.list, `+${beat.entry}`);
-      if (fault === null) this.#faults.delete(beat.list);
-      else this.#faults.set(beat.list, fault);
+      if (fault === null) {
+        this.#faults.delete(beat.list);
+      } else {
+        const isNew = !this.#faults.has(beat.list);
+        this.#faults.set(beat.list, fault);
+        if (isNew) this.#options.onFault?.(beat.list);
+      }
     }
     if (this.#alive.get(keyOf(beat)) === alive) return;
     this.#alive.set(keyOf(beat), alive);

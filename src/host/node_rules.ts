@@ -40,7 +40,7 @@ export interface NodeRulesOptions {
   log: (level: LogLevel, line: string) => void;
   /** Counts an error by its label. */
   count: (type: RuleErrorType) => void;
-  /** Pause before another try where the lock was held. Default: 5 seconds. */
+  /** Pause before another look that is not due yet. Default: 5 seconds. */
   retryMs?: number;
 }
 
@@ -88,6 +88,15 @@ export class NodeRules {
   ensure(): Promise<FamilyState[]> {
     if (this.#stopped) return Promise.resolve([]);
     return this.#running ??= this.#ensureAll().finally(() => this.#running = null);
+  }
+
+  /** Calls `ensure` in a few seconds, once: something has been found wrong, or could not be done. */
+  ensureSoon(): void {
+    if (this.#stopped || this.#retry !== null) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      void this.ensure();
+    }, this.#options.retryMs ?? RETRY_MS);
   }
 
   /** Lets the heartbeat go and leaves the rules where they are (`-skipteardown`). */
@@ -173,7 +182,7 @@ export class NodeRules {
         const line = `iptables: Cannot put the rules for IPv${family} in order: ${message}`;
         log(fault === "lock" ? "warning" : "error", line);
       }
-      if (fault === "lock") this.#retrySoon();
+      if (fault === "lock") this.ensureSoon();
     }
     return { family, level: memory.level, changes, problem: memory.problem };
   }
@@ -260,14 +269,6 @@ export class NodeRules {
       this.#memory.set(family, memory);
     }
     return memory;
-  }
-
-  #retrySoon(): void {
-    if (this.#stopped || this.#retry !== null) return;
-    this.#retry = setTimeout(() => {
-      this.#retry = null;
-      void this.ensure();
-    }, this.#options.retryMs ?? RETRY_MS);
   }
 
   #warnSocket(family: Family, why: string): void {

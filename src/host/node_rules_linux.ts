@@ -9,27 +9,22 @@ import { OWN_MARK } from "./rules.ts";
 /** Time for an answer: the next beat comes after half a second. */
 const ASK_LIMIT_MS = 450;
 
-/** The heartbeat of this machine. Throws where there is no glibc or FFI is not allowed. */
-export function linuxHeartbeat(
-  onChange: ConstructorParameters<typeof Heartbeat>[0]["onChange"] = () => {},
-): Heartbeat {
-  const libc = openLibc();
-  return new Heartbeat({
-    ask: (target) => askMarked(libc, target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS }),
-    open: (list) => new KernelFile(`/proc/net/xt_recent/${list}`),
-    onChange,
-  });
-}
-
 /** Keeps the rules of this machine. Throws where there is no glibc or FFI is not allowed. */
 export function linuxNodeRules(options: Omit<NodeRulesOptions, "run" | "heartbeat">): NodeRules {
-  const heartbeat = linuxHeartbeat(({ target: { address } }, alive) => {
-    options.log(
-      alive ? "info" : "warning",
-      alive
-        ? `fail-open: ${address} answers, and takes its queries`
-        : `fail-open: ${address} does not answer; its queries go elsewhere until it does`,
-    );
+  const libc = openLibc();
+  const heartbeat = new Heartbeat({
+    ask: (target) => askMarked(libc, target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS }),
+    open: (list) => new KernelFile(`/proc/net/xt_recent/${list}`),
+    onChange: ({ target: { address } }, alive) => {
+      if (alive) options.log("info", `fail-open: ${address} answers, and takes its queries`);
+      else {
+        const line =
+          `fail-open: ${address} does not answer; its queries go elsewhere until it does`;
+        options.log("warning", line);
+      }
+    },
+    onFault: () => rules.ensureSoon(),
   });
-  return new NodeRules({ ...options, run: runCommand, heartbeat });
+  const rules = new NodeRules({ ...options, run: runCommand, heartbeat });
+  return rules;
 }

@@ -69,7 +69,12 @@ Deno.test("stopping takes the entries out at once, also against an answer under 
 
 Deno.test("a list that went with its rules and came back is opened again", async () => {
   const { written, broken, missing, open } = fakeLists();
-  const heartbeat = new Heartbeat({ ask: () => Promise.resolve(true), open });
+  const faults: string[] = [];
+  const heartbeat = new Heartbeat({
+    ask: () => Promise.resolve(true),
+    open,
+    onFault: (list) => faults.push(list),
+  });
   heartbeat.set([beat("10.96.0.10")]);
   await heartbeat.beat();
   broken.add(1);
@@ -80,6 +85,8 @@ Deno.test("a list that went with its rules and came back is opened again", async
   missing.add("nodens");
   await heartbeat.beat();
   assert.equal(heartbeat.faultOf("nodens"), 'Cannot open "nodens" for writing');
+  await heartbeat.beat();
+  assert.deepEqual(faults, ["nodens"], "told once");
   missing.clear();
   await heartbeat.beat();
   assert.equal(heartbeat.faultOf("nodens"), null);

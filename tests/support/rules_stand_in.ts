@@ -35,7 +35,6 @@ if (import.meta.main) {
   await plane.start();
   const rules = linuxNodeRules({ ...options, log, count: (type) => write(`counted ${type}`) });
   await rules.ensure();
-  Deno.addSignalListener("SIGUSR2", () => void rules.ensure().then(() => write("ENSURED")));
   // The data plane alone hangs, while the control plane goes on.
   Deno.addSignalListener("SIGUSR1", () => plane.provoke("hang"));
   const ended = Promise.withResolvers<void>();
