@@ -9,6 +9,7 @@ import {
   redirectState,
 } from "../host/redirect_commands.ts";
 import type { Family } from "../host/rule_text.ts";
+import { localUserId } from "../host/user_id.ts";
 import { type Flag, FlagError, helpText, parseFlags } from "./flags.ts";
 import type { Output } from "./output.ts";
 
@@ -149,7 +150,7 @@ function readArguments(args: readonly string[]): Asked {
     port: Number(values["port"]),
     only: String(values["only"]),
     except: String(values["except"]),
-    exceptUid: String(values["except-uid"]),
+    exceptUid: localUserId(String(values["except-uid"])),
     interfaces: String(values["interface"]),
     containers: values["containers"] === true,
     failOpen: values["failopen"] === true,

@@ -4,6 +4,7 @@ import type { NodeRulesOptions } from "../host/node_rules.ts";
 import { readRedirectArguments } from "../host/redirect_arguments.ts";
 import type { RedirectOptions } from "../host/redirect.ts";
 import { type Destination, familyOf } from "../host/rules.ts";
+import { localUserId } from "../host/user_id.ts";
 import { type Flag, FlagError, type FlagValues } from "./flags.ts";
 
 /** Flags of the rules that node-cache has not. */
@@ -93,7 +94,7 @@ function readRedirect(
       port: node.dnsPort,
       only: which === "all" ? "" : which,
       except: String(values["redirect-except"]),
-      exceptUid: String(values["redirect-except-uid"]),
+      exceptUid: localUserId(String(values["redirect-except-uid"])),
       interfaces: interfaces === "none" ? "" : interfaces,
       containers: interfaces !== "none",
       failOpen,

@@ -40,7 +40,9 @@ export function readRedirectArguments(
     throw new RangeError(`flag -${names.port}: ${port} is no port (1 to 65535)`);
   }
   if (exceptUid !== "" && !(/^[0-9]+$/.test(exceptUid) && Number(exceptUid) <= MAX_UID)) {
-    throw new RangeError(`flag -${names.exceptUid}: "${exceptUid}" is no number of a user`);
+    throw new RangeError(
+      `flag -${names.exceptUid}: "${exceptUid}" is no user here, by number or name`,
+    );
   }
   const only = addresses(names.only, args.only);
   const to = readTargets(names.to, args.to);

@@ -75,8 +75,8 @@ Deno.test("what cannot be used is told with the flag, the value and what would d
       'flag -redirect-to: "192.0.2.1,192.0.2.2" has two addresses of IPv4; one a family is enough',
     ],
     [
-      ["-redirect", "all", "-redirect-except-uid", "root"],
-      'flag -redirect-except-uid: "root" is no number of a user',
+      ["-redirect", "all", "-redirect-except-uid", "no:body"],
+      'flag -redirect-except-uid: "no:body" is no user here, by number or name',
     ],
     [
       ["-redirect", "all", "-redirect-interface", "docker 0"],

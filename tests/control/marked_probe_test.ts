@@ -7,7 +7,7 @@ import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { freePort, withDataPlane } from "../support/drivers.ts";
 import { fakeHost } from "../support/fake_host.ts";
-import { skipFor } from "../support/net_require.ts";
+import { have, skipFor } from "../support/net_require.ts";
 
 const MARK = 0x53;
 const require = skipFor(
@@ -55,5 +55,30 @@ Deno.test({
         probe.stop();
       }
     });
+  },
+});
+
+Deno.test({
+  name: "a data plane that may not mark its sockets says so, and what would do",
+  ...skipFor(
+    Deno.build.os === "linux" && Deno.uid() === 0 && have("setpriv") ? [] : ["no setpriv"],
+  ),
+  async fn() {
+    const mark = new URL("../../src/sys/mark.ts", import.meta.url);
+    const libc = new URL("../../src/sys/libc.ts", import.meta.url);
+    const script = `import { requireMarks } from "${mark}"; import { openLibc } from "${libc}";
+      try { requireMarks(openLibc(), 83); } catch (error) { console.log(error.message); }`;
+    const without = "-net_admin,-net_raw";
+    const { stdout } = await new Deno.Command("setpriv", {
+      args: [
+        ...["--bounding-set", without, "--inh-caps", without],
+        ...[Deno.execPath(), "eval", script],
+      ],
+    }).output();
+    // What lies in errno by then may be of another call.
+    assert.match(
+      new TextDecoder().decode(stdout),
+      /^Cannot mark sockets with 83: .+ \(nodens needs the capability NET_ADMIN for that\)\n$/,
+    );
   },
 });

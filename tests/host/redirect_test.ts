@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { runRedirect } from "../../src/cli/redirect.ts";
 import { containersLeftOut, type RedirectOptions, redirectRules } from "../../src/host/redirect.ts";
 import { joinWords } from "../../src/host/rule_text.ts";
+import { userIdOf } from "../../src/host/user_id.ts";
 import { FakeIptables } from "../support/fake_iptables.ts";
 
 const OPTIONS: RedirectOptions = {
@@ -56,6 +57,12 @@ Deno.test("containers cannot be sent to a loopback address, which is said", () =
   assert.match(containersLeftOut(OPTIONS)!, /containers are not redirected to ::1: /);
   assert.equal(containersLeftOut({ ...OPTIONS, interfaces: null }), null);
   assert.equal(containersLeftOut({ ...OPTIONS, to: { 4: null } }), null);
+});
+
+Deno.test("a user may be named", () => {
+  const passwd = "root:x:0:0:root:/root:/bin/sh\nnodens:x:994:994::/:/bin/false\n";
+  const rows = [["nodens", "994"], ["nobody", "nobody"], ["", ""], ["x", "x"]] as const;
+  for (const [name, id] of rows) assert.equal(userIdOf(name, passwd), id);
 });
 
 interface Called {
