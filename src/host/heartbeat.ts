@@ -71,11 +71,14 @@ export class Heartbeat {
     return this.#faults.get(list) ?? null;
   }
 
-  /** Takes the entries out, so that traffic turns away at once, and renews none any more. */
-  stop(): void {
+  /**
+   * Renews nothing any more. Takes the entries out too, so that traffic turns away at once, unless
+   * another process renews them from now on.
+   */
+  stop({ handedOver = false } = {}): void {
     this.#stopped = true;
     this.#clearTimer();
-    for (const beat of this.#beats) this.#remove(beat);
+    if (!handedOver) { for (const beat of this.#beats) this.#remove(beat); }
     this.#beats = [];
     for (const list of this.#lists.values()) list.close();
     this.#lists.clear();

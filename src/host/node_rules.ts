@@ -99,15 +99,20 @@ export class NodeRules {
     }, this.#options.retryMs ?? RETRY_MS);
   }
 
-  /** Lets the heartbeat go and leaves the rules where they are (`-skipteardown`). */
-  async stop(): Promise<void> {
+  /**
+   * Lets the heartbeat go and leaves the rules where they are (`-skipteardown`).
+   *
+   * @param options - `handedOver`: another nodens has the same rules and its own heartbeat, so that
+   * nothing must change at all
+   */
+  async stop(options: { handedOver?: boolean } = {}): Promise<void> {
     this.#stopped = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
-    this.#options.heartbeat.stop();
+    this.#options.heartbeat.stop(options);
     await this.#running;
     // A look that was under way may have set it going again.
-    this.#options.heartbeat.stop();
+    this.#options.heartbeat.stop(options);
   }
 
   /** Lets the heartbeat go and takes all rules out. Never rejects; whether none is left. */

@@ -67,6 +67,16 @@ Deno.test("stopping takes the entries out at once, also against an answer under 
   assert.deepEqual(written.length, 2);
 });
 
+Deno.test("what another nodens takes over stays", async () => {
+  const { written, open } = fakeLists();
+  const heartbeat = new Heartbeat({ ask: () => Promise.resolve(true), open });
+  heartbeat.set([beat("10.96.0.10")]);
+  await heartbeat.beat();
+  heartbeat.stop({ handedOver: true });
+  await heartbeat.beat();
+  assert.deepEqual(written, ["nodens +10.96.0.10", "nodens closed"]);
+});
+
 Deno.test("a list that went with its rules and came back is opened again", async () => {
   const { written, broken, missing, open } = fakeLists();
   const faults: string[] = [];
