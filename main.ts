@@ -31,6 +31,12 @@ async function main(args: readonly string[]): Promise<number> {
     const { processOutput } = await import("./src/cli/output.ts");
     return await runManifest(rest, denoHost, processOutput);
   }
+  if (command === "redirect") {
+    const { runRedirect } = await import("./src/cli/redirect.ts");
+    const { runCommand } = await import("./src/host/command.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return await runRedirect(rest, processOutput, runCommand);
+  }
   return await runServe(args);
 }
 

@@ -10,6 +10,7 @@ import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sock
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
+import { requireMarks } from "../sys/mark.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type {
@@ -40,6 +41,11 @@ export interface DataPlaneOptions {
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   /** The log takes the values of a line as well; default: it does not. */
   logsFields?: boolean;
+  /**
+   * SO_MARK of what the linux driver sends to upstreams over UDP and TCP (not TLS, whose sockets are
+   * the runtime's); needs the capability NET_ADMIN. Default: none.
+   */
+  mark?: number;
   /** The data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
   /** A forwarding loop was found (`loop`); the log says the rest. */
@@ -113,6 +119,8 @@ export class DataPlane {
   bind(others = 0): void {
     const libc = this.#libc;
     if (libc === null || this.#sockets === null) return;
+    const { mark = 0 } = this.#options;
+    if (mark !== 0) requireMarks(libc, mark);
     this.#sockets.open(this.#config.listeners, others);
     this.#wakeFd = libc.eventfd(0, EFD_NONBLOCK);
   }
@@ -250,6 +258,7 @@ export class DataPlane {
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
+      mark: this.#options.mark ?? 0,
       probes: this.#probes,
       places: this.places,
       deliveries: [...this.#deliveries.values()],

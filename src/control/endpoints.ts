@@ -15,6 +15,11 @@ export interface EndpointsOptions {
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
   build: { version: string; deno: string };
+  /**
+   * SO_MARK of the queries behind `/health`, where rules send the traffic of others elsewhere while
+   * nodens does not answer. Default: none.
+   */
+  mark?: number;
   /** Where metrics are served besides what the Corefile says. */
   metricsAddresses: readonly HttpAddress[];
   /** Served as `/status` where the metrics are. */

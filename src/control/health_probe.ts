@@ -2,10 +2,12 @@ import type { Config } from "../config/types.ts";
 import { SLIM_TIME_BUCKETS } from "../engine/buckets.ts";
 import { COUNTER } from "../engine/counters.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import { PROBE_NAME } from "../engine/probe.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
+import { openLibc } from "../sys/libc.ts";
 import type { DataPlane } from "./data_plane.ts";
-import { askUdp, type QueryTarget } from "./dns_client.ts";
+import { askUdp, NoReplyError, type QueryTarget } from "./dns_client.ts";
+import { askMarked } from "./marked_probe.ts";
+import { probeQuery } from "./probe_query.ts";
 
 /** How often is asked, how long an answer may take, and how long a result is good. */
 const PERIOD_MS = 1000;
@@ -19,6 +21,8 @@ const ROUND_MS = 20;
 export interface HealthProbeOptions {
   planes: readonly Pick<DataPlane, "values">[];
   registry: MetricRegistry;
+  /** SO_MARK of the queries; 0, the default, for none. */
+  mark?: number;
   log: (level: LogLevel, line: string) => void;
 }
 
@@ -94,11 +98,15 @@ export class HealthProbe {
     return fault;
   }
 
+  #askOne(target: QueryTarget, timeoutMs: number): Promise<string | null> {
+    return ask(target, { timeoutMs, mark: this.#options.mark ?? 0 });
+  }
+
   async #askAll(): Promise<string | null> {
     const { planes } = this.#options;
     const deadlineMs = performance.now() + LIMIT_MS;
     const before = planes.map(({ values }) => values[COUNTER.PROBES]!);
-    const faults = await Promise.all(this.#targets.map((target) => ask(target, LIMIT_MS)));
+    const faults = await Promise.all(this.#targets.map((target) => this.#askOne(target, LIMIT_MS)));
     const fault = faults.find((one) => one !== null);
     if (fault !== undefined) return fault;
     const [target] = this.#targets;
@@ -107,7 +115,7 @@ export class HealthProbe {
       if (silent.length === 0 || target === undefined) return null;
       const leftMs = deadlineMs - performance.now();
       if (leftMs <= 0) return `${silent.length} of ${planes.length} data planes do not answer`;
-      const round = Promise.all(planes.map(() => ask(target, leftMs)));
+      const round = Promise.all(planes.map(() => this.#askOne(target, leftMs)));
       const pause = new Promise((resolve) => setTimeout(resolve, Math.min(ROUND_MS, leftMs)));
       await Promise.race([round, pause]);
     }
@@ -115,9 +123,16 @@ export class HealthProbe {
 }
 
 /** Asks one listener; what is wrong, or null. */
-async function ask(target: QueryTarget, timeoutMs: number): Promise<string | null> {
+async function ask(
+  target: QueryTarget,
+  { timeoutMs, mark }: { timeoutMs: number; mark: number },
+): Promise<string | null> {
   const query = probeQuery();
   try {
+    if (mark !== 0) {
+      if (await askMarked(openLibc(), target, { mark, timeoutMs })) return null;
+      throw new NoReplyError("timed out");
+    }
     await askUdp(target, query, {
       timeoutMs,
       accept: (reply) => reply.length >= 12 && reply[0] === query[0] && reply[1] === query[1],
@@ -128,14 +143,4 @@ async function ask(target: QueryTarget, timeoutMs: number): Promise<string | nul
     const where = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
     return `a query to ${where} was not answered: ${(error as Error).message}`;
   }
-}
-
-/** A query of class CH with a random id. */
-function probeQuery(): Uint8Array {
-  const name = PROBE_NAME.split(".").flatMap((label) => [
-    label.length,
-    ...new TextEncoder().encode(label),
-  ]);
-  const [high, low] = crypto.getRandomValues(new Uint8Array(2));
-  return Uint8Array.from([high!, low!, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 16, 0, 3]);
 }

@@ -22,6 +22,8 @@ export interface StartMessage {
   counters: SharedArrayBuffer;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
+  /** SO_MARK of everything that goes to upstreams, the linux driver's alone; 0 for none. */
+  mark: number;
   /** Probes of `loop` that are out, of all data planes (`ProbeBoard`). */
   probes: SharedArrayBuffer;
   /** What lies where in `counters` since a data plane before this one. */

@@ -70,12 +70,13 @@ class DataPlaneThread {
   }
 
   async #runLinux(): Promise<void> {
-    const { wakeFd, sockets } = this.#message;
+    const { wakeFd, mark, sockets } = this.#message;
     const driver = new LinuxDriver({
       ...this.#driverOptions(),
       libc: openLibc(),
       wakeFd,
       onReleased: (stream) => this.#released.push(stream),
+      mark,
       onWake: () => this.#receive(),
     });
     this.#attach(driver);

@@ -15,6 +15,7 @@ export const SO = {
   SNDBUF: 7,
   REUSEPORT: 15,
   ACCEPTCONN: 30,
+  MARK: 36,
   PROTOCOL: 38,
   MEMINFO: 55,
 } as const;

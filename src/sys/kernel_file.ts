@@ -3,6 +3,8 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
   /** ssize_t read(int fd, void *buf, size_t n) */
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** ssize_t write(int fd, const void *buf, size_t n) */
+  write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
   /** DIR *opendir(const char *name) */
@@ -14,6 +16,7 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const O_CLOEXEC = 0o2000000;
+const O_WRONLY = 1;
 const MAX_SIZE = 65536;
 
 /**
@@ -58,5 +61,34 @@ export function countKernelEntries(path: string): number {
     return count - 3;
   } finally {
     library.close();
+  }
+}
+
+/** A file of the kernel's that is written to again and again, kept open. */
+export class KernelFile {
+  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #fd: number;
+
+  /** Throws where there is no glibc, no FFI, or the file cannot be opened for writing. */
+  constructor(path: string) {
+    this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
+    this.#fd = this.#library.symbols.open(
+      new TextEncoder().encode(`${path}\0`),
+      O_WRONLY | O_CLOEXEC,
+    );
+    if (this.#fd >= 0) return;
+    this.#library.close();
+    throw new Error(`Cannot open "${path}" for writing`);
+  }
+
+  /** Writes by one call; false where the kernel refused, or the file is no longer what it was. */
+  write(text: string): boolean {
+    const bytes = new TextEncoder().encode(text);
+    return this.#library.symbols.write(this.#fd, bytes, bytes.length) >= bytes.length;
+  }
+
+  close(): void {
+    this.#library.symbols.close(this.#fd);
+    this.#library.close();
   }
 }

@@ -10,7 +10,9 @@ const TARGET = "dist/nodens";
 /**
  * What nodens may do: its sockets and those of the C library, files that a Corefile names (hosts,
  * imports, resolv.conf, the pid file, caches that are kept), the environment that a Corefile refers
- * to, and the names of network interfaces and of the machine.
+ * to, the names of network interfaces and of the machine, and the commands of iptables (not by name:
+ * the runtime would look for each at every start, and tell of those that are not there; and what may
+ * call the C library may start programs anyway).
  */
 const ARGUMENTS = [
   "compile",
@@ -20,6 +22,7 @@ const ARGUMENTS = [
   "--allow-read",
   "--allow-write",
   "--allow-env",
+  "--allow-run",
   "--allow-sys=networkInterfaces,hostname",
   "--include",
   "src/control/worker.ts",
@@ -36,6 +39,7 @@ const EMBEDDED = {
   "src/cli/query.ts": "runQuery",
   "src/cli/status.ts": "it takes one address, but",
   "src/control/endpoints.ts": "stopping in ",
+  "src/cli/redirect.ts": "install|remove|status [-n]",
   "src/cli/healthcheck.ts": "is neither a URL nor an address",
   "src/cli/manifest.ts": "no DaemonSet has a container whose image is node-cache",
   "npm:dns-packet": "UNKNOWN_",

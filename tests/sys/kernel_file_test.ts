@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readKernelFile } from "../../src/sys/kernel_file.ts";
+import { KernelFile, readKernelFile } from "../../src/sys/kernel_file.ts";
 
 const ignore = Deno.build.os !== "linux";
 
@@ -17,4 +17,17 @@ Deno.test({
   name: "a file of the kernel's that is not there is an error with its name",
   ignore,
   fn: () => assert.throws(() => readKernelFile("/proc/nothing"), /"\/proc\/nothing"/),
+});
+
+Deno.test({
+  name: "a file of the kernel's that is kept open tells of writes that it refuses",
+  ignore,
+  fn: () => {
+    for (const [path, taken] of [["/dev/null", true], ["/dev/full", false]] as const) {
+      const file = new KernelFile(path);
+      assert.equal(file.write("+192.0.2.1"), taken);
+      file.close();
+    }
+    assert.throws(() => new KernelFile("/proc/nothing"), /"\/proc\/nothing" for writing/);
+  },
 });

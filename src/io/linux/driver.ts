@@ -35,6 +35,8 @@ export type SharedSockets = "none" | "taken" | "all";
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
   libc: Libc;
+  /** SO_MARK of everything that goes to upstreams; 0 for none. */
+  mark: number;
   /** eventfd that the control plane writes to when it has a message. */
   wakeFd: number;
   /** Handles the control plane's messages; returns false to stop. */
@@ -79,10 +81,10 @@ export class LinuxDriver implements Io {
     this.lane = new Lane(options.toLane);
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
-    this.#streams = new Streams(libc, this.#poller, () => this.#engine);
+    this.#streams = new Streams(libc, this.#poller, () => this.#engine, options.mark);
     const sockets = upstreamSocketLimit(libc);
     this.maxExchanges = Math.floor(EXCHANGE_SHARE * sockets);
-    this.#sockets = new UpstreamSockets(libc, this.#poller, sockets);
+    this.#sockets = new UpstreamSockets(libc, this.#poller, sockets, options.mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
   }
 

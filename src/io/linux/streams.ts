@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
 import { AF, EPOLL, MSG, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
+import { markSocket } from "../../sys/mark.ts";
 import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Endpoint, StreamHandler } from "../contract.ts";
 import type { BoundSocket } from "./listen.ts";
@@ -33,6 +34,7 @@ export class Streams {
   readonly poller: Poller;
   readonly buffer = new Memory(READ_SIZE);
   readonly #engine: () => Engine;
+  readonly #mark: number;
   readonly #streams: (Stream | null)[] = [];
   readonly #free: number[] = [];
   readonly #on = new Int32Array([1]);
@@ -41,10 +43,12 @@ export class Streams {
   readonly #name = new Memory(SOCKADDR_SIZE);
   readonly #nameSize = new Uint32Array([SOCKADDR_SIZE]);
 
-  constructor(libc: Libc, poller: Poller, engine: () => Engine) {
+  /** @param mark - SO_MARK of what streams to upstreams send; 0 for none */
+  constructor(libc: Libc, poller: Poller, engine: () => Engine, mark = 0) {
     this.libc = libc;
     this.poller = poller;
     this.#engine = engine;
+    this.#mark = mark;
   }
 
   /** What epoll calls when connections wait on a listening socket. */
@@ -74,6 +78,10 @@ export class Streams {
     const domain = endpoint.address.family === 4 ? AF.INET : AF.INET6;
     const fd = this.libc.socket(domain, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
     if (fd < 0) return -1;
+    if (this.#mark !== 0 && !markSocket(this.libc, fd, this.#mark)) {
+      this.libc.close(fd);
+      return -1;
+    }
     this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
     const name = new Uint8Array(SOCKADDR_SIZE);
     if (endpoint.source !== null) {

@@ -3,6 +3,7 @@ import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
 import { AF, EPOLL, MSG, SOCK } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
+import { markSocket } from "../../sys/mark.ts";
 import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { DatagramHandler, Endpoint } from "../contract.ts";
 import type { Poller, PollTarget } from "./poller.ts";
@@ -36,6 +37,7 @@ export class UpstreamSockets {
   readonly #libc: Libc;
   readonly #poller: Poller;
   readonly #limit: number;
+  readonly #mark: number;
   /** Weak, because lists of upstreams change. */
   readonly #prepared = new WeakMap<Endpoint, Prepared>();
   readonly #pools = new Map<string, Socket[]>();
@@ -48,10 +50,15 @@ export class UpstreamSockets {
   /** Datagrams that came when nobody waited on their socket any more. */
   late = 0;
 
-  constructor(libc: Libc, poller: Poller, limit: number) {
+  /**
+   * @param limit - sockets that may be open at a time
+   * @param mark - SO_MARK of what they send; 0 for none
+   */
+  constructor(libc: Libc, poller: Poller, limit: number, mark = 0) {
     this.#libc = libc;
     this.#poller = poller;
     this.#limit = limit;
+    this.#mark = mark;
   }
 
   /** Takes a socket with a fresh port, connected; its number, or -1. */
@@ -137,9 +144,11 @@ export class UpstreamSockets {
       0,
     );
     if (fd < 0) return null;
+    // An unmarked query would come back to where it was sent from.
+    const marked = this.#mark === 0 || markSocket(this.#libc, fd, this.#mark);
     if (
-      prepared.source !== null &&
-      this.#libc.bind(fd, prepared.source, prepared.sourceLength) < 0
+      !marked || (prepared.source !== null &&
+        this.#libc.bind(fd, prepared.source, prepared.sourceLength) < 0)
     ) {
       this.#libc.close(fd);
       return null;

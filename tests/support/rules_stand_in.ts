@@ -1,0 +1,47 @@
+/**
+ * What the node role does, without the rest of it: a data plane that answers, with the rules and the
+ * heartbeat beside it, until SIGTERM. It is given all as JSON, says READY once the rules are there,
+ * and nothing else unless something is wrong.
+ */
+import { loadConfig } from "../../src/config/load.ts";
+import { DataPlane } from "../../src/control/data_plane.ts";
+import { linuxNodeRules } from "../../src/host/node_rules_linux.ts";
+import type { NodeRulesOptions } from "../../src/host/node_rules.ts";
+import { OWN_MARK } from "../../src/host/rules.ts";
+import { fakeHost } from "./fake_host.ts";
+
+/** What it is given. */
+export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
+  corefile: string;
+  /** Rules stay at the end. */
+  skipTeardown?: boolean;
+}
+
+if (import.meta.main) {
+  const options: StandInOptions = JSON.parse(Deno.args[0]!);
+  const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  const log = (level: string, line: string) => write(`${level} ${line}`);
+  const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
+  const plane = new DataPlane(loadConfig(source, fakeHost()).config, {
+    driver: "linux",
+    mark: OWN_MARK,
+    log,
+    onDead: (why) => {
+      write(why);
+      Deno.exit(3);
+    },
+  });
+  plane.bind();
+  await plane.start();
+  const rules = linuxNodeRules({ ...options, log, count: (type) => write(`counted ${type}`) });
+  await rules.ensure();
+  // The data plane alone hangs, while the control plane goes on.
+  Deno.addSignalListener("SIGUSR1", () => plane.provoke("hang"));
+  const ended = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGTERM", () => ended.resolve());
+  write("READY");
+  await ended.promise;
+  await (options.skipTeardown ? rules.stop() : rules.remove());
+  await plane.stop(2000);
+  Deno.exit(0);
+}
