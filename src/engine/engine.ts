@@ -317,11 +317,9 @@ export class Engine implements EngineServices {
   }
 
   clientFamily(exchange: Exchange): 4 | 6 {
-    const { stream, slot } = exchange;
+    const { stream, slot, returnAddress } = exchange;
     if (stream !== null) return stream.family;
-    return slot >= 0
-      ? this.io.family("slot", slot)
-      : this.io.family("kept", exchange.returnAddress);
+    return slot >= 0 ? this.io.family("slot", slot) : this.io.family("kept", returnAddress);
   }
 
   clientAddress(exchange: Exchange, target: Address): void {
