@@ -1,5 +1,8 @@
+import type { NodeOptions } from "../host/options.ts";
 import { type HttpAddress, parseHttpAddress } from "../plugins/http_address.ts";
 import { type Flag, FlagError, type FlagValues, parseFlags } from "./flags.ts";
+import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
+import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
 /** Flags of `nodens` without a command. */
 export const SERVE_FLAGS: readonly Flag[] = [
@@ -21,7 +24,8 @@ export const SERVE_FLAGS: readonly Flag[] = [
     name: "takeover",
     kind: "text",
     default: "",
-    help: "take turns with other nodens of this name on this host, without a query lost",
+    help: "take turns with other nodens of this name on this host, without a query lost; " +
+      "with -localip always, unless it is off",
   },
   { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
   {
@@ -36,6 +40,8 @@ export const SERVE_FLAGS: readonly Flag[] = [
     default: "",
     help: "the same, as node-cache has it",
   },
+  ...NODE_FLAGS,
+  ...RULE_FLAGS,
   { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
 ];
 
@@ -54,9 +60,22 @@ const MAX_WORKERS = 64;
 const TAKEOVER_NAME = /^[A-Za-z0-9._-]{0,64}$/;
 const METRICS_FLAGS = ["prometheus-listen-address", "metrics-listen-address"] as const;
 
+/** A command line that was read and checked. */
+export interface ServeOptions {
+  values: FlagValues;
+  /** The Corefile to serve; "" where the command line names none. */
+  corefile: string;
+  /** Name under which nodens takes turns; "" for not at all. */
+  takeover: string;
+  node: NodeOptions;
+  rules: ReturnType<typeof readRuleOptions>;
+  /** Where metrics are served besides what the Corefile says. */
+  metricsAddresses: HttpAddress[];
+}
+
 /** Reads and checks the flags. Throws `FlagError`. */
-export function readServeFlags(args: readonly string[]): FlagValues {
-  const { values, rest } = parseFlags(args, SERVE_FLAGS);
+export function readServeFlags(args: readonly string[]): ServeOptions {
+  const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
   const { io, workers } = values;
   if (io !== "auto" && io !== "linux" && io !== "portable") {
@@ -76,14 +95,25 @@ export function readServeFlags(args: readonly string[]): FlagValues {
     const what = "is no name (at most 64 letters, digits, dots, dashes)";
     throw new FlagError(`flag -takeover: "${values["takeover"]}" ${what}`);
   }
-  metricsAddresses(values);
-  return values;
+  const node = readNodeOptions(values, given);
+  const onNode = node.localIps.length > 0;
+  const takeover = String(values["takeover"]) || (onNode ? `node.${node.interfaceName}` : "off");
+  const corefile = String(values["conf"]) || (given.has("corefile") ? values["corefile"] : "");
+  return {
+    values,
+    corefile: node.template?.target ?? String(corefile),
+    takeover: takeover === "off" ? "" : takeover,
+    node,
+    rules: readRuleOptions(values, node),
+    metricsAddresses: metricsAddresses(values, node),
+  };
 }
 
 /** Addresses that the flags name. Throws `FlagError` for what is none. */
-export function metricsAddresses(values: FlagValues): HttpAddress[] {
+function metricsAddresses(values: FlagValues, node: NodeOptions): HttpAddress[] {
   return METRICS_FLAGS.flatMap((name) => {
-    const text = String(values[name]);
+    const own = name === "metrics-listen-address";
+    const text = own ? node.metricsListenAddress : String(values[name]);
     if (text === "") return [];
     const address = parseHttpAddress(text);
     if (address !== null) return [address];

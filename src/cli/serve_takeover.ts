@@ -1,15 +1,11 @@
+import type { DriverKind } from "../control/messages.ts";
 import { TakenSockets } from "../control/taken_sockets.ts";
 import type { Logger } from "../control/logger.ts";
 import type { Reloader } from "../control/reloader.ts";
 import type { Server } from "../control/server.ts";
 import { Takeover } from "../control/takeover.ts";
+import type { NodeRole } from "../host/node_role.ts";
 import { VERSION } from "./version.ts";
-
-/** What else follows when one nodens takes the place of another: the node's rules, say. */
-export interface Turns {
-  standDown(): Promise<void>;
-  takeBack(): Promise<void>;
-}
 
 /** A nodens that takes turns with others of its name, and what it was handed at the start. */
 export interface TakingTurns {
@@ -19,10 +15,15 @@ export interface TakingTurns {
 }
 
 /** Takes over from a nodens of that name, where one serves. Throws where it does not let go. */
-export async function beginTurns(
+export async function startTurns(
   name: string,
-  { logger, workers }: { logger: Logger; workers: number },
-): Promise<TakingTurns> {
+  { driver, workers, logger }: { driver: DriverKind; workers: number; logger: Logger },
+): Promise<TakingTurns | null> {
+  if (name === "") return null;
+  if (driver !== "linux") {
+    logger.log("warning", "-takeover needs the linux driver; nobody can take over");
+    return null;
+  }
   const takeover = new Takeover({ name, version: VERSION, log: logger.log });
   const sockets = await takeover.ask();
   return { takeover, taken: sockets === null ? null : new TakenSockets(sockets, workers) };
@@ -31,7 +32,7 @@ export async function beginTurns(
 /** Says that this one serves, and lets the next one take over. */
 export async function joinTurns(
   { takeover, taken }: TakingTurns,
-  { server, reloader, turns }: { server: Server; reloader: Reloader; turns: Turns },
+  { server, reloader, role }: { server: Server; reloader: Reloader; role: NodeRole | null },
 ): Promise<void> {
   taken?.close();
   for (const plane of server.planes) plane.onReleased = takeover.release;
@@ -47,13 +48,14 @@ export async function joinTurns(
       };
     },
     async standDown() {
-      await turns.standDown();
+      await role?.standDown();
       await server.standDown();
     },
-    async takeBack() {
+    takeBack() {
       server.takeBack();
       goOn();
-      await turns.takeBack();
+      role?.takeBack();
+      return Promise.resolve();
     },
     adopt: (streams) => server.adopt(streams),
   });

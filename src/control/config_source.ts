@@ -5,8 +5,8 @@ import { readConfig } from "../config/read.ts";
 /** Where the Corefile comes from. */
 export interface ConfigSourceOptions {
   file: string;
-  /** Text to serve in place of the file, which is then only a name. */
-  builtIn: string | null;
+  /** Makes the text to serve in place of the file, which is then only a name; null for the file. */
+  text: (() => string) | null;
   /** Port of blocks that name none. */
   defaultPort: number;
   host: HostView;
@@ -27,7 +27,7 @@ export class ConfigSource {
    * `hash` is of what was read either way.
    */
   async read(): Promise<LoadedConfig> {
-    const { file, builtIn, defaultPort, host } = this.#options;
+    const { file, text: make, defaultPort, host } = this.#options;
     const read = new Map<string, string>();
     const view: HostView = {
       ...host,
@@ -38,7 +38,7 @@ export class ConfigSource {
       },
     };
     try {
-      const text = builtIn ?? readText(file, host);
+      const text = make?.() ?? readText(file, host);
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
       // What else was read along the way is followed by whoever needs it.

@@ -2,7 +2,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import type { SharedSockets } from "../io/linux/driver.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
-import { MetricRegistry } from "../metrics/registry.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { DataPlane, type PlacedStream, type PreparedChange } from "./data_plane.ts";
@@ -23,6 +23,8 @@ const DRAIN_MS = 6000;
 /** Time for each of the other steps of stopping. */
 const STOP_MS = 2000;
 
+const NO_MARKS = { upstream: 0, probe: 0 } as const;
+
 /** What a server is made of. */
 export interface ServerOptions {
   driver: DriverKind;
@@ -30,6 +32,9 @@ export interface ServerOptions {
   workers: number;
   /** Sockets that the process was started with; default: none. */
   inherited?: InheritedSource | null;
+  registry: MetricRegistry;
+  /** SO_MARK of queries to upstreams, and of those to its own listeners; default: none. */
+  marks?: { upstream: number; probe: number };
   /** Another nodens has the HTTP addresses still; default: nobody may. */
   takesOver?: boolean;
   logger: Logger;
@@ -50,7 +55,7 @@ export interface ServerOptions {
  */
 export class Server {
   readonly planes: readonly DataPlane[];
-  readonly registry = new MetricRegistry();
+  readonly registry: MetricRegistry;
   readonly status: StatusSource;
   readonly #options: ServerOptions;
   readonly #persistence: Persistence;
@@ -67,9 +72,12 @@ export class Server {
     const { log } = logger;
     this.#config = config;
     this.#options = options;
+    this.registry = options.registry;
+    const { upstream: mark } = options.marks ?? NO_MARKS;
     this.planes = Array.from(
       { length: workers },
-      () => new DataPlane(config, { driver, inherited, log, logsFields, onDead, onLoop, probes }),
+      () =>
+        new DataPlane(config, { driver, inherited, log, logsFields, onDead, onLoop, probes, mark }),
     );
     this.status = new StatusSource(config, {
       version: build.version,
@@ -111,6 +119,7 @@ export class Server {
       log: logger.log,
       build,
       metricsAddresses,
+      mark: (this.#options.marks ?? NO_MARKS).probe,
       status: this.status,
     });
     this.#endpoints.apply(config, takesOver);

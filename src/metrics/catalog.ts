@@ -114,6 +114,9 @@ export const CATALOG: readonly Metric[] = [
   ], "max"),
 
   histogram("coredns_health_request_duration_seconds", "Time that nodens's own queries took."),
+  counter("coredns_nodecache_setup_errors_total", "Failures to set the node up, by what failed.", [
+    "errortype",
+  ]),
   counter("coredns_health_request_failures_total", "nodens's own queries without an answer."),
   counter("coredns_reload_failed_total", "New Corefiles that could not be taken over."),
   gauge("coredns_reload_version_info", "Always 1; the labels say what Corefile is served.", [

@@ -1,0 +1,152 @@
+import { readConfig } from "../config/read.ts";
+import { askUdp } from "../control/dns_client.ts";
+import { denoHost } from "../control/host_deno.ts";
+import type { Logger } from "../control/logger.ts";
+import { askMarked } from "../control/marked_probe.ts";
+import { probeQuery } from "../control/probe_query.ts";
+import type { BaseCorefile } from "../host/base_corefile.ts";
+import { type NodeRole, SETUP_ERRORS, type SetupError } from "../host/node_role.ts";
+import type { TemplateOptions } from "../host/options.ts";
+import { OWN_MARK } from "../host/rules.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
+import type { HttpAddress } from "../plugins/http_address.ts";
+import { openLibc } from "../sys/libc.ts";
+import { requireMarks } from "../sys/mark.ts";
+import type { ServeOptions } from "./serve_flags.ts";
+
+const ASK_LIMIT_MS = 500;
+
+/** What the parts of the node role have in common. */
+export interface NodeContext {
+  options: ServeOptions;
+  logger: Logger;
+  /** Counts node-cache's set-up errors. */
+  count: (error: SetupError) => void;
+}
+
+/** Counts set-up errors under node-cache's name, all of them from the start. */
+export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
+  const name = "coredns_nodecache_setup_errors_total";
+  const counters = new Map(
+    SETUP_ERRORS.map((errortype) => [errortype, registry.counter(name, { errortype })]),
+  );
+  return (error) => counters.get(error)!.add();
+}
+
+/** Whether nodens does anything to the host. */
+export function hasNodeRole({ node, rules }: ServeOptions): boolean {
+  return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
+}
+
+/**
+ * Marks of what nodens sends itself, so that rules can tell it from what others send: to upstreams
+ * where queries are redirected, to its own listeners where rules wait for a heartbeat. Zero for none.
+ */
+export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
+  const { redirect, failOpen } = options.rules;
+  if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
+  try {
+    requireMarks(openLibc(), OWN_MARK);
+  } catch (error) {
+    logger.log("error", (error as Error).message);
+    return { upstream: 0, probe: 0 };
+  }
+  return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
+}
+
+/** The part of nodens that changes the host; null where it is to change nothing. */
+export async function makeNodeRole(context: NodeContext): Promise<NodeRole | null> {
+  const { options, logger: { log }, count } = context;
+  if (!hasNodeRole(options)) return null;
+  const { node, rules } = options;
+  // Loaded only here: most of the code is of no use elsewhere.
+  const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }] = await Promise.all([
+    import("../host/node_role.ts"),
+    import("../host/interface.ts"),
+    import("../host/node_rules_linux.ts"),
+  ]);
+  const withRules = rules.rules.addresses.length > 0 || rules.redirect !== null;
+  return new NodeRole({
+    makeInterface: node.setupInterface
+      ? () => new NodeInterface({ name: node.interfaceName, addresses: node.localIps, log })
+      : null,
+    makeRules: withRules ? () => linuxNodeRules({ ...rules, log, count }) : null,
+    answers: () => anyAnswers(node.localIps, node.dnsPort),
+    syncIntervalMs: node.syncIntervalMs,
+    skipTeardown: node.skipTeardown,
+    log,
+    count,
+  });
+}
+
+/** Whether one of the addresses answers; with none, whatever answers on this host will do. */
+async function anyAnswers(addresses: readonly string[], port: number): Promise<boolean> {
+  const targets = addresses.length > 0 ? addresses : ["127.0.0.1", "::1"];
+  const asked = await Promise.all(targets.map((address) => answers({ address, port })));
+  return asked.includes(true);
+}
+
+async function answers(target: { address: string; port: number }): Promise<boolean> {
+  try {
+    return await askMarked(openLibc(), target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS });
+  } catch {
+    // Without the right to mark, a query like everybody's.
+  }
+  try {
+    const query = probeQuery();
+    const accept = (reply: Uint8Array) => reply[0] === query[0] && reply[1] === query[1];
+    await askUdp(target, query, { timeoutMs: ASK_LIMIT_MS, accept });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The Corefile that is made of a template; `null` text where there is none to serve. */
+export async function openTemplate(
+  template: TemplateOptions,
+  { logger, count }: NodeContext,
+  onChange: (summary: string) => void,
+): Promise<{ base: BaseCorefile; text: string | null }> {
+  const { BaseCorefile } = await import("../host/base_corefile.ts");
+  const base = new BaseCorefile(template, {
+    env: (name) => Deno.env.get(name),
+    async check(text) {
+      try {
+        const { target: file, dnsPort: defaultPort } = template;
+        await readConfig({ file, text, defaultPort }, denoHost);
+        return null;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+    onChange: (_text, summary) => onChange(summary),
+    onFault(message) {
+      count("configmap");
+      for (const line of message.split("\n")) logger.log("error", line);
+    },
+  });
+  return { base, text: await base.start() };
+}
+
+/**
+ * Addresses for metrics that can be had. In node-cache a taken port there is no reason not to start.
+ *
+ * @param shared - the one before may have them still
+ */
+export function freeMetricsAddresses(
+  addresses: readonly HttpAddress[],
+  { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },
+): HttpAddress[] {
+  if (shared || !optional) return [...addresses];
+  return addresses.filter(({ host, port }) => {
+    try {
+      Deno.listen({ hostname: host === "" ? "0.0.0.0" : host, port }).close();
+      return true;
+    } catch (error) {
+      const why = (error as Error).message.replace(/ \(os error \d+\)$/, "");
+      logger.log("error", `no metrics on ${host}:${port}: ${why} (-metrics-listen-address)`);
+      return false;
+    }
+  });
+}

@@ -1,0 +1,153 @@
+import type { LogLevel } from "../engine/handler.ts";
+import type { NodeInterface } from "./interface.ts";
+import type { NodeRules } from "./node_rules.ts";
+
+/** Labels of node-cache's set-up errors. */
+export const SETUP_ERRORS = [
+  "iptables",
+  "iptables_lock",
+  "interface_add",
+  "interface_check",
+  "configmap",
+] as const;
+
+/** Label of a set-up error. */
+export type SetupError = typeof SETUP_ERRORS[number];
+
+/** Pause before the listeners are asked again whether they answer. */
+const ASK_AGAIN_MS = 200;
+/** After so long without an answer that is said. */
+const SILENT_MS = 5000;
+
+/** What the node role is made of. */
+export interface NodeRoleOptions {
+  /** Makes what keeps the interface; null where there is to be none. */
+  makeInterface: (() => NodeInterface) | null;
+  /** Makes what keeps the rules; null where there are to be none. */
+  makeRules: (() => NodeRules) | null;
+  /** Asks the listeners whether one of them answers. */
+  answers: () => Promise<boolean>;
+  syncIntervalMs: number;
+  /** Interface and rules stay at the end. */
+  skipTeardown: boolean;
+  log: (level: LogLevel, line: string) => void;
+  count: (error: SetupError) => void;
+}
+
+/**
+ * What nodens does to the host, in order: the interface first, because sockets need its addresses;
+ * the rules last, once a query has been answered; and both ways round at the end.
+ *
+ * Where another nodens on the host takes over, everything stays in place and is that one's to keep.
+ */
+export class NodeRole {
+  readonly #options: NodeRoleOptions;
+  #interface: NodeInterface | null = null;
+  #rules: NodeRules | null = null;
+  #timer: ReturnType<typeof setInterval> | null = null;
+  /** Counts up whenever what was begun is to end. */
+  #turn = 0;
+
+  constructor(options: NodeRoleOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the interface. Throws an error that says what is in the way. */
+  prepare(): void {
+    const { makeInterface, count } = this.#options;
+    if (makeInterface === null) return;
+    this.#interface = makeInterface();
+    try {
+      this.#interface.ensure();
+    } catch (error) {
+      count("interface_add");
+      throw error;
+    }
+    this.#interface.watch(() => this.#checkInterface());
+  }
+
+  /** Puts the rules in once a query is answered, and keeps everything from then on. */
+  engage(): void {
+    const turn = ++this.#turn;
+    const { makeRules, syncIntervalMs } = this.#options;
+    this.#timer = setInterval(() => this.#sync(), syncIntervalMs);
+    if (makeRules !== null) void this.#engageRules(turn, makeRules);
+  }
+
+  /** Leaves interface and rules to another nodens, which has them already. */
+  async standDown(): Promise<void> {
+    this.#end();
+    await this.#rules?.stop({ handedOver: true });
+    this.#rules = null;
+    this.#interface?.close();
+    this.#interface = null;
+  }
+
+  /** Keeps everything again after `standDown`. */
+  takeBack(): void {
+    try {
+      this.prepare();
+    } catch (error) {
+      this.#options.log("error", (error as Error).message);
+    }
+    this.engage();
+  }
+
+  /** The first step of stopping: queries go elsewhere from now on. */
+  async turnAway(): Promise<void> {
+    this.#end();
+    if (this.#options.skipTeardown) await this.#rules?.stop();
+    else await this.#rules?.remove();
+    this.#rules = null;
+  }
+
+  /** The last step of stopping: takes the interface away. */
+  release(): void {
+    const kept = this.#interface;
+    this.#interface = null;
+    if (kept === null) return;
+    try {
+      if (!this.#options.skipTeardown) kept.remove();
+    } catch (error) {
+      this.#options.log("error", (error as Error).message);
+    }
+    kept.close();
+  }
+
+  #end(): void {
+    this.#turn++;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  async #engageRules(turn: number, makeRules: () => NodeRules): Promise<void> {
+    const { answers, log } = this.#options;
+    const startMs = performance.now();
+    let told = false;
+    while (!await answers()) {
+      if (this.#turn !== turn) return;
+      if (!told && performance.now() - startMs > SILENT_MS) {
+        log("warning", "iptables: no rules yet: none of the local addresses answers queries");
+        told = true;
+      }
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+    if (this.#turn !== turn) return;
+    this.#rules = makeRules();
+    await this.#rules.ensure();
+  }
+
+  #sync(): void {
+    this.#checkInterface();
+    void this.#rules?.ensure();
+  }
+
+  #checkInterface(): void {
+    try {
+      this.#interface?.ensure();
+    } catch (error) {
+      this.#options.count("interface_check");
+      this.#options.log("error", (error as Error).message);
+    }
+  }
+}
