@@ -23,14 +23,18 @@ export interface Behaviour {
  * node-cache's Corefile, as nodens runs it; directives without a part in the model are left out.
  *
  * @param more - lines for both `cache` blocks
+ * @param denialTtl - most seconds that denials below cluster.local are kept
  */
-export function corefile(more: readonly string[] = []): string {
+export function corefile(
+  more: readonly string[] = [],
+  denialTtl: number = PARAMETERS.nodeCache.cluster.denialTtl,
+): string {
   const { cluster, other } = PARAMETERS.nodeCache;
   return `
 cluster.local:53 {
     cache {
         success ${cluster.success} ${cluster.successTtl}
-        denial ${cluster.denial} ${cluster.denialTtl}
+        denial ${cluster.denial} ${denialTtl}
         ${more.join("\n        ")}
     }
     forward . ${CLUSTER_DNS} {
@@ -71,14 +75,20 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     persists: true,
     events: ["restart", "update"],
   }),
-  nodens("nodens, all", { text: "with all three", more: [PREFETCH, STALE], persists: true }),
+  nodens("nodens, denials 30 s", { text: "with `denial 9984 30`", denialTtl: 30 }),
+  nodens("nodens, all", {
+    text: "with `prefetch`, `serve_stale` and `persist`",
+    more: [PREFETCH, STALE],
+    persists: true,
+  }),
 ];
 
 function nodens(
   name: string,
-  { text, more = [], persists = false, events = EVENTS }: {
+  { text, more = [], denialTtl, persists = false, events = EVENTS }: {
     text: string;
     more?: string[];
+    denialTtl?: number;
     persists?: boolean;
     events?: readonly Event[];
   },
@@ -88,7 +98,7 @@ function nodens(
     text,
     events,
     create({ agenda, servers, book }) {
-      const config = readCorefile(corefile(more));
+      const config = readCorefile(corefile(more, denialTtl));
       return (seed) =>
         new EngineNode(agenda, { servers, book, config, persists, random: seededRandom(seed) });
     },
