@@ -24,7 +24,7 @@ export const PARAMETERS = {
     /** `www.example.org`: the same. */
     outside: 0.28,
   },
-  /** Exponent of the Zipf distribution of names over workloads, and of lookups over a workload's names (0.91 in traces of Jung et al., "DNS Performance and the Effectiveness of Caching", 2002). */
+  /** Exponent of the Zipf distribution of names over workloads, and of lookups over a workload's names. Names in DNS are asked for in that way (Jung et al., "DNS Performance and the Effectiveness of Caching", IEEE/ACM Transactions on Networking, 2002); the value is assumed. */
   zipfExponent: 0.91,
   /** Names outside of the cluster that are looked up at all. Assumed. */
   outsideNames: 1000,
