@@ -54,7 +54,9 @@ export class EngineNode implements NodeDns {
   /** Slices of each cache by block and place in its chain. */
   #kept: { block: number; position: number; bytes: Uint8Array }[] = [];
 
-  /** @param options.persists - the caches are written when the node stops, and read when it starts */
+  /**
+   * @param options.persists - the caches are written when the node stops, and read when it starts
+   */
   constructor(
     agenda: Agenda,
     options: {

@@ -1,6 +1,6 @@
 /**
- * Simulates clusters with and without node caches, and prints what reaches the cluster DNS in steady
- * state, after an outage of it, and while everything restarts. docs/scale.md explains it.
+ * Simulates clusters with and without node caches, and prints what reaches the cluster DNS in
+ * steady state, after an outage of it, and while everything restarts. docs/scale.md explains it.
  *
  *   deno run -A bench/cluster/main.ts [--nodes 10,100,1000,10000] [--seed 1] [--sample 32]
  *                                     [--replicas NUMBER] [--svg FOLDER]
@@ -31,7 +31,8 @@ for (const nodes of sizes) {
 
 const clusters = sizes.map((nodes) => `${nodes} (${replicas(nodes)})`).join(", ");
 print(
-  `Seed ${seed}; at most ${most} nodes simulated; nodes (replicas of the cluster DNS): ${clusters}.\n`,
+  `Seed ${seed}; at most ${most} nodes simulated; ` +
+    `nodes (replicas of the cluster DNS): ${clusters}.\n`,
 );
 for (const { name, text } of BEHAVIOURS) print(`- ${name}: ${text}`);
 print("");

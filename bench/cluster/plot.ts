@@ -89,12 +89,11 @@ function document(title: string, parts: readonly string[]): string {
   const colours = (scheme: "light" | "dark") =>
     LINES.map((line, i) => `.l${i}{stroke:${line[scheme]}}`).join("");
   const dashes = LINES.map(({ dash }, i) => `.l${i}{stroke-dasharray:${dash}}`).join("");
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${
-    escape(title)
-  }">
+  const size = `viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${escape(title)}">
 <style>
-.paper{fill:#fff}text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-size:16px;font-weight:600}
-.axis,.tick{stroke:#57606a;fill:none}.grid{stroke:#d8dee4}.span{fill:#eaeef2}
+.paper{fill:#fff}.axis,.tick{stroke:#57606a;fill:none}.grid{stroke:#d8dee4}.span{fill:#eaeef2}
+text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-size:16px;font-weight:600}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round}${colours("light")}${dashes}
 @media (prefers-color-scheme:dark){.paper{fill:#0d1117}text{fill:#e6edf3}.axis,.tick{stroke:#8b949e}
 .grid{stroke:#30363d}.span{fill:#1c2430}${colours("dark")}}

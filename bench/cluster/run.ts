@@ -34,8 +34,8 @@ export interface Result {
 /**
  * Runs one behaviour through one event.
  *
- * Nodes know nothing of each other but the time that the cluster DNS takes, so a sample of them asks
- * a cluster DNS of as small a share of its capacity.
+ * Nodes know nothing of each other but the time that the cluster DNS takes, so a sample of them
+ * asks a cluster DNS of as small a share of its capacity.
  */
 export function runCluster(
   behaviour: Behaviour,

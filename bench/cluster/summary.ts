@@ -30,7 +30,10 @@ export interface Summary {
     readonly peak: number;
     /** Queries to the cluster DNS in the first minute, as a multiple of a steady minute. */
     readonly firstMinute: number;
-    /** Seconds until the load, by the mean of five seconds, stays below one and a half times the steady one. */
+    /**
+     * Seconds until the load, by the mean of five seconds, stays below one and a half times the
+     * steady one.
+     */
     readonly settled: number;
     /** Seconds until no lookup that begins fails. */
     readonly healed: number;

@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import { BEHAVIOURS } from "../../bench/cluster/behaviours.ts";
 import { EVENTS } from "../../bench/cluster/events.ts";
 import { FLAGS, readOptions } from "../../bench/cluster/options.ts";
-import { PARAMETERS, replicasFor, TIMELINE, type Timeline } from "../../bench/cluster/parameters.ts";
+import {
+  PARAMETERS,
+  replicasFor,
+  TIMELINE,
+  type Timeline,
+} from "../../bench/cluster/parameters.ts";
 import { drawPlot } from "../../bench/cluster/plot.ts";
-import { type PlottedRun, plotsOf } from "../../bench/cluster/plots.ts";
+import { plotsOf, type PlottedRun } from "../../bench/cluster/plots.ts";
 import { runCluster } from "../../bench/cluster/run.ts";
 import { summarize } from "../../bench/cluster/summary.ts";
 import { formatTables } from "../../bench/cluster/tables.ts";
@@ -79,9 +84,9 @@ Deno.test("docs/scale.md has the tables and plots that the program makes", () =>
 });
 
 Deno.test("docs/scale.md lists every assumption with its value", () => {
-  const told = [...DOC.matchAll(/^\| `([\w.]+)` +\| (.*?) +\| \S.* +\|$/gm)].map(([, name, value]) =>
-    [name!, value!] as const
-  );
+  const told = [...DOC.matchAll(/^\| `([\w.]+)` +\| (.*?) +\| \S.* +\|$/gm)].map((
+    [, name, value],
+  ) => [name!, value!] as const);
   assert.deepEqual(told, [...flatten(PARAMETERS), ...flatten(TIMELINE)]);
 });
 
