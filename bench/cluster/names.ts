@@ -1,0 +1,193 @@
+/** What a client learns from a response. */
+export const OUTCOME = { WAITS: 0, ANSWER: 1, NODATA: 2, NXDOMAIN: 3, FAILED: 4 } as const;
+/** One of `OUTCOME`. */
+export type Outcome = typeof OUTCOME[keyof typeof OUTCOME];
+
+/** Kinds of queries, by why they are asked. */
+export const CATEGORIES = ["service A", "service AAAA", "search list", "outside"] as const;
+/** One of `CATEGORIES`. */
+export type Category = typeof CATEGORIES[number];
+
+/** A question with its true answer. */
+export interface Query {
+  /** Number of the question. */
+  readonly key: number;
+  readonly outcome: Outcome;
+  /** TTL of the answer, or for how long a denial is good, as the authority says. */
+  readonly ttlSeconds: number;
+  readonly category: Category;
+  /** Below cluster.local. */
+  readonly inCluster: boolean;
+  /** Query and response in wire form, with id 0. */
+  readonly wire: Uint8Array;
+  readonly response: Uint8Array;
+}
+
+/** A name of the search list: both queries go out together. */
+export interface Step {
+  readonly a: Query;
+  readonly aaaa: Query;
+}
+
+/** Where the question of a message begins. */
+const QUESTION = 12;
+const TYPE_A = 1;
+const TYPE_AAAA = 28;
+const TYPE_SOA = 6;
+const CLUSTER = "cluster.local";
+
+/** Every question that is asked in a cluster, each made once. */
+export class NameBook {
+  readonly #steps = new Map<string, Step>();
+  readonly #byHash = new Map<number, Query[]>();
+  #count = 0;
+
+  /**
+   * The step for a name.
+   *
+   * @param facts - how the name truly is; the first call for a name decides
+   */
+  step(
+    name: string,
+    facts: { exists: boolean; ipv6?: boolean; ttlSeconds: number; searched?: boolean },
+  ): Step {
+    let step = this.#steps.get(name);
+    if (step === undefined) {
+      step = { a: this.#query(name, TYPE_A, facts), aaaa: this.#query(name, TYPE_AAAA, facts) };
+      this.#steps.set(name, step);
+    }
+    return step;
+  }
+
+  /** The question of a message, or undefined where nobody asks it (a health check). */
+  find(bytes: Uint8Array): Query | undefined {
+    return this.#byHash.get(hashOf(bytes))?.find(({ wire }) => asksTheSame(wire, bytes));
+  }
+
+  #query(
+    name: string,
+    type: number,
+    { exists, ipv6 = false, ttlSeconds, searched = false }: Parameters<NameBook["step"]>[1],
+  ): Query {
+    const inCluster = name === CLUSTER || name.endsWith(`.${CLUSTER}`);
+    const outcome = !exists
+      ? OUTCOME.NXDOMAIN
+      : type === TYPE_A || ipv6
+      ? OUTCOME.ANSWER
+      : OUTCOME.NODATA;
+    const wire = Uint8Array.from([
+      0,
+      0,
+      1,
+      0,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      ...nameBytes(name),
+      ...u16(type),
+      ...u16(1),
+    ]);
+    const query: Query = {
+      key: this.#count++,
+      outcome,
+      ttlSeconds,
+      inCluster,
+      category: searched
+        ? "search list"
+        : !inCluster
+        ? "outside"
+        : type === TYPE_A
+        ? "service A"
+        : "service AAAA",
+      wire,
+      response: respond(wire, {
+        outcome,
+        type,
+        ttlSeconds,
+        zone: inCluster ? CLUSTER : name.split(".").slice(-2).join("."),
+      }),
+    };
+    const hash = hashOf(wire);
+    const alike = this.#byHash.get(hash);
+    if (alike === undefined) this.#byHash.set(hash, [query]);
+    else alike.push(query);
+    return query;
+  }
+}
+
+/** What a response in wire form says. */
+export function outcomeOf(bytes: Uint8Array, offset: number): Outcome {
+  const rcode = bytes[offset + 3]! & 15;
+  if (rcode === 3) return OUTCOME.NXDOMAIN;
+  if (rcode !== 0) return OUTCOME.FAILED;
+  return bytes[offset + 6] === 0 && bytes[offset + 7] === 0 ? OUTCOME.NODATA : OUTCOME.ANSWER;
+}
+
+function respond(
+  query: Uint8Array,
+  { outcome, type, ttlSeconds, zone }: {
+    outcome: Outcome;
+    type: number;
+    ttlSeconds: number;
+    zone: string;
+  },
+): Uint8Array {
+  const answers = outcome === OUTCOME.ANSWER;
+  const size = type === TYPE_A ? 4 : 16;
+  const record = answers
+    ? [0xc0, 12, ...u16(type), ...u16(1), ...u32(ttlSeconds), ...u16(size), ...Array(size).fill(10)]
+    : soa(zone, ttlSeconds);
+  const response = Uint8Array.from([...query, ...record]);
+  // QR, AA, RD; RA and the response code.
+  response[2] = 0x85;
+  response[3] = 0x80 | (outcome === OUTCOME.NXDOMAIN ? 3 : 0);
+  response[answers ? 7 : 9] = 1;
+  return response;
+}
+
+function soa(zone: string, seconds: number): number[] {
+  const data = [...nameBytes(`ns.dns.${zone}`), ...nameBytes(`hostmaster.${zone}`)];
+  for (const value of [1, 7200, 1800, 86_400, seconds]) data.push(...u32(value));
+  return [
+    ...nameBytes(zone),
+    ...u16(TYPE_SOA),
+    ...u16(1),
+    ...u32(seconds),
+    ...u16(data.length),
+    ...data,
+  ];
+}
+
+function nameBytes(name: string): number[] {
+  const labels = name.split(".").map((label) => [label.length, ...new TextEncoder().encode(label)]);
+  return [...labels.flat(), 0];
+}
+
+function u16(value: number): number[] {
+  return [value >> 8, value & 255];
+}
+
+function u32(value: number): number[] {
+  return [...u16(value >>> 16), ...u16(value & 0xffff)];
+}
+
+/** Hash of the name and type that a query asks for (FNV-1a). */
+function hashOf(query: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  let at = QUESTION;
+  for (; query[at] !== 0; at++) hash = Math.imul(hash ^ query[at]!, 0x01000193);
+  return hash ^ query[at + 2]!;
+}
+
+/** Whether the query asks what `wire`, which ends with its question, asks. */
+function asksTheSame(wire: Uint8Array, query: Uint8Array): boolean {
+  for (let i = QUESTION; i < wire.length; i++) {
+    if (wire[i] !== query[i]) return false;
+  }
+  return true;
+}
