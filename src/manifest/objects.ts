@@ -138,9 +138,7 @@ export function containerArguments(options: ManifestOptions): string[] {
     `${RUN}/Corefile`,
     "-upstreamsvc",
     UPSTREAM_SERVICE,
-    ...options.mode === "redirect"
-      ? ["-redirect", "-redirect-only", options.kubeDns.join(",")]
-      : [],
+    ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
   ];
 }
 

@@ -31,9 +31,6 @@ for (const [name, args] of Object.entries(CASES)) {
   Deno.test(`a new manifest has no faults: ${name}`, async () => {
     const { out } = await manifest(args);
     const { code, err } = await manifest(["-check", "m.yaml"], { "m.yaml": out });
-    // Until nodens has that flag.
-    const open = /^m\.yaml:[0-9]+: unknown flag -redirect\b.*\n$/;
-    if (name === "redirect" && open.test(err)) return;
     assert.deepEqual({ code, err }, { code: 0, err: "" });
   });
 }
