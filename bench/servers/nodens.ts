@@ -9,7 +9,7 @@ const METRICS_ABOVE = 1000;
  * nodens from source, or the command given (a compiled executable, say).
  *
  * @param forward - lines for the block of `forward`
- * @param bare - without `prometheus` and `errors`, to see what they cost
+ * @param bare - without `prometheus`, `errors` and `log`, to see what they cost
  */
 export function nodens(
   command: string | undefined,
@@ -29,7 +29,13 @@ export function nodens(
         file,
         `.:${port} {
   bind 127.0.0.1
-  ${bare ? "" : `prometheus 127.0.0.1:${port + METRICS_ABOVE}\n  errors`}
+  ${
+          bare
+            ? ""
+            : `prometheus 127.0.0.1:${
+              port + METRICS_ABOVE
+            }\n  errors\n  log {\n    class error\n  }`
+        }
   cache {
     success ${capacity}
     denial 10000

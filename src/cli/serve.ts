@@ -77,8 +77,8 @@ export async function runServe(args: readonly string[]): Promise<number> {
 interface CorefileOrigin {
   source: ConfigSource;
   base: BaseCorefile | null;
-  /** Is called when the template has made another one. */
-  onChange: (summary: string) => void;
+  /** Who is told when the template has made another one. */
+  listener: { onChange: (summary: string) => void };
 }
 
 /** Finds the Corefile; null where there is none to serve, which was said. */
@@ -87,18 +87,14 @@ async function openCorefile(
   output: ServeOutput,
 ): Promise<CorefileOrigin | null> {
   const { node, corefile } = context.options;
-  const origin: CorefileOrigin = {
-    source: null as unknown as ConfigSource,
-    base: null,
-    onChange: () => {},
-  };
+  const listener = { onChange: (_summary: string) => {} };
   const file = corefile === "" ? "Corefile" : corefile;
   let text: (() => string) | null = null;
+  let base: BaseCorefile | null = null;
   if (node.template !== null) {
-    const opened = await openTemplate(node.template, context, (why) => origin.onChange(why));
-    const { base } = opened;
-    origin.base = base;
-    if (opened.text !== null) text = () => base.text!;
+    const made = await openTemplate(node.template, context, (why) => listener.onChange(why));
+    base = made.base;
+    if (made.text !== null) text = () => made.base.text!;
     else if (denoHost.kindOf(file) !== "file") {
       output.fail(`Cannot serve: no Corefile could be made, and there is none at "${file}"`);
       await base.stop();
@@ -108,8 +104,8 @@ async function openCorefile(
     output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
     text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
   }
-  origin.source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
-  return origin;
+  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
+  return { source, base, listener };
 }
 
 /** What serving begins with. */
@@ -188,7 +184,7 @@ async function serve(
     },
   });
   reloader.start(loaded);
-  corefile.onChange = (summary) => void reloader.reload(summary);
+  corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
   if (turns !== null) await joinTurns(turns, { server, reloader, role });
   const { pidfile, quiet } = values;

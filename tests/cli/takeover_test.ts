@@ -1,100 +1,15 @@
 /** Two nodens on one host that take turns: queries over UDP and TCP go on without a loss. */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import * as codec from "dns-packet";
-import { askUdp, freePort, startUpstream } from "../support/drivers.ts";
+import { askUdp } from "../support/drivers.ts";
 import { until } from "../support/followed.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { startProcess, type TestProcess } from "../support/net_process.ts";
-import { MAIN, STARTED } from "../support/net_nodens.ts";
-import { skipFor, skipUnless } from "../support/net_require.ts";
-import { runDnsperf } from "../support/rig/dnsperf.ts";
+import { decode, queryBytes } from "../support/messages.ts";
+import { MAIN } from "../support/net_nodens.ts";
+import { skipFor } from "../support/net_require.ts";
+import { house, NAMES, standsBy } from "../support/taking_turns.ts";
 
 const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux hands sockets over"]);
-const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
 
-/** A folder with a Corefile, an upstream, and as many nodens as are started. */
-function house(more = "") {
-  const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  const upstream = startUpstream(upstreamPort, (bytes) => {
-    const query = codec.decode(Buffer.from(bytes));
-    return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1", 600)] });
-  });
-  const corefile = (extra: string) =>
-    `.:${port} {
-      bind 127.0.0.1
-      health 127.0.0.1:${http}
-      errors
-      cache {
-        persist ${folder}/cache
-        ${extra}
-      }
-      forward . 127.0.0.1:${upstreamPort}
-    }\n`;
-  const file = `${folder}/Corefile`;
-  Deno.writeTextFileSync(file, corefile(more));
-  const name = `test-${Deno.pid}-${port}`;
-  const running: TestProcess[] = [];
-  return {
-    port,
-    http,
-    file,
-    upstream,
-    async start(...args: string[]): Promise<TestProcess> {
-      const nodens = await startProcess(Deno.execPath(), {
-        args: ["run", "-A", MAIN, "-conf", file, "-takeover", name, ...args],
-        ready: (output) => STARTED.test(output),
-      });
-      running.push(nodens);
-      return nodens;
-    },
-    async end() {
-      for (const nodens of running.reverse()) await nodens.stop();
-      await upstream.close();
-      Deno.removeSync(folder, { recursive: true });
-    },
-  };
-}
-
-const standsBy = ({ output }: TestProcess) => /standing by/.test(output);
 const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
-
-Deno.test({
-  name: "ten hand-overs in a row under load lose no query, and the caches go along",
-  ...skipUnless("dnsperf"),
-  fn: async () => {
-    const { port, upstream, start, end } = house();
-    try {
-      let serving = await start();
-      const load = { server: "127.0.0.1", port, names: NAMES, timeoutSeconds: 5, clients: 4 };
-      await runDnsperf({ ...load, qps: 1000, seconds: 1 });
-      const before = upstream.counts.udp + upstream.counts.tcp;
-      let running = true;
-      const runs = Promise.all([
-        runDnsperf({ ...load, qps: 10_000, seconds: 14 }),
-        runDnsperf({ ...load, qps: 10_000, seconds: 14, tcp: true }),
-      ]).finally(() => running = false);
-      for (let turn = 0; turn < 10; turn++) {
-        const next = await start();
-        await until(() => standsBy(serving), "standing by");
-        const status = await serving.stop();
-        assert.equal(status.code, 0, serving.output);
-        assert.doesNotMatch(serving.output, /\[(WARNING|ERROR)\]/);
-        serving = next;
-        assert.ok(running, `only ${turn} hand-overs were done while queries came`);
-      }
-      for (const { lost, sent, completed, rcodes, text } of await runs) {
-        assert.ok(sent > 30_000, text);
-        assert.equal(lost, 0, text);
-        assert.deepEqual(rcodes, { NOERROR: completed }, text);
-      }
-      assert.equal(upstream.counts.udp + upstream.counts.tcp, before);
-    } finally {
-      await end();
-    }
-  },
-});
 
 /** Asks until told to stop; how many got an answer, and what went wrong. */
 function askAllTheTime(port: number) {

@@ -1,0 +1,56 @@
+import { Buffer } from "node:buffer";
+import * as codec from "dns-packet";
+import { freePort, startUpstream } from "./drivers.ts";
+import { a, responseBytes } from "./messages.ts";
+import { MAIN, STARTED } from "./net_nodens.ts";
+import { startProcess, type TestProcess } from "./net_process.ts";
+
+/** Names that the upstream of `house` is asked for. */
+export const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
+
+/** A folder with a Corefile, an upstream, and as many nodens as are started. */
+export function house(more = "") {
+  const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  const upstream = startUpstream(upstreamPort, (bytes) => {
+    const query = codec.decode(Buffer.from(bytes));
+    return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1", 600)] });
+  });
+  const corefile = (extra: string) =>
+    `.:${port} {
+      bind 127.0.0.1
+      health 127.0.0.1:${http}
+      errors
+      cache {
+        persist ${folder}/cache
+        ${extra}
+      }
+      forward . 127.0.0.1:${upstreamPort}
+    }\n`;
+  const file = `${folder}/Corefile`;
+  Deno.writeTextFileSync(file, corefile(more));
+  const name = `test-${Deno.pid}-${port}`;
+  const running: TestProcess[] = [];
+  return {
+    port,
+    http,
+    file,
+    upstream,
+    async start(...args: string[]): Promise<TestProcess> {
+      const nodens = await startProcess(Deno.execPath(), {
+        args: ["run", "-A", MAIN, "-conf", file, "-takeover", name, ...args],
+        ready: (output) => STARTED.test(output),
+      });
+      running.push(nodens);
+      return nodens;
+    },
+    async end() {
+      for (const nodens of running.reverse()) await nodens.stop();
+      await upstream.close();
+      Deno.removeSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Whether a nodens says that another one serves. */
+export const standsBy = ({ output }: TestProcess): boolean => /standing by/.test(output);
