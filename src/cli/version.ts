@@ -1,9 +1,11 @@
 import manifest from "../../deno.json" with { type: "json" };
+import { COMMIT } from "./commit.ts";
 
 /** Version of nodens. */
 export const VERSION: string = manifest.version;
 
-/** `nodens-0.1.0` and what it runs on: `linux/x86_64, deno 2.9.6`. */
+/** `nodens-0.1.0`, then what it runs on and is made of: `linux/x86_64, deno 2.9.6, 5885a50d1c2e`. */
 export function versionText(): string {
-  return `nodens-${VERSION}\n${Deno.build.os}/${Deno.build.arch}, deno ${Deno.version.deno}`;
+  const { os, arch } = Deno.build;
+  return `nodens-${VERSION}\n${os}/${arch}, deno ${Deno.version.deno}, ${COMMIT}`;
 }

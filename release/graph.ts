@@ -1,0 +1,95 @@
+import { mustRun } from "./command.ts";
+
+/** A package that becomes part of nodens. */
+export interface Package {
+  readonly name: string;
+  readonly version: string;
+  /** `name@version` of each package that it needs. */
+  readonly needs: readonly string[];
+  /** Where its files are on this machine. */
+  readonly folder: string;
+}
+
+/** Everything that nodens is made of, found by following imports from where threads begin. */
+export interface Graph {
+  /** Paths from the root of the sources, sorted. */
+  readonly modules: readonly string[];
+  /** All packages, sorted by name. */
+  readonly packages: readonly Package[];
+  /** `name@version` of the packages that nodens itself imports. */
+  readonly imported: readonly string[];
+}
+
+/** The main module and the data plane's, which is no import of anything: a thread begins there. */
+export const ROOTS = ["main.ts", "src/control/worker.ts"] as const;
+
+/** The parts of `deno info --json` that are read here. */
+export interface Info {
+  modules: {
+    specifier: string;
+    kind?: string;
+    npmPackage?: string;
+    dependencies?: { code?: { specifier?: string; error?: string } }[];
+  }[];
+  redirects: Record<string, string>;
+  npmPackages: Record<
+    string,
+    { name: string; version: string; dependencies: string[]; localPath: string }
+  >;
+}
+
+/** Finds the modules and packages; imports of types alone do not count. */
+export async function readGraph(root: string): Promise<Graph> {
+  const infos = await Promise.all(ROOTS.map(async (path) => {
+    const args = ["info", "--json", path];
+    return JSON.parse(await mustRun(Deno.execPath(), args, { cwd: root })) as Info;
+  }));
+  return follow(infos, new URL(`file://${root}`).href);
+}
+
+/** Follows the imports. `base` is the URL of the sources' root, with a slash at its end. */
+export function follow(infos: readonly Info[], base: string): Graph {
+  const modules = new Set<string>();
+  const imported = new Set<string>();
+  const packages = new Map<string, Package>();
+
+  function addPackage(info: Info, id: string): void {
+    const found = info.npmPackages[id];
+    if (found === undefined) throw new Error(`Cannot find the package ${id} that is imported`);
+    if (packages.has(id)) return;
+    const { name, version, dependencies: needs, localPath: folder } = found;
+    packages.set(id, { name, version, needs, folder });
+    for (const one of needs) addPackage(info, one);
+  }
+
+  infos.forEach((info, i) => {
+    const bySpecifier = new Map(info.modules.map((module) => [module.specifier, module]));
+    const waiting: string[] = [base + ROOTS[i]];
+    const seen = new Set<string>();
+    while (waiting.length > 0) {
+      const named = waiting.pop()!;
+      const specifier = info.redirects[named] ?? named;
+      if (specifier.startsWith("node:") || seen.has(specifier)) continue;
+      seen.add(specifier);
+      const module = bySpecifier.get(specifier);
+      if (module === undefined) throw new Error(`Cannot find the module ${specifier}`);
+      if (module.npmPackage !== undefined) {
+        imported.add(module.npmPackage);
+        addPackage(info, module.npmPackage);
+        continue;
+      }
+      if (!specifier.startsWith(base)) throw new Error(`${specifier} is not one of our files`);
+      const path = specifier.slice(base.length);
+      modules.add(path);
+      for (const { code } of module.dependencies ?? []) {
+        if (code?.error !== undefined) throw new Error(`${path}: ${code.error}`);
+        if (code?.specifier !== undefined) waiting.push(code.specifier);
+      }
+    }
+  });
+  return {
+    modules: [...modules].sort(),
+    packages: [...packages.values()].sort((a, b) => a.name < b.name ? -1 : 1),
+    imported: [...imported].sort(),
+  };
+}
