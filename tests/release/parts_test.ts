@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { mustRun } from "../../release/command.ts";
+import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { follow, type Graph, type Info } from "../../release/graph.ts";
+import { readOrigin } from "../../release/origin.ts";
+import { noticeText, type PackageFacts } from "../../release/packages.ts";
+import { billOfMaterials } from "../../release/sbom.ts";
+import { reduceManifest } from "../../release/staging.ts";
+import { withFolder } from "../support/folder.ts";
+import { skipUnless } from "../support/net_require.ts";
+
+const BASE = "file:///nodens/";
+const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+
+/** What `deno info` would say of modules with these imports; a name with "type " is of types alone. */
+function info(imports: Record<string, string[]>): Info {
+  const modules = Object.entries(imports).map(([path, names]) => ({
+    specifier: BASE + path,
+    dependencies: names.map((name) =>
+      name.startsWith("type ") ? {} : { code: { specifier: /:/.test(name) ? name : BASE + name } }
+    ),
+  }));
+  const npm = (id: string) => ({ specifier: `npm:/${id}`, npmPackage: id });
+  const at = (name: string, version: string, ...dependencies: string[]) => ({
+    ...{ name, version, dependencies },
+    localPath: `/cache/${name}/${version}`,
+  });
+  return {
+    modules: [...modules, npm("one@1.0.0"), npm("types@3.0.0")],
+    redirects: { "npm:one@1": "npm:/one@1.0.0" },
+    npmPackages: {
+      "one@1.0.0": at("one", "1.0.0", "two@2.0.0"),
+      "two@2.0.0": at("two", "2.0.0"),
+      "types@3.0.0": at("types", "3.0.0"),
+    },
+  };
+}
+
+const GRAPH: Graph = follow([
+  info({
+    "main.ts": ["src/a.ts", "node:crypto", "npm:one@1", "type src/types.ts"],
+    "src/a.ts": ["src/b.ts", "main.ts"],
+    "src/b.ts": [],
+    "src/types.ts": [],
+    "tests/never.ts": [],
+  }),
+  info({ "src/control/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
+], BASE);
+
+Deno.test("the graph holds what runs: both threads' modules and packages, and no types", () => {
+  assert.deepEqual(GRAPH.modules, ["main.ts", "src/a.ts", "src/b.ts", "src/control/worker.ts"]);
+  assert.deepEqual(GRAPH.imported, ["one@1.0.0"]);
+  assert.deepEqual(GRAPH.packages.map(({ name }) => name), ["one", "two"]);
+  assert.throws(
+    () => follow([info({ "main.ts": ["https://example.org/x.ts"] })], BASE),
+    new Error("Cannot find the module https://example.org/x.ts"),
+  );
+});
+
+Deno.test("what is embedded is read from Deno's listing", () => {
+  const listing = parseListing(`
+Embedded Files
+
+nodens
+├─┬ .deno_compile_node_modules (1.01MB - 998.71KB unique)
+│ └─┬ localhost (1.01MB - 998.71KB unique)
+│   ├── one/1.0.0/* (17.62KB)
+│   └── two/2.0.0/* (893.34KB - 857.36KB unique)
+├── deno.json (1.84KB)
+├── main.ts (3.44KB)
+└─┬ src (2.11MB)
+  ├── a.ts (1KB)
+  ├── b.ts (1KB)
+  └── control/worker.ts (2KB)
+
+Files: 3.12MB
+`);
+  assert.deepEqual(listing, [
+    ".deno_compile_node_modules/localhost/one/1.0.0/*",
+    ".deno_compile_node_modules/localhost/two/2.0.0/*",
+    "deno.json",
+    "main.ts",
+    "src/a.ts",
+    "src/b.ts",
+    "src/control/worker.ts",
+  ]);
+  assert.deepEqual(compareEmbedded(listing, GRAPH), []);
+  const folded = [...listing.filter((path) => !path.startsWith("src/")), "src/*"];
+  assert.deepEqual(compareEmbedded(folded, GRAPH), []);
+  assert.deepEqual(
+    compareEmbedded([...listing.slice(0, -1), "tests/never.ts"], GRAPH),
+    ["not embedded: src/control/worker.ts", "embedded in vain: tests/never.ts"],
+  );
+  assert.equal(compareEmbedded([], GRAPH).length, 7);
+});
+
+Deno.test("manifest and lock file are reduced to what runs", () => {
+  const { manifest, lock } = reduceManifest(
+    {
+      version: "1.2.3",
+      tasks: { test: "deno test" },
+      imports: {
+        one: "npm:one@1.0.0",
+        "one/part": "npm:one@1.0.0/part.js",
+        test: "npm:test@1.0.0",
+      },
+    },
+    {
+      version: "5",
+      specifiers: { "npm:one@1.0.0": "1.0.0", "npm:test@1.0.0": "1.0.0" },
+      npm: { "one@1.0.0": { integrity: "a" }, "two@2.0.0": {}, "test@1.0.0": {} },
+      workspace: { dependencies: ["npm:one@1.0.0", "npm:test@1.0.0"] },
+    },
+    GRAPH,
+  );
+  assert.deepEqual(manifest, {
+    version: "1.2.3",
+    imports: { one: "npm:one@1.0.0", "one/part": "npm:one@1.0.0/part.js" },
+  });
+  assert.deepEqual(lock, {
+    version: "5",
+    specifiers: { "npm:one@1.0.0": "1.0.0" },
+    npm: { "one@1.0.0": { integrity: "a" }, "two@2.0.0": {} },
+    workspace: { dependencies: ["npm:one@1.0.0"] },
+  });
+});
+
+Deno.test({
+  name: "the commit is the environment's, else git's, else unknown",
+  ...skipUnless("git"),
+  async fn() {
+    await withFolder(async (folder) => {
+      const root = `${folder}/`;
+      const none = () => undefined;
+      const unknown = { commit: "unknown", epochSeconds: 315_532_800 };
+      assert.deepEqual(await readOrigin(root, none), unknown);
+      const given = { NODENS_COMMIT: COMMIT, SOURCE_DATE_EPOCH: "1700000000" };
+      const env = (values: Record<string, string>) => (name: string) => values[name];
+      const said = { commit: "0123456789ab", epochSeconds: 1_700_000_000 };
+      assert.deepEqual(await readOrigin(root, env(given)), said);
+      // As an engine passes on a build argument that nobody gave.
+      assert.deepEqual(await readOrigin(root, env({ NODENS_COMMIT: "unknown" })), unknown);
+      await assert.rejects(
+        readOrigin(root, env({ NODENS_COMMIT: "main" })),
+        new Error('Cannot use NODENS_COMMIT "main": it is no commit (git rev-parse HEAD)'),
+      );
+      await assert.rejects(
+        readOrigin(root, env({ SOURCE_DATE_EPOCH: "now" })),
+        new Error('Cannot use SOURCE_DATE_EPOCH "now": it is no number of seconds'),
+      );
+
+      const git = (...args: string[]) =>
+        mustRun("git", ["-c", "user.name=n", "-c", "user.email=n@example.org", ...args], {
+          cwd: folder,
+          env: { GIT_COMMITTER_DATE: "2020-01-02T03:04:05Z" },
+        });
+      await git("init", "--quiet");
+      Deno.mkdirSync(`${folder}/below`);
+      Deno.writeTextFileSync(`${folder}/below/file`, "1");
+      await git("add", ".");
+      await git("commit", "--quiet", "--message", "First");
+      const head = (await git("rev-parse", "HEAD")).slice(0, 12);
+      const epochSeconds = Date.UTC(2020, 0, 2, 3, 4, 5) / 1000;
+      assert.deepEqual(await readOrigin(root, none), { commit: head, epochSeconds });
+      Deno.writeTextFileSync(`${folder}/below/file`, "2");
+      assert.deepEqual(await readOrigin(root, none), { commit: `${head}-dirty`, epochSeconds });
+      assert.deepEqual(await readOrigin(`${folder}/below/`, none), unknown, "another's checkout");
+    });
+  },
+});
+
+const PACKAGES: PackageFacts[] = [
+  {
+    ...{ name: "@scope/one", version: "1.0.0", needs: ["two@2.0.0"], license: "MIT" },
+    ...{ licenseText: "Do what you like.", sha512: "ab".repeat(64), homepage: undefined },
+  },
+  {
+    ...{ name: "two", version: "2.0.0", needs: [], license: "Apache-2.0" },
+    ...{ licenseText: "Apache.\n", sha512: "cd".repeat(64), homepage: "https://two.example.org/" },
+  },
+];
+
+Deno.test("the bill of materials lists packages and runtime, and who needs whom", () => {
+  const materials = {
+    version: "1.2.3",
+    origin: { commit: "0123456789ab", epochSeconds: 1_700_000_000 },
+    packages: PACKAGES,
+    imported: ["@scope/one@1.0.0"],
+    runtime: { deno: "2.9.6", v8: "15.0" },
+  };
+  const text = billOfMaterials(materials);
+  assert.equal(billOfMaterials(materials), text, "the same again");
+  const bom = JSON.parse(text);
+  assert.equal(`${bom.bomFormat} ${bom.specVersion}`, "CycloneDX 1.6");
+  assert.match(
+    bom.serialNumber,
+    /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/,
+  );
+  assert.equal(bom.metadata.timestamp, "2023-11-14T22:13:20.000Z");
+  assert.equal(bom.metadata.component["bom-ref"], "pkg:generic/nodens@1.2.3");
+  assert.equal(bom.metadata.component.licenses[0].license.id, "Apache-2.0");
+  assert.deepEqual(bom.metadata.component.properties, [
+    { name: "nodens:commit", value: "0123456789ab" },
+  ]);
+  // deno-lint-ignore no-explicit-any
+  const components: any[] = bom.components;
+  assert.deepEqual(components.map(({ purl }) => purl).sort(), [
+    "pkg:generic/v8@15.0",
+    "pkg:github/denoland/deno@v2.9.6",
+    "pkg:npm/%40scope/one@1.0.0",
+    "pkg:npm/two@2.0.0",
+  ]);
+  const one = components.find(({ name }) => name === "one");
+  assert.equal(one.group, "@scope");
+  assert.deepEqual(one.hashes, [{ alg: "SHA-512", content: "ab".repeat(64) }]);
+  // deno-lint-ignore no-explicit-any
+  const needs = Object.fromEntries(bom.dependencies.map((row: any) => [row.ref, row.dependsOn]));
+  assert.deepEqual(needs, {
+    "pkg:generic/nodens@1.2.3": ["pkg:github/denoland/deno@v2.9.6", "pkg:npm/%40scope/one@1.0.0"],
+    "pkg:github/denoland/deno@v2.9.6": ["pkg:generic/v8@15.0"],
+    "pkg:generic/v8@15.0": undefined,
+    "pkg:npm/%40scope/one@1.0.0": ["pkg:npm/two@2.0.0"],
+    "pkg:npm/two@2.0.0": undefined,
+  });
+  const other = billOfMaterials({ ...materials, version: "1.2.4" });
+  assert.notEqual(JSON.parse(other).serialNumber, bom.serialNumber);
+});
+
+Deno.test("the notice has each package's licence in full", () => {
+  const text = noticeText(PACKAGES);
+  assert.match(text, /^nodens contains these packages/);
+  assert.match(text, /\n@scope\/one 1\.0\.0 \(MIT\)\n\nDo what you like\.\n/);
+  assert.match(text, /\ntwo 2\.0\.0 \(Apache-2\.0\)\n\nApache\.\n$/);
+});

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import manifest from "../../deno.json" with { type: "json" };
+import { mustRun, runCommand } from "../../release/command.ts";
+import { compile, ROOT } from "../../release/compile.ts";
+import { readGraph } from "../../release/graph.ts";
+import { PERMISSIONS } from "../../release/permissions.ts";
+import { stage } from "../../release/staging.ts";
+import { TARGETS } from "../../release/targets.ts";
+import { withFolder } from "../support/folder.ts";
+
+const ORIGIN = { commit: "0123456789ab", epochSeconds: 1_700_000_000 };
+
+Deno.test("the same sources give the same executable, wherever and whenever it is made", async () => {
+  await withFolder(async (folder) => {
+    const graph = await readGraph(ROOT);
+    assert.ok(graph.modules.length > 200 && graph.packages.length >= 4);
+    const digests: string[] = [];
+    // The last one differs in its commit, and is for another kind of machine.
+    for (const [i, place] of ["here", "in/another/place", "third"].entries()) {
+      const origin = i === 2 ? { ...ORIGIN, commit: "ba9876543210" } : ORIGIN;
+      const staging = await stage(`${folder}/${place}`, { root: ROOT, graph, origin });
+      const target = TARGETS[i === 2 ? 1 : 0]!;
+      const output = `${folder}/${i}/nodens`;
+      const { size } = await compile(staging, { graph, target, output });
+      assert.ok(size > 1_000_000);
+      digests.push(createHash("sha256").update(Deno.readFileSync(output)).digest("hex"));
+      Deno.removeSync(output);
+    }
+    assert.equal(digests[0], digests[1]);
+    assert.notEqual(digests[0], digests[2]);
+  });
+});
+
+Deno.test("the rights are exact: no right to everything, and none that a caller could add", () => {
+  assert.ok(PERMISSIONS.includes("--no-prompt"));
+  assert.ok(PERMISSIONS.includes("--deny-import"));
+  for (const right of PERMISSIONS) assert.doesNotMatch(right, /-A|allow-all|allow-import/, right);
+});
+
+Deno.test("an image's build has all that compiling needs, without git", async () => {
+  await withFolder(async (folder) => {
+    const allowed = Deno.readTextFileSync(`${ROOT}.dockerignore`).split("\n")
+      .filter((line) => line.startsWith("!")).map((line) => ROOT + line.slice(1));
+    await mustRun("cp", ["--recursive", ...allowed, folder]);
+    const result = await runCommand(Deno.execPath(), [
+      ...["run", "--frozen", "--allow-all", `${folder}/release/compile.ts`],
+    ], { cwd: folder, env: { NODENS_COMMIT: ORIGIN.commit, NO_COLOR: "1" } });
+    assert.ok(result.ok, result.text);
+    assert.match(result.stdout, /^(?:Made dist\/nodens of .*, commit 0123456789ab|NOT MADE: )/);
+    const made = result.stdout.startsWith("Made");
+    assert.equal([...Deno.readDirSync(`${folder}/dist`)].length, made ? 1 : 0);
+  });
+});
+
+Deno.test("a release is whole, or says aloud what is missing", async () => {
+  await withFolder(async (folder) => {
+    const args = ["run", "-A", `${ROOT}release/main.ts`, "--output", `${folder}/dist`];
+    const { ok, stdout, text } = await runCommand(Deno.execPath(), args, {
+      env: { NO_COLOR: "1" },
+    });
+    assert.ok(ok, text);
+    const name = `nodens-${manifest.version}`;
+    const found = [...Deno.readDirSync(`${folder}/dist`)].map((entry) => entry.name).sort();
+    const archives = TARGETS.map(({ machine }) => `${name}-linux-${machine}.tar.gz`);
+    if (/^NOT MADE: /m.test(stdout)) {
+      assert.deepEqual(found, [`${name}.cdx.json`]);
+      for (const archive of archives) assert.ok(stdout.includes(archive), stdout);
+      assert.match(stdout, /^Not checked: that the executables start and answer\.$/m);
+    } else {
+      assert.deepEqual(found, ["SHA256SUMS", `${name}.cdx.json`, ...archives].sort());
+      await mustRun("sha256sum", ["--check", "SHA256SUMS"], { cwd: `${folder}/dist` });
+    }
+    const bom = JSON.parse(Deno.readTextFileSync(`${folder}/dist/${name}.cdx.json`));
+    const lock = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.lock`));
+    // deno-lint-ignore no-explicit-any
+    const packages = bom.components.filter((one: any) => one.purl.startsWith("pkg:npm/"));
+    const graph = await readGraph(ROOT);
+    assert.equal(packages.length, graph.packages.length);
+    for (const { group, name, version, hashes, licenses } of packages) {
+      const id = `${group === undefined ? "" : `${group}/`}${name}@${version}`;
+      const digest = Uint8Array.fromHex(hashes[0].content);
+      assert.equal(lock.npm[id].integrity, `sha512-${digest.toBase64()}`, id);
+      assert.match(licenses[0].license.id, /^(?:MIT|ISC|Apache-2\.0|BSD-3-Clause)$/, id);
+    }
+  });
+});
+
+Deno.test("a wrong call of the release command says how to call it", async () => {
+  const args = ["run", "-A", `${ROOT}release/main.ts`, "--ouptut"];
+  const { ok, stdout } = await runCommand(Deno.execPath(), args);
+  assert.equal(ok, false);
+  assert.match(stdout, /^Usage: deno task release \[--output FOLDER\]$/m);
+});
