@@ -21,7 +21,13 @@
  */
 import type { LogLevel } from "../engine/handler.ts";
 import type { PlacedStream } from "./data_plane.ts";
-import { closeDescriptors, UnixListener, UnixPeer, waitReadable } from "../sys/unix_socket.ts";
+import {
+  closeDescriptors,
+  ownUser,
+  UnixListener,
+  UnixPeer,
+  waitReadable,
+} from "../sys/unix_socket.ts";
 import {
   type Received,
   type StreamOnTheWay,
@@ -321,7 +327,7 @@ export class Takeover {
 
 /** The same user, or root: who else has the name could be anybody. */
 function mayTrust({ uid }: TakeoverChannel): boolean {
-  return uid === Deno.uid() || uid === 0;
+  return uid === ownUser() || uid === 0;
 }
 
 function fdOf({ fd }: { fd: number }): number {

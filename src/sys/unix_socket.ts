@@ -22,6 +22,8 @@ const SYMBOLS = {
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   /** int poll(struct pollfd *fds, nfds_t n, int timeout), on a thread of its own */
   poll: { parameters: ["buffer", "u32", "i32"], result: "i32", nonblocking: true },
+  /** uid_t getuid(void) */
+  getuid: { parameters: [], result: "u32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -51,6 +53,11 @@ let library: Deno.DynamicLibrary<typeof SYMBOLS> | null = null;
 function open(): Calls {
   library ??= Deno.dlopen("libc.so.6", SYMBOLS);
   return library.symbols;
+}
+
+/** User of this process; asked of the C library, which needs no right of the runtime's. */
+export function ownUser(): number {
+  return open().getuid();
 }
 
 /** Waits until one of the descriptors can be read or has been closed, or `timeoutMs` have passed. */

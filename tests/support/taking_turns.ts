@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
+import { PERMISSIONS } from "../../release/permissions.ts";
 import { freePort, startUpstream } from "./drivers.ts";
 import { a, responseBytes } from "./messages.ts";
 import { MAIN, STARTED } from "./net_nodens.ts";
@@ -38,7 +39,7 @@ export function house(more = "") {
     upstream,
     async start(...args: string[]): Promise<TestProcess> {
       const nodens = await startProcess(Deno.execPath(), {
-        args: ["run", "-A", MAIN, "-conf", file, "-takeover", name, ...args],
+        args: ["run", ...PERMISSIONS, MAIN, "-conf", file, "-takeover", name, ...args],
         ready: (output) => STARTED.test(output),
       });
       running.push(nodens);

@@ -3,6 +3,7 @@ import { openLibc } from "../../src/sys/libc.ts";
 import {
   closeDescriptors,
   MAX_DESCRIPTORS,
+  ownUser,
   UnixListener,
   UnixPeer,
   waitReadable,
@@ -36,6 +37,7 @@ Deno.test({ name: "unix sockets: messages stay apart, both ways", ignore: !linux
   assert.ok(there.send("x".repeat(65_536)));
   assert.equal((here.receive() as { text: string }).text.length, 65_536);
   assert.deepEqual(there.credentials, { pid: Deno.pid, uid: Deno.uid() });
+  assert.equal(ownUser(), Deno.uid());
   close(ends);
 });
 
