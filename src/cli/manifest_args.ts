@@ -38,7 +38,12 @@ const FLAGS: readonly Flag[] = [
     default: MANIFEST_DEFAULTS.mode,
     help: "iptables, ipvs (as kube-proxy runs) or redirect",
   },
-  { name: "image", kind: "text", default: `nodens:${VERSION}`, help: "image of nodens" },
+  {
+    name: "image",
+    kind: "text",
+    default: `nodens-node:${VERSION}`,
+    help: "image of nodens with iptables",
+  },
   {
     name: "memory",
     kind: "text",

@@ -150,7 +150,7 @@ Deno.test({
     const folder = Deno.makeTempDirSync();
     try {
       Deno.copyFileSync(`${BASE}/nodens.yaml`, `${folder}/nodens.yaml`);
-      const images = "images:\n- {name: nodens, newName: example.org/nodens, newTag: '7'}\n";
+      const images = "images:\n- {name: nodens-node, newName: example.org/nodens, newTag: '7'}\n";
       Deno.writeTextFileSync(
         `${folder}/kustomization.yaml`,
         `resources:\n- nodens.yaml\n${images}`,
