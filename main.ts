@@ -20,6 +20,12 @@ async function main(args: readonly string[]): Promise<number> {
     const { processOutput } = await import("./src/cli/output.ts");
     return await runStatus(rest, processOutput);
   }
+  if (command === "doctor") {
+    const { runDoctor } = await import("./src/cli/doctor.ts");
+    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return await runDoctor(rest, denoHost, processOutput);
+  }
   if (command === "healthcheck") {
     const { runHealthcheck } = await import("./src/cli/healthcheck.ts");
     const { processOutput } = await import("./src/cli/output.ts");

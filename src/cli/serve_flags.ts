@@ -51,6 +51,7 @@ export const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
        nodens query NAME [TYPE] [@SERVER] ask a server
        nodens status [--json] [ADDRESS]   how a running nodens is
        nodens redirect ACTION [FLAGS]     install, remove or status: send all queries here
+       nodens doctor [--json] [FLAGS]     look whether it would work here, or does
        nodens healthcheck [URL|ADDRESS]   exit 0 where /health says OK, else 1
        nodens manifest -kubedns ADDRESS   print a manifest for Kubernetes (-h: more)
 

@@ -14,6 +14,8 @@ export interface QueryWait {
   accept: (message: Uint8Array) => boolean;
   /** Ends the wait before its time, as "stopped". */
   signal?: AbortSignal;
+  /** Address of this machine to ask from (UDP alone); without, the kernel chooses. */
+  source?: string;
 }
 
 /** No reply; the message says why in dig's words ("timed out", "connection refused"). */
@@ -23,7 +25,7 @@ export class NoReplyError extends Error {}
 export function askUdp(
   target: QueryTarget,
   query: Uint8Array,
-  { timeoutMs, accept, signal }: QueryWait,
+  { timeoutMs, accept, signal, source }: QueryWait,
 ): Promise<Uint8Array> {
   const socket = createSocket(target.address.includes(":") ? "udp6" : "udp4");
   let forget = () => {};
@@ -43,9 +45,12 @@ export function askUdp(
       clearTimeout(timer);
       resolve(message);
     });
-    socket.send(query, target.port, target.address, (error: Error | null) => {
-      if (error) fail(error);
-    });
+    const send = () =>
+      socket.send(query, target.port, target.address, (error: Error | null) => {
+        if (error) fail(error);
+      });
+    if (source === undefined) send();
+    else socket.bind({ address: source, port: 0 }, send);
   }).finally(() => {
     forget();
     socket.close();

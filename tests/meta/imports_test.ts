@@ -15,9 +15,10 @@ const ALLOWED: Record<string, string[]> = {
   control: ["dns", "engine", "io", "sys", "config", "plugins", "corefile", "metrics"],
   host: ["dns", "sys", "config", "control", "metrics", "corefile", "engine", "plugins"],
   manifest: ["dns", "config", "corefile", "host"],
+  doctor: ["dns", "sys", "config", "corefile", "plugins", "host"],
   cli: [
     ...["dns", "engine", "sys", "config", "plugins", "corefile", "control", "metrics", "host"],
-    "manifest",
+    ...["manifest", "doctor"],
   ],
 };
 /** Folders that must not touch the machine: it is handed to them. */

@@ -1,0 +1,109 @@
+import { quote } from "../corefile/quote.ts";
+import { parseName } from "../dns/name.ts";
+import type { DoctorOptions } from "../doctor/options.ts";
+import { httpAddressText } from "../plugins/http_address.ts";
+import { type Flag, FlagError, type FlagValues, parseFlags } from "./flags.ts";
+import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
+import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
+import { metricsAddresses, SERVE_FLAGS } from "./serve_flags.ts";
+
+/** Flags of `nodens doctor` alone. */
+export const DOCTOR_FLAGS: readonly Flag[] = [
+  { name: "json", kind: "boolean", default: false, help: "print the findings as JSON" },
+  {
+    name: "name",
+    kind: "text",
+    default: "",
+    help: "name of the cluster to ask for; else kubernetes.default.svc.DOMAIN",
+  },
+  { name: "outside", kind: "text", default: "example.org", help: "other name to ask for" },
+  { name: "timeout", kind: "number", default: 2, help: "seconds to wait for an answer" },
+  {
+    name: "pod",
+    kind: "boolean",
+    default: false,
+    help: "ask from a network namespace made for it: the host is changed for a moment",
+  },
+  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+];
+
+const TIMEOUT_SECONDS = { min: 1, max: 60 } as const;
+/** Those of `nodens` that the doctor heeds; the others are taken, so that a command line can be pasted. */
+const HEEDED = ["conf", "dns.port", "prometheus-listen-address", "metrics-listen-address"];
+
+/** Every flag that is taken, each name once. */
+const ALL_FLAGS: readonly Flag[] = [
+  ...new Map(
+    [...DOCTOR_FLAGS, ...NODE_FLAGS, ...RULE_FLAGS, ...SERVE_FLAGS].reverse()
+      .map((flag) => [flag.name, flag]),
+  ).values(),
+];
+
+/** What `-h` lists. */
+export const HELP_FLAGS: readonly Flag[] = [
+  ...DOCTOR_FLAGS,
+  ...ALL_FLAGS.filter(({ name }) => HEEDED.includes(name)),
+  ...[...NODE_FLAGS, ...RULE_FLAGS].filter(({ name }) => !HEEDED.includes(name)),
+];
+
+/** How the doctor was called. */
+export interface DoctorCall {
+  readonly help: boolean;
+  readonly json: boolean;
+  readonly options: DoctorOptions;
+}
+
+/** Reads the arguments of `nodens doctor`. Throws `FlagError`. */
+export function readDoctorFlags(
+  args: readonly string[],
+  env: (name: string) => string | undefined,
+): DoctorCall {
+  const { values, given, rest } = parseFlags(args, ALL_FLAGS);
+  if (rest.length > 0) {
+    throw new FlagError(`unknown argument ${quote(rest[0]!)} (flags begin with -)`);
+  }
+  const node = readNodeOptions(values, given);
+  const rules = readRuleOptions(values, node);
+  const metrics = metricsAddresses({
+    ...values,
+    "metrics-listen-address": node.metricsListenAddress,
+  });
+  const inCluster = node.localIps.length > 0 || node.template !== null || given.has("domain") ||
+    env("KUBERNETES_SERVICE_HOST") !== undefined;
+  const domain = String(values["domain"]);
+  const named = readName("name", values);
+  return {
+    help: values["h"] === true,
+    json: values["json"] === true,
+    options: {
+      node,
+      rules,
+      corefile: String(values["conf"]),
+      defaultPort: node.dnsPort,
+      metricsAddresses: metrics.map(httpAddressText),
+      clusterName: named !== "" ? named : inCluster ? `kubernetes.default.svc.${domain}` : null,
+      outsideName: readName("outside", values) || "example.org",
+      timeoutMs: readTimeout(values),
+      pod: values["pod"] === true,
+    },
+  };
+}
+
+function readTimeout(values: FlagValues): number {
+  const seconds = Number(values["timeout"]);
+  const { min, max } = TIMEOUT_SECONDS;
+  if (seconds >= min && seconds <= max) return seconds * 1000;
+  throw new FlagError(`flag -timeout: ${seconds} is out of range (${min} to ${max})`);
+}
+
+function readName(flag: string, values: FlagValues): string {
+  const text = String(values[flag]);
+  try {
+    if (text !== "") parseName(text);
+    return text;
+  } catch (error) {
+    throw new FlagError(
+      `flag -${flag}: ${quote(text)} is no name (like example.org): ${(error as Error).message}`,
+    );
+  }
+}

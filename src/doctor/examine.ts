@@ -1,0 +1,241 @@
+import type { Config } from "../config/types.ts";
+import { canonicalAddress } from "../dns/address.ts";
+import { parseHttpAddress } from "../plugins/http_address.ts";
+import { judgeCapabilities, parseEffective } from "./capabilities.ts";
+import { judgeCorefile } from "./corefile.ts";
+import type { Finding } from "./finding.ts";
+import { judgeHeartbeat } from "./heartbeat.ts";
+import { judgeInterface } from "./interface.ts";
+import { type FamilyRules, judgeIptables, judgeLock } from "./iptables.ts";
+import {
+  holderAt,
+  judgeListeners,
+  type ListenerFacts,
+  type Running,
+  whoRuns,
+} from "./listeners.ts";
+import { lookAtCorefile } from "./look_corefile.ts";
+import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./look_host.ts";
+import { type LinksLook, lookAtLinks } from "./look_links.ts";
+import { askFromGateway, askFromNamespace } from "./look_pod.ts";
+import { askTarget, namesOf } from "./look_queries.ts";
+import {
+  asksForHeartbeat,
+  lookAtHeartbeat,
+  lookAtMatches,
+  lookAtRules,
+  ruleFamilies,
+  ruleLevels,
+} from "./look_rules.ts";
+import { lookAtSockets } from "./look_sockets.ts";
+import { judgeMatches } from "./matches.ts";
+import { type DoctorOptions, wantsRules } from "./options.ts";
+import { judgePod } from "./pod.ts";
+import { judgeQueries } from "./queries.ts";
+import { judgeKubelet, judgeResolvConf } from "./resolv_conf.ts";
+import { judgeRules, levelOf } from "./rules.ts";
+import { judgeRuntime } from "./runtime.ts";
+import { judgeService } from "./service.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { planTargets, type Target } from "./targets.ts";
+
+/** What the doctor found. */
+export interface Diagnosis {
+  /** Who serves at the addresses that nodens is to serve at. */
+  readonly running: Running;
+  /** In the order of their printing. */
+  readonly findings: readonly Finding[];
+}
+
+/** Permissions of Deno's that nodens asks for. */
+const PERMISSIONS = ["net", "ffi", "read", "write", "env", "run", "sys"] as const;
+const UNPRIVILEGED_PORT = 1024;
+
+/** Looks at everything and judges it; changes nothing on the host, unless `pod` is asked for. */
+export async function examine(
+  options: DoctorOptions,
+  surroundings: Surroundings,
+): Promise<Diagnosis> {
+  const { host, tree, ask } = surroundings;
+  const { node, timeoutMs } = options;
+  const { corefile, service } = await lookAtCorefile({
+    template: node.template,
+    corefile: options.corefile,
+    defaultPort: options.defaultPort,
+    localIps: node.localIps,
+  }, host);
+  const { config } = corefile;
+  const links = lookAtLinks(node.interfaceName, surroundings);
+  const listening = await lookAtListeners(config, { options, surroundings });
+  const running = whoRuns(listening);
+  const own = ownAddresses(listening, links);
+  const kubelet = lookAtKubelet(host);
+  const targets = planTargets({
+    config,
+    names: namesOf(options),
+    clusterDns: kubelet?.clusterDns ?? [],
+  });
+  const forPods = podTarget(targets, node.localIps);
+  const [ruleFindings, queries, pod] = await Promise.all([
+    judgeAllRules(running, { options, surroundings }),
+    Promise.all(targets.map(async (target) => ({
+      target,
+      asked: await askTarget(target, { ask, timeoutMs }),
+      running,
+      holder: target.role === "upstream" ? null : holderAt(target, listening),
+    }))),
+    options.pod
+      ? askFromNamespace(forPods, { ...surroundings, timeoutMs })
+      : askFromGateway(forPods, { links, ask, timeoutMs, own }),
+  ]);
+  return {
+    running,
+    findings: [
+      ...judgeRuntime({
+        os: Deno.build.os,
+        arch: Deno.build.arch,
+        deno: Deno.version.deno,
+        libcMissing: surroundings.libcMissing,
+        denied: PERMISSIONS.filter((name) =>
+          Deno.permissions.querySync({ name }).state !== "granted" && !grantedInPart(name)
+        ),
+        touchesHost: node.setupInterface || wantsRules(options),
+      }),
+      judgeCapabilities({
+        effective: parseEffective(tree?.read("/proc/self/status") ?? ""),
+        unprivilegedPort: Number(
+          tree?.read("/proc/sys/net/ipv4/ip_unprivileged_port_start") ?? UNPRIVILEGED_PORT,
+        ),
+        lowestPort: config === null || config.listeners.length === 0
+          ? null
+          : Math.min(...config.listeners.map(({ port }) => port)),
+        setupInterface: node.setupInterface,
+        setupRules: wantsRules(options),
+        backend: ruleFindings.backend,
+      }),
+      judgeCorefile(corefile),
+      judgeService(service),
+      judgeResolvConf(lookAtResolvConfs(config, host), { own }),
+      judgeKubelet(kubelet, { own, localIps: node.localIps }),
+      ...judgeListeners(listening),
+      ...judgeInterface({
+        wanted: node.localIps,
+        setupInterface: node.setupInterface,
+        name: node.interfaceName,
+        running,
+        ...links,
+      }),
+      ...ruleFindings.findings,
+      ...queries.map(judgeQueries),
+      judgePod(pod, running),
+    ],
+  };
+}
+
+/** The compiled program has this right for the two names that it needs. */
+function grantedInPart(name: typeof PERMISSIONS[number]): boolean {
+  if (name !== "sys") return false;
+  return (["networkInterfaces", "hostname"] as const).every((kind) =>
+    Deno.permissions.querySync({ name, kind }).state === "granted"
+  );
+}
+
+async function lookAtListeners(
+  config: Config | null,
+  { options, surroundings }: { options: DoctorOptions; surroundings: Surroundings },
+): Promise<ListenerFacts> {
+  const { node } = options;
+  const dns = config?.listeners.map(({ address, port }) => ({ address, port })) ??
+    node.localIps.map((address) => ({ address, port: node.dnsPort }));
+  const endpoints = (config?.endpoints ?? []).map(({ host, port, kind }) => ({ host, port, kind }));
+  const metrics = options.metricsAddresses.flatMap((text) => {
+    const address = parseHttpAddress(text);
+    return address === null ? [] : [{ ...address, kind: "prometheus" as const }];
+  });
+  const all = [...endpoints, ...metrics];
+  const http = [
+    ...new Map(all.map(({ host, port }) => [`${host} ${port}`, { host, port }])).values(),
+  ]
+    .filter(({ port }) => port !== 0)
+    .map(({ host, port }) => ({ address: host === "localhost" ? "127.0.0.1" : host, port }));
+  const places = all.filter(({ kind, port }) => kind === "prometheus" && port !== 0)
+    .map(({ host, port }) => {
+      const name = host === "" || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+      return `${name.includes(":") ? `[${name}]` : name}:${port}`;
+    });
+  const ports = [...dns, ...http].map(({ port }) => port);
+  return {
+    dns,
+    http,
+    sockets: lookAtSockets(ports, surroundings.tree),
+    status: await lookForStatus([...new Set(places)]),
+  };
+}
+
+/** Addresses at which a query reaches nodens. */
+function ownAddresses({ dns }: ListenerFacts, links: LinksLook): string[] {
+  const all = dns.flatMap(({ address, port }) => {
+    if (port !== 53) return [];
+    if (address !== "" && address !== "0.0.0.0" && address !== "::") return [address];
+    return ["127.0.0.1", "::1", ...links.addresses.map((one) => one.address)];
+  });
+  return [...new Set(all.map(canonicalAddress))];
+}
+
+/** The listener that pods ask: a service's address before a link-local one. */
+function podTarget(targets: readonly Target[], localIps: readonly string[]): Target | undefined {
+  const listeners = targets.filter(({ role, address, names }) =>
+    role === "listener" && !/^127\.|^::1$/.test(address) && names.length > 0
+  );
+  return listeners.find(({ address }) =>
+    localIps.includes(address) && !/^169\.254\./.test(address)
+  ) ??
+    listeners[0];
+}
+
+async function judgeAllRules(
+  running: Running,
+  { options, surroundings }: { options: DoctorOptions; surroundings: Surroundings },
+): Promise<{ findings: Finding[]; backend: "nft" | "legacy" | "default" | null }> {
+  const { tree, host } = surroundings;
+  const families = ruleFamilies(options);
+  const looks = await Promise.all(families.map(async (family) => {
+    const rules = await lookAtRules(family, surroundings);
+    return { rules, matches: await lookAtMatches(rules, options, surroundings) };
+  }));
+  const facts = looks.map(({ rules }) => ({
+    rules,
+    levels: ruleLevels(rules.family, options),
+    running,
+    failOpen: asksForHeartbeat(rules.family, options),
+  }));
+  const beating = facts.filter((one) => levelOf(one) !== "none" && one.failOpen)
+    .map(({ rules }) => rules.family);
+  const beats = running === "nodens" ? await lookAtHeartbeat(beating, options, surroundings) : [];
+  const backend = looks.map(({ rules }) => backendOf(rules)).find((one) => one !== null) ?? null;
+  const path = host.env("XTABLES_LOCKFILE") ?? "/run/xtables.lock";
+  const mounts = tree?.read("/proc/self/mountinfo") ?? "";
+  const lock = judgeLock({
+    path,
+    exists: host.kindOf(path) === "file",
+    container: / \/ \/ \S+(?: \S+)* - overlay /m.test(mounts) ||
+      host.env("KUBERNETES_SERVICE_HOST") !== undefined,
+    mounted: mounts.includes(` ${path} `) || / \/run /.test(mounts),
+    wantsRules: families.length > 0,
+    backend,
+  });
+  return {
+    findings: [
+      ...looks.map(({ rules }, i) => judgeIptables(rules, facts[i]!.levels[0]!.set)),
+      lock,
+      ...looks.map(({ matches }) => judgeMatches(matches)),
+      ...facts.flatMap(judgeRules),
+      judgeHeartbeat(beats, { running, asked: beating.length > 0 }),
+    ],
+    backend,
+  };
+}
+
+function backendOf(rules: FamilyRules): "nft" | "legacy" | "default" | null {
+  return "backends" in rules ? rules.backends.used.name : null;
+}

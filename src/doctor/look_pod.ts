@@ -1,0 +1,112 @@
+import type { LinksLook } from "./look_links.ts";
+import { askTarget } from "./look_queries.ts";
+import type { PodFacts } from "./pod.ts";
+import type { Answer, Asked } from "./queries.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { Target } from "./targets.ts";
+
+/** Addresses of the cable to the namespace: link-local ones that no cloud uses. */
+const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
+const COMMAND_LIMIT_MS = 10_000;
+/** Starting the program itself takes its time on a busy machine. */
+const START_MS = 10_000;
+
+/** Asks a server from an address of the host's that faces pods, as far as there is one. */
+export async function askFromGateway(
+  target: Target | undefined,
+  { links, ask, timeoutMs, own }: {
+    links: LinksLook;
+    ask: Surroundings["ask"];
+    timeoutMs: number;
+    own: readonly string[];
+  },
+): Promise<PodFacts> {
+  if (target === undefined) {
+    return { how: "none", why: "no address to ask at that pods could ask too" };
+  }
+  const v6 = target.address.includes(":");
+  const candidates = links.addresses.filter(({ address, kind }) =>
+    (kind === "bridge" || kind === "veth") && address.includes(":") === v6 &&
+    !own.includes(address) && !/^fe80:/i.test(address)
+  );
+  const gateway = candidates.find(({ kind }) => kind === "bridge") ?? candidates[0];
+  if (gateway === undefined) {
+    return {
+      how: "none",
+      why: "no bridge or veth of the host has an address to ask from; --pod asks from a namespace" +
+        " made for it, and changes the host for a moment",
+    };
+  }
+  const asked = await askTarget({ ...target, transports: ["UDP"] }, {
+    ask,
+    timeoutMs,
+    source: gateway.address,
+  });
+  const server = `${target.address}:${target.port}`;
+  return { how: "gateway", source: gateway.address, link: gateway.link, asked, server };
+}
+
+/**
+ * Asks from a network namespace that a cable joins to the host's, as a pod would: the queries come in
+ * by an interface, through PREROUTING and INPUT. The namespace is gone again afterwards.
+ */
+export async function askFromNamespace(
+  target: Target | undefined,
+  { run, self, timeoutMs }: Pick<Surroundings, "run" | "self"> & { timeoutMs: number },
+): Promise<PodFacts> {
+  if (target === undefined || target.address.includes(":")) {
+    return { how: "none", why: "no IPv4 address to ask at that pods could ask too" };
+  }
+  const name = `nodens-doctor-${Deno.pid}`;
+  const cable = `nodoc${Deno.pid % 1_000_000}`;
+  const ip = async (...args: string[]): Promise<string | null> => {
+    const result = await run("ip", { args, timeoutMs: COMMAND_LIMIT_MS });
+    if (result === null) return "there is no command ip";
+    const said = result.stderr.trim().split("\n")[0];
+    return result.code === 0 ? null : `ip ${args.join(" ")}: ${said}`;
+  };
+  const steps = [
+    ["netns", "add", name],
+    ["link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name],
+    ["addr", "add", `${CABLE.host}/30`, "dev", cable],
+    ["link", "set", cable, "up"],
+    ["-n", name, "addr", "add", `${CABLE.pod}/30`, "dev", "eth0"],
+    ["-n", name, "link", "set", "eth0", "up"],
+    ["-n", name, "route", "add", "default", "via", CABLE.host],
+  ];
+  let made = false;
+  try {
+    for (const step of steps) {
+      const why = await ip(...step);
+      if (why !== null) return { how: "failed", why: `cannot make a namespace: ${why}` };
+      made = true;
+    }
+    const asked: Asked[] = [];
+    for (const { what, name: qname } of target.names) {
+      for (const transport of target.transports) {
+        const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
+        const words = [
+          ...["netns", "exec", name, ...self, "query", qname, "A", `@${target.address}`],
+          ...["-p", String(target.port), "+tries=1", `+time=${seconds}`],
+          ...(transport === "TCP" ? ["+tcp"] : []),
+        ];
+        const limitMs = START_MS + 1000 * seconds;
+        const result = await run("ip", { args: words, timeoutMs: limitMs });
+        asked.push({ what, name: qname, transport, answer: answerOf(result?.stdout ?? "") });
+      }
+    }
+    return { how: "namespace", asked, server: `${target.address}:${target.port}` };
+  } finally {
+    if (made) {
+      await ip("link", "delete", cable);
+      await ip("netns", "delete", name);
+    }
+  }
+}
+
+/** What `nodens query` printed, as an answer. */
+export function answerOf(text: string): Answer {
+  const rcode = / status: ([A-Z0-9]+)/.exec(text)?.[1];
+  const ms = Number(/Query time: (\d+) msec/.exec(text)?.[1]);
+  return rcode === undefined ? { failure: "no answer" } : { rcode, ms };
+}
