@@ -24,6 +24,11 @@ export function parseEffective(status: string): bigint | null {
   return digits === undefined ? null : BigInt(`0x${digits}`);
 }
 
+/** Whether NET_ADMIN is among them; null where they are not known. */
+export function mayAdminister(effective: bigint | null): boolean | null {
+  return effective === null ? null : (effective >> BIT.NET_ADMIN & 1n) === 1n;
+}
+
 /** Whether the capabilities of this process are enough for nodens with the same ones. */
 export function judgeCapabilities(facts: CapabilityFacts): Finding {
   const { effective, lowestPort, setupInterface, setupRules, backend, unprivilegedPort } = facts;

@@ -31,5 +31,9 @@ export function judgeCorefile({ source, faults, warnings, config }: CorefileFact
   const found = `${source}: ${blocks} server block${blocks === 1 ? "" : "s"},` +
     ` listening on ${[...addresses].join(", ")}`;
   if (warnings.length === 0) return ok(CHECK, found);
-  return warning(CHECK, [found, ...warnings].join("\n"), "see what the warnings name");
+  return warning(
+    CHECK,
+    [found, ...warnings].join("\n"),
+    "mend what the warnings name, or name another Corefile (-conf FILE)",
+  );
 }

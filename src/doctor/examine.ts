@@ -14,7 +14,7 @@ import {
   type Running,
   whoRuns,
 } from "./listeners.ts";
-import { lookAtCorefile } from "./look_corefile.ts";
+import { lookAtCorefile, STAND_IN } from "./look_corefile.ts";
 import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./look_host.ts";
 import { type LinksLook, lookAtLinks } from "./look_links.ts";
 import { askFromGateway, askFromNamespace } from "./look_pod.ts";
@@ -74,6 +74,7 @@ export async function examine(
     config,
     names: namesOf(options),
     clusterDns: kubelet?.clusterDns ?? [],
+    standIns: [STAND_IN],
   });
   const forPods = podTarget(targets, node.localIps);
   const [ruleFindings, queries, pod] = await Promise.all([

@@ -14,6 +14,8 @@ export interface CorefileLook {
 }
 
 const CLUSTER_DNS = "__PILLAR__CLUSTER__DNS__";
+/** Stands for the Service where its address is not known, so that the rest can be looked at. */
+export const STAND_IN = "192.0.2.53";
 /** What is served where there is no Corefile and none is named. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
@@ -54,14 +56,14 @@ export async function lookAtCorefile(
       return { corefile: await read(template.target, served.text), service };
     }
     const faults = [`Cannot read the template "${template.baseFile}": ${base.why}`];
-    return {
-      corefile: { source: template.baseFile, faults, warnings: [], config: null },
-      service,
-    };
+    // What an earlier start has made tells what is served meanwhile.
+    const config = "text" in served ? (await read(template.target, served.text)).config : null;
+    return { corefile: { source: template.baseFile, faults, warnings: [], config }, service };
   }
   const needed = base.text.replaceAll(/#[^\n]*/g, "").includes(CLUSTER_DNS);
   const { config, faults } = kubeDnsConfig(template, host);
-  const place = `${template.target}, made of ${template.baseFile}`;
+  const place = `${template.target}, made of ${template.baseFile}` +
+    (needed && "why" in service.address ? " (but for the Service of kube-dns)" : "");
   let filled: CorefileFacts;
   try {
     const { text } = fillTemplate(base.text, {
@@ -69,7 +71,7 @@ export async function lookAtCorefile(
       localIps: template.localIps,
       domain: template.domain,
       dnsPort: template.dnsPort,
-      clusterDns: service.address,
+      clusterDns: needed && "why" in service.address ? { address: STAND_IN } : service.address,
       upstreamServers: config.upstreamNameservers,
       stubDomains: config.stubDomains,
     });

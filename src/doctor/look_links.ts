@@ -7,6 +7,8 @@ import type { Surroundings } from "./surroundings.ts";
 /** What there is of links, addresses and kinds of links. */
 export interface LinksLook extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
+  /** Links that a default route leads to: they face the network, and no pods. */
+  readonly uplinks: readonly string[];
 }
 
 /** Looks at the links of this machine; nothing is asked to be made. */
@@ -19,7 +21,7 @@ export function lookAtLinks(
     const addresses = host.interfaces().map(({ name, address }) => ({
       ...{ address: address.split("%")[0]!, link: name, duplicate: false, kind: "" },
     }));
-    return { kinds: { dummy: false, bridge: false }, link: null, addresses };
+    return { kinds: { dummy: false, bridge: false }, link: null, addresses, uplinks: [] };
   }
   const kernel = new Rtnetlink();
   try {
@@ -35,6 +37,10 @@ export function lookAtLinks(
         up: found.up,
         ports: links.filter(({ master }) => master === found.index).length,
       },
+      uplinks: [
+        ...defaultLinks(tree.read("/proc/net/route") ?? ""),
+        ...defaultLinks6(tree.read("/proc/net/ipv6_route") ?? ""),
+      ],
       addresses: links.flatMap((link) =>
         kernel.listAddresses(link.index).map(({ bytes, duplicate }) => ({
           address: bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes),
@@ -57,4 +63,18 @@ export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] 
   );
   if (texts.every((text) => text === null)) return null;
   return [...texts.flatMap((text) => moduleNames(text ?? "")), ...tree.list("/sys/module")];
+}
+
+/** Interfaces of the default routes in /proc/net/route: name, destination, …, mask in column 8. */
+export function defaultLinks(text: string): string[] {
+  return text.split("\n").map((line) => line.trim().split(/\s+/))
+    .flatMap((words) => words[1] === "00000000" && words[7] === "00000000" ? [words[0]!] : []);
+}
+
+/** The same of /proc/net/ipv6_route: destination, prefix length, …, name at the end. */
+export function defaultLinks6(text: string): string[] {
+  return text.split("\n").map((line) => line.trim().split(/\s+/))
+    .flatMap((words) =>
+      /^0{32}$/.test(words[0]!) && words[1] === "00" && words.at(-1) !== "lo" ? [words.at(-1)!] : []
+    );
 }

@@ -25,8 +25,9 @@ export async function askFromGateway(
     return { how: "none", why: "no address to ask at that pods could ask too" };
   }
   const v6 = target.address.includes(":");
-  const candidates = links.addresses.filter(({ address, kind }) =>
-    (kind === "bridge" || kind === "veth") && address.includes(":") === v6 &&
+  const candidates = links.addresses.filter(({ address, kind, link }) =>
+    (kind === "bridge" || kind === "veth") && !links.uplinks.includes(link) &&
+    address.includes(":") === v6 &&
     !own.includes(address) && !/^fe80:/i.test(address)
   );
   const gateway = candidates.find(({ kind }) => kind === "bridge") ?? candidates[0];

@@ -17,6 +17,7 @@ import {
   nodeRules,
 } from "../host/rules.ts";
 import type { RuleSet } from "../host/transaction.ts";
+import { mayAdminister, parseEffective } from "./capabilities.ts";
 import type { BeatFacts } from "./heartbeat.ts";
 import type { FamilyRules } from "./iptables.ts";
 import { knownModules } from "./look_links.ts";
@@ -67,8 +68,13 @@ function ruleSet(family: Family, level: FailOpenLevel, { rules }: DoctorOptions)
 /** The rules that there are, of both kinds of iptables. */
 export async function lookAtRules(
   family: Family,
-  { run }: Pick<Surroundings, "run">,
+  { run, tree }: Pick<Surroundings, "run" | "tree">,
 ): Promise<FamilyRules> {
+  // The legacy kind would say that there are none.
+  if (mayAdminister(parseEffective(tree?.read("/proc/self/status") ?? "")) === false) {
+    const message = "rules cannot be read without the capability NET_ADMIN";
+    return { family, fault: "permission", message };
+  }
   try {
     return { family, backends: await readBackends(family, run) };
   } catch (error) {

@@ -23,11 +23,13 @@ const BOTH = ["UDP", "TCP"] as const;
 
 /** Whom to ask for which names: listeners, the cluster's DNS, and upstreams. */
 export function planTargets(
-  { config, names, clusterDns }: {
+  { config, names, clusterDns, standIns = [] }: {
     config: Config | null;
     names: readonly Name[];
     /** What pods ask, where that is known. */
     clusterDns: readonly string[];
+    /** Addresses that stand for others, which are not known. */
+    standIns?: readonly string[];
   },
 ): Target[] {
   const listeners = (config?.listeners ?? []).map(({ address, port, zones }): Target => ({
@@ -47,7 +49,8 @@ export function planTargets(
   return [
     ...unique(listeners),
     ...unique(cluster),
-    ...unique(config === null ? [] : upstreams(config, names)),
+    ...unique(config === null ? [] : upstreams(config, names))
+      .filter(({ address }) => !standIns.includes(address)),
   ];
 }
 

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import type { Finding } from "../../src/doctor/finding.ts";
+import { nodeRules, type RuleOptions } from "../../src/host/rules.ts";
+import { joinWords } from "../../src/host/rule_text.ts";
+import { MAIN } from "../support/net_nodens.ts";
+import { skipFor } from "../support/net_require.ts";
+import {
+  KUBE_DNS,
+  KUBE_DNS_UPSTREAM,
+  NodeRig,
+  OUTSIDE,
+  type RigNode,
+  rigReasons,
+} from "../support/node_rig.ts";
+
+const LOCAL = "169.254.20.10";
+const LOCAL_IPS = `${LOCAL},${KUBE_DNS.v4}`;
+const RULES: RuleOptions = {
+  addresses: [LOCAL, KUBE_DNS.v4],
+  port: 53,
+  healthPort: 8080,
+  failOpenTo: [],
+  tracked: [],
+};
+const COREFILE = `cluster.local {
+    bind ${LOCAL} ${KUBE_DNS.v4}
+    forward . ${KUBE_DNS_UPSTREAM.v4}
+    prometheus 127.0.0.1:9153
+    health ${LOCAL}:8080
+}
+. {
+    bind ${LOCAL} ${KUBE_DNS.v4}
+    forward . /etc/resolv.conf
+    prometheus 127.0.0.1:9153
+}
+`;
+const TEMPLATE = COREFILE.replaceAll(KUBE_DNS_UPSTREAM.v4, "__PILLAR__CLUSTER__DNS__");
+
+/** Takes UDP port 53 of all addresses. */
+const HOLDER = 'Deno.listenDatagram({ hostname: "0.0.0.0", port: 53, transport: "udp" });' +
+  'console.log("ready"); setInterval(() => {}, 1e6)';
+
+const require = skipFor(rigReasons({ programs: ["setpriv"] }));
+
+/** What `nodens doctor --json` says in a namespace. */
+interface Diagnosis {
+  code: number;
+  running: string;
+  findings: Finding[];
+  of(id: string): Finding;
+  problems: string[];
+}
+
+async function doctor(
+  rig: NodeRig,
+  node: RigNode,
+  args: readonly string[],
+  { env = {}, prefix = [] }: { env?: Record<string, string>; prefix?: readonly string[] } = {},
+): Promise<Diagnosis> {
+  const [command, ...rest] = [
+    ...prefix,
+    ...[Deno.execPath(), "run", "-A", MAIN, "doctor", "--json", "-timeout", "5", ...args],
+  ];
+  const { code, stdout, stderr } = await rig.exec(node.namespace, command!, rest, { env });
+  assert.equal(stderr, "");
+  const { running, findings } = JSON.parse(stdout) as { running: string; findings: Finding[] };
+  const of = (id: string) => {
+    const found = findings.find((one) => one.id === id);
+    assert.ok(found !== undefined, `no finding ${id} in ${stdout}`);
+    return found;
+  };
+  const problems = findings.filter(({ status }) => status === "problem").map(({ id }) => id);
+  assert.equal(code, problems.length > 0 ? 1 : 0, stdout);
+  return { code, running, findings, of, problems };
+}
+
+async function must(rig: NodeRig, node: RigNode, ...[command, ...args]: string[]): Promise<void> {
+  const { code, stderr } = await rig.exec(node.namespace, command!, args);
+  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
+}
+
+/** The interface as the node role makes it. */
+async function addInterface(rig: NodeRig, node: RigNode): Promise<void> {
+  await must(rig, node, "ip", "link", "add", "nodelocaldns", "type", "bridge");
+  await must(rig, node, "ip", "link", "set", "nodelocaldns", "up");
+  for (const address of RULES.addresses) {
+    await must(rig, node, "ip", "addr", "add", `${address}/32`, "dev", "nodelocaldns");
+  }
+}
+
+/** The rules as node-cache makes them. */
+async function addRules(rig: NodeRig, node: RigNode): Promise<void> {
+  const lines = nodeRules(4, "none", RULES).map(({ table, chain, args }) =>
+    `iptables -w 5 -t ${table} -I ${chain} ${joinWords(args)}`
+  );
+  await must(rig, node, "sh", "-ec", lines.join("\n"));
+}
+
+Deno.test({
+  name: "the doctor sees a node before nodens, beside it, and what is wrong then",
+  ...require,
+  async fn() {
+    await using rig = await NodeRig.create();
+    const node = rig.nodes[0]!;
+    const directory = Deno.makeTempDirSync({ prefix: "nodens_doctor_" });
+    try {
+      const file = `${directory}/Corefile`;
+      Deno.writeTextFileSync(file, COREFILE);
+      const base = `${directory}/Corefile.base`;
+      Deno.writeTextFileSync(base, TEMPLATE);
+      const flags = ["-localip", LOCAL_IPS, "-conf", file];
+      const asTemplate = ["-localip", LOCAL_IPS, "-basecorefile", base, "-conf", `${file}.made`];
+      const service = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
+      const plain = [...asTemplate, "-upstreamsvc", "kube-dns-upstream", "-failopen=false"];
+
+      // Before nodens.
+      const rulesBefore = (await rig.exec(node.namespace, "iptables-save")).stdout;
+      const before = await doctor(rig, node, plain, { env: service });
+      assert.deepEqual(before.problems, []);
+      assert.equal(before.running, "nobody");
+      assert.match(before.of("listeners").found, /^free: 169\.254\.20\.10:53, 10\.96\.0\.10:53$/);
+      assert.match(before.of("interface").found, /^nodens will make "nodelocaldns"/);
+      assert.match(before.of("rules").found, /^none; nodens puts 24 in/);
+      assert.equal(before.of(`listener:${LOCAL}:53`).status, "skipped");
+      // The service's address is kube-dns's as long as nodens has not taken it.
+      const { status, found } = before.of(`listener:${KUBE_DNS.v4}:53`);
+      assert.equal(status, "ok", found);
+      assert.match(found, /from elsewhere, not from a socket of this node/);
+      assert.equal(before.of(`upstream:${OUTSIDE.v4}:53`).status, "ok");
+      assert.equal(before.of(`upstream:${KUBE_DNS_UPSTREAM.v4}:53`).status, "ok");
+      assert.equal(before.of("service").status, "ok");
+      const counters = (text: string) => text.replaceAll(/\[\d+:\d+\]|^#.*$/gm, "");
+      const rulesAfter = (await rig.exec(node.namespace, "iptables-save")).stdout;
+      assert.equal(counters(rulesAfter), counters(rulesBefore), "nothing of the host has changed");
+
+      // A variable that is missing, and a pod without rights.
+      const missing = await doctor(rig, node, plain);
+      assert.deepEqual(missing.problems, ["service"]);
+      assert.match(missing.of("service").found, /KUBE_DNS_UPSTREAM_SERVICE_HOST is not set/);
+      assert.equal(missing.of(`upstream:${OUTSIDE.v4}:53`).status, "ok", "the rest is looked at");
+      const weak = await doctor(rig, node, plain, {
+        env: service,
+        prefix: ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"],
+      });
+      assert.ok(weak.problems.includes("capabilities"), JSON.stringify(weak.findings));
+      assert.match(weak.of("capabilities").found, /NET_ADMIN \(for the interface and the iptables/);
+      assert.match(weak.of("iptables").remedy, /NET_ADMIN/);
+
+      // A server that is in the way.
+      const server = await rig.startIn(
+        node.namespace,
+        Deno.execPath(),
+        ["eval", "--unstable-net", HOLDER],
+        { ready: (output) => output.includes("ready") },
+      );
+      const conflict = await doctor(rig, node, plain, { env: service });
+      assert.ok(conflict.problems.includes("listeners"));
+      assert.match(conflict.of("listeners").found, /^deno \(\d+\) has 0\.0\.0\.0:53\/udp$/);
+      assert.match(conflict.of("listeners").remedy, /^deno: stop it, or give it or nodens another/);
+      await server.stop();
+
+      // Beside nodens.
+      await addInterface(rig, node);
+      await using _nodens = await disposable(rig.startNodensIn(node, { corefile: COREFILE }));
+      const without = await doctor(rig, node, [...flags, "-failopen=false"]);
+      assert.equal(without.running, "nodens");
+      assert.deepEqual(without.problems, ["rules"]);
+      await addRules(rig, node);
+      const healthy = await doctor(rig, node, [...flags, "-failopen=false"]);
+      assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
+      assert.match(healthy.of("rules").found, /^24, without fail-open \(nft\)$/);
+      for (const address of RULES.addresses) {
+        const { status, found } = healthy.of(`listener:${address}:53`);
+        assert.equal(status, "ok", found);
+        assert.match(found, /UDP [\d.]+ ms, TCP [\d.]+ ms.*UDP .*TCP .* from nodens \d/);
+      }
+      assert.equal(healthy.of("pod").status, "ok");
+      assert.match(healthy.of("pod").found, /^from 10\.244\.0\.1 \(pod\d\) to 10\.96\.0\.10:53/);
+
+      // From a namespace, which is gone afterwards.
+      const links = (await rig.exec(node.namespace, "ip", ["-o", "link"])).stdout;
+      const pod = await doctor(rig, node, [...flags, "-failopen=false", "--pod"]);
+      assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
+      assert.match(pod.of("pod").found, /^from a namespace beside the node to 10\.96\.0\.10:53/);
+      assert.equal((await rig.exec(node.namespace, "ip", ["-o", "link"])).stdout, links);
+      assert.ok(
+        ![...Deno.readDirSync("/run/netns")].some(({ name }) => /^nodens-doctor/.test(name)),
+      );
+
+      // Rules that nothing renews a heartbeat for, or that others stand above.
+      const plainRules = await doctor(rig, node, flags);
+      assert.deepEqual(plainRules.problems, []);
+      assert.equal(plainRules.of("rules").status, "warning");
+      const drop = `INPUT -d ${LOCAL} -p udp --dport 53 -j DROP`.split(" ");
+      await must(rig, node, "iptables", "-w", "5", "-I", ...drop);
+      const obstacle = await doctor(rig, node, [...flags, "-failopen=false", "-timeout", "1"]);
+      assert.ok(obstacle.problems.includes("foreign-rules"));
+      assert.match(
+        obstacle.of("foreign-rules").found,
+        /takes udp traffic to 169\.254\.20\.10 port 53/,
+      );
+      assert.ok(obstacle.problems.includes(`listener:${LOCAL}:53`));
+      assert.match(obstacle.of(`listener:${LOCAL}:53`).remedy, /TCP is answered and UDP is not/);
+      await must(rig, node, "iptables", "-w", "5", "-D", ...drop);
+
+      // Rules in both kinds of iptables, and a loop.
+      await must(
+        rig,
+        node,
+        ...["xtables-legacy-multi", "iptables", "-w", "5", "-A", "FORWARD", "-j", "ACCEPT"],
+      );
+      const resolvConf = Deno.readTextFileSync(node.resolvConf);
+      Deno.writeTextFileSync(node.resolvConf, `nameserver ${LOCAL}\n`);
+      const mixed = await doctor(rig, node, [...flags, "-failopen=false", "-timeout", "1"]);
+      assert.ok(mixed.problems.includes("iptables"));
+      assert.match(
+        mixed.of("iptables").found,
+        /rules of both kinds at once.* 1 in legacy, such as/,
+      );
+      assert.ok(mixed.problems.includes("resolv-conf"));
+      assert.match(
+        mixed.of("resolv-conf").found,
+        /names 169\.254\.20\.10: nodens would ask itself/,
+      );
+      Deno.writeTextFileSync(node.resolvConf, resolvConf);
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  },
+});
+
+async function disposable<T extends { stop(): Promise<unknown> }>(
+  starting: Promise<T>,
+): Promise<T & AsyncDisposable> {
+  const process = await starting;
+  return Object.assign(process, {
+    async [Symbol.asyncDispose]() {
+      await process.stop();
+    },
+  });
+}
