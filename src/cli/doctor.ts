@@ -1,7 +1,6 @@
 import type { HostView } from "../config/host.ts";
-import { examine } from "../doctor/examine.ts";
+import { type Diagnosis, examine } from "../doctor/examine.ts";
 import { countStatuses, exitCode } from "../doctor/finding.ts";
-import type { Diagnosis } from "../doctor/examine.ts";
 import type { DoctorOptions } from "../doctor/options.ts";
 import { runCommand } from "../host/command.ts";
 import { KernelTree } from "../sys/kernel_tree.ts";
@@ -37,8 +36,7 @@ export async function runDoctor(
     return 0;
   }
   const { options, json } = call;
-  const opened = openTree();
-  const { tree, libcMissing } = opened;
+  const { tree, libcMissing } = openTree();
   const diagnosis = await examine(options, {
     ...{ host, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },
   });

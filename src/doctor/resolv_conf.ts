@@ -1,3 +1,4 @@
+import { canonicalAddress, parseAddress } from "../dns/address.ts";
 import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
 
 const HOST: Check = { id: "resolv-conf", title: "resolv.conf" };
@@ -113,10 +114,9 @@ export function judgeKubelet(
 export function parseKubeletConfig(
   text: string,
 ): { clusterDns: string[]; resolvConf: string | null } {
-  const block = /^\s*"?clusterDNS"?:\s*(\[[^\]]*\]|(?:\n\s*-[^\n]*)*)/m.exec(text)?.[1] ?? "";
-  const clusterDns = [...block.matchAll(/[0-9a-fA-F:.]*[0-9a-fA-F][0-9a-fA-F:.]+/g)].map(([one]) =>
-    one
-  );
+  const block = /^\s*"?clusterDNS"?:[ \t]*(\[[^\]]*\]|(?:\n\s*-[^\n]*)*)/m.exec(text)?.[1] ?? "";
+  const clusterDns = block.split(/[^0-9a-fA-F:.]+/).filter((word) => parseAddress(word) !== null)
+    .map(canonicalAddress);
   const path = /^\s*"?resolvConf"?:\s*"?(\/[^"\s,]+)/m.exec(text)?.[1] ?? null;
   return { clusterDns, resolvConf: path };
 }

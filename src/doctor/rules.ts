@@ -63,7 +63,7 @@ function judgeOwn(check: Check, facts: RuleFacts): Finding {
     return running === "nodens" || running === "node-cache"
       ? problem(
         check,
-        `none of the ${wanted} rules is there, though ${running} serves`,
+        `none of the ${levels[0]!.set.wanted.length} rules is there, though ${running} serves`,
         "see its log for errors of iptables; rules that somebody flushed come back after" +
           " -syncinterval",
       )

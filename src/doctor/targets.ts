@@ -54,9 +54,14 @@ export function planTargets(
   ];
 }
 
+interface Growing extends Target {
+  transports: Target["transports"];
+  readonly names: Name[];
+}
+
 /** Servers that these names are forwarded to, with what each is asked; encrypted ones are left out. */
 function upstreams(config: Config, names: readonly Name[]): Target[] {
-  const found = new Map<string, Target & { names: Name[] }>();
+  const found = new Map<string, Growing>();
   for (const one of names) {
     for (const { zones } of config.listeners) {
       const block = longest(zones, one.name)?.block;
@@ -64,10 +69,10 @@ function upstreams(config: Config, names: readonly Name[]): Target[] {
       for (const options of forwards(config.blocks[block]!, one.name)) {
         for (const { address, port, transport } of options.upstreams) {
           if (transport !== "dns") continue;
-          const transports = options.forceTcp ? ["TCP"] as const : BOTH;
-          const key = `${address} ${port} ${transports}`;
+          const key = `${address} ${port}`;
           const target = found.get(key) ??
-            { role: "upstream", address, port, transports, names: [] };
+            { role: "upstream", address, port, transports: ["TCP"], names: [] };
+          if (!options.forceTcp) target.transports = BOTH;
           found.set(key, target);
           if (!target.names.includes(one)) target.names.push(one);
         }
@@ -102,8 +107,8 @@ function isWithin(name: string, zone: string): boolean {
 
 function unique(targets: readonly Target[]): Target[] {
   const seen = new Set<string>();
-  return targets.filter(({ address, port, transports }) => {
-    const key = `${address} ${port} ${transports}`;
+  return targets.filter(({ address, port }) => {
+    const key = `${address} ${port}`;
     return !seen.has(key) && seen.add(key).size <= MAX_TARGETS;
   });
 }

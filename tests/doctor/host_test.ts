@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { type InterfaceFacts, judgeInterface } from "../../src/doctor/interface.ts";
+import { defaultLinks, defaultLinks6 } from "../../src/doctor/look_links.ts";
+import {
+  judgeKubelet,
+  judgeResolvConf,
+  type KubeletFacts,
+  parseKubeletConfig,
+  type ResolvConfFacts,
+} from "../../src/doctor/resolv_conf.ts";
+import { judgeService, type ServiceFacts } from "../../src/doctor/service.ts";
+import { expectFinding, testFindings } from "../support/finding_table.ts";
+
+const LOCAL = "169.254.20.10";
+const DNS = "10.96.0.10";
+const on = (address: string, link: string, duplicate = false) => ({ address, link, duplicate });
+const BOTH = [on(LOCAL, "nodelocaldns"), on(DNS, "nodelocaldns")];
+const SERVING: InterfaceFacts = {
+  wanted: [LOCAL, DNS],
+  setupInterface: true,
+  name: "nodelocaldns",
+  running: "nodens",
+  kinds: { dummy: true, bridge: true },
+  link: { kind: "dummy", up: true, ports: 0 },
+  addresses: BOTH,
+};
+
+testFindings("interface", [
+  {
+    name: "as it should be",
+    facts: SERVING,
+    expected: { status: "ok", found: `nodelocaldns has ${LOCAL}, ${DNS}` },
+  },
+  {
+    name: "not there before the start",
+    facts: { ...SERVING, running: "nobody" as const, link: null, addresses: [] },
+    expected: { status: "ok", found: /^nodens will make "nodelocaldns" with 169/ },
+  },
+  {
+    name: "an address is gone",
+    facts: { ...SERVING, addresses: [on(LOCAL, "nodelocaldns")] },
+    expected: {
+      status: "problem",
+      found: /^no interface has 10\.96\.0\.10/,
+      remedy: /syncinterval/,
+    },
+  },
+  {
+    name: "down",
+    facts: { ...SERVING, link: { kind: "dummy", up: false, ports: 0 } },
+    expected: { status: "problem", remedy: "set it up (ip link set nodelocaldns up)" },
+  },
+  {
+    name: "a link of another kind",
+    facts: { ...SERVING, link: { kind: "", up: true, ports: 0 } },
+    expected: { status: "problem", found: /of the kind "real device"$/, remedy: /-interfacename/ },
+  },
+  {
+    name: "a bridge of somebody else",
+    facts: { ...SERVING, link: { kind: "bridge", up: true, ports: 2 } },
+    expected: { status: "problem", found: /a bridge with 2 ports/, remedy: /-interfacename/ },
+  },
+  {
+    name: "an address elsewhere",
+    facts: { ...SERVING, addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "eth0")] },
+    expected: { status: "problem", found: /10\.96\.0\.10 on eth0$/ },
+  },
+  {
+    name: "kube-proxy with IPVS",
+    facts: { ...SERVING, addresses: [...BOTH, on(DNS, "kube-ipvs0")] },
+    expected: { status: "problem", remedy: /^leave 10\.96\.0\.10 out of -localip/ },
+  },
+  {
+    name: "a duplicate",
+    facts: { ...SERVING, addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "nodelocaldns", true)] },
+    expected: { status: "problem", found: /another machine was found to have 10\.96/ },
+  },
+  {
+    name: "addresses on lo",
+    facts: { ...SERVING, link: null, addresses: [on(LOCAL, "lo"), on(DNS, "lo")] },
+    expected: { status: "ok", found: `lo has ${LOCAL}, ${DNS}` },
+  },
+  {
+    name: "nobody makes it",
+    facts: { ...SERVING, setupInterface: false, addresses: [], running: "nobody" as const },
+    expected: { status: "problem", remedy: /ip address add 169\.254\.20\.10 dev/ },
+  },
+  { name: "no node", facts: { ...SERVING, wanted: [] }, expected: { status: "skipped" } },
+], ({ facts }) => judgeInterface(facts)[1]!);
+
+testFindings("kind of link", [
+  { name: "dummy", facts: SERVING, expected: { status: "ok", found: "available" } },
+  {
+    name: "bridge",
+    facts: { ...SERVING, link: null, kinds: { dummy: false, bridge: true } },
+    expected: { status: "ok", found: /a bridge without ports serves as well$/ },
+  },
+  {
+    name: "none",
+    facts: { ...SERVING, link: null, kinds: { dummy: false, bridge: false } },
+    expected: { status: "warning", remedy: /modprobe dummy/ },
+  },
+  {
+    name: "not to be made",
+    facts: { ...SERVING, setupInterface: false },
+    expected: { status: "skipped" },
+  },
+], ({ facts }) => judgeInterface(facts)[0]!);
+
+const file = (servers: string[] | null, forwarded = true): ResolvConfFacts => ({
+  path: "/etc/resolv.conf",
+  servers,
+  forwarded,
+});
+
+testFindings("resolv.conf", [
+  {
+    name: "another server",
+    files: [file(["192.0.2.1"])],
+    expected: { status: "ok", found: "/etc/resolv.conf: 192.0.2.1" },
+  },
+  {
+    name: "a loop",
+    files: [file(["192.0.2.1", LOCAL])],
+    expected: {
+      status: "problem",
+      found: /^\/etc\/resolv\.conf names 169\.254\.20\.10: nodens would ask itself/,
+      remedy: /systemd\/resolve\/resolv\.conf/,
+    },
+  },
+  {
+    name: "itself, but not forwarded to",
+    files: [file([LOCAL], false)],
+    expected: { status: "ok", found: /no loop$/ },
+  },
+  { name: "no server", files: [file([])], expected: { status: "problem", found: /no server/ } },
+  { name: "unreadable", files: [file(null)], expected: { status: "problem" } },
+  { name: "none", files: [], expected: { status: "skipped" } },
+], ({ files }) => judgeResolvConf(files, { own: [LOCAL] }));
+
+const KUBELET: KubeletFacts = {
+  path: "/var/lib/kubelet/config.yaml",
+  clusterDns: [DNS],
+  resolvConf: file(["192.0.2.1"], false),
+};
+
+testFindings("kubelet", [
+  {
+    name: "pods ask nodens",
+    kubelet: KUBELET,
+    expected: { status: "ok", found: "pods ask 10.96.0.10 (/var/lib/kubelet/config.yaml)" },
+  },
+  {
+    name: "pods ask somebody else",
+    kubelet: { ...KUBELET, clusterDns: ["10.43.0.10"] },
+    expected: { status: "warning", remedy: /^add it to -localip .*have pods ask 169\.254\.20\.10/ },
+  },
+  {
+    name: "kube-dns would ask nodens",
+    kubelet: { ...KUBELET, resolvConf: file([LOCAL], false) },
+    expected: { status: "problem", remedy: /^set resolvConf to a file/ },
+  },
+  { name: "not seen", kubelet: null, expected: { status: "skipped" } },
+], ({ kubelet }) => judgeKubelet(kubelet, { own: [LOCAL, DNS], localIps: [LOCAL, DNS] }));
+
+Deno.test("kubelet's configuration is read in both its forms", () => {
+  const yaml = 'kind: KubeletConfiguration\nclusterDNS:\n- 10.96.0.10\n- "fd00::a"\n' +
+    "clusterDomain: cluster.local\nresolvConf: /run/systemd/resolve/resolv.conf\n";
+  assert.deepEqual(parseKubeletConfig(yaml), {
+    clusterDns: ["10.96.0.10", "fd00::a"],
+    resolvConf: "/run/systemd/resolve/resolv.conf",
+  });
+  const json = '{\n  "clusterDNS": [\n    "172.20.0.10"\n  ],\n  "resolvConf": "/etc/r.conf"\n}';
+  assert.deepEqual(parseKubeletConfig(json), {
+    clusterDns: ["172.20.0.10"],
+    resolvConf: "/etc/r.conf",
+  });
+  assert.deepEqual(parseKubeletConfig("address: 0.0.0.0\n"), { clusterDns: [], resolvConf: null });
+});
+
+const SERVICE: ServiceFacts = {
+  service: "kube-dns-upstream",
+  address: { address: "10.96.0.11" },
+  needed: true,
+  localIps: [LOCAL, DNS],
+};
+
+testFindings("service", [
+  {
+    name: "known",
+    facts: SERVICE,
+    expected: { status: "ok", found: "kube-dns-upstream is at 10.96.0.11" },
+  },
+  {
+    name: "missing",
+    facts: { ...SERVICE, address: { why: "the variable is not set" } },
+    expected: { status: "problem", found: "the variable is not set", remedy: /kubelet sets/ },
+  },
+  {
+    name: "missing and not needed",
+    facts: { ...SERVICE, address: { why: "the variable is not set" }, needed: false },
+    expected: { status: "skipped", found: /the template does not need it$/ },
+  },
+  {
+    name: "nodens's own address",
+    facts: { ...SERVICE, address: { address: DNS } },
+    expected: { status: "problem", found: /nodens would ask itself$/, remedy: /^make a second/ },
+  },
+  { name: "no template", facts: { ...SERVICE, service: null }, expected: { status: "skipped" } },
+], ({ facts }) => judgeService(facts));
+
+Deno.test("links of default routes are read", () => {
+  const route = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n" +
+    "eth0\t00000000\t01020304\t0003\t0\t0\t0\t00000000\t0\n" +
+    "cni0\t00F40A00\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\n";
+  assert.deepEqual(defaultLinks(route), ["eth0"]);
+  const zeros = "0".repeat(32);
+  const route6 = `${zeros} 00 ${zeros} 00 fe80 00000400 0 0 00000003     eth1\n` +
+    `${zeros} 00 ${zeros} 00 ${zeros} ffffffff 0 0 00200200       lo\n` +
+    `fd00${"0".repeat(28)} 40 ${zeros} 00 ${zeros} 00000100 0 0 00000001     eth2\n`;
+  assert.deepEqual(defaultLinks6(route6), ["eth1"]);
+  expectFinding(judgeKubelet(null, { own: [], localIps: [] }), { status: "skipped" });
+});

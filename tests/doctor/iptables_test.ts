@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { type BeatFacts, judgeHeartbeat, lastSeen } from "../../src/doctor/heartbeat.ts";
+import { type FamilyRules, judgeIptables, judgeLock } from "../../src/doctor/iptables.ts";
+import type { Running } from "../../src/doctor/listeners.ts";
+import {
+  judgeMatches,
+  matchesOfModules,
+  type MatchFacts,
+  moduleNames,
+} from "../../src/doctor/matches.ts";
+import { judgeRules, levelOf, type RuleFacts } from "../../src/doctor/rules.ts";
+import { tryRules } from "../../src/doctor/rule_trial.ts";
+import type { Backend } from "../../src/host/iptables.ts";
+import { joinWords } from "../../src/host/rule_text.ts";
+import {
+  type FailOpenLevel,
+  leftOverRules,
+  nodeRules,
+  type RuleOptions,
+} from "../../src/host/rules.ts";
+import { parseSaved } from "../../src/host/saved_rules.ts";
+import { expectFinding, testFindings } from "../support/finding_table.ts";
+
+const DNS = "10.96.0.10";
+const OPTIONS: RuleOptions = {
+  addresses: [DNS],
+  port: 53,
+  healthPort: 8080,
+  failOpenTo: [],
+  tracked: [],
+};
+const FOREIGN = "*filter\n-A FORWARD -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n";
+const DROP = `*filter\n-A INPUT -d ${DNS}/32 -p udp -m udp --dport 53 -j DROP\nCOMMIT\n`;
+
+const set = (level: FailOpenLevel) => ({
+  wanted: nodeRules(4, level, OPTIONS),
+  owned: leftOverRules(4, OPTIONS),
+  comments: [],
+});
+const LEVELS: RuleFacts["levels"] = (["socket", "heartbeat", "none"] as const)
+  .map((level) => ({ level, set: set(level) }));
+
+/** What iptables-save would print of rules that were put in one after the other. */
+function saved(level: FailOpenLevel, keep: (i: number) => boolean = () => true): string {
+  return set(level).wanted.filter((_, i) => keep(i)).reverse()
+    .map(({ table, chain, args }) => `*${table}\n-A ${chain} ${joinWords(args)}\nCOMMIT\n`).join(
+      "",
+    );
+}
+
+function backend(name: Backend["name"], text: string): Backend {
+  return { name, saved: parseSaved(text) };
+}
+
+function rules(nft: string, legacy: string | null = null): FamilyRules {
+  const other = legacy === null ? null : backend("legacy", legacy);
+  const used = backend("nft", nft);
+  return { family: 4, backends: { used, other, reason: "kubelet or kube-proxy use it" } };
+}
+
+const UNREADABLE: FamilyRules = { family: 4, fault: "missing", message: "there is no iptables" };
+
+testFindings("iptables", [
+  {
+    name: "one kind",
+    rules: rules(FOREIGN),
+    expected: { status: "ok", found: "nft, because kubelet or kube-proxy use it; 2 rules" },
+  },
+  {
+    name: "both kinds",
+    rules: rules(FOREIGN, FOREIGN),
+    expected: {
+      status: "problem",
+      found:
+        /^rules of both kinds at once: 2 in nft .* and 2 in legacy, such as "-t filter -A FORW/,
+      remedy: /iptables-legacy-save/,
+    },
+  },
+  {
+    name: "ours in the other kind are another matter",
+    rules: rules(FOREIGN, saved("none")),
+    expected: { status: "ok" },
+  },
+  {
+    name: "missing",
+    rules: UNREADABLE,
+    expected: { status: "problem", found: "there is no iptables", remedy: /^install iptables/ },
+  },
+  {
+    name: "not allowed",
+    rules: { family: 6, fault: "permission", message: "it may not" } as FamilyRules,
+    expected: { status: "problem", remedy: /NET_ADMIN/ },
+  },
+], ({ rules }) => judgeIptables(rules, set("none")));
+
+const LOCK = {
+  path: "/run/xtables.lock",
+  exists: true,
+  container: true,
+  mounted: false,
+  wantsRules: true,
+  backend: "legacy" as const,
+};
+
+testFindings("lock", [
+  { name: "not mounted", facts: LOCK, expected: { status: "warning", remedy: /FileOrCreate/ } },
+  { name: "mounted", facts: { ...LOCK, mounted: true }, expected: { status: "ok" } },
+  { name: "no container", facts: { ...LOCK, container: false }, expected: { status: "ok" } },
+  {
+    name: "not there yet",
+    facts: { ...LOCK, container: false, exists: false },
+    expected: { status: "ok", found: /is made when it is first needed$/ },
+  },
+  { name: "nft", facts: { ...LOCK, backend: "nft" as const }, expected: { status: "ok" } },
+  { name: "no rules", facts: { ...LOCK, wantsRules: false }, expected: { status: "skipped" } },
+], ({ facts }) => judgeLock(facts));
+
+const MATCHES: MatchFacts = {
+  family: 4,
+  loaded: ["comment", "recent", "socket"],
+  modules: [],
+  test: null,
+  failOpen: true,
+};
+
+testFindings("matches", [
+  { name: "loaded", facts: MATCHES, expected: { status: "ok", found: "comment, recent, socket" } },
+  {
+    name: "tried",
+    facts: { ...MATCHES, test: { accepted: true, said: "" } },
+    expected: { status: "ok", found: /accepted \(tried, not put in\)$/ },
+  },
+  {
+    name: "modules",
+    facts: { ...MATCHES, loaded: ["comment"], modules: ["recent", "socket"] },
+    expected: { status: "ok", found: /^comment, recent \(a module, not loaded\), socket/ },
+  },
+  {
+    name: "no comment",
+    facts: { ...MATCHES, loaded: [] },
+    expected: { status: "problem", remedy: /-setupiptables=false/ },
+  },
+  {
+    name: "no recent",
+    facts: { ...MATCHES, loaded: ["comment", "socket"] },
+    expected: { status: "warning", found: /no fail-open/, remedy: /xt_recent/ },
+  },
+  {
+    name: "no socket",
+    facts: { ...MATCHES, loaded: ["comment", "recent"] },
+    expected: { status: "warning", found: /within two seconds/, remedy: /xt_socket/ },
+  },
+  {
+    name: "not needed",
+    facts: { ...MATCHES, loaded: ["comment"], failOpen: false },
+    expected: { status: "ok", found: "comment" },
+  },
+  {
+    name: "modules that cannot be seen",
+    facts: { ...MATCHES, loaded: ["comment"], modules: null },
+    expected: { status: "skipped", found: /^not known whether the kernel has recent, socket/ },
+  },
+  {
+    name: "refused",
+    facts: { ...MATCHES, test: { accepted: false, said: "RULE_INSERT failed" } },
+    expected: { status: "warning", found: /iptables says: RULE_INSERT failed$/ },
+  },
+], ({ facts }) => judgeMatches(facts));
+
+Deno.test("matches: names of modules", () => {
+  const dep = "kernel/net/netfilter/xt_recent.ko.xz: kernel/net/x_tables.ko.xz\n" +
+    "kernel/net/ipv4/netfilter/ipt_ah.ko:\nkernel/drivers/net/dummy.ko\n";
+  const names = moduleNames(dep);
+  assert.deepEqual(names, ["xt_recent", "ipt_ah", "dummy"]);
+  assert.deepEqual(matchesOfModules([...names, "xt-socket"]), ["recent", "ah", "socket"]);
+});
+
+const RULES: RuleFacts = {
+  rules: rules(saved("socket") + FOREIGN),
+  levels: LEVELS,
+  running: "nodens",
+  failOpen: true,
+};
+const facts = (nft: string, running: Running = "nodens", legacy: string | null = null) => ({
+  ...RULES,
+  running,
+  rules: rules(nft, legacy),
+});
+
+testFindings("rules", [
+  {
+    name: "all there",
+    facts: RULES,
+    expected: { status: "ok", found: "14, fail-open by heartbeat and socket (nft)" },
+  },
+  {
+    name: "as node-cache's, though fail-open was asked for",
+    facts: facts(saved("none")),
+    expected: { status: "warning", found: /^12, without fail-open .* nobody does$/ },
+  },
+  {
+    name: "some are missing",
+    facts: facts(saved("socket", (i) => i > 1)),
+    expected: {
+      status: "problem",
+      found: /^12 of 14 rules are there, .*\nmissing: -t raw -I PREROUTING .*--dport 53/,
+      remedy: /-syncinterval/,
+    },
+  },
+  {
+    name: "none, though nodens serves",
+    facts: facts(FOREIGN),
+    expected: { status: "problem", found: /^none of the 14 rules is there, though nodens serves/ },
+  },
+  {
+    name: "none before the start",
+    facts: facts(FOREIGN, "nobody"),
+    expected: { status: "ok", found: "none; nodens puts 14 in once it answers" },
+  },
+  {
+    name: "node-cache's",
+    facts: facts(saved("none"), "node-cache"),
+    expected: { status: "ok", found: "12 of node-cache, which nodens takes over" },
+  },
+  {
+    name: "left over, and nobody serves",
+    facts: facts(saved("none"), "nobody"),
+    expected: { status: "warning", found: /reach nobody$/, remedy: /^start nodens/ },
+  },
+  {
+    name: "left over with fail-open",
+    facts: facts(saved("socket"), "nobody"),
+    expected: { status: "ok", found: /queries pass by them meanwhile$/ },
+  },
+  {
+    name: "left in the other kind",
+    facts: facts(saved("socket"), "nodens", saved("none")),
+    expected: { status: "warning", found: /^12 rules of nodens are left in legacy/ },
+  },
+  {
+    name: "unreadable",
+    facts: { ...RULES, rules: UNREADABLE },
+    expected: { status: "skipped" },
+  },
+], ({ facts }) => judgeRules(facts)[0]!);
+
+testFindings("foreign rules", [
+  { name: "none above", facts: RULES, expected: { status: "ok" } },
+  {
+    name: "one above",
+    facts: facts(DROP + saved("socket")),
+    expected: {
+      status: "problem",
+      found: /^a rule above those of nodens takes udp traffic to 10\.96\.0\.10 port 53: .*DROP"$/,
+      remedy: /^move them below/,
+    },
+  },
+  { name: "one below", facts: facts(saved("socket") + DROP), expected: { status: "ok" } },
+  { name: "none of ours", facts: facts(DROP, "nobody"), expected: { status: "skipped" } },
+], ({ facts }) => judgeRules(facts)[1]!);
+
+Deno.test("rules: the nearest level", () => {
+  for (const level of ["socket", "heartbeat", "none"] as const) {
+    assert.equal(levelOf(facts(saved(level))), level);
+  }
+  assert.equal(levelOf({ rules: UNREADABLE, levels: LEVELS }), "none");
+});
+
+const entry = (seen: number) =>
+  `src=192.0.2.1 ttl: 0 last_seen: 1 oldest_pkt: 1 1\n` +
+  `src=${DNS} ttl: 0 last_seen: ${seen} oldest_pkt: 2 1, ${seen}\n`;
+const beat = (first: string | null, second: string | null): BeatFacts[] => [
+  { list: "nodens", address: DNS, texts: [first, second] },
+];
+
+testFindings("heartbeat", [
+  {
+    name: "renewed",
+    beats: beat(entry(100), entry(400)),
+    expected: { status: "ok", found: "renewed for 10.96.0.10" },
+  },
+  {
+    name: "old",
+    beats: beat(entry(100), entry(100)),
+    expected: { status: "problem", found: /is not renewed\nqueries of pods pass by nodens$/ },
+  },
+  {
+    name: "no entry",
+    beats: beat("", ""),
+    expected: { status: "problem", found: /^10\.96\.0\.10 is not in/ },
+  },
+  { name: "no list", beats: beat(null, null), expected: { status: "problem", found: /no list/ } },
+], ({ beats }) => judgeHeartbeat(beats, { running: "nodens", asked: true }));
+
+Deno.test("heartbeat: when it does not apply, and IPv6", () => {
+  expectFinding(judgeHeartbeat([], { running: "nodens", asked: false }), { status: "skipped" });
+  expectFinding(judgeHeartbeat(beat("", ""), { running: "nobody", asked: true }), {
+    status: "skipped",
+  });
+  const text = "src=fd00:0010:0096:0000:0000:0000:0000:000a ttl: 0 last_seen: 7 oldest_pkt: 1 7\n";
+  assert.equal(lastSeen(text, "fd00:10:96::a"), "7");
+  assert.equal(lastSeen(text, "fd00:10:96::b"), null);
+});
+
+Deno.test("rules are tried only where that leaves no trace", async () => {
+  const calls: string[] = [];
+  const attempt = (changes: Partial<Parameters<typeof tryRules>[0]>) =>
+    tryRules({
+      ...{ rules: rules(FOREIGN), set: set("socket"), tables: [] },
+      loaded: ["comment", "recent", "socket", "mark"],
+      ...changes,
+    }, (binary, { args, input }) => {
+      calls.push(`${binary} ${args.join(" ")}`);
+      assert.match(input!, /^\*raw\n-I PREROUTING .*--nowildcard/);
+      return Promise.resolve({ code: 1, stdout: "", stderr: "\nno chain\nmore" });
+    });
+  assert.deepEqual(await attempt({}), { accepted: false, said: "no chain" });
+  assert.deepEqual(calls, ["iptables-nft-restore --noflush -w 5 --test"]);
+  assert.equal(await attempt({ loaded: ["comment"] }), null, "a module would be loaded");
+  const legacy = rules(FOREIGN);
+  assert.ok("backends" in legacy);
+  const used = { ...legacy.backends.used, name: "legacy" as const };
+  const asLegacy = { family: 4, backends: { ...legacy.backends, used } } as const;
+  assert.equal(await attempt({ rules: asLegacy, tables: ["filter"] }), null, "raw would be made");
+  assert.notEqual(await attempt({ rules: asLegacy, tables: ["filter", "raw", "nat"] }), null);
+  assert.deepEqual(await attempt({ rules: rules(saved("socket")) }), { accepted: true, said: "" });
+  assert.equal(await attempt({ rules: UNREADABLE }), null);
+});

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import {
+  holderAt,
+  judgeListeners,
+  type ListenerFacts,
+  whoRuns,
+} from "../../src/doctor/listeners.ts";
+import { parseProcNet, processName, type Socket } from "../../src/doctor/sockets.ts";
+import { expectFinding, testFindings } from "../support/finding_table.ts";
+
+const LOCAL = "169.254.20.10";
+const NODE: ListenerFacts = {
+  dns: [{ address: LOCAL, port: 53 }],
+  http: [{ address: "", port: 9253 }],
+  sockets: [],
+  status: null,
+};
+const HOST: ListenerFacts = { ...NODE, dns: [{ address: "", port: 53 }] };
+
+function socket(name: string | null, address: string, changes: Partial<Socket> = {}): Socket {
+  const owner = name === null ? null : { pid: 12, name };
+  return { protocol: "udp", address, port: 53, inode: 1, owner, ...changes };
+}
+
+testFindings("listeners", [
+  { name: "free", facts: NODE, expected: { status: "ok", found: "free: 169.254.20.10:53" } },
+  {
+    name: "systemd-resolved beside a node's cache",
+    facts: { ...NODE, sockets: [socket("systemd-resolve", "127.0.0.53")] },
+    expected: { status: "ok" },
+  },
+  {
+    name: "systemd-resolved in the way of a server of all addresses",
+    facts: { ...HOST, sockets: [socket("systemd-resolve", "127.0.0.53")] },
+    expected: {
+      status: "problem",
+      found: "systemd-resolve (12) has 127.0.0.53:53/udp",
+      remedy: /^systemd-resolve: set DNSStubListener=no in/,
+    },
+  },
+  {
+    name: "dnsmasq on all addresses",
+    facts: { ...NODE, sockets: [socket("dnsmasq", "0.0.0.0", { protocol: "tcp" })] },
+    expected: {
+      status: "problem",
+      found: "dnsmasq (12) has 0.0.0.0:53/tcp",
+      remedy: /^dnsmasq: give it bind-dynamic/,
+    },
+  },
+  {
+    name: "somebody unheard of",
+    facts: { ...NODE, sockets: [socket("mydns", LOCAL)] },
+    expected: {
+      status: "problem",
+      remedy: "mydns: stop it, or give it or nodens another address",
+    },
+  },
+  {
+    name: "an IPv6 socket of all addresses may take IPv4",
+    facts: { ...NODE, sockets: [socket("unbound", "::")] },
+    expected: { status: "warning", found: "unbound (12) has [::]:53/udp, which may take IPv4 too" },
+  },
+  {
+    name: "a process that cannot be seen",
+    facts: { ...NODE, sockets: [socket(null, LOCAL)] },
+    expected: { status: "problem", found: /cannot be seen has .* to see its name\)$/ },
+  },
+  {
+    name: "a process that cannot be seen, and nodens says it is here",
+    facts: { ...NODE, sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
+    expected: { status: "ok", found: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53" },
+  },
+  {
+    name: "nodens",
+    facts: { ...NODE, sockets: [socket("nodens", LOCAL)] },
+    expected: { status: "ok", found: "nodens (process 12) listens at 169.254.20.10:53" },
+  },
+  {
+    name: "node-cache before the change",
+    facts: { ...NODE, sockets: [socket("node-cache", LOCAL)] },
+    expected: { status: "warning", remedy: /^expected before the change/ },
+  },
+  {
+    name: "a port beside ours",
+    facts: { ...NODE, sockets: [socket("other", LOCAL, { port: 5353 })] },
+    expected: { status: "ok" },
+  },
+  {
+    name: "no /proc",
+    facts: { ...NODE, sockets: null },
+    expected: { status: "skipped" },
+  },
+], ({ facts }) => judgeListeners(facts)[0]!);
+
+Deno.test("listeners: ports of HTTP are TCP's", () => {
+  const at = (sockets: Socket[]) => judgeListeners({ ...NODE, sockets })[1]!;
+  expectFinding(at([]), { status: "ok", found: "free: *:9253" });
+  expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { status: "ok" });
+  expectFinding(at([socket("node_exporter", "::", { port: 9253, protocol: "tcp" })]), {
+    status: "problem",
+    remedy: "node_exporter: stop it, or give it or nodens another address",
+  });
+  expectFinding(judgeListeners({ ...NODE, http: [] })[1]!, { status: "skipped" });
+  expectFinding(judgeListeners({ ...NODE, dns: [] })[0]!, { status: "skipped" });
+});
+
+Deno.test("who serves at our addresses", () => {
+  const run = (facts: Partial<ListenerFacts>) => whoRuns({ ...NODE, ...facts });
+  const status = { pid: 12, version: "0.1.0" };
+  assert.equal(run({}), "nobody");
+  assert.equal(run({ sockets: [socket("nodens", LOCAL)] }), "nodens");
+  assert.equal(run({ sockets: [socket("deno", LOCAL)], status }), "nodens");
+  assert.equal(run({ sockets: [socket("deno", LOCAL)] }), "another");
+  assert.equal(run({ sockets: [socket("node-cache", LOCAL)] }), "node-cache");
+  assert.equal(run({ sockets: [socket("named", "0.0.0.0")] }), "another");
+  assert.equal(run({ sockets: [socket(null, LOCAL)] }), "unknown");
+  assert.equal(run({ sockets: [socket(null, LOCAL)], status }), "nodens");
+  assert.equal(run({ sockets: null }), "unknown");
+  assert.equal(run({ sockets: null, status }), "nodens");
+  const facts = { ...NODE, sockets: [socket("named", "0.0.0.0")] };
+  assert.equal(holderAt(NODE.dns[0]!, facts), "named (process 12)");
+  assert.equal(holderAt({ address: "::1", port: 53 }, facts), null);
+});
+
+Deno.test("sockets are read from /proc/net", () => {
+  const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid\n";
+  const rest = "00000000:00000000 00:00000000 00000000     0        0";
+  const udp = `${head}  1: 0A14FEA9:0035 00000000:0000 07 ${rest} 41 2 0\n` +
+    `  2: 0100007F:9C40 0100007F:0035 01 ${rest} 42 2 0\n` +
+    "  3: 0100007F:00";
+  assert.deepEqual(parseProcNet(udp, "udp"), [
+    { protocol: "udp", address: LOCAL, port: 53, inode: 41, owner: null },
+  ]);
+  const tcp6 = `${head}` +
+    `  1: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 0A ${rest} 43\n` +
+    `  2: 000000FD000000000000000010000000:0035 00000000000000000000000000000000:0000 0A ${rest} 44\n` +
+    `  3: 0000000000000000FFFF00000100007F:0035 00000000000000000000000000000000:0000 0A ${rest} 45\n`;
+  assert.deepEqual(parseProcNet(tcp6, "tcp").map(({ address }) => address), [
+    "::",
+    "fd00::10",
+    "127.0.0.1",
+  ]);
+  assert.deepEqual(parseProcNet("", "udp"), []);
+});
+
+Deno.test("processes have names", () => {
+  assert.equal(processName("/usr/bin/node-cache\0-localip\0x\0", "node-cache\n"), "node-cache");
+  assert.equal(
+    processName("/lib/systemd/systemd-resolved\0", "systemd-resolve\n"),
+    "systemd-resolve",
+  );
+  assert.equal(processName("", "kworker\n"), "kworker");
+});

@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { judgeCorefile } from "../../src/doctor/corefile.ts";
+import { answerOf } from "../../src/doctor/look_pod.ts";
+import { judgePod, type PodFacts } from "../../src/doctor/pod.ts";
+import {
+  type Answer,
+  type Asked,
+  judgeQueries,
+  type QueryFacts,
+} from "../../src/doctor/queries.ts";
+import { type Name, planTargets, type Target } from "../../src/doctor/targets.ts";
+import { fakeHost } from "../support/fake_host.ts";
+import { testFindings } from "../support/finding_table.ts";
+
+const CLUSTER = "kubernetes.default.svc.cluster.local";
+const OUTSIDE = "example.org";
+const GOOD: Answer = { rcode: "NOERROR", ms: 0.42 };
+const SILENT: Answer = { failure: "timed out" };
+const code = (rcode: string): Answer => ({ rcode, ms: 3 });
+
+const NAMES: Name[] = [
+  { what: "cluster", name: CLUSTER },
+  { what: "outside", name: OUTSIDE },
+];
+const LISTENER: Target = {
+  ...{ role: "listener", address: "169.254.20.10", port: 53 },
+  ...{ transports: ["UDP", "TCP"], names: NAMES },
+};
+
+/** Answers over UDP and TCP: of the cluster's name, then of the other. */
+function asked(...[a, b, c, d]: Answer[]): Asked[] {
+  const one = (what: Asked["what"], transport: Asked["transport"], answer: Answer | undefined) =>
+    answer === undefined
+      ? []
+      : [{ what, name: what === "cluster" ? CLUSTER : OUTSIDE, transport, answer }];
+  return [
+    ...one("cluster", "UDP", a),
+    ...one("cluster", "TCP", b),
+    ...one("outside", "UDP", c),
+    ...one("outside", "TCP", d),
+  ];
+}
+
+const FACTS: QueryFacts = {
+  target: LISTENER,
+  asked: asked(GOOD, GOOD, GOOD, GOOD),
+  running: "nodens",
+  holder: "nodens 0.1.0 (process 7)",
+};
+const UPSTREAM: QueryFacts = {
+  ...FACTS,
+  target: { ...LISTENER, role: "upstream", address: "fd00::a" },
+  holder: null,
+};
+
+testFindings("queries", [
+  {
+    name: "all answered",
+    facts: FACTS,
+    expected: {
+      status: "ok",
+      found:
+        `cluster name ${CLUSTER}: UDP 0.4 ms, TCP 0.4 ms; outside name ${OUTSIDE}: UDP 0.4 ms,` +
+        " TCP 0.4 ms from nodens 0.1.0 (process 7)",
+    },
+  },
+  {
+    name: "no TCP",
+    facts: { ...FACTS, asked: asked(GOOD, SILENT, GOOD, SILENT) },
+    expected: {
+      status: "problem",
+      found: /UDP 0\.4 ms, TCP timed out; /,
+      remedy: "UDP is answered and TCP is not: see whether a firewall lets TCP port 53 through",
+    },
+  },
+  {
+    name: "no UDP",
+    facts: { ...FACTS, asked: asked(SILENT, GOOD, SILENT, GOOD) },
+    expected: { status: "problem", remedy: /^TCP is answered and UDP is not/ },
+  },
+  {
+    name: "nobody listens any more",
+    facts: { ...FACTS, asked: asked(SILENT, SILENT, SILENT, SILENT), holder: null },
+    expected: { status: "problem", remedy: /^nobody listens there/ },
+  },
+  {
+    name: "before the start",
+    facts: { ...FACTS, asked: asked(SILENT, SILENT), running: "nobody" as const, holder: null },
+    expected: { status: "skipped", found: /nobody serves there yet/ },
+  },
+  {
+    name: "before the start, and kube-dns answers at that address",
+    facts: { ...FACTS, running: "nobody" as const, holder: null },
+    expected: { status: "ok", found: / from elsewhere, not from a socket of this node$/ },
+  },
+  {
+    name: "SERVFAIL",
+    facts: { ...FACTS, asked: asked(GOOD, GOOD, code("SERVFAIL"), code("SERVFAIL")) },
+    expected: {
+      status: "problem",
+      found: /UDP SERVFAIL in 3\.0 ms/,
+      remedy: "see how its upstreams answer, below, and nodens status",
+    },
+  },
+  {
+    name: "REFUSED",
+    facts: { ...FACTS, asked: asked(code("REFUSED")) },
+    expected: { status: "problem", remedy: /acl in the Corefile$/ },
+  },
+  {
+    name: "another domain",
+    facts: { ...FACTS, asked: asked(code("NXDOMAIN"), code("NXDOMAIN"), GOOD, GOOD) },
+    expected: { status: "problem", remedy: /see the cluster's domain \(-domain/ },
+  },
+  {
+    name: "no such name outside",
+    facts: { ...FACTS, asked: asked(GOOD, GOOD, code("NXDOMAIN"), code("NXDOMAIN")) },
+    expected: { status: "warning", remedy: "name one that exists with --outside NAME" },
+  },
+  {
+    name: "a silent upstream",
+    facts: { ...UPSTREAM, asked: asked(SILENT, SILENT) },
+    expected: { status: "problem", remedy: /^see whether that server runs/ },
+  },
+  {
+    name: "an upstream that fails",
+    facts: { ...UPSTREAM, asked: asked(code("SERVFAIL"), code("SERVFAIL")) },
+    expected: { status: "problem", remedy: "that server cannot resolve the name: look there" },
+  },
+  {
+    name: "kube-dns without endpoints",
+    facts: {
+      ...UPSTREAM,
+      target: { ...LISTENER, role: "cluster" as const },
+      asked: asked(SILENT, SILENT),
+    },
+    expected: { status: "problem", remedy: /^see whether kube-dns has endpoints/ },
+  },
+  { name: "nothing to ask", facts: { ...FACTS, asked: [] }, expected: { status: "skipped" } },
+], ({ facts }) => judgeQueries(facts));
+
+Deno.test("queries: ids name role and address", () => {
+  assert.equal(judgeQueries(FACTS).id, "listener:169.254.20.10:53");
+  const { id, title } = judgeQueries(UPSTREAM);
+  assert.deepEqual({ id, title }, {
+    id: "upstream:[fd00::a]:53",
+    title: "Ask upstream [fd00::a]:53",
+  });
+});
+
+const GATEWAY: PodFacts = {
+  ...{ how: "gateway", source: "10.244.0.1", link: "cni0", server: "10.96.0.10:53" },
+  asked: asked(GOOD),
+};
+const NAMESPACE: PodFacts = { how: "namespace", server: "10.96.0.10:53", asked: asked(GOOD) };
+
+testFindings("pod", [
+  {
+    name: "by the host's path",
+    facts: GATEWAY,
+    expected: { status: "ok", found: /^from 10\.244\.0\.1 \(cni0\) to 10\.96\.0\.10:53: .*--pod/ },
+  },
+  {
+    name: "by a pod's path",
+    facts: NAMESPACE,
+    expected: {
+      status: "ok",
+      found:
+        `from a namespace beside the node to 10.96.0.10:53: cluster name ${CLUSTER}: UDP 0.4 ms`,
+    },
+  },
+  {
+    name: "pods are kept out",
+    facts: { ...NAMESPACE, asked: asked(SILENT) },
+    expected: { status: "problem", remedy: /PREROUTING, network policies of the CNI.*rp_filter/ },
+  },
+  {
+    name: "answered, but wrong",
+    facts: { ...GATEWAY, asked: asked(code("SERVFAIL")) },
+    expected: { status: "warning", remedy: /^it is answered, so the way is open/ },
+  },
+  {
+    name: "no namespace",
+    facts: { how: "failed", why: "there is no command ip" } as PodFacts,
+    expected: { status: "problem", found: "there is no command ip", remedy: /iproute2/ },
+  },
+  {
+    name: "nowhere to ask from",
+    facts: { how: "none", why: "no bridge" } as PodFacts,
+    expected: { status: "skipped", found: "no bridge" },
+  },
+], ({ facts }) => judgePod(facts, "nodens"));
+
+Deno.test("pod: what nodens query prints is read", () => {
+  const text = ";; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1\n;; Query time: 2 msec\n";
+  assert.deepEqual(answerOf(text), { rcode: "NOERROR", ms: 2 });
+  assert.deepEqual(answerOf(";; no servers could be reached"), { failure: "no answer" });
+});
+
+const COREFILE = `cluster.local sub.example.org {
+    bind 169.254.20.10 fd00::10
+    forward . 10.96.0.11 {
+        force_tcp
+    }
+}
+. {
+    bind 169.254.20.10 fd00::10
+    forward . 192.0.2.1 tls://192.0.2.2
+    forward example.com 192.0.2.3
+}
+.:5300 {
+    whoami
+}
+`;
+
+Deno.test("whom to ask is found in the Corefile", () => {
+  const source = { file: "Corefile", text: COREFILE, defaultPort: 53 };
+  const { config } = loadConfig(source, fakeHost());
+  const targets = planTargets({
+    config,
+    names: NAMES,
+    clusterDns: ["10.96.0.10", "169.254.20.10"],
+    standIns: ["192.0.2.9"],
+  });
+  const lines = targets.map(({ role, address, port, transports, names }) =>
+    `${role} ${address} ${port} ${transports.join("+")} ${names.map(({ what }) => what).join("+")}`
+  );
+  assert.deepEqual(lines, [
+    "listener 169.254.20.10 53 UDP+TCP cluster+outside",
+    "listener fd00::10 53 UDP+TCP cluster+outside",
+    "listener 127.0.0.1 5300 UDP+TCP cluster+outside",
+    "cluster 10.96.0.10 53 UDP+TCP cluster+outside",
+    "upstream 10.96.0.11 53 TCP cluster",
+    "upstream 192.0.2.1 53 UDP+TCP outside",
+  ]);
+  const without = planTargets({ config, names: NAMES, clusterDns: [], standIns: ["10.96.0.11"] });
+  assert.ok(!without.some(({ address }) => address === "10.96.0.11"));
+  assert.deepEqual(planTargets({ config: null, names: NAMES, clusterDns: [] }), []);
+});
+
+const { config: CONFIG } = loadConfig(
+  { file: "Corefile", text: "example.org {\n    whoami\n}\n", defaultPort: 53 },
+  fakeHost(),
+);
+const COREFILE_FACTS = { source: "Corefile", faults: [], warnings: [], config: CONFIG };
+
+testFindings("corefile", [
+  {
+    name: "good",
+    facts: COREFILE_FACTS,
+    expected: { status: "ok", found: "Corefile: 1 server block, listening on all addresses" },
+  },
+  {
+    name: "faults",
+    facts: { ...COREFILE_FACTS, faults: Array.from({ length: 12 }, (_, i) => `Corefile:${i}: no`) },
+    expected: { status: "problem", found: /^Corefile:\nCorefile:0: no\n(.*\n){9}and 2 more$/ },
+  },
+  {
+    name: "warnings",
+    facts: { ...COREFILE_FACTS, warnings: ["Corefile:2: strange"] },
+    expected: { status: "warning", found: /\nCorefile:2: strange$/ },
+  },
+], ({ facts }) => judgeCorefile(facts));
