@@ -87,8 +87,12 @@ skipped  The second  not here
 `,
   );
   const colored = doctorText(FINDINGS, { head: "HEAD", color: true, width: 10 });
-  assert.match(colored, /^\x1b\[32mok     \x1b\[0m  First       all well$/m);
-  assert.match(colored, /^\x1b\[31mproblem\x1b\[0m  First       a text .* room for it$/m);
+  const lines = colored.split("\n");
+  assert.equal(lines[2], "\x1b[32mok     \x1b[0m  First       all well");
+  // Too narrow to break lines.
+  assert.ok(lines.includes(
+    "\x1b[31mproblem\x1b[0m  First       a text that is longer than there is room for it",
+  ));
 });
 
 Deno.test("doctor: exit codes", () => {
