@@ -3,9 +3,7 @@ import { parseName } from "../dns/name.ts";
 import type { DoctorOptions } from "../doctor/options.ts";
 import { httpAddressText } from "../plugins/http_address.ts";
 import { type Flag, FlagError, type FlagValues, parseFlags } from "./flags.ts";
-import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
-import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
-import { metricsAddresses, SERVE_FLAGS } from "./serve_flags.ts";
+import { readServeFlags, SERVE_FLAGS } from "./serve_flags.ts";
 
 /** Flags of `nodens doctor` alone. */
 export const DOCTOR_FLAGS: readonly Flag[] = [
@@ -28,22 +26,17 @@ export const DOCTOR_FLAGS: readonly Flag[] = [
 ];
 
 const TIMEOUT_SECONDS = { min: 1, max: 60 } as const;
-/** Those of `nodens` that the doctor heeds; the others are taken, so that a command line can be pasted. */
-const HEEDED = ["conf", "dns.port", "prometheus-listen-address", "metrics-listen-address"];
-
-/** Every flag that is taken, each name once. */
-const ALL_FLAGS: readonly Flag[] = [
-  ...new Map(
-    [...DOCTOR_FLAGS, ...NODE_FLAGS, ...RULE_FLAGS, ...SERVE_FLAGS].reverse()
-      .map((flag) => [flag.name, flag]),
-  ).values(),
-];
+/** Those of `nodens` that are taken, so that a command line can be pasted, and mean nothing here. */
+const IGNORED = ["quiet", "log-format", "pidfile", "plugins", "version", "workers", "io"];
+/** Flags of `nodens` that are taken as well. */
+const TAKEN_FLAGS = SERVE_FLAGS.filter(({ name }) =>
+  !DOCTOR_FLAGS.some((own) => own.name === name)
+);
 
 /** What `-h` lists. */
 export const HELP_FLAGS: readonly Flag[] = [
   ...DOCTOR_FLAGS,
-  ...ALL_FLAGS.filter(({ name }) => HEEDED.includes(name)),
-  ...[...NODE_FLAGS, ...RULE_FLAGS].filter(({ name }) => !HEEDED.includes(name)),
+  ...TAKEN_FLAGS.filter(({ name }) => !IGNORED.includes(name)),
 ];
 
 /** How the doctor was called. */
@@ -58,16 +51,14 @@ export function readDoctorFlags(
   args: readonly string[],
   env: (name: string) => string | undefined,
 ): DoctorCall {
-  const { values, given, rest } = parseFlags(args, ALL_FLAGS);
+  const { values, given, rest } = parseFlags(args, [...DOCTOR_FLAGS, ...TAKEN_FLAGS]);
   if (rest.length > 0) {
     throw new FlagError(`unknown argument ${quote(rest[0]!)} (flags begin with -)`);
   }
-  const node = readNodeOptions(values, given);
-  const rules = readRuleOptions(values, node);
-  const metrics = metricsAddresses({
-    ...values,
-    "metrics-listen-address": node.metricsListenAddress,
-  });
+  const served = readServeFlags(
+    TAKEN_FLAGS.filter(({ name }) => given.has(name)).map(({ name }) => `-${name}=${values[name]}`),
+  );
+  const { node, rules } = served;
   const inCluster = node.localIps.length > 0 || node.template !== null || given.has("domain") ||
     env("KUBERNETES_SERVICE_HOST") !== undefined;
   const domain = String(values["domain"]);
@@ -78,9 +69,9 @@ export function readDoctorFlags(
     options: {
       node,
       rules,
-      corefile: String(values["conf"]),
+      corefile: served.corefile,
       defaultPort: node.dnsPort,
-      metricsAddresses: metrics.map(httpAddressText),
+      metricsAddresses: served.metricsAddresses.map(httpAddressText),
       clusterName: named !== "" ? named : inCluster ? `kubernetes.default.svc.${domain}` : null,
       outsideName: readName("outside", values) || "example.org",
       timeoutMs: readTimeout(values),

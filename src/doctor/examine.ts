@@ -151,23 +151,21 @@ async function lookAtListeners(
   const endpoints = (config?.endpoints ?? []).map(({ host, port, kind }) => ({ host, port, kind }));
   const metrics = options.metricsAddresses.flatMap((text) => {
     const address = parseHttpAddress(text);
-    return address === null ? [] : [{ ...address, kind: "prometheus" as const }];
+    return address === null ? [] : [{ ...address, kind: "prometheus" as const, optional: true }];
   });
-  const all = [...endpoints, ...metrics];
-  const http = [
-    ...new Map(all.map(({ host, port }) => [`${host} ${port}`, { host, port }])).values(),
-  ]
-    .filter(({ port }) => port !== 0)
-    .map(({ host, port }) => ({ address: host === "localhost" ? "127.0.0.1" : host, port }));
-  const places = all.filter(({ kind, port }) => kind === "prometheus" && port !== 0)
-    .map(({ host, port }) => {
-      const name = host === "" || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-      return `${name.includes(":") ? `[${name}]` : name}:${port}`;
-    });
-  const ports = [...dns, ...http].map(({ port }) => port);
+  const all = [...metrics, ...endpoints].filter(({ port }) => port !== 0);
+  const http = new Map(all.map(({ host, port, ...more }) => {
+    const address = host === "localhost" ? "127.0.0.1" : host;
+    return [`${address} ${port}`, { address, port, ...more }];
+  }));
+  const places = all.filter(({ kind }) => kind === "prometheus").map(({ host, port }) => {
+    const name = host === "" || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+    return `${name.includes(":") ? `[${name}]` : name}:${port}`;
+  });
+  const ports = [...dns, ...http.values()].map(({ port }) => port);
   return {
     dns,
-    http,
+    http: [...http.values()],
     sockets: lookAtSockets(ports, surroundings.tree),
     status: await lookForStatus([...new Set(places)]),
   };

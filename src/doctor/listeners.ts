@@ -11,6 +11,8 @@ export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown"
 export interface Wanted {
   readonly address: string;
   readonly port: number;
+  /** nodens serves without it where it cannot be had. */
+  readonly optional?: boolean;
 }
 
 /** Who listens, and who is to. */
@@ -106,9 +108,12 @@ function judge(
   const advice = names.map((name) =>
     `${name}: ${check === PORTS && ADVICE[name] || "stop it, or give it or nodens another address"}`
   ).join("; ");
-  return unsure
-    ? warning(check, `${found}, which may take IPv4 too`, advice)
-    : problem(check, found, advice);
+  if (unsure) return warning(check, `${found}, which may take IPv4 too`, advice);
+  const inWay = foreign.filter((one) =>
+    wanted.some((want) => want.optional !== true && collides(want, one))
+  );
+  if (inWay.length > 0) return problem(check, found, advice);
+  return warning(check, `${found}; nodens serves, but not there`, advice);
 }
 
 /** Who holds the socket at an address, in words; null where nobody does. */

@@ -100,6 +100,13 @@ Deno.test("listeners: ports of HTTP are TCP's", () => {
     status: "problem",
     remedy: "node_exporter: stop it, or give it or nodens another address",
   });
+  const http = [{ address: "0.0.0.0", port: 9353, optional: true }];
+  const sockets = [socket("node_exporter", "0.0.0.0", { port: 9353, protocol: "tcp" })];
+  expectFinding(judgeListeners({ ...NODE, http, sockets })[1]!, {
+    status: "warning",
+    found: "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
+    remedy: /^node_exporter: stop it/,
+  });
   expectFinding(judgeListeners({ ...NODE, http: [] })[1]!, { status: "skipped" });
   expectFinding(judgeListeners({ ...NODE, dns: [] })[0]!, { status: "skipped" });
 });
