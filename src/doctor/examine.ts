@@ -18,7 +18,7 @@ import { lookAtCorefile, STAND_IN } from "./look_corefile.ts";
 import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./look_host.ts";
 import { type LinksLook, lookAtLinks } from "./look_links.ts";
 import { askFromGateway, askFromNamespace } from "./look_pod.ts";
-import { askTarget, namesOf } from "./look_queries.ts";
+import { askTargets, namesOf } from "./look_queries.ts";
 import {
   asksForHeartbeat,
   lookAtHeartbeat,
@@ -77,18 +77,16 @@ export async function examine(
     standIns: [STAND_IN],
   });
   const forPods = podTarget(targets, node.localIps);
-  const [ruleFindings, queries, pod] = await Promise.all([
-    judgeAllRules(running, { options, surroundings }),
-    Promise.all(targets.map(async (target) => ({
-      target,
-      asked: await askTarget(target, { ask, timeoutMs }),
-      running,
-      holder: target.role === "upstream" ? null : holderAt(target, listening),
-    }))),
-    options.pod
-      ? askFromNamespace(forPods, { ...surroundings, timeoutMs })
-      : askFromGateway(forPods, { links, ask, timeoutMs, own }),
-  ]);
+  const ruleFindings = await judgeAllRules(running, { options, surroundings });
+  // Last and alone, so that their times are not those of the doctor's own work.
+  const answers = await askTargets(targets, { ask, timeoutMs });
+  const queries = targets.map((target, i) => ({
+    ...{ target, asked: answers[i]!, running },
+    holder: target.role === "upstream" ? null : holderAt(target, listening),
+  }));
+  const pod = options.pod
+    ? await askFromNamespace(forPods, { ...surroundings, timeoutMs })
+    : await askFromGateway(forPods, { links, ask, timeoutMs, own });
   return {
     running,
     findings: [

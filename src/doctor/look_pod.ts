@@ -1,5 +1,5 @@
 import type { LinksLook } from "./look_links.ts";
-import { askTarget } from "./look_queries.ts";
+import { askTargets } from "./look_queries.ts";
 import type { PodFacts } from "./pod.ts";
 import type { Answer, Asked } from "./queries.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -7,6 +7,10 @@ import type { Target } from "./targets.ts";
 
 /** Addresses of the cable to the namespace: link-local ones that no cloud uses. */
 const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
+/** Name of the namespace, before the process id. */
+const NAMESPACE = "nodens-doctor";
+/** What would end the process before it has cleaned up. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const COMMAND_LIMIT_MS = 10_000;
 /** Starting the program itself takes its time on a busy machine. */
 const START_MS = 10_000;
@@ -38,7 +42,7 @@ export async function askFromGateway(
         " made for it, and changes the host for a moment",
     };
   }
-  const asked = await askTarget({ ...target, transports: ["UDP"] }, {
+  const [asked = []] = await askTargets([{ ...target, transports: ["UDP"] }], {
     ask,
     timeoutMs,
     source: gateway.address,
@@ -53,12 +57,14 @@ export async function askFromGateway(
  */
 export async function askFromNamespace(
   target: Target | undefined,
-  { run, self, timeoutMs }: Pick<Surroundings, "run" | "self"> & { timeoutMs: number },
+  { run, self, tree, timeoutMs }: Pick<Surroundings, "run" | "self" | "tree"> & {
+    timeoutMs: number;
+  },
 ): Promise<PodFacts> {
   if (target === undefined || target.address.includes(":")) {
     return { how: "none", why: "no IPv4 address to ask at that pods could ask too" };
   }
-  const name = `nodens-doctor-${Deno.pid}`;
+  const name = `${NAMESPACE}-${Deno.pid}`;
   const cable = `nodoc${Deno.pid % 1_000_000}`;
   const ip = async (...args: string[]): Promise<string | null> => {
     const result = await run("ip", { args, timeoutMs: COMMAND_LIMIT_MS });
@@ -76,7 +82,11 @@ export async function askFromNamespace(
     ["-n", name, "route", "add", "default", "via", CABLE.host],
   ];
   let made = false;
+  let stopped = false;
+  const onSignal = () => stopped = true;
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
   try {
+    await removeStale({ run, tree });
     for (const step of steps) {
       const why = await ip(...step);
       if (why !== null) return { how: "failed", why: `cannot make a namespace: ${why}` };
@@ -85,6 +95,7 @@ export async function askFromNamespace(
     const asked: Asked[] = [];
     for (const { what, name: qname } of target.names) {
       for (const transport of target.transports) {
+        if (stopped) return { how: "failed", why: "it was interrupted" };
         const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
         const words = [
           ...["netns", "exec", name, ...self, "query", qname, "A", `@${target.address}`],
@@ -102,6 +113,18 @@ export async function askFromNamespace(
       await ip("link", "delete", cable);
       await ip("netns", "delete", name);
     }
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);
+  }
+}
+
+/** Takes away what a doctor has left that was killed; its cable goes with the namespace. */
+async function removeStale({ run, tree }: Pick<Surroundings, "run" | "tree">): Promise<void> {
+  const list = await run("ip", { args: ["netns", "list"], timeoutMs: COMMAND_LIMIT_MS });
+  if (list === null || tree === null) return;
+  const processes = new Set(tree.list("/proc"));
+  for (const [name, pid] of list.stdout.matchAll(/^nodens-doctor-([0-9]+)\b/gm)) {
+    if (processes.has(pid!)) continue;
+    await run("ip", { args: ["netns", "delete", name], timeoutMs: COMMAND_LIMIT_MS });
   }
 }
 

@@ -43,8 +43,8 @@ export function judgeQueries(facts: QueryFacts): Finding {
   const by = target.role === "upstream"
     ? ""
     : holder !== null
-    ? ` from ${holder}`
-    : " from elsewhere, not from a socket of this node";
+    ? `; ${holder} listens there`
+    : "; no socket of this node is there, so it comes from elsewhere";
   const found = resultText(asked) + (heard ? by : "");
   const bad = asked.filter(({ answer }) => !isGood(answer));
   if (bad.length === 0) return ok(check, found);

@@ -126,7 +126,7 @@ Deno.test({
       // The service's address is kube-dns's as long as nodens has not taken it.
       const { status, found } = before.of(`listener:${KUBE_DNS.v4}:53`);
       assert.equal(status, "ok", found);
-      assert.match(found, /from elsewhere, not from a socket of this node/);
+      assert.match(found, /no socket of this node is there, so it comes from elsewhere$/);
       assert.equal(before.of(`upstream:${OUTSIDE.v4}:53`).status, "ok");
       assert.equal(before.of(`upstream:${KUBE_DNS_UPSTREAM.v4}:53`).status, "ok");
       assert.equal(before.of("service").status, "ok");
@@ -173,7 +173,10 @@ Deno.test({
       for (const address of RULES.addresses) {
         const { status, found } = healthy.of(`listener:${address}:53`);
         assert.equal(status, "ok", found);
-        assert.match(found, /UDP [\d.]+ ms, TCP [\d.]+ ms.*UDP .*TCP .* from nodens \d/);
+        assert.match(
+          found,
+          /UDP [\d.]+ ms, TCP [\d.]+ ms.*UDP .*TCP .*; nodens \d\S+ \(process \d+\) listens/,
+        );
       }
       assert.equal(healthy.of("pod").status, "ok");
       assert.match(healthy.of("pod").found, /^from 10\.244\.0\.1 \(pod\d\) to 10\.96\.0\.10:53/);

@@ -62,7 +62,7 @@ testFindings("queries", [
       status: "ok",
       found:
         `cluster name ${CLUSTER}: UDP 0.4 ms, TCP 0.4 ms; outside name ${OUTSIDE}: UDP 0.4 ms,` +
-        " TCP 0.4 ms from nodens 0.1.0 (process 7)",
+        " TCP 0.4 ms; nodens 0.1.0 (process 7) listens there",
     },
   },
   {
@@ -92,7 +92,10 @@ testFindings("queries", [
   {
     name: "before the start, and kube-dns answers at that address",
     facts: { ...FACTS, running: "nobody" as const, holder: null },
-    expected: { status: "ok", found: / from elsewhere, not from a socket of this node$/ },
+    expected: {
+      status: "ok",
+      found: /; no socket of this node is there, so it comes from elsewhere$/,
+    },
   },
   {
     name: "SERVFAIL",
