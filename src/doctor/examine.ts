@@ -112,7 +112,7 @@ export async function examine(
         setupRules: wantsRules(options),
         backend: ruleFindings.backend,
       }),
-      judgeCorefile(corefile),
+      judgeCorefile({ ...corefile, localIps: node.localIps }),
       judgeService(service),
       judgeResolvConf(lookAtResolvConfs(config, host), { own }),
       judgeKubelet(kubelet, { own, localIps: node.localIps }),

@@ -1,6 +1,6 @@
 import type { LinkKind } from "../host/interface_options.ts";
 import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
-import type { Running } from "./listeners.ts";
+import { maybeNobody, type Running } from "./listeners.ts";
 
 const KIND: Check = { id: "interface-kind", title: "Kernel: dummy links" };
 const CHECK: Check = { id: "interface", title: "Interface and addresses" };
@@ -20,8 +20,8 @@ export interface InterfaceFacts {
   readonly setupInterface: boolean;
   readonly name: string;
   readonly running: Running;
-  /** Signs of what the kernel can make. */
-  readonly kinds: Readonly<Record<LinkKind, boolean>>;
+  /** Signs of what the kernel can make; null where it cannot be asked. */
+  readonly kinds: Readonly<Record<LinkKind, boolean>> | null;
   /** The link of that name. */
   readonly link: { kind: string; up: boolean; ports: number } | null;
   readonly addresses: readonly LocalAddress[];
@@ -39,6 +39,7 @@ export function judgeInterface(facts: InterfaceFacts): Finding[] {
 }
 
 function judgeKind({ kinds, link }: InterfaceFacts): Finding {
+  if (kinds === null) return skipped(KIND, "the kernel cannot be asked (see runtime)");
   if (link?.kind === "dummy" || kinds.dummy) return ok(KIND, "available");
   if (link?.kind === "bridge" || kinds.bridge) {
     return ok(KIND, "no sign of dummy links; a bridge without ports serves as well");
@@ -109,7 +110,7 @@ function judgeLink(facts: InterfaceFacts): Finding {
       `put the addresses on an interface (ip address add ${missing[0]} dev …), or let nodens do it`,
     );
   }
-  if (running === "nobody" && (link === null || missing.length > 0)) {
+  if (maybeNobody(running) && (link === null || missing.length > 0)) {
     return ok(CHECK, `nodens will make "${name}" with ${wanted.join(", ")}`);
   }
   if (missing.length > 0) {

@@ -5,7 +5,20 @@ const PORTS: Check = { id: "listeners", title: "Port of DNS" };
 const HTTP: Check = { id: "http-ports", title: "Ports of health and metrics" };
 
 /** Who serves at the addresses that nodens is to serve at. */
-export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown";
+export type Running =
+  | "nodens"
+  | "node-cache"
+  | "nobody"
+  | "another"
+  /** Somebody, whose process cannot be seen. */
+  | "unknown"
+  /** Sockets cannot be seen at all. */
+  | "unseen";
+
+/** Whether it may be that nobody serves, so that silence is no fault. */
+export function maybeNobody(running: Running): boolean {
+  return running === "nobody" || running === "unseen";
+}
 
 /** An address to listen on; "" for all of both families. */
 export interface Wanted {
@@ -39,7 +52,7 @@ const ADVICE: Record<string, string> = {
 /** Who serves DNS at our addresses now. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
-  if (sockets === null) return status === null ? "unknown" : "nodens";
+  if (sockets === null) return status === null ? "unseen" : "nodens";
   const holders = sockets.filter((socket) => dns.some((wanted) => collides(wanted, socket)));
   const exact = holders.filter((socket) => dns.some((wanted) => isAt(wanted, socket)));
   if (exact.some((socket) => isNodens(socket, facts))) return "nodens";

@@ -4,8 +4,10 @@ import { readFailure } from "../corefile/read_failure.ts";
 import { KUBE_DNS_FILES, NO_KUBE_DNS_CONFIG, parseKubeDnsConfig } from "../host/kube_dns_config.ts";
 import type { TemplateOptions } from "../host/options.ts";
 import { fillTemplate, serviceAddress } from "../host/template.ts";
-import type { CorefileFacts } from "./corefile.ts";
+import type { CorefileFacts as AllFacts } from "./corefile.ts";
 import type { ServiceFacts } from "./service.ts";
+
+type CorefileFacts = Omit<AllFacts, "localIps">;
 
 /** What the Corefile and the Service behind it are found to be. */
 export interface CorefileLook {

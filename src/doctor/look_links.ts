@@ -21,7 +21,7 @@ export function lookAtLinks(
     const addresses = host.interfaces().map(({ name, address }) => ({
       ...{ address: address.split("%")[0]!, link: name, duplicate: false, kind: "" },
     }));
-    return { kinds: { dummy: false, bridge: false }, link: null, addresses, uplinks: [] };
+    return { kinds: null, link: null, addresses, uplinks: [] };
   }
   const kernel = new Rtnetlink();
   try {

@@ -1,5 +1,5 @@
 import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
-import type { Running } from "./listeners.ts";
+import { maybeNobody, type Running } from "./listeners.ts";
 import { type Asked, resultText } from "./queries.ts";
 
 /** The check that asks as a pod would. */
@@ -43,8 +43,8 @@ export function judgePod(facts: PodFacts, running: Running): Finding {
     );
   }
   const silent = bad.some(({ answer }) => "failure" in answer);
-  if (running === "nobody" && silent) {
-    return skipped(POD_CHECK, `${found}; nobody serves there yet`);
+  if (maybeNobody(running) && silent) {
+    return skipped(POD_CHECK, `${found}; nobody is known to serve there yet`);
   }
   if (!silent) {
     return warning(

@@ -1,5 +1,5 @@
 import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
-import type { Running } from "./listeners.ts";
+import { maybeNobody, type Running } from "./listeners.ts";
 import type { Target } from "./targets.ts";
 
 /** What came of one question. */
@@ -32,15 +32,16 @@ const WHAT = { cluster: "cluster name", outside: "outside name" } as const;
 export function judgeQueries(facts: QueryFacts): Finding {
   const { target, asked, running, holder } = facts;
   const check = checkOf(target);
-  const nobody = target.role === "listener" && running === "nobody";
+  const nobody = target.role === "listener" && maybeNobody(running);
   if (asked.length === 0) {
     return skipped(check, "none of the names that are asked for is served here");
   }
   const heard = asked.some(({ answer }) => "rcode" in answer);
   if (nobody && !heard) {
-    return skipped(check, "nobody serves there yet: ask again once nodens runs");
+    const who = running === "nobody" ? "nobody serves there yet" : "nobody answers there";
+    return skipped(check, `${who}: ask again once nodens runs`);
   }
-  const by = target.role === "upstream"
+  const by = target.role === "upstream" || running === "unseen"
     ? ""
     : holder !== null
     ? `; ${holder} listens there`

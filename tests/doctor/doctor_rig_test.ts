@@ -233,41 +233,46 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "the doctor finds the node role of nodens in order, with its heartbeat",
-  ...require,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const node = rig.nodes[0]!;
-    let flags: string[] = [];
-    const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
-    const nodens = await rig.startNodensIn(node, {
-      files: { "Corefile.base": TEMPLATE },
-      args: (directory) =>
-        flags = [
-          ...["-localip", LOCAL_IPS, "-conf", `${directory}/Corefile`],
-          ...["-upstreamsvc", "kube-dns-upstream", "-basecorefile", `${directory}/Corefile.base`],
-        ],
-      env,
-    });
-    await until(() => /10\.96\.0\.10 answers, and takes its queries/.test(nodens.output));
-    const healthy = await doctor(rig, node, flags, { env });
-    assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
-    assert.equal(healthy.running, "nodens");
-    assert.match(healthy.of("rules").found, /^26, fail-open by heartbeat and socket \(nft\)$/);
-    assert.equal(healthy.of("heartbeat").found, `renewed for ${KUBE_DNS.v4}`);
-    assert.match(healthy.of("interface").found, /^nodelocaldns has 169.254.20.10, 10.96.0.10$/);
-    const warnings = healthy.findings.filter(({ status }) => status === "warning");
-    assert.deepEqual(warnings, []);
-    // A pod's queries meet the rules for packets from outside.
-    const pod = await doctor(rig, node, [...flags, "--pod"], { env });
-    assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
-    await nodens.stop();
-    const after = await doctor(rig, node, flags, { env });
-    assert.equal(after.running, "nobody");
-    assert.deepEqual(after.problems, []);
-  },
-});
+for (const backend of ["nft", "legacy"] as const) {
+  Deno.test({
+    name: `the doctor finds the node role in order, with its heartbeat, iptables ${backend}`,
+    ...skipFor(rigReasons({ backend })),
+    async fn() {
+      await using rig = await NodeRig.create({ backend });
+      const node = rig.nodes[0]!;
+      let flags: string[] = [];
+      const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
+      const nodens = await rig.startNodensIn(node, {
+        files: { "Corefile.base": TEMPLATE },
+        args: (directory) =>
+          flags = [
+            ...["-localip", LOCAL_IPS, "-conf", `${directory}/Corefile`],
+            ...["-upstreamsvc", "kube-dns-upstream", "-basecorefile", `${directory}/Corefile.base`],
+          ],
+        env,
+      });
+      await until(() => /10\.96\.0\.10 answers, and takes its queries/.test(nodens.output));
+      const healthy = await doctor(rig, node, flags, { env });
+      assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
+      assert.equal(healthy.running, "nodens");
+      assert.match(
+        healthy.of("rules").found,
+        new RegExp(`^26, .* heartbeat and socket \\(${backend}\\)$`),
+      );
+      assert.equal(healthy.of("heartbeat").found, `renewed for ${KUBE_DNS.v4}`);
+      assert.match(healthy.of("interface").found, /^nodelocaldns has 169.254.20.10, 10.96.0.10$/);
+      const warnings = healthy.findings.filter(({ status }) => status === "warning");
+      assert.deepEqual(warnings, []);
+      // A pod's queries meet the rules for packets from outside.
+      const pod = await doctor(rig, node, [...flags, "--pod"], { env });
+      assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
+      await nodens.stop();
+      const after = await doctor(rig, node, flags, { env });
+      assert.equal(after.running, "nobody");
+      assert.deepEqual(after.problems, []);
+    },
+  });
+}
 
 async function disposable<T extends { stop(): Promise<unknown> }>(
   starting: Promise<T>,

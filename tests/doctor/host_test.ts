@@ -100,6 +100,7 @@ testFindings("kind of link", [
     facts: { ...SERVING, link: null, kinds: { dummy: false, bridge: false } },
     expected: { status: "warning", remedy: /modprobe dummy/ },
   },
+  { name: "not known", facts: { ...SERVING, kinds: null }, expected: { status: "skipped" } },
   {
     name: "not to be made",
     facts: { ...SERVING, setupInterface: false },

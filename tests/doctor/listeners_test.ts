@@ -122,7 +122,7 @@ Deno.test("who serves at our addresses", () => {
   assert.equal(run({ sockets: [socket("named", "0.0.0.0")] }), "another");
   assert.equal(run({ sockets: [socket(null, LOCAL)] }), "unknown");
   assert.equal(run({ sockets: [socket(null, LOCAL)], status }), "nodens");
-  assert.equal(run({ sockets: null }), "unknown");
+  assert.equal(run({ sockets: null }), "unseen");
   assert.equal(run({ sockets: null, status }), "nodens");
   const facts = { ...NODE, sockets: [socket("named", "0.0.0.0")] };
   assert.equal(holderAt(NODE.dns[0]!, facts), "named (process 12)");

@@ -90,6 +90,11 @@ testFindings("queries", [
     expected: { status: "skipped", found: /nobody serves there yet/ },
   },
   {
+    name: "silent, and sockets cannot be seen",
+    facts: { ...FACTS, asked: asked(SILENT, SILENT), running: "unseen" as const, holder: null },
+    expected: { status: "skipped", found: /^nobody answers there/ },
+  },
+  {
     name: "before the start, and kube-dns answers at that address",
     facts: { ...FACTS, running: "nobody" as const, holder: null },
     expected: {
@@ -246,7 +251,18 @@ const { config: CONFIG } = loadConfig(
   { file: "Corefile", text: "example.org {\n    whoami\n}\n", defaultPort: 53 },
   fakeHost(),
 );
-const COREFILE_FACTS = { source: "Corefile", faults: [], warnings: [], config: CONFIG };
+const COREFILE_FACTS = {
+  ...{ source: "Corefile", faults: [], warnings: [], config: CONFIG },
+  localIps: ["169.254.20.10", "fd00::10"],
+};
+const { config: BOUND } = loadConfig(
+  {
+    file: "Corefile",
+    text: ". {\n    bind 169.254.20.10 192.0.2.1\n    whoami\n}\n",
+    defaultPort: 53,
+  },
+  fakeHost(),
+);
 
 testFindings("corefile", [
   {
@@ -258,6 +274,15 @@ testFindings("corefile", [
     name: "faults",
     facts: { ...COREFILE_FACTS, faults: Array.from({ length: 12 }, (_, i) => `Corefile:${i}: no`) },
     expected: { status: "problem", found: /^Corefile:\nCorefile:0: no\n(.*\n){9}and 2 more$/ },
+  },
+  {
+    name: "an address that nobody serves at",
+    facts: { ...COREFILE_FACTS, config: BOUND },
+    expected: {
+      status: "problem",
+      found: /no server block listens at fd00::10, which -localip names$/,
+      remedy: /^write "bind fd00::10" in the blocks/,
+    },
   },
   {
     name: "warnings",
