@@ -166,8 +166,7 @@ async function serve(
     await server.start();
   } catch (error) {
     output.fail((error as Error).message);
-    // What another nodens serves from is left to it.
-    if (taken === null) role?.release();
+    role?.abandon();
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }

@@ -103,6 +103,8 @@ export class Heartbeat {
         const isNew = !this.#faults.has(beat.list);
         this.#faults.set(beat.list, fault);
         if (isNew) this.#options.onFault?.(beat.list);
+        // It answers, but the rules do not know that.
+        return;
       }
     }
     if (this.#alive.get(keyOf(beat)) === alive) return;

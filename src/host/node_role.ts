@@ -43,6 +43,8 @@ export interface NodeRoleOptions {
 export class NodeRole {
   readonly #options: NodeRoleOptions;
   #interface: NodeInterface | null = null;
+  /** The interface was there before this nodens. */
+  #found = false;
   #rules: NodeRules | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
   /** Counts up whenever what was begun is to end. */
@@ -58,8 +60,12 @@ export class NodeRole {
     if (makeInterface === null) return;
     this.#interface = makeInterface();
     try {
-      this.#interface.ensure();
+      const { adopted, changes } = this.#interface.ensure();
+      // On lo there is nothing to adopt, but addresses may all be there.
+      this.#found = adopted || changes.length === 0;
     } catch (error) {
+      // What is in the way is not ours to remove, and all else has been taken back.
+      this.#found = true;
       count("interface_add");
       throw error;
     }
@@ -72,6 +78,17 @@ export class NodeRole {
     const { makeRules, syncIntervalMs } = this.#options;
     this.#timer = setInterval(() => this.#sync(), syncIntervalMs);
     if (makeRules !== null) void this.#engageRules(turn, makeRules);
+  }
+
+  /**
+   * The start has failed: takes the interface away again if it was made for that. One that was there
+   * may be that of a nodens that serves.
+   */
+  abandon(): void {
+    this.#end();
+    if (!this.#found) return this.release();
+    this.#interface?.close();
+    this.#interface = null;
   }
 
   /** Leaves interface and rules to another nodens, which has them already. */
