@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { KUBE_DNS, KUBE_DNS_UPSTREAM, type NodeRig, type RigNodens } from "./node_rig.ts";
+import { PERMISSIONS } from "../../release/permissions.ts";
 import { MAIN, STARTED } from "./net_nodens.ts";
 import { until } from "./followed.ts";
 
@@ -59,7 +60,8 @@ export async function startNodeCache(
   const command = [
     ...["sh", "-c", 'mount --bind "$0" /etc && exec "$@"', directory],
     ...options.by ?? [],
-    ...[Deno.execPath(), "run", "-A", MAIN],
+    // With no more rights than the executable has.
+    ...[Deno.execPath(), "run", ...PERMISSIONS, MAIN],
     ...["-localip", localIps.join(","), "-conf", "/etc/Corefile"],
     ...["-upstreamsvc", "kube-dns-upstream", "-pidfile", "/etc/node-cache.pid", ...more],
   ];
