@@ -46,6 +46,7 @@ Deno.test({
     for (const from of [namespace, pods[0]!.namespace]) {
       assert.equal(await whoAnswers(rig, from, LINK_LOCAL), "cache");
       assert.equal(await whoAnswers(rig, from, LINK_LOCAL, "+tcp"), "cache");
+      assert.equal(await whoAnswers(rig, from, KUBE_DNS.v4), "cluster");
     }
     const { iptables, ...others } = await setupErrors(rig);
     assert.ok(iptables! > 0);
@@ -74,6 +75,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
       await until(() => /\[ERROR\] iptables: Cannot put the rules/.test(nodens.output));
       assert.match(nodens.output, /NET_ADMIN/);
       assert.equal(await whoAnswers(rig, pods[0]!.namespace, LINK_LOCAL), "cache");
+      assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cluster");
       const { iptables, ...others } = await setupErrors(rig);
       assert.ok(iptables! > 0);
       assert.deepEqual({ iptables: 0, ...others }, NO_ERRORS);
