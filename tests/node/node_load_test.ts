@@ -17,8 +17,10 @@ import {
   type RigNodens,
   rigReasons,
 } from "../support/node_rig.ts";
+import type { Asked } from "../support/tcp_asker.ts";
 import type { DnsperfResult } from "../support/rig/dnsperf.ts";
 
+const ASKER = new URL("../support/tcp_asker.ts", import.meta.url).pathname;
 const PROGRAMS = ["dig", "curl", "dnsperf"];
 const QPS = 500;
 const NAMES = Array.from({ length: 200 }, (_, i) => `n${i}.load.cluster.local`);
@@ -132,6 +134,39 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
         assert.equal((await nodens.stop()).code, 0, nodens.output);
       });
       assert.deepEqual(await hostState(rig), before);
+    },
+  });
+}
+
+for (const backend of ["nft", "legacy"] as Backend[]) {
+  Deno.test({
+    name: `${backend}: a TCP connection is ended at start and stop, and never left without a word`,
+    ...skipFor(rigReasons({ backend, programs: PROGRAMS })),
+    fn: async () => {
+      await using rig = await NodeRig.create({ backend });
+      const command = ["run", "-A", ASKER, KUBE_DNS.v4, NAMES[0]!];
+      const asker = await rig.startIn(
+        rig.nodes[0]!.pods[0]!.namespace,
+        Deno.execPath(),
+        command,
+        { ready: (output) => output.includes("ASKING") },
+      );
+      const nodens = await startNodeCache(rig);
+      await engaged(nodens);
+      const seen = () => rig.replicas[0]!.queries(NAMES[0], "A");
+      // The connection has come over to nodens once kube-dns is asked no more.
+      for (let last = -1; last !== seen();) {
+        last = seen();
+        await new Promise((wake) => setTimeout(wake, 200));
+      }
+      assert.equal((await nodens.stop()).code, 0, nodens.output);
+      const after = seen();
+      await until(() => seen() > after, "kube-dns is asked again");
+      await asker.stop();
+      const { answers, ended, hung }: Asked = JSON.parse(asker.output.trim().split("\n").at(-1)!);
+      assert.equal(hung, 0, asker.output);
+      assert.ok(ended >= 2, asker.output);
+      assert.ok(answers > 10, asker.output);
     },
   });
 }

@@ -144,8 +144,16 @@ export async function hostState(rig: NodeRig): Promise<HostState> {
       }
     }
   }
-  const { stdout } = await rig.exec(namespace, "ip", ["-brief", "address"]);
-  return { rules, links: stdout.trim().split("\n").map((line) => line.trim()) };
+  // With its index, which a link that went and came back does not keep. Addresses that the kernel
+  // gives by itself come when it pleases.
+  const { stdout } = await rig.exec(namespace, "ip", ["-oneline", "address"]);
+  const links = stdout.split("\n").flatMap((line) => {
+    const [index, name, family, address] = line.trim().split(/\s+/);
+    return address === undefined || address.startsWith("fe80:")
+      ? []
+      : [`${index} ${name} ${family} ${address}`];
+  });
+  return { rules, links };
 }
 
 /** Rules of nodens among those of a node. */

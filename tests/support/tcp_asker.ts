@@ -1,0 +1,66 @@
+/**
+ * Asks a server over one TCP connection, fifty times a second, until SIGTERM or for a minute; opens
+ * another where it breaks. Then tells as JSON what became of it.
+ */
+import * as codec from "dns-packet";
+
+/** What became of the questions and connections. */
+export interface Asked {
+  answers: number;
+  /** Connections that the other side ended or refused. */
+  ended: number;
+  /** Questions that were neither answered nor refused within three seconds. */
+  hung: number;
+}
+
+const PAUSE_MS = 20;
+const LIMIT_MS = 3000;
+const MINUTE_MS = 60_000;
+
+if (import.meta.main) {
+  const [server = "", name = ""] = Deno.args;
+  const asked: Asked = { answers: 0, ended: 0, hung: 0 };
+  const ending = { atMs: performance.now() + MINUTE_MS };
+  Deno.addSignalListener("SIGTERM", () => ending.atMs = 0);
+  write("ASKING");
+  while (performance.now() < ending.atMs) await onOneConnection({ server, name }, asked, ending);
+  write(JSON.stringify(asked));
+  Deno.exit(0);
+}
+
+async function onOneConnection(
+  { server, name }: { server: string; name: string },
+  asked: Asked,
+  ending: { readonly atMs: number },
+): Promise<void> {
+  let connection: Deno.TcpConn | null = null;
+  try {
+    connection = await Deno.connect({ hostname: server, port: 53 });
+    const questions = [{ name, type: "A" as const }];
+    const query = codec.streamEncode({ type: "query", id: 1, flags: 0x100, questions });
+    while (performance.now() < ending.atMs) {
+      await connection.write(query);
+      const read = await Promise.race([connection.read(new Uint8Array(1024)), after(LIMIT_MS)]);
+      if (read === undefined) {
+        asked.hung++;
+        return;
+      }
+      if (read === null) throw new Error("it was closed");
+      asked.answers++;
+      await after(PAUSE_MS);
+    }
+  } catch {
+    asked.ended++;
+    await after(PAUSE_MS);
+  } finally {
+    connection?.close();
+  }
+}
+
+function after(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
+}
+
+function write(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
