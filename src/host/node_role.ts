@@ -19,12 +19,17 @@ const ASK_AGAIN_MS = 200;
 /** After so long without an answer that is said. */
 const SILENT_MS = 5000;
 
+/** What is asked of that which keeps the interface. */
+export type KeptInterface = Pick<NodeInterface, "ensure" | "watch" | "remove" | "close">;
+/** What is asked of that which keeps the rules. */
+export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "remove">;
+
 /** What the node role is made of. */
 export interface NodeRoleOptions {
   /** Makes what keeps the interface; null where there is to be none. */
-  makeInterface: (() => NodeInterface) | null;
+  makeInterface: (() => KeptInterface) | null;
   /** Makes what keeps the rules; null where there are to be none. */
-  makeRules: (() => NodeRules) | null;
+  makeRules: (() => KeptRules) | null;
   /** Asks the listeners whether one of them answers. */
   answers: () => Promise<boolean>;
   syncIntervalMs: number;
@@ -42,10 +47,10 @@ export interface NodeRoleOptions {
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
-  #interface: NodeInterface | null = null;
+  #interface: KeptInterface | null = null;
   /** The interface was there before this nodens. */
   #found = false;
-  #rules: NodeRules | null = null;
+  #rules: KeptRules | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
   /** Counts up whenever what was begun is to end. */
   #turn = 0;
@@ -137,7 +142,7 @@ export class NodeRole {
     this.#timer = null;
   }
 
-  async #engageRules(turn: number, makeRules: () => NodeRules): Promise<void> {
+  async #engageRules(turn: number, makeRules: () => KeptRules): Promise<void> {
     const { answers, log } = this.#options;
     const startMs = performance.now();
     let told = false;

@@ -54,6 +54,24 @@ Deno.test("an entry is renewed with every answer, and only with an answer", asyn
   heartbeat.stop();
 });
 
+Deno.test("an answer that the rules cannot be told of is not reported as one", async () => {
+  const { written, missing, open } = fakeLists();
+  missing.add("nodens");
+  const changes: boolean[] = [];
+  const heartbeat = new Heartbeat({
+    ask: () => Promise.resolve(true),
+    open,
+    onChange: (_beat, alive) => changes.push(alive),
+  });
+  heartbeat.set([beat("10.96.0.10")]);
+  await heartbeat.beat();
+  assert.deepEqual(changes, []);
+  missing.clear();
+  await heartbeat.beat();
+  assert.deepEqual({ changes, written }, { changes: [true], written: ["nodens +10.96.0.10"] });
+  heartbeat.stop();
+});
+
 Deno.test("stopping takes the entries out at once, also against an answer under way", async () => {
   const { written, open } = fakeLists();
   const answer = Promise.withResolvers<boolean>();

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { NodeRole, type NodeRoleOptions } from "../../src/host/node_role.ts";
+
+/** A role whose parts only note what they are asked to do. */
+function notedRole(
+  options: Partial<NodeRoleOptions> & { adopted?: boolean; trouble?: () => string | null } = {},
+) {
+  const { adopted = false, trouble = () => null, ...rest } = options;
+  const done: string[] = [];
+  const logs: string[] = [];
+  const counted: string[] = [];
+  let notice = () => {};
+  const rulesIn = Promise.withResolvers<void>();
+  const role = new NodeRole({
+    makeInterface: () => ({
+      ensure() {
+        const fault = trouble();
+        if (fault !== null) throw new Error(fault);
+        done.push("interface");
+        return { kind: "dummy", adopted, changes: adopted ? [] : ["made the link"] };
+      },
+      watch: (onNotice) => void (notice = onNotice),
+      remove: () => [`${done.push("interface removed")}`],
+      close: () => void done.push("interface closed"),
+    }),
+    makeRules: () => ({
+      ensure: () => {
+        done.push("rules");
+        rulesIn.resolve();
+        return Promise.resolve([]);
+      },
+      stop: ({ handedOver = false } = {}) => {
+        done.push(handedOver ? "rules handed over" : "rules left");
+        return Promise.resolve();
+      },
+      remove: () => Promise.resolve(done.push("rules removed") > 0),
+    }),
+    answers: () => Promise.resolve(true),
+    syncIntervalMs: 3_600_000,
+    skipTeardown: false,
+    log: (level, line) => logs.push(`${level}: ${line}`),
+    count: (error) => counted.push(error),
+    ...rest,
+  });
+  return { role, done, logs, counted, rulesIn: rulesIn.promise, notice: () => notice() };
+}
+
+Deno.test("the interface comes first and goes last, the rules the other way round", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  assert.deepEqual(done, ["interface"]);
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  assert.deepEqual(done, ["interface", "rules", "rules removed"]);
+  role.release();
+  role.release();
+  assert.deepEqual(done.slice(3), ["interface removed", "interface closed"]);
+});
+
+Deno.test("no rules as long as nothing answers, and none after the end", async () => {
+  const answer = Promise.withResolvers<boolean>();
+  const { role, done } = notedRole({ answers: () => answer.promise });
+  role.prepare();
+  role.engage();
+  await role.turnAway();
+  answer.resolve(true);
+  await answer.promise;
+  role.release();
+  assert.deepEqual(done, ["interface", "interface removed", "interface closed"]);
+});
+
+Deno.test("with -skipteardown everything stays", async () => {
+  const { role, done, rulesIn } = notedRole({ skipTeardown: true });
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  role.release();
+  assert.deepEqual(done, ["interface", "rules", "rules left", "interface closed"]);
+});
+
+Deno.test("another nodens gets everything as it is, and it is kept again when that ends", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.standDown();
+  // What follows at the end of a process that stands by must not touch anything.
+  role.release();
+  assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
+  role.takeBack();
+  await Promise.resolve();
+  await role.turnAway();
+  role.release();
+  assert.equal(done.filter((one) => one === "interface removed").length, 1);
+});
+
+Deno.test("a start that fails takes away what was made for it, and nothing that was there", () => {
+  const made = notedRole();
+  made.role.prepare();
+  made.role.abandon();
+  assert.deepEqual(made.done, ["interface", "interface removed", "interface closed"]);
+  const found = notedRole({ adopted: true });
+  found.role.prepare();
+  found.role.abandon();
+  assert.deepEqual(found.done, ["interface", "interface closed"]);
+  const refused = notedRole({ trouble: () => "a veth has that name" });
+  assert.throws(() => refused.role.prepare(), /a veth has that name/);
+  refused.role.abandon();
+  assert.deepEqual(refused.done, ["interface closed"]);
+  assert.deepEqual(refused.counted, ["interface_add"]);
+});
+
+Deno.test("an interface that cannot be mended is counted and told, and tried again", () => {
+  let fault: string | null = null;
+  const { role, logs, counted, notice, done } = notedRole({ trouble: () => fault });
+  role.prepare();
+  fault = "no memory";
+  notice();
+  assert.deepEqual({ logs, counted }, { logs: ["error: no memory"], counted: ["interface_check"] });
+  fault = null;
+  notice();
+  assert.deepEqual(done, ["interface", "interface"]);
+  role.release();
+});
