@@ -166,7 +166,7 @@ async function serve(
     await server.start();
   } catch (error) {
     output.fail((error as Error).message);
-    role?.abandon();
+    await role?.abandon();
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }

@@ -89,9 +89,9 @@ export class NodeRole {
    * The start has failed: takes the interface away again if it was made for that. One that was there
    * may be that of a nodens that serves.
    */
-  abandon(): void {
+  async abandon(): Promise<void> {
     this.#end();
-    if (!this.#found) return this.release();
+    if (!this.#found) return await this.release();
     this.#interface?.close();
     this.#interface = null;
   }

@@ -53,8 +53,8 @@ Deno.test("the interface comes first and goes last, the rules the other way roun
   await rulesIn;
   await role.turnAway();
   assert.deepEqual(done, ["interface", "rules", "rules removed"]);
-  role.release();
-  role.release();
+  await role.release();
+  await role.release();
   assert.deepEqual(done.slice(3), ["interface removed", "interface closed"]);
 });
 
@@ -66,7 +66,7 @@ Deno.test("no rules as long as nothing answers, and none after the end", async (
   await role.turnAway();
   answer.resolve(true);
   await answer.promise;
-  role.release();
+  await role.release();
   assert.deepEqual(done, ["interface", "interface removed", "interface closed"]);
 });
 
@@ -76,7 +76,7 @@ Deno.test("with -skipteardown everything stays", async () => {
   role.engage();
   await rulesIn;
   await role.turnAway();
-  role.release();
+  await role.release();
   assert.deepEqual(done, ["interface", "rules", "rules left", "interface closed"]);
 });
 
@@ -87,32 +87,32 @@ Deno.test("another nodens gets everything as it is, and it is kept again when th
   await rulesIn;
   await role.standDown();
   // What follows at the end of a process that stands by must not touch anything.
-  role.release();
+  await role.release();
   assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
   role.takeBack();
   await Promise.resolve();
   await role.turnAway();
-  role.release();
+  await role.release();
   assert.equal(done.filter((one) => one === "interface removed").length, 1);
 });
 
-Deno.test("a start that fails takes away what was made for it, and nothing that was there", () => {
+Deno.test("a start that fails takes away what was made for it, and nothing that was there", async () => {
   const made = notedRole();
   made.role.prepare();
-  made.role.abandon();
+  await made.role.abandon();
   assert.deepEqual(made.done, ["interface", "interface removed", "interface closed"]);
   const found = notedRole({ adopted: true });
   found.role.prepare();
-  found.role.abandon();
+  await found.role.abandon();
   assert.deepEqual(found.done, ["interface", "interface closed"]);
   const refused = notedRole({ trouble: () => "a veth has that name" });
   assert.throws(() => refused.role.prepare(), /a veth has that name/);
-  refused.role.abandon();
+  await refused.role.abandon();
   assert.deepEqual(refused.done, ["interface closed"]);
   assert.deepEqual(refused.counted, ["interface_add"]);
 });
 
-Deno.test("an interface that cannot be mended is counted and told, and tried again", () => {
+Deno.test("an interface that cannot be mended is counted and told, and tried again", async () => {
   let fault: string | null = null;
   const { role, logs, counted, notice, done } = notedRole({ trouble: () => fault });
   role.prepare();
@@ -122,5 +122,5 @@ Deno.test("an interface that cannot be mended is counted and told, and tried aga
   fault = null;
   notice();
   assert.deepEqual(done, ["interface", "interface"]);
-  role.release();
+  await role.release();
 });

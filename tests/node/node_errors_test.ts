@@ -6,6 +6,7 @@ import {
   engaged,
   hostState,
   LINK_LOCAL,
+  metric,
   NO_ERRORS,
   ownRules,
   setupErrors,
@@ -133,6 +134,28 @@ Deno.test({
     assert.doesNotMatch(nodens.output, /changed from outside/);
     assert.equal((await nodens.stop()).code, 0, nodens.output);
     assert.deepEqual(await hostState(rig), before);
+  },
+});
+
+Deno.test({
+  name: "a port for metrics that is taken is told of, and all else goes on",
+  ...skipFor(rigReasons({ programs: PROGRAMS })),
+  fn: async () => {
+    await using rig = await NodeRig.create();
+    const { namespace, pods } = rig.nodes[0]!;
+    const script = "const taken = Deno.listen({ port: 9353 });" +
+      'Deno.stdout.writeSync(new TextEncoder().encode("TAKEN")); for await (const _ of taken);';
+    const stranger = await rig.startIn(namespace, Deno.execPath(), ["eval", script], {
+      ready: (output) => output.includes("TAKEN"),
+    });
+    const nodens = await startNodeCache(rig);
+    await engaged(nodens);
+    assert.match(nodens.output, /\[ERROR\] no metrics on 0\.0\.0\.0:9353: .*in use/);
+    assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cache");
+    const series = 'coredns_nodecache_setup_errors_total{errortype="iptables"}';
+    assert.equal(await metric(rig, series, 9253), 0, "the Corefile's own are served");
+    assert.equal((await nodens.stop()).code, 0, nodens.output);
+    await stranger.stop();
   },
 });
 
