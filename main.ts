@@ -43,6 +43,27 @@ async function main(args: readonly string[]): Promise<number> {
     const { processOutput } = await import("./src/cli/output.ts");
     return await runRedirect(rest, processOutput, runCommand);
   }
+  if (command === "completion") {
+    const { runCompletion } = await import("./src/cli/completion.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return runCompletion(rest, processOutput);
+  }
+  if (command === "man") {
+    const { runMan } = await import("./src/cli/man.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return runMan(rest, processOutput);
+  }
+  if (command === "help") {
+    const { runHelp } = await import("./src/cli/help.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    return runHelp(rest, processOutput);
+  }
+  if (command !== undefined && !command.startsWith("-")) {
+    const { unknownCommand } = await import("./src/cli/help.ts");
+    const { processOutput } = await import("./src/cli/output.ts");
+    processOutput.err(`nodens: ${unknownCommand(command)}\nRun "nodens -h" for help.\n`);
+    return 2;
+  }
   return await runServe(args);
 }
 

@@ -5,13 +5,13 @@ import type { DoctorOptions } from "../doctor/options.ts";
 import { runCommand } from "../host/command.ts";
 import { KernelTree } from "../sys/kernel_tree.ts";
 import { askOnce } from "./doctor_ask.ts";
-import { HELP_FLAGS, readDoctorFlags } from "./doctor_flags.ts";
+import { DOCTOR, readDoctorFlags } from "./doctor_flags.ts";
 import { doctorText } from "./doctor_text.ts";
-import { FlagError, helpText } from "./flags.ts";
+import { commandHelp, usageText } from "./command.ts";
+import { FlagError } from "./flags.ts";
 import type { Output } from "./output.ts";
 import { VERSION } from "./version.ts";
 
-const USAGE = "nodens doctor [--json] [--pod] [FLAGS of nodens]";
 const DEFAULT_WIDTH = 100;
 
 /**
@@ -28,11 +28,11 @@ export async function runDoctor(
     call = readDoctorFlags(args, (name) => host.env(name));
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    output.err(`nodens doctor: ${error.message}\nUsage: ${USAGE}\n`);
+    output.err(`nodens doctor: ${error.message}\n${usageText(DOCTOR)}`);
     return 2;
   }
   if (call.help) {
-    output.out(`Usage: ${USAGE}\n\nFlags:\n${helpText(HELP_FLAGS)}\n`);
+    output.out(commandHelp(DOCTOR));
     return 0;
   }
   const { options, json } = call;

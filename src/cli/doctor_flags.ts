@@ -2,7 +2,8 @@ import { quote } from "../corefile/quote.ts";
 import { parseName } from "../dns/name.ts";
 import type { DoctorOptions } from "../doctor/options.ts";
 import { httpAddressText } from "../plugins/http_address.ts";
-import { type Flag, FlagError, type FlagValues, parseFlags } from "./flags.ts";
+import type { Command } from "./command.ts";
+import { type Flag, FlagError, type FlagValues, HELP_FLAG, parseFlags } from "./flags.ts";
 import { readServeFlags, SERVE_FLAGS } from "./serve_flags.ts";
 
 /** Flags of `nodens doctor` alone. */
@@ -11,18 +12,31 @@ export const DOCTOR_FLAGS: readonly Flag[] = [
   {
     name: "name",
     kind: "text",
+    value: "NAME",
     default: "",
     help: "name of the cluster to ask for; else kubernetes.default.svc.DOMAIN",
   },
-  { name: "outside", kind: "text", default: "example.org", help: "other name to ask for" },
-  { name: "timeout", kind: "number", default: 2, help: "seconds to wait for an answer" },
+  {
+    name: "outside",
+    kind: "text",
+    value: "NAME",
+    default: "example.org",
+    help: "other name to ask for",
+  },
+  {
+    name: "timeout",
+    kind: "number",
+    value: "SECONDS",
+    default: 2,
+    help: "seconds to wait for an answer",
+  },
   {
     name: "pod",
     kind: "boolean",
     default: false,
     help: "ask from a network namespace made for it: the host is changed for a moment",
   },
-  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+  HELP_FLAG,
 ];
 
 const TIMEOUT_SECONDS = { min: 1, max: 60 } as const;
@@ -33,11 +47,22 @@ const TAKEN_FLAGS = SERVE_FLAGS.filter(({ name }) =>
   !DOCTOR_FLAGS.some((own) => own.name === name)
 );
 
-/** What `-h` lists. */
-export const HELP_FLAGS: readonly Flag[] = [
-  ...DOCTOR_FLAGS,
-  ...TAKEN_FLAGS.filter(({ name }) => !IGNORED.includes(name)),
-];
+/** Description of `nodens doctor`. */
+export const DOCTOR: Command = {
+  name: "doctor",
+  summary: "look whether nodens would work on this node, or does",
+  forms: [{ args: "[--json] [--pod] [FLAGS of nodens]" }],
+  description: [
+    "Give it the flags that nodens is given, and it looks at the machine as they want it.",
+  ],
+  flags: [...DOCTOR_FLAGS, ...TAKEN_FLAGS.filter(({ name }) => !IGNORED.includes(name))],
+  operands: [],
+  exitCodes: [
+    [0, "no problem"],
+    [1, "problems, each told with what to do"],
+    [2, "a command line that cannot be understood"],
+  ],
+};
 
 /** How the doctor was called. */
 export interface DoctorCall {

@@ -1,18 +1,31 @@
-import { didYouMean } from "../corefile/nearest.ts";
+import { didYouMean, nearest } from "../corefile/nearest.ts";
 
-/** One flag, as data: the parser and the help text come from the same table. */
+/** One flag, as data: the parser, help, completions and the manual page come from the same table. */
 export interface Flag {
   name: string;
   kind: "text" | "number" | "boolean";
   /** Another name for the same flag. */
   alias?: string;
   default: string | number | boolean;
+  /** What its value is called in help (`FILE`, `PORT`); else `TEXT` or `NUMBER`. */
+  value?: string;
+  /** The values that there are, where nothing else is taken. */
+  choices?: readonly string[];
   /** What it does, for `-h`. */
   help: string;
 }
 
 /** Values by flag name. */
 export type FlagValues = Record<string, string | number | boolean>;
+
+/** The flag that every command has. */
+export const HELP_FLAG: Flag = {
+  name: "h",
+  kind: "boolean",
+  alias: "help",
+  default: false,
+  help: "print this and exit",
+};
 
 /** A command line that cannot be understood; the message says what would do. */
 export class FlagError extends Error {}
@@ -60,17 +73,12 @@ export function parseFlags(
   return { values, given, rest };
 }
 
-/** The table as a person reads it. */
-export function helpText(table: readonly Flag[]): string {
-  return table.map(({ name, alias, kind, default: value, help }) => {
-    const names = alias === undefined ? `-${name}` : `-${name}, -${alias}`;
-    const argument = kind === "boolean" ? "" : kind === "number" ? " NUMBER" : " TEXT";
-    const shown = value === "" || value === false ? "" : ` (default ${value})`;
-    return `  ${names}${argument}\n        ${help}${shown}`;
-  }).join("\n");
-}
-
 function convert(flag: Flag, name: string, text: string): string | number | boolean {
+  if (flag.choices !== undefined && !flag.choices.includes(text)) {
+    const hint = nearest(text, flag.choices);
+    const known = hint === null ? flag.choices.join(", ") : `did you mean "${hint}"?`;
+    throw new FlagError(`flag -${name}: "${text}" is unknown (${known})`);
+  }
   if (flag.kind === "text") return text;
   if (flag.kind === "number") {
     if (!/^[0-9]+$/.test(text)) {

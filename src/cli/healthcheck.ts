@@ -1,11 +1,26 @@
 import { httpAddressText, parseHttpAddress } from "../plugins/http_address.ts";
+import { type Command, commandHelp, usageText } from "./command.ts";
+import { HELP_FLAG } from "./flags.ts";
 import type { Output } from "./output.ts";
 
 /** Where `health` listens unless told otherwise. */
 const DEFAULT = "http://127.0.0.1:8080/health";
 /** Longer than the answer may take where the data plane is silent. */
 const LIMIT_MS = 3000;
-const USAGE = "Usage: nodens healthcheck [URL|ADDRESS]   (default " + DEFAULT + ")\n";
+
+/** Description of `nodens healthcheck`. */
+export const HEALTHCHECK: Command = {
+  name: "healthcheck",
+  summary: "exit 0 where /health says OK, else 1",
+  forms: [{ args: "[URL|ADDRESS]", summary: `(default ${DEFAULT})` }],
+  flags: [HELP_FLAG],
+  operands: [{ name: "[URL|ADDRESS]" }],
+  exitCodes: [
+    [0, "it says OK"],
+    [1, "it does not, or nobody answers"],
+    [2, "a command line that cannot be understood"],
+  ],
+};
 
 /**
  * `nodens healthcheck [URL|ADDRESS]`: asks a health endpoint and says in one line what came of it,
@@ -13,8 +28,8 @@ const USAGE = "Usage: nodens healthcheck [URL|ADDRESS]   (default " + DEFAULT + 
  */
 export async function runHealthcheck(args: readonly string[], output: Output): Promise<number> {
   const [target = DEFAULT, more] = args;
-  if (target === "-h" || target === "--help") {
-    output.out(USAGE);
+  if (/^--?h(elp)?$/.test(target)) {
+    output.out(commandHelp(HEALTHCHECK));
     return 0;
   }
   const url = toUrl(target);
@@ -22,7 +37,7 @@ export async function runHealthcheck(args: readonly string[], output: Output): P
     const what = url === null
       ? `"${target}" is neither a URL nor an address (HOST:PORT)`
       : `"${more}" is one argument too many`;
-    output.err(`nodens: ${what}\n${USAGE}`);
+    output.err(`nodens: ${what}\n${usageText(HEALTHCHECK)}`);
     return 2;
   }
   let status: number;

@@ -7,9 +7,11 @@ import { renderManifest } from "../manifest/render.ts";
 import { setImage } from "../manifest/set_image.ts";
 import { fillVariables } from "../manifest/variables.ts";
 import { loadYaml, type Yaml } from "../manifest/yaml.ts";
+import { type Command, commandHelp, usageText } from "./command.ts";
 import { FlagError } from "./flags.ts";
 import {
   type FileArguments,
+  MANIFEST_FLAGS,
   type ManifestArguments,
   readManifestArguments,
 } from "./manifest_args.ts";
@@ -17,10 +19,23 @@ import { readNodeArguments } from "./manifest_node.ts";
 import type { Output } from "./output.ts";
 import { VERSION } from "./version.ts";
 
-const USAGE = `Usage: nodens manifest -kubedns ADDRESS [FLAGS]   print a manifest for Kubernetes
-       nodens manifest -from FILE [FLAGS]         fill the one that Kubernetes publishes
-       nodens manifest -check FILE [FLAGS]        look for faults in one
-`;
+/** Description of `nodens manifest`. */
+export const MANIFEST: Command = {
+  name: "manifest",
+  summary: "print a manifest for Kubernetes",
+  forms: [
+    { args: "-kubedns ADDRESS [FLAGS]", summary: "print a manifest for Kubernetes" },
+    { args: "-from FILE [FLAGS]", summary: "fill the one that Kubernetes publishes" },
+    { args: "-check FILE [FLAGS]", summary: "look for faults in one" },
+  ],
+  flags: MANIFEST_FLAGS,
+  operands: [],
+  exitCodes: [
+    [0, "printed, or no fault found"],
+    [1, "a manifest has faults, and nothing is printed"],
+    [2, "a flag that cannot be understood"],
+  ],
+};
 
 /** What the command needs of the machine. */
 export interface ManifestHost {
@@ -41,11 +56,11 @@ export async function runManifest(
     asked = readManifestArguments(args);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    output.err(`nodens manifest: ${error.message}\n${USAGE}`);
+    output.err(`nodens manifest: ${error.message}\n${usageText(MANIFEST)}`);
     return 2;
   }
   if (asked.action === "help") {
-    output.out(`${USAGE}\nFlags:\n${asked.text}\n`);
+    output.out(commandHelp(MANIFEST));
     return 0;
   }
   const yaml = await loadYaml();

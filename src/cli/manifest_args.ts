@@ -1,4 +1,3 @@
-import { nearest } from "../corefile/nearest.ts";
 import { canonicalAddress, parseAddress } from "../dns/address.ts";
 import { normalizeZone } from "../dns/zone.ts";
 import { localAddressFault, type Network, parseNetwork } from "../manifest/networks.ts";
@@ -9,50 +8,65 @@ import {
   PROXY_MODES,
   type ProxyMode,
 } from "../manifest/options.ts";
-import { type Flag, FlagError, type FlagValues, helpText, parseFlags } from "./flags.ts";
+import { type Flag, FlagError, type FlagValues, HELP_FLAG, parseFlags } from "./flags.ts";
 import { VERSION } from "./version.ts";
 
-const FLAGS: readonly Flag[] = [
+/** Flags of `nodens manifest`. */
+export const MANIFEST_FLAGS: readonly Flag[] = [
   {
     name: "localdns",
     kind: "text",
+    value: "ADDRESS",
     default: MANIFEST_DEFAULTS.localDns,
     help: "address of nodens on every node",
   },
   {
     name: "domain",
     kind: "text",
+    value: "DOMAIN",
     default: MANIFEST_DEFAULTS.domain,
     help: "domain of the cluster",
   },
-  { name: "kubedns", kind: "text", default: "", help: "address of the kube-dns service" },
+  {
+    name: "kubedns",
+    kind: "text",
+    value: "ADDRESS",
+    default: "",
+    help: "address of the kube-dns service",
+  },
   {
     name: "dual-stack",
     kind: "text",
+    value: "ADDRESSES",
     default: "",
     help: "local address and that of kube-dns of the other family: fd00::10,fd00:10:96::a",
   },
   {
     name: "mode",
     kind: "text",
+    value: "MODE",
+    choices: PROXY_MODES,
     default: MANIFEST_DEFAULTS.mode,
     help: "iptables, ipvs (as kube-proxy runs) or redirect",
   },
   {
     name: "image",
     kind: "text",
+    value: "IMAGE",
     default: `nodens-node:${VERSION}`,
     help: "image of nodens with iptables",
   },
   {
     name: "memory",
     kind: "text",
+    value: "SIZE",
     default: MANIFEST_DEFAULTS.memory,
     help: "memory limit, which the size of the caches follows",
   },
   {
     name: "cluster-range",
     kind: "text",
+    value: "RANGES",
     default: "",
     help: "ranges of services and pods, with commas between; the local address must lie outside",
   },
@@ -65,18 +79,26 @@ const FLAGS: readonly Flag[] = [
   {
     name: "network-policy",
     kind: "text",
+    value: "NAMESPACES",
     default: "",
     help: "namespaces, with commas between, that get a NetworkPolicy for DNS",
   },
   {
     name: "from",
     kind: "text",
+    value: "FILE",
     default: "",
     help: "fill this manifest of Kubernetes instead, and change its image",
   },
   { name: "diff", kind: "boolean", default: false, help: "with -from: print what changes" },
-  { name: "check", kind: "text", default: "", help: "look for faults in this manifest" },
-  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+  {
+    name: "check",
+    kind: "text",
+    value: "FILE",
+    default: "",
+    help: "look for faults in this manifest",
+  },
+  HELP_FLAG,
 ];
 /** Flags that say what a new manifest holds, which one that is there says itself. */
 const ONLY_NEW = ["dual-stack", "memory", "pod-monitor", "network-policy"];
@@ -110,15 +132,15 @@ export interface FileArguments {
 
 /** What `nodens manifest` is asked for. */
 export type ManifestArguments =
-  | { action: "help"; text: string }
+  | { action: "help" }
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }
   | { action: "check"; options: FileArguments };
 
 /** Reads the arguments of `nodens manifest`. Throws `FlagError` for what cannot be used. */
 export function readManifestArguments(args: readonly string[]): ManifestArguments {
-  const { values, given, rest } = parseFlags(args, FLAGS);
-  if (values["h"] === true) return { action: "help", text: helpText(FLAGS) };
+  const { values, given, rest } = parseFlags(args, MANIFEST_FLAGS);
+  if (values["h"] === true) return { action: "help" };
   if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
   const from = String(values["from"]);
   const check = String(values["check"]);
@@ -236,15 +258,9 @@ function readDomain(values: FlagValues): string {
   return text;
 }
 
+/** One of the table's choices, which are these. */
 function readMode(values: FlagValues): ProxyMode {
-  const text = String(values["mode"]);
-  const mode = PROXY_MODES.find((one) => one === text);
-  if (mode !== undefined) return mode;
-  const hint = nearest(text, PROXY_MODES);
-  const known = PROXY_MODES.join(", ");
-  throw new FlagError(
-    `flag -mode: "${text}" is unknown (${hint === null ? known : `did you mean "${hint}"?`})`,
-  );
+  return values["mode"] as ProxyMode;
 }
 
 /** The modes whose variables Kubernetes documents; the third one needs arguments besides. */

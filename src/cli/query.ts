@@ -1,8 +1,9 @@
 import { lookup } from "node:dns/promises";
 import { formatIPv6, parseAddress } from "../dns/address.ts";
 import { FLAG } from "../dns/constants.ts";
+import { commandHelp, usageText } from "./command.ts";
 import type { Output } from "./output.ts";
-import { parseQueryArgs, type QueryRequest, QueryUsageError } from "./query_args.ts";
+import { parseQueryArgs, QUERY, type QueryRequest, QueryUsageError } from "./query_args.ts";
 import { buildQuery, mismatch } from "./query_message.ts";
 import { formatMessage, formatShort } from "./query_print.ts";
 import {
@@ -33,20 +34,22 @@ export interface QuerySurroundings {
   resolvConf?: () => string;
 }
 
-const USAGE = "nodens query NAME [TYPE] [@SERVER] [-p PORT] [-x ADDRESS] [+OPTION...]";
-
 /** `nodens query`: asks one server one question and prints the response as dig does. */
 export async function runQuery(
   args: readonly string[],
   output: Output,
   surroundings: QuerySurroundings = {},
 ): Promise<number> {
+  if (args.some((argument) => /^--?h(elp)?$/.test(argument))) {
+    output.out(commandHelp(QUERY));
+    return QUERY_EXIT.reply;
+  }
   let request: QueryRequest;
   try {
     request = parseQueryArgs(args);
   } catch (error) {
     if (!(error instanceof QueryUsageError)) throw error;
-    output.err(`nodens query: ${error.message}\nUsage: ${USAGE}\n`);
+    output.err(`nodens query: ${error.message}\n${usageText(QUERY)}`);
     return QUERY_EXIT.usage;
   }
   const server = request.server ?? firstServer(surroundings.resolvConf ?? systemResolvConf);

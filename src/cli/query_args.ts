@@ -3,6 +3,8 @@ import { parseAddress } from "../dns/address.ts";
 import { TYPE } from "../dns/constants.ts";
 import { typeNumber, typeText } from "../dns/mnemonics.ts";
 import { parseName } from "../dns/name.ts";
+import { type Command, flagNames } from "./command.ts";
+import { type Flag, HELP_FLAG } from "./flags.ts";
 
 /** A question to ask, and how, as read from the command line of `nodens query`. */
 export interface QueryRequest {
@@ -44,15 +46,71 @@ const SWITCHES: Readonly<Record<string, "short" | "tcp" | "dnssec" | "recursion"
   recurse: "recursion",
 };
 const NUMBERS = { bufsize: "bufsize", time: "timeoutSeconds", tries: "tries" } as const;
-const OPTIONS = [
-  "+short",
-  "+tcp",
-  "+dnssec",
-  "+norec",
-  "+bufsize=N",
-  "+time=SECONDS",
-  "+tries=N",
+
+/** Flags of `nodens query`, for help; dig's, with one dash. */
+const QUERY_FLAGS: readonly Flag[] = [
+  { name: "p", kind: "number", value: "PORT", default: BOUNDS.port.default, help: "port to ask" },
+  {
+    name: "x",
+    kind: "text",
+    value: "ADDRESS",
+    default: "",
+    help: "ask for the name of this address instead",
+  },
+  HELP_FLAG,
 ];
+
+/** The `+options`, for help. */
+const QUERY_OPTIONS: readonly Flag[] = [
+  { name: "short", kind: "boolean", default: false, help: "print the records' data alone" },
+  { name: "tcp", kind: "boolean", default: false, help: "ask over TCP" },
+  { name: "dnssec", kind: "boolean", default: false, help: "ask for DNSSEC records" },
+  { name: "norec", kind: "boolean", default: false, help: "ask without recursion" },
+  {
+    name: "bufsize",
+    kind: "number",
+    value: "N",
+    default: BOUNDS.bufsize.default,
+    help: "UDP payload size to announce",
+  },
+  {
+    name: "time",
+    kind: "number",
+    value: "SECONDS",
+    default: BOUNDS.time.default,
+    help: "wait for each try",
+  },
+  {
+    name: "tries",
+    kind: "number",
+    value: "N",
+    default: BOUNDS.tries.default,
+    help: "times to ask",
+  },
+];
+
+/** Description of `nodens query`. */
+export const QUERY: Command = {
+  name: "query",
+  summary: "ask a server, and print the response as dig does",
+  forms: [{ args: "NAME [TYPE] [@SERVER] [-p PORT] [-x ADDRESS] [+OPTION...]" }],
+  description: [
+    "SERVER is an address or a host name; without one, the first of /etc/resolv.conf is asked.",
+  ],
+  flags: QUERY_FLAGS,
+  oneDash: true,
+  plusOptions: QUERY_OPTIONS,
+  operands: [{ name: "NAME" }, {
+    name: "[TYPE]",
+    values: ["A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "TXT"],
+  }],
+  exitCodes: [
+    [0, "a response came, whatever its code"],
+    [1, "a command line that cannot be understood"],
+    [9, "no response"],
+    [10, "the server's name does not resolve, or its response cannot be read"],
+  ],
+};
 
 /** Reads the arguments of `nodens query`. Throws `QueryUsageError`. */
 export function parseQueryArgs(args: readonly string[]): QueryRequest {
@@ -124,7 +182,8 @@ function readOption(argument: string, request: QueryRequest): void {
   }
   const names = [...Object.keys(SWITCHES), "norec", ...Object.keys(NUMBERS)];
   const meant = hint(argument.slice(1).split("=")[0]!, names).replace('"', '"+');
-  throw new QueryUsageError(`unknown option "${argument}"${meant}; known are ${OPTIONS.join(" ")}`);
+  const known = QUERY_OPTIONS.map((option) => flagNames(option, "+")).join(" ");
+  throw new QueryUsageError(`unknown option "${argument}"${meant}; known are ${known}`);
 }
 
 function readNumber(what: string, text: string, bounds: { min: number; max: number }): number {

@@ -10,31 +10,51 @@ import {
 } from "../host/redirect_commands.ts";
 import type { Family } from "../host/rule_text.ts";
 import { localUserId } from "../host/user_id.ts";
-import { type Flag, FlagError, helpText, parseFlags } from "./flags.ts";
+import { type Command, commandHelp, usageText } from "./command.ts";
+import { type Flag, FlagError, HELP_FLAG, parseFlags } from "./flags.ts";
 import type { Output } from "./output.ts";
 
-const USAGE = "nodens redirect install|remove|status [-n] [FLAGS]";
 const FLAGS: readonly Flag[] = [
   { name: "n", kind: "boolean", default: false, help: "print the commands and run none" },
   {
     name: "to",
     kind: "text",
+    value: "ADDRESSES",
     default: "",
     help: "address of nodens, one a family, with a comma between; else it listens on all",
   },
-  { name: "port", kind: "number", default: 53, help: "port of nodens" },
-  { name: "only", kind: "text", default: "", help: "servers to redirect from; else all others" },
-  { name: "except", kind: "text", default: "", help: "servers whose traffic is left alone" },
-  { name: "except-uid", kind: "text", default: "", help: "user whose traffic is left alone" },
+  { name: "port", kind: "number", value: "PORT", default: 53, help: "port of nodens" },
+  {
+    name: "only",
+    kind: "text",
+    value: "ADDRESSES",
+    default: "",
+    help: "servers to redirect from; else all others",
+  },
+  {
+    name: "except",
+    kind: "text",
+    value: "ADDRESSES",
+    default: "",
+    help: "servers whose traffic is left alone",
+  },
+  {
+    name: "except-uid",
+    kind: "text",
+    value: "USER",
+    default: "",
+    help: "user whose traffic is left alone",
+  },
   {
     name: "interface",
     kind: "text",
+    value: "NAMES",
     default: "",
     help: "interfaces of containers (docker0,br-+); else all",
   },
   { name: "containers", kind: "boolean", default: true, help: "containers as well as the host" },
   { name: "failopen", kind: "boolean", default: true, help: "only while nodens answers" },
-  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+  HELP_FLAG,
 ];
 const FLAG_NAMES = {
   to: "to",
@@ -46,6 +66,20 @@ const FLAG_NAMES = {
 };
 const ACTIONS = ["install", "remove", "status"] as const;
 const FAMILIES: readonly Family[] = [4, 6];
+
+/** Description of `nodens redirect`. */
+export const REDIRECT: Command = {
+  name: "redirect",
+  summary: "send the host's queries to nodens, by iptables rules",
+  forms: [{ args: "install|remove|status [-n] [FLAGS]" }],
+  flags: FLAGS,
+  operands: [{ name: "ACTION", values: ACTIONS }],
+  exitCodes: [
+    [0, "done; with status: all rules are there"],
+    [1, "that failed; with status: rules are missing"],
+    [2, "a command line that cannot be understood"],
+  ],
+};
 
 interface Asked {
   action: (typeof ACTIONS)[number];
@@ -68,11 +102,11 @@ export async function runRedirect(
     asked = readArguments(args);
   } catch (error) {
     if (!(error instanceof FlagError) && !(error instanceof RangeError)) throw error;
-    output.err(`nodens redirect: ${error.message}\nUsage: ${USAGE}\n`);
+    output.err(`nodens redirect: ${error.message}\n${usageText(REDIRECT)}`);
     return 2;
   }
   if (asked.help) {
-    output.out(`Usage: ${USAGE}\n\nFlags:\n${helpText(FLAGS)}\n`);
+    output.out(commandHelp(REDIRECT));
     return 0;
   }
   const { action, options, dryRun } = asked;

@@ -12,9 +12,9 @@ import { CHAIN } from "../plugins/chain.ts";
 import { releaseMemory } from "../sys/memory.ts";
 import { announce, servingText } from "./announce.ts";
 import { chooseDriver } from "./choose_driver.ts";
-import { FlagError, helpText } from "./flags.ts";
+import { FlagError } from "./flags.ts";
 import { processOutput } from "./output.ts";
-import { readServeFlags, SERVE_FLAGS, type ServeOptions, USAGE } from "./serve_flags.ts";
+import { readServeFlags, type ServeOptions } from "./serve_flags.ts";
 import {
   freeMetricsAddresses,
   makeNodeRole,
@@ -45,7 +45,9 @@ export async function runServe(args: readonly string[]): Promise<number> {
   }
   const { values } = options;
   if (values["h"] === true) {
-    processOutput.out(`${USAGE}Flags:\n${helpText(SERVE_FLAGS)}\n`);
+    // With the other commands comes much that serving does not need.
+    const { mainHelp } = await import("./help.ts");
+    processOutput.out(mainHelp());
     return 0;
   }
   if (values["version"] === true) {

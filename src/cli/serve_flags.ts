@@ -1,16 +1,43 @@
 import type { NodeOptions } from "../host/options.ts";
 import { type HttpAddress, parseHttpAddress } from "../plugins/http_address.ts";
-import { type Flag, FlagError, type FlagValues, parseFlags } from "./flags.ts";
+import type { Command } from "./command.ts";
+import { type Flag, FlagError, type FlagValues, HELP_FLAG, parseFlags } from "./flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
 /** Flags of `nodens` without a command. */
 export const SERVE_FLAGS: readonly Flag[] = [
-  { name: "conf", kind: "text", default: "", help: "Corefile to serve; else ./Corefile" },
-  { name: "dns.port", kind: "number", alias: "p", default: 53, help: "default port" },
+  {
+    name: "conf",
+    kind: "text",
+    value: "FILE",
+    default: "",
+    help: "Corefile to serve; else ./Corefile, else a built-in one (whoami, log)",
+  },
+  {
+    name: "dns.port",
+    kind: "number",
+    value: "PORT",
+    alias: "p",
+    default: 53,
+    help: "port of server blocks that name none",
+  },
   { name: "quiet", kind: "boolean", default: false, help: "say nothing at start" },
-  { name: "log-format", kind: "text", default: "text", help: "text or json (an object a line)" },
-  { name: "pidfile", kind: "text", default: "", help: "write the process id to this file" },
+  {
+    name: "log-format",
+    kind: "text",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    default: "text",
+    help: "text or json (an object a line)",
+  },
+  {
+    name: "pidfile",
+    kind: "text",
+    value: "FILE",
+    default: "",
+    help: "write the process id to this file",
+  },
   { name: "plugins", kind: "boolean", default: false, help: "list the plugins and exit" },
   { name: "version", kind: "boolean", default: false, help: "print the version and exit" },
   { name: "workers", kind: "number", default: 1, help: "data planes that share the ports" },
@@ -23,39 +50,52 @@ export const SERVE_FLAGS: readonly Flag[] = [
   {
     name: "takeover",
     kind: "text",
+    value: "NAME",
     default: "",
     help: "take turns with other nodens of this name on this host, without a query lost; " +
       "with -localip always, unless it is off",
   },
-  { name: "io", kind: "text", default: "auto", help: "auto, linux (epoll) or portable" },
+  {
+    name: "io",
+    kind: "text",
+    value: "KIND",
+    choices: ["auto", "linux", "portable"],
+    default: "auto",
+    help: "auto, linux (epoll) or portable",
+  },
   {
     name: "prometheus-listen-address",
     kind: "text",
+    value: "ADDRESS",
     default: "",
     help: "serve metrics at this address, besides what the Corefile says",
   },
   {
     name: "metrics-listen-address",
     kind: "text",
+    value: "ADDRESS",
     default: "",
     help: "the same, as node-cache has it",
   },
   ...NODE_FLAGS,
   ...RULE_FLAGS,
-  { name: "h", kind: "boolean", alias: "help", default: false, help: "print this and exit" },
+  HELP_FLAG,
 ];
 
-/** What `nodens -h` says before the flags. */
-export const USAGE = `Usage: nodens [FLAGS]                     serve a Corefile
-       nodens check [--json] FILE         look for faults in a Corefile
-       nodens query NAME [TYPE] [@SERVER] ask a server
-       nodens status [--json] [ADDRESS]   how a running nodens is
-       nodens redirect ACTION [FLAGS]     install, remove or status: send all queries here
-       nodens doctor [--json] [FLAGS]     look whether it would work here, or does
-       nodens healthcheck [URL|ADDRESS]   exit 0 where /health says OK, else 1
-       nodens manifest -kubedns ADDRESS   print a manifest for Kubernetes (-h: more)
-
-`;
+/** What nodens does without a command. */
+export const SERVE: Command = {
+  name: "",
+  summary: "serve a Corefile",
+  forms: [{ args: "[FLAGS]" }],
+  flags: SERVE_FLAGS,
+  operands: [],
+  exitCodes: [
+    [0, "stopped by SIGTERM or SIGINT"],
+    [1, "a fault in the Corefile, or a port that cannot be opened"],
+    [2, "a flag that cannot be understood"],
+    [3, "a data plane has died or hangs, and cannot be brought back"],
+  ],
+};
 
 const MAX_WORKERS = 64;
 const TAKEOVER_NAME = /^[A-Za-z0-9._-]{0,64}$/;
@@ -78,14 +118,7 @@ export interface ServeOptions {
 export function readServeFlags(args: readonly string[]): ServeOptions {
   const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
-  const { io, workers } = values;
-  if (io !== "auto" && io !== "linux" && io !== "portable") {
-    throw new FlagError(`flag -io: "${io}" is unknown (auto, linux or portable)`);
-  }
-  const { "log-format": format } = values;
-  if (format !== "text" && format !== "json") {
-    throw new FlagError(`flag -log-format: "${format}" is unknown (text or json)`);
-  }
+  const { workers } = values;
   if (Number(workers) < 1 || Number(workers) > MAX_WORKERS) {
     throw new FlagError(`flag -workers: ${workers} is out of range (1 to ${MAX_WORKERS})`);
   }

@@ -1,26 +1,48 @@
 import type { Status } from "../control/status.ts";
-import { type Flag, FlagError, parseFlags } from "./flags.ts";
+import { type Command, commandHelp, usageLines, usageText } from "./command.ts";
+import { type Flag, FlagError, HELP_FLAG, parseFlags } from "./flags.ts";
 import type { Output } from "./output.ts";
 import { statusText } from "./status_text.ts";
 
-const USAGE = "nodens status [--json] [-timeout SECONDS] [ADDRESS]";
 const FLAGS: readonly Flag[] = [
   { name: "json", kind: "boolean", default: false, help: "print what the server sent" },
-  { name: "timeout", kind: "number", default: 5, help: "seconds to wait" },
+  { name: "timeout", kind: "number", value: "SECONDS", default: 5, help: "seconds to wait" },
+  HELP_FLAG,
 ];
+
+/** Description of `nodens status`. */
+export const STATUS: Command = {
+  name: "status",
+  summary: "show how a running nodens is: caches, upstreams, reloads",
+  forms: [{ args: "[--json] [-timeout SECONDS] [ADDRESS]" }],
+  description: [
+    "ADDRESS is where it serves metrics, localhost:9153 unless another is given.",
+  ],
+  flags: FLAGS,
+  operands: [{ name: "[ADDRESS]" }],
+  exitCodes: [
+    [0, "a status"],
+    [1, "none answers there"],
+    [2, "a command line that cannot be understood"],
+  ],
+};
 /** Where `prometheus` listens without an address of its own. */
 const DEFAULT = { host: "localhost", port: "9153" } as const;
 const TIMEOUT_SECONDS = { min: 1, max: 3600 } as const;
 
 /** `nodens status`: 0 with the status of a running nodens, 1 where none answers, 2 for bad usage. */
 export async function runStatus(args: readonly string[], output: Output): Promise<number> {
-  let asked: { address: string; json: boolean; timeoutSeconds: number };
+  let asked: StatusArguments | null;
   try {
     asked = readArguments(args);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    output.err(`nodens status: ${error.message}\nUsage: ${USAGE}\n`);
+    output.err(`nodens status: ${error.message}\n${usageText(STATUS)}`);
     return 2;
+  }
+  if (asked === null) {
+    output.out(commandHelp(STATUS));
+    return 0;
   }
   const { address, json, timeoutSeconds } = asked;
   try {
@@ -37,8 +59,16 @@ export async function runStatus(args: readonly string[], output: Output): Promis
 /** There is no status to be had; the message says why and what would do. */
 class NoStatusError extends Error {}
 
-function readArguments(args: readonly string[]) {
+interface StatusArguments {
+  address: string;
+  json: boolean;
+  timeoutSeconds: number;
+}
+
+/** What is asked for; null for help. */
+function readArguments(args: readonly string[]): StatusArguments | null {
   const { values, rest } = parseFlags(args, FLAGS);
+  if (values["h"] === true) return null;
   const [text = "", ...extra] = rest;
   if (extra.length > 0) throw new FlagError(`it takes one address, but "${extra[0]}" follows`);
   const timeoutSeconds = Number(values["timeout"]);
@@ -73,7 +103,7 @@ async function fetchStatus(address: string, timeoutSeconds: number): Promise<str
     }
     throw new NoStatusError(
       `cannot get http://${address}/status: ${reason(error)} (nodens serves it where its` +
-        ` Corefile says "prometheus"; name that address if it is another: ${USAGE})`,
+        ` Corefile says "prometheus"; name that address if it is another: ${usageLines(STATUS)})`,
     );
   }
   if (!response.ok) {

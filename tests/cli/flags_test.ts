@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Flag, FlagError, helpText, parseFlags } from "../../src/cli/flags.ts";
+import { helpText } from "../../src/cli/command.ts";
+import { type Flag, FlagError, parseFlags } from "../../src/cli/flags.ts";
 
 const TABLE: Flag[] = [
   { name: "conf", kind: "text", default: "", help: "file" },

@@ -25,7 +25,7 @@ Deno.test("an unknown flag: the nearest known one, exit 2", async () => {
 Deno.test("-version, -plugins and -h answer and exit 0", async () => {
   assert.match((await nodens(["--version"])).out, /^nodens-\d+\.\d+\.\d+\n\w+\/\w+, deno /);
   assert.match((await nodens(["-plugins"])).out, /^dns\.cache$/m);
-  assert.match((await nodens(["-h"])).out, /-dns\.port, -p NUMBER/);
+  assert.match((await nodens(["-h"])).out, /-dns\.port, -p PORT/);
 });
 
 Deno.test("a Corefile that cannot be read, and one with faults", async () => {
