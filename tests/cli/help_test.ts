@@ -133,8 +133,7 @@ Deno.test({
       operands: [],
       exitCodes: [[0, "'br \\e"]],
     }], "0.0.0"));
-    assert.match(text, /^ +-Fl Ar$/m);
-    assert.match(text, /^ +\.de \\n\(x 'q'\. The default is "a b"\.$/m);
+    assert.match(text, /^ +-Fl Ar +\.de \\n\(x 'q'\. +The default is "a b"\.$/m);
     assert.match(text, /^ +0 +'br \\e\.$/m);
   },
 });
