@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Flag, FlagError, helpText, parseFlags } from "../../src/cli/flags.ts";
+import { helpText } from "../../src/cli/command.ts";
+import { type Flag, FlagError, parseFlags } from "../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../src/cli/node_flags.ts";
 import type { NodeOptions } from "../../src/host/options.ts";
 
