@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import type { HostView } from "../../src/config/host.ts";
+import { readConfig } from "../../src/config/read.ts";
+import { denoHost } from "../../src/control/host_deno.ts";
+import { skipFor } from "../support/net_require.ts";
+import { type PageCommand, readPage } from "./page.ts";
+import { PAGES, type PlannedPage, SERVE, type Step } from "./plan.ts";
+import { runInSandbox, sandboxReasons } from "./sandbox.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+function pageOf({ path, sections }: PlannedPage) {
+  const { commands, files } = readPage(Deno.readTextFileSync(ROOT + path));
+  const wanted = ({ section }: { section: string }) => sections?.includes(section) ?? true;
+  return { commands: commands.filter(wanted), files: files.filter(wanted) };
+}
+
+const textOf = (step: Step) => "run" in step ? step.run : step.skip;
+
+for (const planned of PAGES) {
+  const { path, sections = [], steps } = planned;
+  const { commands, files } = pageOf(planned);
+
+  Deno.test(`${path}: every command is run, or there is a reason why not`, () => {
+    for (const section of sections) {
+      assert.ok(commands.some((command) => command.section === section), section);
+    }
+    const found = commands.map(({ text }) => text);
+    // In order, since one command builds on those before it.
+    assert.deepEqual(steps.map(textOf), found, "tests/docs/plan.ts and the page differ");
+    for (const step of steps) if ("skip" in step) assert.match(step.why, /\w \w/);
+  });
+
+  Deno.test({
+    name: `${path}: the commands do what the page says`,
+    ...skipFor(sandboxReasons("dig", "curl", "kubectl", "iptables", "systemctl")),
+    async fn() {
+      const run = steps.flatMap((step, i) =>
+        "run" in step ? [{ step, command: commands[i]! }] : []
+      );
+      const outcomes = await runInSandbox(run.map(({ step }) => pieceOf(step, planned)), {
+        setup: ["set -m -o pipefail", SERVE, planned.setup, ...files.map(saved)].join("\n"),
+      });
+      for (const [i, { step, command }] of run.entries()) {
+        const { code, output } = outcomes[i]!;
+        const where = `${path}:${command.line}: ${command.text}\n${output}`;
+        assert.equal(code, step.code ?? 0, where);
+        if (step.prints !== undefined) assert.match(output, step.prints, where);
+      }
+      const skipped = steps.filter((step) => "skip" in step).length;
+      console.log(`  ${path}: ${run.length} commands run, ${skipped} not`);
+    },
+  });
+
+  if (files.length > 0) {
+    Deno.test(`${path}: every Corefile is good`, async () => {
+      for (const { line, text } of files) {
+        const { warnings } = await readConfig({ file: path, text, defaultPort: 53 }, host);
+        assert.deepEqual(warnings, [], `${path}:${line}`);
+      }
+    });
+  }
+}
+
+Deno.test("docs/install.md: the Corefile of the Nomad job is good", async () => {
+  const page = Deno.readTextFileSync(`${ROOT}docs/install.md`);
+  const text = /<<EOT\n([\s\S]*?)\nEOT\n/.exec(page)![1]!;
+  const { config } = await readConfig({ file: "job", text, defaultPort: 53 }, host);
+  assert.deepEqual(config.listeners.map(({ address }) => address), ["127.0.0.1", "172.26.64.1"]);
+});
+
+Deno.test("commands are read as a reader reads them", () => {
+  const page = [
+    "## One",
+    "Save this as `a.conf`:",
+    "",
+    "```corefile",
+    ". {",
+    "}",
+    "```",
+    "```sh",
+    "first a   # why",
+    "second \\",
+    "  -b",
+    "```",
+    "```",
+    "output",
+    "```",
+    "## Two",
+    "```sh",
+    "third '#x'",
+    "```",
+  ].join("\n");
+  const command = (line: number, section: string, text: string): PageCommand => ({
+    line,
+    section,
+    text,
+  });
+  assert.deepEqual(readPage(page), {
+    commands: [
+      command(9, "One", "first a"),
+      command(11, "One", "second -b"),
+      command(18, "Two", "third '#x'"),
+    ],
+    files: [{ line: 5, section: "One", name: "a.conf", text: ". {\n}\n" }],
+  });
+});
+
+/** This machine, with a server in each file of /etc that a Corefile names. */
+const host: HostView = {
+  ...denoHost,
+  kindOf: (path) => path.startsWith("/etc/") ? "file" : denoHost.kindOf(path),
+  readTextFile: (path) =>
+    path.startsWith("/etc/") ? "nameserver 192.0.2.53\n" : denoHost.readTextFile(path),
+};
+
+function pieceOf(step: Extract<Step, { run: string }>, { replace }: PlannedPage): string {
+  let text = step.run;
+  for (const [from, to] of Object.entries(replace)) text = text.replaceAll(from, to);
+  const before = step.before === undefined ? "" : `set -e\n${step.before}\nset +e\n`;
+  if (step.serves !== undefined) text = `serve '${step.serves.source}' ${text}`;
+  return `${before}${text}`;
+}
+
+/** What the reader saves in an editor. */
+function saved({ name, text }: { name: string; text: string }): string {
+  if (name === "") return "";
+  return `mkdir -p "$(dirname '${name}')"\ncat >'${name}' <<'END_OF_FILE'\n${text}END_OF_FILE`;
+}

@@ -1,0 +1,118 @@
+import { have } from "../support/net_require.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
+/** Longer than the slowest page needs on a machine that has much else to do. */
+const LIMIT_MS = 120_000;
+const TOOLS = ["unshare", "mount", "chroot", "bash", "ip"];
+
+/** What came of one piece of a script. */
+export interface Outcome {
+  code: number;
+  /** Both streams. */
+  output: string;
+}
+
+/** Why there can be no sandbox here; empty where there can. */
+export function sandboxReasons(...binaries: string[]): string[] {
+  const missing = [...TOOLS, ...binaries].filter((name) => !have(name));
+  if (missing.length > 0) return missing.map((name) => `${name} is missing`);
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return ["a sandbox needs root"];
+  const { success } = new Deno.Command("unshare", {
+    args: [...NAMESPACES, "bash", "-ec", `${overlayScript([])} true`],
+    stdout: "null",
+    stderr: "null",
+  }).outputSync();
+  return success ? [] : ["no root of overlays can be made here"];
+}
+
+/**
+ * Runs pieces of shell one after the other, in one bash, as root of a machine that is thrown away: a
+ * copy of this one's files, a network of its own with the loopback interface alone, and processes
+ * that end with it. `nodens` there is that of this checkout, which is the folder to begin in.
+ */
+export async function runInSandbox(
+  pieces: readonly string[],
+  options: { setup: string },
+): Promise<Outcome[]> {
+  const script = [
+    options.setup,
+    ...pieces.map((piece, i) =>
+      `{\n${piece}\n} >/out/${i}.text 2>&1 </dev/null\necho $? >/out/${i}.code`
+    ),
+  ].join("\n");
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  try {
+    Deno.writeTextFileSync(`${folder}/inside.sh`, script);
+    const { stderr } = await new Deno.Command("unshare", {
+      args: [...NAMESPACES, "bash", "-ec", outside(folder)],
+      env: { HOME: "/root", TERM: "dumb", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+      signal: AbortSignal.timeout(LIMIT_MS),
+    }).output();
+    return pieces.map((_, i) => {
+      try {
+        const output = Deno.readTextFileSync(`${folder}/${i}.text`);
+        return { code: Number(Deno.readTextFileSync(`${folder}/${i}.code`)), output };
+      } catch {
+        const text = `${read(`${folder}/${i}.text`)}${new TextDecoder().decode(stderr)}`;
+        throw new Error(`The sandbox ended in piece ${i} (${pieces[i]}): ${text}`);
+      }
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
+
+const NAMESPACES = ["--mount", "--net", "--pid", "--fork", "--kill-child"];
+
+/** Makes /mnt a root whose changes are kept in memory, with these other file systems in it. */
+function overlayScript(others: readonly string[]): string {
+  const overlay = (lower: string, name: string, at: string) =>
+    `mkdir -p ${at} /mnt/up/${name} /mnt/work/${name}
+mount -t overlay overlay -o lowerdir=${lower},upperdir=/mnt/up/${name},workdir=/mnt/work/${name} ${at}`;
+  return `
+mount --make-rprivate /
+mount -t tmpfs tmpfs /mnt
+${overlay("/", "root", "/mnt/root")}
+${others.map((path, i) => overlay(path, `other${i}`, `/mnt/root${path}`)).join("\n")}
+`;
+}
+
+function outside(folder: string): string {
+  const execPath = Deno.realPathSync(Deno.execPath());
+  const denoDir = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+  // What lies on another file system than the root is not seen through its overlay.
+  const device = Deno.statSync("/").dev;
+  const others = [ROOT, denoDir, execPath.slice(0, execPath.lastIndexOf("/"))]
+    .filter((path) => Deno.statSync(path).dev !== device);
+  const wrapper = `#!/bin/sh\nDENO_DIR=${denoDir} exec ${execPath} run -A ${ROOT}/main.ts "$@"\n`;
+  return `${overlayScript(others)}
+cd /mnt/root
+mount --rbind /dev dev
+mount -t proc proc proc
+mount -t tmpfs tmpfs run
+mkdir -p out run/lock
+mount --bind ${folder} out
+printf '%s' ${quoted(wrapper)} >usr/local/bin/nodens
+printf '#!/bin/sh\\nexec "$@"\\n' >usr/local/bin/sudo
+printf '#!/bin/sh\\nexec ${execPath} "$@"\\n' >usr/local/bin/deno
+chmod 755 usr/local/bin/nodens usr/local/bin/sudo usr/local/bin/deno
+ip link set lo up
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DENO_DIR=${denoDir}
+exec chroot . bash -c ${quoted(`cd ${ROOT} && exec bash /out/inside.sh`)}
+`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
