@@ -45,7 +45,7 @@ async function answer(request: Request): Promise<Response> {
     if (about !== null) return Response.json(about);
     // No schema is known, so kubectl validates nothing by it.
     if (pathname === "/openapi/v2") {
-      const type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+      const type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
       return new Response(new Uint8Array(0), { headers: { "content-type": type } });
     }
   }
@@ -105,6 +105,7 @@ function keep(path: string, object: Json): Json {
   object.metadata.uid ??= crypto.randomUUID();
   if (object.kind === "DaemonSet") {
     object.metadata.generation = version;
+    object.spec.updateStrategy = { type: "RollingUpdate", ...object.spec.updateStrategy };
     object.status = {
       observedGeneration: version,
       desiredNumberScheduled: 1,
@@ -147,7 +148,7 @@ function missing(path: string): Response {
     kind: "Status",
     apiVersion: "v1",
     status: "Failure",
-    message: `${resource} "${name}" not found`,
+    message: `there is no ${path}`,
     reason: "NotFound",
     details: { name, kind: resource },
     code: 404,

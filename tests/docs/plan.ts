@@ -31,7 +31,8 @@ export type Step =
 /** Makes what serves run in the background and waits, at most twenty seconds, until it is ready. */
 export const SERVE = `
 serve() {
-  local ready=$1 log=/tmp/served.$((++served))
+  local ready=$1
+  log=/tmp/served.$((++served))
   shift
   "$@" >$log 2>&1 &
   server=$!
@@ -112,7 +113,12 @@ const TRY: PlannedPage = {
       run: "dig @127.0.0.1 -p 1053 example.org AAAA +tcp",
       prints: /\sAAAA\t2001:db8::80\n[\s\S]*\(TCP\)/,
     },
-    { run: "nodens healthcheck", before: "sleep 1.1", prints: /\/health: 200 OK\n$/ },
+    {
+      run: "nodens healthcheck",
+      // nodens asks itself once a second.
+      before: "grep -E 'A IN example.org. udp .* [0-9.]+s$' $log; sleep 1.1",
+      prints: /\/health: 200 OK\n$/,
+    },
     { run: "nodens status", prints: /127\.0\.0\.1:1053 +\.\n[\s\S]*127\.0\.0\.153:53 +up/ },
     {
       run: "curl -s http://127.0.0.1:9153/metrics | grep coredns_cache_hits_total",
@@ -188,16 +194,19 @@ ${UPSTREAM}`,
         "sed -i '/^hosts:/s/.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf",
     },
     {
-      run: "nodens redirect install -n -failopen=false -except-uid nodens -to 127.0.0.1",
+      run:
+        "nodens redirect install -n -containers=false -failopen=false -except-uid nodens -to 127.0.0.1",
       before: "grep -qx 'hosts: files dns' /etc/nsswitch.conf",
-      prints: /^iptables(-\w+)? .*127\.0\.0\.1:53/m,
+      prints: /^-I OUTPUT -p udp --dport 53 .* --to-destination 127\.0\.0\.1:53/m,
     },
     {
-      run: "nodens redirect install -failopen=false -except-uid nodens -to 127.0.0.1",
+      run:
+        "nodens redirect install -containers=false -failopen=false -except-uid nodens -to 127.0.0.1",
       prints: /^IPv4: [0-9]+ changes \(\w+\)$/m,
     },
     {
-      run: "nodens redirect status -failopen=false -except-uid nodens -to 127.0.0.1",
+      run:
+        "nodens redirect status -containers=false -failopen=false -except-uid nodens -to 127.0.0.1",
       prints: /^IPv4: installed \([0-9]+ rules, \w+\)$/m,
     },
     { run: "nodens redirect remove", prints: /^IPv4: [0-9]+ changes/m },
