@@ -199,7 +199,7 @@ Deno.test("the help shows node-cache's defaults", () => {
   for (
     const line of [
       "-setupinterface\n        make an interface that has those addresses (default true)",
-      "-interfacename TEXT\n        name of that interface (default nodelocaldns)",
+      "-interfacename NAME\n        name of that interface (default nodelocaldns)",
       "(default /etc/coredns/Corefile.base)",
       "(default /etc/Corefile)",
       "(default kube-dns)",

@@ -47,8 +47,6 @@ for (const planned of PAGES) {
         assert.equal(code, step.code ?? 0, where);
         if (step.prints !== undefined) assert.match(output, step.prints, where);
       }
-      const skipped = steps.filter((step) => "skip" in step).length;
-      console.log(`  ${path}: ${run.length} commands run, ${skipped} not`);
     },
   });
 

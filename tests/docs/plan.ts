@@ -174,6 +174,7 @@ ${UPSTREAM}`,
     },
     { run: "nodens healthcheck", before: "sleep 1.1", prints: /200 OK\n$/ },
     { run: "nodens status", prints: /127\.0\.0\.1:53 +\.\n\[::1\]:53 +\.\n/ },
+    { run: "nodens doctor -conf /etc/nodens/Corefile", prints: /^0 problems, /m },
     { run: "cp /etc/resolv.conf /etc/nodens/resolv.conf.before" },
     {
       run: "printf 'nameserver 127.0.0.1\\noptions edns0\\n' > /etc/resolv.conf",
