@@ -35,7 +35,7 @@ keep("/api/v1/namespaces/kube-system/configmaps/kube-proxy", {
 Deno.serve({
   hostname: "127.0.0.1",
   port: PORT,
-  onListen: () => console.log("listening"),
+  onListen: () => Deno.stdout.writeSync(new TextEncoder().encode("listening\n")),
 }, answer);
 
 async function answer(request: Request): Promise<Response> {
