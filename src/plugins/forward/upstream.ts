@@ -149,7 +149,7 @@ export class Upstream implements Checked {
     const duration = this.#durations[kind]! || this.#makeDuration(kind);
     values[duration + timeBucket(durationMs)]!++;
     values[duration + TIME_BUCKETS.length + 1]! += durationMs / 1000;
-    values[this.#rtt] = this.roundTrip.meanMs / 1000;
+    if (!this.#stopped) values[this.#rtt] = this.roundTrip.meanMs / 1000;
     this.#alive();
   }
 
@@ -173,7 +173,7 @@ export class Upstream implements Checked {
   checkFailed(): void {
     const { values } = this.#engine;
     values[this.#failures]!++;
-    if (this.health.down) values[this.#up] = 0;
+    if (this.health.down && !this.#stopped) values[this.#up] = 0;
   }
 
   /** Counts a datagram that answers nothing asked. */
@@ -187,6 +187,10 @@ export class Upstream implements Checked {
     this.health.stop();
     this.#engine.timers.clear(this.#watch);
     this.streams.retire();
+    // Not exported any more, unless another `forward` uses the same server and says so again.
+    const { values } = this.#engine;
+    values[this.#up] = NaN;
+    values[this.#rtt] = NaN;
   }
 
   #makeDuration(kind: number): number {
@@ -199,9 +203,8 @@ export class Upstream implements Checked {
   }
 
   #alive(): void {
-    if (!this.health.suspect) return;
-    this.health.heard();
-    this.#engine.values[this.#up] = 1;
+    if (!this.#stopped) this.#engine.values[this.#up] = 1;
+    if (this.health.suspect) this.health.heard();
   }
 
   #suspect(): void {
