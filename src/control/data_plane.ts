@@ -154,11 +154,14 @@ export class DataPlane {
     this.#deliveries.clear();
     for (const delivery of deliveries) this.#remember(delivery);
     const message = { type: "configure", config, deliveries, opened, closing } as const;
-    const done = await this.#request(
-      (id) => ({ ...message, id, opened: [...opened] }),
-      CONFIGURE_MS,
-    );
-    this.#sockets?.close(closing);
+    let done: unknown;
+    try {
+      const opens = [...opened];
+      done = await this.#request((id) => ({ ...message, id, opened: opens }), CONFIGURE_MS);
+    } finally {
+      // A thread that has failed uses them no more; one that hangs ends with the process.
+      this.#sockets?.close(closing);
+    }
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }
 

@@ -140,3 +140,19 @@ Deno.test("a thousand reloads leave no timer, socket or exchange behind", () => 
   assert.equal(simulation.engine.waiting, 0);
   assert.equal(simulation.count("coredns_cache_entries"), 1000);
 });
+
+Deno.test("an upstream that is gone is not exported any more; one that stays is", () => {
+  const both = ". {\n cache\n forward . 10.0.0.1 10.0.0.2 {\n policy round_robin\n }\n}\n";
+  const simulation = start(both);
+  for (const name of ["a.example.org", "b.example.org", "c.example.org"]) ask(simulation, name);
+  const up = (to: string) => {
+    const place = simulation.counters.places.find(({ name, labels }) =>
+      name === "nodens_upstream_up" && labels.to === to
+    );
+    return simulation.counters.values[place!.index];
+  };
+  assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [1, 1]);
+  simulation.reload(both.replace("10.0.0.1 ", ""));
+  ask(simulation, "d.example.org");
+  assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [NaN, 1]);
+});
