@@ -205,15 +205,18 @@ async function serve(
   manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
-  const standsBy = turns?.takeover.standsBy ?? false;
+  await Promise.race([turns?.takeover.settled(), hurried]);
+  // The same where the other one is not done in time: what it was handed must not be touched.
+  const standsBy = (turns?.takeover.standsBy || turns?.takeover.handsOver) ?? false;
   const givenBack = !standsBy && (await turns?.takeover.giveBack() ?? false);
-  if (givenBack) await role?.standDown();
-  else if (!standsBy) await role?.turnAway();
+  // Also where this one was about to stand by when it was told to end.
+  if (givenBack || standsBy) await role?.standDown();
+  else await role?.turnAway();
   const shared = standsBy ? "all" : givenBack ? "taken" : "none";
   await server.stop(hurried, { shared, saves: !standsBy });
-  role?.release();
+  await role?.release();
   await turns?.takeover.stop();
-  if (pidfile !== "") removeQuietly(String(pidfile));
+  if (pidfile !== "") removePidFile(String(pidfile));
   return code;
 }
 
@@ -227,9 +230,10 @@ async function orFail<T>(output: ServeOutput, step: () => Promise<T>): Promise<T
   }
 }
 
-function removeQuietly(path: string): void {
+function removePidFile(path: string): void {
   try {
-    Deno.removeSync(path);
+    // Whoever took over may have written its own.
+    if (Number(Deno.readTextFileSync(path)) === Deno.pid) Deno.removeSync(path);
   } catch {
     // Somebody else has removed it.
   }

@@ -138,10 +138,11 @@ export function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
   { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },
 ): HttpAddress[] {
-  if (shared || !optional) return [...addresses];
+  if (!optional) return [...addresses];
   return addresses.filter(({ host, port }) => {
     try {
-      Deno.listen({ hostname: host === "" ? "0.0.0.0" : host, port }).close();
+      const hostname = host === "" ? "0.0.0.0" : host;
+      Deno.listen({ hostname, port, reusePort: shared }).close();
       return true;
     } catch (error) {
       const why = (error as Error).message.replace(/ \(os error \d+\)$/, "");

@@ -41,6 +41,8 @@ const TAKE_MS = 15_000;
 const START_MS = 120_000;
 /** How long the others may take to say that they have done what they were asked. */
 const REPLY_MS = 5000;
+/** How long a hand-over may take once this one is told to end; Kubernetes kills after 30 seconds. */
+const SETTLE_MS = 20_000;
 /** Pause before the name is looked at again, and how often. */
 const NAME_RETRY = { ms: 20, times: 100 } as const;
 /** A look at a connection that stays, in milliseconds; what comes is seen at once. */
@@ -91,7 +93,9 @@ export class Takeover {
   /** Who is sent the clients' connections that are let go of. */
   #receiver: TakeoverChannel | null = null;
   #sending: Promise<unknown> = Promise.resolve();
-  #handing = false;
+  #handing: Promise<void> | null = null;
+  /** Nothing is handed over any more: what there is goes away. */
+  #ending = false;
   #stopped = false;
 
   constructor(options: TakeoverOptions) {
@@ -102,6 +106,11 @@ export class Takeover {
   /** Another one serves, and this one stands by. */
   get standsBy(): boolean {
     return this.#successor !== null;
+  }
+
+  /** Another one has this one's sockets, or is about to get them, and does not serve yet. */
+  get handsOver(): boolean {
+    return this.#handing !== null;
   }
 
   /**
@@ -166,10 +175,23 @@ export class Takeover {
   };
 
   /**
+   * Resolves when no hand-over is under way, or after a while: who is told to end in the middle of one
+   * would take away what the other one has just been given.
+   */
+  async settled(): Promise<void> {
+    if (this.#handing === null) return;
+    let timer: ReturnType<typeof setTimeout>;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, SETTLE_MS));
+    await Promise.race([this.#handing, late]);
+    clearTimeout(timer!);
+  }
+
+  /**
    * Before this one ends: has whoever stands by serve again. True where one does, which then is sent
    * the clients' connections that `release` gets; `stop` waits for them.
    */
   async giveBack(): Promise<boolean> {
+    this.#ending = true;
     this.#giveNameUp();
     for (let other = this.#standbys.pop(); other !== undefined; other = this.#standbys.pop()) {
       this.#receiver = other;
@@ -240,17 +262,22 @@ export class Takeover {
     if (message?.type === "stand-by") {
       this.#standbys.push(channel);
       void this.#attend(channel);
-    } else if (message?.type === "take" && !this.#handing && !this.standsBy) {
-      await this.#handOver(channel, message.version);
+    } else if (message?.type === "take" && this.#mayHandOver()) {
+      this.#handing = this.#handOver(channel, message.version)
+        .finally(() => this.#handing = null);
+      await this.#handing;
     } else {
       channel.close();
     }
   }
 
+  #mayHandOver(): boolean {
+    return this.#handing === null && !this.standsBy && !this.#ending;
+  }
+
   async #handOver(channel: TakeoverChannel, version: string): Promise<void> {
     const { log } = this.#options;
     const hooks = this.#hooks!;
-    this.#handing = true;
     log("info", `nodens ${version} (process ${channel.pid}) takes over`);
     const goOn = await hooks.prepare();
     const items = hooks.sockets().map(({ fd, plane }) => ({ fd, what: plane }));
@@ -260,7 +287,6 @@ export class Takeover {
       log("warning", `process ${channel.pid} does not come up; this one serves on`);
       channel.close();
       goOn();
-      this.#handing = false;
       return;
     }
     this.#giveNameUp();
@@ -269,7 +295,6 @@ export class Takeover {
     await channel.send({ type: "yours" });
     void this.#attend(channel);
     await hooks.standDown();
-    this.#handing = false;
     if (this.standsBy) log("info", `standing by: process ${channel.pid} serves`);
   }
 

@@ -22,7 +22,7 @@ const SILENT_MS = 5000;
 /** What is asked of that which keeps the interface. */
 export type KeptInterface = Pick<NodeInterface, "ensure" | "watch" | "remove" | "close">;
 /** What is asked of that which keeps the rules. */
-export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "remove">;
+export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
 /** What the node role is made of. */
 export interface NodeRoleOptions {
@@ -119,12 +119,14 @@ export class NodeRole {
   async turnAway(): Promise<void> {
     this.#end();
     if (this.#options.skipTeardown) await this.#rules?.stop();
-    else await this.#rules?.remove();
-    this.#rules = null;
+    else await this.#rules?.turnAway();
   }
 
-  /** The last step of stopping: takes the interface away. */
-  release(): void {
+  /** The last step of stopping, when all is answered: takes rules and interface away. */
+  async release(): Promise<void> {
+    this.#end();
+    if (!this.#options.skipTeardown) await this.#rules?.remove();
+    this.#rules = null;
     const kept = this.#interface;
     this.#interface = null;
     if (kept === null) return;

@@ -19,6 +19,7 @@ import {
   type FailOpenLevel,
   familyOf,
   HEARTBEAT_LIST,
+  leadsHere,
   leftOverRules,
   nodeRules,
   type RuleOptions,
@@ -113,6 +114,37 @@ export class NodeRules {
     await this.#running;
     // A look that was under way may have set it going again.
     this.#options.heartbeat.stop(options);
+  }
+
+  /**
+   * Has queries go elsewhere from now on, while what has come is answered; `remove` comes after that.
+   *
+   * Without a heartbeat to let go of, the rules that lead here are taken out. Those about answers
+   * must stay: an answer that is tracked makes a connection of its own, and whatever its client asks
+   * from the same port later would be taken for a part of it, and not be translated. Never rejects.
+   */
+  async turnAway(): Promise<void> {
+    await this.stop();
+    const { rules, redirect, run } = this.#options;
+    const leads = (family: Family) => {
+      const { level, problem } = this.#recall(family);
+      const plain = redirect !== null && !redirect.failOpen;
+      return problem === null &&
+        (level === "none" || (plain && redirectFamilies(redirect).includes(family)));
+    };
+    await Promise.all(
+      this.#families().filter(leads).map(async (family) => {
+        const all = nothingOf(this.#set(family, "none"));
+        const wanted = nodeRules(family, this.#recall(family).level, rules)
+          .filter((rule) => !leadsHere(rule, rules));
+        try {
+          await keepRules(family, { ...all, wanted }, run);
+        } catch (error) {
+          // What stands in the way is told by `remove`, which tries again.
+          asIptablesError(error);
+        }
+      }),
+    );
   }
 
   /** Lets the heartbeat go and takes all rules out. Never rejects; whether none is left. */

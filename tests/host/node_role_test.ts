@@ -33,6 +33,7 @@ function notedRole(
         done.push(handedOver ? "rules handed over" : "rules left");
         return Promise.resolve();
       },
+      turnAway: () => Promise.resolve(void done.push("queries turned away")),
       remove: () => Promise.resolve(done.push("rules removed") > 0),
     }),
     answers: () => Promise.resolve(true),
@@ -45,17 +46,17 @@ function notedRole(
   return { role, done, logs, counted, rulesIn: rulesIn.promise, notice: () => notice() };
 }
 
-Deno.test("the interface comes first and goes last, the rules the other way round", async () => {
+Deno.test("the interface comes first and goes last, and rules go when all is answered", async () => {
   const { role, done, rulesIn } = notedRole();
   role.prepare();
   assert.deepEqual(done, ["interface"]);
   role.engage();
   await rulesIn;
   await role.turnAway();
-  assert.deepEqual(done, ["interface", "rules", "rules removed"]);
+  assert.deepEqual(done, ["interface", "rules", "queries turned away"]);
   await role.release();
   await role.release();
-  assert.deepEqual(done.slice(3), ["interface removed", "interface closed"]);
+  assert.deepEqual(done.slice(3), ["rules removed", "interface removed", "interface closed"]);
 });
 
 Deno.test("no rules as long as nothing answers, and none after the end", async () => {

@@ -68,6 +68,29 @@ Deno.test("rules are put in once, kept, mended, and taken out", async () => {
   assert.ok(logs.every((line) => line.startsWith("info ")), logs.join("\n"));
 });
 
+Deno.test("turning away takes out what leads here, and leaves what answers need", async () => {
+  const plain = new FakeIptables();
+  const { rules } = make(plain, { failOpen: false });
+  await rules.ensure();
+  assert.equal(plain.rules().length, 12);
+  await rules.turnAway();
+  assert.equal(plain.rules().length, 8);
+  for (const line of plain.rules()) assert.doesNotMatch(line, /^raw: .*-d .*--dport 53 /);
+  assert.equal(plain.rules().filter((line) => /--sport 53 .*NOTRACK/.test(line)).length, 2);
+  assert.deepEqual(await rules.ensure(), [], "nothing comes back after that");
+  assert.equal(await rules.remove(), true);
+  assert.deepEqual(plain.rules(), []);
+
+  // With fail-open a word to the kernel does it.
+  const open = new FakeIptables();
+  const { rules: failOpen, written } = make(open);
+  await failOpen.ensure();
+  await failOpen.turnAway();
+  assert.equal(open.restored.length, 1);
+  assert.equal(written.at(-1), "nodens -10.96.0.10");
+  await failOpen.remove();
+});
+
 Deno.test("calls at the same time are one", async () => {
   const iptables = new FakeIptables();
   const { rules } = make(iptables);

@@ -1,0 +1,257 @@
+/** A nodens that goes, is silent or shares a node with others: what the flags and a bad moment change. */
+import assert from "node:assert/strict";
+import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/followed.ts";
+import {
+  engaged,
+  hostState,
+  LINK_LOCAL,
+  ownRules,
+  startNodeCache,
+  untilAnswers,
+  whoAnswers,
+} from "../support/node_cache.ts";
+import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/node_rig.ts";
+import type { DnsperfResult } from "../support/rig/dnsperf.ts";
+
+const HOLD = new URL("../support/hold_thread.ts", import.meta.url).pathname;
+const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
+
+/** Sends a signal to the process itself, which all that started it has become. */
+const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);
+
+/** Waits until the log has a line. */
+const log = (nodens: RigNodens, line: RegExp) =>
+  until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
+
+/** Starts one that is there with its rules and its heartbeat. */
+async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
+  const nodens = await startNodeCache(rig, { more });
+  await engaged(nodens);
+  return nodens;
+}
+
+/** Waits until `who` answers pods and host at an address, over UDP and TCP. */
+async function answersAll(rig: NodeRig, who: "cache" | "cluster", server: string): Promise<void> {
+  await Promise.all(everywhere(rig, server).map((ask) => untilAnswers(who, ask)));
+}
+
+/** Asks from a pod and the host, over UDP and TCP. */
+function everywhere(rig: NodeRig, server: string) {
+  const { namespace, pods } = rig.nodes[0]!;
+  return [namespace, pods[0]!.namespace].flatMap((from) =>
+    [[], ["+tcp"]].map((words) => () => whoAnswers(rig, from, server, ...words))
+  );
+}
+
+/** Load from two pods, one over UDP and one over TCP, each at this rate. */
+function load(rig: NodeRig, options: { qps: number; seconds: number }) {
+  const [first, second] = rig.nodes[0]!.pods;
+  const common = { server: KUBE_DNS.v4, names: NAMES, clients: 4, timeoutSeconds: 5, ...options };
+  return Promise.all([
+    rig.dnsperf(first!.namespace, common),
+    rig.dnsperf(second!.namespace, { ...common, tcp: true }),
+  ]);
+}
+
+function assertNoneLost(results: readonly DnsperfResult[], atLeast: number): void {
+  for (const { sent, lost, completed, rcodes, text } of results) {
+    assert.ok(sent >= atLeast, text);
+    assert.equal(lost, 0, text);
+    assert.deepEqual(rcodes, { NOERROR: completed }, text);
+  }
+}
+
+Deno.test({
+  name: "a nodens that stops under load with -failopen=false loses no query of a pod",
+  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const node = rig.nodes[0]!;
+    const before = await hostState(rig);
+    const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
+    await log(nodens, /rules for IPv4 put in order/);
+    // Each keeps its ports, as few clients do: a port that is stuck would lose all that follows.
+    const running = Promise.all(node.pods.map(({ namespace }) =>
+      rig.dnsperf(namespace, {
+        ...{ server: KUBE_DNS.v4, names: NAMES, clients: 20, timeoutSeconds: 5 },
+        ...{ qps: 4000, seconds: 3 },
+      })
+    ));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const asked = rig.replicas[0]!.queries();
+    assert.equal((await nodens.stop()).code, 0, nodens.output);
+    assertNoneLost(await running, 5000);
+    assert.ok(rig.replicas[0]!.queries() > asked + 1000, "kube-dns has taken them");
+    assert.deepEqual(await hostState(rig), before);
+  },
+});
+
+Deno.test({
+  name: "ten hand-overs in a row on a node, with 20,000 queries a second, lose none",
+  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    let serving = await start(rig);
+    const whole = await hostState(rig);
+    await load(rig, { qps: 1000, seconds: 1 });
+    const replica = rig.replicas[0]!;
+    const asked = replica.queries();
+    let turning = true;
+    // One run after the other, since nobody knows how long ten turns take here.
+    const runs = (async () => {
+      const results: DnsperfResult[] = [];
+      while (turning) results.push(...await load(rig, { qps: 10_000, seconds: 3 }));
+      return results;
+    })();
+    try {
+      for (let turn = 0; turn < 10; turn++) {
+        const next = await start(rig);
+        // Every other one is told to end as soon as the next one serves.
+        if (turn % 2 === 0) await log(serving, /standing by: process \d+ serves/);
+        assert.equal((await serving.stop()).code, 0, serving.output);
+        assert.doesNotMatch(serving.output, /\[(ERROR|FATAL)\]|does not answer/);
+        serving = next;
+      }
+      assert.deepEqual(await hostState(rig), whole);
+    } finally {
+      turning = false;
+    }
+    assertNoneLost(await runs, 8000);
+    assert.ok(replica.queries() - asked < 20 * NAMES.length, "the caches have answered");
+    await serving.stop();
+  },
+});
+
+Deno.test({
+  name: "one that is told to end in the middle of a hand-over hands over first",
+  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const first = await start(rig);
+    const whole = await hostState(rig);
+    const queries = load(rig, { qps: 2000, seconds: 3 });
+    const starting = start(rig);
+    await log(first, /process \d+\) takes over/);
+    signal(first, "SIGTERM");
+    const second = await starting;
+    assert.equal((await first.ended).code, 0, first.output);
+    assert.match(first.output, /SIGTERM: stopping[^]*standing by: process \d+ serves/);
+    assert.deepEqual(await hostState(rig), whole);
+    assertNoneLost(await queries, 3000);
+    assert.doesNotMatch(second.output, /\[(ERROR|FATAL)\]|does not answer|from outside/);
+  },
+});
+
+Deno.test({
+  name: "a stranger on the metrics port is told and keeps it, at a takeover as well",
+  ...skipFor(rigReasons({ programs: ["dig"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const node = rig.nodes[0]!;
+    const code = "Deno.listen({ port: 9353 }); console.log('UP'); setTimeout(() => {}, 120000);";
+    await rig.startIn(node.namespace, Deno.execPath(), ["eval", code], {
+      ready: (output) => output.includes("UP"),
+    });
+    const first = await start(rig);
+    const told = /\[ERROR\] no metrics on 0\.0\.0\.0:9353: .* \(-metrics-listen-address\)/;
+    await log(first, told);
+    const second = await start(rig);
+    await log(first, /standing by: process \d+ serves/);
+    assert.match(second.output, told);
+    signal(second, "SIGKILL");
+    await second.ended;
+    await log(first, /is gone; this one serves again/);
+    await answersAll(rig, "cache", KUBE_DNS.v4);
+  },
+});
+
+Deno.test({
+  name: "a query that waits for its upstream when nodens stops is answered",
+  ...skipFor(rigReasons({ programs: ["dig"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const node = rig.nodes[0]!;
+    const pod = node.pods[0]!.namespace;
+    const before = await hostState(rig);
+    const nodens = await start(rig);
+    assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4, "+time=5"), "cache");
+    const { pid } = rig.replicas[0]!;
+    Deno.kill(pid!, "SIGSTOP");
+    const waiting = rig.dig(pod, `@${KUBE_DNS.v4}`, "+time=8", "late.load.cluster.local");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const ended = nodens.stop();
+    await log(nodens, /SIGTERM: stopping/);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    Deno.kill(pid!, "SIGCONT");
+    assert.deepEqual((await waiting).data, ["10.96.1.1"]);
+    assert.equal((await ended).code, 0, nodens.output);
+    assert.deepEqual(await hostState(rig), before);
+  },
+});
+
+Deno.test({
+  name: "with -failopen=false nobody answers while nodens is stopped",
+  ...skipFor(rigReasons({ programs: ["dig"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
+    await log(nodens, /rules for IPv4 put in order/);
+    await answersAll(rig, "cache", KUBE_DNS.v4);
+    assert.doesNotMatch((await hostState(rig)).rules.join("\n"), /-m recent/);
+    signal(nodens, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const answers = await Promise.all(everywhere(rig, KUBE_DNS.v4).map((ask) => ask()));
+    assert.deepEqual([...new Set(answers)], ["nobody"]);
+    signal(nodens, "SIGCONT");
+    await answersAll(rig, "cache", KUBE_DNS.v4);
+  },
+});
+
+Deno.test({
+  name: "a data plane that hangs is passed by, and the process ends",
+  ...skipFor(rigReasons({ programs: ["dig"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const node = rig.nodes[0]!;
+    const nodens = await start(rig);
+    await answersAll(rig, "cache", KUBE_DNS.v4);
+    const withRules = await hostState(rig);
+    const holder = await rig.startIn(
+      node.namespace,
+      Deno.execPath(),
+      ["run", "-A", HOLD, String(nodens.pid)],
+      { ready: (output) => output.includes("HELD") },
+    );
+    await answersAll(rig, "cluster", KUBE_DNS.v4);
+    await log(nodens, /\[FATAL\] the data plane has not answered for 5 s/);
+    await holder.stop();
+    assert.equal((await nodens.ended).code, 3, nodens.output);
+    await answersAll(rig, "cluster", KUBE_DNS.v4);
+    assert.deepEqual(await hostState(rig), withRules);
+  },
+});
+
+Deno.test({
+  name: "-setupinterface=false and -setupiptables=false each leave their part alone",
+  ...skipFor(rigReasons({ programs: ["dig"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const before = await hostState(rig);
+    const alone = await startNodeCache(rig, { more: ["-setupiptables=false"] });
+    await answersAll(rig, "cache", LINK_LOCAL);
+    const { rules, links } = await hostState(rig);
+    assert.deepEqual(rules, before.rules);
+    assert.ok(links.some((one) => one.endsWith(`nodelocaldns inet ${LINK_LOCAL}/32`)));
+    signal(alone, "SIGKILL");
+    await alone.ended;
+
+    // The interface of the one that was killed is somebody else's now.
+    const guest = await start(rig, "-setupinterface=false");
+    await answersAll(rig, "cache", KUBE_DNS.v4);
+    await guest.stop();
+    const left = await hostState(rig);
+    assert.deepEqual(ownRules(left), []);
+    assert.deepEqual(left.links, links);
+  },
+});
