@@ -182,7 +182,7 @@ Deno.test("-log-format: an unknown one is refused", async () => {
     args: ["run", "-A", MAIN, "-log-format", "xml"],
   }).output();
   assert.equal(code, 2);
-  assert.match(new TextDecoder().decode(stderr), /-log-format: "xml" is unknown \(text or json\)/);
+  assert.match(new TextDecoder().decode(stderr), /-log-format: "xml" is unknown \(text, json\)/);
 });
 
 if (Deno.build.os === "linux") {

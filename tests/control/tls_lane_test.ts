@@ -320,14 +320,21 @@ test("closing the lane closes connections, and those that are being made", async
   const pair = new LanePair();
   const ended = Promise.withResolvers<void>();
   const server = await startTls(authority.issue(NAME), {
-    connection: (socket) => socket.on("end", () => ended.resolve()),
+    // A connection that is closed with something unread ends in a reset.
+    connection: (socket) => socket.on("close", () => ended.resolve()),
     answer,
   });
+  const met = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<void>();
-  const silent = await startTcp((socket) => socket.resume().on("close", () => gone.resolve()));
+  const silent = await startTcp((socket) => {
+    met.resolve();
+    socket.resume().on("close", () => gone.resolve());
+  });
   const client = pair.open({ port: server.port, caFile: authority.caFile });
   const hanging = pair.open({ port: silent.port, caFile: authority.caFile });
   await client.ask(queryBytes({ name: "www.example.org" }));
+  // A connection that was not begun yet would never be seen to end.
+  await met.promise;
   pair.control.close();
   await Promise.all([ended.promise, gone.promise]);
   assert.equal(client.why, null);
