@@ -78,19 +78,22 @@ Deno.test({
     const kubelets = rig.nodes.map((node) => new Kubelet(rig, node, { view, env }));
     const pods = rig.nodes.flatMap(({ pods }) => pods.map(({ namespace }) => namespace));
     const cluster: Cluster = { rig, kubelets, view, pods };
-    await t.step(
-      "all nodes are ready, and every pod's queries are answered by its own node",
-      () => ready(cluster),
-    );
-    await t.step("what the cluster DNS sees of all that", () => measure(cluster));
-    await t.step("a rolling update, node by node, loses no query", () => update(cluster));
-    await t.step("a killed nodens costs its node two seconds", () => killed(cluster));
-    await t.step("half of the cluster DNS is killed", () => halfGone(cluster));
-    await t.step(
-      "without nodens everything goes to the cluster DNS, and nothing is left",
-      () => without(cluster),
-    );
-    for (const kubelet of kubelets) kubelet.clean();
+    try {
+      await t.step(
+        "all nodes are ready, and every pod's queries are answered by its own node",
+        () => ready(cluster),
+      );
+      await t.step("what the cluster DNS sees of all that", () => measure(cluster));
+      await t.step("a rolling update, node by node, loses no query", () => update(cluster));
+      await t.step("a killed nodens costs its node two seconds", () => killed(cluster));
+      await t.step("half of the cluster DNS is killed", () => halfGone(cluster));
+      await t.step(
+        "without nodens everything goes to the cluster DNS, and nothing is left",
+        () => without(cluster),
+      );
+    } finally {
+      for (const kubelet of kubelets) kubelet.clean();
+    }
   },
 });
 
