@@ -37,6 +37,9 @@ import {
 
 /** How long the old one may take to write its caches and to send its sockets. */
 const TAKE_MS = 15_000;
+/** How long one that is about to end may take for that, and how often it is looked. */
+const END_MS = 60_000;
+const ASK_AGAIN_MS = 100;
 /** How long the new one may take from there until it serves. */
 const START_MS = 120_000;
 /** How long the others may take to say that they have done what they were asked. */
@@ -114,21 +117,41 @@ export class Takeover {
   }
 
   /**
-   * Asks who serves for its sockets; null where nobody does. The descriptors are the caller's.
-   * Throws where whoever serves does not hand them over.
+   * Asks who serves for its sockets; null where nobody does. One that is about to end hands nothing
+   * over: then this waits until it is gone. The descriptors are the caller's. Throws where whoever
+   * serves neither hands them over nor ends.
    */
   async ask(): Promise<SharedSocket[] | null> {
-    const channel = this.#connect();
-    if (channel === null) return null;
-    const { log, version } = this.#options;
-    log("info", `taking over from the nodens that serves here (process ${channel.pid})`);
-    await channel.send({ type: "take", version });
+    const { log } = this.#options;
+    const untilMs = performance.now() + END_MS;
+    for (let told = false;; told = true) {
+      const channel = this.#connect();
+      if (channel === null) return null;
+      const { pid } = channel;
+      if (!told) log("info", `taking over from the nodens that serves here (process ${pid})`);
+      const sockets = await this.#askOne(channel);
+      if (sockets !== null) return sockets;
+      if (performance.now() > untilMs) {
+        throw new Error(
+          `Cannot take over from process ${pid}: it neither hands its sockets over nor ends ` +
+            "(end it, or choose another name with -takeover)",
+        );
+      }
+      if (!told) log("info", `process ${pid} ends; waiting for it`);
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+  }
+
+  /** The sockets of one that serves; null where it hangs up instead. */
+  async #askOne(channel: TakeoverChannel): Promise<SharedSocket[] | null> {
+    await channel.send({ type: "take", version: this.#options.version });
     const sockets: SharedSocket[] = [];
     for (;;) {
       const message = await channel.next(TAKE_MS);
       if (message?.type !== "sockets") {
+        closeDescriptors([...sockets.map(fdOf), ...message?.fds ?? []]);
         channel.close();
-        closeDescriptors([...sockets, ...message?.fds.map((fd) => ({ fd })) ?? []].map(fdOf));
+        if (channel.gone) return null;
         throw new Error(
           `Cannot take over from process ${channel.pid}: it did not hand its sockets over within ` +
             `${TAKE_MS / 1000} s (end it, or choose another name with -takeover)`,
@@ -192,7 +215,8 @@ export class Takeover {
    */
   async giveBack(): Promise<boolean> {
     this.#ending = true;
-    this.#giveNameUp();
+    // With nobody to serve in its place it keeps the name to the end, so that a new one waits.
+    if (this.#standbys.length > 0) this.#giveNameUp();
     for (let other = this.#standbys.pop(); other !== undefined; other = this.#standbys.pop()) {
       this.#receiver = other;
       const taken = this.#taken = Promise.withResolvers<void>();

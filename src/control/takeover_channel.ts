@@ -44,6 +44,8 @@ export type Received = TakeoverMessage & { fds: number[] };
 export class TakeoverChannel {
   readonly pid: number;
   readonly uid: number;
+  /** The peer has hung up. */
+  gone = false;
   readonly #peer: UnixPeer;
   #closed = false;
 
@@ -59,6 +61,7 @@ export class TakeoverChannel {
     const untilMs = performance.now() + limitMs;
     while (!this.#closed) {
       const received = this.#peer.receive();
+      this.gone = received === "closed";
       if (received === "closed") return null;
       if (received !== "none") return parse(received);
       const leftMs = untilMs - performance.now();

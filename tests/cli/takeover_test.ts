@@ -151,6 +151,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a new one that comes while the old one ends waits for that, and serves then",
+  ...onLinux,
+  fn: async () => {
+    const { port, file, start, end } = house();
+    try {
+      const slow = Deno.readTextFileSync(file).replace(
+        /^( *health .*)$/m,
+        "$1 {\n lameduck 2s\n }",
+      );
+      Deno.writeTextFileSync(file, slow);
+      const first = await start();
+      Deno.kill(first.pid, "SIGTERM");
+      await until(() => /lameduck/.test(first.output), "lame duck");
+      const second = await start();
+      assert.match(second.output, /process \d+ ends; waiting for it/);
+      assert.equal((await first.ended).code, 0);
+      assert.doesNotMatch(first.output, /takes over/);
+      decode(await askUdp(queryBytes({ name: "n1.example.org" }), { port }));
+    } finally {
+      await end();
+    }
+  },
+});
+
 Deno.test("a takeover needs a name that a socket can have", async () => {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", MAIN, "-takeover", "a/b"],

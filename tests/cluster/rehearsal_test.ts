@@ -151,7 +151,7 @@ async function update(cluster: Cluster): Promise<void> {
 async function killed(cluster: Cluster): Promise<void> {
   const { rig, kubelets } = cluster;
   const { pods } = rig.nodes[0]!;
-  const loads = load(cluster, { seconds: 10, only: [pods[1]!.namespace] });
+  const loads = load(cluster, { seconds: 12, only: [pods[1]!.namespace] });
   await new Promise((wake) => setTimeout(wake, 500));
   await kubelets[0]!.kill();
   const start = performance.now();
@@ -161,9 +161,12 @@ async function killed(cluster: Cluster): Promise<void> {
     if (who === "cluster") break;
     assert.ok(askedMs < PROMISE_MS + SLACK_MS, `${who} answers after ${askedMs} ms`);
   }
-  await kubelets[0]!.start();
-  await until(() => /10\.96\.0\.10 answers, and takes/.test(kubelets[0]!.container.output), "it");
-  assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cache");
+  say(`    killed: the cluster DNS answers after ${Math.round(performance.now() - start)} ms`);
+  // The kubelet starts it again.
+  const limitMs = performance.now() + 20_000;
+  while (await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4) !== "cache") {
+    assert.ok(performance.now() < limitMs, kubelets[0]!.container.output);
+  }
   const { sent, lost } = await loads;
   const lostMs = Math.round(lost / POD_QPS * 1000);
   say(`    killed: ${lost} of ${sent} queries lost, ${lostMs} ms of a pod's`);
@@ -208,7 +211,10 @@ async function halfGone(cluster: Cluster): Promise<void> {
 
 async function without(cluster: Cluster): Promise<void> {
   const { rig, kubelets } = cluster;
-  for (const kubelet of kubelets) assert.equal(await kubelet.stop(), 0);
+  for (const kubelet of kubelets) {
+    assert.equal(kubelet.unhealthy, 0);
+    assert.equal(await kubelet.stop(), 0, kubelet.container.output);
+  }
   for (const { namespace } of rig.nodes) {
     const { stdout } = await rig.exec(namespace, "iptables-save");
     assert.doesNotMatch(stdout, /NodeLocal|nodens/);

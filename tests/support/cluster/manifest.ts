@@ -10,6 +10,8 @@ export interface HttpProbe {
 /** What a kubelet needs to know of a DaemonSet. */
 export interface DaemonSetView {
   args: string[];
+  /** How long a new container must be ready before the old one is ended. */
+  minReadyMs: number;
   readiness: HttpProbe;
   liveness: HttpProbe;
   /** Files of mounted config maps: path in the container to text. */
@@ -40,10 +42,12 @@ export function readManifest(text: string): DaemonSetView {
   const maps = new Map(
     objects.filter(({ kind }) => kind === "ConfigMap").map((map) => [map.metadata.name, map.data]),
   );
-  const { spec } = objects.find(({ kind }) => kind === "DaemonSet").spec.template;
+  const daemonSet = objects.find(({ kind }) => kind === "DaemonSet").spec;
+  const { spec } = daemonSet.template;
   const [container] = spec.containers;
   const view: DaemonSetView = {
     args: container.args,
+    minReadyMs: (daemonSet.minReadySeconds ?? 0) * 1000,
     readiness: probe(container.readinessProbe),
     liveness: probe(container.livenessProbe),
     files: [],
