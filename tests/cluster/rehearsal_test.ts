@@ -118,7 +118,7 @@ async function ready({ rig, kubelets, view, pods }: Cluster): Promise<void> {
 let withNodens = { queries: 0, upstream: 0, seconds: 1 };
 
 async function measure(cluster: Cluster): Promise<void> {
-  const seconds = 5;
+  const seconds = 3;
   await load(cluster, { seconds: 1, names: EVERYDAY });
   const before = seen(cluster.rig);
   const { completed, lost } = await load(cluster, { seconds, names: EVERYDAY });
@@ -219,7 +219,7 @@ async function without(cluster: Cluster): Promise<void> {
     const { stdout } = await rig.exec(namespace, "iptables-save");
     assert.doesNotMatch(stdout, /NodeLocal|nodens/);
   }
-  const seconds = 5;
+  const seconds = 3;
   const before = seen(rig);
   const { completed, lost } = await load(cluster, { seconds, names: EVERYDAY });
   assert.equal(lost, 0);

@@ -84,13 +84,27 @@ export function parseDnsperf(text: string): DnsperfResult {
   };
 }
 
-/** Runs dnsperf; throws with what it printed where it could not run. */
-export async function runDnsperf(options: DnsperfOptions): Promise<DnsperfResult> {
+/**
+ * Runs dnsperf; throws with what it printed where it could not run.
+ *
+ * @param until - ends it before its time, which then only is a bound
+ */
+export async function runDnsperf(
+  options: DnsperfOptions,
+  until?: Promise<void>,
+): Promise<DnsperfResult> {
   const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
   Deno.writeTextFileSync(file, dnsperfInput(options.names));
-  const { stdout, stderr } = await new Deno.Command("dnsperf", {
+  const child = new Deno.Command("dnsperf", {
     args: dnsperfArguments(options, file),
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let running = true;
+  // It stops to ask then, waits for what is outstanding, and prints what it has counted.
+  void until?.then(() => running && child.kill("SIGINT"));
+  const { stdout, stderr } = await child.output();
+  running = false;
   Deno.removeSync(file);
   const decoder = new TextDecoder();
   return parseDnsperf(decoder.decode(stdout) + decoder.decode(stderr));
