@@ -54,6 +54,9 @@ export interface DataPlaneOptions {
   probes?: SharedArrayBuffer;
 }
 
+/** A configuration was not taken over, and the one before is served. */
+export class ChangeRefused extends Error {}
+
 /** A client's connection between two processes, with the address and port of its listener. */
 export interface PlacedStream extends LooseStream {
   address: string;
@@ -140,8 +143,9 @@ export class DataPlane {
   }
 
   /**
-   * Has the data plane change over, between two queries. Rejects where it does not; then its thread
-   * is of no use any more.
+   * Has the data plane change over, between two queries. Rejects with `ChangeRefused` where a listener
+   * cannot be opened (the portable driver) and everything is as it was; with any other error where the
+   * thread is of no use any more.
    *
    * @param deliveries - what handlers get before the first query comes to them
    */
@@ -150,6 +154,7 @@ export class DataPlane {
     deliveries: readonly Delivery[],
   ): Promise<void> {
     const closing = this.#sockets?.change(config.listeners, opened) ?? [];
+    const before = { config: this.#config, deliveries: [...this.#deliveries.values()] };
     this.#config = config;
     this.#deliveries.clear();
     for (const delivery of deliveries) this.#remember(delivery);
@@ -161,6 +166,12 @@ export class DataPlane {
     } finally {
       // A thread that has failed uses them no more; one that hangs ends with the process.
       this.#sockets?.close(closing);
+    }
+    if (typeof done === "string") {
+      this.#config = before.config;
+      this.#deliveries.clear();
+      for (const delivery of before.deliveries) this.#remember(delivery);
+      throw new ChangeRefused(done);
     }
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }

@@ -5,7 +5,7 @@ import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
-import { DataPlane, type PlacedStream, type PreparedChange } from "./data_plane.ts";
+import { ChangeRefused, DataPlane, type PlacedStream, type PreparedChange } from "./data_plane.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import type { Logger } from "./logger.ts";
@@ -148,13 +148,15 @@ export class Server {
       goOn = await this.#persistence.hold(config, SAVE_MS);
       deliveries.push(...hosts.read());
       this.#endpoints!.apply(config);
+      await this.#commit(prepared, deliveries);
     } catch (error) {
+      // Only before a data plane has changed over; one of the portable driver is alone.
+      if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config);
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
       await upstreams.stop();
       throw error;
     }
-    await this.#commit(prepared, deliveries);
     this.#config = config;
     this.#hosts.stop();
     const old = this.#upstreams;
@@ -232,6 +234,7 @@ export class Server {
       try {
         await plane.commit(prepared[i]!, deliveries);
       } catch (error) {
+        if (error instanceof ChangeRefused) throw error;
         // It has failed or hangs, which its watch sees to; a new thread has the new configuration.
         log("error", `a data plane has not changed over: ${(error as Error).message}`);
       }

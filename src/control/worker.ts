@@ -9,7 +9,7 @@ import { Engine, MAX_EXCHANGES } from "../engine/engine.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
-import { PortableDriver } from "../io/portable/driver.ts";
+import { ListenError, PortableDriver } from "../io/portable/driver.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
 import { ProbeBoard } from "../plugins/loop/board.ts";
@@ -209,13 +209,21 @@ class DataPlaneThread {
     }
   }
 
-  #change({ config, deliveries, opened, closing }: ControlMessage & { type: "configure" }): true {
-    this.#driver.change({ listeners: config.listeners, opened, closing }, () => {
-      this.#config = config;
-      this.#log.debug = config.debug;
-      this.#configure(config, deliveries);
-    });
-    return true;
+  /** True, or why the configuration is not taken over; then nothing has changed. */
+  #change(message: ControlMessage & { type: "configure" }): true | string {
+    const { config, deliveries, opened, closing } = message;
+    try {
+      this.#driver.change({ listeners: config.listeners, opened, closing }, () => {
+        this.#config = config;
+        this.#log.debug = config.debug;
+        this.#configure(config, deliveries);
+      });
+      return true;
+    } catch (error) {
+      // The portable driver opens its sockets only now.
+      if (error instanceof ListenError) return error.message;
+      throw error;
+    }
   }
 
   /** Handlers have what they need before the first query comes to them. */

@@ -30,6 +30,9 @@ interface Listening {
   retired: boolean;
 }
 
+/** A listener cannot be opened; nothing has changed. */
+export class ListenError extends Error {}
+
 /** Address and port that a listener has; the place of one that is gone has port 0. */
 type Where = Pick<ListenerConfig, "address" | "port">;
 
@@ -84,8 +87,8 @@ export class PortableDriver implements Io {
   }
 
   /**
-   * Changes what it serves; `takeOver` has the engine take over the configuration. Throws, and
-   * changes nothing, where a new listener cannot be opened.
+   * Changes what it serves; `takeOver` has the engine take over the configuration. Throws
+   * `ListenError`, and changes nothing, where a new listener cannot be opened.
    */
   change({ listeners }: { listeners: readonly ListenerConfig[] }, takeOver: () => void): void {
     const old = this.#where;
@@ -249,7 +252,7 @@ export class PortableDriver implements Io {
       } catch (error) {
         if (hostname === "::" && address === "") continue;
         const why = error instanceof Error ? error.message : String(error);
-        throw new Error(`Cannot listen on ${hostname}:${port}: ${why}`);
+        throw new ListenError(`Cannot listen on ${hostname}:${port}: ${why}`);
       }
     }
   }
