@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { makeAuthority } from "../support/certificates.ts";
+import { askUdp } from "../support/drivers.ts";
+import { decode, queryBytes } from "../support/messages.ts";
 import {
   ask,
   freePort,
@@ -26,6 +28,17 @@ interface Row {
 async function status(nodens: Nodens, zone: string, host = "a"): Promise<string> {
   const name = `${host}.${zone}.${PARENT}`;
   return (await ask("dig", { server: "127.0.0.1", port: nodens.port, name, type: "A" })).status;
+}
+
+/**
+ * Asks for all names at once. Not with dig: its sockets have SO_REUSEPORT, so the kernel may give two
+ * that run at the same time one port, and the one the other's answer.
+ */
+function statusOfAll(nodens: Nodens, names: readonly string[]): Promise<string[]> {
+  return Promise.all(names.map(async (name, id) => {
+    const query = queryBytes({ name, id, edns: 1232 });
+    return decode(await askUdp(query, { port: nodens.port, limitMs: 8000 })).rcode;
+  }));
 }
 
 Deno.test({
@@ -155,7 +168,9 @@ Deno.test({
         await t.step(`${zone}: ${to}`, async () => {
           const wanted = refused === undefined ? "NOERROR" : "SERVFAIL";
           const hosts = Array.from({ length: refused === undefined ? 100 : 1 }, (_, i) => `n${i}`);
-          const got = await Promise.all(hosts.map((host) => status(nodens, zone, host)));
+          const got = hosts.length === 1
+            ? [await status(nodens, zone, hosts[0])]
+            : await statusOfAll(nodens, hosts.map((host) => `${host}.${zone}.${PARENT}`));
           assert.deepEqual(new Set(got), new Set([wanted]), nodens.output);
           const lines = nodens.output.split("\n").filter((line) => line.includes(`.${zone}.`));
           if (refused !== undefined) assert.match(lines.join("\n"), refused);
