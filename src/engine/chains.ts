@@ -8,8 +8,8 @@ export interface ChainsOptions {
   /** Makes the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
   engine: EngineServices;
-  /** The blocks and chains that these take the place of; of the same length. */
-  previous: { blocks: readonly BlockConfig[]; chains: readonly Chain[] };
+  /** The configuration that these take the place of, and its chains by block. */
+  previous: { config: Config; chains: readonly Chain[] };
 }
 
 /**
@@ -19,20 +19,47 @@ export interface ChainsOptions {
 export function buildChains(config: Config, options: ChainsOptions): Chain[] {
   const { previous } = options;
   const served = servedZones(config);
+  const placeBefore = predecessors(config, previous.config);
   const same = new Map(previous.chains.map((chain) => [chain.signature, chain]));
   return config.blocks.map((block, index) => {
     const signature = signatureOf(block, served[index]!);
     const kept = same.get(signature);
     if (kept !== undefined) return kept;
-    const zones = zonesKey(block);
-    const before = previous.blocks.findIndex((other) => zonesKey(other) === zones);
     const handlers = makeHandlers(block, {
       ...options,
       served: served[index]!,
-      before: previous.chains[before]?.handlers ?? [],
+      before: previous.chains[placeBefore[index]!]?.handlers ?? [],
     });
     return new Chain(handlers, signature);
   });
+}
+
+/**
+ * Whose place each block takes, by index, or -1: that of the block with the same zones on the same
+ * listeners; or else on others, where each configuration has but one with these zones. Two that take
+ * the place of one would share a cache.
+ */
+function predecessors(next: Config, previous: Config): number[] {
+  const [places, placesBefore] = [placeKeys(next), placeKeys(previous)];
+  const [zones, zonesBefore] = [next.blocks.map(zonesKey), previous.blocks.map(zonesKey)];
+  const count = (keys: readonly string[], key: string) => keys.filter((one) => one === key).length;
+  return zones.map((key, index) => {
+    const same = placesBefore.indexOf(places[index]!);
+    if (same >= 0) return same;
+    const alone = count(zones, key) === 1 && count(zonesBefore, key) === 1;
+    return alone ? zonesBefore.indexOf(key) : -1;
+  });
+}
+
+/** Zones and listeners of each block. */
+function placeKeys(config: Config): string[] {
+  return servedZones(config).map((served, index) =>
+    [
+      zonesKey(config.blocks[index]!),
+      ...served.map(({ server, zone }) => `${server} ${zone}`).sort(),
+    ]
+      .join("\n")
+  );
 }
 
 function makeHandlers(

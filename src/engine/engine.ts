@@ -1,6 +1,6 @@
 import { Address } from "../dns/address.ts";
 import { EDNS_PAYLOAD, FLAG, MAX_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
-import type { BlockConfig, Config } from "../config/types.ts";
+import type { Config } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
@@ -85,7 +85,7 @@ export class Engine implements EngineServices {
   #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
   #limits: Partial<StreamLimits>[] = [];
-  #blocks: readonly BlockConfig[] = [];
+  #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: Chain[] = [];
 
   constructor(options: EngineOptions) {
@@ -113,13 +113,13 @@ export class Engine implements EngineServices {
     const chains = buildChains(config, {
       handlers: this.#options.handlers,
       engine: this,
-      previous: { blocks: this.#blocks, chains: old },
+      previous: { config: this.#config, chains: old },
     });
     this.#routes = buildRoutes(config, chains);
     this.#observers = findObservers(config, chains);
     const { limits } = this.#options;
     this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
-    this.#blocks = config.blocks;
+    this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }

@@ -156,3 +156,52 @@ Deno.test("an upstream that is gone is not exported any more; one that stays is"
   ask(simulation, "d.example.org");
   assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [NaN, 1]);
 });
+
+/** Two blocks for the same zone, told apart by their ports. */
+const twins = (first: string, second: string) =>
+  [[53, "10.0.0.1", first], [54, "10.0.0.2", second]].map(([port, upstream, more]) =>
+    `.:${port} {\n cache\n forward . ${upstream}\n ${more}\n}\n`
+  ).join("");
+
+for (
+  const { what, to } of [
+    { what: "one of them changes", to: twins("", "errors") },
+    { what: "both change", to: twins("errors", "errors") },
+    {
+      what: "they change places, too",
+      to: twins("errors", "errors").split(/^(?=\.:)/m).reverse().join(""),
+    },
+  ]
+) {
+  Deno.test(`blocks for the same zone on two ports keep each its own cache: ${what}`, () => {
+    const simulation = start(twins("", ""));
+    assert.deepEqual([0, 1].map((on) => dataOf(ask(simulation, "a.example.org", on))), [
+      "192.0.2.1",
+      "192.0.2.2",
+    ]);
+    simulation.reload(to);
+    for (const name of ["a.example.org", "b.example.org"]) {
+      const answers = [0, 1].map((on) => dataOf(ask(simulation, name, on)));
+      assert.deepEqual(answers, ["192.0.2.1", "192.0.2.2"], name);
+    }
+    // Only the new name was asked for.
+    assert.equal(simulation.seen.length, 4);
+  });
+}
+
+Deno.test("where it is not certain whose place a block takes, it begins with an empty cache", () => {
+  const simulation = start(twins("", ""));
+  ask(simulation, "a.example.org", 0);
+  ask(simulation, "a.example.org", 1);
+  simulation.reload(twins("", "").replace(".:53", ".:55").replace(".:54", ".:56"));
+  assert.equal(simulation.count("coredns_cache_entries"), 0);
+  assert.equal(dataOf(ask(simulation, "a.example.org", 1)), "192.0.2.2");
+});
+
+Deno.test("a block that alone has its zone keeps the cache when it moves to another port", () => {
+  const simulation = start();
+  ask(simulation);
+  simulation.reload(corefile().replace(". {", ".:54 {"));
+  ask(simulation);
+  assert.equal(simulation.seen.length, 1);
+});
