@@ -6,6 +6,7 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { ChangeRefused, DataPlane, type PlacedStream, type PreparedChange } from "./data_plane.ts";
+import { DeliveryGate } from "./delivery_gate.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import type { Logger } from "./logger.ts";
@@ -61,6 +62,8 @@ export class Server {
   readonly #persistence: Persistence;
   #config: Config;
   #endpoints: Endpoints | null = null;
+  /** Between those who follow files and names of what is served, and the data planes. */
+  #gate: DeliveryGate;
   #hosts: HostsFiles;
   #upstreams: Upstreams;
 
@@ -88,8 +91,9 @@ export class Server {
     this.registry.onScrape((book) =>
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
     );
-    this.#hosts = this.#makeHosts(config);
-    this.#upstreams = new Upstreams(this.planes, log);
+    this.#gate = new DeliveryGate(this.planes);
+    this.#hosts = this.#makeHosts(config, this.#gate);
+    this.#upstreams = new Upstreams([this.#gate], log);
     this.#persistence = new Persistence(this.planes, log);
   }
 
@@ -138,8 +142,9 @@ export class Server {
    */
   async change({ config }: LoadedConfig): Promise<void> {
     const { log } = this.#options.logger;
-    const hosts = this.#makeHosts(config);
-    const upstreams = new Upstreams(this.planes, log);
+    const gate = new DeliveryGate(this.planes);
+    const hosts = this.#makeHosts(config, gate);
+    const upstreams = new Upstreams([gate], log);
     const deliveries = await upstreams.prepare(config, this.#upstreams, RESOLVE_MS);
     const prepared: PreparedChange[] = [];
     let goOn: ((config: Config) => void) | null = null;
@@ -148,16 +153,21 @@ export class Server {
       goOn = await this.#persistence.hold(config, SAVE_MS);
       deliveries.push(...hosts.read());
       this.#endpoints!.apply(config);
+      this.#gate.hold();
       await this.#commit(prepared, deliveries);
     } catch (error) {
       // Only before a data plane has changed over; one of the portable driver is alone.
-      if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config);
+      this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
+      // Its own servers may be on their way out still.
+      if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
       await upstreams.stop();
       throw error;
     }
     this.#config = config;
+    // The one before stays shut.
+    this.#gate = gate;
     this.#hosts.stop();
     const old = this.#upstreams;
     this.#hosts = hosts;
@@ -241,8 +251,8 @@ export class Server {
     }));
   }
 
-  #makeHosts(config: Config): HostsFiles {
-    const { planes, registry } = this;
-    return new HostsFiles(config, { planes, registry, log: this.#options.logger.log });
+  #makeHosts(config: Config, gate: DeliveryGate): HostsFiles {
+    const { registry } = this;
+    return new HostsFiles(config, { planes: [gate], registry, log: this.#options.logger.log });
   }
 }

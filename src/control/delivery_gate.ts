@@ -1,0 +1,34 @@
+import type { DataPlane } from "./data_plane.ts";
+import type { Delivery } from "./messages.ts";
+
+/**
+ * What those who follow files and names hand to the data planes goes through here: a place in one
+ * configuration is another one in the next, so nothing may come once they have begun to change over.
+ */
+export class DeliveryGate {
+  readonly #planes: readonly Pick<DataPlane, "deliver">[];
+  /** What waits until it is known whether the configuration stays; null while it is served. */
+  #held: Delivery[] | null = null;
+
+  constructor(planes: readonly Pick<DataPlane, "deliver">[]) {
+    this.#planes = planes;
+  }
+
+  /** Hands it to all data planes, or keeps it while it is not known whether they know the place. */
+  deliver(block: number, position: number, data: unknown): void {
+    if (this.#held !== null) this.#held.push({ block, position, data });
+    else for (const plane of this.#planes) plane.deliver(block, position, data);
+  }
+
+  /** The data planes change over: keeps what comes. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** They have not changed over: hands on what came meanwhile. */
+  open(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const { block, position, data } of held) this.deliver(block, position, data);
+  }
+}

@@ -1,0 +1,96 @@
+/** What the control plane tells the data planes while they change over. */
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { denoHost } from "../../src/control/host_deno.ts";
+import { Logger } from "../../src/control/logger.ts";
+import { Server } from "../../src/control/server.ts";
+import { MetricRegistry } from "../../src/metrics/registry.ts";
+import { askUdp, freePort } from "../support/drivers.ts";
+import { until } from "../support/followed.ts";
+import { decode, queryBytes } from "../support/messages.ts";
+
+const driver = Deno.build.os === "linux" ? "linux" : "portable";
+
+const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost);
+
+/** Runs a server for the length of `use`. */
+async function withServer(corefile: string, use: (server: Server) => Promise<void>) {
+  const lines: string[] = [];
+  const write = (bytes: Uint8Array) => {
+    lines.push(new TextDecoder().decode(bytes));
+    return Promise.resolve(bytes.length);
+  };
+  const server = new Server(load(corefile).config, {
+    driver,
+    workers: 1,
+    registry: new MetricRegistry(),
+    logger: new Logger(undefined, { write } as ConstructorParameters<typeof Logger>[1]),
+    logsFields: false,
+    metricsAddresses: [],
+    build: { version: "0", deno: "0" },
+    onDead: (why) => {
+      throw new Error(why);
+    },
+  });
+  await server.start();
+  try {
+    await use(server);
+  } finally {
+    await server.stop(Promise.resolve());
+  }
+  assert.deepEqual(lines.filter((line) => /panic|ERROR/i.test(line)), []);
+}
+
+async function addressOf(name: string, port: number): Promise<string | undefined> {
+  const answer = decode(await askUdp(queryBytes({ name }), { port }));
+  return (answer.answers?.[0] as { data: string } | undefined)?.data;
+}
+
+/** Counts looks at a file for the length of `use`. */
+async function countingLooks(path: string, use: (looks: () => number) => Promise<void>) {
+  const { statSync } = Deno;
+  let looks = 0;
+  Deno.statSync = (asked) => {
+    if (asked === path) looks++;
+    return statSync(asked);
+  };
+  try {
+    await use(() => looks);
+  } finally {
+    Deno.statSync = statSync;
+  }
+}
+
+Deno.test("what changes while the data planes change over reaches no other block", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  const port = freePort();
+  const [first, second] = [`${folder}/first`, `${folder}/second`];
+  const block = (zone: string, path: string) =>
+    `${zone}:${port} {\n bind 127.0.0.1\n hosts ${path} . {\n reload 20ms\n }\n}\n`;
+  const blocks = [block("a.test", first), block("b.test", second)];
+  try {
+    Deno.writeTextFileSync(first, "192.0.2.1 www.a.test\n");
+    Deno.writeTextFileSync(second, "192.0.2.2 www.b.test\n");
+    await withServer(blocks.join(""), async (server) => {
+      const [plane] = server.planes;
+      const commit = plane!.commit.bind(plane);
+      plane!.commit = async (...change) => {
+        await commit(...change);
+        await countingLooks(first, async (looks) => {
+          Deno.writeTextFileSync(first, "192.0.2.11 www.a.test # now\n");
+          await until(() => looks() > 1, "a look at the file");
+        });
+      };
+      await server.change(load(blocks.toReversed().join("")));
+      assert.equal(await addressOf("www.b.test", port), "192.0.2.2");
+      // Those who follow the files for the new configuration notice it, too.
+      let address: string | undefined;
+      for (let i = 0; i < 500 && address !== "192.0.2.11"; i++) {
+        address = await addressOf("www.a.test", port);
+      }
+      assert.equal(address, "192.0.2.11");
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
