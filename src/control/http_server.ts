@@ -10,6 +10,7 @@ export interface HttpRoute extends HttpAddress {
 }
 
 interface Listening {
+  port: number;
   server: Deno.HttpServer;
   paths: Map<string, HttpHandler>;
 }
@@ -17,6 +18,8 @@ interface Listening {
 /** The HTTP servers of the control plane: one for each address, however many directives name it. */
 export class HttpServers {
   #open = new Map<string, Listening>();
+  /** Closed already, but their sockets may be open for a moment still. */
+  readonly #leaving = new Set<Listening>();
 
   /**
    * Serves these routes and no others from now on. What is new is opened first; where that fails,
@@ -36,6 +39,8 @@ export class HttpServers {
       entry.paths.set(path, handler);
       wanted.set(key, entry);
     }
+    // A server of its own is no stranger's, and makes way in a moment.
+    const own = new Set([...this.#open.values(), ...this.#leaving].map(({ port }) => port));
     const next = new Map<string, Listening>();
     const opened: Listening[] = [];
     try {
@@ -45,17 +50,19 @@ export class HttpServers {
           next.set(key, known);
           continue;
         }
-        if (!shared) checkFree(address);
+        if (!shared && !own.has(address.port)) checkFree(address);
         const listening = open(address, paths);
         opened.push(listening);
         next.set(key, listening);
       }
     } catch (error) {
-      for (const { server } of opened) void server.shutdown();
+      for (const listening of opened) void this.#shutDown(listening);
       throw error;
     }
     for (const [key, { paths }] of wanted) next.get(key)!.paths = paths;
-    for (const [key, { server }] of this.#open) if (!next.has(key)) void server.shutdown();
+    for (const [key, listening] of this.#open) {
+      if (!next.has(key)) void this.#shutDown(listening);
+    }
     this.#open = next;
   }
 
@@ -70,8 +77,17 @@ export class HttpServers {
     this.#open = new Map();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
-    await Promise.race([Promise.all(servers.map(({ server }) => server.shutdown())), limit]);
+    await Promise.race([Promise.all(servers.map((listening) => this.#shutDown(listening))), limit]);
     clearTimeout(timer);
+  }
+
+  async #shutDown(listening: Listening): Promise<void> {
+    this.#leaving.add(listening);
+    try {
+      await listening.server.shutdown();
+    } finally {
+      this.#leaving.delete(listening);
+    }
   }
 }
 
@@ -91,7 +107,7 @@ function checkFree(address: HttpAddress): void {
 }
 
 function open(address: HttpAddress, paths: Map<string, HttpHandler>): Listening {
-  const listening = { paths } as Listening;
+  const listening = { port: address.port, paths } as Listening;
   const handler = (request: Request): Response | Promise<Response> => {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response("only GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
