@@ -99,6 +99,8 @@ export class DataPlane {
   #lastBeatMs = 0;
   #lastCheckMs = 0;
   #restarts: number[] = [];
+  /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
+  #serves = true;
   #stopped: PromiseWithResolvers<void> | null = null;
   readonly #deliveries = new Map<string, Delivery>();
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
@@ -182,12 +184,14 @@ export class DataPlane {
    * @param shared - sockets that another process goes on with
    */
   async drain(limitMs: number, shared: SharedSockets = "none"): Promise<void> {
+    this.#serves = false;
     // One that does not answer has nothing to wait for.
     await this.#request((id) => ({ type: "drain", id, shared }), limitMs).catch(() => {});
   }
 
   /** Takes queries in, after `drain` or where `start` did not. */
   serve(): void {
+    this.#serves = true;
     this.#send({ type: "serve", sockets: this.#sockets?.all ?? [] });
   }
 
@@ -214,6 +218,7 @@ export class DataPlane {
    * @param serves - takes queries in at once, and not only after `serve`
    */
   start(serves = true): Promise<void> {
+    this.#serves = serves;
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
@@ -421,7 +426,7 @@ export class DataPlane {
     this.#restarts.push(now);
     this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
-    this.start().then(
+    this.start(this.#serves).then(
       () => this.onRestarted(),
       (error: Error) => this.#options.onDead(error.message),
     );

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { COUNTER } from "../../src/engine/counters.ts";
 import { askUdp, freePort, withDataPlane } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
 
@@ -23,6 +24,28 @@ if (linux) {
       plane.provoke("throw");
       await until(() => logs.some((line) => line.includes("the data plane failed")));
       assert.equal(decode(await askUdp(query, { port })).rcode, "NOERROR");
+    });
+  });
+
+  Deno.test("one that throws while another process serves its sockets leaves them alone afterwards", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      await plane.drain(5000, "all");
+      const restarted = Promise.withResolvers<void>();
+      plane.onRestarted = restarted.resolve;
+      plane.provoke("throw");
+      await restarted.promise;
+      const answer = askUdp(queryBytes({ name: "www.example.org" }), { port, limitMs: 15_000 });
+      const queries = () => plane.values[COUNTER.UDP_QUERIES];
+      const before = queries();
+      // The loop has come round when it has answered, and would have seen the query.
+      for (let i = 0; i < 20; i++) {
+        await plane.ask({ block: -1, position: -1, request: null }, 15_000);
+      }
+      assert.equal(queries(), before);
+      plane.serve();
+      assert.equal(decode(await answer).rcode, "NOERROR");
     });
   });
 
