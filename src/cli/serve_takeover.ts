@@ -37,6 +37,8 @@ export async function joinTurns(
   taken?.close();
   for (const plane of server.planes) plane.onReleased = takeover.release;
   let goOn = () => {};
+  let serves = true;
+  let roleDown: Promise<void> | undefined;
   await takeover.serve({
     sockets: () => server.sockets,
     async prepare() {
@@ -48,14 +50,17 @@ export async function joinTurns(
       };
     },
     async standDown() {
-      await role?.standDown();
-      await server.standDown();
+      serves = false;
+      await (roleDown = role?.standDown());
+      // Whoever took over may be gone again by now.
+      if (!serves) await server.standDown();
     },
-    takeBack() {
+    async takeBack() {
+      serves = true;
       server.takeBack();
       goOn();
+      await roleDown;
       role?.takeBack();
-      return Promise.resolve();
     },
     adopt: (streams) => server.adopt(streams),
   });
