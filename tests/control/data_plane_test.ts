@@ -49,6 +49,17 @@ if (linux) {
     });
   });
 
+  Deno.test("one that serves and is told to serve does so", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      plane.serve();
+      await plane.ask({ block: -1, position: -1, request: null }, 15_000);
+      const answer = await askUdp(queryBytes({ name: "www.example.org" }), { port });
+      assert.equal(decode(answer).rcode, "NOERROR");
+    });
+  });
+
   Deno.test("a data plane that hangs is noticed", async () => {
     const port = freePort();
     // In a process of its own: a thread that never yields ends with its process only.

@@ -94,9 +94,10 @@ export class LinuxDriver implements Io {
     this.#readClock();
   }
 
-  /** Serves these sockets from now on. */
+  /** Serves these sockets from now on, if it does not yet. */
   serve(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
+      if (this.#served.has(socket.fd)) continue;
       this.#served.set(socket.fd, socket);
       const target = socket.kind === "udp"
         ? this.#datagrams.target(socket)
