@@ -29,6 +29,7 @@ import {
   waitReadable,
 } from "../sys/unix_socket.ts";
 import {
+  MAX_PENDING,
   type Received,
   type StreamOnTheWay,
   TakeoverChannel,
@@ -48,10 +49,8 @@ const REPLY_MS = 5000;
 const SETTLE_MS = 20_000;
 /** Pause before the name is looked at again, and how often. */
 const NAME_RETRY = { ms: 20, times: 100 } as const;
-/** A look at a connection that stays, in milliseconds; what comes is seen at once. */
-const ATTEND_MS = 3_600_000;
-/** Octets of a query that may go along with a connection; more come from no client that means well. */
-const MAX_PENDING = 4096;
+/** Who stands by may have nothing to say for as long as it lives. */
+const ATTEND_MS = Infinity;
 /** Connections in one message. */
 const STREAMS_A_MESSAGE = 8;
 

@@ -31,7 +31,22 @@ export type TakeoverMessage =
   | { type: "give" }
   | { type: "taken" };
 
-const TYPES = ["take", "sockets", "serving", "yours", "streams", "stand-by", "give", "taken"];
+type Kind = TakeoverMessage["type"];
+
+/** Whether what a message of the type holds is what it should be, for the descriptors with it. */
+const FIT: Record<Kind, (message: Record<string, unknown>, descriptors: number) => boolean> = {
+  take: ({ version }) => typeof version === "string",
+  sockets: ({ planes, last }, descriptors) =>
+    typeof last === "boolean" && isListOf(planes, descriptors, isNatural),
+  serving: () => true,
+  yours: () => true,
+  streams: ({ streams }, descriptors) => isListOf(streams, descriptors, isStream),
+  "stand-by": () => true,
+  give: () => true,
+  taken: () => true,
+};
+/** Octets of a query that may go along with a connection; more come from no client that means well. */
+export const MAX_PENDING = 4096;
 /** Longest wait for a sign of the kernel's; then it is looked anyway. */
 const LOOK_MS = 1000;
 /** Pause before a message is sent again that the peer has no room for, and how often. */
@@ -111,10 +126,27 @@ function fdOf({ fd }: { fd: number }): number {
 function parse({ text, fds }: { text: string; fds: number[] }): Received | null {
   try {
     const message = JSON.parse(text);
-    if (TYPES.includes(message?.type)) return { ...message, fds };
+    if (Object.hasOwn(FIT, message?.type) && FIT[message.type as Kind](message, fds.length)) {
+      return { ...message, fds };
+    }
   } catch {
     // As below.
   }
   closeDescriptors(fds);
   return null;
+}
+
+function isListOf(list: unknown, length: number, fits: (one: unknown) => boolean): boolean {
+  return Array.isArray(list) && list.length === length && list.every(fits);
+}
+
+function isNatural(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isStream(value: unknown): boolean {
+  const { address, port, pending } = value as Partial<StreamOnTheWay>;
+  if (typeof address !== "string" || !isNatural(port) || typeof pending !== "string") return false;
+  // Throws for what is no base64, as does the line above for what has no members.
+  return Uint8Array.fromBase64(pending).length <= MAX_PENDING;
 }
