@@ -84,7 +84,7 @@ export class Upstreams {
    */
   async prepare(config: Config, previous: Upstreams, waitMs: number): Promise<Delivery[]> {
     this.#collect(config);
-    if (!this.#hasNames()) return [];
+    if (!this.#hasNames()) return this.#given();
     this.#starting = this.#followHosts(config, previous);
     await this.#starting;
     const mixed = this.#followers.filter(({ hosts }) => hosts.length > 0);
@@ -92,10 +92,19 @@ export class Upstreams {
     const unknown = [...this.#hosts.values()].filter(({ addresses }) => addresses.length === 0);
     await settled(unknown.map(({ first }) => first), waitMs);
     this.#refresh("", () => true);
+    return this.#given();
+  }
+
+  /**
+   * What differs from the options that handlers are made with; with files also where it does not: a
+   * handler that stays, since its options are as they were, may have been told something else since.
+   */
+  #given(): Delivery[] {
     return this.#followers.flatMap((follower) => {
-      const { block, position, current, options } = follower;
+      const { block, position, current, options, files } = follower;
       follower.given = current;
-      return current.upstreams === options.upstreams ? [] : [{ block, position, data: current }];
+      const known = files.length === 0 && current.upstreams === options.upstreams;
+      return known ? [] : [{ block, position, data: current }];
     });
   }
 

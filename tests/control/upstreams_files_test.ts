@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { denoHost } from "../../src/control/host_deno.ts";
+import { Upstreams } from "../../src/control/upstreams.ts";
+import type { UpstreamsUpdate } from "../../src/plugins/forward/options.ts";
 import { type Delivery, following, until } from "../support/followed.ts";
 
 const OLD = "nameserver 192.0.2.1\n";
@@ -282,4 +286,27 @@ Deno.test("a file that comes to name this server is warned of", async () => {
     await until(() => deliveries.length === 1);
     assert.match(warnings()[0]!, /forward \.: 127\.0\.0\.1:53 is this server block itself/);
   }, { prepare: (folder) => Deno.writeTextFileSync(`${folder}/resolv.conf`, OLD), corefile });
+});
+
+Deno.test("a block that keeps its handlers is told what its file says when it is taken over anew", async () => {
+  const own = folder();
+  const path = `${own}/resolv.conf`;
+  Deno.writeTextFileSync(path, OLD);
+  const { config } = loadConfig(
+    { file: "Corefile", text: `. {\n forward . ${path}\n}\n`, defaultPort: 53 },
+    denoHost,
+  );
+  const upstreams = new Upstreams([], () => {});
+  try {
+    // They may have been told something else since they were made of the same options.
+    const deliveries = await upstreams.prepare(config, new Upstreams([], () => {}), 1000);
+    assert.equal(deliveries.length, 1);
+    const { block, position, data } = deliveries[0]!;
+    const { upstreams: given } = data as UpstreamsUpdate;
+    assert.deepEqual([block, position], [0, 0]);
+    assert.deepEqual(given.map(({ address }) => address), ["192.0.2.1"]);
+  } finally {
+    await upstreams.stop();
+    Deno.removeSync(own, { recursive: true });
+  }
 });
