@@ -36,30 +36,44 @@ export function buildChains(config: Config, options: ChainsOptions): Chain[] {
 
 /**
  * Whose place each block takes, by index, or -1: that of the block with the same zones on the same
- * listeners; or else on others, where each configuration has but one with these zones. Two that take
- * the place of one would share a cache.
+ * listeners, or on some of them; or else on others, where each configuration has but one with these
+ * zones. No two take the place of one: they would share a cache.
  */
 function predecessors(next: Config, previous: Config): number[] {
-  const [places, placesBefore] = [placeKeys(next), placeKeys(previous)];
-  const [zones, zonesBefore] = [next.blocks.map(zonesKey), previous.blocks.map(zonesKey)];
-  const count = (keys: readonly string[], key: string) => keys.filter((one) => one === key).length;
-  return zones.map((key, index) => {
-    const same = placesBefore.indexOf(places[index]!);
-    if (same >= 0) return same;
-    const alone = count(zones, key) === 1 && count(zonesBefore, key) === 1;
-    return alone ? zonesBefore.indexOf(key) : -1;
-  });
+  const [places, before] = [placesOf(next), placesOf(previous)];
+  const found = places.map(() => -1);
+  const rules: ((one: Place, old: Place) => boolean)[] = [
+    (one, old) => one.served.symmetricDifference(old.served).size === 0,
+    (one, old) => !one.served.isDisjointFrom(old.served),
+    (one, old) => one.alone && old.alone,
+  ];
+  for (const fits of rules) {
+    places.forEach((one, index) => {
+      if (found[index]! >= 0) return;
+      found[index] = before.findIndex((old, at) =>
+        old.zones === one.zones && !found.includes(at) && fits(one, old)
+      );
+    });
+  }
+  return found;
 }
 
-/** Zones and listeners of each block. */
-function placeKeys(config: Config): string[] {
-  return servedZones(config).map((served, index) =>
-    [
-      zonesKey(config.blocks[index]!),
-      ...served.map(({ server, zone }) => `${server} ${zone}`).sort(),
-    ]
-      .join("\n")
-  );
+/** Where a block stands. */
+interface Place {
+  zones: string;
+  /** No other block has these zones. */
+  alone: boolean;
+  /** Each zone on each listener. */
+  served: Set<string>;
+}
+
+function placesOf(config: Config): Place[] {
+  const zones = config.blocks.map(zonesKey);
+  return servedZones(config).map((served, index) => ({
+    zones: zones[index]!,
+    alone: zones.filter((key) => key === zones[index]).length === 1,
+    served: new Set(served.map(({ server, zone }) => `${server} ${zone}`)),
+  }));
 }
 
 function makeHandlers(

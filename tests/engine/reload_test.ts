@@ -205,3 +205,30 @@ Deno.test("a block that alone has its zone keeps the cache when it moves to anot
   ask(simulation);
   assert.equal(simulation.seen.length, 1);
 });
+
+Deno.test("a block that comes to another listener keeps the cache, beside others for its zone", () => {
+  const main = (addresses: string) => corefile("", `bind ${addresses}`);
+  const other = ".:54 {\n cache\n forward . 10.0.0.2\n}\n";
+  const simulation = start(main("127.0.0.1"));
+  ask(simulation);
+  for (const addresses of ["127.0.0.1 127.0.0.2", "127.0.0.1", "127.0.0.1 127.0.0.3"]) {
+    simulation.reload(main(addresses) + other);
+    assert.equal(dataOf(ask(simulation)), "192.0.2.1");
+  }
+  assert.equal(simulation.seen.length, 1);
+});
+
+Deno.test("of two that a block is split into, one keeps its cache, and neither has the other's", () => {
+  const both = corefile("", "bind 127.0.0.1 127.0.0.2");
+  const simulation = start(both);
+  ask(simulation, "a.example.org");
+  const [first, second] = ["127.0.0.1", "127.0.0.2"].map((address, i) =>
+    corefile("", `bind ${address}`).replace("10.0.0.1", `10.0.0.${i + 1}`)
+  );
+  simulation.reload(first! + second!);
+  assert.equal(simulation.count("coredns_cache_entries"), 1);
+  for (const name of ["a.example.org", "b.example.org"]) {
+    assert.equal(dataOf(ask(simulation, name, 0)), "192.0.2.1");
+    assert.equal(dataOf(ask(simulation, name, 1)), "192.0.2.2");
+  }
+});
