@@ -2,7 +2,8 @@ import type { BlockConfig, Config } from "../config/types.ts";
 import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { servedZones } from "../engine/served.ts";
 import type { CacheOptions } from "../plugins/cache/options.ts";
-import type { ForwardOptions, UpstreamState } from "../plugins/forward/options.ts";
+import type { ForwardOptions } from "../plugins/forward/options.ts";
+import type { ServerState } from "../upstream/options.ts";
 
 /** One data plane as `makeStatus` takes it. */
 export interface PlaneFacts {
@@ -14,7 +15,7 @@ export interface PlaneFacts {
   /** How often its thread was replaced. */
   restarts: number;
   /** What each `forward` said of its upstreams, by `placeKey`; null where it did not answer. */
-  upstreams: ReadonlyMap<string, readonly UpstreamState[]> | null;
+  upstreams: ReadonlyMap<string, readonly ServerState[]> | null;
 }
 
 /** How the last reload went. */
@@ -44,7 +45,7 @@ export interface StatusFacts {
 }
 
 /** An upstream of one `forward`. */
-export interface UpstreamStatus extends UpstreamState {
+export interface UpstreamStatus extends ServerState {
   /** Replies and failed attempts since the start, over all `forward` that use this server. */
   replies: number;
   failures: number;
@@ -228,11 +229,11 @@ function cacheStatus(
   };
 }
 
-const RANK: readonly UpstreamState["state"][] = ["up", "suspect", "down"];
+const RANK: readonly ServerState["state"][] = ["up", "suspect", "down"];
 
 /** The same upstreams as several data planes see them: the worst state, the mean time. */
-function mergeStates(planes: readonly (readonly UpstreamState[])[]): UpstreamState[] {
-  const merged = new Map<string, UpstreamState & { seen: number }>();
+function mergeStates(planes: readonly (readonly ServerState[])[]): ServerState[] {
+  const merged = new Map<string, ServerState & { seen: number }>();
   for (const { to, state, rttMs } of planes.flat()) {
     const known = merged.get(to);
     const seen = rttMs === null ? 0 : 1;

@@ -1,5 +1,5 @@
 import type { Config } from "../config/types.ts";
-import type { UpstreamState } from "../plugins/forward/options.ts";
+import type { ServerState } from "../upstream/options.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
@@ -62,7 +62,7 @@ export class StatusSource {
     const asked = forwards.length > 0 ? forwards : [{ block: config.blocks.length, position: 0 }];
     const upstreams = await Promise.all(asked.map(async ({ block, position }) => {
       const answer = await plane.ask({ block, position, request }, ASK_MS);
-      return [placeKey(block, position), (answer ?? []) as UpstreamState[]] as const;
+      return [placeKey(block, position), (answer ?? []) as ServerState[]] as const;
     })).then((entries) => new Map(entries), () => null);
     const { values, places, heartbeatAgeMs, restarts } = plane;
     return { values, places, heartbeatAgeMs, restarts, upstreams };

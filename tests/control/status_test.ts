@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { makeStatus, placeKey, type PlaneFacts, type Status } from "../../src/control/status.ts";
 import { COUNTER, CounterBook } from "../../src/engine/counters.ts";
-import type { UpstreamState } from "../../src/plugins/forward/options.ts";
+import type { ServerState } from "../../src/upstream/options.ts";
 import { statusText } from "../../src/cli/status_text.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
@@ -34,7 +34,7 @@ const keyOf = (block: number) =>
 
 function plane(
   counters: [string, Record<string, string>, number][],
-  upstreams: Map<string, UpstreamState[]> | null,
+  upstreams: Map<string, ServerState[]> | null,
   changes: Partial<PlaneFacts> = {},
 ): PlaneFacts {
   const book = new CounterBook(new SharedArrayBuffer(8 * 256));

@@ -159,7 +159,7 @@ Deno.test("queries outstanding on a broken TCP connection are asked again", () =
   assert.equal(simulation.seen.filter((line) => line.includes("www")).length, 2);
 });
 
-Deno.test("TCP answers may come in any order, on few connections", () => {
+Deno.test("TCP answers may come in any order, on connections that are closed when idle", () => {
   const simulation = start("force_tcp", {
     "10.0.0.1": (query) => {
       const { name } = query.questions![0]!;
@@ -173,7 +173,7 @@ Deno.test("TCP answers may come in any order, on few connections", () => {
   );
   simulation.run(300);
   asked.forEach((one, i) => assert.equal(onlyAnswer(one).questions![0]!.name, `n${i}.example.org`));
-  assert.equal(simulation.openUpstream, 1);
+  assert.ok(simulation.openUpstream <= 40, `${simulation.openUpstream}`);
   simulation.run(15_000);
   assert.equal(simulation.openUpstream, 0);
 });

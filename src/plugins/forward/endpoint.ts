@@ -1,9 +1,9 @@
 import { quote } from "../../corefile/quote.ts";
 import { parseAddress } from "../../dns/address.ts";
-import type { UpstreamTransport } from "./options.ts";
+import type { ServerTransport } from "../../upstream/options.ts";
 
 /** Transports by the scheme that asks for them, each with its usual port (CoreDNS's). */
-export const TRANSPORT_PORTS: Readonly<Record<UpstreamTransport, number>> = {
+export const TRANSPORT_PORTS: Readonly<Record<ServerTransport, number>> = {
   dns: 53,
   tls: 853,
   https: 443,
@@ -31,7 +31,7 @@ export interface Endpoint {
  * the certificate must carry, but for link-local addresses, which go nowhere without an interface:
  * theirs comes first.
  */
-export function parseEndpoint(text: string, transport: UpstreamTransport): Endpoint | null {
+export function parseEndpoint(text: string, transport: ServerTransport): Endpoint | null {
   const parts = split(text);
   if (parts === null) return null;
   const { marks } = parts;

@@ -1,6 +1,5 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
-import { ResponseScanner } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import { type Exchange, TCP } from "../../engine/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -14,266 +13,172 @@ import {
 import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import type { Io } from "../../io/contract.ts";
-import { Attempt } from "./attempt.ts";
-import { Budget } from "./budget.ts";
-import { Lookup } from "./lookup.ts";
-import type { ForwardOptions, UpstreamState, UpstreamsUpdate } from "./options.ts";
-import { UpstreamOrder } from "./policy.ts";
-import { isNodata } from "./reply.ts";
-import { labelOf, Upstream } from "./upstream.ts";
+import { type GroupHandler, UpstreamGroup } from "../../upstream/group.ts";
+import type { ServerState } from "../../upstream/options.ts";
+import type { Race, RaceFailure } from "../../upstream/race.ts";
+import { isNodata, type Reply } from "../../upstream/reply.ts";
+import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** Time for one client query over all attempts (CoreDNS's `defaultTimeout`). */
-const TOTAL_MS = 5000;
 /** Exchanges that one upstream query may answer. */
 const MAX_WAITERS = 4096;
-/** Finished lookups and attempts kept for use again. */
-const MAX_SPARE = 1024;
-/** Hedges are at most one in twenty queries, a few at a time. */
-const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
-/** Queries sent again because they may be lost: one in five, and ten a second whatever the load. */
-const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
+
+/** A question under way, and who waits for it. */
+interface Lookup {
+  readonly key: number;
+  readonly race: Race;
+  /** The exchange that asked first, and those that joined it (`nextWaiter`). */
+  waiters: Exchange;
+  waiterCount: number;
+  /** Another one of the same key. */
+  next: Lookup | null;
+}
 
 /** Makes the handler of one `forward` directive. */
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
   new ForwardHandler(options, environment);
 
 /** Forwards queries, each question once at a time however many ask it. */
-export class ForwardHandler implements Handler {
+export class ForwardHandler implements Handler, GroupHandler {
   readonly name = "forward";
-  readonly engine: EngineServices;
-  readonly io: Io;
-  readonly hedges = new Budget(HEDGES);
-  readonly resends = new Budget(RESENDS);
-  readonly scanner = new ResponseScanner();
-  readonly reply = new Response(new Memory(8));
-  options: ForwardOptions;
-  upstreams: readonly Upstream[];
-  order: UpstreamOrder;
-  /** Why the last attempt failed, for the error log. */
-  lastError = "";
-
+  readonly #engine: EngineServices;
+  readonly #group: UpstreamGroup;
+  readonly #response = new Response(new Memory(8));
   /** Null where every name of the block is forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
-  /** Lookups under way by key; those of equal key are chained. */
   readonly #lookups = new Map<number, Lookup>();
-  readonly #spare: Lookup[] = [];
-  readonly #spareAttempts: Attempt[] = [];
-  #concurrent = 0;
+  readonly #byRace = new Map<Race, Lookup>();
+  #options: ForwardOptions;
+  #stopping = false;
 
   readonly #coalesced: number;
   readonly #shed: number;
-  readonly #mismatches: number;
-  readonly #malformed: number;
   readonly #rejects: number;
-  readonly #allDown: number;
   readonly #queries: number;
-  readonly #hedged: number;
-  readonly #resent: number;
-  readonly #forgeries: number;
 
-  constructor(options: ForwardOptions, environment: HandlerEnvironment) {
-    const { engine } = environment;
-    this.options = options;
-    this.engine = engine;
-    this.io = engine.io;
-    this.upstreams = options.upstreams.map((upstream) => new Upstream(upstream, options, engine));
+  constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
+    this.#options = options;
+    this.#engine = engine;
+    const labels = { from: options.from };
+    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels, handler: this });
     this.#from = options.from === "." ? null : new ZoneTable([[options.from, true]]);
     this.#except = options.except.length === 0
       ? null
       : new ZoneTable(options.except.map((zone) => [zone, true]));
-    this.order = new UpstreamOrder(options.policy, this.upstreams, engine.random);
-    const labels = { from: options.from };
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
     this.#shed = engine.counter("nodens_forward_shed_total", labels);
-    this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);
-    this.#malformed = engine.counter("nodens_forward_malformed_replies_total", labels);
     this.#queries = engine.counter("nodens_forward_lookups_total", labels);
-    this.#hedged = engine.counter("nodens_forward_hedges_total", labels);
-    this.#resent = engine.counter("nodens_forward_resends_total", labels);
-    this.#forgeries = engine.counter("nodens_forward_forgeries_suspected_total", labels);
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
-    this.#allDown = engine.counter("coredns_forward_healthcheck_broken_total");
-  }
-
-  /** Longest time for one client query over all attempts, in milliseconds. */
-  get totalMs(): number {
-    return Math.max(TOTAL_MS, this.options.readTimeoutMs);
   }
 
   query(exchange: Exchange): Verdict {
     if (this.#from !== null && this.#from.match(exchange) === null) return NEXT;
     if (this.#except !== null && this.#except.match(exchange) !== null) return NEXT;
+    const { maxConcurrent, ecsPass, forceTcp, preferUdp } = this.#options;
     const key = exchange.hash & 0x3fffffff;
     for (let lookup = this.#lookups.get(key) ?? null; lookup !== null; lookup = lookup.next) {
-      if (lookup.asksFor(exchange)) return this.#join(lookup, exchange);
+      if (lookup.race.inquiry.equals(exchange, ecsPass)) return this.#join(lookup, exchange);
     }
-    if (this.upstreams.length === 0) return this.#notReady(exchange);
-    const { maxConcurrent } = this.options;
-    if (maxConcurrent > 0 && this.#concurrent >= maxConcurrent) {
-      this.engine.values[this.#rejects]!++;
+    if (this.#group.servers.length === 0) return this.#notReady(exchange);
+    if (maxConcurrent > 0 && this.#byRace.size >= maxConcurrent) {
+      this.#engine.values[this.#rejects]!++;
       exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
-      exchange.response = this.engine.failure(exchange, RCODE.REFUSED);
+      exchange.response = this.#engine.failure(exchange, RCODE.REFUSED);
       return ANSWERED;
     }
-    const parked = this.engine.park(exchange);
+    const parked = this.#engine.park(exchange);
     if (parked === null) return this.#refuse(exchange);
-    const lookup = this.#spare.pop() ?? new Lookup(this);
-    lookup.key = key;
-    lookup.waiters = parked;
-    lookup.waiterCount = 1;
-    lookup.next = this.#lookups.get(key) ?? null;
+    const race = this.#group.race();
+    const next = this.#lookups.get(key) ?? null;
+    const lookup: Lookup = { key, race, waiters: parked, waiterCount: 1, next };
     this.#lookups.set(key, lookup);
-    this.#concurrent++;
-    this.engine.values[this.#queries]!++;
-    lookup.start(parked);
+    this.#byRace.set(race, lookup);
+    this.#engine.values[this.#queries]!++;
+    race.inquiry.set(parked, ecsPass);
+    // The client has waited since then, perhaps for another `forward` before this one.
+    race.start(parked.receivedMs, forceTcp || (parked.transport === TCP && !preferUdp));
     return WAIT;
   }
 
   /** Takes over what resolv.conf or the names among TO stand for now (`UpstreamsUpdate`). */
   receive(data: unknown): void {
-    const { upstreams, ...others } = data as UpstreamsUpdate;
-    if (upstreams.length === 0 || this.#stopping) return;
-    this.options = { ...this.options, ...others, upstreams };
-    const known = new Map(this.upstreams.map((upstream) => [upstream.label, upstream]));
-    const once = new Map(upstreams.map((upstream) => [labelOf(upstream), upstream]));
-    this.upstreams = [...once].map(([label, upstream]) => {
-      const kept = known.get(label);
-      known.delete(label);
-      return kept ?? new Upstream(upstream, this.options, this.engine);
-    });
-    this.order = new UpstreamOrder(this.options.policy, this.upstreams, this.engine.random);
-    // What they have been asked already, they may still answer.
-    for (const upstream of known.values()) upstream.retire();
+    const update = data as UpstreamsUpdate;
+    if (update.upstreams.length === 0 || this.#stopping) return;
+    this.#options = { ...this.#options, ...update };
+    this.#group.change(update.upstreams, this.#options);
   }
 
   /** Says how its upstreams are, whatever the request. */
-  ask(): UpstreamState[] {
-    return this.upstreams.map((upstream) => upstream.state);
+  ask(): ServerState[] {
+    return this.#group.states;
   }
 
   stop(): void {
     this.#stopping = true;
     // Queries in flight finish first; the sockets that they hold go with them.
-    if (this.#concurrent === 0) this.#retire();
+    if (this.#byRace.size === 0) this.#group.retire();
   }
-  #stopping = false;
 
   /** Whether there is an upstream to ask: names among TO have to be resolved first. */
   ready(): boolean {
-    return this.upstreams.length > 0;
+    return this.#group.servers.length > 0;
   }
 
-  /** An attempt to use; `giveAttempt` takes it back. */
-  takeAttempt(): Attempt {
-    return this.#spareAttempts.pop() ?? new Attempt(this);
-  }
-
-  /** Ends an attempt. */
-  giveAttempt(attempt: Attempt): void {
-    if (attempt.lookup === null) return;
-    attempt.reset();
-    if (this.#spareAttempts.length < MAX_SPARE) this.#spareAttempts.push(attempt);
-  }
-
-  /** Hands the upstream's response to everybody who waits for it. */
-  answered(lookup: Lookup, response: Response): void {
-    let exchange = this.#take(lookup);
-    const { next, nextOnNodata } = this.options;
+  /** Hands the answer to everybody who waits for it. */
+  answered(race: Race, reply: Reply): void {
+    const { next, nextOnNodata, ecsPass } = this.#options;
+    const response = this.#response;
+    // First, because the table of TTLs will lie where OPT does.
+    response.ecsScope = ecsPass && race.inquiry.subnetLength > 0 ? reply.subnetScope : -1;
+    reply.describe(response);
     const passOn = next.includes(response.rcode) ||
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let first = true;
-    while (exchange !== null) {
-      const following: Exchange | null = exchange.nextWaiter;
-      exchange.nextWaiter = null;
+    this.#release(race, (exchange) => {
       if (passOn && this.#forwardFollows(exchange)) {
         exchange.response = null;
-        this.engine.proceed(exchange);
-      } else {
-        exchange.uncacheable = !first;
-        exchange.response = response;
-        this.engine.resume(exchange);
-        first = false;
+        this.#engine.proceed(exchange);
+        return;
       }
-      exchange = following;
-    }
-    this.#giveBack(lookup);
+      exchange.uncacheable = !first;
+      first = false;
+      exchange.response = response;
+      this.#engine.resume(exchange);
+    });
   }
 
-  /**
-   * Tells everybody who waits that no upstream answered; `silent` where one kept them waiting. The
-   * response code is that of an upstream's own failure, or -1.
-   */
-  failed(
-    lookup: Lookup,
-    { error, silent, rcode }: { error: string; silent: boolean; rcode: number },
-  ): void {
-    let exchange = this.#take(lookup);
+  /** Tells everybody who waits that no upstream answered. */
+  failed(race: Race, { error, silent, rcode }: RaceFailure): void {
     let first = true;
-    while (exchange !== null) {
-      const following: Exchange | null = exchange.nextWaiter;
-      exchange.nextWaiter = null;
+    this.#release(race, (exchange) => {
       exchange.error = error;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
       }
       exchange.uncacheable = !first;
-      exchange.response = this.engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
-      this.engine.resume(exchange);
       first = false;
-      exchange = following;
-    }
-    this.#giveBack(lookup);
-  }
-
-  /** A datagram or message that answers nothing asked. */
-  countMismatch(): void {
-    this.engine.values[this.#mismatches]!++;
-  }
-
-  /** A reply to the question that cannot be used. */
-  countMalformed(): void {
-    this.engine.values[this.#malformed]!++;
-  }
-
-  /** Every upstream counts as down. */
-  countAllDown(): void {
-    this.engine.values[this.#allDown]!++;
-  }
-
-  /** So many wrong replies came that somebody seems to guess. */
-  countForgery(): void {
-    this.engine.values[this.#forgeries]!++;
-  }
-
-  /** A second upstream was asked because the first takes longer than usual. */
-  countHedge(): void {
-    this.engine.values[this.#hedged]!++;
-  }
-
-  /** A query was sent again because it may be lost. */
-  countResend(): void {
-    this.engine.values[this.#resent]!++;
+      exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
+      this.#engine.resume(exchange);
+    });
   }
 
   #join(lookup: Lookup, exchange: Exchange): Verdict {
     if (lookup.waiterCount >= MAX_WAITERS) return this.#refuse(exchange);
-    const parked = this.engine.park(exchange);
+    const parked = this.#engine.park(exchange);
     if (parked === null) return this.#refuse(exchange);
-    parked.nextWaiter = lookup.waiters!.nextWaiter;
-    lookup.waiters!.nextWaiter = parked;
+    parked.nextWaiter = lookup.waiters.nextWaiter;
+    lookup.waiters.nextWaiter = parked;
     lookup.waiterCount++;
-    this.engine.values[this.#coalesced]!++;
+    this.#engine.values[this.#coalesced]!++;
     return WAIT;
   }
 
   #refuse(exchange: Exchange): Verdict {
-    this.engine.values[this.#shed]!++;
+    this.#engine.values[this.#shed]!++;
     exchange.error = "too many queries are waiting";
     exchange.uncacheable = true;
     exchange.extendedError = EDE.NETWORK_ERROR;
-    exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
+    exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
 
@@ -282,7 +187,7 @@ export class ForwardHandler implements Handler {
     exchange.error = "no upstream is known yet";
     exchange.uncacheable = true;
     exchange.extendedError = EDE.NOT_READY;
-    exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
+    exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
 
@@ -291,28 +196,29 @@ export class ForwardHandler implements Handler {
     return exchange.chain.handlers[exchange.position + 1]?.name === "forward";
   }
 
-  #take(lookup: Lookup): Exchange | null {
-    let other = this.#lookups.get(lookup.key) ?? null;
-    if (other === lookup) {
-      if (lookup.next === null) this.#lookups.delete(lookup.key);
-      else this.#lookups.set(lookup.key, lookup.next);
-    } else {
-      while (other !== null && other.next !== lookup) other = other.next;
-      if (other !== null) other.next = lookup.next;
+  /** Ends a lookup: hands each exchange that waited for it to `finish`. */
+  #release(race: Race, finish: (exchange: Exchange) => void): void {
+    const lookup = this.#byRace.get(race)!;
+    this.#byRace.delete(race);
+    this.#unlink(lookup);
+    for (let exchange: Exchange | null = lookup.waiters; exchange !== null;) {
+      const following: Exchange | null = exchange.nextWaiter;
+      exchange.nextWaiter = null;
+      finish(exchange);
+      exchange = following;
     }
-    lookup.next = null;
-    const first = lookup.waiters;
-    lookup.waiters = null;
-    this.#concurrent--;
-    return first;
+    if (this.#stopping && this.#byRace.size === 0) this.#group.retire();
   }
 
-  #giveBack(lookup: Lookup): void {
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
-    if (this.#stopping && this.#concurrent === 0) this.#retire();
-  }
-
-  #retire(): void {
-    for (const upstream of this.upstreams) upstream.retire();
+  #unlink(lookup: Lookup): void {
+    let other = this.#lookups.get(lookup.key)!;
+    if (other !== lookup) {
+      while (other.next !== lookup) other = other.next!;
+      other.next = lookup.next;
+    } else if (lookup.next === null) {
+      this.#lookups.delete(lookup.key);
+    } else {
+      this.#lookups.set(lookup.key, lookup.next);
+    }
   }
 }

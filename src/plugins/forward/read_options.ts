@@ -8,7 +8,8 @@ import { RCODE_NAMES, rcodeNumber } from "../../dns/mnemonics.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import { readZones } from "../zones_argument.ts";
 import { type Endpoint, parseEndpoint, parseServerName, TRANSPORT_PORTS } from "./endpoint.ts";
-import type { ForwardOptions, ForwardPolicy } from "./options.ts";
+import type { Policy } from "../../upstream/options.ts";
+import type { ForwardOptions } from "./options.ts";
 
 /** Durations of options. Defaults and lower bounds are CoreDNS's where it has the option. */
 export const DURATIONS = {
@@ -23,10 +24,11 @@ export const DURATIONS = {
 export const COUNTS = {
   maxFails: { name: "max_fails", default: 2, min: 0, max: 4_294_967_295 },
   maxConnectAttempts: { name: "max_connect_attempts", min: 0, max: 4_294_967_295 },
+  maxConnections: { name: "max_conns", min: 1, max: 4096 },
   maxIdleConns: { name: "max_idle_conns", default: 0, min: 0, max: 2_147_483_647 },
   maxConcurrent: { name: "max_concurrent", default: 0, min: 0, max: 2_147_483_647 },
 } as const;
-const POLICIES: readonly ForwardPolicy[] = ["random", "round_robin", "sequential", "fastest"];
+const POLICIES: readonly Policy[] = ["random", "round_robin", "sequential", "fastest"];
 const DOH_METHODS: readonly ForwardOptions["dohMethod"][] = ["GET", "POST"];
 
 /** What reading an option needs, and what is known only when all of them are read. */
@@ -52,6 +54,8 @@ export const OPTIONS: Readonly<
     options.expireMs = readDuration(tokens, tokens.oneArg("DURATION"), DURATIONS.expire),
   max_age: ({ tokens }, options) =>
     options.maxAgeMs = readDuration(tokens, tokens.oneArg("DURATION"), DURATIONS.maxAge),
+  max_conns: ({ tokens }, options) =>
+    options.maxConnections = readInteger(tokens, tokens.oneArg("INTEGER"), COUNTS.maxConnections),
   max_idle_conns: ({ tokens }, options) =>
     options.maxIdleConns = readInteger(tokens, tokens.oneArg("INTEGER"), COUNTS.maxIdleConns),
   read_timeout: ({ tokens }, options) =>

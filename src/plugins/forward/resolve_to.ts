@@ -1,4 +1,5 @@
-import type { ForwardOptions, UpstreamOptions, UpstreamsUpdate } from "./options.ts";
+import type { ServerAddress } from "../../upstream/options.ts";
+import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { parseResolvConf, type ResolvConf } from "./resolv_conf.ts";
 import { TRANSPORT_PORTS } from "./endpoint.ts";
 
@@ -28,8 +29,8 @@ export function resolveTo(
   sources: ToSources,
 ): UpstreamsUpdate {
   const files: ResolvConf[] = [];
-  const upstreams = new Map<string, UpstreamOptions>();
-  const add = (upstream: UpstreamOptions) => {
+  const upstreams = new Map<string, ServerAddress>();
+  const add = (upstream: ServerAddress) => {
     const key = `${upstream.address} ${upstream.port}`;
     if (!upstreams.has(key)) upstreams.set(key, upstream);
   };

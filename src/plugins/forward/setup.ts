@@ -84,6 +84,7 @@ function defaults(from: string): ForwardOptions {
     preferUdp: false,
     expireMs: DURATIONS.expire.default,
     maxAgeMs: DURATIONS.maxAge.default,
+    maxConnections: null,
     maxIdleConns: COUNTS.maxIdleConns.default,
     readTimeoutMs: UNSAID.readTimeoutMs,
     maxFails: COUNTS.maxFails.default,

@@ -4,14 +4,15 @@ import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "./endpoint.ts";
-import type { ForwardTo, UpstreamTransport } from "./options.ts";
+import type { ServerTransport } from "../../upstream/options.ts";
+import type { ForwardTo } from "./options.ts";
 import { parseResolvConf } from "./resolv_conf.ts";
 
 /** Most TO of one directive (CoreDNS's limit); a resolv.conf or a name counts as one. */
 const MAX_TO = 15;
 const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns.quad9.net, " +
   "dns.example.org or /etc/resolv.conf";
-const SCHEMES = Object.keys(TRANSPORT_PORTS) as UpstreamTransport[];
+const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
 /** TO as they are written, and the texts of the files among them by path. */
 export interface ReadTo {
@@ -112,7 +113,7 @@ function readOne(
 function splitScheme(
   tokens: Dispenser,
   text: string,
-): { transport: UpstreamTransport; rest: string } {
+): { transport: ServerTransport; rest: string } {
   const [, written, behind] = /^([a-z0-9]+):\/\/(.*)$/is.exec(text) ?? [];
   if (written === undefined) return { transport: "dns", rest: text };
   const transport = SCHEMES.find((scheme) => scheme === written.toLowerCase());

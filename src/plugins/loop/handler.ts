@@ -13,7 +13,7 @@ import {
   type Verdict,
 } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { UpstreamState } from "../forward/options.ts";
+import type { ServerState } from "../../upstream/options.ts";
 import { ProbeBoard } from "./board.ts";
 import type { LoopOptions } from "./options.ts";
 import { NONCE_WORDS, readNonce } from "./probe_name.ts";
@@ -263,6 +263,6 @@ class LoopHandler implements Handler {
   #listUpstreams(): string[] {
     const handlers = this.#chain?.handlers ?? [];
     return handlers.filter(({ name }) => name === "forward")
-      .flatMap((handler) => (handler.ask?.(null) as UpstreamState[]).map(({ to }) => to));
+      .flatMap((handler) => (handler.ask?.(null) as ServerState[]).map(({ to }) => to));
   }
 }

@@ -1,15 +1,9 @@
-import {
-  EDNS_DO,
-  EDNS_OPTION,
-  EDNS_PAYLOAD,
-  FLAG,
-  HEADER_SIZE,
-  TYPE,
-} from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
-import { upperMask } from "../../engine/hash.ts";
-import { Memory } from "../../engine/memory.ts";
-import type { Cookie } from "./cookie.ts";
+import { EDNS_DO, EDNS_OPTION, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../dns/constants.ts";
+import type { Exchange } from "../engine/exchange.ts";
+import { upperMask } from "../engine/hash.ts";
+import { Memory } from "../engine/memory.ts";
+import type { Cookie } from "./server/cookie.ts";
+import { FORM } from "./server/ladder.ts";
 import { OPT_SIZE } from "./edns_option.ts";
 
 /** Longest client subnet option: family, two lengths, an IPv6 address (RFC 7871 section 6). */
@@ -82,8 +76,8 @@ export class Inquiry {
 
 /** How a packet is made of an inquiry. */
 export interface PacketOptions {
-  /** Without an OPT record, for servers from before EDNS. */
-  plain: boolean;
+  /** How much of EDNS it carries, one of `FORM`. */
+  form: number;
   cookie: Cookie | null;
   /** Fill up to a multiple of 128 octets (RFC 7830). */
   padded: boolean;
@@ -100,7 +94,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   view.setUint16(4, 1);
   view.setUint32(6, 0);
   if (options.mixedCase !== null) mixCase(bytes, at - 4, options.mixedCase);
-  if (options.plain) {
+  if (options.form === FORM.PLAIN) {
     view.setUint16(10, 0);
     return at;
   }
@@ -119,7 +113,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
     options.cookie!.write(bytes, at + 4);
     at += 4 + cookieSize;
   }
-  if (inquiry.subnetLength > 0) {
+  if (inquiry.subnetLength > 0 && options.form === FORM.OPTIONS) {
     view.setUint16(at, EDNS_OPTION.CLIENT_SUBNET);
     view.setUint16(at + 2, inquiry.subnetLength);
     for (let i = 0; i < inquiry.subnetLength; i++) bytes[at + 4 + i] = from[QUESTION_END + i]!;

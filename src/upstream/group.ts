@@ -1,0 +1,168 @@
+/**
+ * Asking a group of servers, in layers; each is a function of the one below:
+ *
+ * ```
+ *  race        which server next, hedging, sending again: sees outcomes alone
+ *    └ server    one server and what is known of it: EDNS, cookies, spelling, TCP after truncation
+ *        └ transport   UDP with a fresh port; connections over TCP, TLS and HTTPS
+ * ```
+ *
+ * Coalescing equal questions is the caller's business.
+ */
+import type { EngineServices } from "../engine/handler.ts";
+import { Budget } from "./budget.ts";
+import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "./options.ts";
+import { ServerOrder } from "./order.ts";
+import { Race, type RaceFailure, type RaceGroup, type RaceSettings } from "./race.ts";
+import { Reply } from "./reply.ts";
+import { type ServerGroup, UpstreamServer } from "./server/server.ts";
+
+/** Races kept for the next questions. */
+const MAX_SPARE = 1024;
+/** Hedges are at most one in twenty queries, a few at a time. */
+const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
+/** Queries sent again because they may be lost: one in five, and ten a second whatever the load. */
+const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
+
+/** How a group of servers is asked. */
+export type GroupSettings = ServerSettings & RaceSettings;
+
+/** What is told of a group's questions. */
+export interface GroupHandler {
+  /** The answer, good during the call only. */
+  answered(race: Race, reply: Reply): void;
+  failed(race: Race, failure: RaceFailure): void;
+}
+
+/** Servers that are asked the same questions. */
+export class UpstreamGroup implements ServerGroup, RaceGroup {
+  readonly engine: EngineServices;
+  readonly reply = new Reply();
+  readonly hedges = new Budget(HEDGES);
+  readonly resends = new Budget(RESENDS);
+  readonly #handler: GroupHandler;
+  readonly #spare: Race[] = [];
+  #settings: GroupSettings;
+  #servers: readonly UpstreamServer[];
+  #order: ServerOrder;
+
+  readonly #mismatches: number;
+  readonly #malformed: number;
+  readonly #late: number;
+  readonly #allDown: number;
+  readonly #hedged: number;
+  readonly #resent: number;
+  readonly #forgeries: number;
+
+  /** @param labels - of the group's counters */
+  constructor(
+    servers: readonly ServerAddress[],
+    settings: GroupSettings,
+    { engine, labels, handler }: {
+      engine: EngineServices;
+      labels: Readonly<Record<string, string>>;
+      handler: GroupHandler;
+    },
+  ) {
+    this.engine = engine;
+    this.#settings = settings;
+    this.#handler = handler;
+    this.#servers = servers.map((server) => new UpstreamServer(server, this));
+    this.#order = new ServerOrder(settings.policy, this.#servers, engine.random);
+    this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);
+    this.#malformed = engine.counter("nodens_forward_malformed_replies_total", labels);
+    this.#late = engine.counter("nodens_forward_late_replies_total", labels);
+    this.#hedged = engine.counter("nodens_forward_hedges_total", labels);
+    this.#resent = engine.counter("nodens_forward_resends_total", labels);
+    this.#forgeries = engine.counter("nodens_forward_forgeries_suspected_total", labels);
+    this.#allDown = engine.counter("coredns_forward_healthcheck_broken_total");
+  }
+
+  get settings(): GroupSettings {
+    return this.#settings;
+  }
+
+  get servers(): readonly UpstreamServer[] {
+    return this.#servers;
+  }
+
+  get order(): ServerOrder {
+    return this.#order;
+  }
+
+  /** How the servers are, for people. */
+  get states(): ServerState[] {
+    return this.#servers.map(({ state }) => state);
+  }
+
+  /** A race for the next question: its `inquiry` is to be set, then it is to be started. */
+  race(): Race {
+    return this.#spare.pop() ?? new Race(this);
+  }
+
+  /** Asks other servers from now on. What stays the same keeps its state. */
+  change(servers: readonly ServerAddress[], settings: GroupSettings): void {
+    this.#settings = settings;
+    const known = new Map(this.#servers.map((server) => [server.label, server]));
+    const once = new Map(servers.map((server) => [labelOf(server), server]));
+    this.#servers = [...once].map(([label, server]) => {
+      const kept = known.get(label);
+      known.delete(label);
+      return kept ?? new UpstreamServer(server, this);
+    });
+    this.#order = new ServerOrder(settings.policy, this.#servers, this.engine.random);
+    // What they have been asked already, they may still answer.
+    for (const server of known.values()) server.retire();
+  }
+
+  /** Ends checks and, once they are idle, connections. */
+  retire(): void {
+    for (const server of this.#servers) server.retire();
+  }
+
+  answered(race: Race, reply: Reply): void {
+    this.#handler.answered(race, reply);
+    this.#giveBack(race);
+  }
+
+  failed(race: Race, failure: RaceFailure): void {
+    this.#handler.failed(race, failure);
+    this.#giveBack(race);
+  }
+
+  /** A datagram or message that answers nothing asked. */
+  countMismatch(): void {
+    this.engine.values[this.#mismatches]!++;
+  }
+
+  /** A reply to the question that cannot be used. */
+  countMalformed(): void {
+    this.engine.values[this.#malformed]!++;
+  }
+
+  /** A reply over TCP that nobody waits for any more. */
+  countLate(): void {
+    this.engine.values[this.#late]!++;
+  }
+
+  /** So many wrong replies came that somebody seems to guess. */
+  countForgery(): void {
+    this.engine.values[this.#forgeries]!++;
+  }
+
+  countAllDown(): void {
+    this.engine.values[this.#allDown]!++;
+  }
+
+  countHedge(): void {
+    this.engine.values[this.#hedged]!++;
+  }
+
+  countResend(): void {
+    this.engine.values[this.#resent]!++;
+  }
+
+  #giveBack(race: Race): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(race);
+  }
+}

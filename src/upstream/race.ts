@@ -1,0 +1,392 @@
+import type { Timer, Timers } from "../engine/timers.ts";
+import type { Budget } from "./budget.ts";
+import { Inquiry } from "./inquiry.ts";
+import type { Policy } from "./options.ts";
+import type { Candidate, ServerOrder } from "./order.ts";
+import type { AskHandler, Outcome, Ticket } from "./outcome.ts";
+import type { Reply } from "./reply.ts";
+
+/** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
+const TOTAL_MS = 5000;
+/** Pause between two rounds of all servers where the number of attempts has no limit. */
+const REST_MS = 50;
+/** Time for one question while every server is down: long enough for one that is just back. */
+const ALL_DOWN_MS = 500;
+/** Asks under way at a time. */
+const MAX_UNDER_WAY = 4;
+/** How often a question is sent again before any ask has failed. */
+const MAX_EXTRAS = 3;
+/** Hedges come no sooner than this: batches and scheduling alone take that long. */
+const MIN_HEDGE_MS = 5;
+
+/** A server as a race sees it. */
+export interface Contestant extends Candidate {
+  readonly label: string;
+  readonly roundTrip: Candidate["roundTrip"] & {
+    /** Time within which nearly all replies come, and one worth a second thought; milliseconds. */
+    readonly usualMs: number;
+    readonly patienceMs: number;
+  };
+  ask(
+    inquiry: Inquiry,
+    options: { streamed: boolean; limitMs: number },
+    handler: AskHandler,
+  ): Ticket | Outcome;
+}
+
+/** How a question is put to several servers. */
+export interface RaceSettings {
+  /** Time that one server is given for one answer. */
+  readTimeoutMs: number;
+  policy: Policy;
+  /** Most asks a question; 0 for no limit, null for twice the number of servers. */
+  maxConnectAttempts: number | null;
+  /** When a second server is asked too: after this time, after its usual time, or never. */
+  hedgeMs: number | "auto" | null;
+  /** Response codes that make the question go to the next server. */
+  failover: number[];
+  /** Fail at once while all servers are down. */
+  failfastAllUnhealthyUpstreams: boolean;
+}
+
+/** What a race shares with the others for the same servers, and who is told how it ends. */
+export interface RaceGroup {
+  readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
+  readonly settings: RaceSettings;
+  readonly servers: readonly Contestant[];
+  readonly order: ServerOrder;
+  readonly hedges: Budget;
+  readonly resends: Budget;
+  countAllDown(): void;
+  countHedge(): void;
+  countResend(): void;
+  /** The answer, good during the call only. */
+  answered(race: Race, reply: Reply): void;
+  failed(race: Race, failure: RaceFailure): void;
+}
+
+/** Nobody answered. */
+export interface RaceFailure {
+  /** For the operator. */
+  error: string;
+  /** A server kept the client waiting. */
+  silent: boolean;
+  /** A server's own failure to hand on, or -1. */
+  rcode: number;
+}
+
+/** One ask of a race. */
+interface Runner {
+  readonly ticket: Ticket;
+  readonly server: Contestant;
+  /** It repeats another one that may have been lost. */
+  readonly resent: boolean;
+}
+
+/**
+ * One question on its way to several servers; the first good reply wins.
+ *
+ * ```
+ *  ask ──answer──────────────────────────────────► answered
+ *     ├─ failed, refused or silent ─► next server ─► …
+ *     ├─ its server is suspected ─► another one beside it
+ *     └─ later than usual ─► another one beside it, within a budget
+ * ```
+ *
+ * It sees outcomes alone: how a server is spoken to is the server's business.
+ */
+export class Race implements AskHandler {
+  readonly inquiry = new Inquiry();
+  readonly #group: RaceGroup;
+  readonly #timer: Timer;
+  /** Asks under way, oldest first. */
+  readonly #runners: Runner[] = [];
+  #state: "idle" | "running" | "resting" = "idle";
+  #streamed = false;
+  #deadlineMs = 0;
+  /** When the question is sent once more although no ask has failed. */
+  #secondMs = Infinity;
+  /** How often that has happened. */
+  #extras = 0;
+  /** What that comes out of: hedging, or asking again what may be lost. */
+  #hedging = false;
+  /** Where the next server is looked for. */
+  #index = 0;
+  #asks = 0;
+  #passedOver = 0;
+  #timeouts = 0;
+  /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
+  #failureCode = -1;
+  #lastError = "";
+  /** Servers that were asked, one entry for each ask. */
+  readonly #askedOf: Contestant[] = [];
+
+  constructor(group: RaceGroup) {
+    this.#group = group;
+    this.#timer = group.engine.timers.create(() => this.#due());
+  }
+
+  /**
+   * Starts with the question in `inquiry`.
+   *
+   * @param sinceMs - since when the client waits, in monotonic milliseconds
+   * @param streamed - servers that take datagrams are asked over TCP
+   */
+  start(sinceMs: number, streamed: boolean): void {
+    const { order, engine, settings, hedges, resends } = this.#group;
+    this.#state = "running";
+    this.#streamed = streamed;
+    this.#index = order.first(engine.nowMs);
+    this.#asks = 0;
+    this.#passedOver = 0;
+    this.#timeouts = 0;
+    this.#extras = 0;
+    this.#failureCode = -1;
+    this.#lastError = "";
+    this.#askedOf.length = 0;
+    this.#hedging = false;
+    this.#secondMs = Infinity;
+    this.#deadlineMs = sinceMs + Math.max(TOTAL_MS, settings.readTimeoutMs);
+    hedges.earn();
+    resends.earn();
+    this.#tryNext();
+  }
+
+  ended(ticket: Ticket, outcome: Outcome): void {
+    const runner = this.#remove(ticket);
+    if (runner === null) return;
+    switch (outcome.kind) {
+      case "answer":
+      case "refused":
+        this.#replied(runner, outcome);
+        return;
+      case "failed":
+        this.#lastError = `${runner.server.label}: ${outcome.why}`;
+        this.#afterFailure(runner, false);
+        return;
+      case "silent":
+        this.#lastError = `${runner.server.label}: i/o timeout`;
+        this.#timeouts++;
+        this.#afterFailure(runner, true);
+    }
+  }
+
+  /** Nothing at all comes from an ask's server: asks another one beside it. */
+  suspected(ticket: Ticket): void {
+    if (this.#hasHealthyRunner() || !this.#mayAsk()) return;
+    const { order, engine, servers } = this.#group;
+    const runner = this.#runners.find((one) => one.ticket === ticket);
+    if (runner === undefined) return;
+    const index = order.next(this.#index, runner.server, 0);
+    if (index < 0) return;
+    this.#asks++;
+    this.#secondMs = engine.nowMs + servers[index]!.roundTrip.patienceMs;
+    this.#ask(index);
+    this.#schedule();
+  }
+
+  #replied(runner: Runner, outcome: Outcome & { reply: Reply }): void {
+    const { engine, resends } = this.#group;
+    // It was lost indeed: what was sent again came back in the usual time.
+    const tookMs = engine.nowMs - runner.ticket.sinceMs;
+    if (runner.resent && tookMs <= runner.server.roundTrip.patienceMs) resends.giveBack();
+    const { rcode } = outcome.reply;
+    const next = this.#goesOn(outcome);
+    if (next === "no") {
+      this.#stop();
+      this.#group.answered(this, outcome.reply);
+      return;
+    }
+    this.#failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
+    if (this.#runners.length > 0) this.#waitBriefly();
+    else this.#tryNext();
+  }
+
+  /** Whether a reply says too little to end the race with it. */
+  #goesOn(outcome: Outcome & { reply: Reply }): "no" | "others" | "next" {
+    const { servers, settings } = this.#group;
+    const underWay = this.#runners.length > 0;
+    const refused = outcome.kind === "refused";
+    if (settings.failover.includes(outcome.reply.rcode) || (refused && outcome.elsewhere)) {
+      this.#passedOver++;
+      if (this.#passedOver < servers.length && this.#mayAsk()) return "next";
+      return refused && underWay ? "others" : "no";
+    }
+    return refused && underWay ? "others" : "no";
+  }
+
+  #afterFailure({ server }: Runner, silent: boolean): void {
+    const { order } = this.#group;
+    const none = this.#runners.length === 0;
+    const moves = silent ||
+      (!this.#hasHealthyRunner() && order.next(this.#index, server, 0) >= 0);
+    if (none || (moves && this.#mayAsk())) this.#tryNext();
+    else this.#schedule();
+  }
+
+  /** Whether an ask is under way that may still get a timely reply. */
+  #hasHealthyRunner(): boolean {
+    for (const { server } of this.#runners) if (server.rank === 0) return true;
+    return false;
+  }
+
+  #mayAsk(): boolean {
+    const { settings, engine, servers } = this.#group;
+    const limit = settings.maxConnectAttempts ?? 2 * servers.length;
+    return engine.nowMs < this.#deadlineMs && this.#runners.length < MAX_UNDER_WAY &&
+      (limit === 0 || this.#asks < limit);
+  }
+
+  /** Picks the server for the next ask, or gives up. */
+  #tryNext(): void {
+    const { servers, settings, engine, order } = this.#group;
+    const rested = this.#state === "resting";
+    this.#state = "running";
+    while (this.#mayAsk()) {
+      const unlimited = settings.maxConnectAttempts === 0;
+      if (unlimited && !rested && this.#asks > 0 && this.#asks % servers.length === 0) {
+        // Asks without a limit: where failures come at once, they must not follow at once.
+        this.#state = "resting";
+        engine.timers.set(this.#timer, Math.min(engine.nowMs + REST_MS, this.#deadlineMs));
+        return;
+      }
+      let index = this.#underSendLimit(order.next(this.#index, null, 2));
+      if (index < 0) break;
+      if (servers[index]!.rank === 2) {
+        // All are down: either the checks are wrong or nothing helps, so try one anyway.
+        this.#group.countAllDown();
+        if (settings.failfastAllUnhealthyUpstreams) {
+          this.#lastError = "no healthy proxies";
+          break;
+        }
+        index = engine.random() % servers.length;
+        this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
+      }
+      this.#asks++;
+      if (this.#ask(index)) {
+        this.#schedule();
+        return;
+      }
+    }
+    if (this.#runners.length === 0) this.#fail();
+    else this.#schedule();
+  }
+
+  /** Asks a server, beside those under way. */
+  #ask(index: number, { limitMs = this.#deadlineMs, resent = false } = {}): boolean {
+    const server = this.#group.servers[index]!;
+    this.#index = index + 1;
+    this.#askedOf.push(server);
+    if (this.#askedOf.length === 1) this.#planSecond(server, true);
+    const asked = server.ask(this.inquiry, { streamed: this.#streamed, limitMs }, this);
+    if ("kind" in asked) {
+      if (asked.kind === "failed") this.#lastError = `${server.label}: ${asked.why}`;
+      return false;
+    }
+    this.#runners.push({ ticket: asked, server, resent });
+    return true;
+  }
+
+  /** The server at `index`, or the next that may still have the question; -1 for none. */
+  #underSendLimit(index: number): number {
+    const { order, settings } = this.#group;
+    return settings.maxConnectAttempts === 0 ? index : order.unspent(index, this.#askedOf);
+  }
+
+  /** Gives the asks under way no more than a moment before a failure goes to the client. */
+  #waitBriefly(): void {
+    const { nowMs } = this.#group.engine;
+    for (const { ticket, server } of this.#runners) {
+      const limitMs = nowMs + server.roundTrip.patienceMs;
+      ticket.limit(limitMs);
+      this.#deadlineMs = Math.min(this.#deadlineMs, limitMs);
+    }
+    this.#schedule();
+  }
+
+  /** The timer: a rest is over, or it is time for a second ask. */
+  #due(): void {
+    if (this.#state === "resting") this.#tryNext();
+    else if (this.#group.engine.nowMs >= this.#secondMs) {
+      this.#askSecond();
+      this.#schedule();
+    }
+  }
+
+  /** Sets when to ask a second server beside the first. */
+  #planSecond(server: Contestant, first: boolean): void {
+    const { settings, engine, servers } = this.#group;
+    this.#hedging = first && settings.hedgeMs !== null && servers.length > 1;
+    const waitMs = !this.#hedging
+      ? server.roundTrip.patienceMs
+      : settings.hedgeMs === "auto"
+      ? Math.max(server.roundTrip.usualMs, MIN_HEDGE_MS)
+      : settings.hedgeMs!;
+    this.#secondMs = engine.nowMs + waitMs;
+  }
+
+  /** The reply takes longer than usual: asks once more, as far as the budgets go. */
+  #askSecond(): void {
+    const group = this.#group;
+    const { engine, order, servers, hedges, resends } = group;
+    const { nowMs } = engine;
+    this.#secondMs = Infinity;
+    const newest = this.#runners[this.#runners.length - 1];
+    if (newest === undefined || this.#runners.length >= MAX_UNDER_WAY) return;
+    const { ticket, server } = newest;
+    // Its time is up: what follows the time-out asks again.
+    if (ticket.dueMs <= nowMs) return;
+    if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
+    const { patienceMs } = server.roundTrip;
+    if (!this.#hedging && ticket.streamed && ticket.sinceMs + patienceMs > nowMs) {
+      // Its connection has only just come to stand, or not yet.
+      this.#secondMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
+      return;
+    }
+    const other = order.next(this.#index, server, 0);
+    if (this.#hedging) {
+      if (other >= 0 && hedges.spend(nowMs)) {
+        group.countHedge();
+        this.#extras++;
+        this.#ask(other);
+      }
+      this.#planSecond(server, false);
+      return;
+    }
+    // With no other server the same one, unless a stream makes sure that nothing gets lost.
+    const index = other >= 0 || ticket.streamed ? other : servers.indexOf(server);
+    if (index < 0 || this.#underSendLimit(index) !== index || !resends.spend(nowMs)) return;
+    group.countResend();
+    this.#extras++;
+    // Each time twice as patient.
+    this.#secondMs = nowMs + servers[index]!.roundTrip.patienceMs * 2 ** this.#extras;
+    // It has the time that is left to what it repeats.
+    this.#ask(index, { limitMs: ticket.dueMs, resent: true });
+  }
+
+  #schedule(): void {
+    const { timers } = this.#group.engine;
+    if (this.#secondMs < Infinity) timers.set(this.#timer, this.#secondMs);
+    else timers.clear(this.#timer);
+  }
+
+  #fail(): void {
+    const error = this.#lastError === "" ? "no upstream answered" : this.#lastError;
+    this.#stop();
+    const silent = this.#timeouts > 0;
+    this.#group.failed(this, { error, silent, rcode: this.#failureCode });
+  }
+
+  #stop(): void {
+    this.#state = "idle";
+    for (let last = this.#runners.pop(); last !== undefined; last = this.#runners.pop()) {
+      last.ticket.cancel();
+    }
+    this.#group.engine.timers.clear(this.#timer);
+  }
+
+  #remove(ticket: Ticket): Runner | null {
+    const place = this.#runners.findIndex((runner) => runner.ticket === ticket);
+    return place < 0 ? null : this.#runners.splice(place, 1)[0]!;
+  }
+}

@@ -1,0 +1,95 @@
+import { EDNS_OPTION, HEADER_SIZE, RCODE } from "../dns/constants.ts";
+import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
+import { Memory } from "../engine/memory.ts";
+import type { Response } from "../engine/response.ts";
+import { findOption } from "./edns_option.ts";
+import type { Inquiry } from "./inquiry.ts";
+
+/** A server's message that answers a query, checked and described by `scanner`. */
+export class Reply {
+  readonly scanner = new ResponseScanner();
+  memory = new Memory(0);
+  /** Offset of its OPT record, or -1. `describe` writes over that record. */
+  optAt = -1;
+
+  /**
+   * Reads the message of `length` octets at the start of `memory`; a header alone gets the question
+   * of `inquiry`.
+   *
+   * @returns false for a message that must not be used
+   */
+  read(memory: Memory, length: number, inquiry: Inquiry): boolean {
+    const { scanner } = this;
+    const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, inquiry) : length;
+    this.memory = memory;
+    if (!scanner.scan(memory.bytes, memory.view, 0, size)) return false;
+    // The scanner leaves OPT out, which stands behind the records that it keeps.
+    this.optAt = scanner.edns ? scanner.length : -1;
+    return true;
+  }
+
+  /** The whole response code, with the upper bits that OPT carries. */
+  get rcode(): number {
+    return this.scanner.rcode | (this.scanner.extendedRcode << 4);
+  }
+
+  /** Makes a response for clients of it. Written over: OPT and what follows. */
+  describe(response: Response): void {
+    const { scanner, memory } = this;
+    const { view } = memory;
+    const table = (scanner.length + 1) & ~1;
+    for (let i = 0; i < scanner.ttlCount; i++) {
+      view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
+    }
+    // OPT and what followed it are gone, and what a truncated message has no room for.
+    const answers = Math.min(view.getUint16(6), scanner.ttlCount);
+    const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
+    view.setUint16(6, answers);
+    view.setUint16(8, authorities);
+    view.setUint16(10, scanner.ttlCount - answers - authorities);
+    response.memory = memory;
+    response.offset = 0;
+    response.length = scanner.length;
+    response.ttlsAt = table;
+    response.ttlCount = scanner.ttlCount;
+    response.ttlSeconds = -1;
+    response.extendedRcode = scanner.extendedRcode;
+    response.cached = false;
+    response.kind = scanner.kind;
+    response.minTtlSeconds = scanner.minTtlSeconds;
+  }
+
+  /** Scope of the client subnet (RFC 7871 section 6), or -1 where the reply has none. */
+  get subnetScope(): number {
+    const { memory, optAt } = this;
+    const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.CLIENT_SUBNET);
+    return at < 0 || memory.view.getUint16(at - 2) < 4 ? -1 : memory.bytes[at + 3]!;
+  }
+}
+
+/** A copy of a message with room behind for what `Reply.describe` writes. */
+export function copyMessage(from: Memory, length: number): Memory {
+  // A record has at least eleven octets.
+  const records = Math.min(MAX_RECORDS, Math.ceil(length / 11));
+  const copy = new Memory(length + 2 * records + 2 + QUESTION_ROOM);
+  copy.bytes.set(from.bytes.subarray(0, length));
+  return copy;
+}
+/** A header alone grows by its question. */
+const QUESTION_ROOM = 255 + 4;
+
+/** Puts the question into a reply that came as a header alone; returns the new length in octets. */
+function addQuestion(memory: Memory, { questionLength, memory: own }: Inquiry): number {
+  memory.view.setUint16(4, 1);
+  for (let i = 0; i < questionLength; i++) {
+    memory.bytes[HEADER_SIZE + i] = own.bytes[HEADER_SIZE + i]!;
+  }
+  memory.view.setUint32(6, 0);
+  memory.view.setUint16(10, 0);
+  return HEADER_SIZE + questionLength;
+}
+
+/** Whether a response says that the name exists but has nothing of the type asked for. */
+export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
+  return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
+}

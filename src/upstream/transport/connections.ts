@@ -1,0 +1,367 @@
+import type { EngineServices } from "../../engine/handler.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { Endpoint } from "../../io/contract.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import type { Outgoing, TransportFailure } from "./outgoing.ts";
+
+/** Queries that share a connection: before another is opened, and at most. */
+const SHARED = { preferred: 64, max: 2048 } as const;
+/** Queries on one connection to a server that is not known to answer out of order. */
+const MAX_IN_ORDER = 4;
+/** Queries that wait for a connection. */
+const MAX_WAITING = 4096;
+/** Connections that are closing beside those in use. */
+const MAX_CLOSING = 64;
+/** Connections reach their age up to this much sooner, so that they are not all renewed at once. */
+const AGE_JITTER = 0.2;
+/** How often one query may be sent again because of its connection. */
+const MAX_MOVES = 8;
+/** How long it is believed that a server takes one query a connection, and so many connections. */
+const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
+/** Connections in a row that the server ended behind their first answer, with a query waiting. */
+const EARLY_ENDS = 2;
+/** Time after which a connection is closed whose server still works on what nobody waits for. */
+const STALLED_MS = 2000;
+
+/** How the connections to one server are kept. */
+export interface ConnectionsOptions {
+  endpoint: Endpoint;
+  /** Most connections in use. */
+  max: number;
+  /** Most idle connections; 0 for no limit. */
+  maxIdle: number;
+  /** Idle connections are closed after this time. */
+  idleMs: number;
+  /** Connections take no new query once they are this old; 0 for no limit. */
+  maxAgeMs: number;
+  /** Within this time nearly all replies come, in milliseconds. */
+  patienceMs: () => number;
+  /** Counts a query that found a connection, or needed a new one. */
+  count: (found: boolean) => void;
+  late: () => void;
+  mismatched: () => void;
+}
+
+/**
+ * The connections to one server, and which of them carries a query.
+ *
+ * Many servers answer one query after the other on each connection, so a slow name holds up whatever
+ * is behind it. Therefore:
+ *
+ * - A query goes on a connection with nothing outstanding; failing that, on a new one.
+ * - Queries share a connection only with a server that has answered out of order, or once all
+ *   connections are in use; never behind a query that is late.
+ * - A query that is stuck behind a late one is sent again elsewhere; so is one on a connection whose
+ *   server takes no second query, or does not serve it at all, as soon as that can be told.
+ *
+ * What a server was found to refuse is tried again from time to time.
+ */
+export class Connections implements ConnectionOwner {
+  readonly #engine: EngineServices;
+  readonly #options: ConnectionsOptions;
+  readonly #watch: Timer;
+  /** Open or being opened, the last used one last. */
+  readonly #connections: Connection[] = [];
+  readonly #waiting: Outgoing[] = [];
+  #retired = false;
+
+  /** It has answered out of order, so queries share connections. */
+  #concurrent: boolean;
+  /** It has answered a second query on a connection. */
+  #reusable = false;
+  /** Until when each connection is used for one query alone, in monotonic milliseconds. */
+  #singleUseUntilMs = -Infinity;
+  #earlyEnds = 0;
+  /** Connections that the server serves at a time, and until when that is believed. */
+  #limit = Infinity;
+  #limitUntilMs = -Infinity;
+
+  constructor(engine: EngineServices, options: ConnectionsOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    // The streams of HTTP/2 are concurrent by nature.
+    this.#concurrent = (options.endpoint.tls?.http ?? null) !== null;
+    this.#watch = engine.timers.create((nowMs) => this.#look(nowMs));
+  }
+
+  /** Open connections. */
+  get size(): number {
+    return this.#connections.length;
+  }
+
+  /** Sends a query, now or as soon as a connection is free; returns why it cannot be, or null. */
+  send(query: Outgoing): TransportFailure | null {
+    query.carrier = null;
+    query.moves = 0;
+    query.movedFrom = null;
+    query.sentMs = this.#engine.nowMs;
+    return this.#send(query);
+  }
+
+  /** Forgets a query: it was answered elsewhere, or (`late`) its time is up. */
+  cancel(query: Outgoing, late: boolean): void {
+    const connection = query.carrier as Connection | null;
+    const before = query.movedFrom as Connection | null;
+    query.carrier = null;
+    query.movedFrom = null;
+    if (connection === null) {
+      const place = this.#waiting.indexOf(query);
+      if (place >= 0) this.#waiting.splice(place, 1);
+      return;
+    }
+    before?.abandon(query);
+    connection.abandon(query);
+    // A connection that is still being made has a limit of its own.
+    if (!late || connection.readyMs === Infinity) return;
+    const silent = connection.lastDataMs < query.sentMs;
+    if (silent && connection.answers > 0) this.#reusable = false;
+    // A server that answers in order is still at work on it; one that has sent nothing is gone.
+    if (connection.live === 0 && (silent || !this.#concurrent)) connection.close();
+  }
+
+  /** Since when the reply to a query may be expected, in monotonic milliseconds; else Infinity. */
+  sinceMs({ carrier, sentMs }: Outgoing): number {
+    return carrier === null ? Infinity : Math.max(sentMs, carrier.readyMs);
+  }
+
+  /** Closes every connection as soon as nobody waits for an answer on it. */
+  retire(): void {
+    this.#retired = true;
+    for (const connection of [...this.#connections]) connection.retire();
+  }
+
+  answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
+    if (query === null) this.#options.late();
+    else this.#settle(query, connection);
+    if (outOfOrder) this.#concurrent = true;
+    if (connection.answers > 1) {
+      this.#reusable = true;
+      this.#earlyEnds = 0;
+    }
+    if (connection.unanswered === 0) {
+      const { maxIdle } = this.#options;
+      const surplus = maxIdle > 0 && this.#connections.length > maxIdle;
+      if (this.#retired || surplus || this.#singleUse) connection.retire();
+      else this.#toEnd(connection);
+    }
+    this.#dispatch();
+  }
+
+  mismatched(): void {
+    this.#options.mismatched();
+  }
+
+  gone(connection: Connection, queries: readonly Outgoing[], why: string | undefined): void {
+    const place = this.#connections.indexOf(connection);
+    if (place >= 0) this.#connections.splice(place, 1);
+    if (queries.length > 0) this.#learnFromEnd(connection);
+    for (const query of queries) {
+      if (query.carrier !== connection) {
+        query.movedFrom = null;
+        continue;
+      }
+      query.carrier = null;
+      // A server may close a connection at any time (RFC 7766 section 6.2.4): that says nothing of
+      // it if it has served this connection, serves another, or had more ahead of the query.
+      const again = connection.answers > 0 || query !== queries[0] || this.#served() > 0;
+      if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
+      query.handler.failed({ kind: "broken", why: why ?? "connection closed" });
+    }
+    this.#dispatch();
+  }
+
+  get #singleUse(): boolean {
+    return this.#engine.nowMs < this.#singleUseUntilMs;
+  }
+
+  #send(query: Outgoing): TransportFailure | null {
+    const connection = this.#waiting.length === 0 ? this.#pick() : null;
+    if (connection !== null) return this.#give(query, connection) ? null : UNREAD;
+    if (this.#connections.length === 0) return CANNOT_CONNECT;
+    if (this.#waiting.length >= MAX_WAITING) return CROWDED;
+    this.#waiting.push(query);
+    this.#startWatch();
+    return null;
+  }
+
+  #give(query: Outgoing, connection: Connection): boolean {
+    if (!connection.send(query)) {
+      connection.close("the server does not read");
+      return false;
+    }
+    this.#toEnd(connection);
+    this.#startWatch();
+    return true;
+  }
+
+  /** Hands what waits to connections that have come free. */
+  #dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const connection = this.#pick();
+      if (connection === null && this.#connections.length > 0) return;
+      const query = this.#waiting.shift()!;
+      if (connection === null) query.handler.failed(CANNOT_CONNECT);
+      else if (!this.#give(query, connection)) query.handler.failed(UNREAD);
+    }
+  }
+
+  /** The connection for the next query, opened if need be; null where it has to wait. */
+  #pick(except: Connection | null = null): Connection | null {
+    const { count } = this.#options;
+    const singleUse = this.#singleUse;
+    let shared: Connection | null = null;
+    let inUse = 0;
+    for (let i = this.#connections.length - 1; i >= 0; i--) {
+      const connection = this.#connections[i]!;
+      if (connection.closing) continue;
+      inUse++;
+      if (connection === except || (singleUse && connection.answers > 0)) continue;
+      if (connection.unanswered === 0) {
+        count(true);
+        return connection;
+      }
+      if (this.#isLate(connection)) continue;
+      if (shared === null || connection.unanswered < shared.unanswered) shared = connection;
+    }
+    const shares = shared !== null && this.#concurrent;
+    const opened = shares && shared!.unanswered < SHARED.preferred ? null : this.#open(inUse);
+    if (opened !== null) {
+      count(false);
+      return opened;
+    }
+    const most = singleUse ? 1 : this.#concurrent ? SHARED.max : MAX_IN_ORDER;
+    if (shared === null || shared.unanswered >= most) return null;
+    count(true);
+    return shared;
+  }
+
+  #open(inUse: number): Connection | null {
+    const { max, idleMs, maxAgeMs, endpoint } = this.#options;
+    const { nowMs } = this.#engine;
+    const limit = nowMs < this.#limitUntilMs ? Math.min(max, this.#limit) : max;
+    if (inUse >= limit || this.#connections.length >= max + MAX_CLOSING) return null;
+    const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
+    const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;
+    const connection = new Connection(this.#engine, this, { idleMs, oldMs });
+    if (!connection.open(endpoint)) return null;
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  /** Whether the query that the server works on takes longer than usual. */
+  #isLate(connection: Connection): boolean {
+    return this.#engine.nowMs - connection.waitingSinceMs >= this.#options.patienceMs();
+  }
+
+  /** Connections that the server has answered on. */
+  #served(): number {
+    let count = 0;
+    for (const { answers, closing } of this.#connections) if (answers > 0 && !closing) count++;
+    return count;
+  }
+
+  /** Puts a connection where the next query looks first. */
+  #toEnd(connection: Connection): void {
+    const last = this.#connections.length - 1;
+    const place = this.#connections.indexOf(connection);
+    if (place < 0 || place === last) return;
+    this.#connections.splice(place, 1);
+    this.#connections.push(connection);
+  }
+
+  #startWatch(): void {
+    if (this.#watch.index >= 0) return;
+    const { timers, nowMs } = this.#engine;
+    timers.set(this.#watch, nowMs + this.#options.patienceMs());
+  }
+
+  /** Sends again elsewhere what is stuck. */
+  #look(nowMs: number): void {
+    let busy = this.#waiting.length > 0;
+    for (const connection of [...this.#connections]) {
+      if (connection.unanswered === 0) continue;
+      busy = true;
+      if (!this.#isLate(connection)) continue;
+      if (connection.live === 0) {
+        if (nowMs - connection.waitingSinceMs >= STALLED_MS) connection.close();
+        continue;
+      }
+      for (const [place, query] of connection.waiting()) {
+        if (query.carrier !== connection) continue;
+        const stuck = place === 0 ? !this.#isServed(connection) : !this.#concurrent;
+        if (stuck) this.#move(query, connection, place === 0);
+      }
+    }
+    this.#dispatch();
+    if (busy) this.#startWatch();
+  }
+
+  /** Whether the query first in line on a connection will be answered, be it late. */
+  #isServed(connection: Connection): boolean {
+    // The server may take no further connection; one that it does serve must be free to tell.
+    if (connection.answers === 0) {
+      return !this.#connections.some(({ answers, unanswered, closing }) =>
+        answers > 0 && unanswered === 0 && !closing
+      );
+    }
+    // Or no further query on a connection.
+    return this.#reusable;
+  }
+
+  /** Sends a query again on another connection; whichever brings the answer first will do. */
+  #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
+    if (query.moves >= MAX_MOVES) return;
+    const to = this.#pick(from);
+    if (to === null) return;
+    query.moves++;
+    (query.movedFrom as Connection | null)?.abandon(query);
+    query.movedFrom = from;
+    query.wasFirst = wasFirst;
+    if (!this.#give(query, to)) query.handler.failed(UNREAD);
+  }
+
+  /** A query was answered by `connection`: nobody waits for it on the other one. */
+  #settle(query: Outgoing, connection: Connection): void {
+    const { carrier, movedFrom, wasFirst } = query;
+    query.carrier = null;
+    query.movedFrom = null;
+    // An answer may be told of before the connection that it came by.
+    if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
+    if (carrier !== connection) {
+      (carrier as Connection | null)?.abandon(query);
+    } else if (movedFrom !== null) {
+      const from = movedFrom as Connection;
+      if (wasFirst) this.#learnFromMove(from);
+      from.abandon(query);
+    }
+  }
+
+  /** The query that a connection owes first was answered by another: is this one not served? */
+  #learnFromMove(from: Connection): void {
+    if (from.closing || (from.answers > 0 && this.#reusable)) return;
+    const { nowMs } = this.#engine;
+    if (from.answers === 0) {
+      this.#limit = Math.max(1, this.#served());
+      this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
+    } else {
+      this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
+    }
+    if (from.live === 1) from.close();
+  }
+
+  /** The server has ended a connection with queries waiting on it. */
+  #learnFromEnd({ answers }: Connection): void {
+    const { nowMs } = this.#engine;
+    const served = this.#served();
+    if (answers === 0 && served > 0) {
+      this.#limit = served;
+      this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
+    } else if (answers === 1 && !this.#reusable && ++this.#earlyEnds >= EARLY_ENDS) {
+      this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
+    }
+  }
+}
+
+const UNREAD: TransportFailure = { kind: "broken", why: "the server does not read" };
+const CROWDED: TransportFailure = { kind: "exhausted", why: "too many queries wait to connect" };
+const CANNOT_CONNECT: TransportFailure = { kind: "refused", why: "cannot connect" };
