@@ -18,10 +18,20 @@ export const WALL_MS = 1_767_225_600_000;
 /** Where clients are unless told otherwise. */
 const CLIENT = "192.0.2.99";
 
+/** How a query came to a simulated upstream. */
+export interface Arrival {
+  /** Number of the TCP connection, or -1. */
+  readonly connection: number;
+  /** Connections to this upstream that are open, in the order in which they were opened. */
+  readonly connections: readonly number[];
+  readonly nowMs: number;
+}
+
 /** What a simulated upstream does with one query: messages to send back, each after a delay. */
 export type Behaviour = (
   query: codec.DecodedPacket,
   transport: "udp" | "tcp",
+  arrival?: Arrival,
 ) => { bytes: Uint8Array; delayMs?: number; close?: boolean }[] | "refuse";
 
 /** One question of a simulated client and what came of it. */
@@ -287,7 +297,8 @@ export class Simulation implements Io {
     const query = decode(bytes);
     this.lastSize = length;
     this.#note("udp", address, query);
-    const sent = behaviour(query, "udp");
+    const { nowMs } = this;
+    const sent = behaviour(query, "udp", { connection: -1, connections: [], nowMs });
     if (sent === "refuse") {
       this.#later(1, () => {
         if (socket.open === open) socket.handler?.failed();
@@ -340,7 +351,10 @@ export class Simulation implements Io {
     const query = decode(frame);
     this.lastSize = frame.length;
     this.#note("tcp", address, query);
-    const sent = behaviour(query, "tcp");
+    const connections = this.#streams.flatMap((one, i) =>
+      one !== null && one.endpoint !== null && where(one.endpoint) === address ? [i] : []
+    );
+    const sent = behaviour(query, "tcp", { connection: id, connections, nowMs: this.nowMs });
     if (sent === "refuse") {
       this.#later(1, () => this.#break(id, stream));
       return;

@@ -9,7 +9,7 @@ import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
 import { copyMessage, type Reply } from "../reply.ts";
 import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
-import { UdpQuery } from "../transport/udp.ts";
+import { type OnMismatch, UdpQuery } from "../transport/udp.ts";
 import { COOKIE, type Cookie } from "./cookie.ts";
 import { type EdnsLadder, FORM } from "./ladder.ts";
 import type { RoundTrip } from "./round_trip.ts";
@@ -78,7 +78,7 @@ export class Ask implements Ticket, TransportHandler {
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
-  readonly #onMismatch: () => void;
+  readonly #onMismatch: OnMismatch;
   #stage: "idle" | "datagram" | "stream" = "idle";
   #inquiry: Inquiry | null = null;
   #handler: AskHandler | null = null;
@@ -103,7 +103,10 @@ export class Ask implements Ticket, TransportHandler {
     this.#server = server;
     this.#udp = new UdpQuery(this.#query, engine.io, engine.random);
     this.#timer = engine.timers.create(() => this.#timeOut());
-    this.#onMismatch = () => server.countMismatch();
+    this.#onMismatch = (misspelt) => {
+      server.countMismatch();
+      return misspelt && server.spelling.misspelt();
+    };
   }
 
   /**
@@ -192,6 +195,7 @@ export class Ask implements Ticket, TransportHandler {
     }
     if (streamed && this.#query.misspelt && server.spelling.folds(nowMs)) server.reportFolding();
     if (this.#cookieSent && !this.#checkCookie(streamed)) return;
+    if (!streamed) server.spelling.right();
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);

@@ -173,7 +173,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
     const { endpoint } = this.#server;
     if (!this.#settings.forceTcp && endpoint.tls === null) {
-      if (this.#udp.send(endpoint, () => {}) !== null) this.#failed();
+      if (this.#udp.send(endpoint, () => false) !== null) this.#failed();
       return;
     }
     const { expireMs: idleMs } = this.#settings;

@@ -1,3 +1,5 @@
+/** Misspelt replies in a row after which the server is asked over TCP. */
+const MAX_MISSPELT = 3;
 /** How long a server that sent wrong replies is asked over TCP alone, in milliseconds. */
 const TCP_ONLY_MS = 60_000;
 /** How long a server that folds the case of names is asked without mixed case, in milliseconds. */
@@ -11,6 +13,7 @@ const FOLDS_MS = 3_600_000;
  */
 export class Spelling {
   readonly #enabled: boolean;
+  #misspelt = 0;
   #tcpUntilMs = -Infinity;
   #foldsUntilMs = -Infinity;
 
@@ -26,6 +29,16 @@ export class Spelling {
   /** Whether the server must be asked over TCP. */
   needsTcp(nowMs: number): boolean {
     return nowMs < this.#tcpUntilMs;
+  }
+
+  /** A reply came over UDP in other letters; returns whether it was one too many. */
+  misspelt(): boolean {
+    return ++this.#misspelt >= MAX_MISSPELT;
+  }
+
+  /** A reply came over UDP in the right letters. */
+  right(): void {
+    this.#misspelt = 0;
   }
 
   /** Wrong replies came over UDP. */

@@ -51,6 +51,7 @@ export interface ConnectionsOptions {
  * - A query goes on a connection with nothing outstanding; failing that, on a new one.
  * - Queries share a connection only with a server that has answered out of order, or once all
  *   connections are in use; never behind a query that is late.
+ * - Once all connections are in use, a late query makes room for others, and is sent again last.
  * - A query that is stuck behind a late one is sent again elsewhere; so is one on a connection whose
  *   server takes no second query, or does not serve it at all, as soon as that can be told.
  *
@@ -62,7 +63,9 @@ export class Connections implements ConnectionOwner {
   readonly #watch: Timer;
   /** Open or being opened, the last used one last. */
   readonly #connections: Connection[] = [];
+  /** Queries without a connection: those that are next, and slow ones that made room for others. */
   readonly #waiting: Outgoing[] = [];
+  readonly #slow: Outgoing[] = [];
   #retired = false;
 
   /** It has answered out of order, so queries share connections. */
@@ -105,8 +108,10 @@ export class Connections implements ConnectionOwner {
     query.carrier = null;
     query.movedFrom = null;
     if (connection === null) {
-      const place = this.#waiting.indexOf(query);
-      if (place >= 0) this.#waiting.splice(place, 1);
+      for (const queue of [this.#waiting, this.#slow]) {
+        const place = queue.indexOf(query);
+        if (place >= 0) queue.splice(place, 1);
+      }
       return;
     }
     before?.abandon(query);
@@ -175,7 +180,7 @@ export class Connections implements ConnectionOwner {
   }
 
   #send(query: Outgoing): TransportFailure | null {
-    const connection = this.#waiting.length === 0 ? this.#pick() : null;
+    const connection = this.#waiting.length === 0 ? this.#pick() ?? this.#reclaim() : null;
     if (connection !== null) return this.#give(query, connection) ? null : UNREAD;
     if (this.#connections.length === 0) return CANNOT_CONNECT;
     if (this.#waiting.length >= MAX_WAITING) return CROWDED;
@@ -196,10 +201,13 @@ export class Connections implements ConnectionOwner {
 
   /** Hands what waits to connections that have come free. */
   #dispatch(): void {
-    while (this.#waiting.length > 0) {
-      const connection = this.#pick();
+    for (;;) {
+      const next = this.#waiting[0] ?? this.#slow[0];
+      if (next === undefined) return;
+      const reclaims = this.#waiting.length > 0;
+      const connection = this.#pick() ?? (reclaims ? this.#reclaim() : null);
       if (connection === null && this.#connections.length > 0) return;
-      const query = this.#waiting.shift()!;
+      const query = (this.#waiting.shift() ?? this.#slow.shift())!;
       if (connection === null) query.handler.failed(CANNOT_CONNECT);
       else if (!this.#give(query, connection)) query.handler.failed(UNREAD);
     }
@@ -248,6 +256,25 @@ export class Connections implements ConnectionOwner {
     return connection;
   }
 
+  /** Puts the query that is latest of all back in the queue, and a new connection in its place. */
+  #reclaim(): Connection | null {
+    if (this.#concurrent || this.#retired) return null;
+    let latest: Connection | null = null;
+    for (const connection of this.#connections) {
+      if (connection.readyMs === Infinity || !this.#isLate(connection)) continue;
+      if (latest === null || connection.waitingSinceMs < latest.waitingSinceMs) latest = connection;
+    }
+    if (latest === null || this.#slow.length >= MAX_WAITING) return null;
+    for (const [_, query] of latest.waiting()) {
+      if (query.carrier !== latest) continue;
+      latest.abandon(query);
+      query.carrier = null;
+      this.#slow.push(query);
+    }
+    latest.close();
+    return this.#pick();
+  }
+
   /** Whether the query that the server works on takes longer than usual. */
   #isLate(connection: Connection): boolean {
     return this.#engine.nowMs - connection.waitingSinceMs >= this.#options.patienceMs();
@@ -277,7 +304,7 @@ export class Connections implements ConnectionOwner {
 
   /** Sends again elsewhere what is stuck. */
   #look(nowMs: number): void {
-    let busy = this.#waiting.length > 0;
+    let busy = this.#waiting.length + this.#slow.length > 0;
     for (const connection of [...this.#connections]) {
       if (connection.unanswered === 0) continue;
       busy = true;
@@ -312,7 +339,13 @@ export class Connections implements ConnectionOwner {
   #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
     if (query.moves >= MAX_MOVES) return;
     const to = this.#pick(from);
-    if (to === null) return;
+    if (to === null) {
+      if (wasFirst || this.#waiting.length >= MAX_WAITING) return;
+      from.abandon(query);
+      query.carrier = null;
+      this.#waiting.push(query);
+      return;
+    }
     query.moves++;
     (query.movedFrom as Connection | null)?.abandon(query);
     query.movedFrom = from;

@@ -6,6 +6,9 @@ import { MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 /** Wrong replies to one query after which it is no longer asked over UDP. */
 const MAX_MISMATCHES = 3;
 
+/** Called for each datagram that is no answer; returns true to give UDP up for this query. */
+export type OnMismatch = (misspelt: boolean) => boolean;
+
 /**
  * One query over UDP: a socket with a fresh random port, a fresh random id, and the reply bound to
  * socket, id and question. Any other datagram is counted and dropped, and the wait goes on.
@@ -17,8 +20,7 @@ export class UdpQuery implements DatagramHandler {
   #socket = -1;
   #id = 0;
   #mismatches = 0;
-  #misspelt = 0;
-  #onMismatch: () => void = () => {};
+  #onMismatch: OnMismatch = () => false;
 
   constructor(query: Outgoing, io: Io, random: () => number) {
     this.#query = query;
@@ -26,16 +28,10 @@ export class UdpQuery implements DatagramHandler {
     this.#random = random;
   }
 
-  /**
-   * Sends the query.
-   *
-   * @param onMismatch - called for each datagram that is no answer to it
-   * @returns null, or why it could not be sent
-   */
-  send(endpoint: Endpoint, onMismatch: () => void): TransportFailure | null {
+  /** Sends the query; returns null, or why it could not be sent. */
+  send(endpoint: Endpoint, onMismatch: OnMismatch): TransportFailure | null {
     const { packet, length } = this.#query;
     this.#mismatches = 0;
-    this.#misspelt = 0;
     this.#onMismatch = onMismatch;
     this.#id = this.#random() & 0xffff;
     packet.view.setUint16(0, this.#id);
@@ -55,11 +51,10 @@ export class UdpQuery implements DatagramHandler {
 
   /** The reply that has just been told of is not the server's: counts it and waits on. */
   mismatched(misspelt = false): void {
-    this.#onMismatch();
-    if (misspelt) this.#misspelt++;
-    if (++this.#mismatches < MAX_MISMATCHES) return;
+    const givesUp = this.#onMismatch(misspelt);
+    if (++this.#mismatches < MAX_MISMATCHES && !givesUp) return;
     this.cancel();
-    this.#query.handler.failed(this.#misspelt === this.#mismatches ? MISSPELT : FORGED);
+    this.#query.handler.failed(misspelt ? MISSPELT : FORGED);
   }
 
   reply(memory: Memory, length: number): void {
