@@ -117,7 +117,11 @@ export class Connection implements StreamHandler, Carrier {
     return this.#lastDataMs;
   }
 
-  /** Sends a query under an id that no other one here has; false if the server does not read. */
+  /**
+   * Sends a query under an id that no other one here has, once the connection stands.
+   *
+   * @returns false if the server does not read
+   */
   send(query: Outgoing): boolean {
     const { io, nowMs } = this.#engine;
     if (io.queued(this.#stream) > MAX_QUEUED) return false;
@@ -130,11 +134,7 @@ export class Connection implements StreamHandler, Carrier {
     query.carrierId = id;
     query.sentMs = nowMs;
     this.#lastUsedMs = nowMs;
-    const { bytes, view } = this.#frame;
-    view.setUint16(0, query.length);
-    for (let i = 0; i < query.length; i++) bytes[2 + i] = query.packet.bytes[i]!;
-    view.setUint16(2, id);
-    io.write(this.#stream, this.#frame, 0, query.length + 2);
+    if (this.#state === "open") this.#write(id, query);
     return true;
   }
 
@@ -147,8 +147,9 @@ export class Connection implements StreamHandler, Carrier {
       for (const [other, sent] of this.#sent) if (sent === query) id = other;
       if (id < 0) return;
     }
-    this.#sent.set(id, null);
     this.live--;
+    if (this.#state === "open") this.#sent.set(id, null);
+    else this.#sent.delete(id);
   }
 
   /** Queries that somebody waits for, by their place: 0 is the one sent first. */
@@ -178,6 +179,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#readyMs = this.#engine.nowMs;
     this.#lastUsedMs = this.#engine.nowMs;
     this.#setTimer(this.#engine.nowMs);
+    for (const [id, query] of this.#sent) if (query !== null) this.#write(id, query);
   }
 
   data(memory: Memory, offset: number, length: number): void {
@@ -215,6 +217,14 @@ export class Connection implements StreamHandler, Carrier {
 
   closed(why?: string): void {
     this.#forget(why);
+  }
+
+  #write(id: number, query: Outgoing): void {
+    const { bytes, view } = this.#frame;
+    view.setUint16(0, query.length);
+    for (let i = 0; i < query.length; i++) bytes[2 + i] = query.packet.bytes[i]!;
+    view.setUint16(2, id);
+    this.#engine.io.write(this.#stream, this.#frame, 0, query.length + 2);
   }
 
   #deliver(bytes: Uint8Array, at: number, size: number): void {

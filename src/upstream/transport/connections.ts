@@ -67,6 +67,7 @@ export class Connections implements ConnectionOwner {
   readonly #waiting: Outgoing[] = [];
   readonly #slow: Outgoing[] = [];
   #retired = false;
+  #dispatching = false;
 
   /** It has answered out of order, so queries share connections. */
   #concurrent: boolean;
@@ -201,6 +202,13 @@ export class Connections implements ConnectionOwner {
 
   /** Hands what waits to connections that have come free. */
   #dispatch(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    this.#dispatchEach();
+    this.#dispatching = false;
+  }
+
+  #dispatchEach(): void {
     for (;;) {
       const next = this.#waiting[0] ?? this.#slow[0];
       if (next === undefined) return;
@@ -271,7 +279,11 @@ export class Connections implements ConnectionOwner {
       query.carrier = null;
       this.#slow.push(query);
     }
+    const dispatching = this.#dispatching;
+    // The place is for the query that it was made for.
+    this.#dispatching = true;
     latest.close();
+    this.#dispatching = dispatching;
     return this.#pick();
   }
 
