@@ -1,4 +1,4 @@
-import { EDNS_OPTION, HEADER_SIZE, RCODE } from "../dns/constants.ts";
+import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
 import { Memory } from "../engine/memory.ts";
 import type { Response } from "../engine/response.ts";
@@ -13,15 +13,16 @@ export class Reply {
   optAt = -1;
 
   /**
-   * Reads the message of `length` octets at the start of `memory`; a header alone gets the question
-   * of `inquiry`.
+   * Reads the message of `length` octets at the start of `memory`; one without a question gets
+   * that of `inquiry`.
    *
    * @returns false for a message that must not be used
    */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
-    const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, inquiry) : length;
+    const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;
     this.memory = memory;
+    if (size > MAX_MESSAGE_SIZE) return false;
     if (!scanner.scan(memory.bytes, memory.view, 0, size)) return false;
     // The scanner leaves OPT out, which stands behind the records that it keeps.
     this.optAt = scanner.edns ? scanner.length : -1;
@@ -78,15 +79,18 @@ export function copyMessage(from: Memory, length: number): Memory {
 /** A header alone grows by its question. */
 const QUESTION_ROOM = 255 + 4;
 
-/** Puts the question into a reply that came as a header alone; returns the new length in octets. */
-function addQuestion(memory: Memory, { questionLength, memory: own }: Inquiry): number {
+/** Puts the question into a reply that came without; returns the new length in octets. */
+function addQuestion(
+  memory: Memory,
+  length: number,
+  { questionLength, memory: own }: Inquiry,
+): number {
   memory.view.setUint16(4, 1);
+  memory.bytes.copyWithin(HEADER_SIZE + questionLength, HEADER_SIZE, length);
   for (let i = 0; i < questionLength; i++) {
     memory.bytes[HEADER_SIZE + i] = own.bytes[HEADER_SIZE + i]!;
   }
-  memory.view.setUint32(6, 0);
-  memory.view.setUint16(10, 0);
-  return HEADER_SIZE + questionLength;
+  return length + questionLength;
 }
 
 /** Whether a response says that the name exists but has nothing of the type asked for. */

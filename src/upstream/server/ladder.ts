@@ -10,8 +10,8 @@ export const FORM = {
 
 /** Pause before a better form is tried again, in milliseconds; twice as long after each failure. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** A form that the server has answered is doubted after so many times its usual time in silence. */
-const PROVEN_PATIENCE = 2;
+/** EDNS is given up after so many times the usual time in silence, where the server has known it. */
+const EDNS_PATIENCE = 2;
 
 /**
  * Which form of a query one server answers (RFC 6891 section 7).
@@ -48,7 +48,7 @@ export class EdnsLadder {
       return this.#form - 1;
     }
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
-      const patience = patienceMs * (this.#proven[form]! ? PROVEN_PATIENCE : 1);
+      const patience = patienceMs * (form === FORM.EDNS && this.knowsEdns ? EDNS_PATIENCE : 1);
       // Also where no query has gone unanswered: then this is minus infinity.
       if (nowMs - this.#silentSinceMs[form]! < patience) return form;
     }

@@ -1,5 +1,6 @@
-import { FLAG, HEADER_SIZE, RCODE } from "../../dns/constants.ts";
+import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
+import { OPT_SIZE } from "../edns_option.ts";
 import { PACKET_SIZE, sameQuestion } from "../inquiry.ts";
 
 /** What carries a query that goes over a stream; its transport knows more. */
@@ -83,7 +84,7 @@ export class Outgoing {
     if ((flags & FLAG.QR) === 0 || (flags & FLAG.OPCODE) !== 0) return MATCH.OTHER;
     const questions = view.getUint16(4);
     // An error, or a truncated answer, may come without the question (RFC 1035 leaves it open).
-    if (questions === 0) return this.#isBare(flags) ? MATCH.ANSWER : MATCH.OTHER;
+    if (questions === 0) return isBare(memory, length) ? MATCH.ANSWER : MATCH.OTHER;
     if (questions !== 1 || length < HEADER_SIZE + this.questionLength) return MATCH.OTHER;
     const at = { offset: 0, length: this.questionLength };
     if (!sameQuestion(this.packet, memory, { ...at, exact: false })) return MATCH.OTHER;
@@ -91,8 +92,13 @@ export class Outgoing {
       ? MATCH.ANSWER
       : MATCH.MISSPELT;
   }
+}
 
-  #isBare(flags: number): boolean {
-    return (flags & FLAG.TC) !== 0 || BARE_CODES.includes(flags & FLAG.RCODE);
-  }
+/** Whether a message without a question is an error or truncated; the error may stand in OPT. */
+function isBare({ view }: Memory, length: number): boolean {
+  const flags = view.getUint16(2);
+  if ((flags & FLAG.TC) !== 0 || BARE_CODES.includes(flags & FLAG.RCODE)) return true;
+  const opt = HEADER_SIZE;
+  return length >= opt + OPT_SIZE && view.getUint8(opt) === 0 &&
+    view.getUint16(opt + 1) === TYPE.OPT && view.getUint8(opt + 5) !== 0;
 }
