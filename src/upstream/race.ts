@@ -12,6 +12,8 @@ const TOTAL_MS = 5000;
 const REST_MS = 50;
 /** Time for one question while every server is down: long enough for one that is just back. */
 const ALL_DOWN_MS = 500;
+/** Time that other servers get once one has refused. */
+const REFUSED_MS = 1500;
 /** Asks under way at a time. */
 const MAX_UNDER_WAY = 4;
 /** How often a question is sent again before any ask has failed. */
@@ -191,28 +193,29 @@ export class Race implements AskHandler {
     const tookMs = engine.nowMs - runner.ticket.sinceMs;
     if (runner.resent && tookMs <= runner.server.roundTrip.patienceMs) resends.giveBack();
     const { rcode } = outcome.reply;
-    const next = this.#goesOn(outcome);
-    if (next === "no") {
+    const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
+    if (this.#isPassedOver(outcome)) {
+      this.#failureCode = failureCode;
+      this.#limit(() => REFUSED_MS);
+      this.#afterFailure(runner, false);
+    } else if (outcome.kind === "refused" && this.#runners.length > 0) {
+      // Something better may yet come, within the usual time.
+      this.#failureCode = failureCode;
+      this.#limit(({ roundTrip }) => roundTrip.patienceMs);
+      this.#schedule();
+    } else {
       this.#stop();
       this.#group.answered(this, outcome.reply);
-      return;
     }
-    this.#failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
-    if (this.#runners.length > 0) this.#waitBriefly();
-    else this.#tryNext();
   }
 
-  /** Whether a reply says too little to end the race with it. */
-  #goesOn(outcome: Outcome & { reply: Reply }): "no" | "others" | "next" {
+  /** Whether a reply is no better than none as long as there are others to come. */
+  #isPassedOver(outcome: Outcome & { reply: Reply }): boolean {
     const { servers, settings } = this.#group;
-    const underWay = this.#runners.length > 0;
-    const refused = outcome.kind === "refused";
-    if (settings.failover.includes(outcome.reply.rcode) || (refused && outcome.elsewhere)) {
-      this.#passedOver++;
-      if (this.#passedOver < servers.length && this.#mayAsk()) return "next";
-      return refused && underWay ? "others" : "no";
-    }
-    return refused && underWay ? "others" : "no";
+    const elsewhere = outcome.kind === "refused" && outcome.elsewhere;
+    if (!elsewhere && !settings.failover.includes(outcome.reply.rcode)) return false;
+    this.#passedOver++;
+    return this.#runners.length > 0 || (this.#passedOver < servers.length && this.#mayAsk());
   }
 
   #afterFailure({ server }: Runner, silent: boolean): void {
@@ -293,15 +296,14 @@ export class Race implements AskHandler {
     return settings.maxConnectAttempts === 0 ? index : order.unspent(index, this.#askedOf);
   }
 
-  /** Gives the asks under way no more than a moment before a failure goes to the client. */
-  #waitBriefly(): void {
+  /** Gives the asks under way no more than so many milliseconds before a failure is handed on. */
+  #limit(leftMs: (server: Contestant) => number): void {
     const { nowMs } = this.#group.engine;
     for (const { ticket, server } of this.#runners) {
-      const limitMs = nowMs + server.roundTrip.patienceMs;
+      const limitMs = nowMs + leftMs(server);
       ticket.limit(limitMs);
       this.#deadlineMs = Math.min(this.#deadlineMs, limitMs);
     }
-    this.#schedule();
   }
 
   /** The timer: a rest is over, or it is time for a second ask. */

@@ -382,7 +382,7 @@ Deno.test("an upstream whose TCP is refused is not suspect while its UDP answers
   );
 });
 
-Deno.test("a SERVFAIL that came is given out where nothing better comes", () => {
+Deno.test("a failure that came is handed on where nothing better comes", () => {
   const simulation = start("hedge 20ms", {
     "10.0.0.1": (query) => [{ bytes: responseBytes(query, { rcode: 5 }), delayMs: 30 }],
     "10.0.0.2": silent,
@@ -393,7 +393,7 @@ Deno.test("a SERVFAIL that came is given out where nothing better comes", () => 
     last = simulation.ask(queryBytes({ name: `n${i}.example.org` }));
     simulation.run(7000);
     const waited = last.answers[0]!.atMs - last.atMs;
-    assert.ok(waited < 1000, `query ${i} waited ${waited} ms: ${onlyAnswer(last).rcode}`);
+    assert.ok(waited < 2000, `query ${i} waited ${waited} ms: ${onlyAnswer(last).rcode}`);
     assert.equal(onlyAnswer(last).rcode, "REFUSED", `query ${i}`);
   }
 });

@@ -98,6 +98,7 @@ export class Connections implements ConnectionOwner {
     query.carrier = null;
     query.moves = 0;
     query.movedFrom = null;
+    query.queued = false;
     query.sentMs = this.#engine.nowMs;
     return this.#send(query);
   }
@@ -108,14 +109,11 @@ export class Connections implements ConnectionOwner {
     const before = query.movedFrom as Connection | null;
     query.carrier = null;
     query.movedFrom = null;
+    before?.abandon(query);
     if (connection === null) {
-      for (const queue of [this.#waiting, this.#slow]) {
-        const place = queue.indexOf(query);
-        if (place >= 0) queue.splice(place, 1);
-      }
+      this.#unqueue(query);
       return;
     }
-    before?.abandon(query);
     connection.abandon(query);
     // A connection that is still being made has a limit of its own.
     if (!late || connection.readyMs === Infinity) return;
@@ -185,6 +183,7 @@ export class Connections implements ConnectionOwner {
     if (connection !== null) return this.#give(query, connection) ? null : UNREAD;
     if (this.#connections.length === 0) return CANNOT_CONNECT;
     if (this.#waiting.length >= MAX_WAITING) return CROWDED;
+    query.queued = true;
     this.#waiting.push(query);
     this.#startWatch();
     return null;
@@ -216,8 +215,18 @@ export class Connections implements ConnectionOwner {
       const connection = this.#pick() ?? (reclaims ? this.#reclaim() : null);
       if (connection === null && this.#connections.length > 0) return;
       const query = (this.#waiting.shift() ?? this.#slow.shift())!;
+      query.queued = false;
       if (connection === null) query.handler.failed(CANNOT_CONNECT);
       else if (!this.#give(query, connection)) query.handler.failed(UNREAD);
+    }
+  }
+
+  #unqueue(query: Outgoing): void {
+    if (!query.queued) return;
+    query.queued = false;
+    for (const queue of [this.#waiting, this.#slow]) {
+      const place = queue.indexOf(query);
+      if (place >= 0) queue.splice(place, 1);
     }
   }
 
@@ -277,6 +286,7 @@ export class Connections implements ConnectionOwner {
       if (query.carrier !== latest) continue;
       latest.abandon(query);
       query.carrier = null;
+      query.queued = true;
       this.#slow.push(query);
     }
     const dispatching = this.#dispatching;
@@ -355,6 +365,7 @@ export class Connections implements ConnectionOwner {
       if (wasFirst || this.#waiting.length >= MAX_WAITING) return;
       from.abandon(query);
       query.carrier = null;
+      query.queued = true;
       this.#waiting.push(query);
       return;
     }
@@ -372,8 +383,10 @@ export class Connections implements ConnectionOwner {
     query.movedFrom = null;
     // An answer may be told of before the connection that it came by.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
-    if (carrier !== connection) {
-      (carrier as Connection | null)?.abandon(query);
+    if (carrier === null) {
+      this.#unqueue(query);
+    } else if (carrier !== connection) {
+      (carrier as Connection).abandon(query);
     } else if (movedFrom !== null) {
       const from = movedFrom as Connection;
       if (wasFirst) this.#learnFromMove(from);

@@ -63,6 +63,8 @@ export class Outgoing {
   carrierId = 0;
   /** When it was handed to its connection, in monotonic milliseconds. */
   sentMs = 0;
+  /** It waits for a connection. */
+  queued = false;
   /** How often it was sent again on another connection. */
   moves = 0;
   /** The connection before, which may still bring the answer. */
