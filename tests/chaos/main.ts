@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { runChaos } from "../support/chaos.ts";
+import { runKinds } from "../support/chaos_kinds.ts";
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "60" }, seed: { type: "string" } },
@@ -20,9 +21,10 @@ let upstream = 0;
 say(`seeds from ${first}`);
 do {
   try {
-    const run = runChaos(seed);
-    queries += run.queries;
-    upstream += run.upstream;
+    for (const run of [runChaos(seed), runKinds(seed)]) {
+      queries += run.queries;
+      upstream += run.upstream;
+    }
   } catch (error) {
     say(`failed with --seed ${seed}\n${(error as Error).stack}`);
     Deno.exit(1);

@@ -1,5 +1,10 @@
 import { runChaos } from "../support/chaos.ts";
+import { runKinds } from "../support/chaos_kinds.ts";
 
 Deno.test("a hundred seeded runs of unreliable upstreams and networks keep the invariants", () => {
   for (let seed = 1; seed <= 100; seed++) runChaos(seed);
+});
+
+Deno.test("a hundred seeded runs beside slow names and broken servers fail no name that can be answered", () => {
+  for (let seed = 1; seed <= 100; seed++) runKinds(seed);
 });

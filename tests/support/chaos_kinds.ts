@@ -56,7 +56,7 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
   const fast: Asked[] = [];
   // What the server can do: ten queries at a time, and four slow ones a second besides.
   const everyMs = Math.max(one([2, 10, 50]), delayMs / 10);
-  const slowShare = Math.min(dice() % 30, 4 * everyMs / 10);
+  const slowShare = Math.min(dice() % 30, (kind === "twenty connections" ? 1 : 4) * everyMs / 10);
   // What the first queries find out about the servers may cost them their answers.
   for (let i = 0; i < 3 * addresses.length; i++) {
     simulation.ask(queryBytes({ name: `first${i}.example.org` }));

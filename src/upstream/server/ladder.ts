@@ -18,7 +18,8 @@ const EDNS_PATIENCE = 2;
  *
  * Servers and firewalls refuse EDNS in many ways; the worst is silence. So a form that goes
  * unanswered is followed by the next lower one, and if that is answered, the server is asked so from
- * then on. A better form is tried again from time to time, because servers and paths change.
+ * then on. A better form is tried from time to time, because servers and paths change; that is done
+ * with a copy of a query, so that no client waits for it.
  */
 export class EdnsLadder {
   /** The best form that the server answers, as far as is known. */
@@ -27,12 +28,12 @@ export class EdnsLadder {
   #pauseMs: number = PAUSE_MS.min;
   /** By form: since when queries go unanswered, in monotonic milliseconds; Infinity for none. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
-  /** By form: the server has answered it. */
-  readonly #proven = [false, false, false];
-
   /** The server has answered a query with OPT without complaint. */
+  #knowsEdns = false;
+
+  /** Whether the server has answered a query with OPT without complaint. */
   get knowsEdns(): boolean {
-    return this.#proven[FORM.OPTIONS]! || this.#proven[FORM.EDNS]!;
+    return this.#knowsEdns;
   }
 
   /**
@@ -41,14 +42,8 @@ export class EdnsLadder {
    * @param patienceMs - time within which nearly all replies come
    */
   next(nowMs: number, patienceMs: number): number {
-    if (this.#form > FORM.OPTIONS && nowMs >= this.#retryMs) {
-      // One query tries; the others go on as before.
-      this.#retryMs = nowMs + this.#pauseMs;
-      this.#silentSinceMs.fill(Infinity);
-      return this.#form - 1;
-    }
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
-      const patience = patienceMs * (form === FORM.EDNS && this.knowsEdns ? EDNS_PATIENCE : 1);
+      const patience = patienceMs * (form === FORM.EDNS && this.#knowsEdns ? EDNS_PATIENCE : 1);
       // Also where no query has gone unanswered: then this is minus infinity.
       if (nowMs - this.#silentSinceMs[form]! < patience) return form;
     }
@@ -72,22 +67,33 @@ export class EdnsLadder {
    * @param refused - the form before it, for the same question, was refused in so many words
    */
   answered(form: number, nowMs: number, patienceMs: number, refused = false): void {
-    this.#proven[form] = true;
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
     this.#silentSinceMs[form] = Infinity;
-    if (form < this.#form) {
-      this.#form = form;
+    if (form < FORM.PLAIN) this.#knowsEdns = true;
+    if (form <= this.#form || !(refused || nowMs - better >= patienceMs)) return;
+    this.#form = form;
+    if (form === FORM.PLAIN) this.#knowsEdns = false;
+    this.#pauseMs = PAUSE_MS.min;
+    this.#retryMs = nowMs + this.#pauseMs;
+  }
+
+  /** The better form that is to be tried now, or -1; then `tried` is to be told what came of it. */
+  toTry(nowMs: number): number {
+    if (nowMs < this.#retryMs) return -1;
+    this.#retryMs = Infinity;
+    return this.#form - 1;
+  }
+
+  /** A better form was tried. */
+  tried(form: number, answered: boolean, nowMs: number): void {
+    if (answered) {
+      this.#form = Math.min(form, this.#form);
+      this.#knowsEdns = true;
       this.#pauseMs = PAUSE_MS.min;
-      this.#retryMs = form === FORM.OPTIONS ? Infinity : nowMs + this.#pauseMs;
-    } else if (form > this.#form && (refused || nowMs - better >= patienceMs)) {
-      this.#form = form;
-      for (let i = 0; i < form; i++) this.#proven[i] = false;
-      this.#retryMs = nowMs + this.#pauseMs;
-    } else if (form === this.#form && nowMs - better >= patienceMs) {
-      // The better form was tried again, in vain.
+      this.#silentSinceMs.fill(Infinity);
+    } else {
       this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS.max);
-      this.#retryMs = nowMs + this.#pauseMs;
-      this.#silentSinceMs[form - 1] = Infinity;
     }
+    this.#retryMs = this.#form === FORM.OPTIONS ? Infinity : nowMs + this.#pauseMs;
   }
 }

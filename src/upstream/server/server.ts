@@ -10,6 +10,7 @@ import { Connections } from "../transport/connections.ts";
 import { Ask, type AskServer } from "./ask.ts";
 import { Cookie } from "./cookie.ts";
 import { type Checked, Health } from "./health.ts";
+import { FormTrial } from "./form_trial.ts";
 import { EdnsLadder } from "./ladder.ts";
 import { ServerMetrics } from "./metrics.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -65,6 +66,7 @@ export class UpstreamServer implements AskServer, Checked {
   /** When something came last, in monotonic milliseconds. */
   #heardMs = -Infinity;
   #tcpFailedMs = -Infinity;
+  #trial: FormTrial | null = null;
   #retired = false;
 
   constructor(server: ServerAddress, group: ServerGroup) {
@@ -127,7 +129,14 @@ export class UpstreamServer implements AskServer, Checked {
   ): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this);
     const ended = ask.start(inquiry, options, handler);
-    if (ended === null) return ask;
+    if (ended === null) {
+      const form = this.ladder.toTry(this.engine.nowMs);
+      if (form >= 0) {
+        this.#trial ??= new FormTrial(this);
+        this.#trial.start(inquiry, form, options.streamed);
+      }
+      return ask;
+    }
     this.giveBack(ask);
     return ended;
   }

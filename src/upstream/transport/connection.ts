@@ -24,8 +24,15 @@ export interface ConnectionOwner {
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
   /** A message came that answers nothing asked. */
   mismatched(): void;
-  /** The connection is gone, and with it what it carried. */
-  gone(connection: Connection, queries: readonly Outgoing[], why: string | undefined): void;
+  /** The connection is gone, and with it what it carried; `end` tells who ended it, and why. */
+  gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
+}
+
+/** The end of a connection. */
+export interface ConnectionEnd {
+  byServer: boolean;
+  /** For the operator, where it is known. */
+  why: string | undefined;
 }
 
 /** How long a connection lives. */
@@ -171,7 +178,7 @@ export class Connection implements StreamHandler, Carrier {
   close(why?: string): void {
     if (this.#state === "closed") return;
     this.#engine.io.close(this.#stream);
-    this.#forget(why);
+    this.#forget({ byServer: false, why });
   }
 
   connected(): void {
@@ -212,11 +219,13 @@ export class Connection implements StreamHandler, Carrier {
   }
 
   ended(): void {
-    this.close();
+    if (this.#state === "closed") return;
+    this.#engine.io.close(this.#stream);
+    this.#forget({ byServer: true, why: undefined });
   }
 
   closed(why?: string): void {
-    this.#forget(why);
+    this.#forget({ byServer: true, why });
   }
 
   #write(id: number, query: Outgoing): void {
@@ -296,13 +305,13 @@ export class Connection implements StreamHandler, Carrier {
     this.#engine.timers.set(this.#timer, Math.max(dueMs, nowMs + LINGER_MS));
   }
 
-  #forget(why?: string): void {
+  #forget(end: ConnectionEnd): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#engine.timers.clear(this.#timer);
     const queries = [...this.waiting()].map(([_, query]) => query);
     this.#sent.clear();
     this.live = 0;
-    this.#owner.gone(this, queries, why);
+    this.#owner.gone(this, queries, end);
   }
 }

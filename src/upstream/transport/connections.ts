@@ -1,7 +1,7 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
-import { Connection, type ConnectionOwner } from "./connection.ts";
+import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
@@ -155,10 +155,14 @@ export class Connections implements ConnectionOwner {
     this.#options.mismatched();
   }
 
-  gone(connection: Connection, queries: readonly Outgoing[], why: string | undefined): void {
+  gone(
+    connection: Connection,
+    queries: readonly Outgoing[],
+    { byServer, why }: ConnectionEnd,
+  ): void {
     const place = this.#connections.indexOf(connection);
     if (place >= 0) this.#connections.splice(place, 1);
-    if (queries.length > 0) this.#learnFromEnd(connection);
+    if (byServer && queries.length > 0) this.#learnFromEnd(connection);
     for (const query of queries) {
       if (query.carrier !== connection) {
         query.movedFrom = null;
@@ -302,10 +306,12 @@ export class Connections implements ConnectionOwner {
     return this.#engine.nowMs - connection.waitingSinceMs >= this.#options.patienceMs();
   }
 
-  /** Connections that the server has answered on. */
+  /** Connections that the server has answered on, or may still answer on in time. */
   #served(): number {
     let count = 0;
-    for (const { answers, closing } of this.#connections) if (answers > 0 && !closing) count++;
+    for (const connection of this.#connections) {
+      if (!connection.closing && (connection.answers > 0 || !this.#isLate(connection))) count++;
+    }
     return count;
   }
 
@@ -347,33 +353,32 @@ export class Connections implements ConnectionOwner {
 
   /** Whether the query first in line on a connection will be answered, be it late. */
   #isServed(connection: Connection): boolean {
-    // The server may take no further connection; one that it does serve must be free to tell.
-    if (connection.answers === 0) {
-      return !this.#connections.some(({ answers, unanswered, closing }) =>
-        answers > 0 && unanswered === 0 && !closing
-      );
-    }
-    // Or no further query on a connection.
-    return this.#reusable;
+    // The server may take no further query on a connection.
+    if (connection.answers > 0) return this.#reusable;
+    // Or no further connection; one that it does serve must be free to tell.
+    return !this.#connections.some(({ answers, unanswered, closing }) =>
+      answers > 0 && unanswered === 0 && !closing
+    );
   }
 
   /** Sends a query again on another connection; whichever brings the answer first will do. */
   #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
     if (query.moves >= MAX_MOVES) return;
+    // Once tells enough; a name that nobody answers would take one connection after the other.
+    if (wasFirst && query.movedFrom !== null) return;
     const to = this.#pick(from);
-    if (to === null) {
-      if (wasFirst || this.#waiting.length >= MAX_WAITING) return;
-      from.abandon(query);
-      query.carrier = null;
-      query.queued = true;
-      this.#waiting.push(query);
-      return;
-    }
+    if (to === null && wasFirst) return;
     query.moves++;
     (query.movedFrom as Connection | null)?.abandon(query);
     query.movedFrom = from;
     query.wasFirst = wasFirst;
-    if (!this.#give(query, to)) query.handler.failed(UNREAD);
+    if (to === null) {
+      query.carrier = null;
+      query.queued = true;
+      this.#waiting.push(query);
+    } else if (!this.#give(query, to)) {
+      query.handler.failed(UNREAD);
+    }
   }
 
   /** A query was answered by `connection`: nobody waits for it on the other one. */

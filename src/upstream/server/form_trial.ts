@@ -1,0 +1,81 @@
+import { RCODE } from "../../dns/constants.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import type { Memory } from "../../engine/memory.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { Endpoint } from "../../io/contract.ts";
+import { type Inquiry, writePacket } from "../inquiry.ts";
+import type { Connections } from "../transport/connections.ts";
+import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
+import { UdpQuery } from "../transport/udp.ts";
+import type { Cookie } from "./cookie.ts";
+import { type EdnsLadder, FORM } from "./ladder.ts";
+
+/** How long a trial waits for its reply. */
+const TIMEOUT_MS = 2000;
+
+/** What a trial needs of its server. */
+export interface TriedServer {
+  readonly engine: EngineServices;
+  readonly endpoint: Endpoint;
+  readonly connections: Connections;
+  readonly ladder: EdnsLadder;
+  readonly cookie: Cookie;
+}
+
+/** Tries whether a server answers a better form of queries again, with a copy of a client's query. */
+export class FormTrial implements TransportHandler {
+  readonly #server: TriedServer;
+  readonly #query = new Outgoing(this);
+  readonly #udp: UdpQuery;
+  readonly #timer: Timer;
+  #form = -1;
+  #streamed = false;
+
+  constructor(server: TriedServer) {
+    const { io, random, timers } = server.engine;
+    this.#server = server;
+    this.#udp = new UdpQuery(this.#query, io, random);
+    this.#timer = timers.create(() => this.#end(false));
+  }
+
+  /** Sends the copy in this form. */
+  start(inquiry: Inquiry, form: number, streamed: boolean): void {
+    const { engine, endpoint, cookie, connections } = this.#server;
+    const query = this.#query;
+    const encrypted = endpoint.tls !== null;
+    const withOptions = form === FORM.OPTIONS;
+    this.#form = form;
+    this.#streamed = streamed || encrypted;
+    query.questionLength = inquiry.questionLength;
+    query.length = writePacket(query.packet, inquiry, {
+      form,
+      cookie: withOptions && !encrypted ? cookie : null,
+      padded: withOptions && encrypted,
+      mixedCase: null,
+    });
+    engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
+    const failure = this.#streamed
+      ? connections.send(query)
+      : this.#udp.send(endpoint, () => false);
+    if (failure !== null) this.#end(false);
+  }
+
+  replied(memory: Memory): void {
+    const rcode = memory.view.getUint16(2) & 15;
+    // Without a question it is a complaint, whatever the code.
+    const proper = memory.view.getUint16(4) === 1;
+    this.#end(proper && (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN));
+  }
+
+  failed(): void {
+    this.#end(false);
+  }
+
+  #end(answered: boolean): void {
+    const { engine, connections, ladder } = this.#server;
+    if (this.#streamed) connections.cancel(this.#query, !answered);
+    else this.#udp.cancel();
+    engine.timers.clear(this.#timer);
+    ladder.tried(this.#form, answered, engine.nowMs);
+  }
+}
