@@ -5,7 +5,7 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
-import { Engine, MAX_EXCHANGES } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
@@ -123,6 +123,7 @@ class DataPlaneThread {
 
   #driverOptions() {
     return {
+      files: this.#message.files,
       toLane,
       onPanic: (error: unknown) =>
         this.#log.log("error", panicText(error, logsStack(this.#config))),
@@ -144,7 +145,7 @@ class DataPlaneThread {
       log: this.#log.log,
       logsFields: this.#message.logsFields,
       wallMs: Date.now,
-      maxExchanges: Math.min(driver.maxExchanges, MAX_EXCHANGES.default),
+      limits: { streams: this.#message.files.clientStreams },
     });
     driver.attach(this.#engine);
     this.#configure(this.#config, this.#message.deliveries);

@@ -82,6 +82,12 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_forward_resends_total", "Questions sent again because they may be lost.", [
     "from",
   ]),
+  counter("nodens_forward_socket_waits_total", "Queries that waited for a port or descriptor.", [
+    "from",
+  ]),
+  counter("nodens_forward_socket_fallbacks_total", "Those that went over TCP in the end.", [
+    "from",
+  ]),
   counter("nodens_forward_mismatched_replies_total", "Replies to nothing that was asked.", [
     "from",
   ]),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { surviveErrors } from "../../src/control/last_resort.ts";
+import { type ErrorEvents, surviveErrors } from "../../src/control/last_resort.ts";
 import { expose } from "../../src/metrics/exposition.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
@@ -42,7 +42,7 @@ Deno.test("the same fault over and over does not fill the log", () => {
   surviveErrors({
     registry,
     log: (_level, line) => lines.push(line),
-    target,
+    target: target as unknown as ErrorEvents,
     nowMs: () => nowMs,
   });
   const fail = () =>

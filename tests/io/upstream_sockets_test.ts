@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DatagramHandler, Endpoint } from "../../src/io/contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../src/io/contract.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { Poller } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
@@ -23,8 +23,8 @@ function endpointOf(text: string, port: number, source: string | null = null): E
 
 /** As after two rounds of the poller. */
 function rest(sockets: UpstreamSockets): void {
-  sockets.settle();
-  sockets.settle();
+  sockets.settle(0);
+  sockets.settle(0);
 }
 
 const nobody: DatagramHandler = { reply() {}, failed() {} };
@@ -36,7 +36,7 @@ Deno.test("sockets of one address family do not use up the places of the other f
   const four = endpointOf("127.0.0.1", 9);
   const six = endpointOf("::1", 9);
   const open = [1, 2, 3, 4].map(() => sockets.open(four, nobody));
-  assert.equal(sockets.open(four, nobody), -1);
+  assert.equal(sockets.open(four, nobody), NO_SOCKET);
   for (const index of open) sockets.release(index);
   rest(sockets);
   try {
@@ -97,7 +97,7 @@ Deno.test("an ICMP error for one query does not fail the next one on the same so
   await new Promise((resolve) => setTimeout(resolve, 20));
   // The reply of another upstream ends the lookup before this socket's event is looked at.
   sockets.release(socket);
-  assert.equal(sockets.open(dead, nobody), -1, "it rests");
+  assert.equal(sockets.open(dead, nobody), NO_SOCKET, "it rests");
   for (let i = poller.wait(0) - 1; i >= 0; i--) poller.dispatch(i);
   rest(sockets);
   let failed = false;

@@ -35,7 +35,6 @@ const LF = 10;
 const CR = 13;
 
 /** Everything a header section may hold: visible characters, spaces, tabs, and octets above 127. */
-// deno-lint-ignore no-control-regex
 const ILLEGAL = /[^\t\r\n\x20-\x7e\x80-\xff]/;
 const REQUEST_LINE = /^([A-Za-z]+) ([\x21-\x7e]+) HTTP\/(\d)\.(\d)$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
