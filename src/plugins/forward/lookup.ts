@@ -399,8 +399,7 @@ export class Lookup {
     const newest = this.#underWay[this.#underWay.length - 1];
     if (newest === undefined || this.#underWay.length >= MAX_UNDER_WAY) return;
     // Its time is up: what follows the time-out asks again.
-    if (newest.dueMs <= nowMs) return;
-    if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
+    if (newest.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = newest.upstream!.roundTrip;
     if ((newest.waiting || !this.#hedging) && newest.sinceMs + patienceMs > nowMs) {
       // It has no socket yet, or its connection has only just come to stand, or not yet.
