@@ -110,12 +110,17 @@ class DataPlaneThread {
         this.#retire();
         driver.stop();
         port.close();
-      });
+      }).catch((error) => this.#survive(error));
     };
     try {
       driver.serve(this.#config.listeners);
       this.#tellPlaces();
       post({ type: "ready" });
+      // From now on; the linux driver's loop catches what it calls.
+      globalThis.addEventListener("unhandledrejection", (event) => {
+        event.preventDefault();
+        this.#survive(event.reason);
+      });
     } catch (error) {
       post({ type: "unable", error: (error as Error).message });
     }
@@ -239,10 +244,15 @@ class DataPlaneThread {
     try {
       answer = work();
     } catch (error) {
-      this.#book.values[COUNTER.PANICS]!++;
-      this.#driverOptions().onPanic(error);
+      this.#survive(error);
     }
     this.#answers.push({ type: "answered", id, answer });
+  }
+
+  /** Counts and logs an exception that ends nothing. */
+  #survive(error: unknown): void {
+    this.#book.values[COUNTER.PANICS]!++;
+    this.#driverOptions().onPanic(error);
   }
 
   #afterLoop(): void {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { HttpAddressServer } from "../../src/control/http/address.ts";
+import { countHttp } from "../../src/control/http/counts.ts";
 import { defaultHttpLimits, type HttpLimits } from "../../src/control/http/limits.ts";
 import { type HttpReply, textReply } from "../../src/control/http/message.ts";
 import { type HttpRoute, HttpServers } from "../../src/control/http_server.ts";
@@ -31,7 +33,7 @@ function make(limits: Partial<HttpLimits> = {}, mostConnections?: number) {
     const line = expose(book, "text").split("\n").find((one) => one.startsWith(`${name} `));
     return Number(line?.split(" ")[1]);
   };
-  return { servers, lines, metric };
+  return { registry, servers, lines, metric };
 }
 
 const closed = (reason: string) => `nodens_http_connections_closed_total{reason="${reason}"}`;
@@ -286,6 +288,29 @@ Deno.test("whoever hoards connections keeps nobody out", async () => {
   } finally {
     for (const client of held) client.close();
     await servers.stop(1000);
+  }
+});
+
+Deno.test("an accept that fails is tried again", async () => {
+  const { registry, lines, metric } = make();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let failures = 3;
+  const failing = {
+    accept: () =>
+      failures-- > 0 ? Promise.reject(new Error("Too many open files")) : listener.accept(),
+    close: () => listener.close(),
+  } as Deno.TcpListener;
+  const server = new HttpAddressServer(failing, {
+    limits: { ...defaultHttpLimits(), acceptPauseMs: 10 },
+    counts: countHttp({ registry, log: (_level, line) => lines.push(line) }),
+  });
+  server.targets = new Map([["/metrics", { handler: () => textReply(200, "here") }]]);
+  try {
+    assert.equal(await read((listener.addr as Deno.NetAddr).port), "here");
+    assert.equal(metric("nodens_http_accept_failures_total"), 3);
+    assert.equal(lines.length, 1);
+  } finally {
+    await server.stop();
   }
 });
 

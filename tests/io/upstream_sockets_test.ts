@@ -140,3 +140,51 @@ Deno.test("a socket bound to a source address has a fresh port for each query", 
     poller.close();
   }
 });
+
+Deno.test("sockets that a burst has opened are closed again, those in use are not", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 500);
+  const four = endpointOf("127.0.0.1", 9);
+  try {
+    const burst = Array.from({ length: 400 }, () => sockets.open(four, nobody));
+    assert.equal(sockets.size, 400);
+    const [busy, ...done] = burst;
+    for (const index of done) sockets.release(index);
+    rest(sockets);
+    // Each second as many as take no time; what a second's traffic needs stays.
+    const sizes: number[] = [];
+    for (let second = 1; second <= 10; second++) {
+      const used = Array.from({ length: 30 }, () => sockets.open(four, nobody));
+      for (const index of used) sockets.release(index);
+      rest(sockets);
+      sockets.settle(second * 1000);
+      sizes.push(sockets.size);
+    }
+    assert.deepEqual(sizes, [400, 336, 272, 208, 144, 95, 95, 95, 95, 95]);
+    assert.equal(sockets.open(four, { reply() {}, failed() {} }) === busy, false);
+    // Numbers are given out again.
+    const again = Array.from({ length: 200 }, () => sockets.open(four, nobody));
+    assert.ok(Math.max(...again) < 400);
+    assert.equal(new Set([busy, ...again]).size, 201);
+  } finally {
+    sockets.close();
+    poller.close();
+  }
+});
+
+Deno.test("an upstream without a route is not taken for a want of ports", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 4);
+  try {
+    // The kernel lets nobody connect there who has not asked for broadcasts.
+    assert.equal(sockets.open(endpointOf("255.255.255.255", 53), nobody), -1);
+    assert.equal(sockets.open(endpointOf("127.0.0.1", 9), nobody) >= 0, true);
+    // No address of this machine.
+    assert.equal(sockets.open(endpointOf("127.0.0.1", 9, "192.0.2.1"), nobody), -1);
+  } finally {
+    sockets.close();
+    poller.close();
+  }
+});

@@ -71,7 +71,7 @@ export class PortableDriver implements Io {
     const { files, toLane } = options;
     this.lane = new Lane(toLane, files.encryptedStreams);
     const run = (work: () => void) => this.run(work);
-    this.#streams = new PortableStreams(() => this.#engine, run);
+    this.#streams = new PortableStreams(() => this.#engine, run, files.upstreamStreams);
     this.#sockets = new PortableSockets(run, files.upstreamSockets);
   }
 
