@@ -96,18 +96,30 @@ export class HttpAddressServer implements ConnectionOwner {
       } catch {
         if (this.#stopping) return;
         this.#counts.notAccepted();
-        await this.#pause();
+        await this.#pause(this.limits.acceptPauseMs);
         continue;
       }
+      const waitMs = this.#placeMs();
+      if (waitMs > 0) await this.#pause(waitMs);
       this.#take(conn);
     }
   }
 
+  /** Time until a new connection may take the place of another. */
+  #placeMs(): number {
+    if (this.#connections.size < this.mostConnections) return 0;
+    const youngMs = performance.now() - this.#nextToGo().sinceMs;
+    return Math.max(0, this.limits.graceMs - youngMs);
+  }
+
+  /** The longest idle connection; or else the one whose answer takes longest. */
+  #nextToGo(): HttpConnection {
+    const all = [...this.#connections.keys()];
+    return oldest(all.filter(({ answering }) => !answering)) ?? oldest(all)!;
+  }
+
   #take(conn: Deno.TcpConn): void {
-    while (this.#connections.size >= this.mostConnections) {
-      const all = [...this.#connections.keys()];
-      this.#cut(oldest(all.filter(({ answering }) => !answering)) ?? oldest(all)!, "full");
-    }
+    while (this.#connections.size >= this.mostConnections) this.#cut(this.#nextToGo(), "full");
     const connection = new HttpConnection(conn, this);
     this.#counts.opened();
     this.#connections.set(connection, connection.serve().finally(() => this.#forget(connection)));
@@ -122,9 +134,9 @@ export class HttpAddressServer implements ConnectionOwner {
     this.#forget(connection);
   }
 
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.limits.acceptPauseMs);
+      const timer = setTimeout(resolve, ms);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

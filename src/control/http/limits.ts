@@ -5,6 +5,11 @@
 export const HTTP_LIMITS = {
   /** Open connections an address: ten scrapers and probes, and room for what they leave behind. */
   connections: { default: 64, min: 4, max: 64 },
+  /**
+   * Age from which an idle connection may have to make way: a flood of new ones must leave a probe
+   * the time to say what it wants.
+   */
+  graceMs: { default: 10, min: 0, max: 1000 },
   /** Octets of a request line with its headers, as nginx and Go's clients stay below. */
   headBytes: { default: 8192, min: 8192, max: 8192 },
   /** Time for a whole header: from accept, or from the first octet of a later request. */
