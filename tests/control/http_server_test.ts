@@ -329,6 +329,34 @@ Deno.test("connections over all addresses stay within their share of descriptors
   }
 });
 
+Deno.test("a client with many requests at once does not hold up the event loop", async () => {
+  const { servers } = make();
+  const port = freePort();
+  let turns = 0;
+  let counting = true;
+  const count = () => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  const seen: number[] = [];
+  const handler = () => {
+    seen.push(turns);
+    return textReply(200, "here");
+  };
+  try {
+    servers.apply([{ ...route("127.0.0.1", port), handler }]);
+    const client = await RawHttp.open(port);
+    count();
+    await client.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`.repeat(150));
+    for (let i = 0; i < 150; i++) assert.match(await client.response(), /here$/);
+    client.close();
+    assert.equal(new Set(seen).size, 150, "several requests in one turn of the event loop");
+  } finally {
+    counting = false;
+    await servers.stop(1000);
+  }
+});
+
 Deno.test("half a header and idle connections end by themselves", async () => {
   const { servers, metric } = make({ headMs: 50, idleMs: 50 });
   const port = freePort();

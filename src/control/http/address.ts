@@ -1,5 +1,4 @@
-import { HttpConnection } from "./connection.ts";
-import type { CloseReason, ConnectionOwner } from "./connection.ts";
+import { type CloseReason, type ConnectionOwner, HttpConnection } from "./connection.ts";
 import type { HttpLimits } from "./limits.ts";
 import { type HttpReply, type HttpRequest, refusal } from "./message.ts";
 
@@ -84,7 +83,7 @@ export class HttpAddressServer implements ConnectionOwner {
     }
   }
 
-  cut(reason: CloseReason): void {
+  count(reason: CloseReason): void {
     this.#counts.cut(reason);
   }
 

@@ -28,8 +28,8 @@ export interface ConnectionOwner {
   answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
   /** More octets wait to be sent than before. */
   queued(): void;
-  /** It was closed for a reason. */
-  cut(reason: CloseReason): void;
+  /** Counts a connection that was closed for a reason. */
+  count(reason: CloseReason): void;
 }
 
 /** One client's connection: reads requests, answers one after the other, and ends by itself. */
@@ -63,7 +63,8 @@ export class HttpConnection {
   /** Serves until either side closes. Never rejects. */
   async serve(): Promise<void> {
     try {
-      while (!this.#ending && await this.#serveOne());
+      // Many requests may have come at once: others have their turn in between.
+      while (!this.#ending && await this.#serveOne()) await turnOfLoop();
     } catch {
       // The client is gone, or the connection was closed while it was read or written.
     } finally {
@@ -75,7 +76,7 @@ export class HttpConnection {
   /** Closes it now; `reason` is counted. */
   cut(reason: CloseReason): void {
     if (this.#closed) return;
-    this.#owner.cut(reason);
+    this.#owner.count(reason);
     this.#close();
   }
 
@@ -95,7 +96,7 @@ export class HttpConnection {
     this.sinceMs = performance.now();
     this.#limit(limits.answerMs, "slow_answer");
     if ("status" in read) {
-      if (read.status !== 405) this.#owner.cut("malformed");
+      if (read.status !== 405) this.#owner.count("malformed");
       await this.#send(writeReply(read, { close: true, headOnly: false }));
       await this.#discard();
       return false;
@@ -172,6 +173,10 @@ export class HttpConnection {
       // The runtime has closed it already.
     }
   }
+}
+
+function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function isLoopback(address: Deno.Addr): boolean {
