@@ -233,6 +233,7 @@ export class UpstreamSockets {
       const other = [...this.#pools.values()].find(({ sockets }) => sockets.length > 0);
       if (other === undefined) return -1;
       const socket = other.sockets.shift()!;
+      other.least = Math.min(other.least, other.sockets.length);
       this.#close(socket);
       return socket.index;
     }
