@@ -1,8 +1,9 @@
 import { FLAG, HEADER_SIZE, RCODE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { DatagramHandler } from "../../io/contract.ts";
+import { type DatagramHandler, NO_SOCKET } from "../../io/contract.ts";
 import type { ForwardHandler } from "./handler.ts";
 import type { Lookup } from "./lookup.ts";
+import type { SocketWaiter } from "./socket_queue.ts";
 import type { StreamQuery, UpstreamStream } from "./streams.ts";
 import type { Upstream } from "./upstream.ts";
 import { PACKET_SIZE, sameQuestion, writePacket } from "./upstream_query.ts";
@@ -20,8 +21,11 @@ const BARE_CODES: readonly number[] = [
   RCODE.REFUSED,
 ];
 
-/** Why an attempt failed, as far as it matters for what the client is told. */
-export type FailureKind = "timeout" | "network";
+/**
+ * Why an attempt failed, as far as it matters for what the client is told and who is to blame: an
+ * upstream that was not asked is not.
+ */
+export type FailureKind = "timeout" | "network" | "unsent";
 
 /**
  * One packet to one upstream, and the wait for its reply.
@@ -29,7 +33,7 @@ export type FailureKind = "timeout" | "network";
  * A reply counts only if it comes to the socket, under the id and for the question of this packet;
  * anything else is counted, dropped, and the wait goes on.
  */
-export class Attempt implements DatagramHandler, StreamQuery {
+export class Attempt implements DatagramHandler, StreamQuery, SocketWaiter {
   /** Whose question it is; null while the attempt lies among the spare ones. */
   lookup: Lookup | null = null;
   upstream: Upstream | null = null;
@@ -48,6 +52,8 @@ export class Attempt implements DatagramHandler, StreamQuery {
   doubtful = false;
   /** It repeats another one that may have been lost. */
   resent = false;
+  /** It has not been sent yet, for want of a socket (`SocketQueue`). */
+  waiting = false;
   /** The lookup knows that the upstream is silent. */
   told = false;
   /** Neighbours among the upstream's outstanding attempts, which are in the order of sending. */
@@ -56,10 +62,13 @@ export class Attempt implements DatagramHandler, StreamQuery {
 
   readonly #forward: ForwardHandler;
   readonly #packet = new Memory(PACKET_SIZE);
+  #length = 0;
   #questionLength = 0;
   #id = 0;
   #socket = -1;
   #stream: UpstreamStream | null = null;
+  /** It goes over a stream only because there was no socket. */
+  #unsocketed = false;
   #sinceMs = 0;
   #mismatches = 0;
   #reconnects = 0;
@@ -68,9 +77,12 @@ export class Attempt implements DatagramHandler, StreamQuery {
     this.#forward = forward;
   }
 
-  /** Sends the lookup's question, by UDP unless told otherwise; false when that cannot be done. */
+  /**
+   * Sends the lookup's question, by UDP unless told otherwise; false when that cannot be done. Where
+   * no socket is free it is sent later, which counts as sent here.
+   */
   send(lookup: Lookup, upstream: Upstream, streamed: boolean, dueMs: number): boolean {
-    const { engine, io, options } = this.#forward;
+    const { engine, options, sockets } = this.#forward;
     const { inquiry } = lookup;
     const encrypted = upstream.endpoint.tls !== null;
     const packet = this.#packet;
@@ -85,26 +97,46 @@ export class Attempt implements DatagramHandler, StreamQuery {
     this.#questionLength = inquiry.questionLength;
     const plain = this.plain || (upstream.plain && !inquiry.dnssecOk);
     this.cookie = !plain && !encrypted && upstream.cookie.size > 0;
-    const length = writePacket(packet, inquiry, {
+    this.#length = writePacket(packet, inquiry, {
       plain,
       cookie: this.cookie ? upstream.cookie : null,
       padded: encrypted && !plain,
       mixedCase: options.mixedCase && !this.streamed ? engine.random : null,
     });
+    this.#unsocketed = false;
     if (this.streamed) {
-      this.#stream = upstream.streams.ask(this, packet, 0, length);
+      this.#stream = upstream.streams.ask(this, packet, 0, this.#length);
       if (this.#stream === null) return false;
-    } else {
-      this.#id = engine.random() & 0xffff;
-      packet.view.setUint16(0, this.#id);
-      this.#socket = io.open(upstream.endpoint, this);
-      if (this.#socket < 0) return false;
-      if (!io.send(this.#socket, packet, 0, length)) {
-        this.letGo();
-        return false;
-      }
+      upstream.sent(this);
+      return true;
     }
-    upstream.sent(this);
+    // Those that wait already come first.
+    const opened = sockets.size > 0 ? NO_SOCKET : this.#open();
+    if (opened !== NO_SOCKET) return opened >= 0;
+    this.waiting = true;
+    sockets.add(this);
+    return true;
+  }
+
+  /** Sends after a wait for a socket; false where there is still none. */
+  sendDatagram(): boolean {
+    const opened = this.#open();
+    if (opened === NO_SOCKET) return false;
+    this.#leaveQueue();
+    if (opened < 0) this.lookup?.attemptFailed(this, "cannot send", "network");
+    return true;
+  }
+
+  /** Sends over a stream after a long wait for a socket; false where there is none to have. */
+  sendByStream(): boolean {
+    const { upstream } = this;
+    const stream = upstream!.streams.ask(this, this.#packet, 0, this.#length);
+    if (stream === null) return false;
+    this.#leaveQueue();
+    this.#stream = stream;
+    this.streamed = true;
+    this.#unsocketed = true;
+    upstream!.sent(this);
     return true;
   }
 
@@ -113,6 +145,7 @@ export class Attempt implements DatagramHandler, StreamQuery {
    * connection stands; Infinity until it does.
    */
   get sinceMs(): number {
+    if (this.waiting) return Infinity;
     return this.#stream === null ? this.#sinceMs : Math.max(this.sentMs, this.#stream.readyMs);
   }
 
@@ -130,8 +163,10 @@ export class Attempt implements DatagramHandler, StreamQuery {
 
   /** Gives back what the packet holds: its socket or its place on a connection. */
   letGo(): void {
+    if (this.waiting) this.#leaveQueue();
     if (this.#socket >= 0) {
       this.#forward.io.release(this.#socket);
+      this.#forward.sockets.freed();
       this.#socket = -1;
     }
     if (this.#stream !== null) {
@@ -190,6 +225,14 @@ export class Attempt implements DatagramHandler, StreamQuery {
 
   broken(why: string | undefined, answeredMs: number): void {
     this.#stream = null;
+    if (this.#unsocketed) {
+      // That was only an attempt to do without a socket; the upstream need not have TCP.
+      this.upstream?.done(this);
+      this.streamed = false;
+      this.waiting = true;
+      this.#forward.sockets.putBack(this);
+      return;
+    }
     // A server may close a connection at any time (RFC 7766 section 6.2.4): that is no failure of it.
     const since = answeredMs >= this.sentMs && this.#reconnects++ < MAX_RECONNECTS;
     if (since || (answeredMs > -Infinity && !this.repeated)) {
@@ -198,6 +241,31 @@ export class Attempt implements DatagramHandler, StreamQuery {
     } else {
       this.lookup?.attemptFailed(this, why ?? "connection closed", "network");
     }
+  }
+
+  /** Opens a socket and sends; below zero where that fails (`Io.open`). */
+  #open(): number {
+    const { io, engine } = this.#forward;
+    const { upstream } = this;
+    const socket = io.open(upstream!.endpoint, this);
+    if (socket < 0) return socket;
+    this.#id = engine.random() & 0xffff;
+    this.#packet.view.setUint16(0, this.#id);
+    this.#socket = socket;
+    this.sentMs = engine.nowMs;
+    this.#sinceMs = engine.nowMs;
+    if (!io.send(socket, this.#packet, 0, this.#length)) {
+      io.release(socket);
+      this.#socket = -1;
+      return -1;
+    }
+    upstream!.sent(this);
+    return socket;
+  }
+
+  #leaveQueue(): void {
+    this.waiting = false;
+    this.#forward.sockets.delete(this);
   }
 
   #answersQuestion(memory: Memory, length: number): boolean {

@@ -3,7 +3,7 @@ import { parseName } from "../../dns/name.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { DatagramHandler, Endpoint } from "../../io/contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../io/contract.ts";
 import type { ForwardOptions } from "./options.ts";
 import type { StreamQuery, UpstreamStream, UpstreamStreams } from "./streams.ts";
 import { sameQuestion } from "./upstream_query.ts";
@@ -208,6 +208,8 @@ export class Health implements DatagramHandler, StreamQuery {
       return;
     }
     this.#socket = io.open(endpoint, this);
+    // No fault of the upstream: the timer has it checked again.
+    if (this.#socket === NO_SOCKET) return;
     const sent = this.#socket >= 0 && io.send(this.#socket, this.#packet, 0, length);
     if (!sent) this.#failed();
   }

@@ -166,7 +166,7 @@ export class Lookup {
       this.#resting = false;
     }
     // It may tell this lookup that the upstream of another attempt is silent.
-    upstream.failed(sentMs);
+    if (kind !== "unsent") upstream.failed(sentMs);
     if (this.waiters === null) return;
     const moves = kind === "timeout" ||
       (!this.#hopeful() && forward.order.next(this.#index, upstream, 0) >= 0);
@@ -370,9 +370,12 @@ export class Lookup {
   }
 
   #timeOut(attempt: Attempt): void {
+    const { waiting } = attempt;
     attempt.timedOut();
     // Closing its connection may have ended the attempt.
-    if (this.#underWay.includes(attempt)) this.attemptFailed(attempt, "i/o timeout", "timeout");
+    if (!this.#underWay.includes(attempt)) return;
+    if (waiting) this.attemptFailed(attempt, "no port or file descriptor is free", "unsent");
+    else this.attemptFailed(attempt, "i/o timeout", "timeout");
   }
 
   /** Sets when to ask a second upstream beside the first. */
@@ -396,11 +399,10 @@ export class Lookup {
     const newest = this.#underWay[this.#underWay.length - 1];
     if (newest === undefined || this.#underWay.length >= MAX_UNDER_WAY) return;
     // Its time is up: what follows the time-out asks again.
-    if (newest.dueMs <= nowMs) return;
-    if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
+    if (newest.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = newest.upstream!.roundTrip;
-    if (!this.#hedging && newest.streamed && newest.sinceMs + patienceMs > nowMs) {
-      // Its connection has only just come to stand, or not yet.
+    if ((newest.waiting || !this.#hedging) && newest.sinceMs + patienceMs > nowMs) {
+      // It has no socket yet, or its connection has only just come to stand, or not yet.
       this.#secondMs = Math.min(newest.sinceMs, nowMs) + patienceMs;
       return;
     }
