@@ -3,6 +3,7 @@ import { ConfigSource } from "../control/config_source.ts";
 import { denoHost } from "../control/host_deno.ts";
 import { inheritSockets } from "../control/inherited_sockets.ts";
 import type { LogFormat } from "../control/log_line.ts";
+import { surviveErrors } from "../control/last_resort.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
 import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
@@ -172,6 +173,7 @@ async function serve(
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }
+  surviveErrors({ registry, log: logger.log });
   const reloader = new Reloader({
     source: corefile.source,
     apply: (next) => server.change(next),

@@ -106,6 +106,13 @@ async function fetchStatus(address: string, timeoutSeconds: number): Promise<str
         ` Corefile says "prometheus"; name that address if it is another: ${usageLines(STATUS)})`,
     );
   }
+  if (response.status === 404) {
+    throw new NoStatusError(
+      `${address} has no /status for this machine: nodens shows it on its own loopback interface` +
+        ` alone (run it there, as in "kubectl exec POD -- nodens status"), and other programs not` +
+        ` at all`,
+    );
+  }
   if (!response.ok) {
     throw new NoStatusError(
       `${address} answers ${response.status} to /status: that is no nodens, or an older one`,

@@ -7,11 +7,13 @@ import type { BoundSocket } from "../io/linux/listen.ts";
 import type { SharedSockets } from "../io/linux/driver.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
+import type { FileShares } from "../io/file_shares.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { requireMarks } from "../sys/mark.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
+import { shareOwnFiles } from "./own_files.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type {
   ControlMessage,
@@ -46,6 +48,8 @@ export interface DataPlaneOptions {
    * the runtime's); needs the capability NET_ADMIN. Default: none.
    */
   mark?: number;
+  /** What it may have open; default: all that this process may. */
+  files?: FileShares;
   /** The data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
   /** A forwarding loop was found (`loop`); the log says the rest. */
@@ -278,6 +282,7 @@ export class DataPlane {
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
       mark: this.#options.mark ?? 0,
+      files: this.#options.files ?? shareOwnFiles(this.#options.driver),
       probes: this.#probes,
       places: this.places,
       deliveries: [...this.#deliveries.values()],

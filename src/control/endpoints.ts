@@ -4,6 +4,7 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { HealthProbe } from "./health_probe.ts";
+import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
 import { Readiness } from "./readiness.ts";
@@ -22,14 +23,16 @@ export interface EndpointsOptions {
   mark?: number;
   /** Where metrics are served besides what the Corefile says. */
   metricsAddresses: readonly HttpAddress[];
-  /** Served as `/status` where the metrics are. */
+  /** Served as `/status` where the metrics are, to clients on the loopback interface. */
   status?: StatusSource;
+  /** Most HTTP connections at a time, over all addresses; default: no such limit. */
+  mostConnections?: number;
 }
 
 /** Serves what `prometheus`, `health` and `ready` directives ask for. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #servers = new HttpServers();
+  readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
   #lameduckMs = 0;
@@ -38,6 +41,7 @@ export class Endpoints {
   constructor(options: EndpointsOptions) {
     this.#options = options;
     const { planes, registry, build } = options;
+    this.#servers = new HttpServers(options);
     this.#metrics = new MetricsSource(planes, registry, build);
     this.#probe = new HealthProbe(options);
   }
@@ -56,7 +60,9 @@ export class Endpoints {
     const serveMetrics = (address: HttpAddress) => {
       routes.push({ ...address, path: "/metrics", handler: this.#metrics.serve });
       if (status === undefined) return;
-      routes.push({ ...address, path: "/status", handler: () => status.respond() });
+      const handler = () => status.respond();
+      // Zones, upstreams and file names are nobody's business but the operator's.
+      routes.push({ ...address, path: "/status", handler, localOnly: true });
     };
     metricsAddresses.forEach(serveMetrics);
     const ready = new Map<string, { address: HttpAddress; blocks: ReadyBlocks }>();
@@ -111,20 +117,16 @@ export class Endpoints {
     await this.#servers.stop(limitMs);
   }
 
-  async #health(): Promise<Response> {
+  async #health(): Promise<HttpReply> {
     const fault = await this.#probe.fault();
-    return fault === null ? text("OK", 200) : text(`${fault}\n`, 503);
+    return fault === null ? textReply(200, "OK") : textReply(503, `${fault}\n`);
   }
 
-  async #ready(readiness: Readiness): Promise<Response> {
-    if (this.#stopping) return text("Shutting down\n", 503);
+  async #ready(readiness: Readiness): Promise<HttpReply> {
+    if (this.#stopping) return textReply(503, "Shutting down\n");
     const missing = await readiness.missing();
-    return missing.length === 0 ? text("OK", 200) : text(`${missing.join("\n")}\n`, 503);
+    return missing.length === 0 ? textReply(200, "OK") : textReply(503, `${missing.join("\n")}\n`);
   }
 }
 
 type ReadyBlocks = Map<number, { continuously: boolean }>;
-
-function text(body: string, status: number): Response {
-  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
-}

@@ -23,7 +23,9 @@ export const denoHost: HostView = {
   readDirectory(path) {
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
-    } catch {
+    } catch (error) {
+      // An import must not match nothing, and its blocks go, for want of descriptors.
+      if (["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "")) throw error;
       return [];
     }
   },

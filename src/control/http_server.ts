@@ -1,25 +1,44 @@
+import type { LogLevel } from "../engine/handler.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
-
-/** Answers one request. */
-export type HttpHandler = (request: Request) => Response | Promise<Response>;
+import { HttpAddressServer, type HttpCounts, type HttpTarget } from "./http/address.ts";
+import { defaultHttpLimits, HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
+import { countHttp } from "./http/counts.ts";
 
 /** A path of an address, and who answers there. */
-export interface HttpRoute extends HttpAddress {
+export interface HttpRoute extends HttpAddress, HttpTarget {
   path: string;
-  handler: HttpHandler;
+}
+
+/** How the servers are run. */
+export interface HttpServersOptions {
+  registry: MetricRegistry;
+  log: (level: LogLevel, line: string) => void;
+  /** Most connections over all addresses, which share them; default: no such limit. */
+  mostConnections?: number;
+  /** Default: as they ship. */
+  limits?: HttpLimits;
 }
 
 interface Listening {
   port: number;
-  server: Deno.HttpServer;
-  paths: Map<string, HttpHandler>;
+  server: HttpAddressServer;
 }
 
 /** The HTTP servers of the control plane: one for each address, however many directives name it. */
 export class HttpServers {
+  readonly #limits: HttpLimits;
+  readonly #counts: HttpCounts;
+  readonly #mostConnections: number;
   #open = new Map<string, Listening>();
   /** Closed already, but their sockets may be open for a moment still. */
   readonly #leaving = new Set<Listening>();
+
+  constructor(options: HttpServersOptions) {
+    this.#limits = options.limits ?? defaultHttpLimits();
+    this.#mostConnections = options.mostConnections ?? Infinity;
+    this.#counts = countHttp(options);
+  }
 
   /**
    * Serves these routes and no others from now on. What is new is opened first; where that fails,
@@ -28,15 +47,15 @@ export class HttpServers {
    * @param shared - another nodens may have the same addresses, for a moment
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
-    const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpHandler> }>();
-    for (const { path, handler, ...route } of routes) {
+    const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpTarget> }>();
+    for (const { path, handler, localOnly = false, ...route } of routes) {
       const address = {
         host: route.host === "localhost" ? "127.0.0.1" : route.host,
         port: route.port,
       };
       const key = httpAddressText(address);
-      const entry = wanted.get(key) ?? { address, paths: new Map<string, HttpHandler>() };
-      entry.paths.set(path, handler);
+      const entry = wanted.get(key) ?? { address, paths: new Map<string, HttpTarget>() };
+      entry.paths.set(path, { handler, localOnly });
       wanted.set(key, entry);
     }
     // A server of its own is no stranger's, and makes way in a moment.
@@ -44,14 +63,14 @@ export class HttpServers {
     const next = new Map<string, Listening>();
     const opened: Listening[] = [];
     try {
-      for (const [key, { address, paths }] of wanted) {
+      for (const [key, { address }] of wanted) {
         const known = this.#open.get(key);
         if (known !== undefined) {
           next.set(key, known);
           continue;
         }
         if (!shared && !own.has(address.port)) checkFree(address);
-        const listening = open(address, paths);
+        const listening = this.#listen(address);
         opened.push(listening);
         next.set(key, listening);
       }
@@ -59,7 +78,14 @@ export class HttpServers {
       for (const listening of opened) void this.#shutDown(listening);
       throw error;
     }
-    for (const [key, { paths }] of wanted) next.get(key)!.paths = paths;
+    const share = Math.floor(this.#mostConnections / Math.max(1, wanted.size));
+    const { connections } = this.#limits;
+    const most = Math.min(connections, Math.max(HTTP_LIMITS.connections.min, share));
+    for (const [key, { paths }] of wanted) {
+      const { server } = next.get(key)!;
+      server.targets = paths;
+      server.mostConnections = most;
+    }
     for (const [key, listening] of this.#open) {
       if (!next.has(key)) void this.#shutDown(listening);
     }
@@ -81,10 +107,25 @@ export class HttpServers {
     clearTimeout(timer);
   }
 
+  #listen(address: HttpAddress): Listening {
+    const { host, port } = address;
+    const listen = (hostname: string) => Deno.listen({ hostname, port, reusePort: true });
+    try {
+      const listener = host === "" ? onBoth(listen) : listen(host);
+      const server = new HttpAddressServer(listener, {
+        limits: this.#limits,
+        counts: this.#counts,
+      });
+      return { port, server };
+    } catch (error) {
+      throw cannotListen(address, error as Error);
+    }
+  }
+
   async #shutDown(listening: Listening): Promise<void> {
     this.#leaving.add(listening);
     try {
-      await listening.server.shutdown();
+      await listening.server.stop();
     } finally {
       this.#leaving.delete(listening);
     }
@@ -106,28 +147,6 @@ function checkFree(address: HttpAddress): void {
   }
 }
 
-function open(address: HttpAddress, paths: Map<string, HttpHandler>): Listening {
-  const listening = { port: address.port, paths } as Listening;
-  const handler = (request: Request): Response | Promise<Response> => {
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response("only GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
-    }
-    const found = listening.paths.get(new URL(request.url).pathname);
-    if (found !== undefined) return found(request);
-    const known = [...listening.paths.keys()].join(" ");
-    return new Response(`nothing is here, but at ${known}\n`, { status: 404 });
-  };
-  const { host, port } = address;
-  const serve = (hostname: string) =>
-    Deno.serve({ hostname, port, reusePort: true, onListen: () => {}, onError: failed }, handler);
-  try {
-    listening.server = host === "" ? onBoth(serve) : serve(host);
-  } catch (error) {
-    throw cannotListen(address, error as Error);
-  }
-  return listening;
-}
-
 /** On all addresses of both families, or of IPv4 on a host without IPv6. */
 function onBoth<T>(listen: (hostname: string) => T): T {
   try {
@@ -140,10 +159,6 @@ function onBoth<T>(listen: (hostname: string) => T): T {
 
 function cannotListen(address: HttpAddress, error: Error): Error {
   return new Error(`Cannot listen on ${httpAddressText(address)} (HTTP): ${reason(error)}`);
-}
-
-function failed(error: unknown): Response {
-  return new Response(`${error instanceof Error ? error.message : error}\n`, { status: 500 });
 }
 
 function reason(error: Error): string {

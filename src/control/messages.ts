@@ -1,6 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
+import type { FileShares } from "../io/file_shares.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
 import type { SharedSockets } from "../io/linux/driver.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
@@ -24,6 +25,8 @@ export interface StartMessage {
   logsFields: boolean;
   /** SO_MARK of everything that goes to upstreams, the linux driver's alone; 0 for none. */
   mark: number;
+  /** What the data plane may have open. */
+  files: FileShares;
   /** Probes of `loop` that are out, of all data planes (`ProbeBoard`). */
   probes: SharedArrayBuffer;
   /** What lies where in `counters` since a data plane before this one. */

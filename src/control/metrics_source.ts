@@ -5,6 +5,7 @@ import { chooseFormat, expose, MEDIA_TYPES, takesGzip } from "../metrics/exposit
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { SeriesBook } from "../metrics/series.ts";
 import type { DataPlane } from "./data_plane.ts";
+import type { HttpReply, HttpRequest } from "./http/message.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
 /** The engine's own counters and what they are exported as. */
@@ -57,18 +58,16 @@ export class MetricsSource {
   }
 
   /** Answers a scrape in the form and coding that the client asks for. */
-  readonly serve = (request: Request): Response => {
-    const format = chooseFormat(request.headers.get("accept"));
+  readonly serve = async ({ headers: asked }: HttpRequest): Promise<HttpReply> => {
+    const format = chooseFormat(asked.get("accept") ?? null);
     const text = expose(this.#collect(), format);
-    const headers = new Headers({ "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" });
-    if (!takesGzip(request.headers.get("accept-encoding"))) {
-      // Said even here, so that the server puts no coding of its own choice on it.
-      headers.set("cache-control", "no-transform");
-      return new Response(text, { headers });
+    const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
+    if (!takesGzip(asked.get("accept-encoding") ?? null)) {
+      return { status: 200, headers, body: text };
     }
-    headers.set("content-encoding", "gzip");
-    const body = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-    return new Response(body, { headers });
+    const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+    const body = new Uint8Array(await new Response(zipped).arrayBuffer());
+    return { status: 200, headers: { ...headers, "content-encoding": "gzip" }, body };
   };
 
   #collect(): SeriesBook {

@@ -53,7 +53,7 @@ export class Reloader {
   /** Takes over what has changed meanwhile, and goes on. */
   resume(): void {
     this.#paused = false;
-    void this.#inTurn(() => this.#reload(true)).then(() => this.#lookLater());
+    void this.#inTurn(() => this.#reload(true)).finally(() => this.#lookLater());
   }
 
   /** Looks for changes no more; resolves when none is being taken over. */
@@ -81,7 +81,8 @@ export class Reloader {
 
   #inTurn(work: () => Promise<boolean>): Promise<boolean> {
     const turn = this.#last.then(() => this.#stopped ? false : work());
-    this.#last = turn;
+    // One that fails unexpectedly must not end all that come later.
+    this.#last = turn.catch(() => {});
     return turn;
   }
 
@@ -134,7 +135,7 @@ export class Reloader {
     const random = (this.#options.random ?? Math.random)();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      void this.#inTurn(() => this.#reload(true)).then(() => this.#lookLater());
+      void this.#inTurn(() => this.#reload(true)).finally(() => this.#lookLater());
     }, intervalMs + (2 * random - 1) * jitterMs);
   }
 }

@@ -2,15 +2,23 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import type { SharedSockets } from "../io/linux/driver.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
+import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
-import { ChangeRefused, DataPlane, type PlacedStream, type PreparedChange } from "./data_plane.ts";
+import {
+  ChangeRefused,
+  DataPlane,
+  type DataPlaneOptions,
+  type PlacedStream,
+  type PreparedChange,
+} from "./data_plane.ts";
 import { DeliveryGate } from "./delivery_gate.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import type { Logger } from "./logger.ts";
 import type { Delivery, DriverKind } from "./messages.ts";
+import { shareOwnFiles } from "./own_files.ts";
 import { Persistence } from "./persistence.ts";
 import { StatusSource } from "./status_source.ts";
 import { Upstreams } from "./upstreams.ts";
@@ -59,6 +67,7 @@ export class Server {
   readonly registry: MetricRegistry;
   readonly status: StatusSource;
   readonly #options: ServerOptions;
+  readonly #files: FileShares;
   readonly #persistence: Persistence;
   #config: Config;
   #endpoints: Endpoints | null = null;
@@ -77,11 +86,24 @@ export class Server {
     this.#options = options;
     this.registry = options.registry;
     const { upstream: mark } = options.marks ?? NO_MARKS;
-    this.planes = Array.from(
-      { length: workers },
-      () =>
-        new DataPlane(config, { driver, inherited, log, logsFields, onDead, onLoop, probes, mark }),
-    );
+    // A UDP and a TCP socket for each.
+    const listeners = 2 * workers * config.listeners.length;
+    const files = shareOwnFiles(driver, { planes: workers, listeners });
+    this.#files = files;
+    const shares = describeShares(files);
+    if (shares !== null && driver === "linux") log("info", shares);
+    const planeOptions: DataPlaneOptions = {
+      driver,
+      inherited,
+      log,
+      logsFields,
+      onDead,
+      onLoop,
+      probes,
+      mark,
+      files,
+    };
+    this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
     this.status = new StatusSource(config, {
       version: build.version,
       driver,
@@ -125,6 +147,7 @@ export class Server {
       metricsAddresses,
       mark: (this.#options.marks ?? NO_MARKS).probe,
       status: this.status,
+      mostConnections: this.#files.http,
     });
     this.#endpoints.apply(config, takesOver);
     this.#hosts.start();

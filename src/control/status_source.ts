@@ -1,6 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { ServerState } from "../upstream/options.ts";
 import type { DataPlane } from "./data_plane.ts";
+import type { HttpReply } from "./http/message.ts";
 import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
 /** How long a data plane may take to say how its upstreams are; it should be microseconds. */
@@ -47,10 +48,13 @@ export class StatusSource {
     });
   }
 
-  /** The answer to a request for `/status`. */
-  async respond(): Promise<Response> {
+  /** The answer to a request for `/status`. What a refused Corefile says is for the log alone. */
+  async respond(): Promise<HttpReply> {
+    const status = await this.collect();
+    const { reload } = status;
+    if (reload !== null) status.reload = { ...reload, faults: reload.faults.map(placeOfFault) };
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
-    return new Response(`${JSON.stringify(await this.collect())}\n`, { headers });
+    return { status: 200, headers, body: `${JSON.stringify(status)}\n` };
   }
 
   async #planeFacts(plane: DataPlane, config: Config): Promise<PlaneFacts> {
@@ -67,4 +71,10 @@ export class StatusSource {
     const { values, places, heartbeatAgeMs, restarts } = plane;
     return { values, places, heartbeatAgeMs, restarts, upstreams };
   }
+}
+
+/** Where a fault is, without its text, which may quote any file that was imported by mistake. */
+function placeOfFault(fault: string): string {
+  const place = /^([^\s:]+:\d+): /.exec(fault)?.[1];
+  return `${place ?? "the new Corefile"}: the log says what is wrong`;
 }

@@ -5,7 +5,7 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
-import { Engine, MAX_EXCHANGES } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import type { LooseStream } from "../io/linux/streams.ts";
@@ -110,12 +110,17 @@ class DataPlaneThread {
         this.#retire();
         driver.stop();
         port.close();
-      });
+      }).catch((error) => this.#survive(error));
     };
     try {
       driver.serve(this.#config.listeners);
       this.#tellPlaces();
       post({ type: "ready" });
+      // From now on; the linux driver's loop catches what it calls.
+      globalThis.addEventListener("unhandledrejection", (event) => {
+        event.preventDefault();
+        this.#survive(event.reason);
+      });
     } catch (error) {
       post({ type: "unable", error: (error as Error).message });
     }
@@ -123,6 +128,7 @@ class DataPlaneThread {
 
   #driverOptions() {
     return {
+      files: this.#message.files,
       toLane,
       onPanic: (error: unknown) =>
         this.#log.log("error", panicText(error, logsStack(this.#config))),
@@ -144,7 +150,7 @@ class DataPlaneThread {
       log: this.#log.log,
       logsFields: this.#message.logsFields,
       wallMs: Date.now,
-      maxExchanges: Math.min(driver.maxExchanges, MAX_EXCHANGES.default),
+      limits: { streams: this.#message.files.clientStreams },
     });
     driver.attach(this.#engine);
     this.#configure(this.#config, this.#message.deliveries);
@@ -238,10 +244,15 @@ class DataPlaneThread {
     try {
       answer = work();
     } catch (error) {
-      this.#book.values[COUNTER.PANICS]!++;
-      this.#driverOptions().onPanic(error);
+      this.#survive(error);
     }
     this.#answers.push({ type: "answered", id, answer });
+  }
+
+  /** Counts and logs an exception that ends nothing. */
+  #survive(error: unknown): void {
+    this.#book.values[COUNTER.PANICS]!++;
+    this.#driverOptions().onPanic(error);
   }
 
   #afterLoop(): void {

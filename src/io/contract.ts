@@ -42,6 +42,9 @@ export interface StreamHandler {
   drained?(): void;
 }
 
+/** `Io.open` has no port or descriptor left: there will be one once another socket is released. */
+export const NO_SOCKET = -2;
+
 /** What the engine does with a datagram socket towards an upstream. */
 export interface DatagramHandler {
   /** A datagram came from the upstream, at offset 0 of `memory`, which has room for tables behind. */
@@ -82,7 +85,10 @@ export interface Io {
    */
   detach?(stream: number, listener: number, pending: Uint8Array): void;
 
-  /** Opens a datagram socket on a fresh, random port, connected to the upstream. */
+  /**
+   * Opens a datagram socket on a fresh, random port, connected to the upstream. `NO_SOCKET` where
+   * none is free, another number below zero where the upstream cannot be reached at all.
+   */
   open(endpoint: Endpoint, handler: DatagramHandler): number;
   /** Sends one datagram; false when it could not be sent. */
   send(socket: number, memory: Memory, offset: number, length: number): boolean;

@@ -20,8 +20,6 @@ export const MAX_LANE_QUEUED = 256 * 1024;
  * hold a peer up.
  */
 export const MAX_LANE_UNREAD = 16 * 1024 * 1024;
-/** Streams open at a time; four connections to each of fifteen upstreams of some blocks. */
-const MAX_STREAMS = 1024;
 /** Bytes taken by the engine are told in steps of this size. */
 const TAKEN_STEP = 32 * 1024;
 const FIRST_BUFFER = 2048;
@@ -72,6 +70,7 @@ interface LaneStream {
 /** The data plane's end of the lane. Drivers call `receive` with the clock set, `flush` each turn. */
 export class Lane {
   readonly #post: (commands: LaneCommand[]) => void;
+  readonly #most: number;
   readonly #streams = new Map<number, LaneStream>();
   readonly #memory = new Memory(65536);
   #next = LANE_STREAMS;
@@ -79,15 +78,19 @@ export class Lane {
   #written: Gathered[] = [];
   #overflowed: number[] = [];
 
-  /** `post` takes over the commands and the buffers in them. */
-  constructor(post: (commands: LaneCommand[]) => void) {
+  /**
+   * @param post - takes over the commands and the buffers in them
+   * @param most - streams that may be open at a time
+   */
+  constructor(post: (commands: LaneCommand[]) => void, most: number) {
     this.#post = post;
+    this.#most = most;
   }
 
   /** Opens a stream to an upstream that has `tls` set; below zero where too many are open. */
   connect(endpoint: Endpoint, handler: StreamHandler): number {
     const { address, scope, source, tls } = endpoint;
-    if (tls === null || this.#streams.size >= MAX_STREAMS) return -1;
+    if (tls === null || this.#streams.size >= this.#most) return -1;
     const stream = this.#next++;
     this.#streams.set(stream, { handler, out: null, queued: 0, untold: 0, overflowed: false });
     this.#commands.push({

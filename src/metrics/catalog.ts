@@ -82,6 +82,12 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_forward_resends_total", "Questions sent again because they may be lost.", [
     "from",
   ]),
+  counter("nodens_forward_socket_waits_total", "Queries that waited for a port or descriptor.", [
+    "from",
+  ]),
+  counter("nodens_forward_socket_fallbacks_total", "Those that went over TCP in the end.", [
+    "from",
+  ]),
   counter("nodens_forward_mismatched_replies_total", "Replies to nothing that was asked.", [
     "from",
   ]),
@@ -141,6 +147,14 @@ export const CATALOG: readonly Metric[] = [
   gauge("nodens_data_planes", "Data planes that run."),
   counter("nodens_data_plane_restarts_total", "Data planes started again after they had failed."),
   counter("nodens_metrics_without_room_total", "Series that found no room and are not exported."),
+  counter("nodens_unhandled_errors_total", "Exceptions caught in the control plane."),
+
+  gauge("nodens_http_connections", "Open HTTP connections."),
+  counter("nodens_http_connections_total", "HTTP connections accepted."),
+  counter("nodens_http_connections_closed_total", "HTTP connections cut off, by reason.", [
+    "reason",
+  ]),
+  counter("nodens_http_accept_failures_total", "HTTP connections that could not be accepted."),
 
   counter("process_cpu_seconds_total", "CPU time of the process."),
   gauge("process_open_fds", "Open file descriptors."),

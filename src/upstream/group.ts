@@ -15,6 +15,7 @@ import { labelOf, type ServerAddress, type ServerSettings, type ServerState } fr
 import { ServerOrder } from "./order.ts";
 import { Race, type RaceFailure, type RaceGroup, type RaceSettings } from "./race.ts";
 import { Reply } from "./reply.ts";
+import { SocketQueue } from "./transport/socket_queue.ts";
 import { type ServerGroup, UpstreamServer } from "./server/server.ts";
 
 /** Races kept for the next questions. */
@@ -38,6 +39,7 @@ export interface GroupHandler {
 export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly engine: EngineServices;
   readonly reply = new Reply();
+  readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
   readonly resends = new Budget(RESENDS);
   readonly #handler: GroupHandler;
@@ -67,6 +69,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     this.engine = engine;
     this.#settings = settings;
     this.#handler = handler;
+    this.sockets = new SocketQueue(engine, labels);
     this.#servers = servers.map((server) => new UpstreamServer(server, this));
     this.#order = new ServerOrder(settings.policy, this.#servers, engine.random);
     this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);

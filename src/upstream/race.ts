@@ -196,13 +196,13 @@ export class Race implements AskHandler {
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(outcome)) {
       this.#failureCode = failureCode;
-      this.#limit(() => REFUSED_MS);
+      this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
+      for (const { ticket } of this.#runners) ticket.limit(this.#deadlineMs);
       this.#afterFailure(runner, false);
     } else if (outcome.kind === "refused" && this.#runners.length > 0) {
       // Something better may yet come, within the usual time.
       this.#failureCode = failureCode;
-      this.#limit(({ roundTrip }) => roundTrip.patienceMs);
-      this.#schedule();
+      this.#waitBriefly();
     } else {
       this.#stop();
       this.#group.answered(this, outcome.reply);
@@ -296,14 +296,15 @@ export class Race implements AskHandler {
     return settings.maxConnectAttempts === 0 ? index : order.unspent(index, this.#askedOf);
   }
 
-  /** Gives the asks under way no more than so many milliseconds before a failure is handed on. */
-  #limit(leftMs: (server: Contestant) => number): void {
+  /** Gives the asks under way no more than a moment before a failure is handed on. */
+  #waitBriefly(): void {
     const { nowMs } = this.#group.engine;
     for (const { ticket, server } of this.#runners) {
-      const limitMs = nowMs + leftMs(server);
+      const limitMs = nowMs + server.roundTrip.patienceMs;
       ticket.limit(limitMs);
       this.#deadlineMs = Math.min(this.#deadlineMs, limitMs);
     }
+    this.#schedule();
   }
 
   /** The timer: a rest is over, or it is time for a second ask. */
@@ -340,8 +341,8 @@ export class Race implements AskHandler {
     if (ticket.dueMs <= nowMs) return;
     if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
-    if (!this.#hedging && ticket.streamed && ticket.sinceMs + patienceMs > nowMs) {
-      // Its connection has only just come to stand, or not yet.
+    if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {
+      // It has no socket yet, or its connection has only just come to stand, or not yet.
       this.#secondMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
       return;
     }

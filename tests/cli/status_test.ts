@@ -72,7 +72,12 @@ const STRANGERS: { title: string; response: () => Response | Promise<Response>; 
   {
     title: "has no /status",
     response: () => new Response("no", { status: 404 }),
-    err: /answers 404 to \/status: that is no nodens/,
+    err: /has no \/status for this machine: .*loopback.* "kubectl exec POD -- nodens status"/,
+  },
+  {
+    title: "is out of order",
+    response: () => new Response("no", { status: 500 }),
+    err: /answers 500 to \/status: that is no nodens/,
   },
   {
     title: "answers with a page",
@@ -132,7 +137,8 @@ for (
     const { config } = loadConfig(source, fakeHost());
     await withDataPlane({ driver, corefile }, async (plane) => {
       const statuses = sourceOf(config, plane);
-      await withServer(() => statuses.respond(), async (address) => {
+      const respond = async () => new Response((await statuses.respond()).body);
+      await withServer(respond, async (address) => {
         for (const name of ["a.test", "a.test", "b.test", "c.who.test"]) {
           await askUdp(queryBytes({ name }), { port });
         }
@@ -183,6 +189,23 @@ Deno.test("status shows a data plane that does not answer as such", async () => 
     const { dataPlanes, blocks } = await statuses.collect();
     assert.equal(dataPlanes[0]!.answers, false);
     assert.equal(blocks.length, 1);
+  });
+});
+
+Deno.test("what a refused Corefile says is not shown over HTTP", async () => {
+  const corefile = `.:${freePort()} {\n bind 127.0.0.1\n whoami\n}\n`;
+  const { config } = loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost());
+  await withDataPlane({ driver: "portable", corefile }, async (plane) => {
+    const statuses = sourceOf(config, plane);
+    const faults = ["/etc/shadow:1: unknown directive root:$6$hash", "root:$6$hash cannot be read"];
+    statuses.reload = { at: "2026-01-02T00:00:00.000Z", ok: false, faults };
+    const { body } = await statuses.respond();
+    const { reload } = JSON.parse(body as string) as Status;
+    assert.deepEqual(reload!.faults, [
+      "/etc/shadow:1: the log says what is wrong",
+      "the new Corefile: the log says what is wrong",
+    ]);
+    assert.equal((await statuses.collect()).reload!.faults, faults);
   });
 });
 

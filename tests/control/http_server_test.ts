@@ -1,13 +1,42 @@
 import assert from "node:assert/strict";
-import { HttpServers } from "../../src/control/http_server.ts";
+import { HttpAddressServer } from "../../src/control/http/address.ts";
+import { countHttp } from "../../src/control/http/counts.ts";
+import { defaultHttpLimits, type HttpLimits } from "../../src/control/http/limits.ts";
+import { type HttpReply, textReply } from "../../src/control/http/message.ts";
+import { type HttpRoute, HttpServers } from "../../src/control/http_server.ts";
+import { MetricRegistry } from "../../src/metrics/registry.ts";
+import { SeriesBook } from "../../src/metrics/series.ts";
+import { expose } from "../../src/metrics/exposition.ts";
 import { freePort } from "../support/drivers.ts";
+import { RawHttp } from "../support/http_raw.ts";
 
-const route = (host: string, port: number) => ({
+const route = (host: string, port: number): HttpRoute => ({
   host,
   port,
   path: "/metrics",
-  handler: () => new Response("here"),
+  handler: () => textReply(200, "here"),
 });
+
+/** Servers with what they log and count. */
+function make(limits: Partial<HttpLimits> = {}, mostConnections?: number) {
+  const registry = new MetricRegistry();
+  const lines: string[] = [];
+  const servers = new HttpServers({
+    registry,
+    log: (_level, line) => lines.push(line),
+    limits: { ...defaultHttpLimits(), ...limits },
+    ...mostConnections !== undefined && { mostConnections },
+  });
+  const metric = (name: string): number => {
+    const book = new SeriesBook();
+    registry.collect(book);
+    const line = expose(book, "text").split("\n").find((one) => one.startsWith(`${name} `));
+    return Number(line?.split(" ")[1]);
+  };
+  return { registry, servers, lines, metric };
+}
+
+const closed = (reason: string) => `nodens_http_connections_closed_total{reason="${reason}"}`;
 
 /** Reads it; a connection that waits at a server that closes is reset, and made again. */
 async function read(port: number): Promise<string> {
@@ -20,8 +49,13 @@ async function read(port: number): Promise<string> {
   }
 }
 
+/** Waits until something holds; a test that hangs is ended by its runner. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 Deno.test("an address may be widened to all of its port, and narrowed again", async () => {
-  const servers = new HttpServers();
+  const { servers } = make();
   const port = freePort();
   try {
     servers.apply([route("127.0.0.1", port)]);
@@ -35,7 +69,7 @@ Deno.test("an address may be widened to all of its port, and narrowed again", as
 });
 
 Deno.test("an address that has just been given up can be had again", async () => {
-  const servers = new HttpServers();
+  const { servers } = make();
   const port = freePort();
   try {
     servers.apply([route("127.0.0.1", port)]);
@@ -49,7 +83,7 @@ Deno.test("an address that has just been given up can be had again", async () =>
 });
 
 Deno.test("a stranger's server on the port is no reason to share it, also where another port is ours", async () => {
-  const servers = new HttpServers();
+  const { servers } = make();
   const [own, taken] = [freePort(), freePort()];
   const stranger = Deno.listen({ hostname: "127.0.0.1", port: taken });
   try {
@@ -63,4 +97,334 @@ Deno.test("a stranger's server on the port is no reason to share it, also where 
     stranger.close();
     await servers.stop(1000);
   }
+});
+
+const host = "Host: localhost\r\n";
+const REQUESTS: { title: string; sent: string; status: number; closes: boolean; has?: RegExp }[] = [
+  { title: "GET", sent: `GET /metrics HTTP/1.1\r\n${host}\r\n`, status: 200, closes: false },
+  {
+    title: "a query",
+    sent: `GET /metrics?a=b HTTP/1.1\r\n${host}\r\n`,
+    status: 200,
+    closes: false,
+  },
+  {
+    title: "an absolute URL",
+    sent: `GET http://localhost:1/metrics HTTP/1.1\r\n${host}\r\n`,
+    status: 200,
+    closes: false,
+  },
+  { title: "lines without CR", sent: "GET /metrics HTTP/1.0\n\n", status: 200, closes: true },
+  { title: "HTTP/1.0", sent: "GET /metrics HTTP/1.0\r\n\r\n", status: 200, closes: true },
+  {
+    title: "Connection: close",
+    sent: `GET /metrics HTTP/1.1\r\n${host}Connection: x, Close\r\n\r\n`,
+    status: 200,
+    closes: true,
+  },
+  {
+    title: "a body, which is ignored",
+    sent: `GET /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`,
+    status: 200,
+    closes: true,
+  },
+  {
+    title: "an upgrade to HTTP/2, which is ignored",
+    sent: `GET /metrics HTTP/1.1\r\n${host}Connection: Upgrade, HTTP2-Settings\r\n` +
+      "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
+    status: 200,
+    closes: false,
+  },
+  {
+    title: "another path",
+    sent: `GET /secret HTTP/1.1\r\n${host}\r\n`,
+    status: 404,
+    closes: false,
+    has: /nothing is here, but at \/metrics \/fails\n$/,
+  },
+  {
+    title: "POST",
+    sent: `POST /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`,
+    status: 405,
+    closes: true,
+    has: /^allow: GET, HEAD\r$/m,
+  },
+  { title: "no Host", sent: "GET /metrics HTTP/1.1\r\n\r\n", status: 400, closes: true },
+  {
+    title: "two Hosts",
+    sent: `GET /metrics HTTP/1.1\r\n${host}${host}\r\n`,
+    status: 400,
+    closes: true,
+  },
+  {
+    title: "a Host that is none",
+    sent: "GET /metrics HTTP/1.1\r\nHost: a b[\r\n\r\n",
+    status: 400,
+    closes: true,
+  },
+  {
+    title: "an IPv6 Host",
+    sent: "GET /metrics HTTP/1.1\r\nHost: [::1]:9153\r\n\r\n",
+    status: 200,
+    closes: false,
+  },
+  {
+    title: "an empty Host",
+    sent: "GET /metrics HTTP/1.1\r\nHost:\r\n\r\n",
+    status: 200,
+    closes: false,
+  },
+  {
+    title: "the preface of HTTP/2",
+    sent: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    status: 505,
+    closes: true,
+  },
+  { title: "noise", sent: "\x16\x03\x01\x02\x00\x01\r\n\r\n", status: 400, closes: true },
+  { title: "a word", sent: "hello\r\n\r\n", status: 400, closes: true },
+  {
+    title: "a target that is no path",
+    sent: `GET * HTTP/1.1\r\n${host}\r\n`,
+    status: 400,
+    closes: true,
+  },
+  {
+    title: "a folded header",
+    sent: `GET /metrics HTTP/1.1\r\n${host}A: b\r\n c\r\n\r\n`,
+    status: 400,
+    closes: true,
+  },
+  {
+    title: "a header above 8 KiB",
+    sent: `GET /metrics HTTP/1.1\r\n${host}A: ${"x".repeat(9000)}\r\n\r\n`,
+    status: 431,
+    closes: true,
+  },
+  {
+    title: "a handler that fails",
+    sent: `GET /fails HTTP/1.1\r\n${host}\r\n`,
+    status: 500,
+    closes: false,
+    has: /log says more\n$/,
+  },
+];
+
+Deno.test("requests of every kind get an answer, and never one that quotes them", async () => {
+  const { servers, lines } = make();
+  const port = freePort();
+  const fails = () => Promise.reject(new Error("words of a file"));
+  const failing = { ...route("127.0.0.1", port), path: "/fails", handler: fails };
+  try {
+    servers.apply([route("127.0.0.1", port), { ...failing, localOnly: true }]);
+    for (const { title, sent, status, closes, has } of REQUESTS) {
+      const client = await RawHttp.open(port);
+      await client.send(sent);
+      const response = await client.response();
+      assert.match(response, new RegExp(`^HTTP/1\\.1 ${status} `), title);
+      assert.equal(/^connection: close\r$/m.test(response), closes, title);
+      if (status === 200) assert.ok(response.endsWith("\r\n\r\nhere"), title);
+      if (has !== undefined) assert.match(response, has, title);
+      assert.ok(!/secret|words|hello/.test(response), response);
+      if (closes) {
+        assert.equal(await client.rest(), "", title);
+      } else {
+        await client.send(`HEAD /metrics HTTP/1.1\r\n${host}\r\n`);
+        await client.send(`GET /metrics HTTP/1.0\r\n\r\n`);
+        const both = await client.rest();
+        assert.match(
+          both,
+          /^HTTP\/1\.1 200 OK\r\n[^]*content-length: 4\r\n[^]*\r\n\r\nHTTP\/1/,
+          title,
+        );
+        assert.ok(both.endsWith("\r\n\r\nhere"), both);
+      }
+      client.close();
+    }
+    assert.deepEqual(lines, ["an HTTP request failed: words of a file"]);
+  } finally {
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("what is for the loopback interface alone is not there for others", async () => {
+  const { servers } = make();
+  const port = freePort();
+  const outside = Deno.networkInterfaces().find(({ family, address, name }) =>
+    family === "IPv4" && name !== "lo" && !address.startsWith("127.")
+  )?.address;
+  const status: HttpRoute = { ...route("", port), path: "/status", localOnly: true };
+  try {
+    servers.apply([route("", port), status]);
+    for (const hostname of ["127.0.0.1", "::1", ...outside === undefined ? [] : [outside]]) {
+      const client = await RawHttp.open(port, hostname);
+      await client.send(`GET /status HTTP/1.0\r\n\r\n`);
+      const response = await client.rest();
+      client.close();
+      if (hostname !== outside) assert.match(response, /^HTTP\/1\.1 200 /, hostname);
+      else assert.match(response, /^HTTP\/1\.1 404 [^]*here, but at \/metrics\n$/, hostname);
+    }
+  } finally {
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("whoever hoards connections keeps nobody out", async () => {
+  const { servers, metric } = make();
+  const port = freePort();
+  const held: RawHttp[] = [];
+  try {
+    servers.apply([route("127.0.0.1", port)]);
+    for (let i = 0; i < 200; i++) {
+      const client = await RawHttp.open(port);
+      await client.send("GET /metrics HTTP/1.1\r\n");
+      held.push(client);
+      if (i % 20 === 0) assert.equal(await read(port), "here");
+    }
+    await until(() => metric("nodens_http_connections_total") >= 201);
+    assert.ok(metric("nodens_http_connections") <= 64);
+    assert.ok(metric(closed("full")) >= 200 - 64);
+    // The oldest had to go.
+    assert.equal(await held[0]!.response(), "");
+  } finally {
+    for (const client of held) client.close();
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("an accept that fails is tried again", async () => {
+  const { registry, lines, metric } = make();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let failures = 3;
+  const failing = {
+    accept: () =>
+      failures-- > 0 ? Promise.reject(new Error("Too many open files")) : listener.accept(),
+    close: () => listener.close(),
+  } as Deno.TcpListener;
+  const server = new HttpAddressServer(failing, {
+    limits: { ...defaultHttpLimits(), acceptPauseMs: 10 },
+    counts: countHttp({ registry, log: (_level, line) => lines.push(line) }),
+  });
+  server.targets = new Map([["/metrics", { handler: () => textReply(200, "here") }]]);
+  try {
+    assert.equal(await read((listener.addr as Deno.NetAddr).port), "here");
+    assert.equal(metric("nodens_http_accept_failures_total"), 3);
+    assert.equal(lines.length, 1);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("connections over all addresses stay within their share of descriptors", async () => {
+  const { servers, metric } = make({}, 16);
+  const ports = [freePort(), freePort()];
+  const held: RawHttp[] = [];
+  try {
+    servers.apply(ports.map((port) => route("127.0.0.1", port)));
+    for (let i = 0; i < 40; i++) held.push(await RawHttp.open(ports[i % 2]!));
+    await until(() => metric("nodens_http_connections_total") === 40);
+    assert.equal(metric("nodens_http_connections"), 16);
+  } finally {
+    for (const client of held) client.close();
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("a client with many requests at once does not hold up the event loop", async () => {
+  const { servers } = make();
+  const port = freePort();
+  let turns = 0;
+  let counting = true;
+  const count = () => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  const seen: number[] = [];
+  const handler = () => {
+    seen.push(turns);
+    return textReply(200, "here");
+  };
+  try {
+    servers.apply([{ ...route("127.0.0.1", port), handler }]);
+    const client = await RawHttp.open(port);
+    count();
+    await client.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`.repeat(150));
+    for (let i = 0; i < 150; i++) assert.match(await client.response(), /here$/);
+    client.close();
+    assert.equal(new Set(seen).size, 150, "several requests in one turn of the event loop");
+  } finally {
+    counting = false;
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("half a header and idle connections end by themselves", async () => {
+  const { servers, metric } = make({ headMs: 50, idleMs: 50 });
+  const port = freePort();
+  try {
+    servers.apply([route("127.0.0.1", port)]);
+    const silent = await RawHttp.open(port);
+    const half = await RawHttp.open(port);
+    const idle = await RawHttp.open(port);
+    const late = await RawHttp.open(port);
+    await half.send("GET /metr");
+    for (const client of [idle, late]) {
+      await client.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`);
+      assert.match(await client.response(), /^HTTP\/1\.1 200 /);
+    }
+    await late.send("G");
+    for (const client of [silent, half, idle, late]) {
+      assert.equal(await client.rest(), "");
+      client.close();
+    }
+    // The idle one has had its time; the others have not said what they wanted.
+    assert.equal(metric(closed("slow_header")), 3);
+    await until(() => metric("nodens_http_connections") === 0);
+  } finally {
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("answers that nobody reads are bounded in time and in memory", async () => {
+  const { servers, metric } = make({ answerMs: 1000, queuedBytes: 40 * 2 ** 20 });
+  const port = freePort();
+  const large: HttpReply = { status: 200, body: new Uint8Array(16 * 2 ** 20) };
+  const clients: RawHttp[] = [];
+  try {
+    servers.apply([{ ...route("127.0.0.1", port), path: "/large", handler: () => large }]);
+    for (let i = 0; i < 5; i++) {
+      const client = await RawHttp.open(port);
+      await client.send("GET /large HTTP/1.0\r\n\r\n");
+      clients.push(client);
+    }
+    await until(() => metric(closed("memory")) >= 2);
+    await until(() => metric(closed("memory")) + metric(closed("slow_answer")) === 5);
+    await until(() => metric("nodens_http_connections") === 0);
+  } finally {
+    for (const client of clients) client.close();
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("stopping waits for the answer that is under way, and not for idle connections", async () => {
+  const { servers, metric } = make();
+  const port = freePort();
+  const asked = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<HttpReply>();
+  const handler = () => {
+    asked.resolve();
+    return go.promise;
+  };
+  servers.apply([{ ...route("127.0.0.1", port), handler }]);
+  const idle = await RawHttp.open(port);
+  const busy = await RawHttp.open(port);
+  await busy.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`);
+  await asked.promise;
+  await until(() => metric("nodens_http_connections_total") === 2);
+  const stopped = servers.stop(60_000);
+  assert.equal(await idle.rest(), "");
+  go.resolve(textReply(200, "last"));
+  assert.match(await busy.rest(), /^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*last$/);
+  idle.close();
+  busy.close();
+  await stopped;
 });

@@ -4,7 +4,12 @@ import type * as codec from "dns-packet";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import type { DatagramHandler, Endpoint, StreamHandler } from "../../src/io/contract.ts";
+import {
+  type DatagramHandler,
+  type Endpoint,
+  NO_SOCKET,
+  type StreamHandler,
+} from "../../src/io/contract.ts";
 
 const good: Behaviour = (query) => [{
   bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] }),
@@ -210,7 +215,7 @@ class Poor extends Simulation {
   used = 0;
   maxConnects = Infinity;
   override open(endpoint: Endpoint, handler: DatagramHandler): number {
-    if (this.used >= this.most) return -1;
+    if (this.used >= this.most) return NO_SOCKET;
     this.used++;
     return super.open(endpoint, handler);
   }

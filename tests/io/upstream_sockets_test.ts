@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DatagramHandler, Endpoint } from "../../src/io/contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../src/io/contract.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { Poller } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
@@ -23,8 +23,8 @@ function endpointOf(text: string, port: number, source: string | null = null): E
 
 /** As after two rounds of the poller. */
 function rest(sockets: UpstreamSockets): void {
-  sockets.settle();
-  sockets.settle();
+  sockets.settle(0);
+  sockets.settle(0);
 }
 
 const nobody: DatagramHandler = { reply() {}, failed() {} };
@@ -36,7 +36,7 @@ Deno.test("sockets of one address family do not use up the places of the other f
   const four = endpointOf("127.0.0.1", 9);
   const six = endpointOf("::1", 9);
   const open = [1, 2, 3, 4].map(() => sockets.open(four, nobody));
-  assert.equal(sockets.open(four, nobody), -1);
+  assert.equal(sockets.open(four, nobody), NO_SOCKET);
   for (const index of open) sockets.release(index);
   rest(sockets);
   try {
@@ -97,7 +97,7 @@ Deno.test("an ICMP error for one query does not fail the next one on the same so
   await new Promise((resolve) => setTimeout(resolve, 20));
   // The reply of another upstream ends the lookup before this socket's event is looked at.
   sockets.release(socket);
-  assert.equal(sockets.open(dead, nobody), -1, "it rests");
+  assert.equal(sockets.open(dead, nobody), NO_SOCKET, "it rests");
   for (let i = poller.wait(0) - 1; i >= 0; i--) poller.dispatch(i);
   rest(sockets);
   let failed = false;
@@ -136,6 +136,54 @@ Deno.test("a socket bound to a source address has a fresh port for each query", 
     assert.ok([...ports].every((text) => text.startsWith("127.0.0.5 ")), [...ports].join(", "));
   } finally {
     server.close();
+    sockets.close();
+    poller.close();
+  }
+});
+
+Deno.test("sockets that a burst has opened are closed again, those in use are not", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 500);
+  const four = endpointOf("127.0.0.1", 9);
+  try {
+    const burst = Array.from({ length: 400 }, () => sockets.open(four, nobody));
+    assert.equal(sockets.size, 400);
+    const [busy, ...done] = burst;
+    for (const index of done) sockets.release(index);
+    rest(sockets);
+    // Each second as many as take no time; what a second's traffic needs stays.
+    const sizes: number[] = [];
+    for (let second = 1; second <= 10; second++) {
+      const used = Array.from({ length: 30 }, () => sockets.open(four, nobody));
+      for (const index of used) sockets.release(index);
+      rest(sockets);
+      sockets.settle(second * 1000);
+      sizes.push(sockets.size);
+    }
+    assert.deepEqual(sizes, [400, 336, 272, 208, 144, 95, 95, 95, 95, 95]);
+    assert.equal(sockets.open(four, { reply() {}, failed() {} }) === busy, false);
+    // Numbers are given out again.
+    const again = Array.from({ length: 200 }, () => sockets.open(four, nobody));
+    assert.ok(Math.max(...again) < 400);
+    assert.equal(new Set([busy, ...again]).size, 201);
+  } finally {
+    sockets.close();
+    poller.close();
+  }
+});
+
+Deno.test("an upstream without a route is not taken for a want of ports", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 4);
+  try {
+    // The kernel lets nobody connect there who has not asked for broadcasts.
+    assert.equal(sockets.open(endpointOf("255.255.255.255", 53), nobody), -1);
+    assert.equal(sockets.open(endpointOf("127.0.0.1", 9), nobody) >= 0, true);
+    // No address of this machine.
+    assert.equal(sockets.open(endpointOf("127.0.0.1", 9, "192.0.2.1"), nobody), -1);
+  } finally {
     sockets.close();
     poller.close();
   }

@@ -27,9 +27,9 @@ export class LanePair {
         this.lane.flush();
       },
     });
-    this.lane = new Lane((commands) =>
-      this.control.receive(structuredClone(commands, { transfer: laneBuffers(commands) }))
-    );
+    this.lane = new Lane((commands) => {
+      this.control.receive(structuredClone(commands, { transfer: laneBuffers(commands) }));
+    }, 1024);
   }
 
   /** Opens a stream. */

@@ -4,10 +4,10 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { raiseFileLimit } from "../../sys/limits.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
+import type { FileShares } from "../file_shares.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
 import type { BoundSocket } from "./listen.ts";
 import { Poller } from "./poller.ts";
@@ -16,12 +16,6 @@ import { UpstreamSockets } from "./upstream_sockets.ts";
 
 /** Longest sleep: the loop counts a heartbeat at least this often. */
 const MAX_SLEEP_MS = 1000;
-/** UDP sockets towards upstreams; each serves one query at a time, and is kept for the next. */
-const MAX_UPSTREAM_SOCKETS = 8192;
-/** Share of the process's file descriptors for them; clients' connections need the others. */
-const SOCKET_SHARE = 0.5;
-/** Queries that may wait, as a share of the sockets: some are sent twice before one is answered. */
-const EXCHANGE_SHARE = 0.75;
 
 /** The discard service's port (RFC 863), from which nothing ever comes. */
 const DISCARD_PORT = 9;
@@ -37,6 +31,8 @@ export interface LinuxDriverOptions {
   libc: Libc;
   /** SO_MARK of everything that goes to upstreams; 0 for none. */
   mark: number;
+  /** What it may have open. */
+  files: FileShares;
   /** eventfd that the control plane writes to when it has a message. */
   wakeFd: number;
   /** Handles the control plane's messages; returns false to stop. */
@@ -58,8 +54,6 @@ export interface LinuxDriverOptions {
 export class LinuxDriver implements Io {
   /** Encrypted streams; the control plane's reports are handed to it. */
   readonly lane: Lane;
-  /** Most queries that it can keep waiting at a time. */
-  readonly maxExchanges: number;
   readonly #options: LinuxDriverOptions;
   readonly #poller: Poller;
   readonly #datagrams: ClientDatagrams;
@@ -76,15 +70,16 @@ export class LinuxDriver implements Io {
   #woken = false;
 
   constructor(options: LinuxDriverOptions) {
-    const { libc } = options;
+    const { libc, files } = options;
     this.#options = options;
-    this.lane = new Lane(options.toLane);
+    this.lane = new Lane(options.toLane, files.encryptedStreams);
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
-    this.#streams = new Streams(libc, this.#poller, () => this.#engine, options.mark);
-    const sockets = upstreamSocketLimit(libc);
-    this.maxExchanges = Math.floor(EXCHANGE_SHARE * sockets);
-    this.#sockets = new UpstreamSockets(libc, this.#poller, sockets, options.mark);
+    this.#streams = new Streams(libc, this.#poller, () => this.#engine, {
+      mark: options.mark,
+      mostUpstreams: files.upstreamStreams,
+    });
+    this.#sockets = new UpstreamSockets(libc, this.#poller, files.upstreamSockets, options.mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
   }
 
@@ -179,7 +174,7 @@ export class LinuxDriver implements Io {
         if (this.#woken) this.#wake();
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
-        this.#sockets.settle();
+        this.#sockets.settle(engine.nowMs);
         this.lane.flush();
         afterLoop();
       } catch (error) {
@@ -301,8 +296,4 @@ function turnAway(libc: Libc, fd: number): void {
   if (wildcard && address.family === 6) address.bytes[15] = 1;
   address.port = DISCARD_PORT;
   libc.connect(fd, name, writeSockaddr(address, name));
-}
-
-function upstreamSocketLimit(libc: Libc): number {
-  return Math.min(MAX_UPSTREAM_SOCKETS, Math.floor(raiseFileLimit(libc) * SOCKET_SHARE));
 }

@@ -35,6 +35,8 @@ export class Streams {
   readonly buffer = new Memory(READ_SIZE);
   readonly #engine: () => Engine;
   readonly #mark: number;
+  readonly #mostUpstreams: number;
+  #upstreams = 0;
   readonly #streams: (Stream | null)[] = [];
   readonly #free: number[] = [];
   readonly #on = new Int32Array([1]);
@@ -43,12 +45,21 @@ export class Streams {
   readonly #name = new Memory(SOCKADDR_SIZE);
   readonly #nameSize = new Uint32Array([SOCKADDR_SIZE]);
 
-  /** @param mark - SO_MARK of what streams to upstreams send; 0 for none */
-  constructor(libc: Libc, poller: Poller, engine: () => Engine, mark = 0) {
+  /**
+   * `mark` is the SO_MARK of what streams to upstreams send, 0 for none; `mostUpstreams` how many of
+   * them may be open.
+   */
+  constructor(
+    libc: Libc,
+    poller: Poller,
+    engine: () => Engine,
+    { mark, mostUpstreams }: { mark: number; mostUpstreams: number },
+  ) {
     this.libc = libc;
     this.poller = poller;
     this.#engine = engine;
     this.#mark = mark;
+    this.#mostUpstreams = mostUpstreams;
   }
 
   /** What epoll calls when connections wait on a listening socket. */
@@ -75,6 +86,7 @@ export class Streams {
 
   /** Opens a stream to an upstream. */
   connect(endpoint: Endpoint, handler: StreamHandler): number {
+    if (this.#upstreams >= this.#mostUpstreams) return -1;
     const domain = endpoint.address.family === 4 ? AF.INET : AF.INET6;
     const fd = this.libc.socket(domain, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
     if (fd < 0) return -1;
@@ -94,7 +106,8 @@ export class Streams {
     endpoint.address.scope = scopeIndex(this.libc, endpoint.scope);
     // -1 means "under way" or "refused at once"; the first event tells which.
     this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
-    const stream = this.#add(fd, false);
+    const stream = this.#add(fd, true);
+    this.#upstreams++;
     stream.handler = handler;
     this.poller.add(fd, EPOLL.IN | EPOLL.OUT, stream);
     return stream.id;
@@ -130,6 +143,7 @@ export class Streams {
     if (this.#streams[stream.id] !== stream) return;
     this.#streams[stream.id] = null;
     this.#free.push(stream.id);
+    if (stream.outgoing) this.#upstreams--;
     this.poller.remove(stream.fd);
     this.libc.close(stream.fd);
   }
@@ -163,9 +177,9 @@ export class Streams {
     for (const stream of this.#streams) if (stream !== null) this.drop(stream);
   }
 
-  #add(fd: number, connected: boolean): Stream {
+  #add(fd: number, outgoing: boolean): Stream {
     const id = this.#free.pop() ?? this.#streams.length;
-    const stream = new Stream(this, fd, id, connected);
+    const stream = new Stream(this, fd, id, outgoing);
     this.#streams[id] = stream;
     return stream;
   }
@@ -189,7 +203,7 @@ export class Streams {
 
   /** Hands a client's connection to the engine; null where it does not want it. */
   #take(fd: number, listener: number): Stream | null {
-    const stream = this.#add(fd, true);
+    const stream = this.#add(fd, false);
     const handler = this.#engine().accept(listener, stream.id);
     this.poller.add(fd, EPOLL.IN, stream);
     if (handler === null) {
@@ -205,6 +219,8 @@ export class Streams {
 export class Stream implements PollTarget {
   readonly fd: number;
   readonly id: number;
+  /** Opened to an upstream, not accepted from a client. */
+  readonly outgoing: boolean;
   handler: StreamHandler | null = null;
   readonly #owner: Streams;
   #connected: boolean;
@@ -216,12 +232,13 @@ export class Stream implements PollTarget {
   #queueStart = 0;
   #queueEnd = 0;
 
-  constructor(owner: Streams, fd: number, id: number, connected: boolean) {
+  constructor(owner: Streams, fd: number, id: number, outgoing: boolean) {
     this.#owner = owner;
     this.fd = fd;
     this.id = id;
-    this.#connected = connected;
-    this.#watched = connected ? EPOLL.IN : EPOLL.IN | EPOLL.OUT;
+    this.outgoing = outgoing;
+    this.#connected = !outgoing;
+    this.#watched = outgoing ? EPOLL.IN | EPOLL.OUT : EPOLL.IN;
   }
 
   /** Bytes that wait to be sent. */

@@ -1,11 +1,11 @@
 import { MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
-import { AF, EPOLL, MSG, SOCK } from "../../sys/constants.ts";
+import { AF, EFD_NONBLOCK, EPOLL, MSG, SOCK } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import type { DatagramHandler, Endpoint } from "../contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
 /** An endpoint as system calls want it, and the free sockets that may be used for it. */
@@ -15,13 +15,30 @@ interface Prepared {
   readonly nameLength: number;
   readonly source: Uint8Array<ArrayBuffer> | null;
   readonly sourceLength: number;
-  readonly pool: Socket[];
+  readonly pool: Pool;
+}
+
+/** Free sockets of one kind; the one used last is on top. */
+interface Pool {
+  readonly sockets: Socket[];
+  /** Fewest that lay here since the last look: so many were not needed. */
+  least: number;
 }
 
 /** Datagrams read from one socket before others get their turn. */
 const READS = 4;
 /** And from one that nobody waits on: what is left would come to its next query. */
 const LATE_READS = 64;
+/** How often free sockets are looked through; a burst's are gone after a minute. */
+const TRIM_MS = 1000;
+/** Free sockets of a kind that stay: enough for some thousand misses a second. */
+const KEPT = 64;
+/** Sockets closed at a time, which takes a fraction of a millisecond. */
+const TRIMMED = 64;
+/** No address and no port, as `bind` takes it for either family. */
+const NOWHERE = new Uint8Array(SOCKADDR_SIZE);
+/** The upstream cannot be reached. */
+const UNREACHABLE = -1;
 
 /**
  * UDP sockets towards upstreams, each connected and on a random port of the kernel's choice for one
@@ -40,8 +57,11 @@ export class UpstreamSockets {
   readonly #mark: number;
   /** Weak, because lists of upstreams change. */
   readonly #prepared = new WeakMap<Endpoint, Prepared>();
-  readonly #pools = new Map<string, Socket[]>();
-  readonly #sockets: Socket[] = [];
+  readonly #pools = new Map<string, Pool>();
+  readonly #sockets: (Socket | null)[] = [];
+  /** Numbers of sockets that were closed. */
+  readonly #freeIndexes: number[] = [];
+  #nextTrimMs = 0;
   /** Given back since the poller last waited, and before that. */
   #released: Socket[] = [];
   #resting: Socket[] = [];
@@ -61,14 +81,24 @@ export class UpstreamSockets {
     this.#mark = mark;
   }
 
-  /** Takes a socket with a fresh port, connected; its number, or -1. */
+  /** Open sockets, free ones included. */
+  get size(): number {
+    return this.#sockets.length - this.#freeIndexes.length;
+  }
+
+  /** Takes a socket with a fresh port, connected; its number, or what `Io.open` says. */
   open(endpoint: Endpoint, handler: DatagramHandler): number {
     const prepared = this.#prepared.get(endpoint) ?? this.#prepare(endpoint);
-    const socket = prepared.pool.pop() ?? this.#create(prepared);
-    if (socket === null) return -1;
+    const { pool } = prepared;
+    const socket = pool.sockets.pop() ?? this.#create(prepared);
+    if (typeof socket === "number") return socket;
+    if (pool.sockets.length < pool.least) pool.least = pool.sockets.length;
     if (this.#libc.connect(socket.fd, prepared.name, prepared.nameLength) < 0) {
-      prepared.pool.push(socket);
-      return -1;
+      pool.sockets.push(socket);
+      // The kernel chooses the port first, and looks for a route then.
+      if (!this.#hasPort(socket.fd)) return NO_SOCKET;
+      this.#libc.connect(socket.fd, this.#unspec, 16);
+      return UNREACHABLE;
     }
     socket.handler = handler;
     return socket.index;
@@ -95,11 +125,12 @@ export class UpstreamSockets {
   }
 
   /** Ends a round of the poller: what has rested for one may be used again. */
-  settle(): void {
+  settle(nowMs: number): void {
+    if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
     if (rested.length === 0 && this.#released.length === 0) return;
     for (let socket = rested.pop(); socket !== undefined; socket = rested.pop()) {
-      socket.pool.push(socket);
+      socket.pool.sockets.push(socket);
     }
     this.#resting = this.#released;
     this.#released = rested;
@@ -129,47 +160,84 @@ export class UpstreamSockets {
 
   /** Closes all sockets. */
   close(): void {
-    for (const { fd } of this.#sockets) {
-      this.#poller.remove(fd);
-      this.#libc.close(fd);
+    for (const socket of this.#sockets) if (socket !== null) this.#close(socket);
+  }
+
+  /** Closes some of the sockets that were not needed since the last time. */
+  #trim(nowMs: number): void {
+    this.#nextTrimMs = nowMs + TRIM_MS;
+    for (const pool of this.#pools.values()) {
+      const spare = Math.min(TRIMMED, pool.least - KEPT);
+      if (spare > 0) {
+        for (const socket of pool.sockets.splice(0, spare)) {
+          this.#close(socket);
+          this.#freeIndexes.push(socket.index);
+        }
+      }
+      pool.least = pool.sockets.length;
     }
   }
 
-  #create(prepared: Prepared): Socket | null {
+  #close({ fd, index }: Socket): void {
+    this.#sockets[index] = null;
+    this.#poller.remove(fd);
+    this.#libc.close(fd);
+  }
+
+  #create(prepared: Prepared): Socket | number {
+    const { domain, source, sourceLength, pool } = prepared;
     const index = this.#place();
-    if (index < 0) return null;
-    const fd = this.#libc.socket(
-      prepared.domain,
-      SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC,
-      0,
-    );
-    if (fd < 0) return null;
-    // An unmarked query would come back to where it was sent from.
-    const marked = this.#mark === 0 || markSocket(this.#libc, fd, this.#mark);
-    if (
-      !marked || (prepared.source !== null &&
-        this.#libc.bind(fd, prepared.source, prepared.sourceLength) < 0)
-    ) {
-      this.#libc.close(fd);
-      return null;
+    if (index < 0) return NO_SOCKET;
+    const fd = this.#libc.socket(domain, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    const fault = fd < 0 ? this.#lacksDescriptors() : this.#setUp(fd, source, sourceLength);
+    if (fault !== 0) {
+      this.#freeIndexes.push(index);
+      if (fd >= 0) this.#libc.close(fd);
+      return fault;
     }
-    const socket = new Socket(this, fd, index, prepared.pool);
+    const socket = new Socket(this, fd, index, pool);
     this.#sockets[index] = socket;
     this.#poller.add(fd, EPOLL.IN, socket);
     return socket;
   }
 
-  /** Number for a new socket; at the limit that of a free one of another kind, which is closed. */
+  /** Marks and binds a new socket; 0, or what `open` is to return. */
+  #setUp(fd: number, source: Uint8Array<ArrayBuffer> | null, sourceLength: number): number {
+    // An unmarked query would come back to where it was sent from.
+    if (this.#mark !== 0 && !markSocket(this.#libc, fd, this.#mark)) return UNREACHABLE;
+    if (source === null || this.#libc.bind(fd, source, sourceLength) === 0) return 0;
+    // With any address the kernel would find a port, unless there is none.
+    NOWHERE.set(source.subarray(0, 2));
+    return this.#libc.bind(fd, NOWHERE, sourceLength) === 0 ? UNREACHABLE : NO_SOCKET;
+  }
+
+  /** Whether descriptors have run out, which errno would say less reliably; as `open` returns it. */
+  #lacksDescriptors(): number {
+    const fd = this.#libc.eventfd(0, EFD_NONBLOCK);
+    if (fd < 0) return NO_SOCKET;
+    this.#libc.close(fd);
+    return UNREACHABLE;
+  }
+
+  #hasPort(fd: number): boolean {
+    this.#nameLength[0] = SOCKADDR_SIZE;
+    if (this.#libc.getsockname(fd, this.#name, this.#nameLength) < 0) return true;
+    return this.#name[2] !== 0 || this.#name[3] !== 0;
+  }
+  readonly #name = new Uint8Array(SOCKADDR_SIZE);
+  readonly #nameLength = new Uint32Array(1);
+
+  /** Number for a new socket, at the limit in the place of a free one of another kind; or -1. */
   #place(): number {
-    if (this.#sockets.length < this.#limit) return this.#sockets.length;
-    for (const pool of this.#pools.values()) {
-      const other = pool.pop();
-      if (other === undefined) continue;
-      this.#poller.remove(other.fd);
-      this.#libc.close(other.fd);
-      return other.index;
+    if (this.size >= this.#limit) {
+      const other = [...this.#pools.values()].find(({ sockets }) => sockets.length > 0);
+      if (other === undefined) return -1;
+      const socket = other.sockets.shift()!;
+      other.least = Math.min(other.least, other.sockets.length);
+      this.#close(socket);
+      return socket.index;
     }
-    return -1;
+    return this.#freeIndexes.pop() ?? this.#sockets.push(null) - 1;
   }
 
   #prepare(endpoint: Endpoint): Prepared {
@@ -183,7 +251,7 @@ export class UpstreamSockets {
       sourceLength = writeSockaddr(endpoint.source, source);
     }
     const key = `${endpoint.address.family} ${endpoint.source?.hostname() ?? ""}`;
-    const pool = this.#pools.get(key) ?? [];
+    const pool = this.#pools.get(key) ?? { sockets: [], least: 0 };
     this.#pools.set(key, pool);
     const domain = endpoint.address.family === 4 ? AF.INET : AF.INET6;
     const prepared = { domain, name, nameLength, source, sourceLength, pool };
@@ -196,11 +264,11 @@ export class UpstreamSockets {
 class Socket implements PollTarget {
   readonly fd: number;
   readonly index: number;
-  readonly pool: Socket[];
+  readonly pool: Pool;
   handler: DatagramHandler | null = null;
   readonly #owner: UpstreamSockets;
 
-  constructor(owner: UpstreamSockets, fd: number, index: number, pool: Socket[]) {
+  constructor(owner: UpstreamSockets, fd: number, index: number, pool: Pool) {
     this.#owner = owner;
     this.fd = fd;
     this.index = index;

@@ -4,8 +4,9 @@ import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
+import type { FileShares } from "../file_shares.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
-import { MAX_SOCKETS, PortableSockets } from "./sockets.ts";
+import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
 const QUERY_SIZE = 65536;
@@ -15,6 +16,8 @@ const MAX_SLEEP_MS = 1000;
 /** What a driver needs from the thread that it runs in. */
 export interface PortableDriverOptions {
   now: () => number;
+  /** What it may have open. */
+  files: FileShares;
   onPanic: (error: unknown) => void;
   /** Takes what encrypted streams ask of the control plane, with the buffers in it. */
   toLane: (commands: LaneCommand[]) => void;
@@ -46,8 +49,6 @@ const CLOSE_AFTER_MS = 6000;
 export class PortableDriver implements Io {
   /** Encrypted streams; the control plane's reports are handed to it. */
   readonly lane: Lane;
-  /** Most queries that it can keep waiting at a time; some are sent twice before one is answered. */
-  readonly maxExchanges: number = 0.75 * MAX_SOCKETS;
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
@@ -67,10 +68,11 @@ export class PortableDriver implements Io {
 
   constructor(options: PortableDriverOptions) {
     this.#options = options;
-    this.lane = new Lane(options.toLane);
+    const { files, toLane } = options;
+    this.lane = new Lane(toLane, files.encryptedStreams);
     const run = (work: () => void) => this.run(work);
-    this.#streams = new PortableStreams(() => this.#engine, run);
-    this.#sockets = new PortableSockets(run);
+    this.#streams = new PortableStreams(() => this.#engine, run, files.upstreamStreams);
+    this.#sockets = new PortableSockets(run, files.upstreamSockets);
   }
 
   /** Connects the engine, before it is configured, and sets its clock. */

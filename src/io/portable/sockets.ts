@@ -1,10 +1,7 @@
 import { MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { DatagramHandler, Endpoint } from "../contract.ts";
-
-/** Most sockets open at a time. */
-export const MAX_SOCKETS = 1024;
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
 
 interface Entry {
   readonly socket: Deno.DatagramConn;
@@ -18,14 +15,17 @@ export class PortableSockets {
   readonly #free: number[] = [];
   readonly #run: (work: () => void) => void;
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
+  readonly #most: number;
   #open = 0;
 
-  constructor(run: (work: () => void) => void) {
+  /** @param most - sockets that may be open at a time */
+  constructor(run: (work: () => void) => void, most: number) {
     this.#run = run;
+    this.#most = most;
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
-    if (this.#open >= MAX_SOCKETS) return -1;
+    if (this.#open >= this.#most) return NO_SOCKET;
     const { address, source } = endpoint;
     const any = address.family === 4 ? "0.0.0.0" : "::";
     let socket: Deno.DatagramConn;
@@ -35,8 +35,8 @@ export class PortableSockets {
         hostname: source?.hostname() ?? any,
         port: 0,
       });
-    } catch {
-      return -1;
+    } catch (error) {
+      return isShortage(error) ? NO_SOCKET : -1;
     }
     const to: Deno.NetAddr = {
       transport: "udp",
@@ -91,4 +91,10 @@ export class PortableSockets {
       }
     }
   }
+}
+
+/** Whether ports or descriptors have run out. */
+function isShortage(error: unknown): boolean {
+  return error instanceof Deno.errors.AddrInUse ||
+    ["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "");
 }

@@ -3,8 +3,12 @@ import { Memory } from "../../engine/memory.ts";
 import type { Endpoint, StreamHandler } from "../contract.ts";
 
 const READ_SIZE = 65536;
+/** Pause after an accept that failed: nearly always because descriptors have run out. */
+const ACCEPT_PAUSE_MS = 100;
 
 interface Entry {
+  /** Opened to an upstream, not accepted from a client. */
+  outgoing: boolean;
   connection: Deno.TcpConn | null;
   handler: StreamHandler | null;
   queue: Uint8Array<ArrayBuffer>[];
@@ -22,10 +26,15 @@ export class PortableStreams {
   readonly #entries: (Entry | null)[] = [];
   readonly #free: number[] = [];
   readonly #memory = new Memory(READ_SIZE);
+  readonly #mostUpstreams: number;
+  #upstreams = 0;
+  #closed = false;
 
-  constructor(engine: () => Engine, run: (work: () => void) => void) {
+  /** @param mostUpstreams - streams to upstreams that may be open */
+  constructor(engine: () => Engine, run: (work: () => void) => void, mostUpstreams: number) {
     this.#engine = engine;
     this.#run = run;
+    this.#mostUpstreams = mostUpstreams;
   }
 
   /** Accepts connections for a listener until the socket is closed. */
@@ -36,7 +45,9 @@ export class PortableStreams {
   }
 
   connect(endpoint: Endpoint, handler: StreamHandler): number {
-    const id = this.#add(handler);
+    if (this.#upstreams >= this.#mostUpstreams) return -1;
+    this.#upstreams++;
+    const id = this.#add(handler, true);
     const entry = this.#entries[id]!;
     Deno.connect({ hostname: endpoint.address.hostname(), port: endpoint.address.port }).then(
       (connection) => {
@@ -91,14 +102,16 @@ export class PortableStreams {
   }
 
   close(): void {
+    this.#closed = true;
     this.#entries.forEach((entry, id) => {
       if (entry !== null) this.#drop(id, entry);
     });
   }
 
-  #add(handler: StreamHandler | null): number {
+  #add(handler: StreamHandler | null, outgoing: boolean): number {
     const id = this.#free.pop() ?? this.#entries.length;
     this.#entries[id] = {
+      outgoing,
       connection: null,
       handler,
       queue: [],
@@ -112,9 +125,17 @@ export class PortableStreams {
   }
 
   async #accept(socket: Deno.TcpListener, listener: number): Promise<void> {
-    for await (const connection of socket) {
+    while (!this.#closed) {
+      let connection: Deno.TcpConn;
+      try {
+        connection = await socket.accept();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource) return;
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+        continue;
+      }
       this.#run(() => {
-        const id = this.#add(null);
+        const id = this.#add(null, false);
         const entry = this.#entries[id]!;
         entry.connection = connection;
         entry.handler = this.#engine().accept(listener, id);
@@ -176,6 +197,7 @@ export class PortableStreams {
     if (this.#entries[id] !== entry) return;
     this.#entries[id] = null;
     this.#free.push(id);
+    if (entry.outgoing) this.#upstreams--;
     entry.resume?.();
     try {
       entry.connection?.close();

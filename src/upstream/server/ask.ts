@@ -9,7 +9,8 @@ import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
 import { copyMessage, type Reply } from "../reply.ts";
 import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
-import { type OnMismatch, UdpQuery } from "../transport/udp.ts";
+import type { SocketQueue } from "../transport/socket_queue.ts";
+import { UdpQuery } from "../transport/udp.ts";
 import { COOKIE, type Cookie } from "./cookie.ts";
 import { type EdnsLadder, FORM } from "./ladder.ts";
 import type { RoundTrip } from "./round_trip.ts";
@@ -29,6 +30,8 @@ export interface AskServer {
   readonly spelling: Spelling;
   readonly cookie: Cookie;
   readonly roundTrip: RoundTrip;
+  /** Where queries wait for a socket. */
+  readonly sockets: SocketQueue;
   /** Where replies are read. */
   readonly reply: Reply;
   /** Time for one answer, in milliseconds. */
@@ -78,7 +81,6 @@ export class Ask implements Ticket, TransportHandler {
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
-  readonly #onMismatch: OnMismatch;
   #stage: "idle" | "datagram" | "stream" = "idle";
   #inquiry: Inquiry | null = null;
   #handler: AskHandler | null = null;
@@ -93,6 +95,8 @@ export class Ask implements Ticket, TransportHandler {
   #cookieMissing = false;
   /** It goes over TCP because replies came misspelt. */
   #misspelt = false;
+  /** It goes over TCP because there was no socket. */
+  #withoutSocket = false;
   /** The answer over UDP that is to be had whole over TCP, and its length. */
   #truncated: Memory | null = null;
   #truncatedLength = 0;
@@ -101,12 +105,15 @@ export class Ask implements Ticket, TransportHandler {
   constructor(server: AskServer) {
     const { engine } = server;
     this.#server = server;
-    this.#udp = new UdpQuery(this.#query, engine.io, engine.random);
+    this.#udp = new UdpQuery(this.#query, {
+      engine,
+      queue: server.sockets,
+      onMismatch: (misspelt) => {
+        server.countMismatch();
+        return misspelt && server.spelling.misspelt();
+      },
+    });
     this.#timer = engine.timers.create(() => this.#timeOut());
-    this.#onMismatch = (misspelt) => {
-      server.countMismatch();
-      return misspelt && server.spelling.misspelt();
-    };
   }
 
   /**
@@ -133,6 +140,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#cookieRenewed = false;
     this.#cookieMissing = false;
     this.#misspelt = false;
+    this.#withoutSocket = false;
     this.#truncated = null;
     this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs);
     const encrypted = server.endpoint.tls !== null;
@@ -149,9 +157,8 @@ export class Ask implements Ticket, TransportHandler {
 
   get sinceMs(): number {
     if (this.#stage === "idle") return this.#answeredSinceMs;
-    return this.#stage === "stream"
-      ? this.#server.connections.sinceMs(this.#query)
-      : this.#query.sentMs;
+    if (this.#stage === "stream") return this.#server.connections.sinceMs(this.#query);
+    return this.#udp.waits ? Infinity : this.#query.sentMs;
   }
 
   get streamed(): boolean {
@@ -214,7 +221,9 @@ export class Ask implements Ticket, TransportHandler {
     const server = this.#server;
     const { nowMs } = server.engine;
     if (this.#stage === "datagram" && failure.kind !== "refused") {
-      if (failure.kind !== "exhausted") {
+      if (failure.kind === "exhausted") {
+        this.#withoutSocket = true;
+      } else {
         this.#misspelt = failure.kind === "misspelt";
         server.countForgery();
         server.spelling.doubt(nowMs);
@@ -223,7 +232,7 @@ export class Ask implements Ticket, TransportHandler {
       return;
     }
     this.#stop(false);
-    if (this.#handOnTruncated()) return;
+    if (this.#handOnTruncated() || this.#waitsOn()) return;
     // Without TCP a server could never be served again once it had lost its cookies, or if it folds
     // case.
     if (this.#cookieMissing) server.cookie.forget();
@@ -258,9 +267,7 @@ export class Ask implements Ticket, TransportHandler {
     });
     query.sentMs = nowMs;
     server.ladder.sent(this.#form, nowMs);
-    if (streamed) return server.connections.send(query);
-    const failure = this.#udp.send(endpoint, this.#onMismatch);
-    return failure?.kind === "exhausted" ? this.#transmit("stream") : failure;
+    return streamed ? server.connections.send(query) : this.#udp.send(endpoint);
   }
 
   /** Sends the question once more. */
@@ -273,7 +280,17 @@ export class Ask implements Ticket, TransportHandler {
       return;
     }
     this.#stop(false);
-    if (!this.#handOnTruncated()) this.#end({ kind: "failed", why: failure.why });
+    if (this.#handOnTruncated() || this.#waitsOn()) return;
+    this.#end({ kind: "failed", why: failure.why });
+  }
+
+  /** Goes on waiting for a socket where TCP was only to do without one: the server need not have it. */
+  #waitsOn(): boolean {
+    if (!this.#withoutSocket) return false;
+    this.#withoutSocket = false;
+    this.#stage = "datagram";
+    this.#udp.waitOn();
+    return true;
   }
 
   #overTcp(): void {
@@ -366,6 +383,11 @@ export class Ask implements Ticket, TransportHandler {
 
   #timeOut(): void {
     const { cookie } = this.#server;
+    if (this.#stage === "datagram" && this.#udp.waits) {
+      this.#stop(false);
+      this.#end({ kind: "failed", why: "no port or file descriptor is free" }, false);
+      return;
+    }
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(true);
     if (this.#handOnTruncated()) return;
@@ -385,11 +407,12 @@ export class Ask implements Ticket, TransportHandler {
     this.#server.done(this);
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: Outcome, blames = true): void {
     const server = this.#server;
     const handler = this.#handler!;
     this.#leave();
-    if (outcome.kind === "failed" || outcome.kind === "silent") server.failed(this.sentMs);
+    const failed = outcome.kind === "failed" || outcome.kind === "silent";
+    if (failed && blames) server.failed(this.sentMs);
     handler.ended(this, outcome);
     this.#handler = null;
     this.#inquiry = null;

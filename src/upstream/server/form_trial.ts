@@ -32,10 +32,10 @@ export class FormTrial implements TransportHandler {
   #streamed = false;
 
   constructor(server: TriedServer) {
-    const { io, random, timers } = server.engine;
+    const { engine } = server;
     this.#server = server;
-    this.#udp = new UdpQuery(this.#query, io, random);
-    this.#timer = timers.create(() => this.#end(false));
+    this.#udp = new UdpQuery(this.#query, { engine, queue: null, onMismatch: () => false });
+    this.#timer = engine.timers.create(() => this.#end(false));
   }
 
   /** Sends the copy in this form. */
@@ -54,9 +54,7 @@ export class FormTrial implements TransportHandler {
       mixedCase: null,
     });
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
-    const failure = this.#streamed
-      ? connections.send(query)
-      : this.#udp.send(endpoint, () => false);
+    const failure = this.#streamed ? connections.send(query) : this.#udp.send(endpoint);
     if (failure !== null) this.#end(false);
   }
 

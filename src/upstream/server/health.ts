@@ -60,7 +60,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#server = server;
     this.#engine = engine;
     this.#settings = settings;
-    this.#udp = new UdpQuery(this.#query, engine.io, engine.random);
+    this.#udp = new UdpQuery(this.#query, { engine, queue: null, onMismatch: () => false });
     this.#timer = engine.timers.create(() => this.#tick());
     const { bytes, view } = this.#query.packet;
     const { domain, recursionDesired } = settings.healthCheck;
@@ -173,7 +173,9 @@ export class Health implements TransportHandler, ConnectionOwner {
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
     const { endpoint } = this.#server;
     if (!this.#settings.forceTcp && endpoint.tls === null) {
-      if (this.#udp.send(endpoint, () => false) !== null) this.#failed();
+      const failure = this.#udp.send(endpoint);
+      // Without a socket of ours the server is not to blame: the timer has it checked again.
+      if (failure !== null && failure.kind !== "exhausted") this.#failed();
       return;
     }
     const { expireMs: idleMs } = this.#settings;

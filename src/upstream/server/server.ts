@@ -7,6 +7,7 @@ import { labelOf, type ServerAddress, type ServerSettings, type ServerState } fr
 import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
 import type { Reply } from "../reply.ts";
 import { Connections } from "../transport/connections.ts";
+import type { SocketQueue } from "../transport/socket_queue.ts";
 import { Ask, type AskServer } from "./ask.ts";
 import { Cookie } from "./cookie.ts";
 import { type Checked, Health } from "./health.ts";
@@ -33,6 +34,7 @@ export interface ServerGroup {
   readonly engine: EngineServices;
   readonly settings: ServerSettings;
   readonly reply: Reply;
+  readonly sockets: SocketQueue;
   countMismatch(): void;
   countMalformed(): void;
   countForgery(): void;
@@ -50,6 +52,7 @@ export class UpstreamServer implements AskServer, Checked {
   readonly engine: EngineServices;
   readonly endpoint: Endpoint;
   readonly reply: Reply;
+  readonly sockets: SocketQueue;
   readonly connections: Connections;
   readonly health: Health;
   readonly cookie: Cookie;
@@ -74,6 +77,7 @@ export class UpstreamServer implements AskServer, Checked {
     this.#group = group;
     this.engine = engine;
     this.reply = group.reply;
+    this.sockets = group.sockets;
     this.label = labelOf(server);
     const { address, port, transport } = server;
     const { sourceAddress } = settings;
