@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { ANSWERED, NEXT } from "../../src/engine/handler.ts";
+import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { createHosts } from "../../src/plugins/hosts/handler.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
 import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+
+const KEY = new HashKey(1, 2);
 
 const FILE = `
 # comment 192.0.2.99 comment.example.org
@@ -37,7 +40,7 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   };
   const handler = createHosts(options, { engine, zones: ["."], position: 0 });
   const { zones, autoReverse } = options;
-  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }) });
+  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }, KEY) });
   /** The data of the answers, or what else came of the query. */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
@@ -162,7 +165,7 @@ Deno.test("hosts answers from the newest file, and counts its entries", () => {
   assert.equal(engine.value("coredns_hosts_entries"), 2);
   assert.equal(ask("www.example.org"), "SERVFAIL");
   const text = "192.0.2.1 www.example.org";
-  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }) });
+  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }, KEY) });
   assert.deepEqual(ask("www.example.org"), ["192.0.2.1"]);
   assert.deepEqual(ask("inline.example.net"), ["192.0.2.4"]);
   assert.equal(engine.value("coredns_hosts_entries"), 4);
