@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { parseName } from "../../src/dns/name.ts";
 import { ANSWERED, NEXT } from "../../src/engine/handler.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { createHosts } from "../../src/plugins/hosts/handler.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
-import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
+import { HostsLookup, V4 } from "../../src/plugins/hosts/lookup.ts";
+import { buildHostsTable, HEAD_SIZE } from "../../src/plugins/hosts/table.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
 
 const KEY = new HashKey(1, 2);
@@ -24,6 +26,28 @@ fe80::1%eth0 link.example.org
 192.0.2.13 UPPER.Example.NET. ..bad
 192.0.2.14 *
 `;
+
+Deno.test("hosts tables find their names whatever the key, which spreads them", () => {
+  const names = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
+  const source = { text: names.map((name) => `192.0.2.1 ${name}`).join("\n"), zones: ["."] };
+  const slots = [1, 2].map((k0) => {
+    const table = buildHostsTable({ ...source, autoReverse: false }, new HashKey(k0, 7));
+    const lookup = new HostsLookup(table);
+    for (const name of names.map((name) => parseName(`${name}.`))) {
+      assert.equal(lookup.count(lookup.find(name, name.length), V4), 1);
+      name[1] = 0x6d;
+      assert.equal(lookup.find(name, name.length), 0);
+    }
+    const view = new DataView(table);
+    return Array.from({ length: view.getUint32(0) }, (_, i) => view.getUint32(HEAD_SIZE + 4 * i));
+  });
+  for (const of of slots) {
+    // Random numbers leave a share of e^(-500/1024) of 1,024 slots free, and so take 396.
+    const used = of.filter((at) => at !== 0).length;
+    assert.ok(used > 350 && used < 450, `${used} of ${of.length} slots`);
+  }
+  assert.notDeepEqual(slots[0], slots[1]);
+});
 
 function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   const engine = fakeEngine();
