@@ -7,8 +7,8 @@ import type { EngineServices } from "../handler.ts";
  * - `questions`: above the 6,144 exchanges that may wait (`MAX_EXCHANGES`), each of which has at
  *   most one question, so the exchanges run out first.
  * - `waiters`: exchanges that one answer is sent to.
- * - `chain`: with a keyed hash and as many buckets as questions, some bucket is that long once in
- *   10^10 fillings of the table (Poisson, mean 1); a longer one would mean that somebody has the key.
+ * - `chain`: with a keyed hash and as many buckets as questions, chance makes one longer less than
+ *   once in 10^10 fillings of the table (Poisson, mean 1).
  * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers to
  *   it that one burst brings to one address. The programs of a host that start together and look up
  *   the same name stay below it.
@@ -111,11 +111,7 @@ export class InFlight<T extends PendingQuestion> {
    * @returns the parked exchange, or null if it is refused
    */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
-    if (this.#size >= IN_FLIGHT.questions) return this.#refuse("questions") || null;
-    let length = 0;
-    for (let other = this.#first(hash); other !== null; other = other.nextInBucket) length++;
-    if (length >= IN_FLIGHT.chain) return this.#refuse("chain") || null;
-    const parked = this.#park(exchange);
+    const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;
     if (this.#size >= this.#buckets.length) this.#grow();
     this.#size++;
@@ -139,6 +135,13 @@ export class InFlight<T extends PendingQuestion> {
     question.waiters = null;
     question.waiterCount = 0;
     return waiters;
+  }
+
+  #hasRoom(hash: number): boolean {
+    if (this.#size >= IN_FLIGHT.questions) return this.#refuse("questions");
+    let length = 0;
+    for (let other = this.#first(hash); other !== null; other = other.nextInBucket) length++;
+    return length < IN_FLIGHT.chain || this.#refuse("chain");
   }
 
   /** Whether the client may wait once more. The cache's own queries (refreshes) are nobody's. */

@@ -113,12 +113,11 @@ export class StaleServer {
       if (failureRecheckMs > 0) this.claim(store, row, now);
       return NEXT;
     }
-    if (failureRecheckMs === 0 && this.#verifications.has(exchange)) {
-      return this.#verifications.join(exchange)
-        ? WAIT
-        : this.#answer(exchange, store, row, "recheck");
+    const joined = failureRecheckMs === 0 ? this.#verifications.join(exchange) : null;
+    if (joined === true) return WAIT;
+    if (joined === false || !this.claim(store, row, now)) {
+      return this.#answer(exchange, store, row, "recheck");
     }
-    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "recheck");
     const parked = this.#verifications.begin(exchange, engine.nowMs + verifyTimeoutMs);
     if (parked === null) {
       store.recheckAt(row, now);

@@ -35,14 +35,10 @@ export class Verifications {
     this.#inFlight = new InFlight(engine, "verify");
   }
 
-  /** Whether somebody waits for an answer to the exchange's question already. */
-  has(exchange: Exchange): boolean {
-    return this.#inFlight.find(exchange, exchange.hash) !== null;
-  }
-
-  /** Lets an exchange wait with those who ask the same; false if it may not. */
-  join(exchange: Exchange): boolean {
-    return this.#inFlight.join(this.#inFlight.find(exchange, exchange.hash)!, exchange);
+  /** Lets an exchange wait with those who ask the same; false if it may not, null if nobody does. */
+  join(exchange: Exchange): boolean | null {
+    const verification = this.#inFlight.find(exchange, exchange.hash);
+    return verification === null ? null : this.#inFlight.join(verification, exchange);
   }
 
   /** Lets an exchange wait until `untilMs`; returns it parked, or null if it may not. */
