@@ -21,7 +21,7 @@ const FIRST_BUCKETS = 64;
 /** Why a table takes no exchange in: the label `reason`, and what the error log says. */
 const REFUSALS = {
   questions: "too many questions are in flight",
-  chain: "too many questions with an equal hash are in flight",
+  chain: "too many questions in flight fall into one hash bucket",
   waiters: "too many queries wait for this question",
   client: "the client waits for this question too often already",
 } as const;
