@@ -12,6 +12,8 @@ import {
   WAIT,
 } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
+import { InFlight } from "../../engine/question/in_flight.ts";
+import { hashSubnet } from "../../engine/question/read.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import type { Io } from "../../io/contract.ts";
@@ -26,8 +28,6 @@ import { labelOf, Upstream } from "./upstream.ts";
 
 /** Time for one client query over all attempts (CoreDNS's `defaultTimeout`). */
 const TOTAL_MS = 5000;
-/** Exchanges that one upstream query may answer. */
-const MAX_WAITERS = 4096;
 /** Finished lookups and attempts kept for use again. */
 const MAX_SPARE = 1024;
 /** Hedges are at most one in twenty queries, a few at a time. */
@@ -59,11 +59,10 @@ export class ForwardHandler implements Handler {
   /** Null where every name of the block is forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
-  /** Lookups under way by key; those of equal key are chained. */
-  readonly #lookups = new Map<number, Lookup>();
+  /** Lookups under way. */
+  readonly #lookups: InFlight<Lookup>;
   readonly #spare: Lookup[] = [];
   readonly #spareAttempts: Attempt[] = [];
-  #concurrent = 0;
 
   readonly #coalesced: number;
   readonly #shed: number;
@@ -81,6 +80,7 @@ export class ForwardHandler implements Handler {
     this.options = options;
     this.engine = engine;
     this.io = engine.io;
+    this.#lookups = new InFlight(engine, "forward");
     this.upstreams = options.upstreams.map((upstream) => new Upstream(upstream, options, engine));
     this.#from = options.from === "." ? null : new ZoneTable([[options.from, true]]);
     this.#except = options.except.length === 0
@@ -109,27 +109,25 @@ export class ForwardHandler implements Handler {
   query(exchange: Exchange): Verdict {
     if (this.#from !== null && this.#from.match(exchange) === null) return NEXT;
     if (this.#except !== null && this.#except.match(exchange) !== null) return NEXT;
-    const key = exchange.hash & 0x3fffffff;
-    for (let lookup = this.#lookups.get(key) ?? null; lookup !== null; lookup = lookup.next) {
-      if (lookup.asksFor(exchange)) return this.#join(lookup, exchange);
-    }
+    const hash = this.options.ecsPass && exchange.ecsLength > 0
+      ? hashSubnet(exchange, this.engine.hashKey)
+      : exchange.hash;
+    const known = this.#lookups.find(exchange, hash);
+    if (known !== null) return this.#join(known, exchange);
     if (this.upstreams.length === 0) return this.#notReady(exchange);
     const { maxConcurrent } = this.options;
-    if (maxConcurrent > 0 && this.#concurrent >= maxConcurrent) {
+    if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
       this.engine.values[this.#rejects]!++;
       exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
       exchange.response = this.engine.failure(exchange, RCODE.REFUSED);
       return ANSWERED;
     }
-    const parked = this.engine.park(exchange);
-    if (parked === null) return this.#refuse(exchange);
     const lookup = this.#spare.pop() ?? new Lookup(this);
-    lookup.key = key;
-    lookup.waiters = parked;
-    lookup.waiterCount = 1;
-    lookup.next = this.#lookups.get(key) ?? null;
-    this.#lookups.set(key, lookup);
-    this.#concurrent++;
+    const parked = this.#lookups.begin(lookup, exchange, hash);
+    if (parked === null) {
+      this.#giveBack(lookup);
+      return this.#refuse(exchange);
+    }
     this.engine.values[this.#queries]!++;
     lookup.start(parked);
     return WAIT;
@@ -160,7 +158,7 @@ export class ForwardHandler implements Handler {
   stop(): void {
     this.#stopping = true;
     // Queries in flight finish first; the sockets that they hold go with them.
-    if (this.#concurrent === 0) this.#retire();
+    if (this.#lookups.size === 0) this.#retire();
   }
   #stopping = false;
 
@@ -183,7 +181,7 @@ export class ForwardHandler implements Handler {
 
   /** Hands the upstream's response to everybody who waits for it. */
   answered(lookup: Lookup, response: Response): void {
-    let exchange = this.#take(lookup);
+    let exchange = this.#lookups.end(lookup);
     const { next, nextOnNodata } = this.options;
     const passOn = next.includes(response.rcode) ||
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
@@ -213,7 +211,7 @@ export class ForwardHandler implements Handler {
     lookup: Lookup,
     { error, silent, rcode }: { error: string; silent: boolean; rcode: number },
   ): void {
-    let exchange = this.#take(lookup);
+    let exchange = this.#lookups.end(lookup);
     let first = true;
     while (exchange !== null) {
       const following: Exchange | null = exchange.nextWaiter;
@@ -262,19 +260,14 @@ export class ForwardHandler implements Handler {
   }
 
   #join(lookup: Lookup, exchange: Exchange): Verdict {
-    if (lookup.waiterCount >= MAX_WAITERS) return this.#refuse(exchange);
-    const parked = this.engine.park(exchange);
-    if (parked === null) return this.#refuse(exchange);
-    parked.nextWaiter = lookup.waiters!.nextWaiter;
-    lookup.waiters!.nextWaiter = parked;
-    lookup.waiterCount++;
+    if (!this.#lookups.join(lookup, exchange)) return this.#refuse(exchange);
     this.engine.values[this.#coalesced]!++;
     return WAIT;
   }
 
   #refuse(exchange: Exchange): Verdict {
     this.engine.values[this.#shed]!++;
-    exchange.error = "too many queries are waiting";
+    exchange.error = this.#lookups.refusal;
     exchange.uncacheable = true;
     exchange.extendedError = EDE.NETWORK_ERROR;
     exchange.response = this.engine.failure(exchange, RCODE.SERVFAIL);
@@ -295,25 +288,9 @@ export class ForwardHandler implements Handler {
     return exchange.chain.handlers[exchange.position + 1]?.name === "forward";
   }
 
-  #take(lookup: Lookup): Exchange | null {
-    let other = this.#lookups.get(lookup.key) ?? null;
-    if (other === lookup) {
-      if (lookup.next === null) this.#lookups.delete(lookup.key);
-      else this.#lookups.set(lookup.key, lookup.next);
-    } else {
-      while (other !== null && other.next !== lookup) other = other.next;
-      if (other !== null) other.next = lookup.next;
-    }
-    lookup.next = null;
-    const first = lookup.waiters;
-    lookup.waiters = null;
-    this.#concurrent--;
-    return first;
-  }
-
   #giveBack(lookup: Lookup): void {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
-    if (this.#stopping && this.#concurrent === 0) this.#retire();
+    if (this.#stopping && this.#lookups.size === 0) this.#retire();
   }
 
   #retire(): void {

@@ -1,6 +1,7 @@
 import { MAX_MESSAGE_SIZE, RCODE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
+import { PendingQuestion } from "../../engine/question/in_flight.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Attempt, FailureKind } from "./attempt.ts";
 import { COOKIE } from "./cookie.ts";
@@ -34,13 +35,7 @@ const BADCOOKIE = 23;
  *
  * A few attempts may be under way at a time; the first good reply wins.
  */
-export class Lookup {
-  /** The exchange that asked first, and those that joined it (`nextWaiter`). */
-  waiters: Exchange | null = null;
-  waiterCount = 0;
-  /** Key among the lookups under way, and the next one of the same key. */
-  key = 0;
-  next: Lookup | null = null;
+export class Lookup extends PendingQuestion {
   readonly inquiry = new Inquiry();
 
   readonly #forward: ForwardHandler;
@@ -66,6 +61,7 @@ export class Lookup {
   readonly #sentTo: Upstream[] = [];
 
   constructor(forward: ForwardHandler) {
+    super();
     this.#forward = forward;
     this.#timer = forward.engine.timers.create(() => this.#due());
   }
@@ -93,8 +89,7 @@ export class Lookup {
     this.#tryNext();
   }
 
-  /** Whether the exchange asks exactly what this lookup asks. */
-  asksFor(exchange: Exchange): boolean {
+  override asksFor(exchange: Exchange): boolean {
     return this.inquiry.equals(exchange, this.#forward.options.ecsPass);
   }
 
