@@ -9,7 +9,8 @@ import { Exchange } from "../src/engine/exchange.ts";
 import { Chain } from "../src/engine/chain.ts";
 import { Memory } from "../src/engine/memory.ts";
 import { Response } from "../src/engine/response.ts";
-import { parseStoredQuestion } from "../src/engine/stored_question.ts";
+import { HashKey } from "../src/engine/question/keyed_hash.ts";
+import { readStoredQuestion } from "../src/engine/question/read.ts";
 import { SnapshotWriter } from "../src/control/snapshot_files.ts";
 import { type SaveReply, Snapshot, SNAPSHOT_START } from "../src/plugins/cache/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../src/plugins/cache/snapshot_file.ts";
@@ -20,7 +21,7 @@ import { buildQuery, lowestLatency, type Probed, probeWhile } from "./persist_pr
 const PORT = 15_304;
 /** As many as a process that serves is asked to take at once (`control/persistence.ts`). */
 const BATCH = { first: 32, most: 1000 };
-const SEED = 0x5eed;
+const KEY = new HashKey(0x5eed, 0xbead);
 const TTL_SECONDS = 3600;
 
 const { values: flags } = parseArgs({
@@ -41,7 +42,7 @@ function makeCache(): { success: Store; snapshot: Snapshot } {
     staleSeconds: 0,
     bothClasses: false,
     ecs: false,
-    readQuestion: (exchange) => parseStoredQuestion(exchange, SEED),
+    hashKey: KEY,
     keeps: () => true,
   });
   return { success, snapshot };
@@ -62,7 +63,7 @@ function fill(store: Store): void {
     response.ttlsAt = (response.length + 1) & ~1;
     response.ttlCount = 1;
     memory.view.setUint16(response.ttlsAt, query.length + 6, true);
-    parseStoredQuestion(exchange, SEED);
+    readStoredQuestion(exchange, KEY);
     store.insert(exchange, response, 0x8580, TTL_SECONDS, 0);
   }
 }

@@ -1,5 +1,6 @@
 import type { Config } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
+import { HashKey } from "../engine/question/keyed_hash.ts";
 import type { HostsOptions } from "../plugins/hosts/options.ts";
 import { buildHostsTable } from "../plugins/hosts/table.ts";
 import type { Gauge, MetricRegistry } from "../metrics/registry.ts";
@@ -24,6 +25,7 @@ export class HostsFiles {
   readonly #log: (level: LogLevel, line: string) => void;
   readonly #reloadTime: Gauge | null;
   readonly #followers: readonly Follower[];
+  readonly #key = HashKey.draw(() => crypto.getRandomValues(new Uint32Array(1))[0]!);
   readonly #timers: ReturnType<typeof setInterval>[] = [];
 
   constructor(
@@ -77,7 +79,7 @@ export class HostsFiles {
       const state = `${mtime?.getTime()} ${size}`;
       if (!isFile || state === follower.known) return null;
       const text = Deno.readTextFileSync(path);
-      const table = buildHostsTable({ text, zones, autoReverse });
+      const table = buildHostsTable({ text, zones, autoReverse }, this.#key);
       this.#reloadTime?.set((mtime?.getTime() ?? NaN) / 1000);
       follower.known = state;
       return { block, position, data: { table } };

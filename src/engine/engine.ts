@@ -19,12 +19,11 @@ import {
   WAIT,
 } from "./handler.ts";
 import { writeFailure } from "./failure.ts";
-import { finish, mix } from "./hash.ts";
 import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
+import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { Response } from "./response.ts";
 import { ResponseWriter } from "./response_writer.ts";
-import { parseStoredQuestion } from "./stored_question.ts";
 import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, type Route } from "./routes.ts";
 import { Timers } from "./timers.ts";
@@ -70,10 +69,11 @@ export class Engine implements EngineServices {
   readonly log: EngineServices["log"];
   readonly logsFields: boolean;
   readonly wallMs: () => number;
+  readonly hashKey: HashKey;
 
   readonly #options: EngineOptions;
   readonly #counters: CounterBook;
-  readonly #seed: number;
+  readonly #clientKey: HashKey;
   readonly #pool: ExchangePool;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
@@ -97,7 +97,8 @@ export class Engine implements EngineServices {
     this.log = options.log;
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
-    this.#seed = options.random() | 0;
+    this.hashKey = HashKey.draw(options.random);
+    this.#clientKey = HashKey.draw(options.random);
     this.#failure = new Response(new Memory(512));
     const empty = new Chain([]);
     this.#current = new Exchange(new Memory(0), empty);
@@ -302,14 +303,9 @@ export class Engine implements EngineServices {
     if (exchange.internal) return 0;
     this.#address(exchange, "client", this.#client);
     const { family, bytes } = this.#client;
-    let hash = this.#seed ^ family;
     // A network of 64 bits is one client (RFC 4291 section 2.5.4).
-    for (let i = family === 6 ? 8 : 4; i > 0; i--) hash = mix(hash, bytes[i - 1]!);
-    return exchange.client = finish(hash) & (CLIENT_BUCKETS - 1);
-  }
-
-  readStoredQuestion(exchange: Exchange): boolean {
-    return parseStoredQuestion(exchange, this.#seed);
+    const hash = hashOctets(this.#clientKey, bytes, 0, family === 6 ? 8 : 4);
+    return exchange.client = hash & (CLIENT_BUCKETS - 1);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
@@ -352,7 +348,7 @@ export class Engine implements EngineServices {
     exchange.client = -1;
     exchange.top = 0;
     if (exchange.error !== "") exchange.error = "";
-    const rcode = parseQuery(exchange, this.#seed);
+    const rcode = parseQuery(exchange, this.hashKey);
     if (rcode !== RCODE.NOERROR) {
       if (rcode === NO_QUERY) {
         this.values[COUNTER.DROPPED]!++;

@@ -9,7 +9,7 @@ export const UDP = 0;
 /** Transport a query came in by. */
 export const TCP = 1;
 
-/** Clients are told apart, for fairness, by a hash of their address of ten bits. */
+/** Clients are told apart, for fairness, by ten bits of a keyed hash of their address. */
 export const CLIENT_BUCKETS = 1024;
 
 /**
@@ -34,7 +34,7 @@ export class Exchange {
   qnameLength = 0;
   qtype = 0;
   qclass = 0;
-  /** Seeded hash of the lower-cased qname with qtype, DO and CD: signed 32 bits. */
+  /** Keyed hash of the lower-cased qname with qtype, DO and CD: signed 32 bits. */
   hash = 0;
   /** Number of labels, the root not counted. */
   labelCount = 0;

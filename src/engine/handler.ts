@@ -3,6 +3,7 @@ import type { Address } from "../dns/address.ts";
 import type { Io } from "../io/contract.ts";
 import type { Chain } from "./chain.ts";
 import type { Exchange } from "./exchange.ts";
+import type { HashKey } from "./question/keyed_hash.ts";
 import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./response_writer.ts";
 import type { ServedZone } from "./served.ts";
@@ -86,6 +87,8 @@ export interface EngineServices {
   readonly io: Io;
   /** Uniform unsigned 32-bit random number, fit for security. */
   readonly random: () => number;
+  /** Key of the hashes of questions (`question/keyed_hash.ts`); a secret of this data plane. */
+  readonly hashKey: HashKey;
   /** Shared values of the counters; a handler adds to `values[index]`. */
   readonly values: Float64Array;
   /** Index of the counter with this name and these labels; made at the first call. */
@@ -98,8 +101,6 @@ export interface EngineServices {
   ): number;
   /** Writer for responses that a handler makes itself; good until the next query. */
   readonly writer: ResponseWriter;
-  /** Reads the question of a kept response into an exchange, as the parser does that of a query. */
-  readStoredQuestion(exchange: Exchange): boolean;
   /** A response with nothing but the question and this response code. */
   failure(exchange: Exchange, rcode: number): Response;
   /**

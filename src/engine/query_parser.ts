@@ -9,9 +9,10 @@ import {
   TYPE,
 } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
-import { finish, mix, upperMask } from "./hash.ts";
+import type { HashKey } from "./question/keyed_hash.ts";
+import { hashQuestion, readQuestion } from "./question/read.ts";
 
-/** The message is no query that deserves an answer (too short, or itself a response). */
+/** The message is not a query that deserves an answer (too short, or itself a response). */
 export const NO_QUERY = -1;
 
 /** Most records that a query may carry besides its question, by section (as CoreDNS accepts). */
@@ -23,15 +24,14 @@ const MAX_ADDITIONALS = 2;
  * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
  *
  * Afterwards `qnameLength` is 0 unless the question could be read, so that an error can be answered
- * with or without it.
+ * with or without it. The question is hashed only if the query goes on.
  *
- * @param seed - secret of this process, so that nobody can prepare names with equal hashes
+ * @param key - drawn by this process, so that nobody can prepare names with equal hashes
  * @returns RCODE.NOERROR for a query to go on with, another response code to answer at once, or
  *   `NO_QUERY` to drop it
  */
-export function parseQuery(exchange: Exchange, seed: number): number {
-  const { memory, offset, length } = exchange;
-  const { bytes, view } = memory;
+export function parseQuery(exchange: Exchange, key: HashKey): number {
+  const { memory: { view }, offset, length } = exchange;
   exchange.qnameLength = 0;
   exchange.edns = false;
   exchange.ednsSize = 0;
@@ -49,59 +49,20 @@ export function parseQuery(exchange: Exchange, seed: number): number {
   const authorities = view.getUint16(offset + 8);
   const additionals = view.getUint16(offset + 10);
 
-  // The question (RFC 1035 section 4.1.2): labels without compression, at most 255 octets.
-  const nameAt = offset + HEADER_SIZE;
-  const end = offset + length;
-  let at = nameAt;
-  let labels = 0;
-  for (;;) {
-    if (at >= end) return RCODE.FORMERR;
-    const size = bytes[at]!;
-    if (size === 0) break;
-    if (size > 63) return RCODE.FORMERR;
-    at += size + 1;
-    labels++;
-  }
-  at++;
-  const nameLength = at - nameAt;
-  if (nameLength > MAX_NAME_SIZE || at + 4 > end) return RCODE.FORMERR;
-  exchange.qnameLength = nameLength;
-  exchange.labelCount = labels;
-  exchange.qtype = view.getUint16(at);
-  exchange.qclass = view.getUint16(at + 2);
-
-  let hash = seed;
-  let upper = 0;
-  let word = nameAt;
-  for (const last = nameAt + (nameLength & ~3); word < last; word += 4) {
-    const value = view.getInt32(word, true);
-    const mask = upperMask(value);
-    upper |= mask;
-    hash = mix(hash, value | mask);
-  }
-  const rest = nameLength & 3;
-  if (rest !== 0) {
-    // Type and class follow the name, so four bytes can be read; those beyond the name are cut off.
-    const value = view.getInt32(word, true) & ((1 << (rest << 3)) - 1);
-    const mask = upperMask(value);
-    upper |= mask;
-    hash = mix(hash, value | mask);
-  }
-  exchange.mixedCase = upper !== 0;
-
+  const questionEnd = readQuestion(exchange);
+  if (questionEnd < 0) return RCODE.FORMERR;
   if ((answers | authorities | additionals) !== 0) {
     if (
       answers > MAX_ANSWERS || authorities > MAX_AUTHORITIES || additionals > MAX_ADDITIONALS
     ) return RCODE.FORMERR;
-    const rcode = readRecords(exchange, at + 4, answers + authorities, additionals);
+    const rcode = readRecords(exchange, questionEnd, answers + authorities, additionals);
     if (rcode !== RCODE.NOERROR) return rcode;
   }
-  const key = (exchange.dnssecOk ? 0x10000 : 0) | ((flags & FLAG.CD) !== 0 ? 0x20000 : 0);
-  exchange.hash = finish(mix(hash, exchange.qtype | key));
   if (exchange.ednsVersion !== 0) return RCODE.BADVERS;
   if (exchange.qtype === TYPE.AXFR || exchange.qtype === TYPE.IXFR) return RCODE.REFUSED;
   if (exchange.qtype === TYPE.OPT) return RCODE.FORMERR;
   if (exchange.qclass !== CLASS.IN) return RCODE.REFUSED;
+  hashQuestion(exchange, key);
   return RCODE.NOERROR;
 }
 
@@ -153,10 +114,9 @@ function readRecords(
 
 /**
  * Walks over the options of an OPT record and finds the client subnet among them. A subnet that
- * breaks RFC 7871 section 6 is passed over: it concerns nobody but an upstream that is to have it,
- * and is not passed on to that.
+ * breaks RFC 7871 section 6 is ignored here, and so never forwarded.
  *
- * @returns false where the options do not fill the record's data exactly (RFC 6891 section 6.1.2)
+ * @returns false if the options do not fill the record's data exactly (RFC 6891 section 6.1.2)
  */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;

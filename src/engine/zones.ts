@@ -1,7 +1,7 @@
 import { HEADER_SIZE } from "../dns/constants.ts";
 import { parseName } from "../dns/name.ts";
 import type { Exchange } from "./exchange.ts";
-import { upperMask } from "./hash.ts";
+import { sameName } from "./question/fold.ts";
 
 /** A zone in the form in which names are compared with it. */
 export interface Zone<T> {
@@ -48,12 +48,8 @@ export function isBelow(exchange: Exchange, zone: Zone<unknown>): boolean {
   let at = exchange.offset + HEADER_SIZE;
   for (; skip > 0; skip--) at += bytes[at]! + 1;
   const { name } = zone;
-  if (exchange.offset + HEADER_SIZE + exchange.qnameLength - at !== name.length) return false;
-  for (let i = 0; i < name.length; i++) {
-    const octet = bytes[at + i]!;
-    if ((octet | upperMask(octet)) !== name[i]) return false;
-  }
-  return true;
+  return exchange.offset + HEADER_SIZE + exchange.qnameLength - at === name.length &&
+    sameName(bytes, at, name, 0, name.length);
 }
 
 function countLabels(name: Uint8Array): number {

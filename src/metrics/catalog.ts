@@ -134,6 +134,10 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_messages_dropped_total", "Messages that were no query."),
   counter("nodens_queries_refused_total", "Queries answered with an error before any plugin."),
   counter("nodens_queries_shed_total", "Queries that could not wait because too many did."),
+  counter("nodens_in_flight_refused_total", "Queries refused by a table of questions in flight.", [
+    "table",
+    "reason",
+  ]),
   counter("nodens_streams_refused_total", "Connections refused because there were too many."),
   counter("nodens_streams_broken_total", "Connections closed for what the client did."),
   counter("nodens_log_lines_dropped_total", "Log lines lost because the log is too slow."),

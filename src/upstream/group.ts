@@ -13,13 +13,11 @@ import type { EngineServices } from "../engine/handler.ts";
 import { Budget } from "./budget.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "./options.ts";
 import { ServerOrder } from "./order.ts";
-import { Race, type RaceFailure, type RaceGroup, type RaceSettings } from "./race.ts";
+import type { RaceGroup, RaceSettings } from "./race.ts";
 import { Reply } from "./reply.ts";
 import { SocketQueue } from "./transport/socket_queue.ts";
 import { type ServerGroup, UpstreamServer } from "./server/server.ts";
 
-/** Races kept for the next questions. */
-const MAX_SPARE = 1024;
 /** Hedges are at most one in twenty queries, a few at a time. */
 const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
 /** Queries sent again because they may be lost: one in five, and ten a second whatever the load. */
@@ -28,13 +26,6 @@ const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 /** How a group of servers is asked. */
 export type GroupSettings = ServerSettings & RaceSettings;
 
-/** What is told of a group's questions. */
-export interface GroupHandler {
-  /** The answer, good during the call only. */
-  answered(race: Race, reply: Reply): void;
-  failed(race: Race, failure: RaceFailure): void;
-}
-
 /** Servers that are asked the same questions. */
 export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly engine: EngineServices;
@@ -42,8 +33,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
   readonly resends = new Budget(RESENDS);
-  readonly #handler: GroupHandler;
-  readonly #spare: Race[] = [];
   #settings: GroupSettings;
   #servers: readonly UpstreamServer[];
   #order: ServerOrder;
@@ -60,15 +49,10 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   constructor(
     servers: readonly ServerAddress[],
     settings: GroupSettings,
-    { engine, labels, handler }: {
-      engine: EngineServices;
-      labels: Readonly<Record<string, string>>;
-      handler: GroupHandler;
-    },
+    { engine, labels }: { engine: EngineServices; labels: Readonly<Record<string, string>> },
   ) {
     this.engine = engine;
     this.#settings = settings;
-    this.#handler = handler;
     this.sockets = new SocketQueue(engine, labels);
     this.#servers = servers.map((server) => new UpstreamServer(server, this));
     this.#order = new ServerOrder(settings.policy, this.#servers, engine.random);
@@ -98,11 +82,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     return this.#servers.map(({ state }) => state);
   }
 
-  /** A race for the next question: its `inquiry` is to be set, then it is to be started. */
-  race(): Race {
-    return this.#spare.pop() ?? new Race(this);
-  }
-
   /** Asks other servers from now on. What stays the same keeps its state. */
   change(servers: readonly ServerAddress[], settings: GroupSettings): void {
     this.#settings = settings;
@@ -121,16 +100,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   /** Ends checks and, once they are idle, connections. */
   retire(): void {
     for (const server of this.#servers) server.retire();
-  }
-
-  answered(race: Race, reply: Reply): void {
-    this.#handler.answered(race, reply);
-    this.#giveBack(race);
-  }
-
-  failed(race: Race, failure: RaceFailure): void {
-    this.#handler.failed(race, failure);
-    this.#giveBack(race);
   }
 
   /** A datagram or message that answers nothing asked. */
@@ -163,9 +132,5 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
 
   countResend(): void {
     this.engine.values[this.#resent]!++;
-  }
-
-  #giveBack(race: Race): void {
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(race);
   }
 }

@@ -1,7 +1,7 @@
 import { EDNS_DO, EDNS_OPTION, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../dns/constants.ts";
 import type { Exchange } from "../engine/exchange.ts";
-import { upperMask } from "../engine/hash.ts";
 import { Memory } from "../engine/memory.ts";
+import { sameName } from "../engine/question/fold.ts";
 import type { Cookie } from "./server/cookie.ts";
 import { FORM } from "./server/ladder.ts";
 import { OPT_SIZE } from "./edns_option.ts";
@@ -142,10 +142,10 @@ export function sameQuestion(
   const own = mine.bytes;
   const other = theirs.bytes;
   const nameEnd = HEADER_SIZE + length - 4;
-  for (let i = HEADER_SIZE; i < nameEnd; i++) {
-    const a = own[i]!;
-    const b = other[offset + i]!;
-    if (a !== b && (exact || (a | upperMask(a)) !== (b | upperMask(b)))) return false;
+  if (exact) {
+    for (let i = HEADER_SIZE; i < nameEnd; i++) if (own[i] !== other[offset + i]) return false;
+  } else if (!sameName(own, HEADER_SIZE, other, offset + HEADER_SIZE, nameEnd - HEADER_SIZE)) {
+    return false;
   }
   for (let i = nameEnd; i < nameEnd + 4; i++) {
     if (own[i] !== other[offset + i]) return false;

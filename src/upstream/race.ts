@@ -51,7 +51,7 @@ export interface RaceSettings {
   failfastAllUnhealthyUpstreams: boolean;
 }
 
-/** What a race shares with the others for the same servers, and who is told how it ends. */
+/** What a race shares with the others for the same servers. */
 export interface RaceGroup {
   readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
   readonly settings: RaceSettings;
@@ -62,9 +62,13 @@ export interface RaceGroup {
   countAllDown(): void;
   countHedge(): void;
   countResend(): void;
+}
+
+/** Who is told how a race ends. */
+export interface RaceHandler {
   /** The answer, good during the call only. */
-  answered(race: Race, reply: Reply): void;
-  failed(race: Race, failure: RaceFailure): void;
+  answered(reply: Reply): void;
+  failed(failure: RaceFailure): void;
 }
 
 /** Nobody answered. */
@@ -95,11 +99,13 @@ interface Runner {
  *     └─ later than usual ─► another one beside it, within a budget
  * ```
  *
- * It sees outcomes alone: how a server is spoken to is the server's business.
+ * It sees outcomes alone: how a server is spoken to is the server's business. Once it has ended it can
+ * be started again.
  */
 export class Race implements AskHandler {
   readonly inquiry = new Inquiry();
   readonly #group: RaceGroup;
+  readonly #handler: RaceHandler;
   readonly #timer: Timer;
   /** Asks under way, oldest first. */
   readonly #runners: Runner[] = [];
@@ -123,8 +129,10 @@ export class Race implements AskHandler {
   /** Servers that were asked, one entry for each ask. */
   readonly #askedOf: Contestant[] = [];
 
-  constructor(group: RaceGroup) {
+  /** @param handler - is told how each start ends */
+  constructor(group: RaceGroup, handler: RaceHandler) {
     this.#group = group;
+    this.#handler = handler;
     this.#timer = group.engine.timers.create(() => this.#due());
   }
 
@@ -205,7 +213,7 @@ export class Race implements AskHandler {
       this.#waitBriefly();
     } else {
       this.#stop();
-      this.#group.answered(this, outcome.reply);
+      this.#handler.answered(outcome.reply);
     }
   }
 
@@ -377,7 +385,7 @@ export class Race implements AskHandler {
     const error = this.#lastError === "" ? "no upstream answered" : this.#lastError;
     this.#stop();
     const silent = this.#timeouts > 0;
-    this.#group.failed(this, { error, silent, rcode: this.#failureCode });
+    this.#handler.failed({ error, silent, rcode: this.#failureCode });
   }
 
   #stop(): void {

@@ -5,7 +5,8 @@ import { Chain } from "../../src/engine/chain.ts";
 import { Exchange } from "../../src/engine/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { parseQuery } from "../../src/engine/query_parser.ts";
-import { parseStoredQuestion } from "../../src/engine/stored_question.ts";
+import { HashKey } from "../../src/engine/question/keyed_hash.ts";
+import { readStoredQuestion } from "../../src/engine/question/read.ts";
 import type { Store } from "../../src/plugins/cache/store.ts";
 import { queryBytes } from "../support/messages.ts";
 import {
@@ -40,18 +41,19 @@ Deno.test("a stored question hashes as the query for it, whatever name, type, DO
       fc.boolean(),
       fc.integer(),
       (name, type, dnssecOk, checkingDisabled, seed) => {
+        const key = new HashKey(seed, ~seed);
         const flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
         const query = exchangeOf(queryBytes({ name, type, flags, edns: 1232, dnssecOk }));
-        assert.equal(parseQuery(query, seed), 0);
+        assert.equal(parseQuery(query, key), 0);
         const stored = exchangeOf(queryBytes({ name: name.toLowerCase(), type }));
         stored.dnssecOk = dnssecOk;
         stored.flags = flags;
-        assert.ok(parseStoredQuestion(stored, seed));
+        assert.ok(readStoredQuestion(stored, key));
         for (const field of ["hash", "qnameLength", "labelCount", "qtype", "qclass"] as const) {
           assert.equal(stored[field], query[field], field);
         }
         stored.dnssecOk = !dnssecOk;
-        assert.ok(parseStoredQuestion(stored, seed));
+        assert.ok(readStoredQuestion(stored, key));
         assert.notEqual(stored.hash, query.hash);
       },
     ),
@@ -267,7 +269,7 @@ function holdToRules(cache: TestCache): void {
       assert.equal(scanner.length, message.length);
       assert.deepEqual(ttlsAt, [...scanner.ttls.subarray(0, scanner.ttlCount)]);
       const stored = exchangeOf(message);
-      assert.ok(parseStoredQuestion(stored, cache.seed));
+      assert.ok(readStoredQuestion(stored, cache.hashKey));
       const nameBytes = message.subarray(12, 12 + stored.qnameLength);
       assert.ok(nameBytes.every((octet) => octet < 0x41 || octet > 0x5a), "lower case");
     }

@@ -320,7 +320,7 @@ Deno.test("two data planes: what one has sent, the other one knows", () => {
   assert.equal(two.logs.length, 1);
   refused(ask(two, "www.example.org"));
   assert.deepEqual(one.logs, []);
-  one.run(5000);
+  for (let i = 0; i < 50 && one.logs.length === 0; i++) one.run(100);
   assert.match(one.logs.join("\n"), /^error: plugin\/loop: Loop detected for zone "\."/);
   refused(ask(one, "www.example.org"));
   assert.deepEqual(said, Array(2).fill('plugin/loop: a forwarding loop was found for zone "."'));

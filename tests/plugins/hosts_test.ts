@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { parseName } from "../../src/dns/name.ts";
 import { ANSWERED, NEXT } from "../../src/engine/handler.ts";
+import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { createHosts } from "../../src/plugins/hosts/handler.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
-import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
+import { HostsLookup, V4 } from "../../src/plugins/hosts/lookup.ts";
+import { buildHostsTable, HEAD_SIZE } from "../../src/plugins/hosts/table.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+
+const KEY = new HashKey(1, 2);
 
 const FILE = `
 # comment 192.0.2.99 comment.example.org
@@ -22,6 +27,28 @@ fe80::1%eth0 link.example.org
 192.0.2.14 *
 `;
 
+Deno.test("hosts tables find their names whatever the key, which spreads them", () => {
+  const names = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
+  const source = { text: names.map((name) => `192.0.2.1 ${name}`).join("\n"), zones: ["."] };
+  const slots = [1, 2].map((k0) => {
+    const table = buildHostsTable({ ...source, autoReverse: false }, new HashKey(k0, 7));
+    const lookup = new HostsLookup(table);
+    for (const name of names.map((name) => parseName(`${name}.`))) {
+      assert.equal(lookup.count(lookup.find(name, name.length), V4), 1);
+      name[1] = 0x6d;
+      assert.equal(lookup.find(name, name.length), 0);
+    }
+    const view = new DataView(table);
+    return Array.from({ length: view.getUint32(0) }, (_, i) => view.getUint32(HEAD_SIZE + 4 * i));
+  });
+  for (const of of slots) {
+    // Random numbers leave a share of e^(-500/1024) of 1,024 slots free, and so take 396.
+    const used = of.filter((at) => at !== 0).length;
+    assert.ok(used > 350 && used < 450, `${used} of ${of.length} slots`);
+  }
+  assert.notDeepEqual(slots[0], slots[1]);
+});
+
 function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   const engine = fakeEngine();
   const options: HostsOptions = {
@@ -37,7 +64,7 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   };
   const handler = createHosts(options, { engine, zones: ["."], position: 0 });
   const { zones, autoReverse } = options;
-  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }) });
+  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }, KEY) });
   /** The data of the answers, or what else came of the query. */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
@@ -162,7 +189,7 @@ Deno.test("hosts answers from the newest file, and counts its entries", () => {
   assert.equal(engine.value("coredns_hosts_entries"), 2);
   assert.equal(ask("www.example.org"), "SERVFAIL");
   const text = "192.0.2.1 www.example.org";
-  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }) });
+  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }, KEY) });
   assert.deepEqual(ask("www.example.org"), ["192.0.2.1"]);
   assert.deepEqual(ask("inline.example.net"), ["192.0.2.4"]);
   assert.equal(engine.value("coredns_hosts_entries"), 4);

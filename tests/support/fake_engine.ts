@@ -8,6 +8,7 @@ import { Exchange, TCP, UDP } from "../../src/engine/exchange.ts";
 import type { EngineServices, LogLevel } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { parseQuery } from "../../src/engine/query_parser.ts";
+import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import type { Io } from "../../src/io/contract.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";
 
@@ -66,7 +67,7 @@ export function exchangeFor(
   exchange.length = bytes.length;
   exchange.transport = options.transport === "tcp" ? TCP : UDP;
   exchange.slot = 0;
-  parseQuery(exchange, 1);
+  parseQuery(exchange, new HashKey(1, 2));
   return exchange;
 }
 

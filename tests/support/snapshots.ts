@@ -2,8 +2,9 @@ import type * as codec from "dns-packet";
 import { Chain } from "../../src/engine/chain.ts";
 import { Exchange } from "../../src/engine/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
+import { HashKey } from "../../src/engine/question/keyed_hash.ts";
+import { readStoredQuestion } from "../../src/engine/question/read.ts";
 import { Response } from "../../src/engine/response.ts";
-import { parseStoredQuestion } from "../../src/engine/stored_question.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { type SaveReply, Snapshot, SNAPSHOT_START } from "../../src/plugins/cache/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
@@ -19,10 +20,10 @@ export interface TestCache {
   success: Store;
   denial: Store;
   snapshot: Snapshot;
-  seed: number;
+  hashKey: HashKey;
 }
 
-/** Makes an empty cache with a seed of its own. */
+/** Makes an empty cache with a hash key of its own. */
 export function makeCache(
   options: {
     seed: number;
@@ -37,6 +38,7 @@ export function makeCache(
   const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0, keeps = true } =
     options;
   const { bothClasses = false, ecs = false } = options;
+  const hashKey = new HashKey(seed, ~seed);
   const holdings = new Holdings();
   const success = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
   const denial = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
@@ -47,10 +49,10 @@ export function makeCache(
     staleSeconds,
     bothClasses,
     ecs,
-    readQuestion: (exchange) => parseStoredQuestion(exchange, seed),
+    hashKey,
     keeps: () => keeps,
   });
-  return { success, denial, snapshot, seed };
+  return { success, denial, snapshot, hashKey };
 }
 
 /** A question with its answer, and how it stands in the cache. */
@@ -116,8 +118,8 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   exchange.ecsLength = subnet.length;
   exchange.flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
   exchange.dnssecOk = dnssecOk;
-  if (!parseStoredQuestion(exchange, cache.seed)) throw new Error(name);
-  mixSubnet(exchange);
+  if (!readStoredQuestion(exchange, cache.hashKey)) throw new Error(name);
+  if (subnet.length > 0) mixSubnet(exchange, cache.hashKey);
   return exchange;
 }
 

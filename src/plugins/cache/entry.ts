@@ -1,6 +1,6 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
-import { upperMask } from "../../engine/hash.ts";
 import { copyWords, type Memory } from "../../engine/memory.ts";
+import { copyFolded, upperMask } from "../../engine/question/fold.ts";
 import type { Response } from "../../engine/response.ts";
 
 /*
@@ -51,13 +51,9 @@ export function writeEntry(
   for (let i = 0; i < ttlCount; i++, at += 2) {
     view.setUint16(at, response.memory.view.getUint16(response.ttlsAt + 2 * i, true), true);
   }
-  const nameAt = offset + HEADER_SIZE;
   const from = question.memory.bytes;
-  const fromAt = question.offset + HEADER_SIZE;
-  for (let i = 0; i < question.qnameLength; i++) {
-    const octet = from[fromAt + i]!;
-    bytes[nameAt + i] = octet | upperMask(octet);
-  }
+  const nameAt = question.offset + HEADER_SIZE;
+  copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
   if (!ecs || question.ecsLength === 0) return;
   bytes[at++] = question.ecsLength;
   bytes[at++] = Math.max(0, response.ecsScope);

@@ -128,7 +128,7 @@ export class CacheHandler implements Handler {
     const { values } = this.engine;
     const counters = this.counters.of(exchange.listener);
     values[counters.requests]!++;
-    if (this.#ecs && exchange.ecsLength > 0) mixSubnet(exchange);
+    if (this.#ecs && exchange.ecsLength > 0) mixSubnet(exchange, this.engine.hashKey);
     const now = this.now;
     let store = this.success;
     let row = store.find(exchange);
@@ -198,7 +198,7 @@ export class CacheHandler implements Handler {
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
       bothClasses: this.#preferPositive,
       ecs: this.#ecs,
-      readQuestion: (exchange) => this.engine.readStoredQuestion(exchange),
+      hashKey: this.engine.hashKey,
       keeps: (exchange, store) =>
         (this.#zones === null || this.#zones.match(exchange) !== null) &&
         (store === "success" ? this.#noSuccess : this.#noDenial).match(exchange) === null,

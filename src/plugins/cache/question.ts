@@ -1,7 +1,9 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { Exchange } from "../../engine/exchange.ts";
-import { mix, upperMask } from "../../engine/hash.ts";
 import type { Memory } from "../../engine/memory.ts";
+import { sameName } from "../../engine/question/fold.ts";
+import type { HashKey } from "../../engine/question/keyed_hash.ts";
+import { hashSubnet } from "../../engine/question/read.ts";
 
 /** Whether two exchanges ask the same, by everything that an entry's key is made of. */
 export function isSameQuestion(a: Exchange, b: Exchange): boolean {
@@ -17,24 +19,18 @@ export function isSameQuestion(a: Exchange, b: Exchange): boolean {
 
 /** Whether a message's question is that of the exchange: name but for its case, type and class. */
 export function hasQuestion(exchange: Exchange, memory: Memory, offset: number): boolean {
-  const mine = exchange.memory.bytes;
-  const theirs = memory.bytes;
-  let a = exchange.offset + HEADER_SIZE;
-  let b = offset + HEADER_SIZE;
-  for (const end = a + exchange.qnameLength; a < end; a++, b++) {
-    const x = mine[a]!;
-    const y = theirs[b]!;
-    if (x !== y && (x | upperMask(x)) !== (y | upperMask(y))) return false;
+  const { qnameLength, qtype, qclass } = exchange;
+  const nameAt = offset + HEADER_SIZE;
+  const asked = exchange.memory.bytes;
+  if (!sameName(asked, exchange.offset + HEADER_SIZE, memory.bytes, nameAt, qnameLength)) {
+    return false;
   }
-  return memory.view.getUint16(b) === exchange.qtype &&
-    memory.view.getUint16(b + 2) === exchange.qclass;
+  const { view } = memory;
+  const typeAt = nameAt + qnameLength;
+  return view.getUint16(typeAt) === qtype && view.getUint16(typeAt + 2) === qclass;
 }
 
-/** Makes the client's subnet part of the exchange's hash, where the client sent one. */
-export function mixSubnet(exchange: Exchange): void {
-  const { bytes } = exchange.memory;
-  const start = exchange.offset + exchange.ecsAt;
-  let hash = exchange.hash;
-  for (let i = 0; i < exchange.ecsLength; i++) hash = mix(hash, bytes[start + i]!);
-  exchange.hash = hash;
+/** Makes the client's subnet part of the exchange's hash; the exchange must have one. */
+export function mixSubnet(exchange: Exchange, key: HashKey): void {
+  exchange.hash = hashSubnet(exchange, key);
 }

@@ -1,7 +1,7 @@
 /*
  * An entry is a row of twelve 32-bit words, beside its block in the arena:
  *
- *   0 hash        seeded hash of qname, qtype, DO, CD and, where it counts, client subnet
+ *   0 hash        keyed hash of qname, qtype, DO, CD and, where it counts, client subnet
  *   1 address     block in the arena: message, its ttl table, the client subnet
  *   2 length      of the message in bytes | number of records << 16 | client subnet << 29
  *   3 stored      tenths of a second of the store's clock

@@ -3,6 +3,8 @@ import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import { Chain } from "../../engine/chain.ts";
 import { Exchange } from "../../engine/exchange.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
+import type { HashKey } from "../../engine/question/keyed_hash.ts";
+import { readStoredQuestion } from "../../engine/question/read.ts";
 import { Response } from "../../engine/response.ts";
 import { describeRow, EntryState } from "./entry_state.ts";
 import { mixSubnet } from "./question.ts";
@@ -114,8 +116,8 @@ export interface SnapshotTarget {
   readonly bothClasses: boolean;
   /** Client subnets are part of the question. */
   readonly ecs: boolean;
-  /** Reads the question of a kept response (`parseStoredQuestion` with the process's seed). */
-  readQuestion(exchange: Exchange): boolean;
+  /** Key of the hashes of questions. */
+  readonly hashKey: HashKey;
   /** Whether this configuration keeps responses of the class for the question. */
   keeps(exchange: Exchange, store: "success" | "denial"): boolean;
 }
@@ -226,7 +228,7 @@ export class Snapshot {
     exchange.dnssecOk = (state & DO) !== 0;
     exchange.flags = FLAG.RD | ((state & CD) !== 0 ? FLAG.CD : 0);
     exchange.ecsLength = 0;
-    if (!this.#target.readQuestion(exchange)) return -1;
+    if (!readStoredQuestion(exchange, this.#target.hashKey)) return -1;
     if (subnet > 0) {
       const size = subnet - 2;
       if (size < SUBNET_DATA.least || size > SUBNET_DATA.most || bytes[subnetAt] !== size) {
@@ -234,7 +236,7 @@ export class Snapshot {
       }
       exchange.ecsAt = subnetAt + 2 - messageAt;
       exchange.ecsLength = size;
-      mixSubnet(exchange);
+      mixSubnet(exchange, this.#target.hashKey);
     }
 
     const scanner = this.#scanner;

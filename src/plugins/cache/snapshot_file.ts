@@ -21,8 +21,8 @@
  *
  * A slice is what the data plane writes or reads between two batches of queries, so neither thread
  * ever holds more of the file than one. The checksum finds damage; what it lets through, one in four
- * thousand million, meets the check of every entry (`snapshot.ts`). There is no secret in it: hashes are made again when it is
- * read, with the seed of the process that reads.
+ * thousand million, meets the check of every entry (`snapshot.ts`). There is no secret in it: hashes
+ * are computed again when it is read, with the key of the process that reads.
  */
 
 /** Bytes of the header. */

@@ -45,10 +45,7 @@ export class StaleServer {
     this.#seconds = Math.floor(this.#options.durationMs / 1000);
     this.serves = this.#seconds > 0;
     this.#refreshes = this.serves || prefetch.amount > 0;
-    this.#verifications = new Verifications(
-      cache.engine.timers,
-      (waiter) => this.#giveUp(waiter),
-    );
+    this.#verifications = new Verifications(cache.engine, (waiter) => this.#giveUp(waiter));
   }
 
   /** The store with an entry for the exchange's question that may be served stale, or null. */
@@ -116,19 +113,16 @@ export class StaleServer {
       if (failureRecheckMs > 0) this.claim(store, row, now);
       return NEXT;
     }
-    if (failureRecheckMs === 0 && this.#verifications.has(exchange)) {
-      const parked = engine.park(exchange);
-      if (parked === null) return this.#answer(exchange, store, row, "recheck");
-      this.#verifications.join(parked);
-      return WAIT;
+    const joined = failureRecheckMs === 0 ? this.#verifications.join(exchange) : null;
+    if (joined === true) return WAIT;
+    if (joined === false || !this.claim(store, row, now)) {
+      return this.#answer(exchange, store, row, "recheck");
     }
-    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "recheck");
-    const parked = engine.park(exchange);
+    const parked = this.#verifications.begin(exchange, engine.nowMs + verifyTimeoutMs);
     if (parked === null) {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "recheck");
     }
-    this.#verifications.begin(parked, engine.nowMs + verifyTimeoutMs);
     if (!engine.refresh(parked, position)) {
       store.recheckAt(row, now);
       this.#verifications.take(parked);

@@ -1,86 +1,79 @@
 import type { Exchange } from "../../engine/exchange.ts";
-import type { Timer, Timers } from "../../engine/timers.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
+import type { Timer } from "../../engine/timers.ts";
 import { isSameQuestion } from "./question.ts";
 
+/** Finished verifications kept for use again. */
+const MAX_SPARE = 256;
+
 /** Exchanges that wait for the same refresh, and until when. */
-interface Verification {
-  readonly key: number;
-  /** Chained by `nextWaiter`; the first one asked for the refresh. */
-  waiters: Exchange;
+class Verification extends PendingQuestion {
   readonly timer: Timer;
-  /** Another one of the same key. */
-  next: Verification | null;
+
+  constructor(makeTimer: (verification: Verification) => Timer) {
+    super();
+    this.timer = makeTimer(this);
+  }
+
+  override asksFor(exchange: Exchange): boolean {
+    return isSameQuestion(this.waiters!, exchange);
+  }
 }
 
 /** Refreshes that clients wait for, by question: `serve_stale verify` with a timeout. */
 export class Verifications {
-  readonly #timers: Timers;
-  readonly #release: (waiter: Exchange) => void;
-  readonly #byKey = new Map<number, Verification>();
+  readonly #engine: EngineServices;
+  readonly #timeOut: (waiter: Exchange) => void;
+  readonly #inFlight: InFlight<Verification>;
+  readonly #spare: Verification[] = [];
 
-  /** @param release - answers an exchange whose time is up */
-  constructor(timers: Timers, release: (waiter: Exchange) => void) {
-    this.#timers = timers;
-    this.#release = release;
+  /** @param timeOut - answers an exchange whose time is up */
+  constructor(engine: EngineServices, timeOut: (waiter: Exchange) => void) {
+    this.#engine = engine;
+    this.#timeOut = timeOut;
+    this.#inFlight = new InFlight(engine, "verify");
   }
 
-  /** Whether somebody waits for an answer to the exchange's question already. */
-  has(exchange: Exchange): boolean {
-    return this.#find(exchange) !== null;
+  /** Lets an exchange wait with those who ask the same; false if it may not, null if nobody does. */
+  join(exchange: Exchange): boolean | null {
+    const verification = this.#inFlight.find(exchange, exchange.hash);
+    return verification === null ? null : this.#inFlight.join(verification, exchange);
   }
 
-  /** Lets a parked exchange wait with those who ask the same. */
-  join(parked: Exchange): void {
-    const { waiters } = this.#find(parked)!;
-    parked.nextWaiter = waiters.nextWaiter;
-    waiters.nextWaiter = parked;
-  }
-
-  /** Lets a parked exchange wait until `untilMs`. */
-  begin(parked: Exchange, untilMs: number): void {
-    const key = parked.hash;
-    const verification: Verification = {
-      key,
-      waiters: parked,
-      timer: this.#timers.create(() => this.#releaseAll(this.#drop(verification))),
-      next: this.#byKey.get(key) ?? null,
-    };
-    this.#byKey.set(key, verification);
-    this.#timers.set(verification.timer, untilMs);
+  /** Lets an exchange wait until `untilMs`; returns it parked, or null if it may not. */
+  begin(exchange: Exchange, untilMs: number): Exchange | null {
+    const { timers } = this.#engine;
+    const verification = this.#spare.pop() ??
+      new Verification((made) => timers.create(() => this.#release(made)));
+    const parked = this.#inFlight.begin(verification, exchange, exchange.hash);
+    if (parked === null) this.#keep(verification);
+    else timers.set(verification.timer, untilMs);
+    return parked;
   }
 
   /** Ends the wait for the exchange's question: those who waited, chained by `nextWaiter`. */
   take(exchange: Exchange): Exchange | null {
-    const verification = this.#find(exchange);
-    return verification === null ? null : this.#drop(verification);
+    const verification = this.#inFlight.find(exchange, exchange.hash);
+    return verification === null ? null : this.#end(verification);
   }
 
-  #find(exchange: Exchange): Verification | null {
-    let found = this.#byKey.get(exchange.hash) ?? null;
-    while (found !== null && !isSameQuestion(found.waiters, exchange)) found = found.next;
-    return found;
+  #end(verification: Verification): Exchange | null {
+    this.#engine.timers.clear(verification.timer);
+    const first = this.#inFlight.end(verification);
+    this.#keep(verification);
+    return first;
   }
 
-  #drop(gone: Verification): Exchange {
-    const first = this.#byKey.get(gone.key)!;
-    if (first !== gone) {
-      let before = first;
-      while (before.next !== gone) before = before.next!;
-      before.next = gone.next;
-    } else if (gone.next === null) {
-      this.#byKey.delete(gone.key);
-    } else {
-      this.#byKey.set(gone.key, gone.next);
-    }
-    this.#timers.clear(gone.timer);
-    return gone.waiters;
+  #keep(verification: Verification): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(verification);
   }
 
-  #releaseAll(first: Exchange): void {
-    for (let waiter: Exchange | null = first; waiter !== null;) {
+  #release(verification: Verification): void {
+    for (let waiter = this.#end(verification); waiter !== null;) {
       const next: Exchange | null = waiter.nextWaiter;
       waiter.nextWaiter = null;
-      this.#release(waiter);
+      this.#timeOut(waiter);
       waiter = next;
     }
   }

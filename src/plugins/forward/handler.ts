@@ -11,26 +11,41 @@ import {
   WAIT,
 } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
+import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
+import { hashSubnet } from "../../engine/question/read.ts";
 import { Response } from "../../engine/response.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import { type GroupHandler, UpstreamGroup } from "../../upstream/group.ts";
+import { UpstreamGroup } from "../../upstream/group.ts";
 import type { ServerState } from "../../upstream/options.ts";
-import type { Race, RaceFailure } from "../../upstream/race.ts";
+import { Race, type RaceFailure, type RaceHandler } from "../../upstream/race.ts";
 import { isNodata, type Reply } from "../../upstream/reply.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** Exchanges that one upstream query may answer. */
-const MAX_WAITERS = 4096;
+/** Lookups kept for the next questions. */
+const MAX_SPARE = 1024;
 
 /** A question under way, and who waits for it. */
-interface Lookup {
-  readonly key: number;
+class Lookup extends PendingQuestion implements RaceHandler {
   readonly race: Race;
-  /** The exchange that asked first, and those that joined it (`nextWaiter`). */
-  waiters: Exchange;
-  waiterCount: number;
-  /** Another one of the same key. */
-  next: Lookup | null;
+  readonly #forward: ForwardHandler;
+
+  constructor(forward: ForwardHandler, group: UpstreamGroup) {
+    super();
+    this.#forward = forward;
+    this.race = new Race(group, this);
+  }
+
+  asksFor(exchange: Exchange): boolean {
+    return this.race.inquiry.equals(exchange, this.#forward.options.ecsPass);
+  }
+
+  answered(reply: Reply): void {
+    this.#forward.answered(this, reply);
+  }
+
+  failed(failure: RaceFailure): void {
+    this.#forward.failed(this, failure);
+  }
 }
 
 /** Makes the handler of one `forward` directive. */
@@ -38,7 +53,7 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
   new ForwardHandler(options, environment);
 
 /** Forwards queries, each question once at a time however many ask it. */
-export class ForwardHandler implements Handler, GroupHandler {
+export class ForwardHandler implements Handler {
   readonly name = "forward";
   readonly #engine: EngineServices;
   readonly #group: UpstreamGroup;
@@ -46,9 +61,9 @@ export class ForwardHandler implements Handler, GroupHandler {
   /** Null where every name of the block is forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
-  readonly #lookups = new Map<number, Lookup>();
-  readonly #byRace = new Map<Race, Lookup>();
-  #options: ForwardOptions;
+  readonly #lookups: InFlight<Lookup>;
+  readonly #spare: Lookup[] = [];
+  options: ForwardOptions;
   #stopping = false;
 
   readonly #coalesced: number;
@@ -57,10 +72,11 @@ export class ForwardHandler implements Handler, GroupHandler {
   readonly #queries: number;
 
   constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
-    this.#options = options;
+    this.options = options;
     this.#engine = engine;
     const labels = { from: options.from };
-    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels, handler: this });
+    this.#lookups = new InFlight(engine, "forward");
+    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
     this.#from = options.from === "." ? null : new ZoneTable([[options.from, true]]);
     this.#except = options.except.length === 0
       ? null
@@ -74,29 +90,29 @@ export class ForwardHandler implements Handler, GroupHandler {
   query(exchange: Exchange): Verdict {
     if (this.#from !== null && this.#from.match(exchange) === null) return NEXT;
     if (this.#except !== null && this.#except.match(exchange) !== null) return NEXT;
-    const { maxConcurrent, ecsPass, forceTcp, preferUdp } = this.#options;
-    const key = exchange.hash & 0x3fffffff;
-    for (let lookup = this.#lookups.get(key) ?? null; lookup !== null; lookup = lookup.next) {
-      if (lookup.race.inquiry.equals(exchange, ecsPass)) return this.#join(lookup, exchange);
-    }
+    const { maxConcurrent, ecsPass, forceTcp, preferUdp } = this.options;
+    const hash = ecsPass && exchange.ecsLength > 0
+      ? hashSubnet(exchange, this.#engine.hashKey)
+      : exchange.hash;
+    const known = this.#lookups.find(exchange, hash);
+    if (known !== null) return this.#join(known, exchange);
     if (this.#group.servers.length === 0) return this.#notReady(exchange);
-    if (maxConcurrent > 0 && this.#byRace.size >= maxConcurrent) {
+    if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
       this.#engine.values[this.#rejects]!++;
       exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
       exchange.response = this.#engine.failure(exchange, RCODE.REFUSED);
       return ANSWERED;
     }
-    const parked = this.#engine.park(exchange);
-    if (parked === null) return this.#refuse(exchange);
-    const race = this.#group.race();
-    const next = this.#lookups.get(key) ?? null;
-    const lookup: Lookup = { key, race, waiters: parked, waiterCount: 1, next };
-    this.#lookups.set(key, lookup);
-    this.#byRace.set(race, lookup);
+    const lookup = this.#spare.pop() ?? new Lookup(this, this.#group);
+    const parked = this.#lookups.begin(lookup, exchange, hash);
+    if (parked === null) {
+      this.#spare.push(lookup);
+      return this.#refuse(exchange);
+    }
     this.#engine.values[this.#queries]!++;
-    race.inquiry.set(parked, ecsPass);
+    lookup.race.inquiry.set(parked, ecsPass);
     // The client has waited since then, perhaps for another `forward` before this one.
-    race.start(parked.receivedMs, forceTcp || (parked.transport === TCP && !preferUdp));
+    lookup.race.start(parked.receivedMs, forceTcp || (parked.transport === TCP && !preferUdp));
     return WAIT;
   }
 
@@ -104,8 +120,8 @@ export class ForwardHandler implements Handler, GroupHandler {
   receive(data: unknown): void {
     const update = data as UpstreamsUpdate;
     if (update.upstreams.length === 0 || this.#stopping) return;
-    this.#options = { ...this.#options, ...update };
-    this.#group.change(update.upstreams, this.#options);
+    this.options = { ...this.options, ...update };
+    this.#group.change(update.upstreams, this.options);
   }
 
   /** Says how its upstreams are, whatever the request. */
@@ -116,7 +132,7 @@ export class ForwardHandler implements Handler, GroupHandler {
   stop(): void {
     this.#stopping = true;
     // Queries in flight finish first; the sockets that they hold go with them.
-    if (this.#byRace.size === 0) this.#group.retire();
+    if (this.#lookups.size === 0) this.#group.retire();
   }
 
   /** Whether there is an upstream to ask: names among TO have to be resolved first. */
@@ -125,16 +141,16 @@ export class ForwardHandler implements Handler, GroupHandler {
   }
 
   /** Hands the answer to everybody who waits for it. */
-  answered(race: Race, reply: Reply): void {
-    const { next, nextOnNodata, ecsPass } = this.#options;
+  answered(lookup: Lookup, reply: Reply): void {
+    const { next, nextOnNodata, ecsPass } = this.options;
     const response = this.#response;
     // First, because the table of TTLs will lie where OPT does.
-    response.ecsScope = ecsPass && race.inquiry.subnetLength > 0 ? reply.subnetScope : -1;
+    response.ecsScope = ecsPass && lookup.race.inquiry.subnetLength > 0 ? reply.subnetScope : -1;
     reply.describe(response);
     const passOn = next.includes(response.rcode) ||
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let first = true;
-    this.#release(race, (exchange) => {
+    this.#release(lookup, (exchange) => {
       if (passOn && this.#forwardFollows(exchange)) {
         exchange.response = null;
         this.#engine.proceed(exchange);
@@ -148,9 +164,9 @@ export class ForwardHandler implements Handler, GroupHandler {
   }
 
   /** Tells everybody who waits that no upstream answered. */
-  failed(race: Race, { error, silent, rcode }: RaceFailure): void {
+  failed(lookup: Lookup, { error, silent, rcode }: RaceFailure): void {
     let first = true;
-    this.#release(race, (exchange) => {
+    this.#release(lookup, (exchange) => {
       exchange.error = error;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
@@ -163,19 +179,14 @@ export class ForwardHandler implements Handler, GroupHandler {
   }
 
   #join(lookup: Lookup, exchange: Exchange): Verdict {
-    if (lookup.waiterCount >= MAX_WAITERS) return this.#refuse(exchange);
-    const parked = this.#engine.park(exchange);
-    if (parked === null) return this.#refuse(exchange);
-    parked.nextWaiter = lookup.waiters.nextWaiter;
-    lookup.waiters.nextWaiter = parked;
-    lookup.waiterCount++;
+    if (!this.#lookups.join(lookup, exchange)) return this.#refuse(exchange);
     this.#engine.values[this.#coalesced]!++;
     return WAIT;
   }
 
   #refuse(exchange: Exchange): Verdict {
     this.#engine.values[this.#shed]!++;
-    exchange.error = "too many queries are waiting";
+    exchange.error = this.#lookups.refusal;
     exchange.uncacheable = true;
     exchange.extendedError = EDE.NETWORK_ERROR;
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
@@ -197,28 +208,14 @@ export class ForwardHandler implements Handler, GroupHandler {
   }
 
   /** Ends a lookup: hands each exchange that waited for it to `finish`. */
-  #release(race: Race, finish: (exchange: Exchange) => void): void {
-    const lookup = this.#byRace.get(race)!;
-    this.#byRace.delete(race);
-    this.#unlink(lookup);
-    for (let exchange: Exchange | null = lookup.waiters; exchange !== null;) {
+  #release(lookup: Lookup, finish: (exchange: Exchange) => void): void {
+    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
       const following: Exchange | null = exchange.nextWaiter;
       exchange.nextWaiter = null;
       finish(exchange);
       exchange = following;
     }
-    if (this.#stopping && this.#byRace.size === 0) this.#group.retire();
-  }
-
-  #unlink(lookup: Lookup): void {
-    let other = this.#lookups.get(lookup.key)!;
-    if (other !== lookup) {
-      while (other.next !== lookup) other = other.next!;
-      other.next = lookup.next;
-    } else if (lookup.next === null) {
-      this.#lookups.delete(lookup.key);
-    } else {
-      this.#lookups.set(lookup.key, lookup.next);
-    }
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
+    if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
 }

@@ -8,7 +8,8 @@ import {
   NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
-import { upperMask } from "../../engine/hash.ts";
+import { copyFolded } from "../../engine/question/fold.ts";
+import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import { HostsLookup, NAMES, V4, V6 } from "./lookup.ts";
 import type { HostsOptions } from "./options.ts";
@@ -44,10 +45,10 @@ class HostsHandler implements Handler {
     this.#zones = new ZoneTable(zones.map((zone) => [zone, true]));
     this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
-    this.#inline = new HostsLookup(
-      buildHostsTable({ text: inline.join("\n"), zones, autoReverse }),
-    );
-    this.#file = new HostsLookup(buildHostsTable({ text: "", zones, autoReverse }));
+    const key = HashKey.draw(engine.random);
+    const tableOf = (text: string) => buildHostsTable({ text, zones, autoReverse }, key);
+    this.#inline = new HostsLookup(tableOf(inline.join("\n")));
+    this.#file = new HostsLookup(tableOf(""));
     engine.values[this.#entries] = this.#inline.items;
   }
 
@@ -133,10 +134,7 @@ class HostsHandler implements Handler {
     const at = exchange.offset + HEADER_SIZE;
     const name = this.#name;
     const length = exchange.qnameLength;
-    for (let i = 0; i < length; i++) {
-      const octet = bytes[at + i]!;
-      name[i] = octet | upperMask(octet);
-    }
+    copyFolded(bytes, at, name, 0, length);
     this.#nameLength = length;
     this.#wildcardLength = 0;
     // Above a single label there is only the root, and `*` alone stands for nothing.

@@ -1,4 +1,5 @@
-import { hashName, HEAD_SIZE } from "./table.ts";
+import { HashKey, hashOctets } from "../../engine/question/keyed_hash.ts";
+import { HEAD_SIZE } from "./table.ts";
 
 /** What an entry has: IPv4 addresses, IPv6 addresses, names. */
 export const V4 = 0;
@@ -12,11 +13,13 @@ export class HostsLookup {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
   readonly #mask: number;
+  readonly #key: HashKey;
 
   constructor(table: ArrayBuffer) {
     this.bytes = new Uint8Array(table);
     this.#view = new DataView(table);
     this.#mask = this.#view.getUint32(0) - 1;
+    this.#key = new HashKey(this.#view.getInt32(8), this.#view.getInt32(12));
   }
 
   /** Addresses and names in the table. */
@@ -28,7 +31,8 @@ export class HostsLookup {
   find(name: Uint8Array, length: number): number {
     const view = this.#view;
     const { bytes } = this;
-    let at = view.getUint32(HEAD_SIZE + 4 * (hashName(name, length) & this.#mask));
+    const slot = hashOctets(this.#key, name, 0, length) & this.#mask;
+    let at = view.getUint32(HEAD_SIZE + 4 * slot);
     for (; at !== 0; at = view.getUint32(at)) {
       if (bytes[at + 4] !== length) continue;
       let i = 0;

@@ -1,21 +1,24 @@
+import { type HashKey, hashOctets } from "../../engine/question/keyed_hash.ts";
 import { type HostsSource, readHostsEntries } from "./entries.ts";
 
-/** Size of the table's head: number of slots, number of addresses and names. */
-export const HEAD_SIZE = 8;
+/** Size of the table's head: number of slots, number of addresses and names, key of the hash. */
+export const HEAD_SIZE = 16;
 
 /**
  * Compiles a hosts file into one block of bytes that is searched where it lies (`HostsLookup`), so
  * that a table of any size reaches the data plane as a single transfer.
  *
  * ```
- *  head:   u32 slots (a power of two) | u32 items, for the metric
+ *  head:   u32 slots (a power of two) | u32 items, for the metric | u32, u32 key of the hash
  *  slots:  slots × u32 offset of the first record, 0 for none
  *  record: u32 next record of the slot, 0 for none | u8 name length | name
  *          | u16 IPv4 addresses | u16 IPv6 addresses | u16 names
  *          | addresses of 4 bytes | addresses of 16 bytes | names in wire form
  * ```
+ *
+ * @param key - secret, because lists of names may come from somebody who would like them to collide
  */
-export function buildHostsTable(source: HostsSource): ArrayBuffer {
+export function buildHostsTable(source: HostsSource, key: HashKey): ArrayBuffer {
   const entries = [...readHostsEntries(source)];
   let slots = 1;
   while (slots < entries.length * 2) slots *= 2;
@@ -30,9 +33,11 @@ export function buildHostsTable(source: HostsSource): ArrayBuffer {
   const view = new DataView(bytes.buffer);
   view.setUint32(0, slots);
   view.setUint32(4, items);
+  view.setInt32(8, key.k0);
+  view.setInt32(12, key.k1);
   let at = HEAD_SIZE + 4 * slots;
   for (const { name, v4, v6, names } of entries) {
-    const slotAt = HEAD_SIZE + 4 * (hashName(name, name.length) & (slots - 1));
+    const slotAt = HEAD_SIZE + 4 * (hashOctets(key, name, 0, name.length) & (slots - 1));
     view.setUint32(at, view.getUint32(slotAt));
     view.setUint32(slotAt, at);
     bytes[at + 4] = name.length;
@@ -50,12 +55,4 @@ export function buildHostsTable(source: HostsSource): ArrayBuffer {
     }
   }
   return bytes.buffer;
-}
-
-/** Hash of the lower-case wire-form name in the first `length` bytes (FNV-1a). */
-export function hashName(name: Uint8Array, length: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ name[i]!, 0x01000193);
-  // The low bits choose the slot; fold the high ones in.
-  return (hash ^ (hash >>> 15)) >>> 0;
 }

@@ -4,6 +4,7 @@ import type { Chain } from "../../engine/chain.ts";
 import { Exchange } from "../../engine/exchange.ts";
 import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
+import { readStoredQuestion } from "../../engine/question/read.ts";
 import type { ServedZone } from "../../engine/served.ts";
 import type { ProbeBoard } from "./board.ts";
 import { writeProbe } from "./probe_name.ts";
@@ -76,7 +77,7 @@ export class Probes {
       exchange.listener = this.#served.listener;
       exchange.zone = this.#served.place;
     }
-    engine.readStoredQuestion(exchange);
+    readStoredQuestion(exchange, engine.hashKey);
     return engine.refresh(exchange, this.#position);
   }
 

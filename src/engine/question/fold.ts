@@ -1,0 +1,44 @@
+/**
+ * Case folding of names (RFC 4343), four octets at a time.
+ *
+ * Length octets of labels (at most 63) are below `A`, so folding leaves the structure of a name in
+ * wire form alone.
+ */
+
+/** The octets of `word` that are upper-case letters, as 0x20 in each such octet. */
+export function upperMask(word: number): number {
+  const low = word & 0x7f7f7f7f;
+  const fromA = low + 0x3f3f3f3f;
+  const beyondZ = low + 0x25252525;
+  return ((fromA ^ beyondZ) & ~word & 0x80808080) >>> 2;
+}
+
+/** Copies a name in lower case. */
+export function copyFolded(
+  from: Uint8Array,
+  fromAt: number,
+  to: Uint8Array,
+  toAt: number,
+  length: number,
+): void {
+  for (let i = 0; i < length; i++) {
+    const octet = from[fromAt + i]!;
+    to[toAt + i] = octet | upperMask(octet);
+  }
+}
+
+/** Whether two names of the same length in wire form are equal but for their case. */
+export function sameName(
+  a: Uint8Array,
+  aAt: number,
+  b: Uint8Array,
+  bAt: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i++) {
+    const x = a[aAt + i]!;
+    const y = b[bAt + i]!;
+    if (x !== y && (x | upperMask(x)) !== (y | upperMask(y))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,207 @@
+import { CLIENT_BUCKETS, type Exchange } from "../exchange.ts";
+import type { EngineServices } from "../handler.ts";
+
+/**
+ * Bounds of a table of questions in flight.
+ *
+ * - `questions`: above the 6,144 exchanges that may wait (`MAX_EXCHANGES`), each of which has at
+ *   most one question, so the exchanges run out first.
+ * - `waiters`: exchanges that one answer is sent to.
+ * - `chain`: with a keyed hash and as many buckets as questions, chance makes one longer less than
+ *   once in 10^10 fillings of the table (Poisson, mean 1).
+ * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers to
+ *   it that one burst brings to one address. The programs of a host that start together and look up
+ *   the same name stay below it.
+ */
+export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
+
+/** Buckets at first; they double as questions come, and stay. */
+const FIRST_BUCKETS = 64;
+
+/** Why a table takes no exchange in: the label `reason`, and what the error log says. */
+const REFUSALS = {
+  questions: "too many questions are in flight",
+  chain: "too many questions in flight fall into one hash bucket",
+  waiters: "too many queries wait for this question",
+  client: "the client waits for this question too often already",
+} as const;
+type Refusal = keyof typeof REFUSALS;
+
+/** A question in flight and the exchanges that wait for its answer; tables use it again. */
+export abstract class PendingQuestion {
+  hash = 0;
+  /** The next question in the same bucket. */
+  nextInBucket: PendingQuestion | null = null;
+  /** Who asked first, and those who joined (`Exchange.nextWaiter`); null once it has ended. */
+  waiters: Exchange | null = null;
+  waiterCount = 0;
+  /** Waiters of each client bucket; null while there are too few for a client to reach its bound. */
+  waits: Uint8Array | null = null;
+
+  /** Whether the exchange asks exactly this question. */
+  abstract asksFor(exchange: Exchange): boolean;
+}
+
+/**
+ * Questions in flight: who asks what is being asked already waits for the same answer.
+ *
+ * Everything is bounded (`IN_FLIGHT`), and what is refused is counted by reason. Nothing is
+ * allocated once the table has grown to its load: questions are chained through themselves.
+ *
+ * Clients are told apart by their bucket, one of `CLIENT_BUCKETS`. A stranger in the same bucket
+ * can use up a client's waits, but only for the one question that he asks 64 times, and only until
+ * that is answered.
+ */
+export class InFlight<T extends PendingQuestion> {
+  /** Why the last exchange was refused, for the error log. */
+  refusal = "";
+
+  readonly #engine: EngineServices;
+  readonly #refused: Readonly<Record<Refusal, number>>;
+  /** Tables of `PendingQuestion.waits`, all zero. */
+  readonly #spareWaits: Uint8Array[] = [];
+  #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
+  #size = 0;
+
+  /** @param table - value of the label by which refusals are counted */
+  constructor(engine: EngineServices, table: "forward" | "verify") {
+    const counter = (reason: Refusal) =>
+      engine.counter("nodens_in_flight_refused_total", { table, reason });
+    this.#engine = engine;
+    this.#refused = {
+      questions: counter("questions"),
+      chain: counter("chain"),
+      waiters: counter("waiters"),
+      client: counter("client"),
+    };
+  }
+
+  /** Questions in flight. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The question that the exchange asks, or null if it is not in flight. */
+  find(exchange: Exchange, hash: number): T | null {
+    let question = this.#first(hash);
+    for (; question !== null; question = question.nextInBucket) {
+      if (question.hash === hash && question.asksFor(exchange)) return question as T;
+    }
+    return null;
+  }
+
+  /** Parks the exchange with those who wait for the question; false if it is refused. */
+  join(question: T, exchange: Exchange): boolean {
+    if (question.waiterCount >= IN_FLIGHT.waiters) return this.#refuse("waiters");
+    if (!this.#mayWait(question, exchange)) return this.#refuse("client");
+    const parked = this.#park(exchange);
+    if (parked === null) return false;
+    // The first to ask stays first.
+    const first = question.waiters!;
+    parked.nextWaiter = first.nextWaiter;
+    first.nextWaiter = parked;
+    question.waiterCount++;
+    if (question.waits !== null && !parked.internal) question.waits[parked.client]!++;
+    return true;
+  }
+
+  /**
+   * Puts a question in that `find` did not, and parks the exchange as the first to wait for it.
+   *
+   * @returns the parked exchange, or null if it is refused
+   */
+  begin(question: T, exchange: Exchange, hash: number): Exchange | null {
+    const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
+    if (parked === null) return null;
+    if (this.#size >= this.#buckets.length) this.#grow();
+    this.#size++;
+    question.hash = hash;
+    question.waiters = parked;
+    question.waiterCount = 1;
+    this.#link(question);
+    return parked;
+  }
+
+  /** Takes a question out; returns who waited for it, chained by `nextWaiter`. */
+  end(question: T): Exchange | null {
+    this.#unlink(question);
+    this.#size--;
+    if (question.waits !== null) {
+      question.waits.fill(0);
+      this.#spareWaits.push(question.waits);
+      question.waits = null;
+    }
+    const { waiters } = question;
+    question.waiters = null;
+    question.waiterCount = 0;
+    return waiters;
+  }
+
+  #hasRoom(hash: number): boolean {
+    if (this.#size >= IN_FLIGHT.questions) return this.#refuse("questions");
+    let length = 0;
+    for (let other = this.#first(hash); other !== null; other = other.nextInBucket) length++;
+    return length < IN_FLIGHT.chain || this.#refuse("chain");
+  }
+
+  /** Whether the client may wait once more. The cache's own queries (refreshes) are nobody's. */
+  #mayWait(question: T, exchange: Exchange): boolean {
+    if (question.waiterCount < IN_FLIGHT.waitsPerClient || exchange.internal) return true;
+    const client = this.#engine.clientBucket(exchange);
+    question.waits ??= this.#countWaits(question);
+    return question.waits[client]! < IN_FLIGHT.waitsPerClient;
+  }
+
+  #countWaits(question: T): Uint8Array {
+    const waits = this.#spareWaits.pop() ?? new Uint8Array(CLIENT_BUCKETS);
+    for (let waiter = question.waiters; waiter !== null; waiter = waiter.nextWaiter) {
+      if (!waiter.internal) waits[waiter.client]!++;
+    }
+    return waits;
+  }
+
+  #park(exchange: Exchange): Exchange | null {
+    const parked = this.#engine.park(exchange);
+    if (parked === null) this.refusal = "too many queries are waiting";
+    return parked;
+  }
+
+  #refuse(reason: Refusal): false {
+    this.#engine.values[this.#refused[reason]]!++;
+    this.refusal = REFUSALS[reason];
+    return false;
+  }
+
+  /** The first question in the bucket of a hash. */
+  #first(hash: number): PendingQuestion | null {
+    return this.#buckets[hash & (this.#buckets.length - 1)]!;
+  }
+
+  #link(question: PendingQuestion): void {
+    question.nextInBucket = this.#first(question.hash);
+    this.#buckets[question.hash & (this.#buckets.length - 1)] = question;
+  }
+
+  #unlink(question: PendingQuestion): void {
+    let before = this.#first(question.hash)!;
+    if (before === question) {
+      this.#buckets[question.hash & (this.#buckets.length - 1)] = question.nextInBucket;
+    } else {
+      while (before.nextInBucket !== question) before = before.nextInBucket!;
+      before.nextInBucket = question.nextInBucket;
+    }
+    question.nextInBucket = null;
+  }
+
+  #grow(): void {
+    const old = this.#buckets;
+    this.#buckets = new Array(2 * old.length).fill(null);
+    for (const first of old) {
+      for (let question = first; question !== null;) {
+        const next: PendingQuestion | null = question.nextInBucket;
+        this.#link(question);
+        question = next;
+      }
+    }
+  }
+}

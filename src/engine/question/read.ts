@@ -1,0 +1,135 @@
+import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE } from "../../dns/constants.ts";
+import type { Exchange } from "../exchange.ts";
+import { upperMask } from "./fold.ts";
+import { type HashKey, hashOctets, INITIAL } from "./keyed_hash.ts";
+
+/** Longest data of a client subnet option: head and an IPv6 address (RFC 7871 section 6). */
+const MAX_SUBNET_SIZE = 20;
+const subnet = new Uint8Array(4 + MAX_SUBNET_SIZE);
+
+/** What stands for the DO and CD bits beside the type where a question is hashed. */
+const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
+
+/**
+ * Reads the question (RFC 1035 section 4.1.2) of the message at `exchange.offset` into the
+ * exchange's fields: labels without compression, at most 255 octets, type and class.
+ *
+ * The only reader of questions: it trusts nothing, because a query comes from anybody and a stored
+ * response may come from a file that anybody wrote.
+ *
+ * @returns where the question ends in `exchange.memory`, or -1 where there is none that can be read
+ */
+export function readQuestion(exchange: Exchange): number {
+  const { memory, offset, length } = exchange;
+  const { bytes, view } = memory;
+  const nameAt = offset + HEADER_SIZE;
+  const end = offset + length;
+  let at = nameAt;
+  let labels = 0;
+  for (;;) {
+    if (at >= end) return -1;
+    const size = bytes[at]!;
+    if (size === 0) break;
+    if (size > 63) return -1;
+    at += size + 1;
+    labels++;
+  }
+  at++;
+  const nameLength = at - nameAt;
+  if (nameLength > MAX_NAME_SIZE || at + 4 > end) return -1;
+  exchange.qnameLength = nameLength;
+  exchange.labelCount = labels;
+  exchange.qtype = view.getUint16(at);
+  exchange.qclass = view.getUint16(at + 2);
+  return at + 4;
+}
+
+/**
+ * Hashes the question that `readQuestion` found, with the exchange's DO and CD, and notes whether
+ * the name has upper-case letters.
+ *
+ * It is `hashOctets` of type and bits, as four octets, and the name in lower case; written out
+ * because it runs for every query.
+ */
+export function hashQuestion(exchange: Exchange, key: HashKey): void {
+  const { view } = exchange.memory;
+  const { qnameLength } = exchange;
+  const { k0, k1 } = key;
+  let v0 = k0;
+  let v1 = k1;
+  let v2 = k0 ^ INITIAL.V2;
+  let v3 = k1 ^ INITIAL.V3;
+  let at = exchange.offset + HEADER_SIZE;
+  const whole = at + (qnameLength & ~3);
+  let upper = 0;
+  let word = exchange.qtype | (exchange.dnssecOk ? HASHED.DO : 0) |
+    ((exchange.flags & FLAG.CD) !== 0 ? HASHED.CD : 0);
+  for (;;) {
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+    if (at === whole) break;
+    const value = view.getInt32(at, true);
+    const mask = upperMask(value);
+    upper |= mask;
+    word = value | mask;
+    at += 4;
+  }
+  // Type and class follow the name, so four octets can be read; those beyond the name are cut off.
+  const rest = view.getInt32(at, true) & ((1 << ((qnameLength & 3) << 3)) - 1);
+  const mask = upperMask(rest);
+  upper |= mask;
+  word = rest | mask | ((qnameLength + 4) << 24);
+  v3 ^= word;
+  for (let round = 0; round < 4; round++) {
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    if (round === 0) {
+      v0 ^= word;
+      v2 ^= 0xff;
+    }
+  }
+  exchange.mixedCase = upper !== 0;
+  exchange.hash = v1 ^ v3;
+}
+
+/**
+ * Reads and hashes the question of a stored response as the parser does that of a query; DO and CD
+ * come from the exchange.
+ *
+ * @returns false where there is no such question of class IN
+ */
+export function readStoredQuestion(exchange: Exchange, key: HashKey): boolean {
+  const { memory, offset, length } = exchange;
+  if (length < HEADER_SIZE || memory.view.getUint16(offset + 4) !== 1) return false;
+  if (readQuestion(exchange) < 0 || exchange.qclass !== CLASS.IN) return false;
+  hashQuestion(exchange, key);
+  return true;
+}
+
+/** Hash of the exchange's question together with its client subnet; the exchange must have one. */
+export function hashSubnet(exchange: Exchange, key: HashKey): number {
+  const { hash, ecsLength } = exchange;
+  for (let i = 0; i < 4; i++) subnet[i] = hash >> (8 * i);
+  const { bytes } = exchange.memory;
+  const at = exchange.offset + exchange.ecsAt;
+  for (let i = 0; i < ecsLength; i++) subnet[4 + i] = bytes[at + i]!;
+  return hashOctets(key, subnet, 0, 4 + ecsLength);
+}
