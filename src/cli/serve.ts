@@ -24,7 +24,6 @@ import {
   setupErrorCounter,
 } from "./serve_node.ts";
 import { ServeOutput } from "./serve_output.ts";
-import { joinTurns, startTurns } from "./serve_takeover.ts";
 import { watchSignals } from "./signals.ts";
 import { VERSION, versionText } from "./version.ts";
 
@@ -72,6 +71,9 @@ export async function runServe(args: readonly string[]): Promise<number> {
     return 1;
   }
   for (const warning of loaded.warnings) output.warn(warning);
+  if (values["takeover"] !== "") {
+    output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
+  }
   return await serve(loaded, { context, output, corefile, registry });
 }
 
@@ -135,25 +137,19 @@ async function serve(
   const looped = Promise.withResolvers<number>();
   let server: Server;
   const role = await makeNodeRole(context);
-  const turns = await orFail(
-    output,
-    () => startTurns(options.takeover, { driver, workers: inherited.workers, logger }),
-  );
-  const taken = turns?.taken ?? null;
   try {
     role?.prepare();
     server = new Server(loaded.config, {
       driver,
       workers: inherited.workers,
-      inherited: taken ?? inherited.sockets,
-      takesOver: taken !== null,
+      inherited: inherited.sockets,
       marks: ownMarks(context),
       registry,
       logger,
       logsFields: output.format === "json",
       metricsAddresses: freeMetricsAddresses(options.metricsAddresses, {
         logger,
-        shared: taken !== null,
+        shared: false,
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
@@ -187,7 +183,6 @@ async function serve(
   reloader.start(loaded);
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
-  if (turns !== null) await joinTurns(turns, { server, reloader, role });
   const { pidfile, quiet } = values;
   if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
   if (quiet !== true) announce(loaded.config, logger);
@@ -205,29 +200,11 @@ async function serve(
   manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
-  await Promise.race([turns?.takeover.settled(), hurried]);
-  // The same where the other one is not done in time: what it was handed must not be touched.
-  const standsBy = (turns?.takeover.standsBy || turns?.takeover.handsOver) ?? false;
-  const givenBack = !standsBy && (await turns?.takeover.giveBack() ?? false);
-  // Also where this one was about to stand by when it was told to end.
-  if (givenBack || standsBy) await role?.standDown();
-  else await role?.turnAway();
-  const shared = standsBy ? "all" : givenBack ? "taken" : "none";
-  await server.stop(hurried, { shared, saves: !standsBy });
+  await role?.turnAway();
+  await server.stop(hurried);
   await role?.release();
-  await turns?.takeover.stop();
   if (pidfile !== "") removePidFile(String(pidfile));
   return code;
-}
-
-/** What a step of the start brings; one that fails is told, and ends the process. */
-async function orFail<T>(output: ServeOutput, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    output.fail((error as Error).message);
-    Deno.exit(1);
-  }
 }
 
 function removePidFile(path: string): void {

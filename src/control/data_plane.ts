@@ -4,8 +4,6 @@ import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
-import type { SharedSockets } from "../io/linux/driver.ts";
-import type { LooseStream } from "../io/linux/streams.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
@@ -57,12 +55,6 @@ export interface DataPlaneOptions {
 /** A configuration was not taken over, and the one before is served. */
 export class ChangeRefused extends Error {}
 
-/** A client's connection between two processes, with the address and port of its listener. */
-export interface PlacedStream extends LooseStream {
-  address: string;
-  port: number;
-}
-
 /** A configuration that a data plane can take over at any moment: what it needs is open. */
 export interface PreparedChange {
   readonly config: Config;
@@ -81,8 +73,6 @@ export class DataPlane {
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
   readonly places: CounterPlace[] = [];
-  /** Is handed the clients' connections that were let go of for another process. */
-  onReleased: (streams: PlacedStream[]) => void = () => {};
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
   #config: Config;
@@ -178,47 +168,15 @@ export class DataPlane {
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }
 
-  /**
-   * Takes no more queries in, and resolves once those that wait are answered, or after `limitMs`.
-   *
-   * @param shared - sockets that another process goes on with
-   */
-  async drain(limitMs: number, shared: SharedSockets = "none"): Promise<void> {
+  /** Takes no more queries in, and resolves once those that wait are answered, or after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
     this.#serves = false;
     // One that does not answer has nothing to wait for.
-    await this.#request((id) => ({ type: "drain", id, shared }), limitMs).catch(() => {});
+    await this.#request((id) => ({ type: "drain", id }), limitMs).catch(() => {});
   }
 
-  /** Takes queries in, after `drain` or where `start` did not. */
-  serve(): void {
-    this.#serves = true;
-    this.#send({ type: "serve", sockets: this.#sockets?.all ?? [] });
-  }
-
-  /** Goes on with connections that another process has let go of; closes those of no listener. */
-  adopt(streams: readonly Omit<PlacedStream, "listener">[]): void {
-    const { listeners } = this.#config;
-    const placed = streams.map(({ fd, address, port, pending }) => {
-      const own = (one: { address: string; port: number }) =>
-        one.address === address && one.port === port;
-      return { fd, pending, listener: listeners.findIndex(own) };
-    });
-    for (const { fd, listener } of placed) if (listener < 0) this.#libc?.close(fd);
-    this.#send({ type: "adopt", streams: placed.filter(({ listener }) => listener >= 0) });
-  }
-
-  /** Descriptors of the sockets that queries come to. */
-  get sockets(): number[] {
-    return this.#sockets?.all.map(({ fd }) => fd) ?? [];
-  }
-
-  /**
-   * Starts the thread; resolves when it is ready.
-   *
-   * @param serves - takes queries in at once, and not only after `serve`
-   */
-  start(serves = true): Promise<void> {
-    this.#serves = serves;
+  /** Starts the thread; resolves when it is ready. */
+  start(): Promise<void> {
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
@@ -248,12 +206,6 @@ export class DataPlane {
         case "lane":
           lane.receive(data.commands);
           break;
-        case "released":
-          this.onReleased(data.streams.map((stream) => {
-            const { address, port } = this.#config.listeners[stream.listener]!;
-            return { ...stream, address, port };
-          }));
-          break;
         case "answered":
           this.#asked.get(data.id)?.resolve(data.answer);
           break;
@@ -272,7 +224,7 @@ export class DataPlane {
     const message: StartMessage = {
       driver: this.#options.driver,
       config: this.#config,
-      sockets: serves ? this.#sockets?.all ?? [] : [],
+      sockets: this.#serves ? this.#sockets?.all ?? [] : [],
       wakeFd: this.#wakeFd,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
@@ -426,7 +378,7 @@ export class DataPlane {
     this.#restarts.push(now);
     this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
-    this.start(this.#serves).then(
+    this.start().then(
       () => this.onRestarted(),
       (error: Error) => this.#options.onDead(error.message),
     );

@@ -2,9 +2,7 @@ import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
-import type { SharedSockets } from "../io/linux/driver.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
-import type { LooseStream } from "../io/linux/streams.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
 export type DriverKind = "linux" | "portable";
@@ -53,15 +51,8 @@ export type ControlMessage =
     /** They are closed once the answer has come and what waits has been answered. */
     closing: BoundSocket[];
   }
-  /**
-   * Takes no more queries in; is answered like `ask` once all that waited have been answered.
-   * Where others share sockets, they go on with the clients' connections, too.
-   */
-  | { type: "drain"; id: number; shared: SharedSockets }
-  /** Goes on after `drain`, with these sockets. */
-  | { type: "serve"; sockets: BoundSocket[] }
-  /** Goes on with connections that another process has let go of. */
-  | { type: "adopt"; streams: LooseStream[] }
+  /** Takes no more queries in; is answered like `ask` once all that waited have been answered. */
+  | { type: "drain"; id: number }
   | { type: "lane"; events: LaneEvent[] }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }
@@ -85,8 +76,6 @@ export type DataPlaneMessage =
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
-  /** Connections let go of after `drain`; they are the control plane's now. */
-  | { type: "released"; streams: LooseStream[] }
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }
   | { type: "stopped" };

@@ -1,11 +1,10 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
-import type { SharedSockets } from "../io/linux/driver.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
-import { ChangeRefused, DataPlane, type PlacedStream, type PreparedChange } from "./data_plane.ts";
+import { ChangeRefused, DataPlane, type PreparedChange } from "./data_plane.ts";
 import { DeliveryGate } from "./delivery_gate.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { HostsFiles } from "./hosts_files.ts";
@@ -36,8 +35,6 @@ export interface ServerOptions {
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams, and of those to its own listeners; default: none. */
   marks?: { upstream: number; probe: number };
-  /** Another nodens has the HTTP addresses still; default: nobody may. */
-  takesOver?: boolean;
   logger: Logger;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
@@ -110,8 +107,7 @@ export class Server {
     for (const { block, position, data } of this.#hosts.read()) {
       for (const plane of planes) plane.deliver(block, position, data);
     }
-    const takesOver = this.#options.takesOver ?? false;
-    const starting = Promise.all(planes.map((plane) => plane.start(!takesOver)));
+    const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
     const module = import("./endpoints.ts");
     await starting;
@@ -126,14 +122,10 @@ export class Server {
       mark: (this.#options.marks ?? NO_MARKS).probe,
       status: this.status,
     });
-    this.#endpoints.apply(config, takesOver);
+    this.#endpoints.apply(config);
     this.#hosts.start();
     this.#upstreams.start(config);
     this.#persistence.start(config);
-    if (!takesOver) return;
-    // The one before serves until this one knows what it knew.
-    await this.#persistence.settled();
-    for (const plane of planes) plane.serve();
   }
 
   /**
@@ -178,65 +170,16 @@ export class Server {
     await old.stop();
   }
 
-  /** Descriptors of all sockets that queries come to, with the data plane that serves each. */
-  get sockets(): { fd: number; plane: number }[] {
-    return this.planes.flatMap(({ sockets }, plane) => sockets.map((fd) => ({ fd, plane })));
-  }
-
-  /** Writes the caches that are kept, and no more until the function that it resolves with is called. */
-  async save(): Promise<() => void> {
-    const goOn = await this.#persistence.hold({ ...this.#config, blocks: [] }, SAVE_MS);
-    return () => goOn(this.#config);
-  }
-
-  /**
-   * Leaves everything that comes to another process, which has the same sockets; what waits is
-   * answered still. Clients' connections go to `DataPlane.onReleased`, each when it is at rest.
-   */
-  async standDown(): Promise<void> {
-    // All at once: what `takeBack` says comes behind it, even where a request over HTTP takes long.
-    await Promise.all([
-      this.#endpoints!.stop(STOP_MS),
-      ...this.planes.map((plane) => plane.drain(DRAIN_MS, "all")),
-    ]);
-  }
-
-  /** Serves again after `standDown`. */
-  takeBack(): void {
-    for (const plane of this.planes) plane.serve();
-    try {
-      // The other one's may be open for a moment.
-      this.#endpoints!.apply(this.#config, true);
-    } catch (error) {
-      this.#options.logger.log("error", (error as Error).message);
-    }
-  }
-
-  /** Goes on with clients' connections that another process has let go of. */
-  adopt(streams: readonly Omit<PlacedStream, "listener">[]): void {
-    this.planes.forEach((plane, i) =>
-      plane.adopt(streams.filter((_, n) => n % this.planes.length === i))
-    );
-  }
-
-  /**
-   * Ends without a loss: takes no more in, answers what waits, keeps what is to be kept.
-   *
-   * `shared`: sockets that another process goes on with. `saves`: caches that are kept are written
-   * once more.
-   */
-  async stop(
-    hurry: Promise<void>,
-    { shared = "none", saves = true }: { shared?: SharedSockets; saves?: boolean } = {},
-  ): Promise<void> {
+  /** Ends without a loss: takes no more in, answers what waits, keeps what is to be kept. */
+  async stop(hurry: Promise<void>): Promise<void> {
     const { logger } = this.#options;
     const orHurry = (work: Promise<unknown>) => Promise.race([work, hurry]);
-    if (this.#endpoints !== null && shared === "none") await orHurry(this.#endpoints.lameduck());
-    await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS, shared))));
+    if (this.#endpoints !== null) await orHurry(this.#endpoints.lameduck());
+    await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
     this.#hosts.stop();
     await orHurry(this.#upstreams.stop());
     // Before the data planes stop: they hold what is to be written.
-    if (saves) await orHurry(this.#persistence.stop(STOP_MS));
+    await orHurry(this.#persistence.stop(STOP_MS));
     await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await logger.flush(STOP_MS);
   }

@@ -54,7 +54,6 @@ export class ClientStream implements StreamHandler {
   #pending: Memory | null = null;
   #pendingLength = 0;
   #ended = false;
-  #releasing = false;
   /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
@@ -121,15 +120,6 @@ export class ClientStream implements StreamHandler {
     this.#forget();
   }
 
-  /**
-   * Leaves the stream to another process: reads no more, and is detached once everything that was
-   * read has been answered and sent.
-   */
-  release(): void {
-    this.#releasing = true;
-    this.settle();
-  }
-
   /** Takes no more queries: closes once what waits has been answered. */
   retire(): void {
     this.#ended = true;
@@ -165,26 +155,15 @@ export class ClientStream implements StreamHandler {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.
     if (this.gone || this.#answering) return;
     if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
-    if (this.gone || (this.#releasing && this.#detach())) return;
+    if (this.gone) return;
     const queued = this.#engine.io.queued(this.id);
     if (queued > 0 && !this.#slow) this.#watchSlow(queued);
-    const blocked = this.#releasing || !this.#mayAnswer();
+    const blocked = !this.#mayAnswer();
     if (blocked !== this.#paused) {
       this.#paused = blocked;
       this.#engine.io.pause(this.id, blocked);
     }
-    const mayClose = this.#releasing || !blocked;
-    if (this.#ended && this.outstanding === 0 && mayClose) this.#close();
-  }
-
-  /** Gives the stream out of hand where nothing of it is under way; says whether it did. */
-  #detach(): boolean {
-    const { io } = this.#engine;
-    if (this.#ended || this.outstanding > 0 || io.queued(this.id) > 0) return false;
-    const rest = this.#pending?.bytes.subarray(0, this.#pendingLength) ?? new Uint8Array();
-    this.#forget();
-    io.detach!(this.id, this.listener, rest.slice());
-    return true;
+    if (this.#ended && this.outstanding === 0 && !blocked) this.#close();
   }
 
   #mayAnswer(): boolean {

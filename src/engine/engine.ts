@@ -241,11 +241,6 @@ export class Engine implements EngineServices {
     return client;
   }
 
-  /** Leaves all clients' streams to another process, each as soon as nothing of it is under way. */
-  releaseStreams(): void {
-    for (const stream of [...this.#streams]) stream.release();
-  }
-
   park(exchange: Exchange): Exchange | null {
     if (exchange.returnAddress >= 0 || exchange.internal || exchange.parked) return exchange;
     this.clientBucket(exchange);

@@ -105,16 +105,6 @@ export class NodeRole {
     this.#interface = null;
   }
 
-  /** Keeps everything again after `standDown`. */
-  takeBack(): void {
-    try {
-      this.prepare();
-    } catch (error) {
-      this.#options.log("error", (error as Error).message);
-    }
-    this.engage();
-  }
-
   /** The first step of stopping: queries go elsewhere from now on. */
   async turnAway(): Promise<void> {
     this.#end();

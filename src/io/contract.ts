@@ -76,12 +76,6 @@ export interface Io {
    */
   close(stream: number, abrupt?: boolean): void;
 
-  /**
-   * Gives a client's stream out of hand, open, with what was read of it and not answered yet
-   * (`Engine.releaseStreams`); its handler is not called any more.
-   */
-  detach?(stream: number, listener: number, pending: Uint8Array): void;
-
   /** Opens a datagram socket on a fresh, random port, connected to the upstream. */
   open(endpoint: Endpoint, handler: DatagramHandler): number;
   /** Sends one datagram; false when it could not be sent. */

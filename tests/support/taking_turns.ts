@@ -30,7 +30,6 @@ export function house(more = "") {
     }\n`;
   const file = `${folder}/Corefile`;
   Deno.writeTextFileSync(file, corefile(more));
-  const name = `test-${Deno.pid}-${port}`;
   const running: TestProcess[] = [];
   return {
     port,
@@ -39,7 +38,7 @@ export function house(more = "") {
     upstream,
     async start(...args: string[]): Promise<TestProcess> {
       const nodens = await startProcess(Deno.execPath(), {
-        args: ["run", ...PERMISSIONS, MAIN, "-conf", file, "-takeover", name, ...args],
+        args: ["run", ...PERMISSIONS, MAIN, "-conf", file, ...args],
         ready: (output) => STARTED.test(output),
       });
       running.push(nodens);
@@ -52,6 +51,3 @@ export function house(more = "") {
     },
   };
 }
-
-/** Whether a nodens says that another one serves. */
-export const standsBy = ({ output }: TestProcess): boolean => /standing by/.test(output);

@@ -11,7 +11,7 @@ import { ClientDatagrams } from "./datagrams.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
 import type { BoundSocket } from "./listen.ts";
 import { Poller } from "./poller.ts";
-import { type LooseStream, Streams } from "./streams.ts";
+import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
 /** Longest sleep: the loop counts a heartbeat at least this often. */
@@ -25,12 +25,6 @@ const EXCHANGE_SHARE = 0.75;
 
 /** The discard service's port (RFC 863), from which nothing ever comes. */
 const DISCARD_PORT = 9;
-
-/**
- * Which of the sockets served another process goes on with: it must find in them what comes, so they
- * are not turned away. "taken" are those that came from another process themselves.
- */
-export type SharedSockets = "none" | "taken" | "all";
 
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
@@ -47,8 +41,6 @@ export interface LinuxDriverOptions {
   afterLoop: () => void;
   /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
   onPanic: (error: unknown) => void;
-  /** Takes a client's connection that was let go of for another process. */
-  onReleased?: (stream: LooseStream) => void;
 }
 
 /**
@@ -112,45 +104,33 @@ export class LinuxDriver implements Io {
     takeOver: () => void,
   ): void {
     // What has come for listeners that go is answered by what served them.
-    this.#retire(closing, "none");
+    this.#retire(closing);
     takeOver();
     this.serve(opened);
   }
 
-  /**
-   * Takes no more queries from anywhere; those that wait are answered still.
-   *
-   * @param shared - sockets that another process goes on with, and with all clients' streams
-   */
-  retireAll(shared: SharedSockets): void {
-    this.#retire([...this.#served.values()], shared);
-  }
-
-  /** Takes in clients' connections that another process has served. */
-  adopt(streams: readonly LooseStream[]): void {
-    for (const stream of streams) this.#streams.adopt(stream);
+  /** Takes no more queries from anywhere; those that wait are answered still. */
+  retireAll(): void {
+    this.#retire([...this.#served.values()]);
   }
 
   /**
    * Takes no new queries from these sockets: answers what has come, then leaves them alone. They stay
    * open for the answers that are still to come.
    */
-  #retire(sockets: readonly BoundSocket[], shared: SharedSockets): void {
+  #retire(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
       if (!this.#served.delete(socket.fd)) continue;
       if (socket.kind === "udp") {
         // One that was handed over keeps for the next process what comes from now on.
-        const { inherited } = socket;
-        const goesOn = shared === "all" || inherited?.kept || (shared === "taken" && inherited);
-        if (!goesOn) turnAway(this.#options.libc, socket.fd);
+        if (socket.inherited === undefined) turnAway(this.#options.libc, socket.fd);
         this.#datagrams.drain(socket);
       } else {
         this.#streams.drain(socket);
       }
       this.#poller.remove(socket.fd);
     }
-    if (shared !== "none") this.#engine.releaseStreams();
-    else this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
+    this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
     this.#datagrams.flush();
   }
 
@@ -232,12 +212,6 @@ export class LinuxDriver implements Io {
   close(stream: number, abrupt = false): void {
     if (stream >= LANE_STREAMS) this.lane.close(stream);
     else this.#streams.get(stream)?.close(abrupt);
-  }
-
-  detach(id: number, listener: number, pending: Uint8Array): void {
-    const stream = this.#streams.get(id);
-    if (stream === null) return;
-    this.#options.onReleased?.({ fd: this.#streams.detach(stream), listener, pending });
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

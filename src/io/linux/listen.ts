@@ -23,10 +23,8 @@ export interface BoundSocket {
   family: 4 | 6;
   /** Bound to all addresses: replies must name the one that was asked. */
   wildcard: boolean;
-  /** Set for a socket that was handed over. */
+  /** Set for a socket that was handed over: others hold it too, so it is never turned away. */
   inherited?: {
-    /** Others hold it too and may use it later: it is never turned away. */
-    kept: boolean;
     /** An IPv6 socket that takes IPv4 in as well. */
     dual: boolean;
   };
@@ -79,9 +77,9 @@ export function bindListener(
   const sockets: BoundSocket[] = [];
   try {
     for (const socket of inherited) {
-      const { kind, family, wildcard, dual, kept } = socket;
+      const { kind, family, wildcard, dual } = socket;
       const { port } = listener;
-      const own = { kind, listener: index, port, family, wildcard, inherited: { dual, kept } };
+      const own = { kind, listener: index, port, family, wildcard, inherited: { dual } };
       sockets.push({ fd: adopt(libc, socket), ...own });
     }
     for (const { kind, target, wildcard } of listenPlaces(libc, listener)) {

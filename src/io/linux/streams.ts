@@ -19,15 +19,6 @@ const ACCEPT_PAUSE_MS = 100;
 /** Time that a closing stream is given to send what is queued. */
 const LINGER_MS = 5000;
 
-/** A client's connection between two processes that serve it. */
-export interface LooseStream {
-  fd: number;
-  /** Index of the listener in the configuration. */
-  listener: number;
-  /** What was read of it and not answered yet. */
-  pending: Uint8Array;
-}
-
 /** TCP streams, accepted and opened: non-blocking reads, queued writes. */
 export class Streams {
   readonly libc: Libc;
@@ -134,24 +125,6 @@ export class Streams {
     this.libc.close(stream.fd);
   }
 
-  /** Forgets the stream and returns its descriptor, which stays open. */
-  detach(stream: Stream): number {
-    this.#streams[stream.id] = null;
-    this.#free.push(stream.id);
-    this.poller.remove(stream.fd);
-    return stream.fd;
-  }
-
-  /** Takes in a client's connection that another process has read `pending` of. */
-  adopt({ fd, listener, pending }: LooseStream): void {
-    this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
-    const stream = this.#take(fd, listener);
-    if (stream === null || pending.length === 0) return;
-    // Never more than the beginning of one frame (`ClientStream.release`).
-    this.buffer.bytes.set(pending);
-    stream.handler?.data(this.buffer, 0, pending.length);
-  }
-
   /** Drops the stream when it is still closing after a while. */
   linger(stream: Stream): void {
     const { timers, nowMs } = this.#engine();
@@ -187,17 +160,12 @@ export class Streams {
     return ACCEPTS;
   }
 
-  /** Hands a client's connection to the engine; null where it does not want it. */
-  #take(fd: number, listener: number): Stream | null {
+  /** Hands a client's connection to the engine, which may refuse it. */
+  #take(fd: number, listener: number): void {
     const stream = this.#add(fd, true);
-    const handler = this.#engine().accept(listener, stream.id);
+    stream.handler = this.#engine().accept(listener, stream.id);
     this.poller.add(fd, EPOLL.IN, stream);
-    if (handler === null) {
-      this.drop(stream);
-      return null;
-    }
-    stream.handler = handler;
-    return stream;
+    if (stream.handler === null) this.drop(stream);
   }
 }
 
