@@ -5,6 +5,7 @@ import { inheritSockets } from "../control/inherited_sockets.ts";
 import type { LogFormat } from "../control/log_line.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
+import { neighboursText, SharedAddresses } from "../control/shared_addresses.ts";
 import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
@@ -137,19 +138,30 @@ async function serve(
   const looped = Promise.withResolvers<number>();
   let server: Server;
   const role = await makeNodeRole(context);
+  const wanted = driver === "linux"
+    ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
+    : null;
+  wanted?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = wanted?.neighbours() ?? [];
+  const beside = neighbours.length > 0;
+  if (beside) {
+    const where = neighboursText(neighbours);
+    logger.log("info", `another process is bound to ${where}; serving beside it`);
+  }
   try {
     role?.prepare();
     server = new Server(loaded.config, {
       driver,
       workers: inherited.workers,
       inherited: inherited.sockets,
+      beside,
       marks: ownMarks(context),
       registry,
       logger,
       logsFields: output.format === "json",
       metricsAddresses: freeMetricsAddresses(options.metricsAddresses, {
         logger,
-        shared: false,
+        shared: beside,
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
@@ -164,7 +176,7 @@ async function serve(
     await server.start();
   } catch (error) {
     output.fail((error as Error).message);
-    await role?.abandon();
+    await role?.abandon({ shared: (wanted?.neighbours() ?? []).length > 0 });
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }
@@ -200,9 +212,20 @@ async function serve(
   manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
-  await role?.turnAway();
-  await server.stop(hurried);
-  await role?.release();
+  const succeeded = server.hasNeighbours();
+  if (succeeded) {
+    logger.log("info", "another process accepts queries at the same addresses: it goes on");
+  } else {
+    await role?.turnAway();
+  }
+  await server.stop(hurried, { succeeded });
+  // Asked again: the other one may be gone by now, or may have been about to stop as well.
+  if (server.hasNeighbours()) {
+    await role?.leave();
+  } else {
+    if (succeeded) await role?.turnAway();
+    await role?.release();
+  }
   if (pidfile !== "") removePidFile(String(pidfile));
   return code;
 }

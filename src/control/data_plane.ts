@@ -107,26 +107,24 @@ export class DataPlane {
   }
 
   /**
-   * Opens every socket. Throws an error that names the address and what would do.
+   * Opens every socket; a thread that runs already serves them from then on. Throws an error that
+   * names the address and what would do.
    *
-   * @param others - data planes that have bound the same ports already
+   * @param index - of this data plane among those that share the ports
    */
-  bind(others = 0): void {
-    const libc = this.#libc;
-    if (libc === null || this.#sockets === null) return;
-    const { mark = 0 } = this.#options;
-    if (mark !== 0) requireMarks(libc, mark);
-    this.#sockets.open(this.#config.listeners, others);
-    this.#wakeFd = libc.eventfd(0, EFD_NONBLOCK);
+  bind(index = 0): void {
+    if (this.#sockets === null) return;
+    this.#sockets.open(this.#config.listeners, index);
+    if (this.#worker !== null) this.#send({ type: "serve", sockets: this.#sockets.all });
   }
 
   /**
    * Opens what a new configuration needs, beside what is served. Throws, and changes nothing, where
    * that cannot be. Then comes `commit` or `discard`.
    */
-  prepare(next: Config, others = 0): PreparedChange {
+  prepare(next: Config, index = 0): PreparedChange {
     const config = alignListeners(next, this.#config.listeners);
-    return { config, opened: this.#sockets?.prepare(config.listeners, others) ?? [] };
+    return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }
 
   /** Closes what `prepare` has opened. */
@@ -168,15 +166,34 @@ export class DataPlane {
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }
 
-  /** Takes no more queries in, and resolves once those that wait are answered, or after `limitMs`. */
-  async drain(limitMs: number): Promise<void> {
+  /** Sockets that queries come to. */
+  get sockets(): BoundSocket[] {
+    return this.#sockets?.all ?? [];
+  }
+
+  /**
+   * Accepts no more queries, which go to whoever else is bound to the addresses, and closes the
+   * listening sockets once all connections that wait are accepted.
+   */
+  async retire(limitMs: number): Promise<void> {
     this.#serves = false;
     // One that does not answer has nothing to wait for.
+    await this.#request((id) => ({ type: "retire", id }), limitMs).catch(() => {});
+    this.#sockets?.closeListening();
+  }
+
+  /** After `retire`: resolves once all is answered and streams are closed, or after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
     await this.#request((id) => ({ type: "drain", id }), limitMs).catch(() => {});
   }
 
-  /** Starts the thread; resolves when it is ready. */
+  /** Starts the thread; resolves when it is ready. The sockets that `bind` has opened are served. */
   start(): Promise<void> {
+    const { mark = 0 } = this.#options;
+    if (this.#libc !== null && this.#wakeFd < 0) {
+      if (mark !== 0) requireMarks(this.#libc, mark);
+      this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+    }
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();

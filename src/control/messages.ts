@@ -11,7 +11,7 @@ export type DriverKind = "linux" | "portable";
 export interface StartMessage {
   driver: DriverKind;
   config: Config;
-  /** Sockets to serve; the portable driver opens its own. */
+  /** Sockets to serve, if any yet; the portable driver opens its own. */
   sockets: BoundSocket[];
   /** eventfd that wakes the loop when `port` has a message. */
   wakeFd: number;
@@ -51,8 +51,12 @@ export type ControlMessage =
     /** They are closed once the answer has come and what waits has been answered. */
     closing: BoundSocket[];
   }
-  /** Takes no more queries in; is answered like `ask` once all that waited have been answered. */
+  /** Accepts no more queries; is answered like `ask`, at once. `drain` follows. */
+  | { type: "retire"; id: number }
+  /** Is answered like `ask` once all is answered and clients' streams are closed. */
   | { type: "drain"; id: number }
+  /** Takes queries in from these sockets as well. */
+  | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; events: LaneEvent[] }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }

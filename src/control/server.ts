@@ -1,5 +1,6 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
+import type { BoundSocket } from "../io/linux/listen.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
@@ -11,6 +12,7 @@ import { HostsFiles } from "./hosts_files.ts";
 import type { Logger } from "./logger.ts";
 import type { Delivery, DriverKind } from "./messages.ts";
 import { Persistence } from "./persistence.ts";
+import { SharedAddresses } from "./shared_addresses.ts";
 import { StatusSource } from "./status_source.ts";
 import { Upstreams } from "./upstreams.ts";
 
@@ -22,6 +24,9 @@ const SAVE_MS = 2000;
 const DRAIN_MS = 6000;
 /** Time for each of the other steps of stopping. */
 const STOP_MS = 2000;
+
+/** How often is looked whether the process beside this one has gone, and what it has written. */
+const BESIDE_MS = 250;
 
 const NO_MARKS = { upstream: 0, probe: 0 } as const;
 
@@ -35,6 +40,8 @@ export interface ServerOptions {
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams, and of those to its own listeners; default: none. */
   marks?: { upstream: number; probe: number };
+  /** Another process has these addresses as well, HTTP's among them; default: nobody may. */
+  beside?: boolean;
   logger: Logger;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
@@ -63,6 +70,9 @@ export class Server {
   #gate: DeliveryGate;
   #hosts: HostsFiles;
   #upstreams: Upstreams;
+  #besideTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What was bound when this process stopped. */
+  #left: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
     const { driver, workers, logger, logsFields, build, onDead } = options;
@@ -91,7 +101,7 @@ export class Server {
     this.#gate = new DeliveryGate(this.planes);
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
-    this.#persistence = new Persistence(this.planes, log);
+    this.#persistence = new Persistence(this.planes, log, options.beside);
   }
 
   /** What is served. */
@@ -99,11 +109,16 @@ export class Server {
     return this.#config;
   }
 
-  /** Opens everything and serves. Throws an error that says what could not be opened. */
+  /**
+   * Opens everything and serves. Throws an error that says what could not be opened.
+   *
+   * Sockets are opened last: from then on the kernel gives this process its share of the queries,
+   * where another one has the same addresses.
+   */
   async start(): Promise<void> {
     const { planes } = this;
     const config = this.#config;
-    planes.forEach((plane, others) => plane.bind(others));
+    const { beside = false } = this.#options;
     for (const { block, position, data } of this.#hosts.read()) {
       for (const plane of planes) plane.deliver(block, position, data);
     }
@@ -122,10 +137,14 @@ export class Server {
       mark: (this.#options.marks ?? NO_MARKS).probe,
       status: this.status,
     });
-    this.#endpoints.apply(config);
+    this.#persistence.start(config);
+    // What the other process answers from memory is not to be asked for again.
+    if (beside) await this.#persistence.settled();
+    this.#endpoints.apply(config, beside);
+    planes.forEach((plane, index) => plane.bind(index));
     this.#hosts.start();
     this.#upstreams.start(config);
-    this.#persistence.start(config);
+    if (beside) this.#watchBeside();
   }
 
   /**
@@ -170,11 +189,35 @@ export class Server {
     await old.stop();
   }
 
-  /** Ends without a loss: takes no more in, answers what waits, keeps what is to be kept. */
-  async stop(hurry: Promise<void>): Promise<void> {
+  /** Whether other processes accept queries at addresses of this one; also after `stop`. */
+  hasNeighbours(): boolean {
+    if (this.#options.driver !== "linux") return false;
+    return (this.#left ?? this.#bound()).neighbours().length > 0;
+  }
+
+  /**
+   * Ends without a loss: accepts no more queries, answers what waits, keeps what is to be kept.
+   *
+   * @param options - `succeeded`: another process accepts queries at the same addresses, so nobody
+   * has to be told
+   */
+  async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { logger } = this.#options;
     const orHurry = (work: Promise<unknown>) => Promise.race([work, hurry]);
-    if (this.#endpoints !== null) await orHurry(this.#endpoints.lameduck());
+    clearTimeout(this.#besideTimer);
+    if (succeeded) {
+      // First of all: the other one reads what is written, and answers for both over HTTP.
+      await orHurry(
+        Promise.all([this.#persistence.stop(STOP_MS), this.#endpoints?.stop(STOP_MS)]),
+      );
+    } else if (this.#endpoints !== null) {
+      await orHurry(this.#endpoints.lameduck());
+    }
+    if (this.#options.driver === "linux") {
+      const left = this.#left = this.#bound();
+      await orHurry(left.turnConnectionsAway(this.#sockets));
+    }
+    await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
     this.#hosts.stop();
     await orHurry(this.#upstreams.stop());
@@ -182,6 +225,29 @@ export class Server {
     await orHurry(this.#persistence.stop(STOP_MS));
     await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await logger.flush(STOP_MS);
+  }
+
+  get #sockets(): BoundSocket[] {
+    return this.planes.flatMap(({ sockets }) => sockets);
+  }
+
+  #bound(): SharedAddresses {
+    return SharedAddresses.of(this.#sockets, this.#options.logger.log);
+  }
+
+  /** Reads what the process beside this one writes at its end, until it is gone. */
+  #watchBeside(): void {
+    this.#besideTimer = setTimeout(async () => {
+      const gone = !this.hasNeighbours();
+      await this.#persistence.follow();
+      if (this.#left !== null) return;
+      if (!gone) {
+        this.#watchBeside();
+        return;
+      }
+      this.#persistence.own();
+      this.#options.logger.log("info", "the other process has stopped; serving alone");
+    }, BESIDE_MS);
   }
 
   async #commit(prepared: readonly PreparedChange[], deliveries: readonly Delivery[]) {

@@ -50,7 +50,7 @@ class DataPlaneThread {
   #answers: DataPlaneMessage[] = [];
   /** A request that has to wait until its library is loaded; the messages behind it wait, too. */
   #held: ControlMessage | null = null;
-  /** The request to drain that is to be answered when no query waits any more, or -1. */
+  /** The request to drain that is to be answered when the driver has drained, or -1. */
   #draining = -1;
 
   constructor(message: StartMessage) {
@@ -175,9 +175,14 @@ class DataPlaneThread {
       case "configure":
         this.#answer(message.id, () => this.#change(message));
         break;
+      case "retire":
+        this.#answer(message.id, () => this.#driver.retireAll());
+        break;
       case "drain":
-        this.#driver.retireAll();
         this.#draining = message.id;
+        break;
+      case "serve":
+        if (this.#driver instanceof LinuxDriver) this.#driver.serve(message.sockets);
         break;
       case "lane":
         this.#driver.lane.receive(message.events);
@@ -236,7 +241,7 @@ class DataPlaneThread {
   #afterLoop(): void {
     this.#log.flush();
     this.#tellPlaces();
-    if (this.#draining >= 0 && this.#engine.waiting === 0) {
+    if (this.#draining >= 0 && this.#driver.drained) {
       this.#answers.push({ type: "answered", id: this.#draining, answer: true });
       this.#draining = -1;
     }

@@ -33,6 +33,13 @@ const DEFAULTS: StreamLimits = {
   queuedBytes: 65536,
 };
 
+/**
+ * Times of a stream while the process stops. `quietMs`: silence after which a stream is closed, which
+ * then most likely loses no query; `busyMs`: when one is closed whose client asks all the time. Data
+ * planes have six seconds to stop; `finMs`: how long the client may take to close its side.
+ */
+const DRAIN = { quietMs: 100, busyMs: 3000, finMs: 2000 } as const;
+
 /** Responses of one read, written out together; a whole response always fits. */
 const batch = { size: 262_144, memory: null as Memory | null };
 const FRAME_ROOM = 65535 + 2 + 16;
@@ -53,7 +60,14 @@ export class ClientStream implements StreamHandler {
   /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
   #pending: Memory | null = null;
   #pendingLength = 0;
+  /** Nothing that comes from now on is answered. */
   #ended = false;
+  /** Closed by this side while the client may still send, so not at once (`#finish`). */
+  #retired = false;
+  /** When the stream is closed at the latest, because the process stops. */
+  #drainUntilMs = Infinity;
+  /** Nothing is sent any more; what remains is to wait for the client to close its side. */
+  #finished = false;
   /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
@@ -113,6 +127,8 @@ export class ClientStream implements StreamHandler {
 
   ended(): void {
     this.#ended = true;
+    // Its side is closed: nothing of it can be answered with a reset any more.
+    this.#retired = false;
     this.settle();
   }
 
@@ -120,8 +136,17 @@ export class ClientStream implements StreamHandler {
     this.#forget();
   }
 
+  /** Answers on, and closes as soon as the client is silent for a moment, or after a while. */
+  drain(): void {
+    const { nowMs, timers } = this.#engine;
+    if (this.#finished || this.#drainUntilMs !== Infinity) return;
+    this.#drainUntilMs = nowMs + DRAIN.busyMs;
+    timers.set(this.#timer, nowMs + DRAIN.quietMs);
+  }
+
   /** Takes no more queries: closes once what waits has been answered. */
   retire(): void {
+    this.#retired = !this.#ended;
     this.#ended = true;
     this.settle();
     // What is left could only be answered for a listener that is gone.
@@ -163,7 +188,9 @@ export class ClientStream implements StreamHandler {
       this.#paused = blocked;
       this.#engine.io.pause(this.id, blocked);
     }
-    if (this.#ended && this.outstanding === 0 && !blocked) this.#close();
+    if (!this.#ended || this.outstanding > 0 || blocked) return;
+    if (this.#retired) this.#finish();
+    else this.#close();
   }
 
   #mayAnswer(): boolean {
@@ -256,12 +283,14 @@ export class ClientStream implements StreamHandler {
   }
 
   #watchIdle(): void {
+    if (this.#drainUntilMs !== Infinity || this.#finished) return;
     const { timers, nowMs } = this.#engine;
     timers.set(this.#timer, nowMs + this.#limits.idleMs);
   }
 
-  /** Looks after a slow reader from now on. */
+  /** Starts the write timeout. */
   #watchSlow(queued: number): void {
+    if (this.#drainUntilMs !== Infinity || this.#finished) return;
     const { timers, nowMs } = this.#engine;
     this.#slow = true;
     this.#taken = this.#written - queued;
@@ -272,6 +301,14 @@ export class ClientStream implements StreamHandler {
   #check(nowMs: number): void {
     const { io, timers } = this.#engine;
     const { readMs, writeMs, idleMs } = this.#limits;
+    if (this.#finished) {
+      this.#close();
+      return;
+    }
+    if (this.#drainUntilMs !== Infinity) {
+      this.#checkDrained(nowMs);
+      return;
+    }
     if (this.#slow) {
       const queued = io.queued(this.id);
       const taken = this.#written - queued;
@@ -293,6 +330,23 @@ export class ClientStream implements StreamHandler {
     } else {
       this.#close();
     }
+  }
+
+  /** The timer while the process stops. */
+  #checkDrained(nowMs: number): void {
+    const busy = this.outstanding > 0 || this.#pendingLength > 0 ||
+      this.#engine.io.queued(this.id) > 0 || nowMs < this.#activeMs + DRAIN.quietMs;
+    if (!busy || nowMs >= this.#drainUntilMs) this.retire();
+    if (!this.gone && !this.#finished) this.#engine.timers.set(this.#timer, nowMs + DRAIN.quietMs);
+  }
+
+  /** Closes this side, and waits for the client to close the other. */
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const { io, nowMs, timers } = this.#engine;
+    timers.set(this.#timer, nowMs + DRAIN.finMs);
+    io.finish(this.id);
   }
 
   #close(abrupt = false): void {

@@ -129,6 +129,11 @@ export class Engine implements EngineServices {
     for (const one of [...this.#streams]) if (listeners.has(one.listener)) one.retire();
   }
 
+  /** Closes all clients' streams, each when its client is silent for a moment, or after a while. */
+  drainStreams(): void {
+    for (const one of [...this.#streams]) one.drain();
+  }
+
   /** Hands data from the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
     this.#chains[block]?.handlers[position]?.receive?.(data);

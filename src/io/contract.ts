@@ -75,6 +75,12 @@ export interface Io {
    * called any more.
    */
   close(stream: number, abrupt?: boolean): void;
+  /**
+   * Ends sending (FIN) once what is queued has been sent. The handler is called on, until the peer
+   * ends too or `close` is called: a peer that still sends would be answered with a reset otherwise,
+   * which takes unread answers from it.
+   */
+  finish(stream: number): void;
 
   /** Opens a datagram socket on a fresh, random port, connected to the upstream. */
   open(endpoint: Endpoint, handler: DatagramHandler): number;

@@ -54,26 +54,22 @@ export function listenPlaces(libc: Libc, { address, port }: ListenTarget): Liste
   });
 }
 
-/** How the sockets of a listener are opened. */
-export interface BindOptions {
-  /** Several sockets share the address (SO_REUSEPORT). */
-  reusePort: boolean;
-  /** Sockets of this listener that the process was started with: they are used, not bound anew. */
-  inherited?: readonly InheritedSocket[];
-}
-
 /**
  * Opens the UDP and TCP sockets of one listener; both families where `address` is empty.
  *
- * Throws an error that names the address and says what would do.
+ * They share their addresses (SO_REUSEPORT): with the other data planes of the process, with a
+ * process of the same user that takes this one's place, and a socket on all addresses with those on
+ * single ones. Throws an error that names the address and says what would do.
+ *
+ * @param inherited - sockets of this listener that the process was started with: they are used, not
+ * bound anew
  */
 export function bindListener(
   libc: Libc,
   listener: ListenTarget & { index: number },
-  options: BindOptions,
+  inherited: readonly InheritedSocket[] = [],
 ): BoundSocket[] {
   const { address, index } = listener;
-  const { reusePort, inherited = [] } = options;
   const sockets: BoundSocket[] = [];
   try {
     for (const socket of inherited) {
@@ -88,7 +84,7 @@ export function bindListener(
         (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
       );
       if (covered) continue;
-      sockets.push(bindOne(libc, target, kind, wildcard, index, reusePort));
+      sockets.push(bindOne(libc, { kind, target, wildcard }, index));
     }
   } catch (error) {
     // A host without IPv6 still serves IPv4.
@@ -109,11 +105,8 @@ class FamilyError extends Error {}
 
 function bindOne(
   libc: Libc,
-  target: Address,
-  kind: "udp" | "tcp",
-  wildcard: boolean,
+  { kind, target, wildcard }: ListenPlace,
   listener: number,
-  reusePort: boolean,
 ): BoundSocket {
   const domain = target.family === 4 ? AF.INET : AF.INET6;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
@@ -124,7 +117,7 @@ function bindOne(
   const set = (level: number, name: number, value = on) =>
     libc.setsockopt(fd, level, name, value, 4);
   if (kind === "tcp") set(SOL.SOCKET, SO.REUSEADDR);
-  if (reusePort) set(SOL.SOCKET, SO.REUSEPORT);
+  set(SOL.SOCKET, SO.REUSEPORT);
   if (target.family === 6) set(SOL.IPV6, IPV6_V6ONLY);
   if (kind === "udp") {
     const size = new Int32Array([BUFFER_BYTES]);

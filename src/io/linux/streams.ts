@@ -1,7 +1,7 @@
 import type { Address } from "../../dns/address.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
-import { AF, EPOLL, MSG, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
+import { AF, EPOLL, MSG, SHUT_WR, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
@@ -179,6 +179,7 @@ export class Stream implements PollTarget {
   #ended = false;
   #paused = false;
   #closing = false;
+  #finishing = false;
   #watched: number;
   #queue: Uint8Array<ArrayBuffer> | null = null;
   #queueStart = 0;
@@ -248,6 +249,12 @@ export class Stream implements PollTarget {
     this.#owner.linger(this);
   }
 
+  /** Ends sending once what is queued has left; reading goes on. */
+  finish(): void {
+    this.#finishing = true;
+    if (this.queued === 0) this.#owner.libc.shutdown(this.fd, SHUT_WR);
+  }
+
   /** Hands on what has come; false where nothing had. */
   #read(): boolean {
     const { buffer, libc } = this.#owner;
@@ -277,6 +284,7 @@ export class Stream implements PollTarget {
       this.#queueStart = 0;
       this.#queueEnd = 0;
       if (this.#closing) this.#owner.drop(this);
+      else if (this.#finishing) this.#owner.libc.shutdown(this.fd, SHUT_WR);
     }
   }
 
