@@ -34,11 +34,13 @@ const DEFAULTS: StreamLimits = {
 };
 
 /**
- * Times of a stream while the process stops. `quietMs`: silence after which a stream is closed, which
- * then most likely loses no query; `busyMs`: when one is closed whose client asks all the time. Data
- * planes have six seconds to stop; `finMs`: how long the client may take to close its side.
+ * Times of a stream while the process stops; together less than the six seconds that a data plane has.
+ * A stream is closed after `quietMs` of silence, so that most likely no query crosses the FIN. One
+ * whose client asks all the time is closed behind an answer once `busyMs` have passed, since it is then
+ * that the client has sent nothing else yet. After `lastMs` any is closed. The client has `finMs` to
+ * close its side.
  */
-const DRAIN = { quietMs: 100, busyMs: 3000, finMs: 2000 } as const;
+const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
 /** Responses of one read, written out together; a whole response always fits. */
 const batch = { size: 262_144, memory: null as Memory | null };
@@ -64,8 +66,8 @@ export class ClientStream implements StreamHandler {
   #ended = false;
   /** Closed by this side while the client may still send, so not at once (`#finish`). */
   #retired = false;
-  /** When the stream is closed at the latest, because the process stops. */
-  #drainUntilMs = Infinity;
+  /** Since when the stream is about to be closed, because the process stops. */
+  #drainingMs = Infinity;
   /** Nothing is sent any more; what remains is to wait for the client to close its side. */
   #finished = false;
   /** Frames are being answered right now. */
@@ -139,15 +141,14 @@ export class ClientStream implements StreamHandler {
   /** Answers on, and closes as soon as the client is silent for a moment, or after a while. */
   drain(): void {
     const { nowMs, timers } = this.#engine;
-    if (this.#finished || this.#drainUntilMs !== Infinity) return;
-    this.#drainUntilMs = nowMs + DRAIN.busyMs;
+    if (this.#finished || this.#draining) return;
+    this.#drainingMs = nowMs;
     timers.set(this.#timer, nowMs + DRAIN.quietMs);
   }
 
   /** Takes no more queries: closes once what waits has been answered. */
   retire(): void {
-    this.#retired = !this.#ended;
-    this.#ended = true;
+    this.#end();
     this.settle();
     // What is left could only be answered for a listener that is gone.
     this.#pending = null;
@@ -187,6 +188,9 @@ export class ClientStream implements StreamHandler {
     if (blocked !== this.#paused) {
       this.#paused = blocked;
       this.#engine.io.pause(this.id, blocked);
+    }
+    if (this.#draining && queued === 0 && !this.#isUnderWay) {
+      if (this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs) this.#end();
     }
     if (!this.#ended || this.outstanding > 0 || blocked) return;
     if (this.#retired) this.#finish();
@@ -283,14 +287,14 @@ export class ClientStream implements StreamHandler {
   }
 
   #watchIdle(): void {
-    if (this.#drainUntilMs !== Infinity || this.#finished) return;
+    if (this.#draining || this.#finished) return;
     const { timers, nowMs } = this.#engine;
     timers.set(this.#timer, nowMs + this.#limits.idleMs);
   }
 
   /** Starts the write timeout. */
   #watchSlow(queued: number): void {
-    if (this.#drainUntilMs !== Infinity || this.#finished) return;
+    if (this.#draining || this.#finished) return;
     const { timers, nowMs } = this.#engine;
     this.#slow = true;
     this.#taken = this.#written - queued;
@@ -305,7 +309,7 @@ export class ClientStream implements StreamHandler {
       this.#close();
       return;
     }
-    if (this.#drainUntilMs !== Infinity) {
+    if (this.#draining) {
       this.#checkDrained(nowMs);
       return;
     }
@@ -334,10 +338,26 @@ export class ClientStream implements StreamHandler {
 
   /** The timer while the process stops. */
   #checkDrained(nowMs: number): void {
-    const busy = this.outstanding > 0 || this.#pendingLength > 0 ||
-      this.#engine.io.queued(this.id) > 0 || nowMs < this.#activeMs + DRAIN.quietMs;
-    if (!busy || nowMs >= this.#drainUntilMs) this.retire();
+    const busy = this.#isUnderWay || this.#engine.io.queued(this.id) > 0 ||
+      nowMs < this.#activeMs + DRAIN.quietMs;
+    if (!busy || nowMs >= this.#drainingMs + DRAIN.lastMs) this.retire();
     if (!this.gone && !this.#finished) this.#engine.timers.set(this.#timer, nowMs + DRAIN.quietMs);
+  }
+
+  get #draining(): boolean {
+    return this.#drainingMs !== Infinity;
+  }
+
+  /** A query waits for its answer, or for the rest of its octets. */
+  get #isUnderWay(): boolean {
+    return this.outstanding > 0 || this.#pendingLength > 0;
+  }
+
+  /** Answers nothing that comes from now on; the stream is closed from this side. */
+  #end(): void {
+    if (this.#ended) return;
+    this.#retired = true;
+    this.#ended = true;
   }
 
   /** Closes this side, and waits for the client to close the other. */

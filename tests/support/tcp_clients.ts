@@ -14,6 +14,8 @@ export interface TcpCounts {
   reset: number;
   /** Connections that had just been opened, and were closed without an answer. */
   unserved: number;
+  /** Connections that the server closed between two queries. */
+  closed: number;
   /** Queries that crossed the server's FIN on a connection that was open for longer: asked again. */
   askedAgain: number;
 }
@@ -37,6 +39,7 @@ export function startTcpClients(
     refused: 0,
     reset: 0,
     unserved: 0,
+    closed: 0,
     askedAgain: 0,
   };
   let going = true;
@@ -52,20 +55,24 @@ export function startTcpClients(
     }
     counts.connections++;
     try {
+      const reader = new FrameReader(connection);
       for (let answers = 0; going; answers++) {
         const name = names[asked++ % names.length]!;
         const questions = [{ name, type: "A" as const }];
-        await connection.write(
-          codec.streamEncode({ type: "query", id: 1, flags: 0x100, questions }),
-        );
-        if (!await readAnswer(connection)) {
+        const query = codec.streamEncode({ type: "query", id: 1, flags: 0x100, questions });
+        await connection.write(query);
+        if (!await reader.next()) {
           if (answers === 0) counts.unserved++;
           else counts.askedAgain++;
           return;
         }
         counts.answers++;
         if (!keep) return;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        // Notices the end of the connection as it comes, as programs do that wait for events.
+        if (await reader.endsWithin(pauseMs)) {
+          counts.closed++;
+          return;
+        }
       }
     } catch {
       counts.reset++;
@@ -90,13 +97,35 @@ export function startTcpClients(
   };
 }
 
-/** Reads one frame; false where the server has closed its side before. */
-async function readAnswer(connection: Deno.TcpConn): Promise<boolean> {
-  const buffer = new Uint8Array(4096);
-  for (let filled = 0;;) {
-    const count = await connection.read(buffer.subarray(filled));
-    if (count === null) return false;
-    filled += count;
-    if (filled >= 2 && filled >= 2 + ((buffer[0]! << 8) | buffer[1]!)) return true;
+/** Reads frames, of which one comes at a time. */
+class FrameReader {
+  readonly #connection: Deno.TcpConn;
+  readonly #buffer = new Uint8Array(4096);
+  #reading: Promise<number | null> | null = null;
+
+  constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  /** Resolves when a frame is there; false where the server has closed its side before. */
+  async next(): Promise<boolean> {
+    const frame: number[] = [];
+    for (;;) {
+      const count = await this.#read();
+      this.#reading = null;
+      if (count === null) return false;
+      frame.push(...this.#buffer.subarray(0, count));
+      if (frame.length >= 2 && frame.length >= 2 + ((frame[0]! << 8) | frame[1]!)) return true;
+    }
+  }
+
+  /** Whether the server closes its side within this time. */
+  async endsWithin(ms: number): Promise<boolean> {
+    const pause = new Promise<false>((resolve) => setTimeout(() => resolve(false), ms));
+    return await Promise.race([this.#read().then((count) => count === null), pause]);
+  }
+
+  #read(): Promise<number | null> {
+    return this.#reading ??= this.#connection.read(this.#buffer);
   }
 }
