@@ -84,7 +84,10 @@ export function bindListener(
         (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
       );
       if (covered) continue;
-      sockets.push(bindOne(libc, { kind, target, wildcard }, index));
+      const fd = bindOne(libc, { kind, target, wildcard });
+      if (kind === "tcp" && libc.listen(fd, BACKLOG) < 0) throw refused(libc, fd, { kind, target });
+      const { family, port } = target;
+      sockets.push({ fd, kind, listener: index, port, family, wildcard });
     }
   } catch (error) {
     // A host without IPv6 still serves IPv4.
@@ -101,13 +104,19 @@ export function closeAll(libc: Libc, sockets: readonly BoundSocket[]): void {
   for (const { fd } of sockets) libc.close(fd);
 }
 
+/** Binds a place and lets it go again. Throws as `bindListener`. */
+export function tryBind(libc: Libc, place: ListenPlace): void {
+  try {
+    libc.close(bindOne(libc, place));
+  } catch (error) {
+    if (!(error instanceof FamilyError)) throw error;
+  }
+}
+
 class FamilyError extends Error {}
 
-function bindOne(
-  libc: Libc,
-  { kind, target, wildcard }: ListenPlace,
-  listener: number,
-): BoundSocket {
+/** Opens one socket; TCP does not listen yet. */
+function bindOne(libc: Libc, { kind, target, wildcard }: ListenPlace): number {
   const domain = target.family === 4 ? AF.INET : AF.INET6;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
   const where = `${describe(target)} (${kind})`;
@@ -130,14 +139,19 @@ function bindOne(
   }
   const name = new Uint8Array(SOCKADDR_SIZE);
   const length = writeSockaddr(target, name);
-  const failed = libc.bind(fd, name, length) < 0 ||
-    (kind === "tcp" && libc.listen(fd, BACKLOG) < 0);
-  if (failed) {
-    const why = lastErrorText(libc);
-    libc.close(fd);
-    throw new Error(`Cannot listen on ${where}: ${why}${remedy(why)}`);
-  }
-  return { fd, kind, listener, port: target.port, family: target.family, wildcard };
+  if (libc.bind(fd, name, length) < 0) throw refused(libc, fd, { kind, target });
+  return fd;
+}
+
+/** The error of the last call, about a socket that is of no use then. */
+function refused(
+  libc: Libc,
+  fd: number,
+  { kind, target }: Pick<ListenPlace, "kind" | "target">,
+): Error {
+  const why = lastErrorText(libc);
+  libc.close(fd);
+  return new Error(`Cannot listen on ${describe(target)} (${kind}): ${why}${remedy(why)}`);
 }
 
 function describe(address: Address): string {

@@ -3,7 +3,7 @@ import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { InheritedSocket } from "./inherited.ts";
-import { bindListener, type BoundSocket, closeAll, listenPlaces } from "./listen.ts";
+import { bindListener, type BoundSocket, closeAll, listenPlaces, tryBind } from "./listen.ts";
 import { findNeighbours } from "./neighbours.ts";
 
 /** Time that queries have to be answered before the socket that they came by is closed. */
@@ -58,9 +58,10 @@ export class ListenerSockets {
       const kept = known.has(index) && keyOf(this.#listeners[index]!) === keyOf(listener);
       return kept || !isOpen(listener) ? [] : [{ index, ...listener }];
     });
+    const ordered = plane === 0 ? this.#sharedLast(wanted) : wanted;
     const opened: BoundSocket[] = [];
     try {
-      for (const listener of plane === 0 ? this.#sharedLast(wanted) : wanted) {
+      for (const listener of ordered) {
         opened.push(...this.#bind(listener, plane));
       }
       return opened;
@@ -71,21 +72,31 @@ export class ListenerSockets {
   }
 
   /**
-   * Those that another process has as well come last: from then on queries come to this one, which
-   * are lost where the opening of another listener fails.
+   * Listeners in the order in which they are opened. Those that another process has as well come
+   * last: from then on queries come to this one, and are lost where another listener cannot be opened.
+   * A stranger's server is noticed before by binding TCP, which alone takes nothing in; one that has
+   * no TCP there is not taken for a process that shares the address.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
-    const shared = (listener: T): number => {
+    const places = wanted.map((listener) =>
+      // A port of which sockets were handed over is nobody else's.
+      this.#inherited?.hasPort(listener.port)
+        ? []
+        : listenPlaces(this.#libc, listener).filter(({ kind }) => kind === "tcp")
+    );
+    const shared = places.map((tcp) => {
       try {
-        return findNeighbours(listenPlaces(this.#libc, listener), new Set()).length > 0 ? 1 : 0;
+        return findNeighbours(tcp, new Set()).length > 0;
       } catch {
         // The kernel does not tell; then any order will do.
-        return 0;
+        return false;
       }
-    };
-    return wanted.map((listener) => ({ listener, rank: shared(listener) }))
-      .sort((one, other) => one.rank - other.rank)
-      .map(({ listener }) => listener);
+    });
+    places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
+    return [
+      ...wanted.filter((_, i) => !shared[i]),
+      ...wanted.filter((_, i) => shared[i]),
+    ];
   }
 
   #bind(listener: { index: number } & ListenerConfig, plane: number): BoundSocket[] {
