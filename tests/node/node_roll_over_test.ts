@@ -199,23 +199,19 @@ Deno.test({
     const { namespace } = rig.nodes[0]!.pods[0]!;
     const results = await underLoad(rig, async () => {
       for (let i = 0; i < 3; i++) {
-        // A question without an answer keeps the old one draining.
-        const { pid } = rig.replicas[0]!;
-        Deno.kill(pid!, "SIGSTOP");
-        const late = rig.dig(
+        // A connection of a client that asks all the time keeps the old one draining.
+        const asker = await rig.startIn(
           namespace,
-          `@${KUBE_DNS.v4}`,
-          "+time=1",
-          `late${i}.load.cluster.local`,
+          Deno.execPath(),
+          ["run", "-A", ASKER, KUBE_DNS.v4, NAMES[0]!],
+          { ready: (output) => output.includes("ASKING") },
         );
-        await new Promise((resolve) => setTimeout(resolve, 200));
         const next = await start(rig);
         Deno.kill(first.pid, "SIGTERM");
         await turnedAway(rig);
         await killed(first);
         assert.equal((await first.ended).signal, "SIGKILL");
-        Deno.kill(pid!, "SIGCONT");
-        await late;
+        await asker.stop();
         assert.deepEqual(await hostState(rig), whole);
         first = next;
       }
