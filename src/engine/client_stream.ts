@@ -35,10 +35,10 @@ const DEFAULTS: StreamLimits = {
 
 /**
  * Times of a stream while the process stops; together less than the six seconds that a data plane has.
- * A stream is closed after `quietMs` of silence, so that most likely no query crosses the FIN. One
- * whose client asks all the time is closed behind an answer once `busyMs` have passed, since it is then
- * that the client has sent nothing else yet. After `lastMs` any is closed. The client has `finMs` to
- * close its side.
+ * A stream is closed after `quietMs` of silence, so that most likely no query crosses the FIN; one
+ * that has brought no query yet after `busyMs`. One whose client asks all the time is closed behind an
+ * answer once `busyMs` have passed, since it is then that the client has sent nothing else yet. After
+ * `lastMs` any is closed. The client has `finMs` to close its side.
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
@@ -189,8 +189,9 @@ export class ClientStream implements StreamHandler {
       this.#paused = blocked;
       this.#engine.io.pause(this.id, blocked);
     }
-    if (this.#draining && queued === 0 && !this.#isUnderWay) {
-      if (this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs) this.#end();
+    // Infinity unless the process stops.
+    if (this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs && this.#queries > 0) {
+      if (queued === 0 && !this.#isUnderWay) this.#end();
     }
     if (!this.#ended || this.outstanding > 0 || blocked) return;
     if (this.#retired) this.#finish();
@@ -338,8 +339,10 @@ export class ClientStream implements StreamHandler {
 
   /** The timer while the process stops. */
   #checkDrained(nowMs: number): void {
+    // Whoever has just connected is about to ask.
+    const quietMs = this.#queries === 0 ? DRAIN.busyMs : DRAIN.quietMs;
     const busy = this.#isUnderWay || this.#engine.io.queued(this.id) > 0 ||
-      nowMs < this.#activeMs + DRAIN.quietMs;
+      nowMs < this.#activeMs + quietMs;
     if (!busy || nowMs >= this.#drainingMs + DRAIN.lastMs) this.retire();
     if (!this.gone && !this.#finished) this.#engine.timers.set(this.#timer, nowMs + DRAIN.quietMs);
   }

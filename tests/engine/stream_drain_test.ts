@@ -36,6 +36,9 @@ Deno.test("a client that never closes its side is not waited for", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
+  // It has asked nothing yet.
+  simulation.run(900);
+  assert.equal(stream.finished(), false);
   simulation.run(200);
   assert.equal(stream.finished(), true);
   // What comes behind the FIN is read, so that nothing is reset, and not answered.

@@ -279,3 +279,31 @@ Deno.test({
     await answersAll(rig);
   },
 });
+
+Deno.test({
+  name: "root without capabilities finds no socket to take, and cannot share the addresses",
+  ...skipFor(rigReasons({ programs: ["dig", "setpriv"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const nodens = await start(rig);
+    const code = `
+      const names = Deno.readTextFileSync("/proc/net/unix").match(/@.*nodens.*/g) ?? [];
+      for (const name of names) console.log(name);
+      for (const hostname of ["${LINK_LOCAL}", "${KUBE_DNS.v4}"]) {
+        try {
+          Deno.listen({ hostname, port: 53, reusePort: true });
+          console.log("bound");
+        } catch (error) {
+          console.log(error.name);
+        }
+      }`;
+    const powerless = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
+    const { stdout } = await rig.exec(rig.nodes[0]!.namespace, "setpriv", [
+      ...powerless,
+      ...[Deno.execPath(), "eval", code],
+    ]);
+    assert.equal(stdout, "PermissionDenied\nPermissionDenied\n");
+    await answersAll(rig);
+    await stopped(nodens);
+  },
+});

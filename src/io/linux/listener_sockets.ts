@@ -4,7 +4,7 @@ import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { InheritedSocket } from "./inherited.ts";
 import { bindListener, type BoundSocket, closeAll, listenPlaces, tryBind } from "./listen.ts";
-import { findNeighbours } from "./neighbours.ts";
+import { findNeighbours, placeText } from "./neighbours.ts";
 
 /** Time that queries have to be answered before the socket that they came by is closed. */
 const CLOSE_AFTER_MS = 6000;
@@ -84,14 +84,13 @@ export class ListenerSockets {
         ? []
         : listenPlaces(this.#libc, listener).filter(({ kind }) => kind === "tcp")
     );
-    const shared = places.map((tcp) => {
-      try {
-        return findNeighbours(tcp, new Set()).length > 0;
-      } catch {
-        // The kernel does not tell; then any order will do.
-        return false;
-      }
-    });
+    let taken = new Set<string>();
+    try {
+      taken = new Set(findNeighbours(places.flat(), new Set()).map(placeText));
+    } catch {
+      // The kernel does not tell; then any order will do.
+    }
+    const shared = places.map((tcp) => tcp.some((place) => taken.has(placeText(place))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
     return [
       ...wanted.filter((_, i) => !shared[i]),

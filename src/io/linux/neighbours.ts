@@ -58,7 +58,8 @@ export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind
 
 /** The address in words: `127.0.0.1:53`. */
 export function placeText({ target }: { target: Address }): string {
-  const host = target.hostname();
+  const scope = target.scope === 0 ? "" : `%${target.scope}`;
+  const host = `${target.hostname()}${scope}`;
   return target.family === 4 ? `${host}:${target.port}` : `[${host}]:${target.port}`;
 }
 
