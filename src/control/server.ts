@@ -163,7 +163,8 @@ export class Server {
       this.planes.forEach((plane, others) => prepared.push(plane.prepare(config, others)));
       goOn = await this.#persistence.hold(config, SAVE_MS);
       deliveries.push(...hosts.read());
-      this.#endpoints!.apply(config);
+      // Another process with these addresses may have read the same Corefile first.
+      this.#endpoints!.apply(config, this.hasNeighbours());
       this.#gate.hold();
       await this.#commit(prepared, deliveries);
     } catch (error) {
