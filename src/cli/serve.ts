@@ -6,6 +6,7 @@ import type { LogFormat } from "../control/log_line.ts";
 import { surviveErrors } from "../control/last_resort.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
+import { neighboursText, SharedAddresses } from "../control/shared_addresses.ts";
 import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
@@ -25,7 +26,6 @@ import {
   setupErrorCounter,
 } from "./serve_node.ts";
 import { ServeOutput } from "./serve_output.ts";
-import { joinTurns, startTurns } from "./serve_takeover.ts";
 import { watchSignals } from "./signals.ts";
 import { VERSION, versionText } from "./version.ts";
 
@@ -73,6 +73,9 @@ export async function runServe(args: readonly string[]): Promise<number> {
     return 1;
   }
   for (const warning of loaded.warnings) output.warn(warning);
+  if (values["takeover"] !== "") {
+    output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
+  }
   return await serve(loaded, { context, output, corefile, registry });
 }
 
@@ -136,25 +139,30 @@ async function serve(
   const looped = Promise.withResolvers<number>();
   let server: Server;
   const role = await makeNodeRole(context);
-  const turns = await orFail(
-    output,
-    () => startTurns(options.takeover, { driver, workers: inherited.workers, logger }),
-  );
-  const taken = turns?.taken ?? null;
+  const wanted = driver === "linux"
+    ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
+    : null;
+  wanted?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = wanted?.neighbours() ?? [];
+  const beside = neighbours.length > 0;
+  if (beside) {
+    const where = neighboursText(neighbours);
+    logger.log("info", `another process is bound to ${where}; serving beside it`);
+  }
   try {
     role?.prepare();
     server = new Server(loaded.config, {
       driver,
       workers: inherited.workers,
-      inherited: taken ?? inherited.sockets,
-      takesOver: taken !== null,
+      inherited: inherited.sockets,
+      beside,
       marks: ownMarks(context),
       registry,
       logger,
       logsFields: output.format === "json",
       metricsAddresses: freeMetricsAddresses(options.metricsAddresses, {
         logger,
-        shared: taken !== null,
+        shared: beside,
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
@@ -169,7 +177,7 @@ async function serve(
     await server.start();
   } catch (error) {
     output.fail((error as Error).message);
-    await role?.abandon();
+    await role?.abandon({ shared: (wanted?.neighbours() ?? []).length > 0 });
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }
@@ -189,7 +197,6 @@ async function serve(
   reloader.start(loaded);
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
-  if (turns !== null) await joinTurns(turns, { server, reloader, role });
   const { pidfile, quiet } = values;
   if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
   if (quiet !== true) announce(loaded.config, logger);
@@ -207,29 +214,22 @@ async function serve(
   manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
-  await Promise.race([turns?.takeover.settled(), hurried]);
-  // The same where the other one is not done in time: what it was handed must not be touched.
-  const standsBy = (turns?.takeover.standsBy || turns?.takeover.handsOver) ?? false;
-  const givenBack = !standsBy && (await turns?.takeover.giveBack() ?? false);
-  // Also where this one was about to stand by when it was told to end.
-  if (givenBack || standsBy) await role?.standDown();
-  else await role?.turnAway();
-  const shared = standsBy ? "all" : givenBack ? "taken" : "none";
-  await server.stop(hurried, { shared, saves: !standsBy });
-  await role?.release();
-  await turns?.takeover.stop();
+  const succeeded = server.hasNeighbours();
+  if (succeeded) {
+    logger.log("info", "another process accepts queries at the same addresses: it goes on");
+  } else {
+    await role?.turnAway();
+  }
+  await server.stop(hurried, { succeeded });
+  // Asked again: the other one may be gone by now, or may have been about to stop as well.
+  if (server.hasNeighbours()) {
+    await role?.leave();
+  } else {
+    if (succeeded) await role?.turnAway();
+    await role?.release();
+  }
   if (pidfile !== "") removePidFile(String(pidfile));
   return code;
-}
-
-/** What a step of the start brings; one that fails is told, and ends the process. */
-async function orFail<T>(output: ServeOutput, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    output.fail((error as Error).message);
-    Deno.exit(1);
-  }
 }
 
 function removePidFile(path: string): void {

@@ -62,7 +62,7 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
     metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
     spec: {
       selector: { matchLabels: LABELS },
-      // The new pod of a node starts beside the old one and takes over. That needs a container that
+      // The new pod of a node starts beside the old one, and both serve. That needs a container that
       // declares no ports: as host ports they would keep the new pod from being scheduled.
       updateStrategy: {
         type: "RollingUpdate",
