@@ -1,9 +1,12 @@
 /** nodens: a DNS cache for every node. This file only picks the command. */
-import { runServe } from "./src/cli/serve.ts";
+import { Signals } from "./src/cli/signals.ts";
+import { DebuggerSignal } from "./src/sys/debugger_signal.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
-  // What is not needed to serve is loaded when it is asked for, to start fast.
+  const usr1 = new DebuggerSignal();
+  // Commands are loaded only now: signals must have their handlers first, and one command does not
+  // need what another one does.
   if (command === "check") {
     const { runCheck } = await import("./src/cli/check.ts");
     const { denoHost } = await import("./src/control/host_deno.ts");
@@ -64,7 +67,9 @@ async function main(args: readonly string[]): Promise<number> {
     processOutput.err(`nodens: ${unknownCommand(command)}\nRun "nodens -h" for help.\n`);
     return 2;
   }
-  return await runServe(args);
+  const signals = new Signals(usr1);
+  const { runServe } = await import("./src/cli/serve.ts");
+  return await runServe(args, signals);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

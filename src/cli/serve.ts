@@ -25,7 +25,7 @@ import {
 } from "./serve_node.ts";
 import { ServeOutput } from "./serve_output.ts";
 import { joinTurns, startTurns } from "./serve_takeover.ts";
-import { watchSignals } from "./signals.ts";
+import type { Signals } from "./signals.ts";
 import { VERSION, versionText } from "./version.ts";
 
 /** CoreDNS's own configuration where there is no Corefile. */
@@ -34,7 +34,7 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 const RELEASE_AT_MS = [0, 300, 2000, 10_000, 60_000];
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
-export async function runServe(args: readonly string[]): Promise<number> {
+export async function runServe(args: readonly string[], signals: Signals): Promise<number> {
   let options: ServeOptions;
   try {
     options = readServeFlags(args);
@@ -72,7 +72,7 @@ export async function runServe(args: readonly string[]): Promise<number> {
     return 1;
   }
   for (const warning of loaded.warnings) output.warn(warning);
-  return await serve(loaded, { context, output, corefile, registry });
+  return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
 /** Where the Corefile comes from, and what makes it where there is a template. */
@@ -116,11 +116,12 @@ interface ServeParts {
   output: ServeOutput;
   corefile: CorefileOrigin;
   registry: MetricRegistry;
+  signals: Signals;
 }
 
 async function serve(
   loaded: LoadedConfig,
-  { context, output, corefile, registry }: ServeParts,
+  { context, output, corefile, registry, signals }: ServeParts,
 ): Promise<number> {
   const { options, logger } = context;
   const { values, node } = options;
@@ -198,7 +199,11 @@ async function serve(
     await corefile.base?.refresh();
     await reloader.reload(why);
   };
-  const { ended, hurried } = watchSignals((why) => void reload(why), server, logger);
+  const { ended, hurried } = signals.watch({
+    reload: (why) => void reload(why),
+    server,
+    logger,
+  });
   manager.ready(servingText(loaded.config));
   manager.watch(() => server.planes.every(({ heartbeatAgeMs }) => heartbeatAgeMs < SILENT_MS));
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
