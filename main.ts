@@ -9,9 +9,9 @@ async function main(args: readonly string[]): Promise<number> {
   // need what another one does.
   if (command === "check") {
     const { runCheck } = await import("./src/cli/check.ts");
-    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { commandHost } = await import("./src/control/host_deno.ts");
     const { processOutput } = await import("./src/cli/output.ts");
-    return await runCheck(rest, denoHost, processOutput);
+    return await runCheck(rest, commandHost, processOutput);
   }
   if (command === "query") {
     const { runQuery } = await import("./src/cli/query.ts");
@@ -36,9 +36,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (command === "manifest") {
     const { runManifest } = await import("./src/cli/manifest.ts");
-    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { commandHost } = await import("./src/control/host_deno.ts");
     const { processOutput } = await import("./src/cli/output.ts");
-    return await runManifest(rest, denoHost, processOutput);
+    return await runManifest(rest, commandHost, processOutput);
   }
   if (command === "redirect") {
     const { runRedirect } = await import("./src/cli/redirect.ts");

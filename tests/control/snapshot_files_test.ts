@@ -159,7 +159,7 @@ for (const { title, payload } of FORGED) {
 Deno.test("no file is nothing to talk about; a folder, another format and other files are", async () => {
   await inFolder(async (path, folder) => {
     assert.equal(await read(path), null);
-    await assert.rejects(read(folder), /no regular file/);
+    await assert.rejects(read(folder), /not a regular file/);
     Deno.writeTextFileSync(path, "nameserver 192.0.2.53\n".repeat(100));
     await assert.rejects(read(path), /no cache that nodens has kept/);
     await write(path);
