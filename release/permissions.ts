@@ -21,6 +21,6 @@ export const PERMISSIONS: readonly string[] = [
   "--allow-write",
   "--allow-env",
   "--allow-run",
-  "--allow-sys=networkInterfaces,hostname",
+  "--allow-sys=networkInterfaces,hostname,uid",
   "--deny-import",
 ];

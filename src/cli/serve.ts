@@ -15,6 +15,7 @@ import { chooseDriver } from "./choose_driver.ts";
 import { FlagError } from "./flags.ts";
 import { processOutput } from "./output.ts";
 import { readServeFlags, type ServeOptions } from "./serve_flags.ts";
+import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
   freeMetricsAddresses,
   makeNodeRole,
@@ -190,7 +191,7 @@ async function serve(
   role?.engage();
   if (turns !== null) await joinTurns(turns, { server, reloader, role });
   const { pidfile, quiet } = values;
-  if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
+  if (pidfile !== "") writePidFile(String(pidfile), logger);
   if (quiet !== true) announce(loaded.config, logger);
   const release = RELEASE_AT_MS.map((ms) =>
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
@@ -232,14 +233,5 @@ async function orFail<T>(output: ServeOutput, step: () => Promise<T>): Promise<T
   } catch (error) {
     output.fail((error as Error).message);
     Deno.exit(1);
-  }
-}
-
-function removePidFile(path: string): void {
-  try {
-    // Whoever took over may have written its own.
-    if (Number(Deno.readTextFileSync(path)) === Deno.pid) Deno.removeSync(path);
-  } catch {
-    // Somebody else has removed it.
   }
 }
