@@ -21,7 +21,8 @@ const SIGUSR1 = 10;
 const DEBUGGER = { hostname: "127.0.0.1", port: 9229 } as const;
 /** Deno may open the debugger only after the listener has run: it is closed a second time. */
 const CLOSE_AGAIN_MS = 100;
-const OCCUPY_AGAIN_MS = 1000;
+/** How often the port is tried while somebody else has it. */
+const OCCUPY_AGAIN_MS = 200;
 
 const SYMBOLS = {
   /** void (*signal(int signum, void (*handler)(int)))(int) */
@@ -32,7 +33,7 @@ const SYMBOLS = {
 
 /** SIGUSR1, which cannot open the debugger any more. */
 export class DebuggerSignal {
-  /** Puts the handler in the kernel and returns the one before; null without FFI. */
+  /** Arms the kernel's handler; returns whether it was another one before. Null without FFI. */
   readonly #arm: (() => boolean) | null;
   #heard = false;
 
@@ -59,7 +60,7 @@ export class DebuggerSignal {
   }
 }
 
-/** Arms the handler, and says whether it had been used up; null where that cannot be done. */
+/** Makes `#arm`; null where the C library cannot be called. */
 function openHandler(): (() => boolean) | null {
   if (Deno.build.os !== "linux") return null;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
