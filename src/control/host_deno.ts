@@ -1,6 +1,6 @@
 import type { HostView } from "../config/host.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
-import { MAX_CONFIG_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
+import { isRegular, MAX_CONFIG_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
 
 /** The machine that this process runs on, as the configuration sees it. */
 export const denoHost: HostView = {
@@ -16,8 +16,8 @@ export const denoHost: HostView = {
   },
   kindOf(path) {
     try {
-      const { isFile, isDirectory } = Deno.statSync(path);
-      return isFile ? "file" : isDirectory ? "directory" : "other";
+      const stat = Deno.statSync(path);
+      return isRegular(stat) ? "file" : stat.isDirectory ? "directory" : "other";
     } catch {
       return null;
     }

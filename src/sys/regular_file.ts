@@ -4,6 +4,8 @@
  * Opening a FIFO waits for its writer, and a device may never end. So what a path leads to is looked
  * at before it is opened, and again through the descriptor. Whoever may write to the folder of the
  * file can still put a FIFO there in between, and make the reader wait.
+ *
+ * /dev/null counts as a regular file that is empty: it is how one says "no file".
  */
 
 /** A Corefile or what it is made from; no config map of Kubernetes is larger. */
@@ -16,10 +18,17 @@ export const MAX_HOSTS_BYTES = 32 * 1024 * 1024;
 export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 
 const CHUNK_BYTES = 64 * 1024;
+/** Device 1:3 of Linux. */
+const NULL_DEVICE = (1 << 8) | 3;
+
+/** Whether it is a regular file or /dev/null. */
+export function isRegular({ isFile, isCharDevice, rdev }: Deno.FileInfo): boolean {
+  return isFile || (isCharDevice === true && rdev === NULL_DEVICE && Deno.build.os === "linux");
+}
 
 /** Throws an error that says what it is instead, or that it is too large. */
 export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
-  if (!stat.isFile) throw new Error(`it is ${kindOf(stat)}, not a regular file`);
+  if (!isRegular(stat)) throw new Error(`it is ${kindOf(stat)}, not a regular file`);
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
 }
 

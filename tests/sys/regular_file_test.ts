@@ -60,3 +60,13 @@ Deno.test(
     await assert.rejects(readRegularText("/proc/cpuinfo", 100), /larger than 100 bytes/);
   },
 );
+
+Deno.test("/dev/null is an empty file, by a link too", onLinux, async () => {
+  await inFolder(async (folder) => {
+    Deno.symlinkSync("/dev/null", `${folder}/link`);
+    for (const path of ["/dev/null", `${folder}/link`]) {
+      assert.equal(readRegularTextSync(path, 10), "");
+      assert.equal(await readRegularText(path, 10), "");
+    }
+  });
+});
