@@ -17,6 +17,7 @@ import { chooseDriver } from "./choose_driver.ts";
 import { FlagError } from "./flags.ts";
 import { processOutput } from "./output.ts";
 import { readServeFlags, type ServeOptions } from "./serve_flags.ts";
+import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
   freeMetricsAddresses,
   makeNodeRole,
@@ -26,7 +27,7 @@ import {
   setupErrorCounter,
 } from "./serve_node.ts";
 import { ServeOutput } from "./serve_output.ts";
-import { watchSignals } from "./signals.ts";
+import type { Signals } from "./signals.ts";
 import { VERSION, versionText } from "./version.ts";
 
 /** CoreDNS's own configuration where there is no Corefile. */
@@ -35,7 +36,7 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 const RELEASE_AT_MS = [0, 300, 2000, 10_000, 60_000];
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
-export async function runServe(args: readonly string[]): Promise<number> {
+export async function runServe(args: readonly string[], signals: Signals): Promise<number> {
   let options: ServeOptions;
   try {
     options = readServeFlags(args);
@@ -76,7 +77,7 @@ export async function runServe(args: readonly string[]): Promise<number> {
   if (values["takeover"] !== "") {
     output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
   }
-  return await serve(loaded, { context, output, corefile, registry });
+  return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
 /** Where the Corefile comes from, and what makes it where there is a template. */
@@ -120,11 +121,12 @@ interface ServeParts {
   output: ServeOutput;
   corefile: CorefileOrigin;
   registry: MetricRegistry;
+  signals: Signals;
 }
 
 async function serve(
   loaded: LoadedConfig,
-  { context, output, corefile, registry }: ServeParts,
+  { context, output, corefile, registry, signals }: ServeParts,
 ): Promise<number> {
   const { options, logger } = context;
   const { values, node } = options;
@@ -198,7 +200,7 @@ async function serve(
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
   const { pidfile, quiet } = values;
-  if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
+  if (pidfile !== "") writePidFile(String(pidfile), logger);
   if (quiet !== true) announce(loaded.config, logger);
   const release = RELEASE_AT_MS.map((ms) =>
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
@@ -207,7 +209,11 @@ async function serve(
     await corefile.base?.refresh();
     await reloader.reload(why);
   };
-  const { ended, hurried } = watchSignals((why) => void reload(why), server, logger);
+  const { ended, hurried } = signals.watch({
+    reload: (why) => void reload(why),
+    server,
+    logger,
+  });
   manager.ready(servingText(loaded.config));
   manager.watch(() => server.planes.every(({ heartbeatAgeMs }) => heartbeatAgeMs < SILENT_MS));
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
@@ -230,13 +236,4 @@ async function serve(
   }
   if (pidfile !== "") removePidFile(String(pidfile));
   return code;
-}
-
-function removePidFile(path: string): void {
-  try {
-    // Whoever took over may have written its own.
-    if (Number(Deno.readTextFileSync(path)) === Deno.pid) Deno.removeSync(path);
-  } catch {
-    // Somebody else has removed it.
-  }
 }
