@@ -1,14 +1,17 @@
 /** nodens: a DNS cache for every node. This file only picks the command. */
-import { runServe } from "./src/cli/serve.ts";
+import { Signals } from "./src/cli/signals.ts";
+import { DebuggerSignal } from "./src/sys/debugger_signal.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
-  // What is not needed to serve is loaded when it is asked for, to start fast.
+  const usr1 = new DebuggerSignal();
+  // Commands are loaded only now: signals must have their handlers first, and one command does not
+  // need what another one does.
   if (command === "check") {
     const { runCheck } = await import("./src/cli/check.ts");
-    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { commandHost } = await import("./src/control/host_deno.ts");
     const { processOutput } = await import("./src/cli/output.ts");
-    return await runCheck(rest, denoHost, processOutput);
+    return await runCheck(rest, commandHost, processOutput);
   }
   if (command === "query") {
     const { runQuery } = await import("./src/cli/query.ts");
@@ -33,9 +36,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (command === "manifest") {
     const { runManifest } = await import("./src/cli/manifest.ts");
-    const { denoHost } = await import("./src/control/host_deno.ts");
+    const { commandHost } = await import("./src/control/host_deno.ts");
     const { processOutput } = await import("./src/cli/output.ts");
-    return await runManifest(rest, denoHost, processOutput);
+    return await runManifest(rest, commandHost, processOutput);
   }
   if (command === "redirect") {
     const { runRedirect } = await import("./src/cli/redirect.ts");
@@ -64,7 +67,9 @@ async function main(args: readonly string[]): Promise<number> {
     processOutput.err(`nodens: ${unknownCommand(command)}\nRun "nodens -h" for help.\n`);
     return 2;
   }
-  return await runServe(args);
+  const signals = new Signals(usr1);
+  const { runServe } = await import("./src/cli/serve.ts");
+  return await runServe(args, signals);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

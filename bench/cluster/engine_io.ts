@@ -123,6 +123,8 @@ export class EngineIo implements Io {
     this.#streams.delete(stream);
   }
 
+  finish(_stream: number): void {}
+
   open(endpoint: Endpoint, handler: DatagramHandler): number {
     const index = this.#freeSockets.pop() ??
       this.#sockets.push({ endpoint, handler: null, life: 0 }) - 1;

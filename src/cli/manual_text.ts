@@ -20,7 +20,8 @@ export const DESCRIPTION: readonly string[] = [
 export const SIGNALS: readonly Told[] = [
   {
     name: "SIGHUP, SIGUSR1",
-    meaning: "Read the Corefile again; one with faults changes nothing.",
+    meaning: "Read the Corefile again; one with faults changes nothing. SIGUSR1 may take half a" +
+      " second to be noticed.",
   },
   {
     name: "SIGTERM, SIGINT",

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { formatIPv6, parseAddress } from "../dns/address.ts";
 import { FLAG } from "../dns/constants.ts";
+import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
 import { commandHelp, usageText } from "./command.ts";
 import type { Output } from "./output.ts";
 import { parseQueryArgs, QUERY, type QueryRequest, QueryUsageError } from "./query_args.ts";
@@ -134,7 +135,7 @@ async function ask(
 
 function systemResolvConf(): string {
   try {
-    return Deno.readTextFileSync("/etc/resolv.conf");
+    return readRegularTextSync("/etc/resolv.conf", MAX_SYSTEM_FILE_BYTES);
   } catch {
     return "";
   }

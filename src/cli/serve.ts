@@ -6,6 +6,7 @@ import type { LogFormat } from "../control/log_line.ts";
 import { surviveErrors } from "../control/last_resort.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
+import { neighboursText, SharedAddresses } from "../control/shared_addresses.ts";
 import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
@@ -16,6 +17,7 @@ import { chooseDriver } from "./choose_driver.ts";
 import { FlagError } from "./flags.ts";
 import { processOutput } from "./output.ts";
 import { readServeFlags, type ServeOptions } from "./serve_flags.ts";
+import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
   freeMetricsAddresses,
   makeNodeRole,
@@ -25,8 +27,7 @@ import {
   setupErrorCounter,
 } from "./serve_node.ts";
 import { ServeOutput } from "./serve_output.ts";
-import { joinTurns, startTurns } from "./serve_takeover.ts";
-import { watchSignals } from "./signals.ts";
+import type { Signals } from "./signals.ts";
 import { VERSION, versionText } from "./version.ts";
 
 /** CoreDNS's own configuration where there is no Corefile. */
@@ -35,7 +36,7 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 const RELEASE_AT_MS = [0, 300, 2000, 10_000, 60_000];
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
-export async function runServe(args: readonly string[]): Promise<number> {
+export async function runServe(args: readonly string[], signals: Signals): Promise<number> {
   let options: ServeOptions;
   try {
     options = readServeFlags(args);
@@ -73,7 +74,10 @@ export async function runServe(args: readonly string[]): Promise<number> {
     return 1;
   }
   for (const warning of loaded.warnings) output.warn(warning);
-  return await serve(loaded, { context, output, corefile, registry });
+  if (values["takeover"] !== "") {
+    output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
+  }
+  return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
 /** Where the Corefile comes from, and what makes it where there is a template. */
@@ -117,11 +121,12 @@ interface ServeParts {
   output: ServeOutput;
   corefile: CorefileOrigin;
   registry: MetricRegistry;
+  signals: Signals;
 }
 
 async function serve(
   loaded: LoadedConfig,
-  { context, output, corefile, registry }: ServeParts,
+  { context, output, corefile, registry, signals }: ServeParts,
 ): Promise<number> {
   const { options, logger } = context;
   const { values, node } = options;
@@ -136,25 +141,30 @@ async function serve(
   const looped = Promise.withResolvers<number>();
   let server: Server;
   const role = await makeNodeRole(context);
-  const turns = await orFail(
-    output,
-    () => startTurns(options.takeover, { driver, workers: inherited.workers, logger }),
-  );
-  const taken = turns?.taken ?? null;
+  const wanted = driver === "linux"
+    ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
+    : null;
+  wanted?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = wanted?.neighbours() ?? [];
+  const beside = neighbours.length > 0;
+  if (beside) {
+    const where = neighboursText(neighbours);
+    logger.log("info", `another process is bound to ${where}; serving beside it`);
+  }
   try {
     role?.prepare();
     server = new Server(loaded.config, {
       driver,
       workers: inherited.workers,
-      inherited: taken ?? inherited.sockets,
-      takesOver: taken !== null,
+      inherited: inherited.sockets,
+      beside,
       marks: ownMarks(context),
       registry,
       logger,
       logsFields: output.format === "json",
       metricsAddresses: freeMetricsAddresses(options.metricsAddresses, {
         logger,
-        shared: taken !== null,
+        shared: beside,
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
@@ -169,7 +179,7 @@ async function serve(
     await server.start();
   } catch (error) {
     output.fail((error as Error).message);
-    await role?.abandon();
+    await role?.abandon({ shared: (wanted?.neighbours() ?? []).length > 0 });
     // Threads that did start hold the process otherwise.
     Deno.exit(1);
   }
@@ -189,9 +199,8 @@ async function serve(
   reloader.start(loaded);
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
-  if (turns !== null) await joinTurns(turns, { server, reloader, role });
   const { pidfile, quiet } = values;
-  if (pidfile !== "") Deno.writeTextFileSync(String(pidfile), `${Deno.pid}\n`);
+  if (pidfile !== "") writePidFile(String(pidfile), logger);
   if (quiet !== true) announce(loaded.config, logger);
   const release = RELEASE_AT_MS.map((ms) =>
     setTimeout(() => driver === "linux" && releaseMemory(), ms)
@@ -200,43 +209,31 @@ async function serve(
     await corefile.base?.refresh();
     await reloader.reload(why);
   };
-  const { ended, hurried } = watchSignals((why) => void reload(why), server, logger);
+  const { ended, hurried } = signals.watch({
+    reload: (why) => void reload(why),
+    server,
+    logger,
+  });
   manager.ready(servingText(loaded.config));
   manager.watch(() => server.planes.every(({ heartbeatAgeMs }) => heartbeatAgeMs < SILENT_MS));
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
   manager.stopping();
   release.forEach(clearTimeout);
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
-  await Promise.race([turns?.takeover.settled(), hurried]);
-  // The same where the other one is not done in time: what it was handed must not be touched.
-  const standsBy = (turns?.takeover.standsBy || turns?.takeover.handsOver) ?? false;
-  const givenBack = !standsBy && (await turns?.takeover.giveBack() ?? false);
-  // Also where this one was about to stand by when it was told to end.
-  if (givenBack || standsBy) await role?.standDown();
-  else await role?.turnAway();
-  const shared = standsBy ? "all" : givenBack ? "taken" : "none";
-  await server.stop(hurried, { shared, saves: !standsBy });
-  await role?.release();
-  await turns?.takeover.stop();
+  const succeeded = server.hasNeighbours();
+  if (succeeded) {
+    logger.log("info", "another process accepts queries at the same addresses: it goes on");
+  } else {
+    await role?.turnAway();
+  }
+  await server.stop(hurried, { succeeded });
+  // Asked again: the other one may be gone by now, or may have been about to stop as well.
+  if (server.hasNeighbours()) {
+    await role?.leave();
+  } else {
+    if (succeeded) await role?.turnAway();
+    await role?.release();
+  }
   if (pidfile !== "") removePidFile(String(pidfile));
   return code;
-}
-
-/** What a step of the start brings; one that fails is told, and ends the process. */
-async function orFail<T>(output: ServeOutput, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    output.fail((error as Error).message);
-    Deno.exit(1);
-  }
-}
-
-function removePidFile(path: string): void {
-  try {
-    // Whoever took over may have written its own.
-    if (Number(Deno.readTextFileSync(path)) === Deno.pid) Deno.removeSync(path);
-  } catch {
-    // Somebody else has removed it.
-  }
 }

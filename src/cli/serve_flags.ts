@@ -52,8 +52,8 @@ export const SERVE_FLAGS: readonly Flag[] = [
     kind: "text",
     value: "NAME",
     default: "",
-    help: "take turns with other nodens of this name on this host, without a query lost; " +
-      "with -localip always, unless it is off",
+    help:
+      "accepted and ignored: two nodens processes on one host share their addresses by themselves",
   },
   {
     name: "io",
@@ -98,7 +98,6 @@ export const SERVE: Command = {
 };
 
 const MAX_WORKERS = 64;
-const TAKEOVER_NAME = /^[A-Za-z0-9._-]{0,64}$/;
 const METRICS_FLAGS = ["prometheus-listen-address", "metrics-listen-address"] as const;
 
 /** A command line that was read and checked. */
@@ -106,8 +105,6 @@ export interface ServeOptions {
   values: FlagValues;
   /** The Corefile to serve; "" where the command line names none. */
   corefile: string;
-  /** Name under which nodens takes turns; "" for not at all. */
-  takeover: string;
   node: NodeOptions;
   rules: ReturnType<typeof readRuleOptions>;
   /** Where metrics are served besides what the Corefile says. */
@@ -125,18 +122,11 @@ export function readServeFlags(args: readonly string[]): ServeOptions {
   if (Number(values["dns.port"]) < 1 || Number(values["dns.port"]) > 65535) {
     throw new FlagError(`flag -dns.port: ${values["dns.port"]} is no port (1 to 65535)`);
   }
-  if (!TAKEOVER_NAME.test(String(values["takeover"]))) {
-    const what = "is no name (at most 64 letters, digits, dots, dashes)";
-    throw new FlagError(`flag -takeover: "${values["takeover"]}" ${what}`);
-  }
   const node = readNodeOptions(values, given);
-  const onNode = node.localIps.length > 0;
-  const takeover = String(values["takeover"]) || (onNode ? `node.${node.interfaceName}` : "off");
   const corefile = String(values["conf"]) || (given.has("corefile") ? values["corefile"] : "");
   return {
     values,
     corefile: node.template?.target ?? String(corefile),
-    takeover: takeover === "off" ? "" : takeover,
     node,
     rules: readRuleOptions(values, node),
     metricsAddresses: metricsAddresses(values, node),

@@ -7,8 +7,8 @@ export interface HostView {
   env(name: string): string | undefined;
   /** Text of a file. Throws `Deno.errors.NotFound` and the like; callers name file and reason. */
   readTextFile(path: string): string;
-  /** "file", "directory", or null where there is nothing. */
-  kindOf(path: string): "file" | "directory" | null;
+  /** What a path leads to; "other" is a FIFO, a device or a socket, null is nothing. */
+  kindOf(path: string): "file" | "directory" | "other" | null;
   /** Names in a directory, sorted; empty where it cannot be read. */
   readDirectory(path: string): string[];
   /** Absolute form of a path. */

@@ -4,8 +4,6 @@ import { COUNTER, type CounterPlace } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
-import type { SharedSockets } from "../io/linux/driver.ts";
-import type { LooseStream } from "../io/linux/streams.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import { laneBuffers } from "../io/lane.ts";
@@ -61,12 +59,6 @@ export interface DataPlaneOptions {
 /** A configuration was not taken over, and the one before is served. */
 export class ChangeRefused extends Error {}
 
-/** A client's connection between two processes, with the address and port of its listener. */
-export interface PlacedStream extends LooseStream {
-  address: string;
-  port: number;
-}
-
 /** A configuration that a data plane can take over at any moment: what it needs is open. */
 export interface PreparedChange {
   readonly config: Config;
@@ -85,8 +77,6 @@ export class DataPlane {
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
   readonly places: CounterPlace[] = [];
-  /** Is handed the clients' connections that were let go of for another process. */
-  onReleased: (streams: PlacedStream[]) => void = () => {};
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
   #config: Config;
@@ -121,26 +111,24 @@ export class DataPlane {
   }
 
   /**
-   * Opens every socket. Throws an error that names the address and what would do.
+   * Opens every socket; a thread that runs already serves them from then on. Throws an error that
+   * names the address and what would do.
    *
-   * @param others - data planes that have bound the same ports already
+   * @param index - of this data plane among those that share the ports
    */
-  bind(others = 0): void {
-    const libc = this.#libc;
-    if (libc === null || this.#sockets === null) return;
-    const { mark = 0 } = this.#options;
-    if (mark !== 0) requireMarks(libc, mark);
-    this.#sockets.open(this.#config.listeners, others);
-    this.#wakeFd = libc.eventfd(0, EFD_NONBLOCK);
+  bind(index = 0): void {
+    if (this.#sockets === null) return;
+    this.#sockets.open(this.#config.listeners, index);
+    if (this.#worker !== null) this.#send({ type: "serve", sockets: this.#sockets.all });
   }
 
   /**
    * Opens what a new configuration needs, beside what is served. Throws, and changes nothing, where
    * that cannot be. Then comes `commit` or `discard`.
    */
-  prepare(next: Config, others = 0): PreparedChange {
+  prepare(next: Config, index = 0): PreparedChange {
     const config = alignListeners(next, this.#config.listeners);
-    return { config, opened: this.#sockets?.prepare(config.listeners, others) ?? [] };
+    return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }
 
   /** Closes what `prepare` has opened. */
@@ -182,47 +170,34 @@ export class DataPlane {
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }
 
+  /** Sockets that queries come to. */
+  get sockets(): BoundSocket[] {
+    return this.#sockets?.all ?? [];
+  }
+
   /**
-   * Takes no more queries in, and resolves once those that wait are answered, or after `limitMs`.
-   *
-   * @param shared - sockets that another process goes on with
+   * Accepts no more queries, which go to whoever else is bound to the addresses, and closes the
+   * listening sockets once all connections that wait are accepted.
    */
-  async drain(limitMs: number, shared: SharedSockets = "none"): Promise<void> {
+  async retire(limitMs: number): Promise<void> {
     this.#serves = false;
     // One that does not answer has nothing to wait for.
-    await this.#request((id) => ({ type: "drain", id, shared }), limitMs).catch(() => {});
+    await this.#request((id) => ({ type: "retire", id }), limitMs).catch(() => {});
+    this.#sockets?.closeListening();
   }
 
-  /** Takes queries in, after `drain` or where `start` did not. */
-  serve(): void {
-    this.#serves = true;
-    this.#send({ type: "serve", sockets: this.#sockets?.all ?? [] });
+  /** After `retire`: resolves once all is answered and streams are closed, or after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    await this.#request((id) => ({ type: "drain", id }), limitMs).catch(() => {});
   }
 
-  /** Goes on with connections that another process has let go of; closes those of no listener. */
-  adopt(streams: readonly Omit<PlacedStream, "listener">[]): void {
-    const { listeners } = this.#config;
-    const placed = streams.map(({ fd, address, port, pending }) => {
-      const own = (one: { address: string; port: number }) =>
-        one.address === address && one.port === port;
-      return { fd, pending, listener: listeners.findIndex(own) };
-    });
-    for (const { fd, listener } of placed) if (listener < 0) this.#libc?.close(fd);
-    this.#send({ type: "adopt", streams: placed.filter(({ listener }) => listener >= 0) });
-  }
-
-  /** Descriptors of the sockets that queries come to. */
-  get sockets(): number[] {
-    return this.#sockets?.all.map(({ fd }) => fd) ?? [];
-  }
-
-  /**
-   * Starts the thread; resolves when it is ready.
-   *
-   * @param serves - takes queries in at once, and not only after `serve`
-   */
-  start(serves = true): Promise<void> {
-    this.#serves = serves;
+  /** Starts the thread; resolves when it is ready. The sockets that `bind` has opened are served. */
+  start(): Promise<void> {
+    const { mark = 0 } = this.#options;
+    if (this.#libc !== null && this.#wakeFd < 0) {
+      if (mark !== 0) requireMarks(this.#libc, mark);
+      this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+    }
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
@@ -252,12 +227,6 @@ export class DataPlane {
         case "lane":
           lane.receive(data.commands);
           break;
-        case "released":
-          this.onReleased(data.streams.map((stream) => {
-            const { address, port } = this.#config.listeners[stream.listener]!;
-            return { ...stream, address, port };
-          }));
-          break;
         case "answered":
           this.#asked.get(data.id)?.resolve(data.answer);
           break;
@@ -276,7 +245,7 @@ export class DataPlane {
     const message: StartMessage = {
       driver: this.#options.driver,
       config: this.#config,
-      sockets: serves ? this.#sockets?.all ?? [] : [],
+      sockets: this.#serves ? this.#sockets?.all ?? [] : [],
       wakeFd: this.#wakeFd,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
@@ -431,7 +400,7 @@ export class DataPlane {
     this.#restarts.push(now);
     this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
-    this.start(this.#serves).then(
+    this.start().then(
       () => this.onRestarted(),
       (error: Error) => this.#options.onDead(error.message),
     );

@@ -1,10 +1,10 @@
 import { readFailure } from "../corefile/read_failure.ts";
+import { MAX_CONFIG_BYTES, readRegularText, requireRegular } from "../sys/regular_file.ts";
 
 /** A file is told as changed only once it has been the same for this long: writers need a while. */
 const SETTLE_MS = 200;
 /** A file this fresh may change again without a later time or another size. */
 const RACY_MS = 2000;
-const MAX_SIZE_BYTES = 1024 * 1024;
 
 /** How a file is watched, and who is told. */
 export interface FileWatchOptions {
@@ -108,13 +108,13 @@ export class FileWatch {
 
   /** Text of the file; it is read only where it may have changed. */
   async #load(): Promise<string> {
-    const { isFile, dev, ino, size, mtime, ctime } = await Deno.stat(this.path);
-    if (!isFile) throw new Error("it is no regular file");
-    if (size > MAX_SIZE_BYTES) throw new Error(`it is larger than ${MAX_SIZE_BYTES} bytes`);
+    const stat = await Deno.stat(this.path);
+    requireRegular(stat, MAX_CONFIG_BYTES);
+    const { dev, ino, size, mtime, ctime } = stat;
     const times = [mtime, ctime].map((date) => date?.getTime() ?? 0);
     const state = [dev, ino, size, ...times].join(" ");
     if (this.#read !== null && state === this.#state) return this.#read;
-    const read = await Deno.readTextFile(this.path);
+    const read = await readRegularText(this.path, MAX_CONFIG_BYTES);
     const racy = Date.now() - Math.max(...times) < RACY_MS;
     this.#read = racy ? null : read;
     this.#state = state;

@@ -1,12 +1,13 @@
 import type { HostView } from "../config/host.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
+import { isRegular, MAX_CONFIG_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
 
 /** The machine that this process runs on, as the configuration sees it. */
 export const denoHost: HostView = {
   env: (name) => Deno.env.get(name),
   readTextFile(path) {
     try {
-      return Deno.readTextFileSync(path);
+      return readRegularTextSync(path, MAX_CONFIG_BYTES);
     } catch (error) {
       // The compiled program has the right to read, but not every right.
       if (!(error instanceof Deno.errors.NotCapable) || !/^\/(proc|sys)\//.test(path)) throw error;
@@ -15,7 +16,8 @@ export const denoHost: HostView = {
   },
   kindOf(path) {
     try {
-      return Deno.statSync(path).isDirectory ? "directory" : "file";
+      const stat = Deno.statSync(path);
+      return isRegular(stat) ? "file" : stat.isDirectory ? "directory" : "other";
     } catch {
       return null;
     }
@@ -42,4 +44,11 @@ export const denoHost: HostView = {
       name,
       address: scopeid !== null && /^fe80:/i.test(address) ? `${address}%${name}` : address,
     })),
+};
+
+/** The same for commands that read once and end: their operand may be what is piped to them. */
+export const commandHost: HostView = {
+  ...denoHost,
+  readTextFile: (path) =>
+    path === "/dev/stdin" ? Deno.readTextFileSync(path) : denoHost.readTextFile(path),
 };

@@ -1,4 +1,5 @@
 import { parseResolvConf } from "../plugins/forward/resolv_conf.ts";
+import { MAX_SYSTEM_FILE_BYTES, readRegularText } from "../sys/regular_file.ts";
 import type { QueryTarget } from "./dns_client.ts";
 import { lookUpHost, serverText } from "./host_lookup.ts";
 import type { AddressType, HostAnswer } from "./host_reply.ts";
@@ -143,7 +144,9 @@ export class HostWatch {
     const { resolvers, resolvConfPath } = this.#options;
     if (resolvers.length > 0) return resolvers;
     try {
-      const { servers } = parseResolvConf(await Deno.readTextFile(resolvConfPath));
+      const { servers } = parseResolvConf(
+        await readRegularText(resolvConfPath, MAX_SYSTEM_FILE_BYTES),
+      );
       return servers.map((address) => ({ address, port: DNS_PORT }));
     } catch {
       return [];

@@ -1,9 +1,11 @@
 import type { Config } from "../config/types.ts";
+import { readFailure } from "../corefile/read_failure.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import { HashKey } from "../engine/question/keyed_hash.ts";
 import type { HostsOptions } from "../plugins/hosts/options.ts";
 import { buildHostsTable } from "../plugins/hosts/table.ts";
 import type { Gauge, MetricRegistry } from "../metrics/registry.ts";
+import { MAX_HOSTS_BYTES, readRegularTextSync, requireRegular } from "../sys/regular_file.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { Delivery } from "./messages.ts";
 
@@ -75,17 +77,19 @@ export class HostsFiles {
   #load(follower: Follower): Delivery | null {
     const { block, position, options: { path, zones, autoReverse } } = follower;
     try {
-      const { mtime, size, isFile } = Deno.statSync(path);
+      const stat = Deno.statSync(path);
+      requireRegular(stat, MAX_HOSTS_BYTES);
+      const { mtime, size } = stat;
       const state = `${mtime?.getTime()} ${size}`;
-      if (!isFile || state === follower.known) return null;
-      const text = Deno.readTextFileSync(path);
+      if (state === follower.known) return null;
+      const text = readRegularTextSync(path, MAX_HOSTS_BYTES);
       const table = buildHostsTable({ text, zones, autoReverse }, this.#key);
       this.#reloadTime?.set((mtime?.getTime() ?? NaN) / 1000);
       follower.known = state;
       return { block, position, data: { table } };
     } catch (error) {
       if (follower.known !== MISSING) {
-        this.#log("warning", `plugin/hosts: Cannot read "${path}": ${(error as Error).message}`);
+        this.#log("warning", `plugin/hosts: Cannot read "${path}": ${readFailure(error)}`);
       }
       follower.known = MISSING;
       return null;

@@ -133,7 +133,7 @@ export class HttpServers {
 }
 
 /**
- * Sockets share their ports, so that one nodens can take over from another. That hides a stranger's
+ * Sockets share their ports, so that two processes can overlap. That hides a stranger's
  * server, so it is tried without first.
  */
 function checkFree(address: HttpAddress): void {

@@ -146,6 +146,11 @@ export class InheritedSockets {
     );
   }
 
+  /** Of all of them. */
+  get descriptors(): number[] {
+    return this.#sockets.map(({ fd }) => fd);
+  }
+
   /** Whether a socket of this port was handed over; others may then be unable to bind it. */
   hasPort(port: number): boolean {
     return this.#sockets.some(({ address }) => address.port === port);

@@ -57,12 +57,20 @@ export class KeptCache {
   #loaded = false;
   #deadlineMs = Infinity;
   #stopping = false;
+  /** The file that was read last, as the system tells it from others; "" for none. */
+  #read = "";
+  /** Another process has this cache as well, and writes the file when it stops. */
+  #shared: boolean;
 
-  constructor(place: CachePlace, { planes, log }: { planes: readonly DataPlane[]; log: Log }) {
+  constructor(
+    place: CachePlace,
+    { planes, log, shared }: { planes: readonly DataPlane[]; log: Log; shared: boolean },
+  ) {
     this.#place = place;
     this.#path = place.options.persist!.file;
     this.#planes = planes;
     this.#log = log;
+    this.#shared = shared;
   }
 
   /** Reads the file, and writes it every interval from then on. */
@@ -132,6 +140,19 @@ export class KeptCache {
     this.#enqueue(() => this.#load(planes));
   }
 
+  /** Reads the file again where another process has written it; entries that are known stay. */
+  async follow(): Promise<void> {
+    if (this.#loaded && !this.#stopping && await identityOf(this.#path) !== this.#read) {
+      this.load(this.#planes);
+      await this.#last;
+    }
+  }
+
+  /** Writes the file from now on: the process that had this cache as well is gone. */
+  own(): void {
+    this.#shared = false;
+  }
+
   /** Writes the file a last time; gives up after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     clearTimeout(this.#timer);
@@ -153,7 +174,7 @@ export class KeptCache {
   #tick(): void {
     this.#enqueue(async () => {
       // Where the one before took long, none is waiting behind it.
-      if (this.#loaded && !this.#stopping) await this.#save();
+      if (this.#loaded && !this.#stopping && !this.#shared) await this.#save();
       const { intervalMs } = this.#place.options.persist!;
       if (this.#stopping || intervalMs <= 0) return;
       clearTimeout(this.#timer);
@@ -167,6 +188,7 @@ export class KeptCache {
 
   async #load(planes: readonly DataPlane[]): Promise<void> {
     const beganMs = performance.now();
+    this.#read = await identityOf(this.#path);
     try {
       // Loaded here, since most configurations keep no cache.
       const { SnapshotReader } = await import("./snapshot_files.ts");
@@ -295,6 +317,16 @@ export class KeptCache {
     this.#failing.set(what, kind);
     const why = error instanceof Error ? error.message : String(error);
     this.#log("warning", `plugin/cache: Cannot ${what} "${this.#path}": ${why}; ${consequence}`);
+  }
+}
+
+/** Tells a file from the one before it: each is written beside and renamed. */
+async function identityOf(path: string): Promise<string> {
+  try {
+    const { ino, mtime } = await Deno.stat(path);
+    return `${ino} ${mtime?.getTime()}`;
+  } catch {
+    return "";
   }
 }
 

@@ -3,9 +3,7 @@ import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
-import type { SharedSockets } from "../io/linux/driver.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
-import type { LooseStream } from "../io/linux/streams.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
 export type DriverKind = "linux" | "portable";
@@ -14,7 +12,7 @@ export type DriverKind = "linux" | "portable";
 export interface StartMessage {
   driver: DriverKind;
   config: Config;
-  /** Sockets to serve; the portable driver opens its own. */
+  /** Sockets to serve, if any yet; the portable driver opens its own. */
   sockets: BoundSocket[];
   /** eventfd that wakes the loop when `port` has a message. */
   wakeFd: number;
@@ -56,15 +54,12 @@ export type ControlMessage =
     /** They are closed once the answer has come and what waits has been answered. */
     closing: BoundSocket[];
   }
-  /**
-   * Takes no more queries in; is answered like `ask` once all that waited have been answered.
-   * Where others share sockets, they go on with the clients' connections, too.
-   */
-  | { type: "drain"; id: number; shared: SharedSockets }
-  /** Goes on after `drain`, with these sockets. */
+  /** Accepts no more queries; is answered like `ask`, at once. `drain` follows. */
+  | { type: "retire"; id: number }
+  /** Is answered like `ask` once all is answered and clients' streams are closed. */
+  | { type: "drain"; id: number }
+  /** Takes queries in from these sockets as well. */
   | { type: "serve"; sockets: BoundSocket[] }
-  /** Goes on with connections that another process has let go of. */
-  | { type: "adopt"; streams: LooseStream[] }
   | { type: "lane"; events: LaneEvent[] }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }
@@ -88,8 +83,6 @@ export type DataPlaneMessage =
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
-  /** Connections let go of after `drain`; they are the control plane's now. */
-  | { type: "released"; streams: LooseStream[] }
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }
   | { type: "stopped" };

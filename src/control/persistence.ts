@@ -8,10 +8,13 @@ export class Persistence {
   readonly #planes: readonly DataPlane[];
   readonly #log: Log;
   #kept: KeptCache[] = [];
+  #shared: boolean;
 
-  constructor(planes: readonly DataPlane[], log: Log) {
+  /** @param shared - another process keeps the same caches, until `own` is called */
+  constructor(planes: readonly DataPlane[], log: Log, shared = false) {
     this.#planes = planes;
     this.#log = log;
+    this.#shared = shared;
   }
 
   /** Begins to read, and to write every interval; queries are answered meanwhile. */
@@ -53,9 +56,24 @@ export class Persistence {
   }
 
   #add(place: CachePlace): void {
-    const cache = new KeptCache(place, { planes: this.#planes, log: this.#log });
+    const cache = new KeptCache(place, {
+      planes: this.#planes,
+      log: this.#log,
+      shared: this.#shared,
+    });
     this.#kept.push(cache);
     cache.start();
+  }
+
+  /** Reads what the other process has written. */
+  async follow(): Promise<void> {
+    await Promise.all(this.#kept.map((cache) => cache.follow()));
+  }
+
+  /** Writes the files from now on: the other process is gone. */
+  own(): void {
+    this.#shared = false;
+    for (const cache of this.#kept) cache.own();
   }
 
   /** Resolves when nothing is being read or written. */

@@ -30,7 +30,6 @@ export class Reloader {
   #last: Promise<unknown> = Promise.resolve();
   #waiting: Promise<boolean> | null = null;
   #stopped = false;
-  #paused = false;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -41,19 +40,6 @@ export class Reloader {
   start({ config }: LoadedConfig): void {
     this.#tried = this.#options.source.hash;
     this.#serves(config);
-  }
-
-  /** Looks for changes no more until `resume`; resolves when none is being taken over. */
-  async pause(): Promise<void> {
-    this.#paused = true;
-    clearTimeout(this.#timer);
-    await this.#last;
-  }
-
-  /** Takes over what has changed meanwhile, and goes on. */
-  resume(): void {
-    this.#paused = false;
-    void this.#inTurn(() => this.#reload(true)).finally(() => this.#lookLater());
   }
 
   /** Looks for changes no more; resolves when none is being taken over. */
@@ -68,10 +54,6 @@ export class Reloader {
    * while one waits for its turn, that one counts for both.
    */
   reload(why: string): Promise<boolean> {
-    if (this.#paused) {
-      this.#options.log("info", `${why}: not now: another nodens serves`);
-      return Promise.resolve(false);
-    }
     return this.#waiting ??= this.#inTurn(() => {
       this.#waiting = null;
       this.#options.log("info", `${why}: Reloading`);
@@ -130,7 +112,7 @@ export class Reloader {
 
   /** Nodes that were started together do not read together. */
   #lookLater(): void {
-    if (this.#interval === null || this.#stopped || this.#paused) return;
+    if (this.#interval === null || this.#stopped) return;
     const { intervalMs, jitterMs } = this.#interval;
     const random = (this.#options.random ?? Math.random)();
     clearTimeout(this.#timer);

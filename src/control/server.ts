@@ -1,6 +1,6 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
-import type { SharedSockets } from "../io/linux/driver.ts";
+import type { BoundSocket } from "../io/linux/listen.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
@@ -10,7 +10,6 @@ import {
   ChangeRefused,
   DataPlane,
   type DataPlaneOptions,
-  type PlacedStream,
   type PreparedChange,
 } from "./data_plane.ts";
 import { DeliveryGate } from "./delivery_gate.ts";
@@ -20,6 +19,7 @@ import type { Logger } from "./logger.ts";
 import type { Delivery, DriverKind } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { Persistence } from "./persistence.ts";
+import { SharedAddresses } from "./shared_addresses.ts";
 import { StatusSource } from "./status_source.ts";
 import { Upstreams } from "./upstreams.ts";
 
@@ -31,6 +31,9 @@ const SAVE_MS = 2000;
 const DRAIN_MS = 6000;
 /** Time for each of the other steps of stopping. */
 const STOP_MS = 2000;
+
+/** How often is looked whether the process beside this one has gone, and what it has written. */
+const BESIDE_MS = 250;
 
 const NO_MARKS = { upstream: 0, probe: 0 } as const;
 
@@ -44,8 +47,8 @@ export interface ServerOptions {
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams, and of those to its own listeners; default: none. */
   marks?: { upstream: number; probe: number };
-  /** Another nodens has the HTTP addresses still; default: nobody may. */
-  takesOver?: boolean;
+  /** Another process has these addresses as well, HTTP's among them; default: nobody may. */
+  beside?: boolean;
   logger: Logger;
   /** The log takes the values of a line as well. */
   logsFields: boolean;
@@ -75,6 +78,9 @@ export class Server {
   #gate: DeliveryGate;
   #hosts: HostsFiles;
   #upstreams: Upstreams;
+  #besideTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What was bound when this process stopped. */
+  #left: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
     const { driver, workers, logger, logsFields, build, onDead } = options;
@@ -116,7 +122,7 @@ export class Server {
     this.#gate = new DeliveryGate(this.planes);
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
-    this.#persistence = new Persistence(this.planes, log);
+    this.#persistence = new Persistence(this.planes, log, options.beside);
   }
 
   /** What is served. */
@@ -124,16 +130,20 @@ export class Server {
     return this.#config;
   }
 
-  /** Opens everything and serves. Throws an error that says what could not be opened. */
+  /**
+   * Opens everything and serves. Throws an error that says what could not be opened.
+   *
+   * Sockets are opened last: from then on the kernel gives this process its share of the queries,
+   * where another one has the same addresses.
+   */
   async start(): Promise<void> {
     const { planes } = this;
     const config = this.#config;
-    planes.forEach((plane, others) => plane.bind(others));
+    const { beside = false } = this.#options;
     for (const { block, position, data } of this.#hosts.read()) {
       for (const plane of planes) plane.deliver(block, position, data);
     }
-    const takesOver = this.#options.takesOver ?? false;
-    const starting = Promise.all(planes.map((plane) => plane.start(!takesOver)));
+    const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
     const module = import("./endpoints.ts");
     await starting;
@@ -149,14 +159,14 @@ export class Server {
       status: this.status,
       mostConnections: this.#files.http,
     });
-    this.#endpoints.apply(config, takesOver);
+    this.#persistence.start(config);
+    // What the other process answers from memory is not to be asked for again.
+    if (beside) await this.#persistence.settled();
+    this.#endpoints.apply(config, beside);
+    planes.forEach((plane, index) => plane.bind(index));
     this.#hosts.start();
     this.#upstreams.start(config);
-    this.#persistence.start(config);
-    if (!takesOver) return;
-    // The one before serves until this one knows what it knew.
-    await this.#persistence.settled();
-    for (const plane of planes) plane.serve();
+    if (beside) this.#watchBeside();
   }
 
   /**
@@ -175,7 +185,8 @@ export class Server {
       this.planes.forEach((plane, others) => prepared.push(plane.prepare(config, others)));
       goOn = await this.#persistence.hold(config, SAVE_MS);
       deliveries.push(...hosts.read());
-      this.#endpoints!.apply(config);
+      // Another process with these addresses may have read the same Corefile first.
+      this.#endpoints!.apply(config, this.hasNeighbours());
       this.#gate.hold();
       await this.#commit(prepared, deliveries);
     } catch (error) {
@@ -201,67 +212,65 @@ export class Server {
     await old.stop();
   }
 
-  /** Descriptors of all sockets that queries come to, with the data plane that serves each. */
-  get sockets(): { fd: number; plane: number }[] {
-    return this.planes.flatMap(({ sockets }, plane) => sockets.map((fd) => ({ fd, plane })));
-  }
-
-  /** Writes the caches that are kept, and no more until the function that it resolves with is called. */
-  async save(): Promise<() => void> {
-    const goOn = await this.#persistence.hold({ ...this.#config, blocks: [] }, SAVE_MS);
-    return () => goOn(this.#config);
+  /** Whether other processes accept queries at addresses of this one; also after `stop`. */
+  hasNeighbours(): boolean {
+    if (this.#options.driver !== "linux") return false;
+    return (this.#left ?? this.#bound()).neighbours().length > 0;
   }
 
   /**
-   * Leaves everything that comes to another process, which has the same sockets; what waits is
-   * answered still. Clients' connections go to `DataPlane.onReleased`, each when it is at rest.
-   */
-  async standDown(): Promise<void> {
-    // All at once: what `takeBack` says comes behind it, even where a request over HTTP takes long.
-    await Promise.all([
-      this.#endpoints!.stop(STOP_MS),
-      ...this.planes.map((plane) => plane.drain(DRAIN_MS, "all")),
-    ]);
-  }
-
-  /** Serves again after `standDown`. */
-  takeBack(): void {
-    for (const plane of this.planes) plane.serve();
-    try {
-      // The other one's may be open for a moment.
-      this.#endpoints!.apply(this.#config, true);
-    } catch (error) {
-      this.#options.logger.log("error", (error as Error).message);
-    }
-  }
-
-  /** Goes on with clients' connections that another process has let go of. */
-  adopt(streams: readonly Omit<PlacedStream, "listener">[]): void {
-    this.planes.forEach((plane, i) =>
-      plane.adopt(streams.filter((_, n) => n % this.planes.length === i))
-    );
-  }
-
-  /**
-   * Ends without a loss: takes no more in, answers what waits, keeps what is to be kept.
+   * Ends without a loss: accepts no more queries, answers what waits, keeps what is to be kept.
    *
-   * `shared`: sockets that another process goes on with. `saves`: caches that are kept are written
-   * once more.
+   * @param options - `succeeded`: another process accepts queries at the same addresses, so nobody
+   * has to be told
    */
-  async stop(
-    hurry: Promise<void>,
-    { shared = "none", saves = true }: { shared?: SharedSockets; saves?: boolean } = {},
-  ): Promise<void> {
+  async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { logger } = this.#options;
     const orHurry = (work: Promise<unknown>) => Promise.race([work, hurry]);
-    if (this.#endpoints !== null && shared === "none") await orHurry(this.#endpoints.lameduck());
-    await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS, shared))));
+    clearTimeout(this.#besideTimer);
+    if (succeeded) {
+      // First of all: the other one reads what is written, and answers for both over HTTP.
+      await orHurry(
+        Promise.all([this.#persistence.stop(STOP_MS), this.#endpoints?.stop(STOP_MS)]),
+      );
+    } else if (this.#endpoints !== null) {
+      await orHurry(this.#endpoints.lameduck());
+    }
+    if (this.#options.driver === "linux") {
+      const left = this.#left = this.#bound();
+      await orHurry(left.turnConnectionsAway(this.#sockets));
+    }
+    await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
+    await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
     this.#hosts.stop();
     await orHurry(this.#upstreams.stop());
     // Before the data planes stop: they hold what is to be written.
-    if (saves) await orHurry(this.#persistence.stop(STOP_MS));
+    await orHurry(this.#persistence.stop(STOP_MS));
     await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await logger.flush(STOP_MS);
+  }
+
+  get #sockets(): BoundSocket[] {
+    return this.planes.flatMap(({ sockets }) => sockets);
+  }
+
+  #bound(): SharedAddresses {
+    return SharedAddresses.of(this.#sockets, this.#options.logger.log);
+  }
+
+  /** Reads what the process beside this one writes at its end, until it is gone. */
+  #watchBeside(): void {
+    this.#besideTimer = setTimeout(async () => {
+      const gone = !this.hasNeighbours();
+      await this.#persistence.follow();
+      if (this.#left !== null) return;
+      if (!gone) {
+        this.#watchBeside();
+        return;
+      }
+      this.#persistence.own();
+      this.#options.logger.log("info", "the other process has stopped; serving alone");
+    }, BESIDE_MS);
   }
 
   async #commit(prepared: readonly PreparedChange[], deliveries: readonly Delivery[]) {

@@ -1,5 +1,6 @@
 /** Reading and writing of the files that caches are kept in; `snapshot_file.ts` draws them. */
 import { crc32 } from "node:zlib";
+import { requireOwn } from "../sys/own_file.ts";
 import {
   decodeFileHeader,
   decodeSliceHeader,
@@ -41,8 +42,12 @@ export class SnapshotWriter {
     this.#timeMs = timeMs;
   }
 
-  /** Begins a file. Throws what the system says. */
+  /**
+   * Begins a file. Throws what the system says, and where other users may write to the file or its
+   * folder.
+   */
   static async open(path: string, timeMs: number): Promise<SnapshotWriter> {
+    await requireOwn(path);
     const temporary = temporaryOf(path);
     // What a process left that was ended; never followed where somebody has put a link there.
     await removeIfThere(temporary);
@@ -84,7 +89,12 @@ export class SnapshotWriter {
     await this.#file.seek(0, Deno.SeekMode.Start);
     await writeAll(this.#file, header);
     await this.#file.sync();
+    const { dev, ino } = await this.#file.stat();
     this.#file.close();
+    const there = await Deno.lstat(this.#temporary);
+    if (there.dev !== dev || there.ino !== ino) {
+      throw new Error("another process writes the same file (name another one for each)");
+    }
     await Deno.rename(this.#temporary, this.#path);
   }
 
@@ -116,21 +126,19 @@ export class SnapshotReader {
 
   /**
    * Opens a file and checks all of it; null where there is none. Throws an error that says why it
-   * cannot be used.
+   * cannot be used, be it that other users may write to it.
    */
   static async open(path: string): Promise<SnapshotReader | null> {
-    let size: number;
+    let file: Deno.FsFile;
     try {
-      const stat = await Deno.stat(path);
-      // Opening a pipe would wait for its writer.
-      if (!stat.isFile) throw new TypeError("it is no regular file");
-      size = stat.size;
+      await requireOwn(path);
+      file = await Deno.open(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return null;
       throw error;
     }
-    const file = await Deno.open(path);
     try {
+      const { size } = await file.stat();
       const bytes = new Uint8Array(FILE_HEADER_SIZE);
       const got = await readFully(file, bytes);
       const header = decodeFileHeader(bytes.subarray(0, got), size);

@@ -1,5 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFailure } from "../corefile/read_failure.ts";
 import type { TlsEndpoint } from "../io/contract.ts";
+import { MAX_CERTIFICATES_BYTES, readRegularText } from "../sys/regular_file.ts";
 
 /** What a connection is made with: authorities, and a client certificate with its key. PEM. */
 export interface Credentials {
@@ -67,7 +69,7 @@ function checkPair(certFile: string, cert: string, key: { file: string; pem: str
 async function readSystemAuthorities(): Promise<string | null> {
   for (const file of SYSTEM_AUTHORITIES) {
     try {
-      const text = await Deno.readTextFile(file);
+      const text = await readRegularText(file, MAX_CERTIFICATES_BYTES);
       if (text.includes(CERTIFICATE)) return text;
     } catch {
       // Not this kind of system.
@@ -78,9 +80,8 @@ async function readSystemAuthorities(): Promise<string | null> {
 
 async function readPem(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readRegularText(file, MAX_CERTIFICATES_BYTES);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such file" : `${error}`;
-    throw new Error(`Cannot read "${file}": ${why}`);
+    throw new Error(`Cannot read "${file}": ${readFailure(error)}`);
   }
 }

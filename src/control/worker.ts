@@ -8,7 +8,6 @@ import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
-import type { LooseStream } from "../io/linux/streams.ts";
 import { ListenError, PortableDriver } from "../io/portable/driver.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
@@ -49,11 +48,9 @@ class DataPlaneThread {
   #failing = false;
   /** Answers are sent when the loop has come round: queries are served before the next request. */
   #answers: DataPlaneMessage[] = [];
-  /** Connections let go of in this turn of the loop. */
-  #released: LooseStream[] = [];
   /** A request that has to wait until its library is loaded; the messages behind it wait, too. */
   #held: ControlMessage | null = null;
-  /** The request to drain that is to be answered when no query waits any more, or -1. */
+  /** The request to drain that is to be answered when the driver has drained, or -1. */
   #draining = -1;
 
   constructor(message: StartMessage) {
@@ -75,7 +72,6 @@ class DataPlaneThread {
       ...this.#driverOptions(),
       libc: openLibc(),
       wakeFd,
-      onReleased: (stream) => this.#released.push(stream),
       mark,
       onWake: () => this.#receive(),
     });
@@ -185,16 +181,14 @@ class DataPlaneThread {
       case "configure":
         this.#answer(message.id, () => this.#change(message));
         break;
+      case "retire":
+        this.#answer(message.id, () => this.#driver.retireAll());
+        break;
       case "drain":
-        this.#driver.retireAll(message.shared);
         this.#draining = message.id;
         break;
       case "serve":
-        this.#draining = -1;
         if (this.#driver instanceof LinuxDriver) this.#driver.serve(message.sockets);
-        break;
-      case "adopt":
-        if (this.#driver instanceof LinuxDriver) this.#driver.adopt(message.streams);
         break;
       case "lane":
         this.#driver.lane.receive(message.events);
@@ -258,13 +252,9 @@ class DataPlaneThread {
   #afterLoop(): void {
     this.#log.flush();
     this.#tellPlaces();
-    if (this.#draining >= 0 && this.#engine.waiting === 0) {
+    if (this.#draining >= 0 && this.#driver.drained) {
       this.#answers.push({ type: "answered", id: this.#draining, answer: true });
       this.#draining = -1;
-    }
-    if (this.#released.length > 0) {
-      post({ type: "released", streams: this.#released });
-      this.#released = [];
     }
     if (this.#answers.length === 0) return;
     this.#answers.forEach(post);

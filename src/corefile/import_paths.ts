@@ -2,7 +2,7 @@
 export interface ImportView {
   env(name: string): string | undefined;
   readTextFile(path: string): string;
-  kindOf(path: string): "file" | "directory" | null;
+  kindOf(path: string): "file" | "directory" | "other" | null;
   readDirectory(path: string): string[];
   absolute(path: string): string;
 }
@@ -42,7 +42,8 @@ export function findImports(pattern: string, from: string, view: ImportView): Im
     }
   }
   // Directories match too (a mounted ConfigMap has hidden ones), but cannot be meant.
-  return { paths: found.filter((path) => view.kindOf(path) === "file").sort(), wildcard: true };
+  const paths = found.filter((path) => !["directory", null].includes(view.kindOf(path)));
+  return { paths: paths.sort(), wildcard: true };
 }
 
 /** An absolute path without `.`, `..` and empty segments. */

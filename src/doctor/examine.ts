@@ -131,10 +131,10 @@ export async function examine(
   };
 }
 
-/** The compiled program has this right for the two names that it needs. */
+/** The compiled program has this right for the names that it needs. */
 function grantedInPart(name: typeof PERMISSIONS[number]): boolean {
   if (name !== "sys") return false;
-  return (["networkInterfaces", "hostname"] as const).every((kind) =>
+  return (["networkInterfaces", "hostname", "uid"] as const).every((kind) =>
     Deno.permissions.querySync({ name, kind }).state === "granted"
   );
 }

@@ -33,6 +33,15 @@ const DEFAULTS: StreamLimits = {
   queuedBytes: 65536,
 };
 
+/**
+ * Times of a stream while the process stops; together less than the six seconds that a data plane has.
+ * A stream is closed after `quietMs` of silence, so that most likely no query crosses the FIN; one
+ * that has brought no query yet after `busyMs`. One whose client asks all the time is closed behind an
+ * answer once `busyMs` have passed, since it is then that the client has sent nothing else yet. After
+ * `lastMs` any is closed. The client has `finMs` to close its side.
+ */
+const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
+
 /** Responses of one read, written out together; a whole response always fits. */
 const batch = { size: 262_144, memory: null as Memory | null };
 const FRAME_ROOM = 65535 + 2 + 16;
@@ -53,8 +62,14 @@ export class ClientStream implements StreamHandler {
   /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
   #pending: Memory | null = null;
   #pendingLength = 0;
+  /** Nothing that comes from now on is answered. */
   #ended = false;
-  #releasing = false;
+  /** Closed by this side while the client may still send, so not at once (`#finish`). */
+  #retired = false;
+  /** Since when the stream is about to be closed, because the process stops. */
+  #drainingMs = Infinity;
+  /** Nothing is sent any more; what remains is to wait for the client to close its side. */
+  #finished = false;
   /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
@@ -114,6 +129,8 @@ export class ClientStream implements StreamHandler {
 
   ended(): void {
     this.#ended = true;
+    // Its side is closed: nothing of it can be answered with a reset any more.
+    this.#retired = false;
     this.settle();
   }
 
@@ -121,18 +138,17 @@ export class ClientStream implements StreamHandler {
     this.#forget();
   }
 
-  /**
-   * Leaves the stream to another process: reads no more, and is detached once everything that was
-   * read has been answered and sent.
-   */
-  release(): void {
-    this.#releasing = true;
-    this.settle();
+  /** Answers on, and closes as soon as the client is silent for a moment, or after a while. */
+  drain(): void {
+    const { nowMs, timers } = this.#engine;
+    if (this.#finished || this.#draining) return;
+    this.#drainingMs = nowMs;
+    timers.set(this.#timer, nowMs + DRAIN.quietMs);
   }
 
   /** Takes no more queries: closes once what waits has been answered. */
   retire(): void {
-    this.#ended = true;
+    this.#end();
     this.settle();
     // What is left could only be answered for a listener that is gone.
     this.#pending = null;
@@ -165,26 +181,21 @@ export class ClientStream implements StreamHandler {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.
     if (this.gone || this.#answering) return;
     if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
-    if (this.gone || (this.#releasing && this.#detach())) return;
+    if (this.gone) return;
     const queued = this.#engine.io.queued(this.id);
     if (queued > 0 && !this.#slow) this.#watchSlow(queued);
-    const blocked = this.#releasing || !this.#mayAnswer();
+    const blocked = !this.#mayAnswer();
     if (blocked !== this.#paused) {
       this.#paused = blocked;
       this.#engine.io.pause(this.id, blocked);
     }
-    const mayClose = this.#releasing || !blocked;
-    if (this.#ended && this.outstanding === 0 && mayClose) this.#close();
-  }
-
-  /** Gives the stream out of hand where nothing of it is under way; says whether it did. */
-  #detach(): boolean {
-    const { io } = this.#engine;
-    if (this.#ended || this.outstanding > 0 || io.queued(this.id) > 0) return false;
-    const rest = this.#pending?.bytes.subarray(0, this.#pendingLength) ?? new Uint8Array();
-    this.#forget();
-    io.detach!(this.id, this.listener, rest.slice());
-    return true;
+    // Infinity unless the process stops.
+    if (this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs && this.#queries > 0) {
+      if (queued === 0 && !this.#isUnderWay) this.#end();
+    }
+    if (!this.#ended || this.outstanding > 0 || blocked) return;
+    if (this.#retired) this.#finish();
+    else this.#close();
   }
 
   #mayAnswer(): boolean {
@@ -277,12 +288,14 @@ export class ClientStream implements StreamHandler {
   }
 
   #watchIdle(): void {
+    if (this.#draining || this.#finished) return;
     const { timers, nowMs } = this.#engine;
     timers.set(this.#timer, nowMs + this.#limits.idleMs);
   }
 
-  /** Looks after a slow reader from now on. */
+  /** Starts the write timeout. */
   #watchSlow(queued: number): void {
+    if (this.#draining || this.#finished) return;
     const { timers, nowMs } = this.#engine;
     this.#slow = true;
     this.#taken = this.#written - queued;
@@ -293,6 +306,14 @@ export class ClientStream implements StreamHandler {
   #check(nowMs: number): void {
     const { io, timers } = this.#engine;
     const { readMs, writeMs, idleMs } = this.#limits;
+    if (this.#finished) {
+      this.#close();
+      return;
+    }
+    if (this.#draining) {
+      this.#checkDrained(nowMs);
+      return;
+    }
     if (this.#slow) {
       const queued = io.queued(this.id);
       const taken = this.#written - queued;
@@ -314,6 +335,41 @@ export class ClientStream implements StreamHandler {
     } else {
       this.#close();
     }
+  }
+
+  /** The timer while the process stops. */
+  #checkDrained(nowMs: number): void {
+    // Whoever has just connected is about to ask.
+    const quietMs = this.#queries === 0 ? DRAIN.busyMs : DRAIN.quietMs;
+    const busy = this.#isUnderWay || this.#engine.io.queued(this.id) > 0 ||
+      nowMs < this.#activeMs + quietMs;
+    if (!busy || nowMs >= this.#drainingMs + DRAIN.lastMs) this.retire();
+    if (!this.gone && !this.#finished) this.#engine.timers.set(this.#timer, nowMs + DRAIN.quietMs);
+  }
+
+  get #draining(): boolean {
+    return this.#drainingMs !== Infinity;
+  }
+
+  /** A query waits for its answer, or for the rest of its octets. */
+  get #isUnderWay(): boolean {
+    return this.outstanding > 0 || this.#pendingLength > 0;
+  }
+
+  /** Answers nothing that comes from now on; the stream is closed from this side. */
+  #end(): void {
+    if (this.#ended) return;
+    this.#retired = true;
+    this.#ended = true;
+  }
+
+  /** Closes this side, and waits for the client to close the other. */
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const { io, nowMs, timers } = this.#engine;
+    timers.set(this.#timer, nowMs + DRAIN.finMs);
+    io.finish(this.id);
   }
 
   #close(abrupt = false): void {

@@ -130,6 +130,11 @@ export class Engine implements EngineServices {
     for (const one of [...this.#streams]) if (listeners.has(one.listener)) one.retire();
   }
 
+  /** Closes all clients' streams, each when its client is silent for a moment, or after a while. */
+  drainStreams(): void {
+    for (const one of [...this.#streams]) one.drain();
+  }
+
   /** Hands data from the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
     this.#chains[block]?.handlers[position]?.receive?.(data);
@@ -240,11 +245,6 @@ export class Engine implements EngineServices {
     const client = ClientStream.open(this, listener, stream, this.#streams, limits);
     if (client === null) this.values[COUNTER.STREAMS_REFUSED]!++;
     return client;
-  }
-
-  /** Leaves all clients' streams to another process, each as soon as nothing of it is under way. */
-  releaseStreams(): void {
-    for (const stream of [...this.#streams]) stream.release();
   }
 
   park(exchange: Exchange): Exchange | null {

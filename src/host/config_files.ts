@@ -1,7 +1,6 @@
 import { readFailure } from "../corefile/read_failure.ts";
+import { MAX_CONFIG_BYTES, readRegularFile, requireRegular } from "../sys/regular_file.ts";
 
-/** No config map is larger than that (Kubernetes's limit). */
-const MAX_SIZE_BYTES = 1024 * 1024;
 /** Why a file beside the target cannot be put in its place, though the target may be written. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
@@ -29,10 +28,7 @@ export interface WriteSteps {
 /** The files of this machine. */
 export const denoConfigFiles: ConfigFiles = {
   async read(path) {
-    const { size, isFile } = await Deno.stat(path);
-    if (!isFile) throw new Error("it is no regular file");
-    if (size > MAX_SIZE_BYTES) throw new Error(`it is larger than ${MAX_SIZE_BYTES} bytes`);
-    const bytes = await Deno.readFile(path);
+    const bytes = await readRegularFile(path, MAX_CONFIG_BYTES);
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
@@ -55,6 +51,7 @@ export const denoSteps: WriteSteps = {
   create: (path, text) => Deno.writeTextFile(path, text, { createNew: true, mode: 0o644 }),
   rename: (from, to) => Deno.rename(from, to),
   async overwrite(path, text) {
+    requireRegular(await Deno.stat(path), Infinity);
     using file = await Deno.open(path, { write: true });
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));

@@ -171,7 +171,11 @@ export class NodeInterface {
       try {
         kernel.addLink(this.#name, kernelKind);
       } catch (error) {
-        if (!(error instanceof NetlinkError) || error.errno !== ERRNO.OPNOTSUPP) throw error;
+        if (!(error instanceof NetlinkError)) throw error;
+        // Made by another process since we looked for it.
+        const found = error.errno === ERRNO.EXIST ? this.#find() : null;
+        if (found !== null) return found;
+        if (error.errno !== ERRNO.OPNOTSUPP) throw error;
         refused.push(`${kind}: ${error.message}`);
         continue;
       }

@@ -43,7 +43,7 @@ export interface NodeRoleOptions {
  * What nodens does to the host, in order: the interface first, because sockets need its addresses;
  * the rules last, once a query has been answered; and both ways round at the end.
  *
- * Where another nodens on the host takes over, everything stays in place and is that one's to keep.
+ * Where another process serves at the same addresses, everything stays in place for it (`leave`).
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
@@ -87,32 +87,22 @@ export class NodeRole {
 
   /**
    * The start has failed: takes the interface away again if it was made for that. One that was there
-   * may be that of a nodens that serves.
+   * may be that of a process that serves.
+   *
+   * @param options - `shared`: another process serves at the same addresses
    */
-  async abandon(): Promise<void> {
-    this.#end();
-    if (!this.#found) return await this.release();
-    this.#interface?.close();
-    this.#interface = null;
+  async abandon({ shared = false } = {}): Promise<void> {
+    if (this.#found || shared) await this.leave();
+    else await this.release();
   }
 
-  /** Leaves interface and rules to another nodens, which has them already. */
-  async standDown(): Promise<void> {
+  /** Leaves interface, rules and heartbeat to another process, which has them already. */
+  async leave(): Promise<void> {
     this.#end();
     await this.#rules?.stop({ handedOver: true });
     this.#rules = null;
     this.#interface?.close();
     this.#interface = null;
-  }
-
-  /** Keeps everything again after `standDown`. */
-  takeBack(): void {
-    try {
-      this.prepare();
-    } catch (error) {
-      this.#options.log("error", (error as Error).message);
-    }
-    this.engage();
   }
 
   /** The first step of stopping: queries go elsewhere from now on. */

@@ -1,3 +1,5 @@
+import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
+
 /**
  * Number of a user of this machine by name, as text; what is no name in there stays as it is.
  *
@@ -15,7 +17,7 @@ export function userIdOf(name: string, passwd: string): string {
 export function localUserId(name: string): string {
   if (name === "" || /^[0-9]+$/.test(name)) return name;
   try {
-    return userIdOf(name, Deno.readTextFileSync("/etc/passwd"));
+    return userIdOf(name, readRegularTextSync("/etc/passwd", MAX_SYSTEM_FILE_BYTES));
   } catch {
     return name;
   }

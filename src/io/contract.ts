@@ -78,12 +78,12 @@ export interface Io {
    * called any more.
    */
   close(stream: number, abrupt?: boolean): void;
-
   /**
-   * Gives a client's stream out of hand, open, with what was read of it and not answered yet
-   * (`Engine.releaseStreams`); its handler is not called any more.
+   * Ends sending (FIN) once what is queued has been sent. The handler is called on, until the peer
+   * ends too or `close` is called: a peer that still sends would be answered with a reset otherwise,
+   * which takes unread answers from it.
    */
-  detach?(stream: number, listener: number, pending: Uint8Array): void;
+  finish(stream: number): void;
 
   /**
    * Opens a datagram socket on a fresh, random port, connected to the upstream. `NO_SOCKET` where

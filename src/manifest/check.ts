@@ -143,7 +143,10 @@ async function checkCorefile(
   const files = new Map(
     [...container?.files ?? []].map(([path, { text }]) => [path, text] as const),
   );
-  const view = podView(files, { name, path: target });
+  const view = podView(files, {
+    corefile: { name, path: target },
+    env: container?.env ?? new Map(),
+  });
   let loaded: LoadedConfig;
   try {
     const { text } = fillTemplate(lead + corefile.text, {

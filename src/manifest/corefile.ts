@@ -18,7 +18,8 @@ export function corefileText(options: ManifestOptions): string {
       "loop",
       `bind ${bind}`,
       ...forward,
-      `prometheus :${PORTS.metrics}`,
+      // The brackets are for IPv6; an IPv4 address may have them too.
+      `prometheus [{$POD_IP}]:${PORTS.metrics}`,
       ...more,
     ].map((line) => `    ${line}`),
     "}",

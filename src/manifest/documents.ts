@@ -28,6 +28,8 @@ export interface NodeContainer {
   image: Located | null;
   command: Located[];
   args: Located[];
+  /** Environment variables; null where something else than the manifest says the value. */
+  env: Map<string, string | null>;
   /** Files that ConfigMaps of this manifest are mounted as. */
   files: Map<string, ConfigText>;
 }
@@ -151,6 +153,12 @@ class Reader {
       image: this.#located(map.get("image", true)),
       command: this.#strings(map.get("command", true)),
       args: this.#strings(map.get("args", true)),
+      env: new Map(
+        this.#items(map.get("env")).map((item) => [
+          this.#string(item, "name"),
+          item.has("valueFrom") ? null : this.#string(item, "value"),
+        ]),
+      ),
       files,
     };
   }

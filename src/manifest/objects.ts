@@ -62,7 +62,7 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
     metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
     spec: {
       selector: { matchLabels: LABELS },
-      // The new pod of a node starts beside the old one and takes over. That needs a container that
+      // The new pod of a node starts beside the old one, and both serve. That needs a container that
       // declares no ports: as host ports they would keep the new pod from being scheduled.
       updateStrategy: {
         type: "RollingUpdate",
@@ -87,6 +87,8 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
             name: "nodens",
             image,
             args: containerArguments(options),
+            // The Corefile has it: where metrics are served.
+            env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
             resources: {
               requests: { cpu: "25m", memory: "96Mi" },
               limits: { memory },
@@ -96,6 +98,7 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
               runAsUser: 0,
               allowPrivilegeEscalation: false,
               readOnlyRootFilesystem: true,
+              seccompProfile: { type: "RuntimeDefault" },
               capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] },
             },
             readinessProbe: probe(options, "ready", { periodSeconds: 5, timeoutSeconds: 5 }),
@@ -136,6 +139,9 @@ export function containerArguments(options: ManifestOptions): string[] {
     listenAddresses(options).join(","),
     "-conf",
     `${RUN}/Corefile`,
+    // The metrics of node-cache's own, and what `nodens status` asks; not for the network.
+    "-metrics-listen-address",
+    `127.0.0.1:${PORTS.own}`,
     "-upstreamsvc",
     UPSTREAM_SERVICE,
     ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],

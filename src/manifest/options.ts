@@ -43,7 +43,7 @@ export const MANIFEST_DEFAULTS = {
 export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
 /** Ports on the node, those of the published manifest and CoreDNS's for `ready`. */
-export const PORTS = { metrics: 9253, health: 8080, ready: 8181 } as const;
+export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;
 
 /** Addresses that nodens listens on: in iptables mode those of the service too. */
 export function listenAddresses({ localDns, kubeDns, mode }: ManifestOptions): string[] {

@@ -3,20 +3,26 @@ import type { HostView } from "../config/host.ts";
 /** A name server that is nobody's (RFC 5737), to stand in resolv.conf while a Corefile is read. */
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
 
+/** An address that is nobody's, for variables whose value only the cluster knows. */
+const STAND_IN = "192.0.2.1";
+
 /** No such file, in the name that `readFailure` knows. */
 class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
 /**
- * The container as a Corefile sees it: the files that ConfigMaps are mounted as, a resolv.conf, and
- * nothing of the machine that the manifest is read on.
+ * The container as a Corefile sees it: the files that ConfigMaps are mounted as, its
+ * environment, a resolv.conf, and nothing of the machine that the manifest is read on.
  *
  * @param corefile - the name that the Corefile has in messages, and its path in the container
  */
 export function podView(
   files: ReadonlyMap<string, string>,
-  corefile: { name: string; path: string },
+  { corefile, env }: {
+    corefile: { name: string; path: string };
+    env: ReadonlyMap<string, string | null>;
+  },
 ): HostView {
   const all = new Map([["/etc/resolv.conf", RESOLV_CONF], ...files]);
   const directory = corefile.path.replace(/\/[^/]*$/, "");
@@ -26,7 +32,10 @@ export function podView(
       .map((path) => path.slice(prefix.length));
   };
   return {
-    env: () => undefined,
+    env(name) {
+      const value = env.get(name);
+      return value === null ? STAND_IN : value;
+    },
     readTextFile(path) {
       const text = all.get(path);
       if (text === undefined) throw new NotFound(path);

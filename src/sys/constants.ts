@@ -14,10 +14,13 @@ export const SO = {
   RCVBUF: 8,
   SNDBUF: 7,
   REUSEPORT: 15,
+  ATTACH_FILTER: 26,
   ACCEPTCONN: 30,
   MARK: 36,
   PROTOCOL: 38,
+  ATTACH_REUSEPORT_CBPF: 51,
   MEMINFO: 55,
+  COOKIE: 57,
 } as const;
 /** Place of the dropped datagrams among the words that SO.MEMINFO reads, and their number. */
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
@@ -29,6 +32,10 @@ export const IP_PKTINFO = 8;
 export const IPV6_V6ONLY = 26;
 /** IPv6 option: control messages with the address that was asked. */
 export const IPV6_RECVPKTINFO = 49;
+/** States of a socket (TCP's; a UDP socket that is not connected is CLOSE). */
+export const SOCKET_STATE = { ESTABLISHED: 1, SYN_RECV: 3, CLOSE: 7, LISTEN: 10 } as const;
+/** What `shutdown` ends: sending. */
+export const SHUT_WR = 1;
 /** Flags of send and receive calls. */
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, TRUNC: 0x20 } as const;
 /** Events and operations of epoll. */

@@ -8,8 +8,8 @@ import {
   NLMSG,
 } from "./netlink.ts";
 
-/** Protocol of netlink: links, addresses and routes. */
-const NETLINK_ROUTE = 0;
+/** Protocols of netlink: links, addresses and routes; sockets. */
+export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4 } as const;
 /** Socket options of netlink: no copy of the request in an acknowledgement, but words of reason. */
 const NETLINK = { CAP_ACK: 10, EXT_ACK: 11 } as const;
 const SOCKADDR_NL_SIZE = 12;
@@ -37,7 +37,7 @@ export class NetlinkError extends Error {
 /** A request without the number that the socket gives it. */
 export type Request = (sequence: number) => Uint8Array;
 
-/** A socket for requests about links and addresses. No call of it waits for anything. */
+/** A socket for requests to the kernel. No call of it waits for anything. */
 export class NetlinkSocket {
   readonly #libc: Libc;
   readonly #buffer = new Uint8Array(BUFFER_SIZE);
@@ -48,9 +48,9 @@ export class NetlinkSocket {
    * Opens it, and where `groups` has bits set, lets notices come in: bit n-1 stands for group n.
    * Throws where the system does not allow it.
    */
-  constructor(groups = 0) {
+  constructor(groups = 0, protocol: number = NETLINK_PROTOCOL.ROUTE) {
     this.#libc = openLibc();
-    this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, NETLINK_ROUTE);
+    this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol);
     if (this.#fd < 0) {
       throw new Error(`Cannot open a netlink socket: ${lastErrorText(this.#libc)}`);
     }
@@ -91,7 +91,9 @@ export class NetlinkSocket {
       const messages = this.#exchange(request);
       if (!messages.some(({ flags }) => (flags & NLM_F.DUMP_INTERRUPTED) !== 0)) return messages;
     }
-    throw new Error(`Cannot list links or addresses: they changed in each of ${MAX_DUMPS} tries`);
+    throw new Error(
+      `Cannot get a whole list from the kernel: it changed in each of ${MAX_DUMPS} tries`,
+    );
   }
 
   /**

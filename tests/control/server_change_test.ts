@@ -94,21 +94,3 @@ Deno.test("what changes while the data planes change over reaches no other block
     Deno.removeSync(folder, { recursive: true });
   }
 });
-
-Deno.test({
-  name: "one that is to serve again before it has stood down serves",
-  ignore: driver !== "linux",
-  fn: async () => {
-    const port = freePort();
-    await withServer(
-      `.:${port} {\n bind 127.0.0.1\n health 127.0.0.1:${freePort()}\n whoami\n}\n`,
-      async (server) => {
-        const down = server.standDown();
-        server.takeBack();
-        await down;
-        const answer = await askUdp(queryBytes({ name: "www.example.org" }), { port });
-        assert.equal(decode(answer).rcode, "NOERROR");
-      },
-    );
-  },
-});

@@ -159,7 +159,8 @@ for (const { title, payload } of FORGED) {
 Deno.test("no file is nothing to talk about; a folder, another format and other files are", async () => {
   await inFolder(async (path, folder) => {
     assert.equal(await read(path), null);
-    await assert.rejects(read(folder), /no regular file/);
+    Deno.mkdirSync(`${folder}/sub`, { mode: 0o700 });
+    await assert.rejects(read(`${folder}/sub`), /not a regular file/);
     Deno.writeTextFileSync(path, "nameserver 192.0.2.53\n".repeat(100));
     await assert.rejects(read(path), /no cache that nodens has kept/);
     await write(path);
@@ -193,4 +194,33 @@ Deno.test("time never runs backwards, and never beyond what a clock of 31 bits c
   assert.equal(tenthsSince(1000, 2550), 15);
   assert.equal(tenthsSince(2550, 1000), 0);
   assert.equal(tenthsSince(0, 1e18), 0x3fffffff);
+});
+
+Deno.test("a folder that others may write to is refused, for reading and for writing", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await inFolder(async (path, folder) => {
+    await write(path);
+    Deno.chmodSync(folder, 0o1777);
+    await assert.rejects(read(path), /^Error: other users may write to the folder/);
+    await assert.rejects(write(path), /^Error: other users may write to the folder/);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["cache"]);
+    Deno.chmodSync(folder, 0o700);
+    Deno.renameSync(path, `${path}.real`);
+    Deno.symlinkSync(`${path}.real`, path);
+    await assert.rejects(read(path), /symbolic link/);
+    await assert.rejects(write(path), /symbolic link/);
+  });
+});
+
+Deno.test("two that write one file: neither puts the other's half in its place", async () => {
+  await inFolder(async (path) => {
+    await write(path);
+    const first = await SnapshotWriter.open(path, TIME_MS);
+    const second = await SnapshotWriter.open(path, TIME_MS + 1);
+    await assert.rejects(first.finish(), /another process writes the same file/);
+    assert.equal((await read(path))!.timeMs, TIME_MS);
+    await second.finish();
+    assert.equal((await read(path))!.timeMs, TIME_MS + 1);
+  });
 });

@@ -146,7 +146,7 @@ const SPELLS: {
       Deno.removeSync(path);
       Deno.mkdirSync(path);
     },
-    why: /it is no regular file/,
+    why: /it is a directory, not a regular file/,
   },
 ];
 

@@ -332,7 +332,7 @@ END`,
       prints: /successfully rolled out$/m,
     },
     {
-      skip: "kubectl -n kube-system exec daemonset/node-local-dns -- nodens status localhost:9253",
+      skip: "kubectl -n kube-system exec daemonset/node-local-dns -- nodens status localhost:9353",
       why: PODS,
     },
     {

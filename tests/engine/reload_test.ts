@@ -113,11 +113,20 @@ Deno.test("streams of a listener that stays go on; those of one that goes are an
   }
   simulation.run(50);
   simulation.reload(block(55) + block(53));
-  assert.equal(idle!.closed(), true);
-  assert.equal(goes!.closed(), false);
+  assert.equal(idle!.finished(), true);
+  assert.equal(goes!.finished(), false);
   simulation.run(1000);
   assert.equal(goes!.received.length, 1);
+  assert.equal(goes!.finished(), true);
+  // What comes still is read, but not answered.
+  goes!.send(frame(queryBytes({ name: "late.example.org" })));
+  assert.equal(goes!.closed(), false);
+  goes!.end();
   assert.equal(goes!.closed(), true);
+  assert.equal(goes!.received.length, 1);
+  // A client that does not close its side is not waited for for long.
+  simulation.run(2000);
+  assert.equal(idle!.closed(), true);
   assert.equal(stays!.received.length, 1);
   stays!.send(frame(queryBytes({ name: "again.example.org", id: 2 })));
   simulation.run(1000);

@@ -120,7 +120,9 @@ Deno.test({
 Deno.test("what cannot be a configuration is not read", async () => {
   await inFolder(async (folder) => {
     await assert.rejects(() => denoConfigFiles.read(`${folder}/none`), Deno.errors.NotFound);
-    await assert.rejects(() => denoConfigFiles.read(folder), { message: "it is no regular file" });
+    await assert.rejects(() => denoConfigFiles.read(folder), {
+      message: "it is a directory, not a regular file",
+    });
     Deno.writeFileSync(`${folder}/file`, Uint8Array.of(0x61, 0xff));
     await assert.rejects(
       () => denoConfigFiles.read(`${folder}/file`),

@@ -81,20 +81,28 @@ Deno.test("with -skipteardown everything stays", async () => {
   assert.deepEqual(done, ["interface", "rules", "rules left", "interface closed"]);
 });
 
-Deno.test("another nodens gets everything as it is, and it is kept again when that ends", async () => {
+Deno.test("another process gets everything as it is", async () => {
   const { role, done, rulesIn } = notedRole();
   role.prepare();
   role.engage();
   await rulesIn;
-  await role.standDown();
-  // What follows at the end of a process that stands by must not touch anything.
-  await role.release();
+  await role.leave();
   assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
-  role.takeBack();
-  await Promise.resolve();
+});
+
+Deno.test("what was left to another process is taken away where that is gone at the end", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  role.engage();
+  await rulesIn;
   await role.turnAway();
   await role.release();
-  assert.equal(done.filter((one) => one === "interface removed").length, 1);
+  assert.deepEqual(done.slice(2), [
+    "queries turned away",
+    "rules removed",
+    "interface removed",
+    "interface closed",
+  ]);
 });
 
 Deno.test("a start that fails takes away what was made for it, and nothing that was there", async () => {
@@ -102,6 +110,10 @@ Deno.test("a start that fails takes away what was made for it, and nothing that 
   made.role.prepare();
   await made.role.abandon();
   assert.deepEqual(made.done, ["interface", "interface removed", "interface closed"]);
+  const shared = notedRole();
+  shared.role.prepare();
+  await shared.role.abandon({ shared: true });
+  assert.deepEqual(shared.done, ["interface", "interface closed"]);
   const found = notedRole({ adopted: true });
   found.role.prepare();
   await found.role.abandon();

@@ -157,4 +157,41 @@ for (const driver of ["linux", "portable"] as const) {
       assert.equal((await askTcp([frame(query)], { port })).length, 1);
     });
   });
+
+  run("a data plane that stops answers what it has read, and ends streams with FIN", async () => {
+    const port = freePort();
+    const upstreamPort = freePort();
+    const upstream = Deno.listenDatagram({
+      transport: "udp",
+      hostname: "127.0.0.1",
+      port: upstreamPort,
+    });
+    const corefile = `.:${port} {\n bind 127.0.0.1\n forward . 127.0.0.1:${upstreamPort}\n}`;
+    try {
+      await withDataPlane({ driver, corefile }, async (plane) => {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        const query = frame(queryBytes({ name: "www.example.org" }));
+        await connection.write(query);
+        const datagram = askUdp(queryBytes({ name: "udp.example.org" }), { port });
+        const asked = [await upstream.receive(), await upstream.receive()];
+        await plane.retire(5000);
+        if (driver === "linux") await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port }));
+        const drained = plane.drain(5000);
+        for (const [bytes, from] of asked) {
+          await upstream.send(responseBytes(decode(bytes), {}), from);
+        }
+        const buffer = new Uint8Array(1000);
+        assert.ok((await connection.read(buffer))! > 12);
+        assert.equal(decode(await datagram).rcode, "NOERROR");
+        assert.equal(await connection.read(buffer), null);
+        // Something that crosses the FIN is no reason for a reset.
+        await connection.write(query);
+        assert.equal(await connection.read(buffer), null);
+        connection.close();
+        await drained;
+      });
+    } finally {
+      upstream.close();
+    }
+  });
 }

@@ -64,7 +64,7 @@ async function underLoad(
     while (turn < RELOADS) {
       nodens.rewrite(corefile(ports, ++turn));
       const done = nodens.output.split("Reloading complete").length;
-      Deno.kill(nodens.pid, "SIGUSR1");
+      Deno.kill(nodens.pid, "SIGHUP");
       while (nodens.output.split("Reloading complete").length === done) {
         assert.doesNotMatch(nodens.output, /not taken over/);
         await new Promise((wake) => setTimeout(wake, 2));

@@ -58,7 +58,33 @@ Deno.test("the objects refer to each other", async () => {
     maxSurge: "10%",
     maxUnavailable: 0,
   });
-  assert.equal(container.securityContext.privileged, undefined);
+  assert.deepEqual(container.securityContext, {
+    runAsUser: 0,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    seccompProfile: { type: "RuntimeDefault" },
+    capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] },
+  });
+  // Nothing listens on all addresses, which are the host's.
+  const [configMap] = find("ConfigMap");
+  const addresses = [...configMap.data.Corefile.matchAll(/^\s*(?:prometheus|health|ready) (.*)$/gm)]
+    .map(([, address]) => address);
+  assert.deepEqual(
+    new Set(addresses),
+    new Set([
+      "[{$POD_IP}]:9253",
+      "169.254.20.10:8080",
+      "169.254.20.10:8181",
+    ]),
+  );
+  assert.equal(
+    container.args[container.args.indexOf("-metrics-listen-address") + 1],
+    "127.0.0.1:9353",
+  );
+  assert.deepEqual(container.env, [{
+    name: "POD_IP",
+    valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
+  }]);
   // What exists before the pods: their environment names the upstream service.
   const kinds = objects.map(({ kind }) => kind);
   assert.ok(kinds.indexOf("Service") < kinds.indexOf("DaemonSet"));

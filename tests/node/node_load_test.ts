@@ -8,7 +8,6 @@ import {
   NO_ERRORS,
   setupErrors,
   startNodeCache,
-  whoAnswers,
 } from "../support/node_cache.ts";
 import {
   type Backend,
@@ -169,70 +168,4 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
       assert.ok(answers > 10, asker.output);
     },
   });
-}
-
-Deno.test({
-  name:
-    "an update under load: the next nodens takes over and the one before ends, with rules in place",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    const first = await startNodeCache(rig);
-    await engaged(first);
-    const during = await hostState(rig);
-    let second: RigNodens | null = null;
-    await underLoad(rig, 8, async () => {
-      second = await startNodeCache(rig);
-      await engaged(second);
-      assert.equal((await first.stop()).code, 0, first.output);
-    });
-    assert.deepEqual(await hostState(rig), during, "nothing was touched");
-    assert.doesNotMatch(second!.output, /put in order|changed from outside|ERROR/);
-    await everyAnswer(rig, "cache");
-    assert.equal((await second!.stop()).code, 0, second!.output);
-    assert.deepEqual(await hostState(rig), before);
-  },
-});
-
-Deno.test({
-  name:
-    "a nodens that took over hands back at its end, and the one before takes back after kill -9",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    const first = await startNodeCache(rig);
-    await engaged(first);
-    const during = await hostState(rig);
-    let times = 1;
-    const again = () => first.output.split("10.96.0.10 answers, and takes").length - 1 > times;
-    for (const end of ["SIGTERM", "SIGKILL"] as const) {
-      const next = await startNodeCache(rig);
-      await engaged(next);
-      await everyAnswer(rig, "cache");
-      Deno.kill(next.pid, end);
-      assert.equal((await next.ended).code, end === "SIGTERM" ? 0 : 137, next.output);
-      await until(again, `after ${end}: ${first.output}`);
-      times++;
-      await everyAnswer(rig, "cache");
-      assert.deepEqual(await hostState(rig), during, `after ${end}`);
-    }
-    assert.equal((await first.stop()).code, 0, first.output);
-    assert.deepEqual(await hostState(rig), before);
-  },
-});
-
-/** Asks the Service from a pod and the host, over UDP and TCP. */
-async function everyAnswer(rig: NodeRig, who: "cache" | "cluster"): Promise<void> {
-  const { namespace, pods } = rig.nodes[0]!;
-  for (const from of [namespace, pods[0]!.namespace]) {
-    for (const transport of ["+notcp", "+tcp"]) {
-      assert.equal(
-        await whoAnswers(rig, from, KUBE_DNS.v4, transport),
-        who,
-        `${from} ${transport}`,
-      );
-    }
-  }
 }

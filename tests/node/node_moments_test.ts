@@ -1,4 +1,4 @@
-/** A nodens that goes, is silent or shares a node with others: what the flags and a bad moment change. */
+/** A nodens that goes or is silent: what the flags and a bad moment change. */
 import assert from "node:assert/strict";
 import { skipFor } from "../support/net_require.ts";
 import { until } from "../support/followed.ts";
@@ -44,16 +44,6 @@ function everywhere(rig: NodeRig, server: string) {
   );
 }
 
-/** Load from two pods, one over UDP and one over TCP, each at this rate. */
-function load(rig: NodeRig, options: { qps: number; seconds: number }) {
-  const [first, second] = rig.nodes[0]!.pods;
-  const common = { server: KUBE_DNS.v4, names: NAMES, clients: 4, timeoutSeconds: 5, ...options };
-  return Promise.all([
-    rig.dnsperf(first!.namespace, common),
-    rig.dnsperf(second!.namespace, { ...common, tcp: true }),
-  ]);
-}
-
 function assertNoneLost(results: readonly DnsperfResult[], atLeast: number): void {
   for (const { sent, lost, completed, rcodes, text } of results) {
     assert.ok(sent >= atLeast, text);
@@ -84,85 +74,6 @@ Deno.test({
     assertNoneLost(await running, 5000);
     assert.ok(rig.replicas[0]!.queries() > asked + 1000, "kube-dns has taken them");
     assert.deepEqual(await hostState(rig), before);
-  },
-});
-
-Deno.test({
-  name: "ten hand-overs in a row on a node, with 20,000 queries a second, lose none",
-  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
-    let serving = await start(rig);
-    const whole = await hostState(rig);
-    await load(rig, { qps: 1000, seconds: 1 });
-    const replica = rig.replicas[0]!;
-    const asked = replica.queries();
-    let turning = true;
-    // One run after the other, since nobody knows how long ten turns take here.
-    const runs = (async () => {
-      const results: DnsperfResult[] = [];
-      while (turning) results.push(...await load(rig, { qps: 10_000, seconds: 3 }));
-      return results;
-    })();
-    try {
-      for (let turn = 0; turn < 10; turn++) {
-        const next = await start(rig);
-        // Every other one is told to end as soon as the next one serves.
-        if (turn % 2 === 0) await log(serving, /standing by: process \d+ serves/);
-        assert.equal((await serving.stop()).code, 0, serving.output);
-        assert.doesNotMatch(serving.output, /\[(ERROR|FATAL)\]|does not answer/);
-        serving = next;
-      }
-      assert.deepEqual(await hostState(rig), whole);
-    } finally {
-      turning = false;
-    }
-    assertNoneLost(await runs, 8000);
-    assert.ok(replica.queries() - asked < 20 * NAMES.length, "the caches have answered");
-    await serving.stop();
-  },
-});
-
-Deno.test({
-  name: "one that is told to end in the middle of a hand-over hands over first",
-  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
-    const first = await start(rig);
-    const whole = await hostState(rig);
-    const queries = load(rig, { qps: 2000, seconds: 3 });
-    const starting = start(rig);
-    await log(first, /process \d+\) takes over/);
-    signal(first, "SIGTERM");
-    const second = await starting;
-    assert.equal((await first.ended).code, 0, first.output);
-    assert.match(first.output, /SIGTERM: stopping[^]*standing by: process \d+ serves/);
-    assert.deepEqual(await hostState(rig), whole);
-    assertNoneLost(await queries, 3000);
-    assert.doesNotMatch(second.output, /\[(ERROR|FATAL)\]|does not answer|from outside/);
-  },
-});
-
-Deno.test({
-  name: "a stranger on the metrics port is told and keeps it, at a takeover as well",
-  ...skipFor(rigReasons({ programs: ["dig"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
-    const node = rig.nodes[0]!;
-    const code = "Deno.listen({ port: 9353 }); console.log('UP'); setTimeout(() => {}, 120000);";
-    await rig.startIn(node.namespace, Deno.execPath(), ["eval", code], {
-      ready: (output) => output.includes("UP"),
-    });
-    const first = await start(rig);
-    const told = /\[ERROR\] no metrics on 0\.0\.0\.0:9353: .* \(-metrics-listen-address\)/;
-    await log(first, told);
-    const second = await start(rig);
-    await log(first, /standing by: process \d+ serves/);
-    assert.match(second.output, told);
-    signal(second, "SIGKILL");
-    await second.ended;
-    await log(first, /is gone; this one serves again/);
-    await answersAll(rig, "cache", KUBE_DNS.v4);
   },
 });
 

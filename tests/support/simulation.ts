@@ -152,6 +152,8 @@ export class Simulation implements Io {
     send(bytes: Uint8Array): void;
     end(): void;
     received: Uint8Array[];
+    /** The engine sends no more. */
+    finished(): boolean;
     closed(): boolean;
   } {
     const stream: SimStream = { endpoint: null, handler: null, buffer: [], asked: new Map() };
@@ -168,6 +170,7 @@ export class Simulation implements Io {
       },
       end: () => this.#enter(() => stream.handler?.ended()),
       received,
+      finished: () => this.#finished.has(id),
       closed: () => this.#streams[id] !== stream,
     };
   }
@@ -266,6 +269,11 @@ export class Simulation implements Io {
   close(stream: number): void {
     this.#streams[stream] = null;
   }
+
+  finish(stream: number): void {
+    this.#finished.add(stream);
+  }
+  readonly #finished = new Set<number>();
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
     let index = this.#sockets.findIndex((socket) => socket.handler === null);

@@ -11,20 +11,20 @@ import type { FileShares } from "../file_shares.ts";
 import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
 import type { BoundSocket } from "./listen.ts";
 import { Poller } from "./poller.ts";
-import { type LooseStream, Streams } from "./streams.ts";
+import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
 /** Longest sleep: the loop counts a heartbeat at least this often. */
 const MAX_SLEEP_MS = 1000;
 
+/**
+ * Time after which nothing comes any more to a UDP socket that is turned away: what the kernel was
+ * about to put into it is there. Twenty milliseconds lost nothing at 60,000 queries a second.
+ */
+const SETTLE_MS = 20;
+
 /** The discard service's port (RFC 863), from which nothing ever comes. */
 const DISCARD_PORT = 9;
-
-/**
- * Which of the sockets served another process goes on with: it must find in them what comes, so they
- * are not turned away. "taken" are those that came from another process themselves.
- */
-export type SharedSockets = "none" | "taken" | "all";
 
 /** What a driver needs from the thread that it runs in. */
 export interface LinuxDriverOptions {
@@ -43,8 +43,6 @@ export interface LinuxDriverOptions {
   afterLoop: () => void;
   /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
   onPanic: (error: unknown) => void;
-  /** Takes a client's connection that was let go of for another process. */
-  onReleased?: (stream: LooseStream) => void;
 }
 
 /**
@@ -66,6 +64,8 @@ export class LinuxDriver implements Io {
   /** Sockets that queries are taken from, by descriptor. */
   readonly #served = new Map<number, BoundSocket>();
   #engine!: Engine;
+  /** Turned away, but still read for a moment. */
+  #settling: BoundSocket[] = [];
   #running = true;
   #woken = false;
 
@@ -107,46 +107,59 @@ export class LinuxDriver implements Io {
     takeOver: () => void,
   ): void {
     // What has come for listeners that go is answered by what served them.
-    this.#retire(closing, "none");
+    this.#retire(closing);
     takeOver();
     this.serve(opened);
   }
 
   /**
-   * Takes no more queries from anywhere; those that wait are answered still.
-   *
-   * @param shared - sockets that another process goes on with, and with all clients' streams
+   * Accepts no more queries: those that come go to whoever else is bound to the address. What has
+   * come is answered, and clients' streams are closed when they are silent; see `drained`.
    */
-  retireAll(shared: SharedSockets): void {
-    this.#retire([...this.#served.values()], shared);
+  retireAll(): void {
+    const sockets = [...this.#served.values()];
+    this.#settling = sockets.filter((one) => one.kind === "udp" && one.inherited === undefined);
+    const settling = new Set(this.#settling);
+    for (const { fd } of this.#settling) turnAway(this.#options.libc, fd);
+    for (const socket of sockets) if (!settling.has(socket)) this.#leave(socket);
+    const { timers, nowMs } = this.#engine;
+    timers.set(timers.create(() => this.#leaveSettled()), nowMs + SETTLE_MS);
+    this.#engine.drainStreams();
+    this.#datagrams.flush();
   }
 
-  /** Takes in clients' connections that another process has served. */
-  adopt(streams: readonly LooseStream[]): void {
-    for (const stream of streams) this.#streams.adopt(stream);
+  /** Whether all is answered and closed after `retireAll`. */
+  get drained(): boolean {
+    const { waiting, streamCount } = this.#engine;
+    return this.#settling.length === 0 && waiting === 0 && streamCount === 0;
+  }
+
+  #leaveSettled(): void {
+    for (const socket of this.#settling) this.#leave(socket);
+    this.#settling = [];
   }
 
   /**
    * Takes no new queries from these sockets: answers what has come, then leaves them alone. They stay
    * open for the answers that are still to come.
    */
-  #retire(sockets: readonly BoundSocket[], shared: SharedSockets): void {
+  #retire(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
-      if (!this.#served.delete(socket.fd)) continue;
-      if (socket.kind === "udp") {
-        // One that was handed over keeps for the next process what comes from now on.
-        const { inherited } = socket;
-        const goesOn = shared === "all" || inherited?.kept || (shared === "taken" && inherited);
-        if (!goesOn) turnAway(this.#options.libc, socket.fd);
-        this.#datagrams.drain(socket);
-      } else {
-        this.#streams.drain(socket);
-      }
-      this.#poller.remove(socket.fd);
+      // One that was handed over keeps for the next process what comes from now on.
+      const turned = socket.kind === "udp" && socket.inherited === undefined;
+      if (turned) turnAway(this.#options.libc, socket.fd);
+      this.#leave(socket);
     }
-    if (shared !== "none") this.#engine.releaseStreams();
-    else this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
+    this.#engine.retireStreams(new Set(sockets.map(({ listener }) => listener)));
     this.#datagrams.flush();
+  }
+
+  /** Takes in what has come to a socket, and leaves it alone from then on. */
+  #leave(socket: BoundSocket): void {
+    if (!this.#served.delete(socket.fd)) return;
+    if (socket.kind === "udp") this.#datagrams.drain(socket);
+    else this.#streams.drain(socket);
+    this.#poller.remove(socket.fd);
   }
 
   /** Runs until `onWake` returns false; may be called again. */
@@ -229,10 +242,8 @@ export class LinuxDriver implements Io {
     else this.#streams.get(stream)?.close(abrupt);
   }
 
-  detach(id: number, listener: number, pending: Uint8Array): void {
-    const stream = this.#streams.get(id);
-    if (stream === null) return;
-    this.#options.onReleased?.({ fd: this.#streams.detach(stream), listener, pending });
+  finish(stream: number): void {
+    this.#streams.get(stream)?.finish();
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

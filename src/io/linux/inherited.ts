@@ -36,8 +36,6 @@ export interface InheritedSocket {
   readonly dual: boolean;
   /** Others may be bound to the same address (SO_REUSEPORT). */
   readonly reusePort: boolean;
-  /** Whoever opened it keeps it, and may hand it over again. */
-  readonly kept: boolean;
 }
 
 /**
@@ -52,14 +50,6 @@ export function inspectDescriptor(
   if (flags < 0) return { unfit: "it is not open", ours: false };
   // Nothing with this flag gets past the start of a program: the runtime has opened it since.
   if ((flags & FD_CLOEXEC) !== 0) return { unfit: "it was not handed over", ours: false };
-  return describeSocket(libc, { fd, name, kept: true });
-}
-
-/** As `inspectDescriptor`, for a descriptor that is known to be this process's own. */
-export function describeSocket(
-  libc: Libc,
-  { fd, name, kept }: { fd: number; name: string; kept: boolean },
-): InheritedSocket | { unfit: string; ours: true } {
   const type = option(libc, fd, SOL.SOCKET, SO.TYPE);
   if (type === null) return { unfit: "it is no socket", ours: true };
   const bytes = new Uint8Array(SOCKADDR_SIZE);
@@ -89,7 +79,6 @@ export function describeSocket(
     wildcard,
     dual: wildcard && family === AF.INET6 && option(libc, fd, SOL.IPV6, IPV6_V6ONLY) === 0,
     reusePort: option(libc, fd, SOL.SOCKET, SO.REUSEPORT) === 1,
-    kept,
   };
 }
 

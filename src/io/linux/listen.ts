@@ -23,10 +23,8 @@ export interface BoundSocket {
   family: 4 | 6;
   /** Bound to all addresses: replies must name the one that was asked. */
   wildcard: boolean;
-  /** Set for a socket that was handed over. */
+  /** Set for a socket that was handed over: others hold it too, so it is never turned away. */
   inherited?: {
-    /** Others hold it too and may use it later: it is never turned away. */
-    kept: boolean;
     /** An IPv6 socket that takes IPv4 in as well. */
     dual: boolean;
   };
@@ -56,32 +54,28 @@ export function listenPlaces(libc: Libc, { address, port }: ListenTarget): Liste
   });
 }
 
-/** How the sockets of a listener are opened. */
-export interface BindOptions {
-  /** Several sockets share the address (SO_REUSEPORT). */
-  reusePort: boolean;
-  /** Sockets of this listener that the process was started with: they are used, not bound anew. */
-  inherited?: readonly InheritedSocket[];
-}
-
 /**
  * Opens the UDP and TCP sockets of one listener; both families where `address` is empty.
  *
- * Throws an error that names the address and says what would do.
+ * They share their addresses (SO_REUSEPORT): with the other data planes of the process, with a
+ * process of the same user that takes this one's place, and a socket on all addresses with those on
+ * single ones. Throws an error that names the address and says what would do.
+ *
+ * @param inherited - sockets of this listener that the process was started with: they are used, not
+ * bound anew
  */
 export function bindListener(
   libc: Libc,
   listener: ListenTarget & { index: number },
-  options: BindOptions,
+  inherited: readonly InheritedSocket[] = [],
 ): BoundSocket[] {
   const { address, index } = listener;
-  const { reusePort, inherited = [] } = options;
   const sockets: BoundSocket[] = [];
   try {
     for (const socket of inherited) {
-      const { kind, family, wildcard, dual, kept } = socket;
+      const { kind, family, wildcard, dual } = socket;
       const { port } = listener;
-      const own = { kind, listener: index, port, family, wildcard, inherited: { dual, kept } };
+      const own = { kind, listener: index, port, family, wildcard, inherited: { dual } };
       sockets.push({ fd: adopt(libc, socket), ...own });
     }
     for (const { kind, target, wildcard } of listenPlaces(libc, listener)) {
@@ -90,7 +84,10 @@ export function bindListener(
         (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
       );
       if (covered) continue;
-      sockets.push(bindOne(libc, target, kind, wildcard, index, reusePort));
+      const fd = bindOne(libc, { kind, target, wildcard });
+      if (kind === "tcp" && libc.listen(fd, BACKLOG) < 0) throw refused(libc, fd, { kind, target });
+      const { family, port } = target;
+      sockets.push({ fd, kind, listener: index, port, family, wildcard });
     }
   } catch (error) {
     // A host without IPv6 still serves IPv4.
@@ -107,16 +104,19 @@ export function closeAll(libc: Libc, sockets: readonly BoundSocket[]): void {
   for (const { fd } of sockets) libc.close(fd);
 }
 
+/** Binds a place and lets it go again. Throws as `bindListener`. */
+export function tryBind(libc: Libc, place: ListenPlace): void {
+  try {
+    libc.close(bindOne(libc, place));
+  } catch (error) {
+    if (!(error instanceof FamilyError)) throw error;
+  }
+}
+
 class FamilyError extends Error {}
 
-function bindOne(
-  libc: Libc,
-  target: Address,
-  kind: "udp" | "tcp",
-  wildcard: boolean,
-  listener: number,
-  reusePort: boolean,
-): BoundSocket {
+/** Opens one socket; TCP does not listen yet. */
+function bindOne(libc: Libc, { kind, target, wildcard }: ListenPlace): number {
   const domain = target.family === 4 ? AF.INET : AF.INET6;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
   const where = `${describe(target)} (${kind})`;
@@ -126,7 +126,7 @@ function bindOne(
   const set = (level: number, name: number, value = on) =>
     libc.setsockopt(fd, level, name, value, 4);
   if (kind === "tcp") set(SOL.SOCKET, SO.REUSEADDR);
-  if (reusePort) set(SOL.SOCKET, SO.REUSEPORT);
+  set(SOL.SOCKET, SO.REUSEPORT);
   if (target.family === 6) set(SOL.IPV6, IPV6_V6ONLY);
   if (kind === "udp") {
     const size = new Int32Array([BUFFER_BYTES]);
@@ -139,14 +139,19 @@ function bindOne(
   }
   const name = new Uint8Array(SOCKADDR_SIZE);
   const length = writeSockaddr(target, name);
-  const failed = libc.bind(fd, name, length) < 0 ||
-    (kind === "tcp" && libc.listen(fd, BACKLOG) < 0);
-  if (failed) {
-    const why = lastErrorText(libc);
-    libc.close(fd);
-    throw new Error(`Cannot listen on ${where}: ${why}${remedy(why)}`);
-  }
-  return { fd, kind, listener, port: target.port, family: target.family, wildcard };
+  if (libc.bind(fd, name, length) < 0) throw refused(libc, fd, { kind, target });
+  return fd;
+}
+
+/** The error of the last call, about a socket that is of no use then. */
+function refused(
+  libc: Libc,
+  fd: number,
+  { kind, target }: Pick<ListenPlace, "kind" | "target">,
+): Error {
+  const why = lastErrorText(libc);
+  libc.close(fd);
+  return new Error(`Cannot listen on ${describe(target)} (${kind}): ${why}${remedy(why)}`);
 }
 
 function describe(address: Address): string {

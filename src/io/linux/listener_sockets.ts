@@ -3,7 +3,8 @@ import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { InheritedSocket } from "./inherited.ts";
-import { bindListener, type BoundSocket, closeAll } from "./listen.ts";
+import { bindListener, type BoundSocket, closeAll, listenPlaces, tryBind } from "./listen.ts";
+import { findNeighbours, placeText } from "./neighbours.ts";
 
 /** Time that queries have to be answered before the socket that they came by is closed. */
 const CLOSE_AFTER_MS = 6000;
@@ -44,24 +45,24 @@ export class ListenerSockets {
   /**
    * Opens what these listeners need. Throws an error that names the address and what would do.
    *
-   * @param others - data planes of this process that have the same ports already
+   * @param plane - index of this data plane among those that share the ports
    */
-  open(listeners: readonly ListenerConfig[], others: number): void {
-    this.change(listeners, this.prepare(listeners, others));
+  open(listeners: readonly ListenerConfig[], plane: number): void {
+    this.change(listeners, this.prepare(listeners, plane));
   }
 
   /** Opens what these listeners need beside what there is; throws as `open`, and changes nothing. */
-  prepare(listeners: readonly ListenerConfig[], others: number): BoundSocket[] {
+  prepare(listeners: readonly ListenerConfig[], plane: number): BoundSocket[] {
     const known = new Set(this.#sockets.map(({ listener }) => listener));
     const wanted = listeners.flatMap((listener, index) => {
       const kept = known.has(index) && keyOf(this.#listeners[index]!) === keyOf(listener);
       return kept || !isOpen(listener) ? [] : [{ index, ...listener }];
     });
-    if (others === 0) this.#checkFree(wanted);
+    const ordered = plane === 0 ? this.#sharedLast(wanted) : wanted;
     const opened: BoundSocket[] = [];
     try {
-      for (const listener of wanted) {
-        opened.push(...this.#bind(listener, others));
+      for (const listener of ordered) {
+        opened.push(...this.#bind(listener, plane));
       }
       return opened;
     } catch (error) {
@@ -70,11 +71,38 @@ export class ListenerSockets {
     }
   }
 
+  /**
+   * Listeners in the order in which they are opened. Those that another process has as well come
+   * last: from then on queries come to this one, and are lost where another listener cannot be opened.
+   * A stranger's server is noticed before by binding TCP, which alone takes nothing in; one that has
+   * no TCP there is not taken for a process that shares the address.
+   */
+  #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
+    const places = wanted.map((listener) =>
+      // A port of which sockets were handed over is nobody else's.
+      this.#inherited?.hasPort(listener.port)
+        ? []
+        : listenPlaces(this.#libc, listener).filter(({ kind }) => kind === "tcp")
+    );
+    let taken = new Set<string>();
+    try {
+      taken = new Set(findNeighbours(places.flat(), new Set()).map(placeText));
+    } catch {
+      // The kernel does not tell; then any order will do.
+    }
+    const shared = places.map((tcp) => tcp.some((place) => taken.has(placeText(place))));
+    places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
+    return [
+      ...wanted.filter((_, i) => !shared[i]),
+      ...wanted.filter((_, i) => shared[i]),
+    ];
+  }
+
   #bind(listener: { index: number } & ListenerConfig, plane: number): BoundSocket[] {
     const { port } = listener;
     const inherited = this.#inherited?.of(listener, plane) ?? [];
     try {
-      return bindListener(this.#libc, listener, { reusePort: true, inherited });
+      return bindListener(this.#libc, listener, inherited);
     } catch (error) {
       if (this.#inherited?.hasPort(port) !== true) throw error;
       throw new Error(
@@ -113,6 +141,12 @@ export class ListenerSockets {
     Deno.unrefTimer(timer);
   }
 
+  /** Closes the sockets that listen for connections: all that waited are accepted. */
+  closeListening(): void {
+    closeAll(this.#libc, this.#sockets.filter(({ kind }) => kind === "tcp"));
+    this.#sockets = this.#sockets.filter(({ kind }) => kind !== "tcp");
+  }
+
   /** Closes everything. */
   closeAll(): void {
     closeAll(this.#libc, [...this.#sockets, ...this.#closing]);
@@ -129,21 +163,6 @@ export class ListenerSockets {
       const size = new Uint32Array([words.byteLength]);
       if (this.#libc.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, bytes, size) < 0) continue;
       yield { listener, drops: words[SK_MEMINFO.DROPS]! };
-    }
-  }
-
-  /**
-   * Sockets share their ports (SO_REUSEPORT): that lets the kernel keep one on all addresses apart
-   * from one on a single address, and another process take over. It also hides that a stranger's
-   * server has the port, so binding is tried without it first, where no socket of our own is in the
-   * way.
-   */
-  #checkFree(wanted: readonly ({ index: number } & ListenerConfig)[]): void {
-    const own = new Set([...this.#sockets, ...this.#closing].map(({ port }) => port));
-    for (const listener of wanted) {
-      // A port of which sockets were handed over is nobody else's.
-      if (own.has(listener.port) || this.#inherited?.hasPort(listener.port)) continue;
-      closeAll(this.#libc, bindListener(this.#libc, listener, { reusePort: false }));
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Address } from "../../dns/address.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
-import { AF, EPOLL, MSG, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
+import { AF, EPOLL, MSG, SHUT_WR, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
@@ -18,15 +18,6 @@ const ACCEPTS = 64;
 const ACCEPT_PAUSE_MS = 100;
 /** Time that a closing stream is given to send what is queued. */
 const LINGER_MS = 5000;
-
-/** A client's connection between two processes that serve it. */
-export interface LooseStream {
-  fd: number;
-  /** Index of the listener in the configuration. */
-  listener: number;
-  /** What was read of it and not answered yet. */
-  pending: Uint8Array;
-}
 
 /** TCP streams, accepted and opened: non-blocking reads, queued writes. */
 export class Streams {
@@ -148,24 +139,6 @@ export class Streams {
     this.libc.close(stream.fd);
   }
 
-  /** Forgets the stream and returns its descriptor, which stays open. */
-  detach(stream: Stream): number {
-    this.#streams[stream.id] = null;
-    this.#free.push(stream.id);
-    this.poller.remove(stream.fd);
-    return stream.fd;
-  }
-
-  /** Takes in a client's connection that another process has read `pending` of. */
-  adopt({ fd, listener, pending }: LooseStream): void {
-    this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
-    const stream = this.#take(fd, listener);
-    if (stream === null || pending.length === 0) return;
-    // Never more than the beginning of one frame (`ClientStream.release`).
-    this.buffer.bytes.set(pending);
-    stream.handler?.data(this.buffer, 0, pending.length);
-  }
-
   /** Drops the stream when it is still closing after a while. */
   linger(stream: Stream): void {
     const { timers, nowMs } = this.#engine();
@@ -201,17 +174,12 @@ export class Streams {
     return ACCEPTS;
   }
 
-  /** Hands a client's connection to the engine; null where it does not want it. */
-  #take(fd: number, listener: number): Stream | null {
+  /** Hands a client's connection to the engine, which may refuse it. */
+  #take(fd: number, listener: number): void {
     const stream = this.#add(fd, false);
-    const handler = this.#engine().accept(listener, stream.id);
+    stream.handler = this.#engine().accept(listener, stream.id);
     this.poller.add(fd, EPOLL.IN, stream);
-    if (handler === null) {
-      this.drop(stream);
-      return null;
-    }
-    stream.handler = handler;
-    return stream;
+    if (stream.handler === null) this.drop(stream);
   }
 }
 
@@ -227,6 +195,7 @@ export class Stream implements PollTarget {
   #ended = false;
   #paused = false;
   #closing = false;
+  #finishing = false;
   #watched: number;
   #queue: Uint8Array<ArrayBuffer> | null = null;
   #queueStart = 0;
@@ -297,6 +266,12 @@ export class Stream implements PollTarget {
     this.#owner.linger(this);
   }
 
+  /** Ends sending once what is queued has left; reading goes on. */
+  finish(): void {
+    this.#finishing = true;
+    if (this.queued === 0) this.#owner.libc.shutdown(this.fd, SHUT_WR);
+  }
+
   /** Hands on what has come; false where nothing had. */
   #read(): boolean {
     const { buffer, libc } = this.#owner;
@@ -326,6 +301,7 @@ export class Stream implements PollTarget {
       this.#queueStart = 0;
       this.#queueEnd = 0;
       if (this.#closing) this.#owner.drop(this);
+      else if (this.#finishing) this.#owner.libc.shutdown(this.fd, SHUT_WR);
     }
   }
 

@@ -117,10 +117,15 @@ export class PortableDriver implements Io {
     else setTimeout(() => this.#closeRetired(), CLOSE_AFTER_MS);
   }
 
-  /** Takes no more queries from anywhere; those that wait are answered still. */
+  /** Accepts no more queries; those that wait are answered still. */
   retireAll(): void {
     this.#listening.forEach(retire);
-    this.#engine.retireStreams(new Set(this.#where.keys()));
+    this.#engine.drainStreams();
+  }
+
+  /** Whether all is answered and closed after `retireAll`. */
+  get drained(): boolean {
+    return this.#engine.waiting === 0 && this.#engine.streamCount === 0;
   }
 
   /** Closes everything. */
@@ -201,6 +206,10 @@ export class PortableDriver implements Io {
   close(stream: number, abrupt = false): void {
     if (stream >= LANE_STREAMS) this.lane.close(stream);
     else this.#streams.closeOne(stream, abrupt);
+  }
+
+  finish(stream: number): void {
+    this.#streams.finish(stream);
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {

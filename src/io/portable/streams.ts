@@ -17,6 +17,7 @@ interface Entry {
   paused: boolean;
   resume: (() => void) | null;
   closing: boolean;
+  finishing: boolean;
 }
 
 /** TCP streams on the runtime's own sockets. */
@@ -95,6 +96,13 @@ export class PortableStreams {
     if (abrupt || entry.queued === 0) this.#drop(id, entry);
   }
 
+  finish(id: number): void {
+    const entry = this.#entries[id];
+    if (entry === null || entry === undefined) return;
+    entry.finishing = true;
+    if (entry.queued === 0) void this.#endSending(entry);
+  }
+
   address(id: number, side: "client" | "local"): Deno.NetAddr | null {
     const connection = this.#entries[id]?.connection;
     if (connection === null || connection === undefined) return null;
@@ -120,6 +128,7 @@ export class PortableStreams {
       paused: false,
       resume: null,
       closing: false,
+      finishing: false,
     };
     return id;
   }
@@ -180,9 +189,18 @@ export class PortableStreams {
       }
       entry.writing = false;
       if (entry.closing) this.#drop(id, entry);
+      else if (entry.finishing) await this.#endSending(entry);
       else this.#run(() => entry.handler?.drained?.());
     } catch {
       this.#run(() => this.#broken(id, entry));
+    }
+  }
+
+  async #endSending(entry: Entry): Promise<void> {
+    try {
+      await entry.connection?.closeWrite();
+    } catch {
+      // The peer has reset the connection, which reading tells.
     }
   }
 

@@ -121,7 +121,9 @@ function readTls(
     if (host.kindOf(path) === "file") return path;
     // Where CoreDNS looks.
     if (host.kindOf(elsewhere) === "file") return elsewhere;
-    const what = host.kindOf(path) === null ? "does not exist (yet)" : "is a directory";
+    const kind = host.kindOf(path);
+    if (kind === "other") throw tokens.error(`tls: ${quote(path)} is not a regular file`);
+    const what = kind === null ? "does not exist (yet)" : "is a directory";
     warn(line, `tls: file ${quote(path)} ${what}`);
     return path;
   });

@@ -85,7 +85,9 @@ function readOne(
     throw tokens.error(`${quote(text)}: ${(error as Error).message}`);
   }
   // As in CoreDNS a file goes before a host name that is spelled like it.
-  if (!endpoint?.isAddress && !secure && host.kindOf(rest) === "file") {
+  const kind = endpoint?.isAddress || secure ? null : host.kindOf(rest);
+  if (kind === "other") throw tokens.error(`${quote(rest)} is not a regular file`);
+  if (kind === "file") {
     return { kind: "file", path: host.absolute(rest) };
   }
   if (endpoint === null) {

@@ -37,6 +37,7 @@ function readHosts(controller: Controller): HostsOptions {
     const kind = host.kindOf(options.path);
     if (kind === null) warn(line, `file ${quote(file)} does not exist (yet)`);
     else if (kind === "directory") warn(line, `${quote(file)} is a directory, no hosts file`);
+    else if (kind === "other") throw tokens.error(`${quote(file)} is not a regular file`);
   }
   tokens.eachInBlock((option) => readOption(option, options, controller));
   if (options.fallthroughUnsupported && options.fallthrough === null) {

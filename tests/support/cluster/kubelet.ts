@@ -47,7 +47,8 @@ export class Kubelet {
     this.#rig = rig;
     this.#node = node;
     this.#view = view;
-    this.#env = env;
+    const own = view.podIpVariables.map((name) => [name, node.addresses.v4]);
+    this.#env = { ...env, ...Object.fromEntries(own) };
   }
 
   /** The container that serves. */

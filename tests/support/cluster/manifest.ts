@@ -10,6 +10,8 @@ export interface HttpProbe {
 /** What a kubelet needs to know of a DaemonSet. */
 export interface DaemonSetView {
   args: string[];
+  /** Variables that are to hold the address of the pod. */
+  podIpVariables: string[];
   /** How long a new container must be ready before the old one is ended. */
   minReadyMs: number;
   readiness: HttpProbe;
@@ -18,6 +20,11 @@ export interface DaemonSetView {
   files: { mountPath: string; files: Record<string, string> }[];
   /** Directories that are empty at the start. */
   emptyDirs: string[];
+}
+
+interface Variable {
+  name: string;
+  valueFrom?: { fieldRef?: { fieldPath: string } };
 }
 
 interface Probe {
@@ -47,6 +54,9 @@ export function readManifest(text: string): DaemonSetView {
   const [container] = spec.containers;
   const view: DaemonSetView = {
     args: container.args,
+    podIpVariables: (container.env ?? []).filter((one: Variable) =>
+      one.valueFrom?.fieldRef?.fieldPath === "status.podIP"
+    ).map(({ name }: Variable) => name),
     minReadyMs: (daemonSet.minReadySeconds ?? 0) * 1000,
     readiness: probe(container.readinessProbe),
     liveness: probe(container.livenessProbe),

@@ -30,6 +30,10 @@ export interface DnsperfResult {
   readonly text: string;
 }
 
+const DEFAULT_TIMEOUT_SECONDS = 2;
+/** dnsperf looks for queries that have timed out once in a while. */
+const MARGIN_MS = 500;
+
 /** Bounds of a run, so that a test cannot load the machine for long. */
 export const DNSPERF_BOUNDS = { qps: { min: 1, max: 50_000 }, seconds: { min: 1, max: 60 } };
 
@@ -54,7 +58,12 @@ export function dnsperfArguments(options: DnsperfOptions, file: string): string[
     ],
     ...["-m", options.tcp === true ? "tcp" : "udp", "-d", file],
     ...["-l", String(options.seconds), "-Q", String(options.qps)],
-    ...["-t", String(options.timeoutSeconds ?? 2), "-c", String(options.clients ?? 1)],
+    ...[
+      "-t",
+      String(options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS),
+      "-c",
+      String(options.clients ?? 1),
+    ],
   ];
 }
 
@@ -87,7 +96,8 @@ export function parseDnsperf(text: string): DnsperfResult {
 /**
  * Runs dnsperf; throws with what it printed where it could not run.
  *
- * @param until - ends it before its time, which then only is a bound
+ * @param until - ends it before its time, which then only is a bound, once everything that was sent
+ * before has been answered or counted as lost
  */
 export async function runDnsperf(
   options: DnsperfOptions,
@@ -101,10 +111,14 @@ export async function runDnsperf(
     stderr: "piped",
   }).spawn();
   let running = true;
-  // It stops to ask then, waits for what is outstanding, and prints what it has counted.
-  void until?.then(() => running && child.kill("SIGINT"));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // It asks on until whatever was lost before has timed out: what is outstanding when it is
+  // interrupted does not count as lost.
+  const lastsMs = (options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000 + MARGIN_MS;
+  void until?.then(() => timer = setTimeout(() => running && child.kill("SIGINT"), lastsMs));
   const { stdout, stderr } = await child.output();
   running = false;
+  clearTimeout(timer);
   Deno.removeSync(file);
   const decoder = new TextDecoder();
   return parseDnsperf(decoder.decode(stdout) + decoder.decode(stderr));

@@ -34,7 +34,7 @@ __PILLAR__CLUSTER__DNS__
     forward . {{ include "nodens.clusterDns" . }} {
         force_tcp
     }
-    prometheus :9253
+    prometheus [{$POD_IP}]:9253
     health {{ include "nodens.host" . }}:8080
     ready {{ include "nodens.host" . }}:8181
 }
@@ -48,7 +48,7 @@ __PILLAR__CLUSTER__DNS__
     forward . {{ include "nodens.clusterDns" $ }} {
         force_tcp
     }
-    prometheus :9253
+    prometheus [{$POD_IP}]:9253
 }
 {{- end }}
 .:53 {
@@ -58,7 +58,7 @@ __PILLAR__CLUSTER__DNS__
     loop
     bind {{ include "nodens.listen" . }}
     forward . __PILLAR__UPSTREAM__SERVERS__
-    prometheus :9253
+    prometheus [{$POD_IP}]:9253
 }
 {{ end -}}
 

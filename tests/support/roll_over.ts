@@ -9,7 +9,7 @@ import { startProcess, type TestProcess } from "./net_process.ts";
 /** Names that the upstream of `house` is asked for. */
 export const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
 
-/** A folder with a Corefile, an upstream, and as many nodens as are started. */
+/** A folder with a Corefile, an upstream, and as many nodens processes as are started. */
 export function house(more = "") {
   const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
@@ -17,30 +17,34 @@ export function house(more = "") {
     const query = codec.decode(Buffer.from(bytes));
     return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1", 600)] });
   });
-  const corefile = (extra: string) =>
+  const file = `${folder}/Corefile`;
+  Deno.writeTextFileSync(
+    file,
     `.:${port} {
       bind 127.0.0.1
       health 127.0.0.1:${http}
       errors
       cache {
         persist ${folder}/cache
-        ${extra}
+        ${more}
       }
       forward . 127.0.0.1:${upstreamPort}
-    }\n`;
-  const file = `${folder}/Corefile`;
-  Deno.writeTextFileSync(file, corefile(more));
-  const name = `test-${Deno.pid}-${port}`;
+    }\n`,
+  );
   const running: TestProcess[] = [];
   return {
     port,
     http,
     file,
     upstream,
-    async start(...args: string[]): Promise<TestProcess> {
+    /** Starts one, and waits until it serves or `ready` says so. */
+    async start(
+      args: string[] = [],
+      ready: (output: string) => boolean = (output) => STARTED.test(output),
+    ): Promise<TestProcess> {
       const nodens = await startProcess(Deno.execPath(), {
-        args: ["run", ...PERMISSIONS, MAIN, "-conf", file, "-takeover", name, ...args],
-        ready: (output) => STARTED.test(output),
+        args: ["run", ...PERMISSIONS, MAIN, "-conf", file, ...args],
+        ready,
       });
       running.push(nodens);
       return nodens;
@@ -52,6 +56,3 @@ export function house(more = "") {
     },
   };
 }
-
-/** Whether a nodens says that another one serves. */
-export const standsBy = ({ output }: TestProcess): boolean => /standing by/.test(output);

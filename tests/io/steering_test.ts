@@ -1,0 +1,94 @@
+/** New connections go to other processes' sockets before one's own are closed. */
+import assert from "node:assert/strict";
+import { bindListener, type BoundSocket, closeAll } from "../../src/io/linux/listen.ts";
+import { dropSyns, steerAway } from "../../src/io/linux/steering.ts";
+import { SOCK } from "../../src/sys/constants.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { SOCKADDR_SIZE } from "../../src/sys/sockaddr.ts";
+import { freePort } from "../support/drivers.ts";
+import { haveIpv6 } from "../support/net_ports.ts";
+import { skipFor } from "../support/net_require.ts";
+
+const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux has reuseport programs"]);
+
+/** Listening sockets at one address; as for the kernel they might be several processes'. */
+function listening(address: string, port: number, count: number): BoundSocket[] {
+  return Array.from({ length: count }, () => bindListener(openLibc(), { address, port, index: 0 }))
+    .flat();
+}
+
+/** How many connections wait at each socket; they are accepted and closed. */
+function accepted(sockets: readonly BoundSocket[]): number[] {
+  const libc = openLibc();
+  return sockets.filter(({ kind }) => kind === "tcp").map(({ fd }) => {
+    for (let count = 0;; count++) {
+      const name = new Uint8Array(SOCKADDR_SIZE);
+      const size = new Uint32Array([SOCKADDR_SIZE]);
+      const connection = libc.accept4(fd, name, size, SOCK.CLOEXEC);
+      if (connection < 0) return count;
+      libc.close(connection);
+    }
+  });
+}
+
+async function connect(hostname: string, port: number, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) (await Deno.connect({ hostname, port })).close();
+}
+
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+
+for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
+  for (const address of ["127.0.0.1", ...haveIpv6() ? ["::1"] : []]) {
+    Deno.test({
+      name: `of ${own} and ${others} sockets at ${address} the others get all, also afterwards`,
+      ...onLinux,
+      fn: async () => {
+        const libc = openLibc();
+        const port = freePort();
+        const mine = listening(address, port, own);
+        const theirs = listening(address, port, others);
+        try {
+          await connect(address, port, 50);
+          assert.equal(sum(accepted([...mine, ...theirs])), 50);
+          const tcp = mine.filter(({ kind }) => kind === "tcp");
+          assert.equal(steerAway(libc, tcp[0]!.fd, { own, others }), true);
+          for (const { fd } of tcp) assert.equal(dropSyns(libc, fd), true);
+          await connect(address, port, 50);
+          assert.equal(sum(accepted(mine)), 0);
+          assert.equal(sum(accepted(theirs)), 50);
+          closeAll(libc, mine.splice(0));
+          await connect(address, port, 200);
+          const counts = accepted(theirs);
+          assert.equal(sum(counts), 200);
+          // The program chooses none any more, so all have their share again.
+          assert.ok(counts.every((count) => count > 0), counts.join(" "));
+        } finally {
+          closeAll(libc, [...mine, ...theirs]);
+        }
+      },
+    });
+  }
+}
+
+Deno.test({
+  name: "where the order is another one, a connection waits until the socket is closed",
+  ...onLinux,
+  fn: async () => {
+    const libc = openLibc();
+    const port = freePort();
+    const theirs = listening("127.0.0.1", port, 1);
+    const mine = listening("127.0.0.1", port, 1);
+    try {
+      const { fd } = mine.find(({ kind }) => kind === "tcp")!;
+      steerAway(libc, fd, { own: 1, others: 1 });
+      dropSyns(libc, fd);
+      const connecting = connect("127.0.0.1", port, 1);
+      assert.deepEqual(accepted([...mine, ...theirs]), [0, 0]);
+      closeAll(libc, mine.splice(0));
+      await connecting;
+      assert.deepEqual(accepted(theirs), [1]);
+    } finally {
+      closeAll(libc, [...mine, ...theirs]);
+    }
+  },
+});

@@ -1,0 +1,23 @@
+/** Things in a folder that are no regular files, by what they are. */
+export const SPECIALS = ["a FIFO", "a device", "a socket", "a directory"] as const;
+
+/** Makes one of them in a folder, or names one that is there. */
+export function specialFile(
+  what: typeof SPECIALS[number],
+  folder: string,
+): { path: string; what: string } & Disposable {
+  const path = `${folder}/special`;
+  let listener: Disposable | null = null;
+  const made = { what, [Symbol.dispose]: () => listener?.[Symbol.dispose]() };
+  if (what === "a device") return { path: "/dev/zero", ...made };
+  if (what === "a directory") Deno.mkdirSync(path);
+  else if (what === "a FIFO") makeFifo(path);
+  else listener = Deno.listen({ transport: "unix", path });
+  return { path, ...made };
+}
+
+/** Makes a FIFO: opening it waits for somebody who writes. */
+export function makeFifo(path: string): void {
+  const { success } = new Deno.Command("mkfifo", { args: [path] }).outputSync();
+  if (!success) throw new Error(`Cannot make a FIFO "${path}"`);
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { requireOwn } from "../../src/sys/own_file.ts";
+import { makeFifo } from "../support/special_files.ts";
+
+const onLinux = { ignore: Deno.build.os !== "linux" };
+/** Giving files away takes root. */
+const asRoot = { ignore: Deno.build.os !== "linux" || Deno.uid() !== 0 };
+const STRANGER = 4711;
+
+interface Case {
+  name: string;
+  /** Changes the folder, in which there is a file `cache`, both good. */
+  spoil: (folder: string) => void;
+  why: RegExp | null;
+  root?: boolean;
+}
+
+const CASES: Case[] = [
+  { name: "nothing wrong", spoil: () => {}, why: null },
+  { name: "no file yet", spoil: (folder) => Deno.removeSync(`${folder}/cache`), why: null },
+  {
+    name: "a folder that everybody may write to",
+    spoil: (folder) => Deno.chmodSync(folder, 0o777),
+    why: /^other users may write to the folder ".*" \(use chmod go-w, or name another folder\)$/,
+  },
+  {
+    name: "a sticky folder that everybody may write to",
+    spoil: (folder) => Deno.chmodSync(folder, 0o1777),
+    why: /^other users may write to the folder/,
+  },
+  {
+    name: "a folder that the group may write to",
+    spoil: (folder) => Deno.chmodSync(folder, 0o770),
+    why: /^other users may write to the folder/,
+  },
+  {
+    name: "a file that the group may write to",
+    spoil: (folder) => Deno.chmodSync(`${folder}/cache`, 0o660),
+    why: /^other users may write to it/,
+  },
+  {
+    name: "a file that everybody may write to",
+    spoil: (folder) => Deno.chmodSync(`${folder}/cache`, 0o602),
+    why: /^other users may write to it/,
+  },
+  {
+    name: "a link to a good file",
+    spoil(folder) {
+      Deno.renameSync(`${folder}/cache`, `${folder}/real`);
+      Deno.symlinkSync(`${folder}/real`, `${folder}/cache`);
+    },
+    why: /^it is a symbolic link/,
+  },
+  {
+    name: "a link to nothing",
+    spoil(folder) {
+      Deno.removeSync(`${folder}/cache`);
+      Deno.symlinkSync(`${folder}/real`, `${folder}/cache`);
+    },
+    why: /^it is a symbolic link/,
+  },
+  {
+    name: "a FIFO",
+    spoil(folder) {
+      Deno.removeSync(`${folder}/cache`);
+      makeFifo(`${folder}/cache`);
+    },
+    why: /^it is not a regular file$/,
+  },
+  {
+    name: "a folder of somebody else",
+    spoil: (folder) => Deno.chownSync(folder, STRANGER, null),
+    why: /^the folder ".*" belongs to user 4711, not to root \(use chown\)$/,
+    root: true,
+  },
+  {
+    name: "a file of somebody else",
+    spoil: (folder) => Deno.chownSync(`${folder}/cache`, STRANGER, null),
+    why: /^it belongs to user 4711, not to root \(use chown\)$/,
+    root: true,
+  },
+];
+
+for (const { name, spoil, why, root = false } of CASES) {
+  Deno.test(`a file that is believed: ${name}`, root ? asRoot : onLinux, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+    const path = `${folder}/cache`;
+    Deno.writeTextFileSync(path, "", { mode: 0o600 });
+    try {
+      spoil(folder);
+      if (why === null) await requireOwn(path);
+      else await assert.rejects(requireOwn(path), { message: why });
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import {
+  readRegularFile,
+  readRegularText,
+  readRegularTextSync,
+} from "../../src/sys/regular_file.ts";
+import { specialFile, SPECIALS } from "../support/special_files.ts";
+
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  try {
+    await use(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+for (const special of SPECIALS) {
+  Deno.test(`${special} is not read, directly or by a link`, onLinux, async () => {
+    await inFolder(async (folder) => {
+      using made = specialFile(special, folder);
+      const { path, what } = made;
+      Deno.symlinkSync(path, `${folder}/link`);
+      const expected = { message: `it is ${what}, not a regular file` };
+      for (const name of [path, `${folder}/link`]) {
+        assert.throws(() => readRegularTextSync(name, 100), expected);
+        await assert.rejects(readRegularText(name, 100), expected);
+        await assert.rejects(readRegularFile(name, 100), expected);
+      }
+    });
+  });
+}
+
+Deno.test("a file may be as large as it is allowed to, and no larger", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/file`;
+    // Beyond the first buffer, and with a character that lies across its end.
+    const text = `${"x".repeat(65_535)}ä${"y".repeat(100_000)}`;
+    Deno.writeTextFileSync(path, text);
+    const { size } = Deno.statSync(path);
+    assert.equal(readRegularTextSync(path, size), text);
+    assert.equal(await readRegularText(path, size), text);
+    const expected = { message: `it is larger than ${size - 1} bytes` };
+    assert.throws(() => readRegularTextSync(path, size - 1), expected);
+    await assert.rejects(readRegularText(path, size - 1), expected);
+  });
+});
+
+Deno.test(
+  "files of the kernel, which say that they are empty, are bounded too",
+  onLinux,
+  async () => {
+    const { length } = Deno.readTextFileSync("/proc/cpuinfo");
+    assert.ok(length > 100);
+    assert.equal(Deno.statSync("/proc/cpuinfo").size, 0);
+    assert.match(readRegularTextSync("/proc/cpuinfo", 1 << 20), /processor/);
+    assert.throws(() => readRegularTextSync("/proc/cpuinfo", 100), /larger than 100 bytes/);
+    await assert.rejects(readRegularText("/proc/cpuinfo", 100), /larger than 100 bytes/);
+  },
+);
+
+Deno.test("/dev/null is an empty file, by a link too", onLinux, async () => {
+  await inFolder(async (folder) => {
+    Deno.symlinkSync("/dev/null", `${folder}/link`);
+    for (const path of ["/dev/null", `${folder}/link`]) {
+      assert.equal(readRegularTextSync(path, 10), "");
+      assert.equal(await readRegularText(path, 10), "");
+    }
+  });
+});
