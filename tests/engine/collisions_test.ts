@@ -3,7 +3,7 @@ import { parseName } from "../../src/dns/name.ts";
 import { type CreateHandler, NEXT } from "../../src/engine/handler.ts";
 import { IN_FLIGHT } from "../../src/engine/question/in_flight.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
-import { Lookup } from "../../src/plugins/forward/lookup.ts";
+import { Inquiry } from "../../src/upstream/inquiry.ts";
 import { collidingNames, rawQuery } from "../support/hashes.ts";
 import { a, errorCodes, queryBytes, responseBytes } from "../support/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
@@ -26,16 +26,16 @@ function start(corefile: string, { delayMs = 1, handlers = HANDLERS } = {}): Sim
 
 /** Counts comparisons of questions in flight while `work` runs. */
 function comparisons(work: () => void): number {
-  const original = Lookup.prototype.asksFor;
+  const original = Inquiry.prototype.equals;
   let count = 0;
-  Lookup.prototype.asksFor = function (exchange) {
+  Inquiry.prototype.equals = function (exchange, subnet) {
     count++;
-    return original.call(this, exchange);
+    return original.call(this, exchange, subnet);
   };
   try {
     work();
   } finally {
-    Lookup.prototype.asksFor = original;
+    Inquiry.prototype.equals = original;
   }
   return count;
 }
