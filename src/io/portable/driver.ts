@@ -73,6 +73,10 @@ export class PortableDriver implements Io {
     this.#sockets = new PortableSockets(run);
   }
 
+  nanoseconds(): number {
+    return (this.#options.now() * 1e6) | 0;
+  }
+
   /** Connects the engine, before it is configured, and sets its clock. */
   attach(engine: Engine): void {
     this.#engine = engine;

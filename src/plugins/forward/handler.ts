@@ -21,6 +21,7 @@ import { Lookup } from "./lookup.ts";
 import type { ForwardOptions, UpstreamState, UpstreamsUpdate } from "./options.ts";
 import { UpstreamOrder } from "./policy.ts";
 import { isNodata } from "./reply.ts";
+import { ScanTime } from "./scan_time.ts";
 import { labelOf, Upstream } from "./upstream.ts";
 
 /** Time for one client query over all attempts (CoreDNS's `defaultTimeout`). */
@@ -46,6 +47,7 @@ export class ForwardHandler implements Handler {
   readonly hedges = new Budget(HEDGES);
   readonly resends = new Budget(RESENDS);
   readonly scanner = new ResponseScanner();
+  readonly scanTime: ScanTime;
   readonly reply = new Response(new Memory(8));
   options: ForwardOptions;
   upstreams: readonly Upstream[];
@@ -85,6 +87,7 @@ export class ForwardHandler implements Handler {
       : new ZoneTable(options.except.map((zone) => [zone, true]));
     this.order = new UpstreamOrder(options.policy, this.upstreams, engine.random);
     const labels = { from: options.from };
+    this.scanTime = new ScanTime(engine, labels);
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
     this.#shed = engine.counter("nodens_forward_shed_total", labels);
     this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);
