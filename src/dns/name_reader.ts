@@ -86,6 +86,7 @@ export class NameReader {
     this.octetsRead = 0;
     this.records = 0;
     this.#primed = false;
+    if (this.#end > bytes.length) return -1;
     let at = start + HEADER_SIZE;
     const most = Math.min(this.#end, at + MAX_NAME_SIZE);
     for (;;) {
