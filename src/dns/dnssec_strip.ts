@@ -36,6 +36,11 @@ export class DnssecStripper {
     copyName: (at: number) => this.#copyName(at),
   };
 
+  /** Octets that were read for the names of the last message. */
+  get octetsRead(): number {
+    return this.#names.octetsRead;
+  }
+
   /**
    * Copies `length` bytes of `from` at `start` to the beginning of `to`.
    *

@@ -206,7 +206,7 @@ export class ResponseScanner {
   #answersQuestion(qtype: number, answers: number, answersAt: number): boolean {
     const names = this.#names;
     const qname = this.#start + HEADER_SIZE;
-    if (qtype === TYPE.CNAME) return this.#aliases.next(names, qname) >= 0;
+    if (qtype === TYPE.CNAME) return this.#aliases.has(names, qname);
     const owner = qtype === TYPE.ANY ? qname : this.#aliases.end(names, qname);
     if (owner === NO_END) return false;
     const view = this.#view;

@@ -41,6 +41,20 @@ function randomQuestion(dice: () => number): ReplyQuestion {
 const withoutTtl = (records: readonly ModelRecord[]) =>
   records.map(({ owner, type, class: c, data }) => `${owner} ${type} ${c} ${data}`);
 
+const recordsWithoutTtl = (message: Uint8Array) =>
+  readMessage(message).sections.map((section) => withoutTtl(section));
+
+/** A message with other TTLs and the question in the other case, as another client may get it. */
+function resent(message: Uint8Array, { ttls, ttlCount }: ResponseScanner): Uint8Array {
+  const bytes = message.slice();
+  for (const at of ttls.subarray(0, ttlCount)) bytes.set([0xc0, 0xff, 0x01, 0xc0], at);
+  for (let at = 12, end = at; bytes[end] !== 0; at++) {
+    if (at === end) end += bytes[at]! + 1;
+    else if ((bytes[at]! | 0x20) >= 0x61 && (bytes[at]! | 0x20) <= 0x7a) bytes[at]! ^= 0x20;
+  }
+  return bytes;
+}
+
 /**
  * Scans replies of every kind, good and bad, writes the tables as a forwarder does, and strips them.
  *
@@ -80,6 +94,8 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
     const kept = memory.bytes.slice(0, scanner.length);
     assertParses(kept);
     assert.deepEqual(readMessage(kept).sections, wanted, where);
+
+    assert.deepEqual(recordsWithoutTtl(resent(kept, scanner)), recordsWithoutTtl(kept), where);
 
     const { length, ttlCount } = scanner;
     if (!stripper.strip(memory.bytes, 0, length, ttlCount, out)) {

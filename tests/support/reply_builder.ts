@@ -65,6 +65,8 @@ const KINDS: readonly (readonly [type: number, data: string])[] = [
   [65282, "F"],
 ];
 
+const HOSTILE_KINDS = [...KINDS, ...Array(15).fill([65283, "T"]) as (typeof KINDS)[number][]];
+
 const text = (label: string) => [...label].map((letter) => letter.charCodeAt(0));
 /** A name from its text. */
 export const labelsOf = (name: string): Labels => name.split(".").filter(Boolean).map(text);
@@ -89,8 +91,11 @@ class Builder {
   /** Where names begin that a pointer may lead to, by their labels. */
   readonly #places = new Map<string, number[]>();
   readonly #names: Labels[];
-  /** Where the fixed fields of records lie. */
-  readonly #fields: number[] = [];
+  /** Where the TTLs of records lie. */
+  readonly #ttls: number[] = [];
+  /** Octets in opaque data that are nearly names. */
+  readonly #traps: number[] = [];
+  #questionEnd = 0;
 
   constructor({ dice, hostile }: ReplyOptions, { name }: ReplyQuestion) {
     this.#dice = dice;
@@ -126,11 +131,12 @@ class Builder {
       this.octets.push(label.length, ...label);
     });
     this.octets.push(0);
+    this.#questionEnd = this.octets.length;
   }
 
   /** Writes a name; in hostile messages now and then something that is none, or should be none. */
   name(labels: Labels, compressed = true): void {
-    if (this.#hostile && this.chance(12)) {
+    if (this.#hostile && this.chance(8)) {
       this.#badName(labels);
       return;
     }
@@ -163,12 +169,13 @@ class Builder {
       octets.length, // the pointer
       at + 2 + this.#dice() % 300, // what comes
       this.#dice() % 12, // the header
-      12 + this.#dice() % 40, // the question, or half a label of it
+      12 + this.#dice() % (this.#questionEnd - 8), // the question, half a label of it, its type
       Math.max(12, at - this.#dice() % 64), // what has just been
       this.#dice() % (at + 1),
-      this.#fields.length === 0 ? 12 : this.one(this.#fields) + this.#dice() % 10,
+      ...[this.#ttls, this.#traps].flatMap((list) => list.length === 0 ? [] : [this.one(list)]),
+      ...this.#traps.slice(-2),
     ];
-    switch (this.#dice() % 6) {
+    switch (this.#dice() % 12) {
       case 0:
         octets.push(64 + this.#dice() % 128, 1);
         return;
@@ -195,7 +202,7 @@ class Builder {
   record(owner: Labels, [type, data]: readonly [number, string], target?: Labels): void {
     this.name(owner);
     const { octets } = this;
-    this.#fields.push(octets.length);
+    this.#ttls.push(octets.length + 4);
     this.uint16(type);
     this.uint16(this.chance(30) ? 3 : 1);
     // Some TTLs look like pointers or labels.
@@ -216,6 +223,7 @@ class Builder {
     if (step === "N") this.name(target);
     else if (step === "F") this.name(target, false);
     else if (step === "P") octets.push(0xc0, this.#dice() & 255);
+    else if (step === "T") this.#trap();
     else if (step === "G") octets.push(1, 1, ...Array(20).fill(7));
     else if (step === "K") octets.push(1, 1, 3, 13);
     else if (step === "M") octets.push(0, 2, 0x40, 1, 1, 1, 0x80);
@@ -224,6 +232,32 @@ class Builder {
       octets.push(size);
       this.random(size);
     } else this.random(Number(step));
+  }
+
+  /** Opaque data that a pointer may lead into, to no good end. */
+  #trap(): void {
+    const { octets } = this;
+    const at = octets.length;
+    this.#traps.push(at);
+    const target = this.#traps.length > 1 && this.chance(2) ? this.one(this.#traps) : at;
+    const labels = [this.one([0, 1, 2, 3, 60, 120])].flatMap((count) => Array(count).fill([1, 97]))
+      .flat() as number[];
+    switch (this.#dice() % 4) {
+      case 0:
+        // A label that runs over what follows.
+        octets.push(...labels, 1 + this.#dice() % 63, 97);
+        break;
+      case 1:
+        octets.push(...labels, 0xc0 | (target >> 8), target & 255);
+        break;
+      case 2:
+        // Labels within which others begin, and lead back.
+        this.#traps.push(at + 1);
+        octets.push(4, 1, 97, 0xc0 | (target >> 8), target & 255, 0);
+        break;
+      default:
+        octets.push(...labels, 0);
+    }
   }
 
   opt(): void {
@@ -266,11 +300,12 @@ export function buildReply(question: ReplyQuestion, options: ReplyOptions): Uint
     owner = target;
     answers++;
   }
+  const kinds = hostile ? HOSTILE_KINDS : KINDS;
   const own = KINDS.filter(([type]) => type === question.type);
   for (let i = dice() % records; i > 0; i--) {
     builder.record(
       builder.chance(5) ? builder.anyName() : owner,
-      builder.one(own.length > 0 ? own : KINDS),
+      builder.one(own.length > 0 ? own : kinds),
     );
     if (builder.chance(3)) builder.record(owner, [RRSIG, "18F30"]);
     else answers--;
@@ -280,7 +315,7 @@ export function buildReply(question: ReplyQuestion, options: ReplyOptions): Uint
   for (const section of [1, 2]) {
     let count = dice() % records;
     builder.count(section, count);
-    for (; count > 0; count--) builder.record(builder.anyName(), builder.one(KINDS));
+    for (; count > 0; count--) builder.record(builder.anyName(), builder.one(kinds));
     if (section === 2 && builder.chance(3)) continue;
     if (section === 2 || (hostile && builder.chance(40))) {
       builder.opt();
