@@ -92,7 +92,16 @@ function everyOctet(): Message {
   return message;
 }
 
-/** Names servers of a zone with a deep name, compressed as well as can be. */
+/** Addresses whose owners differ from the end of the chain only where they end themselves. */
+function nearlyTheSame(): Message {
+  const message = new Message(deep("b"));
+  const at = message.dataAt(2);
+  message.answer(to(12), 65280, name(deep("b").replace("evil", "good")));
+  while (message.answer(to(at), 1, [10, 0, 0, 1]));
+  return message;
+}
+
+/** Name servers of a zone with a deep name, compressed as well as can be. */
 function honestDelegation(): Message {
   const message = new Message(deep("b"));
   for (let i = 0; message.answer(to(12 + 2 * (i % 100)), 2, [1, 97, ...to(12)]); i++);
@@ -135,6 +144,7 @@ const CASES: { title: string; message: Message; usable: boolean; kind?: number; 
     { title: "125 pointers to every owner", message: pointerChain(125), usable: true },
     { title: "126 pointers to every owner", message: pointerChain(126), usable: false },
     { title: "8,000 pointers", message: pointerChain(8000), usable: false },
+    { title: "owners that nearly match", message: nearlyTheSame(), usable: false, most: 5 },
     { title: "names that begin at every octet", message: everyOctet(), usable: true },
     { title: "3,600 name servers of a deep zone", message: honestDelegation(), usable: true },
   ];
