@@ -7,8 +7,9 @@ import { HEADER_SIZE, MAX_MESSAGE_SIZE, MAX_NAME_SIZE } from "./constants.ts";
 export const MAX_POINTERS = 126;
 
 /**
- * Octets that may be read for names, for each octet of the message. Every octet is read once where
- * it lies and once as the target of pointers; `tests/dns/scan_cost_test.ts` measures below two.
+ * Octets that may be read for names, for each octet of the message. Each is read once where it lies
+ * and once as the target of pointers; comparing owners comes on top. What an honest server sends
+ * stays below two (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
 /** Octets that may be read besides: a chain of 32 aliases has 65 names of up to 255 octets. */

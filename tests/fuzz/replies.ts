@@ -115,6 +115,10 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
     // Whatever it is given, it must come to an end, within its bounds.
     stripper.strip(mutate(reply, dice), 0, dice() % (reply.length + 1), dice() % 40, out);
     assert.ok(stripper.length <= 65_535);
+    assert.ok(
+      stripper.octetsRead <= bound + 65_535,
+      `${where}: ${stripper.octetsRead} octets read`,
+    );
   }
   return counts;
 }
