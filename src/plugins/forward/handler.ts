@@ -23,6 +23,7 @@ import { Lookup } from "./lookup.ts";
 import type { ForwardOptions, UpstreamState, UpstreamsUpdate } from "./options.ts";
 import { UpstreamOrder } from "./policy.ts";
 import { isNodata } from "./reply.ts";
+import { ScanTime } from "./scan_time.ts";
 import { SocketQueue } from "./socket_queue.ts";
 import { labelOf, Upstream } from "./upstream.ts";
 
@@ -49,6 +50,7 @@ export class ForwardHandler implements Handler {
   /** Attempts that wait for a socket. */
   readonly sockets: SocketQueue;
   readonly scanner = new ResponseScanner();
+  readonly scanTime: ScanTime;
   readonly reply = new Response(new Memory(8));
   options: ForwardOptions;
   upstreams: readonly Upstream[];
@@ -88,6 +90,7 @@ export class ForwardHandler implements Handler {
       : new ZoneTable(options.except.map((zone) => [zone, true]));
     this.order = new UpstreamOrder(options.policy, this.upstreams, engine.random);
     const labels = { from: options.from };
+    this.scanTime = new ScanTime(engine, labels);
     this.sockets = new SocketQueue(engine, labels);
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
     this.#shed = engine.counter("nodens_forward_shed_total", labels);

@@ -96,10 +96,10 @@ export class Lookup extends PendingQuestion {
   /** A message that answers the question came. */
   replied(attempt: Attempt, memory: Memory, length: number): void {
     const forward = this.#forward;
-    const { scanner, options } = forward;
+    const { scanner, scanTime, options } = forward;
     const upstream = attempt.upstream!;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, this.inquiry) : length;
-    if (size > MAX_MESSAGE_SIZE || !scanner.scan(memory.bytes, memory.view, 0, size)) {
+    if (size > MAX_MESSAGE_SIZE || !scanTime.scan(scanner, memory, size)) {
       forward.countMalformed();
       this.attemptFailed(attempt, "malformed reply", "network");
       return;

@@ -27,9 +27,12 @@ export function describeReply(
   for (let i = 0; i < scanner.ttlCount; i++) {
     view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
   }
-  // What followed the last kept record (OPT) is gone, so the count of additional records changes.
-  const sections = view.getUint16(6) + view.getUint16(8);
-  view.setUint16(10, Math.max(0, scanner.ttlCount - sections));
+  // What followed the last kept record (OPT) is gone: the header counts what is left.
+  const answers = Math.min(view.getUint16(6), scanner.ttlCount);
+  const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
+  view.setUint16(6, answers);
+  view.setUint16(8, authorities);
+  view.setUint16(10, scanner.ttlCount - answers - authorities);
   response.memory = memory;
   response.offset = 0;
   response.length = scanner.length;
