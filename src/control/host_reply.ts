@@ -2,6 +2,7 @@
 import { decode, type DecodedPacket } from "dns-packet";
 import { Buffer } from "node:buffer";
 import { canonicalAddress, parseAddress } from "../dns/address.ts";
+import { ResponseScanner } from "../dns/response_scan.ts";
 
 /** Most CNAME records followed from a name to its addresses. */
 const MAX_CHAIN = 16;
@@ -28,6 +29,9 @@ export function readHostReply(
   message: Uint8Array,
   { id, host, type }: { id: number; host: string; type: AddressType },
 ): HostReply | null {
+  // dns-packet follows any number of pointers for each name.
+  const view = new DataView(message.buffer, message.byteOffset, message.length);
+  if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
   let packet: DecodedPacket & { rcode?: string };
   try {
     packet = decode(Buffer.from(message));

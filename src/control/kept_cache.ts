@@ -27,6 +27,7 @@ const BATCH = { first: 32, most: 1000 } as const;
 interface Counts {
   taken: number;
   left: number;
+  malformed: number;
 }
 
 /** Writes a line of the log. */
@@ -198,8 +199,17 @@ export class KeptCache {
           const { timeMs } = reader;
           const why = whyUseless({ timeMs, nowMs: Date.now(), longestMs: this.#longestMs() });
           if (why !== null) throw new TypeError(why);
-          const { taken, left } = await this.#fill(planes, (bytes) => reader.next(bytes));
+          const { taken, left, malformed } = await this.#fill(
+            planes,
+            (bytes) => reader.next(bytes),
+          );
           if (this.#stopping) return;
+          if (malformed > 0) {
+            this.#log(
+              "warning",
+              `plugin/cache: ${malformed} malformed entries of "${this.#path}" were left out`,
+            );
+          }
           const ms = Math.round(performance.now() - beganMs);
           const rest = left === 0 ? "" : `, ${left} of no more use`;
           this.#log(
@@ -222,7 +232,7 @@ export class KeptCache {
     planes: readonly DataPlane[],
     next: (bytes: Uint8Array) => SliceHeader | null,
   ): Promise<Counts> {
-    const sum: Counts = { taken: 0, left: 0 };
+    const sum: Counts = { taken: 0, left: 0, malformed: 0 };
     // While one slice is taken in, the next is read into the other lane.
     const lanes = this.#lanes.map((lane) => ({ ...lane, done: Promise.resolve() }));
     try {
@@ -248,16 +258,18 @@ export class KeptCache {
     { memory, slice, sum }: { memory: SharedArrayBuffer; slice: SliceHeader; sum: Counts },
   ): Promise<void> {
     const { sizeBytes, timeMs } = slice;
-    let most: number = sum.taken + sum.left === 0 ? BATCH.first : BATCH.most;
+    const { taken, left, malformed } = sum;
+    let most: number = taken + left + malformed === 0 ? BATCH.first : BATCH.most;
     for (let from = 0; from < sizeBytes && !this.#stopping;) {
       const elapsedTenths = tenthsSince(timeMs, Date.now());
       const request: LoadRequest = { type: "load", memory, sizeBytes, from, most, elapsedTenths };
       const replies = await Promise.all(planes.map((plane) => this.#ask(plane, request)));
-      const { next, taken, left } = replies[0] as LoadReply;
-      if (!(next > from)) throw new TypeError("it is damaged: an entry is malformed");
-      from = next;
-      sum.taken += taken;
-      sum.left += left;
+      const reply = replies[0] as LoadReply;
+      if (!(reply.next > from)) throw new TypeError("it is damaged: an entry is cut off");
+      from = reply.next;
+      sum.taken += reply.taken;
+      sum.left += reply.left;
+      sum.malformed += reply.malformed;
       most = Math.min(2 * most, BATCH.most);
     }
   }

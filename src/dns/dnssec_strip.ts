@@ -1,5 +1,10 @@
 import { HEADER_SIZE, MAX_MESSAGE_SIZE, TYPE } from "./constants.ts";
-import { MAX_RECORDS, NAMES_IN_DATA } from "./response_scan.ts";
+import { NameReader } from "./name_reader.ts";
+import { copyData } from "./record_layout.ts";
+import { MAX_RECORDS } from "./response_scan.ts";
+
+/** Size of type, class, TTL and length of a record. */
+const FIELDS_SIZE = 10;
 
 /** Whether records of a type serve validation alone (RFC 4035 section 3.2.1, RFC 5155). */
 export function isDnssecType(type: number): boolean {
@@ -11,9 +16,9 @@ export function isDnssecType(type: number): boolean {
  * Copies a response without the DNSSEC records that its question did not ask for, for a client that
  * did not set DO (RFC 4035 section 3.2.1).
  *
- * Names are written out in full, because what their pointers point at may go or move; only those
- * that are the qname itself stay pointers. The message must be one that `ResponseScanner` has found
- * good, without its OPT record.
+ * Names are written out in full, because what their pointers point at may go or move; only pointers
+ * into the question stay. It takes no other module's word for a bound: `NameReader` checks each name
+ * again, and what it may read is bounded by the length of the message and of its copy.
  */
 export class DnssecStripper {
   /** Length of the copy. */
@@ -22,18 +27,26 @@ export class DnssecStripper {
   /** Offset of each record's TTL in the copy. */
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
 
+  readonly #names = new NameReader();
   #from: Uint8Array = new Uint8Array(0);
-  #start = 0;
-  #end = 0;
   #to: Uint8Array = new Uint8Array(0);
   #out = 0;
+  readonly #copiers = {
+    copy: (at: number, size: number) => this.#copy(at, size),
+    copyName: (at: number) => this.#copyName(at),
+  };
+
+  /** Octets that were read for the names of the last message. */
+  get octetsRead(): number {
+    return this.#names.octetsRead;
+  }
 
   /**
    * Copies `length` bytes of `from` at `start` to the beginning of `to`.
    *
    * @param records - how many records the message has
    * @param to - has room for 65,535 bytes
-   * @returns false where the copy would be longer than a message can be
+   * @returns false for a bad message, or where the copy would be longer than a message can be
    */
   strip(
     from: Uint8Array,
@@ -42,28 +55,29 @@ export class DnssecStripper {
     records: number,
     to: Uint8Array,
   ): boolean {
+    const end = start + length;
+    if (length < HEADER_SIZE || records > MAX_RECORDS) return false;
     this.#from = from;
-    this.#start = start;
-    this.#end = start + length;
     this.#to = to;
-    let at = this.#skipName(start + HEADER_SIZE) + 4;
-    const qtype = this.#uint16(at - 4);
-    const head = at - start;
-    for (let i = 0; i < head; i++) to[i] = from[start + i]!;
-    this.#out = head;
+    this.#out = 0;
     this.ttlCount = 0;
-    const limits = [this.#uint16(start + 6), 0, 0];
-    limits[1] = limits[0]! + this.#uint16(start + 8);
+    const questionEnd = this.#names.begin(from, start, length, MAX_MESSAGE_SIZE);
+    if (questionEnd < 0 || questionEnd + 4 > end) return false;
+    const qtype = this.#uint16(questionEnd);
+    let at = questionEnd + 4;
+    this.#copy(start, at - start);
+    const answers = this.#uint16(start + 6);
+    const authorities = answers + this.#uint16(start + 8);
     const counts = [0, 0, 0];
     for (let i = 0; i < records; i++) {
-      const typeAt = this.#skipName(at);
-      const type = this.#uint16(typeAt);
-      const dataLength = this.#uint16(typeAt + 8);
-      const next = typeAt + 10 + dataLength;
-      if (next > this.#end) return false;
+      const fieldsAt = this.#names.skip(at);
+      if (fieldsAt < 0 || fieldsAt + FIELDS_SIZE > end) return false;
+      const type = this.#uint16(fieldsAt);
+      const next = fieldsAt + FIELDS_SIZE + this.#uint16(fieldsAt + 8);
+      if (next > end) return false;
       if (type === qtype || !isDnssecType(type)) {
-        if (!this.#copyRecord(at, typeAt, type, next)) return false;
-        counts[i < limits[0]! ? 0 : i < limits[1]! ? 1 : 2]!++;
+        if (!this.#copyRecord(at, fieldsAt, type, next)) return false;
+        counts[i < answers ? 0 : i < authorities ? 1 : 2]!++;
       }
       at = next;
     }
@@ -75,22 +89,13 @@ export class DnssecStripper {
     return true;
   }
 
-  #copyRecord(owner: number, typeAt: number, type: number, next: number): boolean {
+  #copyRecord(owner: number, fieldsAt: number, type: number, next: number): boolean {
     if (!this.#copyName(owner)) return false;
     this.ttls[this.ttlCount++] = this.#out + 4;
-    if (!this.#copy(typeAt, 10)) return false;
+    if (!this.#copy(fieldsAt, FIELDS_SIZE)) return false;
     const dataAt = this.#out;
-    const layout = NAMES_IN_DATA.get(type);
-    let at = typeAt + 10;
-    if (layout !== undefined) {
-      if (!this.#copy(at, layout.before)) return false;
-      at += layout.before;
-      for (let i = 0; i < layout.names; i++) {
-        if (!this.#copyName(at)) return false;
-        at = this.#skipName(at);
-      }
-    }
-    if (!this.#copy(at, next - at)) return false;
+    const data = { type, at: fieldsAt + FIELDS_SIZE, end: next };
+    if (!copyData(this.#from, this.#names, data, this.#copiers)) return false;
     const size = this.#out - dataAt;
     this.#to[dataAt - 2] = size >> 8;
     this.#to[dataAt - 1] = size & 255;
@@ -103,29 +108,11 @@ export class DnssecStripper {
     return true;
   }
 
-  #copyName(start: number): boolean {
-    const from = this.#from;
-    for (let at = start;;) {
-      const octet = from[at]!;
-      if (octet >= 0xc0) {
-        const target = this.#uint16(at) & 0x3fff;
-        if (target === HEADER_SIZE) return this.#copy(at, 2);
-        at = this.#start + target;
-        continue;
-      }
-      if (!this.#copy(at, octet + 1)) return false;
-      if (octet === 0) return true;
-      at += octet + 1;
-    }
-  }
-
-  #skipName(start: number): number {
-    for (let at = start;;) {
-      const octet = this.#from[at]!;
-      if (octet >= 0xc0) return at + 2;
-      if (octet === 0) return at + 1;
-      at += octet + 1;
-    }
+  #copyName(at: number): boolean {
+    const end = this.#names.copy(at, this.#to, this.#out);
+    if (end < 0) return false;
+    this.#out = end;
+    return true;
   }
 
   #uint16(at: number): number {

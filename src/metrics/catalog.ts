@@ -55,6 +55,11 @@ export const CATALOG: readonly Metric[] = [
     ...OWN_CACHE,
     "reason",
   ]),
+  counter(
+    "nodens_cache_malformed_entries_total",
+    "Malformed entries of a persist file, left out.",
+    OWN_CACHE,
+  ),
   gauge("nodens_cache_arena_bytes", "Memory for the messages in the cache.", OWN_CACHE),
   gauge("nodens_cache_bytes", "Memory for the messages and tables of the cache.", OWN_CACHE),
 
@@ -92,6 +97,7 @@ export const CATALOG: readonly Metric[] = [
     "from",
   ]),
   counter("nodens_forward_malformed_replies_total", "Replies that cannot be used.", ["from"]),
+  histogram("nodens_forward_reply_scan_seconds", "Time that checking a reply took.", ["from"]),
   counter("nodens_forward_forgeries_suspected_total", "Questions moved to TCP after bad replies.", [
     "from",
   ]),

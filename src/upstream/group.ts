@@ -16,6 +16,7 @@ import { ServerOrder } from "./order.ts";
 import type { RaceGroup, RaceSettings } from "./race.ts";
 import { Reply } from "./reply.ts";
 import { SocketQueue } from "./transport/socket_queue.ts";
+import { ScanTime } from "./scan_time.ts";
 import { type ServerGroup, UpstreamServer } from "./server/server.ts";
 
 /** Hedges are at most one in twenty queries, a few at a time. */
@@ -29,7 +30,7 @@ export type GroupSettings = ServerSettings & RaceSettings;
 /** Servers that are asked the same questions. */
 export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly engine: EngineServices;
-  readonly reply = new Reply();
+  readonly reply: Reply;
   readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
   readonly resends = new Budget(RESENDS);
@@ -39,7 +40,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
 
   readonly #mismatches: number;
   readonly #malformed: number;
-  readonly #late: number;
   readonly #allDown: number;
   readonly #hedged: number;
   readonly #resent: number;
@@ -53,12 +53,12 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   ) {
     this.engine = engine;
     this.#settings = settings;
+    this.reply = new Reply(new ScanTime(engine, labels));
     this.sockets = new SocketQueue(engine, labels);
     this.#servers = servers.map((server) => new UpstreamServer(server, this));
     this.#order = new ServerOrder(settings.policy, this.#servers, engine.random);
     this.#mismatches = engine.counter("nodens_forward_mismatched_replies_total", labels);
     this.#malformed = engine.counter("nodens_forward_malformed_replies_total", labels);
-    this.#late = engine.counter("nodens_forward_late_replies_total", labels);
     this.#hedged = engine.counter("nodens_forward_hedges_total", labels);
     this.#resent = engine.counter("nodens_forward_resends_total", labels);
     this.#forgeries = engine.counter("nodens_forward_forgeries_suspected_total", labels);
@@ -110,11 +110,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   /** A reply to the question that cannot be used. */
   countMalformed(): void {
     this.engine.values[this.#malformed]!++;
-  }
-
-  /** A reply over TCP that nobody waits for any more. */
-  countLate(): void {
-    this.engine.values[this.#late]!++;
   }
 
   /** So many wrong replies came that somebody seems to guess. */

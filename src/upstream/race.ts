@@ -140,7 +140,7 @@ export class Race implements AskHandler {
    * Starts with the question in `inquiry`.
    *
    * @param sinceMs - since when the client waits, in monotonic milliseconds
-   * @param streamed - servers that take datagrams are asked over TCP
+   * @param streamed - servers that take datagrams are asked over TCP at first
    */
   start(sinceMs: number, streamed: boolean): void {
     const { order, engine, settings, hedges, resends } = this.#group;
@@ -229,6 +229,8 @@ export class Race implements AskHandler {
   #afterFailure({ server }: Runner, silent: boolean): void {
     const { order } = this.#group;
     const none = this.#runners.length === 0;
+    // A client over TCP must not make a name fail, for everybody, where servers have UDP alone.
+    if (none) this.#streamed = false;
     const moves = silent ||
       (!this.#hasHealthyRunner() && order.next(this.#index, server, 0) >= 0);
     if (none || (moves && this.#mayAsk())) this.#tryNext();

@@ -4,13 +4,21 @@ import { Memory } from "../engine/memory.ts";
 import type { Response } from "../engine/response.ts";
 import { findOption } from "./edns_option.ts";
 import type { Inquiry } from "./inquiry.ts";
+import type { ScanTime } from "./scan_time.ts";
 
 /** A server's message that answers a query, checked and described by `scanner`. */
 export class Reply {
   readonly scanner = new ResponseScanner();
+  readonly #scanTime: ScanTime;
   memory = new Memory(0);
+  /** Octets of it in `memory`. */
+  size = 0;
   /** Offset of its OPT record, or -1. `describe` writes over that record. */
   optAt = -1;
+
+  constructor(scanTime: ScanTime) {
+    this.#scanTime = scanTime;
+  }
 
   /**
    * Reads the message of `length` octets at the start of `memory`; one without a question gets
@@ -22,8 +30,9 @@ export class Reply {
     const { scanner } = this;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;
     this.memory = memory;
+    this.size = size;
     if (size > MAX_MESSAGE_SIZE) return false;
-    if (!scanner.scan(memory.bytes, memory.view, 0, size)) return false;
+    if (!this.#scanTime.scan(scanner, memory, size)) return false;
     // The scanner leaves OPT out, which stands behind the records that it keeps.
     this.optAt = scanner.edns ? scanner.length : -1;
     return true;
@@ -34,30 +43,9 @@ export class Reply {
     return this.scanner.rcode | (this.scanner.extendedRcode << 4);
   }
 
-  /** Makes a response for clients of it. Written over: OPT and what follows. */
+  /** Makes a response for clients of it (`describeReply`). */
   describe(response: Response): void {
-    const { scanner, memory } = this;
-    const { view } = memory;
-    const table = (scanner.length + 1) & ~1;
-    for (let i = 0; i < scanner.ttlCount; i++) {
-      view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
-    }
-    // OPT and what followed it are gone, and what a truncated message has no room for.
-    const answers = Math.min(view.getUint16(6), scanner.ttlCount);
-    const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
-    view.setUint16(6, answers);
-    view.setUint16(8, authorities);
-    view.setUint16(10, scanner.ttlCount - answers - authorities);
-    response.memory = memory;
-    response.offset = 0;
-    response.length = scanner.length;
-    response.ttlsAt = table;
-    response.ttlCount = scanner.ttlCount;
-    response.ttlSeconds = -1;
-    response.extendedRcode = scanner.extendedRcode;
-    response.cached = false;
-    response.kind = scanner.kind;
-    response.minTtlSeconds = scanner.minTtlSeconds;
+    describeReply(response, this.scanner, this.memory);
   }
 
   /** Scope of the client subnet (RFC 7871 section 6), or -1 where the reply has none. */
@@ -66,6 +54,38 @@ export class Reply {
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.CLIENT_SUBNET);
     return at < 0 || memory.view.getUint16(at - 2) < 4 ? -1 : memory.bytes[at + 3]!;
   }
+}
+
+/**
+ * Makes a response of the message at the start of `memory` that `scanner` has just been over. Written
+ * over: OPT and what follows.
+ */
+export function describeReply(
+  response: Response,
+  scanner: ResponseScanner,
+  memory: Memory,
+): void {
+  const { view } = memory;
+  const table = (scanner.length + 1) & ~1;
+  for (let i = 0; i < scanner.ttlCount; i++) {
+    view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
+  }
+  // OPT and what followed it are gone, and what a truncated message has no room for.
+  const answers = Math.min(view.getUint16(6), scanner.ttlCount);
+  const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
+  view.setUint16(6, answers);
+  view.setUint16(8, authorities);
+  view.setUint16(10, scanner.ttlCount - answers - authorities);
+  response.memory = memory;
+  response.offset = 0;
+  response.length = scanner.length;
+  response.ttlsAt = table;
+  response.ttlCount = scanner.ttlCount;
+  response.ttlSeconds = -1;
+  response.extendedRcode = scanner.extendedRcode;
+  response.cached = false;
+  response.kind = scanner.kind;
+  response.minTtlSeconds = scanner.minTtlSeconds;
 }
 
 /** A copy of a message with room behind for what `Reply.describe` writes. */

@@ -211,6 +211,7 @@ Deno.test("what the process has learnt since its start stays, whatever its class
       next: slice!.bytes.length,
       taken: 0,
       left: 1,
+      malformed: 0,
     });
     assert.equal(look(to, { ...one, denial })!.state.ttlSeconds, 77);
     assert.equal(look(to, { ...one, denial: !denial }), null);
@@ -239,7 +240,12 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   for (const one of entries) put(from, one);
   const [slice] = saveAll(from);
   const to = makeCache({ seed: 2, ecs: true });
-  assert.deepEqual(loadSlice(to, slice!.bytes), { next: slice!.bytes.length, taken: 3, left: 0 });
+  assert.deepEqual(loadSlice(to, slice!.bytes), {
+    next: slice!.bytes.length,
+    taken: 3,
+    left: 0,
+    malformed: 0,
+  });
   for (const one of entries) {
     const found = look(to, one)!;
     assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
@@ -312,6 +318,38 @@ Deno.test("slices of random damage: no throw, and nothing bad in the cache", () 
     }),
     { numRuns: 2000 },
   );
+});
+
+/** Changes of an entry that leave its sizes alone: its message begins at 24, its record at 24 + 32. */
+const BAD_CONTENT: [title: string, change: (entry: Uint8Array) => void][] = [
+  ["a class that there is not", (entry) => entry[16] = 2],
+  ["the other class", (entry) => entry[16] = 1],
+  ["a TTL beyond all", (entry) => entry[3] = 0x80],
+  ["a query", (entry) => entry[24 + 2]! &= 0x7f],
+  ["two questions", (entry) => entry[24 + 5] = 2],
+  ["a name that runs on", (entry) => entry[24 + 12] = 63],
+  ["a pointer to itself", (entry) => entry.set([0xc0, 32], 24 + 32)],
+  ["a record more than there is", (entry) => entry[24 + 7] = 2],
+  ["a TTL elsewhere", (entry) => entry[24 + 62]! ^= 1],
+];
+
+Deno.test("of a slice, a bad entry is left out alone, and counted", () => {
+  const from = makeCache({ seed: 1 });
+  const names = ["a0.example.org", "a1.example.org", "a2.example.org"];
+  for (const name of names) put(from, { name });
+  const { bytes } = saveAll(from)[0]!;
+  const size = bytes.length / 3;
+  for (const [title, change] of BAD_CONTENT) {
+    const changed = bytes.slice();
+    change(changed.subarray(size, 2 * size));
+    const to = makeCache({ seed: 2 });
+    assert.deepEqual(
+      loadSlice(to, changed),
+      { next: bytes.length, taken: 2, left: 0, malformed: 1 },
+      title,
+    );
+    assert.deepEqual(names.map((name) => look(to, { name }) !== null), [true, false, true], title);
+  }
 });
 
 Deno.test("a slice that is cut off anywhere gives what stands whole before the cut, then is refused", () => {

@@ -50,3 +50,29 @@ Deno.test("a reply full of records and links ends", () => {
   const reply = readHostReply(responseBytes(query, { answers: links }), QUESTION);
   assert.deepEqual(reply?.answer, { addresses: [], ttlSeconds: 0 });
 });
+
+Deno.test("a reply whose names are chains of pointers is no reply", () => {
+  const bytes = new Uint8Array(65_535);
+  const view = new DataView(bytes.buffer);
+  const question = queryBytes({ name: HOST, id: QUESTION.id });
+  bytes.set(question);
+  view.setUint16(2, 0x8180);
+  let at = question.length;
+  let records = 0;
+  const record = (owner: number, type: number, size: number) => {
+    view.setUint16(at, 0xc000 | owner);
+    view.setUint16(at + 2, type);
+    view.setUint16(at + 4, 1);
+    view.setUint16(at + 10, size);
+    at += 12 + size;
+    view.setUint16(6, ++records);
+    return at - size;
+  };
+  const links = 7000;
+  const dataAt = record(12, 65280, 2 * links);
+  for (let i = 0; i < links; i++) {
+    view.setUint16(dataAt + 2 * i, 0xc000 | (i === 0 ? 12 : dataAt + 2 * (i - 1)));
+  }
+  while (at + 16 <= bytes.length && records < 3000) record(dataAt + 2 * (links - 1), 1, 4);
+  assert.equal(readHostReply(bytes.subarray(0, at), QUESTION), null);
+});

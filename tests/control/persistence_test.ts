@@ -111,10 +111,30 @@ Deno.test("a data plane that does not answer: the stop is bounded, the file stay
   });
 });
 
-Deno.test("a malformed entry under a right checksum: a warning, and writing goes on", async () => {
+const DAMAGE: { title: string; change: (bytes: Uint8Array) => void; lines: RegExp[] }[] = [
+  {
+    title: "a malformed entry is left out alone, with a warning",
+    // The type of its question.
+    change: (bytes) => bytes[24 + 12 + 16]! ^= 0xff,
+    lines: [
+      /^warning: plugin\/cache: 1 malformed entries of ".*" were left out$/,
+      /^info: plugin\/cache: 99 entries from ".*", in/,
+    ],
+  },
+  {
+    title: "an entry that does not end within its slice: the rest is refused",
+    change: (bytes) => bytes[12 + 1]! ^= 0xff,
+    lines: [/^warning: plugin\/cache: Cannot read ".*": it is damaged: an entry is cut off/],
+  },
+];
+
+for (const { title, change, lines: expected } of DAMAGE) {
+  Deno.test(`damage under a right checksum: ${title}`, () => damagedFile(change, expected));
+}
+
+async function damagedFile(change: (bytes: Uint8Array) => void, expected: RegExp[]) {
   await inFolder(async (file) => {
-    // The type of an A record's data: four octets no more.
-    await writeFile(file, (bytes) => bytes[24 + 12 + 16 + 11 + 1]! ^= 0xff);
+    await writeFile(file, change);
     const cache = makeCache({ seed: 2 });
     const { persistence, lines } = persistenceOver(
       file,
@@ -125,15 +145,20 @@ Deno.test("a malformed entry under a right checksum: a warning, and writing goes
             : cache.snapshot.load(request, 0),
         ),
     );
-    await until(() => lines.length > 0);
-    assert.match(
-      lines[0]!,
-      /^warning: plugin\/cache: Cannot read ".*": it is damaged: an entry is/,
-    );
+    await until(() => lines.length >= expected.length);
+    assert.equal(lines.length, expected.length);
+    expected.forEach((pattern, i) => assert.match(lines[i]!, pattern));
+    const { size } = cache.success;
     await persistence.stop(5000);
-    assert.equal(Deno.statSync(file).size, 40, "the empty cache was written over it");
+    const after = makeCache({ seed: 3 });
+    const again = persistenceOver(
+      file,
+      (request) => Promise.resolve(after.snapshot.load(request as LoadRequest, 0)),
+    );
+    await again.persistence.settled();
+    assert.equal(after.success.size, size, "writing goes on");
   });
-});
+}
 
 for (const driver of Deno.build.os === "linux" ? ["linux", "portable"] as const : []) {
   Deno.test(`${driver}: what the file holds is known again after the data plane was replaced`, async () => {
@@ -172,7 +197,12 @@ for (const driver of Deno.build.os === "linux" ? ["linux", "portable"] as const 
         await persistence.stop(2000);
         const cache = makeCache({ seed: 3 });
         const bytes = Deno.readFileSync(file).subarray(40 + 16);
-        assert.deepEqual(loadSlice(cache, bytes), { next: bytes.length, taken: 1, left: 0 });
+        assert.deepEqual(loadSlice(cache, bytes), {
+          next: bytes.length,
+          taken: 1,
+          left: 0,
+          malformed: 0,
+        });
       });
     });
   });

@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
+import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
 Deno.test("fuzz: engine, twenty seeds", () => {
@@ -12,4 +14,18 @@ Deno.test("fuzz: wire format, five seeds", () => {
 
 Deno.test("fuzz: Corefile, five seeds", () => {
   for (let seed = 1; seed <= 5; seed++) fuzzCorefile(seed, 300);
+});
+
+Deno.test("fuzz: replies, scanned and stripped, ten seeds", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const { taken, refused } = fuzzScan(seed, 300);
+    assert.ok(taken > 60 && refused > 30, `${taken} taken, ${refused} refused`);
+  }
+});
+
+Deno.test("fuzz: replies through the cache and its snapshot, ten seeds", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const { good, failed } = fuzzReplies(seed, 40);
+    assert.ok(good > 40 && failed > 0, `${good} good, ${failed} failed`);
+  }
 });

@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
+import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
 const { values } = parseArgs({
@@ -14,6 +15,8 @@ const first = values.seed === undefined
   : Number(values.seed);
 const targets: [string, (seed: number) => unknown][] = [
   ["engine", (seed) => fuzzEngine(seed, 200)],
+  ["scan", (seed) => fuzzScan(seed, 1000)],
+  ["replies", (seed) => fuzzReplies(seed, 100)],
   ["wire", (seed) => fuzzWire(seed, 2000)],
   ["corefile", (seed) => fuzzCorefile(seed, 500)],
 ];

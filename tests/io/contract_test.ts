@@ -3,6 +3,7 @@ import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../suppo
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
 
+const SCAN_TIME = "nodens_forward_reply_scan_seconds";
 const linux = Deno.build.os === "linux";
 
 for (const driver of ["linux", "portable"] as const) {
@@ -71,7 +72,7 @@ for (const driver of ["linux", "portable"] as const) {
     });
     const corefile =
       `.:${port} {\n bind 127.0.0.1\n cache\n forward . 127.0.0.1:${upstreamPort}\n}`;
-    await withDataPlane({ driver, corefile }, async () => {
+    await withDataPlane({ driver, corefile }, async ({ values, places }) => {
       for (let i = 0; i < 40; i++) {
         const query = queryBytes({ name: `n${i % 20}.example.org`, id: i });
         const answer = decode(await askUdp(query, { port }));
@@ -79,6 +80,11 @@ for (const driver of ["linux", "portable"] as const) {
         assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
       }
       assert.equal(upstream.counts.udp, 20);
+      const { index, bounds } = places.find(({ name }) => name === SCAN_TIME)!;
+      const size = bounds!.length + 1;
+      const buckets = values.subarray(index, index + size);
+      assert.equal(buckets.reduce((sum, count) => sum + count), 20);
+      assert.ok(values[index + size]! > 0 && values[index + size]! < 5, "its clock runs");
       assert.ok(upstream.counts.ports.size >= 19, `${upstream.counts.ports.size} ports`);
     });
     await upstream.close();

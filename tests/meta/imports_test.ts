@@ -10,9 +10,10 @@ const ALLOWED: Record<string, string[]> = {
   engine: ["dns", "config", "io"],
   metrics: ["engine"],
   io: ["dns", "engine", "sys", "config"],
-  plugins: ["dns", "corefile", "config", "engine", "io"],
+  upstream: ["dns", "engine", "io"],
+  plugins: ["dns", "corefile", "config", "engine", "io", "upstream"],
   config: ["dns", "corefile", "plugins"],
-  control: ["dns", "engine", "io", "sys", "config", "plugins", "corefile", "metrics"],
+  control: ["dns", "engine", "io", "sys", "config", "plugins", "upstream", "corefile", "metrics"],
   host: ["dns", "sys", "config", "control", "metrics", "corefile", "engine", "plugins"],
   manifest: ["dns", "config", "corefile", "host"],
   doctor: ["dns", "sys", "config", "corefile", "plugins", "host"],
@@ -22,7 +23,7 @@ const ALLOWED: Record<string, string[]> = {
   ],
 };
 /** Folders that must not touch the machine: it is handed to them. */
-const PURE = ["dns", "corefile", "engine", "plugins", "config", "metrics", "manifest"];
+const PURE = ["dns", "corefile", "engine", "upstream", "plugins", "config", "metrics", "manifest"];
 
 function* sources(folder = ""): Generator<{ path: string; text: string }> {
   for (const { name, isDirectory } of Deno.readDirSync(ROOT + folder)) {

@@ -6,7 +6,12 @@ import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
 import { Response } from "../../src/engine/response.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { type SaveReply, Snapshot, SNAPSHOT_START } from "../../src/plugins/cache/snapshot.ts";
+import {
+  type LoadReply,
+  type SaveReply,
+  Snapshot,
+  SNAPSHOT_START,
+} from "../../src/plugins/cache/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
 import { describeRow, EntryState } from "../../src/plugins/cache/entry_state.ts";
 import { Holdings } from "../../src/plugins/cache/holdings.ts";
@@ -169,19 +174,20 @@ export function loadSlice(
   cache: TestCache,
   bytes: Uint8Array,
   options: { now?: number; elapsedTenths?: number; most?: number } = {},
-): { next: number; taken: number; left: number } {
+): LoadReply {
   const { now = 0, elapsedTenths = 0, most = 100 } = options;
   const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   new Uint8Array(memory).set(bytes);
-  const sum = { next: 0, taken: 0, left: 0 };
+  const sum: LoadReply = { next: 0, taken: 0, left: 0, malformed: 0 };
   while (sum.next >= 0 && sum.next < bytes.length) {
-    const { next, taken, left } = cache.snapshot.load(
+    const { next, taken, left, malformed } = cache.snapshot.load(
       { type: "load", memory, sizeBytes: bytes.length, from: sum.next, most, elapsedTenths },
       now,
     );
     sum.next = next;
     sum.taken += taken;
     sum.left += left;
+    sum.malformed += malformed;
   }
   return sum;
 }

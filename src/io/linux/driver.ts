@@ -277,9 +277,12 @@ export class LinuxDriver implements Io {
     target.unmap();
   }
 
-  /**
-   * Reads the clock into the engine, once a batch.
-   */
+  nanoseconds(): number {
+    this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
+    return (Math.imul(this.#time[0]!, 1e9) + this.#time[2]!) | 0;
+  }
+
+  /** Reads the clock into the engine, once a batch. */
   #readClock(): void {
     this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
     this.#engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;

@@ -75,6 +75,10 @@ export class PortableDriver implements Io {
     this.#sockets = new PortableSockets(run, files.upstreamSockets);
   }
 
+  nanoseconds(): number {
+    return (this.#options.now() * 1e6) | 0;
+  }
+
   /** Connects the engine, before it is configured, and sets its clock. */
   attach(engine: Engine): void {
     this.#engine = engine;

@@ -39,6 +39,7 @@ export class CacheCounters {
 export class AllCacheCounters {
   readonly arenaBytes: number;
   readonly bytes: number;
+  readonly malformedEntries: number;
   readonly stale: Readonly<Record<StaleReason, number>>;
   /** Of each listener of the server block, and for one that is not known. */
   readonly each: readonly CacheCounters[];
@@ -59,6 +60,7 @@ export class AllCacheCounters {
       engine.counter("nodens_cache_stale_total", { ...labels, reason });
     this.arenaBytes = engine.counter("nodens_cache_arena_bytes", labels);
     this.bytes = engine.counter("nodens_cache_bytes", labels);
+    this.malformedEntries = engine.counter("nodens_cache_malformed_entries_total", labels);
     this.stale = {
       immediate: stale("immediate"),
       recheck: stale("recheck"),

@@ -185,6 +185,7 @@ export class CacheHandler implements Handler {
     const snapshot = this.#snapshot ??= this.#makeSnapshot();
     if (asked.type === "save") return snapshot.save(asked, this.now);
     const reply = snapshot.load(asked, this.now);
+    this.engine.values[this.counters.malformedEntries]! += reply.malformed;
     this.publish();
     return reply;
   }

@@ -97,11 +97,13 @@ export interface LoadRequest {
 
 /** What became of the entries of a slice. */
 export interface LoadReply {
-  /** Offset behind the last entry looked at; -1 where one was malformed. */
+  /** Offset behind the last entry looked at; -1 where no entry can be made out any more. */
   next: number;
   taken: number;
   /** Expired, known already, or not to be kept by this configuration. */
   left: number;
+  /** Left out because what they hold must not be served. */
+  malformed: number;
 }
 
 /** Where a snapshot goes to and comes from. */
@@ -158,16 +160,14 @@ export class Snapshot {
   load(request: LoadRequest, now: number): LoadReply {
     const memory = asMemory(request.memory);
     const end = Math.min(request.sizeBytes, memory.bytes.length);
-    const reply: LoadReply = { next: request.from, taken: 0, left: 0 };
-    for (let i = 0; i < request.most && reply.next < end; i++) {
-      const next = this.#check(memory, reply.next, end);
-      if (next < 0) {
-        reply.next = -1;
-        break;
-      }
-      if (this.#take(memory, reply.next, request.elapsedTenths, now)) reply.taken++;
+    const reply: LoadReply = { next: request.from, taken: 0, left: 0, malformed: 0 };
+    for (let i = 0; i < request.most && reply.next >= 0 && reply.next < end; i++) {
+      const at = reply.next;
+      reply.next = nextEntry(memory, at, end);
+      if (reply.next < 0) break;
+      if (!this.#isGood(memory, at)) reply.malformed++;
+      else if (this.#take(memory, at, request.elapsedTenths, now)) reply.taken++;
       else reply.left++;
-      reply.next = next;
     }
     return reply;
   }
@@ -202,9 +202,8 @@ export class Snapshot {
     return end;
   }
 
-  /** Checks an entry; the offset behind it, or -1. Leaves exchange and scanner as it found them. */
-  #check(memory: Memory, at: number, end: number): number {
-    if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
+  /** Whether an entry that lies within its slice may be served. Reads its question into `#exchange`. */
+  #isGood(memory: Memory, at: number): boolean {
     const { bytes, view } = memory;
     const length = view.getUint16(at + LENGTH, true);
     const records = view.getUint16(at + RECORDS, true);
@@ -212,13 +211,10 @@ export class Snapshot {
     const tableAt = messageAt + ((length + 1) & ~1);
     const subnetAt = tableAt + 2 * records;
     const subnet = bytes[at + SUBNET]!;
-    const next = (subnetAt + subnet + 7) & ~7;
-    if (next > end || length < HEADER_SIZE) return -1;
-    if (bytes[at + CLASS_OF]! >= CLASSES.length || view.getUint32(at + TTL, true) > 0x7fffffff) {
-      return -1;
-    }
+    if (length < HEADER_SIZE || view.getUint32(at + TTL, true) > 0x7fffffff) return false;
+    if (bytes[at + CLASS_OF]! >= CLASSES.length) return false;
     const flags = view.getUint16(messageAt + 2);
-    if ((flags & (FLAG.QR | FLAG.OPCODE | FLAG.TC)) !== FLAG.QR) return -1;
+    if ((flags & (FLAG.QR | FLAG.OPCODE | FLAG.TC)) !== FLAG.QR) return false;
 
     const exchange = this.#exchange;
     const state = bytes[at + STATE]!;
@@ -228,11 +224,11 @@ export class Snapshot {
     exchange.dnssecOk = (state & DO) !== 0;
     exchange.flags = FLAG.RD | ((state & CD) !== 0 ? FLAG.CD : 0);
     exchange.ecsLength = 0;
-    if (!readStoredQuestion(exchange, this.#target.hashKey)) return -1;
+    if (!readStoredQuestion(exchange, this.#target.hashKey)) return false;
     if (subnet > 0) {
       const size = subnet - 2;
       if (size < SUBNET_DATA.least || size > SUBNET_DATA.most || bytes[subnetAt] !== size) {
-        return -1;
+        return false;
       }
       exchange.ecsAt = subnetAt + 2 - messageAt;
       exchange.ecsLength = size;
@@ -240,18 +236,18 @@ export class Snapshot {
     }
 
     const scanner = this.#scanner;
-    if (!scanner.scan(bytes, view, messageAt, length)) return -1;
-    if (scanner.length !== length || scanner.edns || scanner.ttlCount !== records) return -1;
+    if (!scanner.scan(bytes, view, messageAt, length)) return false;
+    if (scanner.length !== length || scanner.edns || scanner.ttlCount !== records) return false;
     for (let i = 0; i < records; i++) {
-      if (view.getUint16(tableAt + 2 * i, true) !== scanner.ttls[i]) return -1;
+      if (view.getUint16(tableAt + 2 * i, true) !== scanner.ttls[i]) return false;
     }
     const { kind } = scanner;
     const denial = kind === KIND.NXDOMAIN || kind === KIND.NODATA;
     const success = kind === KIND.SUCCESS || kind === KIND.DELEGATION;
-    return (bytes[at + CLASS_OF] === 0 ? success : denial) ? next : -1;
+    return bytes[at + CLASS_OF] === 0 ? success : denial;
   }
 
-  /** Puts the entry that `#check` found good into its store; false where it has no place there. */
+  /** Puts the entry that `#isGood` found good into its store; false where it has no place there. */
   #take(memory: Memory, at: number, elapsedTenths: number, now: number): boolean {
     const { maxTtlSeconds, staleSeconds, bothClasses } = this.#target;
     const { view, bytes } = memory;
@@ -288,6 +284,15 @@ export class Snapshot {
     store.restore(row, state);
     return true;
   }
+}
+
+/** Offset behind the entry at `at`, by the sizes that it names; -1 where it does not end by `end`. */
+function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
+  if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
+  const size = ((view.getUint16(at + LENGTH, true) + 1) & ~1) +
+    2 * view.getUint16(at + RECORDS, true) + bytes[at + SUBNET]!;
+  const next = at + MESSAGE + ((size + 7) & ~7);
+  return next > end ? -1 : next;
 }
 
 /** Views of shared memory as the engine's own; the other thread leaves it alone meanwhile. */

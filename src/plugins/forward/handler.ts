@@ -90,7 +90,7 @@ export class ForwardHandler implements Handler {
   query(exchange: Exchange): Verdict {
     if (this.#from !== null && this.#from.match(exchange) === null) return NEXT;
     if (this.#except !== null && this.#except.match(exchange) !== null) return NEXT;
-    const { maxConcurrent, ecsPass, forceTcp, preferUdp } = this.options;
+    const { maxConcurrent, ecsPass, preferUdp } = this.options;
     const hash = ecsPass && exchange.ecsLength > 0
       ? hashSubnet(exchange, this.#engine.hashKey)
       : exchange.hash;
@@ -112,7 +112,7 @@ export class ForwardHandler implements Handler {
     this.#engine.values[this.#queries]!++;
     lookup.race.inquiry.set(parked, ecsPass);
     // The client has waited since then, perhaps for another `forward` before this one.
-    lookup.race.start(parked.receivedMs, forceTcp || (parked.transport === TCP && !preferUdp));
+    lookup.race.start(parked.receivedMs, parked.transport === TCP && !preferUdp);
     return WAIT;
   }
 

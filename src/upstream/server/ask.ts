@@ -36,6 +36,8 @@ export interface AskServer {
   readonly reply: Reply;
   /** Time for one answer, in milliseconds. */
   readonly readTimeoutMs: number;
+  /** Queries go over a stream, whoever asks. */
+  readonly forceTcp: boolean;
   /** Whether its TCP has failed of late. */
   readonly tcpFails: boolean;
   /** An ask is under way. */
@@ -144,7 +146,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#truncated = null;
     this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs);
     const encrypted = server.endpoint.tls !== null;
-    const stream = streamed || encrypted || server.spelling.needsTcp(nowMs);
+    const stream = streamed || server.forceTcp || encrypted || server.spelling.needsTcp(nowMs);
     server.sent(this);
     const failure = this.#transmit(stream ? "stream" : "datagram");
     if (failure !== null) {
@@ -207,7 +209,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
     if (reply.scanner.truncated && !streamed) {
-      this.#askWhole(memory, length);
+      this.#askWhole();
       return;
     }
     if (this.#asksAgain(streamed)) return;
@@ -299,9 +301,10 @@ export class Ask implements Ticket, TransportHandler {
   }
 
   /** A truncated answer: asks for the whole one over TCP, and keeps this one in case. */
-  #askWhole(memory: Memory, length: number): void {
-    this.#truncated = copyMessage(memory, length);
-    this.#truncatedLength = length;
+  #askWhole(): void {
+    const { memory, size } = this.#server.reply;
+    this.#truncated = copyMessage(memory, size);
+    this.#truncatedLength = size;
     if (this.#server.tcpFails) this.#handOnTruncated();
     else this.#overTcp();
   }

@@ -38,7 +38,6 @@ export interface ServerGroup {
   countMismatch(): void;
   countMalformed(): void;
   countForgery(): void;
-  countLate(): void;
 }
 
 /**
@@ -96,7 +95,6 @@ export class UpstreamServer implements AskServer, Checked {
       maxAgeMs: settings.maxAgeMs,
       patienceMs: () => this.roundTrip.patienceMs,
       count: (found) => this.#metrics.countConnection(found),
-      late: () => group.countLate(),
       mismatched: () => this.countMismatch(),
     });
     this.health = new Health(this, settings, engine);
@@ -137,7 +135,7 @@ export class UpstreamServer implements AskServer, Checked {
       const form = this.ladder.toTry(this.engine.nowMs);
       if (form >= 0) {
         this.#trial ??= new FormTrial(this);
-        this.#trial.start(inquiry, form, options.streamed);
+        this.#trial.start(inquiry, form, options.streamed || this.forceTcp);
       }
       return ask;
     }
@@ -156,6 +154,10 @@ export class UpstreamServer implements AskServer, Checked {
 
   get readTimeoutMs(): number {
     return this.#group.settings.readTimeoutMs;
+  }
+
+  get forceTcp(): boolean {
+    return this.#group.settings.forceTcp;
   }
 
   get tcpFails(): boolean {

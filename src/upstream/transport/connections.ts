@@ -38,7 +38,6 @@ export interface ConnectionsOptions {
   patienceMs: () => number;
   /** Counts a query that found a connection, or needed a new one. */
   count: (found: boolean) => void;
-  late: () => void;
   mismatched: () => void;
 }
 
@@ -135,8 +134,7 @@ export class Connections implements ConnectionOwner {
   }
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
-    if (query === null) this.#options.late();
-    else this.#settle(query, connection);
+    if (query !== null) this.#settle(query, connection);
     if (outOfOrder) this.#concurrent = true;
     if (connection.answers > 1) {
       this.#reusable = true;

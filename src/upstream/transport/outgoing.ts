@@ -96,8 +96,9 @@ export class Outgoing {
   }
 }
 
-/** Whether a message without a question is an error or truncated; the error may stand in OPT. */
+/** Whether a message without question and records is an error or truncated; OPT may tell the error. */
 function isBare({ view }: Memory, length: number): boolean {
+  if (view.getUint32(6) !== 0) return false;
   const flags = view.getUint16(2);
   if ((flags & FLAG.TC) !== 0 || BARE_CODES.includes(flags & FLAG.RCODE)) return true;
   const opt = HEADER_SIZE;

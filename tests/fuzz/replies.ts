@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { DnssecStripper } from "../../src/dns/dnssec_strip.ts";
+import { FREE_READS, READS_PER_OCTET } from "../../src/dns/name_reader.ts";
+import { MAX_RECORDS, ResponseScanner } from "../../src/dns/response_scan.ts";
+import { Memory } from "../../src/engine/memory.ts";
+import { Response } from "../../src/engine/response.ts";
+import { describeReply } from "../../src/upstream/reply.ts";
+import type { LoadReply, SaveReply } from "../../src/plugins/cache/snapshot.ts";
+import { SNAPSHOT_START } from "../../src/plugins/cache/snapshot.ts";
+import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
+import { seeded } from "../support/random.ts";
+import { buildReply, type Labels, labelsOf, type ReplyQuestion } from "../support/reply_builder.ts";
+import { frame, Simulation } from "../support/simulation.ts";
+import {
+  assertParses,
+  expectedRecords,
+  type ModelRecord,
+  readMessage,
+} from "../support/wire_model.ts";
+import { mutate } from "./engine.ts";
+
+/** Names that a client asks for; some hold octets that look like pointers. */
+const NAMES: Labels[] = [
+  labelsOf("www.example.org"),
+  labelsOf("WWW.Example.Org"),
+  labelsOf("a.very.deep.name.of.www.example.org"),
+  [[0xc0, 0x41, 0xc0, 0x0c], ...labelsOf("example.org")],
+  [...Array(40).fill([0xc0, 0x41, 0x01]), ...labelsOf("Example.org")],
+  [Array(63).fill(0x41), Array(63).fill(0xc0), ...labelsOf("example.org")],
+  [],
+];
+const TYPES = [1, 28, 5, 15, 16, 26, 30, 33, 35, 46, 48, 255, 65280];
+
+/** Octets that may be read for one name beyond a bound that is looked at before. */
+const ONE_NAME = 1024;
+
+function randomQuestion(dice: () => number): ReplyQuestion {
+  return { name: NAMES[dice() % NAMES.length]!, type: TYPES[dice() % TYPES.length]! };
+}
+
+const withoutTtl = (records: readonly ModelRecord[]) =>
+  records.map(({ owner, type, class: c, data }) => `${owner} ${type} ${c} ${data}`);
+
+const recordsWithoutTtl = (message: Uint8Array) =>
+  readMessage(message).sections.map((section) => withoutTtl(section));
+
+/** A message with other TTLs and the question in the other case, as another client may get it. */
+function resent(message: Uint8Array, { ttls, ttlCount }: ResponseScanner): Uint8Array {
+  const bytes = message.slice();
+  for (const at of ttls.subarray(0, ttlCount)) bytes.set([0xc0, 0xff, 0x01, 0xc0], at);
+  for (let at = 12, end = at; bytes[end] !== 0; at++) {
+    if (at === end) end += bytes[at]! + 1;
+    else if ((bytes[at]! | 0x20) >= 0x61 && (bytes[at]! | 0x20) <= 0x7a) bytes[at]! ^= 0x20;
+  }
+  return bytes;
+}
+
+/**
+ * Scans replies of every kind, good and bad, writes the tables as a forwarder does, and strips them.
+ *
+ * Oracles: a good reply is taken; what is taken, and what is left of it, can be parsed by another
+ * codec and reads as the model reads the reply; the octets read are within the bound.
+ */
+export function fuzzScan(seed: number, iterations: number): { taken: number; refused: number } {
+  const dice = seeded(seed);
+  const scanner = new ResponseScanner();
+  const stripper = new DnssecStripper();
+  const response = new Response(new Memory(8));
+  const memory = new Memory(65_536 + 2 * MAX_RECORDS);
+  const out = new Uint8Array(65_536);
+  const counts = { taken: 0, refused: 0 };
+  for (let i = 0; i < iterations; i++) {
+    const where = `seed ${seed}, iteration ${i}`;
+    const hostile = dice() % 3 !== 0;
+    const question = randomQuestion(dice);
+    const built = buildReply(question, { dice, hostile });
+    const reply = hostile && dice() % 4 === 0 ? mutate(built, dice) : built;
+    // What lies behind the message is not part of it.
+    memory.bytes.fill(0xc0);
+    memory.bytes.set(reply);
+    const usable = scanner.scan(memory.bytes, memory.view, 0, reply.length);
+    const bound = READS_PER_OCTET * reply.length + FREE_READS + ONE_NAME;
+    assert.ok(scanner.octetsRead <= bound, `${where}: ${scanner.octetsRead} octets read`);
+    if (!usable) {
+      assert.ok(hostile, `${where}: a good reply was refused`);
+      counts.refused++;
+      continue;
+    }
+    if (scanner.truncated) continue;
+    counts.taken++;
+    const model = readMessage(reply);
+    const wanted = expectedRecords(model, true);
+    describeReply(response, scanner, memory);
+    const kept = memory.bytes.slice(0, scanner.length);
+    assertParses(kept);
+    assert.deepEqual(readMessage(kept).sections, wanted, where);
+
+    assert.deepEqual(recordsWithoutTtl(resent(kept, scanner)), recordsWithoutTtl(kept), where);
+
+    const { length, ttlCount } = scanner;
+    if (!stripper.strip(memory.bytes, 0, length, ttlCount, out)) {
+      assert.fail(`${where}: not stripped`);
+    }
+    const stripped = out.slice(0, stripper.length);
+    assertParses(stripped);
+    const rest = expectedRecords({ ...model, qtype: model.qtype === 255 ? 0 : model.qtype }, false);
+    assert.deepEqual(readMessage(stripped).sections, rest, where);
+    const view = new DataView(out.buffer);
+    assert.ok(scanner.scan(out, view, 0, stripper.length), `${where}: the copy is refused`);
+    assert.deepEqual(
+      [...scanner.ttls.subarray(0, scanner.ttlCount)],
+      [...stripper.ttls.subarray(0, stripper.ttlCount)],
+      where,
+    );
+    // Whatever it is given, it must come to an end, within its bounds.
+    stripper.strip(mutate(reply, dice), 0, dice() % (reply.length + 1), dice() % 40, out);
+    assert.ok(stripper.length <= 65_535);
+    assert.ok(
+      stripper.octetsRead <= bound + 65_535,
+      `${where}: ${stripper.octetsRead} octets read`,
+    );
+  }
+  return counts;
+}
+
+const CACHE = `. {\n cache {\n success 1024 3600\n }\n forward . 10.0.0.1\n}`;
+
+/**
+ * Has a client ask a forwarding cache whose upstream sends replies of every kind, good and bad; asks
+ * again, and once more of another cache that was filled from a snapshot of the first.
+ *
+ * Oracles: every answer parses with another codec and holds what the model reads in the reply, or is
+ * a failure; a good reply is never a failure; a snapshot that was written is taken as a whole.
+ */
+export function fuzzReplies(seed: number, questions: number): { good: number; failed: number } {
+  const dice = seeded(seed);
+  const first = new Simulation(CACHE, { seed });
+  const second = new Simulation(CACHE, { seed: seed + 1 });
+  const counts = { good: 0, failed: 0 };
+  let asked: ReplyQuestion = { name: [], type: 1 };
+  let reply = new Uint8Array();
+  first.upstream("10.0.0.1:53", (query) => {
+    const bytes = reply.slice();
+    bytes[0] = query.id! >> 8;
+    bytes[1] = query.id! & 255;
+    return [{ bytes }];
+  });
+  for (let i = 0; i < questions; i++) {
+    const where = `seed ${seed}, question ${i}`;
+    const hostile = dice() % 2 === 0;
+    // A name of its own, so that each reply is asked for.
+    const { name, type } = randomQuestion(dice);
+    const fresh = name.length > 30 ? name.slice(0, -1) : name;
+    asked = { name: [[0x66, 0x41 + i % 26, 0x30 + (i / 26) % 64], ...fresh], type };
+    reply = buildReply(asked, { dice, hostile }) as Uint8Array<ArrayBuffer>;
+    const model = hostile ? null : readMessage(reply);
+    for (const simulation of [first, first, second]) {
+      if (simulation === second) copyCache(first, second, where);
+      const dnssecOk = dice() % 2 === 0;
+      const answer = askOne(simulation, { ...asked, dnssecOk, stream: dice() % 2 === 0 });
+      if (answer === null) {
+        // The second cache has no upstream: what it does not have it cannot answer.
+        assert.ok(simulation === second, `${where}: no answer`);
+        continue;
+      }
+      assertParses(answer);
+      const got = readMessage(answer);
+      assert.equal(got.end, answer.length, where);
+      if ((got.flags & 15) === 2) {
+        assert.ok(hostile || simulation === second, `${where}: a good reply made SERVFAIL`);
+        counts.failed++;
+        continue;
+      }
+      counts.good++;
+      const wanted = expectedRecords(model ?? readMessage(reply), dnssecOk);
+      const records = expectedRecords(got, true);
+      const limit = (got.flags & 0x0200) !== 0 || records[2]!.length < wanted[2]!.length;
+      const all = withoutTtl(records.flat());
+      const expected = withoutTtl(wanted.flat());
+      // Over UDP the end may be missing.
+      assert.deepEqual(all, limit ? expected.slice(0, all.length) : expected, where);
+    }
+  }
+  assert.equal(first.count("coredns_cache_drops_total"), 0);
+  assert.equal(first.counters.values[8], 0, `seed ${seed}: exceptions`);
+  assert.equal(second.counters.values[8], 0, `seed ${seed}: exceptions`);
+  return counts;
+}
+
+/** Asks as a client does, letters in either case; the answer, or null for none. */
+function askOne(
+  simulation: Simulation,
+  { name, type, dnssecOk, stream }: ReplyQuestion & { dnssecOk: boolean; stream: boolean },
+): Uint8Array | null {
+  const octets = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+  for (const label of name) octets.push(label.length, ...label);
+  octets.push(0, type >> 8, type & 255, 0, 1);
+  octets.push(0, 0, 41, 16, 0, 0, 0, dnssecOk ? 0x80 : 0, 0, 0, 0);
+  const bytes = Uint8Array.from(octets);
+  if (!stream) {
+    const asked = simulation.ask(bytes);
+    simulation.run(10_000);
+    return asked.answers[0]?.bytes ?? null;
+  }
+  const client = simulation.openStream();
+  client.send(frame(bytes));
+  simulation.run(10_000);
+  client.end();
+  simulation.run(1000);
+  return client.received[0] ?? null;
+}
+
+/** Takes everything that is in one cache over into the other, as a restart does. */
+function copyCache(from: Simulation, to: Simulation, where: string): void {
+  const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+  for (let next: SaveReply["next"] = SNAPSHOT_START; next !== null;) {
+    const saved = from.engine.ask(0, 0, { type: "save", memory, from: next }) as SaveReply;
+    const { sizeBytes } = saved;
+    const request = { type: "load", memory, sizeBytes, from: 0, most: 10_000, elapsedTenths: 0 };
+    const loaded = to.engine.ask(0, 0, request) as LoadReply;
+    assert.equal(loaded.malformed, 0, `${where}: what was kept is malformed`);
+    assert.equal(loaded.next, sizeBytes, where);
+    next = saved.next;
+  }
+}
