@@ -19,6 +19,8 @@ export class PortableSockets {
   readonly #run: (work: () => void) => void;
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
   #open = 0;
+  /** Datagrams from somebody else than the upstream that was asked. */
+  unexpected = 0;
 
   constructor(run: (work: () => void) => void) {
     this.#run = run;
@@ -79,7 +81,10 @@ export class PortableSockets {
       try {
         const [bytes, from] = await entry.socket.receive(buffer);
         const { hostname, port } = from as Deno.NetAddr;
-        if (hostname !== entry.to.hostname || port !== entry.to.port) continue;
+        if (hostname !== entry.to.hostname || port !== entry.to.port) {
+          this.unexpected++;
+          continue;
+        }
         this.#run(() => {
           this.#memory.bytes.set(bytes);
           entry.handler?.reply(this.#memory, bytes.length);
