@@ -100,7 +100,7 @@ export class Engine implements EngineServices {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.#seed = options.random() | 0;
-    this.#responses = new ClientResponses(this, options.random() | 0);
+    this.#responses = new ClientResponses(this, this.#seed);
     this.#failure = new Response(new Memory(512));
     const empty = new Chain([]);
     this.#current = new Exchange(new Memory(0), empty);
