@@ -10,7 +10,7 @@ import type { Response } from "./response.ts";
 import { ResponseLimiter } from "./response_limiter.ts";
 
 /**
- * How long a UDP query may wait and still be answered, unless `timeouts` says otherwise: unbound's
+ * How long a UDP query may wait and still get records, unless `timeouts` says otherwise: unbound's
  * `discard-timeout`. Whoever collects waiting queries for an address that is not his, to have all
  * answers sent at one moment (DNSBomb, IEEE S&P 2024), has no more than this time for it.
  */
@@ -21,7 +21,7 @@ export class ClientResponses {
   readonly #engine: EngineServices;
   readonly #limiter: ResponseLimiter;
   readonly #address = new Address();
-  /** By listener; 0 for never. */
+  /** How long UDP queries may wait, by listener; 0 for any time. */
   #discardMs: readonly number[] = [];
 
   /** @param seed - secret of this process */
@@ -57,10 +57,16 @@ export class ClientResponses {
     return composeTruncated(exchange, response, out, outOffset);
   }
 
-  /** Whether a UDP query has waited for too long to be answered; counts it. */
-  discards(exchange: Exchange): boolean {
+  /**
+   * Whether a UDP query has waited for too long to get this response; counts it.
+   *
+   * A failure is sent however late: it is no larger than the query but for an extended error, and
+   * spares the client its time-out.
+   */
+  discards(exchange: Exchange, { ttlCount }: Response): boolean {
     const limitMs = this.#discardMs[exchange.listener]!;
-    if (limitMs === 0 || this.#engine.nowMs - exchange.receivedMs <= limitMs) return false;
+    const waitedMs = this.#engine.nowMs - exchange.receivedMs;
+    if (limitMs === 0 || waitedMs <= limitMs || ttlCount === 0) return false;
     this.#engine.values[COUNTER.DISCARDED]!++;
     return true;
   }

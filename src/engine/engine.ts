@@ -447,7 +447,7 @@ export class Engine implements EngineServices {
         if (observer !== null) observer.sent!(exchange, length);
         stream.settle();
       } else {
-        const sends = response !== null && !this.#responses.discards(exchange);
+        const sends = response !== null && !this.#responses.discards(exchange, response);
         if (sends) length = this.#responses.write(exchange, response, this.#out, 0);
         if (observer !== null) observer.sent!(exchange, length);
         if (sends) this.io.reply(exchange.returnAddress, this.#out, 0, length);

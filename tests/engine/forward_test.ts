@@ -11,8 +11,7 @@ const refusing: Behaviour = () => "refuse";
 
 function start(options: string, upstreams: Record<string, Behaviour>, seed = 1): Simulation {
   const to = Object.keys(upstreams).join(" ");
-  const corefile =
-    `. {\n timeouts {\n discard 0\n }\n errors\n forward . ${to} {\n policy sequential\n ${options}\n }\n}`;
+  const corefile = `. {\n errors\n forward . ${to} {\n policy sequential\n ${options}\n }\n}`;
   const simulation = new Simulation(corefile, { seed });
   for (const [address, behaviour] of Object.entries(upstreams)) {
     simulation.upstream(`${address}:53`, behaviour);

@@ -62,6 +62,19 @@ Deno.test("an answer that comes too late is cached and counted, but not sent ove
   assert.equal(simulation.seen.length, sent);
 });
 
+Deno.test("a failure is sent however late, for it is no larger than the query", () => {
+  const simulation = start();
+  simulation.upstream("10.0.0.1:53", () => []);
+  const asked = ask(simulation, "www.example.org");
+  simulation.run(6000);
+  assert.equal(onlyAnswer(asked).rcode, "SERVFAIL");
+  const { bytes, atMs } = asked.answers[0]!;
+  assert.ok(atMs - asked.atMs > DISCARD_MS);
+  // An extended error takes six octets.
+  assert.ok(bytes.length <= asked.bytes.length + 6);
+  assert.equal(counter(simulation, COUNTER.DISCARDED), 0);
+});
+
 for (
   const { discard, delayMs, answers } of [
     { discard: "1.9s", delayMs: DISCARD_MS - 1, answers: 1 },
@@ -198,10 +211,14 @@ Deno.test("answers collected in a victim's name are few, short, or no larger tha
     );
     simulation.run(10_000);
     const late = asked.flatMap(({ answers }) => answers.filter(({ atMs }) => atMs >= releaseMs));
-    // A third of all may wait.
-    assert.ok(late.length <= (delayMs < DISCARD_MS ? 2048 : 0), `${late.length} answers`);
+    // A third of all may wait, and whoever waited for too long gets no records.
+    assert.ok(late.length <= 2048, `${late.length} answers`);
+    if (delayMs > DISCARD_MS) {
+      assert.ok(late.every(({ bytes }) => decode(bytes).answers!.length === 0));
+    }
     const octets = late.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const query = asked[0]!.bytes.length + 4;
+    // Longer names come later, and an extended error takes six octets.
+    const query = asked.at(-1)!.bytes.length + 6;
     assert.ok(
       octets <= DEFAULT_RATE.perSecond * 1232 + late.length * query,
       `${octets} octets at once`,

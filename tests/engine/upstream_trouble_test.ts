@@ -25,9 +25,7 @@ function start(
   > = {},
 ): Simulation {
   const to = Object.keys(upstreams).join(" ");
-  // What comes of a query is seen, however late.
-  const corefile = `. {\n timeouts {\n discard 0\n }\n errors\n forward . ${to} {\n ` +
-    `${policy}\n ${options}\n }\n}`;
+  const corefile = `. {\n errors\n forward . ${to} {\n ${policy}\n ${options}\n }\n}`;
   const simulation = new Class(corefile, { seed, maxExchanges });
   for (const [address, behaviour] of Object.entries(upstreams)) {
     simulation.upstream(`${address}:53`, behaviour);
@@ -480,7 +478,7 @@ Deno.test("an upstream over TLS is not suspect because its connection has to be 
 
 Deno.test("next over two forwards keeps within five seconds", () => {
   const simulation = new Simulation(
-    `. {\n timeouts {\n discard 0\n }\n forward . 10.0.0.1 {\n next NXDOMAIN\n read_timeout 5s\n }\n forward . 10.0.0.2\n}`,
+    `. {\n forward . 10.0.0.1 {\n next NXDOMAIN\n read_timeout 5s\n }\n forward . 10.0.0.2\n}`,
   );
   simulation.upstream(
     "10.0.0.1:53",
