@@ -1,6 +1,6 @@
 import type { ListenerConfig } from "../config/types.ts";
 import { Address } from "../dns/address.ts";
-import { MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../dns/constants.ts";
+import { EDE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../dns/constants.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
 import { COUNTER } from "./counters.ts";
 import { type Exchange, TCP } from "./exchange.ts";
@@ -60,14 +60,20 @@ export class ClientResponses {
   /**
    * Whether a UDP query has waited for too long to get this response; counts it.
    *
-   * A failure is sent however late: it is no larger than the query but for an extended error, and
-   * spares the client its time-out.
+   * What is sent because asking has failed is sent however late, and spares the client its time-out:
+   * a failure is no larger than the query but for an extended error, and a stale answer comes no
+   * later than the upstreams' own time-outs.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
     const limitMs = this.#discardMs[exchange.listener]!;
     const waitedMs = this.#engine.nowMs - exchange.receivedMs;
-    if (limitMs === 0 || waitedMs <= limitMs || ttlCount === 0) return false;
+    if (limitMs === 0 || waitedMs <= limitMs || ttlCount === 0 || isStale(exchange)) return false;
     this.#engine.values[COUNTER.DISCARDED]!++;
     return true;
   }
+}
+
+/** The response is a stale one out of the cache (RFC 8767). */
+function isStale({ extendedError }: Exchange): boolean {
+  return extendedError === EDE.STALE || extendedError === EDE.STALE_NXDOMAIN;
 }
