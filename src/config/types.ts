@@ -80,6 +80,6 @@ export interface StreamTimeouts {
   idleMs?: number;
   /** Queries that are answered over one connection; -1 for any number. */
   queries?: number;
-  /** How long a query over UDP may wait and still get records; 0 for any time. */
+  /** How long a query over UDP may wait for an upstream and still get its answer; 0 for any time. */
   discardMs?: number;
 }

@@ -10,7 +10,7 @@ import type { Response } from "./response.ts";
 import { ResponseLimiter } from "./response_limiter.ts";
 
 /**
- * How long a UDP query may wait and still get records, unless `timeouts` says otherwise: unbound's
+ * How long a UDP query may wait for its answer, unless `timeouts` says otherwise: unbound's
  * `discard-timeout`. Whoever collects waiting queries for an address that is not his, to have all
  * answers sent at one moment (DNSBomb, IEEE S&P 2024), has no more than this time for it.
  */
@@ -65,7 +65,8 @@ export class ClientResponses {
    * later than the upstreams' own time-outs.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
-    const limitMs = this.#discardMs[exchange.listener]!;
+    // A listener that a reload removed has no place any more.
+    const limitMs = this.#discardMs[exchange.listener] ?? DISCARD_MS;
     const waitedMs = this.#engine.nowMs - exchange.receivedMs;
     if (limitMs === 0 || waitedMs <= limitMs || ttlCount === 0 || isStale(exchange)) return false;
     this.#engine.values[COUNTER.DISCARDED]!++;

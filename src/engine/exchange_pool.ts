@@ -5,9 +5,10 @@ import { Memory } from "./memory.ts";
 /** Header, the longest name, type and class, a client subnet, and the slack of word reads. */
 const QUERY_SIZE = 312;
 /**
- * Share of the free exchanges that one client may hold: with this share, `n` clients that want all
- * leave 2 / (2 + n) of the pool free. It is also how many answers one client can pile up before they
- * all go out at once (DNSBomb, IEEE S&P 2024).
+ * Share of the free exchanges that one client may hold. `n` clients that come one after the other and
+ * want all leave (2/3)^n of the pool free, and 2 / (2 + n) once their waits have begun to end. The
+ * share also bounds how many answers one client can pile up to have them sent at once (DNSBomb, IEEE
+ * S&P 2024).
  */
 const FREE_SHARE = 1 / 2;
 
@@ -15,8 +16,8 @@ const FREE_SHARE = 1 / 2;
  * Exchanges that wait, with a copy of their question; used again, and never more than `limit`.
  *
  * A client (bucket) may hold half as many exchanges as are free: a third of all where it is alone,
- * and a quarter each where two want all, which leaves the other half to everybody else. No client
- * has to be known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
+ * and in the long run a quarter each where two want all, which leaves half to everybody else. No
+ * client has to be known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
   readonly #free: Exchange[] = [];

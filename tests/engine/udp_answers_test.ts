@@ -62,6 +62,16 @@ Deno.test("an answer that comes too late is cached and counted, but not sent ove
   assert.equal(simulation.seen.length, sent);
 });
 
+Deno.test("an answer for a listener that a reload has removed is not too late for that", () => {
+  const block = (zone: string) => `${zone} {\n forward . 10.0.0.1\n}\n`;
+  const simulation = new Simulation(block(".:53") + block(".:54"));
+  simulation.upstream("10.0.0.1:53", after(100));
+  const asked = simulation.ask(queryBytes({ name: "www.example.org" }), 1);
+  simulation.reload(block(".:53"));
+  simulation.run(200);
+  assert.equal(onlyAnswer(asked).answers!.length, 1);
+});
+
 Deno.test("a failure is sent however late, for it is no larger than the query", () => {
   const simulation = start();
   simulation.upstream("10.0.0.1:53", () => []);
