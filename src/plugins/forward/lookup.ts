@@ -157,7 +157,8 @@ export class Lookup extends PendingQuestion {
     if (kind === "timeout") this.#timeouts++;
     forward.lastError = `${upstream.label}: ${why}`;
     if (this.#underWay.length === 0) {
-      this.#streamed = this.#startsStreamed();
+      // A client over TCP must not make a name fail, for everybody, where upstreams have UDP alone.
+      this.#streamed = forward.options.forceTcp;
       this.#resting = false;
     }
     // It may tell this lookup that the upstream of another attempt is silent.
@@ -197,12 +198,6 @@ export class Lookup extends PendingQuestion {
   #hopeful(): boolean {
     for (const { upstream } of this.#underWay) if (upstream!.rank === 0) return true;
     return false;
-  }
-
-  /** The transport that an attempt begins with. */
-  #startsStreamed(): boolean {
-    const { forceTcp, preferUdp } = this.#forward.options;
-    return forceTcp || (this.waiters?.transport === TCP && !preferUdp);
   }
 
   #mayTry(): boolean {

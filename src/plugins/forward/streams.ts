@@ -1,5 +1,6 @@
 import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
+import { COUNTER } from "../../engine/counters.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
@@ -256,10 +257,12 @@ export class UpstreamStream implements StreamHandler {
   }
 
   #deliver(bytes: Uint8Array, at: number, size: number): void {
-    if (size < HEADER_SIZE) return;
     const id = (bytes[at]! << 8) | bytes[at + 1]!;
-    const query = this.#queries.get(id);
-    if (query === undefined) return;
+    const query = size < HEADER_SIZE ? undefined : this.#queries.get(id);
+    if (query === undefined) {
+      this.#engine.values[COUNTER.UNEXPECTED_TCP]!++;
+      return;
+    }
     const whole = message ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
     whole.bytes.set(bytes.subarray(at, at + size));
     if (!query.matches(whole, size)) return;
