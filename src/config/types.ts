@@ -64,13 +64,13 @@ export interface ListenerConfig {
   /** IP address in presentation format (an IPv6 scope as `%eth0`), or "" for all of both families. */
   address: string;
   port: number;
-  /** What its TCP connections are allowed, where a block says so (`timeouts`). */
+  /** What its clients are allowed, where a block says so (`timeouts`). */
   timeouts?: StreamTimeouts;
   /** Which block answers for which zone here. */
   zones: { zone: string; block: number }[];
 }
 
-/** What a client may do over TCP; what is not there has its default (`engine/client_stream.ts`). */
+/** What clients of a listener may do; what is not there has its default in `engine/`. */
 export interface StreamTimeouts {
   /** Time for the first query to be in. */
   readMs?: number;
@@ -80,4 +80,6 @@ export interface StreamTimeouts {
   idleMs?: number;
   /** Queries that are answered over one connection; -1 for any number. */
   queries?: number;
+  /** How long a query over UDP may wait for an upstream and still get its answer; 0 for any time. */
+  discardMs?: number;
 }

@@ -124,7 +124,7 @@ export function makeStatus(facts: StatusFacts): Status {
       tcp: sum(COUNTER.TCP_QUERIES),
       refused: sum(COUNTER.REFUSED),
       dropped: sum(COUNTER.DROPPED),
-      shed: sum(COUNTER.SHED),
+      shed: sum(COUNTER.SHED) + sum(COUNTER.SHED_SHARE),
     },
     log: { droppedLines: facts.droppedLogLines + sum(COUNTER.LOG_DROPPED) },
     reload: facts.reload,

@@ -61,10 +61,14 @@ export const MAX_NAME_SIZE = 255;
 /** Largest UDP answer to a client that sent no OPT record (RFC 1035 section 2.3.4). */
 export const MIN_UDP_PAYLOAD = 512;
 
-/** Largest UDP answer that nodens sends, whatever the client offers (RFC 6891 section 6.2.5). */
+/** Largest UDP answer that can be configured (`bufsize`); the receive and send slots are made for it. */
 export const MAX_UDP_PAYLOAD = 4096;
 
-/** Payload size that nodens itself announces, towards clients and upstreams (DNS flag day 2020). */
+/**
+ * Payload size that nodens announces to clients and upstreams, and the largest UDP answer it sends
+ * unless `bufsize` allows more, whatever the client offers (DNS flag day 2020): it fits through
+ * nearly every network in one piece, and gives an attacker less to aim at somebody else.
+ */
 export const EDNS_PAYLOAD = 1232;
 
 /** The DO bit in the flags of an OPT record (RFC 3225 section 3). */

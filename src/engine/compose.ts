@@ -3,7 +3,6 @@ import {
   EDNS_OPTION,
   FLAG,
   HEADER_SIZE,
-  MAX_UDP_PAYLOAD,
   MIN_UDP_PAYLOAD,
   RCODE,
 } from "../dns/constants.ts";
@@ -86,6 +85,26 @@ export function compose(
   return optSize === 0
     ? length
     : length + writeOpt(exchange, response, out, outOffset, outOffset + length);
+}
+
+/**
+ * As `compose`, with no record but OPT, with TC set, and no larger than the query: no options but a
+ * client subnet that the client sent itself.
+ */
+export function composeTruncated(
+  exchange: Exchange,
+  response: Response,
+  out: Memory,
+  outOffset: number,
+): number {
+  const { extendedError, nsid } = exchange;
+  exchange.extendedError = -1;
+  exchange.nsid = null;
+  const length = compose(exchange, response, out, outOffset, 0);
+  exchange.extendedError = extendedError;
+  exchange.nsid = nsid;
+  out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | FLAG.TC);
+  return length;
 }
 
 /** Appends the OPT record and counts it; returns its size. */
@@ -171,9 +190,11 @@ function cutCounts(view: DataView, start: number, kept: number): void {
   }
 }
 
-/** Most bytes that the exchange's client takes (RFC 6891 section 6.2.3). */
-export function limitOf(exchange: Exchange, most: number): number {
-  if (most > MAX_UDP_PAYLOAD) return most;
-  const size = exchange.ednsSize;
-  return size <= MIN_UDP_PAYLOAD ? MIN_UDP_PAYLOAD : size < most ? size : most;
+/** Largest UDP response for the exchange's client (RFC 6891 section 6.2.3). */
+export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
+  return ednsSize <= MIN_UDP_PAYLOAD
+    ? MIN_UDP_PAYLOAD
+    : ednsSize < maxUdpSize
+    ? ednsSize
+    : maxUdpSize;
 }

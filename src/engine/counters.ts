@@ -25,6 +25,18 @@ export const COUNTER = {
   PROBES: 12,
   /** Counters that found no room. */
   WITHOUT_ROOM: 13,
+  /** Queries that could not wait because their client had its share of those that may. */
+  SHED_SHARE: 20,
+  /** UDP queries not answered because they had waited for too long. */
+  DISCARDED: 21,
+  /** Large UDP responses sent truncated because too many went to that network. */
+  LIMITED: 22,
+  /** UDP responses that the kernel did not take. */
+  SENDS_LOST: 23,
+  /** Replies of upstreams to nothing that waits: by a UDP socket at rest. */
+  UNEXPECTED_UDP: 24,
+  /** The same by a stream: with an id that is not in use. */
+  UNEXPECTED_TCP: 25,
 } as const;
 
 /** First place that plugins are given. */

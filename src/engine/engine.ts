@@ -1,11 +1,11 @@
 import { Address } from "../dns/address.ts";
-import { EDNS_PAYLOAD, FLAG, MAX_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
+import { EDNS_PAYLOAD, FLAG, RCODE, TYPE } from "../dns/constants.ts";
 import type { Config } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
+import { ClientResponses } from "./client_response.ts";
 import { ClientStream, type StreamLimits } from "./client_stream.ts";
-import { compose, limitOf } from "./compose.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
@@ -23,6 +23,7 @@ import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { Response } from "./response.ts";
+import { DEFAULT_RATE } from "./response_limiter.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, type Route } from "./routes.ts";
@@ -75,6 +76,7 @@ export class Engine implements EngineServices {
   readonly #counters: CounterBook;
   readonly #clientKey: HashKey;
   readonly #pool: ExchangePool;
+  readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
   readonly #current: Exchange;
@@ -99,6 +101,7 @@ export class Engine implements EngineServices {
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
     this.#clientKey = HashKey.draw(options.random);
+    this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#failure = new Response(new Memory(512));
     const empty = new Chain([]);
     this.#current = new Exchange(new Memory(0), empty);
@@ -120,6 +123,7 @@ export class Engine implements EngineServices {
     this.#observers = findObservers(config, chains);
     const { limits } = this.#options;
     this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
+    this.#responses.configure(config.listeners);
     this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
@@ -215,7 +219,7 @@ export class Engine implements EngineServices {
     exchange.slot = slot;
     exchange.stream = null;
     this.values[COUNTER.UDP_QUERIES]!++;
-    return this.#query(exchange, out, outOffset, MAX_UDP_PAYLOAD);
+    return this.#query(exchange, out, outOffset);
   }
 
   /** As `datagram`, for one message of a TCP stream; the response may be as long as 65,535 bytes. */
@@ -236,7 +240,7 @@ export class Engine implements EngineServices {
     exchange.slot = -1;
     exchange.stream = stream;
     this.values[COUNTER.TCP_QUERIES]!++;
-    return this.#query(exchange, out, outOffset, 65535);
+    return this.#query(exchange, out, outOffset);
   }
 
   /** Takes a client's stream in; null where there are too many. */
@@ -249,12 +253,8 @@ export class Engine implements EngineServices {
 
   park(exchange: Exchange): Exchange | null {
     if (exchange.returnAddress >= 0 || exchange.internal || exchange.parked) return exchange;
-    this.clientBucket(exchange);
-    const parked = this.#pool.take(exchange);
-    if (parked === null) {
-      this.values[COUNTER.SHED]!++;
-      return null;
-    }
+    const parked = this.#take(exchange);
+    if (parked === null) return null;
     if (parked.transport === UDP) {
       parked.returnAddress = this.io.keep(exchange.slot);
       parked.slot = -1;
@@ -283,19 +283,19 @@ export class Engine implements EngineServices {
   }
 
   refresh(exchange: Exchange, position: number): boolean {
+    const own = this.#take(exchange);
+    if (own === null) return false;
+    own.disown(position);
+    if (this.#descend(own, position + 1) !== WAIT) this.#finish(own);
+    return true;
+  }
+
+  /** An exchange of its own for a query that has to wait; null, and counted, if there is none. */
+  #take(exchange: Exchange): Exchange | null {
     this.clientBucket(exchange);
     const own = this.#pool.take(exchange);
-    if (own === null) return false;
-    own.internal = true;
-    own.slot = -1;
-    own.stream = null;
-    own.top = position;
-    own.response = null;
-    own.error = "";
-    own.extendedError = -1;
-    const verdict = this.#descend(own, position + 1);
-    if (verdict !== WAIT) this.#finish(own);
-    return true;
+    if (own === null) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
+    return own;
   }
 
   clientBucket(exchange: Exchange): number {
@@ -337,12 +337,14 @@ export class Engine implements EngineServices {
     }
   }
 
-  #query(exchange: Exchange, out: Memory, outOffset: number, most: number): number {
+  #query(exchange: Exchange, out: Memory, outOffset: number): number {
     exchange.returnAddress = -1;
     exchange.receivedMs = this.nowMs;
     exchange.response = null;
     exchange.extendedError = -1;
     exchange.payloadSize = EDNS_PAYLOAD;
+    exchange.maxUdpSize = EDNS_PAYLOAD;
+    exchange.rate = DEFAULT_RATE;
     exchange.nsid = null;
     exchange.uncacheable = false;
     exchange.client = -1;
@@ -354,12 +356,12 @@ export class Engine implements EngineServices {
         this.values[COUNTER.DROPPED]!++;
         return 0;
       }
-      return this.#refuse(exchange, rcode, out, outOffset, most);
+      return this.#refuse(exchange, rcode, out, outOffset);
     }
     const zones = this.#routes[exchange.listener]!;
     const route = exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
     if (route === null || route.chain.handlers.length === 0) {
-      return this.#refuse(exchange, RCODE.REFUSED, out, outOffset, most);
+      return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
     }
     const { chain } = route;
     exchange.chain = chain;
@@ -368,16 +370,16 @@ export class Engine implements EngineServices {
     if (verdict === WAIT) return 0;
     const length = verdict === DROP
       ? 0
-      : compose(exchange, exchange.response!, out, outOffset, limitOf(exchange, most));
+      : this.#responses.write(exchange, exchange.response!, out, outOffset);
     if (chain.observer !== null) chain.observer.sent!(exchange, length);
     return length;
   }
 
-  #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number, most: number): number {
+  #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number): number {
     const probe = isProbe(x);
     this.values[probe ? COUNTER.PROBES : COUNTER.REFUSED]!++;
     const response = this.failure(x, rcode);
-    const length = compose(x, response, out, outOffset, limitOf(x, most));
+    const length = this.#responses.write(x, response, out, outOffset);
     // An opcode that is not understood is echoed (RFC 1035 section 4.1.1).
     const opcode = x.flags & FLAG.OPCODE;
     if (opcode !== 0) {
@@ -433,20 +435,19 @@ export class Engine implements EngineServices {
         const stream = exchange.stream!;
         stream.outstanding--;
         if (response !== null && !stream.gone) {
-          length = compose(exchange, response, this.#out, 8, 65535);
+          length = this.#responses.write(exchange, response, this.#out, 8);
           this.#out.view.setUint16(6, length);
           stream.answer(this.#out, 6, length + 2);
         }
         // Not after `settle`, which may take another query in.
         if (observer !== null) observer.sent!(exchange, length);
         stream.settle();
-      } else if (response === null) {
-        if (observer !== null) observer.sent!(exchange, 0);
-        this.io.forget(exchange.returnAddress);
       } else {
-        length = compose(exchange, response, this.#out, 0, limitOf(exchange, MAX_UDP_PAYLOAD));
+        const sends = response !== null && !this.#responses.discards(exchange, response);
+        if (sends) length = this.#responses.write(exchange, response, this.#out, 0);
         if (observer !== null) observer.sent!(exchange, length);
-        this.io.reply(exchange.returnAddress, this.#out, 0, length);
+        if (sends) this.io.reply(exchange.returnAddress, this.#out, 0, length);
+        else this.io.forget(exchange.returnAddress);
       }
     }
     this.#pool.release(exchange);

@@ -1,7 +1,8 @@
-import { EDNS_PAYLOAD } from "../dns/constants.ts";
+import { EDNS_PAYLOAD, FLAG } from "../dns/constants.ts";
 import type { Chain } from "./chain.ts";
 import type { Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
+import { DEFAULT_RATE, type ResponseRate } from "./response_limiter.ts";
 import type { ClientStream } from "./client_stream.ts";
 
 /** Transport a query came in by. */
@@ -94,6 +95,10 @@ export class Exchange {
   extendedError = -1;
   /** UDP payload size to announce, to the client and to upstreams. */
   payloadSize: number = EDNS_PAYLOAD;
+  /** Largest UDP response to the client, whatever it offers (`bufsize`). */
+  maxUdpSize: number = EDNS_PAYLOAD;
+  /** How many large UDP responses a second may go to the client's network (`rrl`); null for any. */
+  rate: ResponseRate | null = DEFAULT_RATE;
   /** Name of this server to tell the client (RFC 5001), or null. */
   nsid: Uint8Array | null = null;
   /** What went wrong, for the error log; empty when nothing did. */
@@ -106,6 +111,23 @@ export class Exchange {
   constructor(memory: Memory, chain: Chain) {
     this.memory = memory;
     this.chain = chain;
+  }
+
+  /**
+   * Makes a parked copy of a client's query one of nodens' own, whose response rises to `top`.
+   *
+   * Only the key is the client's (name, type, DO, CD, client subnet). No other bit of its header or
+   * of its way here may change what everybody gets out of the cache afterwards.
+   */
+  disown(top: number): void {
+    this.internal = true;
+    this.flags = FLAG.RD | (this.flags & FLAG.CD);
+    this.transport = UDP;
+    this.slot = -1;
+    this.stream = null;
+    this.top = top;
+    this.error = "";
+    this.extendedError = -1;
   }
 
   get recursionDesired(): boolean {

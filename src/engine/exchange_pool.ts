@@ -4,15 +4,20 @@ import { Memory } from "./memory.ts";
 
 /** Header, the longest name, type and class, a client subnet, and the slack of word reads. */
 const QUERY_SIZE = 312;
-/** How many times the places that are free one client may hold. */
-const FREE_FACTOR = 3;
+/**
+ * Share of the free exchanges that one client may hold. `n` clients that come one after the other and
+ * want all leave (2/3)^n of the pool free, and 2 / (2 + n) once their waits have begun to end. The
+ * share also bounds how many answers one client can pile up to have them sent at once (DNSBomb, IEEE
+ * S&P 2024).
+ */
+const FREE_SHARE = 1 / 2;
 
 /**
  * Exchanges that wait, with a copy of their question; used again, and never more than `limit`.
  *
- * A client (bucket) may hold three times as many places as are free: alone, three quarters of all;
- * two that want all, three sevenths each. So whoever comes then finds room, and no client has to be
- * known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
+ * A client (bucket) may hold half as many exchanges as are free: a third of all where it is alone,
+ * and in the long run a quarter each where two want all, which leaves half to everybody else. No
+ * client has to be known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
   readonly #free: Exchange[] = [];
@@ -26,17 +31,20 @@ export class ExchangePool {
     this.#chain = chain;
   }
 
+  /** Every exchange is in use. */
+  get full(): boolean {
+    return this.#used >= this.#limit;
+  }
+
   /** Exchanges in use. */
   get used(): number {
     return this.#used;
   }
 
-  /** Copies an exchange into one that may be kept; null when all are in use. */
+  /** Copies an exchange into one that may be kept; null if none is free, or the client has its share. */
   take(from: Exchange): Exchange | null {
     const client = from.client < 0 ? 0 : from.client;
-    if (
-      this.#used >= this.#limit || this.#counts[client]! >= FREE_FACTOR * (this.#limit - this.#used)
-    ) return null;
+    if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.#used)) return null;
     this.#used++;
     this.#counts[client]!++;
     const to = this.#free.pop() ?? new Exchange(new Memory(QUERY_SIZE), this.#chain);
@@ -79,6 +87,8 @@ export class ExchangePool {
     to.response = null;
     to.extendedError = from.extendedError;
     to.payloadSize = from.payloadSize;
+    to.maxUdpSize = from.maxUdpSize;
+    to.rate = from.rate;
     to.nsid = from.nsid;
     to.error = from.error;
     to.uncacheable = false;

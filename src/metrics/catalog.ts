@@ -139,11 +139,17 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_queries_total", "Messages that clients sent.", ["proto"]),
   counter("nodens_messages_dropped_total", "Messages that were no query."),
   counter("nodens_queries_refused_total", "Queries answered with an error before any plugin."),
-  counter("nodens_queries_shed_total", "Queries that could not wait because too many did."),
   counter("nodens_in_flight_refused_total", "Queries refused by a table of questions in flight.", [
     "table",
     "reason",
   ]),
+  counter("nodens_queries_shed_total", "Queries that could not wait because too many did.", [
+    "reason",
+  ]),
+  counter("nodens_queries_discarded_total", "UDP queries not answered because it took too long."),
+  counter("nodens_responses_limited_total", "Large UDP responses truncated by rrl."),
+  counter("nodens_responses_lost_total", "UDP responses that the kernel did not take."),
+  counter("nodens_upstream_unexpected_replies_total", "Replies to nothing that waits.", ["proto"]),
   counter("nodens_streams_refused_total", "Connections refused because there were too many."),
   counter("nodens_streams_broken_total", "Connections closed for what the client did."),
   counter("nodens_log_lines_dropped_total", "Log lines lost because the log is too slow."),

@@ -1,7 +1,8 @@
 /**
  * Every directive of CoreDNS in the order of its chain (its `plugin.cfg`), with what nodens makes
  * of it. The order decides who sees a query first, so a Corefile means the same in both, in
- * whatever order it is written.
+ * whatever order it is written. `rrl` is an external plugin of CoreDNS; it stands before everything
+ * that answers, so that it counts answers of all of them.
  */
 export const CHAIN = [
   { name: "root", supported: true },
@@ -18,6 +19,7 @@ export const CHAIN = [
   { name: "reload", supported: true },
   { name: "nsid", supported: true },
   { name: "bufsize", supported: true },
+  { name: "rrl", supported: true },
   { name: "bind", supported: true },
   { name: "debug", supported: true },
   { name: "trace", supported: false },

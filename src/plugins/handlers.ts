@@ -11,12 +11,14 @@ import { createLoop, type LoopServices, makeCreateLoop } from "./loop/handler.ts
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
+import { createRrl } from "./rrl/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
 /** Makers of handlers by plugin name. Directives that only configure the server have none. */
 export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
   ["nsid", createNsid as CreateHandler],
   ["bufsize", createBufsize as CreateHandler],
+  ["rrl", createRrl as CreateHandler],
   ["prometheus", createPrometheus],
   ["errors", createErrors as CreateHandler],
   ["log", createLog as CreateHandler],

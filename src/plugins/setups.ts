@@ -17,6 +17,7 @@ import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { rootSetup } from "./root/setup.ts";
+import { rrlSetup } from "./rrl/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
@@ -28,6 +29,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     reloadSetup,
     nsidSetup,
     bufsizeSetup,
+    rrlSetup,
     bindSetup,
     debugSetup,
     readySetup,

@@ -232,7 +232,7 @@ Deno.test("where no place is left to wait, the stale answer comes at once", () =
   for (const mode of ["immediate", "verify 100ms"]) {
     const simulation = new Simulation(
       `. {\n cache {\n serve_stale 1h ${mode}\n }\n forward . 10.0.0.1\n}`,
-      { maxExchanges: 2 },
+      { maxExchanges: 4 },
     );
     let behaviour = answer("192.0.2.1");
     simulation.upstream("10.0.0.1:53", (...args) => behaviour(...args));

@@ -141,7 +141,8 @@ Deno.test("without minimal the authority section is there", () => {
 });
 
 const SIZES = [
-  { bufsize: "", edns: 4096, truncated: false, announced: 1232 },
+  { bufsize: "", edns: 4096, truncated: true, announced: 1232 },
+  { bufsize: "", edns: 65535, truncated: true, announced: 1232 },
   { bufsize: "bufsize", edns: 4096, truncated: true, announced: 1232 },
   { bufsize: "bufsize 4096", edns: 4096, truncated: false, announced: 1232 },
   { bufsize: "bufsize 4096", edns: 1232, truncated: true, announced: 1232 },

@@ -20,7 +20,9 @@ interface World {
 
 function world({ options = "", upstreams, seed = 1 }: World): Simulation {
   const to = Object.keys(upstreams).join(" ");
-  const simulation = new Simulation(`. {\n forward . ${to} {\n ${options}\n }\n}`, { seed });
+  // What comes of a query is seen, however late.
+  const corefile = `. {\n timeouts {\n discard 0\n }\n forward . ${to} {\n ${options}\n }\n}`;
+  const simulation = new Simulation(corefile, { seed });
   for (const [address, behaviour] of Object.entries(upstreams)) {
     simulation.upstream(`${address}:53`, behaviour);
   }

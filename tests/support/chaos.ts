@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { DISCARD_MS } from "../../src/engine/client_response.ts";
+import { COUNTER } from "../../src/engine/counters.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";
 import { Mood, Oracle, unreliable, type UpstreamReply } from "./chaos_upstreams.ts";
 import { seeded } from "./random.ts";
@@ -14,6 +16,8 @@ const MIN_TTL_SECONDS = 5;
 /** What one run is configured with, and what its rules follow from. */
 interface Setup {
   corefile: string;
+  /** Queries over UDP that wait for too long get no answer. */
+  discards: boolean;
   upstreams: string[];
   staleSeconds: number;
   stalePositive: boolean;
@@ -35,7 +39,8 @@ interface Question {
  * hold; the message begins with the seed.
  *
  * Invariants:
- * - every query gets exactly one answer, within the bound;
+ * - every query gets exactly one answer, within the bound; with `discard`, those over UDP get an
+ *   upstream's answer within that or none, and each without is counted;
  * - it answers the question asked, with the spelling and the id of this client;
  * - no forged data; no data older than its TTL, or stale for longer than `serve_stale` allows, and
  *   stale data is marked so;
@@ -44,7 +49,7 @@ interface Question {
  */
 export function runChaos(seed: number): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0x5eed);
-  const setup = choose(dice);
+  const setup = choose(dice, seed % 2 === 0);
   const simulation = new Simulation(setup.corefile, { seed });
   simulation.lossPerMille = dice() % 3 === 0 ? dice() % 250 : dice() % 30;
   const oracle = new Oracle(() => simulation.nowMs);
@@ -83,10 +88,22 @@ export function runChaos(seed: number): { queries: number; upstream: number } {
   }
   simulation.run(BOUND_MS + 100);
   streams.finish();
-  all.push(...streams.questions);
   simulation.run(60_000);
+  const late = setup.discards ? all.filter(({ asked }) => asked.answers.length === 0) : [];
+  const discarded = simulation.counters.values[COUNTER.DISCARDED];
+  assert.equal(late.length, discarded, fault("queries without an answer"));
+  const answered = all.filter((question) => !late.includes(question));
+  for (const { asked, name } of setup.discards ? answered : []) {
+    const [{ bytes, atMs }] = asked.answers as [Asked["answers"][0]];
+    const waitedMs = atMs - asked.atMs;
+    // Stale answers come late too, and only some clients are told which are.
+    const records = setup.staleSeconds === 0 && decode(bytes).answers!.length > 0;
+    assert.ok(waitedMs <= DISCARD_MS || !records, fault(`${name} after ${waitedMs} ms`));
+  }
+  all.push(...streams.questions);
+  answered.push(...streams.questions);
 
-  for (const question of all) checkAnswer(question, { setup, oracle, fault });
+  for (const question of answered) checkAnswer(question, { setup, oracle, fault });
   checkPackets(packets, { simulation, setup, fault });
   assert.equal(simulation.engine.waiting, 0, fault("exchanges left"));
   assert.equal(simulation.keptCount, 0, fault("return addresses left"));
@@ -123,7 +140,7 @@ function ofSomeKind(inner: Behaviour, dice: () => number): Behaviour {
   }
 }
 
-function choose(dice: () => number): Setup {
+function choose(dice: () => number, discards: boolean): Setup {
   const one = <T>(values: readonly T[]): T => values[dice() % values.length]!;
   const upstreams = UPSTREAMS.slice(0, 1 + dice() % UPSTREAMS.length);
   const hedge = one(["", "", "hedge", "hedge 20ms"]);
@@ -161,7 +178,11 @@ function choose(dice: () => number): Setup {
     ? upstreams.length * BOUND_MS / 50
     : attempts ?? 2 * upstreams.length;
   return {
-    corefile: `. {\ncache {\n${lines(cache)}}\nforward . ${upstreams.join(" ")} {\n` +
+    discards,
+    corefile:
+      `. {\n${discards ? "" : "timeouts {\ndiscard 0\n}\n"}cache {\n${lines(cache)}}\nforward . ${
+        upstreams.join(" ")
+      } {\n` +
       `${lines(forward)}}\n}`,
     upstreams,
     staleSeconds: stale === "" ? 0 : { "1h": 3600, "20s": 20, "30s": 30, "1m": 60 }[

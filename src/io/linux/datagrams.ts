@@ -1,4 +1,5 @@
 import { Address } from "../../dns/address.ts";
+import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import { EPOLL, MMSGHDR, MSG } from "../../sys/constants.ts";
@@ -37,16 +38,10 @@ export class ClientDatagrams {
   #keptSockets: (BoundSocket | null)[] = [];
   #keptControl: number[] = [];
   readonly #free: number[] = [];
-  #lost = 0;
 
   constructor(libc: Libc, engine: () => Engine) {
     this.#libc = libc;
     this.#engine = engine;
-  }
-
-  /** Responses that the kernel did not take. */
-  get lost(): number {
-    return this.#lost;
   }
 
   /** What epoll calls when the socket has queries. */
@@ -129,7 +124,7 @@ export class ClientDatagrams {
       if (more > 0) {
         sent += more;
       } else {
-        this.#lost++;
+        this.#engine().values[COUNTER.SENDS_LOST]!++;
         sent++;
       }
     }

@@ -188,6 +188,7 @@ export class LinuxDriver implements Io {
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
         this.#sockets.settle(engine.nowMs);
+        this.#countLate();
         this.lane.flush();
         afterLoop();
       } catch (error) {
@@ -286,6 +287,11 @@ export class LinuxDriver implements Io {
   #readClock(): void {
     this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
     this.#engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
+  }
+
+  #countLate(): void {
+    this.#engine.values[COUNTER.UNEXPECTED_UDP]! += this.#sockets.late;
+    this.#sockets.late = 0;
   }
 
   #wake(): void {

@@ -150,6 +150,8 @@ export class PortableDriver implements Io {
     const engine = this.#engine;
     engine.advance(this.#options.now());
     engine.values[COUNTER.HEARTBEAT]!++;
+    engine.values[COUNTER.UNEXPECTED_UDP]! += this.#sockets.unexpected;
+    this.#sockets.unexpected = 0;
     try {
       work();
       if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
@@ -323,7 +325,7 @@ export class PortableDriver implements Io {
 
   #send(peer: { from: Listening; to: Deno.NetAddr }, bytes: Uint8Array): void {
     peer.from.socket.send(bytes, peer.to).catch(() => {
-      // The client is gone; UDP promises nothing.
+      this.#engine.values[COUNTER.SENDS_LOST]!++;
     });
   }
 }

@@ -17,6 +17,8 @@ export class PortableSockets {
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
   readonly #most: number;
   #open = 0;
+  /** Datagrams from somebody else than the upstream that was asked. */
+  unexpected = 0;
 
   /** @param most - sockets that may be open at a time */
   constructor(run: (work: () => void) => void, most: number) {
@@ -79,7 +81,10 @@ export class PortableSockets {
       try {
         const [bytes, from] = await entry.socket.receive(buffer);
         const { hostname, port } = from as Deno.NetAddr;
-        if (hostname !== entry.to.hostname || port !== entry.to.port) continue;
+        if (hostname !== entry.to.hostname || port !== entry.to.port) {
+          this.unexpected++;
+          continue;
+        }
         this.#run(() => {
           this.#memory.bytes.set(bytes);
           entry.handler?.reply(this.#memory, bytes.length);

@@ -6,7 +6,7 @@ import type { BufsizeOptions } from "./options.ts";
 export const createBufsize: CreateHandler<BufsizeOptions> = ({ sizeBytes }) =>
   new BufsizeHandler(sizeBytes);
 
-/** Lowers the UDP payload sizes that a client asks for and that are announced. Never raises one. */
+/** Sets the largest UDP response, and lowers the payload sizes that are announced to match it. */
 class BufsizeHandler implements Handler {
   readonly name = "bufsize";
   readonly #sizeBytes: number;
@@ -17,6 +17,8 @@ class BufsizeHandler implements Handler {
 
   query(exchange: Exchange): Verdict {
     const size = this.#sizeBytes;
+    exchange.maxUdpSize = size;
+    // The log shows what is left of the client's own size, as CoreDNS's does.
     if (exchange.ednsSize > size) exchange.ednsSize = size;
     if (exchange.payloadSize > size) exchange.payloadSize = size;
     return NEXT;

@@ -16,7 +16,7 @@ const BYTES_A_ROW = 160;
  * What all stores of one cache hold together: one arena for their messages, and one limit in bytes
  * for the arena and the tables.
  *
- * Where room is short, entries leave the store that holds the most of them; where it is only
+ * Where room is short, entries leave the store that takes the most of it; where it is only
  * scattered over chunks, the blocks of the emptiest chunk are moved into others.
  */
 export class Holdings {
@@ -68,7 +68,7 @@ export class Holdings {
       if (this.arena.freeBytes > this.#limit * LOOSE_SHARE && this.#compact()) continue;
       const largest = this.#largest();
       if (largest.size === 0) return false;
-      largest.evict(now);
+      largest.evict(now, "bytes");
     }
   }
 
@@ -82,7 +82,7 @@ export class Holdings {
 
   #largest(): Store {
     let largest = this.#stores[0]!;
-    for (const store of this.#stores) if (store.size > largest.size) largest = store;
+    for (const store of this.#stores) if (store.usedBytes > largest.usedBytes) largest = store;
     return largest;
   }
 }

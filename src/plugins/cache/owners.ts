@@ -1,40 +1,57 @@
 import { CLIENT_BUCKETS } from "../../engine/exchange.ts";
 
+/** What a store is short of when an entry has to go. */
+export type Shortage = "entries" | "bytes";
+
 /**
- * How many entries of a store each client bucket has brought in: what fairness needs to know.
- *
- * An owner's share is the same part of the store for every owner that has entries, so a store that
- * one client uses alone is all his.
+ * What each client bucket has brought into a store: entries, and the bytes of their messages. One
+ * that brings few but large messages takes as much from the others as one that brings many.
  */
 export class Owners {
-  readonly #counts = new Int32Array(CLIENT_BUCKETS);
-  #inUse = 0;
-  /** Who holds the most; somebody else who comes to hold more takes over. */
-  #heaviest = 0;
+  readonly entries = new Tally();
+  readonly bytes = new Tally();
 
   /** Counts an entry in. */
-  add(owner: number): void {
-    if (this.#counts[owner]!++ === 0) this.#inUse++;
-    if (this.#counts[owner]! > this.#counts[this.#heaviest]!) this.#heaviest = owner;
+  add(owner: number, bytes: number): void {
+    this.entries.add(owner, 1);
+    this.bytes.add(owner, bytes);
   }
 
   /** Counts an entry out. */
-  remove(owner: number): void {
-    if (--this.#counts[owner]! === 0) this.#inUse--;
+  remove(owner: number, bytes: number): void {
+    this.entries.add(owner, -1);
+    this.bytes.add(owner, -bytes);
+  }
+}
+
+/** Amounts by owner, and the fair share of those who have any: the same for each. */
+export class Tally {
+  readonly #amounts = new Float64Array(CLIENT_BUCKETS);
+  #total = 0;
+  #owners = 0;
+
+  /** What all have. */
+  get total(): number {
+    return this.#total;
   }
 
-  /** Entries of an owner. */
+  /** Changes what an owner has. */
+  add(owner: number, amount: number): void {
+    const before = this.#amounts[owner]!;
+    const after = before + amount;
+    this.#amounts[owner] = after;
+    this.#total += amount;
+    if (before === 0) this.#owners++;
+    if (after === 0) this.#owners--;
+  }
+
+  /** What an owner has. */
   of(owner: number): number {
-    return this.#counts[owner]!;
+    return this.#amounts[owner]!;
   }
 
-  /** Entries of the owner who holds the most. */
-  get most(): number {
-    return this.#counts[this.#heaviest]!;
-  }
-
-  /** Fair share of each owner in a store of `size` entries. */
-  share(size: number): number {
-    return this.#inUse === 0 ? size : size / this.#inUse;
+  /** Fair share of each owner. An owner who is alone has it all. */
+  get share(): number {
+    return this.#owners === 0 ? 0 : this.#total / this.#owners;
   }
 }

@@ -57,9 +57,19 @@ export const USES = 3 << USES_SHIFT;
 /** Place of the owner in STATE. */
 export const OWNER_SHIFT = 5;
 /** Bits of STATE that name the owner. */
-export const OWNER = 1023 << OWNER_SHIFT;
+const OWNER = 1023 << OWNER_SHIFT;
 
 /** Bit of LENGTH: a client subnet lies behind the ttl table. */
 export const HAS_ECS = 1 << 29;
 /** Bits of LENGTH, once shifted down by 16, that count records. */
 export const RECORDS = 0x1fff;
+
+/** Client bucket of a row, out of its STATE. */
+export function ownerOf(state: number): number {
+  return (state & OWNER) >>> OWNER_SHIFT;
+}
+
+/** Size of message and ttl table, out of a row's LENGTH. */
+export function bareSize(lengths: number): number {
+  return (((lengths & 0xffff) + 1) & ~1) + 2 * ((lengths >>> 16) & RECORDS);
+}

@@ -88,11 +88,14 @@ export class StaleServer {
   /**
    * Sees a response on its way up: where it is no answer that may replace a stale one, the stale
    * one is given instead; and whoever waited for this refresh is answered.
+   *
+   * A client's query without RD is no refresh, whatever came of it: most resolvers refuse it.
    */
   settle(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;
     const good = this.#mayReplace(exchange, kind);
-    if (!good || exchange.internal || this.#options.failureRecheckMs > 0) {
+    const refreshes = exchange.internal || exchange.recursionDesired;
+    if (refreshes && (!good || exchange.internal || this.#options.failureRecheckMs > 0)) {
       this.#endRefresh(exchange, good ? now : now + this.#pause(exchange, now));
     }
     if (!this.serves) return;
@@ -110,7 +113,7 @@ export class StaleServer {
     if (verifyTimeoutMs === 0) {
       if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, "recheck");
       // Only then do others get the stale entry while this one asks (CoreDNS's FAILURE_RECHECK).
-      if (failureRecheckMs > 0) this.claim(store, row, now);
+      if (failureRecheckMs > 0 && exchange.recursionDesired) this.claim(store, row, now);
       return NEXT;
     }
     const joined = failureRecheckMs === 0 ? this.#verifications.join(exchange) : null;

@@ -8,7 +8,9 @@ import type { PluginSetup } from "../controller.ts";
 /** Bounds of CoreDNS. */
 const TIME = { min: 1000, max: 24 * 3600 * 1000 } as const;
 const QUERIES = { name: "maxtcpqueries", min: -1, max: 2 ** 31 - 1 } as const;
-const NAMES = ["read", "write", "idle", "maxtcpqueries"];
+/** 0 turns it off. */
+const DISCARD = { name: "discard", min: 0, max: TIME.max } as const;
+const NAMES = ["read", "write", "idle", "maxtcpqueries", "discard"];
 
 /** Reads `timeouts { … }`; it has no handler: the times belong to the listeners. */
 export const timeoutsSetup: PluginSetup = {
@@ -48,6 +50,9 @@ function readOption(tokens: Dispenser, option: string, timeouts: StreamTimeouts)
       timeouts.queries = count;
       break;
     }
+    case "discard":
+      timeouts.discardMs = readDuration(tokens, tokens.oneArg("DURATION"), DISCARD);
+      break;
     default:
       throw tokens.error(
         `unknown option ${quote(option)}${didYouMean(option, NAMES) || ` (${NAMES.join(", ")})`}`,

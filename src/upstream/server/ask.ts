@@ -18,6 +18,8 @@ import type { Spelling } from "./spelling.ts";
 
 /** Codes that an old or odd server may answer to EDNS alone (RFC 6891 section 7). */
 const EDNS_REFUSALS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
+/** Time in which a truncated answer must be had whole over TCP; then it is handed on as it is. */
+const WHOLE_MS = 1000;
 /** Extended response code of a server that wants its fresh cookie (RFC 7873 section 8). */
 const BADCOOKIE = 23;
 
@@ -305,8 +307,12 @@ export class Ask implements Ticket, TransportHandler {
     const { memory, size } = this.#server.reply;
     this.#truncated = copyMessage(memory, size);
     this.#truncatedLength = size;
-    if (this.#server.tcpFails) this.#handOnTruncated();
-    else this.#overTcp();
+    if (this.#server.tcpFails) {
+      this.#handOnTruncated();
+      return;
+    }
+    this.#limitMs = Math.min(this.#limitMs, this.#server.engine.nowMs + WHOLE_MS);
+    this.#overTcp();
   }
 
   /** Ends with the truncated answer, where there is one and the whole one cannot be had. */

@@ -1,5 +1,6 @@
 import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
+import { COUNTER } from "../../engine/counters.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
@@ -22,7 +23,7 @@ export interface ConnectionOwner {
    * before it is not.
    */
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
-  /** A message came that answers nothing asked. */
+  /** A message came under a query's id that does not answer it. */
   mismatched(): void;
   /** The connection is gone, and with it what it carried; `end` tells who ended it, and why. */
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
@@ -244,6 +245,7 @@ export class Connection implements StreamHandler, Carrier {
       return;
     }
     if (query === null) {
+      this.#engine.values[COUNTER.UNEXPECTED_TCP]!++;
       this.#answered(id, null);
       return;
     }
@@ -251,7 +253,8 @@ export class Connection implements StreamHandler, Carrier {
     memory.bytes.set(bytes.subarray(at, at + size));
     const match = query.compare(memory, size);
     if (match === MATCH.OTHER) {
-      this.#stray();
+      this.#owner.mismatched();
+      this.#countStray();
       return;
     }
     query.misspelt = match === MATCH.MISSPELT;
@@ -261,7 +264,11 @@ export class Connection implements StreamHandler, Carrier {
   }
 
   #stray(): void {
-    this.#owner.mismatched();
+    this.#engine.values[COUNTER.UNEXPECTED_TCP]!++;
+    this.#countStray();
+  }
+
+  #countStray(): void {
     if (++this.#strays >= MAX_STRAYS) this.close("it sends what nobody asked for");
   }
 

@@ -277,7 +277,7 @@ export class Connections implements ConnectionOwner {
 
   /** Puts the query that is latest of all back in the queue, and a new connection in its place. */
   #reclaim(): Connection | null {
-    if (this.#concurrent || this.#retired) return null;
+    if (this.#retired) return null;
     let latest: Connection | null = null;
     for (const connection of this.#connections) {
       if (connection.readyMs === Infinity || !this.#isLate(connection)) continue;
@@ -299,9 +299,13 @@ export class Connections implements ConnectionOwner {
     return this.#pick();
   }
 
-  /** Whether the query that the server works on takes longer than usual. */
-  #isLate(connection: Connection): boolean {
-    return this.#engine.nowMs - connection.waitingSinceMs >= this.#options.patienceMs();
+  /**
+   * Whether the query that the server works on takes longer than usual; or, on a server that works on
+   * many, whether nothing at all comes from it.
+   */
+  #isLate({ waitingSinceMs, lastDataMs }: Connection): boolean {
+    const sinceMs = this.#concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
+    return this.#engine.nowMs - sinceMs >= this.#options.patienceMs();
   }
 
   /** Connections that the server has answered on, or may still answer on in time. */
@@ -404,10 +408,27 @@ export class Connections implements ConnectionOwner {
     if (from.answers === 0) {
       this.#limit = Math.max(1, this.#served());
       this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
+      this.#leaveUnserved();
     } else {
       this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
+      if (from.live === 1) from.close();
     }
-    if (from.live === 1) from.close();
+  }
+
+  /** The server does not serve all connections: what waits on such is sent again on others. */
+  #leaveUnserved(): void {
+    for (const connection of [...this.#connections]) {
+      if (connection.answers > 0 || !this.#isLate(connection)) continue;
+      for (const [_, query] of connection.waiting()) {
+        if (query.carrier !== connection || query.moves >= MAX_MOVES) continue;
+        connection.abandon(query);
+        query.moves++;
+        query.carrier = null;
+        query.queued = true;
+        this.#waiting.push(query);
+      }
+      if (connection.live <= 1) connection.close();
+    }
   }
 
   /** The server has ended a connection with queries waiting on it. */
