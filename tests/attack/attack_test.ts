@@ -26,7 +26,7 @@ if (!(duration >= SECONDS.min && duration <= SECONDS.max)) {
   throw new RangeError(`Cannot attack for "${seconds}": ${SECONDS.min} to ${SECONDS.max} seconds`);
 }
 const attacks = only === undefined ? ATTACKS : only.map(attackNamed);
-const programs = ["unshare", "setpriv", "prlimit", "nice", "mkfifo", "unbound"];
+const programs = ["unshare", "setpriv", "prlimit", "nice", "chrt", "mkfifo", "unbound"];
 const reasons = [
   ...namespaceReasons(),
   ...programs.filter((name) => !have(name)).map((name) => `${name} is missing`),

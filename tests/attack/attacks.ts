@@ -1,8 +1,8 @@
+import { cacheFlush, frozenName } from "./attacks/cache.ts";
 import { collidingNames, collidingTypes } from "./attacks/colliding_names.ts";
 import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
 import { hostileFiles } from "./attacks/files.ts";
-import { frozenName } from "./attacks/freeze.ts";
 import { httpHoarding, httpPipelining } from "./attacks/http.ts";
 import { malformedReplies } from "./attacks/malformed_replies.ts";
 import { replyLoop } from "./attacks/reply_loop.ts";
@@ -15,7 +15,6 @@ import {
   unreadTcpFromMany,
 } from "./attacks/tcp.ts";
 import {
-  cacheFlush,
   dnsBomb,
   randomSubdomains,
   randomSubdomainsFromTwo,

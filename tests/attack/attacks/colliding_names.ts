@@ -2,7 +2,7 @@ import type { Attack, Hands } from "../frame/attack.ts";
 import { EVIL_ZONES } from "../frame/places.ts";
 import { join, query, u32, wireName } from "../frame/wire.ts";
 
-const RATE = 1_000;
+const RATE = 2_000;
 /** Pairs of words, so 2 to this power of names. */
 const PAIRS = 18;
 const PAIRS_A_LABEL = 6;

@@ -7,7 +7,8 @@ const HEALTH = { address: PLACES.dns, port: HTTP.health };
 const HALF_SENT = 2_200;
 const PIPELINED = 60;
 const encoder = new TextEncoder();
-const HALF = encoder.encode("GET /metrics HTTP/1.1\r\nHost: x\r\nX-A: ");
+/** A header that goes on, by the kilobyte. */
+const HALF = encoder.encode(`GET /metrics HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(1_000)}`);
 const WHOLE = encoder.encode("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
 const ODD = [
   "GET /metrics HTTP/1.1\r\nHost: :::[\r\n\r\n",

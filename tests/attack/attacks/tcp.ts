@@ -13,6 +13,7 @@ const UNREAD_CONNECTIONS = 1_000;
 const HOARDED_CONNECTIONS = 5_000;
 const SHORT_CONNECTIONS = 33_500;
 const SHORT_AT_A_TIME = 3;
+const SHORT_QUERIES = 20;
 /** Source addresses where an attacker has more than one. */
 const MANY_SOURCES = 32;
 
@@ -97,10 +98,11 @@ export const connectionHoarding: Attack = {
 export const shortConnections: Attack = {
   name: "tcp-resets",
   summary:
-    `${SHORT_CONNECTIONS} connections, ${SHORT_AT_A_TIME} at a time: a query, and a reset before ` +
-    "the answer is read.",
+    `${SHORT_CONNECTIONS} connections, ${SHORT_AT_A_TIME} at a time: ${SHORT_QUERIES} queries, and ` +
+    "a reset before an answer is read.",
   async attack({ tcp, paced, seconds }) {
-    const message = framed(query("h1.good.test"));
+    const one = framed(query("h1.good.test"));
+    const message = join(...Array.from({ length: SHORT_QUERIES }, () => one));
     const open: Socket[] = [];
     const close = () => {
       const socket = open.shift()!;

@@ -141,23 +141,3 @@ export const reflection: Attack = {
       ? [`for each octet sent, ${facts.amplification} came to the victim`]
       : [],
 };
-
-const FLUSH = 6_000;
-
-export const cacheFlush: Attack = {
-  name: "cache-flush",
-  summary: `${FLUSH} names a second that exist, from one client, through a cache of 9,984 entries.`,
-  upstream: (message) => reply(message, { answers: [address(600, u32(0x0a420002))] }),
-  async attack({ udp, paced }) {
-    const socket = udp();
-    let answered = 0;
-    const asked = await paced(
-      FLUSH,
-      (n) => socket.send(query(`f${n}-${Deno.pid}.${EVIL_ZONES.udp}`)),
-      () => answered += socket.drain().count,
-    );
-    return { asked, answered };
-  },
-  judge: ({ hitsAskedAgain }) =>
-    hitsAskedAgain > 0 ? [`${hitsAskedAgain} names of the other client were evicted`] : [],
-};

@@ -104,6 +104,8 @@ export interface Attack {
   readonly name: string;
   /** What is done, in one sentence. */
   readonly summary: string;
+  /** How long it takes at least to show. */
+  readonly minSeconds?: number;
   readonly setting?: Setting;
   readonly upstream?: UpstreamScript;
   /** Runs in a process of its own. */

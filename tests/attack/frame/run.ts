@@ -19,7 +19,7 @@ export interface Verdict {
 }
 
 /** Longest and shortest time of an attack. */
-export const SECONDS = { default: 3, min: 2, max: 10 } as const;
+export const SECONDS = { default: 2.5, min: 2, max: 10 } as const;
 /** Hits stay within this much of what the idle machine shows at the 99th percentile. */
 export const LATENCY_BEYOND_IDLE_MS = 3;
 
@@ -40,7 +40,7 @@ export async function runAttack(attack: Attack, { seconds }: RunOptions): Promis
       args: [
         ...["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
         ...[Deno.execPath(), "run", "--quiet", "--cached-only", "-A", STAGE],
-        ...[attack.name, String(seconds), group.entrance, folder],
+        ...[attack.name, String(Math.max(seconds, attack.minSeconds ?? 0)), group.entrance, folder],
       ],
       stdin: "null",
     }).output();

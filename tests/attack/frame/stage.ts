@@ -27,8 +27,15 @@ const ATTACKER_GRACE_MS = 10_000;
 /** The manifest sets no grace time, so it is Kubernetes' default. */
 const STOP_MS = 30_000;
 const LOG_LENGTH = 1_500;
-/** The client goes before everybody, the attacker behind: it would sit on another machine. */
-const NICE = { client: -10, upstream: -5, attacker: 10 } as const;
+/**
+ * How parts run beside nodens: the client before everybody, since its own delays would count as those
+ * of nodens; the attacker in what is left, since it would sit on another machine.
+ */
+const SCHEDULE = {
+  client: ["nice", "-n", "-15"],
+  upstream: ["nice", "-n", "-5"],
+  attacker: ["chrt", "--idle", "0"],
+} as const;
 
 async function perform(attack: Attack): Promise<StageOutcome> {
   const setting = attack.setting ?? {};
@@ -40,10 +47,10 @@ async function perform(attack: Attack): Promise<StageOutcome> {
     PLACES.clusterUpstream,
     setting.unbound === true ? PLACES.authority : PLACES.upstream,
   ];
-  const upstream = part("upstream", NICE.upstream, [attack.name, ...addresses]);
+  const upstream = part("upstream", [attack.name, ...addresses]);
   const attacker = attack.attack === undefined
     ? null
-    : part("attacker", NICE.attacker, [attack.name, String(seconds)], setting);
+    : part("attacker", [attack.name, String(seconds)], setting);
   const unbound = setting.unbound === true ? startUnbound() : null;
   await upstream.ready();
   await unbound?.until(() => unbound.output.includes("start of service"), START_MS);
@@ -56,7 +63,7 @@ async function perform(attack: Attack): Promise<StageOutcome> {
     }),
   );
   await untilServing(nodens);
-  const client = part("client", NICE.client, []);
+  const client = part("client", []);
   await client.ready();
   await attacker?.ready();
 
@@ -114,11 +121,11 @@ function prepareNetwork({ ports }: Setting): void {
 }
 
 /** Starts a program of the frame. */
-function part(name: string, nice: number, args: string[], setting: Setting = {}): Child {
+function part(name: keyof typeof SCHEDULE, args: string[], setting: Setting = {}): Child {
   const path = new URL(`./${name}.ts`, import.meta.url).pathname;
   const bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
   return new Child([
-    ...["nice", "-n", String(nice)],
+    ...SCHEDULE[name],
     ...(setting.withoutCapabilities === true ? bare : []),
     ...[Deno.execPath(), "run", "--quiet", "--cached-only", "-A", path, ...args],
   ], { input: true });
@@ -150,7 +157,7 @@ remote-control:
 ${stubs.join("")}`,
   );
   return new Child([
-    ...["nice", "-n", String(NICE.upstream)],
+    ...SCHEDULE.upstream,
     ...["unbound", "-d", "-c", `${folder}/unbound.conf`],
   ]);
 }
@@ -214,7 +221,7 @@ function startAnother(text: string): Another {
     files: openFiles(),
     entrance: null,
   });
-  const child = new Child(["nice", "-n", String(NICE.attacker), ...command]);
+  const child = new Child([...SCHEDULE.attacker, ...command]);
   return {
     pid: child.pid,
     log: () => child.output,
