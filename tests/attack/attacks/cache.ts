@@ -4,7 +4,7 @@ import { address, query, questionOf, reply, u32 } from "../frame/wire.ts";
 
 /** Entries of each cache in this attack: fewer than shipped, so that seconds suffice to fill it. */
 const CAPACITY = 1_024;
-const FLUSH = 4_000;
+const FLUSH = 5_000;
 /** Names of a neighbour, fewer than a third of the cache, asked for before and after. */
 const NEIGHBOUR_NAMES = 300;
 const NEIGHBOUR = "10.244.0.3";
@@ -63,6 +63,8 @@ export const cacheFlush: Attack = {
 
 const FROZEN = `frozen.${EVIL_ZONES.udp}`;
 const FROZEN_TTL = 1;
+/** So long does its server think: time for a hostile query to be the first that wants a refresh. */
+const FROZEN_DELAY_MS = 200;
 /** Beyond its TTL an answer may be as old as a refresh takes, and the clock's seconds are whole. */
 const MAX_AGE_SECONDS = FROZEN_TTL + 2;
 const FREEZE_RATE = 200;
@@ -87,7 +89,12 @@ export const frozenName: Attack = {
   },
   upstream: (message) =>
     questionOf(message).name === FROZEN
-      ? reply(message, { answers: [address(FROZEN_TTL, u32(0x0a000000 | addressNow()))] })
+      ? {
+        delayMs: FROZEN_DELAY_MS,
+        message: reply(message, {
+          answers: [address(FROZEN_TTL, u32(0x0a000000 | addressNow()))],
+        }),
+      }
       : reply(message, { rcode: 3 }),
   async attack({ udp, paced }) {
     const hostile = udp();
@@ -100,7 +107,7 @@ export const frozenName: Attack = {
       (n) => {
         const flags = [0, 0x0010, 0x0020, 0x0030][n % 4]!;
         hostile.send(query(FROZEN, 1, { flags, ...(n % 5 === 0 ? { edns: 512 } : {}) }));
-        if (n % 20 === 0) honest.send(query(FROZEN));
+        if (n % 50 === 0) honest.send(query(FROZEN));
       },
       () => {
         hostile.drain();

@@ -115,7 +115,6 @@ export const signals: Attack = {
         rest.slice(i, i + AT_A_TIME).map(async (number, k) => {
           const one = another(corefile(k + 1));
           await one.until(() => listeningPorts(one.pid).size > 0, 5_000);
-          Deno.kill(one.pid, 0 as never);
           new Deno.Command("kill", { args: [`-${number}`, String(one.pid)] }).outputSync();
           await look(`signal ${number}`, one.pid, new Set([53]));
           await one.kill();

@@ -17,9 +17,7 @@ import {
 
 const RATE = 40;
 const ADDRESS = Uint8Array.of(10, 66, 0, 1);
-/** A pointer reaches no further. */
-const POINTER_REACH = 0x4000;
-/** Data of one record, in one record of many pointers. */
+/** Data of the record that holds the pointers; a pointer reaches 16,383. */
 const CHAIN_BYTES = 16_000;
 const HEADER = 12;
 const RR_FIXED = 10;
@@ -123,11 +121,10 @@ const LIES: Readonly<Record<string, Make>> = {
   opt(message) {
     const { end } = questionOf(message);
     const opt = record(Uint8Array.of(0), TYPE.OPT, 0, join(0, 10, 0, 4, 3, 0x61, 0x62, 0));
-    const message1 = reply(message, {
+    return reply(message, {
       answers: [record(QNAME, TYPE.RRSIG, 60, new Uint8Array(18)), opt],
       authority: [record(pointer(end + 12 + 18 + 1 + RR_FIXED + 4), TYPE.NS, 60, QNAME)],
     });
-    return message1;
   },
   /** Counts that promise more than there is. */
   counts(message) {
@@ -172,7 +169,7 @@ export const malformedReplies: Attack = {
   name: "malformed-replies",
   summary: `An upstream lies in ${NAMES.length} ways, among them 48 KiB of pointers and aliases.`,
   upstream: lie,
-  async attack({ udp, tcp, paced }) {
+  async attack({ udp, paced }) {
     const socket = udp();
     const asked = await paced(RATE, (n) => {
       const zone = n % 2 === 0 ? EVIL_ZONES.udp : EVIL_ZONES.tcp;
@@ -184,9 +181,6 @@ export const malformedReplies: Attack = {
       // Again at once: from the cache, if it was kept.
       socket.send(message);
     }, () => socket.drain());
-    void tcp;
     return { asked: asked * 2, kinds: NAMES.length };
   },
 };
-
-export { POINTER_REACH };

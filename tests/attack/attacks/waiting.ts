@@ -1,7 +1,7 @@
 import type { Attack, Facts, Hands } from "../frame/attack.ts";
 import { EVIL_ZONES, PLACES } from "../frame/places.ts";
 import type { Socket } from "../frame/sockets.ts";
-import { address, query, reply, text, truncated, TYPE, u32 } from "../frame/wire.ts";
+import { query, reply, text, truncated, TYPE } from "../frame/wire.ts";
 
 const SUBDOMAINS = 2_000;
 /** Queries of one DNSBomb. */

@@ -5,6 +5,7 @@
 import { attackNamed } from "../attacks.ts";
 import type { Hands } from "./attack.ts";
 import { PLACES, SERVER } from "./places.ts";
+import { say } from "./say.ts";
 import { Socket } from "./sockets.ts";
 
 /** How often a paced attack looks at the clock. */
@@ -39,8 +40,8 @@ function hands(seconds: number): Hands {
 
 const [name = "", seconds = "3"] = Deno.args;
 const { attack } = attackNamed(name);
-console.log("ready");
+say("ready");
 await Deno.stdin.read(new Uint8Array(16));
 const facts = await attack?.(hands(Number(seconds))) ?? {};
-console.log(JSON.stringify(facts));
+say(JSON.stringify(facts));
 Deno.exit(0);

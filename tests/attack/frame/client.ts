@@ -7,6 +7,7 @@
 import { KINDS, type Sample } from "./client_report.ts";
 import { GOOD_ZONES, HONEST_ADDRESS, PLACES, SERVER } from "./places.ts";
 import { POLL, poll, Socket } from "./sockets.ts";
+import { say } from "./say.ts";
 import { framed, headerOf, query, questionOf } from "./wire.ts";
 
 /** Questions a second, by kind. */
@@ -39,10 +40,10 @@ let serial = 0;
 for (let i = 0; i < HIT_NAMES; i++) ask(1, hitName(i)); // so that later they are hits
 settle(1_000);
 samples.length = 0;
-console.log("ready");
+say("ready");
 run();
 udp.close();
-console.log(JSON.stringify(samples));
+say(JSON.stringify(samples));
 
 function run(): void {
   const due = RATES.map(() => performance.now());

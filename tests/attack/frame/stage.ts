@@ -14,6 +14,7 @@ import { EVIL_ZONES, GOOD_ZONES, PLACES, SERVER } from "./places.ts";
 import { type Shipped, shippedCommand } from "./shipped.ts";
 import { POLL, poll, Socket } from "./sockets.ts";
 import type { UpstreamReport } from "./upstream.ts";
+import { say } from "./say.ts";
 import { query } from "./wire.ts";
 
 /** What the stage knows; the memory group is somebody else's. */
@@ -259,9 +260,10 @@ const seconds = Number(secondsText);
 const shipped: Shipped = JSON.parse(Deno.readTextFileSync(`${folder}/shipped.json`));
 const entrance = entranceText === "" ? null : entranceText;
 try {
-  console.log(JSON.stringify(await perform(attackNamed(name))));
+  say(JSON.stringify(await perform(attackNamed(name))));
   Deno.exit(0);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  const text = error instanceof Error ? error.message : String(error);
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
   Deno.exit(1);
 }

@@ -5,6 +5,7 @@
 import { attackNamed } from "../attacks.ts";
 import type { UpstreamReply } from "./attack.ts";
 import { GOOD_ZONES, HONEST_ADDRESS, PLACES } from "./places.ts";
+import { say } from "./say.ts";
 import { address, framed, questionOf, reply, soa, TYPE } from "./wire.ts";
 
 /** TTL of honest answers; longer than an attack. */
@@ -98,9 +99,9 @@ if (import.meta.main) {
     void serveUdp(hostname);
     void serveTcp(hostname);
   }
-  console.log("ready");
+  say("ready");
   for await (const _ of Deno.stdin.readable);
   const hitsAskedAgain = [...hits.values()].reduce((sum, times) => sum + times - 1, 0);
-  console.log(JSON.stringify({ ...count, hitsAskedAgain } satisfies UpstreamReport));
+  say(JSON.stringify({ ...count, hitsAskedAgain } satisfies UpstreamReport));
   Deno.exit(0);
 }
