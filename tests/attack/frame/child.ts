@@ -1,3 +1,6 @@
+/** Exit code where Deno cannot say what ended a process. */
+const UNKNOWN_CODE = 255;
+
 /** A process of the stage, what it writes, and how it ends. */
 export class Child {
   readonly pid: number;
@@ -23,11 +26,13 @@ export class Child {
         new WritableStream({ write: (text) => void (this.#output += text) }),
       )
     );
-    this.#ended = this.#process.status.then(async ({ code }) => {
-      this.#code = code;
-      await Promise.all(reading);
-      return code;
-    });
+    // Deno knows no real-time signals, and rejects where one ended the process.
+    this.#ended = this.#process.status.then(({ code }) => code, () => UNKNOWN_CODE)
+      .then(async (code) => {
+        this.#code = code;
+        await Promise.all(reading);
+        return code;
+      });
   }
 
   /** Everything written so far, both streams mixed as they came. */
