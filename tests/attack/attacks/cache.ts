@@ -5,8 +5,8 @@ import { address, query, questionOf, reply, u32 } from "../frame/wire.ts";
 /** Entries of each cache in this attack: fewer than shipped, so that seconds suffice to fill it. */
 const CAPACITY = 1_024;
 const FLUSH = 5_000;
-/** Names of a neighbour, fewer than a third of the cache, asked for before and after. */
-const NEIGHBOUR_NAMES = 300;
+/** Names of a neighbour, asked for before and after: less than half of a fair share of three clients. */
+const NEIGHBOUR_NAMES = 120;
 const NEIGHBOUR = "10.244.0.3";
 /** The neighbour's time, at either end of the attack. */
 const NEIGHBOUR_MS = 400;

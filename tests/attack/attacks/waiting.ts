@@ -1,7 +1,7 @@
 import type { Attack, Facts, Hands } from "../frame/attack.ts";
 import { EVIL_ZONES, PLACES } from "../frame/places.ts";
 import type { Socket } from "../frame/sockets.ts";
-import { query, reply, text, truncated, TYPE } from "../frame/wire.ts";
+import { query, questionOf, reply, text, truncated, TYPE } from "../frame/wire.ts";
 
 const SUBDOMAINS = 2_000;
 /** Queries of one DNSBomb. */
@@ -14,9 +14,11 @@ const WINDOW_MS = 400;
 /** More than this in one window is a pulse. */
 const WINDOW_BYTES = 512 * 1024;
 const REFLECTED = 2_000;
-const REFLECTED_BYTES = 1_100;
-/** Bytes towards the victim for each that the attacker sent. */
-const MAX_AMPLIFICATION = 3;
+/** One answer above 512 octets, and one below: only the first kind is limited. */
+const REFLECTED_BYTES = { large: 1_100, small: 430 } as const;
+const LARGE_OCTETS = 512;
+/** Large answers a second to one address, as `rrl` has it by default; as many more at once. */
+const LARGE_A_SECOND = 200;
 
 async function subdomains(
   { udp, paced }: Hands,
@@ -55,8 +57,8 @@ class Victim {
   readonly #socket: Socket;
   sent = 0;
 
-  constructor({ udp }: Hands) {
-    this.#socket = udp({ address: PLACES.victim, port: 80 }, { receiveBytes: 32 << 20 });
+  constructor({ udp }: Hands, address: string = PLACES.victim) {
+    this.#socket = udp({ address, port: 80 }, { receiveBytes: 32 << 20 });
   }
 
   /** Sends a query with the victim's address as its source. */
@@ -66,8 +68,15 @@ class Victim {
   }
 
   collect(): void {
-    const { bytes } = this.#socket.drain();
-    if (bytes > 0) this.#arrivals.push({ at: performance.now(), bytes });
+    const at = performance.now();
+    for (let got = this.#socket.receive(); got !== null; got = this.#socket.receive()) {
+      this.#arrivals.push({ at, bytes: got.length });
+    }
+  }
+
+  /** Answers that came above 512 octets. */
+  get large(): number {
+    return this.#arrivals.filter(({ bytes }) => bytes > LARGE_OCTETS).length;
   }
 
   get bytes(): number {
@@ -76,13 +85,15 @@ class Victim {
 
   /** Most bytes within any window. */
   get pulse(): number {
-    return Math.max(
-      0,
-      ...this.#arrivals.map(({ at }) =>
-        this.#arrivals.filter((other) => other.at >= at && other.at < at + WINDOW_MS)
-          .reduce((sum, { bytes }) => sum + bytes, 0)
-      ),
-    );
+    let most = 0;
+    let sum = 0;
+    let first = 0;
+    for (const { at, bytes } of this.#arrivals) {
+      sum += bytes;
+      while (this.#arrivals[first]!.at <= at - WINDOW_MS) sum -= this.#arrivals[first++]!.bytes;
+      most = Math.max(most, sum);
+    }
+    return most;
   }
 }
 
@@ -123,21 +134,36 @@ export const dnsBomb: Attack = {
 
 export const reflection: Attack = {
   name: "reflection",
-  summary: `${REFLECTED} queries a second in a victim's name for a cached answer of 1.1 KB.`,
-  upstream: (message) => reply(message, { answers: [text(600, REFLECTED_BYTES)] }),
+  summary:
+    `${REFLECTED} queries a second in two victims' names for answers of 1.2 KB and of 512 B.`,
+  upstream: (message) => {
+    const size = questionOf(message).labels[0] === "large"
+      ? REFLECTED_BYTES.large
+      : REFLECTED_BYTES.small;
+    return reply(message, { answers: [text(600, size)] });
+  },
   async attack(hands) {
-    const victim = new Victim(hands);
-    const message = query(`large.${EVIL_ZONES.udp}`, TYPE.TXT, { edns: 4096 });
-    const asked = await hands.paced(
+    const victims = { large: new Victim(hands), small: new Victim(hands, "10.244.7.8") };
+    const messages = {
+      large: query(`large.${EVIL_ZONES.udp}`, TYPE.TXT, { edns: 4096 }),
+      small: query(`small.${EVIL_ZONES.udp}`, TYPE.TXT, { edns: 4096 }),
+    };
+    const kinds = ["large", "small"] as const;
+    await hands.paced(
       REFLECTED,
-      () => victim.ask(message),
-      () => victim.collect(),
+      (n) => victims[kinds[n % 2]!].ask(messages[kinds[n % 2]!]),
+      () => kinds.forEach((kind) => victims[kind].collect()),
     );
-    const { sent, bytes } = victim;
-    return { asked, sent, received: bytes, amplification: Number((bytes / sent).toFixed(1)) };
+    const factor = ({ bytes, sent }: Victim) => Number((bytes / sent).toFixed(1));
+    return {
+      "large answers": victims.large.large,
+      "large answers allowed": Math.ceil(LARGE_A_SECOND * (hands.seconds + 1)),
+      "amplification of large ones": factor(victims.large),
+      "and of small ones": factor(victims.small),
+    };
   },
   judge: ({ facts }) =>
-    Number(facts.amplification) > MAX_AMPLIFICATION
-      ? [`for each octet sent, ${facts.amplification} came to the victim`]
+    Number(facts["large answers"]) > Number(facts["large answers allowed"])
+      ? [`${facts["large answers"]} large answers came to one victim`]
       : [],
 };

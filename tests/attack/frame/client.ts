@@ -16,6 +16,8 @@ const RATES = [200, 20, 5, 5];
 const HIT_NAMES = 100;
 /** What was not answered for so long is lost, once nothing is asked any more. */
 const PATIENCE_MS = 3_000;
+/** Source ports over TCP, so that none is needed of the kernel's own, which an attack may use up. */
+const TCP_PORTS = { first: 21_000, count: 8_000 } as const;
 const STDIN = 0;
 
 interface Waiting {
@@ -83,7 +85,8 @@ function ask(kind: number, name: string): void {
   const message = query(name, 1, { id });
   const one = { kind, at: Date.now(), began: performance.now(), name };
   if (KINDS[kind]!.startsWith("tcp")) {
-    const socket = Socket.tcp({ address: PLACES.client, port: 0 }, SERVER);
+    const port = TCP_PORTS.first + serial % TCP_PORTS.count;
+    const socket = Socket.tcp({ address: PLACES.client, port }, SERVER);
     connections.push({ ...one, socket, message: framed(message), sent: false });
     return;
   }

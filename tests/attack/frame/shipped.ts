@@ -17,6 +17,8 @@ export interface Shipped {
 
 /** Asks nodens for its manifest. */
 export async function readShipped(): Promise<Shipped> {
+  // What nodens imports must be there: it starts where no network is.
+  await new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", MAIN] }).output();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--cached-only", MAIN, "manifest", "-kubedns", PLACES.kubeDns],
   }).output();
