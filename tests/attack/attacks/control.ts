@@ -91,7 +91,7 @@ async function inspectorAnswers(): Promise<boolean> {
 
 export const signals: Attack = {
   name: "signals",
-  summary: "Every signal to a nodens that serves, and SIGUSR1 while one starts: a debugger's port?",
+  summary: "Every signal to a nodens that serves, and SIGUSR1 while one starts: does a port open.",
   async beside({ pid, signal, another }: Stage) {
     const opened: string[] = [];
     const before = listeningPorts(pid);
