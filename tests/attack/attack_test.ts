@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { namespaceReasons } from "../support/net_namespace.ts";
 import { have, skipFor } from "../support/net_require.ts";
 import { attackNamed, ATTACKS } from "./attacks.ts";
+import { MemoryGroup } from "./frame/memory_group.ts";
 import { runAttack, SECONDS, type Verdict } from "./frame/run.ts";
 import { type Row, table } from "./frame/table.ts";
 
@@ -29,6 +30,7 @@ const attacks = only === undefined ? ATTACKS : only.map(attackNamed);
 const programs = ["unshare", "setpriv", "prlimit", "nice", "chrt", "mkfifo", "unbound"];
 const reasons = [
   ...namespaceReasons(),
+  ...await MemoryGroup.reasons(),
   ...programs.filter((name) => !have(name)).map((name) => `${name} is missing`),
 ];
 const skip = skipFor(reasons);

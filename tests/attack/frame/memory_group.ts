@@ -59,6 +59,16 @@ export class MemoryGroup {
     throw new Error(`Cannot make a control group with a memory limit: ${reasons.join("; ")}`);
   }
 
+  /** Why no group can be made here; empty where one can. */
+  static async reasons(): Promise<string[]> {
+    try {
+      await MemoryGroup.make(64 * MIB).remove();
+      return [];
+    } catch (error) {
+      return [(error as Error).message];
+    }
+  }
+
   /** What its members used so far. */
   use(): MemoryUse {
     const mib = (file: string) => Number(this.#read(file) ?? 0) / MIB;
