@@ -35,7 +35,7 @@ export const hostileFiles: Attack = {
       {
         name: "persist",
         corefile: `.:53 {\n${BIND}\ncache 30 {\npersist ${open}/cache\n}\nforward . 10.0.0.53\n}\n`,
-        done: (one) => ended(one) || /persist[\s\S]*(writ|owner|permission)/i.test(one.log()),
+        done: (one) => ended(one) || /cache"?: .*(may write|belong)/.test(one.log()),
       },
     ];
     const bad: string[] = [];

@@ -10,27 +10,33 @@ import { address, framed, questionOf, reply, soa, TYPE } from "./wire.ts";
 
 /** TTL of honest answers; longer than an attack. */
 const TTL = 600;
-const RECEIVE_BYTES = 4 << 20;
+/** A query that comes again within this time was sent again because no reply had come. */
+const RESEND_MS = 1_000;
+const MAX_DATAGRAM = 65_535;
 
 /** What is printed at the end. */
 export interface UpstreamReport {
   readonly udp: number;
   readonly tcp: number;
-  /** Queries for names of hits, the first for each name aside. */
+  /** Queries for names of hits that had been answered long enough before to be no resend. */
   readonly hitsAskedAgain: number;
 }
 
 const [name = "", ...addresses] = Deno.args;
 const { upstream: script } = attackNamed(name);
 const count = { udp: 0, tcp: 0 };
+/** When each name of a hit was asked for last. */
 const hits = new Map<string, number>();
+let hitsAskedAgain = 0;
 
 function answer(query: Uint8Array, transport: "udp" | "tcp"): UpstreamReply | null {
   count[transport]++;
   const question = questionOf(query);
   if (GOOD_ZONES.some((zone) => question.name.endsWith(zone))) {
     if (question.labels[0]!.startsWith("h")) {
-      hits.set(question.name, (hits.get(question.name) ?? 0) + 1);
+      const now = performance.now();
+      if (now - (hits.get(question.name) ?? now) > RESEND_MS) hitsAskedAgain++;
+      hits.set(question.name, now);
     }
   } else if (script !== undefined && question.name.includes("evil.")) {
     return script(query, transport);
@@ -47,7 +53,7 @@ function later(said: UpstreamReply, send: (message: Uint8Array) => unknown): voi
 
 async function serveUdp(hostname: string): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 53 });
-  const buffer = new Uint8Array(RECEIVE_BYTES >> 6);
+  const buffer = new Uint8Array(MAX_DATAGRAM);
   for (;;) {
     const [query, from] = await socket.receive(buffer);
     const said = answer(query.slice(), "udp");
@@ -101,7 +107,6 @@ if (import.meta.main) {
   }
   say("ready");
   for await (const _ of Deno.stdin.readable);
-  const hitsAskedAgain = [...hits.values()].reduce((sum, times) => sum + times - 1, 0);
   say(JSON.stringify({ ...count, hitsAskedAgain } satisfies UpstreamReport));
   Deno.exit(0);
 }
