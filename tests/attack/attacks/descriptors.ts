@@ -11,6 +11,8 @@ const BEYOND = 200;
 /** Names a second of a slow zone, each of which keeps a socket to the upstream. */
 const MISSES = 200;
 const SLOW_MS = 500;
+/** Connections opened, or opened again, in one turn of some milliseconds. */
+const OPENED_A_TURN = 10;
 const FREE_PORTS = 20;
 const FIRST_PORT = 40_000;
 
@@ -36,7 +38,7 @@ export function outOfDescriptors(files: number): Attack {
         (n) => socket.send(query(`s${n}-${Deno.pid}.${EVIL_ZONES.udp}`)),
         () => {
           socket.drain();
-          for (let i = 0; i < 50 && open.length < files + BEYOND && left() > 0; i++) {
+          for (let i = 0; i < OPENED_A_TURN && open.length < files + BEYOND && left() > 0; i++) {
             const to = [METRICS, HEALTH][opened++ % 10];
             open.push(tcp({}, to === undefined ? {} : { to }));
           }

@@ -13,7 +13,9 @@ const UNREAD_CONNECTIONS = 1_000;
 const HOARDED_CONNECTIONS = 5_000;
 const SHORT_CONNECTIONS = 33_500;
 const SHORT_AT_A_TIME = 3;
-const SHORT_QUERIES = 20;
+const SHORT_QUERIES = 2;
+/** Connections that are opened, or opened again, in one turn of some milliseconds. */
+const OPENED_A_TURN = 20;
 /** Source addresses where an attacker has more than one. */
 const MANY_SOURCES = 32;
 
@@ -37,7 +39,7 @@ async function pipelineUnread(
   let open: Socket[] = [];
   let closed = 0;
   while (left() > 0) {
-    for (let i = 0; i < 100 && open.length < UNREAD_CONNECTIONS; i++) {
+    for (let i = 0; i < OPENED_A_TURN && open.length < UNREAD_CONNECTIONS; i++) {
       open.push(tcp({ address: sourceOf(open.length) }, { receiveBytes: SMALL_WINDOW }));
     }
     await pause(10);
@@ -77,7 +79,7 @@ export const connectionHoarding: Attack = {
     let closed = 0;
     const half = framed(query(BIG_NAME)).subarray(0, 9);
     while (left() > 0) {
-      for (let i = 0; i < 100 && open.length < HOARDED_CONNECTIONS; i++) {
+      for (let i = 0; i < OPENED_A_TURN && open.length < HOARDED_CONNECTIONS; i++) {
         open.push(tcp());
         opened++;
       }
@@ -100,6 +102,7 @@ export const shortConnections: Attack = {
   summary:
     `${SHORT_CONNECTIONS} connections, ${SHORT_AT_A_TIME} at a time: ${SHORT_QUERIES} queries, and ` +
     "a reset before an answer is read.",
+  minSeconds: 4,
   async attack({ tcp, paced, seconds }) {
     const one = framed(query("h1.good.test"));
     const message = join(...Array.from({ length: SHORT_QUERIES }, () => one));
