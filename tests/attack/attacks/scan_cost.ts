@@ -1,6 +1,7 @@
 import type { Attack, Setting } from "../frame/attack.ts";
 import { EVIL_ZONES } from "../frame/places.ts";
 import {
+  framed,
   pointer,
   query,
   questionOf,
@@ -17,6 +18,9 @@ import {
 const ALIASES = 8;
 /** Below the largest message by what a resolver adds. */
 const BYTES = 62_500;
+/** What must be left of it behind the resolver, and how often it is looked for. */
+const LEAST_BYTES = 60_000;
+const PROBE_TRIES = 50;
 const TTL = 3600;
 const HEADER = 12;
 /** Octets of an address record with a compressed owner. */
@@ -69,17 +73,30 @@ export function scanCost(rate: number): Attack {
       if (type !== TYPE.A) return reply(message, { authority: [soa(5)] });
       return transport === "udp" ? truncated(message) : answerOnce(message);
     },
-    async attack({ udp, paced }) {
+    async attack({ udp, tcp, paced, pause }) {
+      const run = String(Math.random()).slice(2, 10);
+      const name = (n: number) => `r${String(n).padStart(4, "0")}-${run}.${EVIL_ZONES.udp}`;
+      // Once over TCP, to see that the large answer gets through at all.
+      const whole = tcp();
+      await pause(20);
+      whole.send(framed(query(name(0))));
+      let octets = 0;
+      for (let tries = 0; octets < LEAST_BYTES && tries < PROBE_TRIES; tries++) {
+        await pause(20);
+        octets += whole.drain().bytes;
+      }
       const socket = udp();
       let answered = 0;
-      const run = String(Math.random()).slice(2, 10);
       const asked = await paced(
         rate,
-        (n) => socket.send(query(`r${String(n).padStart(4, "0")}-${run}.${EVIL_ZONES.udp}`)),
+        (n) => socket.send(query(name(n + 1))),
         () => answered += socket.drain().count,
       );
-      return { asked, answered };
+      return { asked, answered, "octets of one answer": octets };
     },
-    judge: ({ facts }) => Number(facts.answered) > 0 ? [] : ["none of the large answers came"],
+    judge: ({ facts }) =>
+      Number(facts["octets of one answer"]) >= LEAST_BYTES
+        ? []
+        : [`the large answer had ${facts["octets of one answer"]} octets: nothing was tried`],
   };
 }
