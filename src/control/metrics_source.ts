@@ -1,7 +1,13 @@
 import type { Config } from "../config/types.ts";
 import { COUNTER } from "../engine/counters.ts";
 import { serverLabel } from "../engine/served.ts";
-import { chooseFormat, expose, MEDIA_TYPES, takesGzip } from "../metrics/exposition.ts";
+import {
+  chooseFormat,
+  expose,
+  type Format,
+  MEDIA_TYPES,
+  takesGzip,
+} from "../metrics/exposition.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { SeriesBook } from "../metrics/series.ts";
 import type { DataPlane } from "./data_plane.ts";
@@ -30,8 +36,19 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
+/**
+ * How often the text of a scrape is made: at most so many times in a row, and once a second in the
+ * long run. Whoever asks more often gets a copy of the last one, so that a flood of requests costs
+ * neither the time of other work in this thread nor memory for each answer.
+ */
+const RENDERS = { inARow: 10, perSecond: 1 } as const;
+
 /** Writes what a scrape gets. It reads shared memory and asks no data plane anything. */
 export class MetricsSource {
+  /** The last answer in each form and coding. */
+  readonly #copies = new Map<string, Promise<HttpReply>>();
+  #renders: number = RENDERS.inARow;
+  #refilledMs = performance.now();
   readonly #planes: readonly DataPlane[];
   readonly #registry: MetricRegistry;
 
@@ -64,17 +81,35 @@ export class MetricsSource {
   }
 
   /** Answers a scrape in the form and coding that the client asks for. */
-  readonly serve = async ({ headers: asked }: HttpRequest): Promise<HttpReply> => {
+  readonly serve = ({ headers: asked }: HttpRequest): Promise<HttpReply> => {
     const format = chooseFormat(asked.get("accept") ?? null);
+    const gzip = takesGzip(asked.get("accept-encoding") ?? null);
+    const key = `${format} ${gzip}`;
+    const copy = this.#copies.get(key);
+    if (copy !== undefined && !this.#mayRender()) return copy;
+    const made = this.#render(format, gzip);
+    this.#copies.set(key, made);
+    return made;
+  };
+
+  #mayRender(): boolean {
+    const now = performance.now();
+    const refill = (now - this.#refilledMs) / 1000 * RENDERS.perSecond;
+    this.#renders = Math.min(RENDERS.inARow, this.#renders + refill);
+    this.#refilledMs = now;
+    if (this.#renders < 1) return false;
+    this.#renders--;
+    return true;
+  }
+
+  async #render(format: Format, gzip: boolean): Promise<HttpReply> {
     const text = expose(this.#collect(), format);
     const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
-    if (!takesGzip(asked.get("accept-encoding") ?? null)) {
-      return { status: 200, headers, body: text };
-    }
+    if (!gzip) return { status: 200, headers, body: new TextEncoder().encode(text) };
     const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
     const body = new Uint8Array(await new Response(zipped).arrayBuffer());
     return { status: 200, headers: { ...headers, "content-encoding": "gzip" }, body };
-  };
+  }
 
   #collect(): SeriesBook {
     const book = new SeriesBook();

@@ -329,30 +329,23 @@ Deno.test("connections over all addresses stay within their share of descriptors
   }
 });
 
-Deno.test("a client with many requests at once does not hold up the event loop", async () => {
+Deno.test("of requests sent ahead of the answers one is answered", async () => {
   const { servers } = make();
   const port = freePort();
-  let turns = 0;
-  let counting = true;
-  const count = () => {
-    turns++;
-    if (counting) setImmediate(count);
-  };
-  const seen: number[] = [];
+  let answers = 0;
   const handler = () => {
-    seen.push(turns);
+    answers++;
     return textReply(200, "here");
   };
   try {
     servers.apply([{ ...route("127.0.0.1", port), handler }]);
     const client = await RawHttp.open(port);
-    count();
     await client.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`.repeat(150));
-    for (let i = 0; i < 150; i++) assert.match(await client.response(), /here$/);
+    assert.match(await client.response(), /^connection: close$[^]*here$/im);
+    assert.equal(await client.response(), "");
     client.close();
-    assert.equal(new Set(seen).size, 150, "several requests in one turn of the event loop");
+    assert.equal(answers, 1);
   } finally {
-    counting = false;
     await servers.stop(1000);
   }
 });

@@ -102,7 +102,9 @@ export class HttpConnection {
       return false;
     }
     const reply = await this.#owner.answer(read, this);
-    const close = read.close || this.#ending;
+    // Who sends requests ahead of the answers has one answered: a client that reads none would have
+    // the kernel keep them all.
+    const close = read.close || this.#ending || this.#length > 0;
     await this.#send(writeReply(reply, { close, headOnly: read.method === "HEAD" }));
     if (close) {
       await this.#discard();
@@ -137,11 +139,15 @@ export class HttpConnection {
     }
   }
 
-  async #send(bytes: Uint8Array): Promise<void> {
-    this.queuedBytes = bytes.length;
+  async #send(parts: readonly Uint8Array[]): Promise<void> {
+    this.queuedBytes = parts.reduce((sum, { length }) => sum + length, 0);
     this.#owner.queued();
-    while (this.queuedBytes > 0) {
-      this.queuedBytes -= await this.#conn.write(bytes.subarray(bytes.length - this.queuedBytes));
+    for (const part of parts) {
+      for (let at = 0; at < part.length;) {
+        const count = await this.#conn.write(part.subarray(at));
+        at += count;
+        this.queuedBytes -= count;
+      }
     }
   }
 

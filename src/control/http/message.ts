@@ -93,11 +93,11 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** The octets of an answer. */
+/** The octets of an answer: its head, and its body, which many answers may share. */
 export function writeReply(
   { status, headers, body }: HttpReply,
   { close, headOnly }: { close: boolean; headOnly: boolean },
-): Uint8Array<ArrayBuffer> {
+): Uint8Array<ArrayBuffer>[] {
   const content = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const fields = Object.entries({
     ...headers,
@@ -108,9 +108,5 @@ export function writeReply(
   const lines = [`HTTP/1.1 ${status} ${REASONS[status] ?? "Unknown"}`];
   for (const [name, value] of fields) lines.push(`${name}: ${value}`);
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
-  if (headOnly) return head;
-  const bytes = new Uint8Array(head.length + content.length);
-  bytes.set(head);
-  bytes.set(content, head.length);
-  return bytes;
+  return headOnly ? [head] : [head, content];
 }

@@ -1,0 +1,63 @@
+import { cacheFlush, frozenName } from "./attacks/cache.ts";
+import { collidingNames, collidingTypes } from "./attacks/colliding_names.ts";
+import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control.ts";
+import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
+import { hostileFiles } from "./attacks/files.ts";
+import { httpHoarding, httpPipelining } from "./attacks/http.ts";
+import { malformedReplies } from "./attacks/malformed_replies.ts";
+import { replyLoop } from "./attacks/reply_loop.ts";
+import { scanCost } from "./attacks/scan_cost.ts";
+import {
+  connectionHoarding,
+  shortConnections,
+  slowSenders,
+  unreadTcp,
+  unreadTcpFromMany,
+} from "./attacks/tcp.ts";
+import {
+  dnsBomb,
+  randomSubdomains,
+  randomSubdomainsFromTwo,
+  reflection,
+} from "./attacks/waiting.ts";
+import type { Attack } from "./frame/attack.ts";
+
+/** All attacks, by who attacks: an upstream, a client, a local process. */
+export const ATTACKS: readonly Attack[] = [
+  replyLoop,
+  malformedReplies,
+  scanCost(10),
+  scanCost(25),
+  collidingNames,
+  collidingTypes,
+  unreadTcp,
+  unreadTcpFromMany,
+  connectionHoarding,
+  shortConnections,
+  slowSenders,
+  httpHoarding,
+  httpPipelining,
+  outOfDescriptors(256),
+  outOfDescriptors(1_024),
+  outOfDescriptors(4_096),
+  outOfPorts,
+  randomSubdomains,
+  randomSubdomainsFromTwo,
+  dnsBomb,
+  reflection,
+  cacheFlush,
+  frozenName,
+  reloadStorm,
+  terminated,
+  signals,
+  socketTheft,
+  hostileFiles,
+];
+
+/** An attack by its name; throws where there is none. */
+export function attackNamed(name: string): Attack {
+  const found = ATTACKS.find((attack) => attack.name === name);
+  if (found !== undefined) return found;
+  const names = ATTACKS.map((attack) => attack.name).join(", ");
+  throw new RangeError(`Cannot find the attack "${name}"; there are ${names}`);
+}

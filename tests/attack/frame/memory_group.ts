@@ -1,0 +1,141 @@
+/** Memory of what ran in a group, in MiB. */
+export interface MemoryUse {
+  /** Peak of the group. */
+  readonly peak: number;
+  /** Peak of its TCP buffers, where the kernel counts them apart (version 1); part of `peak` else. */
+  readonly sockets: number;
+  /** Processes that were killed for want of memory. */
+  readonly kills: number;
+}
+
+const MIB = 2 ** 20;
+const REMOVE_TRIES = 50;
+const REMOVE_PAUSE_MS = 20;
+
+/**
+ * A control group with a limit of memory, of version 1 (also beside version 2, as on hybrid systems)
+ * or 2.
+ */
+export class MemoryGroup {
+  static #count = 0;
+  /** Where a process writes 0 to become a member. */
+  readonly entrance: string;
+  readonly #folder: string;
+  readonly #version: 1 | 2;
+
+  private constructor(folder: string, version: 1 | 2) {
+    this.#folder = folder;
+    this.#version = version;
+    this.entrance = `${folder}/cgroup.procs`;
+  }
+
+  /** Makes a group; throws where none can be made. */
+  static make(limitBytes: number): MemoryGroup {
+    const own = ownGroups(Deno.readTextFileSync("/proc/self/cgroup"));
+    const name = `nodens-attack-${Deno.pid}-${++MemoryGroup.#count}`;
+    const v1 = own.get("memory");
+    // The unified hierarchy gives controllers only to groups whose parents hold no process, which a
+    // group's own parent does: so the root is tried.
+    const places = v1 !== undefined
+      ? [`/sys/fs/cgroup/memory${v1}`, "/sys/fs/cgroup/memory"]
+      : [`/sys/fs/cgroup${own.get("") ?? ""}`, "/sys/fs/cgroup"];
+    const reasons: string[] = [];
+    for (const place of places) {
+      const folder = `${place.replace(/\/$/, "")}/${name}`;
+      const group = new MemoryGroup(folder, v1 !== undefined ? 1 : 2);
+      try {
+        Deno.mkdirSync(folder);
+        group.#limit(limitBytes);
+        return group;
+      } catch (error) {
+        reasons.push((error as Error).message);
+        try {
+          Deno.removeSync(folder);
+        } catch {
+          // It was not made.
+        }
+      }
+    }
+    throw new Error(`Cannot make a control group with a memory limit: ${reasons.join("; ")}`);
+  }
+
+  /** Why no group can be made here; empty where one can. */
+  static async reasons(): Promise<string[]> {
+    try {
+      await MemoryGroup.make(64 * MIB).remove();
+      return [];
+    } catch (error) {
+      return [(error as Error).message];
+    }
+  }
+
+  /** What its members used so far. */
+  use(): MemoryUse {
+    const mib = (file: string) => Number(this.#read(file) ?? 0) / MIB;
+    const events = this.#read(this.#version === 1 ? "memory.oom_control" : "memory.events") ?? "";
+    const kills = Number(/^oom_kill (\d+)/m.exec(events)?.[1] ?? 0);
+    return this.#version === 1
+      ? {
+        peak: mib("memory.max_usage_in_bytes"),
+        sockets: mib("memory.kmem.tcp.max_usage_in_bytes"),
+        kills,
+      }
+      : { peak: mib("memory.peak"), sockets: 0, kills };
+  }
+
+  /** Removes it; its members have ended. */
+  async remove(): Promise<void> {
+    for (let i = 0; i < REMOVE_TRIES; i++) {
+      try {
+        Deno.removeSync(this.#folder);
+        return;
+      } catch {
+        await new Promise((wake) => setTimeout(wake, REMOVE_PAUSE_MS));
+      }
+    }
+    throw new Error(`Cannot remove ${this.#folder}: does something still run in it?`);
+  }
+
+  #limit(bytes: number): void {
+    if (this.#version === 2) {
+      this.#write("memory.max", bytes);
+      this.#tryWrite("memory.swap.max", 0);
+      return;
+    }
+    this.#write("memory.limit_in_bytes", bytes);
+    this.#tryWrite("memory.memsw.limit_in_bytes", bytes);
+    // Version 2 counts TCP buffers with the rest; version 1 apart, and only where there is a limit.
+    this.#tryWrite("memory.kmem.tcp.limit_in_bytes", bytes);
+  }
+
+  #write(file: string, value: number): void {
+    Deno.writeTextFileSync(`${this.#folder}/${file}`, String(value), { create: false });
+  }
+
+  /** Not every kernel has every file. */
+  #tryWrite(file: string, value: number): void {
+    try {
+      this.#write(file, value);
+    } catch {
+      // Then there is nothing to limit.
+    }
+  }
+
+  #read(file: string): string | null {
+    try {
+      return Deno.readTextFileSync(`${this.#folder}/${file}`);
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** The own group in each hierarchy, by controller; that of the unified hierarchy is "". */
+export function ownGroups(text: string): Map<string, string> {
+  const groups = new Map<string, string>();
+  for (const line of text.trim().split("\n")) {
+    const [, controllers = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    for (const controller of controllers.split(",")) groups.set(controller, path);
+  }
+  return groups;
+}

@@ -1,0 +1,79 @@
+import { parseAllDocuments } from "yaml";
+import { PERMISSIONS } from "../../../release/permissions.ts";
+import { HTTP, PLACES } from "./places.ts";
+
+const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+const UNITS: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30 };
+
+/** What matters here of the manifest that `nodens manifest` prints. */
+export interface Shipped {
+  /** Its Corefile, the variables filled for this stage. */
+  readonly corefile: string;
+  /** Limit of memory in bytes. */
+  readonly memoryBytes: number;
+  /** Capabilities that the container keeps, as setpriv names them. */
+  readonly capabilities: readonly string[];
+}
+
+/** Asks nodens for its manifest. */
+export async function readShipped(): Promise<Shipped> {
+  // What nodens imports must be there: it starts where no network is.
+  await new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", MAIN] }).output();
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--cached-only", MAIN, "manifest", "-kubedns", PLACES.kubeDns],
+  }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`Cannot read the manifest: ${decoder.decode(stderr)}`);
+  // deno-lint-ignore no-explicit-any
+  const objects: any[] = parseAllDocuments(decoder.decode(stdout)).map((one) => one.toJS());
+  const container = objects.find(({ kind }) => kind === "DaemonSet").spec.template.spec
+    .containers[0];
+  const [, amount, unit] = /^(\d+)(Mi|Gi)$/.exec(container.resources.limits.memory)!;
+  return {
+    corefile: fill(objects.find(({ kind }) => kind === "ConfigMap").data.Corefile),
+    memoryBytes: Number(amount) * UNITS[unit!]!,
+    capabilities: container.securityContext.capabilities.add
+      .map((name: string) => name.toLowerCase()),
+  };
+}
+
+/** Fills the variables, and serves metrics where the stage looks for them. */
+function fill(corefile: string): string {
+  return corefile
+    .replaceAll("__PILLAR__CLUSTER__DNS__", PLACES.clusterUpstream)
+    .replaceAll("__PILLAR__UPSTREAM__SERVERS__", PLACES.upstream)
+    .replace(/^ *prometheus\b.*\n/gm, "")
+    .replaceAll(/^( *)errors$/gm, `$1errors\n$1prometheus ${PLACES.node}:${HTTP.metrics}`);
+}
+
+/** How to start a nodens. */
+export interface StartOptions {
+  /** Path of its Corefile. */
+  readonly corefile: string;
+  readonly capabilities: readonly string[];
+  /** Limit of open files. */
+  readonly files: number;
+  /** Entrance of the memory group; null leaves it where it is. */
+  readonly entrance: string | null;
+}
+
+/**
+ * The command that runs nodens from source as the manifest runs the image: a root file system that
+ * cannot be written, the manifest's capabilities alone, the executable's permissions.
+ */
+export function shippedCommand(options: StartOptions): string[] {
+  const { corefile, capabilities, files, entrance } = options;
+  const enter = entrance === null ? "" : `echo 0 > ${entrance} && `;
+  return [
+    ...["unshare", "--mount", "sh", "-c"],
+    `${enter}mount -o remount,bind,ro / && exec "$@"`,
+    "sh",
+    "setpriv",
+    `--bounding-set=-all,${capabilities.map((name) => `+${name}`).join(",")}`,
+    "--inh-caps=-all",
+    "--no-new-privs",
+    ...["prlimit", `--nofile=${files}:${files}`],
+    ...[Deno.execPath(), "run", "--quiet", "--cached-only", ...PERMISSIONS, MAIN],
+    ...["-conf", corefile],
+  ];
+}
