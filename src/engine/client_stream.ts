@@ -1,114 +1,140 @@
-import type { StreamHandler } from "../io/contract.ts";
-import { COUNTER } from "./counters.ts";
-import type { Engine } from "./engine.ts";
+import type { Io, StreamHandler } from "../io/contract.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import { Memory } from "./memory.ts";
-import type { Timer } from "./timers.ts";
+import type { StreamClient } from "./stream_client.ts";
+import {
+  type CloseReason,
+  MIN_RATE,
+  QUEUED_BYTES,
+  type StreamLimits,
+  UNCOUNTED_BYTES,
+} from "./stream_limits.ts";
+import type { Timer, Timers } from "./timers.ts";
 
-/** What a client may do over TCP (RFC 7766 section 6). */
-export interface StreamLimits {
-  /** Open streams in all. */
-  streams: number;
-  /** Time for the first query to be in, whole. */
-  readMs: number;
-  /** Time in which the client must take something of what waits for it. */
-  writeMs: number;
-  /** Time without a further whole query after which a stream is closed. */
-  idleMs: number;
-  /** Queries that one stream may bring; -1 for any number. */
-  queries: number;
-  /** Queries of one stream that may wait at a time; more are not read. */
-  outstanding: number;
-  /** Bytes of responses that may wait for a slow reader; above, no query is read. */
-  queuedBytes: number;
+/** Responses of one turn, written out together; a whole response always fits behind. */
+const BATCH_BYTES = 16 * 1024;
+const FRAME_ROOM = 65535 + 2 + 16;
+const batch = { memory: null as Memory | null };
+/** Pause between two looks at whether a client that has sent its last query has taken its answers. */
+const LAST_LOOK_MS = 20;
+
+/** What a stream needs of the engine. */
+export interface StreamServices {
+  readonly nowMs: number;
+  readonly timers: Timers;
+  readonly io: Io;
+  readonly values: Float64Array;
+  counter(name: string, labels?: Readonly<Record<string, string>>): number;
+  streamQuery(
+    stream: ClientStream,
+    memory: Memory,
+    offset: number,
+    length: number,
+    out: Memory,
+    outOffset: number,
+  ): number;
 }
 
-/** The times are CoreDNS's; the other bounds keep a stream under 200 KB. */
-const DEFAULTS: StreamLimits = {
-  streams: 4096,
-  readMs: 3000,
-  writeMs: 5000,
-  idleMs: 10_000,
-  queries: -1,
-  outstanding: 128,
-  queuedBytes: 65536,
-};
-
-/** Responses of one read, written out together; a whole response always fits. */
-const batch = { size: 262_144, memory: null as Memory | null };
-const FRAME_ROOM = 65535 + 2 + 16;
+/** What a stream needs of those who watch over all streams. */
+export interface StreamOwner {
+  readonly buffers: BufferPool;
+  /** How many queries the stream may have answered now. */
+  allowance(): number;
+  /** Counts queries against the allowance. */
+  spend(queries: number): void;
+  /** Calls `turn` once it is this stream's turn. */
+  enqueue(stream: ClientStream): void;
+  /** Notes that the client has asked or been answered. */
+  touch(stream: ClientStream): void;
+  /** Counts memory; may close this stream or others. */
+  charge(stream: ClientStream, bytes: number): void;
+  /** Lets go of a stream; without a reason, the client or the configuration ended it. */
+  forget(stream: ClientStream, reason: CloseReason | null): void;
+}
 
 /** A client's TCP connection: frames in, frames out, in whatever order the answers come. */
 export class ClientStream implements StreamHandler {
   readonly id: number;
   readonly listener: number;
+  readonly client: StreamClient<ClientStream>;
+  /** Neighbours among the client's streams, in the order of their last activity. */
+  previous: ClientStream | null = null;
+  next: ClientStream | null = null;
+  /** It waits for its turn, before `nextWaiting`. */
+  waiting = false;
+  nextWaiting: ClientStream | null = null;
+  /** Bytes of memory that are counted for it. */
+  bytes = 0;
+  /** Bytes in the kernel are among them, and may have left since. */
+  countsKernel = false;
   /** Queries that wait for an upstream. */
   outstanding = 0;
   /** Closed, by whichever side. */
   gone = false;
 
-  readonly #engine: Engine;
+  readonly #services: StreamServices;
+  readonly #owner: StreamOwner;
   readonly #limits: StreamLimits;
-  readonly #all: Set<ClientStream>;
   readonly #timer: Timer;
   /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
   #pending: Memory | null = null;
   #pendingLength = 0;
+  /** The client sends no more, or may not. */
   #ended = false;
+  /** Why, where the client is to blame. */
+  #fault: CloseReason | null = null;
   #releasing = false;
   /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
   #activeMs: number;
   #queries = 0;
-  /** Bytes handed over for sending. */
+  /** Bytes handed over for sending, and how many of them the client is known to have taken. */
   #written = 0;
-  /** The client does not take its responses as fast as they come. */
-  #slow = false;
-  /** How many bytes it had taken when last looked at, while slow. */
   #taken = 0;
+  /** When the measuring of the client's rate began, or -1 while nothing waits for it. */
+  #windowMs = -1;
+  /** What it had taken by then. */
+  #windowTaken = 0;
 
-  /** Takes a stream in, or returns null when there are too many. */
-  static open(
-    engine: Engine,
-    listener: number,
-    id: number,
-    all: Set<ClientStream>,
-    limits: Partial<StreamLimits> = {},
-  ): ClientStream | null {
-    const merged = { ...DEFAULTS, ...limits };
-    if (all.size >= merged.streams) return null;
-    return new ClientStream(engine, listener, id, all, merged);
+  constructor(
+    services: StreamServices,
+    owner: StreamOwner,
+    options: {
+      listener: number;
+      id: number;
+      client: StreamClient<ClientStream>;
+      limits: StreamLimits;
+    },
+  ) {
+    this.#services = services;
+    this.#owner = owner;
+    this.listener = options.listener;
+    this.id = options.id;
+    this.client = options.client;
+    this.#limits = options.limits;
+    this.#activeMs = services.nowMs;
+    // The timer is not moved for every query: it looks at the last activity when it fires.
+    this.#timer = services.timers.create((nowMs) => this.#check(nowMs));
+    services.timers.set(this.#timer, services.nowMs + this.#limits.readMs);
   }
 
-  private constructor(
-    engine: Engine,
-    listener: number,
-    id: number,
-    all: Set<ClientStream>,
-    limits: StreamLimits,
-  ) {
-    this.#engine = engine;
-    this.listener = listener;
-    this.id = id;
-    this.#all = all;
-    this.#limits = limits;
-    this.#activeMs = engine.nowMs;
-    // The timer is not moved for every query: it looks at the last activity when it fires.
-    this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
-    engine.timers.set(this.#timer, engine.nowMs + limits.readMs);
-    all.add(this);
+  /** Family of the client's address. */
+  get family(): 4 | 6 {
+    return this.#family ??= this.#services.io.family("stream", this.id);
+  }
+  #family: 4 | 6 | null = null;
+
+  /** Something of the client's is under way; it would be lost with the stream. */
+  get busy(): boolean {
+    return this.outstanding > 0 || this.#hasFrame();
   }
 
   data(memory: Memory, offset: number, length: number): void {
     // What comes behind the last query is read, so that closing does not reset the connection.
     if (this.#ended) return;
-    if (this.#pending === null) {
-      const used = this.#answerFrames(memory, offset, length);
-      if (!this.gone && used < length) this.#keep(memory, offset + used, length - used);
-    } else {
-      this.#keep(memory, offset, length);
-      this.#answerPending();
-    }
+    const used = this.#pending === null ? this.#answerFrames(memory, offset, length) : 0;
+    if (used < length && !this.gone) this.#keep(memory, offset + used, length - used);
     this.settle();
   }
 
@@ -118,7 +144,22 @@ export class ClientStream implements StreamHandler {
   }
 
   closed(): void {
-    this.#forget();
+    this.#forget("broken");
+  }
+
+  drained(): void {
+    this.measure();
+    if (this.gone) return;
+    this.#touch();
+    this.#watchIdle();
+    this.settle();
+  }
+
+  /** Answers queries that were read before, now that others have had their turn. */
+  turn(): void {
+    if (this.gone) return;
+    this.#answerPending();
+    this.settle();
   }
 
   /**
@@ -130,109 +171,135 @@ export class ClientStream implements StreamHandler {
     this.settle();
   }
 
-  /** Takes no more queries: closes once what waits has been answered. */
+  /** Takes no more queries: answers what was read, and closes once what waits has been answered. */
   retire(): void {
     this.#ended = true;
-    this.settle();
+    this.#answerPending(Infinity);
     // What is left could only be answered for a listener that is gone.
-    this.#pending = null;
-    this.#pendingLength = 0;
+    this.#dropPending();
     this.settle();
   }
 
-  drained(): void {
-    this.#slow = false;
-    this.#activeMs = this.#engine.nowMs;
-    this.#watchIdle();
-    this.#answerPending();
-    this.settle();
+  /** Closes the stream for the sake of others. */
+  evict(reason: CloseReason): void {
+    this.#close(reason);
   }
 
   /** Sends a response that had to wait; two octets of length stand before it. */
   answer(memory: Memory, offset: number, length: number): void {
-    this.#activeMs = this.#engine.nowMs;
+    this.#touch();
     this.#write(memory, offset, length);
   }
 
-  /** Family of the client's address. */
-  get family(): 4 | 6 {
-    return this.#family ??= this.#engine.io.family("stream", this.id);
+  /** Counts the memory that the stream takes, and what the client has taken of its responses. */
+  measure(): void {
+    if (this.gone) return;
+    const { io } = this.#services;
+    const inKernel = io.inKernel(this.id);
+    this.#taken = this.#written - io.queued(this.id) - inKernel;
+    this.countsKernel = inKernel > UNCOUNTED_BYTES;
+    const counted = this.countsKernel ? inKernel : 0;
+    this.#charge((this.#pending?.bytes.length ?? 0) + io.queueSize(this.id) + counted);
   }
-  #family: 4 | 6 | null = null;
 
   /** Goes on reading, or closes, as the stream's state asks. */
   settle(): void {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.
     if (this.gone || this.#answering) return;
-    if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
-    if (this.gone || (this.#releasing && this.#detach())) return;
-    const queued = this.#engine.io.queued(this.id);
-    if (queued > 0 && !this.#slow) this.#watchSlow(queued);
-    const blocked = this.#releasing || !this.#mayAnswer();
+    const { io } = this.#services;
+    const mayAnswer = this.#mayAnswer();
+    const hasFrame = this.#hasFrame();
+    if (hasFrame && mayAnswer) this.#owner.enqueue(this);
+    if (this.#releasing && !hasFrame && this.#detach()) return;
+    if (this.#windowMs < 0 && io.queued(this.id) > 0) this.#watchRate(this.#limits.writeMs);
+    const blocked = this.#releasing || hasFrame || !mayAnswer;
     if (blocked !== this.#paused) {
       this.#paused = blocked;
-      this.#engine.io.pause(this.id, blocked);
+      io.pause(this.id, blocked);
     }
-    const mayClose = this.#releasing || !blocked;
-    if (this.#ended && this.outstanding === 0 && mayClose) this.#close();
+    if (this.#ended && !hasFrame && this.outstanding === 0) this.#end();
   }
 
-  /** Gives the stream out of hand where nothing of it is under way; says whether it did. */
+  /** Detaches an idle stream; returns whether it was detached. */
   #detach(): boolean {
-    const { io } = this.#engine;
+    const { io } = this.#services;
     if (this.#ended || this.outstanding > 0 || io.queued(this.id) > 0) return false;
-    const rest = this.#pending?.bytes.subarray(0, this.#pendingLength) ?? new Uint8Array();
-    this.#forget();
-    io.detach!(this.id, this.listener, rest.slice());
+    const rest = this.#pending?.bytes.slice(0, this.#pendingLength) ?? new Uint8Array();
+    this.#forget(null);
+    io.detach!(this.id, this.listener, rest);
     return true;
+  }
+
+  /** Closes the stream once the client has taken its last answers. */
+  #end(): void {
+    const { io } = this.#services;
+    // The kernel keeps what is left after closing, uncounted.
+    const left = io.queued(this.id) > 0 || io.inKernel(this.id) > UNCOUNTED_BYTES;
+    if (left && this.#windowMs < 0) this.#watchRate(LAST_LOOK_MS);
+    if (!left) this.#close(null);
   }
 
   #mayAnswer(): boolean {
     return this.outstanding < this.#limits.outstanding &&
-      this.#engine.io.queued(this.id) <= this.#limits.queuedBytes;
+      this.#services.io.queued(this.id) <= QUEUED_BYTES;
   }
 
-  #answerPending(): void {
+  /** A whole query has been read and not answered. */
+  #hasFrame(): boolean {
+    const length = this.#pendingLength;
+    return length >= 2 && length >= 2 + this.#pending!.view.getUint16(0);
+  }
+
+  #answerPending(most?: number): void {
     const pending = this.#pending;
-    if (pending === null || this.gone || this.#answering) return;
-    const used = this.#answerFrames(pending, 0, this.#pendingLength);
-    if (this.gone) return;
+    if (pending === null || this.#answering) return;
+    const used = this.#answerFrames(pending, 0, this.#pendingLength, most);
+    if (this.gone || used === 0) return;
     if (used === this.#pendingLength) {
-      this.#pending = null;
-      this.#pendingLength = 0;
-    } else if (used > 0) {
+      this.#dropPending();
+    } else {
       pending.bytes.copyWithin(0, used, this.#pendingLength);
       this.#pendingLength -= used;
     }
   }
 
   /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
-  #answerFrames(memory: Memory, offset: number, length: number): number {
-    const first = this.#queries === 0;
+  #answerFrames(
+    memory: Memory,
+    offset: number,
+    length: number,
+    most = this.#owner.allowance(),
+  ): number {
+    const before = this.#queries;
+    let used = length;
     this.#answering = true;
-    const used = this.#answerEach(memory, offset, length);
-    this.#answering = false;
-    if (first && used > 0 && !this.gone) this.#watchIdle();
+    try {
+      used = this.#answerEach(memory, offset, length, most);
+    } finally {
+      this.#answering = false;
+      this.#owner.spend(this.#queries - before);
+    }
+    if (this.gone || used === 0) return used;
+    this.#touch();
+    if (before === 0) this.#watchIdle();
     return used;
   }
 
-  #answerEach(memory: Memory, offset: number, length: number): number {
-    const engine = this.#engine;
-    const out = batch.memory ??= new Memory(batch.size);
+  #answerEach(memory: Memory, offset: number, length: number, most: number): number {
+    const services = this.#services;
+    const out = batch.memory ??= new Memory(BATCH_BYTES + FRAME_ROOM);
     const { view, bytes } = memory;
     const end = offset + length;
     let at = offset;
     let filled = 0;
-    while (at + 2 <= end) {
+    while (most-- > 0 && at + 2 <= end) {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
-      if (filled + FRAME_ROOM > batch.size) {
-        this.#write(out, 0, filled);
-        filled = 0;
-      }
       // Responses are written at a multiple of eight, then moved up against the one before.
       const composeAt = (filled + 2 + 7) & ~7;
-      const written = engine.streamQuery(this, memory, at + 2, size, out, composeAt);
+      const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
+      // Another stream's responses may have made this one too much.
+      if (this.gone) return length;
       if (written > 0) {
         if (composeAt !== filled + 2) {
           out.bytes.copyWithin(filled + 2, composeAt, composeAt + written);
@@ -241,18 +308,23 @@ export class ClientStream implements StreamHandler {
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
         // What is no query over TCP comes from a peer that has lost the thread.
-        engine.values[COUNTER.STREAMS_BROKEN]!++;
-        if (filled > 0) this.#write(out, 0, filled);
-        this.#close();
-        return length;
+        this.#ended = true;
+        this.#fault = "protocol";
+        at = end;
+        break;
       }
       at += 2 + size;
       if (++this.#queries === this.#limits.queries) {
         this.#ended = true;
         at = end;
+        break;
+      }
+      if (filled >= BATCH_BYTES) {
+        this.#write(out, 0, filled);
+        filled = 0;
+        if (this.gone) return length;
       }
     }
-    if (at > offset) this.#activeMs = engine.nowMs;
     if (filled > 0) this.#write(out, 0, filled);
     return at - offset;
   }
@@ -261,71 +333,119 @@ export class ClientStream implements StreamHandler {
     const total = this.#pendingLength + length;
     let pending = this.#pending;
     if (pending === null || pending.bytes.length < total) {
-      pending = new Memory(Math.max(512, 2 * total));
+      const { buffers } = this.#owner;
+      pending = buffers.take(total);
       if (this.#pending !== null) {
         pending.bytes.set(this.#pending.bytes.subarray(0, this.#pendingLength));
+        buffers.give(this.#pending);
       }
+      const more = pending.bytes.length - (this.#pending?.bytes.length ?? 0);
       this.#pending = pending;
+      this.#pendingLength = total;
+      pending.bytes.set(memory.bytes.subarray(offset, offset + length), total - length);
+      this.#charge(this.bytes + more);
+      return;
     }
     pending.bytes.set(memory.bytes.subarray(offset, offset + length), this.#pendingLength);
     this.#pendingLength = total;
   }
 
+  #dropPending(): void {
+    if (this.#pending === null) return;
+    const { length } = this.#pending.bytes;
+    // While a query in it is being answered it must not go to anybody else.
+    if (!this.#answering) this.#owner.buffers.give(this.#pending);
+    this.#pending = null;
+    this.#pendingLength = 0;
+    this.#charge(this.bytes - length);
+  }
+
   #write(memory: Memory, offset: number, length: number): void {
+    const { io } = this.#services;
     this.#written += length;
-    this.#engine.io.write(this.id, memory, offset, length);
+    io.write(this.id, memory, offset, length);
+    if (io.queued(this.id) > 0 || this.#written - this.#taken > UNCOUNTED_BYTES) this.measure();
+  }
+
+  #charge(bytes: number): void {
+    const more = bytes - this.bytes;
+    if (more === 0) return;
+    this.bytes = bytes;
+    this.#owner.charge(this, more);
+  }
+
+  #touch(): void {
+    this.#activeMs = this.#services.nowMs;
+    this.#owner.touch(this);
   }
 
   #watchIdle(): void {
-    const { timers, nowMs } = this.#engine;
+    const { timers, nowMs } = this.#services;
+    this.#windowMs = -1;
     timers.set(this.#timer, nowMs + this.#limits.idleMs);
   }
 
-  /** Looks after a slow reader from now on. */
-  #watchSlow(queued: number): void {
-    const { timers, nowMs } = this.#engine;
-    this.#slow = true;
-    this.#taken = this.#written - queued;
-    timers.set(this.#timer, nowMs + this.#limits.writeMs);
+  /** Starts to measure the client's rate; looks at it again after `lookMs`. */
+  #watchRate(lookMs: number): void {
+    const { timers, nowMs } = this.#services;
+    this.measure();
+    if (this.gone) return;
+    this.#windowMs = nowMs;
+    this.#windowTaken = this.#taken;
+    timers.set(this.#timer, nowMs + lookMs);
   }
 
-  /** The timer: closes a stream whose client takes nothing, or asks nothing, for too long. */
+  /** The timer: closes a stream whose client takes too little, or asks nothing, for too long. */
   #check(nowMs: number): void {
-    const { io, timers } = this.#engine;
-    const { readMs, writeMs, idleMs } = this.#limits;
-    if (this.#slow) {
-      const queued = io.queued(this.id);
-      const taken = this.#written - queued;
-      if (queued > 0 && taken === this.#taken) {
-        this.#engine.values[COUNTER.STREAMS_BROKEN]!++;
-        this.#close(true);
+    this.measure();
+    if (this.gone) return;
+    if (this.#windowMs >= 0) this.#checkRate(nowMs);
+    else this.#checkIdle(nowMs);
+  }
+
+  #checkRate(nowMs: number): void {
+    const { io, timers } = this.#services;
+    const { writeMs } = this.#limits;
+    const passedMs = nowMs - this.#windowMs;
+    if (passedMs >= writeMs) {
+      if (this.#taken - this.#windowTaken < MIN_RATE * writeMs / 1000) {
+        this.#close("slow");
         return;
       }
-      this.#taken = taken;
-      this.#slow = queued > 0;
-      if (this.#slow) {
-        timers.set(this.#timer, nowMs + writeMs);
-        return;
-      }
+      this.#windowMs = nowMs;
+      this.#windowTaken = this.#taken;
     }
-    const dueMs = this.#activeMs + (this.#queries === 0 ? readMs : idleMs);
-    if (nowMs < dueMs || this.outstanding > 0) {
-      timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
+    if (io.queued(this.id) > 0) {
+      timers.set(this.#timer, this.#windowMs + writeMs);
+    } else if (!this.#ended) {
+      this.#watchIdle();
     } else {
-      this.#close();
+      timers.set(this.#timer, Math.min(nowMs + LAST_LOOK_MS, this.#windowMs + writeMs));
+      this.settle();
     }
   }
 
-  #close(abrupt = false): void {
-    this.#forget();
-    this.#engine.io.close(this.id, abrupt);
+  #checkIdle(nowMs: number): void {
+    const { timers } = this.#services;
+    const { readMs, idleMs } = this.#limits;
+    const dueMs = this.#activeMs + (this.#queries === 0 ? readMs : idleMs);
+    if (nowMs < dueMs || this.busy) timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
+    else this.#close("idle");
   }
 
-  #forget(): void {
+  /** Closes in order where nothing is left for the client, or else at once. */
+  #close(reason: CloseReason | null): void {
+    const { io } = this.#services;
+    const abrupt = io.queued(this.id) > 0 || this.countsKernel;
+    this.#forget(reason ?? this.#fault);
+    io.close(this.id, abrupt);
+  }
+
+  #forget(reason: CloseReason | null): void {
     this.gone = true;
-    this.#pending = null;
-    this.#pendingLength = 0;
-    this.#engine.timers.clear(this.#timer);
-    this.#all.delete(this);
+    this.#dropPending();
+    this.#charge(0);
+    this.#services.timers.clear(this.#timer);
+    this.#owner.forget(this, reason);
   }
 }

@@ -1,10 +1,12 @@
 import { Address } from "../dns/address.ts";
 import { EDNS_PAYLOAD, FLAG, MAX_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
-import type { Config } from "../config/types.ts";
+import type { Config, StreamTimeouts } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
-import { ClientStream, type StreamLimits } from "./client_stream.ts";
+import type { ClientStream } from "./client_stream.ts";
+import { ClientStreams } from "./client_streams.ts";
 import { compose, limitOf } from "./compose.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
@@ -27,6 +29,7 @@ import { ResponseWriter } from "./response_writer.ts";
 import { parseStoredQuestion } from "./stored_question.ts";
 import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, type Route } from "./routes.ts";
+import type { StreamLimits } from "./stream_limits.ts";
 import { Timers } from "./timers.ts";
 import type { ZoneTable } from "./zones.ts";
 
@@ -78,13 +81,13 @@ export class Engine implements EngineServices {
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
   readonly #current: Exchange;
-  readonly #streams = new Set<ClientStream>();
+  readonly #streams: ClientStreams;
   readonly #client = new Address();
   #routes: ZoneTable<Route>[] = [];
   /** Who is told of queries that no chain saw, by listener. */
   #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
-  #limits: Partial<StreamLimits>[] = [];
+  #timeouts: StreamTimeouts[] = [];
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: Chain[] = [];
 
@@ -102,6 +105,7 @@ export class Engine implements EngineServices {
     const empty = new Chain([]);
     this.#current = new Exchange(new Memory(0), empty);
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, empty);
+    this.#streams = new ClientStreams(this);
   }
 
   /**
@@ -117,8 +121,12 @@ export class Engine implements EngineServices {
     });
     this.#routes = buildRoutes(config, chains);
     this.#observers = findObservers(config, chains);
-    const { limits } = this.#options;
-    this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
+    const { streamBytes } = config;
+    this.#streams.configure({
+      ...streamBytes !== undefined && { bytes: streamBytes },
+      ...this.#options.limits,
+    });
+    this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
     this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
@@ -126,7 +134,7 @@ export class Engine implements EngineServices {
 
   /** Takes no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
-    for (const one of [...this.#streams]) if (listeners.has(one.listener)) one.retire();
+    for (const one of this.#streams.list()) if (listeners.has(one.listener)) one.retire();
   }
 
   /** Hands data from the control plane to the handler at `position` of a block. */
@@ -154,12 +162,13 @@ export class Engine implements EngineServices {
 
   /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   get nextDeadlineMs(): number {
-    return this.timers.nextMs;
+    return this.#streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
-  /** Does what has come due. */
+  /** Does what has come due, and gives streams that wait for it their turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
+    this.#streams.runTurns();
   }
 
   /** Queries that wait for an upstream. */
@@ -167,9 +176,19 @@ export class Engine implements EngineServices {
     return this.#pool.used;
   }
 
+  /** Buffers for what waits in client streams, shared with the driver. */
+  get buffers(): BufferPool {
+    return this.#streams.buffers;
+  }
+
   /** Open client streams. */
   get streamCount(): number {
     return this.#streams.size;
+  }
+
+  /** Bytes of memory that their buffers take. */
+  get streamBytes(): number {
+    return this.#streams.bytes;
   }
 
   counter(name: string, labels?: Readonly<Record<string, string>>): number {
@@ -233,17 +252,14 @@ export class Engine implements EngineServices {
     return this.#query(exchange, out, outOffset, 65535);
   }
 
-  /** Takes a client's stream in; null where there are too many. */
+  /** Takes a client's stream in; null where there is no room for it. */
   accept(listener: number, stream: number): StreamHandler | null {
-    const limits = this.#limits[listener];
-    const client = ClientStream.open(this, listener, stream, this.#streams, limits);
-    if (client === null) this.values[COUNTER.STREAMS_REFUSED]!++;
-    return client;
+    return this.#streams.accept(listener, stream, this.#timeouts[listener] ?? {});
   }
 
   /** Leaves all clients' streams to another process, each as soon as nothing of it is under way. */
   releaseStreams(): void {
-    for (const stream of [...this.#streams]) stream.release();
+    for (const stream of this.#streams.list()) stream.release();
   }
 
   park(exchange: Exchange): Exchange | null {

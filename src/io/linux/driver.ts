@@ -224,6 +224,15 @@ export class LinuxDriver implements Io {
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
+  queueSize(stream: number): number {
+    if (stream >= LANE_STREAMS) return this.lane.queued(stream);
+    return this.#streams.get(stream)?.queueSize ?? 0;
+  }
+
+  inKernel(stream: number): number {
+    return stream >= LANE_STREAMS ? 0 : this.#streams.get(stream)?.inKernel ?? 0;
+  }
+
   pause(stream: number, paused: boolean): void {
     if (stream >= LANE_STREAMS) this.lane.pause(stream, paused);
     else this.#streams.get(stream)?.pause(paused);

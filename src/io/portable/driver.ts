@@ -191,6 +191,14 @@ export class PortableDriver implements Io {
     return stream >= LANE_STREAMS ? this.lane.queued(stream) : this.#streams.queued(stream);
   }
 
+  queueSize(stream: number): number {
+    return this.queued(stream);
+  }
+
+  inKernel(_stream: number): number {
+    return 0;
+  }
+
   pause(stream: number, paused: boolean): void {
     if (stream >= LANE_STREAMS) this.lane.pause(stream, paused);
     else this.#streams.pause(stream, paused);
