@@ -232,11 +232,16 @@ export class ClientStream implements StreamHandler {
 
   /** Closes the stream once the client has taken its last answers. */
   #end(): void {
-    const { io } = this.#services;
     // The kernel keeps what is left after closing, uncounted.
-    const left = io.queued(this.id) > 0 || io.inKernel(this.id) > UNCOUNTED_BYTES;
-    if (left && this.#windowMs < 0) this.#watchRate(LAST_LOOK_MS);
-    if (!left) this.#close(null);
+    if (!this.#holdsMuch()) this.#close(null);
+    else if (this.#windowMs < 0) this.#watchRate(LAST_LOOK_MS);
+  }
+
+  /** The client has not taken more than the kernel may keep for a stream that is closed. */
+  #holdsMuch(): boolean {
+    const { io } = this.#services;
+    return io.queued(this.id) > 0 || this.#written - this.#taken > UNCOUNTED_BYTES &&
+        io.inKernel(this.id) > UNCOUNTED_BYTES;
   }
 
   #mayAnswer(): boolean {
@@ -436,7 +441,7 @@ export class ClientStream implements StreamHandler {
   /** Closes in order where nothing is left for the client, or else at once. */
   #close(reason: CloseReason | null): void {
     const { io } = this.#services;
-    const abrupt = io.queued(this.id) > 0 || this.countsKernel;
+    const abrupt = this.#holdsMuch();
     this.#forget(reason ?? this.#fault);
     io.close(this.id, abrupt);
   }

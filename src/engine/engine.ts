@@ -2,7 +2,6 @@ import { Address } from "../dns/address.ts";
 import { EDNS_PAYLOAD, FLAG, MAX_UDP_PAYLOAD, RCODE, TYPE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
-import type { BufferPool } from "./buffer_pool.ts";
 import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
 import type { ClientStream } from "./client_stream.ts";
@@ -73,6 +72,8 @@ export class Engine implements EngineServices {
   readonly log: EngineServices["log"];
   readonly logsFields: boolean;
   readonly wallMs: () => number;
+  /** Clients' TCP connections. */
+  readonly streams: ClientStreams;
 
   readonly #options: EngineOptions;
   readonly #counters: CounterBook;
@@ -81,7 +82,6 @@ export class Engine implements EngineServices {
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
   readonly #current: Exchange;
-  readonly #streams: ClientStreams;
   readonly #client = new Address();
   #routes: ZoneTable<Route>[] = [];
   /** Who is told of queries that no chain saw, by listener. */
@@ -105,7 +105,7 @@ export class Engine implements EngineServices {
     const empty = new Chain([]);
     this.#current = new Exchange(new Memory(0), empty);
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, empty);
-    this.#streams = new ClientStreams(this);
+    this.streams = new ClientStreams(this);
   }
 
   /**
@@ -122,7 +122,7 @@ export class Engine implements EngineServices {
     this.#routes = buildRoutes(config, chains);
     this.#observers = findObservers(config, chains);
     const { streamBytes } = config;
-    this.#streams.configure({
+    this.streams.configure({
       ...streamBytes !== undefined && { bytes: streamBytes },
       ...this.#options.limits,
     });
@@ -134,7 +134,7 @@ export class Engine implements EngineServices {
 
   /** Takes no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
-    for (const one of this.#streams.list()) if (listeners.has(one.listener)) one.retire();
+    for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
   }
 
   /** Hands data from the control plane to the handler at `position` of a block. */
@@ -162,33 +162,18 @@ export class Engine implements EngineServices {
 
   /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   get nextDeadlineMs(): number {
-    return this.#streams.waiting ? this.nowMs : this.timers.nextMs;
+    return this.streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
   /** Does what has come due, and gives streams that wait for it their turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
-    this.#streams.runTurns();
+    this.streams.runTurns();
   }
 
   /** Queries that wait for an upstream. */
   get waiting(): number {
     return this.#pool.used;
-  }
-
-  /** Buffers for what waits in client streams, shared with the driver. */
-  get buffers(): BufferPool {
-    return this.#streams.buffers;
-  }
-
-  /** Open client streams. */
-  get streamCount(): number {
-    return this.#streams.size;
-  }
-
-  /** Bytes of memory that their buffers take. */
-  get streamBytes(): number {
-    return this.#streams.bytes;
   }
 
   counter(name: string, labels?: Readonly<Record<string, string>>): number {
@@ -254,12 +239,12 @@ export class Engine implements EngineServices {
 
   /** Takes a client's stream in; null where there is no room for it. */
   accept(listener: number, stream: number): StreamHandler | null {
-    return this.#streams.accept(listener, stream, this.#timeouts[listener] ?? {});
+    return this.streams.accept(listener, stream, this.#timeouts[listener] ?? {});
   }
 
   /** Leaves all clients' streams to another process, each as soon as nothing of it is under way. */
   releaseStreams(): void {
-    for (const stream of this.#streams.list()) stream.release();
+    for (const stream of this.streams.list()) stream.release();
   }
 
   park(exchange: Exchange): Exchange | null {

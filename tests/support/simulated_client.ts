@@ -28,11 +28,11 @@ export class SimulatedClient {
   /** Bytes that it takes from now on. */
   #room: number;
   /** Sent by the client and not read yet. */
-  #inbox: number[] = [];
+  #inbox = new Uint8Array();
   #ended = false;
   /** Written by nodens and not taken yet. */
-  #unread: number[] = [];
-  #partial: number[] = [];
+  #unread = new Uint8Array();
+  #partial = new Uint8Array();
 
   constructor({ client = "192.0.2.99", takes = Infinity, kernelBytes = 0 }: ClientOptions = {}) {
     this.client = client;
@@ -56,7 +56,7 @@ export class SimulatedClient {
   }
 
   put(bytes: Uint8Array): void {
-    for (const octet of bytes) this.#inbox.push(octet);
+    this.#inbox = join(this.#inbox, bytes);
   }
 
   end(): void {
@@ -66,13 +66,15 @@ export class SimulatedClient {
   /** The next bytes as the driver reads them; empty at the end of the stream. */
   read(): Uint8Array {
     if (this.#inbox.length === 0) this.#ended = false;
-    return Uint8Array.from(this.#inbox.splice(0, READ_SIZE));
+    const bytes = this.#inbox.slice(0, READ_SIZE);
+    this.#inbox = this.#inbox.subarray(READ_SIZE);
+    return bytes;
   }
 
   /** nodens writes. */
   write(bytes: Uint8Array): void {
     if (this.broken) return;
-    for (const octet of bytes) this.#unread.push(octet);
+    this.#unread = join(this.#unread, bytes);
     this.#move();
   }
 
@@ -85,13 +87,24 @@ export class SimulatedClient {
   }
 
   #move(): void {
-    const taken = this.#unread.splice(0, Math.min(this.#room, this.#unread.length));
-    this.#room -= taken.length;
-    for (const octet of taken) this.#partial.push(octet);
-    while (this.#partial.length >= 2) {
-      const size = (this.#partial[0]! << 8) | this.#partial[1]!;
-      if (this.#partial.length < size + 2) return;
-      this.received.push(Uint8Array.from(this.#partial.splice(0, size + 2).slice(2)));
+    const taken = Math.min(this.#room, this.#unread.length);
+    this.#room -= taken;
+    const all = join(this.#partial, this.#unread.subarray(0, taken));
+    this.#unread = this.#unread.subarray(taken);
+    let at = 0;
+    while (at + 2 <= all.length) {
+      const size = (all[at]! << 8) | all[at + 1]!;
+      if (at + 2 + size > all.length) break;
+      this.received.push(all.slice(at + 2, at + 2 + size));
+      at += 2 + size;
     }
+    this.#partial = all.slice(at);
   }
+}
+
+function join(a: Uint8Array<ArrayBuffer>, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
 }

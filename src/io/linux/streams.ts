@@ -162,12 +162,12 @@ export class Streams {
 
   /** Takes a buffer for what a stream has to queue. */
   takeBuffer(sizeBytes: number): Memory {
-    return this.#engine().buffers.take(sizeBytes);
+    return this.#engine().streams.buffers.take(sizeBytes);
   }
 
   /** Takes such a buffer back. */
   giveBuffer(memory: Memory): void {
-    this.#engine().buffers.give(memory);
+    this.#engine().streams.buffers.give(memory);
   }
 
   /** Reads the peer's or the local address of a stream. */
