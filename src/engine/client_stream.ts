@@ -4,6 +4,7 @@ import { Memory } from "./memory.ts";
 import type { StreamClient } from "./stream_client.ts";
 import {
   type CloseReason,
+  costOf,
   MIN_RATE,
   QUEUED_BYTES,
   type StreamLimits,
@@ -38,12 +39,15 @@ export interface StreamServices {
 /** What a stream needs of those who watch over all streams. */
 export interface StreamOwner {
   readonly buffers: BufferPool;
-  /** How many queries the stream may have answered now. */
+  /** What the stream's queries may cost now. */
   allowance(): number;
-  /** Counts queries against the allowance. */
-  spend(queries: number): void;
-  /** Calls `turn` once it is this stream's turn. */
-  enqueue(stream: ClientStream): void;
+  /** Counts against the allowance. */
+  spend(cost: number): void;
+  /**
+   * Calls `turn` once it is this stream's turn. Returns whether that will be before the driver reads
+   * again.
+   */
+  enqueue(stream: ClientStream): boolean;
   /** Notes that the client has asked or been answered. */
   touch(stream: ClientStream): void;
   /** Counts memory; may close this stream or others. */
@@ -209,10 +213,10 @@ export class ClientStream implements StreamHandler {
     const { io } = this.#services;
     const mayAnswer = this.#mayAnswer();
     const hasFrame = this.#hasFrame();
-    if (hasFrame && mayAnswer) this.#owner.enqueue(this);
+    const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
     if (this.#releasing && !hasFrame && this.#detach()) return;
     if (this.#windowMs < 0 && io.queued(this.id) > 0) this.#watchRate(this.#limits.writeMs);
-    const blocked = this.#releasing || hasFrame || !mayAnswer;
+    const blocked = this.#releasing || (hasFrame && !soon) || !mayAnswer;
     if (blocked !== this.#paused) {
       this.#paused = blocked;
       io.pause(this.id, blocked);
@@ -275,18 +279,17 @@ export class ClientStream implements StreamHandler {
     length: number,
     most = this.#owner.allowance(),
   ): number {
-    const before = this.#queries;
+    const first = this.#queries === 0;
     let used = length;
     this.#answering = true;
     try {
       used = this.#answerEach(memory, offset, length, most);
     } finally {
       this.#answering = false;
-      this.#owner.spend(this.#queries - before);
     }
     if (this.gone || used === 0) return used;
     this.#touch();
-    if (before === 0) this.#watchIdle();
+    if (first) this.#watchIdle();
     return used;
   }
 
@@ -297,12 +300,16 @@ export class ClientStream implements StreamHandler {
     const end = offset + length;
     let at = offset;
     let filled = 0;
-    while (most-- > 0 && at + 2 <= end) {
+    let left = most;
+    while (left > 0 && at + 2 <= end) {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
       // Responses are written at a multiple of eight, then moved up against the one before.
       const composeAt = (filled + 2 + 7) & ~7;
       const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
+      const cost = costOf(written);
+      left -= cost;
+      this.#owner.spend(cost);
       // Another stream's responses may have made this one too much.
       if (this.gone) return length;
       if (written > 0) {

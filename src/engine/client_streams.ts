@@ -7,14 +7,16 @@ import {
   ASSURED_SHARE,
   CLOSE_REASONS,
   type CloseReason,
-  ROUND_QUERIES,
+  ROUND_COST,
   STREAM_LIMITS,
   type StreamLimits,
-  TURN_QUERIES,
+  TURN_COST,
 } from "./stream_limits.ts";
 
 /** Buffers that are kept for later streams: half of the smallest byte budget. */
 const POOL_BYTES = 8 * 2 ** 20;
+/** Turns that a round always has room for. */
+const SURE_TURNS = Math.floor(ROUND_COST / TURN_COST);
 /** Part of its bytes that a client which took too many is left with. */
 const TRIM_TO = 7 / 8;
 
@@ -45,7 +47,11 @@ export class ClientStreams implements StreamOwner {
   /** Streams that wait for their turn, in order. */
   #firstWaiting: ClientStream | null = null;
   #lastWaiting: ClientStream | null = null;
-  /** Queries left until datagrams have their turn, and the time at which that was last refilled. */
+  /** How many came since the last round, or `SURE_TURNS` and more. */
+  #waitingCount = 0;
+  /** They have their turns right now. */
+  #running = false;
+  /** What is left until datagrams have their turn, and the time at which that was last refilled. */
   #roundLeft = 0;
   #roundMs = -1;
 
@@ -117,11 +123,12 @@ export class ClientStreams implements StreamOwner {
     return streams;
   }
 
-  /** Gives each waiting stream a turn, as long as the round has queries left. */
+  /** Gives each waiting stream a turn, until the round has cost what it may. */
   runTurns(): void {
     this.#roundMs = this.#services.nowMs;
-    this.#roundLeft = ROUND_QUERIES;
+    this.#roundLeft = ROUND_COST;
     const last = this.#lastWaiting;
+    this.#running = true;
     while (this.#firstWaiting !== null && this.#roundLeft > 0) {
       const stream = this.#firstWaiting;
       this.#firstWaiting = stream.nextWaiting;
@@ -132,27 +139,32 @@ export class ClientStreams implements StreamOwner {
       // Those that came meanwhile wait until datagrams have had theirs.
       if (stream === last) break;
     }
+    this.#running = false;
+    // Those that are left come first; how many there are does not matter then.
+    this.#waitingCount = this.#firstWaiting === null ? 0 : SURE_TURNS;
   }
 
   allowance(): number {
     const { nowMs } = this.#services;
     if (nowMs !== this.#roundMs) {
       this.#roundMs = nowMs;
-      this.#roundLeft = ROUND_QUERIES;
+      this.#roundLeft = ROUND_COST;
     }
-    return Math.min(TURN_QUERIES, this.#roundLeft);
+    return Math.min(TURN_COST, this.#roundLeft);
   }
 
-  spend(queries: number): void {
-    this.#roundLeft -= queries;
+  spend(cost: number): void {
+    this.#roundLeft -= cost;
   }
 
-  enqueue(stream: ClientStream): void {
-    if (stream.waiting) return;
+  enqueue(stream: ClientStream): boolean {
+    if (stream.waiting) return false;
     stream.waiting = true;
+    const soon = !this.#running && ++this.#waitingCount <= SURE_TURNS;
     if (this.#lastWaiting === null) this.#firstWaiting = stream;
     else this.#lastWaiting.nextWaiting = stream;
     this.#lastWaiting = stream;
+    return soon;
   }
 
   touch(stream: ClientStream): void {

@@ -27,16 +27,23 @@ export const STREAM_LIMITS: StreamLimits = {
   outstanding: 128,
 };
 
-/**
- * Queries that one stream may have answered before the next stream has its turn: two reads of the
- * Linux driver. More would not be faster, since the cost of a turn is spread over them already.
- */
-export const TURN_QUERIES = 64;
+/** What a query that has to wait costs its stream, where a short answer from the cache costs one. */
+export const WAIT_COST = 16;
 
 /**
- * Queries of all streams together before datagrams have their turn: one to two milliseconds of hits.
+ * What the queries of one stream may cost before the next stream has its turn. The short answers to
+ * one read of the Linux driver (2 KiB) cost no more, unless names are shorter than two letters: a
+ * turn that leaves something costs more time.
  */
-export const ROUND_QUERIES = 256;
+export const TURN_COST = 96;
+
+/** What those of all streams may cost before datagrams have their turn: about half a millisecond. */
+export const ROUND_COST = 1024;
+
+/** Cost of a query of which the answer has this length; 0 for one that waits. */
+export function costOf(answerLength: number): number {
+  return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 10);
+}
 
 /** Bytes of responses that wait for a slow reader above which no query is answered. */
 export const QUEUED_BYTES = 16 * 1024;

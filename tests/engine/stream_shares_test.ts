@@ -1,7 +1,7 @@
 /** What TCP clients may hold of what all have in common: connections, memory, turns. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
-import { ROUND_QUERIES, TURN_QUERIES } from "../../src/engine/stream_limits.ts";
+import { ROUND_COST, TURN_COST } from "../../src/engine/stream_limits.ts";
 import { closings } from "../support/closings.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { seeded } from "../support/random.ts";
@@ -262,10 +262,10 @@ Deno.test("no stream has more than its turn before others, and a round no more t
   simulation.run(0);
   assert.deepEqual(counts(), streams.map(() => 300));
   for (const round of rounds) {
-    assert.ok(Math.max(...round) <= TURN_QUERIES, `${round}`);
-    assert.ok(round.reduce((a, b) => a + b) < ROUND_QUERIES + TURN_QUERIES, `${round}`);
+    assert.ok(Math.max(...round) <= TURN_COST, `${round}`);
+    assert.ok(round.reduce((a, b) => a + b) < ROUND_COST + TURN_COST, `${round}`);
   }
-  assert.ok(rounds.length > 3000 / ROUND_QUERIES / 2);
+  assert.ok(rounds.length > 3000 / ROUND_COST / 2);
 });
 
 Deno.test("nothing is lost or out of order, however the queries are cut and read", () => {
@@ -400,12 +400,12 @@ Deno.test("a listener that goes answers every query that was read for it", () =>
   const block = (port: number) => `.:${port} {\n whoami\n}\n`;
   const simulation = new Simulation(block(53) + block(1053));
   const one = simulation.openStream(1);
-  const read = Array.from({ length: TURN_QUERIES + 20 }, (_, id) => [...shortQuery(id)]).flat();
+  const read = Array.from({ length: TURN_COST + 20 }, (_, id) => [...shortQuery(id)]).flat();
   // They come in one piece, more than one turn.
   assert.ok(read.length < 2048 * 2);
   one.send(Uint8Array.from(read));
   simulation.reload(block(53));
-  assert.equal(one.received.length, TURN_QUERIES + 20);
+  assert.equal(one.received.length, TURN_COST + 20);
   assert.equal(one.closed(), true);
 });
 
