@@ -1,6 +1,7 @@
 import type { Io, StreamHandler } from "../io/contract.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { Memory } from "./memory.ts";
+import { PendingFrames } from "./pending_frames.ts";
 import type { StreamClient } from "./stream_client.ts";
 import {
   type CloseReason,
@@ -80,9 +81,7 @@ export class ClientStream implements StreamHandler {
   readonly #owner: StreamOwner;
   readonly #limits: StreamLimits;
   readonly #timer: Timer;
-  /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
-  #pending: Memory | null = null;
-  #pendingLength = 0;
+  readonly #pending: PendingFrames;
   /** The client sends no more, or may not. */
   #ended = false;
   /** Why, where the client is to blame. */
@@ -118,6 +117,7 @@ export class ClientStream implements StreamHandler {
     this.client = options.client;
     this.#limits = options.limits;
     this.#activeMs = services.nowMs;
+    this.#pending = new PendingFrames(owner.buffers);
     // The timer is not moved for every query: it looks at the last activity when it fires.
     this.#timer = services.timers.create((nowMs) => this.#check(nowMs));
     services.timers.set(this.#timer, services.nowMs + this.#limits.readMs);
@@ -131,14 +131,18 @@ export class ClientStream implements StreamHandler {
 
   /** Something of the client's is under way; it would be lost with the stream. */
   get busy(): boolean {
-    return this.outstanding > 0 || this.#hasFrame();
+    return this.outstanding > 0 || this.#pending.hasFrame;
   }
 
   data(memory: Memory, offset: number, length: number): void {
     // What comes behind the last query is read, so that closing does not reset the connection.
     if (this.#ended) return;
-    const used = this.#pending === null ? this.#answerFrames(memory, offset, length) : 0;
-    if (used < length && !this.gone) this.#keep(memory, offset + used, length - used);
+    const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
+    if (used < length && !this.gone) {
+      const before = this.#pending.sizeBytes;
+      this.#pending.append(memory, offset + used, length - used);
+      this.#charge(this.bytes + this.#pending.sizeBytes - before);
+    }
     this.settle();
   }
 
@@ -179,8 +183,10 @@ export class ClientStream implements StreamHandler {
   retire(): void {
     this.#ended = true;
     this.#answerPending(Infinity);
+    if (this.gone) return;
     // What is left could only be answered for a listener that is gone.
-    this.#dropPending();
+    this.#charge(this.bytes - this.#pending.sizeBytes);
+    this.#pending.clear();
     this.settle();
   }
 
@@ -203,7 +209,7 @@ export class ClientStream implements StreamHandler {
     this.#taken = this.#written - io.queued(this.id) - inKernel;
     this.countsKernel = inKernel > UNCOUNTED_BYTES;
     const counted = this.countsKernel ? inKernel : 0;
-    this.#charge((this.#pending?.bytes.length ?? 0) + io.queueSize(this.id) + counted);
+    this.#charge(this.#pending.sizeBytes + io.queueSize(this.id) + counted);
   }
 
   /** Goes on reading, or closes, as the stream's state asks. */
@@ -212,7 +218,7 @@ export class ClientStream implements StreamHandler {
     if (this.gone || this.#answering) return;
     const { io } = this.#services;
     const mayAnswer = this.#mayAnswer();
-    const hasFrame = this.#hasFrame();
+    const { hasFrame } = this.#pending;
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
     if (this.#releasing && !hasFrame && this.#detach()) return;
     if (this.#windowMs < 0 && io.queued(this.id) > 0) this.#watchRate(this.#limits.writeMs);
@@ -228,7 +234,8 @@ export class ClientStream implements StreamHandler {
   #detach(): boolean {
     const { io } = this.#services;
     if (this.#ended || this.outstanding > 0 || io.queued(this.id) > 0) return false;
-    const rest = this.#pending?.bytes.slice(0, this.#pendingLength) ?? new Uint8Array();
+    const { memory, length } = this.#pending;
+    const rest = memory?.bytes.slice(0, length) ?? new Uint8Array();
     this.#forget(null);
     io.detach!(this.id, this.listener, rest);
     return true;
@@ -253,23 +260,13 @@ export class ClientStream implements StreamHandler {
       this.#services.io.queued(this.id) <= QUEUED_BYTES;
   }
 
-  /** A whole query has been read and not answered. */
-  #hasFrame(): boolean {
-    const length = this.#pendingLength;
-    return length >= 2 && length >= 2 + this.#pending!.view.getUint16(0);
-  }
-
   #answerPending(most?: number): void {
-    const pending = this.#pending;
-    if (pending === null || this.#answering) return;
-    const used = this.#answerFrames(pending, 0, this.#pendingLength, most);
-    if (this.gone || used === 0) return;
-    if (used === this.#pendingLength) {
-      this.#dropPending();
-    } else {
-      pending.bytes.copyWithin(0, used, this.#pendingLength);
-      this.#pendingLength -= used;
-    }
+    const { memory, length, sizeBytes } = this.#pending;
+    if (memory === null || this.#answering) return;
+    const used = this.#answerFrames(memory, 0, length, most);
+    if (this.gone) return;
+    this.#pending.consume(used);
+    this.#charge(this.bytes + this.#pending.sizeBytes - sizeBytes);
   }
 
   /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
@@ -339,37 +336,6 @@ export class ClientStream implements StreamHandler {
     }
     if (filled > 0) this.#write(out, 0, filled);
     return at - offset;
-  }
-
-  #keep(memory: Memory, offset: number, length: number): void {
-    const total = this.#pendingLength + length;
-    let pending = this.#pending;
-    if (pending === null || pending.bytes.length < total) {
-      const { buffers } = this.#owner;
-      pending = buffers.take(total);
-      if (this.#pending !== null) {
-        pending.bytes.set(this.#pending.bytes.subarray(0, this.#pendingLength));
-        buffers.give(this.#pending);
-      }
-      const more = pending.bytes.length - (this.#pending?.bytes.length ?? 0);
-      this.#pending = pending;
-      this.#pendingLength = total;
-      pending.bytes.set(memory.bytes.subarray(offset, offset + length), total - length);
-      this.#charge(this.bytes + more);
-      return;
-    }
-    pending.bytes.set(memory.bytes.subarray(offset, offset + length), this.#pendingLength);
-    this.#pendingLength = total;
-  }
-
-  #dropPending(): void {
-    if (this.#pending === null) return;
-    const { length } = this.#pending.bytes;
-    // While a query in it is being answered it must not go to anybody else.
-    if (!this.#answering) this.#owner.buffers.give(this.#pending);
-    this.#pending = null;
-    this.#pendingLength = 0;
-    this.#charge(this.bytes - length);
   }
 
   #write(memory: Memory, offset: number, length: number): void {
@@ -455,7 +421,7 @@ export class ClientStream implements StreamHandler {
 
   #forget(reason: CloseReason | null): void {
     this.gone = true;
-    this.#dropPending();
+    this.#pending.clear(this.#answering);
     this.#charge(0);
     this.#services.timers.clear(this.#timer);
     this.#owner.forget(this, reason);

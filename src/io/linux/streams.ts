@@ -31,8 +31,8 @@ const CLIENT_READ_SIZE = 2048;
  * on the way at a time are 640 KiB a second over a link of 50 ms.
  */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
-/** Time after which the kernel gives up what a client does not take of a connection that is closed. */
-const CLIENT_TIMEOUT_MS = 10_000;
+/** Time after which the kernel gives up what a client does not take of a connection that was closed. */
+const KEEP_TIME_MS = 10_000;
 /** Reads from a connection to an upstream that is gone. */
 const LAST_READS = 64;
 /** Connections accepted from one listener before others get their turn. */
@@ -63,6 +63,7 @@ export class Streams {
   readonly #on = new Int32Array([1]);
   /** `struct linger`: on, no time; what is queued is discarded and the peer told. */
   readonly #discard = new Int32Array([1, 0]);
+  readonly #keepTime = new Int32Array([KEEP_TIME_MS]);
   readonly #value = new Int32Array(1);
   readonly #valueSize = new Uint32Array([4]);
   readonly #name = new Memory(SOCKADDR_SIZE);
@@ -82,8 +83,6 @@ export class Streams {
     const size = new Int32Array([CLIENT_BUFFER_BYTES]);
     this.libc.setsockopt(socket.fd, SOL.SOCKET, SO.SNDBUF, size, 4);
     this.libc.setsockopt(socket.fd, SOL.SOCKET, SO.RCVBUF, size, 4);
-    const time = new Int32Array([CLIENT_TIMEOUT_MS]);
-    this.libc.setsockopt(socket.fd, SOL.TCP, TCP_USER_TIMEOUT, time, 4);
     const target = {
       ready: () => {
         if (this.#accept(socket) > 0) return;
@@ -188,7 +187,11 @@ export class Streams {
   /** Closes the descriptor and forgets the stream. */
   drop(stream: Stream, discard = false): void {
     if (this.#streams[stream.id] !== stream) return;
-    if (discard) this.libc.setsockopt(stream.fd, SOL.SOCKET, SO.LINGER, this.#discard, 8);
+    if (discard) {
+      this.libc.setsockopt(stream.fd, SOL.SOCKET, SO.LINGER, this.#discard, 8);
+    } else if (stream.client !== null) {
+      this.libc.setsockopt(stream.fd, SOL.TCP, TCP_USER_TIMEOUT, this.#keepTime, 4);
+    }
     this.#streams[stream.id] = null;
     this.#free.push(stream.id);
     stream.dropQueue();
