@@ -1,7 +1,7 @@
 /** What TCP clients may hold of what all have in common: connections, memory, turns. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
-import { ROUND_COST, TURN_COST } from "../../src/engine/stream_limits.ts";
+import { costOf, ROUND_COST, TURN_COST, WAIT_COST } from "../../src/engine/stream_limits.ts";
 import { closings } from "../support/closings.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { seeded } from "../support/random.ts";
@@ -266,6 +266,20 @@ Deno.test("no stream has more than its turn before others, and a round no more t
     assert.ok(round.reduce((a, b) => a + b) < ROUND_COST + TURN_COST, `${round}`);
   }
   assert.ok(rounds.length > 3000 / ROUND_COST / 2);
+});
+
+Deno.test("queries that wait, and large answers, use a turn up sooner", () => {
+  const simulation = new Simulation(". {\n forward . 10.0.0.1\n}");
+  simulation.upstream("10.0.0.1:53", () => []);
+  const pieces = Array.from({ length: 40 }, (_, id) => [
+    ...frame(queryBytes({ name: `n${id}.example.org`, id })),
+  ]);
+  simulation.openStream().send(Uint8Array.from(pieces.flat()));
+  // One turn when they came, one at the end of that round.
+  assert.equal(simulation.engine.waiting, 2 * TURN_COST / WAIT_COST);
+  simulation.run(0);
+  assert.equal(simulation.engine.waiting, 40);
+  assert.deepEqual([0, 100, 4096, 65_535].map(costOf), [WAIT_COST, 1, 33, 512]);
 });
 
 Deno.test("nothing is lost or out of order, however the queries are cut and read", () => {

@@ -36,7 +36,7 @@ const KEEP_TIME_MS = 10_000;
 /** Reads from a connection to an upstream that is gone. */
 const LAST_READS = 64;
 /** Connections accepted from one listener before others get their turn. */
-const ACCEPTS = 64;
+const ACCEPTS = 16;
 /** Pause after an accept that failed although a connection waits (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
 /** Time that a closing stream is given to send what is queued. */
