@@ -222,6 +222,8 @@ export class ClientStream implements StreamHandler {
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
     if (this.#releasing && !hasFrame && this.#detach()) return;
     if (this.#windowMs < 0 && io.queued(this.id) > 0) this.#watchRate(this.#limits.writeMs);
+    // Counting its memory may have closed it.
+    if (this.gone) return;
     const blocked = this.#releasing || (hasFrame && !soon) || !mayAnswer;
     if (blocked !== this.#paused) {
       this.#paused = blocked;
@@ -281,6 +283,10 @@ export class ClientStream implements StreamHandler {
     this.#answering = true;
     try {
       used = this.#answerEach(memory, offset, length, most);
+    } catch (error) {
+      // It would fail over this query again and again.
+      this.#close(null);
+      throw error;
     } finally {
       this.#answering = false;
     }
@@ -413,6 +419,7 @@ export class ClientStream implements StreamHandler {
 
   /** Closes in order where nothing is left for the client, or else at once. */
   #close(reason: CloseReason | null): void {
+    if (this.gone) return;
     const { io } = this.#services;
     const abrupt = this.#holdsMuch();
     this.#forget(reason ?? this.#fault);

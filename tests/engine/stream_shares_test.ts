@@ -410,6 +410,37 @@ Deno.test("answers that waited are within the budget as well", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
+Deno.test("a query over which nodens fails costs its connection alone, and nothing is left of it", () => {
+  const simulation = start();
+  const { engine } = simulation;
+  const [bad, good] = [HOG, OTHER].map((client) => simulation.openStream(0, { client }));
+  const { streamQuery } = engine;
+  engine.streamQuery = () => {
+    throw new Error("a fault");
+  };
+  assert.throws(() => bad!.send(queries(200)), /a fault/);
+  engine.streamQuery = streamQuery;
+  good!.send(queries(200));
+  simulation.run(0);
+  assert.deepEqual([bad!.closed(), good!.received.length], [true, 200]);
+  assert.equal(engine.streams.size, 1);
+  assert.equal(engine.streams.bytes, 0);
+});
+
+Deno.test("a connection that exceeds the budget by its first response is closed once", () => {
+  const simulation = start({ bytes: 20_000 });
+  for (let i = 0; i < 50; i++) {
+    const one = simulation.openStream(0, { client: HOG, takes: 0 });
+    one.send(queries(300));
+    one.end();
+    simulation.run(0);
+  }
+  simulation.run(10_000);
+  assert.equal(simulation.engine.streams.size, 0);
+  assert.equal(simulation.engine.streams.bytes, 0);
+  assert.equal(simulation.count("nodens_streams_closed_total"), 50);
+});
+
 Deno.test("a listener that goes answers every query that was read for it", () => {
   const block = (port: number) => `.:${port} {\n whoami\n}\n`;
   const simulation = new Simulation(block(53) + block(1053));
