@@ -6,40 +6,18 @@ import type { StreamClient } from "./stream_client.ts";
 import {
   type CloseReason,
   costOf,
-  MIN_RATE,
   QUEUED_BYTES,
   type StreamLimits,
   UNCOUNTED_BYTES,
 } from "./stream_limits.ts";
-import type { Timer, Timers } from "./timers.ts";
+import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
+import type { Timers } from "./timers.ts";
+import { Uptake } from "./uptake.ts";
 
 /** Responses of one turn, written out together; a whole response always fits behind. */
 const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
-/** Pause between two looks at whether a client that has sent its last query has taken its answers. */
-const LAST_LOOK_MS = 20;
-
-/**
- * How far a stream is on the way to its end:
- * - `open`: queries are read and answered.
- * - `draining`: so they are still, but the process stops: it goes on to `retired` before long.
- * - `ended`: the client sends no more, or may not. Closed once it has taken its last answers.
- * - `retired`: no query is read any more, but the client may send some. Once those that were read
- *   are answered, this side is closed.
- * - `finished`: this side is closed; what remains is to wait for the client to close the other.
- */
-type Phase = "open" | "draining" | "ended" | "retired" | "finished";
-
-/**
- * Times of a stream while the process stops; together less than the six seconds that a data plane has.
- * A stream is retired after `quietMs` of silence, so that most likely no query crosses the FIN; one
- * that has brought no query yet after `busyMs`. One whose client asks all the time is retired behind
- * an answer once `busyMs` have passed, since it is then that the client has sent nothing else yet.
- * After `lastMs` any is retired. A client has `finMs` to close its side, and to take its answers where
- * the process stops.
- */
-const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
 /** What a stream needs of the engine. */
 export interface StreamServices {
@@ -79,10 +57,13 @@ export interface StreamOwner {
 }
 
 /** A client's TCP connection: frames in, frames out, in whatever order the answers come. */
-export class ClientStream implements StreamHandler {
+export class ClientStream implements StreamHandler, Watched {
   readonly id: number;
   readonly listener: number;
   readonly client: StreamClient<ClientStream>;
+  readonly uptake: Uptake;
+  phase: Phase = "open";
+  activeMs: number;
   /** Neighbours among the client's streams, in the order of their last activity. */
   previous: ClientStream | null = null;
   next: ClientStream | null = null;
@@ -101,25 +82,14 @@ export class ClientStream implements StreamHandler {
   readonly #services: StreamServices;
   readonly #owner: StreamOwner;
   readonly #limits: StreamLimits;
-  readonly #timer: Timer;
+  readonly #watch: StreamWatch;
   readonly #pending: PendingFrames;
-  #phase: Phase = "open";
   /** Why it ends, where the client is to blame. */
   #fault: CloseReason | null = null;
-  /** Since when the process stops; Infinity before. */
-  #drainingMs = Infinity;
   /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
-  #activeMs: number;
   #queries = 0;
-  /** Bytes handed over for sending, and how many of them the client is known to have taken. */
-  #written = 0;
-  #taken = 0;
-  /** When the measuring of the client's rate began, or -1 while nothing waits for it. */
-  #windowMs = -1;
-  /** What it had taken by then. */
-  #windowTaken = 0;
 
   constructor(
     services: StreamServices,
@@ -137,11 +107,10 @@ export class ClientStream implements StreamHandler {
     this.id = options.id;
     this.client = options.client;
     this.#limits = options.limits;
-    this.#activeMs = services.nowMs;
+    this.activeMs = services.nowMs;
+    this.uptake = new Uptake(services.io, options.id);
     this.#pending = new PendingFrames(owner.buffers);
-    // The timer is not moved for every query: it looks at the last activity when it fires.
-    this.#timer = services.timers.create((nowMs) => this.#check(nowMs));
-    this.#wakeAt(services.nowMs + this.#limits.readMs);
+    this.#watch = new StreamWatch(this, options.limits, services);
   }
 
   /** Family of the client's address. */
@@ -150,9 +119,16 @@ export class ClientStream implements StreamHandler {
   }
   #family: 4 | 6 | null = null;
 
-  /** Something of the client's is under way; it would be lost with the stream. */
+  get hasAsked(): boolean {
+    return this.#queries > 0;
+  }
+
   get busy(): boolean {
     return this.outstanding > 0 || this.#pending.hasFrame;
+  }
+
+  get underWay(): boolean {
+    return this.outstanding > 0 || this.#pending.length > 0;
   }
 
   data(memory: Memory, offset: number, length: number): void {
@@ -168,24 +144,23 @@ export class ClientStream implements StreamHandler {
   }
 
   ended(): void {
-    if (this.#phase !== "finished") {
-      this.#phase = "ended";
+    if (this.phase !== "finished") {
+      this.phase = "ended";
       this.settle();
-    } else if (!this.#holdsMuch()) {
-      this.#close(null);
+    } else if (!this.uptake.holdsMuch) {
+      this.close(null);
     }
   }
 
   closed(): void {
     // The driver may tell the end of both sides in this way.
-    this.#forget(this.#phase === "finished" ? null : "broken");
+    this.#forget(this.phase === "finished" ? null : "broken");
   }
 
   drained(): void {
-    this.measure();
-    if (this.gone) return;
+    if (!this.measure()) return;
     this.#touch();
-    this.#watchIdle();
+    this.#watch.watchIdle();
     this.settle();
   }
 
@@ -198,18 +173,18 @@ export class ClientStream implements StreamHandler {
 
   /** Answers on, and is retired as soon as the client is silent for a moment, or after a while. */
   drain(): void {
-    if (this.#drainingMs !== Infinity) return;
-    this.#drainingMs = this.#services.nowMs;
-    if (this.#phase === "open") {
-      this.#phase = "draining";
-      this.#windowMs = -1;
-    }
-    this.#wakeAt(this.#services.nowMs + DRAIN.quietMs);
+    if (this.phase === "open") this.phase = "draining";
+    this.#watch.drain();
   }
 
-  /** Answers what was read, at once, and reads no more: the stream's listener is about to go. */
+  stopReading(): void {
+    if (this.#accepts) this.phase = "retired";
+    this.settle();
+  }
+
+  /** As `stopReading`, but answers what was read at once: the stream's listener is about to go. */
   retire(): void {
-    if (this.#accepts) this.#phase = "retired";
+    if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
     if (this.gone) return;
     // What is left could only be answered for a listener that is gone.
@@ -218,9 +193,12 @@ export class ClientStream implements StreamHandler {
     this.settle();
   }
 
-  /** Closes the stream for the sake of others. */
-  evict(reason: CloseReason): void {
-    this.#close(reason);
+  /** Closes in order where nothing is left for the client, or else at once. */
+  close(reason: CloseReason | null): void {
+    if (this.gone) return;
+    const abrupt = this.uptake.holdsMuch;
+    this.#forget(reason ?? this.#fault);
+    this.#services.io.close(this.id, abrupt);
   }
 
   /** Sends a response that had to wait; two octets of length stand before it. */
@@ -229,74 +207,60 @@ export class ClientStream implements StreamHandler {
     this.#write(memory, offset, length);
   }
 
-  /** Counts the memory that the stream takes, and what the client has taken of its responses. */
-  measure(): void {
-    if (this.gone) return;
-    const { io } = this.#services;
-    const inKernel = io.inKernel(this.id);
-    this.#taken = this.#written - io.queued(this.id) - inKernel;
+  measure(): boolean {
+    if (this.gone) return false;
+    const inKernel = this.uptake.measure();
     this.countsKernel = inKernel > UNCOUNTED_BYTES;
     const counted = this.countsKernel ? inKernel : 0;
-    this.#charge(this.#pending.sizeBytes + io.queueSize(this.id) + counted);
+    this.#charge(this.#pending.sizeBytes + this.#services.io.queueSize(this.id) + counted);
+    return !this.gone;
   }
 
   /** Goes on reading, or closes, as the stream's state asks. */
   settle(): void {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.
     if (this.gone || this.#answering) return;
-    const { io } = this.#services;
     const { hasFrame } = this.#pending;
     const mayAnswer = this.#mayAnswer();
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
-    const queued = io.queued(this.id);
-    if (this.#mayRetire(queued)) this.#phase = "retired";
-    if (this.#windowMs < 0 && queued > 0) this.#watchRate(this.#limits.writeMs);
+    const { measuring, queued } = this.uptake;
+    const resting = queued === 0 && !this.underWay && this.hasAsked;
+    if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
+    if (queued > 0 && !measuring) this.#watch.watchRate();
     // Counting its memory may have closed it.
     if (this.gone) return;
     const blocked = hasFrame ? !soon : this.#accepts && !mayAnswer;
     if (blocked !== this.#paused) {
       this.#paused = blocked;
-      io.pause(this.id, blocked);
+      this.#services.io.pause(this.id, blocked);
     }
-    if (this.#accepts || hasFrame || this.outstanding > 0) return;
-    if (this.#phase === "retired") this.#finish();
-    else if (this.#phase === "ended") this.#end();
+    if (hasFrame || this.outstanding > 0) return;
+    if (this.phase === "retired") this.#finish();
+    else if (this.phase === "ended") this.#end();
   }
 
   /** Closes this side, and waits for the client to close the other. */
   #finish(): void {
-    this.#phase = "finished";
+    this.phase = "finished";
     this.#services.io.finish(this.id);
-    this.#watchRate(DRAIN.finMs);
+    this.#watch.watchFinished();
   }
 
   /** Closes the stream once the client has taken its last answers. */
   #end(): void {
     // The kernel keeps what is left after closing, uncounted.
-    if (!this.#holdsMuch()) this.#close(null);
-    else if (this.#windowMs < 0) this.#watchRate(LAST_LOOK_MS);
-  }
-
-  /** The client has not taken more than the kernel may keep for a stream that is closed. */
-  #holdsMuch(): boolean {
-    const { io } = this.#services;
-    return io.queued(this.id) > 0 || this.#written - this.#taken > UNCOUNTED_BYTES &&
-        io.inKernel(this.id) > UNCOUNTED_BYTES;
+    if (!this.uptake.holdsMuch) this.close(null);
+    else if (!this.uptake.measuring) this.#watch.watchLast();
   }
 
   /** Queries are read. */
   get #accepts(): boolean {
-    return this.#phase === "open" || this.#phase === "draining";
-  }
-
-  /** A query waits for its answer, or for the rest of its octets. */
-  get #underWay(): boolean {
-    return this.outstanding > 0 || this.#pending.length > 0;
+    return this.phase === "open" || this.phase === "draining";
   }
 
   #mayAnswer(): boolean {
     return this.outstanding < this.#limits.outstanding &&
-      this.#services.io.queued(this.id) <= QUEUED_BYTES;
+      this.uptake.queued <= QUEUED_BYTES;
   }
 
   #answerPending(most?: number): void {
@@ -322,14 +286,14 @@ export class ClientStream implements StreamHandler {
       used = this.#answerEach(memory, offset, length, most);
     } catch (error) {
       // It would fail over this query again and again.
-      this.#close(null);
+      this.close(null);
       throw error;
     } finally {
       this.#answering = false;
     }
     if (this.gone || used === 0) return used;
     this.#touch();
-    if (first) this.#watchIdle();
+    if (first) this.#watch.watchIdle();
     return used;
   }
 
@@ -360,14 +324,14 @@ export class ClientStream implements StreamHandler {
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
         // What is no query over TCP comes from a peer that has lost the thread.
-        this.#phase = "ended";
+        this.phase = "ended";
         this.#fault = "protocol";
         at = end;
         break;
       }
       at += 2 + size;
       if (++this.#queries === this.#limits.queries) {
-        this.#phase = "ended";
+        this.phase = "ended";
         at = end;
         break;
       }
@@ -383,9 +347,9 @@ export class ClientStream implements StreamHandler {
 
   #write(memory: Memory, offset: number, length: number): void {
     const { io } = this.#services;
-    this.#written += length;
+    this.uptake.send(length);
     io.write(this.id, memory, offset, length);
-    if (io.queued(this.id) > 0 || this.#written - this.#taken > UNCOUNTED_BYTES) this.measure();
+    if (this.uptake.mayBeMuch) this.measure();
   }
 
   #charge(bytes: number): void {
@@ -396,111 +360,15 @@ export class ClientStream implements StreamHandler {
   }
 
   #touch(): void {
-    this.#activeMs = this.#services.nowMs;
+    this.activeMs = this.#services.nowMs;
     this.#owner.touch(this);
-  }
-
-  #watchIdle(): void {
-    if (this.#phase === "draining" || this.#phase === "finished") return;
-    this.#windowMs = -1;
-    this.#wakeAt(this.#services.nowMs + this.#limits.idleMs);
-  }
-
-  /** Starts to measure the client's rate; looks at it again after `lookMs`. */
-  #watchRate(lookMs: number): void {
-    this.measure();
-    if (this.gone || this.#phase === "draining") return;
-    this.#windowMs = this.#services.nowMs;
-    this.#windowTaken = this.#taken;
-    this.#wakeAt(this.#windowMs + lookMs);
-  }
-
-  /** Sets the timer. Where the process stops, it fires when the stream's time is up at the latest. */
-  #wakeAt(dueMs: number): void {
-    this.#services.timers.set(this.#timer, Math.min(dueMs, this.#lastMs));
-  }
-
-  /** When it is closed whatever its client does; Infinity unless the process stops. */
-  get #lastMs(): number {
-    return this.#drainingMs + DRAIN.lastMs + DRAIN.finMs;
-  }
-
-  /** The timer: closes a stream whose client takes too little, or asks nothing, for too long. */
-  #check(nowMs: number): void {
-    this.measure();
-    if (this.gone) return;
-    if (nowMs >= this.#lastMs) this.#close(this.#holdsMuch() ? "slow" : null);
-    else if (this.#phase === "draining") this.#checkDraining(nowMs);
-    else if (this.#windowMs >= 0) this.#checkRate(nowMs);
-    else this.#checkIdle(nowMs);
-  }
-
-  #checkDraining(nowMs: number): void {
-    // Whoever has just connected is about to ask.
-    const quietMs = this.#queries === 0 ? DRAIN.busyMs : DRAIN.quietMs;
-    const busy = this.#underWay || this.#services.io.queued(this.id) > 0 ||
-      nowMs < this.#activeMs + quietMs;
-    this.#wakeAt(nowMs + DRAIN.quietMs);
-    if (busy && nowMs < this.#drainingMs + DRAIN.lastMs) return;
-    this.#phase = "retired";
-    this.settle();
-  }
-
-  /** The client asks all the time while the process stops, and has sent nothing since its last answer. */
-  #mayRetire(queued: number): boolean {
-    return this.#phase === "draining" && this.#queries > 0 && queued === 0 && !this.#underWay &&
-      this.#services.nowMs >= this.#drainingMs + DRAIN.busyMs;
-  }
-
-  #checkRate(nowMs: number): void {
-    const { writeMs } = this.#limits;
-    const finished = this.#phase === "finished";
-    if (finished && !this.#holdsMuch()) {
-      this.#close(null);
-      return;
-    }
-    if (nowMs - this.#windowMs >= writeMs) {
-      if (this.#taken - this.#windowTaken < MIN_RATE * writeMs / 1000) {
-        this.#close("slow");
-        return;
-      }
-      this.#windowMs = nowMs;
-      this.#windowTaken = this.#taken;
-    }
-    const nextMs = this.#windowMs + writeMs;
-    if (finished) {
-      this.#wakeAt(Math.min(nowMs + DRAIN.finMs, nextMs));
-    } else if (this.#services.io.queued(this.id) > 0) {
-      this.#wakeAt(nextMs);
-    } else if (this.#accepts) {
-      this.#watchIdle();
-    } else {
-      this.#wakeAt(Math.min(nowMs + LAST_LOOK_MS, nextMs));
-      this.settle();
-    }
-  }
-
-  #checkIdle(nowMs: number): void {
-    const { readMs, idleMs } = this.#limits;
-    const dueMs = this.#activeMs + (this.#queries === 0 ? readMs : idleMs);
-    if (nowMs < dueMs || this.busy) this.#wakeAt(Math.max(dueMs, nowMs + 100));
-    else this.#close("idle");
-  }
-
-  /** Closes in order where nothing is left for the client, or else at once. */
-  #close(reason: CloseReason | null): void {
-    if (this.gone) return;
-    const { io } = this.#services;
-    const abrupt = this.#holdsMuch();
-    this.#forget(reason ?? this.#fault);
-    io.close(this.id, abrupt);
   }
 
   #forget(reason: CloseReason | null): void {
     this.gone = true;
     this.#pending.clear(this.#answering);
     this.#charge(0);
-    this.#services.timers.clear(this.#timer);
+    this.#watch.stop();
     this.#owner.forget(this, reason);
   }
 }

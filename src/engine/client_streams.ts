@@ -210,7 +210,7 @@ export class ClientStreams implements StreamOwner {
     while (victim !== null && victim.busy) victim = victim.next;
     // Nobody's queries are lost for a client that holds about as much.
     if (victim === null && most.count > client.count + 1) victim = most.first;
-    victim?.evict("share");
+    victim?.close("share");
     return victim !== null;
   }
 
@@ -246,7 +246,7 @@ function trim(client: Client, exceeds: () => boolean): void {
   streams.sort((a, b) => b.bytes - a.bytes);
   for (const stream of streams) {
     if (client.bytes <= goal && !exceeds()) return;
-    stream.evict("budget");
+    stream.close("budget");
   }
 }
 
@@ -254,5 +254,6 @@ function trim(client: Client, exceeds: () => boolean): void {
 function clientKey({ family, bytes }: Address): string {
   const word = (at: number) =>
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
-  return family === 4 ? `${word(0)}` : `${word(0)}:${word(4)}`;
+  // A text that is a number would be hashed without a seed.
+  return `${family}:${word(0)}:${family === 4 ? 0 : word(4)}`;
 }
