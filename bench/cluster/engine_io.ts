@@ -117,6 +117,14 @@ export class EngineIo implements Io {
     return 0;
   }
 
+  queueSize(_id: number): number {
+    return 0;
+  }
+
+  inKernel(_id: number): number {
+    return 0;
+  }
+
   pause(_stream: number, _paused: boolean): void {}
 
   close(stream: number): void {

@@ -10,7 +10,7 @@ import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
 import { collectListeners, type Served } from "./listeners.ts";
-import { limitCaches } from "./memory_limit.ts";
+import { limitMemory } from "./memory_limit.ts";
 import type { BlockConfig, Config, EndpointConfig, ReloadConfig } from "./types.ts";
 import { parseZoneKey } from "./zone_key.ts";
 
@@ -46,7 +46,7 @@ export function loadConfig(
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors();
-  limitCaches(loaded.config.blocks, host);
+  limitMemory(loaded.config, host);
   return loaded;
 }
 

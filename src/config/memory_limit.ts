@@ -1,11 +1,14 @@
 import type { HostView } from "./host.ts";
-import type { BlockConfig } from "./types.ts";
+import type { Config } from "./types.ts";
 
 /** What the program itself takes beside its caches: measured, with room to spare. */
 const PROGRAM_BYTES = 96 * 2 ** 20;
 /** Share of the rest that caches may take: their memory is given back with some delay. */
 const CACHE_SHARE = 0.5;
 const LEAST_BYTES = 4 * 2 ** 20;
+/** Share of it that clients' TCP connections may take, and the least: some hundred slow readers. */
+const STREAM_SHARE = 0.125;
+const LEAST_STREAM_BYTES = 16 * 2 ** 20;
 /** Version 1 writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
@@ -34,13 +37,23 @@ export function shareOf(limit: number, caches: number): number {
   return Math.floor(share / caches);
 }
 
-/** Gives caches without a `capacity_bytes` their share of the memory that the process may take. */
-export function limitCaches(blocks: readonly BlockConfig[], host: HostView): void {
-  const caches = blocks.flatMap(({ plugins }) => plugins).filter(({ name }) => name === "cache")
-    .map(({ options }) => options as { capacityBytes: number | null });
-  if (caches.every(({ capacityBytes }) => capacityBytes !== null)) return;
+/** Bytes that clients' TCP connections may take in a process that may take `limit` bytes. */
+export function streamShareOf(limit: number): number {
+  return Math.floor(Math.max(LEAST_STREAM_BYTES, (limit - PROGRAM_BYTES) * STREAM_SHARE));
+}
+
+/**
+ * Gives clients' connections, and caches without a `capacity_bytes`, their share of the memory that
+ * the process may take.
+ */
+export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
+  config.streamBytes = streamShareOf(limit);
+  const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
+    name === "cache"
+  )
+    .map(({ options }) => options as { capacityBytes: number | null });
   for (const cache of caches) cache.capacityBytes ??= shareOf(limit, caches.length);
 }
 

@@ -11,6 +11,8 @@ export interface Config {
   debug: boolean;
   /** What is served over HTTP (`prometheus`, `health`, `ready`); not there without any. */
   endpoints?: EndpointConfig[];
+  /** Bytes that clients' TCP connections may take; not there where memory has no known limit. */
+  streamBytes?: number;
   /** How often the Corefile is looked at for changes; not there where it is not. */
   reload?: ReloadConfig;
 }
@@ -74,7 +76,7 @@ export interface ListenerConfig {
 export interface StreamTimeouts {
   /** Time for the first query to be in. */
   readMs?: number;
-  /** Time in which a client must take something of what waits for it. */
+  /** Time over which the rate of a client that has responses waiting is measured. */
   writeMs?: number;
   /** Time for each further query to be in. */
   idleMs?: number;

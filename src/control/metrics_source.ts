@@ -29,7 +29,6 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.UNEXPECTED_UDP, "nodens_upstream_unexpected_replies_total", { proto: "udp" }],
   [COUNTER.UNEXPECTED_TCP, "nodens_upstream_unexpected_replies_total", { proto: "tcp" }],
   [COUNTER.STREAMS_REFUSED, "nodens_streams_refused_total", {}],
-  [COUNTER.STREAMS_BROKEN, "nodens_streams_broken_total", {}],
   [COUNTER.LOG_DROPPED, "nodens_log_lines_dropped_total", {}],
   [COUNTER.LOG_SENT, "nodens_log_bytes_total", {}],
   [COUNTER.HEARTBEAT, "nodens_heartbeats_total", {}],

@@ -1,249 +1,321 @@
-import type { StreamHandler } from "../io/contract.ts";
-import { COUNTER } from "./counters.ts";
-import type { Engine } from "./engine.ts";
+import type { Io, StreamHandler } from "../io/contract.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import { Memory } from "./memory.ts";
-import type { Timer } from "./timers.ts";
+import { PendingFrames } from "./pending_frames.ts";
+import type { StreamClient } from "./stream_client.ts";
+import {
+  type CloseReason,
+  costOf,
+  QUEUED_BYTES,
+  type StreamLimits,
+  UNCOUNTED_BYTES,
+} from "./stream_limits.ts";
+import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
+import type { Timers } from "./timers.ts";
+import { Uptake } from "./uptake.ts";
 
-/** What a client may do over TCP (RFC 7766 section 6). */
-export interface StreamLimits {
-  /** Open streams in all. */
-  streams: number;
-  /** Time for the first query to be in, whole. */
-  readMs: number;
-  /** Time in which the client must take something of what waits for it. */
-  writeMs: number;
-  /** Time without a further whole query after which a stream is closed. */
-  idleMs: number;
-  /** Queries that one stream may bring; -1 for any number. */
-  queries: number;
-  /** Queries of one stream that may wait at a time; more are not read. */
-  outstanding: number;
-  /** Bytes of responses that may wait for a slow reader; above, no query is read. */
-  queuedBytes: number;
+/** Responses of one turn, written out together; a whole response always fits behind. */
+const BATCH_BYTES = 16 * 1024;
+const FRAME_ROOM = 65535 + 2 + 16;
+const batch = { memory: null as Memory | null };
+
+/** What a stream needs of the engine. */
+export interface StreamServices {
+  readonly nowMs: number;
+  readonly timers: Timers;
+  readonly io: Io;
+  readonly values: Float64Array;
+  counter(name: string, labels?: Readonly<Record<string, string>>): number;
+  streamQuery(
+    stream: ClientStream,
+    memory: Memory,
+    offset: number,
+    length: number,
+    out: Memory,
+    outOffset: number,
+  ): number;
 }
 
-/** The times are CoreDNS's; the other bounds keep a stream under 200 KB. */
-const DEFAULTS: StreamLimits = {
-  streams: 4096,
-  readMs: 3000,
-  writeMs: 5000,
-  idleMs: 10_000,
-  queries: -1,
-  outstanding: 128,
-  queuedBytes: 65536,
-};
-
-/**
- * Times of a stream while the process stops; together less than the six seconds that a data plane has.
- * A stream is closed after `quietMs` of silence, so that most likely no query crosses the FIN; one
- * that has brought no query yet after `busyMs`. One whose client asks all the time is closed behind an
- * answer once `busyMs` have passed, since it is then that the client has sent nothing else yet. After
- * `lastMs` any is closed. The client has `finMs` to close its side.
- */
-const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
-
-/** Responses of one read, written out together; a whole response always fits. */
-const batch = { size: 262_144, memory: null as Memory | null };
-const FRAME_ROOM = 65535 + 2 + 16;
+/** What a stream needs of those who watch over all streams. */
+export interface StreamOwner {
+  readonly buffers: BufferPool;
+  /** What the stream's queries may cost now. */
+  allowance(): number;
+  /** Counts against the allowance. */
+  spend(cost: number): void;
+  /**
+   * Calls `turn` once it is this stream's turn. Returns whether that will be before the driver reads
+   * again.
+   */
+  enqueue(stream: ClientStream): boolean;
+  /** Notes that the client has asked or been answered. */
+  touch(stream: ClientStream): void;
+  /** Counts memory; may close this stream or others. */
+  charge(stream: ClientStream, bytes: number): void;
+  /** Lets go of a stream; without a reason, the client or the configuration ended it. */
+  forget(stream: ClientStream, reason: CloseReason | null): void;
+}
 
 /** A client's TCP connection: frames in, frames out, in whatever order the answers come. */
-export class ClientStream implements StreamHandler {
+export class ClientStream implements StreamHandler, Watched {
   readonly id: number;
   readonly listener: number;
+  readonly client: StreamClient<ClientStream>;
+  readonly uptake: Uptake;
+  phase: Phase = "open";
+  activeMs: number;
+  /** Neighbours among the client's streams, in the order of their last activity. */
+  previous: ClientStream | null = null;
+  next: ClientStream | null = null;
+  /** It waits for its turn, before `nextWaiting`. */
+  waiting = false;
+  nextWaiting: ClientStream | null = null;
+  /** Bytes of memory that are counted for it. */
+  bytes = 0;
+  /** Bytes in the kernel are among them, and may have left since. */
+  countsKernel = false;
   /** Queries that wait for an upstream. */
   outstanding = 0;
   /** Closed, by whichever side. */
   gone = false;
 
-  readonly #engine: Engine;
+  readonly #services: StreamServices;
+  readonly #owner: StreamOwner;
   readonly #limits: StreamLimits;
-  readonly #all: Set<ClientStream>;
-  readonly #timer: Timer;
-  /** Bytes read but not yet answered: part of a frame, or frames that wait for their turn. */
-  #pending: Memory | null = null;
-  #pendingLength = 0;
-  /** Nothing that comes from now on is answered. */
-  #ended = false;
-  /** Closed by this side while the client may still send, so not at once (`#finish`). */
-  #retired = false;
-  /** Since when the stream is about to be closed, because the process stops. */
-  #drainingMs = Infinity;
-  /** Nothing is sent any more; what remains is to wait for the client to close its side. */
-  #finished = false;
+  readonly #watch: StreamWatch;
+  readonly #pending: PendingFrames;
+  /** Why it ends, where the client is to blame. */
+  #fault: CloseReason | null = null;
   /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
-  #activeMs: number;
   #queries = 0;
-  /** Bytes handed over for sending. */
-  #written = 0;
-  /** The client does not take its responses as fast as they come. */
-  #slow = false;
-  /** How many bytes it had taken when last looked at, while slow. */
-  #taken = 0;
 
-  /** Takes a stream in, or returns null when there are too many. */
-  static open(
-    engine: Engine,
-    listener: number,
-    id: number,
-    all: Set<ClientStream>,
-    limits: Partial<StreamLimits> = {},
-  ): ClientStream | null {
-    const merged = { ...DEFAULTS, ...limits };
-    if (all.size >= merged.streams) return null;
-    return new ClientStream(engine, listener, id, all, merged);
+  constructor(
+    services: StreamServices,
+    owner: StreamOwner,
+    options: {
+      listener: number;
+      id: number;
+      client: StreamClient<ClientStream>;
+      limits: StreamLimits;
+    },
+  ) {
+    this.#services = services;
+    this.#owner = owner;
+    this.listener = options.listener;
+    this.id = options.id;
+    this.client = options.client;
+    this.#limits = options.limits;
+    this.activeMs = services.nowMs;
+    this.uptake = new Uptake(services.io, options.id);
+    this.#pending = new PendingFrames(owner.buffers);
+    this.#watch = new StreamWatch(this, options.limits, services);
   }
 
-  private constructor(
-    engine: Engine,
-    listener: number,
-    id: number,
-    all: Set<ClientStream>,
-    limits: StreamLimits,
-  ) {
-    this.#engine = engine;
-    this.listener = listener;
-    this.id = id;
-    this.#all = all;
-    this.#limits = limits;
-    this.#activeMs = engine.nowMs;
-    // The timer is not moved for every query: it looks at the last activity when it fires.
-    this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
-    engine.timers.set(this.#timer, engine.nowMs + limits.readMs);
-    all.add(this);
+  /** Family of the client's address. */
+  get family(): 4 | 6 {
+    return this.#family ??= this.#services.io.family("stream", this.id);
+  }
+  #family: 4 | 6 | null = null;
+
+  get hasAsked(): boolean {
+    return this.#queries > 0;
+  }
+
+  get busy(): boolean {
+    return this.outstanding > 0 || this.#pending.hasFrame;
+  }
+
+  get underWay(): boolean {
+    return this.outstanding > 0 || this.#pending.length > 0;
   }
 
   data(memory: Memory, offset: number, length: number): void {
     // What comes behind the last query is read, so that closing does not reset the connection.
-    if (this.#ended) return;
-    if (this.#pending === null) {
-      const used = this.#answerFrames(memory, offset, length);
-      if (!this.gone && used < length) this.#keep(memory, offset + used, length - used);
-    } else {
-      this.#keep(memory, offset, length);
-      this.#answerPending();
+    if (!this.#accepts) return;
+    const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
+    if (used < length && !this.gone) {
+      const before = this.#pending.sizeBytes;
+      this.#pending.append(memory, offset + used, length - used);
+      this.#charge(this.bytes + this.#pending.sizeBytes - before);
     }
     this.settle();
   }
 
   ended(): void {
-    this.#ended = true;
-    // Its side is closed: nothing of it can be answered with a reset any more.
-    this.#retired = false;
-    this.settle();
+    if (this.phase !== "finished") {
+      this.phase = "ended";
+      this.settle();
+    } else if (!this.uptake.holdsMuch) {
+      this.close(null);
+    }
   }
 
   closed(): void {
-    this.#forget();
-  }
-
-  /** Answers on, and closes as soon as the client is silent for a moment, or after a while. */
-  drain(): void {
-    const { nowMs, timers } = this.#engine;
-    if (this.#finished || this.#draining) return;
-    this.#drainingMs = nowMs;
-    timers.set(this.#timer, nowMs + DRAIN.quietMs);
-  }
-
-  /** Takes no more queries: closes once what waits has been answered. */
-  retire(): void {
-    this.#end();
-    this.settle();
-    // What is left could only be answered for a listener that is gone.
-    this.#pending = null;
-    this.#pendingLength = 0;
-    this.settle();
+    // The driver may tell the end of both sides in this way.
+    this.#forget(this.phase === "finished" ? null : "broken");
   }
 
   drained(): void {
-    this.#slow = false;
-    this.#activeMs = this.#engine.nowMs;
-    this.#watchIdle();
+    if (!this.measure()) return;
+    this.#touch();
+    this.#watch.watchIdle();
+    this.settle();
+  }
+
+  /** Answers queries that were read before, now that others have had their turn. */
+  turn(): void {
+    if (this.gone) return;
     this.#answerPending();
     this.settle();
   }
 
+  /** Answers on, and is retired as soon as the client is silent for a moment, or after a while. */
+  drain(): void {
+    if (this.phase === "open") this.phase = "draining";
+    this.#watch.drain();
+  }
+
+  stopReading(): void {
+    if (this.#accepts) this.phase = "retired";
+    this.settle();
+  }
+
+  /** As `stopReading`, but answers what was read at once: the stream's listener is about to go. */
+  retire(): void {
+    if (this.#accepts) this.phase = "retired";
+    this.#answerPending(Infinity);
+    if (this.gone) return;
+    // What is left could only be answered for a listener that is gone.
+    this.#charge(this.bytes - this.#pending.sizeBytes);
+    this.#pending.clear();
+    this.settle();
+  }
+
+  /** Closes in order where nothing is left for the client, or else at once. */
+  close(reason: CloseReason | null): void {
+    if (this.gone) return;
+    const abrupt = this.uptake.holdsMuch;
+    this.#forget(reason ?? this.#fault);
+    this.#services.io.close(this.id, abrupt);
+  }
+
   /** Sends a response that had to wait; two octets of length stand before it. */
   answer(memory: Memory, offset: number, length: number): void {
-    this.#activeMs = this.#engine.nowMs;
+    this.#touch();
     this.#write(memory, offset, length);
   }
 
-  /** Family of the client's address. */
-  get family(): 4 | 6 {
-    return this.#family ??= this.#engine.io.family("stream", this.id);
+  measure(): boolean {
+    if (this.gone) return false;
+    const inKernel = this.uptake.measure();
+    this.countsKernel = inKernel > UNCOUNTED_BYTES;
+    const counted = this.countsKernel ? inKernel : 0;
+    this.#charge(this.#pending.sizeBytes + this.#services.io.queueSize(this.id) + counted);
+    return !this.gone;
   }
-  #family: 4 | 6 | null = null;
 
   /** Goes on reading, or closes, as the stream's state asks. */
   settle(): void {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.
     if (this.gone || this.#answering) return;
-    if (this.#pendingLength > 0 && this.#mayAnswer()) this.#answerPending();
+    const { hasFrame } = this.#pending;
+    const mayAnswer = this.#mayAnswer();
+    const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
+    const { measuring, queued } = this.uptake;
+    const resting = queued === 0 && !this.underWay && this.hasAsked;
+    if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
+    if (queued > 0 && !measuring) this.#watch.watchRate();
+    // Counting its memory may have closed it.
     if (this.gone) return;
-    const queued = this.#engine.io.queued(this.id);
-    if (queued > 0 && !this.#slow) this.#watchSlow(queued);
-    const blocked = !this.#mayAnswer();
+    const blocked = hasFrame ? !soon : this.#accepts && !mayAnswer;
     if (blocked !== this.#paused) {
       this.#paused = blocked;
-      this.#engine.io.pause(this.id, blocked);
+      this.#services.io.pause(this.id, blocked);
     }
-    // Infinity unless the process stops.
-    if (this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs && this.#queries > 0) {
-      if (queued === 0 && !this.#isUnderWay) this.#end();
-    }
-    if (!this.#ended || this.outstanding > 0 || blocked) return;
-    if (this.#retired) this.#finish();
-    else this.#close();
+    if (hasFrame || this.outstanding > 0) return;
+    if (this.phase === "retired") this.#finish();
+    else if (this.phase === "ended") this.#end();
+  }
+
+  /** Closes this side, and waits for the client to close the other. */
+  #finish(): void {
+    this.phase = "finished";
+    this.#services.io.finish(this.id);
+    this.#watch.watchFinished();
+  }
+
+  /** Closes the stream once the client has taken its last answers. */
+  #end(): void {
+    // The kernel keeps what is left after closing, uncounted.
+    if (!this.uptake.holdsMuch) this.close(null);
+    else if (!this.uptake.measuring) this.#watch.watchLast();
+  }
+
+  /** Queries are read. */
+  get #accepts(): boolean {
+    return this.phase === "open" || this.phase === "draining";
   }
 
   #mayAnswer(): boolean {
     return this.outstanding < this.#limits.outstanding &&
-      this.#engine.io.queued(this.id) <= this.#limits.queuedBytes;
+      this.uptake.queued <= QUEUED_BYTES;
   }
 
-  #answerPending(): void {
-    const pending = this.#pending;
-    if (pending === null || this.gone || this.#answering) return;
-    const used = this.#answerFrames(pending, 0, this.#pendingLength);
+  #answerPending(most?: number): void {
+    const { memory, length, sizeBytes } = this.#pending;
+    if (memory === null || this.#answering) return;
+    const used = this.#answerFrames(memory, 0, length, most);
     if (this.gone) return;
-    if (used === this.#pendingLength) {
-      this.#pending = null;
-      this.#pendingLength = 0;
-    } else if (used > 0) {
-      pending.bytes.copyWithin(0, used, this.#pendingLength);
-      this.#pendingLength -= used;
-    }
+    this.#pending.consume(used);
+    this.#charge(this.bytes + this.#pending.sizeBytes - sizeBytes);
   }
 
   /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
-  #answerFrames(memory: Memory, offset: number, length: number): number {
+  #answerFrames(
+    memory: Memory,
+    offset: number,
+    length: number,
+    most = this.#owner.allowance(),
+  ): number {
     const first = this.#queries === 0;
+    let used = length;
     this.#answering = true;
-    const used = this.#answerEach(memory, offset, length);
-    this.#answering = false;
-    if (first && used > 0 && !this.gone) this.#watchIdle();
+    try {
+      used = this.#answerEach(memory, offset, length, most);
+    } catch (error) {
+      // It would fail over this query again and again.
+      this.close(null);
+      throw error;
+    } finally {
+      this.#answering = false;
+    }
+    if (this.gone || used === 0) return used;
+    this.#touch();
+    if (first) this.#watch.watchIdle();
     return used;
   }
 
-  #answerEach(memory: Memory, offset: number, length: number): number {
-    const engine = this.#engine;
-    const out = batch.memory ??= new Memory(batch.size);
+  #answerEach(memory: Memory, offset: number, length: number, most: number): number {
+    const services = this.#services;
+    const out = batch.memory ??= new Memory(BATCH_BYTES + FRAME_ROOM);
     const { view, bytes } = memory;
     const end = offset + length;
     let at = offset;
     let filled = 0;
-    while (at + 2 <= end) {
+    let left = most;
+    while (left > 0 && at + 2 <= end) {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
-      if (filled + FRAME_ROOM > batch.size) {
-        this.#write(out, 0, filled);
-        filled = 0;
-      }
       // Responses are written at a multiple of eight, then moved up against the one before.
       const composeAt = (filled + 2 + 7) & ~7;
-      const written = engine.streamQuery(this, memory, at + 2, size, out, composeAt);
+      const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
+      const cost = costOf(written);
+      left -= cost;
+      this.#owner.spend(cost);
+      // Another stream's responses may have made this one too much.
+      if (this.gone) return length;
       if (written > 0) {
         if (composeAt !== filled + 2) {
           out.bytes.copyWithin(filled + 2, composeAt, composeAt + written);
@@ -252,136 +324,51 @@ export class ClientStream implements StreamHandler {
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
         // What is no query over TCP comes from a peer that has lost the thread.
-        engine.values[COUNTER.STREAMS_BROKEN]!++;
-        if (filled > 0) this.#write(out, 0, filled);
-        this.#close();
-        return length;
+        this.phase = "ended";
+        this.#fault = "protocol";
+        at = end;
+        break;
       }
       at += 2 + size;
       if (++this.#queries === this.#limits.queries) {
-        this.#ended = true;
+        this.phase = "ended";
         at = end;
+        break;
+      }
+      if (filled >= BATCH_BYTES) {
+        this.#write(out, 0, filled);
+        filled = 0;
+        if (this.gone) return length;
       }
     }
-    if (at > offset) this.#activeMs = engine.nowMs;
     if (filled > 0) this.#write(out, 0, filled);
     return at - offset;
   }
 
-  #keep(memory: Memory, offset: number, length: number): void {
-    const total = this.#pendingLength + length;
-    let pending = this.#pending;
-    if (pending === null || pending.bytes.length < total) {
-      pending = new Memory(Math.max(512, 2 * total));
-      if (this.#pending !== null) {
-        pending.bytes.set(this.#pending.bytes.subarray(0, this.#pendingLength));
-      }
-      this.#pending = pending;
-    }
-    pending.bytes.set(memory.bytes.subarray(offset, offset + length), this.#pendingLength);
-    this.#pendingLength = total;
-  }
-
   #write(memory: Memory, offset: number, length: number): void {
-    this.#written += length;
-    this.#engine.io.write(this.id, memory, offset, length);
+    const { io } = this.#services;
+    this.uptake.send(length);
+    io.write(this.id, memory, offset, length);
+    if (this.uptake.mayBeMuch) this.measure();
   }
 
-  #watchIdle(): void {
-    if (this.#draining || this.#finished) return;
-    const { timers, nowMs } = this.#engine;
-    timers.set(this.#timer, nowMs + this.#limits.idleMs);
+  #charge(bytes: number): void {
+    const more = bytes - this.bytes;
+    if (more === 0) return;
+    this.bytes = bytes;
+    this.#owner.charge(this, more);
   }
 
-  /** Starts the write timeout. */
-  #watchSlow(queued: number): void {
-    if (this.#draining || this.#finished) return;
-    const { timers, nowMs } = this.#engine;
-    this.#slow = true;
-    this.#taken = this.#written - queued;
-    timers.set(this.#timer, nowMs + this.#limits.writeMs);
+  #touch(): void {
+    this.activeMs = this.#services.nowMs;
+    this.#owner.touch(this);
   }
 
-  /** The timer: closes a stream whose client takes nothing, or asks nothing, for too long. */
-  #check(nowMs: number): void {
-    const { io, timers } = this.#engine;
-    const { readMs, writeMs, idleMs } = this.#limits;
-    if (this.#finished) {
-      this.#close();
-      return;
-    }
-    if (this.#draining) {
-      this.#checkDrained(nowMs);
-      return;
-    }
-    if (this.#slow) {
-      const queued = io.queued(this.id);
-      const taken = this.#written - queued;
-      if (queued > 0 && taken === this.#taken) {
-        this.#engine.values[COUNTER.STREAMS_BROKEN]!++;
-        this.#close(true);
-        return;
-      }
-      this.#taken = taken;
-      this.#slow = queued > 0;
-      if (this.#slow) {
-        timers.set(this.#timer, nowMs + writeMs);
-        return;
-      }
-    }
-    const dueMs = this.#activeMs + (this.#queries === 0 ? readMs : idleMs);
-    if (nowMs < dueMs || this.outstanding > 0) {
-      timers.set(this.#timer, Math.max(dueMs, nowMs + 100));
-    } else {
-      this.#close();
-    }
-  }
-
-  /** The timer while the process stops. */
-  #checkDrained(nowMs: number): void {
-    // Whoever has just connected is about to ask.
-    const quietMs = this.#queries === 0 ? DRAIN.busyMs : DRAIN.quietMs;
-    const busy = this.#isUnderWay || this.#engine.io.queued(this.id) > 0 ||
-      nowMs < this.#activeMs + quietMs;
-    if (!busy || nowMs >= this.#drainingMs + DRAIN.lastMs) this.retire();
-    if (!this.gone && !this.#finished) this.#engine.timers.set(this.#timer, nowMs + DRAIN.quietMs);
-  }
-
-  get #draining(): boolean {
-    return this.#drainingMs !== Infinity;
-  }
-
-  /** A query waits for its answer, or for the rest of its octets. */
-  get #isUnderWay(): boolean {
-    return this.outstanding > 0 || this.#pendingLength > 0;
-  }
-
-  /** Answers nothing that comes from now on; the stream is closed from this side. */
-  #end(): void {
-    if (this.#ended) return;
-    this.#retired = true;
-    this.#ended = true;
-  }
-
-  /** Closes this side, and waits for the client to close the other. */
-  #finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    const { io, nowMs, timers } = this.#engine;
-    timers.set(this.#timer, nowMs + DRAIN.finMs);
-    io.finish(this.id);
-  }
-
-  #close(abrupt = false): void {
-    this.#forget();
-    this.#engine.io.close(this.id, abrupt);
-  }
-
-  #forget(): void {
+  #forget(reason: CloseReason | null): void {
     this.gone = true;
-    this.#pending = null;
-    this.#pendingLength = 0;
-    this.#engine.timers.clear(this.#timer);
-    this.#all.delete(this);
+    this.#pending.clear(this.#answering);
+    this.#charge(0);
+    this.#watch.stop();
+    this.#owner.forget(this, reason);
   }
 }

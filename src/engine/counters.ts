@@ -11,8 +11,6 @@ export const COUNTER = {
   /** Queries that could not wait because too many did. */
   SHED: 5,
   STREAMS_REFUSED: 6,
-  /** Streams closed for breaking a limit or the protocol. */
-  STREAMS_BROKEN: 7,
   /** Exceptions caught in the data plane: each is a fault of nodens. */
   PANICS: 8,
   /** Log lines lost because the log could not be written fast enough. */

@@ -1,11 +1,12 @@
 import { Address } from "../dns/address.ts";
 import { EDNS_PAYLOAD, FLAG, RCODE, TYPE } from "../dns/constants.ts";
-import type { Config } from "../config/types.ts";
+import type { Config, StreamTimeouts } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
 import { ClientResponses } from "./client_response.ts";
-import { ClientStream, type StreamLimits } from "./client_stream.ts";
+import type { ClientStream } from "./client_stream.ts";
+import { ClientStreams } from "./client_streams.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
@@ -27,6 +28,7 @@ import { DEFAULT_RATE } from "./response_limiter.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, type Route } from "./routes.ts";
+import type { StreamLimits } from "./stream_limits.ts";
 import { Timers } from "./timers.ts";
 import type { ZoneTable } from "./zones.ts";
 
@@ -71,6 +73,8 @@ export class Engine implements EngineServices {
   readonly logsFields: boolean;
   readonly wallMs: () => number;
   readonly hashKey: HashKey;
+  /** Clients' TCP connections. */
+  readonly streams: ClientStreams;
 
   readonly #options: EngineOptions;
   readonly #counters: CounterBook;
@@ -80,13 +84,12 @@ export class Engine implements EngineServices {
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
   readonly #current: Exchange;
-  readonly #streams = new Set<ClientStream>();
   readonly #client = new Address();
   #routes: ZoneTable<Route>[] = [];
   /** Who is told of queries that no chain saw, by listener. */
   #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
-  #limits: Partial<StreamLimits>[] = [];
+  #timeouts: StreamTimeouts[] = [];
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: Chain[] = [];
 
@@ -106,6 +109,7 @@ export class Engine implements EngineServices {
     const empty = new Chain([]);
     this.#current = new Exchange(new Memory(0), empty);
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, empty);
+    this.streams = new ClientStreams(this);
   }
 
   /**
@@ -121,9 +125,13 @@ export class Engine implements EngineServices {
     });
     this.#routes = buildRoutes(config, chains);
     this.#observers = findObservers(config, chains);
-    const { limits } = this.#options;
-    this.#limits = config.listeners.map(({ timeouts }) => ({ ...limits, ...timeouts }));
     this.#responses.configure(config.listeners);
+    const { streamBytes } = config;
+    this.streams.configure({
+      ...streamBytes !== undefined && { bytes: streamBytes },
+      ...this.#options.limits,
+    });
+    this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
     this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
@@ -131,12 +139,12 @@ export class Engine implements EngineServices {
 
   /** Takes no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
-    for (const one of [...this.#streams]) if (listeners.has(one.listener)) one.retire();
+    for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
   }
 
   /** Closes all clients' streams, each when its client is silent for a moment, or after a while. */
   drainStreams(): void {
-    for (const one of [...this.#streams]) one.drain();
+    for (const one of this.streams.list()) one.drain();
   }
 
   /** Hands data from the control plane to the handler at `position` of a block. */
@@ -164,22 +172,18 @@ export class Engine implements EngineServices {
 
   /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   get nextDeadlineMs(): number {
-    return this.timers.nextMs;
+    return this.streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
-  /** Does what has come due. */
+  /** Does what has come due, and gives streams that wait for it their turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
+    this.streams.runTurns();
   }
 
   /** Queries that wait for an upstream. */
   get waiting(): number {
     return this.#pool.used;
-  }
-
-  /** Open client streams. */
-  get streamCount(): number {
-    return this.#streams.size;
   }
 
   counter(name: string, labels?: Readonly<Record<string, string>>): number {
@@ -243,12 +247,9 @@ export class Engine implements EngineServices {
     return this.#query(exchange, out, outOffset);
   }
 
-  /** Takes a client's stream in; null where there are too many. */
+  /** Takes a client's stream in; null where there is no room for it. */
   accept(listener: number, stream: number): StreamHandler | null {
-    const limits = this.#limits[listener];
-    const client = ClientStream.open(this, listener, stream, this.#streams, limits);
-    if (client === null) this.values[COUNTER.STREAMS_REFUSED]!++;
-    return client;
+    return this.streams.accept(listener, stream, this.#timeouts[listener] ?? {});
   }
 
   park(exchange: Exchange): Exchange | null {

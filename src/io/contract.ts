@@ -71,11 +71,15 @@ export interface Io {
   write(stream: number, memory: Memory, offset: number, length: number): void;
   /** Bytes that wait for a slow reader. */
   queued(stream: number): number;
+  /** Bytes of memory that those take. */
+  queueSize(stream: number): number;
+  /** Bytes that the kernel has and the peer has not taken yet; 0 where the driver cannot tell. */
+  inKernel(stream: number): number;
   /** Stops or goes on reading. */
   pause(stream: number, paused: boolean): void;
   /**
-   * Closes the stream once what is queued has been sent, or at once where `abrupt`; `closed` is not
-   * called any more.
+   * Closes the stream once what is queued has been sent, or at once where `abrupt`: then what the
+   * kernel has is discarded as well, where the driver can do that. `closed` is not called any more.
    */
   close(stream: number, abrupt?: boolean): void;
   /**

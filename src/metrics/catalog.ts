@@ -151,7 +151,9 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_responses_lost_total", "UDP responses that the kernel did not take."),
   counter("nodens_upstream_unexpected_replies_total", "Replies to nothing that waits.", ["proto"]),
   counter("nodens_streams_refused_total", "Connections refused because there were too many."),
-  counter("nodens_streams_broken_total", "Connections closed for what the client did."),
+  counter("nodens_streams_closed_total", "Connections that nodens closed, by reason.", ["reason"]),
+  gauge("nodens_streams", "Open TCP connections of clients."),
+  gauge("nodens_stream_bytes", "Memory for what waits in TCP connections of clients."),
   counter("nodens_log_lines_dropped_total", "Log lines lost because the log is too slow."),
   counter("nodens_log_bytes_total", "Bytes of log lines that the data planes wrote."),
   counter("nodens_socket_drops_total", "Queries lost because a socket's buffer was full.", [

@@ -13,6 +13,7 @@ export const SO = {
   ERROR: 4,
   RCVBUF: 8,
   SNDBUF: 7,
+  LINGER: 13,
   REUSEPORT: 15,
   ATTACH_FILTER: 26,
   ACCEPTCONN: 30,
@@ -26,6 +27,10 @@ export const SO = {
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
 /** TCP option: send small segments at once. */
 export const TCP_NODELAY = 1;
+/** TCP option: milliseconds after which data that the peer does not take ends the connection. */
+export const TCP_USER_TIMEOUT = 18;
+/** Request of ioctl: bytes in a socket's send queue. */
+export const SIOCOUTQ = 0x5411;
 /** IPv4 option: control messages with the address that was asked. */
 export const IP_PKTINFO = 8;
 /** IPv6 option: take no IPv4 in. */

@@ -52,6 +52,8 @@ const SYMBOLS = {
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   /** int fcntl(int fd, int command, int argument) */
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** int ioctl(int fd, unsigned long request, int *value) */
+  ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
   /** int *__errno_location(void) */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { readMemoryLimit, shareOf } from "../../src/config/memory_limit.ts";
+import { readMemoryLimit, shareOf, streamShareOf } from "../../src/config/memory_limit.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
 const MI = 2 ** 20;
@@ -74,6 +74,12 @@ for (
 ) {
   Deno.test(`memory limit: of ${limit / MI} Mi, each of ${caches} gets ${expected / MI} Mi`, () => {
     assert.equal(shareOf(limit, caches), expected);
+  });
+}
+
+for (const [limit, expected] of [[64, 16], [192, 16], [224, 16], [352, 32], [1120, 128]] as const) {
+  Deno.test(`memory limit: of ${limit} Mi, streams get ${expected} Mi`, () => {
+    assert.equal(streamShareOf(limit * MI), expected * MI);
   });
 }
 

@@ -262,7 +262,7 @@ Deno.test("TCP clients: pipelined, in pieces, half-closed", () => {
   simulation.run(100);
   assert.deepEqual(stream.received.map((bytes) => decode(bytes).id).sort(), [1, 2, 3]);
   assert.equal(stream.closed(), true);
-  assert.equal(simulation.engine.streamCount, 0);
+  assert.equal(simulation.engine.streams.size, 0);
 });
 
 Deno.test("a TCP client that asks nothing is closed after three seconds", () => {

@@ -26,9 +26,9 @@ Deno.test("a silent stream is finished soon, and closed when the client closes i
   assert.equal(stream.finished(), false);
   simulation.run(20);
   assert.equal(stream.finished(), true);
-  assert.equal(simulation.engine.streamCount, 1);
+  assert.equal(simulation.engine.streams.size, 1);
   stream.end();
-  assert.equal(simulation.engine.streamCount, 0);
+  assert.equal(simulation.engine.streams.size, 0);
   assert.equal(stream.closed(), true);
 });
 
@@ -112,7 +112,7 @@ Deno.test("whatever a client does, all that is read before the FIN is answered",
       simulation.run(5000);
       assert.equal(stream.received.length, sent);
       assert.equal(stream.closed(), true);
-      assert.equal(simulation.engine.streamCount, 0);
+      assert.equal(simulation.engine.streams.size, 0);
     },
   ));
 });

@@ -1,30 +1,14 @@
 /** How long clients may keep TCP connections open, and for how many queries (`timeouts`). */
 import assert from "node:assert/strict";
+import { closings } from "../support/closings.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame, Simulation } from "../support/simulation.ts";
 
-/** A simulation in which a client reads as told. */
-class Readers extends Simulation {
-  /** What waits for each client. */
-  waiting = 0;
-  /** How streams were closed. */
-  readonly closings: string[] = [];
-
-  override queued(_stream: number): number {
-    return this.waiting;
-  }
-
-  override close(stream: number, abrupt = false): void {
-    this.closings.push(abrupt ? "abrupt" : "in order");
-    super.close(stream);
-  }
-}
-
 const query = (id = 1) => frame(queryBytes({ name: "www.example.org", id }));
 
-function start(timeouts: string): Readers {
+function start(timeouts: string): Simulation {
   const block = timeouts === "" ? "" : `timeouts {\n${timeouts}\n}\n`;
-  return new Readers(`. {\n${block}whoami\n}`);
+  return new Simulation(`. {\n${block}whoami\n}`);
 }
 
 const READ = [
@@ -44,7 +28,8 @@ for (const { timeouts, ms } of READ) {
     assert.equal(stream.closed(), false);
     simulation.run(20);
     assert.equal(stream.closed(), true);
-    assert.deepEqual(simulation.closings, ["in order"]);
+    assert.equal(stream.closing(), "in order");
+    assert.deepEqual(closings(simulation), { idle: 1 });
   });
 }
 
@@ -76,46 +61,55 @@ const WRITE = [
 
 for (const { timeouts, ms } of WRITE) {
   const title = timeouts.replaceAll("\n", ", ");
-  Deno.test(`a client that takes nothing is cut off after ${ms} ms with "${title}"`, () => {
-    const simulation = start(timeouts);
-    const stream = simulation.openStream();
-    simulation.waiting = 40;
-    stream.send(query());
-    simulation.run(ms - 10);
-    assert.equal(stream.closed(), false);
-    simulation.run(20);
-    assert.deepEqual(simulation.closings, ["abrupt"]);
-    assert.equal(simulation.engine.streamCount, 0);
-  });
 
-  Deno.test(`a client that reads slowly is not cut off with "${title}"`, () => {
+  for (const rate of [0, 1, 500]) {
+    Deno.test(`who takes ${rate} octets a second is cut off after ${ms} ms with "${title}"`, () => {
+      const simulation = start(timeouts);
+      const stream = simulation.openStream(0, { takes: 0 });
+      for (let id = 0; id < 500; id++) stream.send(query(id));
+      simulation.run(0);
+      for (let second = 1; second < ms / 1000; second++) {
+        simulation.run(1000);
+        stream.take(rate);
+        assert.equal(stream.closed(), false);
+      }
+      simulation.run(1010);
+      assert.equal(stream.closing(), "abrupt");
+      assert.equal(simulation.engine.streams.size, 0);
+      assert.equal(simulation.engine.streams.bytes, 0);
+      assert.deepEqual(closings(simulation), { slow: 1 });
+    });
+  }
+
+  Deno.test(`who takes 1,500 octets a second gets everything with "${title}"`, () => {
     const simulation = start(timeouts);
-    const stream = simulation.openStream();
-    simulation.waiting = 40;
-    stream.send(query());
-    for (; simulation.waiting > 0; simulation.waiting--) {
-      simulation.run(ms - 10);
+    const stream = simulation.openStream(0, { takes: 0 });
+    const sent = 500;
+    for (let id = 0; id < sent; id++) stream.send(query(id));
+    for (let second = 0; second < 1000 && stream.received.length < sent; second++) {
+      simulation.run(990);
+      stream.take(1500);
+      simulation.run(10);
       assert.equal(stream.closed(), false);
     }
+    assert.deepEqual(
+      stream.received.map((bytes) => decode(bytes).id),
+      Array.from({ length: sent }, (_, id) => id),
+    );
+    assert.deepEqual(closings(simulation), {});
   });
 }
 
 Deno.test("a client that has taken all has the idle time from then on", () => {
   const simulation = start("write 30s\nidle 2s");
-  let handler: { drained?(): void } | null = null;
-  const { engine } = simulation;
-  const accept = engine.accept.bind(engine);
-  engine.accept = (listener, id) => handler = accept(listener, id) as never;
-  const stream = simulation.openStream();
-  simulation.waiting = 40;
+  const stream = simulation.openStream(0, { takes: 0 });
   stream.send(query());
   simulation.run(20_000);
-  simulation.waiting = 0;
-  handler!.drained!();
+  stream.take(1000);
   simulation.run(1900);
   assert.equal(stream.closed(), false);
   simulation.run(200);
-  assert.deepEqual(simulation.closings, ["in order"]);
+  assert.equal(stream.closing(), "in order");
 });
 
 const COUNTS = [
@@ -135,6 +129,7 @@ for (const { timeouts, sent, answered, closed } of COUNTS) {
       const frames = Array.from({ length: sent }, (_, i) => query(i + 1));
       if (how === "one by one") { for (const one of frames) stream.send(one); }
       else stream.send(Uint8Array.from(frames.flatMap((one) => [...one])));
+      simulation.run(0);
       assert.deepEqual(
         stream.received.map((bytes) => decode(bytes).id),
         Array.from({ length: answered }, (_, i) => i + 1),
@@ -145,7 +140,7 @@ for (const { timeouts, sent, answered, closed } of COUNTS) {
 }
 
 Deno.test("the last queries of a connection may wait for an upstream", () => {
-  const simulation = new Readers(
+  const simulation = new Simulation(
     ". {\n timeouts {\n maxtcpqueries 2\n idle 1s\n }\n forward . 10.0.0.1\n}",
   );
   simulation.upstream("10.0.0.1:53", (question) => [{
@@ -164,7 +159,7 @@ Deno.test("the last queries of a connection may wait for an upstream", () => {
 });
 
 Deno.test("limits are those of the listener", () => {
-  const simulation = new Readers(
+  const simulation = new Simulation(
     "a.test:53 b.test:1053 {\n timeouts {\n idle 1s\n }\n whoami\n}\n" +
       "c.test:2053 {\n whoami\n}\nd.test:1053 {\n timeouts {\n idle 5s\n }\n whoami\n}\n",
   );

@@ -93,7 +93,8 @@ export function fuzzEngine(seed: number, iterations: number): void {
   simulation.run(60_000);
   assert.equal(simulation.engine.waiting, 0, `seed ${seed}: exchanges left`);
   assert.equal(simulation.keptCount, 0, `seed ${seed}: return addresses left`);
-  assert.equal(simulation.engine.streamCount, 0, `seed ${seed}: streams left`);
+  assert.equal(simulation.engine.streams.size, 0, `seed ${seed}: streams left`);
+  assert.equal(simulation.engine.streams.bytes, 0, `seed ${seed}: memory of streams left`);
   assert.equal(simulation.counters.values[8], 0, `seed ${seed}: exceptions`);
 }
 

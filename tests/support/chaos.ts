@@ -107,7 +107,8 @@ export function runChaos(seed: number): { queries: number; upstream: number } {
   checkPackets(packets, { simulation, setup, fault });
   assert.equal(simulation.engine.waiting, 0, fault("exchanges left"));
   assert.equal(simulation.keptCount, 0, fault("return addresses left"));
-  assert.equal(simulation.engine.streamCount, 0, fault("client streams left"));
+  assert.equal(simulation.engine.streams.size, 0, fault("client streams left"));
+  assert.equal(simulation.engine.streams.bytes, 0, fault("memory of client streams left"));
   // Checks of an upstream that never answers go on; they hold one socket or connection each.
   assert.ok(simulation.openUpstream <= setup.upstreams.length, fault("sockets left"));
   return { queries: all.length, upstream: simulation.seen.length };

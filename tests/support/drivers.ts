@@ -21,11 +21,21 @@ export function freePort(): number {
 
 /** Runs a data plane with real sockets for the length of `use`. */
 export async function withDataPlane(
-  options: { driver: DriverKind; corefile: string; onDead?: (why: string) => void },
+  options: {
+    driver: DriverKind;
+    corefile: string;
+    onDead?: (why: string) => void;
+    /** Memory that the process is told to have. */
+    memoryBytes?: number;
+  },
   use: (plane: DataPlane, logs: string[]) => Promise<void>,
 ): Promise<void> {
   const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
-  const { config } = loadConfig(source, fakeHost());
+  const host = options.memoryBytes === undefined ? fakeHost() : fakeHost({
+    "/proc/self/cgroup": "0::/\n",
+    "/sys/fs/cgroup/memory.max": `${options.memoryBytes}\n`,
+  });
+  const { config } = loadConfig(source, host);
   const logs: string[] = [];
   const plane = new DataPlane(config, {
     driver: options.driver,

@@ -12,6 +12,7 @@ import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "./fake_host.ts";
 import { decode, type Decoded } from "./messages.ts";
 import { seeded } from "./random.ts";
+import { type ClientOptions, SimulatedClient } from "./simulated_client.ts";
 
 /** Wall clock at the virtual time zero: 2026-01-01. */
 export const WALL_MS = 1_767_225_600_000;
@@ -51,12 +52,31 @@ interface SimSocket {
   open: number;
 }
 
+/** A stream towards an upstream. */
 interface SimStream {
-  endpoint: Endpoint | null;
-  handler: StreamHandler | null;
+  endpoint: Endpoint;
+  handler: StreamHandler;
   buffer: number[];
-  /** For a client's stream: the questions by id. */
-  asked: Map<number, Asked>;
+}
+
+/** A client's TCP connection in the hands of a test. */
+export interface ClientStreamControl {
+  /** Sends frames or pieces of them. */
+  send(bytes: Uint8Array): void;
+  /** Sends no more (FIN). */
+  end(): void;
+  /** Breaks the connection (RST). */
+  reset(): void;
+  /** Takes some more of what is sent to it, where it does not take everything at once. */
+  take(bytes: number): void;
+  readonly received: Uint8Array[];
+  /** nodens sends no more. */
+  finished(): boolean;
+  closed(): boolean;
+  /** How nodens closed it, or null where it did not. */
+  closing(): "in order" | "abrupt" | null;
+  /** Bytes that the driver has queued for it. */
+  queued(): number;
 }
 
 /**
@@ -84,7 +104,7 @@ export class Simulation implements Io {
   #order = 0;
   readonly #kept: (Asked | null)[] = [];
   readonly #sockets: SimSocket[] = [];
-  readonly #streams: (SimStream | null)[] = [];
+  readonly #streams: (SimStream | SimulatedClient | null)[] = [];
   readonly #in = new Memory(65536);
   readonly #out = new Memory(65536 + 64);
   readonly #reply = new Memory(65536 + 8192);
@@ -147,34 +167,53 @@ export class Simulation implements Io {
     return asked;
   }
 
-  /** Opens a client's TCP stream; `send` takes frames or pieces of them. */
-  openStream(listener = 0): {
-    send(bytes: Uint8Array): void;
-    end(): void;
-    received: Uint8Array[];
-    /** The engine sends no more. */
-    finished(): boolean;
-    closed(): boolean;
-  } {
-    const stream: SimStream = { endpoint: null, handler: null, buffer: [], asked: new Map() };
-    const id = this.#streams.push(stream) - 1;
-    const received: Uint8Array[] = [];
-    this.#enter(() => stream.handler = this.engine.accept(listener, id));
-    this.#clientStreams.set(id, received);
+  /** Opens a client's TCP stream. */
+  openStream(listener = 0, options: ClientOptions = {}): ClientStreamControl {
+    const client = new SimulatedClient(options);
+    const id = this.#streams.push(client) - 1;
+    this.#enter(() => {
+      client.handler = this.engine.accept(listener, id);
+      if (client.handler === null && this.#streams[id] === client) this.#streams[id] = null;
+    });
+    const open = () => this.#streams[id] === client;
     return {
       send: (bytes) => {
-        this.#enter(() => {
-          this.#in.bytes.set(bytes);
-          stream.handler?.data(this.#in, 0, bytes.length);
-        });
+        client.put(bytes);
+        this.#read(id, client);
       },
-      end: () => this.#enter(() => stream.handler?.ended()),
-      received,
-      finished: () => this.#finished.has(id),
-      closed: () => this.#streams[id] !== stream,
+      end: () => {
+        client.end();
+        this.#read(id, client);
+      },
+      reset: () => {
+        if (!open()) return;
+        client.broken = true;
+        this.#streams[id] = null;
+        this.#enter(() => client.handler?.closed());
+      },
+      take: (bytes) => {
+        const drained = client.take(bytes);
+        if (drained && open()) this.#enter(() => client.handler?.drained?.());
+      },
+      received: client.received,
+      finished: () => client.finished,
+      closed: () => !open(),
+      closing: () => client.closing,
+      queued: () => client.queued,
     };
   }
-  readonly #clientStreams = new Map<number, Uint8Array[]>();
+
+  /** Reads what a client has sent, one turn of a driver's loop for each piece. */
+  #read(id: number, client: SimulatedClient): void {
+    while (client.readable && this.#streams[id] === client) {
+      const bytes = client.read();
+      this.#enter(() => {
+        this.#in.bytes.set(bytes);
+        if (bytes.length > 0) client.handler?.data(this.#in, 0, bytes.length);
+        else client.handler?.ended();
+      });
+    }
+  }
 
   /** Lets time pass. */
   run(durationMs: number): void {
@@ -200,7 +239,7 @@ export class Simulation implements Io {
   /** Sockets and streams towards upstreams that are open. */
   get openUpstream(): number {
     return this.#sockets.filter(({ handler }) => handler !== null).length +
-      this.#streams.filter((stream) => stream !== null && stream.endpoint !== null).length;
+      this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
   }
 
   /** Return addresses that are kept. */
@@ -232,7 +271,7 @@ export class Simulation implements Io {
 
   connect(endpoint: Endpoint, handler: StreamHandler): number {
     this.connects++;
-    const stream: SimStream = { endpoint, handler, buffer: [], asked: new Map() };
+    const stream: SimStream = { endpoint, handler, buffer: [] };
     const id = this.#streams.push(stream) - 1;
     const there = this.#behaviours.has(where(endpoint));
     this.#later(1, () => {
@@ -250,30 +289,52 @@ export class Simulation implements Io {
   write(id: number, memory: Memory, offset: number, length: number): void {
     const stream = this.#streams[id];
     if (stream === null || stream === undefined) return;
+    if (isClient(stream)) {
+      stream.write(memory.bytes.subarray(offset, offset + length));
+      return;
+    }
     for (let i = 0; i < length; i++) stream.buffer.push(memory.bytes[offset + i]!);
     while (stream.buffer.length >= 2) {
       const size = (stream.buffer[0]! << 8) | stream.buffer[1]!;
       if (stream.buffer.length < size + 2) return;
-      const frame = Uint8Array.from(stream.buffer.splice(0, size + 2).slice(2));
-      if (stream.endpoint === null) this.#clientStreams.get(id)!.push(frame);
-      else this.#upstreamFrame(id, stream, frame);
+      this.#upstreamFrame(id, stream, Uint8Array.from(stream.buffer.splice(0, size + 2).slice(2)));
     }
   }
 
-  queued(_stream: number): number {
-    return 0;
+  queued(id: number): number {
+    return this.#client(id)?.queued ?? 0;
   }
 
-  pause(_stream: number, _paused: boolean): void {}
-
-  close(stream: number): void {
-    this.#streams[stream] = null;
+  queueSize(id: number): number {
+    return this.queued(id);
   }
 
-  finish(stream: number): void {
-    this.#finished.add(stream);
+  inKernel(id: number): number {
+    return this.#client(id)?.inKernel ?? 0;
   }
-  readonly #finished = new Set<number>();
+
+  pause(id: number, paused: boolean): void {
+    const client = this.#client(id);
+    if (client === null) return;
+    client.paused = paused;
+    if (!paused) this.#later(0, () => this.#read(id, client));
+  }
+
+  close(id: number, abrupt = false): void {
+    const client = this.#client(id);
+    if (client !== null) client.closing = abrupt ? "abrupt" : "in order";
+    this.#streams[id] = null;
+  }
+
+  #client(id: number): SimulatedClient | null {
+    const stream = this.#streams[id];
+    return stream !== null && stream !== undefined && isClient(stream) ? stream : null;
+  }
+
+  finish(id: number): void {
+    const client = this.#client(id);
+    if (client !== null) client.finished = true;
+  }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
     let index = this.#sockets.findIndex((socket) => socket.handler === null);
@@ -345,7 +406,11 @@ export class Simulation implements Io {
     side: "client" | "local",
     target: Address,
   ): void {
-    const asked = of === "slot" ? this.#current : of === "kept" ? this.#kept[reference] : null;
+    const asked = of === "slot"
+      ? this.#current
+      : of === "kept"
+      ? this.#kept[reference]
+      : this.#client(reference);
     const address = parseAddress(side === "client" ? asked?.client ?? CLIENT : "192.0.2.1")!;
     target.family = address.length === 16 ? 6 : 4;
     target.bytes.set(address);
@@ -353,7 +418,7 @@ export class Simulation implements Io {
   }
 
   #upstreamFrame(id: number, stream: SimStream, frame: Uint8Array): void {
-    const address = where(stream.endpoint!);
+    const address = where(stream.endpoint);
     const behaviour = this.#behaviours.get(address);
     if (behaviour === undefined) return;
     const query = decode(frame);
@@ -375,9 +440,9 @@ export class Simulation implements Io {
         whole.bytes.set(bytes, 2);
         // In two pieces, as TCP may.
         const half = 1 + (this.random() % (bytes.length + 1));
-        stream.handler?.data(whole, 0, half);
+        stream.handler.data(whole, 0, half);
         if (this.#streams[id] === stream) {
-          stream.handler?.data(whole, half, bytes.length + 2 - half);
+          stream.handler.data(whole, half, bytes.length + 2 - half);
         }
         if (close === true) this.#break(id, stream);
       });
@@ -387,7 +452,7 @@ export class Simulation implements Io {
   #break(id: number, stream: SimStream): void {
     if (this.#streams[id] !== stream) return;
     this.#streams[id] = null;
-    stream.handler?.closed();
+    stream.handler.closed();
   }
 
   #note(transport: string, address: string, query: codec.DecodedPacket): void {
@@ -429,6 +494,10 @@ export function frame(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(
     Buffer.concat([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]),
   );
+}
+
+function isClient(stream: SimStream | SimulatedClient): stream is SimulatedClient {
+  return stream instanceof SimulatedClient;
 }
 
 function where({ address }: Endpoint): string {

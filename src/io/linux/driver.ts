@@ -130,8 +130,8 @@ export class LinuxDriver implements Io {
 
   /** Whether all is answered and closed after `retireAll`. */
   get drained(): boolean {
-    const { waiting, streamCount } = this.#engine;
-    return this.#settling.length === 0 && waiting === 0 && streamCount === 0;
+    const { waiting, streams } = this.#engine;
+    return this.#settling.length === 0 && waiting === 0 && streams.size === 0;
   }
 
   #leaveSettled(): void {
@@ -231,6 +231,15 @@ export class LinuxDriver implements Io {
   queued(stream: number): number {
     if (stream >= LANE_STREAMS) return this.lane.queued(stream);
     return this.#streams.get(stream)?.queued ?? 0;
+  }
+
+  queueSize(stream: number): number {
+    if (stream >= LANE_STREAMS) return this.lane.queued(stream);
+    return this.#streams.get(stream)?.queueSize ?? 0;
+  }
+
+  inKernel(stream: number): number {
+    return stream >= LANE_STREAMS ? 0 : this.#streams.get(stream)?.inKernel ?? 0;
   }
 
   pause(stream: number, paused: boolean): void {

@@ -129,7 +129,7 @@ export class PortableDriver implements Io {
 
   /** Whether all is answered and closed after `retireAll`. */
   get drained(): boolean {
-    return this.#engine.waiting === 0 && this.#engine.streamCount === 0;
+    return this.#engine.waiting === 0 && this.#engine.streams.size === 0;
   }
 
   /** Closes everything. */
@@ -202,6 +202,14 @@ export class PortableDriver implements Io {
 
   queued(stream: number): number {
     return stream >= LANE_STREAMS ? this.lane.queued(stream) : this.#streams.queued(stream);
+  }
+
+  queueSize(stream: number): number {
+    return this.queued(stream);
+  }
+
+  inKernel(_stream: number): number {
+    return 0;
   }
 
   pause(stream: number, paused: boolean): void {

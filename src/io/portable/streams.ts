@@ -3,8 +3,12 @@ import { Memory } from "../../engine/memory.ts";
 import type { Endpoint, StreamHandler } from "../contract.ts";
 
 const READ_SIZE = 65536;
-/** Pause after an accept that failed: nearly always because descriptors have run out. */
+/** What is read of a client's connection at a time, as in the Linux driver. */
+const CLIENT_READ_SIZE = 2048;
+/** Pause after an accept that failed (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
+/** Time that a closing stream is given to send what is queued. */
+const LINGER_MS = 5000;
 
 interface Entry {
   /** Opened to an upstream, not accepted from a client. */
@@ -58,7 +62,7 @@ export class PortableStreams {
         }
         entry.connection = connection;
         this.#run(() => entry.handler?.connected?.());
-        void this.#read(id, entry);
+        void this.#read(id, entry, READ_SIZE);
         void this.#flush(id, entry);
       },
       () => this.#run(() => this.#broken(id, entry)),
@@ -93,7 +97,12 @@ export class PortableStreams {
     if (entry === null || entry === undefined) return;
     entry.handler = null;
     entry.closing = true;
-    if (abrupt || entry.queued === 0) this.#drop(id, entry);
+    if (abrupt || entry.queued === 0) {
+      this.#drop(id, entry);
+      return;
+    }
+    const { timers, nowMs } = this.#engine();
+    timers.set(timers.create(() => this.#drop(id, entry)), nowMs + LINGER_MS);
   }
 
   finish(id: number): void {
@@ -139,7 +148,9 @@ export class PortableStreams {
       try {
         connection = await socket.accept();
       } catch (error) {
+        // The listener is closed; anything else passes.
         if (error instanceof Deno.errors.BadResource) return;
+        if (error instanceof Deno.errors.Interrupted) return;
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
         continue;
       }
@@ -149,16 +160,17 @@ export class PortableStreams {
         entry.connection = connection;
         entry.handler = this.#engine().accept(listener, id);
         if (entry.handler === null) this.#drop(id, entry);
-        else void this.#read(id, entry);
+        else void this.#read(id, entry, CLIENT_READ_SIZE);
       });
     }
   }
 
-  async #read(id: number, entry: Entry): Promise<void> {
-    const buffer = new Uint8Array(READ_SIZE);
+  async #read(id: number, entry: Entry, most: number): Promise<void> {
+    const buffer = new Uint8Array(most);
     try {
       for (;;) {
         if (entry.paused) await new Promise<void>((resolve) => entry.resume = resolve);
+        if (this.#entries[id] !== entry) return;
         const length = await entry.connection!.read(buffer);
         if (this.#entries[id] !== entry) return;
         if (length === null) {

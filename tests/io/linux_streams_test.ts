@@ -1,0 +1,176 @@
+/** Clients' streams of the Linux driver, without an engine. */
+import assert from "node:assert/strict";
+import { Address, parseAddress } from "../../src/dns/address.ts";
+import { BufferPool } from "../../src/engine/buffer_pool.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { Memory } from "../../src/engine/memory.ts";
+import { Timers } from "../../src/engine/timers.ts";
+import type { StreamHandler } from "../../src/io/contract.ts";
+import { Poller } from "../../src/io/linux/poller.ts";
+import { type Stream, Streams } from "../../src/io/linux/streams.ts";
+import { AF, EPOLL, SOCK } from "../../src/sys/constants.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
+
+/** One accepted connection, and its client. */
+interface Rig {
+  streams: Streams;
+  buffers: BufferPool;
+  stream: Stream;
+  client: Deno.TcpConn;
+  /** What the stream's handler was told. */
+  told: string[];
+  /** Dispatches what epoll reports, until `holds`; throws where it does not come. */
+  loop(holds: () => boolean): Promise<void>;
+}
+
+async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const buffers = new BufferPool(1 << 20);
+  const told: string[] = [];
+  const handler: StreamHandler = {
+    data: (_memory, _offset, length) => told.push(`data ${length}`),
+    ended: () => told.push("ended"),
+    closed: () => told.push("closed"),
+    drained: () => told.push("drained"),
+  };
+  let accepted = -1;
+  const engine = {
+    nowMs: 0,
+    timers: new Timers(),
+    streams: { buffers },
+    accept(_listener: number, id: number) {
+      accepted = id;
+      return handler;
+    },
+  } as unknown as Engine;
+  const streams = new Streams(libc, poller, () => engine, { mark: 0, mostUpstreams: 64 });
+  const fd = libc.socket(AF.INET, SOCK.STREAM | SOCK.NONBLOCK, 0);
+  const name = new Uint8Array(SOCKADDR_SIZE);
+  const address = new Address();
+  address.bytes.set(parseAddress("127.0.0.1")!);
+  assert.equal(libc.bind(fd, name, writeSockaddr(address, name)), 0);
+  assert.equal(libc.listen(fd, 8), 0);
+  libc.getsockname(fd, name, new Uint32Array([SOCKADDR_SIZE]));
+  readSockaddr(new DataView(name.buffer), 0, address);
+  const { port } = address;
+  const socket = { fd, kind: "tcp", listener: 0, port, family: 4, wildcard: false } as const;
+  poller.add(fd, EPOLL.IN, streams.listener(socket));
+  const loop = async (holds: () => boolean) => {
+    for (let i = 0; i < 500 && !holds(); i++) {
+      const count = poller.wait(0);
+      for (let n = 0; n < count; n++) poller.dispatch(n);
+      if (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.ok(holds(), "it does not come");
+  };
+  const client = await Deno.connect({ hostname: "127.0.0.1", port });
+  try {
+    await loop(() => accepted >= 0);
+    await use({ streams, buffers, stream: streams.get(accepted)!, client, told, loop });
+  } finally {
+    streams.close();
+    poller.close();
+    libc.close(fd);
+    try {
+      client.close();
+    } catch {
+      // The test has closed it.
+    }
+  }
+}
+
+const linux = Deno.build.os === "linux";
+if (!linux) Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: this needs Linux\n"));
+const run = (name: string, use: (rig: Rig) => Promise<void>) =>
+  Deno.test({ name, ignore: !linux, fn: () => withStream(use) });
+
+const chunk = new Memory(32 * 1024);
+
+/** Writes until something has to be queued; returns how much was written. */
+function fill(stream: Stream): number {
+  let written = 0;
+  while (stream.queued === 0) {
+    stream.write(chunk, 0, chunk.bytes.length);
+    written += chunk.bytes.length;
+    assert.ok(written <= 64 << 20, "the kernel takes everything");
+  }
+  return written;
+}
+
+run(
+  "what a client does not read lies in the kernel up to a bound, then in the queue",
+  async (rig) => {
+    const { stream, loop, told, client, buffers } = rig;
+    const written = fill(stream);
+    assert.ok(stream.inKernel > 0 && stream.inKernel <= 160 * 1024, `${stream.inKernel} bytes`);
+    assert.ok(stream.queueSize >= stream.queued && stream.queued <= chunk.bytes.length);
+    const buffer = new Uint8Array(written);
+    let read = 0;
+    const reading = (async () => {
+      while (read < written) read += (await client.read(buffer))!;
+    })();
+    await loop(() => told.includes("drained"));
+    await reading;
+    assert.equal(stream.queueSize, 0);
+    assert.ok(buffers.bytes > 0, "the buffer is not kept");
+    assert.deepEqual(told, ["drained"]);
+  },
+);
+
+run(
+  "what is written to a client that is gone is not queued",
+  async ({ stream, loop, told, client }) => {
+    // Something unread makes the kernel send a reset.
+    stream.write(chunk, 0, 1000);
+    client.close();
+    for (let i = 0; i < 500 && stream.inKernel > 0; i++) {
+      stream.write(chunk, 0, chunk.bytes.length);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    stream.write(chunk, 0, chunk.bytes.length);
+    assert.deepEqual([stream.queued, stream.queueSize, stream.inKernel], [0, 0, 0]);
+    await loop(() => told.length > 0);
+    assert.deepEqual(told, ["closed"]);
+  },
+);
+
+run(
+  "what was queued for a client that goes is given back",
+  async ({ stream, loop, told, client, buffers }) => {
+    fill(stream);
+    const { queueSize } = stream;
+    client.close();
+    await loop(() => told.includes("closed"));
+    assert.equal(stream.queueSize, 0);
+    assert.equal(buffers.bytes, queueSize);
+  },
+);
+
+run("the address of a client that is gone is still known", async ({ streams, stream, client }) => {
+  const { port } = client.localAddr as Deno.NetAddr;
+  stream.write(chunk, 0, 1000);
+  client.close();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const address = new Address();
+  address.bytes.fill(9);
+  streams.address(stream.id, "client", address);
+  assert.equal(address.hostname(), "127.0.0.1");
+  assert.equal(address.port, port);
+});
+
+run("a turn reads no more than forty queries or so", async ({ loop, told, client }) => {
+  await client.write(new Uint8Array(5000));
+  await loop(() => told.length >= 3);
+  assert.deepEqual(told, ["data 2048", "data 2048", "data 904"]);
+});
+
+run("a stream that is closed at once leaves nothing in the kernel", async ({ stream, client }) => {
+  fill(stream);
+  stream.close(true);
+  const buffer = new Uint8Array(1 << 20);
+  await assert.rejects(async () => {
+    for (let n: number | null = 1; n !== null;) n = await client.read(buffer);
+  }, /reset/i);
+});
