@@ -425,7 +425,7 @@ export class Simulation implements Io {
     this.lastSize = frame.length;
     this.#note("tcp", address, query);
     const connections = this.#streams.flatMap((one, i) =>
-      one !== null && one.endpoint !== null && where(one.endpoint) === address ? [i] : []
+      one !== null && "endpoint" in one && where(one.endpoint) === address ? [i] : []
     );
     const sent = behaviour(query, "tcp", { connection: id, connections, nowMs: this.nowMs });
     if (sent === "refuse") {
