@@ -2,6 +2,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
+import { ConnectionHabits } from "./habits.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
@@ -16,10 +17,6 @@ const MAX_CLOSING = 64;
 const AGE_JITTER = 0.2;
 /** How often one query may be sent again because of its connection. */
 const MAX_MOVES = 8;
-/** How long it is believed that a server takes one query a connection, and so many connections. */
-const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
-/** Connections in a row that the server ended behind their first answer, with a query waiting. */
-const EARLY_ENDS = 2;
 /** Time after which a connection is closed whose server still works on what nobody waits for. */
 const STALLED_MS = 2000;
 
@@ -54,11 +51,12 @@ export interface ConnectionsOptions {
  * - A query that is stuck behind a late one is sent again elsewhere; so is one on a connection whose
  *   server takes no second query, or does not serve it at all, as soon as that can be told.
  *
- * What a server was found to refuse is tried again from time to time.
+ * `ConnectionHabits` keeps what the server was found to do.
  */
 export class Connections implements ConnectionOwner {
   readonly #engine: EngineServices;
   readonly #options: ConnectionsOptions;
+  readonly #habits: ConnectionHabits;
   readonly #watch: Timer;
   /** Open or being opened, the last used one last. */
   readonly #connections: Connection[] = [];
@@ -68,22 +66,11 @@ export class Connections implements ConnectionOwner {
   #retired = false;
   #dispatching = false;
 
-  /** It has answered out of order, so queries share connections. */
-  #concurrent: boolean;
-  /** It has answered a second query on a connection. */
-  #reusable = false;
-  /** Until when each connection is used for one query alone, in monotonic milliseconds. */
-  #singleUseUntilMs = -Infinity;
-  #earlyEnds = 0;
-  /** Connections that the server serves at a time, and until when that is believed. */
-  #limit = Infinity;
-  #limitUntilMs = -Infinity;
-
   constructor(engine: EngineServices, options: ConnectionsOptions) {
     this.#engine = engine;
     this.#options = options;
     // The streams of HTTP/2 are concurrent by nature.
-    this.#concurrent = (options.endpoint.tls?.http ?? null) !== null;
+    this.#habits = new ConnectionHabits((options.endpoint.tls?.http ?? null) !== null);
     this.#watch = engine.timers.create((nowMs) => this.#look(nowMs));
   }
 
@@ -117,9 +104,9 @@ export class Connections implements ConnectionOwner {
     // A connection that is still being made has a limit of its own.
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
-    if (silent && connection.answers > 0) this.#reusable = false;
+    if (silent && connection.answers > 0) this.#habits.silent();
     // A server that answers in order is still at work on it; one that has sent nothing is gone.
-    if (connection.live === 0 && (silent || !this.#concurrent)) connection.close();
+    if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
 
   /** Since when the reply to a query may be expected, in monotonic milliseconds; else Infinity. */
@@ -135,11 +122,7 @@ export class Connections implements ConnectionOwner {
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
     if (query !== null) this.#settle(query, connection);
-    if (outOfOrder) this.#concurrent = true;
-    if (connection.answers > 1) {
-      this.#reusable = true;
-      this.#earlyEnds = 0;
-    }
+    this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
       const { maxIdle } = this.#options;
       const surplus = maxIdle > 0 && this.#connections.length > maxIdle;
@@ -160,7 +143,9 @@ export class Connections implements ConnectionOwner {
   ): void {
     const place = this.#connections.indexOf(connection);
     if (place >= 0) this.#connections.splice(place, 1);
-    if (byServer && queries.length > 0) this.#learnFromEnd(connection);
+    if (byServer && queries.length > 0) {
+      this.#habits.ended(connection.answers, this.#served(), this.#engine.nowMs);
+    }
     for (const query of queries) {
       if (query.carrier !== connection) {
         query.movedFrom = null;
@@ -177,7 +162,7 @@ export class Connections implements ConnectionOwner {
   }
 
   get #singleUse(): boolean {
-    return this.#engine.nowMs < this.#singleUseUntilMs;
+    return this.#habits.isSingleUse(this.#engine.nowMs);
   }
 
   #send(query: Outgoing): TransportFailure | null {
@@ -185,8 +170,7 @@ export class Connections implements ConnectionOwner {
     if (connection !== null) return this.#give(query, connection) ? null : UNREAD;
     if (this.#connections.length === 0) return CANNOT_CONNECT;
     if (this.#waiting.length >= MAX_WAITING) return CROWDED;
-    query.queued = true;
-    this.#waiting.push(query);
+    this.#enqueue(query, this.#waiting);
     this.#startWatch();
     return null;
   }
@@ -223,6 +207,12 @@ export class Connections implements ConnectionOwner {
     }
   }
 
+  #enqueue(query: Outgoing, queue: Outgoing[]): void {
+    query.carrier = null;
+    query.queued = true;
+    queue.push(query);
+  }
+
   #unqueue(query: Outgoing): void {
     if (!query.queued) return;
     query.queued = false;
@@ -250,13 +240,13 @@ export class Connections implements ConnectionOwner {
       if (this.#isLate(connection)) continue;
       if (shared === null || connection.unanswered < shared.unanswered) shared = connection;
     }
-    const shares = shared !== null && this.#concurrent;
+    const shares = shared !== null && this.#habits.concurrent;
     const opened = shares && shared!.unanswered < SHARED.preferred ? null : this.#open(inUse);
     if (opened !== null) {
       count(false);
       return opened;
     }
-    const most = singleUse ? 1 : this.#concurrent ? SHARED.max : MAX_IN_ORDER;
+    const most = singleUse ? 1 : this.#habits.concurrent ? SHARED.max : MAX_IN_ORDER;
     if (shared === null || shared.unanswered >= most) return null;
     count(true);
     return shared;
@@ -265,8 +255,10 @@ export class Connections implements ConnectionOwner {
   #open(inUse: number): Connection | null {
     const { max, idleMs, maxAgeMs, endpoint } = this.#options;
     const { nowMs } = this.#engine;
-    const limit = nowMs < this.#limitUntilMs ? Math.min(max, this.#limit) : max;
-    if (inUse >= limit || this.#connections.length >= max + MAX_CLOSING) return null;
+    if (
+      inUse >= Math.min(max, this.#habits.limit(nowMs)) ||
+      this.#connections.length >= max + MAX_CLOSING
+    ) return null;
     const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
     const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;
     const connection = new Connection(this.#engine, this, { idleMs, oldMs });
@@ -287,9 +279,7 @@ export class Connections implements ConnectionOwner {
     for (const [_, query] of latest.waiting()) {
       if (query.carrier !== latest) continue;
       latest.abandon(query);
-      query.carrier = null;
-      query.queued = true;
-      this.#slow.push(query);
+      this.#enqueue(query, this.#slow);
     }
     const dispatching = this.#dispatching;
     // The place is for the query that it was made for.
@@ -304,7 +294,7 @@ export class Connections implements ConnectionOwner {
    * many, whether nothing at all comes from it.
    */
   #isLate({ waitingSinceMs, lastDataMs }: Connection): boolean {
-    const sinceMs = this.#concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
+    const sinceMs = this.#habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
     return this.#engine.nowMs - sinceMs >= this.#options.patienceMs();
   }
 
@@ -345,7 +335,7 @@ export class Connections implements ConnectionOwner {
       }
       for (const [place, query] of connection.waiting()) {
         if (query.carrier !== connection) continue;
-        const stuck = place === 0 ? !this.#isServed(connection) : !this.#concurrent;
+        const stuck = place === 0 ? !this.#isServed(connection) : !this.#habits.concurrent;
         if (stuck) this.#move(query, connection, place === 0);
       }
     }
@@ -356,7 +346,7 @@ export class Connections implements ConnectionOwner {
   /** Whether the query first in line on a connection will be answered, be it late. */
   #isServed(connection: Connection): boolean {
     // The server may take no further query on a connection.
-    if (connection.answers > 0) return this.#reusable;
+    if (connection.answers > 0) return this.#habits.reusable;
     // Or no further connection; one that it does serve must be free to tell.
     return !this.#connections.some(({ answers, unanswered, closing }) =>
       answers > 0 && unanswered === 0 && !closing
@@ -375,9 +365,7 @@ export class Connections implements ConnectionOwner {
     query.movedFrom = from;
     query.wasFirst = wasFirst;
     if (to === null) {
-      query.carrier = null;
-      query.queued = true;
-      this.#waiting.push(query);
+      this.#enqueue(query, this.#waiting);
     } else if (!this.#give(query, to)) {
       query.handler.failed(UNREAD);
     }
@@ -403,14 +391,13 @@ export class Connections implements ConnectionOwner {
 
   /** The query that a connection owes first was answered by another: is this one not served? */
   #learnFromMove(from: Connection): void {
-    if (from.closing || (from.answers > 0 && this.#reusable)) return;
+    if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
     if (from.answers === 0) {
-      this.#limit = Math.max(1, this.#served());
-      this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
+      this.#habits.servesOnly(this.#served(), nowMs);
       this.#leaveUnserved();
     } else {
-      this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
+      this.#habits.answersOne(nowMs);
       if (from.live === 1) from.close();
     }
   }
@@ -423,23 +410,9 @@ export class Connections implements ConnectionOwner {
         if (query.carrier !== connection || query.moves >= MAX_MOVES) continue;
         connection.abandon(query);
         query.moves++;
-        query.carrier = null;
-        query.queued = true;
-        this.#waiting.push(query);
+        this.#enqueue(query, this.#waiting);
       }
       if (connection.live <= 1) connection.close();
-    }
-  }
-
-  /** The server has ended a connection with queries waiting on it. */
-  #learnFromEnd({ answers }: Connection): void {
-    const { nowMs } = this.#engine;
-    const served = this.#served();
-    if (answers === 0 && served > 0) {
-      this.#limit = served;
-      this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
-    } else if (answers === 1 && !this.#reusable && ++this.#earlyEnds >= EARLY_ENDS) {
-      this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
     }
   }
 }
