@@ -11,6 +11,7 @@ import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { requireMarks } from "../sys/mark.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
+import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type {
@@ -23,9 +24,6 @@ import type {
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
-/** A loop that has not come round for this long is taken for dead; it should every second. */
-const HANG_MS = 5000;
-const CHECK_MS = 1000;
 /** Restarts within `RESTART_WINDOW_MS` after which restarting does not help. */
 const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
@@ -88,10 +86,8 @@ export class DataPlane {
   #worker: Worker | null = null;
   #port: MessagePort | null = null;
   #lane: TlsLane | null = null;
-  #watch: ReturnType<typeof setInterval> | null = null;
-  #lastBeat = -1;
-  #lastBeatMs = 0;
-  #lastCheckMs = 0;
+  readonly #heartbeat = new HeartbeatWatch(this.values);
+  #checking: ReturnType<typeof setInterval> | undefined;
   #restarts: number[] = [];
   /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
   #serves = true;
@@ -210,6 +206,7 @@ export class DataPlane {
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
       switch (data.type) {
         case "ready":
+          this.#heartbeat.ready(performance.now());
           ready.resolve();
           break;
         case "places":
@@ -257,7 +254,8 @@ export class DataPlane {
       deliveries: [...this.#deliveries.values()],
     };
     worker.postMessage(message, [port2]);
-    this.#startWatch();
+    this.#heartbeat.begin(performance.now());
+    this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
     return ready.promise;
   }
 
@@ -304,7 +302,7 @@ export class DataPlane {
 
   /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
-    if (this.#watch !== null) clearInterval(this.#watch);
+    clearInterval(this.#checking);
     if (this.#worker === null) return;
     this.#lane?.close();
     this.#stopped = Promise.withResolvers();
@@ -325,8 +323,7 @@ export class DataPlane {
 
   /** Time since the loop was last seen to come round, in milliseconds. */
   get heartbeatAgeMs(): number {
-    const beat = this.values[COUNTER.HEARTBEAT]!;
-    return beat === this.#lastBeat ? performance.now() - this.#lastBeatMs : 0;
+    return this.#heartbeat.ageMs(performance.now());
   }
 
   /** How often a thread has taken the place of a dead one. */
@@ -353,27 +350,12 @@ export class DataPlane {
     }
   }
 
-  #startWatch(): void {
-    this.#lastBeat = -1;
-    this.#lastBeatMs = performance.now();
-    this.#lastCheckMs = this.#lastBeatMs;
-    if (this.#watch === null) this.#watch = setInterval(() => this.#check(), CHECK_MS);
-  }
-
   #check(): void {
-    const now = performance.now();
-    // Where this thread itself was held up (a suspended machine), the other one was too.
-    const late = now - this.#lastCheckMs > 2 * CHECK_MS;
-    this.#lastCheckMs = now;
-    const beat = this.values[COUNTER.HEARTBEAT]!;
-    if (beat !== this.#lastBeat || late) {
-      this.#lastBeat = beat;
-      this.#lastBeatMs = now;
-    } else if (now - this.#lastBeatMs > HANG_MS) {
-      if (this.#watch !== null) clearInterval(this.#watch);
-      // A thread that never yields can be ended only with the process.
-      this.#options.onDead(`the data plane has not answered for ${HANG_MS / 1000} s`);
-    }
+    const dead = this.#heartbeat.check(performance.now());
+    if (dead === null) return;
+    clearInterval(this.#checking);
+    // A thread that never yields can be ended only with the process.
+    this.#options.onDead(dead);
   }
 
   #giveUpAsking(): void {

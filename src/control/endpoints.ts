@@ -2,6 +2,7 @@ import type { Config } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
+import type { Libc } from "../sys/libc.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { HealthProbe } from "./health_probe.ts";
 import { type HttpReply, textReply } from "./http/message.ts";
@@ -27,6 +28,8 @@ export interface EndpointsOptions {
   status?: StatusSource;
   /** Most HTTP connections at a time, over all addresses; default: no such limit. */
   mostConnections?: number;
+  /** Null where there is no FFI. */
+  libc?: Libc | null;
 }
 
 /** Serves what `prometheus`, `health` and `ready` directives ask for. */

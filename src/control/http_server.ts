@@ -1,9 +1,11 @@
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
+import type { Libc } from "../sys/libc.ts";
 import { HttpAddressServer, type HttpCounts, type HttpTarget } from "./http/address.ts";
 import { defaultHttpLimits, HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
 import { countHttp } from "./http/counts.ts";
+import { boundKernelBuffers } from "./http/kernel_buffers.ts";
 
 /** A path of an address, and who answers there. */
 export interface HttpRoute extends HttpAddress, HttpTarget {
@@ -16,6 +18,8 @@ export interface HttpServersOptions {
   log: (level: LogLevel, line: string) => void;
   /** Most connections over all addresses, which share them; default: no such limit. */
   mostConnections?: number;
+  /** Bounds what the kernel keeps for slow readers; null where there is no FFI. */
+  libc?: Libc | null;
   /** Default: as they ship. */
   limits?: HttpLimits;
 }
@@ -30,6 +34,7 @@ export class HttpServers {
   readonly #limits: HttpLimits;
   readonly #counts: HttpCounts;
   readonly #mostConnections: number;
+  readonly #libc: Libc | null;
   #open = new Map<string, Listening>();
   /** Closed already, but their sockets may be open for a moment still. */
   readonly #leaving = new Set<Listening>();
@@ -38,6 +43,7 @@ export class HttpServers {
     this.#limits = options.limits ?? defaultHttpLimits();
     this.#mostConnections = options.mostConnections ?? Infinity;
     this.#counts = countHttp(options);
+    this.#libc = options.libc ?? null;
   }
 
   /**
@@ -112,6 +118,7 @@ export class HttpServers {
     const listen = (hostname: string) => Deno.listen({ hostname, port, reusePort: true });
     try {
       const listener = host === "" ? onBoth(listen) : listen(host);
+      if (this.#libc !== null) boundKernelBuffers(this.#libc, port);
       const server = new HttpAddressServer(listener, {
         limits: this.#limits,
         counts: this.#counts,

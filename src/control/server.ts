@@ -6,6 +6,7 @@ import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
+import { openLibc } from "../sys/libc.ts";
 import {
   ChangeRefused,
   DataPlane,
@@ -158,6 +159,7 @@ export class Server {
       mark: (this.#options.marks ?? NO_MARKS).probe,
       status: this.status,
       mostConnections: this.#files.http,
+      libc: this.#options.driver === "linux" ? openLibc() : null,
     });
     this.#persistence.start(config);
     // What the other process answers from memory is not to be asked for again.

@@ -224,7 +224,8 @@ export class ClientStream implements StreamHandler, Watched {
     const mayAnswer = this.#mayAnswer();
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
     const { measuring, queued } = this.uptake;
-    const resting = queued === 0 && !this.underWay && this.hasAsked;
+    // While it was paused, queries may have come that are still to be read.
+    const resting = queued === 0 && !this.underWay && this.hasAsked && !this.#paused;
     if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
     if (queued > 0 && !measuring) this.#watch.watchRate();
     // Counting its memory may have closed it.

@@ -8,6 +8,9 @@ import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 import { expose } from "../../src/metrics/exposition.ts";
 import { freePort } from "../support/drivers.ts";
+import { boundKernelBuffers } from "../../src/control/http/kernel_buffers.ts";
+import { SO, SOL } from "../../src/sys/constants.ts";
+import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { RawHttp } from "../support/http_raw.ts";
 
 const route = (host: string, port: number): HttpRoute => ({
@@ -421,3 +424,33 @@ Deno.test("stopping waits for the answer that is under way, and not for idle con
   busy.close();
   await stopped;
 });
+
+Deno.test("the kernel keeps little for a client that does not read", {
+  ignore: Deno.build.os !== "linux",
+}, () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const libc = openLibc();
+  try {
+    const { port } = listener.addr as Deno.NetAddr;
+    const before = sendBuffers(libc);
+    assert.equal(boundKernelBuffers(libc, port), 1);
+    const changed = sendBuffers(libc).filter((size, i) => size !== before[i]);
+    // The kernel counts its own part, and doubles the number.
+    assert.deepEqual(changed, [32_768]);
+  } finally {
+    listener.close();
+    other.close();
+  }
+});
+
+/** SO_SNDBUF of each listening socket of this process. */
+function sendBuffers(libc: Libc): number[] {
+  const value = new Int32Array(1);
+  const size = new Uint32Array([4]);
+  const read = (fd: number, option: number) =>
+    libc.getsockopt(fd, SOL.SOCKET, option, value, size) === 0 ? value[0]! : -1;
+  return Array.from({ length: 1024 }, (_, fd) => fd)
+    .filter((fd) => read(fd, SO.ACCEPTCONN) === 1)
+    .map((fd) => read(fd, SO.SNDBUF));
+}

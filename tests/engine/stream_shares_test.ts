@@ -456,6 +456,40 @@ Deno.test("a listener that goes answers every query that was read for it", () =>
   assert.equal(one.closed(), true);
 });
 
+/** A client with answers to take whose listener a reload removes. */
+function withoutListener(): { simulation: Simulation; client: ClientStreamControl; count: number } {
+  const block = (port: number) => `.:${port} {\n whoami\n}\n`;
+  const simulation = new Simulation(block(53) + block(1053));
+  const client = simulation.openStream(1, { takes: 0 });
+  const count = 60;
+  for (let id = 0; id < count; id++) client.send(shortQuery(id));
+  simulation.reload(block(53));
+  return { simulation, client, count };
+}
+
+Deno.test("a listener that goes lets a slow reader take its answers, then waits for FIN", () => {
+  const { simulation, client, count } = withoutListener();
+  for (let i = 0; i < 60 && client.received.length < count; i++) {
+    client.take(150);
+    simulation.run(100);
+  }
+  assert.equal(client.received.length, count);
+  assert.equal(client.finished(), true);
+  simulation.run(2000);
+  assert.equal(client.closing(), "in order");
+  assert.deepEqual(closings(simulation), {});
+});
+
+Deno.test("a listener that goes does not wait for who takes nothing", () => {
+  const { simulation, client } = withoutListener();
+  simulation.run(4990);
+  assert.equal(client.closed(), false);
+  simulation.run(20);
+  assert.equal(client.closing(), "abrupt");
+  assert.deepEqual(closings(simulation), { slow: 1 });
+  assert.equal(simulation.engine.streams.bytes, 0);
+});
+
 /** A query of 19 octets with its length: more than a turn's fit into one read. */
 function shortQuery(id: number): Uint8Array {
   return frame(queryBytes({ name: ".", id }));

@@ -174,3 +174,45 @@ run("a stream that is closed at once leaves nothing in the kernel", async ({ str
     for (let n: number | null = 1; n !== null;) n = await client.read(buffer);
   }, /reset/i);
 });
+
+/** Reads all that comes before the end; rejects where that is a reset. */
+async function readAll(client: Deno.TcpConn): Promise<number> {
+  const buffer = new Uint8Array(1 << 16);
+  let read = 0;
+  for (let n = await client.read(buffer); n !== null; n = await client.read(buffer)) read += n;
+  return read;
+}
+
+run("FIN comes behind what was queued, and reading goes on", async (rig) => {
+  const { stream, client, told, loop } = rig;
+  const written = fill(stream);
+  stream.finish();
+  const reading = readAll(client);
+  await loop(() => told.includes("drained"));
+  assert.equal(await reading, written);
+  await client.write(new Uint8Array(3));
+  await loop(() => told.includes("data 3"));
+  client.close();
+  await loop(() => told.includes("closed"));
+  assert.deepEqual(told, ["drained", "data 3", "ended", "closed"]);
+});
+
+run("what came before the client's FIN is read behind one's own", async (rig) => {
+  const { streams, stream, client, told, loop } = rig;
+  stream.write(chunk, 0, 1000);
+  stream.finish();
+  await client.write(new Uint8Array(5000));
+  await client.closeWrite();
+  await loop(() => told.includes("closed"));
+  assert.deepEqual(told, ["data 2048", "data 2048", "data 904", "ended", "closed"]);
+  assert.equal(streams.get(stream.id), null);
+  assert.equal(await readAll(client), 1000);
+});
+
+run("a stream that is closed after FIN is gone", async ({ streams, stream, client, told }) => {
+  stream.finish();
+  assert.equal(await readAll(client), 0);
+  stream.close(false);
+  assert.equal(streams.get(stream.id), null);
+  assert.deepEqual(told, []);
+});

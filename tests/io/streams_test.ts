@@ -164,6 +164,33 @@ for (const driver of ["linux", "portable"] as const) {
     },
   );
 
+  run(
+    "a process that stops answers what it has read, then sends FIN and waits for it",
+    async () => {
+      const port = freePort();
+      await withDataPlane({ driver, corefile: bigAnswers(port) }, async (plane) => {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        await connection.write(pipeline(40));
+        await until(() => value(plane, "nodens_streams") === 1, "no stream");
+        await plane.retire(5000);
+        const drained = plane.drain(10_000);
+        let read = 0;
+        const buffer = new Uint8Array(30_000);
+        for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
+          read += n;
+        }
+        assert.equal(read % 40, 0);
+        assert.ok(read > 40 * 1600, `${read} bytes`);
+        // Too late, but no fault of the client; on a slow machine the stream may be gone by now.
+        await connection.write(pipeline(1)).catch(() => {});
+        connection.close();
+        await drained;
+        assert.equal(value(plane, "nodens_streams"), 0);
+        assert.equal(value(plane, "nodens_streams_closed_total"), 0);
+      });
+    },
+  );
+
   run("an upstream that closes in the middle of a query is asked again", async () => {
     const port = freePort();
     const upstreamPort = freePort();
