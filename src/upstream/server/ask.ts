@@ -23,6 +23,9 @@ const WHOLE_MS = 1000;
 /** Extended response code of a server that wants its fresh cookie (RFC 7873 section 8). */
 const BADCOOKIE = 23;
 
+/** Why a question that went over UDP goes over TCP. */
+type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socket";
+
 /** What an ask needs of its server. */
 export interface AskServer {
   readonly engine: EngineServices;
@@ -95,12 +98,7 @@ export class Ask implements Ticket, TransportHandler {
   #cookieSent = false;
   /** It was sent again for a fresh server cookie. */
   #cookieRenewed = false;
-  /** It goes over TCP because the server's cookie was missing. */
-  #cookieMissing = false;
-  /** It goes over TCP because replies came misspelt. */
-  #misspelt = false;
-  /** It goes over TCP because there was no socket. */
-  #withoutSocket = false;
+  #detour: Detour | null = null;
   /** The answer over UDP that is to be had whole over TCP, and its length. */
   #truncated: Memory | null = null;
   #truncatedLength = 0;
@@ -142,9 +140,7 @@ export class Ask implements Ticket, TransportHandler {
     this.silenceReported = false;
     this.#formRefused = false;
     this.#cookieRenewed = false;
-    this.#cookieMissing = false;
-    this.#misspelt = false;
-    this.#withoutSocket = false;
+    this.#detour = null;
     this.#truncated = null;
     this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs);
     const encrypted = server.endpoint.tls !== null;
@@ -195,12 +191,13 @@ export class Ask implements Ticket, TransportHandler {
     const streamed = this.streamed;
     // A header alone does not repeat the question, so it proves nothing where that is wanted.
     if (!streamed && this.#query.exactCase && memory.view.getUint16(4) === 0) {
-      this.#overTcp();
+      this.#overTcp("forged");
       return;
     }
     if (!reply.read(memory, length, this.#inquiry!)) {
       server.countMalformed();
       this.#stop(false);
+      if (this.#endsDetour()) return;
       this.#end({ kind: "failed", why: "malformed reply" });
       return;
     }
@@ -226,21 +223,16 @@ export class Ask implements Ticket, TransportHandler {
     const { nowMs } = server.engine;
     if (this.#stage === "datagram" && failure.kind !== "refused") {
       if (failure.kind === "exhausted") {
-        this.#withoutSocket = true;
-      } else {
-        this.#misspelt = failure.kind === "misspelt";
-        server.countForgery();
-        server.spelling.doubt(nowMs);
+        this.#overTcp("no socket");
+        return;
       }
-      this.#overTcp();
+      server.countForgery();
+      server.spelling.doubt(nowMs);
+      this.#overTcp(failure.kind === "misspelt" ? "misspelt" : "forged");
       return;
     }
     this.#stop(false);
-    if (this.#handOnTruncated() || this.#waitsOn()) return;
-    // Without TCP a server could never be served again once it had lost its cookies, or if it folds
-    // case.
-    if (this.#cookieMissing) server.cookie.forget();
-    if (this.#misspelt && server.spelling.folds(nowMs)) server.reportFolding();
+    if (this.#endsDetour()) return;
     this.#end({ kind: "failed", why: failure.why });
   }
 
@@ -260,7 +252,8 @@ export class Ask implements Ticket, TransportHandler {
     const withOptions = this.#form === FORM.OPTIONS;
     this.#stage = stage;
     this.#cookieSent = withOptions && hasCookie;
-    query.exactCase = spelling.isMixed(nowMs) && (!streamed || this.#misspelt);
+    // Over TCP only to find out whether the server changes the case itself.
+    query.exactCase = spelling.isMixed(nowMs) && (!streamed || this.#detour === "misspelt");
     query.misspelt = false;
     query.questionLength = inquiry.questionLength;
     query.length = writePacket(query.packet, inquiry, {
@@ -284,20 +277,37 @@ export class Ask implements Ticket, TransportHandler {
       return;
     }
     this.#stop(false);
-    if (this.#handOnTruncated() || this.#waitsOn()) return;
-    this.#end({ kind: "failed", why: failure.why });
+    if (!this.#endsDetour()) this.#end({ kind: "failed", why: failure.why });
   }
 
-  /** Goes on waiting for a socket where TCP was only to do without one: the server need not have it. */
-  #waitsOn(): boolean {
-    if (!this.#withoutSocket) return false;
-    this.#withoutSocket = false;
-    this.#stage = "datagram";
-    this.#udp.waitOn();
-    return true;
+  /** TCP has failed. Returns whether the question is answered, or goes on, all the same. */
+  #endsDetour(): boolean {
+    const { cookie, spelling, engine } = this.#server;
+    const detour = this.#detour;
+    this.#detour = null;
+    switch (detour) {
+      case "truncated":
+        this.#handOnTruncated();
+        return true;
+      case "no socket":
+        // TCP was only to do without one: the server need not have it.
+        this.#stage = "datagram";
+        this.#udp.waitOn();
+        return true;
+      // Without TCP the server could never be served again.
+      case "cookie missing":
+        cookie.forget();
+        return false;
+      case "misspelt":
+        if (spelling.folds(engine.nowMs)) this.#server.reportFolding();
+        return false;
+      default:
+        return false;
+    }
   }
 
-  #overTcp(): void {
+  #overTcp(detour: Detour): void {
+    this.#detour = detour;
     this.#stop(false);
     this.#again("stream");
   }
@@ -312,18 +322,15 @@ export class Ask implements Ticket, TransportHandler {
       return;
     }
     this.#limitMs = Math.min(this.#limitMs, this.#server.engine.nowMs + WHOLE_MS);
-    this.#overTcp();
+    this.#overTcp("truncated");
   }
 
-  /** Ends with the truncated answer, where there is one and the whole one cannot be had. */
-  #handOnTruncated(): boolean {
-    const memory = this.#truncated;
-    if (memory === null) return false;
+  /** Ends with the truncated answer: the whole one cannot be had. */
+  #handOnTruncated(): void {
     const { reply } = this.#server;
     this.#server.tcpFailed();
-    reply.read(memory, this.#truncatedLength, this.#inquiry!);
+    reply.read(this.#truncated!, this.#truncatedLength, this.#inquiry!);
     this.#end({ kind: "answer", reply });
-    return true;
   }
 
   /** Whether the reply may be the server's, going by its cookie; else the wait goes on. */
@@ -337,8 +344,7 @@ export class Ask implements Ticket, TransportHandler {
     }
     if (verdict === COOKIE.FORGED) this.#udp.mismatched();
     else if (verdict === COOKIE.MISSING) {
-      this.#cookieMissing = true;
-      this.#overTcp();
+      this.#overTcp("cookie missing");
     } else return true;
     return false;
   }
@@ -399,8 +405,11 @@ export class Ask implements Ticket, TransportHandler {
     }
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(true);
-    if (this.#handOnTruncated()) return;
-    if (this.#cookieMissing) cookie.forget();
+    if (this.#detour === "truncated") {
+      this.#handOnTruncated();
+      return;
+    }
+    if (this.#detour === "cookie missing") cookie.forget();
     this.#end({ kind: "silent" });
   }
 
