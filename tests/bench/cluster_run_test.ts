@@ -59,7 +59,8 @@ Deno.test("a sample of the nodes stands for all of them, with room at the cluste
       );
       const what = `${name}, ${replicas} replicas`;
       near(some!.steady.cluster, all!.steady.cluster, 0.1, `steady load, ${what}`);
-      near(some!.after.peak, all!.after.peak, 0.1, `peak, ${what}`);
+      // The busiest second scatters more than what is summed up.
+      near(some!.after.peak, all!.after.peak, 0.15, `peak, ${what}`);
       near(some!.during.failed, all!.during.failed, 0.1, `failures, ${what}`);
     }
   }
