@@ -38,6 +38,11 @@ export class Response {
     this.memory = memory;
   }
 
+  /** Takes over everything that `other` says. */
+  assign(other: Response): void {
+    Object.assign(this, other);
+  }
+
   /** The header's second word: QR, opcode, flags and the lower four bits of the response code. */
   get flags(): number {
     return this.memory.view.getUint16(this.offset + 2);
