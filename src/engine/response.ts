@@ -57,4 +57,9 @@ export class Response {
   get answerCount(): number {
     return this.memory.view.getUint16(this.offset + 6);
   }
+
+  /** Records in the authority section. */
+  get authorityCount(): number {
+    return this.memory.view.getUint16(this.offset + 8);
+  }
 }
