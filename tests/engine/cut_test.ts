@@ -124,18 +124,18 @@ const CASES: {
   {
     title: "name servers and their signature go together",
     sections: {
-      answers: many(20, QNAME),
+      answers: many(22, QNAME),
       authorities: [ns("example.org", "ns.example.org"), rrsig("example.org", "NS")],
     },
     dnssecOk: true,
     edns: 512,
-    left: [times(20, "A"), "", ""],
+    left: [times(22, "A"), "", ""],
     truncated: false,
   },
   {
     title: "a proof beside an answer is needed",
     sections: {
-      answers: many(20, QNAME),
+      answers: many(22, QNAME),
       authorities: [
         {
           type: "NSEC",
@@ -148,7 +148,7 @@ const CASES: {
     },
     dnssecOk: true,
     edns: 512,
-    left: [times(20, "A"), "", ""],
+    left: [times(22, "A"), "", ""],
     truncated: true,
   },
   {
@@ -157,7 +157,7 @@ const CASES: {
       answers: [
         { type: "CNAME", name: QNAME, ttl: 300, data: "a.example.org" },
         txt("a.example.org", 254),
-        txt("a.example.org", 120),
+        txt("a.example.org", 140),
       ],
       authorities: [soa("example.org")],
     },
