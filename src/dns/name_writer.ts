@@ -30,6 +30,11 @@ export class NameWriter {
   #to: Uint8Array = new Uint8Array(0);
   #questionEnd = 0;
   #generation = 0;
+  /** Whether the labels of the question are in the table. */
+  #primed = false;
+  /** The last name that a pointer may lead to, the question's at first: in the source, and written. */
+  #lastAt = 0;
+  #lastOffset = 0;
   #reads = 0;
   #maxReads = 0;
 
@@ -49,34 +54,25 @@ export class NameWriter {
     this.#to = to;
     this.#reads = 0;
     this.#maxReads = READS_PER_OCTET * from.length + FREE_READS + MAX_MESSAGE_SIZE;
+    this.#table.clear(to);
     if (this.#generation === LAST_GENERATION) {
       this.#memo.fill(0);
       this.#generation = 0;
     }
     this.#generation++;
-    const table = this.#table;
-    table.clear(to);
     const most = Math.min(from.length, HEADER_SIZE + MAX_NAME_SIZE);
-    let depth = 0;
     let at = HEADER_SIZE;
     for (;;) {
-      if (at >= most) return -1;
+      if (at >= most || from[at]! > 63) return -1;
       const octet = from[at]!;
-      if (octet > 63) return -1;
-      if (octet === 0) break;
-      this.#path[depth++] = at;
       at += octet + 1;
+      if (octet === 0) break;
     }
-    this.#questionEnd = at + 1;
-    for (let i = 0; i <= at; i++) to[i] = from[i]!;
-    let node = ROOT;
-    while (depth > 0) {
-      const label = this.#path[--depth]!;
-      node = table.add(node, label);
-      if (node === NONE) break;
-      this.#note(label, node);
-    }
-    return at + 1;
+    for (let i = 0; i < at; i++) to[i] = from[i]!;
+    this.#questionEnd = at;
+    this.#primed = false;
+    this.#lastAt = this.#lastOffset = HEADER_SIZE;
+    return at;
   }
 
   /**
@@ -86,6 +82,12 @@ export class NameWriter {
    * @returns where it ends in the source, or -1 for a bad name or where there is no room
    */
   write(at: number, out: number, compressed: boolean): number {
+    const same = compressed ? this.#skipSame(at) : -1;
+    if (same >= 0) {
+      this.end = this.#writePointer(this.#lastOffset, out);
+      return this.end > MAX_MESSAGE_SIZE ? -1 : same;
+    }
+    if (!this.#primed) this.#prime();
     const next = this.#read(at, compressed);
     if (next < 0) return -1;
     const from = this.#from;
@@ -103,18 +105,17 @@ export class NameWriter {
       fresh--;
     }
     const labelsEnd = this.#writeLabels(fresh, out);
-    const to = this.#to;
-    if (node === ROOT) {
-      to[labelsEnd] = 0;
-      this.end = labelsEnd + 1;
-    } else {
-      const offset = this.#table.offsetOf(node);
-      to[labelsEnd] = 0xc0 | (offset >> 8);
-      to[labelsEnd + 1] = offset & 255;
-      this.end = labelsEnd + 2;
-    }
+    if (node === ROOT) this.#to[labelsEnd] = 0;
+    this.end = node === ROOT
+      ? labelsEnd + 1
+      : this.#writePointer(this.#table.offsetOf(node), labelsEnd);
     if (this.end > MAX_MESSAGE_SIZE) return -1;
-    if (compressed) this.#remember(fresh, node, labelsEnd);
+    if (!compressed) return next;
+    const whole = this.#remember(fresh, node, labelsEnd);
+    if (whole !== NONE && whole !== ROOT) {
+      this.#lastAt = at;
+      this.#lastOffset = this.#table.offsetOf(whole);
+    }
     return next;
   }
 
@@ -129,6 +130,43 @@ export class NameWriter {
       if (octet === 0) return label;
     }
     return -1;
+  }
+
+  /** Where the name at `at` ends, if it is the last one again, whatever its case; otherwise -1. */
+  #skipSame(at: number): number {
+    const from = this.#from;
+    const away = at - this.#lastAt;
+    for (let label = at;;) {
+      const size = from[label]!;
+      // The root alone is shorter than a pointer.
+      if (size !== from[label - away] || (size === 0 && label === at)) return -1;
+      if (size === 0) return label + 1;
+      if (size >= 0xc0) return from[label + 1] === from[label + 1 - away] ? label + 2 : -1;
+      this.#reads += size + 1;
+      for (const end = label + size; label < end;) {
+        label++;
+        const octet = from[label]!;
+        const other = from[label - away]!;
+        if (octet !== other && lower(octet) !== lower(other)) return -1;
+      }
+      label++;
+    }
+  }
+
+  /** Puts the question into the table. */
+  #prime(): void {
+    this.#primed = true;
+    const table = this.#table;
+    let depth = 0;
+    for (let at = HEADER_SIZE; this.#from[at] !== 0; at += this.#from[at]! + 1) {
+      this.#path[depth++] = at;
+    }
+    for (let node = ROOT; depth > 0;) {
+      const label = this.#path[--depth]!;
+      node = table.add(node, label);
+      if (node === NONE) return;
+      this.#note(label, node);
+    }
   }
 
   /** Finds the labels of a name up to the root or to what is known; where it ends, or -1. */
@@ -199,8 +237,19 @@ export class NameWriter {
     return end;
   }
 
-  /** Adds the labels that end at `labelsEnd`, the last one in front of `node`. */
-  #remember(count: number, node: number, labelsEnd: number): void {
+  /** Writes a pointer to `offset` at `out`; where it ends. */
+  #writePointer(offset: number, out: number): number {
+    this.#to[out] = 0xc0 | (offset >> 8);
+    this.#to[out + 1] = offset & 255;
+    return out + 2;
+  }
+
+  /**
+   * Adds the first labels of the path, which end at `labelsEnd`, the last one in front of `node`.
+   *
+   * @returns the node of the whole name, or `NONE` where not all could be added
+   */
+  #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;
     for (let i = count - 1; i >= 0; i--) {
@@ -208,12 +257,12 @@ export class NameWriter {
       const size = this.#from[label]!;
       if (size < 0xc0) {
         at -= size + 1;
-        if (at >= REACH) return;
-        parent = this.#table.add(parent, at);
-        if (parent === NONE) return;
+        parent = at < REACH ? this.#table.add(parent, at) : NONE;
+        if (parent === NONE) return NONE;
       }
       this.#note(label, parent);
     }
+    return parent;
   }
 
   /** Notes the node of what begins at an offset of the source. */
