@@ -34,17 +34,28 @@ export function isSameName(bytes: Uint8Array, start: number, a: number, b: numbe
 /** Whether a name is that of the zone or lies below it. */
 export function isWithin(bytes: Uint8Array, start: number, name: number, zone: number): boolean {
   let label = name;
-  for (let steps = 0; steps < MAX_NAME_SIZE; steps++) {
+  for (
+    let above = countLabels(bytes, start, name) - countLabels(bytes, start, zone);
+    above > 0;
+    above--
+  ) {
     label = resolve(bytes, start, label);
-    if (isSameName(bytes, start, label, zone)) return true;
-    if (bytes[label] === 0) return false;
     label += bytes[label]! + 1;
   }
-  return false;
+  return isSameName(bytes, start, label, zone);
+}
+
+function countLabels(bytes: Uint8Array, start: number, name: number): number {
+  let label = resolve(bytes, start, name);
+  let count = 0;
+  for (; bytes[label] !== 0 && count < MAX_NAME_SIZE; count++) {
+    label = resolve(bytes, start, label + bytes[label]! + 1);
+  }
+  return count;
 }
 
 /** Where the label lies that the pointers at `at` lead to; pointers lead backwards. */
-function resolve(bytes: Uint8Array, start: number, at: number): number {
+export function resolve(bytes: Uint8Array, start: number, at: number): number {
   let label = at;
   while (bytes[label]! >= 0xc0) {
     const target = start + (((bytes[label]! & 0x3f) << 8) | bytes[label + 1]!);

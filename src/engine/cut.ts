@@ -1,5 +1,5 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../dns/constants.ts";
-import { isSameName, isWithin } from "../dns/same_name.ts";
+import { isSameName, isWithin, resolve } from "../dns/same_name.ts";
 import type { Response } from "./response.ts";
 
 /*
@@ -11,6 +11,12 @@ import type { Response } from "./response.ts";
  * live on those, and whoever has TCP asks again.
  */
 
+/**
+ * Names that are compared for one response, octet by octet. Equal names of a compressed message lie
+ * at one place, so few are; an upstream may send hundreds of long ones, and each hit pays.
+ */
+const MAX_COMPARISONS = 16;
+
 /** How many records from the start are left of a response with `room` octets for it. */
 export function countKept(response: Response, room: number): number {
   const total = response.ttlCount;
@@ -21,7 +27,14 @@ export function countKept(response: Response, room: number): number {
   const additional = answers + response.authorityCount;
   const sectionAt = kept < additional ? answers : additional;
   const first = kept;
-  while (kept > sectionAt && isSameSet(response, kept - 1, first)) kept--;
+  const { memory: { bytes }, offset } = response;
+  const owner = ownerOf(response, first);
+  let comparisons = 0;
+  for (; kept > sectionAt && setType(response, kept - 1) === setType(response, first); kept--) {
+    const other = ownerOf(response, kept - 1);
+    if (resolve(bytes, offset, owner) === resolve(bytes, offset, other)) continue;
+    if (++comparisons <= MAX_COMPARISONS && !isSameName(bytes, offset, owner, other)) break;
+  }
   return kept;
 }
 
@@ -42,11 +55,14 @@ export function isIncomplete(response: Response, kept: number): boolean {
   }
   const zone = answers === 0 ? zoneOfReferral(response) : -1;
   if (zone < 0) return false;
-  const { memory, offset } = response;
+  const { memory: { bytes }, offset } = response;
+  let comparisons = 0;
   for (let i = Math.max(kept, additional); i < response.ttlCount; i++) {
     const type = setType(response, i);
     if (type !== TYPE.A && type !== TYPE.AAAA) continue;
-    if (isWithin(memory.bytes, offset, ownerOf(response, i), zone)) return true;
+    // TC may be set for the addresses of other zones as well.
+    if (++comparisons > MAX_COMPARISONS) return true;
+    if (isWithin(bytes, offset, ownerOf(response, i), zone)) return true;
   }
   return false;
 }
@@ -79,13 +95,6 @@ function zoneOfReferral(response: Response): number {
     if (type === TYPE.NS) zone = ownerOf(response, i);
   }
   return zone;
-}
-
-/** Whether two records are of the same RRset, or its signatures. */
-function isSameSet(response: Response, a: number, b: number): boolean {
-  const { memory, offset } = response;
-  return setType(response, a) === setType(response, b) &&
-    isSameName(memory.bytes, offset, ownerOf(response, a), ownerOf(response, b));
 }
 
 /** Type of the RRset that a record is in or, for a signature, that it covers. */

@@ -181,10 +181,34 @@ const CASES: {
     title: "a referral without room for addresses of other zones",
     sections: {
       authorities: [ns("example.org", "ns.example.net"), ns("example.org", "ns.example.com")],
-      additionals: [...many(20, "ns.example.net"), ...many(20, "ns.example.com")],
+      additionals: [...many(20, "ns.example.net"), ...many(16, "ns.example.com")],
     },
     left: ["", "NS NS", times(20, "A")],
     truncated: false,
+  },
+  {
+    title: "a referral without room for many addresses of other zones",
+    sections: {
+      authorities: [ns("example.org", "ns.example.net")],
+      additionals: many(50, "ns.example.net"),
+    },
+    left: ["", "NS", ""],
+    truncated: true,
+  },
+  {
+    title: "a referral of the root",
+    sections: { authorities: [ns(".", "ns.example.net")], additionals: many(40, "ns.example.net") },
+    left: ["", "NS", ""],
+    truncated: true,
+  },
+  {
+    title: "a referral whose last address does not fit",
+    sections: {
+      authorities: [ns("example.org", "ns.sub.EXAMPLE.org")],
+      additionals: [...many(27, "ns.example.net"), a("ns.sub.example.org", "192.0.2.1")],
+    },
+    left: ["", "NS", times(27, "A")],
+    truncated: true,
   },
   {
     title: "a referral without room for other data",
