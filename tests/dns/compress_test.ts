@@ -266,6 +266,18 @@ function colliding(count: number): string[] {
   return found;
 }
 
+/** Where the first record begins, and its data, if its owner is "a" and the question is usual. */
+const RECORDS_AT = 33;
+const DATA_AT = RECORDS_AT + 3 + 10;
+
+/** A record with a chain of pointers in its data, from the question's name on. */
+const chain = (length: number): Row => ({
+  owner: "a",
+  type: 65280,
+  data: Array.from({ length }, (_, i) => to(i === 0 ? 12 : DATA_AT + 2 * (i - 1))).flat(),
+});
+const chainEnd = to(DATA_AT + 2 * 124);
+
 const HOSTILE: { title: string; qname?: string; rows: Row[] }[] = [
   {
     title: "4,096 short names, all different",
@@ -296,29 +308,21 @@ const HOSTILE: { title: string; qname?: string; rows: Row[] }[] = [
     title: "4,000 pointers to a long name beyond the question",
     rows: [
       { owner: deep("b"), type: 65280, data: [] },
-      ...Array.from({ length: 4000 }, () => ({ owner: to(27), type: 65280, data: [] })),
+      ...Array.from({ length: 4000 }, () => ({ owner: to(RECORDS_AT), type: 65280, data: [] })),
     ],
   },
   {
-    title: "pointers to 125 pointers",
+    title: "owners of 125 pointers",
     rows: [
-      {
-        owner: "a",
-        type: 65280,
-        data: Array.from({ length: 125 }, (_, i) => to(i === 0 ? 12 : 40 + 2 * (i - 1))).flat(),
-      },
-      ...Array.from({ length: 3900 }, () => ({ owner: to(40 + 2 * 124), type: 65280, data: [] })),
+      chain(125),
+      ...Array.from({ length: 3900 }, () => ({ owner: chainEnd, type: 65280, data: [] })),
     ],
   },
   {
-    title: "names that must stand in full, each 125 pointers",
+    title: "names that must stand in full, of 125 pointers",
     rows: [
-      {
-        owner: "a",
-        type: 65280,
-        data: Array.from({ length: 125 }, (_, i) => to(i === 0 ? 12 : 40 + 2 * (i - 1))).flat(),
-      },
-      ...Array.from({ length: 3900 }, () => ({ owner: to(12), type: 39, data: to(40 + 2 * 124) })),
+      chain(125),
+      ...Array.from({ length: 3900 }, () => ({ owner: to(12), type: 39, data: chainEnd })),
     ],
   },
 ];
