@@ -68,8 +68,8 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [257, [1, STRING, REST]], // CAA
 ]);
 
-/** A bit for each type that RFC 1035 section 3.3 defines with a name in its data. */
-const COMPRESSED_TYPES = [TYPE.NS, 3, 4, TYPE.CNAME, TYPE.SOA, 7, 8, 9, TYPE.PTR, 14, TYPE.MX] // MD, MF, MB, MG, MR, MINFO
+/** A bit for each type with names that RFC 1035 section 3.3 defines; also MD, MF, MB, MG, MR, MINFO. */
+const COMPRESSED_TYPES = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15]
   .reduce((bits, type) => bits | (1 << type), 0);
 
 /** Whether the data of a record from `at` to `end` is laid out as its type wants. */

@@ -60,18 +60,20 @@ export function isIncomplete(response: Response, kept: number): boolean {
   for (let i = Math.max(kept, additional); i < response.ttlCount; i++) {
     const type = setType(response, i);
     if (type !== TYPE.A && type !== TYPE.AAAA) continue;
-    // TC may be set for the addresses of other zones as well.
+    // For the addresses of other zones TC may be set as well (RFC 9471 section 3.2).
     if (++comparisons > MAX_COMPARISONS) return true;
     if (isWithin(bytes, offset, ownerOf(response, i), zone)) return true;
   }
   return false;
 }
 
-/** Where the first `count` records end; the question's end for none. */
+/** Where the first `count` records end, from the start of the message; the question's end for none. */
 export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number): number {
   const { bytes, view } = memory;
   if (count === 0) {
     let at = HEADER_SIZE;
+    // A failure of a query that could not be read has no question.
+    if (view.getUint16(offset + 4) === 0) return at;
     while (bytes[offset + at] !== 0) at += bytes[offset + at]! + 1;
     return at + 5;
   }
