@@ -1,4 +1,4 @@
-import { HEADER_SIZE, MAX_MESSAGE_SIZE, MAX_NAME_SIZE } from "./constants.ts";
+import { HEADER_SIZE, MAX_NAME_SIZE } from "./constants.ts";
 
 /**
  * Most compression pointers in one name: a name of 255 octets has at most 127 labels (RFC 1035
@@ -16,7 +16,7 @@ export const READS_PER_OCTET = 4;
 export const FREE_READS = 16_640;
 
 /** Octets that a pointer can reach (RFC 1035 section 4.1.4: its offset has fourteen bits). */
-const REACH = 0x4000;
+export const REACH = 0x4000;
 
 /** Bits of a word of the memo; the generation fills the nine above. */
 const SIZE = 0xff;
@@ -76,14 +76,13 @@ export class NameReader {
    * Starts with the message in `bytes` at `start` and reads the name of its question, which must be
    * uncompressed.
    *
-   * @param moreReads - octets that may be read beyond the usual bound
    * @returns where that name ends, or -1 for a bad one
    */
-  begin(bytes: Uint8Array, start: number, length: number, moreReads = 0): number {
+  begin(bytes: Uint8Array, start: number, length: number): number {
     this.#bytes = bytes;
     this.#start = start;
     this.#end = start + length;
-    this.#maxReads = READS_PER_OCTET * length + FREE_READS + moreReads;
+    this.#maxReads = READS_PER_OCTET * length + FREE_READS;
     this.octetsRead = 0;
     this.records = 0;
     this.#primed = false;
@@ -195,46 +194,6 @@ export class NameReader {
       for (const end = label + size; label <= end; label++) {
         hash = Math.imul(hash ^ lower(bytes[label]!), 0x01000193);
       }
-    }
-  }
-
-  /**
-   * Writes the name at `at` out into `to` at `out`; pointers into the question stay as they are.
-   * Checks every bound itself.
-   *
-   * @returns where the copy ends, or -1 for a bad name or where it would end beyond 65,535
-   */
-  copy(at: number, to: Uint8Array, out: number): number {
-    const bytes = this.#bytes;
-    let label = at;
-    let limit = this.#end;
-    let chunk = at;
-    let end = out;
-    let pointers = 0;
-    for (;;) {
-      if (label >= limit || this.exhausted) return -1;
-      this.octetsRead++;
-      const octet = bytes[label]!;
-      if (octet >= 0xc0) {
-        if (label + 2 > limit || ++pointers > MAX_POINTERS) return -1;
-        const target = pointerAt(bytes, label);
-        if (target < this.#recordsAt) {
-          if (target < HEADER_SIZE || end + 2 > MAX_MESSAGE_SIZE) return -1;
-          to[end++] = octet;
-          to[end++] = bytes[label + 1]!;
-          return end;
-        }
-        limit = chunk;
-        chunk = label = this.#start + target;
-        continue;
-      }
-      const next = label + octet + 1;
-      const size = end - out + octet + 1;
-      if (octet > 63 || next > limit || size > MAX_NAME_SIZE) return -1;
-      if (out + size > MAX_MESSAGE_SIZE) return -1;
-      while (label < next) to[end++] = bytes[label++]!;
-      this.octetsRead += octet;
-      if (octet === 0) return end;
     }
   }
 
@@ -372,6 +331,7 @@ function pointerAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
 }
 
-function lower(octet: number): number {
+/** The octet, a capital letter of ASCII as a small one (RFC 4343 section 3). */
+export function lower(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }

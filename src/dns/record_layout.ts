@@ -14,6 +14,8 @@ const REST = -5;
 
 type Layout = readonly number[];
 
+const OPAQUE: Layout = [];
+
 const ONE_NAME: Layout = [NAME];
 const TWO_NAMES: Layout = [NAME, NAME];
 const NUMBER_AND_NAME: Layout = [2, NAME];
@@ -66,6 +68,10 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [257, [1, STRING, REST]], // CAA
 ]);
 
+/** A bit for each type with names that RFC 1035 section 3.3 defines; also MD, MF, MB, MG, MR, MINFO. */
+const COMPRESSED_TYPES = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15]
+  .reduce((bits, type) => bits | (1 << type), 0);
+
 /** Whether the data of a record from `at` to `end` is laid out as its type wants. */
 export function hasGoodData(
   bytes: Uint8Array,
@@ -87,34 +93,46 @@ export function hasGoodData(
   return next === end;
 }
 
+/** Takes the data of a record, in pieces, where `copyData` copies it. */
+export interface DataWriter {
+  /** Copies octets as they are; false where there is no room. */
+  copy(at: number, size: number): boolean;
+  /** Copies a name; where it ends in the source, or -1 for a bad one or where there is no room. */
+  copyName(at: number): number;
+}
+
 /**
- * Copies the data of a record with its names written out (RFC 3597 section 4).
+ * Copies the data of a record from `at` to `end`, its names apart from the rest. An options object
+ * would be made for each record here.
  *
- * @param copy - copies octets as they are; false where there is no room
- * @param copyName - copies a name; false where it is bad or there is no room
+ * @returns false where it is not laid out as its type wants, or `writer` has refused
  */
 export function copyData(
   bytes: Uint8Array,
-  names: NameReader,
-  { type, at, end }: { type: number; at: number; end: number },
-  { copy, copyName }: {
-    copy: (at: number, size: number) => boolean;
-    copyName: (at: number) => boolean;
-  },
+  type: number,
+  at: number,
+  end: number,
+  writer: DataWriter,
 ): boolean {
-  const layout = LAYOUTS.get(type) ?? [];
+  const layout = LAYOUTS.get(type) ?? OPAQUE;
   let copied = at;
   let next = at;
-  for (const step of layout) {
+  for (let i = 0; i < layout.length; i++) {
+    const step = layout[i]!;
     if (step !== NAME) {
       next = stepOver(bytes, step, next, end);
     } else {
-      if (!copy(copied, next - copied) || !copyName(next)) return false;
-      copied = next = names.skip(next);
+      if (!writer.copy(copied, next - copied)) return false;
+      copied = next = writer.copyName(next);
     }
     if (next < 0 || next > end) return false;
   }
-  return copy(copied, end - copied);
+  return writer.copy(copied, end - copied);
+}
+
+/** Whether names in the data of the type may be compressed: RFC 1035 defines it (RFC 3597 4). */
+export function mayCompressData(type: number): boolean {
+  return type < 32 && ((COMPRESSED_TYPES >>> type) & 1) !== 0;
 }
 
 /** Where a step of a layout ends, perhaps beyond `end`. */

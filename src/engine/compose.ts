@@ -6,6 +6,7 @@ import {
   MIN_UDP_PAYLOAD,
   RCODE,
 } from "../dns/constants.ts";
+import { countKept, endOfRecord, isIncomplete } from "./cut.ts";
 import type { Exchange } from "./exchange.ts";
 import { copyWords, type Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
@@ -24,8 +25,7 @@ const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RA | FLAG.AD | FLAG.RCODE;
  * Writes the exchange's response for its client: id, flags, the client's own spelling of the name,
  * ageing TTLs, and the OPT record that this client gets. Allocates nothing.
  *
- * Records that do not fit are left out from the end, and TC set when one of the answer or authority
- * section went (RFC 2181 section 9); compression pointers point backwards, so what is left is whole.
+ * What does not fit is left out from the end, and TC set where the client must have it (`cut.ts`).
  *
  * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
  * @param limit - most bytes that the client can take, at least 512
@@ -51,10 +51,13 @@ export function compose(
   if (length + optSize <= limit) {
     copyWords(response.memory, response.offset, out, outOffset, length);
   } else {
-    ttlCount = countFitting(response, limit - optSize);
-    length = endOfRecord(response, ttlCount, exchange.qnameLength);
+    ttlCount = countKept(response, limit - optSize);
+    length = endOfRecord(response, ttlCount);
     copyWords(response.memory, response.offset, out, outOffset, length);
     cutCounts(view, outOffset, ttlCount);
+    if (isIncomplete(response, ttlCount)) {
+      view.setUint16(outOffset + 2, view.getUint16(outOffset + 2) | FLAG.TC);
+    }
   }
 
   view.setUint16(outOffset, exchange.id);
@@ -161,21 +164,6 @@ function writeNsid(nsid: Uint8Array, { bytes, view }: Memory, at: number): numbe
   return to + length;
 }
 
-/** How many records from the start end within `room` bytes. */
-function countFitting(response: Response, room: number): number {
-  let count = 0;
-  while (count < response.ttlCount && endOfRecord(response, count + 1, 0) <= room) count++;
-  return count;
-}
-
-/** Where the first `count` records end; the question's end for none. */
-function endOfRecord(response: Response, count: number, qnameLength: number): number {
-  if (count === 0) return HEADER_SIZE + (qnameLength === 0 ? 0 : qnameLength + 4);
-  const { view } = response.memory;
-  const ttlAt = view.getUint16(response.ttlsAt + 2 * (count - 1), true);
-  return ttlAt + 6 + view.getUint16(response.offset + ttlAt + 4);
-}
-
 /** Lowers the section counts to `kept` records in all. */
 function cutCounts(view: DataView, start: number, kept: number): void {
   const answers = view.getUint16(start + 6);
@@ -185,9 +173,6 @@ function cutCounts(view: DataView, start: number, kept: number): void {
   view.setUint16(start + 6, keptAnswers);
   view.setUint16(start + 8, keptAuthorities);
   view.setUint16(start + 10, kept - keptAnswers - keptAuthorities);
-  if (keptAnswers < answers || keptAuthorities < authorities) {
-    view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
-  }
 }
 
 /** Largest UDP response for the exchange's client (RFC 6891 section 6.2.3). */

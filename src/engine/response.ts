@@ -38,6 +38,11 @@ export class Response {
     this.memory = memory;
   }
 
+  /** Takes over everything that `other` says. */
+  assign(other: Response): void {
+    Object.assign(this, other);
+  }
+
   /** The header's second word: QR, opcode, flags and the lower four bits of the response code. */
   get flags(): number {
     return this.memory.view.getUint16(this.offset + 2);
@@ -51,5 +56,10 @@ export class Response {
   /** Records in the answer section. */
   get answerCount(): number {
     return this.memory.view.getUint16(this.offset + 6);
+  }
+
+  /** Records in the authority section. */
+  get authorityCount(): number {
+    return this.memory.view.getUint16(this.offset + 8);
   }
 }

@@ -56,14 +56,18 @@ const WITH_NAMES: Record<number, string> = {
   47: "N*",
 };
 
+/** Is told of a name where it stands: an owner (type 0), or in the data of a record of the type. */
+export type NameVisitor = (at: number, type: number) => void;
+
 /** Reads a message; throws for what cannot be read. */
-export function readMessage(bytes: Uint8Array): ModelMessage {
+export function readMessage(bytes: Uint8Array, visit: NameVisitor = () => {}): ModelMessage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const question = readName(bytes, 12);
   const qtype = view.getUint16(question.end);
   let at = question.end + 4;
   const sections = [6, 8, 10].map((countAt) =>
     Array.from({ length: view.getUint16(countAt) }, () => {
+      visit(at, 0);
       const owner = readName(bytes, at);
       const type = view.getUint16(owner.end);
       const dataAt = owner.end + 10;
@@ -75,14 +79,19 @@ export function readMessage(bytes: Uint8Array): ModelMessage {
         type,
         class: view.getUint16(owner.end + 2),
         ttl: view.getUint32(owner.end + 4),
-        data: readData(bytes, type, { at: dataAt, end }),
+        data: readData(bytes, type, { at: dataAt, end }, visit),
       };
     })
   );
   return { flags: view.getUint16(2), question: question.name, qtype, sections, end: at };
 }
 
-function readData(bytes: Uint8Array, type: number, where: { at: number; end: number }): string {
+function readData(
+  bytes: Uint8Array,
+  type: number,
+  where: { at: number; end: number },
+  visit: NameVisitor,
+): string {
   let { at } = where;
   const { end } = where;
   let text = "";
@@ -95,6 +104,7 @@ function readData(bytes: Uint8Array, type: number, where: { at: number; end: num
     if (step === "*") take(end - at);
     else if (step === "S") take(1 + (bytes[at] ?? 0));
     else if (step === "N") {
+      visit(at, type);
       const read = readName(bytes, at);
       text += `<${read.name}>`;
       at = read.end;
@@ -104,7 +114,8 @@ function readData(bytes: Uint8Array, type: number, where: { at: number; end: num
   return text;
 }
 
-function readName(bytes: Uint8Array, start: number): { name: string; end: number } {
+/** The name at `start`, and where it ends there. */
+export function readName(bytes: Uint8Array, start: number): { name: string; end: number } {
   const labels: string[] = [];
   let lowest = start;
   let end = -1;

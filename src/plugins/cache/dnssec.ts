@@ -1,5 +1,5 @@
 import { TYPE } from "../../dns/constants.ts";
-import { isDnssecType } from "../../dns/dnssec_strip.ts";
+import { isDnssecType } from "../../dns/dnssec_types.ts";
 import type { Response } from "../../engine/response.ts";
 
 /** Whether a response has DNSSEC records that its question did not ask for. */

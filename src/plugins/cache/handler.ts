@@ -1,11 +1,11 @@
 import { EDE, FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
-import { DnssecStripper } from "../../dns/dnssec_strip.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
 import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
+import { ResponseRewriter } from "../../engine/response_rewriter.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import { AllCacheCounters } from "./counters.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
@@ -58,10 +58,9 @@ export class CacheHandler implements Handler {
   readonly #ecs: boolean;
   readonly #response = new Response(new Memory(8));
   readonly #scanner = new ResponseScanner();
-  /** Made when first needed, as is `#scratch`, where messages are put to be scanned or rewritten. */
-  #stripper: DnssecStripper | null = null;
+  /** Where messages are put to be scanned; made when first needed. */
   #scratch: Memory | null = null;
-  readonly #stripped = new Response(new Memory(8));
+  readonly #rewriter = new ResponseRewriter();
   /** Made when the control plane first wants the cache kept or filled. */
   #snapshot: Snapshot | null = null;
   /** Zero of the stores' clock, in monotonic milliseconds. */
@@ -162,7 +161,7 @@ export class CacheHandler implements Handler {
     if (exchange.response.kind === KIND.UNKNOWN) this.#describe(exchange, exchange.response);
     const original = exchange.response;
     if (!exchange.dnssecOk && hasDnssecRecords(original, exchange.qtype)) {
-      exchange.response = this.#withoutDnssec(original);
+      exchange.response = this.#rewriter.withoutDnssec(original);
     }
     const { response } = exchange;
     let { kind } = response;
@@ -309,28 +308,6 @@ export class CacheHandler implements Handler {
     }
     if (response.extendedRcode === 0) response.kind = scanner.kind;
     response.minTtlSeconds = scanner.minTtlSeconds;
-  }
-
-  #withoutDnssec(response: Response): Response {
-    const stripper = this.#stripper ??= new DnssecStripper();
-    const to = this.#scratch ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
-    const { bytes } = response.memory;
-    const { offset, length, ttlCount } = response;
-    if (!stripper.strip(bytes, offset, length, ttlCount, to.bytes)) return response;
-    const stripped = this.#stripped;
-    stripped.memory = to;
-    stripped.length = stripper.length;
-    stripped.ttlsAt = (stripper.length + 1) & ~1;
-    stripped.ttlCount = stripper.ttlCount;
-    for (let i = 0; i < stripper.ttlCount; i++) {
-      to.view.setUint16(stripped.ttlsAt + 2 * i, stripper.ttls[i]!, true);
-    }
-    stripped.ttlSeconds = response.ttlSeconds;
-    stripped.extendedRcode = response.extendedRcode;
-    stripped.kind = response.kind;
-    stripped.minTtlSeconds = response.minTtlSeconds;
-    stripped.ecsScope = response.ecsScope;
-    return stripped;
   }
 
   #store(exchange: Exchange, response: Response, kind: number, now: number): void {

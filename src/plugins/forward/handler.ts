@@ -14,6 +14,7 @@ import { Memory } from "../../engine/memory.ts";
 import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import { Response } from "../../engine/response.ts";
+import { ResponseRewriter } from "../../engine/response_rewriter.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
 import type { ServerState } from "../../upstream/options.ts";
@@ -58,6 +59,7 @@ export class ForwardHandler implements Handler {
   readonly #engine: EngineServices;
   readonly #group: UpstreamGroup;
   readonly #response = new Response(new Memory(8));
+  readonly #rewriter = new ResponseRewriter();
   /** Null where every name of the block is forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
@@ -147,6 +149,7 @@ export class ForwardHandler implements Handler {
     // First, because the table of TTLs will lie where OPT does.
     response.ecsScope = ecsPass && lookup.race.inquiry.subnetLength > 0 ? reply.subnetScope : -1;
     reply.describe(response);
+    this.#rewriter.compress(response, lookup.race.inquiry.questionLength - 4);
     const passOn = next.includes(response.rcode) ||
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let first = true;

@@ -1,0 +1,272 @@
+import { HEADER_SIZE, MAX_MESSAGE_SIZE, MAX_NAME_SIZE } from "./constants.ts";
+import { FREE_READS, lower, MAX_POINTERS, REACH, READS_PER_OCTET } from "./name_reader.ts";
+import { NameTable, NONE, ROOT } from "./name_table.ts";
+
+const NODE = 0xffff;
+const GENERATION_SHIFT = 16;
+const LAST_GENERATION = 0xffff;
+
+/**
+ * Copies the names of one message into another, compressed, in time that is linear in the length of
+ * both whatever they hold.
+ *
+ * Names are looked up label by label from the root (`NameTable`). What a pointer of the source leads
+ * to is looked up once: the memo has the node for each offset that a pointer can reach. Every bound is
+ * checked here; chunks of a name lie one before the other, as `NameReader` wants them.
+ */
+export class NameWriter {
+  /** Where the name that was written last ends. */
+  end = 0;
+
+  readonly #table = new NameTable();
+  /** Generation and node, as in the slots of the table, by offset in the source. */
+  readonly #memo = new Int32Array(REACH);
+  /** Offsets of the labels and pointers of the name being read, in the source. */
+  readonly #path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
+  #depth = 0;
+  /** The node of what follows the path. */
+  #rest = ROOT;
+  #from: Uint8Array = new Uint8Array(0);
+  #to: Uint8Array = new Uint8Array(0);
+  #questionEnd = 0;
+  #generation = 0;
+  /** Whether the labels of the question are in the table. */
+  #primed = false;
+  /** The last name that a pointer may lead to, the question's at first: in the source, and written. */
+  #lastAt = 0;
+  #lastOffset = 0;
+  #reads = 0;
+  #maxReads = 0;
+
+  /** Octets read for the names of the last message. */
+  get octetsRead(): number {
+    return this.#reads + this.#table.octetsRead;
+  }
+
+  /**
+   * Starts with the message `from`: copies its header and the name of its question, which must be
+   * uncompressed, to the beginning of `to`.
+   *
+   * @returns offset of that name's end in either, or -1 for a bad one
+   */
+  begin(from: Uint8Array, to: Uint8Array): number {
+    this.#from = from;
+    this.#to = to;
+    this.#reads = 0;
+    this.#maxReads = READS_PER_OCTET * from.length + FREE_READS + MAX_MESSAGE_SIZE;
+    this.#table.clear(to);
+    if (this.#generation === LAST_GENERATION) {
+      this.#memo.fill(0);
+      this.#generation = 0;
+    }
+    this.#generation++;
+    const most = Math.min(from.length, HEADER_SIZE + MAX_NAME_SIZE);
+    let at = HEADER_SIZE;
+    for (;;) {
+      if (at >= most || from[at]! > 63) return -1;
+      const octet = from[at]!;
+      at += octet + 1;
+      if (octet === 0) break;
+    }
+    for (let i = 0; i < at; i++) to[i] = from[i]!;
+    this.#questionEnd = at;
+    this.#primed = false;
+    this.#lastAt = this.#lastOffset = HEADER_SIZE;
+    return at;
+  }
+
+  /**
+   * Writes the name at offset `at` of the source to offset `out`.
+   *
+   * @param compressed - false for one that must stand in full, and that no pointer leads to
+   * @returns where it ends in the source, or -1 for a bad name or where there is no room
+   */
+  write(at: number, out: number, compressed: boolean): number {
+    const same = compressed ? this.#skipSame(at) : -1;
+    if (same >= 0) {
+      this.end = this.#writePointer(this.#lastOffset, out);
+      return this.end > MAX_MESSAGE_SIZE ? -1 : same;
+    }
+    if (!this.#primed) this.#prime();
+    const next = this.#read(at, compressed);
+    if (next < 0) return -1;
+    const from = this.#from;
+    const path = this.#path;
+    let node = this.#rest;
+    let fresh = this.#depth;
+    while (compressed && fresh > 0) {
+      const label = path[fresh - 1]!;
+      if (from[label]! < 0xc0) {
+        const found = this.#table.find(node, from, label);
+        if (found === NONE) break;
+        node = found;
+      }
+      this.#note(label, node);
+      fresh--;
+    }
+    const labelsEnd = this.#writeLabels(fresh, out);
+    if (node === ROOT) this.#to[labelsEnd] = 0;
+    this.end = node === ROOT
+      ? labelsEnd + 1
+      : this.#writePointer(this.#table.offsetOf(node), labelsEnd);
+    if (this.end > MAX_MESSAGE_SIZE) return -1;
+    if (!compressed) return next;
+    const whole = this.#remember(fresh, node, labelsEnd);
+    if (whole !== NONE && whole !== ROOT) {
+      this.#lastAt = at;
+      this.#lastOffset = this.#table.offsetOf(whole);
+    }
+    return next;
+  }
+
+  /** Steps over the name at offset `at` of the source, whatever its pointer leads to; -1 for none. */
+  pass(at: number): number {
+    const from = this.#from;
+    for (let label = at; label < from.length;) {
+      this.#reads++;
+      const octet = from[label]!;
+      if (octet >= 0xc0) return label + 2;
+      label += octet + 1;
+      if (octet === 0) return label;
+    }
+    return -1;
+  }
+
+  /** Where the name at `at` ends, if it is the last one again, whatever its case; otherwise -1. */
+  #skipSame(at: number): number {
+    const from = this.#from;
+    const away = at - this.#lastAt;
+    for (let label = at;;) {
+      const size = from[label]!;
+      // The root alone is shorter than a pointer.
+      if (size !== from[label - away] || (size === 0 && label === at)) return -1;
+      if (size === 0) return label + 1;
+      if (size >= 0xc0) return from[label + 1] === from[label + 1 - away] ? label + 2 : -1;
+      this.#reads += size + 1;
+      for (const end = label + size; label < end;) {
+        label++;
+        const octet = from[label]!;
+        const other = from[label - away]!;
+        if (octet !== other && lower(octet) !== lower(other)) return -1;
+      }
+      label++;
+    }
+  }
+
+  /** Puts the question into the table. */
+  #prime(): void {
+    this.#primed = true;
+    const table = this.#table;
+    let depth = 0;
+    for (let at = HEADER_SIZE; this.#from[at] !== 0; at += this.#from[at]! + 1) {
+      this.#path[depth++] = at;
+    }
+    for (let node = ROOT; depth > 0;) {
+      const label = this.#path[--depth]!;
+      node = table.add(node, label);
+      if (node === NONE) return;
+      this.#note(label, node);
+    }
+  }
+
+  /** Finds the labels of a name up to the root or to what is known; where it ends, or -1. */
+  #read(at: number, compressed: boolean): number {
+    const from = this.#from;
+    const memo = this.#memo;
+    const path = this.#path;
+    let limit = from.length;
+    let chunk = at;
+    let label = at;
+    let size = 1;
+    let pointers = 0;
+    let depth = 0;
+    let next = -1;
+    for (;;) {
+      if (label >= limit || this.octetsRead > this.#maxReads) return -1;
+      if (compressed && pointers > 0) {
+        const known = memo[label]!;
+        if (known >>> GENERATION_SHIFT === this.#generation) {
+          this.#rest = known & NODE;
+          size += this.#table.sizeOf(this.#rest) - 1;
+          break;
+        }
+      }
+      this.#reads++;
+      const octet = from[label]!;
+      if (octet === 0) {
+        this.#rest = ROOT;
+        if (next < 0) next = label + 1;
+        break;
+      }
+      if (octet >= 0xc0) {
+        if (label + 2 > limit || ++pointers > MAX_POINTERS) return -1;
+        path[depth++] = label;
+        if (next < 0) next = label + 2;
+        const target = ((octet & 0x3f) << 8) | from[label + 1]!;
+        if (target < HEADER_SIZE) return -1;
+        limit = chunk;
+        chunk = label = target;
+        continue;
+      }
+      size += octet + 1;
+      if (octet > 63 || size > MAX_NAME_SIZE) return -1;
+      path[depth++] = label;
+      label += octet + 1;
+    }
+    this.#depth = depth;
+    return size > MAX_NAME_SIZE ? -1 : next;
+  }
+
+  /** Writes the first labels of the path to `out`; where they end. */
+  #writeLabels(count: number, out: number): number {
+    const from = this.#from;
+    const to = this.#to;
+    let end = out;
+    for (let i = 0; i < count; i++) {
+      const label = this.#path[i]!;
+      let at = label;
+      const size = from[at]!;
+      if (size >= 0xc0) continue;
+      this.#reads += size;
+      // The letters of the question are the client's, and of no meaning elsewhere.
+      const folded = label < this.#questionEnd;
+      for (const last = at + size; at <= last; at++) {
+        to[end++] = folded ? lower(from[at]!) : from[at]!;
+      }
+    }
+    return end;
+  }
+
+  /** Writes a pointer to `offset` at `out`; where it ends. */
+  #writePointer(offset: number, out: number): number {
+    this.#to[out] = 0xc0 | (offset >> 8);
+    this.#to[out + 1] = offset & 255;
+    return out + 2;
+  }
+
+  /**
+   * Adds the first labels of the path, which end at `labelsEnd`, the last one in front of `node`.
+   *
+   * @returns the node of the whole name, or `NONE` where not all could be added
+   */
+  #remember(count: number, node: number, labelsEnd: number): number {
+    let parent = node;
+    let at = labelsEnd;
+    for (let i = count - 1; i >= 0; i--) {
+      const label = this.#path[i]!;
+      const size = this.#from[label]!;
+      if (size < 0xc0) {
+        at -= size + 1;
+        parent = at < REACH ? this.#table.add(parent, at) : NONE;
+        if (parent === NONE) return NONE;
+      }
+      this.#note(label, parent);
+    }
+    return parent;
+  }
+
+  /** Notes the node of what begins at an offset of the source. */
+  #note(at: number, node: number): void {
+    if (at < REACH) this.#memo[at] = (this.#generation << GENERATION_SHIFT) | node;
+  }
+}
