@@ -3,7 +3,7 @@ import type { Exchange } from "./exchange.ts";
 
 /**
  * Name of the query, of class CH, by which the control plane finds out whether a data plane answers.
- * The engine refuses it like every query of another class than IN, but counts it apart.
+ * The engine refuses it before it looks for a zone, and counts it apart.
  */
 export const PROBE_NAME = "health.nodens.";
 
