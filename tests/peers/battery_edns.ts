@@ -285,8 +285,8 @@ export const EDNS_ROWS: readonly Row[] = [
     // Not CH, in which named answers only so many queries a second.
     title: "class HS with OPT",
     ask: { name: name("hesiod"), qclass: 4, edns: { size: 1232 } },
-    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: OURS },
-    warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13` },
+    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
+    warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "unseen",
   },
   {
