@@ -6,15 +6,18 @@ import { hasGoodData } from "./record_layout.ts";
 /** What a response says, in the classes that a cache tells apart (RFC 2308). */
 export const KIND = {
   UNKNOWN: 0,
-  /** Answers the question (or, with an empty answer, may hold its data elsewhere). */
+  /** Answers the question. */
   SUCCESS: 1,
   NXDOMAIN: 2,
   NODATA: 3,
-  DELEGATION: 4,
-  /** SERVFAIL or NOTIMP. */
-  SERVER_ERROR: 5,
+  /** No error and no answer, but nothing that denies one: a referral, or not even that. */
+  EMPTY: 4,
+  /** As `EMPTY`, from a server that neither recurses nor has authority. */
+  LAME: 5,
+  /** SERVFAIL, FORMERR, NOTIMP or REFUSED; or aliases without an end (RFC 9520 section 2). */
+  FAILURE: 6,
   /** Nothing that may be kept. */
-  OTHER: 6,
+  OTHER: 7,
 } as const;
 
 /** Most records that a message may hold here; more is treated as malformed. */
@@ -90,7 +93,6 @@ export class ResponseScanner {
     const answersAt = questionEnd + 4;
     let at = answersAt;
     let soa = false;
-    let nameServers = 0;
     let direct = false;
     let aliases = 0;
     let soaMinimum = Infinity;
@@ -133,7 +135,7 @@ export class ResponseScanner {
         if (type === TYPE.SOA) {
           soa = true;
           soaMinimum = Math.min(soaMinimum, view.getUint32(next - 4));
-        } else if (type === TYPE.NS) nameServers++;
+        }
       }
       at = next;
       lengthKept = at - start;
@@ -141,7 +143,7 @@ export class ResponseScanner {
     this.ttlCount = kept;
     this.length = lengthKept;
     const answered = direct && aliases === 0;
-    this.kind = this.#classify(qtype, answers, answersAt, soa, nameServers, answered);
+    this.kind = this.#classify(flags, qtype, answers, answersAt, soa, answered);
     if (names.exhausted) return false;
     if (this.kind === KIND.NXDOMAIN || this.kind === KIND.NODATA) {
       if (soaMinimum < this.minTtlSeconds) this.minTtlSeconds = soaMinimum;
@@ -171,44 +173,47 @@ export class ResponseScanner {
   }
 
   #classify(
+    flags: number,
     qtype: number,
     answers: number,
     answersAt: number,
     soa: boolean,
-    nameServers: number,
     direct: boolean,
   ): number {
     if (this.truncated || this.extendedRcode !== 0) return KIND.OTHER;
     switch (this.rcode) {
       case RCODE.NOERROR:
         if (answers > 0) {
-          if (direct || this.#answersQuestion(qtype, answers, answersAt)) return KIND.SUCCESS;
-          // A chain that ends nowhere is a denial with an SOA, and no answer at all without.
-          return soa ? KIND.NODATA : KIND.OTHER;
+          if (direct) return KIND.SUCCESS;
+          return this.#followAliases(qtype, answers, answersAt, soa);
         }
         if (soa) return KIND.NODATA;
-        return nameServers > 0 ? KIND.DELEGATION : KIND.SUCCESS;
+        return (flags & (FLAG.RA | FLAG.AA)) === 0 ? KIND.LAME : KIND.EMPTY;
       case RCODE.NXDOMAIN:
         // Without an SOA nothing bounds the denial (RFC 2308 section 5).
         return soa ? KIND.NXDOMAIN : KIND.OTHER;
+      case RCODE.FORMERR:
       case RCODE.SERVFAIL:
       case RCODE.NOTIMP:
-        return KIND.SERVER_ERROR;
+      case RCODE.REFUSED:
+        return KIND.FAILURE;
       default:
         return KIND.OTHER;
     }
   }
 
   /**
-   * Whether the end of the CNAME chain from the qname has a record of the type (RFC 1034 section
-   * 3.6.2).
+   * What an answer section says that may have aliases: a success where the end of the CNAME chain
+   * from the qname has a record of the type (RFC 1034 section 3.6.2).
    */
-  #answersQuestion(qtype: number, answers: number, answersAt: number): boolean {
+  #followAliases(qtype: number, answers: number, answersAt: number, soa: boolean): number {
     const names = this.#names;
     const qname = this.#start + HEADER_SIZE;
-    if (qtype === TYPE.CNAME) return this.#aliases.has(names, qname);
+    // A chain that ends nowhere is a denial with an SOA, and no answer at all without.
+    const nothing = soa ? KIND.NODATA : KIND.OTHER;
+    if (qtype === TYPE.CNAME) return this.#aliases.has(names, qname) ? KIND.SUCCESS : nothing;
     const owner = qtype === TYPE.ANY ? qname : this.#aliases.end(names, qname);
-    if (owner === NO_END) return false;
+    if (owner === NO_END) return KIND.FAILURE;
     const view = this.#view;
     const qclass = view.getUint16(answersAt - 2);
     for (let i = 0, at = answersAt; i < answers; i++) {
@@ -217,9 +222,9 @@ export class ResponseScanner {
       if (
         (type === qtype || qtype === TYPE.ANY) && view.getUint16(fieldsAt + 2) === qclass &&
         names.isSame(at, owner)
-      ) return true;
+      ) return KIND.SUCCESS;
       at = fieldsAt + FIELDS_SIZE + view.getUint16(fieldsAt + 8);
     }
-    return false;
+    return nothing;
   }
 }

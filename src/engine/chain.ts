@@ -9,6 +9,8 @@ export class Chain {
   readonly queries: readonly number[];
   /** Places of the handlers that take part on the way up. */
   readonly responders: readonly number[];
+  /** A handler asks others on behalf of clients, so recursion is available (RA). */
+  readonly recursive: boolean;
   /** Who is told of every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
 
@@ -18,6 +20,7 @@ export class Chain {
     this.queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
     this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
       .reverse();
+    this.recursive = handlers.some(({ recursive }) => recursive === true);
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this);
   }

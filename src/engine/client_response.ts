@@ -62,7 +62,7 @@ export class ClientResponses {
    * Whether a UDP query has waited for too long to get this response; counts it.
    *
    * What is sent because asking has failed is sent however late, and spares the client its time-out:
-   * a failure is no larger than the query but for an extended error, and a stale answer comes no
+   * a failure is no larger than the query but for extended errors, and a stale answer comes no
    * later than the upstreams' own time-outs.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {

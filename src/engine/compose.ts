@@ -7,6 +7,7 @@ import {
   RCODE,
 } from "../dns/constants.ts";
 import { countKept, endOfRecord, isIncomplete } from "./cut.ts";
+import { KIND } from "../dns/response_scan.ts";
 import type { Exchange } from "./exchange.ts";
 import { copyWords, type Memory } from "./memory.ts";
 import type { Response } from "./response.ts";
@@ -18,12 +19,15 @@ const EDE_SIZE = 6;
 /** Code and length in front of an option's data. */
 const OPTION_HEADER_SIZE = 4;
 
-/** Bits of a response's header that come from the response itself; the rest is the client's. */
-const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RA | FLAG.AD | FLAG.RCODE;
+/** Bits of a response's header that come from the response itself. */
+const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
  * Writes the exchange's response for its client: id, flags, the client's own spelling of the name,
  * ageing TTLs, and the OPT record that this client gets. Allocates nothing.
+ *
+ * Records go out in the order in which they are stored. An order of each client's own (addresses that
+ * rotate) belongs here, where the client's copy is patched, because the stored message is everybody's.
  *
  * What does not fit is left out from the end, and TC set where the client must have it (`cut.ts`).
  *
@@ -43,6 +47,7 @@ export function compose(
   if (exchange.edns) {
     optSize = OPT_SIZE;
     if (exchange.extendedError >= 0) optSize += EDE_SIZE;
+    if (hasOtherError(exchange, response)) optSize += EDE_SIZE;
     if (exchange.nsid !== null) optSize += OPTION_HEADER_SIZE + exchange.nsid.length;
     if (hasSubnet(exchange, response)) optSize += OPTION_HEADER_SIZE + exchange.ecsLength;
   }
@@ -62,7 +67,11 @@ export function compose(
 
   view.setUint16(outOffset, exchange.id);
   let flags = view.getUint16(outOffset + 2) & KEPT;
+  // Both are the client's in errors too, as unbound and CoreDNS have it.
   flags |= exchange.flags & (FLAG.RD | FLAG.CD);
+  // Clients pass over answers without RA. Where nobody recurses it must stay clear, so that they go
+  // on to their next server.
+  if (exchange.chain.recursive && response.kind !== KIND.LAME) flags |= FLAG.RA;
   // AD only for a client that asked for it (RFC 6840 section 5.8).
   if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
   if (response.extendedRcode !== 0 && !exchange.edns) {
@@ -101,11 +110,13 @@ export function composeTruncated(
   outOffset: number,
 ): number {
   const { extendedError, nsid } = exchange;
-  exchange.extendedError = -1;
+  const { extendedError: otherError } = response;
+  exchange.extendedError = response.extendedError = -1;
   exchange.nsid = null;
   const length = compose(exchange, response, out, outOffset, 0);
   exchange.extendedError = extendedError;
   exchange.nsid = nsid;
+  response.extendedError = otherError;
   out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | FLAG.TC);
   return length;
 }
@@ -127,12 +138,8 @@ function writeOpt(
   view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
   view.setUint16(start + 10, view.getUint16(start + 10) + 1);
   let end = at + OPT_SIZE;
-  if (exchange.extendedError >= 0) {
-    view.setUint16(end, EDNS_OPTION.EXTENDED_ERROR);
-    view.setUint16(end + 2, 2);
-    view.setUint16(end + 4, exchange.extendedError);
-    end += EDE_SIZE;
-  }
+  if (exchange.extendedError >= 0) end = writeError(exchange.extendedError, view, end);
+  if (hasOtherError(exchange, response)) end = writeError(response.extendedError, view, end);
   if (hasSubnet(exchange, response)) {
     // The client's own subnet comes back with the scope that the answer is for (RFC 7871 7.2.1).
     const { ecsLength } = exchange;
@@ -147,6 +154,19 @@ function writeOpt(
   if (exchange.nsid !== null) end = writeNsid(exchange.nsid, out, end);
   view.setUint16(at + 9, end - at - OPT_SIZE);
   return end - at;
+}
+
+/** Whether the response came with an error that nodens does not tell of itself. */
+function hasOtherError(exchange: Exchange, response: Response): boolean {
+  return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
+}
+
+/** Appends an Extended DNS Error option without text; returns where it ends. */
+function writeError(code: number, view: DataView, at: number): number {
+  view.setUint16(at, EDNS_OPTION.EXTENDED_ERROR);
+  view.setUint16(at + 2, 2);
+  view.setUint16(at + 4, code);
+  return at + EDE_SIZE;
 }
 
 /** Whether the answer is for the client's subnet rather than for anybody. */

@@ -1,5 +1,5 @@
 import { Address } from "../dns/address.ts";
-import { EDNS_PAYLOAD, FLAG, RCODE, TYPE } from "../dns/constants.ts";
+import { EDNS_PAYLOAD, FLAG, RCODE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
@@ -27,7 +27,7 @@ import { Response } from "./response.ts";
 import { DEFAULT_RATE } from "./response_limiter.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { isProbe } from "./probe.ts";
-import { buildRoutes, findObservers, type Route } from "./routes.ts";
+import { buildRoutes, findObservers, findRoute, type Route, serves } from "./routes.ts";
 import type { StreamLimits } from "./stream_limits.ts";
 import { Timers } from "./timers.ts";
 import type { ZoneTable } from "./zones.ts";
@@ -83,6 +83,7 @@ export class Engine implements EngineServices {
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
+  readonly #empty = new Chain([]);
   readonly #current: Exchange;
   readonly #client = new Address();
   #routes: ZoneTable<Route>[] = [];
@@ -106,9 +107,8 @@ export class Engine implements EngineServices {
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#failure = new Response(new Memory(512));
-    const empty = new Chain([]);
-    this.#current = new Exchange(new Memory(0), empty);
-    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, empty);
+    this.#current = new Exchange(new Memory(0), this.#empty);
+    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
     this.streams = new ClientStreams(this);
   }
 
@@ -352,20 +352,16 @@ export class Engine implements EngineServices {
     exchange.top = 0;
     if (exchange.error !== "") exchange.error = "";
     const rcode = parseQuery(exchange, this.hashKey);
-    if (rcode !== RCODE.NOERROR) {
-      if (rcode === NO_QUERY) {
-        this.values[COUNTER.DROPPED]!++;
-        return 0;
-      }
-      return this.#refuse(exchange, rcode, out, outOffset);
+    if (rcode === NO_QUERY) {
+      this.values[COUNTER.DROPPED]!++;
+      return 0;
     }
-    const zones = this.#routes[exchange.listener]!;
-    const route = exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
-    if (route === null || route.chain.handlers.length === 0) {
+    const route = findRoute(this.#routes[exchange.listener]!, exchange);
+    const chain = exchange.chain = route?.chain ?? this.#empty;
+    if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
+    if (route === null || !serves(chain, exchange)) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
     }
-    const { chain } = route;
-    exchange.chain = chain;
     exchange.zone = route.place;
     const verdict = this.#descend(exchange, 0);
     if (verdict === WAIT) return 0;

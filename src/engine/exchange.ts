@@ -35,7 +35,7 @@ export class Exchange {
   qnameLength = 0;
   qtype = 0;
   qclass = 0;
-  /** Keyed hash of the lower-cased qname with qtype, DO and CD: signed 32 bits. */
+  /** Keyed hash of the lower-cased qname with qtype, qclass, DO and CD: signed 32 bits. */
   hash = 0;
   /** Number of labels, the root not counted. */
   labelCount = 0;

@@ -21,5 +21,6 @@ export function writeFailure(response: Response, exchange: Exchange, rcode: numb
   response.cached = false;
   response.kind = 0;
   response.ecsScope = -1;
+  response.extendedError = -1;
   return response;
 }

@@ -37,6 +37,11 @@ export type LogFields = Readonly<
  */
 export interface Handler {
   readonly name: string;
+  /**
+   * It asks others on behalf of clients: everything that its block says has RA, and queries of every
+   * class come to it. Handlers that answer by themselves look at the class.
+   */
+  readonly recursive?: boolean;
   /** Is told of its chain once that stands, for queries of its own (`EngineServices.refresh`). */
   joined?(chain: Chain): void;
   /** Way down: looks at the query, in the order of the chain. */

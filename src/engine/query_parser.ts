@@ -9,6 +9,7 @@ import {
   TYPE,
 } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
+import { isProbe } from "./probe.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
 import { hashQuestion, readQuestion } from "./question/read.ts";
 
@@ -61,7 +62,7 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   if (exchange.ednsVersion !== 0) return RCODE.BADVERS;
   if (exchange.qtype === TYPE.AXFR || exchange.qtype === TYPE.IXFR) return RCODE.REFUSED;
   if (exchange.qtype === TYPE.OPT) return RCODE.FORMERR;
-  if (exchange.qclass !== CLASS.IN) return RCODE.REFUSED;
+  if (exchange.qclass !== CLASS.IN && isProbe(exchange)) return RCODE.REFUSED;
   hashQuestion(exchange, key);
   return RCODE.NOERROR;
 }

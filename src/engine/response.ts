@@ -33,6 +33,8 @@ export class Response {
   minTtlSeconds = Infinity;
   /** Scope of the client subnet that it is for (RFC 7871 section 7.2.1), or -1 for any client. */
   ecsScope = -1;
+  /** Extended DNS Error that it came with from elsewhere (RFC 8914), or -1. */
+  extendedError = -1;
 
   constructor(memory: Memory) {
     this.memory = memory;

@@ -56,6 +56,7 @@ export class ResponseWriter {
     this.#response.cached = false;
     this.#response.kind = 0;
     this.#response.ecsScope = -1;
+    this.#response.extendedError = -1;
     return this;
   }
 

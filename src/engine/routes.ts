@@ -1,5 +1,7 @@
 import type { Config } from "../config/types.ts";
+import { CLASS, TYPE } from "../dns/constants.ts";
 import type { Chain } from "./chain.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
 import { ZoneTable } from "./zones.ts";
 
@@ -16,6 +18,23 @@ export function buildRoutes({ listeners }: Config, chains: readonly Chain[]): Zo
       zones.map(({ zone, block }, place) => [zone, { chain: chains[block]!, place }] as const),
     )
   );
+}
+
+/**
+ * Where the exchange's query goes, or null for a name that no zone is for, or if no question could
+ * be read. DS records are the parent zone's.
+ */
+export function findRoute(zones: ZoneTable<Route>, exchange: Exchange): Route | null {
+  if (exchange.qnameLength === 0) return null;
+  return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
+}
+
+/**
+ * Whether a chain takes the exchange's query. All data of nodens' own is of class IN; a chain that
+ * forwards takes every class, ANY and NONE included, as CoreDNS does.
+ */
+export function serves({ handlers, recursive }: Chain, { qclass }: Exchange): boolean {
+  return handlers.length > 0 && (qclass === CLASS.IN || recursive);
 }
 
 /** Who is told of queries that no chain saw, by listener: the first observer among its chains. */

@@ -77,8 +77,9 @@ export interface RaceFailure {
   error: string;
   /** A server kept the client waiting. */
   silent: boolean;
-  /** A server's own failure to hand on, or -1. */
+  /** A server's own failure to hand on, or -1; and the extended error that it came with, or -1. */
   rcode: number;
+  extendedError: number;
 }
 
 /** One ask of a race. */
@@ -125,6 +126,7 @@ export class Race implements AskHandler {
   #timeouts = 0;
   /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
   #failureCode = -1;
+  #failureError = -1;
   #lastError = "";
   /** Servers that were asked, one entry for each ask. */
   readonly #askedOf: Contestant[] = [];
@@ -152,6 +154,7 @@ export class Race implements AskHandler {
     this.#timeouts = 0;
     this.#extras = 0;
     this.#failureCode = -1;
+    this.#failureError = -1;
     this.#lastError = "";
     this.#askedOf.length = 0;
     this.#hedging = false;
@@ -204,12 +207,14 @@ export class Race implements AskHandler {
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(outcome)) {
       this.#failureCode = failureCode;
+      this.#failureError = outcome.reply.extendedError;
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       for (const { ticket } of this.#runners) ticket.limit(this.#deadlineMs);
       this.#afterFailure(runner, false);
     } else if (outcome.kind === "refused" && this.#runners.length > 0) {
       // Something better may yet come, within the usual time.
       this.#failureCode = failureCode;
+      this.#failureError = outcome.reply.extendedError;
       this.#waitBriefly();
     } else {
       this.#stop();
@@ -387,7 +392,8 @@ export class Race implements AskHandler {
     const error = this.#lastError === "" ? "no upstream answered" : this.#lastError;
     this.#stop();
     const silent = this.#timeouts > 0;
-    this.#handler.failed({ error, silent, rcode: this.#failureCode });
+    const extendedError = this.#failureError;
+    this.#handler.failed({ error, silent, rcode: this.#failureCode, extendedError });
   }
 
   #stop(): void {

@@ -6,6 +6,9 @@ import { findOption } from "./edns_option.ts";
 import type { Inquiry } from "./inquiry.ts";
 import type { ScanTime } from "./scan_time.ts";
 
+/** Size of an Extended DNS Error's code (RFC 8914 section 2). */
+const ERROR_CODE_SIZE = 2;
+
 /** A server's message that answers a query, checked and described by `scanner`. */
 export class Reply {
   readonly scanner = new ResponseScanner();
@@ -43,9 +46,19 @@ export class Reply {
     return this.scanner.rcode | (this.scanner.extendedRcode << 4);
   }
 
-  /** Makes a response for clients of it (`describeReply`). */
+  /** Makes a response for clients of it (`describeReply`), with its extended error. */
   describe(response: Response): void {
+    // First, because the table of TTLs will lie where OPT does.
+    response.extendedError = this.extendedError;
     describeReply(response, this.scanner, this.memory);
+  }
+
+  /** First Extended DNS Error (RFC 8914), or -1. Its text is not passed on: it is the server's. */
+  get extendedError(): number {
+    const { memory, optAt } = this;
+    const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
+    if (at < 0 || memory.view.getUint16(at - 2) < ERROR_CODE_SIZE) return -1;
+    return memory.view.getUint16(at);
   }
 
   /** Scope of the client subnet (RFC 7871 section 6), or -1 where the reply has none. */

@@ -32,20 +32,23 @@ function exchangeOf(bytes: Uint8Array): Exchange {
   return exchange;
 }
 
-Deno.test("a stored question hashes as the query for it, whatever name, type, DO, CD and case", () => {
+Deno.test("a stored question hashes as the query for it: name, type, class, DO, CD and case", () => {
   fc.assert(
     fc.property(
       name,
       type,
+      fc.constantFrom(1, 3, 255, 0xffff),
       fc.boolean(),
       fc.boolean(),
       fc.integer(),
-      (name, type, dnssecOk, checkingDisabled, seed) => {
+      (name, type, qclass, dnssecOk, checkingDisabled, seed) => {
         const key = new HashKey(seed, ~seed);
         const flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
-        const query = exchangeOf(queryBytes({ name, type, flags, edns: 1232, dnssecOk }));
+        const query = exchangeOf(
+          queryBytes({ name, type, qclass, flags, edns: 1232, dnssecOk }),
+        );
         assert.equal(parseQuery(query, key), 0);
-        const stored = exchangeOf(queryBytes({ name: name.toLowerCase(), type }));
+        const stored = exchangeOf(queryBytes({ name: name.toLowerCase(), type, qclass }));
         stored.dnssecOk = dnssecOk;
         stored.flags = flags;
         assert.ok(readStoredQuestion(stored, key));
@@ -66,14 +69,16 @@ const entry: fc.Arbitrary<TestEntry> = fc.record({
   denial: fc.boolean(),
   dnssecOk: fc.boolean(),
   checkingDisabled: fc.boolean(),
-  records: fc.integer({ min: 0, max: 40 }),
+  qclass: fc.constantFrom(1, 3),
+  extendedError: fc.constantFrom(-1, 0, 15, 65535),
+  records: fc.integer({ min: 1, max: 40 }),
   ttlSeconds: fc.integer({ min: 200, max: 5000 }),
   storedAt: fc.integer({ min: 0, max: 1000 }),
   touches: fc.integer({ min: 0, max: 5 }),
 });
 
-function keyOf({ name, type = "A", dnssecOk = false, checkingDisabled = false }: TestEntry) {
-  return `${name} ${type} ${dnssecOk} ${checkingDisabled}`;
+function keyOf({ name, type, qclass, dnssecOk, checkingDisabled }: TestEntry) {
+  return `${name} ${type} ${qclass} ${dnssecOk} ${checkingDisabled}`;
 }
 
 Deno.test("every entry comes back equal in a process with another seed, as much older as time went", () => {
@@ -99,6 +104,7 @@ Deno.test("every entry comes back equal in a process with another seed, as much 
           const [before, after] = [look(from, one)!, look(to, one)!];
           assert.deepEqual(after.message, before.message);
           assert.deepEqual(after.ttlsAt, before.ttlsAt);
+          assert.equal(after.extendedError, one.extendedError);
           const ageTenths = 1000 - before.state.storedAt + elapsedTenths;
           assert.deepEqual({ ...after.state }, { ...before.state, storedAt: now - ageTenths });
         }
@@ -106,6 +112,13 @@ Deno.test("every entry comes back equal in a process with another seed, as much 
     ),
     { numRuns: 60 },
   );
+});
+
+Deno.test("an entry without an answer, which is kept for a moment only, is not written", () => {
+  const from = makeCache({ seed: 1, staleSeconds: 3600 });
+  put(from, { name: "empty.example.org", records: 0 });
+  put(from, { name: "www.example.org" });
+  assert.deepEqual(saveAll(from).map(({ entries }) => entries), [1]);
 });
 
 Deno.test("more entries than a slice takes: several slices, each entry once", () => {
@@ -285,7 +298,8 @@ function holdToRules(cache: TestCache): void {
 Deno.test("a slice with any single byte changed: no throw, and nothing bad in the cache", () => {
   const from = makeCache({ seed: 1, ecs: true });
   put(from, { name: "www.example.org", records: 2, dnssecOk: true });
-  put(from, { name: "net.example.org", subnet: [0, 1, 24, 0, 192, 0, 2] });
+  const subnet = [0, 1, 24, 0, 192, 0, 2];
+  put(from, { name: "net.example.org", subnet, extendedError: 15 });
   put(from, { name: "mail.example.org", denial: true });
   for (const { bytes } of saveAll(from)) {
     for (let at = 0; at < bytes.length; at++) {

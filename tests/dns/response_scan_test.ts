@@ -63,7 +63,7 @@ const CASES: Case[] = [
   {
     title: "two targets",
     answers: [cname(NAME, "b.example"), cname(NAME, "c.example"), a("c.example", "192.0.2.1")],
-    kind: KIND.OTHER,
+    kind: KIND.FAILURE,
   },
   {
     title: "the same target twice",
@@ -73,18 +73,18 @@ const CASES: Case[] = [
   {
     title: "two targets beside a record of the qname's own",
     answers: [a(NAME, "192.0.2.1"), cname(NAME, "b.example"), cname(NAME, "c.example")],
-    kind: KIND.OTHER,
+    kind: KIND.FAILURE,
   },
   {
     title: "a loop",
     answers: [cname(NAME, "b.example"), cname("b.example", NAME), a("c.example", "192.0.2.1")],
-    kind: KIND.OTHER,
+    kind: KIND.FAILURE,
   },
-  { title: "a loop of one", answers: [cname(NAME, NAME)], kind: KIND.OTHER },
+  { title: "a loop of one", answers: [cname(NAME, NAME)], kind: KIND.FAILURE },
   {
     title: "a chain too long",
     answers: [...loop, a("a40.example", "192.0.2.1")],
-    kind: KIND.OTHER,
+    kind: KIND.FAILURE,
   },
   {
     title: "CNAME asked for",
@@ -134,11 +134,13 @@ const CASES: Case[] = [
     ttl: 300,
   },
   { title: "NXDOMAIN without SOA", rcode: 3, kind: KIND.OTHER },
-  { title: "a referral", authorities: [ns], kind: KIND.DELEGATION },
-  { title: "an empty answer", kind: KIND.SUCCESS },
-  { title: "SERVFAIL", rcode: 2, kind: KIND.SERVER_ERROR },
-  { title: "NOTIMP", rcode: 4, kind: KIND.SERVER_ERROR },
-  { title: "REFUSED", rcode: 5, kind: KIND.OTHER },
+  { title: "a referral", authorities: [ns], kind: KIND.EMPTY },
+  { title: "an empty answer", kind: KIND.EMPTY },
+  { title: "SERVFAIL", rcode: 2, kind: KIND.FAILURE },
+  { title: "NOTIMP", rcode: 4, kind: KIND.FAILURE },
+  { title: "FORMERR", rcode: 1, kind: KIND.FAILURE },
+  { title: "REFUSED", rcode: 5, kind: KIND.FAILURE },
+  { title: "YXDOMAIN", rcode: 6, kind: KIND.OTHER },
 ];
 
 for (const { title, qtype = "A", kind, ttl, ...parts } of CASES) {

@@ -139,7 +139,7 @@ const CASES: { title: string; message: Message; usable: boolean; kind?: number; 
       title: "the same, 60 aliases",
       message: chainOfLongNames(60),
       usable: true,
-      kind: KIND.OTHER,
+      kind: KIND.FAILURE,
     },
     { title: "125 pointers to every owner", message: pointerChain(125), usable: true },
     { title: "126 pointers to every owner", message: pointerChain(126), usable: false },

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import {
   a,
+  cname,
   type Decoded,
   errorCodes,
+  ns,
   queryBytes,
   responseBytes,
   soa,
 } from "../support/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { lame } from "../support/upstream_kinds.ts";
 
 const answer =
   (data: string, options: { ttl?: number; delayMs?: number } = {}): Behaviour => (query) => [{
@@ -23,6 +26,17 @@ const denying: Behaviour = (query) => [{
 }];
 const empty: Behaviour = (query) => [{ bytes: responseBytes(query) }];
 const silent: Behaviour = () => [];
+const truncated: Behaviour = (query) => [{ bytes: responseBytes(query, { truncated: true }) }];
+const referral: Behaviour = (query) => [{
+  bytes: responseBytes(query, { authorities: [ns("example.org")] }),
+}];
+const aliasLoop: Behaviour = (query) => {
+  const { name } = query.questions![0]!;
+  return [{ bytes: responseBytes(query, { answers: [cname(name, name)] }) }];
+};
+const refusingWith = (rcode: number): Behaviour => (query) => [{
+  bytes: responseBytes(query, { rcode }),
+}];
 
 class World {
   readonly simulation: Simulation;
@@ -111,8 +125,8 @@ Deno.test("immediate: a failed refresh waits for the failure's back-off", () => 
 });
 
 Deno.test("FAILURE_RECHECK is the pause where it is given", () => {
-  const world = new World("serve_stale 1h immediate 30s 10s").expire(failing);
-  for (let i = 0; i < 29; i++) assert.equal(told(world.ask(1000)), "192.0.2.1 ttl 30 ede 3");
+  const world = new World("serve_stale 1h immediate 15s 10s").expire(failing);
+  for (let i = 0; i < 29; i++) assert.equal(told(world.ask(1000)), "192.0.2.1 ttl 15 ede 3");
   assert.equal(world.upstreamQueries, 3);
 });
 
@@ -129,9 +143,15 @@ for (
     },
     {
       title: "keepttl and a RESPONSE_TTL",
-      options: "serve_stale 1h immediate 30s\n keepttl",
+      options: "serve_stale 1h immediate 15s\n keepttl",
       afterMs: 25_000,
-      expected: "192.0.2.1 ttl 30 ede 3",
+      expected: "192.0.2.1 ttl 15 ede 3",
+    },
+    {
+      title: "a RESPONSE_TTL above the entry's own",
+      options: "serve_stale 1h immediate 30s",
+      afterMs: 25_000,
+      expected: "192.0.2.1 ttl 20 ede 3",
     },
   ]
 ) {
@@ -203,13 +223,13 @@ Deno.test("verify without a timeout waits until the upstream's own, then serves 
 });
 
 Deno.test("verify with a timeout serves stale when it is over; the refresh goes on", () => {
-  const world = new World("serve_stale 1h verify 100ms 30s")
+  const world = new World("serve_stale 1h verify 100ms 15s")
     .expire(answer("192.0.2.2", { delayMs: 500 }));
   const asked = world.send(200);
-  assert.equal(told(onlyAnswer(asked)), "192.0.2.1 ttl 30 ede 3");
+  assert.equal(told(onlyAnswer(asked)), "192.0.2.1 ttl 15 ede 3");
   assert.equal(asked.answers[0]!.atMs - asked.atMs, 100);
   const during = world.send();
-  assert.equal(told(onlyAnswer(during)), "192.0.2.1 ttl 30 ede 3");
+  assert.equal(told(onlyAnswer(during)), "192.0.2.1 ttl 15 ede 3");
   world.simulation.run(600);
   assert.equal(told(world.ask()), NEW);
   // One for the entry, one for its refresh.
@@ -291,7 +311,39 @@ Deno.test("prefer_positive ends with DURATION", () => {
   assert.equal(told(world.ask()), "NXDOMAIN");
 });
 
-Deno.test("a truncated or foreign reply does not replace a stale answer", () => {
-  const truncated: Behaviour = (query) => [{ bytes: responseBytes(query, { truncated: true }) }];
-  assert.equal(told(new World("serve_stale 1h verify").expire(truncated).ask(500)), OLD);
-});
+for (const mode of ["immediate", "verify", "verify 500ms"]) {
+  for (
+    const { title, behaviour } of [
+      { title: "empty without SOA", behaviour: empty },
+      { title: "a referral", behaviour: referral },
+      { title: "a lame server's referral", behaviour: lame("referral") },
+      { title: "a lame server's nothing", behaviour: lame("empty") },
+      { title: "truncated", behaviour: truncated },
+      { title: "a loop of aliases", behaviour: aliasLoop },
+      { title: "FORMERR", behaviour: refusingWith(1) },
+      { title: "NOTIMP", behaviour: refusingWith(4) },
+    ]
+  ) {
+    Deno.test(`${mode}: ${title} does not take the place of a stale answer`, () => {
+      const world = new World(`serve_stale 1h ${mode}`).expire(behaviour);
+      for (let i = 0; i < 4; i++) assert.equal(told(world.ask(1000)), OLD);
+      world.behaviour = answer("192.0.2.2");
+      world.simulation.run(5000);
+      world.ask();
+      assert.equal(told(world.ask()), NEW);
+    });
+  }
+}
+
+for (const mode of ["verify", "verify 500ms"]) {
+  Deno.test(`${mode}: a fresh answer has AA, as the next one from the cache`, () => {
+    const world = new World(`serve_stale 1h ${mode}`).expire(answer("192.0.2.2", { delayMs: 30 }));
+    const both = [world.send(), world.send()];
+    world.simulation.run(100);
+    for (const asked of [...both, world.send()]) {
+      assert.equal(told(onlyAnswer(asked)), NEW);
+      assert.equal(onlyAnswer(asked).flag_aa, true);
+    }
+    assert.equal(world.simulation.count("nodens_forward_lookups_total"), 2);
+  });
+}

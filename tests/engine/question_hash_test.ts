@@ -103,17 +103,18 @@ Deno.test("the hash agrees with one written from its definition, wherever the oc
   );
 });
 
-Deno.test("a question's hash is that of type, DO, CD and the name in lower case", () => {
+Deno.test("a question's hash is that of type, DO, CD and the name in lower case, then of its class", () => {
   fc.assert(
     fc.property(
       wireName,
       fc.integer({ min: 1, max: 0xffff }),
+      fc.oneof(fc.constant(1), fc.integer({ min: 0, max: 0xffff })),
       fc.boolean(),
       fc.boolean(),
       hashKey,
-      (name, type, dnssecOk, checkingDisabled, key) => {
+      (name, type, qclass, dnssecOk, checkingDisabled, key) => {
         const flags = checkingDisabled ? 0x0110 : 0x0100;
-        const exchange = exchangeOf(rawQuery(name, { type, flags }));
+        const exchange = exchangeOf(rawQuery(name, { type, qclass, flags }));
         exchange.flags = flags;
         exchange.dnssecOk = dnssecOk;
         assert.equal(readQuestion(exchange), exchange.length);
@@ -121,7 +122,10 @@ Deno.test("a question's hash is that of type, DO, CD and the name in lower case"
         const lower = name.map((octet) => octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet);
         const bits = (dnssecOk ? 1 : 0) | (checkingDisabled ? 2 : 0);
         const hashed = Uint8Array.from([type & 255, type >> 8, bits, 0, ...lower]);
-        assert.equal(exchange.hash, hashOctets(key, hashed, 0, hashed.length));
+        const ofName = hashOctets(key, hashed, 0, hashed.length);
+        const ofClass = Uint8Array.from([0, 8, 16, 24].map((shift) => ofName >> shift));
+        const other = Uint8Array.of(...ofClass, qclass >> 8, qclass);
+        assert.equal(exchange.hash, qclass === 1 ? ofName : hashOctets(key, other, 0, 6));
         assert.equal(exchange.mixedCase, name.some((octet, i) => octet !== lower[i]));
       },
     ),
@@ -186,6 +190,10 @@ for (
     { title: "numbered names", make: (i: number) => hashOfText(`host-${i}.example.org.`) },
     { title: "one name of many types", make: (i: number) => hashOfText("example.org.", i + 1) },
     {
+      title: "one name of many classes",
+      make: (i: number) => hashOfText("example.org.", 1, i + 2),
+    },
+    {
       title: "reverse names",
       make: (i: number) => hashOfText(`${i & 255}.${i >> 8}.in-addr.arpa.`),
     },
@@ -219,8 +227,8 @@ for (
   });
 }
 
-function hashOfText(name: string, type = 1): number {
-  const exchange = exchangeOf(rawQuery(parseName(name), { type }));
+function hashOfText(name: string, type = 1, qclass = 1): number {
+  const exchange = exchangeOf(rawQuery(parseName(name), { type, qclass }));
   readQuestion(exchange);
   hashQuestion(exchange, KEY);
   return exchange.hash;

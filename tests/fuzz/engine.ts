@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import type * as codec from "dns-packet";
+import { CLASS, TYPE } from "../../src/dns/constants.ts";
 import { queryBytes, responseBytes } from "../support/messages.ts";
 import { seeded } from "../support/random.ts";
 import { frame, Simulation } from "../support/simulation.ts";
-import { assertParses } from "../support/wire_model.ts";
+import { assertParses, readMessage } from "../support/wire_model.ts";
 
 const TYPES = ["A", "AAAA", "TXT", "MX", "SRV", "SOA", "PTR", "NS", "CNAME"];
 
@@ -22,6 +24,7 @@ function randomQuery(dice: () => number): Uint8Array {
   const base = {
     name: [...labels, "example.org"].join("."),
     type: TYPES[dice() % TYPES.length]!,
+    qclass: dice() % 4 === 0 ? CLASS.CH : CLASS.IN,
     id: dice() & 0xffff,
     flags: dice() % 4 === 0 ? dice() & 0x7fff : 0x0100,
   };
@@ -54,7 +57,8 @@ export function mutate(bytes: Uint8Array, dice: () => number): Uint8Array {
  * Throws queries and upstream replies, whole and damaged, at the engine.
  *
  * Oracles: nothing throws; what is no query is not answered; every answer parses with another codec,
- * belongs to the query and is within bounds; nothing is held in the end.
+ * repeats id, question, RD and CD of its query and is within bounds; data of one class never answers
+ * for another; nothing is held in the end.
  */
 export function fuzzEngine(seed: number, iterations: number): void {
   const dice = seeded(seed);
@@ -67,10 +71,15 @@ export function fuzzEngine(seed: number, iterations: number): void {
   const honest = seed % 2 === 0;
   for (const address of ["10.0.0.1:53", "10.0.0.2:53"]) {
     simulation.upstream(address, (query) => {
-      const { name, type } = query.questions![0]!;
+      const { name, type, class: asked } = query.questions![0]!;
+      // Its last octet tells the class.
+      const data = `192.0.2.${asked === "CH" ? CLASS.CH : CLASS.IN}`;
+      const record = { type: "A", name, class: asked, ttl: dice() % 100, data } as codec.Answer;
       const whole = responseBytes(query, {
-        answers: type === "A" ? [{ type: "A", name, ttl: dice() % 100, data: "192.0.2.1" }] : [],
+        answers: type === "A" ? [record] : [],
         truncated: dice() % 20 === 0,
+        rcode: dice() % 10 === 0 ? dice() % 7 : 0,
+        options: dice() % 4 === 0 ? [{ code: 15, data: Uint8Array.of(dice(), dice()) }] : [],
       });
       const bytes = !honest && dice() % 2 === 0 ? mutate(whole, dice) : whole;
       return [{ bytes, delayMs: dice() % 50 }];
@@ -88,7 +97,10 @@ export function fuzzEngine(seed: number, iterations: number): void {
     }
     const asked = simulation.ask(bytes);
     if (dice() % 3 === 0) simulation.run(dice() % 3000);
-    for (const { bytes: answer } of asked.answers) checkAnswer(bytes, answer, where);
+    for (const { bytes: answer } of asked.answers) {
+      checkAnswer(bytes, answer, where);
+      if (honest) checkClass(answer, where);
+    }
   }
   simulation.run(60_000);
   assert.equal(simulation.engine.waiting, 0, `seed ${seed}: exchanges left`);
@@ -104,5 +116,28 @@ function checkAnswer(query: Uint8Array, answer: Uint8Array, where: string): void
   assert.equal(answer[0], query[0], where);
   assert.equal(answer[1], query[1], where);
   assert.ok((answer[2]! & 0x80) !== 0, `${where}: QR is not set`);
+  assert.equal((answer[2]! ^ query[2]!) & 0x01, 0, `${where}: RD is not the query's`);
+  assert.equal((answer[3]! ^ query[3]!) & 0x10, 0, `${where}: CD is not the query's`);
   assertParses(answer);
+  const question = questionOf(answer);
+  assert.deepEqual(question, query.slice(12, 12 + question.length), `${where}: another question`);
+}
+
+/** Each address says in its last octet which class it was asked for in. */
+function checkClass(answer: Uint8Array, where: string): void {
+  const question = questionOf(answer);
+  if (question.length === 0) return;
+  const qclass = question[question.length - 1] === CLASS.CH ? CLASS.CH : CLASS.IN;
+  for (const { type, data } of readMessage(answer).sections[0]!) {
+    if (type !== TYPE.A) continue;
+    assert.equal(parseInt(data.slice(-2), 16), qclass, `${where}: data of another class`);
+  }
+}
+
+/** The octets of a message's question, or none. */
+function questionOf(message: Uint8Array): Uint8Array {
+  if (message[5] === 0) return new Uint8Array();
+  let at = 12;
+  while (message[at] !== 0) at += message[at]! + 1;
+  return message.slice(12, at + 5);
 }

@@ -1,4 +1,4 @@
-import { DENIAL, EMPTY, type Row } from "./battery_row.ts";
+import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, UNSERVED } from "./battery_row.ts";
 import { wireName } from "../support/battery_message.ts";
 
 /** Record types below the wildcard, with the records beside the one of the answer. */
@@ -26,12 +26,12 @@ const TYPES: readonly { type: string; counts?: string }[] = [
 const NO_DATA = ["CNAME", "NS", "SOA", "DS", "DNSKEY", "LOC", "URI", "TYPE0", "TYPE65535"];
 
 /** Types that are requests of another kind (RFC 6895 section 3.1); named answers as is written. */
-const META: readonly { type: string; rcode: string; kept: boolean }[] = [
-  { type: "TKEY", rcode: "FORMERR", kept: false },
-  { type: "TSIG", rcode: "FORMERR", kept: false },
-  { type: "TYPE128", rcode: "FORMERR", kept: false },
-  { type: "MAILA", rcode: "NOTIMP", kept: true },
-  { type: "MAILB", rcode: "NOTIMP", kept: true },
+const META: readonly { type: string; rcode: string }[] = [
+  { type: "TKEY", rcode: "FORMERR" },
+  { type: "TSIG", rcode: "FORMERR" },
+  { type: "TYPE128", rcode: "FORMERR" },
+  { type: "MAILA", rcode: "NOTIMP" },
+  { type: "MAILB", rcode: "NOTIMP" },
 ];
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -61,12 +61,11 @@ export const ANSWER_ROWS: readonly Row[] = [
     ask: { name: `${type}.none.w.battery.example`.toLowerCase(), type },
     cold: DENIAL,
   })),
-  ...META.map(({ type, rcode, kept }): Row => ({
+  ...META.map(({ type, rcode }): Row => ({
     title: `meta type ${type}`,
     ask: { name: `${type}.meta.w.battery.example`.toLowerCase(), type },
     cold: { ...EMPTY, rcode, bits: "qr rd ra" },
-    // A failure is kept, the first time for a second: the second warm query finds it.
-    ...(kept ? { warmTcp: { bits: "qr aa rd ra" } } : {}),
+    warmTcp: KEPT_FAILURE,
     upstream: "always",
   })),
   // All records at a name, over either transport (RFC 8482 leaves it to the server).
@@ -78,7 +77,7 @@ export const ANSWER_ROWS: readonly Row[] = [
   {
     title: "transfer AXFR",
     ask: { name: "battery.example", type: "AXFR" },
-    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd" },
+    cold: { ...OWN, rcode: "REFUSED" },
     upstream: "never",
   },
   {
@@ -94,7 +93,7 @@ export const ANSWER_ROWS: readonly Row[] = [
         return message;
       },
     },
-    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd" },
+    cold: { ...OWN, rcode: "REFUSED" },
     upstream: "never",
   },
 
@@ -196,11 +195,11 @@ export const ANSWER_ROWS: readonly Row[] = [
     upstream: "always",
   },
   {
-    // A referral tells nothing of the name, so it lives shortly whatever its TTL.
+    // Of a server without recursion: handed on as it is, and not kept.
     title: "delegation",
     ask: { name: "www.child.referring.example" },
-    cold: { bits: "qr rd", counts: "0/2/1", ttls: [60] },
-    warm: { bits: "qr aa rd" },
+    cold: { bits: "qr rd", counts: "0/2/1" },
+    upstream: "always",
   },
   {
     title: "delegation, not recursive",
@@ -222,12 +221,13 @@ export const ANSWER_ROWS: readonly Row[] = [
     title: "REFUSED",
     ask: { name: "x.refused.example" },
     cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra" },
+    warmTcp: KEPT_FAILURE,
     upstream: "always",
   },
   {
     title: "zone without plugins",
     ask: { name: "x.empty.example" },
-    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd" },
+    cold: { ...UNSERVED, rcode: "REFUSED" },
     upstream: "never",
   },
 ];

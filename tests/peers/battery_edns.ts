@@ -1,6 +1,6 @@
 import { MANY } from "../support/battery_servers.ts";
 import { optBytes } from "../support/battery_message.ts";
-import { DENIAL, EMPTY, OWN, type Row } from "./battery_row.ts";
+import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row } from "./battery_row.ts";
 
 const name = (label: string) => `${label}.e.w.battery.example`;
 
@@ -276,14 +276,18 @@ export const EDNS_ROWS: readonly Row[] = [
   {
     title: "REFUSED with OPT",
     ask: { name: "edns.refused.example", edns: { size: 1232 } },
-    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: OURS },
+    // named says why, and that is passed on: prohibited.
+    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
+    warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "always",
   },
   {
-    title: "class CH with OPT",
-    ask: { name: name("chaos"), qclass: 3, edns: { size: 1232 } },
-    cold: { ...OWN, rcode: "REFUSED", opt: OURS },
-    upstream: "never",
+    // Not CH, in which named answers only so many queries a second.
+    title: "class HS with OPT",
+    ask: { name: name("hesiod"), qclass: 4, edns: { size: 1232 } },
+    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
+    warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
+    upstream: "unseen",
   },
   {
     title: "AXFR with OPT",
@@ -297,7 +301,7 @@ export const EDNS_ROWS: readonly Row[] = [
     title: "upstream dead, no OPT",
     ask: { name: "plain.dead.example" },
     cold: { ...OWN, rcode: "SERVFAIL" },
-    warmTcp: { bits: "qr aa rd" },
+    warmTcp: KEPT_FAILURE,
     upstream: "unseen",
   },
   {
@@ -306,7 +310,7 @@ export const EDNS_ROWS: readonly Row[] = [
     // Nobody could be reached (22), or talking to them failed (23).
     cold: { ...OWN, rcode: "SERVFAIL", opt: [22, 23].map((code) => `${OURS} ede=${code}`) },
     warmTcp: {
-      bits: "qr aa rd",
+      ...KEPT_FAILURE,
       opt: ["13", "13 ede=22", "13 ede=23"].map((codes) => `${OURS} ede=${codes}`),
     },
     upstream: "unseen",

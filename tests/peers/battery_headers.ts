@@ -1,5 +1,5 @@
 import { askedBytes, optBytes } from "../support/battery_message.ts";
-import { DENIAL, OWN, type Row } from "./battery_row.ts";
+import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, UNSERVED } from "./battery_row.ts";
 
 /** A name of a row's own, so that no other row finds its entry. */
 const name = (label: string) => `${label}.h.w.battery.example`;
@@ -29,7 +29,7 @@ const OPT = [...optBytes({ size: 1232 })];
 
 const FORMERR = { ...OWN, rcode: "FORMERR" } as const;
 /** Where the question could not be read, it is not repeated. */
-const UNREADABLE = { ...FORMERR, question: "none" } as const;
+const UNREADABLE = { ...UNSERVED, rcode: "FORMERR", question: "none" } as const;
 
 const OPCODES = [
   [1, "IQUERY"],
@@ -41,14 +41,15 @@ const OPCODES = [
   ...[7, 8, 9, 10, 11, 12, 13, 14, 15].map((opcode) => [opcode, "unassigned"] as const),
 ] as const;
 
+/** Classes, and what named says to them: each is forwarded. */
 const CLASSES = [
-  [0, "reserved"],
-  [2, "unassigned"],
-  [3, "CH"],
-  [4, "HS"],
-  [254, "NONE"],
-  [255, "ANY"],
-  [65535, "reserved"],
+  [0, "reserved", "FORMERR"],
+  [2, "unassigned", "NOTIMP"],
+  [3, "CH", "REFUSED"],
+  [4, "HS", "REFUSED"],
+  [254, "NONE", "FORMERR"],
+  [255, "ANY", "FORMERR"],
+  [65535, "reserved", "NOTIMP"],
 ] as const;
 
 /** Bits of the query that say nothing to a server, and which of them come back. */
@@ -104,7 +105,7 @@ export const HEADER_ROWS: readonly Row[] = [
   ...OPCODES.map(([opcode, mnemonic]): Row => ({
     title: `opcode ${opcode}, ${mnemonic}`,
     ask: { name: name(`opcode${opcode}`), type: "SOA", opcode },
-    cold: { ...OWN, rcode: "NOTIMP", question: "none" },
+    cold: { ...UNSERVED, rcode: "NOTIMP", question: "none" },
     upstream: "never",
   })),
   {
@@ -115,19 +116,36 @@ export const HEADER_ROWS: readonly Row[] = [
       opcode: 5,
       edit: (m) => count(count(appended(...ADDRESS, ...ADDRESS)(m), 6, 1), 8, 1),
     },
-    cold: { ...OWN, rcode: "NOTIMP", question: "none" },
+    cold: { ...UNSERVED, rcode: "NOTIMP", question: "none" },
     upstream: "never",
   },
 
-  ...CLASSES.map(([qclass, mnemonic]): Row => ({
+  ...CLASSES.map(([qclass, mnemonic, rcode]): Row => ({
     title: `class ${qclass}, ${mnemonic}`,
     ask: { name: name(`class${qclass}`), qclass },
-    cold: { ...OWN, rcode: "REFUSED" },
-    upstream: "never",
+    cold: { ...EMPTY, rcode, bits: "qr rd ra" },
+    warmTcp: KEPT_FAILURE,
+    // named logs no query that it does not understand.
+    upstream: "unseen",
   })),
   {
     title: "class CH, version.bind",
     ask: { name: "version.bind", type: "TXT", qclass: 3 },
+    cold: { ttls: [60] },
+  },
+  {
+    title: "class CH, id.server",
+    ask: { name: "id.server", type: "TXT", qclass: 3 },
+    cold: { ttls: [60] },
+  },
+  {
+    title: "class IN, version.bind: no answer of another class",
+    ask: { name: "version.bind", type: "TXT" },
+    cold: { ...DENIAL, rcode: "NXDOMAIN", ttls: [300] },
+  },
+  {
+    title: "class CH, the health probe",
+    ask: { name: "health.nodens", type: "TXT", qclass: 3 },
     cold: { ...OWN, rcode: "REFUSED" },
     upstream: "never",
   },

@@ -47,8 +47,11 @@ export const EMPTY = { counts: "0/0/0", ttls: [] } as const satisfies Partial<Ex
 /** A denial as the battery's zones give it: an SOA record with their lifetime of denials. */
 export const DENIAL = { counts: "0/1/0", ttls: [120] } as const satisfies Partial<Expected>;
 
-/**
- * What nodens says of itself without asking anybody: neither authoritative nor recursive, as
- * CoreDNS does it.
- */
-export const OWN = { ...EMPTY, bits: "qr rd" } as const satisfies Partial<Expected>;
+/** What nodens says of itself without asking anybody, in a block that forwards: RA, not AA. */
+export const OWN = { ...EMPTY, bits: "qr rd ra" } as const satisfies Partial<Expected>;
+
+/** The same where no block is known: the question was not read, or the block does not forward. */
+export const UNSERVED = { ...EMPTY, bits: "qr rd" } as const satisfies Partial<Expected>;
+
+/** A failure is kept for a second at first: the second query of the warm pass finds it. */
+export const KEPT_FAILURE = { bits: "qr aa rd ra" } as const satisfies Partial<Expected>;

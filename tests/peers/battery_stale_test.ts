@@ -81,30 +81,30 @@ const ROWS: readonly Row[] = [
     told: { ...STALE, ttls: [0], opt: [null] },
   },
   {
-    title: "a stale answer lives as long as the Corefile says",
+    title: "a stale answer lives no longer than its record did, whatever the Corefile says",
     ask: { name: "a.ttl.stale.example", ...OPT },
-    told: { ...STALE, ttls: [30] },
+    told: { ...STALE, ttls: [TTL_SECONDS] },
   },
   {
     title: "a stale answer that could not be verified",
     ask: { name: "a.verify.stale.example", ...OPT },
-    told: { ...STALE, ttls: [30] },
+    told: { ...STALE, ttls: [TTL_SECONDS] },
   },
   {
     title: "a stale denial that could not be verified",
     ask: { name: "gone.verify.stale.example", ...OPT },
-    told: { ...DENIAL, ttls: [30] },
+    told: { ...DENIAL, ttls: [TTL_SECONDS] },
   },
   {
     title: "a name that nobody asked before",
     ask: { name: "never.immediate.stale.example", ...OPT },
     known: false,
-    told: { ...FAILURE, bits: "qr rd" },
+    told: { ...FAILURE, bits: "qr rd ra" },
   },
   {
     title: "a stale answer where none may be served",
     ask: { name: "a.off.stale.example", ...OPT },
-    told: { ...FAILURE, bits: "qr rd" },
+    told: { ...FAILURE, bits: "qr rd ra" },
   },
 ];
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { CLASS } from "../../src/dns/constants.ts";
+import { classText } from "../../src/dns/mnemonics.ts";
 import { BatteryClient } from "../support/battery_client.ts";
 import { type Asked, askedBytes, tellOf } from "../support/battery_message.ts";
 import { type BatteryServers, startBattery } from "../support/battery_servers.ts";
@@ -106,9 +108,9 @@ class Battery {
   /** Queries that the upstreams have seen of every row so far. */
   countQueries(): number[] {
     const { named, validator, referring } = this.#servers;
-    return ROWS.map(({ ask: { name, type }, upstream }) => {
+    return ROWS.map(({ ask: { name, type, qclass }, upstream }) => {
       if (typeof name !== "string" || upstream === "unseen") return NaN;
-      const logged = [name, type ?? "A"] as const;
+      const logged = [name, type ?? "A", classText(qclass ?? CLASS.IN)] as const;
       return [named, validator, referring].reduce((sum, it) => sum + it.queries(...logged), 0);
     });
   }
@@ -207,9 +209,9 @@ function assertDistinct(rows: readonly Row[]): void {
     assert.ok(!titles.has(title), `two rows are called "${title}"`);
     titles.add(title);
     if (upstream === "never" || upstream === "always") continue;
-    const { name, type = "A", bits = "rd", edns } = ask;
+    const { name, type = "A", qclass = CLASS.IN, bits = "rd", edns } = ask;
     const text = typeof name === "string" ? name.toLowerCase() : name.toHex();
-    const key = `${text} ${type} ${edns?.do === true} ${bits.includes("cd")}`;
+    const key = `${text} ${type} ${qclass} ${edns?.do === true} ${bits.includes("cd")}`;
     assert.equal(keys.get(key), undefined, `"${title}" asks what another row asks`);
     keys.set(key, title);
   }

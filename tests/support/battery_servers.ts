@@ -138,6 +138,7 @@ export async function startBattery(): Promise<BatteryServers & { close(): Promis
     const bogus = signZone("bogus.example", SIGNED_ZONE);
     const named = keep(
       await startNamed({
+        statements: `recursion yes; dnssec-validation no; server-id "battery";`,
         zones: [
           { name: "battery.example", text: BATTERY_ZONE },
           { name: "uncached.example", text: UNCACHED_ZONE },

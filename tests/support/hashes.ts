@@ -123,9 +123,12 @@ export function collidingNames(count: number, zone: Uint8Array): Uint8Array[] {
 }
 
 /** A query for a name in wire form, of type A and class IN unless told otherwise. */
-export function rawQuery(name: Uint8Array, { type = 1, id = 1, flags = 0x0100 } = {}): Uint8Array {
+export function rawQuery(
+  name: Uint8Array,
+  { type = 1, qclass = 1, id = 1, flags = 0x0100 } = {},
+): Uint8Array {
   const header = [id >> 8, id & 255, flags >> 8, flags & 255, 0, 1, 0, 0, 0, 0, 0, 0];
-  return Uint8Array.from([...header, ...name, type >> 8, type & 255, 0, 1]);
+  return Uint8Array.from([...header, ...name, type >> 8, type & 255, qclass >> 8, qclass & 255]);
 }
 
 /** An exchange with this message, of which nothing has been read yet. */

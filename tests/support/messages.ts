@@ -5,6 +5,8 @@ import * as codec from "dns-packet";
 export function queryBytes(options: {
   name: string;
   type?: string;
+  /** Class of the question as a number; default IN. */
+  qclass?: number;
   id?: number;
   flags?: number;
   edns?: number;
@@ -13,7 +15,7 @@ export function queryBytes(options: {
   ednsOptions?: { code: number; data: Uint8Array }[];
 }): Uint8Array {
   const { name, type = "A", id = 1, flags = codec.RECURSION_DESIRED, edns, dnssecOk } = options;
-  const { ednsOptions = [] } = options;
+  const { ednsOptions = [], qclass = 1 } = options;
   const additionals = edns === undefined ? [] : [{
     type: "OPT" as const,
     name: ".",
@@ -24,13 +26,18 @@ export function queryBytes(options: {
     flag_do: dnssecOk === true,
     options: ednsOptions.map(({ code, data }) => ({ code, data: Buffer.from(data) })),
   }];
-  return new Uint8Array(codec.encode({
+  const question: codec.Question = { name, type: type as codec.RecordType, class: "IN" };
+  const bytes = new Uint8Array(codec.encode({
     type: "query",
     id,
     flags,
-    questions: [{ name, type: type as codec.RecordType, class: "IN" }],
+    questions: [question],
     additionals: additionals as codec.Answer[],
   }));
+  const questionEnd = codec.encodingLength({ type: "query", questions: [question] });
+  bytes[questionEnd - 2] = qclass >> 8;
+  bytes[questionEnd - 1] = qclass & 255;
+  return bytes;
 }
 
 /** A decoded message; `rcode` and the record arrays are what tests look at. */
@@ -47,8 +54,11 @@ export function responseBytes(
   options: {
     answers?: codec.Answer[];
     authorities?: codec.Answer[];
+    additionals?: codec.Answer[];
     rcode?: number;
     truncated?: boolean;
+    /** Bits of the header; default RD and RA. */
+    flags?: number;
     question?: codec.Question;
     edns?: boolean;
     /** EDNS options, as octets. */
@@ -56,7 +66,8 @@ export function responseBytes(
     extendedRcode?: number;
   } = {},
 ): Uint8Array {
-  const flags = codec.RECURSION_DESIRED | codec.RECURSION_AVAILABLE | (options.rcode ?? 0) |
+  const bits = options.flags ?? codec.RECURSION_DESIRED | codec.RECURSION_AVAILABLE;
+  const flags = bits | (options.rcode ?? 0) |
     (options.truncated === true ? codec.TRUNCATED_RESPONSE : 0);
   const opt = {
     type: "OPT",
@@ -75,13 +86,23 @@ export function responseBytes(
     questions: [options.question ?? query.questions![0]!],
     answers: options.answers ?? [],
     authorities: options.authorities ?? [],
-    additionals: options.edns === false ? [] : [opt],
+    additionals: [...options.additionals ?? [], ...options.edns === false ? [] : [opt]],
   }));
 }
 
 /** An A record. */
 export function a(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "A", name, ttl, data, class: "IN" };
+}
+
+/** A CNAME record. */
+export function cname(name: string, data: string, ttl = 300): codec.Answer {
+  return { type: "CNAME", name, ttl, data, class: "IN" };
+}
+
+/** An NS record of a zone, as referrals carry it. */
+export function ns(name: string, ttl = 518_400): codec.Answer {
+  return { type: "NS", name, ttl, data: `ns.${name}`, class: "IN" };
 }
 
 /** An SOA record, as denials carry it. */

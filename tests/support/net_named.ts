@@ -7,7 +7,7 @@ const ZONES = new URL("./zones/", import.meta.url);
 export interface Named {
   readonly port: number;
   /** Queries that reached it so far for this name (no dot at the end) and type. */
-  queries(name: string, type: string): number;
+  queries(name: string, type: string, qclass?: string): number;
   stop(): Promise<void>;
 }
 
@@ -64,8 +64,8 @@ export async function startNamed(options: NamedOptions = {}): Promise<Named> {
     });
     return {
       port,
-      queries(name, type) {
-        const line = ` query: ${name.toLowerCase()} IN ${type} `;
+      queries(name, type, qclass = "IN") {
+        const line = ` query: ${name.toLowerCase()} ${qclass} ${type} `;
         return read("queries.log").toLowerCase().split(line.toLowerCase()).length - 1;
       },
       async stop() {

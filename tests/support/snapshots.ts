@@ -64,6 +64,7 @@ export function makeCache(
 export interface TestEntry {
   name: string;
   type?: "A" | "AAAA" | "TXT";
+  qclass?: number;
   denial?: boolean;
   dnssecOk?: boolean;
   checkingDisabled?: boolean;
@@ -73,6 +74,8 @@ export interface TestEntry {
   touches?: number;
   /** Data of the client subnet that it is for. */
   subnet?: number[];
+  /** Extended error that the answer came with, -1 for none. */
+  extendedError?: number;
 }
 
 /** Puts an entry into a cache as an answer from an upstream gets there. */
@@ -99,21 +102,24 @@ export function put(cache: TestCache, entry: TestEntry): void {
     memory.view.setUint16(response.ttlsAt + 2 * i, scanner.ttls[i]!, true);
   }
   if (subnet.length > 0) response.ecsScope = 24;
+  response.extendedError = entry.extendedError ?? -1;
   const store = denial ? cache.denial : cache.success;
   const row = store.insert(exchange, response, response.flags, ttlSeconds, storedAt);
   for (let i = 0; i < touches; i++) store.touch(row);
 }
 
-function answer({ name, type = "A" }: TestEntry, i: number, ttl: number): codec.Answer {
-  if (type === "AAAA") return { type, name, ttl, class: "IN", data: `2001:db8::${i + 1}` };
-  if (type === "TXT") return { type, name, ttl, class: "IN", data: `text ${i}` };
-  return a(name, `192.0.2.${i % 250}`, ttl);
+function answer(entry: TestEntry, i: number, ttl: number): codec.Answer {
+  const { name, type = "A", qclass = 1 } = entry;
+  const common = { name, ttl, class: qclass === 1 ? "IN" : "CH" } as const;
+  if (type === "AAAA") return { type, ...common, data: `2001:db8::${i + 1}` };
+  if (type === "TXT") return { type, ...common, data: `text ${i}` };
+  return { ...a(name, `192.0.2.${i % 250}`, ttl), ...common } as codec.Answer;
 }
 
 /** The question of an entry, with the hash that this cache's process gives it. */
 export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
-  const { name, type = "A", dnssecOk = false, checkingDisabled = false } = entry;
-  const bytes = queryBytes({ name, type });
+  const { name, type = "A", qclass = 1, dnssecOk = false, checkingDisabled = false } = entry;
+  const bytes = queryBytes({ name, type, qclass });
   const { subnet = [] } = entry;
   const memory = new Memory(bytes.length + subnet.length + 16);
   memory.bytes.set([...bytes, ...subnet]);
@@ -132,7 +138,13 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
 export function look(
   cache: TestCache,
   entry: TestEntry,
-): { state: EntryState; message: Uint8Array; ttlsAt: number[]; scope: number } | null {
+): {
+  state: EntryState;
+  message: Uint8Array;
+  ttlsAt: number[];
+  scope: number;
+  extendedError: number;
+} | null {
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry));
   if (row < 0) return null;
@@ -145,6 +157,7 @@ export function look(
     state,
     message: memory.bytes.slice(offset, offset + length),
     scope: response.ecsScope,
+    extendedError: response.extendedError,
     ttlsAt: Array.from(
       { length: ttlCount },
       (_, i) => memory.view.getUint16(response.ttlsAt + 2 * i, true),

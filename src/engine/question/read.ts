@@ -5,7 +5,8 @@ import { type HashKey, hashOctets, INITIAL } from "./keyed_hash.ts";
 
 /** Longest data of a client subnet option: head and an IPv6 address (RFC 7871 section 6). */
 const MAX_SUBNET_SIZE = 20;
-const subnet = new Uint8Array(4 + MAX_SUBNET_SIZE);
+/** A hash and what is to be hashed with it. */
+const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 
 /** What stands for the DO and CD bits beside the type where a question is hashed. */
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
@@ -49,7 +50,7 @@ export function readQuestion(exchange: Exchange): number {
  * the name has upper-case letters.
  *
  * It is `hashOctets` of type and bits, as four octets, and the name in lower case; written out
- * because it runs for every query.
+ * because it runs for every query. Another class than IN, which is rare, is hashed in afterwards.
  */
 export function hashQuestion(exchange: Exchange, key: HashKey): void {
   const { view } = exchange.memory;
@@ -107,19 +108,20 @@ export function hashQuestion(exchange: Exchange, key: HashKey): void {
     }
   }
   exchange.mixedCase = upper !== 0;
-  exchange.hash = v1 ^ v3;
+  const hash = v1 ^ v3;
+  exchange.hash = exchange.qclass === CLASS.IN ? hash : hashClass(hash, exchange.qclass, key);
 }
 
 /**
  * Reads and hashes the question of a stored response as the parser does that of a query; DO and CD
  * come from the exchange.
  *
- * @returns false where there is no such question of class IN
+ * @returns false where there is no such question
  */
 export function readStoredQuestion(exchange: Exchange, key: HashKey): boolean {
   const { memory, offset, length } = exchange;
   if (length < HEADER_SIZE || memory.view.getUint16(offset + 4) !== 1) return false;
-  if (readQuestion(exchange) < 0 || exchange.qclass !== CLASS.IN) return false;
+  if (readQuestion(exchange) < 0) return false;
   hashQuestion(exchange, key);
   return true;
 }
@@ -127,9 +129,17 @@ export function readStoredQuestion(exchange: Exchange, key: HashKey): boolean {
 /** Hash of the exchange's question together with its client subnet; the exchange must have one. */
 export function hashSubnet(exchange: Exchange, key: HashKey): number {
   const { hash, ecsLength } = exchange;
-  for (let i = 0; i < 4; i++) subnet[i] = hash >> (8 * i);
+  for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
   const { bytes } = exchange.memory;
   const at = exchange.offset + exchange.ecsAt;
-  for (let i = 0; i < ecsLength; i++) subnet[4 + i] = bytes[at + i]!;
-  return hashOctets(key, subnet, 0, 4 + ecsLength);
+  for (let i = 0; i < ecsLength; i++) scratch[4 + i] = bytes[at + i]!;
+  return hashOctets(key, scratch, 0, 4 + ecsLength);
+}
+
+/** Hash of a question of class IN together with another class. */
+function hashClass(hash: number, qclass: number, key: HashKey): number {
+  for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
+  scratch[4] = qclass >> 8;
+  scratch[5] = qclass;
+  return hashOctets(key, scratch, 0, 6);
 }

@@ -1,4 +1,4 @@
-import { CLASS, RCODE, TYPE } from "../../dns/constants.ts";
+import { RCODE, TYPE } from "../../dns/constants.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import {
   ANSWERED,
@@ -31,7 +31,11 @@ class AnyHandler implements Handler {
   query(exchange: Exchange): Verdict {
     if (exchange.qtype !== TYPE.ANY) return NEXT;
     const writer = this.#engine.writer.begin(exchange, RCODE.NOERROR);
-    writer.record("answer", null, TYPE.HINFO, CLASS.IN, TTL_SECONDS).raw(DATA, 0, DATA.length);
+    writer.record("answer", null, TYPE.HINFO, exchange.qclass, TTL_SECONDS).raw(
+      DATA,
+      0,
+      DATA.length,
+    );
     exchange.response = writer.end();
     return ANSWERED;
   }

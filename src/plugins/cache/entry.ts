@@ -2,12 +2,13 @@ import { HEADER_SIZE } from "../../dns/constants.ts";
 import { copyWords, type Memory } from "../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../engine/question/fold.ts";
 import type { Response } from "../../engine/response.ts";
+import { ERROR_SIZE } from "./row.ts";
 
 /*
  * An entry's block in the arena:
  *
- *   | message, qname in lower case | ttl table | length of subnet, scope, subnet |
- *   ^multiple of 8                 ^multiple of 2     ^only where one counts
+ *   | message, qname in lower case | ttl table | extended error | length of subnet, scope, subnet |
+ *   ^multiple of 8                 ^multiple of 2    ^each only where there is one
  */
 
 /** What a store must know of a question; `Exchange` has it all. */
@@ -28,7 +29,8 @@ export interface Question {
 
 /** Size of the block for a response, with the question's client subnet where `ecs` says so. */
 export function entrySize(question: Question, response: Response, ecs: boolean): number {
-  const size = ((response.length + 1) & ~1) + 2 * response.ttlCount;
+  const error = response.extendedError < 0 ? 0 : ERROR_SIZE;
+  const size = ((response.length + 1) & ~1) + 2 * response.ttlCount + error;
   return ecs && question.ecsLength > 0 ? size + 2 + question.ecsLength : size;
 }
 
@@ -51,6 +53,10 @@ export function writeEntry(
   for (let i = 0; i < ttlCount; i++, at += 2) {
     view.setUint16(at, response.memory.view.getUint16(response.ttlsAt + 2 * i, true), true);
   }
+  if (response.extendedError >= 0) {
+    view.setUint16(at, response.extendedError);
+    at += ERROR_SIZE;
+  }
   const from = question.memory.bytes;
   const nameAt = question.offset + HEADER_SIZE;
   copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
@@ -61,7 +67,7 @@ export function writeEntry(
   for (let i = 0; i < question.ecsLength; i++) bytes[at++] = from[ecsAt + i]!;
 }
 
-/** Whether the message in a block is about the question's name. */
+/** Whether the message in a block has the question's name, type and class. */
 export function isAbout(memory: Memory, offset: number, question: Question): boolean {
   const stored = memory.view;
   const asked = question.memory.view;
@@ -73,11 +79,11 @@ export function isAbout(memory: Memory, offset: number, question: Question): boo
     if (stored.getInt32(a, true) !== (word | upperMask(word))) return false;
   }
   const rest = qnameLength & 3;
-  if (rest === 0) return stored.getUint8(a - 1) === 0;
   // Type and class follow both names, so four bytes can be read.
   const mask = (1 << (rest << 3)) - 1;
   const word = asked.getInt32(b, true) & mask;
-  return (stored.getInt32(a, true) & mask) === (word | upperMask(word));
+  return (stored.getInt32(a, true) & mask) === (word | upperMask(word)) &&
+    stored.getInt32(a + rest) === asked.getInt32(b + rest);
 }
 
 /** Whether the client subnet at `at` of a block is the question's. */

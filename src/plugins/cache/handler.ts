@@ -16,8 +16,8 @@ import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import { Store } from "./store.ts";
 
-/** TTL of a response that says nothing of how long it is good (CoreDNS's `MinimalDefaultTTL`). */
-const FALLBACK_TTL_SECONDS = 5;
+/** How long a response is kept at most that says nothing of its name: it only bounds the load. */
+const EMPTY_SECONDS = 2;
 /** How long a failure is kept at first; each one that follows is kept twice as long as the last. */
 const FIRST_FAILURE_SECONDS = 1;
 /** An expired failure is remembered for this many times as long as it was kept. */
@@ -306,25 +306,35 @@ export class CacheHandler implements Handler {
       this.engine.values[this.counters.of(exchange.listener).drops]!++;
       return;
     }
-    if (response.extendedRcode === 0) response.kind = scanner.kind;
+    if (response.extendedRcode === 0) {
+      // Only upstreams can be lame.
+      response.kind = scanner.kind === KIND.LAME ? KIND.EMPTY : scanner.kind;
+    }
     response.minTtlSeconds = scanner.minTtlSeconds;
   }
 
   #store(exchange: Exchange, response: Response, kind: number, now: number): void {
     const { success, denial } = this.options;
     switch (kind) {
-      case KIND.SUCCESS:
-      case KIND.DELEGATION: {
+      case KIND.SUCCESS: {
         if (this.#noSuccess.match(exchange) !== null) break;
-        const answers = kind === KIND.SUCCESS && response.answerCount > 0;
-        if (this.#preferPositive && !answers && this.#hasPositive(exchange, now)) break;
         const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
         this.#keep(this.success, exchange, response, ttl, now);
         // The newest word on this question: a denial or failure from before is no longer true.
-        if (answers || !this.#preferPositive) this.#drop(this.denial, exchange);
+        this.#drop(this.denial, exchange);
         this.#drop(this.failures, exchange);
         break;
       }
+      case KIND.EMPTY:
+        if (this.#noSuccess.match(exchange) !== null || this.#stale.hasGood(exchange, now)) break;
+        this.#keep(
+          this.success,
+          exchange,
+          response,
+          Math.min(EMPTY_SECONDS, success.maxTtlSeconds),
+          now,
+        );
+        break;
       case KIND.NXDOMAIN:
       case KIND.NODATA: {
         if (this.#noDenial.match(exchange) !== null) break;
@@ -336,7 +346,7 @@ export class CacheHandler implements Handler {
         this.#drop(this.failures, exchange);
         break;
       }
-      case KIND.SERVER_ERROR:
+      case KIND.FAILURE:
         if (this.#noDenial.match(exchange) === null) this.#keepFailure(exchange, response, now);
         break;
     }
@@ -383,10 +393,7 @@ export class CacheHandler implements Handler {
 
 /** How long a response is good: its lowest TTL within the bounds, in seconds. */
 function ttlOf(response: Response, minimum: number, maximum: number): number {
-  const lowest = response.kind === KIND.DELEGATION || response.ttlCount === 0
-    ? FALLBACK_TTL_SECONDS
-    : response.minTtlSeconds;
-  return Math.min(Math.max(lowest, minimum), maximum);
+  return Math.min(Math.max(response.minTtlSeconds, minimum), maximum);
 }
 
 function passesSubnet({ name, options }: { name: string; options: unknown }): boolean {

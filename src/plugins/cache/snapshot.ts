@@ -8,7 +8,7 @@ import { readStoredQuestion } from "../../engine/question/read.ts";
 import { Response } from "../../engine/response.ts";
 import { describeRow, EntryState } from "./entry_state.ts";
 import { mixSubnet } from "./question.ts";
-import { STRIDE } from "./row.ts";
+import { ERROR_SIZE, STRIDE } from "./row.ts";
 import type { Store } from "./store.ts";
 
 /*
@@ -22,7 +22,8 @@ import type { Store } from "./store.ts";
  *   16  u8   class: 0 success, 1 denial
  *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
  *   18  u8   bytes of client subnet: 0, or 2 and those of its data
- *   19  5 octets, zero
+ *   19  u8   zero
+ *   20  u32  extended error plus one; 0 for none
  *   24  message: its question in lower case, id 0
  *       ttl table: a u16 a record, at the next multiple of two
  *       client subnet (RFC 7871): u8 length of its data, u8 scope, its data
@@ -37,6 +38,7 @@ const CLASS_OF = 16;
 const STATE = 17;
 const SUBNET = 18;
 const RESERVED = 19;
+const ERROR = 20;
 const MESSAGE = 24;
 
 const DO = 1;
@@ -44,6 +46,9 @@ const CD = 2;
 const IN_MAIN = 4;
 const USES_SHIFT = 3;
 const USES = 3;
+
+/** Largest extended error: a number of two octets (RFC 8914 section 2). */
+const MAX_ERROR = 0xffff;
 
 /** Size of a client subnet: family and prefixes, and at most an IPv6 address behind. */
 const SUBNET_DATA = { least: 4, most: 20 } as const;
@@ -147,6 +152,8 @@ export class Snapshot {
     let row = from.row;
     for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
       if (!describeRow(rows, row, this.#state) || !this.#isWorthKeeping(now)) continue;
+      // What says nothing of its name is not kept for long enough.
+      if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, now);
       reply.entries++;
@@ -179,7 +186,8 @@ export class Snapshot {
 
   #write(memory: Memory, at: number, store: number, now: number): number {
     const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
-    const { length, ttlCount, memory: from, offset, ttlsAt, ecsScope } = this.#response;
+    const response = this.#response;
+    const { length, ttlCount, memory: from, offset, ttlsAt, ecsScope, extendedError } = response;
     const { view } = memory;
     view.setUint32(at + TTL, ttlSeconds, true);
     view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
@@ -189,12 +197,17 @@ export class Snapshot {
     view.setUint8(at + CLASS_OF, store);
     const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
     view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
-    const subnet = ecsScope < 0 ? 0 : 2 + from.bytes[ttlsAt + 2 * ttlCount]!;
+    const subnetAt = ttlsAt + 2 * ttlCount + (extendedError < 0 ? 0 : ERROR_SIZE);
+    const subnet = ecsScope < 0 ? 0 : 2 + from.bytes[subnetAt]!;
     view.setUint8(at + SUBNET, subnet);
     view.setUint8(at + RESERVED, 0);
-    view.setUint32(at + RESERVED + 1, 0);
-    const size = ((length + 1) & ~1) + 2 * ttlCount + subnet;
-    copyWords(from, offset, memory, at + MESSAGE, size);
+    view.setUint32(at + ERROR, extendedError + 1, true);
+    const tableEnd = ((length + 1) & ~1) + 2 * ttlCount;
+    const size = tableEnd + subnet;
+    copyWords(from, offset, memory, at + MESSAGE, tableEnd);
+    for (let i = 0; i < subnet; i++) {
+      memory.bytes[at + MESSAGE + tableEnd + i] = from.bytes[subnetAt + i]!;
+    }
     const end = at + MESSAGE + ((size + 7) & ~7);
     // What a block of the arena held before is nobody's business.
     if ((length & 1) !== 0) memory.bytes[at + MESSAGE + length] = 0;
@@ -213,6 +226,7 @@ export class Snapshot {
     const subnet = bytes[at + SUBNET]!;
     if (length < HEADER_SIZE || view.getUint32(at + TTL, true) > 0x7fffffff) return false;
     if (bytes[at + CLASS_OF]! >= CLASSES.length) return false;
+    if (view.getUint32(at + ERROR, true) > MAX_ERROR + 1) return false;
     const flags = view.getUint16(messageAt + 2);
     if ((flags & (FLAG.QR | FLAG.OPCODE | FLAG.TC)) !== FLAG.QR) return false;
 
@@ -243,8 +257,7 @@ export class Snapshot {
     }
     const { kind } = scanner;
     const denial = kind === KIND.NXDOMAIN || kind === KIND.NODATA;
-    const success = kind === KIND.SUCCESS || kind === KIND.DELEGATION;
-    return bytes[at + CLASS_OF] === 0 ? success : denial;
+    return bytes[at + CLASS_OF] === 0 ? kind === KIND.SUCCESS : denial;
   }
 
   /** Puts the entry that `#isGood` found good into its store; false where it has no place there. */
@@ -269,6 +282,7 @@ export class Snapshot {
     response.length = exchange.length;
     response.ttlsAt = response.offset + ((response.length + 1) & ~1);
     response.ttlCount = view.getUint16(at + RECORDS, true);
+    response.extendedError = view.getUint32(at + ERROR, true) - 1;
     response.ecsScope = exchange.ecsLength === 0
       ? -1
       : bytes[exchange.offset + exchange.ecsAt - 1]!;

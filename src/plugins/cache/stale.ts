@@ -52,7 +52,7 @@ export class StaleServer {
   find(exchange: Exchange, now: number): Store | null {
     const { success, denial } = this.#cache;
     this.row = success.find(exchange);
-    if (this.#isStale(success, this.row, now)) return success;
+    if (this.#isStale(success, this.row, now) && success.hasAnswer(this.row)) return success;
     this.row = denial.find(exchange);
     return this.#isStale(denial, this.row, now) ? denial : null;
   }
@@ -61,6 +61,14 @@ export class StaleServer {
   isPositive(row: number, now: number): boolean {
     const { success } = this.#cache;
     return row >= 0 && success.remaining(row, now) > -this.#seconds && success.hasAnswer(row);
+  }
+
+  /** Whether there is an answer or denial that is fresh or may be served stale. */
+  hasGood(exchange: Exchange, now: number): boolean {
+    const { success, denial } = this.#cache;
+    if (this.isPositive(success.find(exchange), now)) return true;
+    const row = denial.find(exchange);
+    return row >= 0 && denial.remaining(row, now) > -this.#seconds;
   }
 
   /** Claims the refresh of an entry; false where one is under way or has just failed. */
@@ -104,6 +112,9 @@ export class StaleServer {
     } else if (!good) {
       const store = this.find(exchange, now);
       if (store !== null) this.#answer(exchange, store, this.row, "failure");
+    } else if (this.#options.mode === "verify") {
+      // Clients get the same answer (AA) as those who ask a moment later.
+      this.#answerFresh(exchange, now);
     }
   }
 
@@ -134,17 +145,20 @@ export class StaleServer {
     return WAIT;
   }
 
-  /** RFC 8767 section 4: only NOERROR and NXDOMAIN say something of the name. */
+  /**
+   * RFC 8767 section 4: only NOERROR and NXDOMAIN say something of the name; and NOERROR does not
+   * without an answer or an SOA record.
+   */
   #mayReplace(exchange: Exchange, kind: number): boolean {
     const response = exchange.response!;
     const { rcode } = response;
     if (this.#cache.options.preferPositive && this.serves) {
       if (this.isPositive(this.#cache.success.find(exchange), this.#cache.now)) {
-        return kind === KIND.SUCCESS && response.answerCount > 0;
+        return kind === KIND.SUCCESS;
       }
     }
     if (rcode === RCODE.NXDOMAIN) return (response.flags & FLAG.TC) === 0;
-    return rcode === RCODE.NOERROR && kind !== KIND.OTHER;
+    return kind === KIND.SUCCESS || kind === KIND.NODATA;
   }
 
   #pause(exchange: Exchange, now: number): number {
@@ -169,7 +183,10 @@ export class StaleServer {
     while (waiter !== null) {
       const next: Exchange | null = waiter.nextWaiter;
       waiter.nextWaiter = null;
-      if (good || !this.#answerBest(waiter, now, "failure")) waiter.response = response;
+      const answered = good
+        ? this.#answerFresh(waiter, now)
+        : this.#answerBest(waiter, now, "failure");
+      if (!answered) waiter.response = response;
       engine.resume(waiter);
       waiter = next;
     }
@@ -188,6 +205,14 @@ export class StaleServer {
 
   /** Answers from a fresh entry, or else from a stale one; false where there is neither. */
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
+    if (this.#answerFresh(exchange, now)) return true;
+    const store = this.find(exchange, now);
+    if (store !== null) this.#answer(exchange, store, this.row, reason);
+    return store !== null;
+  }
+
+  /** Answers from a fresh entry; false where there is none. */
+  #answerFresh(exchange: Exchange, now: number): boolean {
     const { success, denial, options } = this.#cache;
     for (const store of [success, denial]) {
       const row = store.find(exchange);
@@ -199,9 +224,7 @@ export class StaleServer {
       }
       if (options.preferPositive && store === success && this.isPositive(row, now)) break;
     }
-    const store = this.find(exchange, now);
-    if (store !== null) this.#answer(exchange, store, this.row, reason);
-    return store !== null;
+    return false;
   }
 
   #isStale(store: Store, row: number, now: number): boolean {
@@ -218,9 +241,10 @@ export class StaleServer {
     values[cache.counters.stale[reason]]!++;
     store.touch(row);
     exchange.error = "";
+    const own = store.ttlOf(row);
     const ttlSeconds = responseTtlSeconds > 0 || !cache.options.keepTtl
-      ? responseTtlSeconds
-      : store.ttlOf(row);
+      ? Math.min(responseTtlSeconds, own)
+      : own;
     const verdict = cache.answer(exchange, store, row, ttlSeconds);
     exchange.extendedError = exchange.response!.rcode === RCODE.NXDOMAIN
       ? EDE.STALE_NXDOMAIN

@@ -14,6 +14,7 @@ import {
   CHAIN,
   DO,
   HAS_ECS,
+  HAS_ERROR,
   HASH,
   HITS,
   IN_MAIN,
@@ -206,9 +207,12 @@ export class Store {
     response.length = lengths & 0xffff;
     response.ttlsAt = response.offset + ((response.length + 1) & ~1);
     response.ttlCount = (lengths >>> 16) & RECORDS;
+    response.extendedError = (lengths & HAS_ERROR) === 0
+      ? -1
+      : response.memory.view.getUint16(response.ttlsAt + 2 * response.ttlCount);
     response.ecsScope = (lengths & HAS_ECS) === 0
       ? -1
-      : response.memory.bytes[subnetAt(response) + 1]!;
+      : response.memory.bytes[response.offset + bareSize(lengths) + 1]!;
   }
 
   /**
@@ -259,7 +263,8 @@ export class Store {
     rows[row + HASH] = question.hash | 0;
     rows[row + ADDRESS] = address;
     rows[row + LENGTH] = response.length | (response.ttlCount << 16) |
-      (this.#ecs && question.ecsLength > 0 ? HAS_ECS : 0);
+      (this.#ecs && question.ecsLength > 0 ? HAS_ECS : 0) |
+      (response.extendedError < 0 ? 0 : HAS_ERROR);
     rows[row + STORED] = now;
     rows[row + TTL] = ttlSeconds;
     rows[row + STATE] = (question.qtype << 16) | (question.dnssecOk ? DO : 0) |
@@ -450,9 +455,4 @@ export class Store {
     }
     return row;
   }
-}
-
-/** Where the client subnet lies behind the message that a response points at. */
-function subnetAt(response: Response): number {
-  return response.ttlsAt + 2 * response.ttlCount;
 }

@@ -56,6 +56,7 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
 /** Forwards queries, each question once at a time however many ask it. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
+  readonly recursive = true;
   readonly #engine: EngineServices;
   readonly #group: UpstreamGroup;
   readonly #response = new Response(new Memory(8));
@@ -102,6 +103,8 @@ export class ForwardHandler implements Handler {
     if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
       this.#engine.values[this.#rejects]!++;
       exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
+      // It says nothing of the name.
+      exchange.uncacheable = true;
       exchange.response = this.#engine.failure(exchange, RCODE.REFUSED);
       return ANSWERED;
     }
@@ -167,7 +170,7 @@ export class ForwardHandler implements Handler {
   }
 
   /** Tells everybody who waits that no upstream answered. */
-  failed(lookup: Lookup, { error, silent, rcode }: RaceFailure): void {
+  failed(lookup: Lookup, { error, silent, rcode, extendedError }: RaceFailure): void {
     let first = true;
     this.#release(lookup, (exchange) => {
       exchange.error = error;
@@ -177,6 +180,7 @@ export class ForwardHandler implements Handler {
       exchange.uncacheable = !first;
       first = false;
       exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
+      exchange.response.extendedError = extendedError;
       this.#engine.resume(exchange);
     });
   }

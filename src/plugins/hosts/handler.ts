@@ -59,7 +59,8 @@ class HostsHandler implements Handler {
   }
 
   query(exchange: Exchange): Verdict {
-    const { qtype } = exchange;
+    const { qtype, qclass } = exchange;
+    if (qclass !== CLASS.IN) return NEXT;
     // Reverse zones need not be listed.
     if (qtype !== TYPE.PTR && this.#zones.match(exchange) === null) return NEXT;
     this.#readName(exchange);

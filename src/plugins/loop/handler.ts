@@ -1,5 +1,5 @@
 import { Address } from "../../dns/address.ts";
-import { EDE, FLAG, RCODE, TYPE } from "../../dns/constants.ts";
+import { EDE, RCODE, TYPE } from "../../dns/constants.ts";
 import type { Chain } from "../../engine/chain.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import {
@@ -193,7 +193,7 @@ class LoopHandler implements Handler {
     if (this.#schedule.seen()) this.#found(this.#nonce, exchange);
     exchange.uncacheable = true;
     // No failure, which servers on the way would take for a reason to ask others.
-    exchange.response = this.#engine.writer.begin(exchange, RCODE.NXDOMAIN, FLAG.RA).end();
+    exchange.response = this.#engine.writer.begin(exchange, RCODE.NXDOMAIN).end();
     return ANSWERED;
   }
 

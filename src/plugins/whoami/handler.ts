@@ -6,6 +6,7 @@ import {
   type CreateHandler,
   type EngineServices,
   type Handler,
+  NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
 import type { WhoamiOptions } from "./options.ts";
@@ -32,6 +33,7 @@ class WhoamiHandler implements Handler {
   }
 
   query(exchange: Exchange): Verdict {
+    if (exchange.qclass !== CLASS.IN) return NEXT;
     const address = this.#address;
     this.#engine.clientAddress(exchange, address);
     const v4 = address.family === 4;

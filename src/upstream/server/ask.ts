@@ -1,4 +1,4 @@
-import { FLAG, RCODE } from "../../dns/constants.ts";
+import { RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
@@ -376,7 +376,7 @@ export class Ask implements Ticket, TransportHandler {
   /** What the reply amounts to. */
   #judge(): Outcome {
     const { reply } = this.#server;
-    const { scanner, rcode, memory } = reply;
+    const { scanner, rcode } = reply;
     if (scanner.extendedRcode !== 0) return { kind: "failed", why: `response code ${rcode}` };
     // Over TCP: another server may send it whole.
     if (scanner.truncated) {
@@ -387,10 +387,7 @@ export class Ask implements Ticket, TransportHandler {
       const elsewhere = rcode === RCODE.REFUSED || rcode === RCODE.NOTIMP;
       return { kind: "refused", rcode, elsewhere, reply };
     }
-    // A server without recursion that is not the zone's either: it points to others, or says nothing.
-    const flags = memory.view.getUint16(2);
-    const empty = memory.view.getUint16(6) === 0 && scanner.kind !== KIND.NODATA;
-    if (empty && (flags & (FLAG.RA | FLAG.AA)) === 0) {
+    if (scanner.kind === KIND.LAME) {
       return { kind: "refused", rcode: RCODE.SERVFAIL, elsewhere: true, reply };
     }
     return { kind: "answer", reply };
