@@ -16,6 +16,8 @@ export interface FileWatchOptions {
   onText: (text: string) => void;
   /** The file cannot be used; told once until it can again. */
   onProblem: (why: string) => void;
+  /** Whoever starts has told already that it cannot be used. */
+  troubled?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export class FileWatch {
   /** Text of the file when it had the state `#state`. */
   #read: string | null = null;
   #state = "";
-  #troubled = false;
+  #troubled: boolean;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -44,6 +46,7 @@ export class FileWatch {
   constructor(path: string, options: FileWatchOptions) {
     this.path = path;
     this.#options = options;
+    this.#troubled = options.troubled ?? false;
   }
 
   /** Begins to look; not at once, since whoever starts has read the file just now. */
