@@ -59,7 +59,7 @@ export class OwnListeners {
     let compared = 0;
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       for (const listener of this.#listenersAt(next.server)) {
-        compared += listener.zones.length;
+        compared += listener.zones.length * (1 + next.names.except.length);
         if (compared > MAX_COMPARED) return false;
         for (const arrival of arrivals(listener, next.names)) {
           if (arrival.block === block) return true;
