@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
+import { until } from "../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
 
@@ -153,6 +154,42 @@ for (const driver of ["linux", "portable"] as const) {
       // The last attempt is by UDP, of whose refusals the runtime's own sockets do not tell.
       const why = driver === "linux" ? /:\d+: connection refused/ : /:\d+: i\/o timeout/;
       assert.match(logs.join("\n"), why);
+    });
+  });
+
+  run("a connection that is refused says so", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n errors\n` +
+      ` forward . 127.0.0.1:${freePort()} {\n force_tcp\n max_fails 0\n }\n}`;
+    await withDataPlane({ driver, corefile }, async (_plane, logs) => {
+      const answer = await askUdp(queryBytes({ name: "www.example.org" }), { port });
+      assert.equal(decode(answer).rcode, "SERVFAIL");
+      await until(() => logs.length > 0, "a line in the log");
+      assert.match(logs.join("\n"), /:\d+: connection refused/);
+    });
+  });
+
+  run("listens on both families for bind ::, and sees clients of IPv4 as such", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind ::\n acl {\n block net 127.0.0.9\n }\n whoami\n}`;
+    await withDataPlane({ driver, corefile }, async () => {
+      const query = queryBytes({ name: "who.example.org" });
+      for (const hostname of ["127.0.0.1", "::1"]) {
+        const udp = decode(await askUdp(query, { hostname, port }));
+        const [tcp] = await askTcp([frame(query)], { hostname, port });
+        for (const answer of [udp, decode(tcp!)]) {
+          const [record] = answer.additionals!;
+          assert.equal(record!.type, hostname === "::1" ? "AAAA" : "A");
+          assert.equal((record as { data: string }).data, hostname);
+        }
+      }
+      // The linux driver answers from the address that was asked.
+      if (driver === "linux") await askUdp(query, { hostname: "127.0.0.5", port });
+      const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.9", port: 0 });
+      await socket.send(query, { transport: "udp", hostname: "127.0.0.1", port });
+      const [answer] = await socket.receive();
+      socket.close();
+      assert.equal(decode(answer).rcode, "REFUSED");
     });
   });
 

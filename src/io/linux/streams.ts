@@ -2,7 +2,7 @@ import type { Address } from "../../dns/address.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
 import { AF, EPOLL, MSG, SHUT_WR, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
-import type { Libc } from "../../sys/libc.ts";
+import { errnoText, lastErrorText, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Endpoint, StreamHandler } from "../contract.ts";
@@ -95,9 +95,10 @@ export class Streams {
       }
     }
     endpoint.address.scope = scopeIndex(this.libc, endpoint.scope);
-    // -1 means "under way" or "refused at once"; the first event tells which.
-    this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
+    // -1 means "under way" or "refused at once"; the first event tells which, but not why.
+    const begun = this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
     const stream = this.#add(fd, true);
+    if (begun < 0) stream.connectError = lastErrorText(this.libc);
     this.#upstreams++;
     stream.handler = handler;
     this.poller.add(fd, EPOLL.IN | EPOLL.OUT, stream);
@@ -109,13 +110,18 @@ export class Streams {
     return this.#streams[id] ?? null;
   }
 
-  /** Whether a connect that epoll reports on has worked. */
+  /** Whether a stream without an error is connected. */
   isConnected(fd: number): boolean {
-    this.#valueSize[0] = 4;
     this.#nameSize[0] = SOCKADDR_SIZE;
-    return this.libc.getsockopt(fd, SOL.SOCKET, SO.ERROR, this.#value, this.#valueSize) === 0 &&
-      this.#value[0] === 0 &&
-      this.libc.getpeername(fd, this.#name.bytes, this.#nameSize) === 0;
+    return this.libc.getpeername(fd, this.#name.bytes, this.#nameSize) === 0;
+  }
+
+  /** The error that a stream has met since it was last asked, or null. */
+  takeError(fd: number): string | null {
+    this.#valueSize[0] = 4;
+    this.libc.getsockopt(fd, SOL.SOCKET, SO.ERROR, this.#value, this.#valueSize);
+    const errno = this.#value[0]!;
+    return errno === 0 ? null : errnoText(errno);
   }
 
   /** Reads the peer's or the local address of a stream. */
@@ -190,6 +196,8 @@ export class Stream implements PollTarget {
   /** Opened to an upstream, not accepted from a client. */
   readonly outgoing: boolean;
   handler: StreamHandler | null = null;
+  /** What the call to connect said; it may only have said that it has begun. */
+  connectError: string | null = null;
   readonly #owner: Streams;
   #connected: boolean;
   #ended = false;
@@ -217,8 +225,9 @@ export class Stream implements PollTarget {
 
   ready(events: number): void {
     if (!this.#connected) {
-      if (!this.#owner.isConnected(this.fd)) {
-        this.#broken();
+      const error = this.#owner.takeError(this.fd);
+      if (error !== null || !this.#owner.isConnected(this.fd)) {
+        this.#broken(error ?? this.connectError);
         return;
       }
       this.#connected = true;
@@ -232,7 +241,7 @@ export class Stream implements PollTarget {
     if ((events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
       // What the peer sent before it went is still there.
       for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);
-      this.#broken();
+      this.#broken(this.#owner.takeError(this.fd));
       return;
     }
     this.#watch();
@@ -331,11 +340,11 @@ export class Stream implements PollTarget {
     this.#owner.poller.modify(this.fd, wanted);
   }
 
-  #broken(): void {
+  #broken(why: string | null): void {
     if (this.#owner.get(this.id) !== this) return;
     const { handler } = this;
     this.handler = null;
     this.#owner.drop(this);
-    handler?.closed();
+    handler?.closed(why ?? undefined);
   }
 }
