@@ -11,6 +11,7 @@ import type { ServerAddress } from "../upstream/options.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { QueryTarget } from "./dns_client.ts";
 import { FileWatch } from "./file_watch.ts";
+import { denoHost } from "./host_deno.ts";
 import type { Delivery } from "./messages.ts";
 import type { HostTiming, HostWatch } from "./host_watch.ts";
 
@@ -340,9 +341,9 @@ async function settled(promises: readonly Promise<unknown>[], limitMs: number): 
 
 function ownAddresses(): string[] {
   try {
-    return Deno.networkInterfaces().map(({ address }) => address);
+    return denoHost.interfaces().map(({ address }) => address);
   } catch {
-    // Not permitted: what is missed is a warning.
+    // Not permitted: loopback and what listeners name are known all the same.
     return [];
   }
 }
