@@ -40,7 +40,7 @@ export interface FileState {
   fresh: boolean;
 }
 
-/** A file this fresh may change again without a later time or another size. */
+/** A file that changed this short a time ago may change again without a later time. */
 const FRESH_MS = 2000;
 
 /** State of a file: a replaced one differs by its inode, one with forged times by its change time. */
@@ -51,7 +51,8 @@ export function fileState(
   const times = [mtime, ctime].map((date) => date?.getTime() ?? 0);
   return {
     text: [dev, ino, size, ...times].join(" "),
-    fresh: nowMs - Math.max(...times) < FRESH_MS,
+    // Nobody can forge the change time.
+    fresh: Math.abs(nowMs - ((ctime ?? mtime)?.getTime() ?? nowMs)) < FRESH_MS,
   };
 }
 
