@@ -165,9 +165,10 @@ export class Upstreams {
           if (to.kind !== "file") continue;
           const { path, content } = to;
           const before = previous === null ? null : previous.#usedOf(path);
-          const known = content.servers.length > 0 ? content : before;
-          follower.files.push(this.#fileWatch(path, known === null));
-          if (known !== null) follower.said.set(path, known);
+          const said = content.servers.length > 0 ? content : before;
+          follower.files.push(this.#fileWatch(path, said === null));
+          if (said !== null) follower.said.set(path, said);
+          if (before !== null) follower.used.set(path, before);
         }
       })
     );
@@ -175,7 +176,8 @@ export class Upstreams {
     for (const follower of this.#followers) {
       if (follower.files.length === 0) continue;
       const { update, leftOut } = this.#resolve(follower, own);
-      // Reading the configuration has told of it.
+      // Reading the configuration has told of it, but not of servers that stay.
+      if (leftOut.includes(MEANWHILE.before)) this.#warn(follower, leftOut);
       follower.leftOut = leftOut;
       if (describe(follower.current, update) !== "") follower.current = update;
     }
@@ -191,10 +193,10 @@ export class Upstreams {
   }
 
   #ownListeners(): OwnListeners {
-    const said = new Map(this.#followers.map(({ options, said }) => [options, said]));
+    const followers = new Map(this.#followers.map((follower) => [follower.options, follower]));
     const named = (options: ForwardOptions) => {
-      const files = said.get(options);
-      return files === undefined ? options.upstreams : resolveTo(options, { files }).upstreams;
+      const { said, hosts } = followers.get(options)!;
+      return resolveTo(options, { files: said, addresses: addressesOf(hosts) }).upstreams;
     };
     return new OwnListeners(this.#config!, named, this.#surroundings.interfaces);
   }
@@ -272,7 +274,7 @@ export class Upstreams {
       const { update, leftOut } = this.#resolve(follower, own);
       if (leftOut !== follower.leftOut) {
         follower.leftOut = leftOut;
-        if (leftOut !== "") this.#log("warning", `plugin/forward: ${label}: ${leftOut}`);
+        if (leftOut !== "") this.#warn(follower, leftOut);
       }
       const difference = describe(current, update);
       if (difference === "") continue;
@@ -292,19 +294,25 @@ export class Upstreams {
     own: OwnListeners,
   ): { update: UpstreamsUpdate; leftOut: string } {
     const leavesOut = (server: ServerAddress) => own.leadsBack(block, options, server);
+    const isOwn = (address: string) => leavesOut(fileServer(address));
     const texts: string[] = [];
     for (const [path, content] of said) {
-      const out = content.servers.filter((address) => leavesOut(fileServer(address)));
-      const useless = out.length === content.servers.length;
-      if (!useless) used.set(path, content);
-      const stays = useless && used.has(path) ? `; ${MEANWHILE.before}` : "";
-      if (out.length > 0) texts.push(`${leftOutText(path, out)}${stays}`);
+      const out = content.servers.filter(isOwn);
+      const useful = out.length < content.servers.length;
+      if (useful) used.set(path, content);
+      const stay = !useful && used.get(path)?.servers.every(isOwn) === false;
+      if (out.length > 0) {
+        texts.push(leftOutText(path, out) + (stay ? `; ${MEANWHILE.before}` : ""));
+      }
     }
-    const addresses = new Map(hosts.map(({ host, addresses }) => [host, addresses]));
-    const update = resolveTo(options, { files: used, addresses, leavesOut });
+    const update = resolveTo(options, { files: used, addresses: addressesOf(hosts), leavesOut });
     const nobody = update.upstreams.length === 0 && hosts.length === 0;
     if (texts.length > 0 && nobody) texts.push(MEANWHILE.another);
     return { update, leftOut: texts.join("; ") };
+  }
+
+  #warn({ label }: Follower, text: string): void {
+    this.#log("warning", `plugin/forward: ${label}: ${text}`);
   }
 
   #warnOfLines(path: string, text: string): void {
@@ -329,6 +337,10 @@ export class Upstreams {
         "there comes back (name other servers)",
     );
   }
+}
+
+function addressesOf(hosts: readonly HostWatch[]): Map<string, readonly string[]> {
+  return new Map(hosts.map(({ host, addresses }) => [host, addresses]));
 }
 
 /** Resolves when all have settled, or after `limitMs`. */

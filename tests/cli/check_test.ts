@@ -66,7 +66,7 @@ Deno.test("check: --json prints the configuration", async () => {
 Deno.test("check: a file that cannot be read gives 1", async () => {
   const { code, err } = await check("nothing");
   assert.equal(code, 1);
-  assert.equal(err, 'nodens check: cannot read "nothing": no such file\n');
+  assert.equal(err, 'nodens check: cannot read "nothing": there is no such file\n');
 });
 
 Deno.test("check: bad usage gives 2", async () => {

@@ -358,26 +358,35 @@ for (
   });
 }
 
-for (const listens of ["192.0.2.77", "192.0.2.1"]) {
-  Deno.test(`a reload while resolv.conf is gone: its servers stay unless they are its own (${listens})`, async () => {
+const RELOADS = [
+  { what: "gone", text: null, listens: "192.0.2.77", servers: ["192.0.2.1"] },
+  { what: "empty", text: "", listens: "192.0.2.77", servers: ["192.0.2.1"] },
+  { what: "its own", text: "nameserver 192.0.2.77", listens: "192.0.2.77", servers: ["192.0.2.1"] },
+  { what: "gone, and its servers are its own now", text: null, listens: "192.0.2.1", servers: [] },
+  { what: "another", text: NEW, listens: "192.0.2.77", servers: ["192.0.2.2"] },
+];
+
+for (const { what, text, listens, servers } of RELOADS) {
+  Deno.test(`a reload while resolv.conf is ${what}: servers from before stay if there are no others`, async () => {
     const own = folder();
     const path = `${own}/resolv.conf`;
     Deno.writeTextFileSync(path, OLD);
     const load = (text: string) =>
       loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost).config;
-    const surroundings = { pollMs: 20, interfaces: () => ["127.0.0.1"] };
+    const surroundings = { pollMs: 60_000, interfaces: () => ["127.0.0.1"] };
     const logs: string[] = [];
     const log = (level: string, line: string) => logs.push(`${level}: ${line}`);
     const first = new Upstreams([], log, surroundings);
     first.start(load(`. {\n forward . ${path}\n}\n`));
     const second = new Upstreams([], log, surroundings);
     try {
-      Deno.removeSync(path);
+      if (text === null) Deno.removeSync(path);
+      else Deno.writeTextFileSync(path, text);
       const next = load(`. {\n bind ${listens}\n errors\n forward . ${path}\n}\n`);
       const [delivery] = await second.prepare(next, first, 1000);
       const { upstreams } = delivery!.data as UpstreamsUpdate;
-      const stay = listens === "192.0.2.77";
-      assert.deepEqual(upstreams.map(({ address }) => address), stay ? ["192.0.2.1"] : []);
+      assert.deepEqual(upstreams.map(({ address }) => address), servers);
+      assert.equal(logs.length, what === "its own" ? 1 : 0, logs.join("\n"));
     } finally {
       await Promise.all([first.stop(), second.stop()]);
       Deno.removeSync(own, { recursive: true });

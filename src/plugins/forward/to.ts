@@ -49,11 +49,9 @@ export function readTo(
 
 /** Reads a file of servers; null where it does not exist. */
 function readFile(tokens: Dispenser, path: string, host: HostView): Found {
-  if (host.kindOf(path) === null) return null;
   try {
     return parseResolvConf(host.readTextFile(path));
   } catch (error) {
-    // It has gone since.
     if ((error as Error).name === "NotFound") return null;
     throw tokens.error(`cannot read ${quote(path)}: ${readFailure(error)}`);
   }
