@@ -16,6 +16,8 @@ export interface Served {
 /** Most zones, counted once for each address that they are served on. */
 const MAX_ENTRIES = 100_000;
 
+/** All addresses of IPv4 alone. */
+const IPV4 = "0.0.0.0";
 const TIMEOUTS = ["readMs", "writeMs", "idleMs", "queries"] as const;
 
 interface Taken extends Place {
@@ -37,9 +39,11 @@ export function collectListeners(
   const listeners = new Map<string, ListenerConfig>();
   const timeoutsOf = new Map<ListenerConfig, Served["timeouts"]>();
   const taken = new Map<string, { byAddress: Map<string, Taken>; first: Taken }>();
+  /** By port, who listens on all IPv4 addresses, and who on all of both families. */
+  const wildcards = new Map<number, Map<string, Place>>();
   let entries = 0;
   served.forEach(({ keys, addresses: bound, timeouts }, block) => {
-    const addresses = bound === null ? [""] : [...new Set(bound.map(canonicalAddress))];
+    const addresses = listenAddresses(bound);
     for (const { zone, port, file, line } of keys) {
       for (const address of addresses) {
         if (++entries > MAX_ENTRIES) {
@@ -59,6 +63,15 @@ export function collectListeners(
         }
         taken.set(key, others);
         others.byAddress.set(address, own);
+        if (address === "" || address === IPV4) {
+          const ofPort = wildcards.get(port) ?? new Map<string, Place>();
+          const other = ofPort.get(address === "" ? IPV4 : "");
+          if (other !== undefined && !ofPort.has(address)) {
+            faults.add(new CorefileError(own, "", describeWildcards(port, address, other)));
+          }
+          if (!ofPort.has(address)) ofPort.set(address, own);
+          wildcards.set(port, ofPort);
+        }
         const id = `${address} ${port}`;
         const listener = listeners.get(id) ?? { address, port, zones: [] };
         listener.zones.push({ zone, block });
@@ -77,6 +90,21 @@ export function collectListeners(
     }
   });
   return [...listeners.values()];
+}
+
+/** What `bind` asks for; `::` stands for all addresses of both families, as it does in CoreDNS. */
+function listenAddresses(bound: readonly string[] | null): string[] {
+  const addresses = new Set((bound ?? ["::"]).map(canonicalAddress));
+  return addresses.has("::") ? [""] : [...addresses];
+}
+
+/** The kernel would give each query for IPv4 to one of the two by chance. */
+function describeWildcards(port: number, address: string, { file, line }: Place): string {
+  const [own, other] = address === ""
+    ? ["all addresses", "all of IPv4"]
+    : ["all IPv4 addresses", "all of both families"];
+  return `port ${port} on ${own} overlaps with the server block at ${file}:${line}, which listens ` +
+    `on ${other} ("bind 0.0.0.0" both or neither)`;
 }
 
 /** Whether both say something else about the same. */

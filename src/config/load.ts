@@ -6,6 +6,7 @@ import { parseCorefile, type ServerBlock } from "../corefile/parser.ts";
 import { quote } from "../corefile/quote.ts";
 import type { Line } from "../corefile/token.ts";
 import { CHAIN } from "../plugins/chain.ts";
+import { leaveOutOwnListeners } from "../plugins/forward/leave_out.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
@@ -89,15 +90,18 @@ class Loader {
       this.faults,
       (place, what) => this.#warn(place, what),
     );
+    const config: Config = {
+      file,
+      blocks,
+      listeners,
+      debug: this.#debug,
+      ...this.#endpoints.length > 0 && { endpoints: this.#endpoints },
+      ...this.#reload !== null && { reload: this.#reload },
+    };
+    const interfaces = () => this.#interfaces();
+    leaveOutOwnListeners(config, interfaces, (place, what) => this.#warn(place, what));
     return {
-      config: {
-        file,
-        blocks,
-        listeners,
-        debug: this.#debug,
-        ...this.#endpoints.length > 0 && { endpoints: this.#endpoints },
-        ...this.#reload !== null && { reload: this.#reload },
-      },
+      config,
       warnings: [...this.#warnings],
       imports: parsed.files,
     };
@@ -190,6 +194,15 @@ class Loader {
       } (if it is a zone: a comma goes between zones on several lines, and braces ` +
         "around the directives of each server block)"
       : `${quote(word)} ("nodens -plugins" lists what there is)`;
+  }
+
+  /** Addresses of this machine; none where they may not be known, which leaves loopback. */
+  #interfaces(): string[] {
+    try {
+      return this.#host.interfaces().map(({ address }) => address);
+    } catch {
+      return [];
+    }
   }
 
   #warn({ file, line }: Place, text: string): void {

@@ -1,10 +1,13 @@
 import { readFailure } from "../corefile/read_failure.ts";
-import { MAX_CONFIG_BYTES, readRegularText, requireRegular } from "../sys/regular_file.ts";
+import {
+  fileState,
+  MAX_CONFIG_BYTES,
+  readRegularText,
+  requireRegular,
+} from "../sys/regular_file.ts";
 
 /** A file is told as changed only once it has been the same for this long: writers need a while. */
 const SETTLE_MS = 200;
-/** A file this fresh may change again without a later time or another size. */
-const RACY_MS = 2000;
 
 /** How a file is watched, and who is told. */
 export interface FileWatchOptions {
@@ -16,6 +19,8 @@ export interface FileWatchOptions {
   onText: (text: string) => void;
   /** The file cannot be used; told once until it can again. */
   onProblem: (why: string) => void;
+  /** Whoever starts has told already that it cannot be used. */
+  troubled?: boolean;
 }
 
 /**
@@ -36,7 +41,7 @@ export class FileWatch {
   /** Text of the file when it had the state `#state`. */
   #read: string | null = null;
   #state = "";
-  #troubled = false;
+  #troubled: boolean;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -44,6 +49,7 @@ export class FileWatch {
   constructor(path: string, options: FileWatchOptions) {
     this.path = path;
     this.#options = options;
+    this.#troubled = options.troubled ?? false;
   }
 
   /** Begins to look; not at once, since whoever starts has read the file just now. */
@@ -110,13 +116,10 @@ export class FileWatch {
   async #load(): Promise<string> {
     const stat = await Deno.stat(this.path);
     requireRegular(stat, MAX_CONFIG_BYTES);
-    const { dev, ino, size, mtime, ctime } = stat;
-    const times = [mtime, ctime].map((date) => date?.getTime() ?? 0);
-    const state = [dev, ino, size, ...times].join(" ");
+    const { text: state, fresh } = fileState(stat, Date.now());
     if (this.#read !== null && state === this.#state) return this.#read;
     const read = await readRegularText(this.path, MAX_CONFIG_BYTES);
-    const racy = Date.now() - Math.max(...times) < RACY_MS;
-    this.#read = racy ? null : read;
+    this.#read = fresh ? null : read;
     this.#state = state;
     return read;
   }

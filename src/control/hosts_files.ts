@@ -5,7 +5,12 @@ import { HashKey } from "../engine/question/keyed_hash.ts";
 import type { HostsOptions } from "../plugins/hosts/options.ts";
 import { buildHostsTable } from "../plugins/hosts/table.ts";
 import type { Gauge, MetricRegistry } from "../metrics/registry.ts";
-import { MAX_HOSTS_BYTES, readRegularTextSync, requireRegular } from "../sys/regular_file.ts";
+import {
+  fileState,
+  MAX_HOSTS_BYTES,
+  readRegularTextSync,
+  requireRegular,
+} from "../sys/regular_file.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { Delivery } from "./messages.ts";
 
@@ -17,8 +22,10 @@ interface Follower {
   block: number;
   position: number;
   options: HostsOptions;
-  /** Time and size of the file when it was read, or `MISSING`; empty before. */
+  /** State of the file when it was read, or `MISSING`; empty before. */
   known: string;
+  /** What was read, as long as the file may change without another state. */
+  text: string | null;
 }
 
 /** Reads the files of the `hosts` directives of one configuration, again when they change. */
@@ -43,7 +50,9 @@ export class HostsFiles {
     this.#reloadTime = registry?.gauge("coredns_hosts_reload_timestamp_seconds") ?? null;
     this.#followers = config.blocks.flatMap(({ plugins }, block) =>
       plugins.flatMap(({ name, options }, position) =>
-        name === "hosts" ? [{ block, position, options: options as HostsOptions, known: "" }] : []
+        name === "hosts"
+          ? [{ block, position, options: options as HostsOptions, known: "", text: null }]
+          : []
       )
     );
   }
@@ -73,25 +82,28 @@ export class HostsFiles {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  /** Reads the file if its time or size differ from what is known; a file that went stays served. */
+  /** Reads the file if it may differ from what is known; a file that went stays served. */
   #load(follower: Follower): Delivery | null {
     const { block, position, options: { path, zones, autoReverse } } = follower;
     try {
       const stat = Deno.statSync(path);
       requireRegular(stat, MAX_HOSTS_BYTES);
-      const { mtime, size } = stat;
-      const state = `${mtime?.getTime()} ${size}`;
-      if (state === follower.known) return null;
+      const state = fileState(stat, Date.now());
+      if (state.text === follower.known && follower.text === null) return null;
       const text = readRegularTextSync(path, MAX_HOSTS_BYTES);
+      const same = state.text === follower.known && text === follower.text;
+      follower.known = state.text;
+      follower.text = state.fresh ? text : null;
+      if (same) return null;
       const table = buildHostsTable({ text, zones, autoReverse }, this.#key);
-      this.#reloadTime?.set((mtime?.getTime() ?? NaN) / 1000);
-      follower.known = state;
+      this.#reloadTime?.set((stat.mtime?.getTime() ?? NaN) / 1000);
       return { block, position, data: { table } };
     } catch (error) {
       if (follower.known !== MISSING) {
         this.#log("warning", `plugin/hosts: Cannot read "${path}": ${readFailure(error)}`);
       }
       follower.known = MISSING;
+      follower.text = null;
       return null;
     }
   }

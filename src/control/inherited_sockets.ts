@@ -113,10 +113,6 @@ export class InheritedSockets {
         this.#libc.close(socket.fd);
         return false;
       }
-      if (socket.dual && place.listener.address !== "") {
-        const what = 'takes IPv4 in as well, which "bind ::" does not mean';
-        this.#log("warning", `${nameSocket(socket)} ${what} (write BindIPv6Only=ipv6-only)`);
-      }
       counts.set(place, [...counts.get(place) ?? [], socket]);
       return true;
     });

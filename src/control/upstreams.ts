@@ -1,15 +1,19 @@
 import type { Config } from "../config/types.ts";
 import { quote } from "../corefile/quote.ts";
 import type { LogLevel } from "../engine/handler.ts";
+import { leftOutText } from "../plugins/forward/leave_out.ts";
+import { MEANWHILE } from "../plugins/forward/meanwhile.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "../plugins/forward/options.ts";
-import { parseResolvConf } from "../plugins/forward/resolv_conf.ts";
-import { resolveTo } from "../plugins/forward/resolve_to.ts";
+import { OwnListeners } from "../plugins/forward/own_listeners.ts";
+import { parseResolvConf, type ResolvConf } from "../plugins/forward/resolv_conf.ts";
+import { fileServer, resolveTo } from "../plugins/forward/resolve_to.ts";
+import type { ServerAddress } from "../upstream/options.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { QueryTarget } from "./dns_client.ts";
 import { FileWatch } from "./file_watch.ts";
+import { denoHost } from "./host_deno.ts";
 import type { Delivery } from "./messages.ts";
 import type { HostTiming, HostWatch } from "./host_watch.ts";
-import { blocksAt } from "./own_address.ts";
 
 const POLL_MS = 1000;
 /** A file system that hangs does not keep the process from ending. */
@@ -41,6 +45,12 @@ interface Follower {
   given: UpstreamsUpdate;
   files: FileWatch[];
   hosts: HostWatch[];
+  /** By path, what each file said when it last named a server. */
+  said: Map<string, ResolvConf>;
+  /** The same, but named a server that is no listener of nodens itself: such servers stay. */
+  used: Map<string, ResolvConf>;
+  /** What was told of servers that are left out. */
+  leftOut: string;
 }
 
 /**
@@ -83,15 +93,15 @@ export class Upstreams {
    * @param previous - what followed until now, and knows addresses already
    */
   async prepare(config: Config, previous: Upstreams, waitMs: number): Promise<Delivery[]> {
-    this.#collect(config);
+    this.#collect(config, previous);
     if (!this.#hasNames()) return this.#given();
-    this.#starting = this.#followHosts(config, previous);
+    this.#starting = this.#followHosts(previous);
     await this.#starting;
     const mixed = this.#followers.filter(({ hosts }) => hosts.length > 0);
     await settled(mixed.flatMap(({ files }) => files.map((file) => file.prime())), waitMs);
     const unknown = [...this.#hosts.values()].filter(({ addresses }) => addresses.length === 0);
     await settled(unknown.map(({ first }) => first), waitMs);
-    this.#refresh("", () => true);
+    this.#refresh("");
     return this.#given();
   }
 
@@ -111,7 +121,7 @@ export class Upstreams {
   /** Begins to follow what the directives name; those of which nothing can change cost nothing. */
   start(config: Config): void {
     const prepared = this.#config !== null;
-    if (!prepared) this.#collect(config);
+    if (!prepared) this.#collect(config, null);
     this.#started = true;
     for (const { block, position, given, current } of this.#followers) {
       // What has changed between the two.
@@ -119,15 +129,17 @@ export class Upstreams {
       for (const plane of this.#planes) plane.deliver(block, position, current);
     }
     for (const file of this.#files.values()) file.start();
-    if (!prepared && this.#hasNames()) this.#starting = this.#followHosts(config, null);
-    for (const follower of this.#followers) this.#warnOfLoop(config, follower);
+    if (!prepared && this.#hasNames()) this.#starting = this.#followHosts(null);
+    const own = this.#ownListeners();
+    for (const follower of this.#followers) this.#warnOfLoop(own, follower);
   }
 
   #hasNames(): boolean {
     return this.#followers.some(({ options }) => options.to.some(({ kind }) => kind === "name"));
   }
 
-  #collect(config: Config): void {
+  /** @param previous - knows what files said that name no server at the moment */
+  #collect(config: Config, previous: Upstreams | null): void {
     this.#config = config;
     config.blocks.forEach(({ file, plugins }, block) =>
       plugins.forEach(({ name, line, options }, position) => {
@@ -144,13 +156,49 @@ export class Upstreams {
           given: current,
           files: [],
           hosts: [],
+          said: new Map(),
+          used: new Map(),
+          leftOut: "",
         };
         this.#followers.push(follower);
         for (const to of forward.to) {
-          if (to.kind === "file") follower.files.push(this.#fileWatch(to.path));
+          if (to.kind !== "file") continue;
+          const { path, content } = to;
+          const before = previous === null ? null : previous.#usedOf(path);
+          const said = content.servers.length > 0 ? content : before;
+          follower.files.push(this.#fileWatch(path, said === null));
+          if (said !== null) follower.said.set(path, said);
+          if (before !== null) follower.used.set(path, before);
         }
       })
     );
+    const own = this.#ownListeners();
+    for (const follower of this.#followers) {
+      if (follower.files.length === 0) continue;
+      const { update, leftOut } = this.#resolve(follower, own);
+      // Reading the configuration has told of it, but not of servers that stay.
+      if (leftOut.includes(MEANWHILE.before)) this.#warn(follower, leftOut);
+      follower.leftOut = leftOut;
+      if (describe(follower.current, update) !== "") follower.current = update;
+    }
+  }
+
+  /** What a file last said that named servers to use. */
+  #usedOf(path: string): ResolvConf | null {
+    for (const { used } of this.#followers) {
+      const content = used.get(path);
+      if (content !== undefined) return content;
+    }
+    return null;
+  }
+
+  #ownListeners(): OwnListeners {
+    const followers = new Map(this.#followers.map((follower) => [follower.options, follower]));
+    const named = (options: ForwardOptions) => {
+      const { said, hosts } = followers.get(options)!;
+      return resolveTo(options, { files: said, addresses: addressesOf(hosts) }).upstreams;
+    };
+    return new OwnListeners(this.#config!, named, this.#surroundings.interfaces);
   }
 
   /** Stops following; resolves when nothing is under way any more, or after a second. */
@@ -161,7 +209,8 @@ export class Upstreams {
     await settled(watches.map((watch) => watch.stop()), STOP_MS);
   }
 
-  #fileWatch(path: string): FileWatch {
+  /** @param troubled - it names no server, which was told */
+  #fileWatch(path: string, troubled: boolean): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;
     // Reading the configuration has complained of the first text already, if it is the same still.
@@ -169,9 +218,13 @@ export class Upstreams {
     const watch = new FileWatch(path, {
       pollMs: this.#surroundings.pollMs,
       check: (text) => parseResolvConf(text).servers.length > 0 ? null : "it names no server",
+      troubled,
       onText: (text) => {
-        const concerns = ({ files }: Follower) => files.includes(watch);
-        const changed = this.#refresh(`${path} changed`, concerns);
+        const { invalid: _, ...content } = parseResolvConf(text);
+        for (const { files, said } of this.#followers) {
+          if (files.includes(watch)) said.set(path, content);
+        }
+        const changed = this.#refresh(`${path} changed`);
         if (!first || changed) this.#warnOfLines(path, text);
         first = false;
       },
@@ -183,10 +236,10 @@ export class Upstreams {
   }
 
   /** What resolves names is loaded only where there are some, to start fast. */
-  async #followHosts(config: Config, previous: Upstreams | null): Promise<void> {
+  async #followHosts(previous: Upstreams | null): Promise<void> {
     const { HOST_TIMING, HostWatch } = await import("./host_watch.ts");
     if (this.#stopped) return;
-    const interfaces = this.#surroundings.interfaces();
+    const own = this.#ownListeners();
     for (const follower of this.#followers) {
       const { to, resolvers } = follower.options;
       for (const one of to) {
@@ -197,10 +250,9 @@ export class Upstreams {
           resolvers,
           resolvConfPath: this.#surroundings.resolvConfPath,
           timing: this.#surroundings.hostTiming ?? HOST_TIMING,
-          isOwn: (server) => blocksAt(config, server, interfaces).length > 0,
+          isOwn: (server) => own.blocksAt(server).length > 0,
           known: previous === null ? [] : previous.#hosts.get(key)?.addresses ?? [],
-          onChange: () =>
-            this.#refresh(`${host} resolves anew`, ({ hosts }) => hosts.includes(watch)),
+          onChange: () => this.#refresh(`${host} resolves anew`),
           onProblem: (why) =>
             this.#log("warning", `plugin/forward: Cannot resolve ${quote(host)}: ${why}`),
           onRecovery: () => this.#log("info", `plugin/forward: ${quote(host)} resolves again`),
@@ -212,18 +264,18 @@ export class Upstreams {
     for (const watch of this.#hosts.values()) watch.start();
   }
 
-  /** Tells the data planes what has changed, if anything, for the directives that `concerns` picks. */
-  #refresh(why: string, concerns: (follower: Follower) => boolean): boolean {
+  /** Tells the data planes what has changed, if anything; `why` is for the log. */
+  #refresh(why: string): boolean {
     let changed = false;
+    const own = this.#ownListeners();
     for (const follower of this.#followers) {
-      if (!concerns(follower) || (follower.files.length + follower.hosts.length === 0)) continue;
-      const { block, position, options, current, label } = follower;
-      const files = new Map<string, string>();
-      for (const { path, text } of follower.files) if (text !== null) files.set(path, text);
-      // Without one of the texts its servers would be lost, which are served from the start.
-      if (follower.files.some(({ path }) => !files.has(path))) continue;
-      const addresses = new Map(follower.hosts.map(({ host, addresses }) => [host, addresses]));
-      const update = resolveTo(options, { files, addresses });
+      if (follower.files.length + follower.hosts.length === 0) continue;
+      const { block, position, current, label } = follower;
+      const { update, leftOut } = this.#resolve(follower, own);
+      if (leftOut !== follower.leftOut) {
+        follower.leftOut = leftOut;
+        if (leftOut !== "") this.#warn(follower, leftOut);
+      }
       const difference = describe(current, update);
       if (difference === "") continue;
       changed = true;
@@ -231,9 +283,36 @@ export class Upstreams {
       if (!this.#started) continue;
       for (const plane of this.#planes) plane.deliver(block, position, update);
       this.#log("info", `plugin/forward: ${label}: ${why}: ${difference}`);
-      this.#warnOfLoop(this.#config!, follower);
+      this.#warnOfLoop(own, follower);
     }
     return changed;
+  }
+
+  /** What a directive stands for now, and which servers are left out of that, in words. */
+  #resolve(
+    { block, options, said, used, hosts }: Follower,
+    own: OwnListeners,
+  ): { update: UpstreamsUpdate; leftOut: string } {
+    const leavesOut = (server: ServerAddress) => own.leadsBack(block, options, server);
+    const isOwn = (address: string) => leavesOut(fileServer(address));
+    const texts: string[] = [];
+    for (const [path, content] of said) {
+      const out = content.servers.filter(isOwn);
+      const useful = out.length < content.servers.length;
+      if (useful) used.set(path, content);
+      const stay = !useful && used.get(path)?.servers.every(isOwn) === false;
+      if (out.length > 0) {
+        texts.push(leftOutText(path, out) + (stay ? `; ${MEANWHILE.before}` : ""));
+      }
+    }
+    const update = resolveTo(options, { files: used, addresses: addressesOf(hosts), leavesOut });
+    const nobody = update.upstreams.length === 0 && hosts.length === 0;
+    if (texts.length > 0 && nobody) texts.push(MEANWHILE.another);
+    return { update, leftOut: texts.join("; ") };
+  }
+
+  #warn({ label }: Follower, text: string): void {
+    this.#log("warning", `plugin/forward: ${label}: ${text}`);
   }
 
   #warnOfLines(path: string, text: string): void {
@@ -246,10 +325,10 @@ export class Upstreams {
   }
 
   /** A query that comes back to the block that forwards it goes round until it times out. */
-  #warnOfLoop(config: Config, { block, label, current: { upstreams } }: Follower): void {
-    const interfaces = this.#surroundings.interfaces();
+  #warnOfLoop(listeners: OwnListeners, follower: Follower): void {
+    const { block, label, current: { upstreams } } = follower;
     const own = upstreams.filter((upstream) =>
-      upstream.transport === "dns" && blocksAt(config, upstream, interfaces).includes(block)
+      upstream.transport === "dns" && listeners.blocksAt(upstream).includes(block)
     );
     if (own.length === 0) return;
     this.#log(
@@ -258,6 +337,10 @@ export class Upstreams {
         "there comes back (name other servers)",
     );
   }
+}
+
+function addressesOf(hosts: readonly HostWatch[]): Map<string, readonly string[]> {
+  return new Map(hosts.map(({ host, addresses }) => [host, addresses]));
 }
 
 /** Resolves when all have settled, or after `limitMs`. */
@@ -270,9 +353,9 @@ async function settled(promises: readonly Promise<unknown>[], limitMs: number): 
 
 function ownAddresses(): string[] {
   try {
-    return Deno.networkInterfaces().map(({ address }) => address);
+    return denoHost.interfaces().map(({ address }) => address);
   } catch {
-    // Not permitted: what is missed is a warning.
+    // Not permitted: loopback and what listeners name are known all the same.
     return [];
   }
 }

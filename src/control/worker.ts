@@ -88,9 +88,10 @@ class DataPlaneThread {
       this.#held = null;
       this.#receive();
     }
+    if (!this.#failing) this.#retire();
     driver.end();
     if (this.#failing) throw new Error("asked to fail");
-    this.#retire();
+    post({ type: "stopped" });
   }
 
   #runPortable(): void {
@@ -106,6 +107,7 @@ class DataPlaneThread {
         this.#retire();
         driver.stop();
         port.close();
+        post({ type: "stopped" });
       }).catch((error) => this.#survive(error));
     };
     try {
@@ -269,11 +271,10 @@ class DataPlaneThread {
     this.#placesTold = places.length;
   }
 
-  /** Lets the handlers say what they have left to say; no query may come afterwards. */
+  /** Stops the handlers, which give back what they have of the driver. No query may come afterwards. */
   #retire(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
-    post({ type: "stopped" });
   }
 }
 

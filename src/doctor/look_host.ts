@@ -16,15 +16,24 @@ const STATUS_LIMIT_MS = 1000;
 
 /** /etc/resolv.conf and every such file that the Corefile forwards to. */
 export function lookAtResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
-  const forwarded = new Set(
-    (config?.blocks ?? []).flatMap(({ plugins }) =>
-      plugins.filter(({ name }) => name === "forward").flatMap(({ options }) =>
-        (options as ForwardOptions).to.flatMap((to) => to.kind === "file" ? [to.path] : [])
-      )
-    ),
-  );
-  return [...new Set([...forwarded, RESOLV_CONF])]
-    .map((path) => readResolvConf(path, forwarded.has(path), host))
+  const leftOut = new Map<string, Set<string>>();
+  for (const { name, options } of (config?.blocks ?? []).flatMap(({ plugins }) => plugins)) {
+    if (name !== "forward") continue;
+    const { to, upstreams } = options as ForwardOptions;
+    for (const one of to) {
+      if (one.kind !== "file") continue;
+      const out = leftOut.get(one.path) ?? new Set();
+      leftOut.set(one.path, out);
+      for (const address of one.content.servers) {
+        if (!upstreams.some((upstream) => upstream.address === address)) out.add(address);
+      }
+    }
+  }
+  return [...new Set([...leftOut.keys(), RESOLV_CONF])]
+    .map((path) => ({
+      ...readResolvConf(path, leftOut.has(path), host),
+      leftOut: [...leftOut.get(path) ?? []],
+    }))
     .filter(({ forwarded, servers }) => forwarded || servers !== null);
 }
 

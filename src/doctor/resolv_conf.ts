@@ -11,6 +11,8 @@ export interface ResolvConfFacts {
   readonly servers: readonly string[] | null;
   /** nodens forwards to its servers. */
   readonly forwarded: boolean;
+  /** Those of the servers that are nodens itself, which it leaves out; default: none. */
+  readonly leftOut?: readonly string[];
 }
 
 /** What kubelet tells pods. */
@@ -29,37 +31,47 @@ export function judgeResolvConf(
   { own }: { own: readonly string[] },
 ): Finding {
   const used = files.filter(({ forwarded }) => forwarded);
-  const unreadable = used.filter(({ servers }) => servers === null);
-  if (unreadable.length > 0) {
-    const list = unreadable.map(({ path }) => path).join(", ");
+  const loops = used.filter(({ leftOut = [] }) => leftOut.length > 0);
+  const onlyLoops = loops.filter(({ servers, leftOut }) =>
+    servers?.every((one) => leftOut!.includes(one)) === true
+  );
+  const names = ({ path, leftOut = [] }: ResolvConfFacts) => `${path} names ${leftOut.join(", ")}`;
+  if (onlyLoops.length > 0) {
     return problem(
       HOST,
-      `${list} cannot be read, and the Corefile forwards to its servers`,
+      `${onlyLoops.map(names).join("; ")} alone, which is nodens itself and left out: what is` +
+        " forwarded to its servers gets SERVFAIL until it names another",
       REMEDY,
     );
   }
-  const loops = files.filter(({ servers }) => servers?.some((one) => own.includes(one)));
-  const told = loops.map(({ path, servers }) =>
-    `${path} names ${servers!.filter((one) => own.includes(one)).join(", ")}`
-  ).join("; ");
-  if (loops.some(({ forwarded }) => forwarded)) {
-    return problem(
+  const missing = used.filter(({ servers }) => servers === null);
+  const empty = used.filter(({ servers }) => servers?.length === 0);
+  if (missing.length + empty.length > 0) {
+    const told = [
+      ...missing.map(({ path }) => `${path} cannot be read`),
+      ...empty.map(({ path }) => `${path} names no server`),
+    ];
+    return warning(
       HOST,
-      `${told}: nodens would ask itself, which is a loop`,
+      `${told.join("; ")}: nodens waits until a server stands there, and what is forwarded to no` +
+        " other gets SERVFAIL until then",
       REMEDY,
     );
   }
-  const empty = used.filter(({ servers }) => servers!.length === 0);
-  if (empty.length > 0) {
-    return problem(
+  if (loops.length > 0) {
+    return warning(
       HOST,
-      `${
-        empty.map(({ path }) => path).join(", ")
-      } names no server, and the Corefile forwards to it`,
+      `${loops.map(names).join("; ")}, which is nodens itself and left out`,
       REMEDY,
     );
   }
-  if (loops.length > 0) return ok(HOST, `${told}, and nothing is forwarded to these: no loop`);
+  const others = files.filter(({ servers }) => servers?.some((one) => own.includes(one)));
+  if (others.length > 0) {
+    const told = others.map(({ path, servers }) =>
+      `${path} names ${servers!.filter((one) => own.includes(one)).join(", ")}`
+    ).join("; ");
+    return ok(HOST, `${told}, and nothing that is forwarded comes back: no loop`);
+  }
   if (files.length === 0) return skipped(HOST, "there is none");
   return ok(
     HOST,

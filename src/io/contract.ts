@@ -35,7 +35,8 @@ export interface StreamHandler {
   /**
    * The stream is gone: closed by the peer, broken, or not connected at all. Always the last call.
    *
-   * @param why - what the operator should know ("certificate has expired"), where that is known
+   * @param why - what the operator should know ("connection refused", "certificate has expired"),
+   * where that is known
    */
   closed(why?: string): void;
   /** What had been queued for a slow reader has left. */

@@ -85,7 +85,12 @@ const TEXT = new Map<number, string>([
   [97, "address family not supported"],
   [98, "address already in use"],
   [99, "address not available"],
+  [101, "network is unreachable"],
+  [104, "connection reset by peer"],
   [105, "no buffer space available"],
+  [110, "connection timed out"],
+  [111, "connection refused"],
+  [113, "no route to host"],
 ]);
 
 /** What an error number of the kernel's means. */

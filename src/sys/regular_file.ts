@@ -32,6 +32,30 @@ export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
 }
 
+/** What tells one content of a file from another without reading it. */
+export interface FileState {
+  /** The same text as long as nothing has changed. */
+  text: string;
+  /** The file may change again without another state: its times are too coarse for that. */
+  fresh: boolean;
+}
+
+/** A file that changed this short a time ago may change again without a later time. */
+const FRESH_MS = 2000;
+
+/** State of a file: a replaced one differs by its inode, one with forged times by its change time. */
+export function fileState(
+  { dev, ino, size, mtime, ctime }: Deno.FileInfo,
+  nowMs: number,
+): FileState {
+  const times = [mtime, ctime].map((date) => date?.getTime() ?? 0);
+  return {
+    text: [dev, ino, size, ...times].join(" "),
+    // Nobody can forge the change time.
+    fresh: Math.abs(nowMs - ((ctime ?? mtime)?.getTime() ?? nowMs)) < FRESH_MS,
+  };
+}
+
 /**
  * Text of a regular file of at most `maxBytes`. Throws the system's errors, and one that says why it
  * is not read.

@@ -4,6 +4,7 @@ import { fakeHost } from "../support/fake_host.ts";
 
 const FILES = {
   good: ".:1053 {\n whoami\n hosts missing\n}\n",
+  later: ". {\n forward . /run/resolv.conf\n}\n",
   plain: ". {\n whoami\n}\n",
   bad: ". {\n chache\n forward . 10.0.0.1 {\n  force-tcp\n }\n}\n",
   pattern: ". {\n errors {\n  consolidate 1m (\n  consolidat\n }\n}\n",
@@ -26,6 +27,15 @@ Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
     code: 0,
     out: "",
     err: 'warning: good:3: hosts: file "missing" does not exist (yet)\n',
+  });
+});
+
+Deno.test("check: a file of servers that is not there yet is a warning", async () => {
+  assert.deepEqual(await check("later"), {
+    code: 0,
+    out: "",
+    err: 'warning: later:2: forward: "/run/resolv.conf" does not exist yet; queries get SERVFAIL ' +
+      "until it names one\n",
   });
 });
 
@@ -56,7 +66,7 @@ Deno.test("check: --json prints the configuration", async () => {
 Deno.test("check: a file that cannot be read gives 1", async () => {
   const { code, err } = await check("nothing");
   assert.equal(code, 1);
-  assert.equal(err, 'nodens check: cannot read "nothing": no such file\n');
+  assert.equal(err, 'nodens check: cannot read "nothing": there is no such file\n');
 });
 
 Deno.test("check: bad usage gives 2", async () => {

@@ -43,15 +43,6 @@ Deno.test("a Corefile that cannot be read, and one with faults", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("a resolv.conf without nameservers says so", async () => {
-  const folder = folderWith({ resolv: "search example.org\n" });
-  Deno.writeTextFileSync(`${folder}/Corefile`, `. {\n forward . ${folder}/resolv\n}\n`);
-  const { code, err } = await nodens(["-conf", `${folder}/Corefile`]);
-  assert.equal(code, 1);
-  assert.match(err, /names no server \(it needs a line like "nameserver 10\.0\.0\.10"/);
-  Deno.removeSync(folder, { recursive: true });
-});
-
 Deno.test("a port in use, and an address that is not there", async () => {
   const port = freePort();
   const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });

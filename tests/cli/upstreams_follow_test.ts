@@ -38,6 +38,13 @@ function startSlowUpstream(
   };
 }
 
+/** Info code of the extended DNS error in OPT (option 15, RFC 8914); 14 is not ready. */
+function extendedError({ additionals }: DecodedPacket): number | undefined {
+  const opt = additionals![0] as { options: { code: number; data: Uint8Array }[] };
+  const data = opt.options.find(({ code }) => code === 15)?.data;
+  return data && (data[0]! << 8) | data[1]!;
+}
+
 /** resolv.conf knows no ports, so the upstreams need port 53. */
 const mayBind = Deno.build.os === "linux" && Deno.uid() === 0;
 if (!mayBind) {
@@ -98,6 +105,55 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a resolv.conf that is not there at start: the rest is served, and then what it names",
+  ignore: !mayBind,
+  async fn() {
+    const [x, y] = crypto.getRandomValues(new Uint8Array(2));
+    const address = `127.73.${x}.${y}`;
+    const upstream = startSlowUpstream(address, "192.0.2.7");
+    const port = freePort();
+    const readyPort = freePort();
+    const folder = folderWith({});
+    const file = `${folder}/run/resolv.conf`;
+    Deno.writeTextFileSync(
+      `${folder}/Corefile`,
+      `.:${port} {\n bind 127.0.0.1\n errors\n cache {\n serve_stale\n }\n` +
+        ` hosts /dev/null {\n 192.0.2.1 here.example.org\n fallthrough\n }\n` +
+        ` ready 127.0.0.1:${readyPort}\n forward . ${file}\n}\n`,
+    );
+    await serving(["-conf", `${folder}/Corefile`], async (out) => {
+      const ask = async (name: string) =>
+        decode(await askUdp(queryBytes({ name, edns: 1232 }), { port }));
+      const ready = async () => {
+        const response = await fetch(`http://127.0.0.1:${readyPort}/ready`);
+        return [response.status, await response.text()];
+      };
+      assert.equal((await ask("here.example.org")).answers!.length, 1);
+      const refused = await ask("first.test");
+      assert.equal(refused.rcode, "SERVFAIL");
+      assert.equal(extendedError(refused), 14);
+      assert.deepEqual(await ready(), [503, "forward\n"]);
+      Deno.mkdirSync(`${folder}/run`);
+      Deno.writeTextFileSync(file, `nameserver ${address}\n`);
+      await until(
+        () => out().includes(`upstreams were none, are ${address}:53`),
+        "a line in the log",
+      );
+      // The failure from before was not kept.
+      let answer = await ask("first.test");
+      for (let i = 0; i < 100 && answer.rcode !== "NOERROR"; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        answer = await ask("first.test");
+      }
+      assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
+      assert.deepEqual(await ready(), [200, "OK"]);
+    });
+    await upstream.close();
+    Deno.removeSync(folder, { recursive: true });
+  },
+});
+
 Deno.test("a name that cannot be resolved at start: SERVFAIL until it can, and then answers", async () => {
   const port = freePort();
   let resolves = false;
@@ -120,10 +176,7 @@ Deno.test("a name that cannot be resolved at start: SERVFAIL until it can, and t
       decode(await askUdp(queryBytes({ name, edns: 1232 }), { port }));
     const first = await ask("first.test");
     assert.equal(first.rcode, "SERVFAIL");
-    // OPT's extended DNS error (15) with info code 14, not ready (RFC 8914).
-    const opt = first.additionals![0] as { options: { code: number; data: Uint8Array }[] };
-    const error = opt.options.find(({ code }) => code === 15);
-    assert.deepEqual(error && [...error.data.subarray(0, 2)], [0, 14]);
+    assert.equal(extendedError(first), 14);
     await until(() => out().includes('[WARNING] plugin/forward: Cannot resolve "dns.example.org"'));
     resolves = true;
     await until(() => out().includes("are 127.0.0.1:"), "a line in the log");

@@ -279,14 +279,120 @@ for (const { what, corefile, loops } of LOOPS) {
   });
 }
 
-Deno.test("a file that comes to name this server is warned of", async () => {
+Deno.test("a file that comes to name this server: left out, and the servers before stay", async () => {
   const corefile = (path: string) => `. {\n forward . ${path}\n}\n`;
-  await withFile(async ({ path, deliveries, warnings }) => {
+  await withFile(async ({ path, deliveries, logs, warnings }) => {
+    const leftOut = (addresses: string, rest = "") =>
+      `warning: plugin/forward: Corefile:2: forward .: ${path} names ${addresses}, where nodens ` +
+      `itself listens: left out, since what is forwarded there would come back${rest}`;
     Deno.writeTextFileSync(path, "nameserver 127.0.0.1\n");
+    await until(() => warnings().length === 1);
+    assert.deepEqual(logs, [leftOut("127.0.0.1", "; the servers that it named before stay")]);
+    assert.equal(deliveries.length, 0);
+    Deno.writeTextFileSync(path, `nameserver 127.0.0.1\nnameserver ::1\n${NEW}`);
     await until(() => deliveries.length === 1);
-    assert.match(warnings()[0]!, /forward \.: 127\.0\.0\.1:53 is this server block itself/);
+    assert.deepEqual(deliveries[0]!.servers, ["192.0.2.2:53"]);
+    assert.equal(warnings()[1], leftOut("127.0.0.1, ::1"));
+    Deno.writeTextFileSync(path, "nameserver 192.0.2.3\n");
+    await until(() => deliveries.length === 2);
+    assert.equal(warnings().length, 2);
   }, { prepare: (folder) => Deno.writeTextFileSync(`${folder}/resolv.conf`, OLD), corefile });
 });
+
+Deno.test("two blocks whose files name each other: both leave it out, whichever comes second", async () => {
+  const own = folder();
+  Deno.writeTextFileSync(`${own}/a`, "nameserver 127.0.0.2\n");
+  Deno.writeTextFileSync(`${own}/b`, "nameserver 192.0.2.1\n");
+  const corefile = `. {\n bind 127.0.0.1\n forward . ${own}/a 192.0.2.9\n}\n` +
+    `. {\n bind 127.0.0.2\n forward . ${own}/b\n}\n`;
+  await following(corefile, {}, async ({ deliveries, logs }) => {
+    assert.equal(logs.length, 0, logs.join("\n"));
+    Deno.writeTextFileSync(`${own}/b`, `nameserver 127.0.0.1\n${NEW}`);
+    await until(() => deliveries.length === 2);
+    const servers = deliveries.map(({ block, servers }) => [block, servers]);
+    assert.deepEqual(servers, [[0, ["192.0.2.9:53"]], [1, ["192.0.2.2:53"]]]);
+    assert.equal(logs.filter((line) => line.startsWith("warning: ")).length, 2);
+  });
+  Deno.removeSync(own, { recursive: true });
+});
+
+for (
+  const { what, text } of [{ what: "absent", text: null }, { what: "empty", text: "# none\n" }]
+) {
+  Deno.test(`resolv.conf is ${what} at the start: its servers are taken up when they come`, async () => {
+    const own = folder();
+    const path = `${own}/later/resolv.conf`;
+    const other = `${own}/other`;
+    Deno.writeTextFileSync(other, "nameserver 198.51.100.0\n");
+    if (text !== null) {
+      Deno.mkdirSync(`${own}/later`);
+      Deno.writeTextFileSync(path, text);
+    }
+    const corefile = `. {\n forward a. ${path}\n forward . ${path} ${other}\n}\n`;
+    await following(corefile, {}, async ({ deliveries, logs }) => {
+      const of = (position: number) => deliveries.filter((one) => one.position === position);
+      // Updates from other files go on meanwhile.
+      for (let i = 1; i <= 3; i++) {
+        Deno.writeTextFileSync(other, `nameserver 198.51.100.${i}\n`);
+        await until(() => of(1).length === i);
+        assert.deepEqual(of(1).at(-1)!.servers, [`198.51.100.${i}:53`]);
+      }
+      assert.equal(of(0).length, 0);
+      // Reading the configuration has warned already.
+      assert.deepEqual(logs.filter((line) => line.startsWith("warning: ")), []);
+      Deno.mkdirSync(`${own}/later`, { recursive: true });
+      Deno.writeTextFileSync(path, OLD);
+      await until(() => of(0).length === 1 && of(1).length === 4);
+      assert.deepEqual(of(0)[0]!.servers, ["192.0.2.1:53"]);
+      assert.deepEqual(of(1)[3]!.servers, ["192.0.2.1:53", "198.51.100.3:53"]);
+      assert.match(
+        logs.at(-1)!,
+        /resolv\.conf changed: upstreams were 198\.51\.100\.3:53, are 192\.0/,
+      );
+      // From now on it is as with any other.
+      Deno.removeSync(path);
+      await until(() => logs.at(-1)!.startsWith("warning: "));
+      assert.match(logs.at(-1)!, /there is no such file; its servers stay$/);
+    });
+    Deno.removeSync(own, { recursive: true });
+  });
+}
+
+const RELOADS = [
+  { what: "gone", text: null, listens: "192.0.2.77", servers: ["192.0.2.1"] },
+  { what: "empty", text: "", listens: "192.0.2.77", servers: ["192.0.2.1"] },
+  { what: "its own", text: "nameserver 192.0.2.77", listens: "192.0.2.77", servers: ["192.0.2.1"] },
+  { what: "gone, and its servers are its own now", text: null, listens: "192.0.2.1", servers: [] },
+  { what: "another", text: NEW, listens: "192.0.2.77", servers: ["192.0.2.2"] },
+];
+
+for (const { what, text, listens, servers } of RELOADS) {
+  Deno.test(`a reload while resolv.conf is ${what}: servers from before stay if there are no others`, async () => {
+    const own = folder();
+    const path = `${own}/resolv.conf`;
+    Deno.writeTextFileSync(path, OLD);
+    const load = (text: string) =>
+      loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost).config;
+    const surroundings = { pollMs: 60_000, interfaces: () => ["127.0.0.1"] };
+    const logs: string[] = [];
+    const log = (level: string, line: string) => logs.push(`${level}: ${line}`);
+    const first = new Upstreams([], log, surroundings);
+    first.start(load(`. {\n forward . ${path}\n}\n`));
+    const second = new Upstreams([], log, surroundings);
+    try {
+      if (text === null) Deno.removeSync(path);
+      else Deno.writeTextFileSync(path, text);
+      const next = load(`. {\n bind ${listens}\n errors\n forward . ${path}\n}\n`);
+      const [delivery] = await second.prepare(next, first, 1000);
+      const { upstreams } = delivery!.data as UpstreamsUpdate;
+      assert.deepEqual(upstreams.map(({ address }) => address), servers);
+      assert.equal(logs.length, what === "its own" ? 1 : 0, logs.join("\n"));
+    } finally {
+      await Promise.all([first.stop(), second.stop()]);
+      Deno.removeSync(own, { recursive: true });
+    }
+  });
+}
 
 Deno.test("a block that keeps its handlers is told what its file says when it is taken over anew", async () => {
   const own = folder();

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
 import { type InterfaceFacts, judgeInterface } from "../../src/doctor/interface.ts";
+import { lookAtResolvConfs } from "../../src/doctor/look_host.ts";
 import { defaultLinks, defaultLinks6 } from "../../src/doctor/look_links.ts";
 import {
   judgeKubelet,
@@ -9,6 +11,7 @@ import {
   type ResolvConfFacts,
 } from "../../src/doctor/resolv_conf.ts";
 import { judgeService, type ServiceFacts } from "../../src/doctor/service.ts";
+import { fakeHost } from "../support/fake_host.ts";
 import { expectFinding, testFindings } from "../support/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
@@ -121,23 +124,65 @@ testFindings("resolv.conf", [
     expected: { status: "ok", found: "/etc/resolv.conf: 192.0.2.1" },
   },
   {
-    name: "a loop",
-    files: [file(["192.0.2.1", LOCAL])],
+    name: "itself beside another",
+    files: [{ ...file(["192.0.2.1", LOCAL]), leftOut: [LOCAL] }],
     expected: {
-      status: "problem",
-      found: /^\/etc\/resolv\.conf names 169\.254\.20\.10: nodens would ask itself/,
+      status: "warning",
+      found: "/etc/resolv.conf names 169.254.20.10, which is nodens itself and left out",
       remedy: /systemd\/resolve\/resolv\.conf/,
     },
+  },
+  {
+    name: "itself alone",
+    files: [file(null), { ...file([LOCAL]), leftOut: [LOCAL] }],
+    expected: {
+      status: "problem",
+      found: /^\/etc\/resolv\.conf names 169\.254\.20\.10 alone, .* SERVFAIL until/,
+      remedy: /systemd\/resolve\/resolv\.conf/,
+    },
+  },
+  {
+    name: "itself, by way of a block that does not forward back",
+    files: [file([LOCAL])],
+    expected: { status: "ok", found: /no loop$/ },
   },
   {
     name: "itself, but not forwarded to",
     files: [file([LOCAL], false)],
     expected: { status: "ok", found: /no loop$/ },
   },
-  { name: "no server", files: [file([])], expected: { status: "problem", found: /no server/ } },
-  { name: "unreadable", files: [file(null)], expected: { status: "problem" } },
+  {
+    name: "no server",
+    files: [file([])],
+    expected: { status: "warning", found: /no server: nodens/ },
+  },
+  {
+    name: "not there yet",
+    files: [file(null), file(["192.0.2.1"])],
+    expected: { status: "warning", found: /^\/etc\/resolv\.conf cannot be read: nodens waits/ },
+  },
   { name: "none", files: [], expected: { status: "skipped" } },
 ], ({ files }) => judgeResolvConf(files, { own: [LOCAL] }));
+
+Deno.test("resolv.conf: which servers are nodens itself is taken from the configuration", () => {
+  const host = fakeHost({
+    "/etc/resolv.conf": "nameserver 127.0.0.1\n",
+    "/run/resolv.conf": "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 192.0.2.9\n",
+  });
+  const text = ". {\n bind 127.0.0.1\n forward . /run/resolv.conf /run/missing\n}\n" +
+    ". {\n bind 127.0.0.2\n whoami\n}\n";
+  const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, host);
+  assert.deepEqual(lookAtResolvConfs(config, host), [
+    {
+      path: "/run/resolv.conf",
+      servers: ["127.0.0.1", "127.0.0.2", "192.0.2.9"],
+      forwarded: true,
+      leftOut: ["127.0.0.1"],
+    },
+    { path: "/run/missing", servers: null, forwarded: true, leftOut: [] },
+    { path: "/etc/resolv.conf", servers: ["127.0.0.1"], forwarded: false, leftOut: [] },
+  ]);
+});
 
 const KUBELET: KubeletFacts = {
   path: "/var/lib/kubelet/config.yaml",

@@ -321,16 +321,6 @@ Deno.test("the list of upstreams changes under way: old questions end, new ones 
   simulation.run(200);
   assert.equal((onlyAnswer(before).answers![0] as { data: string }).data, "192.0.2.7");
   assert.equal((onlyAnswer(asked).answers![0] as { data: string }).data, "192.0.2.9");
-  // A list without servers is no news.
-  simulation.engine.deliver(0, 0, {
-    upstreams: [],
-    readTimeoutMs: 1000,
-    maxConnectAttempts: null,
-    policy: "random",
-  });
-  const again = simulation.ask(queryBytes({ name: "again.example.org" }));
-  simulation.run(200);
-  assert.equal(onlyAnswer(again).rcode, "NOERROR");
 });
 
 Deno.test("before any name of TO is resolved the client is told that it is too early", () => {

@@ -569,3 +569,44 @@ Deno.test("an answer that is told before its connection does not spoil the upstr
   const mean = simulation.count("nodens_upstream_rtt_seconds");
   assert.ok(mean >= 0 && mean < 1, `${mean}`);
 });
+
+Deno.test("upstreams come and go: none yet, one, none again, with a query under way", () => {
+  const others = { readTimeoutMs: 2000, maxConnectAttempts: null, policy: "sequential" as const };
+  const of = (...addresses: string[]) => ({
+    upstreams: addresses.map((address) => ({
+      ...{ address, port: 53, serverName: "" },
+      transport: "dns" as const,
+    })),
+    ...others,
+  });
+  const simulation = new Simulation(". {\n errors\n cache\n forward . /etc/missing\n}", {
+    seed: 4,
+  });
+  simulation.upstream("10.0.0.1:53", (query) => [{
+    bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] }),
+    delayMs: 50,
+  }]);
+  const ask = (name: string, forMs: number) => {
+    const asked = simulation.ask(queryBytes({ name, edns: 1232 }));
+    simulation.run(forMs);
+    return asked;
+  };
+  const notReady = (name: string) => {
+    const { rcode, additionals } = onlyAnswer(ask(name, 100));
+    assert.equal(rcode, "SERVFAIL");
+    const opt = additionals![0] as { options: { code: number; data: Uint8Array }[] };
+    const data = opt.options.find(({ code }) => code === 15)!.data;
+    assert.deepEqual([...data.subarray(0, 2)], [0, 14]);
+  };
+  notReady("www.example.org");
+  simulation.engine.deliver(0, 2, of("10.0.0.1"));
+  // The failure was not kept.
+  assert.equal(onlyAnswer(ask("www.example.org", 1000)).answers!.length, 1);
+  const underWay = ask("slow.example.org", 10);
+  simulation.engine.deliver(0, 2, of());
+  simulation.run(1000);
+  assert.equal(onlyAnswer(underWay).answers!.length, 1);
+  notReady("other.example.org");
+  assert.equal(onlyAnswer(ask("www.example.org", 10)).answers!.length, 1, "from the cache");
+  assert.match(simulation.logs.join("\n"), /no upstream is known yet/);
+});

@@ -53,7 +53,9 @@ const server = (address: string, port = 53): ForwardTo => ({
   kind: "server",
   upstream: { address, port, transport: "dns", serverName: "" },
 });
-const file = (path: string): ForwardTo => ({ kind: "file", path });
+/** What the files of the table said when the configuration was read. */
+const BEFORE = parseResolvConf("nameserver 192.0.2.99");
+const file = (path: string): ForwardTo => ({ kind: "file", path, content: BEFORE });
 const name = (host: string): ForwardTo => ({
   kind: "name",
   host,
@@ -90,8 +92,24 @@ const UPDATES = [
     upstreams: ["192.0.2.2:53", "192.0.2.1:53", "192.0.2.1:54"],
   },
   {
+    what: "a file that is not known anew says what it said before",
+    to: [file("/a"), file("/b")],
+    files: { "/b": "nameserver 192.0.2.1" },
+    upstreams: ["192.0.2.99:53", "192.0.2.1:53"],
+  },
+  {
+    what: "servers that are left out, unless the Corefile names them itself",
+    to: [file("/a"), server("192.0.2.2")],
+    files: { "/a": "nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions attempts:2" },
+    open: ALL,
+    leavesOut: ["192.0.2.1", "192.0.2.2"],
+    upstreams: ["192.0.2.2:53"],
+    maxConnectAttempts: 2,
+  },
+  {
     what: "names and files that stand for nothing yet",
     to: [name("dot.example"), file("/a")],
+    files: { "/a": "" },
     open: ALL,
     upstreams: [],
   },
@@ -144,12 +162,25 @@ const UPDATES = [
   },
 ];
 
-for (const { what, to, files = {}, addresses = {}, open = [], said = {}, ...expected } of UPDATES) {
+for (const row of UPDATES) {
+  const {
+    what,
+    to,
+    files = {},
+    addresses = {},
+    open = [],
+    said = {},
+    leavesOut = [],
+    ...expected
+  } = row;
   Deno.test(`what TO stands for: ${what}`, () => {
     const defaults = { readTimeoutMs: 2000, maxConnectAttempts: null, policy: "random" as const };
     const update = resolveTo({ to, resolvConfOptions: open, ...defaults, ...said }, {
-      files: new Map(Object.entries(files)),
+      files: new Map(
+        Object.entries<string>(files).map(([path, text]) => [path, parseResolvConf(text)]),
+      ),
       addresses: new Map<string, string[]>(Object.entries(addresses)),
+      leavesOut: ({ address }) => leavesOut.includes(address),
     });
     const upstreams = update.upstreams.map(({ address, port, transport, serverName }) =>
       `${address}:${port}${transport === "dns" ? "" : ` ${transport} ${serverName}`}`

@@ -14,7 +14,7 @@ export function fakeHost(
     env: (name) => environment[name],
     readTextFile(path) {
       const text = files[path];
-      if (text === undefined) throw new Error("no such file");
+      if (text === undefined) throw new Deno.errors.NotFound("no such file");
       return text;
     },
     kindOf: (path) => path in files ? "file" : isFolder(path) ? "directory" : null,

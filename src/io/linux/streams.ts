@@ -13,7 +13,7 @@ import {
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from "../../sys/constants.ts";
-import type { Libc } from "../../sys/libc.ts";
+import { errnoText, lastErrorText, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Endpoint, StreamHandler } from "../contract.ts";
@@ -126,9 +126,10 @@ export class Streams {
       }
     }
     endpoint.address.scope = scopeIndex(this.libc, endpoint.scope);
-    // -1 means "under way" or "refused at once"; the first event tells which.
-    this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
+    // -1 means "under way" or "refused at once"; the first event tells which, but not why.
+    const begun = this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
     const stream = this.#add(fd, null);
+    if (begun < 0) stream.connectError = lastErrorText(this.libc);
     this.#upstreams++;
     stream.handler = handler;
     this.poller.add(fd, EPOLL.IN | EPOLL.OUT, stream);
@@ -140,13 +141,18 @@ export class Streams {
     return this.#streams[id] ?? null;
   }
 
-  /** Whether a connect that epoll reports on has worked. */
+  /** Whether a stream without an error is connected. */
   isConnected(fd: number): boolean {
-    this.#valueSize[0] = 4;
     this.#nameSize[0] = SOCKADDR_SIZE;
-    return this.libc.getsockopt(fd, SOL.SOCKET, SO.ERROR, this.#value, this.#valueSize) === 0 &&
-      this.#value[0] === 0 &&
-      this.libc.getpeername(fd, this.#name.bytes, this.#nameSize) === 0;
+    return this.libc.getpeername(fd, this.#name.bytes, this.#nameSize) === 0;
+  }
+
+  /** The error that a stream has met since it was last asked, or null. */
+  takeError(fd: number): string | null {
+    this.#valueSize[0] = 4;
+    this.libc.getsockopt(fd, SOL.SOCKET, SO.ERROR, this.#value, this.#valueSize);
+    const errno = this.#value[0]!;
+    return errno === 0 ? null : errnoText(errno);
   }
 
   /**
@@ -261,6 +267,8 @@ export class Stream implements PollTarget {
   /** Address of the client; null for a stream to an upstream. */
   readonly client: Address | null;
   handler: StreamHandler | null = null;
+  /** What the call to connect said; it may only have said that it has begun. */
+  connectError: string | null = null;
   readonly #owner: Streams;
   #connected: boolean;
   #ended = false;
@@ -300,8 +308,9 @@ export class Stream implements PollTarget {
 
   ready(events: number): void {
     if (!this.#connected) {
-      if (!this.#owner.isConnected(this.fd)) {
-        this.#broken();
+      const error = this.#owner.takeError(this.fd);
+      if (error !== null || !this.#owner.isConnected(this.fd)) {
+        this.#broken(error ?? this.connectError);
         return;
       }
       this.#connected = true;
@@ -318,7 +327,7 @@ export class Stream implements PollTarget {
       if (this.client === null || this.#then === "finish") {
         for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);
       }
-      this.#broken();
+      this.#broken(this.#owner.takeError(this.fd));
       return;
     }
     if ((events & EPOLL.IN) !== 0 && !this.#paused) this.#read();
@@ -431,12 +440,12 @@ export class Stream implements PollTarget {
     this.#owner.poller.modify(this.fd, wanted);
   }
 
-  #broken(): void {
+  #broken(why: string | null): void {
     if (this.#owner.get(this.id) !== this) return;
     const { handler } = this;
     this.handler = null;
     this.#owner.drop(this);
-    handler?.closed();
+    handler?.closed(why ?? undefined);
   }
 }
 

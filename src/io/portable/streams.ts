@@ -65,7 +65,7 @@ export class PortableStreams {
         void this.#read(id, entry, READ_SIZE);
         void this.#flush(id, entry);
       },
-      () => this.#run(() => this.#broken(id, entry)),
+      (error) => this.#run(() => this.#broken(id, entry, reason(error))),
     );
     return id;
   }
@@ -183,8 +183,8 @@ export class PortableStreams {
         });
         if (this.#entries[id] !== entry) return;
       }
-    } catch {
-      this.#run(() => this.#broken(id, entry));
+    } catch (error) {
+      this.#run(() => this.#broken(id, entry, reason(error)));
     }
   }
 
@@ -203,8 +203,8 @@ export class PortableStreams {
       if (entry.closing) this.#drop(id, entry);
       else if (entry.finishing) await this.#endSending(entry);
       else this.#run(() => entry.handler?.drained?.());
-    } catch {
-      this.#run(() => this.#broken(id, entry));
+    } catch (error) {
+      this.#run(() => this.#broken(id, entry, reason(error)));
     }
   }
 
@@ -216,11 +216,11 @@ export class PortableStreams {
     }
   }
 
-  #broken(id: number, entry: Entry): void {
+  #broken(id: number, entry: Entry, why: string | undefined): void {
     if (this.#entries[id] !== entry) return;
     const { handler } = entry;
     this.#drop(id, entry);
-    handler?.closed();
+    handler?.closed(why);
   }
 
   #drop(id: number, entry: Entry): void {
@@ -235,4 +235,11 @@ export class PortableStreams {
       // Closed already by the peer's reset.
     }
   }
+}
+
+/** The system's reason in an error of the runtime, as the linux driver says it; else undefined. */
+function reason(error: unknown): string | undefined {
+  const [, text] = /^(.*) \(os error \d+\)$/.exec(error instanceof Error ? error.message : "") ??
+    [];
+  return text?.toLowerCase();
 }

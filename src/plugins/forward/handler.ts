@@ -121,10 +121,10 @@ export class ForwardHandler implements Handler {
     return WAIT;
   }
 
-  /** Takes over what resolv.conf or the names among TO stand for now (`UpstreamsUpdate`). */
+  /** Takes over what the files and names among TO stand for now (`UpstreamsUpdate`); maybe nothing. */
   receive(data: unknown): void {
     const update = data as UpstreamsUpdate;
-    if (update.upstreams.length === 0 || this.#stopping) return;
+    if (this.#stopping) return;
     this.options = { ...this.options, ...update };
     this.#group.change(update.upstreams, this.options);
   }
@@ -140,7 +140,7 @@ export class ForwardHandler implements Handler {
     if (this.#lookups.size === 0) this.#group.retire();
   }
 
-  /** Whether there is an upstream to ask: names among TO have to be resolved first. */
+  /** Whether there is an upstream to ask: files and names among TO may not name one yet. */
   ready(): boolean {
     return this.#group.servers.length > 0;
   }
@@ -200,7 +200,7 @@ export class ForwardHandler implements Handler {
     return ANSWERED;
   }
 
-  /** The names among TO have not been resolved yet. */
+  /** The files and names among TO name no server yet. */
   #notReady(exchange: Exchange): Verdict {
     exchange.error = "no upstream is known yet";
     exchange.uncacheable = true;

@@ -1,11 +1,15 @@
 import type { GroupSettings } from "../../upstream/group.ts";
+import type { ResolvConf } from "./resolv_conf.ts";
 import type { Policy, ServerAddress, ServerTransport } from "../../upstream/options.ts";
 
 /** One TO as the Corefile has it: what the upstreams come from. */
 export type ForwardTo =
   | { kind: "server"; upstream: ServerAddress }
-  /** A file in the form of resolv.conf(5), followed when it changes. */
-  | { kind: "file"; path: string }
+  /**
+   * A file in the form of resolv.conf(5), followed when it changes, and what it said when the
+   * configuration was read; nothing where it does not exist.
+   */
+  | { kind: "file"; path: string; content: ResolvConf }
   /** A host name, resolved by the control plane. */
   | {
     kind: "name";
@@ -23,7 +27,10 @@ export interface ForwardOptions extends GroupSettings {
   except: string[];
   /** In the order of the Corefile. */
   to: ForwardTo[];
-  /** What `to` stands for: resolv.conf as the servers that it names now, host names not yet there. */
+  /**
+   * What `to` stands for: a file as the servers that it names now, but for listeners of nodens
+   * itself; host names not yet there.
+   */
   upstreams: ServerAddress[];
   /** Which options of resolv.conf count, because the Corefile says nothing of them. */
   resolvConfOptions: ("timeout" | "attempts" | "rotate")[];

@@ -10,8 +10,6 @@ const ATTEMPTS = { min: 1, max: 5 } as const;
 export interface ResolvConf {
   /** Addresses of the `nameserver` lines, IPv6 link-local ones with their scope. */
   servers: string[];
-  /** What stands where an address should. */
-  invalid: string[];
   /** `options timeout:N`; null where it is not set. */
   timeoutMs: number | null;
   /** `options attempts:N`: rounds over all servers; null where it is not set. */
@@ -20,9 +18,15 @@ export interface ResolvConf {
   rotate: boolean;
 }
 
+/** What was read from such a file. */
+export interface ReadResolvConf extends ResolvConf {
+  /** What stands where an address should. */
+  invalid: string[];
+}
+
 /** Reads a resolv.conf(5). Nothing in it is a fault; other lines are for the C library alone. */
-export function parseResolvConf(text: string): ResolvConf {
-  const found: ResolvConf = {
+export function parseResolvConf(text: string): ReadResolvConf {
+  const found: ReadResolvConf = {
     servers: [],
     invalid: [],
     timeoutMs: null,

@@ -1,6 +1,6 @@
 import type { ServerAddress } from "../../upstream/options.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
-import { parseResolvConf, type ResolvConf } from "./resolv_conf.ts";
+import type { ResolvConf } from "./resolv_conf.ts";
 import { TRANSPORT_PORTS } from "./endpoint.ts";
 
 /** What counts where neither the Corefile nor a resolv.conf says anything (CoreDNS's defaults). */
@@ -12,10 +12,12 @@ export const UNSAID = {
 
 /** What the TO that are no addresses stand for at the moment. */
 export interface ToSources {
-  /** Text by path. */
-  files: ReadonlyMap<string, string>;
+  /** What files say, by path; default: what they said when the configuration was read. */
+  files?: ReadonlyMap<string, ResolvConf>;
   /** Addresses by host name; a name that is missing has none yet. */
-  addresses: ReadonlyMap<string, readonly string[]>;
+  addresses?: ReadonlyMap<string, readonly string[]>;
+  /** Whether a server that a file names is left out; default: none is. */
+  leavesOut?: (server: ServerAddress) => boolean;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface ToSources {
  */
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSAID>,
-  sources: ToSources,
+  { files: contents, addresses, leavesOut = () => false }: ToSources = {},
 ): UpstreamsUpdate {
   const files: ResolvConf[] = [];
   const upstreams = new Map<string, ServerAddress>();
@@ -38,14 +40,12 @@ export function resolveTo(
     if (to.kind === "server") {
       add(to.upstream);
     } else if (to.kind === "file") {
-      const file = parseResolvConf(sources.files.get(to.path) ?? "");
+      const file = contents?.get(to.path) ?? to.content;
       files.push(file);
-      for (const address of file.servers) {
-        add({ address, port: TRANSPORT_PORTS.dns, transport: "dns", serverName: "" });
-      }
+      file.servers.map(fileServer).filter((server) => !leavesOut(server)).forEach(add);
     } else {
       const { host, port, transport, serverName } = to;
-      for (const address of sources.addresses.get(host) ?? []) {
+      for (const address of addresses?.get(host) ?? []) {
         add({ address, port, transport, serverName });
       }
     }
@@ -71,6 +71,11 @@ export function resolveTo(
     update.policy = files.some(({ rotate }) => rotate) ? "round_robin" : UNSAID.policy;
   }
   return update;
+}
+
+/** The server of a `nameserver` line. */
+export function fileServer(address: string): ServerAddress {
+  return { address, port: TRANSPORT_PORTS.dns, transport: "dns", serverName: "" };
 }
 
 function first(

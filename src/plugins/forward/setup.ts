@@ -49,17 +49,16 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
     said.add(option);
   });
   const { tlsServerName } = context;
-  const { to, files } = readTo(tokens, texts, {
+  options.to = readTo(tokens, texts, {
     host,
     warn: (text) => warn(line, text),
     tlsServerName,
   });
-  options.to = to;
-  if (files.size > 0) {
+  if (options.to.some(({ kind }) => kind === "file")) {
     const names = Object.keys(RESOLV_CONF_OPTIONS) as (keyof typeof RESOLV_CONF_OPTIONS)[];
     options.resolvConfOptions = names.filter((name) => !said.has(RESOLV_CONF_OPTIONS[name]));
   }
-  Object.assign(options, resolveTo(options, { files, addresses: new Map() }));
+  Object.assign(options, resolveTo(options));
   if (options.maxAgeMs > 0 && options.maxAgeMs < options.expireMs) {
     const [age, expire] = [options.maxAgeMs, options.expireMs].map(formatDuration);
     throw tokens.error(

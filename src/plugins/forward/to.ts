@@ -6,7 +6,8 @@ import { readFailure } from "../../corefile/read_failure.ts";
 import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "./endpoint.ts";
 import type { ServerTransport } from "../../upstream/options.ts";
 import type { ForwardTo } from "./options.ts";
-import { parseResolvConf } from "./resolv_conf.ts";
+import { MEANWHILE } from "./meanwhile.ts";
+import { parseResolvConf, type ReadResolvConf } from "./resolv_conf.ts";
 
 /** Most TO of one directive (CoreDNS's limit); a resolv.conf or a name counts as one. */
 const MAX_TO = 15;
@@ -14,52 +15,44 @@ const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns
   "dns.example.org or /etc/resolv.conf";
 const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
-/** TO as they are written, and the texts of the files among them by path. */
-export interface ReadTo {
-  to: ForwardTo[];
-  files: Map<string, string>;
-}
+/** What is there under the path of a TO. */
+type Found = ReadResolvConf | null;
 
 /** Reads TO: addresses, host names, and files in the form of resolv.conf. Throws `CorefileError`. */
 export function readTo(
   tokens: Dispenser,
   texts: readonly string[],
   context: { host: HostView; warn: (text: string) => void; tlsServerName: string },
-): ReadTo {
+): ForwardTo[] {
   if (texts.length === 0) throw tokens.error(`it needs an upstream (${EXAMPLES})`);
   if (texts.length > MAX_TO) {
     throw tokens.error(`${texts.length} upstreams are too many (at most ${MAX_TO})`);
   }
   const { host, warn, tlsServerName } = context;
-  const read: ReadTo = { to: [], files: new Map() };
-  const empty: string[] = [];
-  for (const text of texts) {
-    const to = readOne(tokens, text, { host, tlsServerName });
-    read.to.push(to);
-    if (to.kind !== "file" || read.files.has(to.path)) continue;
-    const file = readFile(tokens, to.path, host);
-    read.files.set(to.path, file);
-    const { servers, invalid } = parseResolvConf(file);
-    if (servers.length === 0) empty.push(to.path);
-    for (const word of invalid) {
-      warn(`${to.path}: ${quote(word)} is no IP address; the line is ignored`);
+  const files = new Map<string, Found>();
+  const all = texts.map((text) => readOne(tokens, text, { host, tlsServerName, files }));
+  const others = all.some((to) => to.kind !== "file" || to.content.servers.length > 0);
+  const meanwhile = others ? MEANWHILE.others : MEANWHILE.nobody;
+  for (const [path, found] of files) {
+    for (const word of found?.invalid ?? []) {
+      warn(`${path}: ${quote(word)} is no IP address; the line is ignored`);
+    }
+    if (found === null) {
+      warn(`${quote(path)} does not exist yet; ${meanwhile}`);
+    } else if (found.servers.length === 0) {
+      const example = 'it needs a line like "nameserver 10.0.0.10"';
+      warn(`${quote(path)} names no server yet (${example}); ${meanwhile}`);
     }
   }
-  for (const path of empty) {
-    const what = `${quote(path)} names no server (it needs a line like "nameserver 10.0.0.10")`;
-    // CoreDNS goes by the other upstreams where there are any.
-    if (read.to.every((to) => to.kind === "file" && empty.includes(to.path))) {
-      throw tokens.error(what);
-    }
-    warn(what);
-  }
-  return read;
+  return all;
 }
 
-function readFile(tokens: Dispenser, path: string, host: HostView): string {
+/** Reads a file of servers; null where it does not exist. */
+function readFile(tokens: Dispenser, path: string, host: HostView): Found {
   try {
-    return host.readTextFile(path);
+    return parseResolvConf(host.readTextFile(path));
   } catch (error) {
+    if ((error as Error).name === "NotFound") return null;
     throw tokens.error(`cannot read ${quote(path)}: ${readFailure(error)}`);
   }
 }
@@ -67,7 +60,12 @@ function readFile(tokens: Dispenser, path: string, host: HostView): string {
 function readOne(
   tokens: Dispenser,
   text: string,
-  { host, tlsServerName }: { host: HostView; tlsServerName: string },
+  { host, tlsServerName, files }: {
+    host: HostView;
+    tlsServerName: string;
+    /** Filled with the files by path. */
+    files: Map<string, Found>;
+  },
 ): ForwardTo {
   const { transport, rest } = splitScheme(tokens, text);
   const secure = transport !== "dns";
@@ -86,9 +84,16 @@ function readOne(
   }
   // As in CoreDNS a file goes before a host name that is spelled like it.
   const kind = endpoint?.isAddress || secure ? null : host.kindOf(rest);
-  if (kind === "other") throw tokens.error(`${quote(rest)} is not a regular file`);
-  if (kind === "file") {
-    return { kind: "file", path: host.absolute(rest) };
+  const isPath = endpoint === null && !secure && isFilePath(rest);
+  if (kind === "other" || (kind === "directory" && isPath)) {
+    throw tokens.error(`${quote(rest)} is not a regular file`);
+  }
+  // A file that is not there may come: resolv.conf is often made by what starts later.
+  if (kind === "file" || isPath) {
+    const path = host.absolute(rest);
+    if (!files.has(path)) files.set(path, readFile(tokens, path, host));
+    const { invalid: _, ...content } = files.get(path) ?? parseResolvConf("");
+    return { kind: "file", path, content };
   }
   if (endpoint === null) {
     throw tokens.error(
@@ -110,6 +115,16 @@ function readOne(
   // The reply that resolves the name proves nothing, so the certificate must be the name's own.
   const name = secure ? serverName || endpoint.host : "";
   return { kind: "name", host: endpoint.host, port, transport, serverName: name };
+}
+
+/** Whether a word that is no address or host name is the path of a file, and not a mistyped address. */
+function isFilePath(text: string): boolean {
+  const [first, ...rest] = text.split("/");
+  try {
+    return rest.length > 0 && parseEndpoint(first!, "dns")?.isAddress !== true;
+  } catch {
+    return false;
+  }
 }
 
 function splitScheme(
