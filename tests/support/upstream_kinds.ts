@@ -50,6 +50,32 @@ export function atMost(most: number, inner: Behaviour): Behaviour {
       : inner(query, transport, arrival);
 }
 
+/** Takes up each TCP connection only so many milliseconds after its first message. */
+export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
+  const readyMs = new Map<number, number>();
+  return (query, transport, arrival) => {
+    const sent = inner(query, transport, arrival);
+    if (sent === "refuse" || transport === "udp") return sent;
+    const { connection, nowMs } = arrival!;
+    const atMs = readyMs.get(connection) ?? nowMs + waitMs;
+    readyMs.set(connection, atMs);
+    const moreMs = Math.max(0, atMs - nowMs);
+    return sent.map((one) => ({ ...one, delayMs: (one.delayMs ?? 1) + moreMs }));
+  };
+}
+
+/** Resets each TCP connection on its query number `on`, counted from one. */
+export function resetting(on: number, inner: Behaviour): Behaviour {
+  const counts = new Map<number, number>();
+  return (query, transport, arrival) => {
+    if (transport === "udp") return inner(query, transport, arrival);
+    const { connection } = arrival!;
+    const count = (counts.get(connection) ?? 0) + 1;
+    counts.set(connection, count);
+    return count >= on ? "refuse" : inner(query, transport, arrival);
+  };
+}
+
 /** Closes each TCP connection behind its first answer. */
 export function closing(inner: Behaviour): Behaviour {
   return (query, transport, arrival) => {
@@ -86,6 +112,12 @@ export function toEdns(special: Behaviour, inner: Behaviour, { options = false }
     const matches = opt !== undefined && (!options || opt.options.length > 0);
     return (matches ? special : inner)(query, transport, arrival);
   };
+}
+
+/** Treats queries with the DO bit by another behaviour. */
+export function toDnssec(special: Behaviour, inner: Behaviour): Behaviour {
+  return (query, transport, arrival) =>
+    (optOf(query)?.flag_do === true ? special : inner)(query, transport, arrival);
 }
 
 /** Answers with a response code: whole, as a header alone, with OPT, or with the query's OPT back. */
@@ -151,7 +183,7 @@ export function both(first: Behaviour, second: Behaviour): Behaviour {
 
 function optOf(
   query: codec.DecodedPacket,
-): { options: { code: number; data: Uint8Array }[] } | undefined {
+): { options: { code: number; data: Uint8Array }[]; flag_do: boolean } | undefined {
   return query.additionals!.find(({ type }) => type === "OPT") as never;
 }
 
