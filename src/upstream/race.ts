@@ -243,7 +243,7 @@ export class Race implements AskHandler {
   /** Picks the server for the next ask, or gives up. */
   #tryNext(): void {
     const { servers, settings, engine, order } = this.#group;
-    const rested = this.#state === "resting";
+    let rested = this.#state === "resting";
     this.#state = "running";
     while (this.#mayAsk()) {
       const unlimited = settings.maxConnectAttempts === 0;
@@ -266,6 +266,8 @@ export class Race implements AskHandler {
         this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
       }
       this.#asks++;
+      // The next round rests as well.
+      rested = false;
       if (this.#ask(index)) {
         this.#schedule();
         return;
