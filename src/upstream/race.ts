@@ -180,7 +180,7 @@ export class Race implements AskHandler {
     const runner = this.#runners.find((one) => one.ticket === ticket);
     if (runner === undefined) return;
     const index = order.next(this.#index, runner.server, 0);
-    if (index < 0) return;
+    if (index < 0 || this.#underSendLimit(index) !== index) return;
     this.#asks++;
     this.#secondMs = engine.nowMs + servers[index]!.roundTrip.patienceMs;
     this.#ask(index);
@@ -196,6 +196,7 @@ export class Race implements AskHandler {
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(outcome)) {
       this.#failureCode = failureCode;
+      this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       this.#limit(() => REFUSED_MS);
       this.#afterFailure(runner, false);
     } else if (outcome.kind === "refused" && this.#runners.length > 0) {
@@ -262,7 +263,7 @@ export class Race implements AskHandler {
           this.#lastError = "no healthy proxies";
           break;
         }
-        index = engine.random() % servers.length;
+        index = this.#underSendLimit(engine.random() % servers.length);
         this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
       }
       this.#asks++;
@@ -349,7 +350,7 @@ export class Race implements AskHandler {
     }
     const other = order.next(this.#index, server, 0);
     if (this.#hedging) {
-      if (other >= 0 && hedges.spend(nowMs)) {
+      if (other >= 0 && this.#underSendLimit(other) === other && hedges.spend(nowMs)) {
         group.countHedge();
         this.#extras++;
         this.#ask(other);
