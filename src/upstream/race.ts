@@ -3,7 +3,7 @@ import type { Budget } from "./budget.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { Policy } from "./options.ts";
 import type { Candidate, ServerOrder } from "./order.ts";
-import type { AskHandler, Outcome, Ticket } from "./outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
 import type { Reply } from "./reply.ts";
 
 /** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
@@ -31,7 +31,7 @@ export interface Contestant extends Candidate {
   };
   ask(
     inquiry: Inquiry,
-    options: { streamed: boolean; limitMs: number },
+    options: AskOptions,
     handler: AskHandler,
   ): Ticket | Outcome;
 }
@@ -282,9 +282,10 @@ export class Race implements AskHandler {
   #ask(index: number, { limitMs = this.#deadlineMs, resent = false } = {}): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
+    const again = this.#askedOf.includes(server);
     this.#askedOf.push(server);
     if (this.#askedOf.length === 1) this.#planSecond(server, true);
-    const asked = server.ask(this.inquiry, { streamed: this.#streamed, limitMs }, this);
+    const asked = server.ask(this.inquiry, { streamed: this.#streamed, again, limitMs }, this);
     if ("kind" in asked) {
       if (asked.kind === "failed") this.#lastError = `${server.label}: ${asked.why}`;
       return false;

@@ -5,7 +5,7 @@ import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
 import { type Inquiry, writePacket } from "../inquiry.ts";
-import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import { copyMessage, type Reply } from "../reply.ts";
 import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
@@ -112,13 +112,11 @@ export class Ask implements Ticket, TransportHandler {
   /**
    * Asks.
    *
-   * @param streamed - over a stream even if the server takes datagrams
-   * @param limitMs - when it ends at the latest, in monotonic milliseconds
    * @returns null, or how it ended if it could not be sent at all; then `handler` is told nothing
    */
   start(
     inquiry: Inquiry,
-    { streamed, limitMs }: { streamed: boolean; limitMs: number },
+    { streamed, again, limitMs }: AskOptions,
     handler: AskHandler,
   ): Outcome | null {
     const server = this.#server;
@@ -134,9 +132,10 @@ export class Ask implements Ticket, TransportHandler {
     this.#cookieMissing = false;
     this.#misspelt = false;
     this.#truncated = null;
-    this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs);
     const encrypted = server.endpoint.tls !== null;
     const stream = streamed || encrypted || server.spelling.needsTcp(nowMs);
+    // Over a stream a question is asked again too late to find the right form by itself.
+    this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again || stream);
     server.sent(this);
     const failure = this.#transmit(stream ? "stream" : "datagram");
     if (failure !== null) {

@@ -40,8 +40,12 @@ export class EdnsLadder {
    * Form of a query that is sent now.
    *
    * @param patienceMs - time within which nearly all replies come
+   * @param stepping - it may go down: one that knows EDNS gets a lower form only for a question that
+   *   it has left unanswered
    */
-  next(nowMs: number, patienceMs: number): number {
+  next(nowMs: number, patienceMs: number, stepping: boolean): number {
+    // A name that nobody answers must not cost others their DNSSEC records.
+    if (this.#knowsEdns && !stepping) return this.#form;
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
       const patience = patienceMs * (form === FORM.EDNS && this.#knowsEdns ? EDNS_PATIENCE : 1);
       // Also where no query has gone unanswered: then this is minus infinity.

@@ -4,7 +4,7 @@ import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
 import type { Inquiry } from "../inquiry.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
-import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import type { Reply } from "../reply.ts";
 import { Connections } from "../transport/connections.ts";
 import { Ask, type AskServer } from "./ask.ts";
@@ -116,17 +116,8 @@ export class UpstreamServer implements AskServer, Checked {
     };
   }
 
-  /**
-   * Asks a question; returns the ticket, or how it ended if it could not be sent at all.
-   *
-   * @param options.streamed - over a stream even if the server takes datagrams
-   * @param options.limitMs - when it ends at the latest, in monotonic milliseconds
-   */
-  ask(
-    inquiry: Inquiry,
-    options: { streamed: boolean; limitMs: number },
-    handler: AskHandler,
-  ): Ticket | Outcome {
+  /** Asks a question; returns the ticket, or how it ended if it could not be sent at all. */
+  ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this);
     const ended = ask.start(inquiry, options, handler);
     if (ended === null) {
