@@ -194,6 +194,25 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
   }
 });
 
+Deno.test("a name that is never answered costs no other name its DNSSEC records", () => {
+  const forms: string[] = [];
+  const simulation = start((query, transport, arrival) => {
+    const { name } = query.questions![0]!;
+    if (name.startsWith("never")) return [];
+    if (name.startsWith("n")) forms.push(kinds.formOf(query));
+    return answering()(query, transport, arrival);
+  });
+  // Nothing else is asked meanwhile, so each of them is all that the server is silent about.
+  for (let i = 0; i < 20; i++) {
+    const options = { edns: 1232, dnssecOk: true };
+    simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options }));
+    simulation.run(100);
+    simulation.ask(queryBytes({ name: `never${i}.example.org`, ...options }));
+    simulation.run(50 * (i + 1));
+  }
+  assert.deepEqual(forms, Array.from({ length: 20 }, () => "options, DO"));
+});
+
 Deno.test("a truncated answer is handed on where TCP brings nothing better", async (t) => {
   const table: { name: string; tcp: Behaviour; bare?: boolean; withinMs: number }[] = [
     { name: "TCP refused", tcp: refusing, withinMs: 100 },

@@ -4,7 +4,7 @@ import { Timers } from "../../src/engine/timers.ts";
 import { Budget } from "../../src/upstream/budget.ts";
 import type { Inquiry } from "../../src/upstream/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/order.ts";
-import type { AskHandler, Outcome, Ticket } from "../../src/upstream/outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
 import {
   type Contestant,
   Race,
@@ -141,7 +141,7 @@ class FakeServer implements Contestant {
 
   ask(
     _inquiry: Inquiry,
-    { streamed, limitMs }: { streamed: boolean; limitMs: number },
+    { streamed, limitMs }: AskOptions,
     handler: AskHandler,
   ): Ticket | Outcome {
     const group = this.#group;

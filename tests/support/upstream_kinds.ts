@@ -181,6 +181,13 @@ export function both(first: Behaviour, second: Behaviour): Behaviour {
   ];
 }
 
+/** How much of EDNS a query carries: "plain", "EDNS" or "options", and "DO" where it is set. */
+export function formOf(query: codec.DecodedPacket): string {
+  const opt = optOf(query);
+  if (opt === undefined) return "plain";
+  return `${opt.options.length > 0 ? "options" : "EDNS"}${opt.flag_do ? ", DO" : ""}`;
+}
+
 function optOf(
   query: codec.DecodedPacket,
 ): { options: { code: number; data: Uint8Array }[]; flag_do: boolean } | undefined {
