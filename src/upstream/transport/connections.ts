@@ -20,6 +20,8 @@ const MAX_MOVES = 8;
 const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
 /** Connections in a row that the server ended behind their first answer, with a query waiting. */
 const EARLY_ENDS = 2;
+/** Queries in a row that a used connection did not answer, and a fresh one did in the usual time. */
+const UNSERVED = 4;
 /** Time after which a connection is closed whose server still works on what nobody waits for. */
 const STALLED_MS = 2000;
 
@@ -76,6 +78,7 @@ export class Connections implements ConnectionOwner {
   /** Until when each connection is used for one query alone, in monotonic milliseconds. */
   #singleUseUntilMs = -Infinity;
   #earlyEnds = 0;
+  #unserved = 0;
   /** Connections that the server serves at a time, and until when that is believed. */
   #limit = Infinity;
   #limitUntilMs = -Infinity;
@@ -98,6 +101,7 @@ export class Connections implements ConnectionOwner {
     query.carrier = null;
     query.moves = 0;
     query.movedFrom = null;
+    query.reclaimed = false;
     query.queued = false;
     query.sentMs = this.#engine.nowMs;
     return this.#send(query);
@@ -141,6 +145,7 @@ export class Connections implements ConnectionOwner {
     if (connection.answers > 1) {
       this.#reusable = true;
       this.#earlyEnds = 0;
+      this.#unserved = 0;
     }
     if (connection.unanswered === 0) {
       const { maxIdle } = this.#options;
@@ -286,8 +291,9 @@ export class Connections implements ConnectionOwner {
       if (latest === null || connection.waitingSinceMs < latest.waitingSinceMs) latest = connection;
     }
     if (latest === null || this.#slow.length >= MAX_WAITING) return null;
-    for (const [_, query] of latest.waiting()) {
+    for (const [place, query] of latest.waiting()) {
       if (query.carrier !== latest) continue;
+      query.reclaimed = place === 0 && latest.answers > 0;
       latest.abandon(query);
       query.carrier = null;
       query.queued = true;
@@ -388,6 +394,7 @@ export class Connections implements ConnectionOwner {
     query.movedFrom = null;
     // An answer may be told of before the connection that it came by.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
+    if (query.reclaimed && connection.answers === 1) this.#learnFromReclaim(query);
     if (carrier === null) {
       this.#unqueue(query);
     } else if (carrier !== connection) {
@@ -410,6 +417,15 @@ export class Connections implements ConnectionOwner {
       this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
     }
     if (from.live === 1) from.close();
+  }
+
+  /** A fresh connection has answered what a used one did not: does it take one query a connection? */
+  #learnFromReclaim(query: Outgoing): void {
+    const { nowMs } = this.#engine;
+    // Else it is just a slow name.
+    if (nowMs - query.sentMs > this.#options.patienceMs() || ++this.#unserved < UNSERVED) return;
+    this.#reusable = false;
+    this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
   }
 
   /** The server has ended a connection with queries waiting on it. */
