@@ -59,7 +59,9 @@ export async function serveKind(
       for (const { bytes, delayMs = 0, close = false } of sent) {
         later(delayMs, () => {
           if (socket.destroyed) return;
-          socket.write(Uint8Array.from([bytes.length >> 8, bytes.length & 255, ...bytes]));
+          if (bytes.length > 0) {
+            socket.write(Uint8Array.from([bytes.length >> 8, bytes.length & 255, ...bytes]));
+          }
           if (close) socket.end();
         });
       }

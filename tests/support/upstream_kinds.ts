@@ -64,15 +64,16 @@ export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
   };
 }
 
-/** Resets each TCP connection on its query number `on`, counted from one. */
-export function resetting(on: number, inner: Behaviour): Behaviour {
+/** Closes each TCP connection at its query number `on`, counted from one, without an answer. */
+export function closingAt(on: number, inner: Behaviour): Behaviour {
   const counts = new Map<number, number>();
   return (query, transport, arrival) => {
     if (transport === "udp") return inner(query, transport, arrival);
     const { connection } = arrival!;
     const count = (counts.get(connection) ?? 0) + 1;
     counts.set(connection, count);
-    return count >= on ? "refuse" : inner(query, transport, arrival);
+    if (count < on) return inner(query, transport, arrival);
+    return [{ bytes: new Uint8Array(), delayMs: 0, close: true }];
   };
 }
 
