@@ -84,6 +84,8 @@ export class Ask implements Ticket, TransportHandler {
   #handler: AskHandler | null = null;
   #limitMs = 0;
   #form: number = FORM.OPTIONS;
+  /** The server has left the question unanswered before. */
+  #askedAgain = false;
   /** The server has refused the form before this one. */
   #formRefused = false;
   #cookieSent = false;
@@ -127,6 +129,7 @@ export class Ask implements Ticket, TransportHandler {
     this.sentMs = nowMs;
     this.dueMs = Math.min(nowMs + server.readTimeoutMs, limitMs);
     this.silenceReported = false;
+    this.#askedAgain = again;
     this.#formRefused = false;
     this.#cookieRenewed = false;
     this.#cookieMissing = false;
@@ -134,8 +137,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#truncated = null;
     const encrypted = server.endpoint.tls !== null;
     const stream = streamed || encrypted || server.spelling.needsTcp(nowMs);
-    // Over a stream a question is asked again too late to find the right form by itself.
-    this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again || stream);
+    this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again);
     server.sent(this);
     const failure = this.#transmit(stream ? "stream" : "datagram");
     if (failure !== null) {
@@ -204,7 +206,8 @@ export class Ask implements Ticket, TransportHandler {
     }
     if (this.#asksAgain(streamed)) return;
     if (!isComplaint(reply.rcode)) {
-      ladder.answered(this.#form, nowMs, roundTrip.patienceMs, this.#formRefused);
+      const evidence = this.#formRefused ? "refused" : this.#askedAgain ? "again" : "none";
+      ladder.answered(this.#form, nowMs, roundTrip.patienceMs, evidence);
     }
     this.#end(this.#judge());
   }

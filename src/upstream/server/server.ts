@@ -121,7 +121,8 @@ export class UpstreamServer implements AskServer, Checked {
     const ask = this.#spare.pop() ?? new Ask(this);
     const ended = ask.start(inquiry, options, handler);
     if (ended === null) {
-      const form = this.ladder.toTry(this.engine.nowMs);
+      // A question that went unanswered before would tell nothing.
+      const form = options.again ? -1 : this.ladder.toTry(this.engine.nowMs);
       if (form >= 0) {
         this.#trial ??= new FormTrial(this);
         this.#trial.start(inquiry, form, options.streamed);
