@@ -154,6 +154,32 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
   }
 });
 
+Deno.test("a server that is odd about EDNS is served when it is back from an outage", async (t) => {
+  const table = {
+    "drops queries with OPT": kinds.toEdns(silent, kinds.withoutEdns()),
+    "drops queries with an option": kinds.toEdns(silent, answering(), { options: true }),
+    "answers everything": answering(),
+  };
+  for (const [name, behaviour] of Object.entries(table)) {
+    for (const options of ["", "force_tcp"]) {
+      await t.step(`${name} ${options}`, () => {
+        const simulation = startKinds(kinds.changing(10_000, silent, behaviour), options);
+        const asked: Asked[] = [];
+        while (simulation.nowMs < 40_000) {
+          asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
+          simulation.run(1000);
+        }
+        simulation.run(6000);
+        const back = asked.filter(({ atMs }) => atMs > 15_000);
+        const times = answered(back);
+        assert.equal(times.length, back.length);
+        assert.ok(Math.max(...times.slice(5)) <= 10, `${times}`);
+        assert.equal(answered(asked.filter(({ atMs }) => atMs < 5000)).length, 0);
+      });
+    }
+  }
+});
+
 Deno.test("a name that is never answered costs no other name its DNSSEC records", () => {
   const forms: string[] = [];
   const simulation = startKinds((query, transport, arrival) => {
