@@ -62,7 +62,7 @@ const cluster: Kind = {
 
 function forwarder(name: Forwarder): Kind {
   return {
-    title: name === "named" ? "BIND's named" : name === "pdns_recursor" ? "pdns-recursor" : name,
+    title: name === "named" ? "BIND's named" : name,
     options: "",
     shared: true,
     async start() {

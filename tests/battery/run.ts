@@ -19,8 +19,8 @@ export const BURST = 40;
 const AT_ONCE_MS = 250;
 /** Pause between the first and the second question, longer than `kinds.ts` lets a server change. */
 const BETWEEN_MS = 1100;
-/** Rows whose bursts run at the same time. */
-const BURSTS_AT_ONCE = 3;
+/** Cells, and bursts, that are worked on at the same time: more would make each other late. */
+const AT_ONCE = { cells: 24, bursts: 6 } as const;
 
 /** What one client got for its first and its second name. */
 export interface Cell {
@@ -58,29 +58,48 @@ export async function runBattery(kinds: readonly Kind[]): Promise<Row[]> {
     }
     nodens = await startNodens({ corefile: (port) => corefile(port, blocks) });
     const { port } = nodens;
-    const cells = await Promise.all(
-      kinds.map((_, row) =>
-        Promise.all(clients.map((client, column) => askTwice(port, client, zoneOf(row, column))))
-      ),
+    const places = kinds.flatMap((_, row) =>
+      clients.map((client, column) => ({ row, client, column }))
     );
-    const bursts: number[] = [];
-    for (let row = 0; row < kinds.length; row += BURSTS_AT_ONCE) {
-      const some = kinds.slice(row, row + BURSTS_AT_ONCE);
-      bursts.push(
-        ...await Promise.all(some.map((_, i) => askBurst(port, zoneOf(row + i, clients.length)))),
-      );
-    }
+    const cells = await eachOf(
+      places,
+      AT_ONCE.cells,
+      ({ row, client, column }) => askTwice(port, client, zoneOf(row, column)),
+    );
+    const rows = kinds.map((_, row) => row);
+    const bursts = await eachOf(
+      rows,
+      AT_ONCE.bursts,
+      (row) => askBurst(port, zoneOf(row, clients.length)),
+    );
     return kinds.map(({ title }, row) => ({
       title,
       burst: bursts[row]!,
       cells: Object.fromEntries(
-        clients.map((client, column) => [client, cells[row]![column]!]),
+        clients.map((client, column) => [client, cells[row * clients.length + column]!]),
       ) as Row["cells"],
     }));
   } finally {
     await nodens?.stop();
     for (const server of started) await server.stop();
   }
+}
+
+/** Works on each item, so many at a time; the results are in the order of the items. */
+async function eachOf<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    while (next < items.length) {
+      const place = next++;
+      results[place] = await work(items[place]!);
+    }
+  }));
+  return results;
 }
 
 function zoneOf(row: number, column: number): string {
