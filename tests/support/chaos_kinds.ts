@@ -6,6 +6,8 @@ import * as kinds from "./upstream_kinds.ts";
 
 /** Whatever a client's query meets, it is not held up for longer than this by other names. */
 const BOUND_MS = 2500;
+/** When servers that change their ways do so, in the simulation's milliseconds. */
+const TURN_MS = 8000;
 
 /**
  * One run of a server of some kind that is well, beside servers that are not, asked for names of
@@ -32,7 +34,15 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
     ["twenty connections", kinds.atMost(20, kinds.serial(byName))],
     ["drops options", kinds.toEdns(kinds.silent, byName, { options: true })],
     ["FORMERR to OPT", kinds.toEdns(kinds.failing(1, one(["bare", "whole"])), kinds.withoutEdns())],
-    ["turns serial", kinds.changing(2000, byName, kinds.serial(byName))],
+    ["slow accept", kinds.slowAccept(200, kinds.serial(byName))],
+    ["closes at the second", kinds.serial(kinds.closingAt(2, byName))],
+    ["turns serial", kinds.changing(TURN_MS, byName, kinds.serial(byName))],
+    ["turns concurrent", kinds.changing(TURN_MS, kinds.serial(byName), byName)],
+    ["turns to closing", kinds.changing(TURN_MS, byName, kinds.closing(kinds.serial(byName)))],
+    [
+      "turns to dropping options",
+      kinds.changing(TURN_MS, byName, kinds.toEdns(kinds.silent, byName, { options: true })),
+    ],
   ]);
   const broken: Record<string, Behaviour> = {
     silent: kinds.silent,
