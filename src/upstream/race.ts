@@ -115,11 +115,12 @@ export class Race implements AskHandler {
   /** Where the next server is looked for. */
   #index = 0;
   #asks = 0;
-  #passedOver = 0;
   #timeouts = 0;
   /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
   #failureCode = -1;
   #lastError = "";
+  /** Servers whose replies are no better than none; asked no more. */
+  readonly #refusers: Contestant[] = [];
   /** Servers that were asked, one entry for each ask. */
   readonly #askedOf: Contestant[] = [];
 
@@ -140,7 +141,7 @@ export class Race implements AskHandler {
     this.#streamed = streamed;
     this.#index = order.first(engine.nowMs);
     this.#asks = 0;
-    this.#passedOver = 0;
+    this.#refusers.length = 0;
     this.#timeouts = 0;
     this.#extras = 0;
     this.#failureCode = -1;
@@ -179,7 +180,7 @@ export class Race implements AskHandler {
     const { order, engine, servers } = this.#group;
     const runner = this.#runners.find((one) => one.ticket === ticket);
     if (runner === undefined) return;
-    const index = order.next(this.#index, runner.server, 0);
+    const index = order.next(this.#index, [runner.server, ...this.#refusers], 0);
     if (index < 0 || this.#underSendLimit(index) !== index) return;
     this.#asks++;
     this.#secondMs = engine.nowMs + servers[index]!.roundTrip.patienceMs;
@@ -194,7 +195,7 @@ export class Race implements AskHandler {
     if (runner.resent && tookMs <= runner.server.roundTrip.patienceMs) resends.giveBack();
     const { rcode } = outcome.reply;
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
-    if (this.#isPassedOver(outcome)) {
+    if (this.#isPassedOver(runner.server, outcome)) {
       this.#failureCode = failureCode;
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       this.#limit(() => REFUSED_MS);
@@ -211,19 +212,19 @@ export class Race implements AskHandler {
   }
 
   /** Whether a reply is no better than none as long as there are others to come. */
-  #isPassedOver(outcome: Outcome & { reply: Reply }): boolean {
+  #isPassedOver(server: Contestant, outcome: Outcome & { reply: Reply }): boolean {
     const { servers, settings } = this.#group;
     const elsewhere = outcome.kind === "refused" && outcome.elsewhere;
     if (!elsewhere && !settings.failover.includes(outcome.reply.rcode)) return false;
-    this.#passedOver++;
-    return this.#runners.length > 0 || (this.#passedOver < servers.length && this.#mayAsk());
+    if (!this.#refusers.includes(server)) this.#refusers.push(server);
+    return this.#runners.length > 0 || (this.#refusers.length < servers.length && this.#mayAsk());
   }
 
   #afterFailure({ server }: Runner, silent: boolean): void {
     const { order } = this.#group;
     const none = this.#runners.length === 0;
     const moves = silent ||
-      (!this.#hasHealthyRunner() && order.next(this.#index, server, 0) >= 0);
+      (!this.#hasHealthyRunner() && order.next(this.#index, [server, ...this.#refusers], 0) >= 0);
     if (none || (moves && this.#mayAsk())) this.#tryNext();
     else this.#schedule();
   }
@@ -254,16 +255,19 @@ export class Race implements AskHandler {
         engine.timers.set(this.#timer, Math.min(engine.nowMs + REST_MS, this.#deadlineMs));
         return;
       }
-      let index = this.#underSendLimit(order.next(this.#index, null, 2));
+      const refusers = this.#refusers;
+      let index = this.#underSendLimit(order.next(this.#index, refusers, 2));
       if (index < 0) break;
       if (servers[index]!.rank === 2) {
         // All are down: either the checks are wrong or nothing helps, so try one anyway.
-        this.#group.countAllDown();
-        if (settings.failfastAllUnhealthyUpstreams) {
-          this.#lastError = "no healthy proxies";
-          break;
+        if (refusers.length === 0) {
+          this.#group.countAllDown();
+          if (settings.failfastAllUnhealthyUpstreams) {
+            this.#lastError = "no healthy proxies";
+            break;
+          }
+          index = this.#underSendLimit(engine.random() % servers.length);
         }
-        index = this.#underSendLimit(engine.random() % servers.length);
         this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
       }
       this.#asks++;
@@ -349,7 +353,7 @@ export class Race implements AskHandler {
       this.#secondMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
       return;
     }
-    const other = order.next(this.#index, server, 0);
+    const other = order.next(this.#index, [server, ...this.#refusers], 0);
     if (this.#hedging) {
       if (other >= 0 && this.#underSendLimit(other) === other && hedges.spend(nowMs)) {
         group.countHedge();
