@@ -82,6 +82,8 @@ export class Connections implements ConnectionOwner {
   /** Connections that the server serves at a time, and until when that is believed. */
   #limit = Infinity;
   #limitUntilMs = -Infinity;
+  /** Until when it is known to serve connections late, in monotonic milliseconds. */
+  #slowUntilMs = -Infinity;
 
   constructor(engine: EngineServices, options: ConnectionsOptions) {
     this.#engine = engine;
@@ -139,8 +141,11 @@ export class Connections implements ConnectionOwner {
   }
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
-    if (query === null) this.#options.late();
-    else this.#settle(query, connection);
+    if (query !== null) this.#settle(query, connection);
+    else {
+      this.#options.late();
+      if (connection.answers === 1) this.#learnFromLate();
+    }
     if (outOfOrder) this.#concurrent = true;
     if (connection.answers > 1) {
       this.#reusable = true;
@@ -362,9 +367,10 @@ export class Connections implements ConnectionOwner {
     // The server may take no further query on a connection.
     if (connection.answers > 0) return this.#reusable;
     // Or no further connection; one that it does serve must be free to tell.
-    return !this.#connections.some(({ answers, unanswered, closing }) =>
-      answers > 0 && unanswered === 0 && !closing
-    );
+    return this.#engine.nowMs < this.#slowUntilMs ||
+      !this.#connections.some(({ answers, unanswered, closing }) =>
+        answers > 0 && unanswered === 0 && !closing
+      );
   }
 
   /** Sends a query again on another connection; whichever brings the answer first will do. */
@@ -411,12 +417,20 @@ export class Connections implements ConnectionOwner {
     if (from.closing || (from.answers > 0 && this.#reusable)) return;
     const { nowMs } = this.#engine;
     if (from.answers === 0) {
+      // It stays for a while: if it is served after all, that was a mistake.
       this.#limit = Math.max(1, this.#served());
       this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
-    } else {
-      this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
+      return;
     }
+    this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
     if (from.live === 1) from.close();
+  }
+
+  /** A connection has answered at last what was asked elsewhere: the server is only slow to serve it. */
+  #learnFromLate(): void {
+    if (this.#engine.nowMs >= this.#limitUntilMs) return;
+    this.#limitUntilMs = -Infinity;
+    this.#slowUntilMs = this.#engine.nowMs + BELIEVE_MS.limit;
   }
 
   /** A fresh connection has answered what a used one did not: does it take one query a connection? */
