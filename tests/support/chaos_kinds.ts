@@ -39,10 +39,6 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
     ["turns serial", kinds.changing(TURN_MS, byName, kinds.serial(byName))],
     ["turns concurrent", kinds.changing(TURN_MS, kinds.serial(byName), byName)],
     ["turns to closing", kinds.changing(TURN_MS, byName, kinds.closing(kinds.serial(byName)))],
-    [
-      "turns to dropping options",
-      kinds.changing(TURN_MS, byName, kinds.toEdns(kinds.silent, byName, { options: true })),
-    ],
   ]);
   const broken: Record<string, Behaviour> = {
     silent: kinds.silent,
