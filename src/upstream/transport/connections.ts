@@ -141,11 +141,8 @@ export class Connections implements ConnectionOwner {
   }
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
-    if (query !== null) this.#settle(query, connection);
-    else {
-      this.#options.late();
-      if (connection.answers === 1) this.#learnFromLate();
-    }
+    if (query === null) this.#learnFromLate(connection);
+    else this.#settle(query, connection);
     if (outOfOrder) this.#concurrent = true;
     if (connection.answers > 1) {
       this.#reusable = true;
@@ -426,9 +423,10 @@ export class Connections implements ConnectionOwner {
     if (from.live === 1) from.close();
   }
 
-  /** A connection has answered at last what was asked elsewhere: the server is only slow to serve it. */
-  #learnFromLate(): void {
-    if (this.#engine.nowMs >= this.#limitUntilMs) return;
+  /** A first answer that nobody waits for any more: the server is only slow to serve a connection. */
+  #learnFromLate({ answers }: Connection): void {
+    this.#options.late();
+    if (answers !== 1 || this.#engine.nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = this.#engine.nowMs + BELIEVE_MS.limit;
   }
