@@ -18,10 +18,10 @@ import { Spelling } from "./spelling.ts";
 
 /**
  * Default bounds of connections to one server. `bench/connections.ts` shows what they cost: 64 serve
- * 640 misses/s that take 100 ms each on a server that answers in order. Over TLS 16 were not enough
- * for 300; streams of HTTP/2 are concurrent by nature.
+ * 640 misses/s that take 100 ms each on a server that answers in order. Over TLS 16 serve 160; as
+ * many handshakes at a time as over TCP would each take too long.
  */
-export const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
+export const MAX_CONNECTIONS = { dns: 64, tls: 16, https: 4 } as const;
 /** Outstanding asks told at once that their server is silent; the rest a moment later. */
 const TELL_AT_ONCE = 256;
 /** Asks kept for the next questions. */
