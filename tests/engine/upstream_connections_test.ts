@@ -33,11 +33,10 @@ function startOver(
 
 /** Serves so many connections at a time, and resets what comes on others. */
 function resetsBeyond(most: number, inner: Behaviour): Behaviour {
-  const limited = kinds.atMost(most, () => []);
   return (query, transport, arrival) =>
     arrival!.connections.indexOf(arrival!.connection) >= most
       ? "refuse"
-      : (limited(query, transport, arrival), inner(query, transport, arrival));
+      : inner(query, transport, arrival);
 }
 
 for (const transport of ["TCP", "TLS"] as const) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Address } from "../../src/dns/address.ts";
 import {
   type FakeQuery,
   FakeStreams,
@@ -84,15 +85,9 @@ Deno.test("once a server has answered out of order, queries share a connection",
 });
 
 Deno.test("the streams of DNS over HTTPS are concurrent from the first query on", () => {
-  const tls = {
-    serverName: "",
-    certFile: null,
-    keyFile: null,
-    caFile: null,
-    http: "POST",
-  } as const;
-  const { address } = { address: { family: 4, bytes: new Uint8Array(16), port: 443 } };
-  const endpoint = { address, scope: "", source: null, tls } as never;
+  const http = "POST" as const;
+  const tls = { serverName: "", certFile: null, keyFile: null, caFile: null, http };
+  const endpoint = { address: new Address(), scope: "", source: null, tls };
   const streams = new FakeStreams({ endpoint });
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a b c"]);
