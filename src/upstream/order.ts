@@ -49,11 +49,11 @@ export class ServerOrder {
    * Index of the server for the next attempt: of the best rank (well, suspect, down), from `start`
    * on. One that has just come back leaves part of its queries to others that are well.
    *
-   * @param except - a server to leave out, or null
+   * @param except - servers to leave out
    * @param worst - highest rank that will do
    * @returns -1 where there is none
    */
-  next(start: number, except: Candidate | null, worst: number): number {
+  next(start: number, except: readonly Candidate[], worst: number): number {
     const servers = this.#servers;
     const count = servers.length;
     let best = -1;
@@ -61,7 +61,7 @@ export class ServerOrder {
     for (let i = 0; i < count; i++) {
       const index = (start + i) % count;
       const server = servers[index]!;
-      if (server === except) continue;
+      if (except.includes(server)) continue;
       let { rank } = server;
       // Half a rank behind: taken only where none is quite well.
       if (rank === 0 && this.#leavesOut(server)) rank = 0.5;

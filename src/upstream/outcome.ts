@@ -14,6 +14,16 @@ export type Outcome =
   /** Nothing came in time. */
   | { kind: "silent" };
 
+/** How a server is asked. */
+export interface AskOptions {
+  /** Over a stream even if the server takes datagrams. */
+  streamed: boolean;
+  /** The server has been asked this question before, and has not answered it. */
+  again: boolean;
+  /** When the ask ends at the latest, in monotonic milliseconds. */
+  limitMs: number;
+}
+
 /** An ask under way, as its caller sees it. */
 export interface Ticket {
   /** Since when a reply may be expected, in monotonic milliseconds; Infinity until connected. */

@@ -3,7 +3,7 @@ import type { Budget } from "./budget.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { Policy } from "./options.ts";
 import type { Candidate, ServerOrder } from "./order.ts";
-import type { AskHandler, Outcome, Ticket } from "./outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
 import type { Reply } from "./reply.ts";
 
 /** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
@@ -31,7 +31,7 @@ export interface Contestant extends Candidate {
   };
   ask(
     inquiry: Inquiry,
-    options: { streamed: boolean; limitMs: number },
+    options: AskOptions,
     handler: AskHandler,
   ): Ticket | Outcome;
 }
@@ -122,12 +122,13 @@ export class Race implements AskHandler {
   /** Where the next server is looked for. */
   #index = 0;
   #asks = 0;
-  #passedOver = 0;
   #timeouts = 0;
   /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
   #failureCode = -1;
   #failureError = -1;
   #lastError = "";
+  /** Servers whose replies are no better than none; asked no more. */
+  readonly #refusers: Contestant[] = [];
   /** Servers that were asked, one entry for each ask. */
   readonly #askedOf: Contestant[] = [];
 
@@ -150,7 +151,7 @@ export class Race implements AskHandler {
     this.#streamed = streamed;
     this.#index = order.first(engine.nowMs);
     this.#asks = 0;
-    this.#passedOver = 0;
+    this.#refusers.length = 0;
     this.#timeouts = 0;
     this.#extras = 0;
     this.#failureCode = -1;
@@ -190,8 +191,8 @@ export class Race implements AskHandler {
     const { order, engine, servers } = this.#group;
     const runner = this.#runners.find((one) => one.ticket === ticket);
     if (runner === undefined) return;
-    const index = order.next(this.#index, runner.server, 0);
-    if (index < 0) return;
+    const index = order.next(this.#index, [runner.server, ...this.#refusers], 0);
+    if (index < 0 || this.#underSendLimit(index) !== index) return;
     this.#asks++;
     this.#secondMs = engine.nowMs + servers[index]!.roundTrip.patienceMs;
     this.#ask(index);
@@ -205,7 +206,7 @@ export class Race implements AskHandler {
     if (runner.resent && tookMs <= runner.server.roundTrip.patienceMs) resends.giveBack();
     const { rcode } = outcome.reply;
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
-    if (this.#isPassedOver(outcome)) {
+    if (this.#isPassedOver(runner.server, outcome)) {
       this.#failureCode = failureCode;
       this.#failureError = outcome.reply.extendedError;
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
@@ -223,12 +224,12 @@ export class Race implements AskHandler {
   }
 
   /** Whether a reply is no better than none as long as there are others to come. */
-  #isPassedOver(outcome: Outcome & { reply: Reply }): boolean {
+  #isPassedOver(server: Contestant, outcome: Outcome & { reply: Reply }): boolean {
     const { servers, settings } = this.#group;
     const elsewhere = outcome.kind === "refused" && outcome.elsewhere;
     if (!elsewhere && !settings.failover.includes(outcome.reply.rcode)) return false;
-    this.#passedOver++;
-    return this.#runners.length > 0 || (this.#passedOver < servers.length && this.#mayAsk());
+    if (!this.#refusers.includes(server)) this.#refusers.push(server);
+    return this.#runners.length > 0 || (this.#refusers.length < servers.length && this.#mayAsk());
   }
 
   #afterFailure({ server }: Runner, silent: boolean): void {
@@ -237,7 +238,7 @@ export class Race implements AskHandler {
     // A client over TCP must not make a name fail, for everybody, where servers have UDP alone.
     if (none) this.#streamed = false;
     const moves = silent ||
-      (!this.#hasHealthyRunner() && order.next(this.#index, server, 0) >= 0);
+      (!this.#hasHealthyRunner() && order.next(this.#index, [server, ...this.#refusers], 0) >= 0);
     if (none || (moves && this.#mayAsk())) this.#tryNext();
     else this.#schedule();
   }
@@ -258,7 +259,7 @@ export class Race implements AskHandler {
   /** Picks the server for the next ask, or gives up. */
   #tryNext(): void {
     const { servers, settings, engine, order } = this.#group;
-    const rested = this.#state === "resting";
+    let rested = this.#state === "resting";
     this.#state = "running";
     while (this.#mayAsk()) {
       const unlimited = settings.maxConnectAttempts === 0;
@@ -268,19 +269,24 @@ export class Race implements AskHandler {
         engine.timers.set(this.#timer, Math.min(engine.nowMs + REST_MS, this.#deadlineMs));
         return;
       }
-      let index = this.#underSendLimit(order.next(this.#index, null, 2));
+      const refusers = this.#refusers;
+      let index = this.#underSendLimit(order.next(this.#index, refusers, 2));
       if (index < 0) break;
       if (servers[index]!.rank === 2) {
         // All are down: either the checks are wrong or nothing helps, so try one anyway.
-        this.#group.countAllDown();
-        if (settings.failfastAllUnhealthyUpstreams) {
-          this.#lastError = "no healthy proxies";
-          break;
+        if (refusers.length === 0) {
+          this.#group.countAllDown();
+          if (settings.failfastAllUnhealthyUpstreams) {
+            this.#lastError = "no healthy proxies";
+            break;
+          }
+          index = this.#underSendLimit(engine.random() % servers.length);
         }
-        index = engine.random() % servers.length;
         this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
       }
       this.#asks++;
+      // The next round rests as well.
+      rested = false;
       if (this.#ask(index)) {
         this.#schedule();
         return;
@@ -294,9 +300,10 @@ export class Race implements AskHandler {
   #ask(index: number, { limitMs = this.#deadlineMs, resent = false } = {}): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
+    const again = this.#askedOf.includes(server);
     this.#askedOf.push(server);
     if (this.#askedOf.length === 1) this.#planSecond(server, true);
-    const asked = server.ask(this.inquiry, { streamed: this.#streamed, limitMs }, this);
+    const asked = server.ask(this.inquiry, { streamed: this.#streamed, again, limitMs }, this);
     if ("kind" in asked) {
       if (asked.kind === "failed") this.#lastError = `${server.label}: ${asked.why}`;
       return false;
@@ -361,9 +368,9 @@ export class Race implements AskHandler {
       this.#secondMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
       return;
     }
-    const other = order.next(this.#index, server, 0);
+    const other = order.next(this.#index, [server, ...this.#refusers], 0);
     if (this.#hedging) {
-      if (other >= 0 && hedges.spend(nowMs)) {
+      if (other >= 0 && this.#underSendLimit(other) === other && hedges.spend(nowMs)) {
         group.countHedge();
         this.#extras++;
         this.#ask(other);

@@ -1,50 +1,10 @@
 import assert from "node:assert/strict";
+import { answered, burst, bySpeed, mixed, startKinds } from "../support/kind_simulation.ts";
 import { decode, queryBytes } from "../support/messages.ts";
-import { type Asked, type Behaviour, Simulation } from "../support/simulation.ts";
+import type { Asked, Behaviour } from "../support/simulation.ts";
 import * as kinds from "../support/upstream_kinds.ts";
 
 const { answering, failing, serial, silent, refusing } = kinds;
-
-function start(behaviour: Behaviour | Behaviour[], options = ""): Simulation {
-  const all = [behaviour].flat();
-  const to = all.map((_, i) => `10.0.0.${i + 1}`);
-  const simulation = new Simulation(
-    `. {\n forward . ${to.join(" ")} {\n policy sequential\n ${options}\n }\n}`,
-  );
-  all.forEach((one, i) => simulation.upstream(`${to[i]}:53`, one));
-  return simulation;
-}
-
-/** Answers with records, by how long they took. */
-function answered(asked: readonly Asked[]): number[] {
-  return asked.filter(({ answers }) =>
-    answers.length === 1 && decode(answers[0]!.bytes).answers!.length > 0
-  ).map((one) => one.answers[0]!.atMs - one.atMs);
-}
-
-function burst(simulation: Simulation, count: number): Asked[] {
-  return Array.from(
-    { length: count },
-    (_, i) => simulation.ask(queryBytes({ name: `n${i}.example.org` })),
-  );
-}
-
-/** Fast names of other clients, one every `everyMs`, while `slow` names are asked. */
-function mixed(simulation: Simulation, slowEveryMs: number): { fast: Asked[]; slow: Asked[] } {
-  const fast: Asked[] = [];
-  const slow: Asked[] = [];
-  for (let ms = 0; ms < 6000; ms += 50) {
-    if (ms % slowEveryMs === 0) {
-      slow.push(simulation.ask(queryBytes({ name: `slow${ms}.example.org` })));
-    }
-    fast.push(simulation.ask(queryBytes({ name: `fast${ms}.example.org` })));
-    simulation.run(50);
-  }
-  simulation.run(6000);
-  return { fast, slow };
-}
-
-const bySpeed = answering((name) => name.startsWith("slow") ? 1500 : 2);
 
 Deno.test("forty names at once that take 100 ms each, on servers of every kind over TCP", async (t) => {
   const table: { name: string; behaviour: Behaviour; most: number }[] = [
@@ -69,7 +29,7 @@ Deno.test("forty names at once that take 100 ms each, on servers of every kind o
   ];
   for (const { name, behaviour, most } of table) {
     await t.step(name, () => {
-      const simulation = start(behaviour, "force_tcp");
+      const simulation = startKinds(behaviour, "force_tcp");
       const asked = burst(simulation, 40);
       simulation.run(6000);
       const times = answered(asked);
@@ -92,7 +52,7 @@ Deno.test("a slow name holds up no other name", async (t) => {
   ];
   for (const { name, behaviour, options = "" } of table) {
     await t.step(name, () => {
-      const simulation = start(behaviour, options);
+      const simulation = startKinds(behaviour, options);
       const { fast, slow } = mixed(simulation, 1000);
       const times = answered(fast);
       assert.equal(times.length, fast.length);
@@ -103,7 +63,7 @@ Deno.test("a slow name holds up no other name", async (t) => {
 });
 
 Deno.test("a name that is never answered fails no other one on a server that goes in order", () => {
-  const simulation = start(
+  const simulation = startKinds(
     serial((query, transport, arrival) =>
       query.questions![0]!.name.startsWith("slow") ? [] : answering(2)(query, transport, arrival)
     ),
@@ -116,7 +76,7 @@ Deno.test("a name that is never answered fails no other one on a server that goe
 });
 
 Deno.test("sixty names one after the other from a server that answers the first of a connection", () => {
-  const simulation = start(kinds.firstOnly(answering(5)), "force_tcp");
+  const simulation = startKinds(kinds.firstOnly(answering(5)), "force_tcp");
   const asked: Asked[] = [];
   for (let i = 0; i < 60; i++) {
     asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
@@ -129,7 +89,7 @@ Deno.test("sixty names one after the other from a server that answers the first 
 });
 
 Deno.test("health goes by a connection of its own: slow names make no server suspect for long", () => {
-  const simulation = start(serial(bySpeed), "force_tcp\nmax_conns 1");
+  const simulation = startKinds(serial(bySpeed), "force_tcp\nmax_conns 1");
   mixed(simulation, 1000);
   assert.equal(simulation.count("coredns_proxy_healthcheck_failures_total"), 0);
   assert.equal(simulation.count("coredns_forward_healthcheck_broken_total"), 0);
@@ -176,7 +136,7 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
     for (const [client, options] of Object.entries(clients)) {
       for (const transport of ["", "force_tcp"]) {
         await t.step(`${name}, ${client} client ${transport}`, () => {
-          const simulation = start(behaviour, transport);
+          const simulation = startKinds(behaviour, transport);
           const asked: Asked[] = [];
           for (let i = 0; i < 30; i++) {
             asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options })));
@@ -196,6 +156,51 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
   }
 });
 
+Deno.test("a server that is odd about EDNS is served when it is back from an outage", async (t) => {
+  const table = {
+    "drops queries with OPT": kinds.toEdns(silent, kinds.withoutEdns()),
+    "drops queries with an option": kinds.toEdns(silent, answering(), { options: true }),
+    "answers everything": answering(),
+  };
+  for (const [name, behaviour] of Object.entries(table)) {
+    for (const options of ["", "force_tcp"]) {
+      await t.step(`${name} ${options}`, () => {
+        const simulation = startKinds(kinds.changing(10_000, silent, behaviour), options);
+        const asked: Asked[] = [];
+        while (simulation.nowMs < 40_000) {
+          asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
+          simulation.run(1000);
+        }
+        simulation.run(6000);
+        const back = asked.filter(({ atMs }) => atMs > 15_000);
+        const times = answered(back);
+        assert.equal(times.length, back.length);
+        assert.ok(Math.max(...times.slice(5)) <= 10, `${times}`);
+        assert.equal(answered(asked.filter(({ atMs }) => atMs < 5000)).length, 0);
+      });
+    }
+  }
+});
+
+Deno.test("a name that is never answered costs no other name its DNSSEC records", () => {
+  const forms: string[] = [];
+  const simulation = startKinds((query, transport, arrival) => {
+    const { name } = query.questions![0]!;
+    if (name.startsWith("never")) return [];
+    if (name.startsWith("n")) forms.push(kinds.formOf(query));
+    return answering()(query, transport, arrival);
+  });
+  // Nothing else is asked meanwhile, so each of them is all that the server is silent about.
+  for (let i = 0; i < 20; i++) {
+    const options = { edns: 1232, dnssecOk: true };
+    simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options }));
+    simulation.run(100);
+    simulation.ask(queryBytes({ name: `never${i}.example.org`, ...options }));
+    simulation.run(50 * (i + 1));
+  }
+  assert.deepEqual(forms, Array.from({ length: 20 }, () => "options, DO"));
+});
+
 Deno.test("a truncated answer is handed on where TCP brings nothing better", async (t) => {
   const table: { name: string; tcp: Behaviour; bare?: boolean; withinMs: number }[] = [
     { name: "TCP refused", tcp: refusing, withinMs: 100 },
@@ -209,7 +214,7 @@ Deno.test("a truncated answer is handed on where TCP brings nothing better", asy
       const truncated = kinds.truncating(tcp, { bare });
       const behaviour: Behaviour = (query, transport, arrival) =>
         truncated(query, name === "TCP truncates" ? "udp" : transport, arrival);
-      const simulation = start(behaviour);
+      const simulation = startKinds(behaviour);
       const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
       simulation.run(6000);
       const [answer] = asked.answers;
@@ -221,7 +226,7 @@ Deno.test("a truncated answer is handed on where TCP brings nothing better", asy
     });
   }
   await t.step("header alone, TCP answers", () => {
-    const simulation = start(kinds.truncating(answering(), { bare: true }));
+    const simulation = startKinds(kinds.truncating(answering(), { bare: true }));
     const asked = [simulation.ask(queryBytes({ name: "www.example.org" }))];
     simulation.run(100);
     assert.equal(answered(asked).length, 1);
@@ -238,11 +243,11 @@ Deno.test("with several servers the next one is asked where one refuses or is la
   ];
   for (const { name, behaviour, alone } of table) {
     await t.step(name, () => {
-      const two = start([behaviour, answering()]);
+      const two = startKinds([behaviour, answering()]);
       const asked = [two.ask(queryBytes({ name: "www.example.org" }))];
       two.run(1000);
       assert.equal(answered(asked).length, 1);
-      const one = start(behaviour);
+      const one = startKinds(behaviour);
       const handedOn = one.ask(queryBytes({ name: "www.example.org" }));
       one.run(6000);
       assert.equal(decode(handedOn.answers[0]!.bytes).rcode, alone);
@@ -251,7 +256,7 @@ Deno.test("with several servers the next one is asked where one refuses or is la
 });
 
 Deno.test("x20 is left out for a server that folds case, once TCP has shown that it does", () => {
-  const simulation = start(kinds.folding(answering()), "x20");
+  const simulation = startKinds(kinds.folding(answering()), "x20");
   const asked = burst(simulation, 1);
   simulation.run(2000);
   assert.equal(answered(asked).length, 1);

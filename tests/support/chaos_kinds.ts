@@ -6,6 +6,8 @@ import * as kinds from "./upstream_kinds.ts";
 
 /** Whatever a client's query meets, it is not held up for longer than this by other names. */
 const BOUND_MS = 2500;
+/** When servers that change their ways do so, in the simulation's milliseconds. */
+const TURN_MS = 8000;
 
 /**
  * One run of a server of some kind that is well, beside servers that are not, asked for names of
@@ -32,7 +34,11 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
     ["twenty connections", kinds.atMost(20, kinds.serial(byName))],
     ["drops options", kinds.toEdns(kinds.silent, byName, { options: true })],
     ["FORMERR to OPT", kinds.toEdns(kinds.failing(1, one(["bare", "whole"])), kinds.withoutEdns())],
-    ["turns serial", kinds.changing(2000, byName, kinds.serial(byName))],
+    ["slow accept", kinds.slowAccept(200, kinds.serial(byName))],
+    ["closes at the second", kinds.serial(kinds.closingAt(2, byName))],
+    ["turns serial", kinds.changing(TURN_MS, byName, kinds.serial(byName))],
+    ["turns concurrent", kinds.changing(TURN_MS, kinds.serial(byName), byName)],
+    ["turns to closing", kinds.changing(TURN_MS, byName, kinds.closing(kinds.serial(byName)))],
   ]);
   const broken: Record<string, Behaviour> = {
     silent: kinds.silent,
@@ -48,9 +54,12 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
     one(["policy random", "policy round_robin", "policy sequential", "policy fastest"]),
     one(["", "expire 1s", "no_cookies"]),
   ].join("\n");
-  const simulation = new Simulation(`. {\nforward . ${addresses.join(" ")} {\n${forward}\n}\n}`, {
-    seed,
-  });
+  const simulation = new Simulation(
+    `. {\ntimeouts {\ndiscard 0\n}\nforward . ${addresses.join(" ")} {\n${forward}\n}\n}`,
+    {
+      seed,
+    },
+  );
   simulation.upstream("10.0.0.1:53", well);
   others.forEach((name, i) => simulation.upstream(`10.0.0.${i + 2}:53`, broken[name]!));
   const fast: Asked[] = [];
@@ -74,9 +83,10 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
   const said = `seed ${seed}: ${kind} beside ${others.join(", ") || "none"}, ${forward}`;
   fast.forEach((asked, i) => {
     const [answer] = asked.answers;
-    const { rcode } = decode(answer!.bytes);
+    assert.ok(answer !== undefined, `${said}: n${i} at ${asked.atMs} got no answer`);
+    const { rcode } = decode(answer.bytes);
     assert.equal(rcode, "NOERROR", `${said}: n${i} at ${asked.atMs}`);
-    const tookMs = answer!.atMs - asked.atMs;
+    const tookMs = answer.atMs - asked.atMs;
     assert.ok(tookMs <= BOUND_MS, `${said}: n${i} at ${asked.atMs} took ${tookMs} ms`);
   });
   return { queries: fast.length, upstream: simulation.seen.length };

@@ -28,7 +28,10 @@ export interface Arrival {
   readonly nowMs: number;
 }
 
-/** What a simulated upstream does with one query: messages to send back, each after a delay. */
+/**
+ * What a simulated upstream does with one query: messages to send back, each after a delay; over a
+ * stream, `close` ends it behind the message, or instead of one of no octets.
+ */
 export type Behaviour = (
   query: codec.DecodedPacket,
   transport: "udp" | "tcp",
@@ -95,6 +98,8 @@ export class Simulation implements Io {
   lastSize = 0;
   /** Streams that were opened to upstreams. */
   connects = 0;
+  /** How long a stream takes to be connected, with its handshake. */
+  connectMs = 1;
   /** Datagrams lost, of a thousand. */
   lossPerMille = 0;
 
@@ -274,7 +279,7 @@ export class Simulation implements Io {
     const stream: SimStream = { endpoint, handler, buffer: [] };
     const id = this.#streams.push(stream) - 1;
     const there = this.#behaviours.has(where(endpoint));
-    this.#later(1, () => {
+    this.#later(this.connectMs, () => {
       if (this.#streams[id] !== stream) return;
       if (there) {
         handler.connected?.();
@@ -435,6 +440,10 @@ export class Simulation implements Io {
     for (const { bytes, delayMs = 1, close } of sent) {
       this.#later(delayMs, () => {
         if (this.#streams[id] !== stream) return;
+        if (bytes.length === 0) {
+          this.#break(id, stream);
+          return;
+        }
         const whole = new Memory(bytes.length + 16);
         whole.view.setUint16(0, bytes.length);
         whole.bytes.set(bytes, 2);

@@ -50,6 +50,33 @@ export function atMost(most: number, inner: Behaviour): Behaviour {
       : inner(query, transport, arrival);
 }
 
+/** Takes up each TCP connection only so many milliseconds after its first message. */
+export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
+  const readyMs = new Map<number, number>();
+  return (query, transport, arrival) => {
+    const sent = inner(query, transport, arrival);
+    if (sent === "refuse" || transport === "udp") return sent;
+    const { connection, nowMs } = arrival!;
+    const atMs = readyMs.get(connection) ?? nowMs + waitMs;
+    readyMs.set(connection, atMs);
+    const moreMs = Math.max(0, atMs - nowMs);
+    return sent.map((one) => ({ ...one, delayMs: (one.delayMs ?? 1) + moreMs }));
+  };
+}
+
+/** Closes each TCP connection at its query number `on`, counted from one, without an answer. */
+export function closingAt(on: number, inner: Behaviour): Behaviour {
+  const counts = new Map<number, number>();
+  return (query, transport, arrival) => {
+    if (transport === "udp") return inner(query, transport, arrival);
+    const { connection } = arrival!;
+    const count = (counts.get(connection) ?? 0) + 1;
+    counts.set(connection, count);
+    if (count < on) return inner(query, transport, arrival);
+    return [{ bytes: new Uint8Array(), delayMs: 0, close: true }];
+  };
+}
+
 /** Closes each TCP connection behind its first answer. */
 export function closing(inner: Behaviour): Behaviour {
   return (query, transport, arrival) => {
@@ -86,6 +113,12 @@ export function toEdns(special: Behaviour, inner: Behaviour, { options = false }
     const matches = opt !== undefined && (!options || opt.options.length > 0);
     return (matches ? special : inner)(query, transport, arrival);
   };
+}
+
+/** Treats queries with the DO bit by another behaviour. */
+export function toDnssec(special: Behaviour, inner: Behaviour): Behaviour {
+  return (query, transport, arrival) =>
+    (optOf(query)?.flag_do === true ? special : inner)(query, transport, arrival);
 }
 
 /** Answers with a response code: whole, as a header alone, with OPT, or with the query's OPT back. */
@@ -149,9 +182,16 @@ export function both(first: Behaviour, second: Behaviour): Behaviour {
   ];
 }
 
+/** How much of EDNS a query carries: "plain", "EDNS" or "options", and "DO" where it is set. */
+export function formOf(query: codec.DecodedPacket): string {
+  const opt = optOf(query);
+  if (opt === undefined) return "plain";
+  return `${opt.options.length > 0 ? "options" : "EDNS"}${opt.flag_do ? ", DO" : ""}`;
+}
+
 function optOf(
   query: codec.DecodedPacket,
-): { options: { code: number; data: Uint8Array }[] } | undefined {
+): { options: { code: number; data: Uint8Array }[]; flag_do: boolean } | undefined {
   return query.additionals!.find(({ type }) => type === "OPT") as never;
 }
 

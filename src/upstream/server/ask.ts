@@ -5,7 +5,7 @@ import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
 import { type Inquiry, writePacket } from "../inquiry.ts";
-import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import { copyMessage, type Reply } from "../reply.ts";
 import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
@@ -93,6 +93,8 @@ export class Ask implements Ticket, TransportHandler {
   #handler: AskHandler | null = null;
   #limitMs = 0;
   #form: number = FORM.OPTIONS;
+  /** The server has left the question unanswered before. */
+  #askedAgain = false;
   /** The server has refused the form before this one. */
   #formRefused = false;
   #cookieSent = false;
@@ -121,13 +123,11 @@ export class Ask implements Ticket, TransportHandler {
   /**
    * Asks.
    *
-   * @param streamed - over a stream even if the server takes datagrams
-   * @param limitMs - when it ends at the latest, in monotonic milliseconds
    * @returns null, or how it ended if it could not be sent at all; then `handler` is told nothing
    */
   start(
     inquiry: Inquiry,
-    { streamed, limitMs }: { streamed: boolean; limitMs: number },
+    { streamed, again, limitMs }: AskOptions,
     handler: AskHandler,
   ): Outcome | null {
     const server = this.#server;
@@ -138,13 +138,14 @@ export class Ask implements Ticket, TransportHandler {
     this.sentMs = nowMs;
     this.dueMs = Math.min(nowMs + server.readTimeoutMs, limitMs);
     this.silenceReported = false;
+    this.#askedAgain = again;
     this.#formRefused = false;
     this.#cookieRenewed = false;
     this.#detour = null;
     this.#truncated = null;
-    this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs);
     const encrypted = server.endpoint.tls !== null;
     const stream = streamed || server.forceTcp || encrypted || server.spelling.needsTcp(nowMs);
+    this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again);
     server.sent(this);
     const failure = this.#transmit(stream ? "stream" : "datagram");
     if (failure !== null) {
@@ -213,7 +214,8 @@ export class Ask implements Ticket, TransportHandler {
     }
     if (this.#asksAgain(streamed)) return;
     if (!isComplaint(reply.rcode)) {
-      ladder.answered(this.#form, nowMs, roundTrip.patienceMs, this.#formRefused);
+      const evidence = this.#formRefused ? "refused" : this.#askedAgain ? "again" : "none";
+      ladder.answered(this.#form, nowMs, roundTrip.patienceMs, evidence);
     }
     this.#end(this.#judge());
   }

@@ -12,6 +12,8 @@ export const FORM = {
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
 /** EDNS is given up after so many times the usual time in silence, where the server has known it. */
 const EDNS_PATIENCE = 2;
+/** Silence after which even other questions get a lower form: the longest patience. */
+const GIVE_UP_MS = 1000;
 
 /**
  * Which form of a query one server answers (RFC 6891 section 7).
@@ -28,6 +30,8 @@ export class EdnsLadder {
   #pauseMs: number = PAUSE_MS.min;
   /** By form: since when queries go unanswered, in monotonic milliseconds; Infinity for none. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
+  /** The form that was sent last while none was answered. */
+  #turn: number = FORM.PLAIN;
   /** The server has answered a query with OPT without complaint. */
   #knowsEdns = false;
 
@@ -40,15 +44,28 @@ export class EdnsLadder {
    * Form of a query that is sent now.
    *
    * @param patienceMs - time within which nearly all replies come
+   * @param again - it asks what the server has left unanswered before
    */
-  next(nowMs: number, patienceMs: number): number {
+  next(nowMs: number, patienceMs: number, again: boolean): number {
+    // A name that nobody answers must not cost other names their DNSSEC records.
+    const silentMs = nowMs - this.#silentSinceMs[this.#form]!;
+    if (this.#knowsEdns && !again && silentMs < GIVE_UP_MS) return this.#form;
+    const form = this.#unanswered(nowMs, patienceMs, again);
+    if (form >= 0) return form;
+    // It answers nothing at all, so each form has its turn to be the first that it answers.
+    this.#turn = this.#turn < FORM.PLAIN ? Math.max(this.#turn + 1, this.#form) : this.#form;
+    return this.#turn;
+  }
+
+  /** The best form that has not gone unanswered for too long; -1 where all have. */
+  #unanswered(nowMs: number, patienceMs: number, again: boolean): number {
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
-      const patience = patienceMs * (form === FORM.EDNS && this.#knowsEdns ? EDNS_PATIENCE : 1);
+      const twice = form === FORM.EDNS && this.#knowsEdns && !again;
+      const patience = patienceMs * (twice ? EDNS_PATIENCE : 1);
       // Also where no query has gone unanswered: then this is minus infinity.
       if (nowMs - this.#silentSinceMs[form]! < patience) return form;
     }
-    // It answers nothing at all, which says nothing about the form.
-    return this.#form;
+    return -1;
   }
 
   /** A query went out in this form. */
@@ -64,17 +81,26 @@ export class EdnsLadder {
   /**
    * A query in this form got a proper answer.
    *
-   * @param refused - the form before it, for the same question, was refused in so many words
+   * @param evidence - "refused" or "again": the same question in a better form was refused in so many
+   *   words, or went unanswered; "none": others did
    */
-  answered(form: number, nowMs: number, patienceMs: number, refused = false): void {
+  answered(
+    form: number,
+    nowMs: number,
+    patienceMs: number,
+    evidence: "refused" | "again" | "none",
+  ): void {
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
+    const knewEdns = this.#knowsEdns;
     this.#silentSinceMs[form] = Infinity;
     if (form < FORM.PLAIN) this.#knowsEdns = true;
-    if (form <= this.#form || !(refused || nowMs - better >= patienceMs)) return;
+    if (form <= this.#form) return;
+    if (evidence !== "refused" && nowMs - better < patienceMs) return;
     this.#form = form;
     if (form === FORM.PLAIN) this.#knowsEdns = false;
     this.#pauseMs = PAUSE_MS.min;
-    this.#retryMs = nowMs + this.#pauseMs;
+    // Without evidence it may only be back from an outage.
+    this.#retryMs = nowMs + (knewEdns && evidence === "none" ? 0 : this.#pauseMs);
   }
 
   /** The better form that is to be tried now, or -1; then `tried` is to be told what came of it. */
@@ -91,9 +117,10 @@ export class EdnsLadder {
       this.#knowsEdns = true;
       this.#pauseMs = PAUSE_MS.min;
       this.#silentSinceMs.fill(Infinity);
+      this.#retryMs = this.#form === FORM.OPTIONS ? Infinity : nowMs;
     } else {
       this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS.max);
+      this.#retryMs = nowMs + this.#pauseMs;
     }
-    this.#retryMs = this.#form === FORM.OPTIONS ? Infinity : nowMs + this.#pauseMs;
   }
 }

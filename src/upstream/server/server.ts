@@ -4,7 +4,7 @@ import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
 import type { Inquiry } from "../inquiry.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
-import type { AskHandler, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import type { Reply } from "../reply.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/socket_queue.ts";
@@ -19,7 +19,8 @@ import { Spelling } from "./spelling.ts";
 
 /**
  * Default bounds of connections to one server. `bench/connections.ts` shows what they cost: 64 serve
- * 640 misses/s that take 100 ms each on a server that answers in order; TLS handshakes are dear.
+ * 640 misses/s that take 100 ms each on a server that answers in order. Over TLS 16 serve 160; as
+ * many handshakes at a time as over TCP would each take too long.
  */
 export const MAX_CONNECTIONS = { dns: 64, tls: 16, https: 4 } as const;
 /** Outstanding asks told at once that their server is silent; the rest a moment later. */
@@ -118,21 +119,13 @@ export class UpstreamServer implements AskServer, Checked {
     };
   }
 
-  /**
-   * Asks a question; returns the ticket, or how it ended if it could not be sent at all.
-   *
-   * @param options.streamed - over a stream even if the server takes datagrams
-   * @param options.limitMs - when it ends at the latest, in monotonic milliseconds
-   */
-  ask(
-    inquiry: Inquiry,
-    options: { streamed: boolean; limitMs: number },
-    handler: AskHandler,
-  ): Ticket | Outcome {
+  /** Asks a question; returns the ticket, or how it ended if it could not be sent at all. */
+  ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this);
     const ended = ask.start(inquiry, options, handler);
     if (ended === null) {
-      const form = this.ladder.toTry(this.engine.nowMs);
+      // A question that went unanswered before would tell nothing.
+      const form = options.again ? -1 : this.ladder.toTry(this.engine.nowMs);
       if (form >= 0) {
         this.#trial ??= new FormTrial(this);
         this.#trial.start(inquiry, form, options.streamed || this.forceTcp);

@@ -84,6 +84,7 @@ export class Connections implements ConnectionOwner {
     query.carrier = null;
     query.moves = 0;
     query.movedFrom = null;
+    query.reclaimed = false;
     query.queued = false;
     query.sentMs = this.#engine.nowMs;
     return this.#send(query);
@@ -122,6 +123,7 @@ export class Connections implements ConnectionOwner {
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
     if (query !== null) this.#settle(query, connection);
+    else if (connection.answers === 1) this.#habits.servedLate(this.#engine.nowMs);
     this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
       const { maxIdle } = this.#options;
@@ -276,8 +278,9 @@ export class Connections implements ConnectionOwner {
       if (latest === null || connection.waitingSinceMs < latest.waitingSinceMs) latest = connection;
     }
     if (latest === null || this.#slow.length >= MAX_WAITING) return null;
-    for (const [_, query] of latest.waiting()) {
+    for (const [place, query] of latest.waiting()) {
       if (query.carrier !== latest) continue;
+      query.reclaimed = place === 0 && latest.answers > 0;
       latest.abandon(query);
       this.#enqueue(query, this.#slow);
     }
@@ -348,9 +351,10 @@ export class Connections implements ConnectionOwner {
     // The server may take no further query on a connection.
     if (connection.answers > 0) return this.#habits.reusable;
     // Or no further connection; one that it does serve must be free to tell.
-    return !this.#connections.some(({ answers, unanswered, closing }) =>
-      answers > 0 && unanswered === 0 && !closing
-    );
+    return this.#habits.servesLate(this.#engine.nowMs) ||
+      !this.#connections.some(({ answers, unanswered, closing }) =>
+        answers > 0 && unanswered === 0 && !closing
+      );
   }
 
   /** Sends a query again on another connection; whichever brings the answer first will do. */
@@ -378,6 +382,12 @@ export class Connections implements ConnectionOwner {
     query.movedFrom = null;
     // An answer may be told of before the connection that it came by.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
+    const tookMs = this.#engine.nowMs - query.sentMs;
+    // Beyond that it is just a slow name.
+    const usual = tookMs <= this.#options.patienceMs();
+    if (query.reclaimed && connection.answers === 1 && usual) {
+      this.#habits.unserved(this.#engine.nowMs);
+    }
     if (carrier === null) {
       this.#unqueue(query);
     } else if (carrier !== connection) {
@@ -402,7 +412,10 @@ export class Connections implements ConnectionOwner {
     }
   }
 
-  /** The server does not serve all connections: what waits on such is sent again on others. */
+  /**
+   * The server does not serve all connections: what waits on such is sent again on others. They stay
+   * for a while, since an answer would show that the server is only slow.
+   */
   #leaveUnserved(): void {
     for (const connection of [...this.#connections]) {
       if (connection.answers > 0 || !this.#isLate(connection)) continue;
@@ -412,7 +425,6 @@ export class Connections implements ConnectionOwner {
         query.moves++;
         this.#enqueue(query, this.#waiting);
       }
-      if (connection.live <= 1) connection.close();
     }
   }
 }

@@ -2,6 +2,8 @@
 const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
 /** Connections in a row that the server ended behind their first answer, with a query waiting. */
 const EARLY_ENDS = 2;
+/** Queries in a row that a used connection did not answer, and a fresh one did in the usual time. */
+const UNSERVED = 4;
 
 /**
  * What one server was found to do with connections. What it refuses is believed for a while only, in
@@ -12,6 +14,8 @@ export class ConnectionHabits {
   #reusable = false;
   #singleUseUntilMs = -Infinity;
   #earlyEnds = 0;
+  #unserved = 0;
+  #slowUntilMs = -Infinity;
   #limit = Infinity;
   #limitUntilMs = -Infinity;
 
@@ -46,6 +50,26 @@ export class ConnectionHabits {
     if (count < 2) return;
     this.#reusable = true;
     this.#earlyEnds = 0;
+    this.#unserved = 0;
+  }
+
+  /** It serves connections late, so that a silent one says nothing yet. */
+  servesLate(nowMs: number): boolean {
+    return nowMs < this.#slowUntilMs;
+  }
+
+  /** The first answer on a connection came when nobody waited for it any more. */
+  servedLate(nowMs: number): void {
+    if (nowMs >= this.#limitUntilMs) return;
+    this.#limitUntilMs = -Infinity;
+    this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
+  }
+
+  /** A fresh connection answered, in the usual time, what a used one had not. */
+  unserved(nowMs: number): void {
+    if (++this.#unserved < UNSERVED) return;
+    this.#reusable = false;
+    this.answersOne(nowMs);
   }
 
   /** A connection that had served before went silent. */

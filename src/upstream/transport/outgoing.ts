@@ -71,6 +71,8 @@ export class Outgoing {
   movedFrom: Carrier | null = null;
   /** Nothing was ahead of it there. */
   wasFirst = false;
+  /** It made room for others on a connection that had answered before, with nothing ahead of it. */
+  reclaimed = false;
   /** Its reply came over a stream, right but for the case of the question's letters. */
   misspelt = false;
 

@@ -1,0 +1,94 @@
+/** The kinds of servers that have been odd about something, over real sockets. */
+import assert from "node:assert/strict";
+import { KINDS } from "../battery/kinds.ts";
+import { BURST, CLIENTS, type Row, runBattery } from "../battery/run.ts";
+import { makeTable, readTable, replaceTable, withoutTimes } from "../battery/table.ts";
+import { skipUnlessCluster } from "../support/cluster_server.ts";
+import { Crowd, served } from "../support/crowd.ts";
+import { FORWARDERS } from "../support/forwarders.ts";
+import { serveKind } from "../support/kind_server.ts";
+import { startNodens } from "../support/servers.ts";
+import * as kinds from "../support/upstream_kinds.ts";
+
+const DATAGRAM_CLIENTS = ["plain", "EDNS 1232", "DO"] as const;
+
+function outcomesOf(row: Row, clients: readonly (keyof typeof CLIENTS)[]): string[] {
+  return clients.flatMap((client) => [...row.cells[client].outcomes]);
+}
+
+Deno.test({
+  name: "nodens in front of every kind of server, for every kind of client",
+  ...skipUnlessCluster(...FORWARDERS),
+  async fn(t) {
+    const rows = await runBattery(KINDS);
+    const rowOf = (title: string) => rows.find((row) => row.title === title)!;
+    const every = (title: string) => rows.filter((row) => row.title.startsWith(title));
+
+    await t.step("whatever a server makes of EDNS, its clients over UDP are served", () => {
+      const odd = [
+        ...["leaves OPT out", "drops OPT", "drops options", "drops DO"].map(rowOf),
+        ...["FORMERR to", "SERVFAIL to", "NOTIMP to", "REFUSED to", "BADVERS to"].flatMap(every),
+      ];
+      assert.equal(odd.length, 16);
+      for (const row of odd) {
+        assert.deepEqual(
+          new Set(outcomesOf(row, DATAGRAM_CLIENTS)),
+          new Set(["1 record"]),
+          row.title,
+        );
+      }
+    });
+
+    await t.step("forty names at once over TCP, however few connections there are", () => {
+      const titles = KINDS.slice(0, KINDS.findIndex(({ title }) => title === "slow to accept") + 1);
+      assert.equal(titles.length, 13);
+      for (const { title } of titles) assert.equal(rowOf(title).burst, BURST, title);
+    });
+
+    await t.step("a truncated answer is handed on where TCP brings nothing better", () => {
+      const expected = {
+        "TC, no TCP": "TC, 1 record",
+        "TC, TCP resets": "TC, 1 record",
+        "TC, TCP says nothing": "TC, 1 record",
+        "TC over TCP too": "TC, 1 record",
+        "TC, header alone, no TCP": "TC",
+        "TC, header alone, whole over TCP": "1 record",
+        "TC, whole over TCP": "1 record",
+      };
+      for (const [title, outcome] of Object.entries(expected)) {
+        const outcomes = outcomesOf(rowOf(title), DATAGRAM_CLIENTS);
+        assert.deepEqual(new Set(outcomes), new Set([outcome]), title);
+      }
+    });
+
+    await t.step("the table of docs/upstreams.md holds, but for its times", () => {
+      const page = Deno.readTextFileSync(new URL("../../docs/upstreams.md", import.meta.url));
+      const told = readTable(page);
+      const found = readTable(replaceTable(page, makeTable(rows)));
+      for (const [title, cells] of found) {
+        assert.deepEqual(cells.map(withoutTimes), told.get(title)?.map(withoutTimes), title);
+      }
+    });
+  },
+});
+
+Deno.test("sixty names one after the other from a server that answers the first of a connection", async () => {
+  const server = await serveKind(kinds.firstOnly(kinds.answering()));
+  const nodens = await startNodens({
+    corefile: (port) =>
+      `.:${port} {\n bind 127.0.0.1\n forward . 127.0.0.1:${server.port} {\n force_tcp\n }\n}\n`,
+  });
+  try {
+    const crowd = new Crowd(nodens.port);
+    for (let i = 0; i < 60; i++) {
+      crowd.ask(`n${i}.example.org`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.equal(served(await crowd.finish(), 1).length, 60);
+    // Found out with few queries sent twice, then one for each.
+    assert.ok(server.counts.tcp <= 60 + 12, `${server.counts.tcp} queries`);
+  } finally {
+    await nodens.stop();
+    await server.stop();
+  }
+});

@@ -1,0 +1,100 @@
+import type { Certificate } from "./certificates.ts";
+import { decode, queryBytes } from "./messages.ts";
+import { askUdp } from "./drivers.ts";
+import { freePort } from "./net_ports.ts";
+import { startProcess } from "./net_process.ts";
+import { have, skipFor } from "./net_require.ts";
+
+/** Where Debian has Go libraries. */
+const GO_PATH = "/usr/share/gocode";
+const LIBRARY = `${GO_PATH}/src/github.com/miekg/dns`;
+const SOURCE = new URL("./go/cluster_dns.go", import.meta.url).pathname;
+
+/** Reasons why the server cannot be built here; none in CI. */
+export const clusterServerLacks: readonly string[] = [
+  ...have("go") ? [] : ["go is missing"],
+  // One of its files: `have` looks for files.
+  ...have(`${LIBRARY}/server.go`) ? [] : [`${LIBRARY} is missing`],
+];
+
+/** Options for `Deno.test` that skip it aloud where the server, or an executable, is not to be had. */
+export function skipUnlessCluster(...binaries: string[]): { ignore: boolean } {
+  return skipFor([
+    ...clusterServerLacks,
+    ...binaries.filter((name) => !have(name)).map((name) => `${name} is missing`),
+  ]);
+}
+
+/** How a server was asked. */
+export interface ServerCounts {
+  /** TCP and TLS connections: all, those open now, and most that were open at a time. */
+  accepted: number;
+  open: number;
+  most: number;
+  queries: number;
+}
+
+/** A server that behaves as CoreDNS does on the wire (`go/cluster_dns.go` says what it answers). */
+export interface ClusterServer {
+  /** UDP and TCP. */
+  readonly port: number;
+  /** DNS over TLS; 0 without a certificate. */
+  readonly tlsPort: number;
+  readonly pid: number;
+  counts(): Promise<ServerCounts>;
+  stop(): Promise<unknown>;
+}
+
+/** Starts the server; built the first time. */
+export async function startCluster(certificate?: Certificate): Promise<ClusterServer> {
+  const program = built ??= build();
+  const port = await freePort();
+  const tlsPort = certificate === undefined ? 0 : await freePort();
+  const encrypted = certificate === undefined ? [] : [
+    ...["-tls", `127.0.0.1:${tlsPort}`, "-cert", certificate.certFile, "-key", certificate.keyFile],
+  ];
+  const process = await startProcess(program, {
+    args: ["-dns", `127.0.0.1:${port}`, ...encrypted],
+    ready: (output) => output.includes("ready\n"),
+  });
+  return {
+    port,
+    tlsPort,
+    pid: process.pid,
+    async counts() {
+      const answer = decode(await askUdp(countsQuery(), { port }));
+      const text = String((answer.answers![0] as { data: Uint8Array[] }).data[0]);
+      return Object.fromEntries(
+        text.split(" ").map((pair) => pair.split("=")).map(([key, value]) => [key, Number(value)]),
+      ) as unknown as ServerCounts;
+    },
+    stop: process.stop,
+  };
+}
+
+let built: string | null = null;
+
+/** Builds the program into a folder that lives as long as this test file's run. */
+function build(): string {
+  const directory = Deno.makeTempDirSync({ prefix: "nodens_cluster_" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
+  const program = `${directory}/cluster_dns`;
+  const { success, stderr } = new Deno.Command("go", {
+    args: ["build", "-o", program, SOURCE],
+    env: {
+      GO111MODULE: "off",
+      GOPATH: GO_PATH,
+      // Where there is no home to keep compiled files in.
+      ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
+    },
+  }).outputSync();
+  if (!success) throw new Error(`Cannot build "${SOURCE}":\n${new TextDecoder().decode(stderr)}`);
+  return program;
+}
+
+/** The question for the counts: class CH, where the codec would have IN. */
+function countsQuery(): Uint8Array {
+  const query = queryBytes({ name: "counts", type: "TXT", id: 0x4321 });
+  query[query.length - 1] = 3;
+  return query;
+}

@@ -1,0 +1,229 @@
+import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../src/dns/constants.ts";
+import { parseName } from "../../src/dns/name.ts";
+import { Address } from "../../src/dns/address.ts";
+import { COUNTER } from "../../src/engine/counters.ts";
+import type { EngineServices } from "../../src/engine/handler.ts";
+import { Memory } from "../../src/engine/memory.ts";
+import { Timers } from "../../src/engine/timers.ts";
+import type { StreamHandler } from "../../src/io/contract.ts";
+import { Connections, type ConnectionsOptions } from "../../src/upstream/transport/connections.ts";
+import { Outgoing, type TransportHandler } from "../../src/upstream/transport/outgoing.ts";
+
+/** How long a query waits before it is taken back, as a server's read timeout would have it. */
+export const READ_TIMEOUT_MS = 2000;
+/** Within this time nearly all replies come. */
+export const PATIENCE_MS = 100;
+
+/** A query that goes over connections, and how it ended. */
+export class FakeQuery implements TransportHandler {
+  readonly name: string;
+  readonly outgoing: Outgoing;
+  /** "answered", a failure's reason, "cancelled" or "timed out"; null while it is under way. */
+  outcome: string | null = null;
+  readonly #onEnd: (query: FakeQuery) => void;
+
+  /** @param onEnd - takes it back from the connections: it may be on its way twice */
+  constructor(name: string, onEnd: (query: FakeQuery) => void) {
+    this.name = name;
+    this.#onEnd = onEnd;
+    this.outgoing = new Outgoing(this);
+    const { bytes, view } = this.outgoing.packet;
+    const wire = parseName(name);
+    bytes.set(wire, HEADER_SIZE);
+    view.setUint16(2, FLAG.RD);
+    view.setUint16(4, 1);
+    view.setUint16(HEADER_SIZE + wire.length, TYPE.A);
+    view.setUint16(HEADER_SIZE + wire.length + 2, CLASS.IN);
+    this.outgoing.questionLength = wire.length + 4;
+    this.outgoing.length = HEADER_SIZE + wire.length + 4;
+  }
+
+  replied(): void {
+    this.end("answered");
+  }
+
+  failed({ why }: { why: string }): void {
+    this.end(why);
+  }
+
+  end(outcome: string): void {
+    if (this.outcome !== null) {
+      throw new Error(`"${this.name}" ended twice: ${this.outcome}, then ${outcome}`);
+    }
+    this.outcome = outcome;
+    this.#onEnd(this);
+  }
+}
+
+/** The server's end of one stream. */
+export interface FakeStream {
+  readonly handler: StreamHandler;
+  state: "connecting" | "open" | "closed";
+  /** Queries that it has not answered, oldest first: name and frame. */
+  readonly unanswered: { name: string; frame: Uint8Array }[];
+}
+
+/** The connections to one server under test, and that server, which does as the test says. */
+export class FakeStreams {
+  readonly streams: FakeStream[] = [];
+  readonly queries: FakeQuery[] = [];
+  readonly connections: Connections;
+  /** Connections are accepted as soon as time passes. */
+  accepting = true;
+  /** Opening a stream fails at once. */
+  refusing = false;
+  /** Messages under a query's id that do not answer it. */
+  strays = 0;
+  /** Sees each query that reaches the server. */
+  onQuery: (stream: FakeStream, name: string) => void = () => {};
+  readonly #engine;
+  readonly #values = new Float64Array(64);
+  readonly #timers = new Timers();
+
+  constructor(options: Partial<ConnectionsOptions> & { random?: () => number } = {}) {
+    const { random = () => 0x12345678, ...others } = options;
+    const io = {
+      connect: (_: unknown, handler: StreamHandler) => this.#connect(handler),
+      write: (stream: number, memory: Memory, offset: number, length: number) =>
+        this.#write(stream, memory.bytes.slice(offset, offset + length)),
+      queued: () => 0,
+      close: (stream: number) => {
+        this.streams[stream]!.state = "closed";
+      },
+    };
+    this.#engine = { nowMs: 0, timers: this.#timers, io, random, values: this.#values };
+    this.connections = new Connections(this.#engine as unknown as EngineServices, {
+      endpoint: { address: new Address(), scope: "", source: null, tls: null },
+      max: 4,
+      maxIdle: 0,
+      idleMs: 10_000,
+      maxAgeMs: 0,
+      patienceMs: () => PATIENCE_MS,
+      count: () => {},
+      mismatched: () => this.strays++,
+      ...others,
+    });
+  }
+
+  /** Replies to nothing that waits. */
+  get late(): number {
+    return this.#values[COUNTER.UNEXPECTED_TCP]!;
+  }
+
+  get nowMs(): number {
+    return this.#engine.nowMs;
+  }
+
+  /** Streams that are not closed. */
+  get open(): number {
+    return this.streams.filter(({ state }) => state !== "closed").length;
+  }
+
+  /** Timers that run: none once nothing is left. */
+  get idle(): boolean {
+    return this.#timers.nextMs === Infinity;
+  }
+
+  /** Which queries lie unanswered on each stream that is not closed. */
+  get layout(): string[] {
+    return this.streams.filter(({ state }) => state !== "closed")
+      .map(({ unanswered }) => unanswered.map(({ name }) => name).join(" "));
+  }
+
+  /** Asks for names, each once, as far as they can be sent; then lets a moment pass. */
+  ask(...names: string[]): FakeQuery[] {
+    const asked = names.map((name) => {
+      const timer = this.#timers.create(() => this.cancel(query, true));
+      const query: FakeQuery = new FakeQuery(name, () => {
+        this.#timers.clear(timer);
+        this.connections.cancel(query.outgoing, false);
+      });
+      this.queries.push(query);
+      const failure = this.connections.send(query.outgoing);
+      if (failure !== null) query.end(failure.why);
+      else this.#timers.set(timer, this.nowMs + READ_TIMEOUT_MS);
+      return query;
+    });
+    this.run(1);
+    return asked;
+  }
+
+  /** Takes a query back. */
+  cancel(query: FakeQuery, late = false): void {
+    this.connections.cancel(query.outgoing, late);
+    query.end(late ? "timed out" : "cancelled");
+  }
+
+  /** The server answers a name, wherever it was asked last. */
+  answer(...names: string[]): void {
+    for (const name of names) {
+      const stream = this.streams.findLast(({ state, unanswered }) =>
+        state === "open" && unanswered.some((one) => one.name === name)
+      );
+      if (stream === undefined) throw new Error(`"${name}" is not asked anywhere`);
+      this.answerOn(stream, name);
+    }
+  }
+
+  /** The server answers a name on one stream. */
+  answerOn(stream: FakeStream, name: string): void {
+    const place = stream.unanswered.findIndex((one) => one.name === name);
+    const [asked] = stream.unanswered.splice(place, 1);
+    this.send(stream, asked!.frame);
+  }
+
+  /** The server sends a query back as its answer. */
+  send(stream: FakeStream, frame: Uint8Array): void {
+    const memory = new Memory(frame.length);
+    memory.bytes.set(frame);
+    memory.bytes[4]! |= 0x80;
+    stream.handler.data(memory, 0, frame.length);
+  }
+
+  /** The server closes a stream, or resets it. */
+  end(stream: FakeStream, reset = false): void {
+    if (stream.state === "closed") return;
+    if (reset) {
+      stream.state = "closed";
+      stream.handler.closed();
+    } else {
+      stream.handler.ended();
+    }
+  }
+
+  /** Lets time pass. */
+  run(durationMs: number): void {
+    const untilMs = this.nowMs + durationMs;
+    for (;;) {
+      this.#accept();
+      const nextMs = this.#timers.nextMs;
+      if (nextMs > untilMs) break;
+      this.#engine.nowMs = Math.max(this.nowMs, nextMs);
+      this.#timers.run(this.nowMs);
+    }
+    this.#engine.nowMs = untilMs;
+  }
+
+  #accept(): void {
+    if (!this.accepting) return;
+    for (const stream of [...this.streams]) {
+      if (stream.state !== "connecting") continue;
+      stream.state = "open";
+      stream.handler.connected?.();
+    }
+  }
+
+  #connect(handler: StreamHandler): number {
+    if (this.refusing) return -1;
+    return this.streams.push({ handler, state: "connecting", unanswered: [] }) - 1;
+  }
+
+  #write(id: number, frame: Uint8Array): void {
+    const stream = this.streams[id]!;
+    const name = new TextDecoder().decode(
+      frame.slice(2 + HEADER_SIZE + 1, 2 + HEADER_SIZE + 1 + frame[2 + HEADER_SIZE]!),
+    );
+    stream.unanswered.push({ name, frame });
+    this.onQuery(stream, name);
+  }
+}

@@ -1,0 +1,129 @@
+import { createSocket } from "node:dgram";
+import * as net from "node:net";
+import { decode } from "./messages.ts";
+import type { Behaviour } from "./simulation.ts";
+
+/** A server of some kind on loopback. */
+export interface KindServer {
+  readonly port: number;
+  /** Queries so far, and TCP connections: all, and those open now. */
+  readonly counts: { udp: number; tcp: number; accepted: number; open: number };
+  stop(): Promise<void>;
+}
+
+/** Most ports tried for one that is free over UDP as well. */
+const ATTEMPTS = 50;
+
+/**
+ * Serves a simulated upstream's behaviour over real sockets, so that the same kinds of servers are
+ * met in virtual time and in the kernel's. "refuse" resets a TCP connection, and over UDP is silence.
+ *
+ * @param options.udp - whether it listens there at all; likewise `tcp`
+ */
+export async function serveKind(
+  behaviour: Behaviour,
+  { udp = true, tcp = true } = {},
+): Promise<KindServer> {
+  const counts = { udp: 0, tcp: 0, accepted: 0, open: 0 };
+  const connections = new Map<number, net.Socket>();
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+
+  function later(delayMs: number, work: () => void): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      work();
+    }, delayMs);
+    timers.add(timer);
+  }
+
+  function arrivalOf(connection: number) {
+    return { connection, connections: [...connections.keys()], nowMs: performance.now() };
+  }
+
+  const listener = net.createServer((socket) => {
+    const id = counts.accepted++;
+    counts.open++;
+    connections.set(id, socket);
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      counts.open--;
+      connections.delete(id);
+    });
+    onFrames(socket, (frame) => {
+      counts.tcp++;
+      const sent = behaviour(decode(frame), "tcp", arrivalOf(id));
+      if (sent === "refuse") {
+        socket.resetAndDestroy();
+        return;
+      }
+      for (const { bytes, delayMs = 0, close = false } of sent) {
+        later(delayMs, () => {
+          if (socket.destroyed) return;
+          if (bytes.length > 0) {
+            socket.write(Uint8Array.from([bytes.length >> 8, bytes.length & 255, ...bytes]));
+          }
+          if (close) socket.end();
+        });
+      }
+    });
+  });
+  const datagrams = createSocket("udp4");
+  datagrams.on("message", (bytes: Uint8Array, from: { port: number; address: string }) => {
+    counts.udp++;
+    const sent = behaviour(decode(bytes), "udp", arrivalOf(-1));
+    if (sent === "refuse") return;
+    for (const { bytes: reply, delayMs = 0 } of sent) {
+      later(delayMs, () => datagrams.send(reply, from.port, from.address));
+    }
+  });
+
+  const port = await bindBoth(listener, datagrams);
+  // The port stays this server's by the socket that is left.
+  if (!tcp) await closeListener(listener);
+  if (!udp) await new Promise<void>((resolve) => datagrams.close(() => resolve()));
+  return {
+    port,
+    counts,
+    async stop() {
+      for (const timer of timers) clearTimeout(timer);
+      timers.clear();
+      if (udp) await new Promise<void>((resolve) => datagrams.close(() => resolve()));
+      for (const socket of connections.values()) socket.destroy();
+      if (tcp) await closeListener(listener);
+    },
+  };
+}
+
+async function bindBoth(
+  listener: net.Server,
+  datagrams: ReturnType<typeof createSocket>,
+): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+    const { port } = listener.address() as net.AddressInfo;
+    const bound = await new Promise<boolean>((resolve) => {
+      datagrams.once("error", () => resolve(false));
+      datagrams.bind(port, "127.0.0.1", () => resolve(true));
+    });
+    if (bound) return port;
+    await closeListener(listener);
+  }
+  throw new Error(`Cannot find a free port: ${ATTEMPTS} were taken`);
+}
+
+function closeListener(listener: net.Server): Promise<void> {
+  return new Promise((resolve) => listener.close(() => resolve()));
+}
+
+function onFrames(socket: net.Socket, use: (frame: Uint8Array) => void): void {
+  let held: Uint8Array = new Uint8Array();
+  socket.on("data", (bytes: Uint8Array) => {
+    held = Uint8Array.from([...held, ...bytes]);
+    while (held.length >= 2 && held.length >= 2 + ((held[0]! << 8) | held[1]!)) {
+      const size = (held[0]! << 8) | held[1]!;
+      const frame = held.slice(2, 2 + size);
+      held = held.slice(2 + size);
+      use(frame);
+    }
+  });
+}

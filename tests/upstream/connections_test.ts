@@ -1,0 +1,469 @@
+import assert from "node:assert/strict";
+import { Address } from "../../src/dns/address.ts";
+import {
+  type FakeQuery,
+  FakeStreams,
+  PATIENCE_MS,
+  READ_TIMEOUT_MS,
+} from "../support/fake_streams.ts";
+import { seeded } from "../support/random.ts";
+
+const MINUTE_MS = 60_000;
+
+function outcomes(queries: readonly FakeQuery[]): (string | null)[] {
+  return queries.map(({ outcome }) => outcome);
+}
+
+/** Answers whatever is asked, everywhere, until nothing is. */
+function answerAll(streams: FakeStreams): void {
+  while (streams.layout.some((names) => names !== "")) {
+    for (const stream of [...streams.streams]) {
+      if (stream.state !== "open") continue;
+      for (const { name } of [...stream.unanswered]) streams.answerOn(stream, name);
+    }
+    streams.run(1);
+  }
+}
+
+/** What holds at the end: every query ended, and no stream, connection or timer is left. */
+function assertOver(streams: FakeStreams, message = "at the end"): void {
+  streams.run(READ_TIMEOUT_MS);
+  assert.deepEqual(streams.queries.filter(({ outcome }) => outcome === null), [], message);
+  streams.connections.retire();
+  streams.run(15_000);
+  assert.equal(streams.connections.size, 0, message);
+  assert.equal(streams.open, 0, message);
+  assert.ok(streams.idle, message);
+}
+
+Deno.test("an idle connection is used first, the one that was used last", () => {
+  const streams = new FakeStreams();
+  streams.ask("a", "b");
+  assert.deepEqual(streams.layout, ["a", "b"]);
+  streams.answer("b", "a");
+  streams.ask("c");
+  assert.deepEqual(streams.layout, ["c", ""]);
+  streams.ask("d");
+  assert.deepEqual(streams.layout, ["c", "d"]);
+  streams.answer("c", "d");
+  assertOver(streams);
+});
+
+Deno.test("each query has a connection of its own, up to the bound; then they share", () => {
+  const streams = new FakeStreams({ max: 3 });
+  streams.ask("a", "b", "c");
+  assert.deepEqual(streams.layout, ["a", "b", "c"]);
+  streams.ask("d", "e");
+  assert.deepEqual(streams.layout.map((names) => names.split(" ").length).sort(), [1, 2, 2]);
+  streams.answer("a", "b", "c", "d", "e");
+  assertOver(streams);
+});
+
+Deno.test("at most four queries lie on a connection to a server that answers in order", () => {
+  const streams = new FakeStreams({ max: 1 });
+  streams.ask("a", "b", "c", "d", "e", "f");
+  assert.deepEqual(streams.layout, ["a b c d"]);
+  streams.answer("a");
+  assert.deepEqual(streams.layout, ["b c d e"]);
+  streams.answer("b", "c", "d", "e", "f");
+  assertOver(streams);
+});
+
+Deno.test("once a server has answered out of order, queries share a connection", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.ask("a", "b", "c");
+  assert.deepEqual(streams.layout.filter((names) => names !== "").length, 2);
+  const shared = streams.streams.find(({ unanswered }) => unanswered.length === 2)!;
+  streams.answerOn(shared, shared.unanswered[1]!.name);
+  answerAll(streams);
+  // Until the connections are gone, so that none is idle.
+  streams.run(11_000);
+  streams.ask("d", "e", "f");
+  assert.deepEqual(streams.layout, ["d e f"]);
+  streams.answer("f", "e", "d");
+  assertOver(streams);
+});
+
+Deno.test("the streams of DNS over HTTPS are concurrent from the first query on", () => {
+  const http = "POST" as const;
+  const tls = { serverName: "", certFile: null, keyFile: null, caFile: null, http };
+  const endpoint = { address: new Address(), scope: "", source: null, tls };
+  const streams = new FakeStreams({ endpoint });
+  streams.ask("a", "b", "c");
+  assert.deepEqual(streams.layout, ["a b c"]);
+  streams.answer("c", "b", "a");
+  assertOver(streams);
+});
+
+Deno.test("nothing goes behind a query that is late", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.ask("slow");
+  streams.run(PATIENCE_MS);
+  streams.ask("a");
+  assert.deepEqual(streams.layout, ["slow", "a"]);
+  streams.ask("b");
+  assert.deepEqual(streams.layout, ["slow", "a b"]);
+  streams.answer("a", "b", "slow");
+  assertOver(streams);
+});
+
+Deno.test("at the bound a late query makes room, and is sent again last", () => {
+  const streams = new FakeStreams({ max: 1 });
+  const [slow] = streams.ask("slow") as [FakeQuery];
+  streams.run(PATIENCE_MS);
+  const fast = streams.ask("a", "b");
+  assert.deepEqual(streams.layout, ["a b"]);
+  streams.answer("a", "b");
+  assert.deepEqual(outcomes(fast), ["answered", "answered"]);
+  assert.deepEqual(streams.layout, ["slow"]);
+  assert.equal(slow.outcome, null);
+  streams.answer("slow");
+  assert.equal(slow.outcome, "answered");
+  assert.equal(streams.streams.length, 2);
+  assertOver(streams);
+});
+
+Deno.test("a query stuck behind a late one moves to a connection that is free", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.ask("a", "slow", "stuck");
+  const behind = streams.layout.find((names) => names.includes(" "))!;
+  // The one that is free lets the other's second query overtake its first.
+  streams.answer(behind === "slow stuck" ? "a" : "slow");
+  streams.run(2 * PATIENCE_MS);
+  assert.equal(streams.layout.filter((names) => names.split(" ").includes("stuck")).length, 2);
+  streams.answer("stuck");
+  assert.equal(streams.queries[2]!.outcome, "answered");
+  // The first connection owes two answers; the one that nobody waits for is let pass.
+  answerAll(streams);
+  assert.ok(streams.late >= 1);
+  assertOver(streams);
+});
+
+Deno.test("one that moved is answered by whichever connection is first, once", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.ask("a", "b", "c");
+  const [stuck] = streams.streams.filter(({ unanswered }) => unanswered.length === 2);
+  const [first, second] = stuck!.unanswered.map(({ name }) => name) as [string, string];
+  const other = streams.streams.find((stream) => stream !== stuck)!;
+  streams.answerOn(other, other.unanswered[0]!.name);
+  streams.run(PATIENCE_MS);
+  // The server might not serve the connection at all, so the first one moves as well.
+  assert.deepEqual(other.unanswered.map(({ name }) => name), [first, second]);
+  streams.answerOn(stuck!, first);
+  streams.answerOn(stuck!, second);
+  assert.deepEqual(outcomes(streams.queries), ["answered", "answered", "answered"]);
+  streams.answerOn(other, first);
+  streams.answerOn(other, second);
+  assert.equal(streams.late, 2);
+  assertOver(streams);
+});
+
+Deno.test("queries that go with a connection are asked on another", () => {
+  for (const reset of [false, true]) {
+    const streams = new FakeStreams();
+    const [a] = streams.ask("a") as [FakeQuery];
+    streams.answer("a");
+    const [b] = streams.ask("b") as [FakeQuery];
+    streams.end(streams.streams[0]!, reset);
+    streams.run(1);
+    assert.deepEqual(streams.layout, ["b"]);
+    streams.answer("b");
+    assert.deepEqual(outcomes([a, b]), ["answered", "answered"]);
+    assertOver(streams);
+  }
+});
+
+Deno.test("a server that closes every connection unanswered fails the query, with few attempts", () => {
+  const streams = new FakeStreams();
+  const [a] = streams.ask("a") as [FakeQuery];
+  streams.end(streams.streams[0]!, true);
+  streams.run(1);
+  assert.equal(a.outcome, "connection closed");
+  assert.ok(streams.streams.length <= 2);
+  assertOver(streams);
+});
+
+Deno.test("single use: a server that closes behind each first answer is learnt, and forgotten", () => {
+  const streams = new FakeStreams({ max: 1 });
+  // Two at a time on one connection, which is closed behind the first answer.
+  for (const names of [["a", "b"], ["c", "d"]]) {
+    streams.ask(...names);
+    const [stream] = streams.streams.filter(({ state }) => state === "open");
+    streams.answerOn(stream!, stream!.unanswered[0]!.name);
+    streams.end(stream!);
+    streams.run(1);
+    answerAll(streams);
+    streams.run(11_000);
+  }
+  assert.deepEqual(new Set(outcomes(streams.queries)), new Set(["answered"]));
+  const before = streams.streams.length;
+  for (const name of ["e", "f", "g"]) {
+    streams.ask(name);
+    streams.answer(name);
+    streams.run(1);
+    assert.equal(streams.open, 0, "closed behind its answer");
+  }
+  assert.equal(streams.streams.length, before + 3);
+  streams.run(10 * MINUTE_MS);
+  for (const name of ["h", "i", "j"]) {
+    streams.ask(name);
+    streams.answer(name);
+  }
+  assert.equal(streams.streams.length, before + 4, "connections are kept again");
+  assertOver(streams);
+});
+
+Deno.test("single use: a server that reads no second query is learnt by asking elsewhere", () => {
+  const streams = new FakeStreams();
+  streams.ask("a");
+  streams.answer("a");
+  streams.ask("b");
+  assert.deepEqual(streams.layout, ["b"]);
+  streams.run(2 * PATIENCE_MS);
+  assert.deepEqual(streams.layout, ["b", "b"]);
+  streams.answer("b");
+  assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
+  // From now on nothing waits: each query has a connection that has answered none.
+  for (const name of ["c", "d", "e"]) {
+    streams.ask(name);
+    const stream = streams.streams.at(-1)!;
+    assert.deepEqual(stream.unanswered.map((one) => one.name), [name]);
+    streams.answerOn(stream, name);
+  }
+  assertOver(streams);
+});
+
+Deno.test("single use: learnt from what made room, where every connection is stuck", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.ask("a", "b", "c");
+  answerAll(streams);
+  // It has answered many on a connection; now it answers the first of each alone.
+  const answeredOn = new Set(streams.streams);
+  for (let i = 0; i < 60; i++) {
+    streams.ask(`n${i}`);
+    for (let ms = 0; ms < 50; ms += 10) {
+      for (const stream of streams.streams) {
+        const [first] = stream.unanswered;
+        if (stream.state !== "open" || first === undefined || answeredOn.has(stream)) continue;
+        answeredOn.add(stream);
+        streams.answerOn(stream, first.name);
+      }
+      streams.run(10);
+    }
+  }
+  const last = streams.queries.slice(-20, -2);
+  assert.deepEqual(new Set(outcomes(last)), new Set(["answered"]));
+  assert.deepEqual(streams.layout.filter((names) => names.includes(" ")), []);
+  assertOver(streams);
+});
+
+Deno.test("a bound of the server's own is learnt, kept to for a minute, and forgotten", () => {
+  const streams = new FakeStreams({ max: 4 });
+  // It serves one connection: whatever lies on another is never read.
+  streams.ask("a", "b");
+  streams.answerOn(streams.streams[0]!, "a");
+  streams.run(2 * PATIENCE_MS);
+  assert.ok(streams.streams[0]!.unanswered.some(({ name }) => name === "b"), "b has moved");
+  streams.answerOn(streams.streams[0]!, "b");
+  assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
+  streams.ask("c", "d");
+  // The one that was not served stays for a while, in case it is after all.
+  assert.deepEqual(streams.layout.filter((names) => names !== ""), ["c d", "b"]);
+  streams.answer("c", "d");
+  streams.run(READ_TIMEOUT_MS + PATIENCE_MS);
+  assert.equal(streams.open, 1);
+  streams.run(MINUTE_MS);
+  streams.ask("e", "f");
+  assert.deepEqual(streams.layout.filter((names) => names !== ""), ["e", "f"]);
+  streams.answer("e", "f");
+  assertOver(streams);
+});
+
+Deno.test("a server that is slow to serve a connection is not taken for one with a bound", () => {
+  const streams = new FakeStreams({ max: 4 });
+  streams.ask("a", "b");
+  streams.answerOn(streams.streams[0]!, "a");
+  streams.run(2 * PATIENCE_MS);
+  streams.answerOn(streams.streams[0]!, "b");
+  streams.answerOn(streams.streams[1]!, "b");
+  assert.equal(streams.late, 1);
+  streams.ask("c", "d", "e");
+  assert.deepEqual(streams.layout.sort(), ["c", "d", "e"]);
+  // Nor is it for the next minute: what waits there waits.
+  streams.answer("c", "d");
+  streams.run(2 * PATIENCE_MS);
+  assert.deepEqual(streams.layout.sort(), ["", "", "e"]);
+  streams.answer("e");
+  assertOver(streams);
+});
+
+Deno.test("the server resets what is beyond its bound: the same, without waiting", () => {
+  const streams = new FakeStreams({ max: 4 });
+  streams.ask("a", "b");
+  streams.end(streams.streams[1]!, true);
+  streams.run(1);
+  streams.answer("a");
+  streams.run(1);
+  streams.answer("b");
+  assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
+  const { length } = streams.streams;
+  streams.ask("c", "d");
+  streams.answer("c", "d");
+  assert.equal(streams.streams.length, length);
+  assertOver(streams);
+});
+
+Deno.test("a query whose time is up closes no connection on which others wait", () => {
+  const streams = new FakeStreams({ max: 1 });
+  streams.ask("a", "b", "c");
+  streams.answer("b");
+  assert.equal(streams.queries[1]!.outcome, "answered");
+  streams.cancel(streams.queries[0]!, true);
+  assert.deepEqual(streams.layout, ["a c"]);
+  assert.equal(streams.queries[2]!.outcome, null);
+  streams.answer("c");
+  assertOver(streams);
+});
+
+Deno.test("a connection on which the only query timed out in silence is closed", () => {
+  const streams = new FakeStreams();
+  streams.ask("a");
+  streams.run(READ_TIMEOUT_MS);
+  assert.deepEqual(outcomes(streams.queries), ["timed out"]);
+  assert.equal(streams.open, 0);
+  assertOver(streams);
+});
+
+Deno.test("retired connections finish what is outstanding, and take nothing new", () => {
+  const streams = new FakeStreams();
+  streams.ask("a", "b");
+  streams.answer("b");
+  streams.connections.retire();
+  streams.run(1);
+  assert.deepEqual(streams.layout, ["a"]);
+  streams.answer("a");
+  assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
+  streams.run(1);
+  assert.equal(streams.open, 0);
+  assertOver(streams);
+});
+
+Deno.test("connections are closed when idle, when old, and when there are too many idle ones", () => {
+  const idle = new FakeStreams({ idleMs: 1000 });
+  idle.ask("a");
+  idle.answer("a");
+  idle.run(900);
+  assert.equal(idle.open, 1);
+  idle.run(200);
+  assert.equal(idle.open, 0);
+  assertOver(idle);
+
+  const old = new FakeStreams({ idleMs: 1000, maxAgeMs: 3000 });
+  for (let i = 0; i < 40; i++) {
+    old.ask(`n${i}`);
+    old.answer(`n${i}`);
+    old.run(99);
+  }
+  assert.equal(old.streams.length, 2);
+  assertOver(old);
+
+  const many = new FakeStreams({ maxIdle: 2 });
+  many.ask("a", "b", "c", "d");
+  many.answer("a", "b", "c", "d");
+  many.run(1);
+  assert.equal(many.open, 2);
+  assertOver(many);
+});
+
+Deno.test("a server that cannot be reached, or does not accept, fails the query", () => {
+  const refusing = new FakeStreams();
+  refusing.refusing = true;
+  refusing.ask("a");
+  assert.deepEqual(outcomes(refusing.queries), ["cannot connect"]);
+  assertOver(refusing);
+
+  const silent = new FakeStreams();
+  silent.accepting = false;
+  silent.ask("a");
+  silent.run(1000);
+  assert.deepEqual(outcomes(silent.queries), ["connecting took too long"]);
+  assertOver(silent);
+});
+
+Deno.test("four thousand queries wait for a connection, and no more", () => {
+  const streams = new FakeStreams({ max: 1 });
+  streams.ask(...Array.from({ length: 4 + 4096 + 1 }, (_, i) => `n${i}`));
+  const failed = streams.queries.filter(({ outcome }) => outcome !== null);
+  assert.deepEqual(outcomes(failed), ["too many queries wait to connect"]);
+  assert.equal(failed[0], streams.queries.at(-1));
+  assertOver(streams);
+});
+
+Deno.test("a slow handshake: what is asked meanwhile is sent once it is over", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.accepting = false;
+  streams.ask("a", "b");
+  streams.run(PATIENCE_MS / 2);
+  streams.accepting = true;
+  streams.run(1);
+  assert.deepEqual(streams.layout, ["a", "b"]);
+  streams.answer("a", "b");
+  assertOver(streams);
+});
+
+Deno.test("messages that nobody asked for are counted, and too many close the connection", () => {
+  const streams = new FakeStreams();
+  streams.ask("a");
+  const [stream] = streams.streams;
+  const stray = stream!.unanswered[0]!.frame.slice();
+  stray[2]! ^= 0xff;
+  for (let i = 0; i < 15; i++) streams.send(stream!, stray);
+  assert.equal(streams.late, 15);
+  streams.answer("a");
+  assert.deepEqual(outcomes(streams.queries), ["answered"]);
+  streams.send(stream!, stray);
+  assert.equal(streams.open, 0);
+  assertOver(streams);
+});
+
+Deno.test("whatever a server does with its connections, every query ends once and nothing is left", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = seeded(seed);
+    const streams = new FakeStreams({
+      max: 1 + random() % 5,
+      maxIdle: random() % 3,
+      maxAgeMs: random() % 2 === 0 ? 0 : 2000,
+      random,
+    });
+    const habits = {
+      silent: random() % 8,
+      resets: random() % 5,
+      ends: random() % 5,
+      outOfOrder: random() % 2,
+    };
+    for (let step = 0; step < 200; step++) {
+      streams.accepting = random() % 20 !== 0;
+      if (random() % 3 === 0) streams.ask(`n${step}`);
+      const open = streams.streams.filter(({ state }) => state === "open");
+      const stream = open[random() % (open.length || 1)];
+      if (stream !== undefined) {
+        const { unanswered } = stream;
+        const place = habits.outOfOrder === 1 ? random() % (unanswered.length || 1) : 0;
+        const dice = random() % 100;
+        if (dice < habits.resets) streams.end(stream, true);
+        else if (dice < habits.resets + habits.ends) streams.end(stream);
+        else if (unanswered[place] !== undefined && dice > 100 - 10 * habits.silent) {
+          // Nothing: the server says nothing this time.
+        } else if (unanswered[place] !== undefined) {
+          streams.answerOn(stream, unanswered[place]!.name);
+        }
+      }
+      const waiting = streams.queries.find(({ outcome }) => outcome === null);
+      if (waiting !== undefined && random() % 40 === 0) streams.cancel(waiting);
+      streams.run(random() % 120);
+      assert.ok(streams.open <= 5 + 64, `seed ${seed}: ${streams.open} streams`);
+    }
+    streams.accepting = true;
+    assertOver(streams, `seed ${seed}`);
+  }
+});
