@@ -8,8 +8,9 @@ import {
   mixed,
   startKinds,
 } from "../support/kind_simulation.ts";
-import { queryBytes } from "../support/messages.ts";
-import type { Asked, Behaviour, Simulation } from "../support/simulation.ts";
+import { decode, queryBytes } from "../support/messages.ts";
+import type { Endpoint, StreamHandler } from "../../src/io/contract.ts";
+import { type Asked, type Behaviour, Simulation } from "../support/simulation.ts";
 import * as kinds from "../support/upstream_kinds.ts";
 
 const { answering, refusing, serial, silent } = kinds;
@@ -198,4 +199,44 @@ Deno.test("accepts and says nothing over TCP: another server answers", () => {
   assert.ok(times.filter((tookMs) => tookMs > 100).length <= 6, `${times}`);
   simulation.upstream("10.0.0.1:53", answering());
   assertOver(simulation, asked);
+});
+
+/** Has room for so many connections to upstreams. */
+class Narrow extends Simulation {
+  outgoing = 0;
+  override connect(endpoint: Endpoint, handler: StreamHandler): number {
+    if (this.outgoing >= 4) return -1;
+    this.outgoing++;
+    return super.connect(endpoint, {
+      connected: () => handler.connected?.(),
+      data: (memory, offset, length) => handler.data(memory, offset, length),
+      ended: () => handler.ended(),
+      closed: (why) => {
+        this.outgoing--;
+        handler.closed(why);
+      },
+    });
+  }
+  override close(stream: number): void {
+    this.outgoing--;
+    super.close(stream);
+  }
+}
+
+Deno.test("an idle connection makes room for a query to another server", () => {
+  const simulation = new Narrow(
+    "a.test {\n forward . 10.0.0.1 {\n force_tcp\n }\n}\n" +
+      "b.test {\n forward . 10.0.0.2 {\n force_tcp\n }\n}",
+  );
+  simulation.upstream("10.0.0.1:53", serial(answering(10)));
+  simulation.upstream("10.0.0.2:53", serial(answering(10)));
+  for (const zone of ["a.test", "b.test", "a.test"]) {
+    const asked = Array.from(
+      { length: 4 },
+      (_, i) => simulation.ask(queryBytes({ name: `n${i}.${zone}` }), 0),
+    );
+    simulation.run(200);
+    for (const one of asked) assert.equal(decode(one.answers[0]!.bytes).rcode, "NOERROR", zone);
+  }
+  assert.ok(simulation.outgoing <= 4);
 });

@@ -3,6 +3,7 @@ import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import { ConnectionHabits } from "./habits.ts";
+import { IdleConnections } from "./idle.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
@@ -57,6 +58,7 @@ export class Connections implements ConnectionOwner {
   readonly #engine: EngineServices;
   readonly #options: ConnectionsOptions;
   readonly #habits: ConnectionHabits;
+  readonly #idle: IdleConnections;
   readonly #watch: Timer;
   /** Open or being opened, the last used one last. */
   readonly #connections: Connection[] = [];
@@ -71,6 +73,7 @@ export class Connections implements ConnectionOwner {
     this.#options = options;
     // The streams of HTTP/2 are concurrent by nature.
     this.#habits = new ConnectionHabits((options.endpoint.tls?.http ?? null) !== null);
+    this.#idle = IdleConnections.of(engine);
     this.#watch = engine.timers.create((nowMs) => this.#look(nowMs));
   }
 
@@ -128,8 +131,12 @@ export class Connections implements ConnectionOwner {
     if (connection.unanswered === 0) {
       const { maxIdle } = this.#options;
       const surplus = maxIdle > 0 && this.#connections.length > maxIdle;
-      if (this.#retired || surplus || this.#singleUse) connection.retire();
-      else this.#toEnd(connection);
+      if (this.#retired || surplus || this.#singleUse) {
+        connection.retire();
+      } else {
+        this.#toEnd(connection);
+        this.#idle.add(connection);
+      }
     }
     this.#dispatch();
   }
@@ -143,6 +150,7 @@ export class Connections implements ConnectionOwner {
     queries: readonly Outgoing[],
     { byServer, why }: ConnectionEnd,
   ): void {
+    this.#idle.delete(connection);
     const place = this.#connections.indexOf(connection);
     if (place >= 0) this.#connections.splice(place, 1);
     if (byServer && queries.length > 0) {
@@ -178,6 +186,7 @@ export class Connections implements ConnectionOwner {
   }
 
   #give(query: Outgoing, connection: Connection): boolean {
+    this.#idle.delete(connection);
     if (!connection.send(query)) {
       connection.close("the server does not read");
       return false;
@@ -264,7 +273,9 @@ export class Connections implements ConnectionOwner {
     const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
     const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;
     const connection = new Connection(this.#engine, this, { idleMs, oldMs });
-    if (!connection.open(endpoint)) return null;
+    if (!connection.open(endpoint) && !(this.#idle.closeOne() && connection.open(endpoint))) {
+      return null;
+    }
     this.#connections.push(connection);
     return connection;
   }
