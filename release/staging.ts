@@ -52,9 +52,10 @@ export async function stage(
     }
     const target = denoDir + folder.slice(info.denoDir.length);
     copyFolder(folder, target);
-    // What the registry says of the package lies beside its versions.
+    // What the registry says of the package lies beside its versions, unless the lock file was enough
+    // to fetch it; then that is enough here as well.
     const beside = (path: string) => path.slice(0, -version.length) + "registry.json";
-    copyFile(beside(folder), beside(target));
+    if (isFile(beside(folder))) copyFile(beside(folder), beside(target));
   }
   setTimes(folder, origin.epochSeconds);
   // The runtime to embed is downloaded once and not for each staging.
@@ -108,6 +109,14 @@ export function reduceManifest(
 function copyFile(from: string, to: string): void {
   Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
   Deno.copyFileSync(from, to);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** Copies the code in a package's folder. */
