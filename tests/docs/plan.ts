@@ -34,6 +34,7 @@ serve() {
   local ready=$1
   log=/tmp/served.$((++served))
   shift
+  : >$log
   "$@" >$log 2>&1 &
   server=$!
   for ((i = 0; i < 400; i++)); do
