@@ -43,7 +43,7 @@ function scripted(
       const servers = [await serveKind(make(), options)];
       if (options.beside !== undefined) servers.push(await serveKind(options.beside()));
       return {
-        to: servers.map(({ port }) => `127.0.0.1:${port}`),
+        to: servers.map(({ endpoint }) => endpoint),
         stop: () => Promise.all(servers.map((server) => server.stop())),
       };
     },

@@ -224,7 +224,7 @@ Deno.test({
       assert.ok(mixed.problems.includes("resolv-conf"));
       assert.match(
         mixed.of("resolv-conf").found,
-        /names 169\.254\.20\.10: nodens would ask itself/,
+        /names 169\.254\.20\.10 alone, which is nodens itself and left out/,
       );
       Deno.writeTextFileSync(node.resolvConf, resolvConf);
     } finally {

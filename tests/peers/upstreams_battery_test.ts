@@ -76,7 +76,7 @@ Deno.test("sixty names one after the other from a server that answers the first 
   const server = await serveKind(kinds.firstOnly(kinds.answering()));
   const nodens = await startNodens({
     corefile: (port) =>
-      `.:${port} {\n bind 127.0.0.1\n forward . 127.0.0.1:${server.port} {\n force_tcp\n }\n}\n`,
+      `.:${port} {\n bind 127.0.0.1\n forward . ${server.endpoint} {\n force_tcp\n }\n}\n`,
   });
   try {
     const crowd = new Crowd(nodens.port);

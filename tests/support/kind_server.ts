@@ -5,7 +5,8 @@ import type { Behaviour } from "./simulation.ts";
 
 /** A server of some kind on loopback. */
 export interface KindServer {
-  readonly port: number;
+  /** Where it is, as `address:port`. */
+  readonly endpoint: string;
   /** Queries so far, and TCP connections: all, and those open now. */
   readonly counts: { udp: number; tcp: number; accepted: number; open: number };
   stop(): Promise<void>;
@@ -77,12 +78,11 @@ export async function serveKind(
     }
   });
 
-  const port = await bindBoth(listener, datagrams);
-  // The port stays this server's by the socket that is left.
+  const endpoint = await bindBoth(listener, datagrams, ownAddress());
   if (!tcp) await closeListener(listener);
   if (!udp) await new Promise<void>((resolve) => datagrams.close(() => resolve()));
   return {
-    port,
+    endpoint,
     counts,
     async stop() {
       for (const timer of timers) clearTimeout(timer);
@@ -94,18 +94,29 @@ export async function serveKind(
   };
 }
 
+/**
+ * A loopback address that no other server has, where the system has more than one: a port that this
+ * server leaves closed must not be somebody else's a moment later.
+ */
+function ownAddress(): string {
+  if (Deno.build.os !== "linux") return "127.0.0.1";
+  const [high, middle, low] = crypto.getRandomValues(new Uint8Array(3));
+  return `127.${1 + high! % 254}.${middle}.${1 + low! % 254}`;
+}
+
 async function bindBoth(
   listener: net.Server,
   datagrams: ReturnType<typeof createSocket>,
-): Promise<number> {
+  address: string,
+): Promise<string> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => listener.listen(0, address, resolve));
     const { port } = listener.address() as net.AddressInfo;
     const bound = await new Promise<boolean>((resolve) => {
       datagrams.once("error", () => resolve(false));
-      datagrams.bind(port, "127.0.0.1", () => resolve(true));
+      datagrams.bind(port, address, () => resolve(true));
     });
-    if (bound) return port;
+    if (bound) return `${address}:${port}`;
     await closeListener(listener);
   }
   throw new Error(`Cannot find a free port: ${ATTEMPTS} were taken`);

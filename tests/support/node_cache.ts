@@ -101,11 +101,11 @@ export async function whoAnswers(
   server: string,
   ...words: string[]
 ): Promise<"cache" | "cluster" | "nobody"> {
-  // nodens serves no other class than IN; named says its version.
-  const question = ["-c", "CH", "-t", "TXT", "version.bind"];
+  // nodens implements no other opcode than QUERY and hands none on; named knows NOTIFY.
+  const question = ["+opcode=NOTIFY", "example.org", "SOA"];
   const { answer } = await rig.dig(from, `@${server}`, ...question, "+time=1", ...words);
   if (answer === null) return "nobody";
-  return answer.status === "REFUSED" ? "cache" : "cluster";
+  return answer.status === "NOTIMP" ? "cache" : "cluster";
 }
 
 /** Asks until `who` answers; fails where that takes longer than the rules promise. */
