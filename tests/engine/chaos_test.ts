@@ -8,3 +8,8 @@ Deno.test("a hundred seeded runs of unreliable upstreams and networks keep the i
 Deno.test("a hundred seeded runs beside slow names and broken servers fail no name that can be answered", () => {
   for (let seed = 1; seed <= 100; seed++) runKinds(seed);
 });
+
+Deno.test("a better form is due while another is being tried: one trial at a time, no socket lost", () => {
+  // The draws by which a second trial began in the place of the first one.
+  runChaos(742936283);
+});

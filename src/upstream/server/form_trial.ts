@@ -38,6 +38,11 @@ export class FormTrial implements TransportHandler {
     this.#timer = engine.timers.create(() => this.#end(false));
   }
 
+  /** One is under way; the next must wait. */
+  get running(): boolean {
+    return this.#form >= 0;
+  }
+
   /** Sends the copy in this form. */
   start(inquiry: Inquiry, form: number, streamed: boolean): void {
     const { engine, endpoint, cookie, connections } = this.#server;
@@ -71,9 +76,11 @@ export class FormTrial implements TransportHandler {
 
   #end(answered: boolean): void {
     const { engine, connections, ladder } = this.#server;
+    const form = this.#form;
+    this.#form = -1;
     if (this.#streamed) connections.cancel(this.#query, !answered);
     else this.#udp.cancel();
     engine.timers.clear(this.#timer);
-    ladder.tried(this.#form, answered, engine.nowMs);
+    ladder.tried(form, answered, engine.nowMs);
   }
 }

@@ -125,7 +125,8 @@ export class UpstreamServer implements AskServer, Checked {
     const ended = ask.start(inquiry, options, handler);
     if (ended === null) {
       // A question that went unanswered before would tell nothing.
-      const form = options.again ? -1 : this.ladder.toTry(this.engine.nowMs);
+      const tries = !options.again && this.#trial?.running !== true;
+      const form = tries ? this.ladder.toTry(this.engine.nowMs) : -1;
       if (form >= 0) {
         this.#trial ??= new FormTrial(this);
         this.#trial.start(inquiry, form, options.streamed || this.forceTcp);
