@@ -3,7 +3,7 @@ import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import { ConnectionHabits } from "./habits.ts";
-import { IdleConnections } from "./idle.ts";
+import { ConnectionPlaces, type PlaceHolder } from "./places.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
@@ -54,11 +54,11 @@ export interface ConnectionsOptions {
  *
  * `ConnectionHabits` keeps what the server was found to do.
  */
-export class Connections implements ConnectionOwner {
+export class Connections implements ConnectionOwner, PlaceHolder {
   readonly #engine: EngineServices;
   readonly #options: ConnectionsOptions;
   readonly #habits: ConnectionHabits;
-  readonly #idle: IdleConnections;
+  readonly #places: ConnectionPlaces;
   readonly #watch: Timer;
   /** Open or being opened, the last used one last. */
   readonly #connections: Connection[] = [];
@@ -73,7 +73,7 @@ export class Connections implements ConnectionOwner {
     this.#options = options;
     // The streams of HTTP/2 are concurrent by nature.
     this.#habits = new ConnectionHabits((options.endpoint.tls?.http ?? null) !== null);
-    this.#idle = IdleConnections.of(engine);
+    this.#places = ConnectionPlaces.of(engine);
     this.#watch = engine.timers.create((nowMs) => this.#look(nowMs));
   }
 
@@ -135,7 +135,7 @@ export class Connections implements ConnectionOwner {
         connection.retire();
       } else {
         this.#toEnd(connection);
-        this.#idle.add(connection);
+        this.#places.addIdle(connection, this);
       }
     }
     this.#dispatch();
@@ -150,9 +150,10 @@ export class Connections implements ConnectionOwner {
     queries: readonly Outgoing[],
     { byServer, why }: ConnectionEnd,
   ): void {
-    this.#idle.delete(connection);
+    this.#places.deleteIdle(connection);
     const place = this.#connections.indexOf(connection);
     if (place >= 0) this.#connections.splice(place, 1);
+    this.#places.changed(this);
     if (byServer && queries.length > 0) {
       this.#habits.ended(connection.answers, this.#served(), this.#engine.nowMs);
     }
@@ -186,7 +187,7 @@ export class Connections implements ConnectionOwner {
   }
 
   #give(query: Outgoing, connection: Connection): boolean {
-    this.#idle.delete(connection);
+    this.#places.deleteIdle(connection);
     if (!connection.send(query)) {
       connection.close("the server does not read");
       return false;
@@ -273,10 +274,11 @@ export class Connections implements ConnectionOwner {
     const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
     const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;
     const connection = new Connection(this.#engine, this, { idleMs, oldMs });
-    if (!connection.open(endpoint) && !(this.#idle.closeOne() && connection.open(endpoint))) {
+    if (!connection.open(endpoint) && !(this.#places.makeRoom(this) && connection.open(endpoint))) {
       return null;
     }
     this.#connections.push(connection);
+    this.#places.changed(this);
     return connection;
   }
 
@@ -295,12 +297,28 @@ export class Connections implements ConnectionOwner {
       latest.abandon(query);
       this.#enqueue(query, this.#slow);
     }
-    const dispatching = this.#dispatching;
-    // The place is for the query that it was made for.
-    this.#dispatching = true;
-    latest.close();
-    this.#dispatching = dispatching;
+    this.#vacate(latest);
     return this.#pick();
+  }
+
+  giveUpOne(): void {
+    // What was sent last has waited least, and stands at the end.
+    const connection = this.#connections.at(-1)!;
+    for (const [_, query] of connection.waiting()) {
+      if (query.carrier !== connection) continue;
+      connection.abandon(query);
+      this.#enqueue(query, this.#waiting);
+    }
+    this.#vacate(connection);
+    this.#startWatch();
+  }
+
+  /** Closes a connection whose place is for the query that it was made for. */
+  #vacate(connection: Connection): void {
+    const dispatching = this.#dispatching;
+    this.#dispatching = true;
+    connection.close();
+    this.#dispatching = dispatching;
   }
 
   /**
