@@ -291,30 +291,24 @@ export class Connections implements ConnectionOwner, PlaceHolder {
       if (latest === null || connection.waitingSinceMs < latest.waitingSinceMs) latest = connection;
     }
     if (latest === null || this.#slow.length >= MAX_WAITING) return null;
-    for (const [place, query] of latest.waiting()) {
-      if (query.carrier !== latest) continue;
-      query.reclaimed = place === 0 && latest.answers > 0;
-      latest.abandon(query);
-      this.#enqueue(query, this.#slow);
-    }
-    this.#vacate(latest);
+    this.#vacate(latest, this.#slow);
     return this.#pick();
   }
 
   giveUpOne(): void {
     // What was sent last has waited least, and stands at the end.
-    const connection = this.#connections.at(-1)!;
-    for (const [_, query] of connection.waiting()) {
-      if (query.carrier !== connection) continue;
-      connection.abandon(query);
-      this.#enqueue(query, this.#waiting);
-    }
-    this.#vacate(connection);
+    this.#vacate(this.#connections.at(-1)!, this.#waiting);
     this.#startWatch();
   }
 
-  /** Closes a connection whose place is for the query that it was made for. */
-  #vacate(connection: Connection): void {
+  /** Queues what waits on a connection, and closes it: its place is for another query. */
+  #vacate(connection: Connection, queue: Outgoing[]): void {
+    for (const [place, query] of connection.waiting()) {
+      if (query.carrier !== connection) continue;
+      query.reclaimed = queue === this.#slow && place === 0 && connection.answers > 0;
+      connection.abandon(query);
+      this.#enqueue(query, queue);
+    }
     const dispatching = this.#dispatching;
     this.#dispatching = true;
     connection.close();
