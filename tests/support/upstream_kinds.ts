@@ -52,15 +52,17 @@ export function atMost(most: number, inner: Behaviour): Behaviour {
 
 /** Takes up each TCP connection only so many milliseconds after its first message. */
 export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
-  const readyMs = new Map<number, number>();
+  const since = new Map<number, number>();
   return (query, transport, arrival) => {
-    const sent = inner(query, transport, arrival);
-    if (sent === "refuse" || transport === "udp") return sent;
+    if (transport === "udp") return inner(query, transport, arrival);
     const { connection, nowMs } = arrival!;
-    const atMs = readyMs.get(connection) ?? nowMs + waitMs;
-    readyMs.set(connection, atMs);
-    const moreMs = Math.max(0, atMs - nowMs);
-    return sent.map((one) => ({ ...one, delayMs: (one.delayMs ?? 1) + moreMs }));
+    const readyMs = since.get(connection) ?? nowMs + waitMs;
+    since.set(connection, readyMs);
+    // What came before it was taken up is all there then, and keeps its order.
+    const readMs = Math.max(nowMs, readyMs);
+    const sent = inner(query, transport, { ...arrival!, nowMs: readMs });
+    if (sent === "refuse") return sent;
+    return sent.map((one) => ({ ...one, delayMs: (one.delayMs ?? 1) + readMs - nowMs }));
   };
 }
 
