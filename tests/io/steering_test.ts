@@ -35,6 +35,15 @@ async function connect(hostname: string, port: number, times: number): Promise<v
   for (let i = 0; i < times; i++) (await Deno.connect({ hostname, port })).close();
 }
 
+function takesFilters(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const libc = openLibc();
+  const sockets = listening("127.0.0.1", freePort(), 1);
+  const taken = dropSyns(libc, sockets.find(({ kind }) => kind === "tcp")!.fd);
+  closeAll(libc, sockets);
+  return taken;
+}
+
 const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
 
 for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
@@ -50,9 +59,8 @@ for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
         try {
           await connect(address, port, 50);
           assert.equal(sum(accepted([...mine, ...theirs])), 50);
-          const tcp = mine.filter(({ kind }) => kind === "tcp");
-          assert.equal(steerAway(libc, tcp[0]!.fd, { own, others }), true);
-          for (const { fd } of tcp) assert.equal(dropSyns(libc, fd), true);
+          const { fd } = mine.find(({ kind }) => kind === "tcp")!;
+          assert.equal(steerAway(libc, fd, { own, others }), true);
           await connect(address, port, 50);
           assert.equal(sum(accepted(mine)), 0);
           assert.equal(sum(accepted(theirs)), 50);
@@ -72,7 +80,9 @@ for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
 
 Deno.test({
   name: "where the order is another one, a connection waits until the socket is closed",
-  ...onLinux,
+  ...skipFor(
+    takesFilters() ? [] : ["the kernel takes no filter at a TCP socket without NET_ADMIN"],
+  ),
   fn: async () => {
     const libc = openLibc();
     const port = freePort();

@@ -14,9 +14,11 @@
  *
  * Where the order is another (three processes at once, or the older one is told to go on), the
  * program may choose a socket that is about to close. A filter at that socket drops SYNs then, which
- * clients send again after a second (RFC 6298): a delay, but no loss.
+ * clients send again after a second (RFC 6298): a delay, but no loss. The program needs no capability;
+ * the filter needs NET_ADMIN on some kernels (Linux 6.18 among them), and without it such a connection
+ * is reset.
  *
- * Neither needs a capability. Closing without them loses the handshakes of that moment: 73 of 20,000
+ * Closing without them loses the handshakes of that moment: 73 of 20,000
  * connections in 20 roll-overs, against none.
  */
 import { SO, SOL } from "../../sys/constants.ts";
@@ -70,7 +72,11 @@ export function steerAway(
   return attach(libc, fd, SO.ATTACH_REUSEPORT_CBPF, program);
 }
 
-/** Has a listening socket begin no more handshakes; those under way are finished. */
+/**
+ * Has a listening socket begin no more handshakes; those under way are finished.
+ *
+ * @returns whether the kernel took the filter
+ */
 export function dropSyns(libc: Libc, fd: number): boolean {
   const program: Instruction[] = [
     [BPF.LOAD_BYTE, 0, 0, TCP_FLAGS],
