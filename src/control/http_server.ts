@@ -118,7 +118,9 @@ export class HttpServers {
     const listen = (hostname: string) => Deno.listen({ hostname, port, reusePort: true });
     try {
       const listener = host === "" ? onBoth(listen) : listen(host);
-      if (this.#libc !== null) boundKernelBuffers(this.#libc, port);
+      if (this.#libc !== null) {
+        boundKernelBuffers(this.#libc, listener.addr as Deno.NetAddr);
+      }
       const server = new HttpAddressServer(listener, {
         limits: this.#limits,
         counts: this.#counts,

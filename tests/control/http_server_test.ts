@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Address } from "../../src/dns/address.ts";
 import { HttpAddressServer } from "../../src/control/http/address.ts";
 import { countHttp } from "../../src/control/http/counts.ts";
 import { defaultHttpLimits, type HttpLimits } from "../../src/control/http/limits.ts";
@@ -11,7 +12,7 @@ import { freePort } from "../support/drivers.ts";
 import { boundKernelBuffers } from "../../src/control/http/kernel_buffers.ts";
 import { SO, SOL } from "../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../src/sys/libc.ts";
-import { SOCKADDR_SIZE } from "../../src/sys/sockaddr.ts";
+import { readSockaddr, SOCKADDR_SIZE } from "../../src/sys/sockaddr.ts";
 import { RawHttp } from "../support/http_raw.ts";
 
 const route = (host: string, port: number): HttpRoute => ({
@@ -429,24 +430,32 @@ Deno.test("stopping waits for the answer that is under way, and not for idle con
 Deno.test("the kernel keeps little for a client that does not read", {
   ignore: Deno.build.os !== "linux",
 }, () => {
-  const [listener, other] = [0, 0].map((port) => Deno.listen({ hostname: "127.0.0.1", port }));
+  const port = 0;
   const libc = openLibc();
-  const portOf = (one: Deno.Listener) => (one.addr as Deno.NetAddr).port;
+  const addressOf = (one: Deno.Listener) => one.addr as Deno.NetAddr;
+  const [listener, v6, other] = ["127.0.0.1", "::1", "127.0.0.1"].map((hostname) =>
+    Deno.listen({ hostname, port })
+  );
+  // Another server at the same port keeps what it has.
+  const neighbour = Deno.listen({ hostname: "127.0.0.2", port: addressOf(listener!).port });
+  const all = [listener!, v6!, other!, neighbour];
   try {
-    const before = sendBuffer(libc, portOf(other!));
-    assert.equal(boundKernelBuffers(libc, portOf(listener!)), 1);
+    const before = all.map((one) => sendBuffer(libc, addressOf(one)));
+    assert.equal(boundKernelBuffers(libc, addressOf(listener!)), true);
+    assert.equal(boundKernelBuffers(libc, addressOf(v6!)), true);
     // The kernel doubles the number, for what it needs beside.
-    assert.equal(sendBuffer(libc, portOf(listener!)), 32_768);
-    assert.equal(sendBuffer(libc, portOf(other!)), before);
+    const after = all.map((one) => sendBuffer(libc, addressOf(one)));
+    assert.deepEqual(after, [32_768, 32_768, before[2], before[3]]);
+    assert.equal(boundKernelBuffers(libc, addressOf(listener!)), false);
   } finally {
-    listener!.close();
-    other!.close();
+    for (const one of all) one.close();
   }
 });
 
-/** SO_SNDBUF of the listening socket at a port. */
-function sendBuffer(libc: Libc, port: number): number {
+/** SO_SNDBUF of the listening socket at an address. */
+function sendBuffer(libc: Libc, { hostname, port }: Deno.NetAddr): number {
   const name = new Uint8Array(SOCKADDR_SIZE);
+  const address = new Address();
   const value = new Int32Array(1);
   const size = new Uint32Array(1);
   const read = (fd: number, option: number) => {
@@ -457,7 +466,8 @@ function sendBuffer(libc: Libc, port: number): number {
     if (read(fd, SO.ACCEPTCONN) !== 1) continue;
     size[0] = SOCKADDR_SIZE;
     if (libc.getsockname(fd, name, size) !== 0) continue;
-    if (((name[2]! << 8) | name[3]!) === port) return read(fd, SO.SNDBUF);
+    readSockaddr(new DataView(name.buffer), 0, address);
+    if (address.port === port && address.hostname() === hostname) return read(fd, SO.SNDBUF);
   }
-  throw new Error(`no socket listens at ${port}`);
+  throw new Error(`no socket listens at ${hostname}:${port}`);
 }
