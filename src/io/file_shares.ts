@@ -23,7 +23,7 @@ export const FILE_SHARES = {
   process: { of: 0, min: 64, max: 64 },
   /** HTTP connections: four addresses with 64 each. */
   http: { of: 1 / 8, min: 32, max: 256 },
-  /** TLS and HTTPS connections to upstreams: at most eight to each of them. */
+  /** TLS and HTTPS connections to upstreams; `max_conns` bounds those to each. */
   encryptedStreams: { of: 1 / 16, min: 16, max: 1024 },
   /** The same for TCP. */
   upstreamStreams: { of: 1 / 16, min: 16, max: 1024 },
