@@ -3,21 +3,7 @@ import { DataPlane } from "../../src/control/data_plane.ts";
 import type { DriverKind } from "../../src/control/messages.ts";
 import { fakeHost } from "./fake_host.ts";
 
-/** A port of 127.0.0.1 that is free for UDP and TCP now. */
-export function freePort(): number {
-  for (;;) {
-    const tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = tcp.addr as Deno.NetAddr;
-    try {
-      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch {
-      continue;
-    } finally {
-      tcp.close();
-    }
-  }
-}
+export { freePort } from "./net_ports.ts";
 
 /** Runs a data plane with real sockets for the length of `use`. */
 export async function withDataPlane(

@@ -1,18 +1,42 @@
-import { createSocket } from "node:dgram";
+import { tmpdir } from "node:os";
 
-const ATTEMPTS = 50;
+/** Below what the kernel gives to sockets that ask for any port: nobody takes one of these by chance. */
+const PORTS = { first: 10_000, past: 32_768 };
+const ATTEMPTS = 200;
+/** Longer than any test uses a port. */
+const KEPT_MS = 600_000;
 
-/** A port that is free on 127.0.0.1 (and ::1, where there is one) for UDP and TCP. */
-export async function freePort(): Promise<number> {
+/**
+ * A port that nothing has on 127.0.0.1 (nor on ::1, where that is) over UDP or TCP, and that no test
+ * beside this one is given for ten minutes: a server that a test takes for dead stays dead.
+ */
+export function freePort(): number {
+  const folder = `${tmpdir()}/nodens_test_ports_${Deno.uid() ?? 0}`;
+  Deno.mkdirSync(folder, { recursive: true });
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    const free = await canBindUdp("127.0.0.1", port) &&
-      (!haveIpv6() || (canBindTcp("::1", port) && await canBindUdp("::1", port)));
-    listener.close();
-    if (free) return port;
+    const port = PORTS.first + Math.floor(Math.random() * (PORTS.past - PORTS.first));
+    if (keepForUs(`${folder}/${port}`) && isFree(port)) return port;
   }
   throw new Error(`Cannot find a free port: ${ATTEMPTS} were taken`);
+}
+
+/** Whether the file that stands for a port is made here, or was made too long ago to mean anything. */
+function keepForUs(file: string): boolean {
+  try {
+    Deno.openSync(file, { write: true, createNew: true }).close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  const { mtime } = Deno.statSync(file);
+  if (mtime !== null && Date.now() - mtime.getTime() < KEPT_MS) return false;
+  Deno.utimeSync(file, new Date(), new Date());
+  return true;
+}
+
+function isFree(port: number): boolean {
+  return ["127.0.0.1", ...(haveIpv6() ? ["::1"] : [])]
+    .every((hostname) => canBindTcp(hostname, port) && canBindUdp(hostname, port));
 }
 
 /** Whether ::1 can be listened on. */
@@ -29,10 +53,11 @@ function canBindTcp(hostname: string, port: number): boolean {
   }
 }
 
-function canBindUdp(hostname: string, port: number): Promise<boolean> {
-  const socket = createSocket(hostname.includes(":") ? "udp6" : "udp4");
-  return new Promise((resolve) => {
-    socket.once("error", () => socket.close(() => resolve(false)));
-    socket.bind(port, hostname, () => socket.close(() => resolve(true)));
-  });
+function canBindUdp(hostname: string, port: number): boolean {
+  try {
+    Deno.listenDatagram({ transport: "udp", hostname, port }).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
