@@ -56,11 +56,7 @@ export class Inquiry {
     if (((mine.view.getUint16(2) ^ exchange.flags) & flags) !== 0) return false;
     if (this.dnssecOk !== exchange.dnssecOk) return false;
     if (subnet && !this.#sameSubnet(exchange)) return false;
-    return sameQuestion(mine, exchange.memory, {
-      offset: exchange.offset,
-      length: this.questionLength,
-      exact: false,
-    });
+    return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
 
   #sameSubnet(exchange: Exchange): boolean {
@@ -131,24 +127,28 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
 }
 
 /**
- * Whether two messages ask the same: the question of `mine`, `length` octets behind its header, and
- * the one of `theirs` at `offset`; `exact` wants the letters' case back as well.
+ * Whether two messages ask the same, whatever the case of their letters: the question of `mine`,
+ * `length` octets behind its header, and the one of `theirs` at `offset`. Called for each reply, so
+ * its arguments make no object.
  */
 export function sameQuestion(
   mine: Memory,
   theirs: Memory,
-  { offset, length, exact }: { offset: number; length: number; exact: boolean },
+  offset: number,
+  length: number,
 ): boolean {
   const own = mine.bytes;
   const other = theirs.bytes;
   const nameEnd = HEADER_SIZE + length - 4;
-  if (exact) {
-    for (let i = HEADER_SIZE; i < nameEnd; i++) if (own[i] !== other[offset + i]) return false;
-  } else if (!sameName(own, HEADER_SIZE, other, offset + HEADER_SIZE, nameEnd - HEADER_SIZE)) {
-    return false;
-  }
-  for (let i = nameEnd; i < nameEnd + 4; i++) {
-    if (own[i] !== other[offset + i]) return false;
+  if (!sameName(own, HEADER_SIZE, other, offset + HEADER_SIZE, nameEnd - HEADER_SIZE)) return false;
+  for (let i = nameEnd; i < nameEnd + 4; i++) if (own[i] !== other[offset + i]) return false;
+  return true;
+}
+
+/** Whether the questions of two messages, both at offset 0, repeat each other's case as well. */
+export function sameSpelling(mine: Memory, theirs: Memory, length: number): boolean {
+  for (let i = HEADER_SIZE; i < HEADER_SIZE + length; i++) {
+    if (mine.bytes[i] !== theirs.bytes[i]) return false;
   }
   return true;
 }

@@ -4,9 +4,6 @@ import type { Policy } from "./options.ts";
 const BAND = { ms: 2, share: 0.3 } as const;
 /** A server whose time is older than this is measured again while queries come. */
 const STALE_MS = 2000;
-/** How often a question goes to one server (RFC 9520 section 3.1). */
-const MAX_SENT = 3;
-
 /** What the order needs to know of a server. */
 export interface Candidate {
   /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
@@ -72,23 +69,6 @@ export class ServerOrder {
       }
     }
     return best;
-  }
-
-  /**
-   * Index of the server at `start`, or of the next one that a question has not been sent to too
-   * often; -1 for none.
-   *
-   * @param sentTo - the servers that it went to, one for each packet
-   */
-  unspent(start: number, sentTo: readonly Candidate[]): number {
-    const servers = this.#servers;
-    for (let i = 0; start >= 0 && i < servers.length; i++) {
-      const index = (start + i) % servers.length;
-      let sent = 0;
-      for (const server of sentTo) if (server === servers[index]) sent++;
-      if (sent < MAX_SENT) return index;
-    }
-    return -1;
   }
 
   #leavesOut(server: Candidate): boolean {

@@ -5,6 +5,7 @@ import type { Policy } from "./options.ts";
 import type { Candidate, ServerOrder } from "./order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
 import type { Reply } from "./reply.ts";
+import { type Runner, Runners } from "./runners.ts";
 
 /** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
 const TOTAL_MS = 5000;
@@ -16,6 +17,8 @@ const ALL_DOWN_MS = 500;
 const REFUSED_MS = 1500;
 /** Asks under way at a time. */
 const MAX_UNDER_WAY = 4;
+/** How often a question goes to one server (RFC 9520 section 3.1). */
+const MAX_SENT = 3;
 /** How often a question is sent again before any ask has failed. */
 const MAX_EXTRAS = 3;
 /** Hedges come no sooner than this: batches and scheduling alone take that long. */
@@ -82,14 +85,6 @@ export interface RaceFailure {
   extendedError: number;
 }
 
-/** One ask of a race. */
-interface Runner {
-  readonly ticket: Ticket;
-  readonly server: Contestant;
-  /** It repeats another one that may have been lost. */
-  readonly resent: boolean;
-}
-
 /**
  * One question on its way to several servers; the first good reply wins.
  *
@@ -108,8 +103,7 @@ export class Race implements AskHandler {
   readonly #group: RaceGroup;
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
-  /** Asks under way, oldest first. */
-  readonly #runners: Runner[] = [];
+  readonly #runners = new Runners<Contestant>();
   #state: "idle" | "running" | "resting" = "idle";
   #streamed = false;
   #deadlineMs = 0;
@@ -129,8 +123,9 @@ export class Race implements AskHandler {
   #lastError = "";
   /** Servers whose replies are no better than none; asked no more. */
   readonly #refusers: Contestant[] = [];
-  /** Servers that were asked, one entry for each ask. */
+  /** Servers that were asked, one entry for each ask; the first `#sends` are of this question. */
   readonly #askedOf: Contestant[] = [];
+  #sends = 0;
 
   /** @param handler - is told how each start ends */
   constructor(group: RaceGroup, handler: RaceHandler) {
@@ -157,7 +152,7 @@ export class Race implements AskHandler {
     this.#failureCode = -1;
     this.#failureError = -1;
     this.#lastError = "";
-    this.#askedOf.length = 0;
+    this.#sends = 0;
     this.#hedging = false;
     this.#secondMs = Infinity;
     this.#deadlineMs = sinceMs + Math.max(TOTAL_MS, settings.readTimeoutMs);
@@ -167,7 +162,7 @@ export class Race implements AskHandler {
   }
 
   ended(ticket: Ticket, outcome: Outcome): void {
-    const runner = this.#remove(ticket);
+    const runner = this.#runners.remove(ticket);
     if (runner === null) return;
     switch (outcome.kind) {
       case "answer":
@@ -189,8 +184,8 @@ export class Race implements AskHandler {
   suspected(ticket: Ticket): void {
     if (this.#hasHealthyRunner() || !this.#mayAsk()) return;
     const { order, engine, servers } = this.#group;
-    const runner = this.#runners.find((one) => one.ticket === ticket);
-    if (runner === undefined) return;
+    const runner = this.#runners.find(ticket);
+    if (runner === null) return;
     const index = order.next(this.#index, [runner.server, ...this.#refusers], 0);
     if (index < 0 || this.#underSendLimit(index) !== index) return;
     this.#asks++;
@@ -199,7 +194,7 @@ export class Race implements AskHandler {
     this.#schedule();
   }
 
-  #replied(runner: Runner, outcome: Outcome & { reply: Reply }): void {
+  #replied(runner: Runner<Contestant>, outcome: Outcome & { reply: Reply }): void {
     const { engine, resends } = this.#group;
     // It was lost indeed: what was sent again came back in the usual time.
     const tookMs = engine.nowMs - runner.ticket.sinceMs;
@@ -210,9 +205,11 @@ export class Race implements AskHandler {
       this.#failureCode = failureCode;
       this.#failureError = outcome.reply.extendedError;
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
-      for (const { ticket } of this.#runners) ticket.limit(this.#deadlineMs);
+      for (let i = 0; i < this.#runners.size; i++) {
+        this.#runners.at(i).ticket.limit(this.#deadlineMs);
+      }
       this.#afterFailure(runner, false);
-    } else if (outcome.kind === "refused" && this.#runners.length > 0) {
+    } else if (outcome.kind === "refused" && this.#runners.size > 0) {
       // Something better may yet come, within the usual time.
       this.#failureCode = failureCode;
       this.#failureError = outcome.reply.extendedError;
@@ -229,12 +226,12 @@ export class Race implements AskHandler {
     const elsewhere = outcome.kind === "refused" && outcome.elsewhere;
     if (!elsewhere && !settings.failover.includes(outcome.reply.rcode)) return false;
     if (!this.#refusers.includes(server)) this.#refusers.push(server);
-    return this.#runners.length > 0 || (this.#refusers.length < servers.length && this.#mayAsk());
+    return this.#runners.size > 0 || (this.#refusers.length < servers.length && this.#mayAsk());
   }
 
-  #afterFailure({ server }: Runner, silent: boolean): void {
+  #afterFailure({ server }: Runner<Contestant>, silent: boolean): void {
     const { order } = this.#group;
-    const none = this.#runners.length === 0;
+    const none = this.#runners.size === 0;
     // A client over TCP must not make a name fail, for everybody, where servers have UDP alone.
     if (none) this.#streamed = false;
     const moves = silent ||
@@ -245,14 +242,15 @@ export class Race implements AskHandler {
 
   /** Whether an ask is under way that may still get a timely reply. */
   #hasHealthyRunner(): boolean {
-    for (const { server } of this.#runners) if (server.rank === 0) return true;
+    const runners = this.#runners;
+    for (let i = 0; i < runners.size; i++) if (runners.at(i).server.rank === 0) return true;
     return false;
   }
 
   #mayAsk(): boolean {
     const { settings, engine, servers } = this.#group;
     const limit = settings.maxConnectAttempts ?? 2 * servers.length;
-    return engine.nowMs < this.#deadlineMs && this.#runners.length < MAX_UNDER_WAY &&
+    return engine.nowMs < this.#deadlineMs && this.#runners.size < MAX_UNDER_WAY &&
       (limit === 0 || this.#asks < limit);
   }
 
@@ -292,36 +290,49 @@ export class Race implements AskHandler {
         return;
       }
     }
-    if (this.#runners.length === 0) this.#fail();
+    if (this.#runners.size === 0) this.#fail();
     else this.#schedule();
   }
 
   /** Asks a server, beside those under way. */
-  #ask(index: number, { limitMs = this.#deadlineMs, resent = false } = {}): boolean {
+  #ask(index: number, limitMs = this.#deadlineMs, resent = false): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
-    const again = this.#askedOf.includes(server);
-    this.#askedOf.push(server);
-    if (this.#askedOf.length === 1) this.#planSecond(server, true);
+    const again = this.#sendsTo(server) > 0;
+    this.#askedOf[this.#sends] = server;
+    if (++this.#sends === 1) this.#planSecond(server, true);
     const asked = server.ask(this.inquiry, { streamed: this.#streamed, again, limitMs }, this);
     if ("kind" in asked) {
       if (asked.kind === "failed") this.#lastError = `${server.label}: ${asked.why}`;
       return false;
     }
-    this.#runners.push({ ticket: asked, server, resent });
+    this.#runners.add(asked, server, resent);
     return true;
   }
 
   /** The server at `index`, or the next that may still have the question; -1 for none. */
   #underSendLimit(index: number): number {
-    const { order, settings } = this.#group;
-    return settings.maxConnectAttempts === 0 ? index : order.unspent(index, this.#askedOf);
+    const { settings, servers } = this.#group;
+    if (settings.maxConnectAttempts === 0) return index;
+    for (let i = 0; index >= 0 && i < servers.length; i++) {
+      const following = (index + i) % servers.length;
+      if (this.#sendsTo(servers[following]!) < MAX_SENT) return following;
+    }
+    return -1;
+  }
+
+  /** How often the question has gone to a server. */
+  #sendsTo(server: Contestant): number {
+    let sends = 0;
+    for (let i = 0; i < this.#sends; i++) if (this.#askedOf[i] === server) sends++;
+    return sends;
   }
 
   /** Gives the asks under way no more than a moment before a failure is handed on. */
   #waitBriefly(): void {
     const { nowMs } = this.#group.engine;
-    for (const { ticket, server } of this.#runners) {
+    for (let i = 0; i < this.#runners.size; i++) {
+      const { ticket, server } = this.#runners.at(i);
       const limitMs = nowMs + server.roundTrip.patienceMs;
       ticket.limit(limitMs);
       this.#deadlineMs = Math.min(this.#deadlineMs, limitMs);
@@ -356,8 +367,8 @@ export class Race implements AskHandler {
     const { engine, order, servers, hedges, resends } = group;
     const { nowMs } = engine;
     this.#secondMs = Infinity;
-    const newest = this.#runners[this.#runners.length - 1];
-    if (newest === undefined || this.#runners.length >= MAX_UNDER_WAY) return;
+    const { newest } = this.#runners;
+    if (newest === null || this.#runners.size >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
     // Its time is up: what follows the time-out asks again.
     if (ticket.dueMs <= nowMs) return;
@@ -386,7 +397,7 @@ export class Race implements AskHandler {
     // Each time twice as patient.
     this.#secondMs = nowMs + servers[index]!.roundTrip.patienceMs * 2 ** this.#extras;
     // It has the time that is left to what it repeats.
-    this.#ask(index, { limitMs: ticket.dueMs, resent: true });
+    this.#ask(index, ticket.dueMs, true);
   }
 
   #schedule(): void {
@@ -405,14 +416,10 @@ export class Race implements AskHandler {
 
   #stop(): void {
     this.#state = "idle";
-    for (let last = this.#runners.pop(); last !== undefined; last = this.#runners.pop()) {
+    for (let last = this.#runners.newest; last !== null; last = this.#runners.newest) {
+      this.#runners.remove(last.ticket);
       last.ticket.cancel();
     }
     this.#group.engine.timers.clear(this.#timer);
-  }
-
-  #remove(ticket: Ticket): Runner | null {
-    const place = this.#runners.findIndex((runner) => runner.ticket === ticket);
-    return place < 0 ? null : this.#runners.splice(place, 1)[0]!;
   }
 }

@@ -156,23 +156,27 @@ export class ForwardHandler implements Handler {
     const passOn = next.includes(response.rcode) ||
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let first = true;
-    this.#release(lookup, (exchange) => {
+    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
+      const following = takeFollowing(exchange);
       if (passOn && this.#forwardFollows(exchange)) {
         exchange.response = null;
         this.#engine.proceed(exchange);
-        return;
+      } else {
+        exchange.uncacheable = !first;
+        first = false;
+        exchange.response = response;
+        this.#engine.resume(exchange);
       }
-      exchange.uncacheable = !first;
-      first = false;
-      exchange.response = response;
-      this.#engine.resume(exchange);
-    });
+      exchange = following;
+    }
+    this.#reuse(lookup);
   }
 
   /** Tells everybody who waits that no upstream answered. */
   failed(lookup: Lookup, { error, silent, rcode, extendedError }: RaceFailure): void {
     let first = true;
-    this.#release(lookup, (exchange) => {
+    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
+      const following = takeFollowing(exchange);
       exchange.error = error;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
@@ -182,7 +186,9 @@ export class ForwardHandler implements Handler {
       exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
       exchange.response.extendedError = extendedError;
       this.#engine.resume(exchange);
-    });
+      exchange = following;
+    }
+    this.#reuse(lookup);
   }
 
   #join(lookup: Lookup, exchange: Exchange): Verdict {
@@ -214,15 +220,16 @@ export class ForwardHandler implements Handler {
     return exchange.chain.handlers[exchange.position + 1]?.name === "forward";
   }
 
-  /** Ends a lookup: hands each exchange that waited for it to `finish`. */
-  #release(lookup: Lookup, finish: (exchange: Exchange) => void): void {
-    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
-      const following: Exchange | null = exchange.nextWaiter;
-      exchange.nextWaiter = null;
-      finish(exchange);
-      exchange = following;
-    }
+  /** Keeps a lookup that is over for a question to come. */
+  #reuse(lookup: Lookup): void {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
+}
+
+/** Takes an exchange out of its chain of waiters; returns the next one. */
+function takeFollowing(exchange: Exchange): Exchange | null {
+  const following = exchange.nextWaiter;
+  exchange.nextWaiter = null;
+  return following;
 }

@@ -1,7 +1,7 @@
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE } from "../edns_option.ts";
-import { PACKET_SIZE, sameQuestion } from "../inquiry.ts";
+import { PACKET_SIZE, sameQuestion, sameSpelling } from "../inquiry.ts";
 
 /** What carries a query that goes over a stream; its transport knows more. */
 export interface Carrier {
@@ -90,9 +90,8 @@ export class Outgoing {
     // An error, or a truncated answer, may come without the question (RFC 1035 leaves it open).
     if (questions === 0) return isBare(memory, length) ? MATCH.ANSWER : MATCH.OTHER;
     if (questions !== 1 || length < HEADER_SIZE + this.questionLength) return MATCH.OTHER;
-    const at = { offset: 0, length: this.questionLength };
-    if (!sameQuestion(this.packet, memory, { ...at, exact: false })) return MATCH.OTHER;
-    return !this.exactCase || sameQuestion(this.packet, memory, { ...at, exact: true })
+    if (!sameQuestion(this.packet, memory, 0, this.questionLength)) return MATCH.OTHER;
+    return !this.exactCase || sameSpelling(this.packet, memory, this.questionLength)
       ? MATCH.ANSWER
       : MATCH.MISSPELT;
   }
