@@ -27,6 +27,8 @@ export const RCODE = {
   REFUSED: 5,
   YXDOMAIN: 6,
   BADVERS: 16,
+  /** The server wants its fresh cookie (RFC 7873 section 8). */
+  BADCOOKIE: 23,
 } as const;
 
 /** Resource record and query types that code treats specially (IANA DNS parameters). */

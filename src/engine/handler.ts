@@ -42,7 +42,7 @@ export interface Handler {
    * class come to it. Handlers that answer by themselves look at the class.
    */
   readonly recursive?: boolean;
-  /** Is told of its chain once that stands, for queries of its own (`EngineServices.refresh`). */
+  /** Called once with the finished chain; needed by handlers that send queries (`EngineServices.refresh`). */
   joined?(chain: Chain): void;
   /** Way down: looks at the query, in the order of the chain. */
   query?(exchange: Exchange): Verdict;

@@ -375,7 +375,7 @@ export class Race implements AskHandler {
     if (nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {
-      // It has no socket yet, or its connection has only just come to stand, or not yet.
+      // It has no socket yet, or its connection is new or not established yet.
       this.#secondMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
       return;
     }

@@ -20,8 +20,6 @@ import type { Spelling } from "./spelling.ts";
 const EDNS_REFUSALS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
 /** Time in which a truncated answer must be had whole over TCP; then it is handed on as it is. */
 const WHOLE_MS = 1000;
-/** Extended response code of a server that wants its fresh cookie (RFC 7873 section 8). */
-const BADCOOKIE = 23;
 
 /** Why a question that went over UDP goes over TCP. */
 type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socket";
@@ -340,7 +338,7 @@ export class Ask implements Ticket, TransportHandler {
     const { cookie, reply } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
     if (streamed) {
-      // Nobody can forge a reply here: the server has stopped to send cookies.
+      // Nobody can forge a reply here: the server has stopped sending cookies.
       if (verdict === COOKIE.MISSING) cookie.forget();
       return true;
     }
@@ -356,7 +354,7 @@ export class Ask implements Ticket, TransportHandler {
     const { reply, ladder } = this.#server;
     const { rcode } = reply;
     const stage = streamed ? "stream" : "datagram";
-    if (rcode === BADCOOKIE && this.#cookieSent && !streamed) {
+    if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !streamed) {
       // The server's fresh cookie has been learnt; a second refusal is no matter of cookies.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
@@ -422,6 +420,9 @@ export class Ask implements Ticket, TransportHandler {
     this.#stage = "idle";
     this.#server.engine.timers.clear(this.#timer);
     this.#server.done(this);
+    this.#handler = null;
+    this.#inquiry = null;
+    this.#truncated = null;
   }
 
   #end(outcome: Outcome, blames = true): void {
@@ -431,9 +432,6 @@ export class Ask implements Ticket, TransportHandler {
     const failed = outcome.kind === "failed" || outcome.kind === "silent";
     if (failed && blames) server.failed(this.sentMs);
     handler.ended(this, outcome);
-    this.#handler = null;
-    this.#inquiry = null;
-    this.#truncated = null;
     server.giveBack(this);
   }
 }

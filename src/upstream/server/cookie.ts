@@ -26,10 +26,10 @@ export class Cookie {
   #serverSize = 0;
   /** The upstream has sent our cookie back. */
   #echoed = false;
-  #refused: boolean;
+  readonly #enabled: boolean;
 
   constructor(options: { enabled: boolean; random: () => number }) {
-    this.#refused = !options.enabled;
+    this.#enabled = options.enabled;
     const view = new DataView(this.#client.buffer);
     view.setUint32(0, options.random());
     view.setUint32(4, options.random());
@@ -37,7 +37,7 @@ export class Cookie {
 
   /** Length of the option's data in octets; 0 where none is to be sent. */
   get size(): number {
-    return this.#refused ? 0 : CLIENT_SIZE + this.#serverSize;
+    return this.#enabled ? CLIENT_SIZE + this.#serverSize : 0;
   }
 
   /** Writes the option's data. */
@@ -46,14 +46,7 @@ export class Cookie {
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;
   }
 
-  /** The upstream calls a query with a cookie malformed: it gets no more. */
-  refuse(): boolean {
-    // One that sends ours back has nothing against it.
-    if (this.#echoed) return false;
-    return this.#refused = true;
-  }
-
-  /** The upstream has stopped to send cookies: none is expected until it does again. */
+  /** The upstream has stopped sending cookies: none is expected until it does again. */
   forget(): void {
     this.#echoed = false;
     this.#serverSize = 0;

@@ -124,7 +124,7 @@ export class Health implements TransportHandler, ConnectionOwner {
 
   /** An answer to the check: anything will do, as CoreDNS has it. */
   replied(): void {
-    // On a connection the time counts since that stands.
+    // On a connection the time counts from when it was established.
     const readyMs = this.#connection?.readyMs ?? Infinity;
     const sinceMs = readyMs < Infinity ? Math.max(readyMs, this.#sentMs) : this.#sentMs;
     this.#checking = false;
@@ -178,17 +178,16 @@ export class Health implements TransportHandler, ConnectionOwner {
       if (failure !== null && failure.kind !== "exhausted") this.#failed();
       return;
     }
-    const { expireMs: idleMs } = this.#settings;
-    const connection = this.#connection ??= new Connection(engine, this, {
-      idleMs,
-      oldMs: Infinity,
-    });
-    if (connection.readyMs === Infinity && !connection.open(endpoint)) {
-      this.#connection = null;
-      this.#failed();
-      return;
+    if (this.#connection === null) {
+      const { expireMs: idleMs } = this.#settings;
+      const connection = new Connection(engine, this, { idleMs, oldMs: Infinity });
+      if (!connection.open(endpoint)) {
+        this.#failed();
+        return;
+      }
+      this.#connection = connection;
     }
-    connection.send(this.#query);
+    this.#connection.send(this.#query);
   }
 
   /** Ends a check that is under way; its connection cannot be trusted any more. */

@@ -85,7 +85,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
-  /** Begins to connect; queries handed over meanwhile are sent once the connection stands. */
+  /** Begins to connect; queries handed over meanwhile are sent once it is established. */
   open(endpoint: Endpoint): boolean {
     this.#stream = this.#engine.io.connect(endpoint, this);
     if (this.#stream < 0) return false;
@@ -112,7 +112,7 @@ export class Connection implements StreamHandler, Carrier {
 
   /**
    * Since when the oldest unanswered query has waited for the server, in monotonic milliseconds;
-   * Infinity where none does. Before the connection stands, since it was begun.
+   * Infinity where none does. Before the connection is established, since it was begun.
    */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
@@ -126,7 +126,7 @@ export class Connection implements StreamHandler, Carrier {
   }
 
   /**
-   * Sends a query under an id that no other one here has, once the connection stands.
+   * Sends a query under an id that no other one here has, once the connection is established.
    *
    * @returns false if the server does not read
    */
