@@ -1,3 +1,4 @@
+import { parseAddress } from "../dns/address.ts";
 import { NetlinkError } from "../sys/netlink_socket.ts";
 import { ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Link, LinkAddress } from "../sys/rtnetlink_messages.ts";
@@ -13,6 +14,11 @@ import { InterfaceWatch } from "./interface_watch.ts";
 import { MendPace } from "./mend_pace.ts";
 
 export type { InterfaceKind, InterfaceOptions } from "./interface_options.ts";
+
+/** Addresses that nobody has (RFC 5737, RFC 3849): packets to them would leave as most others do. */
+const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"].map((text) =>
+  parseAddress(text)!
+);
 
 /** How often notices are looked for. A look that finds none is two system calls. */
 const LOOK_MS = 100;
@@ -58,6 +64,8 @@ export class NodeInterface {
   #adopted = false;
   /** Addresses were put on lo. */
   #onLo = false;
+  /** Addresses that the host's own queries have no longer as their source. */
+  #yielded: { index: number; bytes: Uint8Array }[] = [];
 
   /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
   constructor(options: InterfaceOptions) {
@@ -109,6 +117,46 @@ export class NodeInterface {
   }
 
   /**
+   * Has the host's own queries to the addresses leave from another of its addresses from now on. The
+   * addresses themselves can be removed once what was asked from them is answered: an answer that
+   * comes later would find nobody.
+   *
+   * @returns whether there is anything to wait for
+   */
+  yieldSource(): boolean {
+    this.#endWatch();
+    if (this.#place === null) return false;
+    const { index } = this.#place.link;
+    const kernel = this.#open();
+    for (const { bytes, loopback } of this.#wanted) {
+      if (loopback) continue;
+      try {
+        const elsewhere = ELSEWHERE.find(({ length }) => length === bytes.length)!;
+        const source = kernel.sourceTowards(elsewhere);
+        // Without a way out of this host nothing was asked elsewhere.
+        if (source === null) continue;
+        kernel.setLocalSource({ index, bytes }, source);
+        this.#yielded.push({ index, bytes });
+      } catch (error) {
+        this.#log("warning", `${this.#title()}: Cannot change its route: ${this.#explain(error)}`);
+      }
+    }
+    return this.#yielded.length > 0;
+  }
+
+  /** Takes `yieldSource` back: another process goes on with the addresses. */
+  reclaimSource(): void {
+    for (const route of this.#yielded) {
+      try {
+        this.#open().setLocalSource(route, route.bytes);
+      } catch (error) {
+        this.#log("warning", `${this.#title()}: Cannot change its route: ${this.#explain(error)}`);
+      }
+    }
+    this.#yielded = [];
+  }
+
+  /**
    * Ends watching and takes away the link, made or adopted, or the addresses where they are on lo.
    * A link that has become something else meanwhile stays. A second call does nothing.
    *
@@ -117,6 +165,9 @@ export class NodeInterface {
   remove(): string[] {
     this.#endWatch();
     try {
+      // The kernel takes away only what it has made.
+      for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
+      this.#yielded = [];
       const removed = [...this.#removeLink(), ...this.#onLo ? this.#removeFrom(this.#lo()) : []];
       this.#place = null;
       this.#adopted = this.#onLo = false;

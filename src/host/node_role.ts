@@ -19,8 +19,14 @@ const ASK_AGAIN_MS = 200;
 /** After so long without an answer that is said. */
 const SILENT_MS = 5000;
 
+/** Time for answers to queries that the host has sent from addresses that are going to be removed. */
+const IN_FLIGHT_MS = 500;
+
 /** What is asked of that which keeps the interface. */
-export type KeptInterface = Pick<NodeInterface, "ensure" | "watch" | "remove" | "close">;
+export type KeptInterface = Pick<
+  NodeInterface,
+  "ensure" | "watch" | "yieldSource" | "reclaimSource" | "remove" | "close"
+>;
 /** What is asked of that which keeps the rules. */
 export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
@@ -52,6 +58,8 @@ export class NodeRole {
   #found = false;
   #rules: KeptRules | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
+  /** When the interface may be removed, by `performance.now`. */
+  #freeMs = -Infinity;
   /** Counts up whenever what was begun is to end. */
   #turn = 0;
 
@@ -101,6 +109,7 @@ export class NodeRole {
     this.#end();
     await this.#rules?.stop({ handedOver: true });
     this.#rules = null;
+    this.#interface?.reclaimSource();
     this.#interface?.close();
     this.#interface = null;
   }
@@ -109,7 +118,10 @@ export class NodeRole {
   async turnAway(): Promise<void> {
     this.#end();
     if (this.#options.skipTeardown) await this.#rules?.stop();
-    else await this.#rules?.turnAway();
+    else {
+      await this.#rules?.turnAway();
+      if (this.#interface?.yieldSource()) this.#freeMs = performance.now() + IN_FLIGHT_MS;
+    }
   }
 
   /** The last step of stopping, when all is answered: takes rules and interface away. */
@@ -120,6 +132,8 @@ export class NodeRole {
     const kept = this.#interface;
     this.#interface = null;
     if (kept === null) return;
+    const waitMs = this.#freeMs - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     try {
       if (!this.#options.skipTeardown) kept.remove();
     } catch (error) {

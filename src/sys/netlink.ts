@@ -16,6 +16,7 @@ export const NLM_F = {
   ACK: 0x4,
   DUMP_INTERRUPTED: 0x10,
   DUMP: 0x300,
+  REPLACE: 0x100,
   EXCLUSIVE: 0x200,
   CREATE: 0x400,
 } as const;

@@ -13,10 +13,18 @@ import {
   type Link,
   type LinkAddress,
 } from "./rtnetlink_messages.ts";
+import {
+  decodeSource,
+  encodeDeleteLocalRoute,
+  encodeGetRoute,
+  encodeSetLocalRoute,
+  type LocalRoute,
+} from "./route_messages.ts";
 
 /** Error numbers of the kernel's that mean something to callers. */
 export const ERRNO = {
   PERM: 1,
+  SRCH: 3,
   ACCES: 13,
   EXIST: 17,
   NODEV: 19,
@@ -28,7 +36,7 @@ export const ERRNO = {
 export type AddressRequest = Omit<LinkAddress, "duplicate">;
 
 /**
- * The kernel's links and addresses, of the network namespace that the process is in.
+ * The kernel's links, addresses and routes of local addresses, of the network namespace that the process is in.
  *
  * Each method is one exchange with the kernel and throws a NetlinkError where it refuses.
  */
@@ -82,6 +90,33 @@ export class Rtnetlink {
   /** Takes an address away. Returns whether it was there. */
   deleteAddress(address: AddressRequest): boolean {
     return this.#wasThere((n) => encodeDeleteAddress(address, n), ERRNO.ADDRNOTAVAIL, ERRNO.NODEV);
+  }
+
+  /** Source of packets that this host sends to an address; null where no route leads there. */
+  sourceTowards(destination: Uint8Array): Uint8Array | null {
+    try {
+      const [route] = this.#socket.dump((n) => encodeGetRoute(destination, n));
+      return route === undefined ? null : decodeSource(route);
+    } catch (error) {
+      // There is none, or it refuses packets, for which the kernel has several numbers.
+      if (error instanceof NetlinkError) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the host's own packets to a local address another source than that address itself. They
+   * are delivered as before, and so is what comes for the address.
+   */
+  setLocalSource(route: LocalRoute, source: Uint8Array): void {
+    // One of IPv6 has a metric that no request can name, so it cannot be replaced.
+    if (route.bytes.length === 16) this.deleteLocalRoute(route);
+    this.#socket.run((n) => encodeSetLocalRoute(route, source, n));
+  }
+
+  /** Takes the route of a local address away. Returns whether it was there. */
+  deleteLocalRoute(route: LocalRoute): boolean {
+    return this.#wasThere((n) => encodeDeleteLocalRoute(route, n), ERRNO.SRCH, ERRNO.NODEV);
   }
 
   /** Closes the socket. */

@@ -428,6 +428,49 @@ const REFUSED: { name: string; addresses?: string[]; message: RegExp }[] = [
   { name: "ok", addresses: ["fe80::1%eth0"], message: /address "fe80::1%eth0"/ },
 ];
 
+for (const kinds of [AS_BRIDGE, AS_LO]) {
+  const where = kinds === AS_LO ? "on lo" : "on a link";
+  inNamespace(`before it goes, the host asks from another address: ${where}`, async (namespace) => {
+    // A way out, in both families.
+    const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
+    namespace.ip("link", "set", "lo", "up");
+    namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
+    namespace.ip("address", "add", `${own4}/24`, "dev", "out0");
+    namespace.ip("address", "add", `${own6}/64`, "nodad", "dev", "out0");
+    for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
+    namespace.ip("route", "add", "default", "via", "192.168.5.1");
+    namespace.ip("-6", "route", "add", "default", "via", "fd00:5::1");
+    const sources = () =>
+      [IPV4, IPV6].map((address) => {
+        const [route] = namespace.json("route", "get", address);
+        return [route.prefsrc, route.dev === "lo" || route.type === "local"];
+      });
+    await withChild(namespace, { ...BOTH, kernelKinds: kinds }, async (child) => {
+      await child.ensure();
+      assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
+      assert.equal(await child.command("yieldSource"), true);
+      // What comes for the addresses is still delivered here.
+      assert.deepEqual(sources(), [[own4, true], [own6, true]]);
+      assert.deepEqual(await child.command("bind"), [IPV4, IPV6]);
+      await child.command("reclaimSource");
+      assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
+      await child.command("yieldSource");
+      await child.command("remove");
+      assert.deepEqual(sources(), [[own4, false], [own6, false]]);
+      assert.deepEqual(child.log.filter((line) => line.startsWith("warning: interface")).length, 1);
+    });
+  });
+}
+
+inNamespace("a host without a way out keeps the source of its queries", async (namespace) => {
+  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
+    await child.ensure();
+    assert.equal(await child.command("yieldSource"), false);
+    await child.command("remove");
+    assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
+  });
+});
+
 Deno.test("names and addresses that cannot be are refused before anything is touched", () => {
   for (const { name, addresses = [IPV4], message } of REFUSED) {
     assert.throws(() => new NodeInterface({ name, addresses, log: () => {} }), message);

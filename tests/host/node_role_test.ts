@@ -10,6 +10,7 @@ function notedRole(
   const logs: string[] = [];
   const counted: string[] = [];
   let notice = () => {};
+  let yielded = false;
   const rulesIn = Promise.withResolvers<void>();
   const role = new NodeRole({
     makeInterface: () => ({
@@ -20,6 +21,8 @@ function notedRole(
         return { kind: "dummy", adopted, changes: adopted ? [] : ["made the link"] };
       },
       watch: (onNotice) => void (notice = onNotice),
+      yieldSource: () => yielded = done.push("source yielded") > 0,
+      reclaimSource: () => void (yielded && done.push("source reclaimed")),
       remove: () => [`${done.push("interface removed")}`],
       close: () => void done.push("interface closed"),
     }),
@@ -53,10 +56,10 @@ Deno.test("the interface comes first and goes last, and rules go when all is ans
   role.engage();
   await rulesIn;
   await role.turnAway();
-  assert.deepEqual(done, ["interface", "rules", "queries turned away"]);
+  assert.deepEqual(done, ["interface", "rules", "queries turned away", "source yielded"]);
   await role.release();
   await role.release();
-  assert.deepEqual(done.slice(3), ["rules removed", "interface removed", "interface closed"]);
+  assert.deepEqual(done.slice(4), ["rules removed", "interface removed", "interface closed"]);
 });
 
 Deno.test("no rules as long as nothing answers, and none after the end", async () => {
@@ -68,7 +71,8 @@ Deno.test("no rules as long as nothing answers, and none after the end", async (
   answer.resolve(true);
   await answer.promise;
   await role.release();
-  assert.deepEqual(done, ["interface", "interface removed", "interface closed"]);
+  assert.deepEqual(done.slice(0, 2), ["interface", "source yielded"]);
+  assert.deepEqual(done.slice(2), ["interface removed", "interface closed"]);
 });
 
 Deno.test("with -skipteardown everything stays", async () => {
@@ -90,6 +94,16 @@ Deno.test("another process gets everything as it is", async () => {
   assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
 });
 
+Deno.test("another process that comes while this one stops gets everything back", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  await role.leave();
+  assert.deepEqual(done.slice(4), ["rules handed over", "source reclaimed", "interface closed"]);
+});
+
 Deno.test("what was left to another process is taken away where that is gone at the end", async () => {
   const { role, done, rulesIn } = notedRole();
   role.prepare();
@@ -99,6 +113,7 @@ Deno.test("what was left to another process is taken away where that is gone at 
   await role.release();
   assert.deepEqual(done.slice(2), [
     "queries turned away",
+    "source yielded",
     "rules removed",
     "interface removed",
     "interface closed",

@@ -38,6 +38,8 @@ function run(): (command: string) => unknown {
   const commands: Record<string, () => unknown> = {
     ensure: () => node.ensure(),
     remove: () => node.remove(),
+    yieldSource: () => node.yieldSource(),
+    reclaimSource: () => node.reclaimSource(),
     watch: () => node.watch(() => say({ notice: node.ensure().changes })),
     close: () => node.close(),
     // A look without the timer, at a time when every mend is allowed.
