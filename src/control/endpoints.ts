@@ -9,11 +9,13 @@ import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
 import { Readiness } from "./readiness.ts";
+import type { SelfChecks } from "./self_checks.ts";
 import type { StatusSource } from "./status_source.ts";
 
 /** What is told over HTTP, and of whom. */
 export interface EndpointsOptions {
   planes: readonly DataPlane[];
+  checks: SelfChecks;
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
   build: { version: string; deno: string };
