@@ -80,7 +80,7 @@ export class Endpoints {
       } else if (endpoint.kind === "health") {
         health = true;
         lameduckMs = Math.max(lameduckMs, endpoint.lameduckMs);
-        routes.push({ ...address, path: "/health", handler: () => this.#health() });
+        routes.push({ ...address, path: "/health", probe: true, handler: () => this.#health() });
       } else {
         const key = httpAddressText(address);
         const entry = ready.get(key) ?? { address, blocks: new Map() as ReadyBlocks };
@@ -90,7 +90,12 @@ export class Endpoints {
     }
     for (const { address, blocks } of ready.values()) {
       const readiness = new Readiness(this.#options.planes, config, blocks);
-      routes.push({ ...address, path: "/ready", handler: () => this.#ready(readiness) });
+      routes.push({
+        ...address,
+        path: "/ready",
+        probe: true,
+        handler: () => this.#ready(readiness),
+      });
     }
     this.#servers.apply(routes, shared);
     this.#stopping = false;

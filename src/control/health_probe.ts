@@ -78,6 +78,16 @@ export class HealthProbe {
   /** What is wrong, or null. It may have come to pass up to a second ago. */
   async fault(): Promise<string | null> {
     await this.#first;
+    const fault = this.#judge();
+    if (fault === this.#told) return fault;
+    this.#told = fault;
+    const { log } = this.#options;
+    if (fault === null) log("info", "plugin/health: queries are answered again");
+    else log("warning", `plugin/health: ${fault}`);
+    return fault;
+  }
+
+  #judge(): string | null {
     const { planes, checks } = this.#options;
     const silent = planes.filter(({ heartbeatAgeMs }) => heartbeatAgeMs > SILENT_MS).length;
     if (silent > 0) {
@@ -90,16 +100,11 @@ export class HealthProbe {
   }
 
   async #look(): Promise<void> {
-    const { log, checks } = this.#options;
     const fault = await this.fault();
-    const { rounds, durationMs } = checks.verdicts;
+    const { rounds, durationMs } = this.#options.checks.verdicts;
     if (rounds !== this.#rounds) this.#duration.observe(durationMs / 1000);
     this.#rounds = rounds;
     if (fault !== null) this.#failures.add();
-    if (fault === this.#told) return;
-    this.#told = fault;
-    if (fault === null) log("info", "plugin/health: queries are answered again");
-    else log("warning", `plugin/health: ${fault}`);
   }
 }
 

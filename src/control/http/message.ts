@@ -50,6 +50,14 @@ export function findHeadEnd(bytes: Uint8Array, from: number, length: number): nu
   return -1;
 }
 
+/** Octets of a request line in which the path of a probe ends. */
+const PEEKED = 64;
+
+/** The path in a header section, as far as one without a query can be told without reading it whole. */
+export function peekPath(head: Uint8Array): string {
+  return String.fromCharCode(...head.subarray(0, PEEKED)).split(/[ ?\r\n]/, 2)[1] ?? "";
+}
+
 /** Reads a whole header section; what is to be answered instead where it cannot be used. */
 export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   const text = String.fromCharCode(...head);
