@@ -19,7 +19,7 @@ export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOp
 }
 
 /** How long SIGUSR2 keeps the control plane busy: the rules give up a heartbeat after two seconds. */
-const BUSY_MS = 5000;
+const BUSY_MS = 4000;
 
 if (import.meta.main) {
   const options: StandInOptions = JSON.parse(Deno.args[0]!);
