@@ -40,6 +40,8 @@ export class Endpoints {
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
+  /** Whose listeners `/health` tells of; null where nobody is to be told. */
+  #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
 
@@ -53,7 +55,7 @@ export class Endpoints {
 
   /**
    * Takes over a configuration, at the start and at every reload: opens what is new, closes what is
-   * gone, keeps the rest. Throws, and leaves everything as it was, where an address cannot be
+   * gone, keeps the rest. `watchListeners` comes once its listeners are open. Throws, and leaves everything as it was, where an address cannot be
    * listened on.
    *
    * @param shared - another nodens may have the same addresses, for a moment
@@ -102,7 +104,12 @@ export class Endpoints {
     this.#lameduckMs = lameduckMs;
     this.#metrics.configure(config);
     if (status !== undefined) status.config = config;
-    if (health) this.#probe.start(config);
+    this.#probed = health ? config : null;
+  }
+
+  /** The listeners of the configuration take queries in: `/health` has them asked from now on. */
+  watchListeners(): void {
+    if (this.#probed !== null) this.#probe.start(this.#probed);
     else this.#probe.stop();
   }
 

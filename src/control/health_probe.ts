@@ -33,8 +33,9 @@ export class HealthProbe {
   readonly #duration: { observe(value: number): void };
   readonly #failures: { add(): void };
   #timer: ReturnType<typeof setInterval> | null = null;
-  /** The end of the first round. */
-  #first: Promise<void> = Promise.resolve();
+  readonly #started = Promise.withResolvers<void>();
+  /** The end of the first round of checks. */
+  #first: Promise<void> = this.#started.promise;
   #rounds = 0;
   #told: string | null = null;
 
@@ -64,6 +65,7 @@ export class HealthProbe {
       })),
       // A data plane that does not take it up does not come round either.
     ).catch(() => {});
+    this.#started.resolve();
     if (this.#timer === null) this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 

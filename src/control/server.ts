@@ -171,6 +171,7 @@ export class Server {
     if (beside) await this.#persistence.settled();
     this.#endpoints.apply(config, beside);
     planes.forEach((plane, index) => plane.bind(index));
+    this.#endpoints.watchListeners();
     this.#hosts.start();
     this.#upstreams.start(config);
     if (beside) this.#watchBeside();
@@ -207,6 +208,7 @@ export class Server {
       throw error;
     }
     this.#config = config;
+    this.#endpoints!.watchListeners();
     // The one before stays shut.
     this.#gate = gate;
     this.#hosts.stop();

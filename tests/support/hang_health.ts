@@ -41,6 +41,7 @@ const endpoints = new Endpoints({
   metricsAddresses: [],
 });
 endpoints.apply(config);
+endpoints.watchListeners();
 
 async function get(path: string): Promise<{ status: number; body: string }> {
   const response = await fetch(`http://127.0.0.1:${http}${path}`);

@@ -19,6 +19,8 @@ await withDataPlane({
   const manager = new ServiceManager({ log: (level, line) => write(`${level}: ${line}`) });
   manager.ready("serving");
   await new SelfChecks([plane]).watch(manager.watchdog()!);
+  // Some signs of life.
+  await new Promise((resolve) => setTimeout(resolve, 500));
   plane.provoke("hang");
   await new Promise((resolve) => setTimeout(resolve, 60_000));
 });
