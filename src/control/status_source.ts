@@ -21,23 +21,33 @@ export interface StatusOptions {
 
 /** Gathers the status of the running nodens; each call asks the data planes once. */
 export class StatusSource {
-  /** What is served now; a reload sets it. */
-  config: Config;
-  /** How the last reload went; a reload sets it. */
-  reload: ReloadStatus | null = null;
+  #config: Config;
+  #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
   readonly #startedMs = Date.now();
   readonly #answer = new Recent(ASK_AGAIN_MS, () => this.#respond());
 
   constructor(config: Config, options: StatusOptions) {
-    this.config = config;
+    this.#config = config;
     this.#options = options;
+  }
+
+  /** What is served now. */
+  set config(config: Config) {
+    this.#config = config;
+    this.#answer.drop();
+  }
+
+  /** How the last reload went. */
+  set reload(reload: ReloadStatus) {
+    this.#reload = reload;
+    this.#answer.drop();
   }
 
   /** The status as it is now. Never rejects: who does not answer is shown so. */
   async collect(): Promise<Status> {
     const { version, driver, planes, logger } = this.#options;
-    const { config, reload } = this;
+    const [config, reload] = [this.#config, this.#reload];
     const facts = await Promise.all(planes.map((plane) => this.#planeFacts(plane, config)));
     return makeStatus({
       version,

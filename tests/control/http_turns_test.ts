@@ -91,4 +91,6 @@ Deno.test("what is made once in a while is shared meanwhile, also where it fails
   await assert.rejects(recent.get(1999), /fails/);
   assert.equal(await recent.get(2000), 3);
   assert.equal(made, 3);
+  recent.drop();
+  assert.equal(await recent.get(2001), 4);
 });

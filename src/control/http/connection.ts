@@ -62,6 +62,7 @@ export class HttpConnection {
     this.#conn = conn;
     this.#owner = owner;
     this.#buffer = new Uint8Array(owner.limits.headBytes);
+    conn.setNoDelay(true);
     this.local = isLoopback(conn.localAddr) && isLoopback(conn.remoteAddr);
   }
 

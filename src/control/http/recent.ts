@@ -20,4 +20,9 @@ export class Recent<T> {
     this.#madeMs = nowMs;
     return this.#made = this.#make();
   }
+
+  /** The next one is new: what it is made of has changed. */
+  drop(): void {
+    this.#made = null;
+  }
 }
