@@ -55,8 +55,8 @@ export class Endpoints {
 
   /**
    * Takes over a configuration, at the start and at every reload: opens what is new, closes what is
-   * gone, keeps the rest. `watchListeners` comes once its listeners are open. Throws, and leaves everything as it was, where an address cannot be
-   * listened on.
+   * gone, keeps the rest. Throws, and leaves everything as it was, where an address cannot be listened
+   * on. `watchListeners` must follow once the listeners take queries in.
    *
    * @param shared - another nodens may have the same addresses, for a moment
    */

@@ -52,7 +52,7 @@ export class HealthProbe {
   /** Has these listeners checked from now on. */
   start({ listeners }: Config): void {
     const { checks, mark = 0 } = this.#options;
-    this.#rounds = 0;
+    this.#rounds = checks.verdicts.rounds;
     this.#first = checks.watchListeners(
       listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
         address: address === "" || address === "0.0.0.0"

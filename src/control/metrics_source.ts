@@ -62,7 +62,7 @@ export class MetricsSource {
     registry.gauge("nodens_build_info", { version, deno }).set(1);
     registry.onScrape(addProcessMetrics);
     const answers = (format: Format) => {
-      const plain = new Recent(copyMs, () => Promise.resolve(this.#render(format)));
+      const plain = new Recent(copyMs, async () => await this.#render(format));
       let packed: { from: HttpReply; reply: Promise<HttpReply> } | null = null;
       const gzip = async () => {
         const from = await plain.get();

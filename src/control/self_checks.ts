@@ -86,20 +86,17 @@ export class SelfChecks {
   }
 
   #follow(leaveEntries: boolean): Promise<ListFaults> {
-    const targets = new Map<string, ProbeTarget>();
-    const add = (target: ProbeTarget) => {
-      const key = `${target.address} ${target.port} ${target.mark}`;
-      if (!targets.has(key)) targets.set(key, target);
-      return [...targets.keys()].indexOf(key);
-    };
-    // First, so that their verdicts are where they are looked for.
-    this.#listeners = this.#listeners.filter((one) => add(one) === targets.size - 1);
+    // Those for `/health` first, so that their verdicts are where they are looked for.
+    const targets = new Map(this.#listeners.map((target) => [keyOf(target), target]));
+    this.#listeners = [...targets.values()];
+    for (const { target } of this.#entries) targets.set(keyOf(target), target);
+    const order = [...targets.keys()];
     const beats = this.#entries.map(({ list, entry, target }) => ({
       list,
       entry,
-      target: add(target),
+      target: order.indexOf(keyOf(target)),
     }));
-    const size = VERDICTS.FIRST_TARGET + targets.size;
+    const size = VERDICTS.FIRST_TARGET + order.length;
     const verdicts = new SharedArrayBuffer(size * Float64Array.BYTES_PER_ELEMENT);
     const plan: CheckPlan = {
       targets: [...targets.values()],
@@ -115,4 +112,8 @@ export class SelfChecks {
     this.#known = this.#listeners.length;
     return this.#planes[0]!.check(plan);
   }
+}
+
+function keyOf({ address, port, mark }: ProbeTarget): string {
+  return `${address} ${port} ${mark}`;
 }

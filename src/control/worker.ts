@@ -95,6 +95,7 @@ class DataPlaneThread {
       this.#held = null;
       this.#receive();
     }
+    this.#selfCheck.end();
     if (!this.#failing) this.#retire();
     driver.end();
     if (this.#failing) throw new Error("asked to fail");
@@ -111,6 +112,7 @@ class DataPlaneThread {
         if (this.#needsPatterns(data)) await loadPatterns();
         driver.run(() => this.#handle(data));
         if (this.#running) return;
+        this.#selfCheck.end();
         this.#retire();
         driver.stop();
         port.close();
@@ -305,7 +307,6 @@ class DataPlaneThread {
 
   /** Stops the handlers, which give back what they have of the driver. No query may come afterwards. */
   #retire(): void {
-    this.#selfCheck.end();
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }

@@ -207,7 +207,8 @@ export class SelfCheck {
   }
 
   #peersComeRound(nowMs: number): boolean {
-    return this.#peers.every((peer) => peer.look(nowMs) < PEER_SILENT_MS);
+    // Each is looked at, whatever the one before it shows.
+    return this.#peers.map((peer) => peer.look(nowMs)).every((ageMs) => ageMs < PEER_SILENT_MS);
   }
 
   #watch(watchdog: Watchdog | null, nowMs: number): void {

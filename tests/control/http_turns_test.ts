@@ -43,7 +43,7 @@ Deno.test("a turn serves some probes and then one page, each in the order of ask
 });
 
 Deno.test("pages beyond those at once wait for their time, and probes do not", async () => {
-  const { clock, wait, turn } = make();
+  const { turns, clock, wait, turn } = make();
   for (let i = 0; i < 20; i++) wait(`page${i}`, "page");
   const first = [];
   for (let i = 0; i < 20; i++) first.push(...await turn());
@@ -60,6 +60,7 @@ Deno.test("pages beyond those at once wait for their time, and probes do not", a
   const later = [];
   for (let i = 0; i < 20; i++) later.push(...await turn());
   assert.deepEqual(later, ["probe", "page6", "page7", "page8", "page9"]);
+  for (let i = 10; i < 20; i++) turns.leave(`page${i}`);
 });
 
 Deno.test("pages that wait are served by the clock alone", async () => {

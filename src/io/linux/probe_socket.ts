@@ -3,7 +3,7 @@ import { answersProbe, probeQuery } from "../../engine/probe.ts";
 import { AF, MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
-import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 
 /** Longest answer that is read; that of a listener of nodens is as long as the query. */
@@ -14,7 +14,7 @@ const ANSWER_SIZE = 512;
  * where this process may not mark sockets, which needs the capability NET_ADMIN.
  */
 export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | null {
-  const address = socketAddress(target);
+  const address = socketAddress(libc, target);
   const domain = address.family === 4 ? AF.INET : AF.INET6;
   const fd = libc.socket(domain, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
   if (fd < 0) return null;
@@ -41,12 +41,14 @@ export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | n
   };
 }
 
-function socketAddress({ address, port }: ProbeTarget): Address {
-  const bytes = parseAddress(address);
+function socketAddress(libc: Libc, { address, port }: ProbeTarget): Address {
+  const [text, scope] = address.split("%");
+  const bytes = parseAddress(text!);
   if (bytes === null) throw new TypeError(`Cannot ask "${address}": it is no IP address`);
   const result = new Address();
   result.family = bytes.length === 4 ? 4 : 6;
   result.bytes.set(bytes);
   result.port = port;
+  result.scope = scopeIndex(libc, scope ?? "");
   return result;
 }
