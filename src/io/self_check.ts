@@ -88,7 +88,10 @@ export class SelfCheck {
     this.#closeProbes();
     this.#plan = plan;
     this.#verdicts = new Float64Array(plan.verdicts);
-    this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
+    // They are the same in every plan, and what is known of them stays.
+    if (this.#peers.length === 0) {
+      this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
+    }
     if (done !== undefined) this.#waiting.push(done);
     this.#watch(plan.watchdog, nowMs);
     this.#begin(nowMs);
