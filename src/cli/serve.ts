@@ -7,7 +7,7 @@ import { surviveErrors } from "../control/last_resort.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
 import { neighboursText, SharedAddresses } from "../control/shared_addresses.ts";
-import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
+import { ServiceManager } from "../control/service_manager.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import { CHAIN } from "../plugins/chain.ts";
@@ -140,7 +140,7 @@ async function serve(
   const manager = new ServiceManager({ log: logger.log });
   const looped = Promise.withResolvers<number>();
   let server: Server;
-  const role = await makeNodeRole(context);
+  const role = await makeNodeRole(context, () => server.checks);
   const wanted = driver === "linux"
     ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
     : null;
@@ -215,7 +215,9 @@ async function serve(
     logger,
   });
   manager.ready(servingText(loaded.config));
-  manager.watch(() => server.planes.every(({ heartbeatAgeMs }) => heartbeatAgeMs < SILENT_MS));
+  const watchdog = manager.watchdog();
+  // A data plane that does not take it up is seen to by its own watch.
+  if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
   manager.stopping();
   release.forEach(clearTimeout);

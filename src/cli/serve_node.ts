@@ -3,7 +3,8 @@ import { askUdp } from "../control/dns_client.ts";
 import { denoHost } from "../control/host_deno.ts";
 import type { Logger } from "../control/logger.ts";
 import { askMarked } from "../control/marked_probe.ts";
-import { probeQuery } from "../control/probe_query.ts";
+import type { SelfChecks } from "../control/self_checks.ts";
+import { answersProbe, probeQuery } from "../engine/probe.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { type NodeRole, SETUP_ERRORS, type SetupError } from "../host/node_role.ts";
 import type { TemplateOptions } from "../host/options.ts";
@@ -54,8 +55,15 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
   return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
 }
 
-/** The part of nodens that changes the host; null where it is to change nothing. */
-export async function makeNodeRole(context: NodeContext): Promise<NodeRole | null> {
+/**
+ * The part of nodens that changes the host; null where it is to change nothing.
+ *
+ * @param checks - called once nodens serves
+ */
+export async function makeNodeRole(
+  context: NodeContext,
+  checks: () => SelfChecks,
+): Promise<NodeRole | null> {
   const { options, logger: { log }, count } = context;
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
@@ -70,7 +78,7 @@ export async function makeNodeRole(context: NodeContext): Promise<NodeRole | nul
     makeInterface: node.setupInterface
       ? () => new NodeInterface({ name: node.interfaceName, addresses: node.localIps, log })
       : null,
-    makeRules: withRules ? () => linuxNodeRules({ ...rules, log, count }) : null,
+    makeRules: withRules ? () => linuxNodeRules(checks(), { ...rules, log, count }) : null,
     answers: () => anyAnswers(node.localIps, node.dnsPort),
     syncIntervalMs: node.syncIntervalMs,
     skipTeardown: node.skipTeardown,
@@ -93,8 +101,8 @@ async function answers(target: { address: string; port: number }): Promise<boole
     // Without the right to mark, a query like everybody's.
   }
   try {
-    const query = probeQuery();
-    const accept = (reply: Uint8Array) => reply[0] === query[0] && reply[1] === query[1];
+    const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
+    const accept = (reply: Uint8Array) => answersProbe(reply, query);
     await askUdp(target, query, { timeoutMs: ASK_LIMIT_MS, accept });
     return true;
   } catch {

@@ -5,6 +5,7 @@ import { serverLabel } from "../engine/served.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
+import type { CheckPlan, ListFaults } from "../io/check_plan.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
@@ -29,6 +30,12 @@ const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
 /** A data plane that takes this long to take over a configuration has failed. */
 const CONFIGURE_MS = 5000;
+/** Time for a round of checks, which takes less than a second. */
+const CHECK_PLAN_MS = 3000;
+/** A limit that is found out so much late says more of this thread than of the data plane... */
+const LATE_MS = 100;
+/** ...which then gets this much for an answer that may lie there unread. */
+const LATE_GRACE_MS = 100;
 
 /** How a data plane is run. */
 export interface DataPlaneOptions {
@@ -77,6 +84,8 @@ export class DataPlane {
   readonly places: CounterPlace[] = [];
   /** Called once a thread that took the place of a dead one serves. */
   onRestarted: () => void = () => {};
+  /** Called with the name of a list of `-m recent` that cannot be written to any more. */
+  onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #libc: Libc | null;
@@ -87,6 +96,7 @@ export class DataPlane {
   #port: MessagePort | null = null;
   #lane: TlsLane | null = null;
   readonly #heartbeat = new HeartbeatWatch(this.values);
+  #checks: CheckPlan | null = null;
   #checking: ReturnType<typeof setInterval> | undefined;
   #restarts: number[] = [];
   /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
@@ -230,6 +240,9 @@ export class DataPlane {
         case "loop":
           this.#options.onLoop?.(data.why);
           break;
+        case "unwritable":
+          this.onUnwritable(data.list);
+          break;
         case "stopped":
           this.#stopped?.resolve();
       }
@@ -252,6 +265,7 @@ export class DataPlane {
       probes: this.#probes,
       places: this.places,
       deliveries: [...this.#deliveries.values()],
+      checks: this.#checks,
     };
     worker.postMessage(message, [port2]);
     this.#heartbeat.begin(performance.now());
@@ -281,16 +295,29 @@ export class DataPlane {
     return this.#request((id) => ({ type: "ask", id, block, position, request }), limitMs);
   }
 
+  /**
+   * Has the thread check itself by this plan, as does one that takes its place; resolves after a
+   * round with why entries of lists cannot be renewed. Rejects where it does not answer.
+   */
+  check(plan: CheckPlan): Promise<ListFaults> {
+    this.#checks = plan;
+    const faults = this.#request((id) => ({ type: "check", id, plan }), CHECK_PLAN_MS);
+    return faults as Promise<ListFaults>;
+  }
+
   /** Sends what is answered by `answered` with the same id. */
   async #request(message: (id: number) => ControlMessage, limitMs: number): Promise<unknown> {
     if (this.#worker === null) throw new Error("the data plane does not run");
     const id = ++this.#lastAsked;
     const asked = Promise.withResolvers<unknown>();
     this.#asked.set(id, asked);
-    const timer = setTimeout(
-      () => asked.reject(new Error(`the data plane has not answered within ${limitMs} ms`)),
-      limitMs,
-    );
+    const silent = () =>
+      asked.reject(new Error(`the data plane has not answered within ${limitMs} ms`));
+    const dueMs = performance.now() + limitMs;
+    let timer = setTimeout(() => {
+      if (performance.now() < dueMs + LATE_MS) silent();
+      else timer = setTimeout(silent, LATE_GRACE_MS);
+    }, limitMs);
     this.#send(message(id));
     try {
       return await asked.promise;

@@ -9,11 +9,13 @@ import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
 import { Readiness } from "./readiness.ts";
+import type { SelfChecks } from "./self_checks.ts";
 import type { StatusSource } from "./status_source.ts";
 
 /** What is told over HTTP, and of whom. */
 export interface EndpointsOptions {
   planes: readonly DataPlane[];
+  checks: SelfChecks;
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
   build: { version: string; deno: string };
@@ -38,6 +40,8 @@ export class Endpoints {
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
+  /** Whose listeners `/health` tells of; null where nobody is to be told. */
+  #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
 
@@ -51,8 +55,8 @@ export class Endpoints {
 
   /**
    * Takes over a configuration, at the start and at every reload: opens what is new, closes what is
-   * gone, keeps the rest. Throws, and leaves everything as it was, where an address cannot be
-   * listened on.
+   * gone, keeps the rest. Throws, and leaves everything as it was, where an address cannot be listened
+   * on. `watchListeners` must follow once the listeners take queries in.
    *
    * @param shared - another nodens may have the same addresses, for a moment
    */
@@ -78,7 +82,7 @@ export class Endpoints {
       } else if (endpoint.kind === "health") {
         health = true;
         lameduckMs = Math.max(lameduckMs, endpoint.lameduckMs);
-        routes.push({ ...address, path: "/health", handler: () => this.#health() });
+        routes.push({ ...address, path: "/health", probe: true, handler: () => this.#health() });
       } else {
         const key = httpAddressText(address);
         const entry = ready.get(key) ?? { address, blocks: new Map() as ReadyBlocks };
@@ -88,14 +92,24 @@ export class Endpoints {
     }
     for (const { address, blocks } of ready.values()) {
       const readiness = new Readiness(this.#options.planes, config, blocks);
-      routes.push({ ...address, path: "/ready", handler: () => this.#ready(readiness) });
+      routes.push({
+        ...address,
+        path: "/ready",
+        probe: true,
+        handler: () => this.#ready(readiness),
+      });
     }
     this.#servers.apply(routes, shared);
     this.#stopping = false;
     this.#lameduckMs = lameduckMs;
     this.#metrics.configure(config);
     if (status !== undefined) status.config = config;
-    if (health) this.#probe.start(config);
+    this.#probed = health ? config : null;
+  }
+
+  /** The listeners of the configuration take queries in: `/health` has them asked from now on. */
+  watchListeners(): void {
+    if (this.#probed !== null) this.#probe.start(this.#probed);
     else this.#probe.stop();
   }
 

@@ -1,25 +1,22 @@
 import type { Config } from "../config/types.ts";
 import { SLIM_TIME_BUCKETS } from "../engine/buckets.ts";
-import { COUNTER } from "../engine/counters.ts";
 import type { LogLevel } from "../engine/handler.ts";
+import type { ProbeTarget } from "../io/probe_socket.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
-import { openLibc } from "../sys/libc.ts";
 import type { DataPlane } from "./data_plane.ts";
-import { askUdp, NoReplyError, type QueryTarget } from "./dns_client.ts";
-import { askMarked } from "./marked_probe.ts";
-import { probeQuery } from "./probe_query.ts";
+import type { SelfChecks } from "./self_checks.ts";
 
-/** How often is asked, how long an answer may take, and how long a result is good. */
-const PERIOD_MS = 1000;
-const LIMIT_MS = 1000;
+/** Time between two looks at what the checks have found, for log and metrics. */
+const LOOK_MS = 1000;
+/** A data plane that has not come round for so long does not answer; it should every second. */
+const SILENT_MS = 2000;
 /** Listeners that are asked; a Corefile with more addresses than that is none for a node. */
 const MAX_TARGETS = 16;
-/** Pause between two rounds of queries where several data planes share the ports. */
-const ROUND_MS = 20;
 
 /** What the probe needs. */
 export interface HealthProbeOptions {
-  planes: readonly Pick<DataPlane, "values">[];
+  planes: readonly Pick<DataPlane, "heartbeatAgeMs">[];
+  checks: Pick<SelfChecks, "watchListeners" | "verdicts">;
   registry: MetricRegistry;
   /** SO_MARK of the queries; 0, the default, for none. */
   mark?: number;
@@ -27,20 +24,20 @@ export interface HealthProbeOptions {
 }
 
 /**
- * Finds out whether the data planes answer, by asking them: a query over UDP to every listener, as
- * any client would send it.
- *
- * Which of several data planes gets a query is the kernel's choice, by the ports; so with more than
- * one, queries go out until each has counted one.
+ * Says whether the data planes answer. One of them asks every listener over UDP, once a second, as any
+ * client would (`SelfCheck`); here the verdicts are only read, so nothing that keeps the control plane
+ * busy makes a healthy data plane look ill.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;
   readonly #duration: { observe(value: number): void };
   readonly #failures: { add(): void };
-  #targets: QueryTarget[] = [];
   #timer: ReturnType<typeof setInterval> | null = null;
-  #running: Promise<string | null> | null = null;
-  #last: { atMs: number; fault: string | null } | null = null;
+  readonly #started = Promise.withResolvers<void>();
+  /** The end of the first round of checks. */
+  #first: Promise<void> = this.#started.promise;
+  #rounds = 0;
+  #told: string | null = null;
 
   constructor(options: HealthProbeOptions) {
     this.#options = options;
@@ -52,95 +49,67 @@ export class HealthProbe {
     this.#failures = registry.counter("coredns_health_request_failures_total");
   }
 
-  /** Asks these listeners from now on, once a second. */
+  /** Has these listeners checked from now on. */
   start({ listeners }: Config): void {
-    this.#targets = listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
-      address: address === "" || address === "0.0.0.0"
-        ? "127.0.0.1"
-        : address === "::"
-        ? "::1"
-        : address,
-      port,
-    }));
-    this.#last = null;
-    if (this.#timer === null) this.#timer = setInterval(() => void this.#probe(), PERIOD_MS);
+    const { checks, mark = 0 } = this.#options;
+    this.#rounds = checks.verdicts.rounds;
+    this.#first = checks.watchListeners(
+      listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
+        address: address === "" || address === "0.0.0.0"
+          ? "127.0.0.1"
+          : address === "::"
+          ? "::1"
+          : address,
+        port,
+        mark,
+      })),
+      // A data plane that does not take it up does not come round either.
+    ).catch(() => {});
+    this.#started.resolve();
+    if (this.#timer === null) this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 
-  /** Asks no more. */
+  /** Ends the checks. */
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer === null) return;
+    clearInterval(this.#timer);
     this.#timer = null;
+    this.#options.checks.watchListeners([]).catch(() => {});
   }
 
-  /** What is wrong, or null. The result may be up to a second old. */
+  /** What is wrong, or null. It may have come to pass up to a second ago. */
   async fault(): Promise<string | null> {
-    const last = this.#last;
-    if (last !== null && performance.now() - last.atMs <= PERIOD_MS) return last.fault;
-    return await this.#probe();
-  }
-
-  #probe(): Promise<string | null> {
-    return this.#running ??= this.#ask().finally(() => this.#running = null);
-  }
-
-  async #ask(): Promise<string | null> {
-    const startMs = performance.now();
-    const fault = await this.#askAll();
-    const endMs = performance.now();
-    this.#duration.observe((endMs - startMs) / 1000);
-    if (fault !== null) this.#failures.add();
-    if (fault !== (this.#last?.fault ?? null)) {
-      const { log } = this.#options;
-      if (fault === null) log("info", "plugin/health: queries are answered again");
-      else log("warning", `plugin/health: ${fault}`);
-    }
-    this.#last = { atMs: endMs, fault };
+    await this.#first;
+    const fault = this.#judge();
+    if (fault === this.#told) return fault;
+    this.#told = fault;
+    const { log } = this.#options;
+    if (fault === null) log("info", "plugin/health: queries are answered again");
+    else log("warning", `plugin/health: ${fault}`);
     return fault;
   }
 
-  #askOne(target: QueryTarget, timeoutMs: number): Promise<string | null> {
-    return ask(target, { timeoutMs, mark: this.#options.mark ?? 0 });
+  #judge(): string | null {
+    const { planes, checks } = this.#options;
+    const silent = planes.filter(({ heartbeatAgeMs }) => heartbeatAgeMs > SILENT_MS).length;
+    if (silent > 0) {
+      return planes.length === 1
+        ? "the data plane does not answer"
+        : `${silent} of ${planes.length} data planes do not answer`;
+    }
+    const target = checks.verdicts.silent;
+    return target === null ? null : `a query to ${targetText(target)} was not answered`;
   }
 
-  async #askAll(): Promise<string | null> {
-    const { planes } = this.#options;
-    const deadlineMs = performance.now() + LIMIT_MS;
-    const before = planes.map(({ values }) => values[COUNTER.PROBES]!);
-    const faults = await Promise.all(this.#targets.map((target) => this.#askOne(target, LIMIT_MS)));
-    const fault = faults.find((one) => one !== null);
-    if (fault !== undefined) return fault;
-    const [target] = this.#targets;
-    for (;;) {
-      const silent = planes.filter(({ values }, i) => values[COUNTER.PROBES] === before[i]);
-      if (silent.length === 0 || target === undefined) return null;
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) return `${silent.length} of ${planes.length} data planes do not answer`;
-      const round = Promise.all(planes.map(() => this.#askOne(target, leftMs)));
-      const pause = new Promise((resolve) => setTimeout(resolve, Math.min(ROUND_MS, leftMs)));
-      await Promise.race([round, pause]);
-    }
+  async #look(): Promise<void> {
+    const fault = await this.fault();
+    const { rounds, durationMs } = this.#options.checks.verdicts;
+    if (rounds !== this.#rounds) this.#duration.observe(durationMs / 1000);
+    this.#rounds = rounds;
+    if (fault !== null) this.#failures.add();
   }
 }
 
-/** Asks one listener; what is wrong, or null. */
-async function ask(
-  target: QueryTarget,
-  { timeoutMs, mark }: { timeoutMs: number; mark: number },
-): Promise<string | null> {
-  const query = probeQuery();
-  try {
-    if (mark !== 0) {
-      if (await askMarked(openLibc(), target, { mark, timeoutMs })) return null;
-      throw new NoReplyError("timed out");
-    }
-    await askUdp(target, query, {
-      timeoutMs,
-      accept: (reply) => reply.length >= 12 && reply[0] === query[0] && reply[1] === query[1],
-    });
-    return null;
-  } catch (error) {
-    const { address, port } = target;
-    const where = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-    return `a query to ${where} was not answered: ${(error as Error).message}`;
-  }
+function targetText({ address, port }: ProbeTarget): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -3,9 +3,11 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
 import type { Libc } from "../sys/libc.ts";
 import { HttpAddressServer, type HttpCounts, type HttpTarget } from "./http/address.ts";
+import type { HttpConnection } from "./http/connection.ts";
 import { defaultHttpLimits, HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
 import { countHttp } from "./http/counts.ts";
 import { boundKernelBuffers } from "./http/kernel_buffers.ts";
+import { HttpTurns } from "./http/turns.ts";
 
 /** A path of an address, and who answers there. */
 export interface HttpRoute extends HttpAddress, HttpTarget {
@@ -33,6 +35,7 @@ interface Listening {
 export class HttpServers {
   readonly #limits: HttpLimits;
   readonly #counts: HttpCounts;
+  readonly #turns: HttpTurns<HttpConnection>;
   readonly #mostConnections: number;
   readonly #libc: Libc | null;
   #open = new Map<string, Listening>();
@@ -43,6 +46,7 @@ export class HttpServers {
     this.#limits = options.limits ?? defaultHttpLimits();
     this.#mostConnections = options.mostConnections ?? Infinity;
     this.#counts = countHttp(options);
+    this.#turns = new HttpTurns(this.#limits);
     this.#libc = options.libc ?? null;
   }
 
@@ -54,14 +58,14 @@ export class HttpServers {
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpTarget> }>();
-    for (const { path, handler, localOnly = false, ...route } of routes) {
+    for (const { path, handler, probe = false, localOnly = false, ...route } of routes) {
       const address = {
         host: route.host === "localhost" ? "127.0.0.1" : route.host,
         port: route.port,
       };
       const key = httpAddressText(address);
       const entry = wanted.get(key) ?? { address, paths: new Map<string, HttpTarget>() };
-      entry.paths.set(path, { handler, localOnly });
+      entry.paths.set(path, { handler, probe, localOnly });
       wanted.set(key, entry);
     }
     // A server of its own is no stranger's, and makes way in a moment.
@@ -124,6 +128,7 @@ export class HttpServers {
       const server = new HttpAddressServer(listener, {
         limits: this.#limits,
         counts: this.#counts,
+        turns: this.#turns,
       });
       return { port, server };
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
+import type { CheckPlan } from "../io/check_plan.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
@@ -31,6 +32,8 @@ export interface StartMessage {
   places: CounterPlace[];
   /** What handlers get before the first query. */
   deliveries: Delivery[];
+  /** What it checks of itself from the start; null for nothing. */
+  checks: CheckPlan | null;
 }
 
 /** Data that the control plane has prepared for one handler. */
@@ -63,6 +66,8 @@ export type ControlMessage =
   | { type: "lane"; events: LaneEvent[] }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }
+  /** Follows this plan from now on; is answered like `ask` after the first round (`ListFaults`). */
+  | { type: "check"; id: number; plan: CheckPlan }
   | { type: "stop" }
   /** Makes the loop fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" };
@@ -85,4 +90,6 @@ export type DataPlaneMessage =
   | { type: "answered"; id: number; answer: unknown }
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }
+  /** A list of `-m recent` cannot be written to any more. */
+  | { type: "unwritable"; list: string }
   | { type: "stopped" };

@@ -12,6 +12,7 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import { SeriesBook } from "../metrics/series.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { HttpReply, HttpRequest } from "./http/message.ts";
+import { Recent } from "./http/recent.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
 /** The engine's own counters and what they are exported as. */
@@ -36,18 +37,15 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
 ];
 
 /**
- * How often the text of a scrape is made: at most so many times in a row, and once a second in the
- * long run. Whoever asks more often gets a copy of the last one, so that a flood of requests costs
- * neither the time of other work in this thread nor memory for each answer.
+ * How old the figures of a scrape may be. They are written out once in this time at most, however
+ * many ask, and all share the same octets: so a flood of requests costs neither the time of other
+ * work in this thread nor memory for each answer. Scrapers ask every few seconds.
  */
-const RENDERS = { inARow: 10, perSecond: 1 } as const;
+const COPY_MS = 1000;
 
 /** Writes what a scrape gets. It reads shared memory and asks no data plane anything. */
 export class MetricsSource {
-  /** The last answer in each form and coding. */
-  readonly #copies = new Map<string, Promise<HttpReply>>();
-  #renders: number = RENDERS.inARow;
-  #refilledMs = performance.now();
+  readonly #answers: Record<Format, Answers>;
   readonly #planes: readonly DataPlane[];
   readonly #registry: MetricRegistry;
 
@@ -55,6 +53,7 @@ export class MetricsSource {
     planes: readonly DataPlane[],
     registry: MetricRegistry,
     build: { version: string; deno: string },
+    copyMs: number = COPY_MS,
   ) {
     this.#planes = planes;
     this.#registry = registry;
@@ -62,6 +61,17 @@ export class MetricsSource {
     registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
     registry.gauge("nodens_build_info", { version, deno }).set(1);
     registry.onScrape(addProcessMetrics);
+    const answers = (format: Format) => {
+      const plain = new Recent(copyMs, async () => await this.#render(format));
+      let packed: { from: HttpReply; reply: Promise<HttpReply> } | null = null;
+      const gzip = async () => {
+        const from = await plain.get();
+        if (packed?.from !== from) packed = { from, reply: zipped(from) };
+        return await packed.reply;
+      };
+      return { plain: () => plain.get(), gzip };
+    };
+    this.#answers = { text: answers("text"), openmetrics: answers("openmetrics") };
   }
 
   /** Takes over a configuration: whose plugins are exported as enabled. */
@@ -81,33 +91,14 @@ export class MetricsSource {
 
   /** Answers a scrape in the form and coding that the client asks for. */
   readonly serve = ({ headers: asked }: HttpRequest): Promise<HttpReply> => {
-    const format = chooseFormat(asked.get("accept") ?? null);
-    const gzip = takesGzip(asked.get("accept-encoding") ?? null);
-    const key = `${format} ${gzip}`;
-    const copy = this.#copies.get(key);
-    if (copy !== undefined && !this.#mayRender()) return copy;
-    const made = this.#render(format, gzip);
-    this.#copies.set(key, made);
-    return made;
+    const { plain, gzip } = this.#answers[chooseFormat(asked.get("accept") ?? null)];
+    return (takesGzip(asked.get("accept-encoding") ?? null) ? gzip : plain)();
   };
 
-  #mayRender(): boolean {
-    const now = performance.now();
-    const refill = (now - this.#refilledMs) / 1000 * RENDERS.perSecond;
-    this.#renders = Math.min(RENDERS.inARow, this.#renders + refill);
-    this.#refilledMs = now;
-    if (this.#renders < 1) return false;
-    this.#renders--;
-    return true;
-  }
-
-  async #render(format: Format, gzip: boolean): Promise<HttpReply> {
+  #render(format: Format): HttpReply {
     const text = expose(this.#collect(), format);
     const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
-    if (!gzip) return { status: 200, headers, body: new TextEncoder().encode(text) };
-    const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-    const body = new Uint8Array(await new Response(zipped).arrayBuffer());
-    return { status: 200, headers: { ...headers, "content-encoding": "gzip" }, body };
+    return { status: 200, headers, body: new TextEncoder().encode(text) };
   }
 
   #collect(): SeriesBook {
@@ -127,4 +118,16 @@ export class MetricsSource {
     this.#registry.collect(book);
     return book;
   }
+}
+
+/** A scrape's answers, which many requests share. */
+interface Answers {
+  plain: () => Promise<HttpReply>;
+  gzip: () => Promise<HttpReply>;
+}
+
+async function zipped({ status, headers, body }: HttpReply): Promise<HttpReply> {
+  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return { status, headers: { ...headers, "content-encoding": "gzip" }, body: bytes };
 }

@@ -1,7 +1,10 @@
 import type { Config } from "../config/types.ts";
 import type { DataPlane } from "./data_plane.ts";
+import { Recent } from "./http/recent.ts";
 
 const LIMIT_MS = 1000;
+/** The data planes are asked at most so often, however many ask for `/ready`. */
+const ASK_AGAIN_MS = 100;
 /** What the answer says where the data plane cannot be asked. */
 const DATA_PLANE = "data plane";
 
@@ -10,6 +13,7 @@ export class Readiness {
   readonly #planes: readonly Pick<DataPlane, "ask">[];
   readonly #blocks: ReadonlyMap<number, { continuously: boolean }>;
   readonly #plugins: Config["blocks"];
+  readonly #silent: Recent<Set<string>>;
   /** Plugins that were ready once: `0 forward`. */
   readonly #done = new Set<string>();
 
@@ -22,21 +26,18 @@ export class Readiness {
     this.#planes = planes;
     this.#plugins = config.blocks;
     this.#blocks = blocks;
+    this.#silent = new Recent(ASK_AGAIN_MS, () => this.#ask());
   }
 
-  /** Names of what is not ready, each once, sorted. */
-  async missing(): Promise<string[]> {
+  /** Names of what is not ready, each once, sorted. They may be a tenth of a second old. */
+  async missing(nowMs = performance.now()): Promise<string[]> {
     if (this.#allDone()) return [];
-    let answers: [block: number, name: string][][];
+    let silent: Set<string>;
     try {
-      const request = { block: -1, position: -1, request: null };
-      answers = await Promise.all(
-        this.#planes.map((plane) => plane.ask(request, LIMIT_MS) as Promise<[number, string][]>),
-      );
+      silent = await this.#silent.get(nowMs);
     } catch {
       return [DATA_PLANE];
     }
-    const silent = new Set(answers.flat().map(([block, name]) => `${block} ${name}`));
     const names = new Set<string>();
     for (const [block, { continuously }] of this.#blocks) {
       for (const { name } of this.#plugins[block]!.plugins) {
@@ -46,6 +47,15 @@ export class Readiness {
       }
     }
     return [...names].sort();
+  }
+
+  /** What is not ready in some data plane, as in `#done`. */
+  async #ask(): Promise<Set<string>> {
+    const request = { block: -1, position: -1, request: null };
+    const answers = await Promise.all(
+      this.#planes.map((plane) => plane.ask(request, LIMIT_MS) as Promise<[number, string][]>),
+    );
+    return new Set(answers.flat().map(([block, name]) => `${block} ${name}`));
   }
 
   #allDone(): boolean {

@@ -20,6 +20,7 @@ import type { Logger } from "./logger.ts";
 import type { Delivery, DriverKind } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { Persistence } from "./persistence.ts";
+import { SelfChecks } from "./self_checks.ts";
 import { SharedAddresses } from "./shared_addresses.ts";
 import { StatusSource } from "./status_source.ts";
 import { Upstreams } from "./upstreams.ts";
@@ -68,6 +69,8 @@ export interface ServerOptions {
  */
 export class Server {
   readonly planes: readonly DataPlane[];
+  /** What the data planes find out of themselves. */
+  readonly checks: SelfChecks;
   readonly registry: MetricRegistry;
   readonly status: StatusSource;
   readonly #options: ServerOptions;
@@ -111,6 +114,7 @@ export class Server {
       files,
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
+    this.checks = new SelfChecks(this.planes);
     this.status = new StatusSource(config, {
       version: build.version,
       driver,
@@ -152,6 +156,7 @@ export class Server {
     const { logger, build, metricsAddresses } = this.#options;
     this.#endpoints = new Endpoints({
       planes,
+      checks: this.checks,
       registry: this.registry,
       log: logger.log,
       build,
@@ -166,6 +171,7 @@ export class Server {
     if (beside) await this.#persistence.settled();
     this.#endpoints.apply(config, beside);
     planes.forEach((plane, index) => plane.bind(index));
+    this.#endpoints.watchListeners();
     this.#hosts.start();
     this.#upstreams.start(config);
     if (beside) this.#watchBeside();
@@ -202,6 +208,7 @@ export class Server {
       throw error;
     }
     this.#config = config;
+    this.#endpoints!.watchListeners();
     // The one before stays shut.
     this.#gate = gate;
     this.#hosts.stop();

@@ -1,4 +1,5 @@
 import type { LogLevel } from "../engine/handler.ts";
+import { SIGN_OF_LIFE, type Watchdog } from "../io/check_plan.ts";
 import { CLOCK_MONOTONIC } from "../sys/constants.ts";
 import { openLibc } from "../sys/libc.ts";
 import { UnixDatagramSender } from "../sys/unix_datagram.ts";
@@ -9,11 +10,6 @@ import {
   watchdogPeriodMs,
 } from "./service_environment.ts";
 
-/**
- * A data plane whose loop has not come round for this long, in milliseconds, gives no sign of life;
- * it should every second.
- */
-export const SILENT_MS = 3000;
 /** Signs of life in a period of the watchdog: two may be late or lost. */
 const SIGNS_A_PERIOD = 3;
 /** When a message that was not taken is sent again, and how often before it is given up. */
@@ -34,8 +30,7 @@ export interface ServiceManagerOptions {
 }
 
 /**
- * Tells the service manager (systemd, or another that sets `$NOTIFY_SOCKET`) how nodens is, and
- * gives its watchdog signs of life.
+ * Tells the service manager (systemd, or another that sets `$NOTIFY_SOCKET`) how nodens is.
  *
  * Nothing here ever waits, throws or ends the process; without the variable nothing happens at all.
  */
@@ -46,9 +41,9 @@ export class ServiceManager {
   readonly #waiting: Uint8Array[] = [];
   #attempts = 0;
   #again: ReturnType<typeof setTimeout> | null = null;
-  #watchdog: ReturnType<typeof setInterval> | null = null;
+  /** Signs of life while nodens stops. */
+  #signs: ReturnType<typeof setInterval> | null = null;
   #stopping = false;
-  #silent = false;
 
   constructor(options: ServiceManagerOptions) {
     this.#options = options;
@@ -79,6 +74,7 @@ export class ServiceManager {
   /** Says that nodens is on its way out; from here on the manager's own time limit watches. */
   stopping(status = "stopping"): void {
     this.#stopping = true;
+    this.#giveSigns();
     this.#notify({ STOPPING: 1, STATUS: statusLine(status) });
   }
 
@@ -88,31 +84,27 @@ export class ServiceManager {
   }
 
   /**
-   * Gives the watchdog a sign of life three times a period, as long as `answers` says so. Does
-   * nothing where none watches.
+   * The watchdog that wants signs of life, which the data plane gives; null where none watches.
+   * From `stopping` on they come from here: data planes end before the process does.
    */
-  watch(answers: () => boolean): void {
-    if (this.#socket === null || this.#watchdog !== null) return;
+  watchdog(): Watchdog | null {
     const { log, read = readEnvironment } = this.#options;
-    let periodMs: number | null;
+    if (this.#socket === null) return null;
     try {
-      periodMs = watchdogPeriodMs(read, this.#pid);
+      const periodMs = watchdogPeriodMs(read, this.#pid);
+      if (periodMs === null) return null;
+      return { socket: read("NOTIFY_SOCKET")!, everyMs: periodMs / SIGNS_A_PERIOD };
     } catch (error) {
       log("warning", `the watchdog gets no sign of life: ${(error as Error).message}`);
-      return;
+      return null;
     }
-    if (periodMs === null) return;
-    const signal = () => this.#signal(answers);
-    this.#watchdog = setInterval(signal, periodMs / SIGNS_A_PERIOD);
-    Deno.unrefTimer(this.#watchdog);
-    signal();
   }
 
   /** Says no more. */
   close(): void {
-    if (this.#watchdog !== null) clearInterval(this.#watchdog);
+    if (this.#signs !== null) clearInterval(this.#signs);
     if (this.#again !== null) clearTimeout(this.#again);
-    this.#watchdog = null;
+    this.#signs = null;
     this.#again = null;
     this.#waiting.length = 0;
     this.#socket?.close();
@@ -135,18 +127,14 @@ export class ServiceManager {
     }
   }
 
-  #signal(answers: () => boolean): void {
-    // A data plane that has ended because it was told to is no fault.
-    if (!this.#stopping && !answers()) {
-      if (this.#silent) return;
-      this.#silent = true;
-      const line = "a data plane does not answer: the watchdog gets no sign of life";
-      this.#options.log("warning", line);
-      return;
-    }
-    this.#silent = false;
-    // The next one is as good as this one: it does not wait in line.
-    if (this.#waiting.length === 0) this.#socket?.send(notification({ WATCHDOG: 1 }));
+  #giveSigns(): void {
+    const watchdog = this.watchdog();
+    if (watchdog === null || this.#signs !== null) return;
+    // One that is lost is followed by the next.
+    const sign = () => void this.#socket?.send(SIGN_OF_LIFE);
+    this.#signs = setInterval(sign, watchdog.everyMs);
+    Deno.unrefTimer(this.#signs);
+    sign();
   }
 
   #notify(variables: Record<string, string | number>): void {

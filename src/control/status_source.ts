@@ -2,10 +2,13 @@ import type { Config } from "../config/types.ts";
 import type { ServerState } from "../upstream/options.ts";
 import type { DataPlane } from "./data_plane.ts";
 import type { HttpReply } from "./http/message.ts";
+import { Recent } from "./http/recent.ts";
 import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
 /** How long a data plane may take to say how its upstreams are; it should be microseconds. */
 const ASK_MS = 500;
+/** The data planes are asked at most so often, however many ask for `/status`. */
+const ASK_AGAIN_MS = 100;
 
 /** What stays the same as long as the process runs. */
 export interface StatusOptions {
@@ -18,22 +21,33 @@ export interface StatusOptions {
 
 /** Gathers the status of the running nodens; each call asks the data planes once. */
 export class StatusSource {
-  /** What is served now; a reload sets it. */
-  config: Config;
-  /** How the last reload went; a reload sets it. */
-  reload: ReloadStatus | null = null;
+  #config: Config;
+  #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
   readonly #startedMs = Date.now();
+  readonly #answer = new Recent(ASK_AGAIN_MS, () => this.#respond());
 
   constructor(config: Config, options: StatusOptions) {
-    this.config = config;
+    this.#config = config;
     this.#options = options;
+  }
+
+  /** What is served now. */
+  set config(config: Config) {
+    this.#config = config;
+    this.#answer.drop();
+  }
+
+  /** How the last reload went. */
+  set reload(reload: ReloadStatus) {
+    this.#reload = reload;
+    this.#answer.drop();
   }
 
   /** The status as it is now. Never rejects: who does not answer is shown so. */
   async collect(): Promise<Status> {
     const { version, driver, planes, logger } = this.#options;
-    const { config, reload } = this;
+    const [config, reload] = [this.#config, this.#reload];
     const facts = await Promise.all(planes.map((plane) => this.#planeFacts(plane, config)));
     return makeStatus({
       version,
@@ -48,13 +62,17 @@ export class StatusSource {
     });
   }
 
-  /** The answer to a request for `/status`. What a refused Corefile says is for the log alone. */
-  async respond(): Promise<HttpReply> {
+  /** The answer to a request for `/status`, a tenth of a second old at most. What a refused Corefile says is for the log alone. */
+  respond(): Promise<HttpReply> {
+    return this.#answer.get();
+  }
+
+  async #respond(): Promise<HttpReply> {
     const status = await this.collect();
     const { reload } = status;
     if (reload !== null) status.reload = { ...reload, faults: reload.faults.map(placeOfFault) };
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
-    return { status: 200, headers, body: `${JSON.stringify(status)}\n` };
+    return { status: 200, headers, body: encode(`${JSON.stringify(status)}\n`) };
   }
 
   async #planeFacts(plane: DataPlane, config: Config): Promise<PlaneFacts> {
@@ -71,6 +89,11 @@ export class StatusSource {
     const { values, places, heartbeatAgeMs, restarts } = plane;
     return { values, places, heartbeatAgeMs, restarts, upstreams };
   }
+}
+
+/** Once for all that share it. */
+function encode(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
 }
 
 /** Where a fault is, without its text, which may quote any file that was imported by mistake. */

@@ -8,11 +8,17 @@ import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
+import { openLinuxProbe } from "../io/linux/probe_socket.ts";
 import { ListenError, PortableDriver } from "../io/portable/driver.ts";
+import { openPortableProbe } from "../io/portable/probe_socket.ts";
+import type { ProbeTarget } from "../io/probe_socket.ts";
+import { SelfCheck } from "../io/self_check.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
 import { ProbeBoard } from "../plugins/loop/board.ts";
+import { KernelFile } from "../sys/kernel_file.ts";
 import { openLibc } from "../sys/libc.ts";
+import { UnixDatagramSender } from "../sys/unix_datagram.ts";
 import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
 import { logsStack, panicText } from "./panic_text.ts";
 import { WorkerLog } from "./worker_log.ts";
@@ -52,6 +58,7 @@ class DataPlaneThread {
   #held: ControlMessage | null = null;
   /** The request to drain that is to be answered when the driver has drained, or -1. */
   #draining = -1;
+  #selfCheck!: SelfCheck;
 
   constructor(message: StartMessage) {
     this.#message = message;
@@ -88,6 +95,7 @@ class DataPlaneThread {
       this.#held = null;
       this.#receive();
     }
+    this.#selfCheck.end();
     if (!this.#failing) this.#retire();
     driver.end();
     if (this.#failing) throw new Error("asked to fail");
@@ -104,6 +112,7 @@ class DataPlaneThread {
         if (this.#needsPatterns(data)) await loadPatterns();
         driver.run(() => this.#handle(data));
         if (this.#running) return;
+        this.#selfCheck.end();
         this.#retire();
         driver.stop();
         port.close();
@@ -152,6 +161,26 @@ class DataPlaneThread {
     });
     driver.attach(this.#engine);
     this.#configure(this.#config, this.#message.deliveries);
+    this.#selfCheck = new SelfCheck({
+      timers: this.#engine.timers,
+      nowMs: () => this.#engine.nowMs,
+      openProbe: (target) => this.#openProbe(target),
+      openList: (list) => new KernelFile(`/proc/net/xt_recent/${list}`),
+      openManager(name) {
+        const socket = new UnixDatagramSender(name);
+        return { write: (message) => socket.send(message), close: () => socket.close() };
+      },
+      log: this.#log.log,
+      onUnwritable: (list) => post({ type: "unwritable", list }),
+    });
+    if (this.#message.checks !== null) this.#selfCheck.follow(this.#message.checks);
+  }
+
+  #openProbe(target: ProbeTarget) {
+    // The runtime's own sockets cannot be marked.
+    return this.#message.driver === "linux" || target.mark !== 0
+      ? openLinuxProbe(openLibc(), target)
+      : openPortableProbe(target);
   }
 
   /** Handles what lies in the port; false where the loop must be left. */
@@ -200,6 +229,11 @@ class DataPlaneThread {
         this.#answer(message.id, () => this.#engine.ask(block, position, request));
         break;
       }
+      case "check":
+        this.#selfCheck.follow(message.plan, (answer) => {
+          this.#answers.push({ type: "answered", id: message.id, answer });
+        });
+        break;
       case "stop":
         this.#running = false;
         break;

@@ -1,14 +1,26 @@
-import { CLASS, HEADER_SIZE } from "../dns/constants.ts";
+import { CLASS, HEADER_SIZE, TYPE } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
 import { sameName } from "./question/fold.ts";
 
 /**
- * Name of the query, of class CH, by which the control plane finds out whether a data plane answers.
- * The engine refuses it before it looks for a zone, and counts it apart.
+ * Name of the query, of class CH, by which nodens finds out whether a listener answers. The engine
+ * refuses it before it looks for a zone, and counts it apart.
  */
 export const PROBE_NAME = "health.nodens.";
 
 const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
+/** Flags and counts of a query with one question. */
+const QUERY = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+
+/** The query as a message. */
+export function probeQuery(id: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(id >> 8, id & 0xff, ...QUERY, ...WIRE, 0, TYPE.TXT, 0, CLASS.CH);
+}
+
+/** Whether a message answers `query`. */
+export function answersProbe(message: Uint8Array, query: Uint8Array): boolean {
+  return message.length >= HEADER_SIZE && message[0] === query[0] && message[1] === query[1];
+}
 
 /** Whether the exchange is such a query. */
 export function isProbe(exchange: Exchange): boolean {

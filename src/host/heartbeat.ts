@@ -8,67 +8,54 @@ export interface Beat {
   readonly target: { readonly address: string; readonly port: number };
 }
 
-/** A list of `-m recent`, opened for writing (`/proc/net/xt_recent/NAME`). */
-export interface HeartbeatList {
-  write(text: string): boolean;
-  close(): void;
-}
-
-/** What a heartbeat needs of the machine. */
-export interface HeartbeatOptions {
-  /** Asks a listener; whether it answered in time. */
-  ask: (target: Beat["target"]) => Promise<boolean>;
-  /** Opens a list, which is there only while a rule refers to it; throws where it cannot. */
-  open: (list: string) => HeartbeatList;
-  /** Told of the first answer, of the first one missing, and so on. */
-  onChange?: (beat: Beat, alive: boolean) => void;
-  /** Told when a list cannot be written to any more: mostly the rules are gone, and it with them. */
-  onFault?: (list: string) => void;
-}
-
-/** Time between two beats. Four fit into the two seconds that the rules wait for the next. */
-const PERIOD_MS = 500;
+/**
+ * Has the data plane keep these beats' entries, and no others; resolves after a round with why the
+ * entries of lists cannot be renewed, by list. Rejects where the data plane does not say.
+ */
+export type KeepBeats = (
+  beats: readonly Beat[],
+  options: { handedOver: boolean },
+) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * Keeps entries of `-m recent` alive, by which the rules know that nodens answers: every half second
- * each address is asked, and its entry renewed when the answer is there. So whatever keeps answers
- * away (a crash, a hang, a stopped process) lets the entry grow old, and the rules send the traffic
- * elsewhere.
+ * The entries of `-m recent` by which the rules know that nodens answers. The data plane itself renews
+ * them, for as long as its own queries to these addresses are answered; here is said which, and what
+ * is wrong is remembered. So whatever keeps answers away (a crash, a hang, a stopped process) lets
+ * entries grow old, and the rules send the traffic elsewhere, and what keeps this thread busy does not.
  */
 export class Heartbeat {
-  readonly #options: HeartbeatOptions;
+  readonly #keep: KeepBeats;
   #beats: readonly Beat[] = [];
-  readonly #lists = new Map<string, HeartbeatList>();
-  readonly #alive = new Map<string, boolean>();
-  readonly #faults = new Map<string, string>();
-  #timer: ReturnType<typeof setInterval> | null = null;
+  #faults: Readonly<Record<string, string>> = {};
   #beating: Promise<void> | null = null;
-  #stopped = false;
 
-  constructor(options: HeartbeatOptions) {
-    this.#options = options;
+  constructor(keep: KeepBeats) {
+    this.#keep = keep;
   }
 
   /** Keeps these alive from now on; entries that are none of them any more are taken out. */
   set(beats: readonly Beat[]): void {
-    const kept = new Set(beats.map(keyOf));
-    for (const beat of this.#beats) if (!kept.has(keyOf(beat))) this.#remove(beat);
     this.#beats = beats;
-    this.#stopped = false;
-    if (beats.length > 0) this.#timer ??= setInterval(() => void this.beat(), PERIOD_MS);
-    else this.#clearTimer();
+    this.#beating = null;
+    void this.beat();
   }
 
   /** Asks and renews once; what is under way already is joined. Never rejects. */
   beat(): Promise<void> {
-    const beats = this.#beats;
-    return this.#beating ??= Promise.all(beats.map((beat) => this.#beat(beat)))
-      .then(() => {}).finally(() => this.#beating = null);
+    if (this.#beating !== null) return this.#beating;
+    const beating = this.#keep(this.#beats, { handedOver: false }).then(
+      (faults) => void (this.#faults = faults),
+      // A data plane that does not answer says nothing of the lists: the rules stay as they are.
+      () => {},
+    ).finally(() => {
+      if (this.#beating === beating) this.#beating = null;
+    });
+    return this.#beating = beating;
   }
 
   /** Why the entries of a list cannot be renewed, or null. */
   faultOf(list: string): string | null {
-    return this.#faults.get(list) ?? null;
+    return this.#faults[list] ?? null;
   }
 
   /**
@@ -76,73 +63,10 @@ export class Heartbeat {
    * another process renews them from now on.
    */
   stop({ handedOver = false } = {}): void {
-    this.#stopped = true;
-    this.#clearTimer();
-    if (!handedOver) { for (const beat of this.#beats) this.#remove(beat); }
     this.#beats = [];
-    for (const list of this.#lists.values()) list.close();
-    this.#lists.clear();
-    this.#alive.clear();
+    this.#beating = null;
+    this.#keep([], { handedOver }).catch(() => {
+      // Its entries grow old by themselves.
+    });
   }
-
-  async #beat(beat: Beat): Promise<void> {
-    let alive = false;
-    try {
-      alive = await this.#options.ask(beat.target);
-    } catch (error) {
-      this.#faults.set(beat.list, (error as Error).message);
-      return;
-    }
-    // Stopped while the answer was under way: the entry must not come back.
-    if (this.#stopped || !this.#beats.includes(beat)) return;
-    if (alive) {
-      const fault = this.#write(beat.list, `+${beat.entry}`);
-      if (fault === null) {
-        this.#faults.delete(beat.list);
-      } else {
-        const isNew = !this.#faults.has(beat.list);
-        this.#faults.set(beat.list, fault);
-        if (isNew) this.#options.onFault?.(beat.list);
-        // It answers, but the rules do not know that.
-        return;
-      }
-    }
-    if (this.#alive.get(keyOf(beat)) === alive) return;
-    this.#alive.set(keyOf(beat), alive);
-    this.#options.onChange?.(beat, alive);
-  }
-
-  #remove(beat: Beat): void {
-    this.#write(beat.list, `-${beat.entry}`);
-    this.#alive.delete(keyOf(beat));
-  }
-
-  /** Writes to a list; null, or what is wrong. */
-  #write(name: string, text: string): string | null {
-    // A list that went with its last rule and came back is another file.
-    for (let attempt = 0; attempt < 2; attempt++) {
-      let list = this.#lists.get(name);
-      if (list === undefined) {
-        try {
-          list = this.#options.open(name);
-        } catch (error) {
-          return (error as Error).message;
-        }
-        this.#lists.set(name, list);
-      }
-      if (list.write(text)) return null;
-      list.close();
-      this.#lists.delete(name);
-    }
-    return `the kernel refused "${text}" for the list "${name}"`;
-  }
-
-  #clearTimer(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
-  }
-}
-
-function keyOf({ list, entry }: Beat): string {
-  return `${list} ${entry}`;
 }

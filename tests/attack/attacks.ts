@@ -1,6 +1,7 @@
 import { cacheFlush, frozenName } from "./attacks/cache.ts";
 import { collidingNames, collidingTypes } from "./attacks/colliding_names.ts";
 import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control.ts";
+import { controlBusy } from "./attacks/control_busy.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
 import { hostileFiles } from "./attacks/files.ts";
 import { httpHoarding, httpPipelining } from "./attacks/http.ts";
@@ -37,6 +38,7 @@ export const ATTACKS: readonly Attack[] = [
   slowSenders,
   httpHoarding,
   httpPipelining,
+  controlBusy,
   outOfDescriptors(256),
   outOfDescriptors(1_024),
   outOfDescriptors(4_096),

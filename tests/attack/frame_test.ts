@@ -139,6 +139,9 @@ Deno.test("judge: each promise, broken alone, is one fault", () => {
   assert.match(judge(attack, 192, { ...CALM, attacked: late }).slow!, /3\.1 ms more/);
   const strict = { ...attack, judge: () => ["too bad"] };
   assert.deepEqual(judge(strict, 192, CALM).faults, ["too bad"]);
+  const patient = { ...attack, slow: () => "too late" };
+  assert.deepEqual(judge(patient, 192, CALM).faults, []);
+  assert.equal(judge(patient, 192, CALM).slow, "too late");
 });
 
 Deno.test("table: a line an attack, and what was found below", () => {

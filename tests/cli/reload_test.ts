@@ -154,7 +154,9 @@ Deno.test("a new Corefile with faults: each is told, the old one is served, stat
     );
     assert.equal(await addressOf(port), "192.0.2.2");
     assert.equal((await status()).reload.ok, true);
-    assert.notEqual(hash.exec(await scrape())![1], before);
+    // Figures are a second old at most.
+    const limitMs = performance.now() + 15_000;
+    while (hash.exec(await scrape())![1] === before) assert.ok(performance.now() < limitMs);
   });
 });
 
@@ -263,8 +265,7 @@ Deno.test("a second SIGTERM hurries", async () => {
   );
   await silent.receive();
   Deno.kill(nodens.pid, "SIGTERM");
-  await until(() => /SIGTERM: stopping/.test(nodens.output));
-  assert.match(nodens.output, /lameduck/);
+  await until(() => /SIGTERM: stopping[^]*lameduck/.test(nodens.output));
   const status = await nodens.stop();
   assert.equal(status.signal, null);
   assert.equal(status.code, 0);

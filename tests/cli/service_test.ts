@@ -114,10 +114,9 @@ if (linux) {
       const silentMs = endMs - lastMs;
       assert.equal(code, 3);
       assert.ok(signs >= 3, `${signs} signs of life`);
-      // It is taken for dead after 5 s, and for silent after 3.
+      // It is taken for dead after 5 s, and gives no sign from the moment that it hangs.
       assert.ok(silentMs > 1000, `silent for ${silentMs} ms`);
       const text = new TextDecoder().decode(stdout);
-      assert.match(text, /^warning: a data plane does not answer: the watchdog gets no sign/m);
       assert.match(text, /has not answered for 5 s/);
     });
   });

@@ -200,7 +200,7 @@ Deno.test("what a refused Corefile says is not shown over HTTP", async () => {
     const faults = ["/etc/shadow:1: unknown directive root:$6$hash", "root:$6$hash cannot be read"];
     statuses.reload = { at: "2026-01-02T00:00:00.000Z", ok: false, faults };
     const { body } = await statuses.respond();
-    const { reload } = JSON.parse(body as string) as Status;
+    const { reload } = JSON.parse(new TextDecoder().decode(body as Uint8Array)) as Status;
     assert.deepEqual(reload!.faults, [
       "/etc/shadow:1: the log says what is wrong",
       "the new Corefile: the log says what is wrong",

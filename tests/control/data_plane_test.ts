@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
+import { VERDICT, VERDICTS } from "../../src/io/check_plan.ts";
 import { askUdp, freePort, withDataPlane } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
+import { haveIpv6 } from "../support/net_ports.ts";
 
 const linux = Deno.build.os === "linux";
 if (!linux) Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: needs the linux driver\n"));
@@ -48,6 +50,32 @@ if (linux) {
       }
       assert.equal(queries(), before);
       socket.close();
+    });
+  });
+
+  Deno.test("a thread that takes the place of a dead one checks itself as that did", async () => {
+    const port = freePort();
+    // A scope, as a link-local address has one, is no reason not to be asked.
+    const addresses = haveIpv6() ? ["::1", "::1%lo"] : ["127.0.0.1"];
+    const corefile = `.:${port} {\n bind ${addresses[0]}\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      const targets = addresses.map((address) => ({ address, port, mark: 0 }));
+      const verdicts = new Float64Array(
+        new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + targets.length)),
+      );
+      const answers = () => verdicts.subarray(VERDICTS.FIRST_TARGET).every((one) => one === 1);
+      const buffer = verdicts.buffer;
+      const plan = { targets, beats: [], leaveEntries: false, watchdog: null, peers: [] };
+      assert.deepEqual(await plane.check({ ...plan, verdicts: buffer }), {});
+      assert.equal(verdicts[VERDICTS.ROUNDS], 1);
+      assert.ok(answers());
+      const restarted = Promise.withResolvers<void>();
+      plane.onRestarted = restarted.resolve;
+      plane.provoke("throw");
+      await restarted.promise;
+      const rounds = verdicts[VERDICTS.ROUNDS]!;
+      verdicts.fill(VERDICT.UNKNOWN, VERDICTS.FIRST_TARGET);
+      await until(() => verdicts[VERDICTS.ROUNDS]! > rounds && answers());
     });
   });
 

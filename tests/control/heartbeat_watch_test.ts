@@ -71,6 +71,27 @@ Deno.test("a machine that was suspended costs no thread its life", () => {
     if (ready) thread.ready();
     thread.nowMs += 3_600_000;
     assert.equal(thread.watch.check(thread.nowMs), null);
-    assert.equal(thread.pass(5), null);
+    assert.equal(thread.pass(4), null);
   }
+});
+
+Deno.test("a control plane that is late again and again blames nobody who comes round", () => {
+  const thread = new Thread();
+  thread.ready();
+  for (let i = 0; i < 50; i++) {
+    thread.nowMs += 7_000;
+    if (i % 3 === 0) thread.values[COUNTER.HEARTBEAT]!++;
+    assert.equal(thread.watch.check(thread.nowMs), null, `look ${i}`);
+  }
+});
+
+Deno.test("a control plane that is always late finds a dead data plane out all the same", () => {
+  const thread = new Thread();
+  thread.ready();
+  const found: (string | null)[] = [];
+  for (let i = 0; i < 6; i++) {
+    thread.nowMs += 7_000;
+    found.push(thread.watch.check(thread.nowMs));
+  }
+  assert.deepEqual(found, [null, null, null, null, null, HANG]);
 });

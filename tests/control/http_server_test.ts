@@ -4,6 +4,7 @@ import { HttpAddressServer } from "../../src/control/http/address.ts";
 import { countHttp } from "../../src/control/http/counts.ts";
 import { defaultHttpLimits, type HttpLimits } from "../../src/control/http/limits.ts";
 import { type HttpReply, textReply } from "../../src/control/http/message.ts";
+import { HttpTurns } from "../../src/control/http/turns.ts";
 import { type HttpRoute, HttpServers } from "../../src/control/http_server.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
@@ -308,6 +309,7 @@ Deno.test("an accept that fails is tried again", async () => {
   const server = new HttpAddressServer(failing, {
     limits: { ...defaultHttpLimits(), acceptPauseMs: 10 },
     counts: countHttp({ registry, log: (_level, line) => lines.push(line) }),
+    turns: new HttpTurns(defaultHttpLimits()),
   });
   server.targets = new Map([["/metrics", { handler: () => textReply(200, "here") }]]);
   try {
@@ -351,6 +353,33 @@ Deno.test("of requests sent ahead of the answers one is answered", async () => {
     client.close();
     assert.equal(answers, 1);
   } finally {
+    await servers.stop(1000);
+  }
+});
+
+Deno.test("a connection that is closed while it waits for its turn leaves the queue", async () => {
+  const { servers, metric } = make({ pagesInARow: 1, pagesASecond: 1, answerMs: 50 });
+  const port = freePort();
+  let answers = 0;
+  const handler = () => textReply(200, `${++answers}`);
+  const probe = { ...route("127.0.0.1", port), path: "/health", probe: true, handler };
+  const clients: RawHttp[] = [];
+  try {
+    servers.apply([{ ...route("127.0.0.1", port), handler }, probe]);
+    for (let i = 0; i < 5; i++) {
+      const client = await RawHttp.open(port);
+      await client.send("GET /metrics HTTP/1.0\r\n\r\n");
+      clients.push(client);
+    }
+    await until(() => metric(closed("slow_answer")) === 4);
+    assert.equal(answers, 1);
+    // A probe waits for no page.
+    const client = await RawHttp.open(port);
+    clients.push(client);
+    await client.send("HEAD /health?full HTTP/1.0\r\n\r\n");
+    assert.match(await client.rest(), /^HTTP\/1\.1 200 /);
+  } finally {
+    for (const client of clients) client.close();
     await servers.stop(1000);
   }
 });

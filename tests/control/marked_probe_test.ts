@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { HealthProbe } from "../../src/control/health_probe.ts";
 import { askMarked } from "../../src/control/marked_probe.ts";
+import { SelfChecks } from "../../src/control/self_checks.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
@@ -43,6 +44,7 @@ Deno.test({
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {
       const probe = new HealthProbe({
         planes: [plane],
+        checks: new SelfChecks([plane]),
         registry: new MetricRegistry(),
         mark: MARK,
         log: () => {},

@@ -98,7 +98,7 @@ Deno.test("nothing is said without NOTIFY_SOCKET, and nothing is logged about it
   service.ready("serving");
   service.reloading();
   service.status("still serving");
-  service.watch(() => true);
+  assert.equal(service.watchdog(), null);
   service.stopping();
   service.close();
   assert.deepEqual([socket.sent, logs], [[], []]);
@@ -158,29 +158,19 @@ Deno.test("what is not taken waits its turn", async () => {
   service.close();
 });
 
-Deno.test("the watchdog: signs while the data planes answer, and while nodens stops", async () => {
+Deno.test("the watchdog: whom the data plane gives signs, and signs while nodens stops", async () => {
   const values = { NOTIFY_SOCKET: "/run/x", WATCHDOG_USEC: "30000", WATCHDOG_PID: "7" };
   const { service, socket, logs } = manager(values);
-  let answers = true;
-  let asked = 0;
-  service.watch(() => {
-    asked++;
-    return answers;
-  });
-  await until(() => socket.sent.length >= 3, "signs of life");
-  assert.ok(socket.sent.every((text) => text === "WATCHDOG=1\n"));
-  answers = false;
-  await until(() => logs.length > 0, "a warning");
-  assert.deepEqual(logs, [
-    "warning: a data plane does not answer: the watchdog gets no sign of life",
-  ]);
-  const before = socket.sent.length;
-  const turn = asked;
-  await until(() => asked >= turn + 3, "three further turns");
-  assert.equal(socket.sent.length, before);
+  assert.deepEqual(service.watchdog(), { socket: "/run/x", everyMs: 10 });
+  assert.deepEqual(socket.sent, []);
   service.stopping();
-  await until(() => socket.sent.length >= before + 3, "signs of life while stopping");
+  const signs = () => socket.sent.filter((text) => text === "WATCHDOG=1\n");
+  await until(() => signs().length >= 3, "signs of life while stopping");
   service.close();
+  assert.deepEqual(logs, []);
+  const odd = manager({ ...values, WATCHDOG_USEC: "often" });
+  assert.equal(odd.service.watchdog(), null);
+  assert.match(odd.logs[0]!, /^warning: the watchdog gets no sign of life: WATCHDOG_USEC: "often"/);
 });
 
 /** A service manager's socket, by the runtime's own datagram sockets. */
@@ -211,9 +201,8 @@ if (linux) {
       const uptime = Number(Deno.readTextFileSync("/proc/uptime").split(" ")[0]) * 1e6;
       // A suspended machine's uptime goes on where the monotonic clock stands still.
       assert.ok(usec > 0 && usec <= uptime + 1e6, `${usec} of ${uptime}`);
-      service.watch(() => true);
-      assert.equal(await next(), "WATCHDOG=1\n");
       service.stopping();
+      assert.equal(await next(), "WATCHDOG=1\n");
       assert.equal(await next(), "STOPPING=1\nSTATUS=stopping\n");
       service.close();
     });

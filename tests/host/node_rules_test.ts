@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CommandResult } from "../../src/host/command.ts";
-import { Heartbeat } from "../../src/host/heartbeat.ts";
+import { type Beat, Heartbeat } from "../../src/host/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/host/node_rules.ts";
 import { FakeIptables } from "../support/fake_iptables.ts";
 
@@ -18,12 +18,20 @@ function make(
   const logs: string[] = [];
   const counted: string[] = [];
   const written: string[] = [];
-  const heartbeat = new Heartbeat({
-    ask: () => Promise.resolve(true),
-    open: (list) => {
-      if (changes.cannotWrite) throw new Error(`Cannot open "${list}" for writing`);
-      return { write: (text) => written.push(`${list} ${text}`) > 0, close() {} };
-    },
+  let kept: readonly Beat[] = [];
+  const textOf = ({ list, entry }: Beat) => `${list} ${entry}`;
+  const heartbeat = new Heartbeat((beats) => {
+    const texts = beats.map(textOf);
+    const faults: Record<string, string> = {};
+    for (const one of kept) {
+      if (!texts.includes(textOf(one))) written.push(`${one.list} -${one.entry}`);
+    }
+    for (const { list, entry } of beats) {
+      if (changes.cannotWrite) faults[list] = `Cannot open "${list}" for writing`;
+      else written.push(`${list} +${entry}`);
+    }
+    kept = beats;
+    return Promise.resolve(faults);
   });
   const rules = new NodeRules({
     rules: {

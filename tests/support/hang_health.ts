@@ -5,6 +5,7 @@
 import { loadConfig } from "../../src/config/load.ts";
 import { DataPlane } from "../../src/control/data_plane.ts";
 import { Endpoints } from "../../src/control/endpoints.ts";
+import { SelfChecks } from "../../src/control/self_checks.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { fakeHost } from "./fake_host.ts";
 
@@ -33,12 +34,14 @@ plane.bind();
 await plane.start();
 const endpoints = new Endpoints({
   planes: [plane],
+  checks: new SelfChecks([plane]),
   registry: new MetricRegistry(),
   log,
   build: { version: "0", deno: "0" },
   metricsAddresses: [],
 });
 endpoints.apply(config);
+endpoints.watchListeners();
 
 async function get(path: string): Promise<{ status: number; body: string }> {
   const response = await fetch(`http://127.0.0.1:${http}${path}`);

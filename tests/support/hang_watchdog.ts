@@ -2,7 +2,8 @@
  * Makes a data plane hang beside a watchdog of 0.3 seconds, and exits with 3 once the control plane
  * says that it is dead. In a process of its own: such a thread ends with it only.
  */
-import { ServiceManager, SILENT_MS } from "../../src/control/service_manager.ts";
+import { SelfChecks } from "../../src/control/self_checks.ts";
+import { ServiceManager } from "../../src/control/service_manager.ts";
 import { withDataPlane } from "./drivers.ts";
 
 const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
@@ -17,7 +18,9 @@ await withDataPlane({
 }, async (plane) => {
   const manager = new ServiceManager({ log: (level, line) => write(`${level}: ${line}`) });
   manager.ready("serving");
-  manager.watch(() => plane.heartbeatAgeMs < SILENT_MS);
+  await new SelfChecks([plane]).watch(manager.watchdog()!);
+  // Some signs of life.
+  await new Promise((resolve) => setTimeout(resolve, 500));
   plane.provoke("hang");
   await new Promise((resolve) => setTimeout(resolve, 60_000));
 });

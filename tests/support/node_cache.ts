@@ -161,23 +161,39 @@ export function ownRules({ rules }: HostState): string[] {
   return rules.filter((rule) => /NodeLocal DNS Cache|nodens/.test(rule));
 }
 
-/** Value of a metric that has one series with these labels, as nodens serves it in the node. */
-export async function metric(rig: NodeRig, name: string, port = 9353): Promise<number | null> {
+/** Figures that nodens serves are at most this old. */
+const COPY_MS = 1000;
+/** When each node's metrics were last read. */
+const readMs = new WeakMap<NodeRig, number>();
+
+/** Metrics as nodens serves them in the node; newer than those that were read before. */
+async function scrape(rig: NodeRig, port: number): Promise<string> {
+  const waitMs = (readMs.get(rig) ?? -Infinity) + COPY_MS - performance.now();
+  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
   const url = `http://127.0.0.1:${port}/metrics`;
   const { stdout } = await rig.exec(rig.nodes[0]!.namespace, "curl", ["-s", url]);
-  const line = stdout.split("\n").find((one) => one.startsWith(`${name} `));
-  return line === undefined ? null : Number(line.slice(name.length + 1));
+  readMs.set(rig, performance.now());
+  return stdout;
+}
+
+function valueOf(text: string, series: string): number | null {
+  const line = text.split("\n").find((one) => one.startsWith(`${series} `));
+  return line === undefined ? null : Number(line.slice(series.length + 1));
+}
+
+/** Value of a metric that has one series with these labels, as nodens serves it in the node. */
+export async function metric(rig: NodeRig, name: string, port = 9353): Promise<number | null> {
+  return valueOf(await scrape(rig, port), name);
 }
 
 /** How often setting the node up has failed, by node-cache's labels. */
 export async function setupErrors(rig: NodeRig): Promise<Record<string, number | null>> {
   const types = ["iptables", "iptables_lock", "interface_add", "interface_check", "configmap"];
-  const result: Record<string, number | null> = {};
-  for (const type of types) {
+  const text = await scrape(rig, 9353);
+  return Object.fromEntries(types.map((type) => {
     const series = `coredns_nodecache_setup_errors_total{errortype="${type}"}`;
-    result[type] = await metric(rig, series);
-  }
-  return result;
+    return [type, valueOf(text, series)];
+  }));
 }
 
 /** All counts at zero. */

@@ -5,6 +5,7 @@
  */
 import { loadConfig } from "../../src/config/load.ts";
 import { DataPlane } from "../../src/control/data_plane.ts";
+import { SelfChecks } from "../../src/control/self_checks.ts";
 import { linuxNodeRules } from "../../src/host/node_rules_linux.ts";
 import type { NodeRulesOptions } from "../../src/host/node_rules.ts";
 import { OWN_MARK } from "../../src/host/rules.ts";
@@ -16,6 +17,9 @@ export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOp
   /** Rules stay at the end. */
   skipTeardown?: boolean;
 }
+
+/** How long SIGUSR2 keeps the control plane busy: the rules give up a heartbeat after two seconds. */
+const BUSY_MS = 4000;
 
 if (import.meta.main) {
   const options: StandInOptions = JSON.parse(Deno.args[0]!);
@@ -33,10 +37,20 @@ if (import.meta.main) {
   });
   plane.bind();
   await plane.start();
-  const rules = linuxNodeRules({ ...options, log, count: (type) => write(`counted ${type}`) });
+  const rules = linuxNodeRules(new SelfChecks([plane]), {
+    ...options,
+    log,
+    count: (type) => write(`counted ${type}`),
+  });
   await rules.ensure();
   // The data plane alone hangs, while the control plane goes on.
   Deno.addSignalListener("SIGUSR1", () => plane.provoke("hang"));
+  // The control plane alone is kept busy, while the data plane goes on.
+  Deno.addSignalListener("SIGUSR2", () => {
+    write("BUSY");
+    for (const endMs = performance.now() + BUSY_MS; performance.now() < endMs;);
+    write("FREE");
+  });
   const ended = Promise.withResolvers<void>();
   Deno.addSignalListener("SIGTERM", () => ended.resolve());
   write("READY");

@@ -1,10 +1,13 @@
 import { type CloseReason, type ConnectionOwner, HttpConnection } from "./connection.ts";
 import type { HttpLimits } from "./limits.ts";
 import { type HttpReply, type HttpRequest, refusal } from "./message.ts";
+import type { HttpTurns } from "./turns.ts";
 
 /** Who answers at a path. */
 export interface HttpTarget {
   handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+  /** It is asked by probes that must not wait: answered before all else, and cheap. */
+  probe?: boolean;
   /** Only clients on the loopback interface are answered; for others nothing is here. */
   localOnly?: boolean;
 }
@@ -32,6 +35,7 @@ export class HttpAddressServer implements ConnectionOwner {
   mostConnections: number;
   readonly #listener: Deno.TcpListener;
   readonly #counts: HttpCounts;
+  readonly #turns: HttpTurns<HttpConnection>;
   readonly #connections = new Map<HttpConnection, Promise<void>>();
   readonly #accepting: Promise<void>;
   #stopping = false;
@@ -39,12 +43,18 @@ export class HttpAddressServer implements ConnectionOwner {
 
   constructor(
     listener: Deno.TcpListener,
-    { limits, counts }: { limits: HttpLimits; counts: HttpCounts },
+    { limits, counts, turns }: {
+      limits: HttpLimits;
+      counts: HttpCounts;
+      /** Shared by all addresses. */
+      turns: HttpTurns<HttpConnection>;
+    },
   ) {
     this.#listener = listener;
     this.limits = limits;
     this.mostConnections = limits.connections;
     this.#counts = counts;
+    this.#turns = turns;
     this.#accepting = this.#accept();
   }
 
@@ -56,6 +66,11 @@ export class HttpAddressServer implements ConnectionOwner {
     await this.#accepting;
     for (const connection of this.#connections.keys()) connection.end();
     await Promise.all(this.#connections.values());
+  }
+
+  turn(path: string, connection: HttpConnection): Promise<void> {
+    const kind = this.targets.get(path)?.probe === true ? "probe" : "page";
+    return this.#turns.wait(connection, kind);
   }
 
   async answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply> {
@@ -83,12 +98,16 @@ export class HttpAddressServer implements ConnectionOwner {
     }
   }
 
+  closed(connection: HttpConnection): void {
+    this.#turns.leave(connection);
+  }
+
   count(reason: CloseReason): void {
     this.#counts.cut(reason);
   }
 
   async #accept(): Promise<void> {
-    while (!this.#stopping) {
+    for (let accepted = 1; !this.#stopping; accepted++) {
       let conn: Deno.TcpConn;
       try {
         conn = await this.#listener.accept();
@@ -101,6 +120,8 @@ export class HttpAddressServer implements ConnectionOwner {
       const waitMs = this.#placeMs();
       if (waitMs > 0) await this.#pause(waitMs);
       this.#take(conn);
+      // Those that wait in the kernel are accepted without a turn of the loop otherwise.
+      if (accepted % this.limits.acceptsATurn === 0) await turnOfLoop();
     }
   }
 
@@ -142,6 +163,10 @@ export class HttpAddressServer implements ConnectionOwner {
       };
     });
   }
+}
+
+function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The connection that has been as it is for longest. */

@@ -3,6 +3,7 @@ import {
   findHeadEnd,
   type HttpReply,
   type HttpRequest,
+  peekPath,
   readRequest,
   refusal,
   writeReply,
@@ -24,6 +25,10 @@ export type CloseReason =
 /** What a connection needs of the address that accepted it. */
 export interface ConnectionOwner {
   readonly limits: HttpLimits;
+  /** Resolves when a request for `path` may be read and answered, or the connection is closed. */
+  turn(path: string, connection: HttpConnection): Promise<void>;
+  /** Called once it is closed. */
+  closed(connection: HttpConnection): void;
   /** The answer to a request. It never rejects. */
   answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
   /** More octets wait to be sent than before. */
@@ -57,14 +62,14 @@ export class HttpConnection {
     this.#conn = conn;
     this.#owner = owner;
     this.#buffer = new Uint8Array(owner.limits.headBytes);
+    conn.setNoDelay(true);
     this.local = isLoopback(conn.localAddr) && isLoopback(conn.remoteAddr);
   }
 
   /** Serves until either side closes. Never rejects. */
   async serve(): Promise<void> {
     try {
-      // Many requests may have come at once: others have their turn in between.
-      while (!this.#ending && await this.#serveOne()) await turnOfLoop();
+      while (!this.#ending && await this.#serveOne());
     } catch {
       // The client is gone, or the connection was closed while it was read or written.
     } finally {
@@ -90,11 +95,13 @@ export class HttpConnection {
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === null) return false;
-    const read = head === "too large" ? refusal(431, "too large") : readRequest(head);
     const { limits } = this.#owner;
     this.answering = true;
     this.sinceMs = performance.now();
     this.#limit(limits.answerMs, "slow_answer");
+    await this.#owner.turn(head === "too large" ? "" : peekPath(head), this);
+    if (this.#closed) return false;
+    const read = head === "too large" ? refusal(431, "too large") : readRequest(head);
     if ("status" in read) {
       if (read.status !== 405) this.#owner.count("malformed");
       await this.#send(writeReply(read, { close: true, headOnly: false }));
@@ -173,16 +180,13 @@ export class HttpConnection {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#owner.closed(this);
     try {
       this.#conn.close();
     } catch {
       // The runtime has closed it already.
     }
   }
-}
-
-function turnOfLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function isLoopback(address: Deno.Addr): boolean {

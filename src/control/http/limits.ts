@@ -24,6 +24,20 @@ export const HTTP_LIMITS = {
   discardedBytes: { default: 65_536, min: 0, max: 2 ** 20 },
   /** And how long that may take. */
   discardMs: { default: 1000, min: 10, max: 10_000 },
+  /**
+   * Answers to probes (/health, /ready) a turn of the event loop, over all addresses: each costs some
+   * 0.1 ms, and the rest of the thread waits for no more than that.
+   */
+  probesATurn: { default: 8, min: 1, max: 64 },
+  /**
+   * Other answers a second, over all addresses, and how many at once after a pause. A node has some
+   * scrapers that ask every few seconds; with every connection of an address waiting, the last of
+   * them is answered within a second, and all of them together cost a tenth of the thread's time.
+   */
+  pagesASecond: { default: 100, min: 1, max: 10_000 },
+  pagesInARow: { default: 32, min: 1, max: 1000 },
+  /** Connections accepted in a row before others in the thread have their turn. */
+  acceptsATurn: { default: 8, min: 1, max: 64 },
   /** Pause after an accept that failed: nearly always because descriptors have run out. */
   acceptPauseMs: { default: 100, min: 1, max: 10_000 },
 } as const;

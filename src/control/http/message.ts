@@ -31,6 +31,9 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
+/** Bodies up to this many octets are sent with their head; copying costs less than another call. */
+const JOINED = 4096;
+
 const LF = 10;
 const CR = 13;
 
@@ -48,6 +51,14 @@ export function findHeadEnd(bytes: Uint8Array, from: number, length: number): nu
     if (bytes[at - 1] === CR && bytes[at - 2] === LF) return at + 1;
   }
   return -1;
+}
+
+/** Octets of a request line in which the path of a probe ends. */
+const PEEKED = 64;
+
+/** The path in a header section, as far as one without a query can be told without reading it whole. */
+export function peekPath(head: Uint8Array): string {
+  return String.fromCharCode(...head.subarray(0, PEEKED)).split(/[ ?\r\n]/, 2)[1] ?? "";
 }
 
 /** Reads a whole header section; what is to be answered instead where it cannot be used. */
@@ -93,7 +104,7 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** The octets of an answer: its head, and its body, which many answers may share. */
+/** The octets of an answer: its head, and its body, which many answers may share where it is large. */
 export function writeReply(
   { status, headers, body }: HttpReply,
   { close, headOnly }: { close: boolean; headOnly: boolean },
@@ -108,5 +119,11 @@ export function writeReply(
   const lines = [`HTTP/1.1 ${status} ${REASONS[status] ?? "Unknown"}`];
   for (const [name, value] of fields) lines.push(`${name}: ${value}`);
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
-  return headOnly ? [head] : [head, content];
+  if (headOnly) return [head];
+  if (content.length > JOINED) return [head, content];
+  // In one segment: the second of two would wait for the client's delayed acknowledgement.
+  const whole = new Uint8Array(head.length + content.length);
+  whole.set(head);
+  whole.set(content, head.length);
+  return [whole];
 }

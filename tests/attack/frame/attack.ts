@@ -114,4 +114,6 @@ export interface Attack {
   readonly beside?: (stage: Stage) => Promise<Facts>;
   /** Faults beyond those that every attack is judged by. */
   readonly judge?: (outcome: Outcome) => readonly string[];
+  /** What took longer than promised, or null: like latencies, held to that with `--check` alone. */
+  readonly slow?: (outcome: Outcome) => string | null;
 }

@@ -14,7 +14,7 @@ export interface Verdict {
   readonly outcome: Outcome;
   /** Broken promises. */
   readonly faults: readonly string[];
-  /** Whether hits took longer than promised beside those on the idle machine. */
+  /** What took longer than promised: hits beside those on the idle machine, or what the attack names. */
   readonly slow: string | null;
 }
 
@@ -81,7 +81,7 @@ export function judge(attack: Attack, limitMiB: number, outcome: Outcome): Verdi
   faults.push(...attack.judge?.(outcome) ?? []);
   const beyond = attacked.hits.p99 - idle.hits.p99;
   const slow = beyond <= LATENCY_BEYOND_IDLE_MS
-    ? null
+    ? attack.slow?.(outcome) ?? null
     : `hits took ${beyond.toFixed(1)} ms more than on the idle machine (p99)`;
   return { outcome, faults, slow };
 }

@@ -1,0 +1,253 @@
+/** What a data plane finds out of itself, and whom it tells, in virtual time. */
+import assert from "node:assert/strict";
+import { COUNTER } from "../../src/engine/counters.ts";
+import { Timers } from "../../src/engine/timers.ts";
+import { type CheckPlan, VERDICT, VERDICTS } from "../../src/io/check_plan.ts";
+import { SelfCheck } from "../../src/io/self_check.ts";
+
+const BEAT_MS = 500;
+const target = (address: string) => ({ address, port: 53, mark: 0x53 });
+
+/** A plan for entries of the same address, all in one list. */
+function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): CheckPlan {
+  return {
+    targets: addresses.map(target),
+    beats: addresses.map((entry, i) => ({ list: "nodens", entry, target: i })),
+    leaveEntries: false,
+    watchdog: null,
+    peers: [],
+    verdicts: new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + addresses.length)),
+    ...changes,
+  };
+}
+
+/** A check whose loop comes round every millisecond, beside listeners and lists in memory. */
+class Thread {
+  readonly timers = new Timers();
+  nowMs = 1e6;
+  /** Addresses that answer. */
+  readonly alive = new Set<string>();
+  /** What was written to lists and to the service manager. */
+  readonly written: string[] = [];
+  readonly logs: string[] = [];
+  readonly unwritable: string[] = [];
+  /** Lists that refuse, by their number in the order of opening. */
+  readonly broken = new Set<number>();
+  missing = false;
+  mayMark = true;
+  /** Probes that are open. */
+  open = 0;
+  #lists = 0;
+  readonly check = new SelfCheck({
+    timers: this.timers,
+    nowMs: () => this.nowMs,
+    openProbe: ({ address }) => {
+      if (!this.mayMark) throw new Error("Cannot mark a socket");
+      if (address === "unreachable") return null;
+      this.open++;
+      return { answered: () => this.alive.has(address), close: () => void this.open-- };
+    },
+    openList: (list) => {
+      if (this.missing) throw new Error(`Cannot open "${list}" for writing`);
+      const number = ++this.#lists;
+      return {
+        write: (text) => !this.broken.has(number) && this.written.push(`${list} ${text}`) > 0,
+        close: () => void this.written.push(`${list} closed`),
+      };
+    },
+    openManager: (name) => ({
+      write: (bytes) => this.written.push(`${name} ${new TextDecoder().decode(bytes)}`) > 0,
+      close: () => void this.written.push(`${name} closed`),
+    }),
+    log: (level, line) => void this.logs.push(`${level}: ${line}`),
+    onUnwritable: (list) => void this.unwritable.push(list),
+  });
+
+  /** Lets time pass; returns what was written meanwhile. */
+  pass(ms: number, eachMs: () => void = () => {}): string[] {
+    const before = this.written.length;
+    for (let i = 0; i < ms; i++) {
+      this.nowMs++;
+      eachMs();
+      this.timers.run(this.nowMs);
+    }
+    return this.written.slice(before);
+  }
+
+  /** The loop stands still. */
+  hang(ms: number): string[] {
+    const before = this.written.length;
+    this.nowMs += ms;
+    return this.written.slice(before);
+  }
+}
+
+Deno.test("an entry is renewed with every answer, and only with an answer", () => {
+  const thread = new Thread();
+  for (const address of ["10.96.0.10", "fd00::a"]) thread.alive.add(address);
+  thread.check.follow(plan(["10.96.0.10", "fd00::a"]));
+  assert.deepEqual(thread.pass(490), ["nodens +10.96.0.10", "nodens +fd00::a"]);
+  thread.alive.delete("10.96.0.10");
+  assert.deepEqual(thread.pass(2 * BEAT_MS), ["nodens +fd00::a", "nodens +fd00::a"]);
+  thread.alive.add("10.96.0.10");
+  assert.deepEqual(thread.pass(BEAT_MS), ["nodens +10.96.0.10", "nodens +fd00::a"]);
+  assert.deepEqual(thread.logs, [
+    "info: fail-open: 10.96.0.10 answers, and takes its queries",
+    "info: fail-open: fd00::a answers, and takes its queries",
+    "warning: fail-open: 10.96.0.10 does not answer; its queries go elsewhere until it does",
+    "info: fail-open: 10.96.0.10 answers, and takes its queries",
+  ]);
+});
+
+Deno.test("an address that nothing can be sent to does not answer", () => {
+  const thread = new Thread();
+  const verdicts = new SharedArrayBuffer(8 * 3);
+  thread.check.follow(plan(["unreachable"], { verdicts }));
+  assert.deepEqual(thread.pass(BEAT_MS), []);
+  assert.match(thread.logs[0]!, /unreachable does not answer/);
+  assert.equal(new Float64Array(verdicts)[VERDICTS.FIRST_TARGET], VERDICT.SILENT);
+});
+
+Deno.test("a loop that hangs renews nothing, and goes on where it comes round again", () => {
+  const thread = new Thread();
+  thread.alive.add("10.96.0.10");
+  thread.check.follow(plan(["10.96.0.10"]));
+  thread.pass(BEAT_MS);
+  assert.deepEqual(thread.hang(60_000), []);
+  assert.ok(thread.pass(10).includes("nodens +10.96.0.10"));
+  assert.equal(thread.logs.length, 1, "it was never silent");
+});
+
+Deno.test("an answer that came while the loop hung counts", () => {
+  const thread = new Thread();
+  thread.check.follow(plan(["10.96.0.10"]));
+  thread.hang(60_000);
+  thread.alive.add("10.96.0.10");
+  assert.deepEqual(thread.pass(1), ["nodens +10.96.0.10"]);
+});
+
+Deno.test("with several data planes all must come round", () => {
+  const thread = new Thread();
+  thread.alive.add("10.96.0.10");
+  const peers = [0, 1].map(() => new SharedArrayBuffer(8 * 32));
+  const turns = (i: number) => new Float64Array(peers[i]!)[COUNTER.HEARTBEAT]!++;
+  const watchdog = { socket: "/run/x", everyMs: 400 };
+  thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
+  let hung = false;
+  const both = () => {
+    if (thread.nowMs % 1000 === 0) turns(0);
+    if (thread.nowMs % 1000 === 500 && !hung) turns(1);
+  };
+  const well = thread.pass(4000, both);
+  assert.equal(well.filter((text) => text === "nodens +10.96.0.10").length, 8);
+  assert.equal(well.filter((text) => text.startsWith("/run/x")).length, 10);
+  hung = true;
+  thread.pass(3000, both);
+  assert.deepEqual(thread.pass(2000, both), []);
+  // A new plan is no news of them.
+  thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
+  assert.deepEqual(thread.pass(2000, both), []);
+  assert.match(thread.logs.join("\n"), /10\.96\.0\.10 does not answer/);
+  assert.match(thread.logs.join("\n"), /a data plane does not answer: the watchdog gets no sign/);
+  hung = false;
+  assert.ok(thread.pass(4000, both).includes("nodens +10.96.0.10"));
+});
+
+Deno.test("the watchdog gets signs of life as long as the loop comes round", () => {
+  const thread = new Thread();
+  const watchdog = { socket: "/run/x", everyMs: 100 };
+  thread.check.follow(plan([], { watchdog }));
+  assert.deepEqual(thread.written, ["/run/x WATCHDOG=1\n"]);
+  assert.equal(thread.pass(1000).length, 10);
+  assert.deepEqual(thread.hang(10_000), []);
+  thread.check.follow(plan([]));
+  assert.deepEqual(thread.pass(1000), []);
+});
+
+Deno.test("verdicts lie in shared memory, with the rounds and how long they took", () => {
+  const thread = new Thread();
+  const verdicts = new SharedArrayBuffer(8 * 4);
+  const values = new Float64Array(verdicts);
+  thread.alive.add("127.0.0.1");
+  let rounds = 0;
+  thread.check.follow(plan(["127.0.0.1", "::1"], { beats: [], verdicts }), () => rounds++);
+  thread.pass(10);
+  assert.deepEqual([...values], [0, 0, VERDICT.ANSWERS, VERDICT.UNKNOWN]);
+  assert.equal(rounds, 0);
+  thread.pass(970);
+  assert.deepEqual([values[VERDICTS.ROUNDS], rounds], [1, 1]);
+  assert.ok(values[VERDICTS.DURATION_MS]! >= 900);
+  assert.deepEqual([...values.subarray(2)], [VERDICT.ANSWERS, VERDICT.SILENT]);
+  thread.alive.add("::1");
+  thread.pass(100);
+  assert.deepEqual([...values.subarray(2)], [VERDICT.ANSWERS, VERDICT.ANSWERS]);
+  assert.ok(values[VERDICTS.DURATION_MS]! < 10);
+});
+
+Deno.test("an answer that the rules cannot be told of is not reported as one", () => {
+  const thread = new Thread();
+  const found: unknown[] = [];
+  thread.missing = true;
+  thread.alive.add("10.96.0.10");
+  thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
+  thread.pass(2 * BEAT_MS);
+  assert.deepEqual(found.splice(0), [{ nodens: 'Cannot open "nodens" for writing' }]);
+  assert.deepEqual(thread.logs, []);
+  assert.deepEqual(thread.unwritable, ["nodens"], "told once");
+  thread.missing = false;
+  assert.deepEqual(thread.pass(BEAT_MS), ["nodens +10.96.0.10"]);
+  thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
+  thread.pass(10);
+  assert.deepEqual(found, [{}]);
+});
+
+Deno.test("a list that went with its rules and came back is opened again", () => {
+  const thread = new Thread();
+  thread.alive.add("10.96.0.10");
+  thread.check.follow(plan(["10.96.0.10"]));
+  thread.pass(10);
+  thread.broken.add(1);
+  assert.deepEqual(thread.pass(BEAT_MS), ["nodens closed", "nodens +10.96.0.10"]);
+  assert.deepEqual(thread.unwritable, []);
+});
+
+Deno.test("entries that a plan does not have go at once, unless another process has them", () => {
+  const thread = new Thread();
+  for (const address of ["10.96.0.10", "169.254.20.10"]) thread.alive.add(address);
+  thread.check.follow(plan(["10.96.0.10", "169.254.20.10"]));
+  thread.pass(10);
+  thread.check.follow(plan(["169.254.20.10"]));
+  assert.deepEqual(thread.written.slice(2), ["nodens -10.96.0.10"]);
+  assert.deepEqual(thread.pass(10), ["nodens +169.254.20.10"]);
+  const before = thread.written.length;
+  thread.check.follow(plan([], { leaveEntries: true }));
+  assert.deepEqual(thread.written.slice(before), ["nodens closed"]);
+  thread.check.follow(plan(["10.96.0.10"]));
+  // Stopped while the answer is under way: the entry must not come back.
+  thread.check.follow(plan([]));
+  assert.deepEqual(thread.written.slice(before + 1), ["nodens -10.96.0.10", "nodens closed"]);
+  assert.deepEqual(thread.pass(2000), []);
+  assert.equal(thread.open, 0);
+});
+
+Deno.test("a machine on which nothing can be asked is a fault and no answer", () => {
+  const thread = new Thread();
+  thread.mayMark = false;
+  const found: unknown[] = [];
+  thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
+  assert.deepEqual(found, [{ nodens: "Cannot mark a socket" }]);
+  assert.deepEqual([thread.written, thread.logs], [[], []]);
+});
+
+Deno.test("the end closes everything and leaves the entries to grow old", () => {
+  const thread = new Thread();
+  thread.alive.add("10.96.0.10");
+  thread.check.follow(plan(["10.96.0.10"], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+  thread.pass(10);
+  thread.check.follow(plan(["::1"], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+  const before = thread.written.length;
+  thread.check.end();
+  assert.deepEqual(thread.written.slice(before), ["nodens closed", "/run/x closed"]);
+  assert.deepEqual(thread.pass(2000), []);
+  assert.equal(thread.open, 0);
+});

@@ -1,0 +1,52 @@
+/** The heartbeat of fail-open follows the thread that answers, and nothing else. */
+import assert from "node:assert/strict";
+import { until as untilTrue } from "../support/followed.ts";
+import { KUBE_DNS, rigReasons } from "../support/node_rig.ts";
+import { skipFor } from "../support/net_require.ts";
+import { inRig, signal, startStandIn, until, whoAnswers } from "../support/rules_rig.ts";
+
+const skip = skipFor(rigReasons({ programs: ["dig"] }));
+
+Deno.test({
+  name: "a control plane that is kept busy costs no heartbeat; a data plane that hangs has none",
+  ...skip,
+  fn: () =>
+    inRig({ backend: "nft" }, async (rig, node) => {
+      const standIn = await startStandIn(rig, node);
+      const pod = node.pods[0]!.namespace;
+      const ask = () => whoAnswers(rig, pod, KUBE_DNS.v4);
+      await until("us", ask);
+      signal(standIn, "SIGUSR2");
+      await untilTrue(() => standIn.output.includes("BUSY"));
+      // Longer than the rules wait for a heartbeat.
+      while (!standIn.output.includes("FREE")) assert.equal(await ask(), "us");
+      assert.doesNotMatch(standIn.output, /does not answer/);
+      signal(standIn, "SIGUSR1");
+      await until("another", ask);
+    }),
+});
+
+Deno.test({
+  name: "an address that is taken away has no heartbeat until it is back",
+  ...skip,
+  fn: () =>
+    inRig({ backend: "nft" }, async (rig, node) => {
+      const standIn = await startStandIn(rig, node);
+      const pod = node.pods[0]!.namespace;
+      const ask = () => whoAnswers(rig, pod, KUBE_DNS.v4);
+      const address = async (verb: string) => {
+        const { code, stderr } = await rig.exec(node.namespace, "ip", [
+          ...["addr", verb, `${KUBE_DNS.v4}/32`, "dev", "nodelocaldns"],
+        ]);
+        assert.equal(code, 0, stderr);
+      };
+      await until("us", ask);
+      await address("del");
+      const silent = `fail-open: ${KUBE_DNS.v4} does not answer`;
+      await untilTrue(() => standIn.output.includes(silent), `it is said: ${standIn.output}`);
+      await until("another", ask);
+      await address("add");
+      await until("us", ask);
+      assert.equal((await standIn.stop()).code, 0, standIn.output);
+    }),
+});
