@@ -14,12 +14,13 @@ import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { TlsLane } from "./tls_lane.ts";
-import type {
-  ControlMessage,
-  DataPlaneMessage,
-  Delivery,
-  DriverKind,
-  StartMessage,
+import {
+  type ControlMessage,
+  type DataPlaneMessage,
+  type Delivery,
+  type DriverKind,
+  handedOver,
+  type StartMessage,
 } from "./messages.ts";
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
@@ -50,9 +51,14 @@ export interface DataPlaneOptions {
   onDead: (why: string) => void;
   /** A forwarding loop was found (`loop`); the log says the rest. */
   onLoop?: (why: string) => void;
+  /** What a thread that takes the place of a dead one needs anew: buffers that went to the old one. */
+  refill?: () => Promise<readonly Delivery[]>;
   /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
   probes?: SharedArrayBuffer;
 }
+
+/** Time that `refill` has until a thread is started without what it gives. */
+const REFILL_MS = 10_000;
 
 /** A configuration was not taken over, and the one before is served. */
 export class ChangeRefused extends Error {}
@@ -92,6 +98,7 @@ export class DataPlane {
   /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
   #serves = true;
   #stopped: PromiseWithResolvers<void> | null = null;
+  #ended = false;
   readonly #deliveries = new Map<string, Delivery>();
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
   #lastAsked = 0;
@@ -152,7 +159,8 @@ export class DataPlane {
     let done: unknown;
     try {
       const opens = [...opened];
-      done = await this.#request((id) => ({ ...message, id, opened: opens }), CONFIGURE_MS);
+      const request = (id: number) => ({ ...message, id, opened: opens });
+      done = await this.#request(request, CONFIGURE_MS, handedOver(deliveries));
     } finally {
       // A thread that has failed uses them no more; one that hangs ends with the process.
       this.#sockets?.close(closing);
@@ -253,20 +261,27 @@ export class DataPlane {
       places: this.places,
       deliveries: [...this.#deliveries.values()],
     };
-    worker.postMessage(message, [port2]);
+    worker.postMessage(message, [port2, ...handedOver(message.deliveries)]);
+    for (const [key, { data }] of this.#deliveries) {
+      if (data instanceof ArrayBuffer) this.#deliveries.delete(key);
+    }
     this.#heartbeat.begin(performance.now());
     this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
     return ready.promise;
   }
 
-  /** Hands data to a handler; a thread that takes the place of a dead one gets it again. */
+  /**
+   * Hands data to a handler; a thread that takes the place of a dead one gets it again, unless it is
+   * a buffer, which `refill` has to give again.
+   */
   deliver(block: number, position: number, data: unknown): void {
     const delivery = { block, position, data };
     this.#remember(delivery);
-    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery });
+    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery }, handedOver([delivery]));
   }
 
   #remember(delivery: Delivery): void {
+    if (this.#worker !== null && delivery.data instanceof ArrayBuffer) return;
     this.#deliveries.set(`${delivery.block} ${delivery.position}`, delivery);
   }
 
@@ -282,7 +297,11 @@ export class DataPlane {
   }
 
   /** Sends what is answered by `answered` with the same id. */
-  async #request(message: (id: number) => ControlMessage, limitMs: number): Promise<unknown> {
+  async #request(
+    message: (id: number) => ControlMessage,
+    limitMs: number,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<unknown> {
     if (this.#worker === null) throw new Error("the data plane does not run");
     const id = ++this.#lastAsked;
     const asked = Promise.withResolvers<unknown>();
@@ -291,7 +310,7 @@ export class DataPlane {
       () => asked.reject(new Error(`the data plane has not answered within ${limitMs} ms`)),
       limitMs,
     );
-    this.#send(message(id));
+    this.#send(message(id), transfer);
     try {
       return await asked.promise;
     } finally {
@@ -303,6 +322,7 @@ export class DataPlane {
   /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     clearInterval(this.#checking);
+    this.#ended = true;
     if (this.#worker === null) return;
     this.#lane?.close();
     this.#stopped = Promise.withResolvers();
@@ -382,9 +402,24 @@ export class DataPlane {
     this.#restarts.push(now);
     this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
-    this.start().then(
+    this.#heartbeat.begin(now);
+    this.#refill().then(() => this.#ended ? undefined : this.start()).then(
       () => this.onRestarted(),
       (error: Error) => this.#options.onDead(error.message),
     );
+  }
+
+  /** Gets the buffers again that went to the thread before; queries wait in the kernel meanwhile. */
+  async #refill(): Promise<void> {
+    const { refill, log } = this.#options;
+    if (refill === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), REFILL_MS);
+    });
+    const deliveries = await Promise.race([refill(), limit]).catch(() => null);
+    clearTimeout(timer);
+    if (deliveries === null) log("error", "a data plane starts without its hosts files");
+    for (const delivery of deliveries ?? []) this.#remember(delivery);
   }
 }

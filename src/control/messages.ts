@@ -33,7 +33,10 @@ export interface StartMessage {
   deliveries: Delivery[];
 }
 
-/** Data that the control plane has prepared for one handler. */
+/**
+ * Data that the control plane has prepared for one handler. An `ArrayBuffer` is handed over: its
+ * memory goes from thread to thread and is not copied.
+ */
 export interface Delivery {
   block: number;
   /** Place of the handler in the chain of the block. */
@@ -86,3 +89,17 @@ export type DataPlaneMessage =
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }
   | { type: "stopped" };
+
+/** The buffers that deliveries hand over. */
+export function handedOver(deliveries: readonly Delivery[]): ArrayBuffer[] {
+  return deliveries.flatMap(({ data }) => data instanceof ArrayBuffer ? [data] : []);
+}
+
+/** The deliveries for each of `count` data planes: the last gets the buffers, the others copies. */
+export function deliveriesForEach(deliveries: readonly Delivery[], count: number): Delivery[][] {
+  return Array.from({ length: count }, (_, plane) =>
+    deliveries.map(({ block, position, data }) => {
+      const copied = data instanceof ArrayBuffer && plane < count - 1;
+      return { block, position, data: copied ? data.slice(0) : data };
+    }));
+}

@@ -4,6 +4,7 @@ import type { BoundSocket } from "../io/linux/listen.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
+import { releaseBuffer } from "../plugins/hosts/arena.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { openLibc } from "../sys/libc.ts";
@@ -15,9 +16,10 @@ import {
 } from "./data_plane.ts";
 import { DeliveryGate } from "./delivery_gate.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { HostsBuilder } from "./hosts_builder.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import type { Logger } from "./logger.ts";
-import type { Delivery, DriverKind } from "./messages.ts";
+import { deliveriesForEach, type Delivery, type DriverKind, handedOver } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { Persistence } from "./persistence.ts";
 import { SharedAddresses } from "./shared_addresses.ts";
@@ -77,6 +79,7 @@ export class Server {
   #endpoints: Endpoints | null = null;
   /** Between those who follow files and names of what is served, and the data planes. */
   #gate: DeliveryGate;
+  readonly #hostsBuilder = new HostsBuilder();
   #hosts: HostsFiles;
   #upstreams: Upstreams;
   #besideTimer: ReturnType<typeof setTimeout> | undefined;
@@ -109,6 +112,7 @@ export class Server {
       probes,
       mark,
       files,
+      refill: () => this.#hosts.again(),
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
     this.status = new StatusSource(config, {
@@ -141,8 +145,8 @@ export class Server {
     const { planes } = this;
     const config = this.#config;
     const { beside = false } = this.#options;
-    for (const { block, position, data } of this.#hosts.read()) {
-      for (const plane of planes) plane.deliver(block, position, data);
+    for (const { block, position, data } of await this.#hosts.read()) {
+      this.#gate.deliver(block, position, data);
     }
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
@@ -180,13 +184,16 @@ export class Server {
     const gate = new DeliveryGate(this.planes);
     const hosts = this.#makeHosts(config, gate);
     const upstreams = new Upstreams([gate], log);
-    const deliveries = await upstreams.prepare(config, this.#upstreams, RESOLVE_MS);
+    const [deliveries, tables] = await Promise.all([
+      upstreams.prepare(config, this.#upstreams, RESOLVE_MS),
+      hosts.read(),
+    ]);
     const prepared: PreparedChange[] = [];
     let goOn: ((config: Config) => void) | null = null;
     try {
       this.planes.forEach((plane, others) => prepared.push(plane.prepare(config, others)));
       goOn = await this.#persistence.hold(config, SAVE_MS);
-      deliveries.push(...hosts.read());
+      deliveries.push(...tables);
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
       this.#gate.hold();
@@ -196,6 +203,7 @@ export class Server {
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
+      handedOver(tables).forEach(releaseBuffer);
       // Its own servers may be on their way out still.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
       await upstreams.stop();
@@ -277,9 +285,10 @@ export class Server {
 
   async #commit(prepared: readonly PreparedChange[], deliveries: readonly Delivery[]) {
     const { log } = this.#options.logger;
+    const each = deliveriesForEach(deliveries, this.planes.length);
     await Promise.all(this.planes.map(async (plane, i) => {
       try {
-        await plane.commit(prepared[i]!, deliveries);
+        await plane.commit(prepared[i]!, each[i]!);
       } catch (error) {
         if (error instanceof ChangeRefused) throw error;
         // It has failed or hangs, which its watch sees to; a new thread has the new configuration.
@@ -289,7 +298,12 @@ export class Server {
   }
 
   #makeHosts(config: Config, gate: DeliveryGate): HostsFiles {
-    const { registry } = this;
-    return new HostsFiles(config, { planes: [gate], registry, log: this.#options.logger.log });
+    return new HostsFiles(config, {
+      planes: [gate],
+      copies: this.planes.length,
+      builder: this.#hostsBuilder,
+      registry: this.registry,
+      log: this.#options.logger.log,
+    });
   }
 }

@@ -48,16 +48,16 @@ async function addressOf(name: string, port: number): Promise<string | undefined
 
 /** Counts looks at a file for the length of `use`. */
 async function countingLooks(path: string, use: (looks: () => number) => Promise<void>) {
-  const { statSync } = Deno;
+  const { stat } = Deno;
   let looks = 0;
-  Deno.statSync = (asked) => {
+  Deno.stat = (asked) => {
     if (asked === path) looks++;
-    return statSync(asked);
+    return stat(asked);
   };
   try {
     await use(() => looks);
   } finally {
-    Deno.statSync = statSync;
+    Deno.stat = stat;
   }
 }
 
