@@ -16,10 +16,29 @@ const LIMIT_MS = 30_000;
  */
 const MAX_GIVEN_UP = 2;
 
+/**
+ * Time after which what a thread has left behind is given back; also the shortest time between two
+ * such clearances, which cost the data planes some page faults.
+ */
+const RELEASE_MS = 10_000;
+
 /** Makes tables of hosts files: large ones in a thread of its own, one file at a time. */
 export class HostsBuilder {
+  #release: (() => void) | null;
   #last: Promise<unknown> = Promise.resolve();
   #givenUp = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param release - gives memory back that the process does not need any more (`sys/memory.ts`) */
+  constructor(release: (() => void) | null = null) {
+    this.#release = release;
+  }
+
+  /** Ends what is to come. */
+  stop(): void {
+    this.#release = null;
+    clearTimeout(this.#timer);
+  }
 
   /** Makes a table. `sizeBytes` is what the file is thought to have; never rejects. */
   async build(request: HostsBuildRequest, sizeBytes: number): Promise<HostsBuilt> {
@@ -60,6 +79,15 @@ export class HostsBuilder {
     const built = await done.promise;
     clearTimeout(timer);
     worker.terminate();
+    this.#releaseLater();
     return built;
+  }
+
+  #releaseLater(): void {
+    if (this.#release === null || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#release?.();
+    }, RELEASE_MS);
   }
 }

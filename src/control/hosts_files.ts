@@ -45,6 +45,8 @@ export interface HostsFilesOptions {
   builder: HostsBuilder;
   log: (level: LogLevel, line: string) => void;
   registry?: MetricRegistry | null;
+  /** Those of the configuration before: handlers keep their tables until there are new ones. */
+  previous?: HostsFiles;
 }
 
 /** Has the files of the `hosts` directives of one configuration read, again when they change. */
@@ -63,6 +65,12 @@ export class HostsFiles {
         name === "hosts" ? [newFollower(block, position, options as HostsOptions)] : []
       )
     );
+    for (const one of this.#followers) {
+      const before = options.previous?.#followers.find((old) => sameTable(one, old));
+      if (before === undefined) continue;
+      one.tableBytes = before.tableBytes;
+      one.report = before.report;
+    }
   }
 
   /** Reads every file: what the handlers are to be given before they serve. */
@@ -208,7 +216,7 @@ export class HostsFiles {
       ];
     const size = `${lines} lines, ${mebibytes(bytes)}`;
     const fits = `only about the first ${fullAt} lines fit into ${mebibytes(room)}`;
-    const served = follower.digest === null ? "none of it" : "what was read before";
+    const served = follower.tableBytes === 0 ? "none of it" : "what was read before";
     log(
       "error",
       `plugin/hosts: Cannot hold "${path}" (${size}): ${fits}, ${why}; ${served} is served (${remedy})`,
@@ -256,6 +264,13 @@ function newFollower(block: number, position: number, options: HostsOptions): Fo
     report: null,
     timer: undefined,
   };
+}
+
+/** Whether two directives have the same table made of the same file. */
+function sameTable({ options: a }: Follower, { options: b }: Follower): boolean {
+  const of = ({ path, zones, autoReverse, inline }: HostsOptions) =>
+    JSON.stringify([path, zones, autoReverse, inline]);
+  return of(a) === of(b);
 }
 
 function mebibytes(bytes: number): string {

@@ -8,6 +8,7 @@ import { releaseBuffer } from "../plugins/hosts/arena.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { openLibc } from "../sys/libc.ts";
+import { releaseMemory } from "../sys/memory.ts";
 import {
   ChangeRefused,
   DataPlane,
@@ -79,7 +80,7 @@ export class Server {
   #endpoints: Endpoints | null = null;
   /** Between those who follow files and names of what is served, and the data planes. */
   #gate: DeliveryGate;
-  readonly #hostsBuilder = new HostsBuilder();
+  readonly #hostsBuilder: HostsBuilder;
   #hosts: HostsFiles;
   #upstreams: Upstreams;
   #besideTimer: ReturnType<typeof setTimeout> | undefined;
@@ -125,6 +126,7 @@ export class Server {
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
     );
     this.#gate = new DeliveryGate(this.planes);
+    this.#hostsBuilder = new HostsBuilder(driver === "linux" ? releaseMemory : null);
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
     this.#persistence = new Persistence(this.planes, log, options.beside);
@@ -182,7 +184,7 @@ export class Server {
   async change({ config }: LoadedConfig): Promise<void> {
     const { log } = this.#options.logger;
     const gate = new DeliveryGate(this.planes);
-    const hosts = this.#makeHosts(config, gate);
+    const hosts = this.#makeHosts(config, gate, this.#hosts);
     const upstreams = new Upstreams([gate], log);
     const [deliveries, tables] = await Promise.all([
       upstreams.prepare(config, this.#upstreams, RESOLVE_MS),
@@ -253,6 +255,7 @@ export class Server {
     await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
     this.#hosts.stop();
+    this.#hostsBuilder.stop();
     await orHurry(this.#upstreams.stop());
     // Before the data planes stop: they hold what is to be written.
     await orHurry(this.#persistence.stop(STOP_MS));
@@ -297,13 +300,14 @@ export class Server {
     }));
   }
 
-  #makeHosts(config: Config, gate: DeliveryGate): HostsFiles {
+  #makeHosts(config: Config, gate: DeliveryGate, previous?: HostsFiles): HostsFiles {
     return new HostsFiles(config, {
       planes: [gate],
       copies: this.planes.length,
       builder: this.#hostsBuilder,
       registry: this.registry,
       log: this.#options.logger.log,
+      ...previous !== undefined && { previous },
     });
   }
 }
