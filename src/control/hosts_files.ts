@@ -65,8 +65,10 @@ export class HostsFiles {
         name === "hosts" ? [newFollower(block, position, options as HostsOptions)] : []
       )
     );
+    const { previous } = options;
+    if (previous === undefined) return;
     for (const one of this.#followers) {
-      const before = options.previous?.#followers.find((old) => sameTable(one, old));
+      const before = previous.#followers.find((old) => sameTable(one, old));
       if (before === undefined) continue;
       one.tableBytes = before.tableBytes;
       one.report = before.report;
