@@ -8,79 +8,110 @@ import {
   piecesOf,
 } from "./hosts_build.ts";
 
-/** A thread that has not read its file after this long never will: a file system that hangs. */
+/** What has not come of a file after this long never will: its file system hangs. */
 const LIMIT_MS = 30_000;
-/**
- * A thread that waits in the kernel cannot be ended. After this many that were given up, no more
- * are started.
- */
-const MAX_GIVEN_UP = 2;
-
+/** Nobody can end a thread that waits in the kernel. So a file is given up after this many. */
+const MAX_HANGS = 2;
 /**
  * Time after which what a thread has left behind is given back; also the shortest time between two
  * such clearances, which cost the data planes some page faults.
  */
 const RELEASE_MS = 10_000;
 
+/** What differs in tests. */
+export interface HostsBuilderOptions {
+  /** Gives memory back that the process does not need any more (`sys/memory.ts`). */
+  release?: (() => void) | null;
+  limitMs?: number;
+}
+
 /** Makes tables of hosts files: large ones in a thread of its own, one file at a time. */
 export class HostsBuilder {
+  readonly #limitMs: number;
   #release: (() => void) | null;
   #last: Promise<unknown> = Promise.resolve();
-  #givenUp = 0;
+  /** How often reading a file hung, by path. */
+  readonly #hangs = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param release - gives memory back that the process does not need any more (`sys/memory.ts`) */
-  constructor(release: (() => void) | null = null) {
+  constructor({ release = null, limitMs = LIMIT_MS }: HostsBuilderOptions = {}) {
     this.#release = release;
+    this.#limitMs = limitMs;
   }
 
-  /** Ends what is to come. */
+  /** Gives nothing back any more. */
   stop(): void {
     this.#release = null;
     clearTimeout(this.#timer);
   }
 
+  /** State of a file. Rejects with the system's error, or where the file system hangs. */
+  stat(path: string): Promise<Deno.FileInfo> {
+    return this.#limited(path, () => Deno.stat(path));
+  }
+
   /** Makes a table. `sizeBytes` is what the file is thought to have; never rejects. */
   async build(request: HostsBuildRequest, sizeBytes: number): Promise<HostsBuilt> {
-    if (sizeBytes > PIECE_BYTES) return await this.#inTurn(request);
     try {
-      const content = await readRegularFile(request.path, PIECE_BYTES);
+      if (sizeBytes > PIECE_BYTES) return await this.#inTurn(request);
+      const read = () => readRegularFile(request.path, PIECE_BYTES);
+      const content = await this.#limited(request.path, read).catch(async (error) => {
+        const { size } = await this.stat(request.path);
+        if (size <= PIECE_BYTES) throw error;
+        // It has grown meanwhile.
+        return null;
+      });
+      if (content === null) return await this.#inTurn(request);
       return buildFromPieces(request, piecesOf(content));
     } catch (error) {
-      const { size } = await Deno.stat(request.path).catch(() => ({ size: 0 }));
-      if (size > PIECE_BYTES) return await this.#inTurn(request);
       return { kind: "failed", why: readFailure(error) };
     }
   }
 
   #inTurn(request: HostsBuildRequest): Promise<HostsBuilt> {
     const built = this.#last.then(() => this.#inThread(request));
-    this.#last = built;
+    this.#last = built.catch(() => {});
     return built;
   }
 
   async #inThread(request: HostsBuildRequest): Promise<HostsBuilt> {
-    if (this.#givenUp >= MAX_GIVEN_UP) {
-      return { kind: "failed", why: `reading it hung ${MAX_GIVEN_UP} times (start nodens again)` };
+    let worker: Worker | null = null;
+    try {
+      return await this.#limited(request.path, () =>
+        new Promise((resolve, reject) => {
+          const module = new URL("./hosts_worker.ts", import.meta.url);
+          worker = new Worker(module, { type: "module" });
+          worker.onmessage = ({ data }: MessageEvent<HostsBuilt>) => resolve(data);
+          worker.onerror = (event) => {
+            event.preventDefault();
+            reject(new Error(event.message));
+          };
+          worker.postMessage(request);
+        }));
+    } finally {
+      (worker as Worker | null)?.terminate();
+      this.#releaseLater();
     }
-    const done = Promise.withResolvers<HostsBuilt>();
-    const failed = (why: string) => done.resolve({ kind: "failed", why });
-    const worker = new Worker(new URL("./hosts_worker.ts", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data }: MessageEvent<HostsBuilt>) => done.resolve(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      failed(event.message);
-    };
-    const timer = setTimeout(() => {
-      this.#givenUp++;
-      failed(`it could not be read within ${LIMIT_MS / 1000} s`);
-    }, LIMIT_MS);
-    worker.postMessage(request);
-    const built = await done.promise;
-    clearTimeout(timer);
-    worker.terminate();
-    this.#releaseLater();
-    return built;
+  }
+
+  /** What comes of `work`, unless the limit comes first. */
+  async #limited<T>(path: string, work: () => Promise<T>): Promise<T> {
+    const hangs = this.#hangs.get(path) ?? 0;
+    if (hangs >= MAX_HANGS) {
+      throw new Error(`reading it hung ${hangs} times (start nodens again when it does not)`);
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#hangs.set(path, hangs + 1);
+        reject(new Error(`it could not be read within ${this.#limitMs / 1000} s`));
+      }, this.#limitMs);
+    });
+    try {
+      return await Promise.race([work(), limit]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #releaseLater(): void {

@@ -90,7 +90,7 @@ export class HostsFiles {
   async again(): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     for (const follower of this.#followers) {
-      const stat = await Deno.stat(follower.options.path).catch(() => null);
+      const stat = await this.#options.builder.stat(follower.options.path).catch(() => null);
       if (stat === null) continue;
       const built = await this.#build(follower, { size: stat.size, known: null });
       if (built.kind !== "table") continue;
@@ -135,7 +135,7 @@ export class HostsFiles {
   async #load(follower: Follower): Promise<Delivery | null> {
     const { block, position, options: { path } } = follower;
     try {
-      const stat = await Deno.stat(path);
+      const stat = await this.#options.builder.stat(path);
       requireRegular(stat, MAX_HOSTS_BYTES);
       const state = fileState(stat, Date.now());
       if (state.text === follower.known && !follower.fresh) return null;

@@ -3,6 +3,7 @@ import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
+import { copyBuffer } from "../plugins/hosts/arena.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
@@ -100,6 +101,6 @@ export function deliveriesForEach(deliveries: readonly Delivery[], count: number
   return Array.from({ length: count }, (_, plane) =>
     deliveries.map(({ block, position, data }) => {
       const copied = data instanceof ArrayBuffer && plane < count - 1;
-      return { block, position, data: copied ? data.slice(0) : data };
+      return { block, position, data: copied ? copyBuffer(data) : data };
     }));
 }

@@ -126,7 +126,7 @@ export class Server {
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
     );
     this.#gate = new DeliveryGate(this.planes);
-    this.#hostsBuilder = new HostsBuilder(driver === "linux" ? releaseMemory : null);
+    this.#hostsBuilder = new HostsBuilder({ release: driver === "linux" ? releaseMemory : null });
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
     this.#persistence = new Persistence(this.planes, log, options.beside);

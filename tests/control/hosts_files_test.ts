@@ -229,3 +229,17 @@ Deno.test("hosts: what is skipped is counted and told in one line", async () => 
     assert.match(exposition(registry), /nodens_hosts_skipped{hostsfile=".*list"} 300\n/);
   });
 });
+
+Deno.test("hosts: a file system that hangs holds up no other file, and is given up", async () => {
+  const builder = new HostsBuilder({ limitMs: 20 });
+  const { stat } = Deno;
+  Deno.stat = (path) => path === "/hangs" ? new Promise(() => {}) : stat(path);
+  try {
+    for (const why of [/within 0\.02 s/, /within 0\.02 s/, /hung 2 times/]) {
+      await assert.rejects(builder.stat("/hangs"), why);
+    }
+    assert.ok((await builder.stat("/dev/null")).size === 0);
+  } finally {
+    Deno.stat = stat;
+  }
+});

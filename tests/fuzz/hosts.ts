@@ -124,13 +124,22 @@ export function fuzzHosts(seed: number, iterations: number): { entries: number }
     );
     assert.equal(entries, expected.size, where);
     for (const [hex, lists] of expected) {
-      const name = Uint8Array.from(hex.match(/../g)!, (octet) => parseInt(octet, 16));
+      const name = octetsOf(hex);
       assert.deepEqual(contentOf(lookup, name), lists, `${where}: ${hex}`);
       name[name.length > 1 ? 1 : 0]! ^= 0x80;
       if (!expected.has(hexOf(name))) assert.equal(lookup.find(name, name.length), 0, where);
     }
     seen += expected.size;
-    lookup.release();
+    for (const left of [dice() % table.byteLength, 0]) {
+      // As a table that is given back in steps.
+      table.resize(left & ~3);
+      for (const [hex, lists] of expected) {
+        const name = octetsOf(hex);
+        if (lookup.find(name, name.length) === 0) continue;
+        assert.ok(left > 0, where);
+        assert.deepEqual(contentOf(lookup, name), lists, where);
+      }
+    }
     const small = new TableBuilder({ ...options, maxBytes: dice() % Math.max(1, bytes) });
     const again = new HostsLines(small);
     again.push(octets, octets.length);
@@ -274,6 +283,10 @@ function isBelow(hex: string, zone: string): boolean {
     at += 2 * (parseInt(hex.slice(at, at + 2), 16) + 1);
   }
   return false;
+}
+
+function octetsOf(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g)!, (octet) => parseInt(octet, 16));
 }
 
 function hexOf(octets: Uint8Array): string {

@@ -7,6 +7,7 @@ import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
 import { MAX_PER_ENTRY } from "../../src/plugins/hosts/builder.ts";
 import { HEAD, V4 } from "../../src/plugins/hosts/layout.ts";
 import { HostsLookup } from "../../src/plugins/hosts/lookup.ts";
+import { RetiredTables } from "../../src/plugins/hosts/retired.ts";
 import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
 
@@ -263,3 +264,17 @@ for (
     assert.ok(!found(next));
   });
 }
+
+Deno.test("hosts gives a large table's memory back in steps, between queries", () => {
+  const engine = fakeEngine();
+  const retired = new RetiredTables(engine.timers);
+  const sizes = [3.5, 1.5].map((mebibytes) => mebibytes * 2 ** 20);
+  const buffers = sizes.map((size) => new ArrayBuffer(size, { maxByteLength: size }));
+  for (const buffer of buffers) retired.add(buffer, 0);
+  const seen = [];
+  for (let nowMs = 1; nowMs <= 6; nowMs++) {
+    seen.push(buffers.map(({ byteLength }) => byteLength / 2 ** 20));
+    engine.advanceTo(nowMs);
+  }
+  assert.deepEqual(seen, [[2.5, 1.5], [1.5, 1.5], [0.5, 1.5], [0, 1.5], [0, 0.5], [0, 0]]);
+});

@@ -14,6 +14,7 @@ import { ZoneTable } from "../../engine/zones.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
 import { HostsLookup } from "./lookup.ts";
 import type { HostsOptions } from "./options.ts";
+import { RetiredTables } from "./retired.ts";
 import { buildHostsTable } from "./table.ts";
 
 /** Makes the handler of one `hosts` directive. */
@@ -34,6 +35,8 @@ class HostsHandler implements Handler {
   /** A handler that took the table over with this one's place (a reload). */
   #successor: HostsHandler | null = null;
 
+  readonly #retired: RetiredTables;
+
   /** The qname in lower case, and the wildcard that stands for its first label. */
   readonly #name = new Uint8Array(256);
   #nameLength = 0;
@@ -48,6 +51,7 @@ class HostsHandler implements Handler {
   ) {
     this.#options = options;
     this.#engine = engine;
+    this.#retired = new RetiredTables(engine.timers);
     this.#zones = new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
@@ -63,13 +67,13 @@ class HostsHandler implements Handler {
 
   /** Takes over a table (`layout.ts`): the entries of the file, and behind them the Corefile's. */
   receive(table: unknown): void {
-    this.#lookup.release();
+    this.#retired.add(this.#lookup.table, this.#engine.nowMs);
     this.#lookup = new HostsLookup(table as ArrayBuffer);
     this.#engine.values[this.#entries] = this.#lookup.items;
   }
 
   stop(): void {
-    if (this.#successor === null) this.#lookup.release();
+    if (this.#successor === null) this.#retired.add(this.#lookup.table, this.#engine.nowMs);
   }
 
   /** Whether other options make the same table of the same file. */

@@ -1,9 +1,9 @@
 import { HashKey, hashOctets } from "../../engine/question/keyed_hash.ts";
-import { releaseBuffer } from "./arena.ts";
 import { ENTRY_HEAD, HEAD, type ItemKind, KIND_MASK, SET, SET_WORDS, tagOf } from "./layout.ts";
 
 /** A finished table (`layout.ts`), searched in place without allocating. */
 export class HostsLookup {
+  readonly table: ArrayBuffer;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #words: Uint32Array<ArrayBuffer>;
   readonly #mask: number;
@@ -14,6 +14,7 @@ export class HostsLookup {
   readonly items: number;
 
   constructor(table: ArrayBuffer) {
+    this.table = table;
     this.bytes = new Uint8Array(table);
     const words = this.#words = new Uint32Array(table);
     this.#mask = words[HEAD.SLOTS]! - 1;
@@ -31,7 +32,7 @@ export class HostsLookup {
     const hash = hashOctets(this.#key, name, 0, length);
     const tag = tagOf(hash);
     let slot = hash & mask;
-    // A released table has no bytes, and so no tags.
+    // A retired table loses its tags first.
     for (let seen = bytes[tagsAt + slot]; seen; seen = bytes[tagsAt + slot]) {
       if (seen === tag) {
         const at = this.#words[this.#slotsAt + slot]!;
@@ -72,10 +73,5 @@ export class HostsLookup {
     const length = this.bytes[entry + 4]!;
     for (let i = 0; i < length; i++) to[i] = this.bytes[entry + ENTRY_HEAD + i]!;
     return length;
-  }
-
-  /** Gives the memory back; nothing is found any more. */
-  release(): void {
-    releaseBuffer(this.bytes.buffer);
   }
 }
