@@ -75,21 +75,20 @@ export class HostsBuilder {
   }
 
   async #inThread(request: HostsBuildRequest): Promise<HostsBuilt> {
-    let worker: Worker | null = null;
+    const worker = new Worker(new URL("./hosts_worker.ts", import.meta.url), { type: "module" });
+    const built = () =>
+      new Promise<HostsBuilt>((resolve, reject) => {
+        worker.onmessage = ({ data }: MessageEvent<HostsBuilt>) => resolve(data);
+        worker.onerror = (event) => {
+          event.preventDefault();
+          reject(new Error(event.message));
+        };
+        worker.postMessage(request);
+      });
     try {
-      return await this.#limited(request.path, () =>
-        new Promise((resolve, reject) => {
-          const module = new URL("./hosts_worker.ts", import.meta.url);
-          worker = new Worker(module, { type: "module" });
-          worker.onmessage = ({ data }: MessageEvent<HostsBuilt>) => resolve(data);
-          worker.onerror = (event) => {
-            event.preventDefault();
-            reject(new Error(event.message));
-          };
-          worker.postMessage(request);
-        }));
+      return await this.#limited(request.path, built);
     } finally {
-      (worker as Worker | null)?.terminate();
+      worker.terminate();
       this.#releaseLater();
     }
   }
