@@ -51,13 +51,16 @@ export interface DataPlaneOptions {
   onDead: (why: string) => void;
   /** A forwarding loop was found (`loop`); the log says the rest. */
   onLoop?: (why: string) => void;
-  /** What a thread that takes the place of a dead one needs anew: buffers that went to the old one. */
-  refill?: () => Promise<readonly Delivery[]>;
+  /**
+   * Makes the buffers anew that went to a dead thread, for the one that takes its place and serves
+   * this configuration.
+   */
+  refill?: (config: Config) => Promise<readonly Delivery[]>;
   /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
   probes?: SharedArrayBuffer;
 }
 
-/** Time that `refill` has until a thread is started without what it gives. */
+/** Time that `refill` has until a thread is started without what it gives, which comes later. */
 const REFILL_MS = 10_000;
 
 /** A configuration was not taken over, and the one before is served. */
@@ -411,15 +414,25 @@ export class DataPlane {
 
   /** Gets the buffers again that went to the thread before; queries wait in the kernel meanwhile. */
   async #refill(): Promise<void> {
+    const config = this.#config;
     const { refill, log } = this.#options;
     if (refill === undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), REFILL_MS);
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        log(
+          "error",
+          `hosts files are not read again within ${REFILL_MS / 1000} s; serving without`,
+        );
+        resolve();
+      }, REFILL_MS);
     });
-    const deliveries = await Promise.race([refill(), limit]).catch(() => null);
+    const refilled = refill(config).then((deliveries) => {
+      // A reload in the meantime has brought its own.
+      if (this.#config !== config) return;
+      for (const { block, position, data } of deliveries) this.deliver(block, position, data);
+    });
+    await Promise.race([refilled, limit]);
     clearTimeout(timer);
-    if (deliveries === null) log("error", "a data plane starts without its hosts files");
-    for (const delivery of deliveries ?? []) this.#remember(delivery);
   }
 }

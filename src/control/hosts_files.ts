@@ -1,4 +1,4 @@
-import { hostsLimitFor, hostsTableShareOf } from "../config/memory_limit.ts";
+import { hostsTableShareOf } from "../config/memory_limit.ts";
 import type { Config } from "../config/types.ts";
 import { readFailure } from "../corefile/read_failure.ts";
 import type { LogLevel } from "../engine/handler.ts";
@@ -10,6 +10,7 @@ import { fileState, MAX_HOSTS_BYTES, requireRegular } from "../sys/regular_file.
 import type { DataPlane } from "./data_plane.ts";
 import type { HostsBuilt, HostsReport } from "./hosts_build.ts";
 import type { HostsBuilder } from "./hosts_builder.ts";
+import { refusalText, skippedText } from "./hosts_text.ts";
 import type { Delivery } from "./messages.ts";
 
 /** How to say that a file could not be read, so that it is told once. */
@@ -73,6 +74,11 @@ export class HostsFiles {
       one.tableBytes = before.tableBytes;
       one.report = before.report;
     }
+  }
+
+  /** Whether they are those of this configuration, whose listeners may stand in another order. */
+  isOf(config: Config): boolean {
+    return config.blocks === this.#config.blocks;
   }
 
   /** Reads every file: what the handlers are to be given before they serve. */
@@ -160,7 +166,8 @@ export class HostsFiles {
       follower.digest = digest;
       follower.tableBytes = table.byteLength;
       follower.report = report;
-      this.#tellSkipped(path, report);
+      const skipped = skippedText(path, report);
+      if (skipped !== null) this.#options.log("warning", `plugin/hosts: ${skipped}`);
       return { block, position, data: table };
     } catch (error) {
       if (this.#stopped) return null;
@@ -202,39 +209,20 @@ export class HostsFiles {
     return this.#options.copies ?? 1;
   }
 
-  #refuse(follower: Follower, { lines, bytes, fullAt }: HostsBuilt & { kind: "full" }): void {
-    const { path } = follower.options;
+  #refuse(follower: Follower, built: HostsBuilt & { kind: "full" }): void {
     const { registry, log } = this.#options;
+    const { path } = follower.options;
     registry?.counter("nodens_hosts_refused_total", { hostsfile: path }).add();
-    const room = this.#roomOf(follower);
     const { memoryBytes } = this.#config;
-    // As if all lines were like those that fit.
-    const needed = (this.#share() + room * (lines / fullAt - 1) * this.#copies) * 1.1;
-    const [why, remedy] = memoryBytes === undefined
-      ? ["the most that tables of hosts files may take", "shorten the list"]
-      : [
-        `what the memory limit of ${mebibytes(memoryBytes)} leaves for it`,
-        `raise the limit to about ${mebibytes(hostsLimitFor(needed))}, or shorten the list`,
-      ];
-    const size = `${lines} lines, ${mebibytes(bytes)}`;
-    const fits = `only about the first ${fullAt} lines fit into ${mebibytes(room)}`;
-    const served = follower.tableBytes === 0 ? "none of it" : "what was read before";
-    log(
-      "error",
-      `plugin/hosts: Cannot hold "${path}" (${size}): ${fits}, ${why}; ${served} is served (${remedy})`,
-    );
-  }
-
-  #tellSkipped(path: string, report: HostsReport): void {
-    const { lines, skippedLines, skippedNames, firstSkipped, leftOut } = report;
-    const parts = [
-      skippedLines > 0 ? `${skippedLines} of ${lines} lines without an address or a name` : "",
-      skippedNames > 0 ? `${skippedNames} names that cannot be read` : "",
-      leftOut > 0 ? `${leftOut} addresses or names beyond the most of one entry` : "",
-    ].filter((part) => part !== "");
-    if (parts.length === 0) return;
-    const first = firstSkipped > 0 ? ` (the first in line ${firstSkipped})` : "";
-    this.#options.log("warning", `plugin/hosts: "${path}": skipped ${parts.join(", ")}${first}`);
+    const text = refusalText(built, {
+      path,
+      roomBytes: this.#roomOf(follower),
+      memoryBytes: memoryBytes ?? null,
+      shareBytes: this.#share(),
+      copies: this.#copies,
+      served: follower.tableBytes > 0,
+    });
+    log("error", `plugin/hosts: ${text}`);
   }
 
   /** Shows what the tables hold, of this configuration alone. */
@@ -247,6 +235,8 @@ export class HostsFiles {
       const same = this.#followers.filter(({ options }) => options.path === path);
       const bytes = same.reduce((sum, { tableBytes }) => sum + tableBytes, 0) * this.#copies;
       registry.gauge("nodens_hosts_table_bytes", { hostsfile: path }).set(bytes);
+      // An alert needs it before it counts.
+      registry.counter("nodens_hosts_refused_total", { hostsfile: path });
       if (report === null) continue;
       const skipped = report.skippedLines + report.skippedNames + report.leftOut;
       registry.gauge("nodens_hosts_skipped", { hostsfile: path }).set(skipped);
@@ -273,9 +263,4 @@ function sameTable({ options: a }: Follower, { options: b }: Follower): boolean 
   const of = ({ path, zones, autoReverse, inline }: HostsOptions) =>
     JSON.stringify([path, zones, autoReverse, inline]);
   return of(a) === of(b);
-}
-
-function mebibytes(bytes: number): string {
-  const value = bytes / 2 ** 20;
-  return `${value < 10 ? value.toFixed(1) : Math.ceil(value)} MiB`;
 }

@@ -82,6 +82,8 @@ export class Server {
   #gate: DeliveryGate;
   readonly #hostsBuilder: HostsBuilder;
   #hosts: HostsFiles;
+  /** Those of the configuration that is being changed to. */
+  #nextHosts: HostsFiles | null = null;
   #upstreams: Upstreams;
   #besideTimer: ReturnType<typeof setTimeout> | undefined;
   /** What was bound when this process stopped. */
@@ -113,7 +115,7 @@ export class Server {
       probes,
       mark,
       files,
-      refill: () => this.#hosts.again(),
+      refill: async (config) => await this.#hostsOf(config)?.again() ?? [],
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
     this.status = new StatusSource(config, {
@@ -199,6 +201,7 @@ export class Server {
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
       this.#gate.hold();
+      this.#nextHosts = hosts;
       await this.#commit(prepared, deliveries);
     } catch (error) {
       // Only before a data plane has changed over; one of the portable driver is alone.
@@ -208,6 +211,7 @@ export class Server {
       handedOver(tables).forEach(releaseBuffer);
       // Its own servers may be on their way out still.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
+      this.#nextHosts = null;
       await upstreams.stop();
       throw error;
     }
@@ -217,6 +221,7 @@ export class Server {
     this.#hosts.stop();
     const old = this.#upstreams;
     this.#hosts = hosts;
+    this.#nextHosts = null;
     this.#upstreams = upstreams;
     hosts.start();
     upstreams.start(config);
@@ -298,6 +303,10 @@ export class Server {
         log("error", `a data plane has not changed over: ${(error as Error).message}`);
       }
     }));
+  }
+
+  #hostsOf(config: Config): HostsFiles | undefined {
+    return [this.#hosts, this.#nextHosts].find((hosts) => hosts?.isOf(config)) ?? undefined;
   }
 
   #makeHosts(config: Config, gate: DeliveryGate, previous?: HostsFiles): HostsFiles {

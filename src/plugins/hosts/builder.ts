@@ -5,6 +5,7 @@ import {
   ENTRY_HEAD,
   HEAD,
   HEAD_SIZE,
+  isWildcard,
   type ItemKind,
   itemSize,
   KIND_MASK,
@@ -15,7 +16,7 @@ import {
   V4,
   V6,
 } from "./layout.ts";
-import { type HostsSink } from "./lines.ts";
+import type { HostsSink } from "./lines.ts";
 import { hasReverse, ReverseName } from "./reverse.ts";
 import { Slots } from "./slots.ts";
 
@@ -45,6 +46,7 @@ export class TableBuilder implements HostsSink {
   leftOut = 0;
   /** Addresses and names in the table. */
   items = 0;
+  #wildcards = 0;
   readonly #options: TableOptions;
   /** Wire form of the zones; null for all names. */
   readonly #zones: readonly Uint8Array[] | null;
@@ -96,7 +98,7 @@ export class TableBuilder implements HostsSink {
     if (entry === 0) return;
     this.#addAddress(entry);
     // A wildcard is no name that an address has.
-    if (this.#reverseEntry < 0 || (name[0] === 1 && name[1] === 0x2a)) return;
+    if (this.#reverseEntry < 0 || isWildcard(name)) return;
     if (this.#reverseEntry === 0) {
       const reverse = this.#reverse.write(this.#address, itemSize(this.#kind));
       this.#reverseEntry = this.#entryOf(this.#reverse.bytes, reverse);
@@ -119,6 +121,7 @@ export class TableBuilder implements HostsSink {
     words[HEAD.SLOTS_AT] = at >> 2;
     words[HEAD.TAGS_AT] = tagsAt;
     words[HEAD.ITEMS] = this.items;
+    words[HEAD.WILDCARDS] = this.#wildcards;
     words[HEAD.KEY_0] = this.#options.key.k0;
     words[HEAD.KEY_1] = this.#options.key.k1;
     this.#arena.trim();
@@ -157,6 +160,7 @@ export class TableBuilder implements HostsSink {
     bytes[entry + 4] = length;
     for (let i = 0; i < length; i++) bytes[entry + ENTRY_HEAD + i] = name[i]!;
     slots.add(hash, entry);
+    if (isWildcard(name)) this.#wildcards++;
     return entry;
   }
 

@@ -39,9 +39,10 @@ class HostsHandler implements Handler {
 
   /** The qname in lower case, and the wildcard that stands for its first label. */
   readonly #name = new Uint8Array(256);
-  #nameLength = 0;
   readonly #wildcard = new Uint8Array(256);
-  #wildcardLength = 0;
+  /** Entries of the two; 0 for none. */
+  #own = 0;
+  #wild = 0;
   /** An address or name on its way into an answer. */
   readonly #data = new Uint8Array(256);
 
@@ -94,7 +95,7 @@ class HostsHandler implements Handler {
     if (qclass !== CLASS.IN) return NEXT;
     // Reverse zones need not be listed.
     if (qtype !== TYPE.PTR && this.#zones.match(exchange) === null) return NEXT;
-    this.#readName(exchange);
+    this.#find(exchange);
     switch (qtype) {
       case TYPE.PTR:
         return this.#reverse(exchange);
@@ -110,7 +111,7 @@ class HostsHandler implements Handler {
 
   #reverse(exchange: Exchange): Verdict {
     const lookup = this.#lookup;
-    const first = lookup.first(lookup.find(this.#name, this.#nameLength), NAMES);
+    const first = lookup.first(this.#own, NAMES);
     // What is not here is somebody else's, whatever fallthrough says.
     if (first === 0) return NEXT;
     const { writer } = this.#engine;
@@ -155,28 +156,27 @@ class HostsHandler implements Handler {
 
   /** The first address of this kind: of the name itself, else of its wildcard; 0 for none. */
   #first(kind: typeof V4 | typeof V6): number {
-    const lookup = this.#lookup;
-    const own = lookup.first(lookup.find(this.#name, this.#nameLength), kind);
-    if (own !== 0 || this.#wildcardLength === 0) return own;
-    return lookup.first(lookup.find(this.#wildcard, this.#wildcardLength), kind);
+    return this.#lookup.first(this.#own, kind) || this.#lookup.first(this.#wild, kind);
   }
 
-  #readName(exchange: Exchange): void {
+  /** Finds the entries of the qname. */
+  #find(exchange: Exchange): void {
     const { bytes } = exchange.memory;
-    const at = exchange.offset + HEADER_SIZE;
+    const lookup = this.#lookup;
     const name = this.#name;
     const length = exchange.qnameLength;
-    copyFolded(bytes, at, name, 0, length);
-    this.#nameLength = length;
-    this.#wildcardLength = 0;
+    copyFolded(bytes, exchange.offset + HEADER_SIZE, name, 0, length);
+    this.#own = lookup.find(name, length);
+    this.#wild = 0;
     // Above a single label there is only the root, and `*` alone stands for nothing.
-    if (exchange.labelCount < 2) return;
+    if (!lookup.hasWildcards || exchange.labelCount < 2) return;
+    // The wildcard ends where the name does.
+    const start = name[0]! - 1;
     const wildcard = this.#wildcard;
     wildcard[0] = 1;
     wildcard[1] = 0x2a;
-    let to = 2;
-    for (let from = name[0]! + 1; from < length; from++) wildcard[to++] = name[from]!;
-    this.#wildcardLength = to;
+    for (let i = 2; i < length - start; i++) wildcard[i] = name[start + i]!;
+    this.#wild = lookup.find(wildcard, length - start);
   }
 
   /** Adds a record with the first `size` bytes of `#data`. */

@@ -46,6 +46,8 @@ export const HEAD = {
   /** Key of the hash. */
   KEY_0: 4,
   KEY_1: 5,
+  /** Names that begin with `*`. */
+  WILDCARDS: 6,
 } as const;
 
 /** Bytes of the head. */
@@ -60,6 +62,11 @@ export const SLOT_BYTES = 5;
 /** Size of an item's data. */
 export function itemSize(kind: ItemKind): 4 | 16 {
   return kind === V6 ? 16 : 4;
+}
+
+/** Whether a name in wire form begins with the label `*`. */
+export function isWildcard(name: Uint8Array): boolean {
+  return name[0] === 1 && name[1] === 0x2a;
 }
 
 /** Tag of a hash: its high bits, since the low ones choose the slot. */

@@ -12,6 +12,8 @@ export class HostsLookup {
   readonly #key: HashKey;
   /** Addresses and names in the table. */
   readonly items: number;
+  /** Whether any name begins with `*`. */
+  readonly hasWildcards: boolean;
 
   constructor(table: ArrayBuffer) {
     this.table = table;
@@ -22,6 +24,7 @@ export class HostsLookup {
     this.#tagsAt = words[HEAD.TAGS_AT]!;
     this.#key = new HashKey(words[HEAD.KEY_0]!, words[HEAD.KEY_1]!);
     this.items = words[HEAD.ITEMS]!;
+    this.hasWildcards = words[HEAD.WILDCARDS]! > 0;
   }
 
   /** The entry of the lower-case wire-form name in the first `length` bytes; 0 for none. */
