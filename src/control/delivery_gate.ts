@@ -1,5 +1,6 @@
 import type { DataPlane } from "./data_plane.ts";
-import { deliveriesForEach, type Delivery } from "./messages.ts";
+import { releaseBuffer } from "../plugins/hosts/arena.ts";
+import { deliveriesForEach, type Delivery, handedOver } from "./messages.ts";
 
 /**
  * What those who follow files and names hand to the data planes goes through here: a place in one
@@ -34,5 +35,11 @@ export class DeliveryGate {
     const held = this.#held ?? [];
     this.#held = null;
     for (const { block, position, data } of held) this.deliver(block, position, data);
+  }
+
+  /** They have changed over: nothing that came meanwhile has a place any more. */
+  drop(): void {
+    handedOver(this.#held ?? []).forEach(releaseBuffer);
+    this.#held = [];
   }
 }

@@ -216,9 +216,10 @@ export class Server {
       throw error;
     }
     this.#config = config;
-    // The one before stays shut.
-    this.#gate = gate;
     this.#hosts.stop();
+    // It stays shut.
+    this.#gate.drop();
+    this.#gate = gate;
     const old = this.#upstreams;
     this.#hosts = hosts;
     this.#nextHosts = null;
