@@ -9,6 +9,11 @@ const LEAST_BYTES = 4 * 2 ** 20;
 /** Share of it that clients' TCP connections may take, and the least: some hundred slow readers. */
 const STREAM_SHARE = 0.125;
 const LEAST_STREAM_BYTES = 16 * 2 ** 20;
+/**
+ * Share of it that the tables of hosts files may take: what the caches and the connections leave.
+ * While a new table takes an old one's place, both are there.
+ */
+const HOSTS_SHARE = 0.375;
 /** Version 1 writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
@@ -42,6 +47,16 @@ export function streamShareOf(limit: number): number {
   return Math.floor(Math.max(LEAST_STREAM_BYTES, (limit - PROGRAM_BYTES) * STREAM_SHARE));
 }
 
+/** Bytes that the tables of all hosts files may take in a process that may take `limit` bytes. */
+export function hostsTableShareOf(limit: number): number {
+  return Math.floor(Math.max(LEAST_BYTES, (limit - PROGRAM_BYTES) * HOSTS_SHARE) / 2);
+}
+
+/** The limit with which these tables of hosts files would have room. */
+export function hostsLimitFor(tableBytes: number): number {
+  return PROGRAM_BYTES + Math.ceil(2 * tableBytes / HOSTS_SHARE);
+}
+
 /**
  * Gives clients' connections, and caches without a `capacity_bytes`, their share of the memory that
  * the process may take.
@@ -49,6 +64,7 @@ export function streamShareOf(limit: number): number {
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
+  config.memoryBytes = limit;
   config.streamBytes = streamShareOf(limit);
   const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
     name === "cache"

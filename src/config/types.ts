@@ -11,6 +11,8 @@ export interface Config {
   debug: boolean;
   /** What is served over HTTP (`prometheus`, `health`, `ready`); not there without any. */
   endpoints?: EndpointConfig[];
+  /** Bytes that the process may take; not there where memory has no known limit. */
+  memoryBytes?: number;
   /** Bytes that clients' TCP connections may take; not there where memory has no known limit. */
   streamBytes?: number;
   /** How often the Corefile is looked at for changes; not there where it is not. */

@@ -15,12 +15,13 @@ import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { TlsLane } from "./tls_lane.ts";
-import type {
-  ControlMessage,
-  DataPlaneMessage,
-  Delivery,
-  DriverKind,
-  StartMessage,
+import {
+  type ControlMessage,
+  type DataPlaneMessage,
+  type Delivery,
+  type DriverKind,
+  handedOver,
+  type StartMessage,
 } from "./messages.ts";
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
@@ -57,9 +58,17 @@ export interface DataPlaneOptions {
   onDead: (why: string) => void;
   /** A forwarding loop was found (`loop`); the log says the rest. */
   onLoop?: (why: string) => void;
+  /**
+   * Makes the buffers anew that went to a dead thread, for the one that takes its place and serves
+   * this configuration.
+   */
+  refill?: (config: Config) => Promise<readonly Delivery[]>;
   /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
   probes?: SharedArrayBuffer;
 }
+
+/** Time that `refill` has until a thread is started without what it gives, which comes later. */
+const REFILL_MS = 10_000;
 
 /** A configuration was not taken over, and the one before is served. */
 export class ChangeRefused extends Error {}
@@ -102,6 +111,7 @@ export class DataPlane {
   /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
   #serves = true;
   #stopped: PromiseWithResolvers<void> | null = null;
+  #ended = false;
   readonly #deliveries = new Map<string, Delivery>();
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
   #lastAsked = 0;
@@ -162,7 +172,8 @@ export class DataPlane {
     let done: unknown;
     try {
       const opens = [...opened];
-      done = await this.#request((id) => ({ ...message, id, opened: opens }), CONFIGURE_MS);
+      const request = (id: number) => ({ ...message, id, opened: opens });
+      done = await this.#request(request, CONFIGURE_MS, handedOver(deliveries));
     } finally {
       // A thread that has failed uses them no more; one that hangs ends with the process.
       this.#sockets?.close(closing);
@@ -267,20 +278,27 @@ export class DataPlane {
       deliveries: [...this.#deliveries.values()],
       checks: this.#checks,
     };
-    worker.postMessage(message, [port2]);
+    worker.postMessage(message, [port2, ...handedOver(message.deliveries)]);
+    for (const [key, { data }] of this.#deliveries) {
+      if (data instanceof ArrayBuffer) this.#deliveries.delete(key);
+    }
     this.#heartbeat.begin(performance.now());
     this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
     return ready.promise;
   }
 
-  /** Hands data to a handler; a thread that takes the place of a dead one gets it again. */
+  /**
+   * Hands data to a handler; a thread that takes the place of a dead one gets it again, unless it is
+   * a buffer, which `refill` has to give again.
+   */
   deliver(block: number, position: number, data: unknown): void {
     const delivery = { block, position, data };
     this.#remember(delivery);
-    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery });
+    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery }, handedOver([delivery]));
   }
 
   #remember(delivery: Delivery): void {
+    if (this.#worker !== null && delivery.data instanceof ArrayBuffer) return;
     this.#deliveries.set(`${delivery.block} ${delivery.position}`, delivery);
   }
 
@@ -306,7 +324,11 @@ export class DataPlane {
   }
 
   /** Sends what is answered by `answered` with the same id. */
-  async #request(message: (id: number) => ControlMessage, limitMs: number): Promise<unknown> {
+  async #request(
+    message: (id: number) => ControlMessage,
+    limitMs: number,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<unknown> {
     if (this.#worker === null) throw new Error("the data plane does not run");
     const id = ++this.#lastAsked;
     const asked = Promise.withResolvers<unknown>();
@@ -318,7 +340,7 @@ export class DataPlane {
       if (performance.now() < dueMs + LATE_MS) silent();
       else timer = setTimeout(silent, LATE_GRACE_MS);
     }, limitMs);
-    this.#send(message(id));
+    this.#send(message(id), transfer);
     try {
       return await asked.promise;
     } finally {
@@ -330,6 +352,7 @@ export class DataPlane {
   /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     clearInterval(this.#checking);
+    this.#ended = true;
     if (this.#worker === null) return;
     this.#lane?.close();
     this.#stopped = Promise.withResolvers();
@@ -409,9 +432,34 @@ export class DataPlane {
     this.#restarts.push(now);
     this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
-    this.start().then(
+    this.#heartbeat.begin(now);
+    this.#refill().then(() => this.#ended ? undefined : this.start()).then(
       () => this.onRestarted(),
       (error: Error) => this.#options.onDead(error.message),
     );
+  }
+
+  /** Gets the buffers again that went to the thread before; queries wait in the kernel meanwhile. */
+  async #refill(): Promise<void> {
+    const config = this.#config;
+    const { refill, log } = this.#options;
+    if (refill === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        log(
+          "error",
+          `hosts files are not read again within ${REFILL_MS / 1000} s; serving without`,
+        );
+        resolve();
+      }, REFILL_MS);
+    });
+    const refilled = refill(config).then((deliveries) => {
+      // A reload in the meantime has brought its own.
+      if (this.#config !== config) return;
+      for (const { block, position, data } of deliveries) this.deliver(block, position, data);
+    });
+    await Promise.race([refilled, limit]);
+    clearTimeout(timer);
   }
 }

@@ -1,5 +1,6 @@
 import type { DataPlane } from "./data_plane.ts";
-import type { Delivery } from "./messages.ts";
+import { releaseBuffer } from "../plugins/hosts/arena.ts";
+import { deliveriesForEach, type Delivery, handedOver } from "./messages.ts";
 
 /**
  * What those who follow files and names hand to the data planes goes through here: a place in one
@@ -16,8 +17,12 @@ export class DeliveryGate {
 
   /** Hands it to all data planes, or keeps it while it is not known whether they know the place. */
   deliver(block: number, position: number, data: unknown): void {
-    if (this.#held !== null) this.#held.push({ block, position, data });
-    else for (const plane of this.#planes) plane.deliver(block, position, data);
+    if (this.#held !== null) {
+      this.#held.push({ block, position, data });
+      return;
+    }
+    const each = deliveriesForEach([{ block, position, data }], this.#planes.length);
+    this.#planes.forEach((plane, i) => plane.deliver(block, position, each[i]![0]!.data));
   }
 
   /** The data planes change over: keeps what comes. */
@@ -30,5 +35,11 @@ export class DeliveryGate {
     const held = this.#held ?? [];
     this.#held = null;
     for (const { block, position, data } of held) this.deliver(block, position, data);
+  }
+
+  /** They have changed over: nothing that came meanwhile has a place any more. */
+  drop(): void {
+    handedOver(this.#held ?? []).forEach(releaseBuffer);
+    this.#held = [];
   }
 }

@@ -1,21 +1,24 @@
+import { hostsTableShareOf } from "../config/memory_limit.ts";
 import type { Config } from "../config/types.ts";
 import { readFailure } from "../corefile/read_failure.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import { HashKey } from "../engine/question/keyed_hash.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
+import { releaseBuffer } from "../plugins/hosts/arena.ts";
 import type { HostsOptions } from "../plugins/hosts/options.ts";
-import { buildHostsTable } from "../plugins/hosts/table.ts";
-import type { Gauge, MetricRegistry } from "../metrics/registry.ts";
-import {
-  fileState,
-  MAX_HOSTS_BYTES,
-  readRegularTextSync,
-  requireRegular,
-} from "../sys/regular_file.ts";
+import { fileState, MAX_HOSTS_BYTES, requireRegular } from "../sys/regular_file.ts";
 import type { DataPlane } from "./data_plane.ts";
+import type { HostsBuilt, HostsReport } from "./hosts_build.ts";
+import type { HostsBuilder } from "./hosts_builder.ts";
+import { refusalText, skippedText } from "./hosts_text.ts";
 import type { Delivery } from "./messages.ts";
 
 /** How to say that a file could not be read, so that it is told once. */
 const MISSING = "missing";
+/** Most bytes of all tables where memory has no known limit: some ten million names. */
+const MAX_TABLES_BYTES = 512 * 2 ** 20;
+/** A file is left alone for this many times as long as it took to read: at most a tenth of a core. */
+const REST = 9;
 
 /** One `hosts` directive and what is known of its file. */
 interface Follower {
@@ -24,87 +27,240 @@ interface Follower {
   options: HostsOptions;
   /** State of the file when it was read, or `MISSING`; empty before. */
   known: string;
-  /** What was read, as long as the file may change without another state. */
-  text: string | null;
+  /** The file may have changed since without another state. */
+  fresh: boolean;
+  /** Digest of the content that was handed on; null for none. */
+  digest: string | null;
+  /** Size of the table that was handed on. */
+  tableBytes: number;
+  report: HostsReport | null;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Reads the files of the `hosts` directives of one configuration, again when they change. */
+/** What following hosts files needs. */
+export interface HostsFilesOptions {
+  /** Where new tables go; each of them takes a buffer over. */
+  planes: readonly Pick<DataPlane, "deliver">[];
+  /** How many data planes hold a copy; default: one. */
+  copies?: number;
+  builder: HostsBuilder;
+  log: (level: LogLevel, line: string) => void;
+  registry?: MetricRegistry | null;
+  /** Those of the configuration before: handlers keep their tables until there are new ones. */
+  previous?: HostsFiles;
+}
+
+/** Has the files of the `hosts` directives of one configuration read, again when they change. */
 export class HostsFiles {
-  readonly #planes: readonly Pick<DataPlane, "deliver">[];
-  readonly #log: (level: LogLevel, line: string) => void;
-  readonly #reloadTime: Gauge | null;
+  readonly #options: HostsFilesOptions;
+  readonly #config: Config;
   readonly #followers: readonly Follower[];
   readonly #key = HashKey.draw(() => crypto.getRandomValues(new Uint32Array(1))[0]!);
-  readonly #timers: ReturnType<typeof setInterval>[] = [];
+  #stopped = false;
 
-  constructor(
-    config: Config,
-    { planes, log, registry = null }: {
-      planes: readonly Pick<DataPlane, "deliver">[];
-      log: (level: LogLevel, line: string) => void;
-      registry?: MetricRegistry | null;
-    },
-  ) {
-    this.#planes = planes;
-    this.#log = log;
-    this.#reloadTime = registry?.gauge("coredns_hosts_reload_timestamp_seconds") ?? null;
+  constructor(config: Config, options: HostsFilesOptions) {
+    this.#config = config;
+    this.#options = options;
     this.#followers = config.blocks.flatMap(({ plugins }, block) =>
       plugins.flatMap(({ name, options }, position) =>
-        name === "hosts"
-          ? [{ block, position, options: options as HostsOptions, known: "", text: null }]
-          : []
+        name === "hosts" ? [newFollower(block, position, options as HostsOptions)] : []
       )
     );
+    const { previous } = options;
+    if (previous === undefined) return;
+    for (const one of this.#followers) {
+      const before = previous.#followers.find((old) => sameTable(one, old));
+      if (before === undefined) continue;
+      one.tableBytes = before.tableBytes;
+      one.report = before.report;
+    }
+  }
+
+  /** Whether they are those of this configuration, whose listeners may stand in another order. */
+  isOf(config: Config): boolean {
+    return config.blocks === this.#config.blocks;
   }
 
   /** Reads every file: what the handlers are to be given before they serve. */
-  read(): Delivery[] {
-    return this.#followers.flatMap((follower) => this.#load(follower) ?? []);
+  async read(): Promise<Delivery[]> {
+    const deliveries: Delivery[] = [];
+    // One after the other, because each takes of the room that is left for the next.
+    for (const follower of this.#followers) {
+      const delivery = await this.#load(follower);
+      if (delivery !== null) deliveries.push(delivery);
+    }
+    return deliveries;
+  }
+
+  /** Reads every file once more, for a data plane that has lost its tables; tells nobody else. */
+  async again(): Promise<Delivery[]> {
+    const deliveries: Delivery[] = [];
+    for (const follower of this.#followers) {
+      const stat = await this.#options.builder.stat(follower.options.path).catch(() => null);
+      if (stat === null) continue;
+      const built = await this.#build(follower, { size: stat.size, known: null });
+      if (built.kind !== "table") continue;
+      const { block, position } = follower;
+      deliveries.push({ block, position, data: built.table });
+    }
+    return deliveries;
   }
 
   /** Looks after the files from now on, and tells the data planes of changes. */
   start(): void {
+    this.#publish();
     for (const follower of this.#followers) {
       const { reloadMs } = follower.options;
-      if (reloadMs <= 0) continue;
-      const look = () => {
-        const delivery = this.#load(follower);
-        if (delivery === null) return;
-        const { block, position, data } = delivery;
-        for (const plane of this.#planes) plane.deliver(block, position, data);
-      };
-      this.#timers.push(setInterval(look, reloadMs));
+      if (reloadMs > 0) this.#lookAfter(follower, reloadMs);
     }
   }
 
   /** Stops watching. */
   stop(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#stopped = true;
+    for (const { timer } of this.#followers) clearTimeout(timer);
+  }
+
+  #lookAfter(follower: Follower, delayMs: number): void {
+    if (!this.#stopped) follower.timer = setTimeout(() => void this.#look(follower), delayMs);
+  }
+
+  async #look(follower: Follower): Promise<void> {
+    const startMs = performance.now();
+    const delivery = await this.#load(follower);
+    if (delivery !== null) {
+      const { block, position, data } = delivery;
+      for (const plane of this.#options.planes) plane.deliver(block, position, data);
+      this.#publish();
+    }
+    const tookMs = performance.now() - startMs;
+    this.#lookAfter(follower, Math.max(follower.options.reloadMs, REST * tookMs));
   }
 
   /** Reads the file if it may differ from what is known; a file that went stays served. */
-  #load(follower: Follower): Delivery | null {
-    const { block, position, options: { path, zones, autoReverse } } = follower;
+  async #load(follower: Follower): Promise<Delivery | null> {
+    const { block, position, options: { path } } = follower;
     try {
-      const stat = Deno.statSync(path);
+      const stat = await this.#options.builder.stat(path);
       requireRegular(stat, MAX_HOSTS_BYTES);
       const state = fileState(stat, Date.now());
-      if (state.text === follower.known && follower.text === null) return null;
-      const text = readRegularTextSync(path, MAX_HOSTS_BYTES);
-      const same = state.text === follower.known && text === follower.text;
+      if (state.text === follower.known && !follower.fresh) return null;
+      const built = await this.#build(follower, { size: stat.size, known: follower.digest });
+      if (this.#stopped) {
+        if (built.kind === "table") releaseBuffer(built.table);
+        return null;
+      }
+      if (built.kind === "failed") throw new Error(built.why);
+      const seenBefore = state.text === follower.known;
       follower.known = state.text;
-      follower.text = state.fresh ? text : null;
-      if (same) return null;
-      const table = buildHostsTable({ text, zones, autoReverse }, this.#key);
-      this.#reloadTime?.set((stat.mtime?.getTime() ?? NaN) / 1000);
-      return { block, position, data: { table } };
+      follower.fresh = state.fresh;
+      if (built.kind === "full") {
+        if (!seenBefore) this.#refuse(follower, built);
+        return null;
+      }
+      const { registry } = this.#options;
+      registry?.gauge("coredns_hosts_reload_timestamp_seconds")
+        .set((stat.mtime?.getTime() ?? NaN) / 1000);
+      if (built.kind === "same") return null;
+      const { table, digest, report } = built;
+      follower.digest = digest;
+      follower.tableBytes = table.byteLength;
+      follower.report = report;
+      const skipped = skippedText(path, report);
+      if (skipped !== null) this.#options.log("warning", `plugin/hosts: ${skipped}`);
+      return { block, position, data: table };
     } catch (error) {
+      if (this.#stopped) return null;
       if (follower.known !== MISSING) {
-        this.#log("warning", `plugin/hosts: Cannot read "${path}": ${readFailure(error)}`);
+        this.#options.log("warning", `plugin/hosts: Cannot read "${path}": ${readFailure(error)}`);
       }
       follower.known = MISSING;
-      follower.text = null;
       return null;
     }
   }
+
+  #build(
+    follower: Follower,
+    { size, known }: { size: number; known: string | null },
+  ): Promise<HostsBuilt> {
+    const { path, zones, autoReverse, inline } = follower.options;
+    const { k0, k1 } = this.#key;
+    const key = { k0, k1 };
+    const maxBytes = this.#roomOf(follower);
+    const request = { path, zones, autoReverse, inline: inline.join("\n"), key, maxBytes, known };
+    return this.#options.builder.build(request, size);
+  }
+
+  /** Bytes that the table of a file may take, beside the tables of the others. */
+  #roomOf(follower: Follower): number {
+    let others = 0;
+    for (const one of this.#followers) if (one !== follower) others += one.tableBytes;
+    return Math.max(0, Math.floor(this.#share() / this.#copies) - others);
+  }
+
+  #share(): number {
+    const { memoryBytes } = this.#config;
+    return memoryBytes === undefined
+      ? MAX_TABLES_BYTES
+      : Math.min(MAX_TABLES_BYTES, hostsTableShareOf(memoryBytes));
+  }
+
+  get #copies(): number {
+    return this.#options.copies ?? 1;
+  }
+
+  #refuse(follower: Follower, built: HostsBuilt & { kind: "full" }): void {
+    const { registry, log } = this.#options;
+    const { path } = follower.options;
+    registry?.counter("nodens_hosts_refused_total", { hostsfile: path }).add();
+    const { memoryBytes } = this.#config;
+    const text = refusalText(built, {
+      path,
+      roomBytes: this.#roomOf(follower),
+      memoryBytes: memoryBytes ?? null,
+      shareBytes: this.#share(),
+      copies: this.#copies,
+      served: follower.tableBytes > 0,
+    });
+    log("error", `plugin/hosts: ${text}`);
+  }
+
+  /** Shows what the tables hold, of this configuration alone. */
+  #publish(): void {
+    const { registry } = this.#options;
+    if (registry === undefined || registry === null) return;
+    for (const name of ["nodens_hosts_table_bytes", "nodens_hosts_skipped"]) registry.reset(name);
+    for (const { options: { path }, report } of this.#followers) {
+      // Several directives may name one file.
+      const same = this.#followers.filter(({ options }) => options.path === path);
+      const bytes = same.reduce((sum, { tableBytes }) => sum + tableBytes, 0) * this.#copies;
+      registry.gauge("nodens_hosts_table_bytes", { hostsfile: path }).set(bytes);
+      // An alert needs it before it counts.
+      registry.counter("nodens_hosts_refused_total", { hostsfile: path });
+      if (report === null) continue;
+      const skipped = report.skippedLines + report.skippedNames + report.leftOut;
+      registry.gauge("nodens_hosts_skipped", { hostsfile: path }).set(skipped);
+    }
+  }
+}
+
+function newFollower(block: number, position: number, options: HostsOptions): Follower {
+  return {
+    block,
+    position,
+    options,
+    known: "",
+    fresh: false,
+    digest: null,
+    tableBytes: 0,
+    report: null,
+    timer: undefined,
+  };
+}
+
+/** Whether two directives have the same table made of the same file. */
+function sameTable({ options: a }: Follower, { options: b }: Follower): boolean {
+  const of = ({ path, zones, autoReverse, inline }: HostsOptions) =>
+    JSON.stringify([path, zones, autoReverse, inline]);
+  return of(a) === of(b);
 }

@@ -4,6 +4,7 @@ import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { CheckPlan } from "../io/check_plan.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import type { LaneCommand, LaneEvent } from "../io/lane.ts";
+import { copyBuffer } from "../plugins/hosts/arena.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
@@ -36,7 +37,10 @@ export interface StartMessage {
   checks: CheckPlan | null;
 }
 
-/** Data that the control plane has prepared for one handler. */
+/**
+ * Data that the control plane has prepared for one handler. An `ArrayBuffer` is handed over: its
+ * memory goes from thread to thread and is not copied.
+ */
 export interface Delivery {
   block: number;
   /** Place of the handler in the chain of the block. */
@@ -93,3 +97,17 @@ export type DataPlaneMessage =
   /** A list of `-m recent` cannot be written to any more. */
   | { type: "unwritable"; list: string }
   | { type: "stopped" };
+
+/** The buffers that deliveries hand over. */
+export function handedOver(deliveries: readonly Delivery[]): ArrayBuffer[] {
+  return deliveries.flatMap(({ data }) => data instanceof ArrayBuffer ? [data] : []);
+}
+
+/** The deliveries for each of `count` data planes: the last gets the buffers, the others copies. */
+export function deliveriesForEach(deliveries: readonly Delivery[], count: number): Delivery[][] {
+  return Array.from({ length: count }, (_, plane) =>
+    deliveries.map(({ block, position, data }) => {
+      const copied = data instanceof ArrayBuffer && plane < count - 1;
+      return { block, position, data: copied ? copyBuffer(data) : data };
+    }));
+}

@@ -4,9 +4,11 @@ import type { BoundSocket } from "../io/linux/listen.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
 import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
+import { releaseBuffer } from "../plugins/hosts/arena.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { openLibc } from "../sys/libc.ts";
+import { releaseMemory } from "../sys/memory.ts";
 import {
   ChangeRefused,
   DataPlane,
@@ -15,9 +17,10 @@ import {
 } from "./data_plane.ts";
 import { DeliveryGate } from "./delivery_gate.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { HostsBuilder } from "./hosts_builder.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import type { Logger } from "./logger.ts";
-import type { Delivery, DriverKind } from "./messages.ts";
+import { deliveriesForEach, type Delivery, type DriverKind, handedOver } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { Persistence } from "./persistence.ts";
 import { SelfChecks } from "./self_checks.ts";
@@ -80,7 +83,10 @@ export class Server {
   #endpoints: Endpoints | null = null;
   /** Between those who follow files and names of what is served, and the data planes. */
   #gate: DeliveryGate;
+  readonly #hostsBuilder: HostsBuilder;
   #hosts: HostsFiles;
+  /** Those of the configuration that is being changed to. */
+  #nextHosts: HostsFiles | null = null;
   #upstreams: Upstreams;
   #besideTimer: ReturnType<typeof setTimeout> | undefined;
   /** What was bound when this process stopped. */
@@ -112,6 +118,7 @@ export class Server {
       probes,
       mark,
       files,
+      refill: async (config) => await this.#hostsOf(config)?.again() ?? [],
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
     this.checks = new SelfChecks(this.planes);
@@ -125,6 +132,7 @@ export class Server {
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
     );
     this.#gate = new DeliveryGate(this.planes);
+    this.#hostsBuilder = new HostsBuilder({ release: driver === "linux" ? releaseMemory : null });
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
     this.#persistence = new Persistence(this.planes, log, options.beside);
@@ -145,8 +153,8 @@ export class Server {
     const { planes } = this;
     const config = this.#config;
     const { beside = false } = this.#options;
-    for (const { block, position, data } of this.#hosts.read()) {
-      for (const plane of planes) plane.deliver(block, position, data);
+    for (const { block, position, data } of await this.#hosts.read()) {
+      this.#gate.deliver(block, position, data);
     }
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
@@ -184,36 +192,44 @@ export class Server {
   async change({ config }: LoadedConfig): Promise<void> {
     const { log } = this.#options.logger;
     const gate = new DeliveryGate(this.planes);
-    const hosts = this.#makeHosts(config, gate);
+    const hosts = this.#makeHosts(config, gate, this.#hosts);
     const upstreams = new Upstreams([gate], log);
-    const deliveries = await upstreams.prepare(config, this.#upstreams, RESOLVE_MS);
+    const [deliveries, tables] = await Promise.all([
+      upstreams.prepare(config, this.#upstreams, RESOLVE_MS),
+      hosts.read(),
+    ]);
     const prepared: PreparedChange[] = [];
     let goOn: ((config: Config) => void) | null = null;
     try {
       this.planes.forEach((plane, others) => prepared.push(plane.prepare(config, others)));
       goOn = await this.#persistence.hold(config, SAVE_MS);
-      deliveries.push(...hosts.read());
+      deliveries.push(...tables);
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
       this.#gate.hold();
+      this.#nextHosts = hosts;
       await this.#commit(prepared, deliveries);
     } catch (error) {
       // Only before a data plane has changed over; one of the portable driver is alone.
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
+      handedOver(tables).forEach(releaseBuffer);
       // Its own servers may be on their way out still.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
+      this.#nextHosts = null;
       await upstreams.stop();
       throw error;
     }
     this.#config = config;
     this.#endpoints!.watchListeners();
-    // The one before stays shut.
-    this.#gate = gate;
     this.#hosts.stop();
+    // It stays shut.
+    this.#gate.drop();
+    this.#gate = gate;
     const old = this.#upstreams;
     this.#hosts = hosts;
+    this.#nextHosts = null;
     this.#upstreams = upstreams;
     hosts.start();
     upstreams.start(config);
@@ -252,6 +268,7 @@ export class Server {
     await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
     this.#hosts.stop();
+    this.#hostsBuilder.stop();
     await orHurry(this.#upstreams.stop());
     // Before the data planes stop: they hold what is to be written.
     await orHurry(this.#persistence.stop(STOP_MS));
@@ -284,9 +301,10 @@ export class Server {
 
   async #commit(prepared: readonly PreparedChange[], deliveries: readonly Delivery[]) {
     const { log } = this.#options.logger;
+    const each = deliveriesForEach(deliveries, this.planes.length);
     await Promise.all(this.planes.map(async (plane, i) => {
       try {
-        await plane.commit(prepared[i]!, deliveries);
+        await plane.commit(prepared[i]!, each[i]!);
       } catch (error) {
         if (error instanceof ChangeRefused) throw error;
         // It has failed or hangs, which its watch sees to; a new thread has the new configuration.
@@ -295,8 +313,18 @@ export class Server {
     }));
   }
 
-  #makeHosts(config: Config, gate: DeliveryGate): HostsFiles {
-    const { registry } = this;
-    return new HostsFiles(config, { planes: [gate], registry, log: this.#options.logger.log });
+  #hostsOf(config: Config): HostsFiles | undefined {
+    return [this.#hosts, this.#nextHosts].find((hosts) => hosts?.isOf(config)) ?? undefined;
+  }
+
+  #makeHosts(config: Config, gate: DeliveryGate, previous?: HostsFiles): HostsFiles {
+    return new HostsFiles(config, {
+      planes: [gate],
+      copies: this.planes.length,
+      builder: this.#hostsBuilder,
+      registry: this.registry,
+      log: this.#options.logger.log,
+      ...previous !== undefined && { previous },
+    });
   }
 }

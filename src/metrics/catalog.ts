@@ -113,6 +113,11 @@ export const CATALOG: readonly Metric[] = [
     "hostsfile",
   ], "max"),
   gauge("coredns_hosts_reload_timestamp_seconds", "Time of the hosts file read last."),
+  gauge("nodens_hosts_table_bytes", "Memory of the tables made of a hosts file.", ["hostsfile"]),
+  gauge("nodens_hosts_skipped", "Lines and names of a hosts file that were skipped.", [
+    "hostsfile",
+  ]),
+  counter("nodens_hosts_refused_total", "Hosts files refused for want of memory.", ["hostsfile"]),
 
   counter("coredns_acl_allowed_requests_total", "Queries that acl let pass."),
   counter("coredns_acl_blocked_requests_total", "Queries refused by acl.", ["zone"]),

@@ -12,8 +12,8 @@
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 /** PEM files; all authorities of a system take some 250 KiB. */
 export const MAX_CERTIFICATES_BYTES = 4 * 1024 * 1024;
-/** Files in the format of /etc/hosts; a list of 500,000 names takes some 16 MiB. */
-export const MAX_HOSTS_BYTES = 32 * 1024 * 1024;
+/** Files in the format of /etc/hosts; a list of 1,000,000 names takes some 35 MiB. */
+export const MAX_HOSTS_BYTES = 256 * 1024 * 1024;
 /** Lists of servers (resolv.conf) and of users (passwd). */
 export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 

@@ -4,6 +4,7 @@ import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control
 import { controlBusy } from "./attacks/control_busy.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
 import { hostileFiles } from "./attacks/files.ts";
+import { hostsGrowth } from "./attacks/hosts_growth.ts";
 import { httpHoarding, httpPipelining } from "./attacks/http.ts";
 import { malformedReplies } from "./attacks/malformed_replies.ts";
 import { replyLoop } from "./attacks/reply_loop.ts";
@@ -54,6 +55,7 @@ export const ATTACKS: readonly Attack[] = [
   signals,
   socketTheft,
   hostileFiles,
+  hostsGrowth,
 ];
 
 /** An attack by its name; throws where there is none. */

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { readMemoryLimit, shareOf, streamShareOf } from "../../src/config/memory_limit.ts";
+import {
+  hostsLimitFor,
+  hostsTableShareOf,
+  readMemoryLimit,
+  shareOf,
+  streamShareOf,
+} from "../../src/config/memory_limit.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
 const MI = 2 ** 20;
@@ -83,6 +89,19 @@ for (const [limit, expected] of [[64, 16], [192, 16], [224, 16], [352, 32], [112
   });
 }
 
+for (const [limit, expected] of [[64, 2], [96, 2], [192, 18], [352, 48]] as const) {
+  Deno.test(`memory limit: of ${limit} Mi, tables of hosts files get ${expected} Mi`, () => {
+    assert.equal(hostsTableShareOf(limit * MI), expected * MI);
+    if (expected > 2) assert.equal(hostsLimitFor(expected * MI), limit * MI);
+  });
+}
+
+Deno.test("memory limit: caches, streams and two of each hosts table fit beside the program", () => {
+  const limit = 352 * MI;
+  const parts = shareOf(limit, 1) + streamShareOf(limit) + 2 * hostsTableShareOf(limit);
+  assert.equal(parts, limit - 96 * MI);
+});
+
 Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their share", () => {
   const host = fakeHost({
     "/proc/self/cgroup": "0::/\n",
@@ -95,4 +114,5 @@ Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their
     (plugins[0]!.options as { capacityBytes: number }).capacityBytes
   );
   assert.deepEqual(limits, [2 * MI, 16 * MI]);
+  assert.equal(config.memoryBytes, 160 * MI);
 });

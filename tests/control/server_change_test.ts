@@ -14,7 +14,11 @@ const driver = Deno.build.os === "linux" ? "linux" : "portable";
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost);
 
 /** Runs a server for the length of `use`. */
-async function withServer(corefile: string, use: (server: Server) => Promise<void>) {
+async function withServer(
+  corefile: string,
+  use: (server: Server) => Promise<void>,
+  { workers = 1, expected = [] }: { workers?: number; expected?: readonly RegExp[] } = {},
+) {
   const lines: string[] = [];
   const write = (bytes: Uint8Array) => {
     lines.push(new TextDecoder().decode(bytes));
@@ -22,7 +26,7 @@ async function withServer(corefile: string, use: (server: Server) => Promise<voi
   };
   const server = new Server(load(corefile).config, {
     driver,
-    workers: 1,
+    workers,
     registry: new MetricRegistry(),
     logger: new Logger(undefined, { write } as ConstructorParameters<typeof Logger>[1]),
     logsFields: false,
@@ -38,7 +42,9 @@ async function withServer(corefile: string, use: (server: Server) => Promise<voi
   } finally {
     await server.stop(Promise.resolve());
   }
-  assert.deepEqual(lines.filter((line) => /panic|ERROR/i.test(line)), []);
+  const told = lines.filter((line) => /panic|ERROR/i.test(line));
+  assert.equal(told.length, expected.length, told.join(""));
+  expected.forEach((what, i) => assert.match(told[i]!, what));
 }
 
 async function addressOf(name: string, port: number): Promise<string | undefined> {
@@ -48,16 +54,16 @@ async function addressOf(name: string, port: number): Promise<string | undefined
 
 /** Counts looks at a file for the length of `use`. */
 async function countingLooks(path: string, use: (looks: () => number) => Promise<void>) {
-  const { statSync } = Deno;
+  const { stat } = Deno;
   let looks = 0;
-  Deno.statSync = (asked) => {
+  Deno.stat = (asked) => {
     if (asked === path) looks++;
-    return statSync(asked);
+    return stat(asked);
   };
   try {
     await use(() => looks);
   } finally {
-    Deno.statSync = statSync;
+    Deno.stat = stat;
   }
 }
 
@@ -94,3 +100,45 @@ Deno.test("what changes while the data planes change over reaches no other block
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+for (const workers of driver === "linux" ? [1, 2] : [1]) {
+  Deno.test(`hosts files are served by ${workers} data planes, and again by one that takes a dead one's place`, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+    const port = freePort();
+    const path = `${folder}/hosts`;
+    const corefile = (ttl: number) =>
+      `.:${port} {\n bind 127.0.0.1\n hosts ${path} {\n ttl ${ttl}\n reload 20ms\n }\n}\n`;
+    // One that is read by another thread.
+    const list = Array.from({ length: 5000 }, (_, i) => `192.0.2.1 n${i}.test\n`).join("");
+    const askAll = async (name: string, address: string) => {
+      // The kernel spreads the ports that are asked from over the data planes.
+      for (let i = 0; i < 8; i++) assert.equal(await addressOf(name, port), address);
+    };
+    try {
+      Deno.writeTextFileSync(path, list);
+      await withServer(corefile(60), async (server) => {
+        await askAll("n4999.test", "192.0.2.1");
+        for (const plane of server.planes) {
+          const again = new Promise<void>((resolve) => plane.onRestarted = resolve);
+          plane.provoke("throw");
+          await again;
+        }
+        await askAll("n4999.test", "192.0.2.1");
+        await server.change(load(corefile(120)));
+        await askAll("n4999.test", "192.0.2.1");
+        // A file that cannot be read any more: the table is served on, across a reload.
+        Deno.removeSync(path);
+        await server.change(load(corefile(30)));
+        await askAll("n4999.test", "192.0.2.1");
+        Deno.writeTextFileSync(path, list.replaceAll("192.0.2.1 ", "192.0.2.2 "));
+        let address: string | undefined;
+        for (let i = 0; i < 1000 && address !== "192.0.2.2"; i++) {
+          address = await addressOf("n4999.test", port);
+        }
+        assert.equal(address, "192.0.2.2");
+      }, { workers, expected: Array(workers).fill(/the data plane failed: .*asked to fail/) });
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}

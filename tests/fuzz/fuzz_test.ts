@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
+import { fuzzHosts } from "./hosts.ts";
 import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
@@ -10,6 +11,13 @@ Deno.test("fuzz: engine, twenty seeds", () => {
 
 Deno.test("fuzz: wire format, five seeds", () => {
   for (let seed = 1; seed <= 5; seed++) fuzzWire(seed, 1000);
+});
+
+Deno.test("fuzz: hosts files, five seeds", () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const { entries } = fuzzHosts(seed, 200);
+    assert.ok(entries > 1000, `${entries} entries`);
+  }
 });
 
 Deno.test("fuzz: Corefile, five seeds", () => {

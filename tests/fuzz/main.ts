@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
+import { fuzzHosts } from "./hosts.ts";
 import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
@@ -18,6 +19,7 @@ const targets: [string, (seed: number) => unknown][] = [
   ["scan", (seed) => fuzzScan(seed, 1000)],
   ["replies", (seed) => fuzzReplies(seed, 100)],
   ["wire", (seed) => fuzzWire(seed, 2000)],
+  ["hosts", (seed) => fuzzHosts(seed, 200)],
   ["corefile", (seed) => fuzzCorefile(seed, 500)],
 ];
 const untilMs = performance.now() + Number(values.seconds) * 1000;

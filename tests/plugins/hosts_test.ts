@@ -1,14 +1,28 @@
 import assert from "node:assert/strict";
 import { parseName } from "../../src/dns/name.ts";
-import { ANSWERED, NEXT } from "../../src/engine/handler.ts";
+import { ANSWERED, type Handler, NEXT } from "../../src/engine/handler.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { createHosts } from "../../src/plugins/hosts/handler.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
-import { HostsLookup, V4 } from "../../src/plugins/hosts/lookup.ts";
-import { buildHostsTable, HEAD_SIZE } from "../../src/plugins/hosts/table.ts";
+import { MAX_PER_ENTRY } from "../../src/plugins/hosts/builder.ts";
+import { HEAD, V4 } from "../../src/plugins/hosts/layout.ts";
+import { HostsLookup } from "../../src/plugins/hosts/lookup.ts";
+import { RetiredTables } from "../../src/plugins/hosts/retired.ts";
+import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
 
 const KEY = new HashKey(1, 2);
+
+const OPTIONS: HostsOptions = {
+  path: "/etc/hosts",
+  zones: ["."],
+  inline: [],
+  ttlSeconds: 3600,
+  autoReverse: true,
+  reloadMs: 5000,
+  fallthrough: null,
+  fallthroughUnsupported: false,
+};
 
 const FILE = `
 # comment 192.0.2.99 comment.example.org
@@ -29,42 +43,33 @@ fe80::1%eth0 link.example.org
 
 Deno.test("hosts tables find their names whatever the key, which spreads them", () => {
   const names = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
-  const source = { text: names.map((name) => `192.0.2.1 ${name}`).join("\n"), zones: ["."] };
+  const text = names.map((name) => `192.0.2.1 ${name}`).join("\n");
   const slots = [1, 2].map((k0) => {
-    const table = buildHostsTable({ ...source, autoReverse: false }, new HashKey(k0, 7));
+    const key = new HashKey(k0, 7);
+    const table = buildHostsTable(text, { zones: ["."], autoReverse: false, key });
     const lookup = new HostsLookup(table);
     for (const name of names.map((name) => parseName(`${name}.`))) {
-      assert.equal(lookup.count(lookup.find(name, name.length), V4), 1);
+      assert.notEqual(lookup.first(lookup.find(name, name.length), V4), 0);
       name[1] = 0x6d;
       assert.equal(lookup.find(name, name.length), 0);
     }
-    const view = new DataView(table);
-    return Array.from({ length: view.getUint32(0) }, (_, i) => view.getUint32(HEAD_SIZE + 4 * i));
+    const words = new Uint32Array(table);
+    return [...words.subarray(words[HEAD.SLOTS_AT]!, words[HEAD.SLOTS_AT]! + words[HEAD.SLOTS]!)];
   });
-  for (const of of slots) {
-    // Random numbers leave a share of e^(-500/1024) of 1,024 slots free, and so take 396.
-    const used = of.filter((at) => at !== 0).length;
-    assert.ok(used > 350 && used < 450, `${used} of ${of.length} slots`);
-  }
+  for (const of of slots) assert.equal(of.filter((at) => at !== 0).length, names.length);
   assert.notDeepEqual(slots[0], slots[1]);
 });
 
 function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   const engine = fakeEngine();
-  const options: HostsOptions = {
-    path: "/etc/hosts",
-    zones: ["."],
-    inline: [],
-    ttlSeconds: 3600,
-    autoReverse: true,
-    reloadMs: 5000,
-    fallthrough: null,
-    fallthroughUnsupported: false,
-    ...changes,
-  };
+  const options: HostsOptions = { ...OPTIONS, ...changes };
   const handler = createHosts(options, { engine, zones: ["."], position: 0 });
   const { zones, autoReverse } = options;
-  handler.receive!({ table: buildHostsTable({ text, zones, autoReverse }, KEY) });
+  const deliver = (text: string) => {
+    const all = [text, ...options.inline].join("\n");
+    handler.receive!(buildHostsTable(all, { zones, autoReverse, key: KEY }));
+  };
+  deliver(text);
   /** The data of the answers, or what else came of the query. */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
@@ -82,7 +87,7 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
       return data;
     });
   };
-  return { engine, handler, ask };
+  return { engine, handler, deliver, ask };
 }
 
 interface Case {
@@ -185,11 +190,10 @@ for (const { ask: question, options, gets } of CASES) {
 }
 
 Deno.test("hosts answers from the newest file, and counts its entries", () => {
-  const { engine, handler, ask } = handlerOf({ inline: ["192.0.2.4 inline.example.net"] }, "");
+  const { engine, deliver, ask } = handlerOf({ inline: ["192.0.2.4 inline.example.net"] }, "");
   assert.equal(engine.value("coredns_hosts_entries"), 2);
   assert.equal(ask("www.example.org"), "SERVFAIL");
-  const text = "192.0.2.1 www.example.org";
-  handler.receive!({ table: buildHostsTable({ text, zones: ["."], autoReverse: true }, KEY) });
+  deliver("192.0.2.1 www.example.org");
   assert.deepEqual(ask("www.example.org"), ["192.0.2.1"]);
   assert.deepEqual(ask("inline.example.net"), ["192.0.2.4"]);
   assert.equal(engine.value("coredns_hosts_entries"), 4);
@@ -197,16 +201,80 @@ Deno.test("hosts answers from the newest file, and counts its entries", () => {
 
 Deno.test("hosts finds every name of a block list, and bounds the names of one address", () => {
   const names = Array.from({ length: 20_000 }, (_, i) => `host${i}.example.org`);
-  const { ask } = handlerOf({}, names.map((name) => `0.0.0.0 ${name}`).join("\n"));
-  for (const name of names) assert.deepEqual(ask(name), ["0.0.0.0"]);
+  const { ask, engine } = handlerOf({}, names.map((name) => `192.0.2.1 ${name}`).join("\n"));
+  for (const name of names) assert.deepEqual(ask(name), ["192.0.2.1"]);
   assert.equal(ask("host20000.example.org"), "SERVFAIL");
-  const reverse = ask("0.0.0.0.in-addr.arpa", "PTR");
+  const reverse = ask("1.2.0.192.in-addr.arpa", "PTR");
   assert.equal(reverse[0], "host0.example.org");
-  assert.ok(reverse.length > 1000 && reverse.length <= 4096, String(reverse.length));
+  assert.ok(reverse.length > 1000 && reverse.length <= MAX_PER_ENTRY, String(reverse.length));
+  assert.equal(engine.value("coredns_hosts_entries"), names.length + MAX_PER_ENTRY);
 });
+
+for (const address of ["0.0.0.0", "127.0.0.1", "127.1.2.3", "::", "::1"]) {
+  Deno.test(`hosts makes no reverse names for ${address}, which block lists give to all`, () => {
+    const { ask, engine } = handlerOf({}, `${address} one.example.org two.example.org`);
+    assert.deepEqual(ask("two.example.org", address.includes(":") ? "AAAA" : "A"), [address]);
+    assert.equal(engine.value("coredns_hosts_entries"), 2);
+    const reversed = address.split(".").reverse().join(".");
+    const digit = address === "::1" ? 1 : 0;
+    const name = address.includes(":") ? `${digit}${".0".repeat(31)}.ip6` : `${reversed}.in-addr`;
+    assert.equal(ask(`${name}.arpa`, "PTR"), "next");
+  });
+}
 
 Deno.test("hosts takes names with escapes and octets for what they are", () => {
   const { ask } = handlerOf({}, "192.0.2.1 caf\u00e9.example.org a\\098c.example.org");
   assert.deepEqual(ask("caf\u00e9.example.org"), ["192.0.2.1"]);
   assert.deepEqual(ask("abc.example.org"), ["192.0.2.1"]);
+});
+
+/** A handler in place of another, and what both have of `www.example.org` in its file. */
+function succeed(changes: Partial<HostsOptions>) {
+  const { engine, handler, ask } = handlerOf();
+  const options = { ...OPTIONS, ...changes };
+  const next = createHosts(options, { engine, zones: ["."], position: 0, previous: handler });
+  handler.stop!();
+  const found = (one: Handler) => {
+    const exchange = exchangeFor({ name: "www.example.org", type: "A" });
+    assert.equal(one.query!(exchange), ANSWERED);
+    return decodeResponse(exchange).rcode === "NOERROR";
+  };
+  return { engine, next, ask, found };
+}
+
+Deno.test("hosts keeps the table over a reload that concerns other options", () => {
+  const { engine, next, ask, found } = succeed({ ttlSeconds: 60 });
+  assert.ok(found(next));
+  assert.deepEqual(ask("www.example.org"), ["192.0.2.1", "192.0.2.2"]);
+  assert.ok(engine.value("coredns_hosts_entries") > 1);
+  next.stop!();
+  assert.ok(!found(next), "the memory of a table that nobody serves is not given back");
+});
+
+for (
+  const changes of [
+    { path: "/etc/other" },
+    { zones: ["example.org."] },
+    { autoReverse: false },
+    { inline: ["192.0.2.1 other.example.org"] },
+  ]
+) {
+  Deno.test(`hosts takes no table over that has not ${JSON.stringify(changes)}`, () => {
+    const { next, found } = succeed(changes);
+    assert.ok(!found(next));
+  });
+}
+
+Deno.test("hosts gives a large table's memory back in steps, between queries", () => {
+  const engine = fakeEngine();
+  const retired = new RetiredTables(engine.timers);
+  const sizes = [3.5, 1.5].map((mebibytes) => mebibytes * 2 ** 20);
+  const buffers = sizes.map((size) => new ArrayBuffer(size, { maxByteLength: size }));
+  for (const buffer of buffers) retired.add(buffer, 0);
+  const seen = [];
+  for (let nowMs = 1; nowMs <= 6; nowMs++) {
+    seen.push(buffers.map(({ byteLength }) => byteLength / 2 ** 20));
+    engine.advanceTo(nowMs);
+  }
+  assert.deepEqual(seen, [[2.5, 1.5], [1.5, 1.5], [0.5, 1.5], [0, 1.5], [0, 0.5], [0, 0]]);
 });

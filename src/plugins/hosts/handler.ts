@@ -11,13 +11,15 @@ import {
 import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/zones.ts";
-import { HostsLookup, NAMES, V4, V6 } from "./lookup.ts";
+import { itemSize, NAMES, V4, V6 } from "./layout.ts";
+import { HostsLookup } from "./lookup.ts";
 import type { HostsOptions } from "./options.ts";
+import { RetiredTables } from "./retired.ts";
 import { buildHostsTable } from "./table.ts";
 
 /** Makes the handler of one `hosts` directive. */
-export const createHosts: CreateHandler<HostsOptions> = (options, { engine }) =>
-  new HostsHandler(options, engine);
+export const createHosts: CreateHandler<HostsOptions> = (options, { engine, previous }) =>
+  new HostsHandler(options, { engine, previous });
 
 /** Answers from a hosts file, which the control plane hands over, and from the Corefile's entries. */
 class HostsHandler implements Handler {
@@ -28,34 +30,64 @@ class HostsHandler implements Handler {
   readonly #fallthrough: ZoneTable<true>;
   /** Index of the gauge of entries. */
   readonly #entries: number;
-  readonly #inline: HostsLookup;
-  /** The file's entries; as good as none until the control plane has read it. */
-  #file: HostsLookup;
+  /** The Corefile's entries alone until the control plane has read the file. */
+  #lookup: HostsLookup;
+  /** A handler that took the table over with this one's place (a reload). */
+  #successor: HostsHandler | null = null;
+
+  readonly #retired: RetiredTables;
 
   /** The qname in lower case, and the wildcard that stands for its first label. */
   readonly #name = new Uint8Array(256);
-  #nameLength = 0;
   readonly #wildcard = new Uint8Array(256);
-  #wildcardLength = 0;
+  /** Entries of the two; 0 for none. */
+  #own = 0;
+  #wild = 0;
+  /** An address or name on its way into an answer. */
+  readonly #data = new Uint8Array(256);
 
-  constructor(options: HostsOptions, engine: EngineServices) {
+  constructor(
+    options: HostsOptions,
+    { engine, previous }: { engine: EngineServices; previous?: Handler | null | undefined },
+  ) {
     this.#options = options;
     this.#engine = engine;
-    const { zones, autoReverse, inline } = options;
-    this.#zones = new ZoneTable(zones.map((zone) => [zone, true]));
+    this.#retired = new RetiredTables(engine.timers);
+    this.#zones = new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
-    const key = HashKey.draw(engine.random);
-    const tableOf = (text: string) => buildHostsTable({ text, zones, autoReverse }, key);
-    this.#inline = new HostsLookup(tableOf(inline.join("\n")));
-    this.#file = new HostsLookup(tableOf(""));
-    engine.values[this.#entries] = this.#inline.items;
+    if (previous instanceof HostsHandler && previous.#hasTableOf(options)) {
+      // It is served until the file has been read again, which may fail.
+      previous.#successor = this;
+      this.#lookup = previous.#lookup;
+    } else {
+      this.#lookup = new HostsLookup(this.#tableOfInline());
+    }
+    engine.values[this.#entries] = this.#lookup.items;
   }
 
-  receive(data: unknown): void {
-    const { table } = data as { table: ArrayBuffer };
-    this.#file = new HostsLookup(table);
-    this.#engine.values[this.#entries] = this.#inline.items + this.#file.items;
+  /** Takes over a table (`layout.ts`): the entries of the file, and behind them the Corefile's. */
+  receive(table: unknown): void {
+    this.#retired.add(this.#lookup.table, this.#engine.nowMs);
+    this.#lookup = new HostsLookup(table as ArrayBuffer);
+    this.#engine.values[this.#entries] = this.#lookup.items;
+  }
+
+  stop(): void {
+    if (this.#successor === null) this.#retired.add(this.#lookup.table, this.#engine.nowMs);
+  }
+
+  /** Whether other options make the same table of the same file. */
+  #hasTableOf({ path, zones, inline, autoReverse }: HostsOptions): boolean {
+    const own = this.#options;
+    return path === own.path && autoReverse === own.autoReverse &&
+      zones.join() === own.zones.join() && inline.join("\n") === own.inline.join("\n");
+  }
+
+  #tableOfInline(): ArrayBuffer {
+    const { zones, autoReverse, inline } = this.#options;
+    const key = HashKey.draw(this.#engine.random);
+    return buildHostsTable(inline.join("\n"), { zones, autoReverse, key });
   }
 
   query(exchange: Exchange): Verdict {
@@ -63,7 +95,7 @@ class HostsHandler implements Handler {
     if (qclass !== CLASS.IN) return NEXT;
     // Reverse zones need not be listed.
     if (qtype !== TYPE.PTR && this.#zones.match(exchange) === null) return NEXT;
-    this.#readName(exchange);
+    this.#find(exchange);
     switch (qtype) {
       case TYPE.PTR:
         return this.#reverse(exchange);
@@ -78,32 +110,37 @@ class HostsHandler implements Handler {
   }
 
   #reverse(exchange: Exchange): Verdict {
-    const name = this.#name;
-    const file = this.#file.find(name, this.#nameLength);
-    const inline = this.#inline.find(name, this.#nameLength);
+    const lookup = this.#lookup;
+    const first = lookup.first(this.#own, NAMES);
     // What is not here is somebody else's, whatever fallthrough says.
-    if (this.#file.count(file, NAMES) + this.#inline.count(inline, NAMES) === 0) return NEXT;
-    this.#engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
-    this.#writeNames(this.#file, file);
-    this.#writeNames(this.#inline, inline);
-    exchange.response = this.#engine.writer.end();
+    if (first === 0) return NEXT;
+    const { writer } = this.#engine;
+    writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
+    for (let item = first; item !== 0; item = lookup.next(item)) {
+      this.#write(TYPE.PTR, lookup.copyName(item, this.#data));
+    }
+    exchange.response = writer.end();
     return ANSWERED;
   }
 
   #forward(exchange: Exchange, kind: typeof V4 | typeof V6): Verdict {
-    const file = this.#find(this.#file, kind);
-    const inline = this.#find(this.#inline, kind);
-    if (file === 0 && inline === 0) return this.#deny(exchange);
-    this.#engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
-    this.#writeAddresses(this.#file, file, kind);
-    this.#writeAddresses(this.#inline, inline, kind);
-    exchange.response = this.#engine.writer.end();
+    const lookup = this.#lookup;
+    const first = this.#first(kind);
+    if (first === 0) return this.#deny(exchange);
+    const { writer } = this.#engine;
+    const size = itemSize(kind);
+    writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
+    for (let item = first; item !== 0; item = lookup.next(item)) {
+      lookup.copyAddress(item, size, this.#data);
+      this.#write(kind === V4 ? TYPE.A : TYPE.AAAA, size);
+    }
+    exchange.response = writer.end();
     return ANSWERED;
   }
 
   /** Says that there is no such data, for a name with any address; other names may fall through. */
   #deny(exchange: Exchange): Verdict {
-    if (this.#exists(this.#file) || this.#exists(this.#inline)) {
+    if (this.#first(V4) !== 0 || this.#first(V6) !== 0) {
       exchange.response = this.#engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA).end();
       return ANSWERED;
     }
@@ -117,61 +154,34 @@ class HostsHandler implements Handler {
     return this.#options.fallthrough !== null && this.#fallthrough.match(exchange) !== null;
   }
 
-  #exists(lookup: HostsLookup): boolean {
-    return this.#find(lookup, V4) !== 0 || this.#find(lookup, V6) !== 0;
+  /** The first address of this kind: of the name itself, else of its wildcard; 0 for none. */
+  #first(kind: typeof V4 | typeof V6): number {
+    return this.#lookup.first(this.#own, kind) || this.#lookup.first(this.#wild, kind);
   }
 
-  /** The entry with addresses of this kind: the name's own, else that of the wildcard; 0 for none. */
-  #find(lookup: HostsLookup, kind: typeof V4 | typeof V6): number {
-    const own = lookup.find(this.#name, this.#nameLength);
-    if (lookup.count(own, kind) > 0) return own;
-    if (this.#wildcardLength === 0) return 0;
-    const wildcard = lookup.find(this.#wildcard, this.#wildcardLength);
-    return lookup.count(wildcard, kind) > 0 ? wildcard : 0;
-  }
-
-  #readName(exchange: Exchange): void {
+  /** Finds the entries of the qname. */
+  #find(exchange: Exchange): void {
     const { bytes } = exchange.memory;
-    const at = exchange.offset + HEADER_SIZE;
+    const lookup = this.#lookup;
     const name = this.#name;
     const length = exchange.qnameLength;
-    copyFolded(bytes, at, name, 0, length);
-    this.#nameLength = length;
-    this.#wildcardLength = 0;
+    copyFolded(bytes, exchange.offset + HEADER_SIZE, name, 0, length);
+    this.#own = lookup.find(name, length);
+    this.#wild = 0;
     // Above a single label there is only the root, and `*` alone stands for nothing.
-    if (exchange.labelCount < 2) return;
+    if (!lookup.hasWildcards || exchange.labelCount < 2) return;
+    // The wildcard ends where the name does.
+    const start = name[0]! - 1;
     const wildcard = this.#wildcard;
     wildcard[0] = 1;
     wildcard[1] = 0x2a;
-    let to = 2;
-    for (let from = name[0]! + 1; from < length; from++) wildcard[to++] = name[from]!;
-    this.#wildcardLength = to;
+    for (let i = 2; i < length - start; i++) wildcard[i] = name[start + i]!;
+    this.#wild = lookup.find(wildcard, length - start);
   }
 
-  #writeAddresses(lookup: HostsLookup, entry: number, kind: typeof V4 | typeof V6): void {
-    if (entry === 0) return;
-    const { writer } = this.#engine;
-    const type = kind === V4 ? TYPE.A : TYPE.AAAA;
-    const size = kind === V4 ? 4 : 16;
-    let at = lookup.dataAt(entry, kind);
-    for (let left = lookup.count(entry, kind); left > 0; left--, at += size) {
-      writer.record("answer", null, type, CLASS.IN, this.#options.ttlSeconds)
-        .raw(lookup.bytes, at, size);
-    }
-  }
-
-  #writeNames(lookup: HostsLookup, entry: number): void {
-    if (entry === 0) return;
-    const { writer } = this.#engine;
-    const { bytes } = lookup;
-    let at = lookup.dataAt(entry, NAMES);
-    for (let left = lookup.count(entry, NAMES); left > 0; left--) {
-      let end = at;
-      while (bytes[end] !== 0) end += bytes[end]! + 1;
-      end++;
-      writer.record("answer", null, TYPE.PTR, CLASS.IN, this.#options.ttlSeconds)
-        .raw(bytes, at, end - at);
-      at = end;
-    }
+  /** Adds a record with the first `size` bytes of `#data`. */
+  #write(type: number, size: number): void {
+    this.#engine.writer.record("answer", null, type, CLASS.IN, this.#options.ttlSeconds)
+      .raw(this.#data, 0, size);
   }
 }
