@@ -1,3 +1,4 @@
+import { formatIPv6 } from "../dns/address.ts";
 import { NetlinkError } from "../sys/netlink_socket.ts";
 import { ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Link, LinkAddress } from "../sys/rtnetlink_messages.ts";
@@ -16,6 +17,9 @@ export type { InterfaceKind, InterfaceOptions } from "./interface_options.ts";
 
 /** How often notices are looked for. A look that finds none is two system calls. */
 const LOOK_MS = 100;
+
+/** The link that has the addresses of all Services where kube-proxy works by IPVS. */
+const IPVS_LINK = "kube-ipvs0";
 
 /** What `ensure` found and did. */
 export interface EnsureResult {
@@ -58,6 +62,10 @@ export class NodeInterface {
   #adopted = false;
   /** Addresses were put on lo. */
   #onLo = false;
+  /** Indexes of links that were ours and have lost the name, or their place, to another. */
+  readonly #strays = new Set<number>();
+  /** Addresses that other links have as well, as they were told of. */
+  #elsewhere: ReadonlySet<string> = new Set();
 
   /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
   constructor(options: InterfaceOptions) {
@@ -79,8 +87,13 @@ export class NodeInterface {
     const first = this.#place === null;
     const work: Work = { changes: [], undo: [] };
     try {
+      const previous = this.#place;
       const place = this.#place = this.#find() ?? this.#make(work);
+      if (previous !== null && previous.kind !== "lo") this.#strays.add(previous.link.index);
+      this.#strays.delete(place.link.index);
       this.#fill(place, work);
+      // Last, so that the addresses are never nowhere.
+      work.changes.push(...this.#removeStrays().map((what) => `removed ${what}`));
       if (first) this.#reportStart(place, work);
       else if (work.changes.length > 0) this.#reportMend(work);
       return { kind: place.kind, adopted: this.#adopted, changes: work.changes };
@@ -117,7 +130,15 @@ export class NodeInterface {
   remove(): string[] {
     this.#endWatch();
     try {
-      const removed = [...this.#removeLink(), ...this.#onLo ? this.#removeFrom(this.#lo()) : []];
+      // It may have been renamed since it was last looked at.
+      if (this.#place !== null && this.#place.kind !== "lo") {
+        this.#strays.add(this.#place.link.index);
+      }
+      const removed = [
+        ...this.#removeLink(),
+        ...this.#removeStrays(),
+        ...this.#onLo ? this.#removeFrom(this.#lo()) : [],
+      ];
       this.#place = null;
       this.#adopted = this.#onLo = false;
       if (removed.length > 0) this.#log("info", `${this.#title()}: removed ${removed.join(", ")}`);
@@ -208,7 +229,9 @@ export class NodeInterface {
       work.changes.push("set it up");
     }
     if (kind === "lo") this.#onLo = true;
-    const present = kernel.listAddresses(link.index);
+    const all = kernel.listAddresses();
+    const present = all.filter(({ index }) => index === link.index);
+    this.#tellElsewhere(all.filter(({ index }) => index !== link.index));
     const faults: unknown[] = [];
     for (const wanted of this.#wanted) {
       const found = present.find((address) => isAt(address, wanted, kind));
@@ -276,6 +299,40 @@ export class NodeInterface {
     return kernel.deleteLink(link.index) ? [`the link, a ${kind}`] : [];
   }
 
+  /** Takes away what was ours under another name; what has got ports loses the addresses only. */
+  #removeStrays(): string[] {
+    if (this.#strays.size === 0) return [];
+    const kernel = this.#open();
+    return kernel.listLinks().filter(({ index }) => this.#strays.delete(index)).flatMap((link) => {
+      // A bridge with ports that keeps the name stays as `removeLink` has left it.
+      if (link.name === this.#name || this.#kindOf(link) === null) return [];
+      if (this.#hasPorts(link)) return this.#removeFrom(link);
+      return kernel.deleteLink(link.index) ? [`the link that was renamed to ${link.name}`] : [];
+    });
+  }
+
+  /** Tells of wanted addresses that other links have too; they would stay there after the end. */
+  #tellElsewhere(others: readonly LinkAddress[]): void {
+    const found = others.filter((address) =>
+      !this.#strays.has(address.index) &&
+      this.#wanted.some(({ bytes, loopback }) => !loopback && areEqual(bytes, address.bytes))
+    );
+    const links = found.length === 0 ? [] : this.#open().listLinks();
+    const texts = new Set<string>();
+    for (const { bytes, prefixLength, index } of found) {
+      const name = links.find((link) => link.index === index)?.name ?? String(index);
+      // kube-proxy puts the addresses of all Services there.
+      if (name === IPVS_LINK) continue;
+      const host = bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
+      const text =
+        `${host}/${prefixLength} is on ${name} too, so without nodens queries to it still` +
+        ` end on this machine, and reach nobody: ip address del ${host}/${prefixLength} dev ${name}`;
+      texts.add(text);
+      if (!this.#elsewhere.has(text)) this.#log("warning", `${this.#title()}: ${text}`);
+    }
+    this.#elsewhere = texts;
+  }
+
   #removeFrom(link: Link): string[] {
     return this.#wanted
       .filter(({ loopback }) => !loopback)
@@ -328,7 +385,10 @@ export class NodeInterface {
 
 /** Whether an address is the wanted one. On lo one with another prefix length does as well. */
 function isAt(address: LinkAddress, wanted: WantedAddress, kind: InterfaceKind): boolean {
-  if (address.bytes.length !== wanted.bytes.length) return false;
   if (kind !== "lo" && address.prefixLength !== wanted.prefixLength) return false;
-  return address.bytes.every((byte, i) => byte === wanted.bytes[i]);
+  return areEqual(address.bytes, wanted.bytes);
+}
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
