@@ -1,7 +1,7 @@
 /** Every command of the node's rules, failing in every way, at every moment: what must hold. */
 import assert from "node:assert/strict";
 import type { CommandOptions, CommandResult } from "../../src/host/command.ts";
-import { Heartbeat } from "../../src/host/heartbeat.ts";
+import { Heartbeat, type HeartbeatList } from "../../src/host/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/host/node_rules.ts";
 import { FakeIptables } from "../support/fake_iptables.ts";
 
@@ -51,7 +51,12 @@ interface Made {
   become(fault: Fault | null, which?: "save" | "restore"): void;
 }
 
-function make(changes: Partial<NodeRulesOptions> = {}): Made {
+/** A list of `-m recent` that can be written to. */
+const GOOD_LIST: HeartbeatList = { write: () => true, close() {} };
+
+function make(
+  changes: Partial<NodeRulesOptions> & { open?: (list: string) => HeartbeatList } = {},
+): Made {
   let fault: Fault | null = null;
   let which = "save";
   const logs: string[] = [];
@@ -68,7 +73,7 @@ function make(changes: Partial<NodeRulesOptions> = {}): Made {
   stopping = false;
   const heartbeat = new Heartbeat({
     ask: () => Promise.resolve(true),
-    open: () => ({ write: () => true, close() {} }),
+    open: changes.open ?? (() => GOOD_LIST),
   });
   const rules = new NodeRules({
     rules: { addresses: ["10.96.0.10"], port: 53, healthPort: 8080, failOpenTo: [], tracked: [] },
@@ -255,6 +260,33 @@ Deno.test("a level that the kernel refuses is lowered, and raised once it takes 
     assert.deepEqual(levels, [`4 ${level}`, `4 ${level}`, `4 ${level}`, "4 socket"]);
     assert.equal(iptables.rules().length, 14);
     await rules.stop();
+  }
+});
+
+Deno.test("lists that cannot be written to make the rules plain, until they can", async () => {
+  const faults: (() => HeartbeatList)[] = [
+    () => {
+      throw new Error('Cannot open "/proc/net/xt_recent/nodens" for writing');
+    },
+    () => ({ write: () => false, close() {} }),
+  ];
+  for (const fault of faults) {
+    let isBroken = true;
+    const open = () => isBroken ? fault() : GOOD_LIST;
+    const { rules, logs, iptables, levels } = make({ open });
+    for (let look = 0; look < 3; look++) await rules.ensure();
+    assert.equal(levels.at(-1), "4 none");
+    assert.equal(ours(iptables).length, 12);
+    assert.equal(
+      logs.filter((line) => /^warning .*without fail-open: .*nodens/.test(line)).length,
+      1,
+    );
+    isBroken = false;
+    await rules.ensure();
+    assert.equal(levels.at(-1), "4 socket");
+    assert.equal(ours(iptables).length, 14);
+    assert.equal(await rules.remove(), true);
+    assert.deepEqual(ours(iptables), []);
   }
 });
 
