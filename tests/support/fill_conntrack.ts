@@ -82,6 +82,6 @@ if (import.meta.main) {
     // Refusals are of no interest: the last ones are those of a full table.
     while (libc.recv(fd, reply, reply.length, 0x40) > 0);
   }
-  console.log(`${count()} of ${max}`);
-  console.log(count() >= max ? "FULL" : "NOT FULL");
+  const text = `${count()} of ${max}\n${count() >= max ? "FULL" : "NOT FULL"}\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
