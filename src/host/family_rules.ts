@@ -76,14 +76,18 @@ export class FamilyRules {
   }
 
   /** Makes the rules what they should be, at the best level that can be had. */
-  async ensure(signal: AbortSignal): Promise<FamilyState> {
+  ensure(signal: AbortSignal): Promise<FamilyState> {
+    return this.#ensure(signal, () => this.#raise(signal));
+  }
+
+  async #ensure(signal: AbortSignal, first: () => Promise<void>): Promise<FamilyState> {
     const { log, count } = this.#options;
     const { family } = this;
     const before = this.#problem;
     let changes = 0;
     let mayPass = false;
     try {
-      await this.#raise(signal);
+      await first();
       const kept = await this.#keep(signal);
       changes = kept.changes;
       for (const warning of kept.warnings) {
@@ -117,7 +121,7 @@ export class FamilyRules {
     this.#level = "none";
     this.#lacksHeartbeat = true;
     this.#warnLowered(why);
-    return await this.ensure(signal);
+    return await this.#ensure(signal, () => Promise.resolve());
   }
 
   /** Leaves only some of the wanted rules in. */

@@ -154,6 +154,7 @@ async function choose(
   const command = commandOf(family, "default", "save");
   const options = { args: ["-V"], timeoutMs: SAVE_LIMIT_MS, ...withSignal(signal) };
   const result = await run(command, options);
+  if (result !== null && result.code !== 0) throw failureOf(command, result);
   const isLegacy = result !== null && /legacy/.test(result.stdout);
   return pick(isLegacy ? legacy : nft, `${command} is of this kind`);
 }

@@ -52,6 +52,9 @@ export interface NodeRulesOptions {
 const RETRY_MS = 5000;
 /** Doublings at most: 40 seconds, since the look at each `-syncinterval` (60 s) comes anyway. */
 const MAX_DOUBLINGS = 3;
+/** Heartbeats in a row that must fail before the rules do without, and the pause between them. */
+const FAULTY_BEATS = 3;
+const BEAT_PAUSE_MS = 500;
 /** Time for turning queries away at stop, and for removing the rules. */
 const TURN_AWAY_MS = 2000;
 const REMOVE_MS = 6000;
@@ -183,8 +186,7 @@ export class NodeRules {
       if (this.#heartbeatFault(family.family) === null) continue;
       // Unless somebody has just taken the rules out, and the list with them.
       states[i] = await family.ensure(signal);
-      await heartbeat.beat();
-      const fault = this.#heartbeatFault(family.family);
+      const fault = await this.#lastingFault(family.family);
       if (fault === null || family.problem !== null || this.#stopped) continue;
       states[i] = await family.doWithoutHeartbeat(fault, signal);
       heartbeat.set(this.#beats());
@@ -193,11 +195,22 @@ export class NodeRules {
     return states;
   }
 
+  /** Why the heartbeat of a family cannot be given, several times in a row; else null. */
+  async #lastingFault(family: Family): Promise<string | null> {
+    const { heartbeat, pause = wait } = this.#options;
+    for (let beat = 1;; beat++) {
+      await heartbeat.beat();
+      const fault = this.#heartbeatFault(family);
+      if (fault === null || beat === FAULTY_BEATS || this.#stopped) return fault;
+      await pause(BEAT_PAUSE_MS, this.#abort.signal);
+    }
+  }
+
   /** Tells what was found, and looks again soon where that may help. */
   #tell(states: readonly FamilyState[]): void {
     const { onLevel } = this.#options;
-    for (const { family, level } of states) {
-      if (this.#lists(family).length > 0) onLevel?.(family, level);
+    for (const { family, level, problem } of states) {
+      if (problem === null && this.#lists(family).length > 0) onLevel?.(family, level);
     }
     if (states.some(({ problem, mayPass }) => problem !== null && mayPass)) {
       this.#failures++;

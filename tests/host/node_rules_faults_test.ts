@@ -290,6 +290,30 @@ Deno.test("lists that cannot be written to make the rules plain, until they can"
   }
 });
 
+Deno.test("a list that cannot be written to for a moment costs nothing", async () => {
+  let left = 3;
+  const open = (list: string) => {
+    if (left-- > 0) throw new Error(`Cannot open "${list}" for writing`);
+    return GOOD_LIST;
+  };
+  const { rules, levels, logs } = make({ open });
+  for (let look = 0; look < 3; look++) await rules.ensure();
+  assert.ok(left < 0);
+  assert.deepEqual([...new Set(levels)], ["4 socket"], logs.join("\n"));
+  await rules.stop();
+});
+
+Deno.test("a command iptables that fails decides nothing", async () => {
+  const both = new FakeIptables({ backends: ["nft", "legacy"] });
+  const { rules } = make({
+    run: (binary, options) =>
+      binary === "iptables-save" ? Promise.resolve(fails("", 1)) : both.run(binary, options),
+  });
+  assert.match((await rules.ensure())[0]!.problem!, /iptables-save failed/);
+  assert.deepEqual([...both.rules("nft"), ...both.rules("legacy")], []);
+  await rules.stop();
+});
+
 Deno.test("every other refusal passes by itself, so the level stays", async () => {
   let calls = 0;
   const iptables = new FakeIptables({ refuse: () => calls++ % 2 === 0 ? fails("", 1) : null });
