@@ -1,7 +1,7 @@
-import { formatIPv6 } from "../dns/address.ts";
 import { NetlinkError } from "../sys/netlink_socket.ts";
 import { ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Link, LinkAddress } from "../sys/rtnetlink_messages.ts";
+import { areEqual, ElsewhereWatch } from "./elsewhere.ts";
 import {
   checkInterfaceName,
   type InterfaceKind,
@@ -17,9 +17,6 @@ export type { InterfaceKind, InterfaceOptions } from "./interface_options.ts";
 
 /** How often notices are looked for. A look that finds none is two system calls. */
 const LOOK_MS = 100;
-
-/** The link that has the addresses of all Services where kube-proxy works by IPVS. */
-const IPVS_LINK = "kube-ipvs0";
 
 /** What `ensure` found and did. */
 export interface EnsureResult {
@@ -64,8 +61,7 @@ export class NodeInterface {
   #onLo = false;
   /** Indexes of links that were ours and have lost the name, or their place, to another. */
   readonly #strays = new Set<number>();
-  /** Addresses that other links have as well, as they were told of. */
-  #elsewhere: ReadonlySet<string> = new Set();
+  readonly #elsewhere: ElsewhereWatch;
 
   /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
   constructor(options: InterfaceOptions) {
@@ -75,6 +71,10 @@ export class NodeInterface {
     const { dummy = "dummy", bridge = "bridge" } = options.kernelKinds ?? {};
     this.#kinds = [["dummy", dummy], ["bridge", bridge]];
     this.#log = options.log;
+    this.#elsewhere = new ElsewhereWatch(
+      this.#wanted,
+      (text) => this.#log("warning", `${this.#title()}: ${text}`),
+    );
   }
 
   /**
@@ -231,7 +231,10 @@ export class NodeInterface {
     if (kind === "lo") this.#onLo = true;
     const all = kernel.listAddresses();
     const present = all.filter(({ index }) => index === link.index);
-    this.#tellElsewhere(all.filter(({ index }) => index !== link.index));
+    this.#elsewhere.look(
+      all.filter(({ index }) => index !== link.index && !this.#strays.has(index)),
+      () => kernel.listLinks(),
+    );
     const faults: unknown[] = [];
     for (const wanted of this.#wanted) {
       const found = present.find((address) => isAt(address, wanted, kind));
@@ -311,28 +314,6 @@ export class NodeInterface {
     });
   }
 
-  /** Tells of wanted addresses that other links have too; they would stay there after the end. */
-  #tellElsewhere(others: readonly LinkAddress[]): void {
-    const found = others.filter((address) =>
-      !this.#strays.has(address.index) &&
-      this.#wanted.some(({ bytes, loopback }) => !loopback && areEqual(bytes, address.bytes))
-    );
-    const links = found.length === 0 ? [] : this.#open().listLinks();
-    const texts = new Set<string>();
-    for (const { bytes, prefixLength, index } of found) {
-      const name = links.find((link) => link.index === index)?.name ?? String(index);
-      // kube-proxy puts the addresses of all Services there.
-      if (name === IPVS_LINK) continue;
-      const host = bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
-      const text =
-        `${host}/${prefixLength} is on ${name} too, so without nodens queries to it still` +
-        ` end on this machine, and reach nobody: ip address del ${host}/${prefixLength} dev ${name}`;
-      texts.add(text);
-      if (!this.#elsewhere.has(text)) this.#log("warning", `${this.#title()}: ${text}`);
-    }
-    this.#elsewhere = texts;
-  }
-
   #removeFrom(link: Link): string[] {
     return this.#wanted
       .filter(({ loopback }) => !loopback)
@@ -387,8 +368,4 @@ export class NodeInterface {
 function isAt(address: LinkAddress, wanted: WantedAddress, kind: InterfaceKind): boolean {
   if (kind !== "lo" && address.prefixLength !== wanted.prefixLength) return false;
   return areEqual(address.bytes, wanted.bytes);
-}
-
-function areEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
