@@ -146,7 +146,7 @@ async function apply(
   plan: RedirectPlan,
   { output, run }: { output: Output; run: RunCommand },
 ): Promise<void> {
-  await applyChanges(plan, run);
+  await applyChanges(plan, { run });
   const { family, backend, changes } = plan;
   output.err(`IPv${family}: ${changes.length} changes (${backend})\n`);
 }

@@ -19,6 +19,7 @@ import { processOutput } from "./output.ts";
 import { readServeFlags, type ServeOptions } from "./serve_flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
+  failOpenGauge,
   freeMetricsAddresses,
   makeNodeRole,
   type NodeContext,
@@ -63,7 +64,12 @@ export async function runServe(args: readonly string[], signals: Signals): Promi
   }
   const output = await ServeOutput.open(values["log-format"] as LogFormat);
   const registry = new MetricRegistry();
-  const context = { options, logger: output.logger, count: setupErrorCounter(registry) };
+  const context = {
+    options,
+    logger: output.logger,
+    count: setupErrorCounter(registry),
+    onLevel: failOpenGauge(registry),
+  };
   const corefile = await openCorefile(context, output);
   if (corefile === null) return 1;
   let loaded: LoadedConfig;

@@ -8,9 +8,11 @@ import { answersProbe, probeQuery } from "../engine/probe.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { type NodeRole, SETUP_ERRORS, type SetupError } from "../host/node_role.ts";
 import type { TemplateOptions } from "../host/options.ts";
-import { OWN_MARK } from "../host/rules.ts";
+import type { NodeRulesOptions } from "../host/node_rules.ts";
+import { type FailOpenLevel, OWN_MARK } from "../host/rules.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
 import { openLibc } from "../sys/libc.ts";
 import { requireMarks } from "../sys/mark.ts";
 import type { ServeOptions } from "./serve_flags.ts";
@@ -23,6 +25,8 @@ export interface NodeContext {
   logger: Logger;
   /** Counts node-cache's set-up errors. */
   count: (error: SetupError) => void;
+  /** Shows the level of fail-open that the rules of a family have. */
+  onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
 /** Counts set-up errors under node-cache's name, all of them from the start. */
@@ -32,6 +36,15 @@ export function setupErrorCounter(registry: MetricRegistry): (error: SetupError)
     SETUP_ERRORS.map((errortype) => [errortype, registry.counter(name, { errortype })]),
   );
   return (error) => counters.get(error)!.add();
+}
+
+/** What the levels of fail-open are in `nodens_failopen_level`. */
+const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
+
+/** Shows the levels of fail-open; a family has no series before its rules were first looked at. */
+export function failOpenGauge(registry: MetricRegistry): NodeContext["onLevel"] {
+  return (family, level) =>
+    registry.gauge("nodens_failopen_level", { family: `${family}` }).set(LEVEL_VALUES[level]);
 }
 
 /** Whether nodens does anything to the host. */
@@ -64,26 +77,30 @@ export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,
 ): Promise<NodeRole | null> {
-  const { options, logger: { log }, count } = context;
+  const { options, logger: { log }, count, onLevel } = context;
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
   // Loaded only here: most of the code is of no use elsewhere.
-  const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }] = await Promise.all([
-    import("../host/node_role.ts"),
-    import("../host/interface.ts"),
-    import("../host/node_rules_linux.ts"),
-  ]);
+  const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { ConntrackWatch }] = await Promise
+    .all([
+      import("../host/node_role.ts"),
+      import("../host/interface.ts"),
+      import("../host/node_rules_linux.ts"),
+      import("../host/conntrack.ts"),
+    ]);
+  const conntrack = new ConntrackWatch({ read: readKernelFile, log });
   const withRules = rules.rules.addresses.length > 0 || rules.redirect !== null;
   return new NodeRole({
     makeInterface: node.setupInterface
       ? () => new NodeInterface({ name: node.interfaceName, addresses: node.localIps, log })
       : null,
-    makeRules: withRules ? () => linuxNodeRules(checks(), { ...rules, log, count }) : null,
+    makeRules: withRules ? () => linuxNodeRules(checks(), { ...rules, log, count, onLevel }) : null,
     answers: () => anyAnswers(node.localIps, node.dnsPort),
     syncIntervalMs: node.syncIntervalMs,
     skipTeardown: node.skipTeardown,
     log,
     count,
+    lookAround: () => conntrack.look(),
   });
 }
 

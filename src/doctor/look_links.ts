@@ -26,6 +26,7 @@ export function lookAtLinks(
   const kernel = new Rtnetlink();
   try {
     const links = kernel.listLinks();
+    const addresses = kernel.listAddresses();
     const found = links.find((link) => link.name === name);
     const has = (kind: string) =>
       modules.has(kind) || links.some((link) => link.kind === kind) ||
@@ -42,7 +43,7 @@ export function lookAtLinks(
         ...defaultLinks6(tree.read("/proc/net/ipv6_route") ?? ""),
       ],
       addresses: links.flatMap((link) =>
-        kernel.listAddresses(link.index).map(({ bytes, duplicate }) => ({
+        addresses.filter(({ index }) => index === link.index).map(({ bytes, duplicate }) => ({
           address: bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes),
           link: link.name,
           kind: link.kind,

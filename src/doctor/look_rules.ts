@@ -76,7 +76,7 @@ export async function lookAtRules(
     return { family, fault: "permission", message };
   }
   try {
-    return { family, backends: await readBackends(family, run) };
+    return { family, backends: await readBackends(family, { run }) };
   } catch (error) {
     if (!(error instanceof IptablesError)) throw error;
     return { family, fault: error.fault, message: error.message };

@@ -2,6 +2,7 @@ import { parseAddress } from "../dns/address.ts";
 import { NetlinkError } from "../sys/netlink_socket.ts";
 import { ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Link, LinkAddress } from "../sys/rtnetlink_messages.ts";
+import { areEqual, ElsewhereWatch } from "./elsewhere.ts";
 import {
   checkInterfaceName,
   type InterfaceKind,
@@ -66,6 +67,9 @@ export class NodeInterface {
   #onLo = false;
   /** Addresses that the host's own queries have no longer as their source. */
   #yielded: { index: number; bytes: Uint8Array }[] = [];
+  /** Indexes of links that were ours and have lost the name, or their place, to another. */
+  readonly #strays = new Set<number>();
+  readonly #elsewhere: ElsewhereWatch;
 
   /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
   constructor(options: InterfaceOptions) {
@@ -75,6 +79,10 @@ export class NodeInterface {
     const { dummy = "dummy", bridge = "bridge" } = options.kernelKinds ?? {};
     this.#kinds = [["dummy", dummy], ["bridge", bridge]];
     this.#log = options.log;
+    this.#elsewhere = new ElsewhereWatch(
+      this.#wanted,
+      (text) => this.#log("warning", `${this.#title()}: ${text}`),
+    );
   }
 
   /**
@@ -87,8 +95,13 @@ export class NodeInterface {
     const first = this.#place === null;
     const work: Work = { changes: [], undo: [] };
     try {
+      const previous = this.#place;
       const place = this.#place = this.#find() ?? this.#make(work);
+      if (previous !== null && previous.kind !== "lo") this.#strays.add(previous.link.index);
+      this.#strays.delete(place.link.index);
       this.#fill(place, work);
+      // Last, so that the addresses are never nowhere.
+      work.changes.push(...this.#removeStrays().map((what) => `removed ${what}`));
       if (first) this.#reportStart(place, work);
       else if (work.changes.length > 0) this.#reportMend(work);
       return { kind: place.kind, adopted: this.#adopted, changes: work.changes };
@@ -168,7 +181,15 @@ export class NodeInterface {
       // The kernel takes away only what it has made.
       for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
       this.#yielded = [];
-      const removed = [...this.#removeLink(), ...this.#onLo ? this.#removeFrom(this.#lo()) : []];
+      // It may have been renamed since it was last looked at.
+      if (this.#place !== null && this.#place.kind !== "lo") {
+        this.#strays.add(this.#place.link.index);
+      }
+      const removed = [
+        ...this.#removeLink(),
+        ...this.#removeStrays(),
+        ...this.#onLo ? this.#removeFrom(this.#lo()) : [],
+      ];
       this.#place = null;
       this.#adopted = this.#onLo = false;
       if (removed.length > 0) this.#log("info", `${this.#title()}: removed ${removed.join(", ")}`);
@@ -259,7 +280,12 @@ export class NodeInterface {
       work.changes.push("set it up");
     }
     if (kind === "lo") this.#onLo = true;
-    const present = kernel.listAddresses(link.index);
+    const all = kernel.listAddresses();
+    const present = all.filter(({ index }) => index === link.index);
+    this.#elsewhere.look(
+      all.filter(({ index }) => index !== link.index && !this.#strays.has(index)),
+      () => kernel.listLinks(),
+    );
     const faults: unknown[] = [];
     for (const wanted of this.#wanted) {
       const found = present.find((address) => isAt(address, wanted, kind));
@@ -327,6 +353,18 @@ export class NodeInterface {
     return kernel.deleteLink(link.index) ? [`the link, a ${kind}`] : [];
   }
 
+  /** Takes away what was ours under another name; what has got ports loses the addresses only. */
+  #removeStrays(): string[] {
+    if (this.#strays.size === 0) return [];
+    const kernel = this.#open();
+    return kernel.listLinks().filter(({ index }) => this.#strays.delete(index)).flatMap((link) => {
+      // A bridge with ports that keeps the name stays as `removeLink` has left it.
+      if (link.name === this.#name || this.#kindOf(link) === null) return [];
+      if (this.#hasPorts(link)) return this.#removeFrom(link);
+      return kernel.deleteLink(link.index) ? [`the link that was renamed to ${link.name}`] : [];
+    });
+  }
+
   #removeFrom(link: Link): string[] {
     return this.#wanted
       .filter(({ loopback }) => !loopback)
@@ -379,7 +417,6 @@ export class NodeInterface {
 
 /** Whether an address is the wanted one. On lo one with another prefix length does as well. */
 function isAt(address: LinkAddress, wanted: WantedAddress, kind: InterfaceKind): boolean {
-  if (address.bytes.length !== wanted.bytes.length) return false;
   if (kind !== "lo" && address.prefixLength !== wanted.prefixLength) return false;
-  return address.bytes.every((byte, i) => byte === wanted.bytes[i]);
+  return areEqual(address.bytes, wanted.bytes);
 }

@@ -18,6 +18,14 @@ export type SetupError = typeof SETUP_ERRORS[number];
 const ASK_AGAIN_MS = 200;
 /** After so long without an answer that is said. */
 const SILENT_MS = 5000;
+/**
+ * Time for all that is done at stop. Of the thirty seconds that kubelet gives a pod, an iptables that
+ * hangs must leave enough for what else there is.
+ */
+const STOP_MS = 9000;
+/** Time for turning queries away, and for removing the rules even if all else took long. */
+const TURN_AWAY_MS = 2000;
+const LEAST_REMOVE_MS = 2000;
 
 /** Time for answers to queries that the host has sent from addresses that are going to be removed. */
 const IN_FLIGHT_MS = 500;
@@ -43,6 +51,8 @@ export interface NodeRoleOptions {
   skipTeardown: boolean;
   log: (level: LogLevel, line: string) => void;
   count: (error: SetupError) => void;
+  /** Looks at what is not nodens's own but keeps it from its work; called with each other look. */
+  lookAround?: () => void;
 }
 
 /**
@@ -62,6 +72,8 @@ export class NodeRole {
   #freeMs = -Infinity;
   /** Counts up whenever what was begun is to end. */
   #turn = 0;
+  /** When stopping began. */
+  #stoppingMs: number | null = null;
 
   constructor(options: NodeRoleOptions) {
     this.#options = options;
@@ -90,6 +102,7 @@ export class NodeRole {
     const turn = ++this.#turn;
     const { makeRules, syncIntervalMs } = this.#options;
     this.#timer = setInterval(() => this.#sync(), syncIntervalMs);
+    this.#options.lookAround?.();
     if (makeRules !== null) void this.#engageRules(turn, makeRules);
   }
 
@@ -117,9 +130,10 @@ export class NodeRole {
   /** The first step of stopping: queries go elsewhere from now on. */
   async turnAway(): Promise<void> {
     this.#end();
+    this.#stoppingMs ??= performance.now();
     if (this.#options.skipTeardown) await this.#rules?.stop();
     else {
-      await this.#rules?.turnAway();
+      await this.#rules?.turnAway(TURN_AWAY_MS);
       if (this.#interface?.yieldSource()) this.#freeMs = performance.now() + IN_FLIGHT_MS;
     }
   }
@@ -127,7 +141,9 @@ export class NodeRole {
   /** The last step of stopping, when all is answered: takes rules and interface away. */
   async release(): Promise<void> {
     this.#end();
-    if (!this.#options.skipTeardown) await this.#rules?.remove();
+    const goneMs = this.#stoppingMs === null ? 0 : performance.now() - this.#stoppingMs;
+    const limitMs = Math.max(STOP_MS - goneMs, LEAST_REMOVE_MS);
+    if (!this.#options.skipTeardown) await this.#rules?.remove(limitMs);
     this.#rules = null;
     const kept = this.#interface;
     this.#interface = null;
@@ -168,6 +184,7 @@ export class NodeRole {
   #sync(): void {
     this.#checkInterface();
     void this.#rules?.ensure();
+    this.#options.lookAround?.();
   }
 
   #checkInterface(): void {

@@ -1,7 +1,8 @@
 import type { LogLevel } from "../engine/handler.ts";
 import type { RunCommand } from "./command.ts";
+import { FamilyRules, type FamilyState, type RuleErrorType } from "./family_rules.ts";
 import type { Beat, Heartbeat } from "./heartbeat.ts";
-import { IptablesError } from "./iptables.ts";
+import { pause as wait } from "./pause.ts";
 import {
   containersLeftOut,
   REDIRECT_COMMENT,
@@ -12,8 +13,7 @@ import {
   type RedirectOptions,
   redirectRules,
 } from "./redirect.ts";
-import { keepRules, nothingOf } from "./rule_keeper.ts";
-import type { Family } from "./rule_text.ts";
+import { commentOf, type Family, type Rule } from "./rule_text.ts";
 import {
   failOpenAddresses,
   type FailOpenLevel,
@@ -26,8 +26,7 @@ import {
 } from "./rules.ts";
 import type { RuleSet } from "./transaction.ts";
 
-/** Labels that node-cache counts such errors under. */
-export type RuleErrorType = "iptables" | "iptables_lock";
+export type { FamilyState, RuleErrorType } from "./family_rules.ts";
 
 /** What keeps a node's rules needs. */
 export interface NodeRulesOptions {
@@ -41,48 +40,58 @@ export interface NodeRulesOptions {
   log: (level: LogLevel, line: string) => void;
   /** Counts an error by its label. */
   count: (type: RuleErrorType) => void;
-  /** Pause before another look that is not due yet. Default: 5 seconds. */
+  /** Told the level of a family after each look that found fail-open asked for. */
+  onLevel?: (family: Family, level: FailOpenLevel) => void;
+  /** Pause before the first look that is not due yet. Default: 5 seconds. */
   retryMs?: number;
+  /** Waits between attempts; default: as long as it says. */
+  pause?: typeof wait;
 }
 
-/** How the rules of one family are. */
-export interface FamilyState {
-  readonly family: Family;
-  readonly level: FailOpenLevel;
-  /** Commands that were run just now. */
-  readonly changes: number;
-  /** Why the rules are not as they should be, or null. */
-  readonly problem: string | null;
-}
-
-/** What is remembered of a family between two looks at it. */
-interface Memory {
-  level: FailOpenLevel;
-  problem: string | null;
-  warnings: Set<string>;
-}
-
+/** Pause before another look when something has been found wrong; it doubles each time. */
 const RETRY_MS = 5000;
+/** Doublings at most: 40 seconds, since the look at each `-syncinterval` (60 s) comes anyway. */
+const MAX_DOUBLINGS = 3;
+/** Heartbeats in a row that must fail before the rules do without, and the pause between them. */
+const FAULTY_BEATS = 3;
+const BEAT_PAUSE_MS = 500;
+/** Time for turning queries away at stop, and for removing the rules. */
+const TURN_AWAY_MS = 2000;
+const REMOVE_MS = 6000;
 
 /**
  * Keeps the iptables rules of a node as they should be: puts in what is missing, takes out what is
  * doubled or left over, and says what stands in the way. Nothing here ends the process: an error is
  * logged when it is new, counted each time, and tried again.
- *
- * Call `ensure` once nodens answers queries, and then every sync interval.
  */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
-  readonly #memory = new Map<Family, Memory>();
+  readonly #families: readonly FamilyRules[];
+  readonly #abort = new AbortController();
   #running: Promise<FamilyState[]> | null = null;
   #retry: ReturnType<typeof setTimeout> | null = null;
+  /** Looks in a row that found something wrong that may pass. */
+  #failures = 0;
   #stopped = false;
 
   constructor(options: NodeRulesOptions) {
     this.#options = options;
-    const { log, redirect } = options;
+    const { log, redirect, run, count, rules, pause = wait } = options;
     const leftOut = redirect === null ? null : containersLeftOut(redirect);
     if (leftOut !== null) log("warning", `iptables: ${leftOut}`);
+    const redirected = redirect === null ? [] : redirectFamilies(redirect);
+    const families = ([4, 6] as const).filter((family) =>
+      redirected.includes(family) || rules.addresses.some((one) => familyOf(one) === family)
+    );
+    this.#families = families.map((family): FamilyRules =>
+      new FamilyRules({
+        family,
+        best: this.#lists(family).length > 0 ? "socket" : "none",
+        rulesAt: (level) => this.#set(family, level),
+        tryHeartbeat: () => this.#tryHeartbeat(family),
+        ...{ run, pause, log, count },
+      })
+    );
   }
 
   /** Makes the rules what they should be. Never rejects; a call during another one joins it. */
@@ -94,14 +103,17 @@ export class NodeRules {
   /** Calls `ensure` in a few seconds, once: something has been found wrong, or could not be done. */
   ensureSoon(): void {
     if (this.#stopped || this.#retry !== null) return;
+    const { retryMs = RETRY_MS } = this.#options;
+    const doublings = Math.min(Math.max(this.#failures - 1, 0), MAX_DOUBLINGS);
     this.#retry = setTimeout(() => {
       this.#retry = null;
       void this.ensure();
-    }, this.#options.retryMs ?? RETRY_MS);
+    }, retryMs * 2 ** doublings);
   }
 
   /**
-   * Lets the heartbeat go and leaves the rules where they are (`-skipteardown`).
+   * Lets the heartbeat go and leaves the rules where they are (`-skipteardown`). Commands that run
+   * are killed.
    *
    * @param options - `handedOver`: another nodens has the same rules and its own heartbeat, so that
    * nothing must change at all
@@ -111,6 +123,7 @@ export class NodeRules {
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
     this.#options.heartbeat.stop(options);
+    this.#abort.abort();
     await this.#running;
     // A look that was under way may have set it going again.
     this.#options.heartbeat.stop(options);
@@ -122,126 +135,88 @@ export class NodeRules {
    * Without a heartbeat to let go of, the rules that lead here are taken out. Those about answers
    * must stay: an answer that is tracked makes a connection of its own, and whatever its client asks
    * from the same port later would be taken for a part of it, and not be translated. Never rejects.
+   *
+   * @param limitMs - commands that run longer are killed
    */
-  async turnAway(): Promise<void> {
+  async turnAway(limitMs: number = TURN_AWAY_MS): Promise<void> {
     await this.stop();
-    const { rules, redirect, run } = this.#options;
-    const leads = (family: Family) => {
-      const { level, problem } = this.#recall(family);
+    const { rules, redirect } = this.#options;
+    const isSteering = (rule: Rule) =>
+      leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
+    const isPlain = ({ family, level, problem }: FamilyRules) => {
       const plain = redirect !== null && !redirect.failOpen;
       return problem === null &&
         (level === "none" || (plain && redirectFamilies(redirect).includes(family)));
     };
-    await Promise.all(
-      this.#families().filter(leads).map(async (family) => {
-        const all = nothingOf(this.#set(family, "none"));
-        const wanted = nodeRules(family, this.#recall(family).level, rules)
-          .filter((rule) => !leadsHere(rule, rules));
-        try {
-          await keepRules(family, { ...all, wanted }, run);
-        } catch (error) {
-          // What stands in the way is told by `remove`, which tries again.
-          asIptablesError(error);
-        }
-      }),
-    );
+    await withinLimit(limitMs, async (signal) => {
+      await Promise.all(
+        this.#families.filter(isPlain)
+          .map((family) => family.keepOnly((rule) => !isSteering(rule), signal)),
+      );
+    });
   }
 
-  /** Lets the heartbeat go and takes all rules out. Never rejects; whether none is left. */
-  async remove(): Promise<boolean> {
+  /**
+   * Lets the heartbeat go and takes all rules out. Never rejects; whether none is left.
+   *
+   * @param limitMs - it is tried for so long
+   */
+  async remove(limitMs: number = REMOVE_MS): Promise<boolean> {
     await this.stop();
-    const { run, log, count } = this.#options;
-    const results = await Promise.all(
-      this.#families().map(async (family) => {
-        try {
-          const { changes } = await keepRules(family, nothingOf(this.#set(family, "none")), run);
-          if (changes > 0) log("info", `iptables: ${changes} rules for IPv${family} removed`);
-          return true;
-        } catch (error) {
-          if (!(error instanceof IptablesError)) throw error;
-          count(error.fault === "lock" ? "iptables_lock" : "iptables");
-          log("error", `iptables: Cannot remove the rules for IPv${family}: ${error.message}`);
-          return false;
-        }
-      }),
+    const gone = await withinLimit(
+      limitMs,
+      (signal) => Promise.all(this.#families.map((family) => family.remove(signal))),
     );
-    return results.every((gone) => gone);
+    return gone.every((one) => one);
   }
 
   async #ensureAll(): Promise<FamilyState[]> {
-    const states: FamilyState[] = [];
-    for (const family of this.#families()) states.push(await this.#ensure(family));
-    if (this.#stopped) return states;
+    const { signal } = this.#abort;
     const { heartbeat } = this.#options;
+    const states: FamilyState[] = [];
+    for (const family of this.#families) {
+      if (!this.#stopped) states.push(await family.ensure(signal));
+    }
+    if (this.#stopped) return states;
     heartbeat.set(this.#beats());
     await heartbeat.beat();
     // Rules that wait for a heartbeat that cannot be given would keep nodens out for good.
-    for (const [i, { family }] of states.entries()) {
-      const memory = this.#recall(family);
-      if (memory.level === "none" || memory.problem !== null) continue;
-      if (this.#heartbeatFault(family) === null) continue;
+    for (const [i, family] of this.#families.entries()) {
+      if (family.level === "none" || family.problem !== null) continue;
+      if (this.#heartbeatFault(family.family) === null) continue;
       // Unless somebody has just taken the rules out, and the list with them.
-      states[i] = await this.#ensure(family);
-      await heartbeat.beat();
-      const fault = this.#heartbeatFault(family);
-      if (fault === null || this.#stopped) continue;
-      memory.level = "none";
-      this.#warnPlain(family, fault);
-      states[i] = await this.#ensure(family);
+      states[i] = await family.ensure(signal);
+      const fault = await this.#lastingFault(family.family);
+      if (fault === null || family.problem !== null || this.#stopped) continue;
+      states[i] = await family.doWithoutHeartbeat(fault, signal);
       heartbeat.set(this.#beats());
     }
+    if (!this.#stopped) this.#tell(states);
     return states;
   }
 
-  async #ensure(family: Family): Promise<FamilyState> {
-    const { log, count } = this.#options;
-    const memory = this.#recall(family);
-    const before = memory.problem;
-    let changes = 0;
-    try {
-      const kept = await this.#keep(family, memory);
-      changes = kept.changes;
-      for (const warning of kept.warnings) {
-        if (!memory.warnings.has(warning)) log("warning", `iptables: ${warning}`);
-      }
-      memory.warnings = new Set(kept.warnings);
-      memory.problem = null;
-      if (changes > 0) {
-        log("info", `iptables: rules for IPv${family} put in order (${changes} changes)`);
-      } else if (before !== null) {
-        log("info", `iptables: the rules for IPv${family} are in order again`);
-      }
-    } catch (error) {
-      const { fault, message } = asIptablesError(error);
-      memory.problem = message;
-      count(fault === "lock" ? "iptables_lock" : "iptables");
-      if (message !== before) {
-        const line = `iptables: Cannot put the rules for IPv${family} in order: ${message}`;
-        log(fault === "lock" ? "warning" : "error", line);
-      }
-      if (fault === "lock") this.ensureSoon();
+  /** Why the heartbeat of a family cannot be given, several times in a row; else null. */
+  async #lastingFault(family: Family): Promise<string | null> {
+    const { heartbeat, pause = wait } = this.#options;
+    for (let beat = 1;; beat++) {
+      await heartbeat.beat();
+      const fault = this.#heartbeatFault(family);
+      if (fault === null || beat === FAULTY_BEATS || this.#stopped) return fault;
+      await pause(BEAT_PAUSE_MS, this.#abort.signal);
     }
-    return { family, level: memory.level, changes, problem: memory.problem };
   }
 
-  /** Keeps the rules of the best level that the kernel takes. Throws where it takes none. */
-  async #keep(family: Family, memory: Memory): ReturnType<typeof keepRules> {
-    let first: IptablesError | null = null;
-    for (let level = memory.level;;) {
-      try {
-        const kept = await keepRules(family, this.#set(family, level), this.#options.run);
-        if (first !== null) {
-          memory.level = level;
-          if (level === "none") this.#warnPlain(family, first.message);
-          else this.#warnSocket(family, first.message);
-        }
-        return kept;
-      } catch (error) {
-        first ??= asIptablesError(error);
-        const lower = LOWER[level];
-        if (asIptablesError(error).fault !== "other" || lower === null) throw first;
-        level = lower;
-      }
+  /** Tells what was found, and looks again soon where that may help. */
+  #tell(states: readonly FamilyState[]): void {
+    const { onLevel } = this.#options;
+    for (const { family, level, problem } of states) {
+      if (problem === null && this.#lists(family).length > 0) onLevel?.(family, level);
+    }
+    if (states.some(({ problem, mayPass }) => problem !== null && mayPass)) {
+      this.#failures++;
+      this.ensureSoon();
+    } else {
+      this.#failures = 0;
     }
   }
 
@@ -276,10 +251,21 @@ export class NodeRules {
     return faults.find((fault) => fault !== null) ?? null;
   }
 
-  #beats(): Beat[] {
+  /** Has the heartbeat given for a family too whose rules do not ask for it; null, or the fault. */
+  async #tryHeartbeat(family: Family): Promise<string | null> {
+    const { heartbeat } = this.#options;
+    heartbeat.set(this.#beats(family));
+    await heartbeat.beat();
+    const fault = this.#heartbeatFault(family);
+    if (fault !== null) heartbeat.set(this.#beats());
+    return fault;
+  }
+
+  /** What is to be kept alive; `also` for a family whose rules do not ask for it yet. */
+  #beats(also: Family | null = null): Beat[] {
     const { rules, redirect } = this.#options;
-    return this.#families().flatMap((family) => {
-      if (this.#recall(family).level === "none") return [];
+    return this.#families.flatMap(({ family, level }) => {
+      if (level === "none" && family !== also) return [];
       const beats = failOpenAddresses(family, rules).map((address) => ({
         list: HEARTBEAT_LIST[family],
         entry: address,
@@ -288,40 +274,6 @@ export class NodeRules {
       if (!redirect?.failOpen) return beats;
       return [...beats, ...redirectBeats(family, redirect)];
     });
-  }
-
-  #families(): Family[] {
-    const { rules, redirect } = this.#options;
-    const redirected = redirect === null ? [] : redirectFamilies(redirect);
-    return ([4, 6] as const).filter((family) =>
-      redirected.includes(family) || rules.addresses.some((one) => familyOf(one) === family)
-    );
-  }
-
-  #recall(family: Family): Memory {
-    let memory = this.#memory.get(family);
-    if (memory === undefined) {
-      const level = this.#lists(family).length > 0 ? "socket" : "none";
-      memory = { level, problem: null, warnings: new Set() };
-      this.#memory.set(family, memory);
-    }
-    return memory;
-  }
-
-  #warnSocket(family: Family, why: string): void {
-    this.#options.log(
-      "warning",
-      `iptables: IPv${family} without "-m socket": ${why}; a crash is noticed within two seconds` +
-        " and not at once",
-    );
-  }
-
-  #warnPlain(family: Family, why: string): void {
-    this.#options.log(
-      "warning",
-      `iptables: IPv${family} without fail-open: ${why}; the rules are as node-cache's, so while` +
-        " nodens does not answer, nobody does",
-    );
   }
 }
 
@@ -333,13 +285,16 @@ export function redirectBeats(family: Family, { to, port }: RedirectOptions): Be
   return [{ list: REDIRECT_LIST[family], entry: REDIRECT_ENTRY[family], target }];
 }
 
-const LOWER: Record<FailOpenLevel, FailOpenLevel | null> = {
-  socket: "heartbeat",
-  heartbeat: "none",
-  none: null,
-};
-
-function asIptablesError(error: unknown): IptablesError {
-  if (error instanceof IptablesError) return error;
-  throw error;
+/** Does work that is to end soon after a time, at its signal. */
+async function withinLimit<T>(
+  limitMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), limitMs);
+  try {
+    return await work(abort.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -45,7 +45,7 @@ export async function planRedirect(
   options: RedirectOptions | null,
   run: RunCommand,
 ): Promise<RedirectPlan[]> {
-  const { used, other } = await readBackends(family, run);
+  const { used, other } = await readBackends(family, { run });
   const plan = (backend: Backend, wanted: RedirectOptions | null): RedirectPlan => ({
     family,
     backend: backend.name,
@@ -67,7 +67,7 @@ export async function redirectState(
   options: RedirectOptions,
   run: RunCommand,
 ): Promise<RedirectState> {
-  const { used } = await readBackends(family, run);
+  const { used } = await readBackends(family, { run });
   const set = redirectSet(family, options);
   const ours = used.saved.rules.filter(ownership(set));
   const keys = new Set(ours.map((rule) => ruleKey(rule.table, rule.chain, rule.args)));

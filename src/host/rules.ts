@@ -83,8 +83,9 @@ export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   return ownAddresses(family, all).flatMap((address) => [
     ...addressRules(address, "socket", all),
     ...insteadRules(address, all),
-    // Older versions of node-cache put in no comments.
-    ...addressRules(address, "none", all).map((rule) => ({
+    // Older versions of node-cache put in no comments. Those that accept do no harm, and somebody else
+    // may have put in the same.
+    ...addressRules(address, "none", all).filter(({ table }) => table === "raw").map((rule) => ({
       ...rule,
       args: rule.args.slice(0, rule.args.indexOf("comment") - 1),
     })),

@@ -27,8 +27,11 @@ export interface SavedRules {
   readonly chains: ReadonlySet<string>;
 }
 
-/** Reads the output of iptables-save. What is no rule and no chain is passed over. */
-export function parseSaved(text: string): SavedRules {
+/**
+ * Reads the output of iptables-save. What is neither a rule nor a chain is passed over. Returns null
+ * if the output ends within a table.
+ */
+export function parseSaved(text: string): SavedRules | null {
   const rules: SavedRule[] = [];
   const chains = new Set<string>();
   let table = "";
@@ -43,8 +46,12 @@ export function parseSaved(text: string): SavedRules {
     } else if (line.startsWith(":")) {
       chains.add(`${table} ${line.slice(1).split(" ", 1)[0]}`);
     } else if (line.startsWith("*")) {
+      if (table !== "") return null;
       table = line.slice(1).trim();
+    } else if (line.startsWith("COMMIT")) {
+      table = "";
     }
   }
+  if (table !== "") return null;
   return { rules, chains };
 }

@@ -92,6 +92,14 @@ export function ownership(
   };
 }
 
+/** The commands that delete what some commands have put in. */
+export function inverseOf(changes: readonly Change[]): Change[] {
+  return changes.filter(({ line }) => /^-[AI] /.test(line)).map(({ table, line }) => ({
+    table,
+    line: line.replace(/^-[AI]/, "-D"),
+  }));
+}
+
 /** The input of `iptables-restore --noflush` for these commands, a transaction for each table. */
 export function restoreInput(changes: readonly Change[]): string {
   const tables = [...new Set(changes.map(({ table }) => table))];

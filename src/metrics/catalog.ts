@@ -134,6 +134,11 @@ export const CATALOG: readonly Metric[] = [
   counter("coredns_nodecache_setup_errors_total", "Failures to set the node up, by what failed.", [
     "errortype",
   ]),
+  gauge(
+    "nodens_failopen_level",
+    "Fail-open of the node's rules: 2 by heartbeat and socket, 1 by heartbeat, 0 none.",
+    ["family"],
+  ),
   counter("coredns_health_request_failures_total", "nodens's own queries without an answer."),
   counter("coredns_reload_failed_total", "New Corefiles that could not be taken over."),
   gauge("coredns_reload_version_info", "Always 1; the labels say what Corefile is served.", [

@@ -70,6 +70,11 @@ export class NetlinkSocket {
     }
   }
 
+  /** Its descriptor, to be watched for notices; -1 once it is closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** Has a request carried out. Throws a NetlinkError where the kernel refuses it. */
   run(request: Request): void {
     this.#exchange(request);

@@ -74,12 +74,11 @@ export class Rtnetlink {
     return this.#wasThere((n) => encodeDeleteLink(index, n), ERRNO.NODEV);
   }
 
-  /** Addresses of a link. */
-  listAddresses(index: number): LinkAddress[] {
+  /** Addresses of all links. */
+  listAddresses(): LinkAddress[] {
     return this.#socket.dump(encodeListAddresses)
       .map(decodeAddress)
-      .filter((address) => address !== null)
-      .filter((address) => address.index === index);
+      .filter((address) => address !== null);
   }
 
   /** Adds an address. Where it is there already, nothing happens. */

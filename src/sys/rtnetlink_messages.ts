@@ -25,6 +25,8 @@ export const RTM = {
 
 /** Groups of notices as bits: links, IPv4 addresses, IPv6 addresses (RTNLGRP_ 1, 5 and 9). */
 export const NOTICE_GROUPS = 1 << 0 | 1 << 4 | 1 << 8;
+/** The group of links alone. */
+export const LINK_NOTICES = 1 << 0;
 
 const IFF_UP = 1;
 const IFLA = { IFNAME: 3, MASTER: 10, LINKINFO: 18 } as const;

@@ -49,13 +49,16 @@ function saved(level: FailOpenLevel, keep: (i: number) => boolean = () => true):
 }
 
 function backend(name: Backend["name"], text: string): Backend {
-  return { name, saved: parseSaved(text) };
+  return { name, saved: parseSaved(text)! };
 }
 
 function rules(nft: string, legacy: string | null = null): FamilyRules {
   const other = legacy === null ? null : backend("legacy", legacy);
   const used = backend("nft", nft);
-  return { family: 4, backends: { used, other, reason: "kubelet or kube-proxy use it" } };
+  return {
+    family: 4,
+    backends: { used, other, reason: "kubelet or kube-proxy use it", unread: null },
+  };
 }
 
 const UNREADABLE: FamilyRules = { family: 4, fault: "missing", message: "there is no iptables" };

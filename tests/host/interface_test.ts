@@ -191,7 +191,13 @@ const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
   {
     what: "the link's name",
     damage: [["link", "set", LINK, "down"], ["link", "set", LINK, "name", "other"]],
-    mended: ["made the link, a dummy", "set it up", `added ${IPV4}/32`, `added ${IPV6}/128`],
+    mended: [
+      "made the link, a dummy",
+      "set it up",
+      `added ${IPV4}/32`,
+      `added ${IPV6}/128`,
+      "removed the link that was renamed to other",
+    ],
   },
 ];
 
@@ -370,6 +376,63 @@ inNamespace("a bridge that has got ports meanwhile loses the addresses only", as
     );
   });
 });
+
+inNamespace(
+  "a link that somebody renames is made anew, and nothing of it stays",
+  async (namespace) => {
+    const before = everything(namespace);
+    await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
+      await child.ensure();
+      const rename = (to: string) => {
+        namespace.ip("link", "set", LINK, "down");
+        namespace.ip("link", "set", LINK, "name", to);
+      };
+      rename("stolen");
+      assert.deepEqual((await child.ensure()).changes, [
+        "made the link, a bridge",
+        "set it up",
+        `added ${IPV4}/32`,
+        `added ${IPV6}/128`,
+        "removed the link that was renamed to stolen",
+      ]);
+      assert.equal(namespace.can("link", "show", "dev", "stolen"), false);
+      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+      // Renamed, and the name taken by what is no kind of ours: served under the other name.
+      rename("stolen");
+      namespace.ip("link", "add", LINK, "type", "veth");
+      await assert.rejects(child.ensure(), /a link of kind veth has that name/);
+      // The kernel has taken the other away when the link went down.
+      assert.deepEqual(addressesOf(namespace, "stolen"), [`${IPV4}/32`]);
+      assert.deepEqual(await child.command("remove"), ["the link that was renamed to stolen"]);
+      namespace.ip("link", "delete", LINK);
+      assert.equal(everything(namespace), before);
+    });
+  },
+);
+
+inNamespace(
+  "an address that another link has too is told of, and stays there",
+  async (namespace) => {
+    namespace.ip("link", "add", "other", "type", "bridge");
+    namespace.ip("link", "add", "kube-ipvs0", "type", "bridge");
+    namespace.ip("address", "add", `${IPV4}/32`, "dev", "kube-ipvs0");
+    await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
+      await child.ensure();
+      namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+      namespace.ip("address", "add", `${IPV4}/24`, "dev", "other");
+      for (let look = 0; look < 2; look++) await child.ensure();
+      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`].toSorted());
+      const told = child.log.filter((line) => line.includes("is on"));
+      assert.equal(told.length, 1, told.join());
+      assert.match(
+        told[0]!,
+        /^warning: .*169\.254\.20\.10\/24 is on other too.*ip address del .* dev other$/,
+      );
+      await child.command("remove");
+      assert.deepEqual(addressesOf(namespace, "other"), [`${IPV4}/24`]);
+    });
+  },
+);
 
 inNamespace("without NET_ADMIN", async (namespace) => {
   const through = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];

@@ -4,6 +4,7 @@ import { Heartbeat } from "../../src/host/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/host/node_rules.ts";
 import { nodeRules, type RuleOptions } from "../../src/host/rules.ts";
 import { runRedirect } from "../../src/cli/redirect.ts";
+import { RuleTrial } from "../../src/host/rule_trial.ts";
 import { splitWords } from "../../src/host/rule_text.ts";
 import { namespaceReasons, NetNamespace } from "../support/rules_namespace.ts";
 import { skipFor } from "../support/net_require.ts";
@@ -207,6 +208,46 @@ for (const backend of BACKENDS) {
         assert.deepEqual(await namespace.rules(backend, 6), []);
         assert.equal((await call("remove")).code, 0);
         assert.deepEqual(await namespace.rules(backend), []);
+      }),
+  });
+}
+
+for (const backend of BACKENDS) {
+  Deno.test({
+    name: `${backend}: a trial tells what the kernel lacks, and leaves nothing`,
+    ...require,
+    fn: () =>
+      inNamespace(async (namespace) => {
+        for (const family of FAMILIES) {
+          const { signal } = new AbortController();
+          const run = namespace.runner([backend]);
+          const trial = new RuleTrial({
+            family,
+            backend,
+            run,
+            signal,
+            pause: () => Promise.resolve(),
+          });
+          const best = nodeRules(family, "socket", OPTIONS);
+          const plain = nodeRules(family, "none", OPTIONS);
+          assert.equal(await trial.put(best), null);
+          assert.equal(await trial.isRefused(best, plain), false);
+          // Every iptables knows this one; no kernel that the tests were made on does.
+          const [rule] = plain;
+          const unknown = { ...rule!, args: ["-m", "ipvs", "--ipvs", ...rule!.args] };
+          const fault = await trial.put([unknown]);
+          if (fault === null) return void await trial.clean();
+          assert.match(
+            fault.message,
+            /ipvs revision 0 not supported|No chain\/target\/match|failed/,
+          );
+          assert.equal(await trial.isRefused([...best, unknown], plain), true);
+          assert.equal(await trial.isRefused([...best, unknown], [unknown]), false);
+          await trial.clean();
+          assert.deepEqual(await namespace.rules(backend, family), []);
+          const saved = await namespace.exec(`ip${family === 4 ? "" : "6"}tables-${backend}-save`);
+          assert.doesNotMatch(saved, /NODENS/);
+        }
       }),
   });
 }

@@ -7,6 +7,7 @@ function notedRole(
 ) {
   const { adopted = false, trouble = () => null, ...rest } = options;
   const done: string[] = [];
+  const limits: number[] = [];
   const logs: string[] = [];
   const counted: string[] = [];
   let notice = () => {};
@@ -36,8 +37,14 @@ function notedRole(
         done.push(handedOver ? "rules handed over" : "rules left");
         return Promise.resolve();
       },
-      turnAway: () => Promise.resolve(void done.push("queries turned away")),
-      remove: () => Promise.resolve(done.push("rules removed") > 0),
+      turnAway: (limitMs) => {
+        limits.push(limitMs!);
+        return Promise.resolve(void done.push("queries turned away"));
+      },
+      remove: (limitMs) => {
+        limits.push(limitMs!);
+        return Promise.resolve(done.push("rules removed") > 0);
+      },
     }),
     answers: () => Promise.resolve(true),
     syncIntervalMs: 3_600_000,
@@ -46,11 +53,11 @@ function notedRole(
     count: (error) => counted.push(error),
     ...rest,
   });
-  return { role, done, logs, counted, rulesIn: rulesIn.promise, notice: () => notice() };
+  return { role, done, limits, logs, counted, rulesIn: rulesIn.promise, notice: () => notice() };
 }
 
 Deno.test("the interface comes first and goes last, and rules go when all is answered", async () => {
-  const { role, done, rulesIn } = notedRole();
+  const { role, done, limits, rulesIn } = notedRole();
   role.prepare();
   assert.deepEqual(done, ["interface"]);
   role.engage();
@@ -60,6 +67,9 @@ Deno.test("the interface comes first and goes last, and rules go when all is ans
   await role.release();
   await role.release();
   assert.deepEqual(done.slice(4), ["rules removed", "interface removed", "interface closed"]);
+  const [turnAwayMs, removeMs] = limits;
+  assert.equal(turnAwayMs, 2000);
+  assert.ok(removeMs! >= 2000 && removeMs! <= 9000, `${removeMs} ms for the rules`);
 });
 
 Deno.test("no rules as long as nothing answers, and none after the end", async () => {

@@ -21,7 +21,7 @@ const OURS: Record<string, string> = {
 function obstacles(table: "raw" | "filter", above: readonly string[], below: string[] = []) {
   const text = `*${table}\n${[...above, OURS[table], ...below].join("\n")}\nCOMMIT\n`;
   return findObstacles(
-    parseSaved(text).rules,
+    parseSaved(text)!.rules,
     WANTED,
     ownership({ wanted: WANTED, owned: [], comments: [] }),
   );

@@ -30,7 +30,7 @@ function printed({ chain, args }: Rule): string {
 
 /** iptables-save's output with these rules of one table. */
 function saved(table: string, ...rules: string[]) {
-  return parseSaved(`# Generated\n*${table}\n:INPUT ACCEPT [0:0]\n${rules.join("\n")}\nCOMMIT\n`);
+  return parseSaved(`# Generated\n*${table}\n:INPUT ACCEPT [0:0]\n${rules.join("\n")}\nCOMMIT\n`)!;
 }
 
 function savedOf(rules: readonly Rule[]) {

@@ -1,4 +1,4 @@
-import type { CommandResult, RunCommand } from "../../src/host/command.ts";
+import type { CommandOptions, CommandResult, RunCommand } from "../../src/host/command.ts";
 import { splitWords } from "../../src/host/rule_text.ts";
 
 /** What a fake iptables does beside keeping rules. */
@@ -7,6 +7,11 @@ export interface FakeIptablesOptions {
   backends?: readonly ("nft" | "legacy")[];
   /** Looks at the input of every restore; a result keeps it from being done. */
   refuse?: (input: string) => CommandResult | null;
+  /** Does what it likes in place of any command; null has the command done. */
+  instead?: (
+    command: { backend: "nft" | "legacy"; what: "save" | "restore"; input: string },
+    options: CommandOptions,
+  ) => Promise<CommandResult> | null;
   /** Called when a restore has been done. */
   afterRestore?: () => void;
 }
@@ -22,19 +27,30 @@ export class FakeIptables {
     this.#options = options;
   }
 
-  readonly run: RunCommand = (binary, { args, input }) => {
+  readonly run: RunCommand = (binary, options) => {
+    const { args, input = "" } = options;
     const [, family, backend, what] = /^ip(6?)tables(?:-(\w+))?-(save|restore)$/.exec(binary) ?? [];
     const { backends = ["nft"] } = this.#options;
     if (backend === undefined || !backends.includes(backend as "nft" | "legacy")) {
       return Promise.resolve(null);
     }
     const key = `${backend}${family}`;
+    const command = {
+      backend: backend as "nft" | "legacy",
+      what: what as "save" | "restore",
+      input,
+    };
+    const instead = this.#options.instead?.(command, options) ?? null;
+    if (instead !== null) return instead;
     if (what === "save") return done(this.#save(key));
-    if (args.join(" ") !== "--noflush -w 5") throw new Error(`unexpected: ${args.join(" ")}`);
-    const refused = this.#options.refuse?.(input!) ?? null;
+    if (!/^--noflush -w [15]$/.test(args.join(" "))) {
+      throw new Error(`unexpected: ${args.join(" ")}`);
+    }
+    const refused = this.#options.refuse?.(input) ?? null;
     if (refused !== null) return Promise.resolve(refused);
-    this.#restore(key, input!);
-    this.restored.push(input!);
+    const failed = this.#restore(key, input);
+    if (failed !== null) return Promise.resolve(failed);
+    this.restored.push(input);
     this.#options.afterRestore?.();
     return done("");
   };
@@ -66,19 +82,38 @@ export class FakeIptables {
       .map(([name, rules]) => `*${name.split(" ")[1]}\n${rules.join("\n")}\nCOMMIT\n`).join("");
   }
 
-  #restore(key: string, input: string): void {
-    let rules: string[] = [];
-    for (const line of input.split("\n")) {
-      if (line.startsWith("*")) rules = this.#table(key, line.slice(1));
-      const rule = line.replace(/^-[AID]/, "-A");
-      if (line.startsWith("-I")) rules.unshift(rule);
-      if (line.startsWith("-A")) rules.push(rule);
-      if (!line.startsWith("-D")) continue;
-      const place = rules.findIndex((one) => splitWords(one).join() === splitWords(rule).join());
-      if (place < 0) throw new Error(`no such rule: ${line}`);
-      rules.splice(place, 1);
+  /** Does the commands of each table as a whole or not at all; null, or why not. */
+  #restore(key: string, input: string): CommandResult | null {
+    for (const part of input.split("COMMIT\n").filter((text) => text !== "")) {
+      const [head = "", ...lines] = part.trimEnd().split("\n");
+      const rules = [...this.#table(key, head.slice(1))];
+      for (const line of lines) {
+        if (!change(rules, line)) return { code: 1, stdout: "", stderr: `no such rule: ${line}` };
+      }
+      this.#rules.set(`${key} ${head.slice(1)}`, rules);
     }
+    return null;
   }
+}
+
+/** Does one command; false where it cannot be done. Chains are kept as iptables-save prints them. */
+function change(rules: string[], line: string): boolean {
+  const [word = "", chain = ""] = line.split(" ");
+  const rule = line.replace(/^-[AID]/, "-A");
+  if (line.startsWith(":") || word === "-X") {
+    const name = word === "-X" ? chain : word.slice(1);
+    const others = rules.filter((one) => !new RegExp(`^(:|-A )${name} `).test(one));
+    rules.splice(0, rules.length, ...(word === "-X" ? [] : [line]), ...others);
+  } else if (word === "-I") {
+    rules.unshift(rule);
+  } else if (word === "-A") {
+    rules.push(rule);
+  } else {
+    const place = rules.findIndex((one) => splitWords(one).join() === splitWords(rule).join());
+    if (place < 0) return false;
+    rules.splice(place, 1);
+  }
+  return true;
 }
 
 function done(stdout: string): Promise<CommandResult> {

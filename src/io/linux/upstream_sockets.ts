@@ -4,15 +4,18 @@ import { Memory } from "../../engine/memory.ts";
 import { AF, EFD_NONBLOCK, EPOLL, MSG, SOCK } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
-import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
 import type { Poller, PollTarget } from "./poller.ts";
+import { Scopes } from "./scopes.ts";
 
 /** An endpoint as system calls want it, and the free sockets that may be used for it. */
 interface Prepared {
   readonly domain: number;
   readonly name: Uint8Array<ArrayBuffer>;
   readonly nameLength: number;
+  /** Generation of `Scopes` that the name is of. */
+  generation: number;
   readonly source: Uint8Array<ArrayBuffer> | null;
   readonly sourceLength: number;
   readonly pool: Pool;
@@ -55,6 +58,7 @@ export class UpstreamSockets {
   readonly #poller: Poller;
   readonly #limit: number;
   readonly #mark: number;
+  readonly #scopes: Scopes;
   /** Weak, because lists of upstreams change. */
   readonly #prepared = new WeakMap<Endpoint, Prepared>();
   readonly #pools = new Map<string, Pool>();
@@ -79,6 +83,7 @@ export class UpstreamSockets {
     this.#poller = poller;
     this.#limit = limit;
     this.#mark = mark;
+    this.#scopes = new Scopes(libc, poller);
   }
 
   /** Open sockets, free ones included. */
@@ -93,7 +98,11 @@ export class UpstreamSockets {
     const socket = pool.sockets.pop() ?? this.#create(prepared);
     if (typeof socket === "number") return socket;
     if (pool.sockets.length < pool.least) pool.least = pool.sockets.length;
-    if (this.#libc.connect(socket.fd, prepared.name, prepared.nameLength) < 0) {
+    if (prepared.generation !== this.#scopes.generation) this.#resolveScope(endpoint, prepared);
+    if (
+      this.#libc.connect(socket.fd, prepared.name, prepared.nameLength) < 0 &&
+      !this.#connectAnew(socket.fd, endpoint, prepared)
+    ) {
       pool.sockets.push(socket);
       // The kernel chooses the port first, and looks for a route then.
       if (!this.#hasPort(socket.fd)) return NO_SOCKET;
@@ -161,6 +170,25 @@ export class UpstreamSockets {
   /** Closes all sockets. */
   close(): void {
     for (const socket of this.#sockets) if (socket !== null) this.#close(socket);
+    this.#scopes.close();
+  }
+
+  /** Connects to an address whose interface has been made anew, which has another index. */
+  #connectAnew(fd: number, endpoint: Endpoint, prepared: Prepared): boolean {
+    if (endpoint.scope === "" || !this.#resolveScope(endpoint, prepared)) return false;
+    // The failed attempt has left the socket bound to the old one.
+    this.#libc.connect(fd, this.#unspec, 16);
+    return this.#libc.connect(fd, prepared.name, prepared.nameLength) === 0;
+  }
+
+  /** Looks the interface of a scope up again; whether it is another one. */
+  #resolveScope(endpoint: Endpoint, prepared: Prepared): boolean {
+    const { address, scope } = endpoint;
+    const before = address.scope;
+    address.scope = this.#scopes.index(scope);
+    prepared.generation = this.#scopes.generation;
+    writeSockaddr(address, prepared.name);
+    return address.scope !== before;
   }
 
   /** Closes some of the sockets that were not needed since the last time. */
@@ -242,7 +270,8 @@ export class UpstreamSockets {
 
   #prepare(endpoint: Endpoint): Prepared {
     const name = new Uint8Array(SOCKADDR_SIZE);
-    endpoint.address.scope = scopeIndex(this.#libc, endpoint.scope);
+    endpoint.address.scope = this.#scopes.index(endpoint.scope);
+    const { generation } = this.#scopes;
     const nameLength = writeSockaddr(endpoint.address, name);
     let source: Uint8Array<ArrayBuffer> | null = null;
     let sourceLength = 0;
@@ -254,7 +283,7 @@ export class UpstreamSockets {
     const pool = this.#pools.get(key) ?? { sockets: [], least: 0 };
     this.#pools.set(key, pool);
     const domain = endpoint.address.family === 4 ? AF.INET : AF.INET6;
-    const prepared = { domain, name, nameLength, source, sourceLength, pool };
+    const prepared = { domain, name, nameLength, generation, source, sourceLength, pool };
     this.#prepared.set(endpoint, prepared);
     return prepared;
   }
