@@ -1,3 +1,4 @@
+import { isSubnet } from "../dns/client_subnet.ts";
 import {
   CLASS,
   EDNS_DO,
@@ -127,18 +128,12 @@ function readOptions(exchange: Exchange, start: number, length: number): boolean
     const size = view.getUint16(at + 2);
     const next = at + 4 + size;
     if (next > end) return false;
-    if (view.getUint16(at) === EDNS_OPTION.CLIENT_SUBNET && size >= 4 && exchange.ecsLength === 0) {
-      const family = view.getUint16(at + 4);
-      const prefix = bytes[at + 6]!;
-      const most = family === 1 ? 32 : family === 2 ? 128 : -1;
-      const rest = prefix & 7;
-      if (
-        prefix <= most && bytes[at + 7] === 0 && size === 4 + ((prefix + 7) >>> 3) &&
-        (rest === 0 || (bytes[next - 1]! & (0xff >>> rest)) === 0)
-      ) {
-        exchange.ecsAt = at + 4 - exchange.offset;
-        exchange.ecsLength = size;
-      }
+    if (
+      view.getUint16(at) === EDNS_OPTION.CLIENT_SUBNET && exchange.ecsLength === 0 &&
+      isSubnet(bytes, at + 4, size)
+    ) {
+      exchange.ecsAt = at + 4 - exchange.offset;
+      exchange.ecsLength = size;
     }
     at = next;
   }

@@ -1,3 +1,4 @@
+import { MAX_SUBNET_SIZE } from "../dns/client_subnet.ts";
 import { EDNS_DO, EDNS_OPTION, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../dns/constants.ts";
 import type { Exchange } from "../engine/exchange.ts";
 import { Memory } from "../engine/memory.ts";
@@ -6,8 +7,6 @@ import type { Cookie } from "./server/cookie.ts";
 import { FORM } from "./server/ladder.ts";
 import { OPT_SIZE } from "./edns_option.ts";
 
-/** Longest client subnet option: family, two lengths, an IPv6 address (RFC 7871 section 6). */
-const MAX_SUBNET_SIZE = 20;
 /** Header, longest name, type, class. */
 const QUESTION_END = HEADER_SIZE + 255 + 4;
 /** Queries over TLS are padded to multiples of this (RFC 8467 section 4.1). */

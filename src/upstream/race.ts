@@ -1,3 +1,4 @@
+import { ErrorText } from "../dns/error_text.ts";
 import type { Timer, Timers } from "../engine/timers.ts";
 import type { Budget } from "./budget.ts";
 import { Inquiry } from "./inquiry.ts";
@@ -80,6 +81,8 @@ export interface RaceFailure {
   /** A server's own failure to hand on, or -1; and the extended error that it came with, or -1. */
   rcode: number;
   extendedError: number;
+  /** Text of that error. */
+  errorText: ErrorText;
 }
 
 /** One ask of a race. */
@@ -126,6 +129,7 @@ export class Race implements AskHandler {
   /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
   #failureCode = -1;
   #failureError = -1;
+  readonly #failureText = new ErrorText();
   #lastError = "";
   /** Servers whose replies are no better than none; asked no more. */
   readonly #refusers: Contestant[] = [];
@@ -208,14 +212,14 @@ export class Race implements AskHandler {
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(runner.server, outcome)) {
       this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.extendedError;
+      this.#failureError = outcome.reply.readError(this.#failureText);
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       for (const { ticket } of this.#runners) ticket.limit(this.#deadlineMs);
       this.#afterFailure(runner, false);
     } else if (outcome.kind === "refused" && this.#runners.length > 0) {
       // Something better may yet come, within the usual time.
       this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.extendedError;
+      this.#failureError = outcome.reply.readError(this.#failureText);
       this.#waitBriefly();
     } else {
       this.#stop();
@@ -400,7 +404,8 @@ export class Race implements AskHandler {
     this.#stop();
     const silent = this.#timeouts > 0;
     const extendedError = this.#failureError;
-    this.#handler.failed({ error, silent, rcode: this.#failureCode, extendedError });
+    const errorText = this.#failureText;
+    this.#handler.failed({ error, silent, rcode: this.#failureCode, extendedError, errorText });
   }
 
   #stop(): void {

@@ -1,4 +1,5 @@
 import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../dns/constants.ts";
+import type { ErrorText } from "../dns/error_text.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
 import { Memory } from "../engine/memory.ts";
 import type { Response } from "../engine/response.ts";
@@ -49,15 +50,18 @@ export class Reply {
   /** Makes a response for clients of it (`describeReply`), with its extended error. */
   describe(response: Response): void {
     // First, because the table of TTLs will lie where OPT does.
-    response.extendedError = this.extendedError;
+    response.extendedError = this.readError(response.errorText);
     describeReply(response, this.scanner, this.memory);
   }
 
-  /** First Extended DNS Error (RFC 8914), or -1. Its text is not passed on: it is the server's. */
-  get extendedError(): number {
+  /** First Extended DNS Error (RFC 8914), or -1; writes its text into `text`. */
+  readError(text: ErrorText): number {
     const { memory, optAt } = this;
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
-    if (at < 0 || memory.view.getUint16(at - 2) < ERROR_CODE_SIZE) return -1;
+    const size = at < 0 ? 0 : memory.view.getUint16(at - 2);
+    text.length = 0;
+    if (size < ERROR_CODE_SIZE) return -1;
+    text.set(memory.bytes, at + ERROR_CODE_SIZE, size - ERROR_CODE_SIZE);
     return memory.view.getUint16(at);
   }
 

@@ -170,7 +170,8 @@ export class ForwardHandler implements Handler {
   }
 
   /** Tells everybody who waits that no upstream answered. */
-  failed(lookup: Lookup, { error, silent, rcode, extendedError }: RaceFailure): void {
+  failed(lookup: Lookup, failure: RaceFailure): void {
+    const { error, silent, rcode, extendedError, errorText } = failure;
     let first = true;
     this.#release(lookup, (exchange) => {
       exchange.error = error;
@@ -181,6 +182,7 @@ export class ForwardHandler implements Handler {
       first = false;
       exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
       exchange.response.extendedError = extendedError;
+      exchange.response.errorText.copy(errorText.bytes, 0, errorText.length);
       this.#engine.resume(exchange);
     });
   }
