@@ -97,6 +97,11 @@ export const CATALOG: readonly Metric[] = [
     "from",
   ]),
   counter("nodens_forward_malformed_replies_total", "Replies that cannot be used.", ["from"]),
+  counter(
+    "nodens_forward_wrong_subnets_total",
+    "Replies dropped because they are for another client subnet.",
+    ["from"],
+  ),
   histogram("nodens_forward_reply_scan_seconds", "Time that checking a reply took.", ["from"]),
   counter("nodens_forward_forgeries_suspected_total", "Questions moved to TCP after bad replies.", [
     "from",

@@ -62,6 +62,11 @@ export class Inquiry {
     });
   }
 
+  /** Where the data of its subnet lies in `memory`; good with `subnetLength`. */
+  get subnetAt(): number {
+    return QUESTION_END;
+  }
+
   #sameSubnet(exchange: Exchange): boolean {
     const length = exchange.ecsLength <= MAX_SUBNET_SIZE ? exchange.ecsLength : 0;
     if (length !== this.subnetLength) return false;
@@ -78,6 +83,8 @@ export interface PacketOptions {
   /** How much of EDNS it carries, one of `FORM`. */
   form: number;
   cookie: Cookie | null;
+  /** The client's subnet goes along, if the inquiry has one. */
+  subnet: boolean;
   /** Fill up to a multiple of 128 octets (RFC 7830). */
   padded: boolean;
   /** Source of the letters' case, or null to keep the client's. */
@@ -112,7 +119,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
     options.cookie!.write(bytes, at + 4);
     at += 4 + cookieSize;
   }
-  if (inquiry.subnetLength > 0 && options.form === FORM.OPTIONS) {
+  if (inquiry.subnetLength > 0 && options.subnet) {
     view.setUint16(at, EDNS_OPTION.CLIENT_SUBNET);
     view.setUint16(at + 2, inquiry.subnetLength);
     for (let i = 0; i < inquiry.subnetLength; i++) bytes[at + 4 + i] = from[QUESTION_END + i]!;

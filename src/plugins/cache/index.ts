@@ -2,19 +2,19 @@ import { ADDRESS, CHAIN, HASH, STRIDE } from "./row.ts";
 
 /** Buckets at first; they double as rows come, and stay. */
 const FIRST_BUCKETS = 64;
-/** Longest hash bucket; with subnets, questions of the hash that is looked for not counted. */
+/** Longest hash bucket. */
 const MAX_BUCKET = 24;
 /** Subnets that one question is kept for (unbound's default of `max-ecs-tree-size-ipv4`). */
 const MAX_SUBNETS = 100;
 
 /** Rows of a store by the hash of their question, in buckets that are chained through the rows. */
 export class RowIndex {
-  readonly #maxSame: number;
+  readonly #subnets: boolean;
   #buckets = new Int32Array(FIRST_BUCKETS).fill(-1);
 
   /** @param subnets - one question may have an entry for each of several subnets */
   constructor(subnets: boolean) {
-    this.#maxSame = subnets ? MAX_SUBNETS : MAX_BUCKET;
+    this.#subnets = subnets;
   }
 
   /** Buckets. */
@@ -56,21 +56,19 @@ export class RowIndex {
    * slow, whatever names and subnets he asks for. A question's subnets push out only one another.
    */
   surplus(rows: Int32Array, hash: number): number {
+    let last = -1;
+    let count = 0;
     let same = -1;
     let sameCount = 0;
-    let other = -1;
-    let otherCount = 0;
     for (let row = this.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] === hash) {
-        same = row;
-        sameCount++;
-      } else {
-        other = row;
-        otherCount++;
-      }
+      last = row;
+      count++;
+      if (rows[row + HASH] !== hash) continue;
+      same = row;
+      sameCount++;
     }
-    if (sameCount >= this.#maxSame) return same;
-    return sameCount === 0 && otherCount >= MAX_BUCKET ? other : -1;
+    if (this.#subnets && sameCount > 0) return sameCount >= MAX_SUBNETS ? same : -1;
+    return count >= MAX_BUCKET ? last : -1;
   }
 
   /** Doubles the buckets, for the rows so far. */

@@ -58,6 +58,7 @@ export interface AskServer {
   countMismatch(): void;
   countMalformed(): void;
   countForgery(): void;
+  countWrongSubnet(): void;
   /** Tells the operator, once, that the server folds the case of names. */
   reportFolding(): void;
   /** Takes an ask back for the next question. */
@@ -98,6 +99,8 @@ export class Ask implements Ticket, TransportHandler {
   /** The server has refused the form before this one. */
   #formRefused = false;
   #cookieSent = false;
+  /** The client's subnet is left out: the server has answered for another one. */
+  #withoutSubnet = false;
   /** It was sent again for a fresh server cookie. */
   #cookieRenewed = false;
   #detour: Detour | null = null;
@@ -141,6 +144,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#askedAgain = again;
     this.#formRefused = false;
     this.#cookieRenewed = false;
+    this.#withoutSubnet = false;
     this.#detour = null;
     this.#truncated = null;
     const encrypted = server.endpoint.tls !== null;
@@ -208,6 +212,13 @@ export class Ask implements Ticket, TransportHandler {
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
+    if (this.#subnetSent && !reply.isForSubnet(this.#inquiry!)) {
+      // To be dropped (RFC 7871 section 7.3). Without the option the server may do better.
+      server.countWrongSubnet();
+      this.#withoutSubnet = true;
+      this.#again(streamed ? "stream" : "datagram");
+      return;
+    }
     if (reply.scanner.truncated && !streamed) {
       this.#askWhole();
       return;
@@ -238,6 +249,11 @@ export class Ask implements Ticket, TransportHandler {
     this.#end({ kind: "failed", why: failure.why });
   }
 
+  /** The query that is under way carries the client's subnet. */
+  get #subnetSent(): boolean {
+    return this.#form === FORM.OPTIONS && !this.#withoutSubnet && this.#inquiry!.subnetLength > 0;
+  }
+
   /** Writes the query and hands it to a transport. */
   #transmit(stage: "datagram" | "stream"): TransportFailure | null {
     const server = this.#server;
@@ -245,10 +261,9 @@ export class Ask implements Ticket, TransportHandler {
     const { nowMs } = engine;
     const inquiry = this.#inquiry!;
     const query = this.#query;
-    const encrypted = endpoint.tls !== null;
-    const streamed = stage === "stream";
+    const [encrypted, streamed] = [endpoint.tls !== null, stage === "stream"];
     const hasCookie = !encrypted && cookie.size > 0;
-    if (this.#form === FORM.OPTIONS && !hasCookie && !encrypted && inquiry.subnetLength === 0) {
+    if (!hasCookie && !encrypted && this.#form === FORM.OPTIONS && !this.#subnetSent) {
       this.#form = FORM.EDNS;
     }
     const withOptions = this.#form === FORM.OPTIONS;
@@ -261,6 +276,7 @@ export class Ask implements Ticket, TransportHandler {
     query.length = writePacket(query.packet, inquiry, {
       form: this.#form,
       cookie: this.#cookieSent ? cookie : null,
+      subnet: this.#subnetSent,
       padded: encrypted && withOptions,
       mixedCase: query.exactCase ? engine.random : null,
     });

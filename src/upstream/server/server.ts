@@ -39,6 +39,7 @@ export interface ServerGroup {
   countMismatch(): void;
   countMalformed(): void;
   countForgery(): void;
+  countWrongSubnet(): void;
 }
 
 /**
@@ -214,6 +215,10 @@ export class UpstreamServer implements AskServer, Checked {
 
   countForgery(): void {
     this.#group.countForgery();
+  }
+
+  countWrongSubnet(): void {
+    this.#group.countWrongSubnet();
   }
 
   reportFolding(): void {
