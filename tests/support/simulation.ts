@@ -91,7 +91,7 @@ export class Simulation implements Io {
   readonly random: () => number;
   readonly logs: string[] = [];
   readonly counters: CounterBook;
-  nowMs = 1000;
+  nowMs: number;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
   /** Octets of the query that an upstream saw last. */
@@ -115,8 +115,12 @@ export class Simulation implements Io {
   readonly #reply = new Memory(65536 + 8192);
   #current: Asked | null = null;
 
-  constructor(corefile: string, options: { seed?: number } & Partial<EngineOptions> = {}) {
-    const { seed = 1, ...engineOptions } = options;
+  constructor(
+    corefile: string,
+    options: { seed?: number; startMs?: number } & Partial<EngineOptions> = {},
+  ) {
+    const { seed = 1, startMs = 1000, ...engineOptions } = options;
+    this.nowMs = startMs;
     this.random = seeded(seed);
     this.counters = options.counters ?? new CounterBook(new SharedArrayBuffer(8 * 4096));
     this.engine = new Engine({
@@ -239,6 +243,11 @@ export class Simulation implements Io {
     }
     this.nowMs = untilMs;
     this.#enter(() => {});
+  }
+
+  /** Makes the clock jump, as it does where the machine was suspended: what is due comes too late. */
+  leap(durationMs: number): void {
+    this.nowMs += durationMs;
   }
 
   /** Sockets and streams towards upstreams that are open. */
