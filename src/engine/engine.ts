@@ -347,6 +347,8 @@ export class Engine implements EngineServices {
     exchange.maxUdpSize = EDNS_PAYLOAD;
     exchange.rate = DEFAULT_RATE;
     exchange.nsid = null;
+    exchange.only = null;
+    exchange.intoLoops = false;
     exchange.uncacheable = false;
     exchange.client = -1;
     exchange.top = 0;

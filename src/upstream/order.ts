@@ -7,9 +7,12 @@ const STALE_MS = 2000;
 /** How often a question goes to one server (RFC 9520 section 3.1). */
 const MAX_SENT = 3;
 
+/** How fit a server is for a new query, the best first. */
+export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
+
 /** What the order needs to know of a server. */
 export interface Candidate {
-  /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
+  /** One of `RANK`. */
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };
   readonly health: { readonly share: number; measure(): void };
@@ -79,11 +82,13 @@ export class ServerOrder {
    * often; -1 for none.
    *
    * @param sentTo - the servers that it went to, one for each packet
+   * @param worst - highest rank that will do
    */
-  unspent(start: number, sentTo: readonly Candidate[]): number {
+  unspent(start: number, sentTo: readonly Candidate[], worst: number): number {
     const servers = this.#servers;
     for (let i = 0; start >= 0 && i < servers.length; i++) {
       const index = (start + i) % servers.length;
+      if (servers[index]!.rank > worst) continue;
       let sent = 0;
       for (const server of sentTo) if (server === servers[index]) sent++;
       if (sent < MAX_SENT) return index;

@@ -3,7 +3,7 @@ import type { Timer, Timers } from "../engine/timers.ts";
 import type { Budget } from "./budget.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { Policy } from "./options.ts";
-import type { Candidate, ServerOrder } from "./order.ts";
+import { type Candidate, RANK, type ServerOrder } from "./order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
 import type { Reply } from "./reply.ts";
 
@@ -36,6 +36,14 @@ export interface Contestant extends Candidate {
     handler: AskHandler,
   ): Ticket | Outcome;
 }
+
+/** Which of its servers a race may ask. */
+export interface RaceAim {
+  readonly only: Contestant | null;
+  readonly intoLoops: boolean;
+}
+
+const ANY: RaceAim = { only: null, intoLoops: false };
 
 /** How a question is put to several servers. */
 export interface RaceSettings {
@@ -131,6 +139,10 @@ export class Race implements AskHandler {
   #failureError = -1;
   readonly #failureText = new ErrorText();
   #lastError = "";
+  /** The one server that may be asked, once; null for any. */
+  #only: Contestant | null = null;
+  /** Highest rank of a server that may be asked. */
+  #worst: number = RANK.DOWN;
   /** Servers whose replies are no better than none; asked no more. */
   readonly #refusers: Contestant[] = [];
   /** Servers that were asked, one entry for each ask. */
@@ -148,11 +160,14 @@ export class Race implements AskHandler {
    *
    * @param sinceMs - since when the client waits, in monotonic milliseconds
    * @param streamed - servers that take datagrams are asked over TCP at first
+   * @param aim - the one server to ask, or whether those that lead into a loop may be asked as well
    */
-  start(sinceMs: number, streamed: boolean): void {
+  start(sinceMs: number, streamed: boolean, aim: RaceAim = ANY): void {
     const { order, engine, settings, hedges, resends } = this.#group;
     this.#state = "running";
     this.#streamed = streamed;
+    this.#only = aim.only;
+    this.#worst = aim.intoLoops ? RANK.LOOPING : RANK.DOWN;
     this.#index = order.first(engine.nowMs);
     this.#asks = 0;
     this.#refusers.length = 0;
@@ -191,7 +206,7 @@ export class Race implements AskHandler {
 
   /** Nothing at all comes from an ask's server: asks another one beside it. */
   suspected(ticket: Ticket): void {
-    if (this.#hasHealthyRunner() || !this.#mayAsk()) return;
+    if (this.#only !== null || this.#hasHealthyRunner() || !this.#mayAsk()) return;
     const { order, engine, servers } = this.#group;
     const runner = this.#runners.find((one) => one.ticket === ticket);
     if (runner === undefined) return;
@@ -274,9 +289,11 @@ export class Race implements AskHandler {
         return;
       }
       const refusers = this.#refusers;
-      let index = this.#underSendLimit(order.next(this.#index, refusers, 2));
+      let index = this.#only === null
+        ? this.#underSendLimit(order.next(this.#index, refusers, this.#worst))
+        : this.#onlyOnce(this.#only);
       if (index < 0) break;
-      if (servers[index]!.rank === 2) {
+      if (this.#only === null && servers[index]!.rank === RANK.DOWN) {
         // All are down: either the checks are wrong or nothing helps, so try one anyway.
         if (refusers.length === 0) {
           this.#group.countAllDown();
@@ -284,7 +301,8 @@ export class Race implements AskHandler {
             this.#lastError = "no healthy proxies";
             break;
           }
-          index = this.#underSendLimit(engine.random() % servers.length);
+          const start = engine.random() % servers.length;
+          index = this.#underSendLimit(order.next(start, refusers, RANK.DOWN));
         }
         this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
       }
@@ -319,7 +337,14 @@ export class Race implements AskHandler {
   /** The server at `index`, or the next that may still have the question; -1 for none. */
   #underSendLimit(index: number): number {
     const { order, settings } = this.#group;
-    return settings.maxConnectAttempts === 0 ? index : order.unspent(index, this.#askedOf);
+    return settings.maxConnectAttempts === 0
+      ? index
+      : order.unspent(index, this.#askedOf, this.#worst);
+  }
+
+  /** Index of the only server to ask; -1 once it has been. */
+  #onlyOnce(server: Contestant): number {
+    return this.#askedOf.length > 0 ? -1 : this.#group.servers.indexOf(server);
   }
 
   /** Gives the asks under way no more than a moment before a failure is handed on. */
@@ -361,7 +386,9 @@ export class Race implements AskHandler {
     const { nowMs } = engine;
     this.#secondMs = Infinity;
     const newest = this.#runners[this.#runners.length - 1];
-    if (newest === undefined || this.#runners.length >= MAX_UNDER_WAY) return;
+    if (newest === undefined || this.#only !== null || this.#runners.length >= MAX_UNDER_WAY) {
+      return;
+    }
     const { ticket, server } = newest;
     // Its time is up: what follows the time-out asks again.
     if (ticket.dueMs <= nowMs) return;

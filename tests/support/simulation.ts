@@ -49,6 +49,14 @@ export interface Asked {
   onAnswer?: (bytes: Uint8Array) => void;
 }
 
+/** How what is sent to an address comes in again. */
+interface WayBack {
+  listener: number;
+  client: string;
+  /** What the servers on the way make of a query; its id must stay. */
+  change: (bytes: Uint8Array) => Uint8Array;
+}
+
 interface SimSocket {
   endpoint: Endpoint;
   handler: DatagramHandler | null;
@@ -104,7 +112,7 @@ export class Simulation implements Io {
   lossPerMille = 0;
 
   readonly #behaviours = new Map<string, Behaviour>();
-  readonly #waysBack = new Map<string, { listener: number; client: string }>();
+  readonly #waysBack = new Map<string, WayBack>();
   readonly #events: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
   readonly #kept: (Asked | null)[] = [];
@@ -159,8 +167,11 @@ export class Simulation implements Io {
   }
 
   /** Makes datagrams to an address come in again as a client's queries, and answers go back. */
-  leadBack(address: string, { listener = 0, client = "127.0.0.1" } = {}): void {
-    this.#waysBack.set(address, { listener, client });
+  leadBack(
+    address: string,
+    { listener = 0, client = "127.0.0.1", change = (bytes) => bytes }: Partial<WayBack> = {},
+  ): void {
+    this.#waysBack.set(address, { listener, client, change });
   }
 
   /** Sends a UDP query now. */
@@ -369,7 +380,7 @@ export class Simulation implements Io {
     if (back !== undefined) {
       this.#note("udp", address, decode(bytes));
       this.#later(1, () => {
-        const asked = this.ask(bytes, back.listener, back.client);
+        const asked = this.ask(back.change(bytes), back.listener, back.client);
         asked.onAnswer = (reply) => this.#deliver(socket, open, reply, 1);
         for (const answer of asked.answers) asked.onAnswer(answer.bytes);
       });
