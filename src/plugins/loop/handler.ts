@@ -195,12 +195,12 @@ class LoopHandler implements Handler {
     if (!this.#watches.includes(watch)) return;
     // Another data plane may have seen it come back.
     const returned = this.#probes.returned(probe);
-    if (returned === RETURNED.MARK && watch.schedule.seen()) this.#found(probe, null);
+    if (returned === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
     const outcome = watch.ended(heard, returned);
     if (outcome === null) return;
     const { looping } = watch.schedule;
     const pauseMs = watch.schedule.ended(outcome);
-    if (watch.schedule.looping && !looping) this.#found(probe, null);
+    if (watch.schedule.looping && !looping) this.#found(probe);
     if (looping && !watch.schedule.looping) this.#gone(watch);
     if (outcome !== "marked" && outcome !== "returned") {
       engine.values[this.#replays]! += watch.returned;
@@ -216,10 +216,8 @@ class LoopHandler implements Handler {
     const before = this.#probes.note(this.#nonce, exchange);
     if (before !== RETURNED.NOT) engine.values[this.#replays]!++;
     const probe = this.#probes.find(this.#nonce);
-    if (probe !== undefined && this.#probes.returned(probe) === RETURNED.MARK) {
-      if (this.#watches.includes(probe.watch) && probe.watch.schedule.seen()) {
-        this.#found(probe, exchange);
-      }
+    if (probe !== undefined && this.#watches.includes(probe.watch)) {
+      this.#noteReturn(probe, exchange);
     }
     exchange.uncacheable = true;
     // No failure, which servers on the way would take for a reason to ask others.
@@ -227,23 +225,28 @@ class LoopHandler implements Handler {
     return ANSWERED;
   }
 
-  /** @param exchange - the probe as it has just come back, or null where that is not known */
-  #found({ watch, nonce }: Probe, exchange: Exchange | null): void {
+  #noteReturn(probe: Probe, exchange: Exchange): void {
+    const engine = this.#engine;
+    const { watch } = probe;
+    if (!watch.schedule.looping) {
+      const between = watch.between ??= { client: new Address(), local: new Address() };
+      engine.clientAddress(exchange, between.client);
+      engine.localAddress(exchange, between.local);
+    }
+    if (this.#probes.returned(probe) === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
+  }
+
+  #found({ watch, nonce }: Probe): void {
     const engine = this.#engine;
     watch.server.looping = true;
     watch.foundMs = engine.nowMs;
     engine.values[this.#detected]!++;
     engine.values[this.#present] = 1;
-    const [client, local] = [new Address(), new Address()];
-    if (exchange !== null) {
-      engine.clientAddress(exchange, client);
-      engine.localAddress(exchange, local);
-    }
     const { line, fields } = describeLoop({
       zone: this.#zone,
       upstream: watch.server.label,
       others: this.#watches.length > this.#loops,
-      between: exchange === null ? null : { client, local },
+      between: watch.between,
       qname: nameOf(nonce, this.#zone),
     });
     this.#log("error", line, fields);

@@ -1,3 +1,4 @@
+import type { Address } from "../../dns/address.ts";
 import { RETURNED } from "./board.ts";
 import { type Outcome, Schedule } from "./schedule.ts";
 
@@ -20,6 +21,8 @@ export class Watch {
   nextMs: number;
   /** When the loop was found, in monotonic milliseconds. */
   foundMs = 0;
+  /** Where a probe came back from last, and to; null where none came to this data plane. */
+  between: { client: Address; local: Address } | null = null;
   /** Probes of the round that have not ended; 0 between two rounds. */
   #left = 0;
   #copies = 0;
