@@ -186,6 +186,11 @@ export class Engine implements EngineServices {
     return this.#pool.used;
   }
 
+  /** Exchanges in memory, in use or not. */
+  get exchanges(): number {
+    return this.#pool.size;
+  }
+
   counter(name: string, labels?: Readonly<Record<string, string>>): number {
     return this.#counters.counter(name, labels);
   }

@@ -42,6 +42,11 @@ export class ExchangePool {
     return this.#used;
   }
 
+  /** Exchanges in use and those kept for the next queries. */
+  get size(): number {
+    return this.#used + this.#free.length;
+  }
+
   /** Copies an exchange into one that may be kept; null if none is free, or the client has its share. */
   take(from: Exchange): Exchange | null {
     const client = from.client < 0 ? 0 : from.client;

@@ -267,6 +267,25 @@ export class Simulation implements Io {
       this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
   }
 
+  /** What is held, by kind: all of it small and level, however long the engine has run. */
+  get held(): Record<string, number> {
+    return {
+      waiting: this.engine.waiting,
+      exchanges: this.engine.exchanges,
+      timers: this.engine.timers.size,
+      clientStreams: this.engine.streams.size,
+      streamBytes: this.engine.streams.bytes,
+      upstreamSockets: this.openUpstream,
+      returnAddresses: this.keptCount,
+      returnPlaces: this.#kept.length,
+      socketPlaces: this.#sockets.length,
+      series: this.counters.places.length,
+      cacheBytes: this.count("nodens_cache_bytes"),
+      arenaBytes: this.count("nodens_cache_arena_bytes"),
+      entries: this.count("coredns_cache_entries"),
+    };
+  }
+
   /** Return addresses that are kept. */
   get keptCount(): number {
     return this.#kept.filter((asked) => asked !== null).length;
