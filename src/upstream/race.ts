@@ -89,8 +89,8 @@ export interface RaceFailure {
   /** A server's own failure to hand on, or -1; and the extended error that it came with, or -1. */
   rcode: number;
   extendedError: number;
-  /** Text of that error. */
-  errorText: ErrorText;
+  /** Text of that error; null where there was none at all. */
+  errorText: ErrorText | null;
 }
 
 /** One ask of a race. */
@@ -137,7 +137,8 @@ export class Race implements AskHandler {
   /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
   #failureCode = -1;
   #failureError = -1;
-  readonly #failureText = new ErrorText();
+  /** Made when first needed. */
+  #failureText: ErrorText | null = null;
   #lastError = "";
   /** The one server that may be asked, once; null for any. */
   #only: Contestant | null = null;
@@ -227,14 +228,14 @@ export class Race implements AskHandler {
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(runner.server, outcome)) {
       this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.readError(this.#failureText);
+      this.#failureError = outcome.reply.readError(this.#failureText ??= new ErrorText());
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       for (const { ticket } of this.#runners) ticket.limit(this.#deadlineMs);
       this.#afterFailure(runner, false);
     } else if (outcome.kind === "refused" && this.#runners.length > 0) {
       // Something better may yet come, within the usual time.
       this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.readError(this.#failureText);
+      this.#failureError = outcome.reply.readError(this.#failureText ??= new ErrorText());
       this.#waitBriefly();
     } else {
       this.#stop();

@@ -203,7 +203,8 @@ export class ForwardHandler implements Handler {
       first = false;
       exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
       exchange.response.extendedError = extendedError;
-      exchange.response.errorText.copy(errorText.bytes, 0, errorText.length);
+      if (errorText === null) exchange.response.errorText.length = 0;
+      else exchange.response.errorText.copy(errorText.bytes, 0, errorText.length);
       this.#engine.resume(exchange);
     });
   }
