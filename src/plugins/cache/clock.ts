@@ -1,5 +1,4 @@
 import { RECHECK, SEEN, STORED } from "./row.ts";
-import type { Store } from "./store.ts";
 
 /**
  * Tenths of a second after which the clock begins anew: 3.4 years. Rows hold times as signed 32-bit
@@ -7,13 +6,19 @@ import type { Store } from "./store.ts";
  */
 export const CLOCK_SPAN = 2 ** 30;
 
+/** What keeps times by a clock that begins anew. */
+export interface Clocked {
+  /** Makes all its times earlier by so many tenths of a second. */
+  moveBack(tenths: number): void;
+}
+
 /** The clock of the stores of one cache: tenths of a second since it was started, never `CLOCK_SPAN`. */
 export class StoreClock {
-  readonly #stores: readonly Store[];
+  readonly #stores: readonly Clocked[];
   /** Its zero, in monotonic milliseconds. */
   #startMs: number;
 
-  constructor(startMs: number, stores: readonly Store[]) {
+  constructor(startMs: number, stores: readonly Clocked[]) {
     this.#startMs = startMs;
     this.#stores = stores;
   }

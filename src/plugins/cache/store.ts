@@ -14,7 +14,7 @@ import {
   writeEntry,
 } from "./entry.ts";
 import { Ghosts } from "./ghosts.ts";
-import { Holdings } from "./holdings.ts";
+import { Holdings, type StoreOptions } from "./holdings.ts";
 import { RowIndex } from "./index.ts";
 import { Owners, type Shortage } from "./owners.ts";
 import { Queue } from "./queue.ts";
@@ -39,7 +39,6 @@ import {
   USES,
   USES_SHIFT,
 } from "./row.ts";
-import type { StoreOptions } from "./store_options.ts";
 import { fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
 
 export type { Question };
