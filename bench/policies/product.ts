@@ -42,7 +42,7 @@ export class ProductPolicy implements Policy {
   get(key: number, nowSeconds: number): number | undefined {
     this.#ask(key);
     const store = this.#store;
-    const row = store.find(this.#question);
+    const row = store.find(this.#question, tenths(nowSeconds));
     if (row < 0 || store.remaining(row, tenths(nowSeconds)) <= 0) return undefined;
     store.touch(row);
     return store.storedAt(row) / 10 + store.ttlOf(row);

@@ -83,7 +83,12 @@ export const EDNS_OPTION = {
   COOKIE: 10,
   PADDING: 12,
   EXTENDED_ERROR: 15,
+  /** The mark of a probe for loops: nodens' own, from the range for local use (RFC 6891 section 9). */
+  LOOP_MARK: 65313,
 } as const;
+
+/** Octets of a probe's mark. */
+export const LOOP_MARK_SIZE = 8;
 
 /** Largest DNS message; over TCP its length is a 16-bit number (RFC 1035 section 4.2.2). */
 export const MAX_MESSAGE_SIZE = 65535;

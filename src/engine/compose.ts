@@ -44,15 +44,21 @@ export function compose(
 ): number {
   const { view } = out;
   let optSize = 0;
+  let textSize = 0;
   if (exchange.edns) {
     optSize = OPT_SIZE;
     if (exchange.extendedError >= 0) optSize += EDE_SIZE;
-    if (hasOtherError(exchange, response)) optSize += EDE_SIZE;
+    if (hasOtherError(exchange, response)) {
+      optSize += EDE_SIZE;
+      textSize = response.errorText.length;
+    }
     if (exchange.nsid !== null) optSize += OPTION_HEADER_SIZE + exchange.nsid.length;
     if (hasSubnet(exchange, response)) optSize += OPTION_HEADER_SIZE + exchange.ecsLength;
   }
   let length = response.length;
   let ttlCount = response.ttlCount;
+  // A text is worth no record: it goes first.
+  if (length + optSize + textSize > limit) textSize = 0;
   if (length + optSize <= limit) {
     copyWords(response.memory, response.offset, out, outOffset, length);
   } else {
@@ -96,7 +102,7 @@ export function compose(
   }
   return optSize === 0
     ? length
-    : length + writeOpt(exchange, response, out, outOffset, outOffset + length);
+    : length + writeOpt(exchange, response, out, outOffset, outOffset + length, textSize);
 }
 
 /**
@@ -121,13 +127,14 @@ export function composeTruncated(
   return length;
 }
 
-/** Appends the OPT record and counts it; returns its size. */
+/** Appends the OPT record and counts it; returns its size. `textSize` is of the error from elsewhere. */
 function writeOpt(
   exchange: Exchange,
   response: Response,
   out: Memory,
   start: number,
   at: number,
+  textSize: number,
 ): number {
   const { view } = out;
   view.setUint8(at, 0);
@@ -138,8 +145,13 @@ function writeOpt(
   view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
   view.setUint16(start + 10, view.getUint16(start + 10) + 1);
   let end = at + OPT_SIZE;
-  if (exchange.extendedError >= 0) end = writeError(exchange.extendedError, view, end);
-  if (hasOtherError(exchange, response)) end = writeError(response.extendedError, view, end);
+  if (exchange.extendedError >= 0) end = writeError(exchange.extendedError, view, end, 0);
+  if (hasOtherError(exchange, response)) {
+    const { bytes } = response.errorText;
+    const textAt = writeError(response.extendedError, view, end, textSize);
+    for (let i = 0; i < textSize; i++) out.bytes[textAt + i] = bytes[i]!;
+    end = textAt + textSize;
+  }
   if (hasSubnet(exchange, response)) {
     // The client's own subnet comes back with the scope that the answer is for (RFC 7871 7.2.1).
     const { ecsLength } = exchange;
@@ -161,10 +173,10 @@ function hasOtherError(exchange: Exchange, response: Response): boolean {
   return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
 }
 
-/** Appends an Extended DNS Error option without text; returns where it ends. */
-function writeError(code: number, view: DataView, at: number): number {
+/** Appends an Extended DNS Error option; returns where its text of `textSize` octets belongs. */
+function writeError(code: number, view: DataView, at: number, textSize: number): number {
   view.setUint16(at, EDNS_OPTION.EXTENDED_ERROR);
-  view.setUint16(at + 2, 2);
+  view.setUint16(at + 2, 2 + textSize);
   view.setUint16(at + 4, code);
   return at + EDE_SIZE;
 }

@@ -186,6 +186,11 @@ export class Engine implements EngineServices {
     return this.#pool.used;
   }
 
+  /** Exchanges in memory, in use or not. */
+  get exchanges(): number {
+    return this.#pool.size;
+  }
+
   counter(name: string, labels?: Readonly<Record<string, string>>): number {
     return this.#counters.counter(name, labels);
   }
@@ -347,6 +352,8 @@ export class Engine implements EngineServices {
     exchange.maxUdpSize = EDNS_PAYLOAD;
     exchange.rate = DEFAULT_RATE;
     exchange.nsid = null;
+    exchange.only = null;
+    exchange.intoLoops = false;
     exchange.uncacheable = false;
     exchange.client = -1;
     exchange.top = 0;

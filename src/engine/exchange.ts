@@ -56,6 +56,8 @@ export class Exchange {
   ecsAt = 0;
   /** Length of that data in bytes, 0 where the client sent none that can be used. */
   ecsLength = 0;
+  /** Offset of the mark of a probe for loops from the start of the message; 0 for none. */
+  markAt = 0;
 
   // Where it came from.
 
@@ -103,6 +105,10 @@ export class Exchange {
   nsid: Uint8Array | null = null;
   /** What went wrong, for the error log; empty when nothing did. */
   error = "";
+  /** The one server that it may go to, whatever is held against that; null for any. */
+  only: object | null = null;
+  /** It may go to servers that lead into a loop. */
+  intoLoops = false;
   /** The response is not to be kept: an equal one is already, or it says nothing of the name. */
   uncacheable = false;
   /** Next exchange that waits for the same upstream query. */

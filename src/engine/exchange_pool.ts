@@ -1,8 +1,9 @@
+import { LOOP_MARK_SIZE } from "../dns/constants.ts";
 import type { Chain } from "./chain.ts";
 import { CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "./memory.ts";
 
-/** Header, the longest name, type and class, a client subnet, and the slack of word reads. */
+/** Header, the longest name, type and class, a client subnet, a mark, and the slack of word reads. */
 const QUERY_SIZE = 312;
 /**
  * Share of the free exchanges that one client may hold. `n` clients that come one after the other and
@@ -41,6 +42,11 @@ export class ExchangePool {
     return this.#used;
   }
 
+  /** Exchanges in use and those kept for the next queries. */
+  get size(): number {
+    return this.#used + this.#free.length;
+  }
+
   /** Copies an exchange into one that may be kept; null if none is free, or the client has its share. */
   take(from: Exchange): Exchange | null {
     const client = from.client < 0 ? 0 : from.client;
@@ -71,6 +77,13 @@ export class ExchangePool {
     for (let i = 0, at = from.offset + from.ecsAt; i < from.ecsLength; i++) {
       target[size + i] = source[at + i]!;
     }
+    to.markAt = 0;
+    if (from.markAt > 0) {
+      to.markAt = size + from.ecsLength;
+      for (let i = 0, at = from.offset + from.markAt; i < LOOP_MARK_SIZE; i++) {
+        target[to.markAt + i] = source[at + i]!;
+      }
+    }
     to.client = client;
     to.transport = from.transport;
     to.listener = from.listener;
@@ -91,6 +104,8 @@ export class ExchangePool {
     to.rate = from.rate;
     to.nsid = from.nsid;
     to.error = from.error;
+    to.only = from.only;
+    to.intoLoops = from.intoLoops;
     to.uncacheable = false;
     to.nextWaiter = null;
     return to;
@@ -103,6 +118,7 @@ export class ExchangePool {
     exchange.stream = null;
     exchange.response = null;
     exchange.nextWaiter = null;
+    exchange.only = null;
     exchange.chain = this.#chain;
     this.#used--;
     this.#counts[exchange.client]!--;

@@ -1,9 +1,11 @@
+import { isSubnet } from "../dns/client_subnet.ts";
 import {
   CLASS,
   EDNS_DO,
   EDNS_OPTION,
   FLAG,
   HEADER_SIZE,
+  LOOP_MARK_SIZE,
   MAX_NAME_SIZE,
   RCODE,
   TYPE,
@@ -39,6 +41,7 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   exchange.ednsVersion = 0;
   exchange.dnssecOk = false;
   exchange.ecsLength = 0;
+  exchange.markAt = 0;
   if (length < HEADER_SIZE) return NO_QUERY;
   const flags = view.getUint16(offset + 2);
   if ((flags & FLAG.QR) !== 0) return NO_QUERY;
@@ -114,8 +117,8 @@ function readRecords(
 }
 
 /**
- * Walks over the options of an OPT record and finds the client subnet among them. A subnet that
- * breaks RFC 7871 section 6 is ignored here, and so never forwarded.
+ * Walks over the options of an OPT record; finds the client subnet and a mark among them. A subnet
+ * that breaks RFC 7871 section 6 is ignored here, and so never forwarded.
  *
  * @returns false if the options do not fill the record's data exactly (RFC 6891 section 6.1.2)
  */
@@ -127,19 +130,18 @@ function readOptions(exchange: Exchange, start: number, length: number): boolean
     const size = view.getUint16(at + 2);
     const next = at + 4 + size;
     if (next > end) return false;
-    if (view.getUint16(at) === EDNS_OPTION.CLIENT_SUBNET && size >= 4 && exchange.ecsLength === 0) {
-      const family = view.getUint16(at + 4);
-      const prefix = bytes[at + 6]!;
-      const most = family === 1 ? 32 : family === 2 ? 128 : -1;
-      const rest = prefix & 7;
-      if (
-        prefix <= most && bytes[at + 7] === 0 && size === 4 + ((prefix + 7) >>> 3) &&
-        (rest === 0 || (bytes[next - 1]! & (0xff >>> rest)) === 0)
-      ) {
-        exchange.ecsAt = at + 4 - exchange.offset;
-        exchange.ecsLength = size;
-      }
+    if (
+      view.getUint16(at) === EDNS_OPTION.CLIENT_SUBNET && exchange.ecsLength === 0 &&
+      isSubnet(bytes, at + 4, size)
+    ) {
+      exchange.ecsAt = at + 4 - exchange.offset;
+      exchange.ecsLength = size;
     }
+    // Only probes for loops have one, and those are of this type.
+    if (
+      exchange.qtype === TYPE.HINFO && size === LOOP_MARK_SIZE &&
+      view.getUint16(at) === EDNS_OPTION.LOOP_MARK
+    ) exchange.markAt = at + 4 - exchange.offset;
     at = next;
   }
   return at === end;

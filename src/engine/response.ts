@@ -1,3 +1,4 @@
+import { ErrorText } from "../dns/error_text.ts";
 import { Memory } from "./memory.ts";
 
 /**
@@ -35,6 +36,8 @@ export class Response {
   ecsScope = -1;
   /** Extended DNS Error that it came with from elsewhere (RFC 8914), or -1. */
   extendedError = -1;
+  /** Text of that error; says nothing where there is none. */
+  errorText: ErrorText = new ErrorText();
 
   constructor(memory: Memory) {
     this.memory = memory;

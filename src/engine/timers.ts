@@ -38,6 +38,11 @@ export class Timers {
     this.#down(this.#up(at));
   }
 
+  /** Timers that run. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** When the next timer is due, or Infinity. */
   get nextMs(): number {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.dueMs;

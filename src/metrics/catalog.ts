@@ -97,6 +97,16 @@ export const CATALOG: readonly Metric[] = [
     "from",
   ]),
   counter("nodens_forward_malformed_replies_total", "Replies that cannot be used.", ["from"]),
+  counter(
+    "nodens_forward_loop_refused_total",
+    "Queries refused because every upstream leads into a loop.",
+    ["from"],
+  ),
+  counter(
+    "nodens_forward_wrong_subnets_total",
+    "Replies dropped because they are for another client subnet.",
+    ["from"],
+  ),
   histogram("nodens_forward_reply_scan_seconds", "Time that checking a reply took.", ["from"]),
   counter("nodens_forward_forgeries_suspected_total", "Questions moved to TCP after bad replies.", [
     "from",
@@ -125,6 +135,10 @@ export const CATALOG: readonly Metric[] = [
   counter("coredns_acl_dropped_requests_total", "Queries not answered, by acl.", ["zone"]),
 
   counter("nodens_loop_detected_total", "Forwarding loops found.", ["server", "zone"]),
+  counter("nodens_loop_replays_total", "Probes that came back without showing a loop.", [
+    "server",
+    "zone",
+  ]),
   gauge("nodens_loop_present", "1 while there is a forwarding loop, else 0.", [
     "server",
     "zone",

@@ -79,6 +79,8 @@ export const O_NONBLOCK = 0o4000;
 
 /** The clock that only ever goes forward. */
 export const CLOCK_MONOTONIC = 1;
+/** As `CLOCK_MONOTONIC`, but it goes on while the machine is suspended. */
+export const CLOCK_BOOTTIME = 7;
 
 /** Resource of getrlimit: open file descriptors. */
 export const RLIMIT_NOFILE = 7;

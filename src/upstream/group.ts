@@ -44,6 +44,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly #hedged: number;
   readonly #resent: number;
   readonly #forgeries: number;
+  readonly #wrongSubnets: number;
 
   /** @param labels - of the group's counters */
   constructor(
@@ -62,6 +63,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     this.#hedged = engine.counter("nodens_forward_hedges_total", labels);
     this.#resent = engine.counter("nodens_forward_resends_total", labels);
     this.#forgeries = engine.counter("nodens_forward_forgeries_suspected_total", labels);
+    this.#wrongSubnets = engine.counter("nodens_forward_wrong_subnets_total", labels);
     this.#allDown = engine.counter("coredns_forward_healthcheck_broken_total");
   }
 
@@ -115,6 +117,11 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   /** So many wrong replies came that somebody seems to guess. */
   countForgery(): void {
     this.engine.values[this.#forgeries]!++;
+  }
+
+  /** A reply for another client subnet than the one asked for. */
+  countWrongSubnet(): void {
+    this.engine.values[this.#wrongSubnets]!++;
   }
 
   countAllDown(): void {

@@ -1,4 +1,13 @@
-import { EDNS_DO, EDNS_OPTION, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../dns/constants.ts";
+import { MAX_SUBNET_SIZE } from "../dns/client_subnet.ts";
+import {
+  EDNS_DO,
+  EDNS_OPTION,
+  EDNS_PAYLOAD,
+  FLAG,
+  HEADER_SIZE,
+  LOOP_MARK_SIZE,
+  TYPE,
+} from "../dns/constants.ts";
 import type { Exchange } from "../engine/exchange.ts";
 import { Memory } from "../engine/memory.ts";
 import { sameName } from "../engine/question/fold.ts";
@@ -6,10 +15,10 @@ import type { Cookie } from "./server/cookie.ts";
 import { FORM } from "./server/ladder.ts";
 import { OPT_SIZE } from "./edns_option.ts";
 
-/** Longest client subnet option: family, two lengths, an IPv6 address (RFC 7871 section 6). */
-const MAX_SUBNET_SIZE = 20;
 /** Header, longest name, type, class. */
 const QUESTION_END = HEADER_SIZE + 255 + 4;
+/** Where a mark lies behind the longest subnet. */
+const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
 /** Queries over TLS are padded to multiples of this (RFC 8467 section 4.1). */
 const PADDING_BLOCK = 128;
 /** Room for a query with every option, padded. */
@@ -17,14 +26,16 @@ export const PACKET_SIZE = 512;
 
 /** What one question asks of upstreams, whichever they are; packets are made from it. */
 export class Inquiry {
-  /** Header and question as the first client sent them; its subnet option behind. */
-  readonly memory = new Memory(QUESTION_END + MAX_SUBNET_SIZE);
+  /** Header and question as the first client sent them; its subnet and its mark behind. */
+  readonly memory = new Memory(MARK_AT + LOOP_MARK_SIZE);
   /** Length of question name, type and class in octets. */
   questionLength = 0;
   dnssecOk = false;
   /** Size of UDP replies that is announced. */
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
+  /** It is a probe for loops with a mark, this nodens' or another's, which every hop passes on. */
+  marked = false;
 
   /** Takes the question of an exchange over; its subnet too where that is to be passed on. */
   set(exchange: Exchange, subnet: boolean): void {
@@ -40,6 +51,10 @@ export class Inquiry {
     this.questionLength = size;
     this.dnssecOk = exchange.dnssecOk;
     this.payloadSize = exchange.payloadSize;
+    this.marked = exchange.markAt > 0;
+    for (let i = 0; this.marked && i < LOOP_MARK_SIZE; i++) {
+      bytes[MARK_AT + i] = from[exchange.offset + exchange.markAt + i]!;
+    }
     this.subnetLength = 0;
     if (subnet && exchange.ecsLength > 0 && exchange.ecsLength <= MAX_SUBNET_SIZE) {
       this.subnetLength = exchange.ecsLength;
@@ -59,6 +74,11 @@ export class Inquiry {
     return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
 
+  /** Where the data of its subnet lies in `memory`; good with `subnetLength`. */
+  get subnetAt(): number {
+    return QUESTION_END;
+  }
+
   #sameSubnet(exchange: Exchange): boolean {
     const length = exchange.ecsLength <= MAX_SUBNET_SIZE ? exchange.ecsLength : 0;
     if (length !== this.subnetLength) return false;
@@ -75,6 +95,8 @@ export interface PacketOptions {
   /** How much of EDNS it carries, one of `FORM`. */
   form: number;
   cookie: Cookie | null;
+  /** The client's subnet goes along, if the inquiry has one. */
+  subnet: boolean;
   /** Fill up to a multiple of 128 octets (RFC 7830). */
   padded: boolean;
   /** Source of the letters' case, or null to keep the client's. */
@@ -109,11 +131,17 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
     options.cookie!.write(bytes, at + 4);
     at += 4 + cookieSize;
   }
-  if (inquiry.subnetLength > 0 && options.form === FORM.OPTIONS) {
+  if (inquiry.subnetLength > 0 && options.subnet) {
     view.setUint16(at, EDNS_OPTION.CLIENT_SUBNET);
     view.setUint16(at + 2, inquiry.subnetLength);
     for (let i = 0; i < inquiry.subnetLength; i++) bytes[at + 4 + i] = from[QUESTION_END + i]!;
     at += 4 + inquiry.subnetLength;
+  }
+  if (inquiry.marked && options.form === FORM.OPTIONS) {
+    view.setUint16(at, EDNS_OPTION.LOOP_MARK);
+    view.setUint16(at + 2, LOOP_MARK_SIZE);
+    for (let i = 0; i < LOOP_MARK_SIZE; i++) bytes[at + 4 + i] = from[MARK_AT + i]!;
+    at += 4 + LOOP_MARK_SIZE;
   }
   if (options.padded) {
     const padding = (PADDING_BLOCK - (at + 4) % PADDING_BLOCK) % PADDING_BLOCK;

@@ -4,9 +4,12 @@ import type { Policy } from "./options.ts";
 const BAND = { ms: 2, share: 0.3 } as const;
 /** A server whose time is older than this is measured again while queries come. */
 const STALE_MS = 2000;
+/** How fit a server is for a new query, the best first. */
+export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
+
 /** What the order needs to know of a server. */
 export interface Candidate {
-  /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
+  /** One of `RANK`. */
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };
   readonly health: { readonly share: number; measure(): void };

@@ -1,8 +1,9 @@
+import { ErrorText } from "../dns/error_text.ts";
 import type { Timer, Timers } from "../engine/timers.ts";
 import type { Budget } from "./budget.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { Policy } from "./options.ts";
-import type { Candidate, ServerOrder } from "./order.ts";
+import { type Candidate, RANK, type ServerOrder } from "./order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
 import type { Reply } from "./reply.ts";
 import { type Runner, Runners } from "./runners.ts";
@@ -38,6 +39,14 @@ export interface Contestant extends Candidate {
     handler: AskHandler,
   ): Ticket | Outcome;
 }
+
+/** Which of its servers a race may ask. */
+export interface RaceAim {
+  readonly only: Contestant | null;
+  readonly intoLoops: boolean;
+}
+
+const ANY: RaceAim = { only: null, intoLoops: false };
 
 /** How a question is put to several servers. */
 export interface RaceSettings {
@@ -83,6 +92,8 @@ export interface RaceFailure {
   /** A server's own failure to hand on, or -1; and the extended error that it came with, or -1. */
   rcode: number;
   extendedError: number;
+  /** Text of that error; null where there was none at all. */
+  errorText: ErrorText | null;
 }
 
 /**
@@ -120,7 +131,13 @@ export class Race implements AskHandler {
   /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
   #failureCode = -1;
   #failureError = -1;
+  /** Made when first needed. */
+  #failureText: ErrorText | null = null;
   #lastError = "";
+  /** The one server that may be asked, once; null for any. */
+  #only: Contestant | null = null;
+  /** Highest rank of a server that may be asked. */
+  #worst: number = RANK.DOWN;
   /** Servers whose replies are no better than none; asked no more. */
   readonly #refusers: Contestant[] = [];
   /** Servers that were asked, one entry for each ask; the first `#sends` are of this question. */
@@ -139,11 +156,14 @@ export class Race implements AskHandler {
    *
    * @param sinceMs - since when the client waits, in monotonic milliseconds
    * @param streamed - servers that take datagrams are asked over TCP at first
+   * @param aim - the one server to ask, or whether those that lead into a loop may be asked as well
    */
-  start(sinceMs: number, streamed: boolean): void {
+  start(sinceMs: number, streamed: boolean, aim: RaceAim = ANY): void {
     const { order, engine, settings, hedges, resends } = this.#group;
     this.#state = "running";
     this.#streamed = streamed;
+    this.#only = aim.only;
+    this.#worst = aim.intoLoops ? RANK.LOOPING : RANK.DOWN;
     this.#index = order.first(engine.nowMs);
     this.#asks = 0;
     this.#refusers.length = 0;
@@ -182,7 +202,7 @@ export class Race implements AskHandler {
 
   /** Nothing at all comes from an ask's server: asks another one beside it. */
   suspected(ticket: Ticket): void {
-    if (this.#hasHealthyRunner() || !this.#mayAsk()) return;
+    if (this.#only !== null || this.#hasHealthyRunner() || !this.#mayAsk()) return;
     const { order, engine, servers } = this.#group;
     const runner = this.#runners.find(ticket);
     if (runner === null) return;
@@ -203,7 +223,7 @@ export class Race implements AskHandler {
     const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(runner.server, outcome)) {
       this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.extendedError;
+      this.#failureError = outcome.reply.readError(this.#failureText ??= new ErrorText());
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       for (let i = 0; i < this.#runners.size; i++) {
         this.#runners.at(i).ticket.limit(this.#deadlineMs);
@@ -212,7 +232,7 @@ export class Race implements AskHandler {
     } else if (outcome.kind === "refused" && this.#runners.size > 0) {
       // Something better may yet come, within the usual time.
       this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.extendedError;
+      this.#failureError = outcome.reply.readError(this.#failureText ??= new ErrorText());
       this.#waitBriefly();
     } else {
       this.#stop();
@@ -268,9 +288,11 @@ export class Race implements AskHandler {
         return;
       }
       const refusers = this.#refusers;
-      let index = this.#underSendLimit(order.next(this.#index, refusers, 2));
+      let index = this.#only === null
+        ? this.#underSendLimit(order.next(this.#index, refusers, this.#worst))
+        : this.#onlyOnce(this.#only);
       if (index < 0) break;
-      if (servers[index]!.rank === 2) {
+      if (this.#only === null && servers[index]!.rank === RANK.DOWN) {
         // All are down: either the checks are wrong or nothing helps, so try one anyway.
         if (refusers.length === 0) {
           this.#group.countAllDown();
@@ -278,7 +300,8 @@ export class Race implements AskHandler {
             this.#lastError = "no healthy proxies";
             break;
           }
-          index = this.#underSendLimit(engine.random() % servers.length);
+          const start = engine.random() % servers.length;
+          index = this.#underSendLimit(order.next(start, refusers, RANK.DOWN));
         }
         this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
       }
@@ -316,6 +339,7 @@ export class Race implements AskHandler {
     if (settings.maxConnectAttempts === 0) return index;
     for (let i = 0; index >= 0 && i < servers.length; i++) {
       const following = (index + i) % servers.length;
+      if (servers[following]!.rank > this.#worst) continue;
       if (this.#sendsTo(servers[following]!) < MAX_SENT) return following;
     }
     return -1;
@@ -326,6 +350,11 @@ export class Race implements AskHandler {
     let sends = 0;
     for (let i = 0; i < this.#sends; i++) if (this.#askedOf[i] === server) sends++;
     return sends;
+  }
+
+  /** Index of the only server to ask; -1 once it has been. */
+  #onlyOnce(server: Contestant): number {
+    return this.#sends > 0 ? -1 : this.#group.servers.indexOf(server);
   }
 
   /** Gives the asks under way no more than a moment before a failure is handed on. */
@@ -368,7 +397,7 @@ export class Race implements AskHandler {
     const { nowMs } = engine;
     this.#secondMs = Infinity;
     const { newest } = this.#runners;
-    if (newest === null || this.#runners.size >= MAX_UNDER_WAY) return;
+    if (newest === null || this.#only !== null || this.#runners.size >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
     // Its time is up: what follows the time-out asks again.
     if (ticket.dueMs <= nowMs) return;
@@ -411,7 +440,8 @@ export class Race implements AskHandler {
     this.#stop();
     const silent = this.#timeouts > 0;
     const extendedError = this.#failureError;
-    this.#handler.failed({ error, silent, rcode: this.#failureCode, extendedError });
+    const errorText = extendedError < 0 ? null : this.#failureText;
+    this.#handler.failed({ error, silent, rcode: this.#failureCode, extendedError, errorText });
   }
 
   #stop(): void {

@@ -1,4 +1,6 @@
+import { familyAt, longestPrefix, sameNetwork, SUBNET, subnetSize } from "../dns/client_subnet.ts";
 import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../dns/constants.ts";
+import type { ErrorText } from "../dns/error_text.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
 import { Memory } from "../engine/memory.ts";
 import type { Response } from "../engine/response.ts";
@@ -49,23 +51,45 @@ export class Reply {
   /** Makes a response for clients of it (`describeReply`), with its extended error. */
   describe(response: Response): void {
     // First, because the table of TTLs will lie where OPT does.
-    response.extendedError = this.extendedError;
+    response.extendedError = this.readError(response.errorText);
     describeReply(response, this.scanner, this.memory);
   }
 
-  /** First Extended DNS Error (RFC 8914), or -1. Its text is not passed on: it is the server's. */
-  get extendedError(): number {
+  /** First Extended DNS Error (RFC 8914), or -1; writes its text into `text`. */
+  readError(text: ErrorText): number {
     const { memory, optAt } = this;
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
-    if (at < 0 || memory.view.getUint16(at - 2) < ERROR_CODE_SIZE) return -1;
+    const size = at < 0 ? 0 : memory.view.getUint16(at - 2);
+    text.length = 0;
+    if (size < ERROR_CODE_SIZE) return -1;
+    text.set(memory.bytes, at + ERROR_CODE_SIZE, size - ERROR_CODE_SIZE);
     return memory.view.getUint16(at);
   }
 
-  /** Scope of the client subnet (RFC 7871 section 6), or -1 where the reply has none. */
+  /** Scope of the client subnet (RFC 7871 section 6); 0, for all clients, where the reply has none. */
   get subnetScope(): number {
-    const { memory, optAt } = this;
-    const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.CLIENT_SUBNET);
-    return at < 0 || memory.view.getUint16(at - 2) < 4 ? -1 : memory.bytes[at + 3]!;
+    const at = this.#subnetAt;
+    if (at < 0 || this.memory.view.getUint16(at - 2) < SUBNET.ADDRESS) return 0;
+    const { bytes } = this.memory;
+    return Math.min(bytes[at + SUBNET.SCOPE]!, Math.max(0, longestPrefix(familyAt(bytes, at))));
+  }
+
+  /**
+   * Whether it is for the subnet of the inquiry, which it was asked with: family, source and as much
+   * of the address as the source takes must come back (RFC 7871 section 7.3). A server that knows no
+   * subnets sends none. One that was told none of the address may say what it went by.
+   */
+  isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
+    const at = this.#subnetAt;
+    if (at < 0) return true;
+    const { bytes, view } = this.memory;
+    const source = asked.bytes[subnetAt + SUBNET.SOURCE]!;
+    return view.getUint16(at - 2) >= subnetSize(source) && bytes[at + SUBNET.SOURCE] === source &&
+      (source === 0 || sameNetwork(bytes, at, asked.bytes, subnetAt, source));
+  }
+
+  get #subnetAt(): number {
+    return this.optAt < 0 ? -1 : findOption(this.memory, this.optAt, EDNS_OPTION.CLIENT_SUBNET);
   }
 }
 

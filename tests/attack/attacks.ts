@@ -9,6 +9,7 @@ import { httpHoarding, httpPipelining } from "./attacks/http.ts";
 import { malformedReplies } from "./attacks/malformed_replies.ts";
 import { replyLoop } from "./attacks/reply_loop.ts";
 import { scanCost } from "./attacks/scan_cost.ts";
+import { subnets } from "./attacks/subnets.ts";
 import {
   connectionHoarding,
   shortConnections,
@@ -50,6 +51,7 @@ export const ATTACKS: readonly Attack[] = [
   reflection,
   cacheFlush,
   frozenName,
+  subnets,
   reloadStorm,
   terminated,
   signals,

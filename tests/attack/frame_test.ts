@@ -1,9 +1,10 @@
 /** The parts of the attacks that can be tried without attacking anybody. */
 import assert from "node:assert/strict";
-import { decode } from "../support/messages.ts";
+import { decode, optionsOf } from "../support/messages.ts";
 import { ATTACKS } from "./attacks.ts";
 import { collidingName } from "./attacks/colliding_names.ts";
 import { loopReply } from "./attacks/reply_loop.ts";
+import { subnetQuery, subnetReply } from "./attacks/subnets.ts";
 import { longAnswer } from "./attacks/scan_cost.ts";
 import type { Outcome } from "./frame/attack.ts";
 import { quantile, reportOn, type Sample } from "./frame/client_report.ts";
@@ -53,6 +54,17 @@ function murmur(bytes: Uint8Array, seed: number): number {
   }
   return h;
 }
+
+Deno.test("client subnets: query and reply are whole; for odd names it is another's", () => {
+  for (const label of ["www", "odd4"]) {
+    const asked = subnetQuery(`${label}.evil.test`, 7);
+    const answer = decode(subnetReply(asked));
+    const [mine, theirs] = [decode(asked), answer].map((message) => optionsOf(message)[0]!.data);
+    assert.equal(answer.answers!.length, 1);
+    assert.equal(theirs![3], 24);
+    assert.equal(mine![4] === theirs![4], label === "www");
+  }
+});
 
 Deno.test("looping reply: 267 octets, and the last owner leads to a label that ends at 255", () => {
   const name = ["a".repeat(63), "b".repeat(63), "c".repeat(31), "evil.test"].join(".");

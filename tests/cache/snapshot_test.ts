@@ -248,6 +248,8 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
     { name },
     { name, subnet: [0, 1, 24, 0, 192, 0, 2], ttlSeconds: 301 },
     { name, subnet: [0, 2, 32, 0, 0x20, 1, 0x0d, 0xb8], ttlSeconds: 302 },
+    { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: 16, ttlSeconds: 303 },
+    { name: "all.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: 0, ttlSeconds: 304 },
   ];
   const from = makeCache({ seed: 1, ecs: true });
   for (const one of entries) put(from, one);
@@ -255,14 +257,20 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   const to = makeCache({ seed: 2, ecs: true });
   assert.deepEqual(loadSlice(to, slice!.bytes), {
     next: slice!.bytes.length,
-    taken: 3,
+    taken: 5,
     left: 0,
     malformed: 0,
   });
   for (const one of entries) {
     const found = look(to, one)!;
     assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
-    assert.equal(found.scope, one.subnet === undefined ? -1 : 24);
+    assert.equal(found.scope, one.subnet === undefined ? -1 : one.scope ?? 24);
+  }
+  // Each is for whom it was for.
+  assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 9] })!.scope, 16);
+  assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 1, 2] }), null);
+  for (const subnet of [[], [0, 1, 24, 0, 10, 0, 0], [0, 2, 8, 0, 0x20]]) {
+    assert.equal(look(to, { name: "all.example.org", subnet })!.state.ttlSeconds, 304);
   }
   assert.equal(look(to, { name, subnet: [0, 1, 24, 0, 192, 0, 3] }), null);
   const without = makeCache({ seed: 3 });

@@ -1,4 +1,5 @@
 import { runChaos } from "../support/chaos.ts";
+import { runDay } from "../support/chaos_day.ts";
 import { runKinds } from "../support/chaos_kinds.ts";
 
 Deno.test("a hundred seeded runs of unreliable upstreams and networks keep the invariants", () => {
@@ -7,6 +8,10 @@ Deno.test("a hundred seeded runs of unreliable upstreams and networks keep the i
 
 Deno.test("a hundred seeded runs beside slow names and broken servers fail no name that can be answered", () => {
   for (let seed = 1; seed <= 100; seed++) runKinds(seed);
+});
+
+Deno.test("a day of virtual time: what is held goes when nobody asks, and tables stay level", () => {
+  for (let seed = 1; seed <= 4; seed++) runDay(seed);
 });
 
 Deno.test("a better form is due while another is being tried: one trial at a time, no socket lost", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { a, errorCodes, queryBytes, responseBytes, soa } from "../support/messages.ts";
+import { a, errorCodes, optionsOf, queryBytes, responseBytes, soa } from "../support/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
 
 /** An option of RFC 8914 with a text. */
@@ -122,4 +122,55 @@ Deno.test("a failure that is handed on after others were silent keeps its error"
   simulation.run(6000);
   assert.equal(onlyAnswer(asked).rcode, "REFUSED");
   assert.deepEqual(errorCodes(onlyAnswer(asked)), [18]);
+});
+
+/** Texts of the extended errors that a client gets, in order. */
+function texts(simulation: Simulation, options: Partial<Parameters<typeof queryBytes>[0]> = {}) {
+  const query = { name: "www.example.org", edns: 1232, ...options };
+  const asked = simulation.ask(queryBytes(query));
+  simulation.run(100);
+  return optionsOf(onlyAnswer(asked)).filter(({ code }) => code === 15)
+    .map(({ data }) => new TextDecoder().decode(data.subarray(2)));
+}
+
+for (const [kind, options] of Object.entries(kinds)) {
+  Deno.test(`the text of the upstream's error is passed on and kept with ${kind}`, () => {
+    const text = "blocked by policy, see RFC 8914";
+    const simulation = start(replying({ ...options, options: [extendedError(15, text)] }));
+    const failure = kind === "SERVFAIL" || kind === "REFUSED";
+    assert.deepEqual(texts(simulation), [text]);
+    assert.deepEqual(texts(simulation), failure ? ["", text] : [text]);
+    assert.deepEqual(texts(simulation, { name: "WWW.example.org" }), failure ? ["", text] : [text]);
+  });
+}
+
+Deno.test("an error's text is nobody else's", () => {
+  const simulation = start((query) => {
+    const { name } = query.questions![0]!;
+    const options = name.startsWith("bad")
+      ? [extendedError(15, `no ${name}`)]
+      : [extendedError(9, "")];
+    return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7")], options }) }];
+  });
+  for (let round = 0; round < 2; round++) {
+    for (const name of ["bad1.example.org", "good.example.org", "bad2.example.org"]) {
+      assert.deepEqual(texts(simulation, { name }), [name.startsWith("bad") ? `no ${name}` : ""]);
+    }
+  }
+});
+
+Deno.test("a text for which there is no room is left out, before any record is", () => {
+  const answers = Array.from({ length: 28 }, (_, i) => a("www.example.org", `192.0.2.${i}`));
+  const text = "x".repeat(64);
+  const simulation = start(replying({ answers, options: [extendedError(15, text)] }));
+  for (const [edns, expected] of [[1232, text], [512, ""], [1232, text]] as const) {
+    const asked = simulation.ask(queryBytes({ name: "www.example.org", edns }));
+    simulation.run(100);
+    const answer = onlyAnswer(asked);
+    assert.equal(answer.answers!.length, 28);
+    assert.ok(!answer.flag_tc);
+    const [option] = optionsOf(answer);
+    assert.equal(new TextDecoder().decode(option!.data.subarray(2)), expected);
+    assert.ok(asked.answers[0]!.bytes.length <= edns);
+  }
 });

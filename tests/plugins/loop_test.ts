@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { parseName } from "../../src/dns/name.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { BOARD_BYTES, ProbeBoard } from "../../src/plugins/loop/board.ts";
+import { BOARD_BYTES, ProbeBoard, RETURNED } from "../../src/plugins/loop/board.ts";
 import { NONCE_WORDS, readNonce, writeProbe } from "../../src/plugins/loop/probe_name.ts";
 import { describeLoop, nameOf } from "../../src/plugins/loop/report.ts";
 import { type Outcome, Schedule } from "../../src/plugins/loop/schedule.ts";
+import { type Heard, Watch } from "../../src/plugins/loop/watch.ts";
 import { exchangeFor } from "../support/fake_engine.ts";
 import { decode } from "../support/messages.ts";
 import { seeded } from "../support/random.ts";
@@ -44,82 +45,170 @@ Deno.test("loop: names that are no probe's", () => {
   ) assert.ok(!readNonce(exchangeFor({ name, type: "HINFO" }), new Uint32Array(NONCE_WORDS)), name);
 });
 
+/** A query whose mark is `words`, at offset 4. */
+function marked(words: ArrayLike<number>): [Memory, number] {
+  const memory = new Memory(32);
+  Array.from(words).forEach((word, i) => memory.view.setUint32(4 + 4 * i, word));
+  return [memory, 4];
+}
+
 Deno.test("loop: data planes see each other's probes on the board, and only their block's", () => {
   const buffer = new SharedArrayBuffer(BOARD_BYTES);
   const [one, two] = [new ProbeBoard(buffer), new ProbeBoard(buffer)];
-  const nonce = one.post(5, seeded(1));
+  const { nonce, mark } = one.post(5, seeded(1));
   assert.ok(two.isOut(nonce, 5));
   assert.ok(!two.isOut(nonce, 6));
   assert.ok(!two.isOut(nonce.map((word) => word ^ 1), 5));
-  assert.ok(!one.wasSeen(nonce));
-  two.markSeen(nonce);
-  assert.ok(one.wasSeen(nonce));
-  one.takeDown(nonce);
-  assert.ok(!two.isOut(nonce, 5));
+  assert.equal(one.returned(nonce), RETURNED.NOT);
+  assert.equal(two.note(nonce, ...marked(mark)), RETURNED.NOT);
+  assert.equal(one.returned(nonce), RETURNED.MARK);
+  two.takeDown(nonce);
+  assert.ok(!one.isOut(nonce, 5));
+});
+
+Deno.test("loop: only the probe's own mark shows more than its name does", () => {
+  const random = seeded(4);
+  const board = new ProbeBoard();
+  const other = board.post(5, random);
+  const { nonce, mark } = board.post(5, random);
+  assert.equal(board.note(nonce, new Memory(32), 0), RETURNED.NOT);
+  const forged = [other.mark, [0, 0], [mark[0]!, mark[1]! ^ 1], [mark[0]! ^ 1, mark[1]!], nonce];
+  for (const words of forged) {
+    assert.equal(board.note(nonce, ...marked(words)), RETURNED.NAME);
+    assert.equal(board.returned(nonce), RETURNED.NAME);
+  }
+  board.note(nonce, ...marked(mark));
+  assert.equal(board.note(nonce, new Memory(32), 0), RETURNED.MARK);
+  assert.equal(board.returned(nonce), RETURNED.MARK);
+  // What is recorded is of no use for the next probe, which may lie in the same place.
+  board.takeDown(nonce);
+  const next = board.post(5, () => nonce[0]!);
+  assert.equal(board.returned(next.nonce), RETURNED.NOT);
 });
 
 Deno.test("loop: a full board takes new probes all the same", () => {
   const board = new ProbeBoard();
   const random = seeded(2);
-  const nonces = Array.from({ length: 5000 }, () => board.post(1, random));
+  const nonces = Array.from({ length: 20_000 }, () => board.post(1, random).nonce);
   assert.ok(board.isOut(nonces.at(-1)!, 1));
   const out = nonces.filter((nonce) => board.isOut(nonce, 1)).length;
-  assert.ok(out > 900 && out <= 1024, `${out} probes`);
+  assert.ok(out > 3600 && out <= 4096, `${out} probes`);
   for (const nonce of nonces) board.takeDown(nonce);
-  const fresh = Array.from({ length: 100 }, () => board.post(1, random));
+  const fresh = Array.from({ length: 400 }, () => board.post(1, random).nonce);
   assert.ok(fresh.every((nonce) => board.isOut(nonce, 1)));
 });
 
-Deno.test("loop: pauses between probes", () => {
-  const steps = [
-    { outcome: "silent", pauseMs: 1000 },
-    { outcome: "unsent", pauseMs: 2000 },
-    { outcome: "silent", pauseMs: 4000 },
-    { outcome: "answered", pauseMs: 1000 },
-    { outcome: "silent", pauseMs: 1000 },
-    { outcome: "answered", pauseMs: 1000 },
-    { outcome: "answered", pauseMs: 1000 },
-    { outcome: "answered", pauseMs: 300_000 },
-    // The next round.
-    { outcome: "answered", pauseMs: 1000 },
-    { news: true, outcome: "seen", pauseMs: 3000, looping: true },
-    { outcome: "unsent", pauseMs: 3000, looping: true },
-    { outcome: "answered", pauseMs: 1000, looping: true },
-    { outcome: "silent", pauseMs: 1000, looping: true },
-    { outcome: "silent", pauseMs: 1000, looping: true },
-    { news: false, outcome: "seen", pauseMs: 3000, looping: true },
-    ...Array(6).fill({ outcome: "silent", pauseMs: 1000, looping: true }),
-    { outcome: "answered", pauseMs: 1000, looping: true },
-    { outcome: "answered", pauseMs: 1000 },
-  ] as { outcome: Outcome; pauseMs: number; looping?: true; news?: boolean }[];
-  const schedule = new Schedule();
+interface Step {
+  outcome: Outcome;
+  pauseMs: number;
+  looping?: true;
+  /** Probes of the round after this one: one, or several. */
+  next: "one" | "several";
+}
+
+function play(schedule: Schedule, steps: readonly Step[]): void {
+  const random = seeded(3);
   steps.forEach((step, i) => {
-    if ("news" in step) assert.equal(schedule.seen(), step.news);
-    assert.equal(schedule.ended(step.outcome, 2), step.pauseMs, `step ${i}`);
-    assert.equal(schedule.looping, "looping" in step, `step ${i}`);
+    assert.equal(schedule.ended(step.outcome), step.pauseMs, `step ${i}`);
+    assert.equal(schedule.looping, step.looping === true, `step ${i}`);
+    const copies = Array.from({ length: 50 }, () => schedule.copies(random));
+    const [least, most] = step.next === "one" ? [1, 1] : [2, 4];
+    assert.deepEqual([Math.min(...copies), Math.max(...copies)], [least, most], `step ${i}`);
   });
+}
+
+for (
+  const [title, steps] of Object.entries({
+    "no loop": [
+      { outcome: "silent", pauseMs: 1000, next: "one" },
+      { outcome: "unsent", pauseMs: 2000, next: "one" },
+      { outcome: "silent", pauseMs: 4000, next: "one" },
+      { outcome: "answered", pauseMs: 300_000, next: "one" },
+      { outcome: "answered", pauseMs: 300_000, next: "one" },
+      { outcome: "silent", pauseMs: 1000, next: "one" },
+    ],
+    "marks": [
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "unsent", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "answered", pauseMs: 1000, next: "one" },
+      { outcome: "answered", pauseMs: 300_000, next: "one" },
+    ],
+    "names, three rounds in a row": [
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "silent", pauseMs: 1000, next: "one" },
+    ],
+    "names that do not all come back": [
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "answered", pauseMs: 300_000, next: "one" },
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "silent", pauseMs: 1000, next: "one" },
+    ],
+    "marks that get lost": [
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "answered", pauseMs: 1000, next: "one" },
+    ],
+    "a mark after names": [
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+    ],
+  } as Record<string, Step[]>)
+) Deno.test(`loop: pauses between rounds: ${title}`, () => play(new Schedule(), steps));
+
+Deno.test("loop: a mark is news once", () => {
+  const schedule = new Schedule();
+  assert.deepEqual([schedule.seen(), schedule.seen()], [true, false]);
+  schedule.ended("answered");
+  assert.ok(schedule.seen());
 });
 
 Deno.test("loop: after eight failures there is a rest", () => {
   const schedule = new Schedule();
-  const pauses = Array.from({ length: 8 }, () => schedule.ended("silent", 1) / 1000);
+  const pauses = Array.from({ length: 8 }, () => schedule.ended("silent") / 1000);
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 30, 30, 300]);
   assert.ok(schedule.resting);
-  assert.equal(schedule.ended("silent", 1), 1000);
+  assert.equal(schedule.ended("silent"), 1000);
 });
 
-Deno.test("loop: the log names upstreams, but not any number of them", () => {
-  const describe = (upstreams: string[]) =>
-    describeLoop({ zone: ".", upstreams, between: null, qname: "a.b." }).line;
-  const all = Array.from({ length: 7 }, (_, i) => `10.0.0.${i}:53`);
-  assert.match(
-    describe([]),
-    /^Loop detected for zone "\.": what is forwarded to the upstream comes/,
-  );
-  assert.match(describe(all.slice(0, 1)), /to 10\.0\.0\.0:53 comes back/);
-  assert.match(
-    describe(all.slice(0, 3)),
-    /to 10\.0\.0\.0:53, 10\.0\.0\.1:53 or 10\.0\.0\.2:53 comes/,
-  );
-  assert.match(describe(all), /0\.3:53, 10\.0\.0\.4:53 or one of 2 more comes/);
+for (
+  const { ends, outcome } of [
+    { ends: [["answered", RETURNED.NOT]], outcome: "answered" },
+    { ends: [["silent", RETURNED.NOT]], outcome: "silent" },
+    { ends: [["unsent", RETURNED.NOT]], outcome: "unsent" },
+    { ends: [["silent", RETURNED.NAME]], outcome: "returned" },
+    { ends: [["answered", RETURNED.MARK]], outcome: "marked" },
+    { ends: [["answered", RETURNED.NAME], ["silent", RETURNED.NAME]], outcome: "returned" },
+    { ends: [["answered", RETURNED.NAME], ["silent", RETURNED.NOT]], outcome: "answered" },
+    { ends: [["silent", RETURNED.NOT], ["answered", RETURNED.NAME]], outcome: "answered" },
+    { ends: [["unsent", RETURNED.NOT], ["silent", RETURNED.NAME]], outcome: "silent" },
+    { ends: [["silent", RETURNED.NOT], ["silent", RETURNED.MARK]], outcome: "marked" },
+  ] as { ends: [Heard, number][]; outcome: Outcome }[]
+) {
+  const said = ends.map(([heard, returned]) => `${heard} ${returned}`).join(", ");
+  Deno.test(`loop: a round of probes that end so: ${said}`, () => {
+    const watch = new Watch({ label: "10.0.0.1:53", looping: false }, 0);
+    for (let round = 0; round < 2; round++) {
+      watch.begin(ends.length);
+      ends.forEach(([heard, returned], i) => {
+        assert.ok(watch.busy);
+        const ended = watch.ended(heard, returned);
+        assert.equal(ended, i === ends.length - 1 ? outcome : null);
+      });
+      assert.ok(!watch.busy);
+    }
+  });
+}
+
+Deno.test("loop: the log names the upstream, and what becomes of queries", () => {
+  const describe = (others: boolean) =>
+    describeLoop({ zone: ".", upstream: "10.0.0.1:53", others, between: null, qname: "a.b." }).line;
+  const start =
+    'Loop detected for zone "\\.": what is forwarded to 10\\.0\\.0\\.1:53 comes back here';
+  assert.match(describe(false), new RegExp(`^${start}\\. Queries for it get SERVFAIL until`));
+  assert.match(describe(true), new RegExp(`^${start}\\. Until that ends, the other upstreams`));
 });

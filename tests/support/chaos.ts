@@ -27,6 +27,14 @@ interface Setup {
   hedges: boolean;
 }
 
+/** When a run takes place. */
+export interface ChaosTimes {
+  /** Monotonic milliseconds at which the engine is made. */
+  startMs?: number;
+  /** How long after that the first query comes. */
+  idleMs?: number;
+}
+
 interface Question {
   asked: Asked;
   name: string;
@@ -47,10 +55,14 @@ interface Question {
  * - one question sends no more packets than its rules allow, over any second and in all;
  * - everything is let go in the end.
  */
-export function runChaos(seed: number): { queries: number; upstream: number } {
+export function runChaos(
+  seed: number,
+  { startMs = 1000, idleMs = 0 }: ChaosTimes = {},
+): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0x5eed);
   const setup = choose(dice, seed % 2 === 0);
-  const simulation = new Simulation(setup.corefile, { seed });
+  const simulation = new Simulation(setup.corefile, { seed, startMs });
+  simulation.run(idleMs);
   simulation.lossPerMille = dice() % 3 === 0 ? dice() % 250 : dice() % 30;
   const oracle = new Oracle(() => simulation.nowMs);
   const packets = new Map<string, number[]>();
@@ -215,7 +227,7 @@ function checkAnswer(
   const edns = decode(asked.bytes).additionals!.length > 0;
   for (const record of answer.answers ?? []) {
     const { data, ttl } = record as { data: string; ttl: number };
-    const bornMs = oracle.bornMs(name, data);
+    const bornMs = oracle.bornMs(name, data, atMs);
     assert.ok(bornMs !== null, fault(`${name}: ${data} is a lie`));
     const ageSeconds = (atMs - bornMs) / 1000;
     const goodSeconds = Math.max(oracle.ttlSeconds(name), MIN_TTL_SECONDS);

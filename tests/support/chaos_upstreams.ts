@@ -23,15 +23,20 @@ export class Oracle {
   /** The address of a name, as an upstream gives it now. */
   address(name: string): string {
     const hash = hashOf(name) & 0xff;
-    const second = Math.floor(this.#now() / 1000) & 0xffff;
+    const second = Math.floor(this.#now() / 1000) % 0x10000;
     return `10.${hash}.${second >> 8}.${second & 255}`;
   }
 
-  /** When an address was given out, in milliseconds; null for one that never was. */
-  bornMs(name: string, address: string): number | null {
+  /**
+   * When an address was given out that was asked for at `atMs`, in milliseconds; null for one that
+   * never was. It tells the second within 18 hours; an answer may be some seconds younger than `atMs`.
+   */
+  bornMs(name: string, address: string, atMs: number): number | null {
     const parts = address.split(".").map(Number);
     if (parts[0] !== 10 || parts[1] !== (hashOf(name) & 0xff)) return null;
-    return ((parts[2]! << 8) | parts[3]!) * 1000;
+    const latest = Math.floor(atMs / 1000) + 3600;
+    const before = (latest - ((parts[2]! << 8) | parts[3]!)) % 0x10000;
+    return (latest - before) * 1000;
   }
 
   /** How long the name's address is good, in seconds. */

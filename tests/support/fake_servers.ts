@@ -29,6 +29,14 @@ export interface FakeServerOptions {
   usualMs?: number;
 }
 
+/** How a race is started; `only` is the label of the one server that may be asked. */
+export interface RaceOptions {
+  streamed?: boolean;
+  sinceMs?: number;
+  only?: string;
+  intoLoops?: boolean;
+}
+
 /** Refusals that are about the server and not about the question. */
 const ELSEWHERE: readonly number[] = [RCODE.REFUSED, RCODE.NOTIMP];
 
@@ -71,8 +79,10 @@ export class FakeServers implements RaceGroup {
   }
 
   /** Runs one race to its end and a little further. */
-  race(options: { streamed?: boolean; sinceMs?: number } = {}): void {
-    new Race(this, this).start(options.sinceMs ?? 0, options.streamed ?? false);
+  race(options: RaceOptions = {}): void {
+    const { streamed = false, sinceMs = 0, only, intoLoops = false } = options;
+    const server = this.servers.find(({ label }) => label === only) ?? null;
+    new Race(this, this).start(sinceMs, streamed, { only: server, intoLoops });
     this.run(20_000);
   }
 
@@ -225,7 +235,8 @@ class FakeTicket implements Ticket {
       this.#end({ kind: "failed", why: "connection refused" });
     } else {
       const rcode = event === "answer" ? RCODE.NOERROR : RCODE[event as "SERVFAIL" | "REFUSED"];
-      const reply = { label: this.#server.label, rcode } as unknown as Reply;
+      const { label } = this.#server;
+      const reply = { label, rcode, readError: () => -1 } as unknown as Reply;
       const elsewhere = ELSEWHERE.includes(rcode);
       this.#end(
         event === "answer"

@@ -126,9 +126,14 @@ export function soa(name: string, ttl = 60): codec.Answer {
 
 /** Extended DNS Error codes of a decoded answer. */
 export function errorCodes(answer: Decoded): number[] {
-  const opt = answer.additionals!.find(({ type }) => type === "OPT") as
+  return optionsOf(answer).filter(({ code }) => code === 15)
+    .map(({ data }) => (data[0]! << 8) | data[1]!);
+}
+
+/** EDNS options of a decoded message. */
+export function optionsOf(message: codec.DecodedPacket): { code: number; data: Uint8Array }[] {
+  const opt = message.additionals!.find(({ type }) => type === "OPT") as
     | { options: { code: number; data: Uint8Array }[] }
     | undefined;
-  return (opt?.options ?? []).filter(({ code }) => code === 15)
-    .map(({ data }) => (data[0]! << 8) | data[1]!);
+  return (opt?.options ?? []).map(({ code, data }) => ({ code, data: Uint8Array.from(data) }));
 }

@@ -49,6 +49,14 @@ export interface Asked {
   onAnswer?: (bytes: Uint8Array) => void;
 }
 
+/** How what is sent to an address comes in again. */
+interface WayBack {
+  listener: number;
+  client: string;
+  /** What the servers on the way make of a query; its id must stay. */
+  change: (bytes: Uint8Array) => Uint8Array;
+}
+
 interface SimSocket {
   endpoint: Endpoint;
   handler: DatagramHandler | null;
@@ -91,7 +99,7 @@ export class Simulation implements Io {
   readonly random: () => number;
   readonly logs: string[] = [];
   readonly counters: CounterBook;
-  nowMs = 1000;
+  nowMs: number;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
   /** Octets of the query that an upstream saw last. */
@@ -104,7 +112,7 @@ export class Simulation implements Io {
   lossPerMille = 0;
 
   readonly #behaviours = new Map<string, Behaviour>();
-  readonly #waysBack = new Map<string, { listener: number; client: string }>();
+  readonly #waysBack = new Map<string, WayBack>();
   readonly #events: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
   readonly #kept: (Asked | null)[] = [];
@@ -115,8 +123,12 @@ export class Simulation implements Io {
   readonly #reply = new Memory(65536 + 8192);
   #current: Asked | null = null;
 
-  constructor(corefile: string, options: { seed?: number } & Partial<EngineOptions> = {}) {
-    const { seed = 1, ...engineOptions } = options;
+  constructor(
+    corefile: string,
+    options: { seed?: number; startMs?: number } & Partial<EngineOptions> = {},
+  ) {
+    const { seed = 1, startMs = 1000, ...engineOptions } = options;
+    this.nowMs = startMs;
     this.random = seeded(seed);
     this.counters = options.counters ?? new CounterBook(new SharedArrayBuffer(8 * 4096));
     this.engine = new Engine({
@@ -155,8 +167,11 @@ export class Simulation implements Io {
   }
 
   /** Makes datagrams to an address come in again as a client's queries, and answers go back. */
-  leadBack(address: string, { listener = 0, client = "127.0.0.1" } = {}): void {
-    this.#waysBack.set(address, { listener, client });
+  leadBack(
+    address: string,
+    { listener = 0, client = "127.0.0.1", change = (bytes) => bytes }: Partial<WayBack> = {},
+  ): void {
+    this.#waysBack.set(address, { listener, client, change });
   }
 
   /** Sends a UDP query now. */
@@ -241,10 +256,34 @@ export class Simulation implements Io {
     this.#enter(() => {});
   }
 
+  /** Makes the clock jump, as it does where the machine was suspended: what is due comes too late. */
+  leap(durationMs: number): void {
+    this.nowMs += durationMs;
+  }
+
   /** Sockets and streams towards upstreams that are open. */
   get openUpstream(): number {
     return this.#sockets.filter(({ handler }) => handler !== null).length +
       this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
+  }
+
+  /** What is held, by kind: all of it small and level, however long the engine has run. */
+  get held(): Record<string, number> {
+    return {
+      waiting: this.engine.waiting,
+      exchanges: this.engine.exchanges,
+      timers: this.engine.timers.size,
+      clientStreams: this.engine.streams.size,
+      streamBytes: this.engine.streams.bytes,
+      upstreamSockets: this.openUpstream,
+      returnAddresses: this.keptCount,
+      returnPlaces: this.#kept.length,
+      socketPlaces: this.#sockets.length,
+      series: this.counters.places.length,
+      cacheBytes: this.count("nodens_cache_bytes"),
+      arenaBytes: this.count("nodens_cache_arena_bytes"),
+      entries: this.count("coredns_cache_entries"),
+    };
   }
 
   /** Return addresses that are kept. */
@@ -360,7 +399,7 @@ export class Simulation implements Io {
     if (back !== undefined) {
       this.#note("udp", address, decode(bytes));
       this.#later(1, () => {
-        const asked = this.ask(bytes, back.listener, back.client);
+        const asked = this.ask(back.change(bytes), back.listener, back.client);
         asked.onAnswer = (reply) => this.#deliver(socket, open, reply, 1);
         for (const answer of asked.answers) asked.onAnswer(answer.bytes);
       });

@@ -15,7 +15,6 @@ import {
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
 import { describeRow, EntryState } from "../../src/plugins/cache/entry_state.ts";
 import { Holdings } from "../../src/plugins/cache/holdings.ts";
-import { mixSubnet } from "../../src/plugins/cache/question.ts";
 import { STRIDE } from "../../src/plugins/cache/row.ts";
 import { Store } from "../../src/plugins/cache/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
@@ -45,8 +44,9 @@ export function makeCache(
   const { bothClasses = false, ecs = false } = options;
   const hashKey = new HashKey(seed, ~seed);
   const holdings = new Holdings();
-  const success = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
-  const denial = new Store(capacity, { graceSeconds: staleSeconds, ecs, holdings });
+  const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", holdings } as const;
+  const success = new Store(capacity, store);
+  const denial = new Store(capacity, store);
   const snapshot = new Snapshot({
     success,
     denial,
@@ -72,8 +72,9 @@ export interface TestEntry {
   ttlSeconds?: number;
   storedAt?: number;
   touches?: number;
-  /** Data of the client subnet that it is for. */
+  /** Data of the client subnet that it is for, and the scope of the answer; default 24. */
   subnet?: number[];
+  scope?: number;
   /** Extended error that the answer came with, -1 for none. */
   extendedError?: number;
 }
@@ -101,7 +102,7 @@ export function put(cache: TestCache, entry: TestEntry): void {
   for (let i = 0; i < scanner.ttlCount; i++) {
     memory.view.setUint16(response.ttlsAt + 2 * i, scanner.ttls[i]!, true);
   }
-  if (subnet.length > 0) response.ecsScope = 24;
+  if (subnet.length > 0) response.ecsScope = entry.scope ?? 24;
   response.extendedError = entry.extendedError ?? -1;
   const store = denial ? cache.denial : cache.success;
   const row = store.insert(exchange, response, response.flags, ttlSeconds, storedAt);
@@ -130,7 +131,6 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   exchange.flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
   exchange.dnssecOk = dnssecOk;
   if (!readStoredQuestion(exchange, cache.hashKey)) throw new Error(name);
-  if (subnet.length > 0) mixSubnet(exchange, cache.hashKey);
   return exchange;
 }
 
@@ -146,7 +146,7 @@ export function look(
   extendedError: number;
 } | null {
   const store = entry.denial === true ? cache.denial : cache.success;
-  const row = store.find(exchangeFor(cache, entry));
+  const row = store.find(exchangeFor(cache, entry), 0);
   if (row < 0) return null;
   const state = new EntryState();
   describeRow(store.rows, row, state);

@@ -467,3 +467,22 @@ Deno.test("whatever a server does with its connections, every query ends once an
     assertOver(streams, `seed ${seed}`);
   }
 });
+
+Deno.test("a stuck query moves as soon as it is late, whatever the watch was set for before", () => {
+  const streams = new FakeStreams({ max: 2 });
+  streams.ask("a");
+  streams.run(PATIENCE_MS / 2);
+  streams.answer("a");
+  // The first one's connection is free again by the time that the second one is late.
+  streams.ask("b", "stuck");
+  streams.answer("b");
+  const copies = () => streams.layout.filter((names) => names === "stuck").length;
+  streams.run(PATIENCE_MS - 2);
+  assert.equal(copies(), 1);
+  // Connecting takes a moment.
+  streams.run(4);
+  assert.equal(copies(), 2);
+  streams.answer("stuck");
+  answerAll(streams);
+  assertOver(streams);
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RaceSettings } from "../../src/upstream/race.ts";
-import { FakeServers } from "../support/fake_servers.ts";
+import { FakeServers, type RaceOptions } from "../support/fake_servers.ts";
 import { seeded } from "../support/random.ts";
 
 interface Row {
@@ -8,7 +8,7 @@ interface Row {
   /** What comes of the asks of `a`, `b`, …: their scripts, by ask; a rank in front where it is not 0. */
   servers: (string | number)[][];
   settings?: Partial<RaceSettings> & { hedges?: number; resends?: number };
-  race?: { streamed?: boolean; sinceMs?: number };
+  race?: RaceOptions;
   trace: string[];
 }
 
@@ -201,6 +201,77 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       servers: [["30 answer"], ["10 answer"]],
       settings: { hedgeMs: 50, hedges: 1 },
       trace: ["0 ask a", "30 answer of a"],
+    },
+  ],
+  "loops": [
+    {
+      name: "a server that leads into one is not asked",
+      servers: [[3, "10 answer"], ["10 answer"]],
+      trace: ["0 ask b", "10 answer of b"],
+    },
+    {
+      name: "not even where the others fail",
+      servers: [[3, "10 answer"], ["5 failed"]],
+      trace: ["0 ask b", "5 ask b", "10 ask b", "15 failed: b: connection refused"],
+    },
+    {
+      name: "nor where the others are down",
+      servers: [[3, "10 answer"], [2, "10 answer"]],
+      trace: ["0 ask b", "10 answer of b"],
+    },
+    {
+      name: "nor where it would be asked beside a slow one",
+      servers: [["900 answer"], [3, "10 answer"]],
+      settings: { hedgeMs: 20, resends: 0 },
+      trace: ["0 ask a", "900 answer of a"],
+    },
+    {
+      name: "nor where the one that is asked is silent",
+      servers: [["100 suspected, 300 answer"], [3, "10 answer"]],
+      settings: { resends: 0 },
+      trace: ["0 ask a", "300 answer of a"],
+    },
+    {
+      name: "all lead into one",
+      servers: [[3, "10 answer"], [3, "10 answer"]],
+      trace: ["0 failed: no upstream answered"],
+    },
+    {
+      name: "what may go into one does, if there is no better server",
+      servers: [[3, "10 answer"], ["10 answer"]],
+      race: { intoLoops: true },
+      trace: ["0 ask b", "10 answer of b"],
+    },
+    {
+      name: "what may go into one goes on to it",
+      servers: [["5 REFUSED"], [3, "10 answer"]],
+      race: { intoLoops: true },
+      trace: ["0 ask a", "5 ask b", "15 answer of b"],
+    },
+    {
+      name: "what is for one server goes to it, whatever it is like",
+      servers: [["10 answer"], [3, "10 answer"]],
+      race: { only: "b" },
+      trace: ["0 ask b", "10 answer of b"],
+    },
+    {
+      name: "what is for one server goes to it once",
+      servers: [["10 answer"], ["5 failed"]],
+      settings: { maxConnectAttempts: 0, hedgeMs: 1 },
+      race: { only: "b" },
+      trace: ["0 ask b", "5 failed: b: connection refused"],
+    },
+    {
+      name: "what is for one server is not asked beside it",
+      servers: [["10 answer"], ["100 suspected, 300 answer"]],
+      race: { only: "b" },
+      trace: ["0 ask b", "300 answer of b"],
+    },
+    {
+      name: "what one server refuses is no question for others",
+      servers: [["10 answer"], ["5 REFUSED"]],
+      race: { only: "b" },
+      trace: ["0 ask b", "5 failed REFUSED: no upstream answered"],
     },
   ],
   "all are down": [

@@ -1,10 +1,9 @@
+import { MAX_SUBNET_SIZE } from "../../dns/client_subnet.ts";
 import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE } from "../../dns/constants.ts";
 import type { Exchange } from "../exchange.ts";
 import { upperMask } from "./fold.ts";
 import { type HashKey, hashOctets, INITIAL } from "./keyed_hash.ts";
 
-/** Longest data of a client subnet option: head and an IPv6 address (RFC 7871 section 6). */
-const MAX_SUBNET_SIZE = 20;
 /** A hash and what is to be hashed with it. */
 const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 

@@ -2,7 +2,7 @@ import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
+import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
@@ -292,9 +292,9 @@ export class LinuxDriver implements Io {
     return (Math.imul(this.#time[0]!, 1e9) + this.#time[2]!) | 0;
   }
 
-  /** Reads the clock into the engine, once a batch. */
+  /** Reads the clock into the engine, once a batch. Answers age while the machine is suspended. */
   #readClock(): void {
-    this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
+    this.#options.libc.clock_gettime(CLOCK_BOOTTIME, this.#timeBytes);
     this.#engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
   }
 

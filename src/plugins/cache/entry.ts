@@ -1,15 +1,33 @@
+import { sameNetwork, SUBNET, subnetSize, writeNetwork } from "../../dns/client_subnet.ts";
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import { copyWords, type Memory } from "../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../engine/question/fold.ts";
 import type { Response } from "../../engine/response.ts";
-import { ERROR_SIZE } from "./row.ts";
+import { HAS_ECS, HAS_ERROR, RECORDS } from "./row.ts";
 
 /*
  * An entry's block in the arena:
  *
- *   | message, qname in lower case | ttl table | extended error | length of subnet, scope, subnet |
- *   ^multiple of 8                 ^multiple of 2    ^each only where there is one
+ *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
+ *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
+ *                                                     each only where there is one
+ *
+ * A network is the data of a client subnet option with the prefix that the answer is good for; one of
+ * no octets says that the answer is good for everybody. The scope is what clients are told.
  */
+
+/** Octets of an extended error without its text. */
+const ERROR_SIZE = 3;
+/** Octets in front of a network. */
+const SUBNET_HEAD = 2;
+
+/** Whom an entry is for, where client subnets count; otherwise the length of a network's prefix. */
+export const FOR = {
+  /** Clients that send no subnet. */
+  NO_SUBNET: -2,
+  /** All clients: the answer does not depend on the subnet (a scope of zero, RFC 7871 section 7.3.1). */
+  EVERYBODY: -1,
+} as const;
 
 /** What a store must know of a question; `Exchange` has it all. */
 export interface Question {
@@ -27,11 +45,30 @@ export interface Question {
   readonly ecsLength: number;
 }
 
-/** Size of the block for a response, with the question's client subnet where `ecs` says so. */
-export function entrySize(question: Question, response: Response, ecs: boolean): number {
-  const error = response.extendedError < 0 ? 0 : ERROR_SIZE;
+/** Where the client subnet of an entry lies, behind everything else of its block. */
+export function subnetAt(lengths: number, { bytes }: Memory, offset: number): number {
+  const at = offset + (((lengths & 0xffff) + 1) & ~1) + 2 * ((lengths >>> 16) & RECORDS);
+  return (lengths & HAS_ERROR) === 0 ? at : at + ERROR_SIZE + bytes[at + 2]!;
+}
+
+/** Size of an entry's block, as `entrySize` said when it was written. */
+export function blockSize(lengths: number, memory: Memory, offset: number): number {
+  const at = subnetAt(lengths, memory, offset);
+  return at - offset + ((lengths & HAS_ECS) === 0 ? 0 : SUBNET_HEAD + memory.bytes[at]!);
+}
+
+/** Size of the block for a response that is for `prefix` (`FOR`). */
+export function entrySize(response: Response, prefix: number): number {
+  const error = response.extendedError < 0 ? 0 : ERROR_SIZE + response.errorText.length;
   const size = ((response.length + 1) & ~1) + 2 * response.ttlCount + error;
-  return ecs && question.ecsLength > 0 ? size + 2 + question.ecsLength : size;
+  if (prefix === FOR.NO_SUBNET) return size;
+  return size + SUBNET_HEAD + (prefix === FOR.EVERYBODY ? 0 : subnetSize(prefix));
+}
+
+/** The word LENGTH of a row for a response that is for `prefix` (`FOR`). */
+export function lengthWord({ length, ttlCount, extendedError }: Response, prefix: number): number {
+  return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : HAS_ECS) |
+    (extendedError < 0 ? 0 : HAS_ERROR);
 }
 
 /** Writes an entry's block; `flags` is the header word to store. */
@@ -41,9 +78,9 @@ export function writeEntry(
   flags: number,
   memory: Memory,
   offset: number,
-  ecs: boolean,
+  prefix: number,
 ): void {
-  const { length, ttlCount } = response;
+  const { length, ttlCount, errorText } = response;
   // Blocks are multiples of eight, so the slack of the copy stays inside.
   copyWords(response.memory, response.offset, memory, offset, length);
   const { bytes, view } = memory;
@@ -55,16 +92,32 @@ export function writeEntry(
   }
   if (response.extendedError >= 0) {
     view.setUint16(at, response.extendedError);
+    bytes[at + 2] = errorText.length;
     at += ERROR_SIZE;
+    for (let i = 0; i < errorText.length; i++) bytes[at++] = errorText.bytes[i]!;
   }
   const from = question.memory.bytes;
   const nameAt = question.offset + HEADER_SIZE;
   copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
-  if (!ecs || question.ecsLength === 0) return;
-  bytes[at++] = question.ecsLength;
-  bytes[at++] = Math.max(0, response.ecsScope);
-  const ecsAt = question.offset + question.ecsAt;
-  for (let i = 0; i < question.ecsLength; i++) bytes[at++] = from[ecsAt + i]!;
+  if (prefix === FOR.NO_SUBNET) return;
+  bytes[at + 1] = Math.max(0, response.ecsScope);
+  bytes[at] = prefix === FOR.EVERYBODY
+    ? 0
+    : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
+}
+
+/** Reads extended error and scope of an entry into `response`, whose message is that of the block. */
+export function readExtras(lengths: number, response: Response): void {
+  const { memory, offset } = response;
+  response.extendedError = -1;
+  if ((lengths & HAS_ERROR) !== 0) {
+    const at = response.ttlsAt + 2 * response.ttlCount;
+    response.extendedError = memory.view.getUint16(at);
+    response.errorText.copy(memory.bytes, at + ERROR_SIZE, memory.bytes[at + 2]!);
+  }
+  response.ecsScope = (lengths & HAS_ECS) === 0
+    ? -1
+    : memory.bytes[subnetAt(lengths, memory, offset) + 1]!;
 }
 
 /** Whether the message in a block has the question's name, type and class. */
@@ -86,13 +139,23 @@ export function isAbout(memory: Memory, offset: number, question: Question): boo
     stored.getInt32(a + rest) === asked.getInt32(b + rest);
 }
 
-/** Whether the client subnet at `at` of a block is the question's. */
-export function isForSubnet(memory: Memory, at: number, question: Question): boolean {
-  const { bytes } = memory;
-  const { ecsLength } = question;
-  if (bytes[at] !== ecsLength) return false;
-  const theirs = question.memory.bytes;
-  const from = question.offset + question.ecsAt;
-  for (let i = 0; i < ecsLength; i++) if (bytes[at + 2 + i] !== theirs[from + i]) return false;
-  return true;
+/** Whom the entry of a block is for, one of `FOR` or a prefix; `at` is where its subnet lies. */
+export function prefixOf(lengths: number, { bytes }: Memory, at: number): number {
+  if ((lengths & HAS_ECS) === 0) return FOR.NO_SUBNET;
+  return bytes[at] === 0 ? FOR.EVERYBODY : bytes[at + SUBNET_HEAD + SUBNET.SOURCE]!;
+}
+
+/** Length of the prefix that the question's client gives, which must have sent a subnet. */
+export function sourceOf({ memory, offset, ecsAt }: Question): number {
+  return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;
+}
+
+/** Whether the network in a block at `at` and the question's agree in `prefix` bits. */
+export function isInNetwork(
+  { bytes }: Memory,
+  at: number,
+  { memory, offset, ecsAt }: Question,
+  prefix: number,
+): boolean {
+  return sameNetwork(bytes, at + SUBNET_HEAD, memory.bytes, offset + ecsAt, prefix);
 }

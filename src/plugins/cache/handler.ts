@@ -7,11 +7,12 @@ import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response.ts";
 import { ResponseRewriter } from "../../engine/response_rewriter.ts";
 import { ZoneTable } from "../../engine/zones.ts";
+import { StoreClock } from "./clock.ts";
 import { AllCacheCounters } from "./counters.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { Holdings } from "./holdings.ts";
 import { type CacheOptions, keepsContent } from "./options.ts";
-import { hasQuestion, mixSubnet } from "./question.ts";
+import { hasQuestion } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import { Store } from "./store.ts";
@@ -54,8 +55,8 @@ export class CacheHandler implements Handler {
   readonly #noDenial: ZoneTable<true>;
   readonly #stale: StaleServer;
   readonly #preferPositive: boolean;
-  /** Client subnets are part of the key, because a `forward` of the block passes them on. */
-  readonly #ecs: boolean;
+  /** Client subnets count, because a `forward` of the block passes them on. */
+  readonly ecs: boolean;
   readonly #response = new Response(new Memory(8));
   readonly #scanner = new ResponseScanner();
   /** Where messages are put to be scanned; made when first needed. */
@@ -63,8 +64,8 @@ export class CacheHandler implements Handler {
   readonly #rewriter = new ResponseRewriter();
   /** Made when the control plane first wants the cache kept or filled. */
   #snapshot: Snapshot | null = null;
-  /** Zero of the stores' clock, in monotonic milliseconds. */
-  readonly #startMs: number;
+  /** Shared with the handlers that had the stores before. */
+  readonly #clock: StoreClock;
   readonly #prefetchGap: number;
   readonly #failureSeconds: number;
 
@@ -73,8 +74,8 @@ export class CacheHandler implements Handler {
     this.options = options;
     this.engine = engine;
     this.position = position;
-    this.#ecs = plugins?.some(passesSubnet) ?? false;
-    const ecs = this.#ecs;
+    this.ecs = plugins?.some(passesSubnet) ?? false;
+    const { ecs } = this;
     this.#failureSeconds = Math.floor(options.servfailMs / 1000);
     const previous = environment.previous ?? null;
     if (previous instanceof CacheHandler && previous.#mayBequeath(options, ecs)) {
@@ -84,21 +85,23 @@ export class CacheHandler implements Handler {
       this.success = previous.success;
       this.denial = previous.denial;
       this.failures = previous.failures;
-      this.#startMs = previous.#startMs;
+      this.#clock = previous.#clock;
       previous.#retire();
       previous.#heir = this;
     } else {
       const holdings = new Holdings(options.capacityBytes ?? Infinity);
       this.holdings = holdings;
       const graceSeconds = Math.ceil((options.serveStale?.durationMs ?? 0) / 1000);
-      this.success = new Store(options.success.capacity, { graceSeconds, ecs, holdings });
-      this.denial = new Store(options.denial.capacity, { graceSeconds, ecs, holdings });
+      const subnets = ecs ? "scope" : "none";
+      this.success = new Store(options.success.capacity, { graceSeconds, subnets, holdings });
+      this.denial = new Store(options.denial.capacity, { graceSeconds, subnets, holdings });
       this.failures = new Store(Math.ceil(options.denial.capacity * FAILURES_SHARE), {
         graceSeconds: FAILURE_MEMORY * this.#failureSeconds,
-        ecs,
+        subnets: ecs ? "exact" : "none",
         holdings,
       });
-      this.#startMs = engine.nowMs;
+      const stores = [this.success, this.denial, this.failures];
+      this.#clock = new StoreClock(engine.nowMs, stores);
     }
     this.#evictedSuccess = this.success.evictions;
     this.#evictedDenial = this.denial.evictions + this.failures.evictions;
@@ -119,7 +122,7 @@ export class CacheHandler implements Handler {
 
   /** The stores' clock: tenths of a second. */
   get now(): number {
-    return ((this.engine.nowMs - this.#startMs) / 100) | 0;
+    return this.#clock.read(this.engine.nowMs);
   }
 
   query(exchange: Exchange): Verdict {
@@ -127,10 +130,9 @@ export class CacheHandler implements Handler {
     const { values } = this.engine;
     const counters = this.counters.of(exchange.listener);
     values[counters.requests]!++;
-    if (this.#ecs && exchange.ecsLength > 0) mixSubnet(exchange, this.engine.hashKey);
     const now = this.now;
     let store = this.success;
-    let row = store.find(exchange);
+    let row = store.find(exchange, now);
     let remaining = row < 0 ? 0 : store.remaining(row, now);
     if (remaining > 0) {
       values[counters.hitsSuccess]!++;
@@ -139,7 +141,7 @@ export class CacheHandler implements Handler {
         return this.#stale.serve(exchange, store, row, now);
       }
       store = this.denial;
-      row = store.find(exchange);
+      row = store.find(exchange, now);
       remaining = row < 0 ? 0 : store.remaining(row, now);
       if (remaining <= 0) return this.#withoutFresh(exchange, now);
       values[counters.hitsDenial]!++;
@@ -148,7 +150,7 @@ export class CacheHandler implements Handler {
     if (this.options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
       this.#prefetch(exchange, store, row, now);
       // The refresh may have been answered at once, and the entry replaced.
-      row = store.find(exchange);
+      row = store.find(exchange, now);
       if (row < 0) return NEXT;
       remaining = store.remaining(row, now);
     }
@@ -197,7 +199,7 @@ export class CacheHandler implements Handler {
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
       bothClasses: this.#preferPositive,
-      ecs: this.#ecs,
+      ecs: this.ecs,
       hashKey: this.engine.hashKey,
       keeps: (exchange, store) =>
         (this.#zones === null || this.#zones.match(exchange) !== null) &&
@@ -218,7 +220,7 @@ export class CacheHandler implements Handler {
 
   /** Seconds for which failures of the exchange's question are kept from now on; 0 for none. */
   failureRemaining(exchange: Exchange, now: number): number {
-    const row = this.failures.find(exchange);
+    const row = this.failures.find(exchange, now);
     return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));
   }
 
@@ -246,7 +248,7 @@ export class CacheHandler implements Handler {
 
   /** Whether a cache with these options may go on with the content of this one. */
   #mayBequeath(options: CacheOptions, ecs: boolean): boolean {
-    return ecs === this.#ecs && keepsContent(this.options, options);
+    return ecs === this.ecs && keepsContent(this.options, options);
   }
 
   /** Leaves the gauges to the cache that comes after this one. */
@@ -268,7 +270,7 @@ export class CacheHandler implements Handler {
       const store = this.#stale.find(exchange, now);
       if (store !== null) return this.#stale.serve(exchange, store, this.#stale.row, now);
     }
-    const row = this.failures.find(exchange);
+    const row = this.failures.find(exchange, now);
     if (row >= 0) {
       const remaining = this.failures.remaining(row, now);
       if (remaining > 0) {
@@ -321,8 +323,8 @@ export class CacheHandler implements Handler {
         const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
         this.#keep(this.success, exchange, response, ttl, now);
         // The newest word on this question: a denial or failure from before is no longer true.
-        this.#drop(this.denial, exchange);
-        this.#drop(this.failures, exchange);
+        this.#drop(this.denial, exchange, now);
+        this.#drop(this.failures, exchange, now);
         break;
       }
       case KIND.EMPTY:
@@ -341,9 +343,9 @@ export class CacheHandler implements Handler {
         const ttl = ttlOf(response, denial.minTtlSeconds, denial.maxTtlSeconds);
         this.#keep(this.denial, exchange, response, ttl, now);
         if (!this.#preferPositive || !this.#hasPositive(exchange, now)) {
-          this.#drop(this.success, exchange);
+          this.#drop(this.success, exchange, now);
         }
-        this.#drop(this.failures, exchange);
+        this.#drop(this.failures, exchange, now);
         break;
       }
       case KIND.FAILURE:
@@ -370,7 +372,7 @@ export class CacheHandler implements Handler {
   /** Keeps a failure, for longer the more often the same question has failed (RFC 9520 3.2). */
   #keepFailure(exchange: Exchange, response: Response, now: number): void {
     const most = this.#failureSeconds;
-    const row = this.failures.find(exchange);
+    const row = this.failures.find(exchange, now);
     let ttlSeconds = Math.min(FIRST_FAILURE_SECONDS, most);
     if (row >= 0) {
       const remaining = this.failures.remaining(row, now);
@@ -382,12 +384,16 @@ export class CacheHandler implements Handler {
   }
 
   #hasPositive(exchange: Exchange, now: number): boolean {
-    return this.#stale.isPositive(this.success.find(exchange), now);
+    return this.#stale.isPositive(this.success.find(exchange, now), now);
   }
 
-  #drop(store: Store, exchange: Exchange): void {
-    const row = store.find(exchange);
-    if (row >= 0) store.remove(row);
+  /** Removes what the store has for the exchange's client: maybe several subnets, all of them its. */
+  #drop(store: Store, exchange: Exchange, now: number): void {
+    for (;;) {
+      const row = store.find(exchange, now);
+      if (row < 0) return;
+      store.remove(row);
+    }
   }
 }
 

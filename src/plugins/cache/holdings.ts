@@ -1,5 +1,6 @@
 import { Arena } from "./arena.ts";
 import type { Store } from "./store.ts";
+import type { SubnetRule } from "./subnets.ts";
 
 /** Below this limit the arena's chunks are small, so that its size classes lose less of it. */
 const SMALL_LIMIT = 32 * 2 ** 20;
@@ -11,6 +12,16 @@ const LOOSE_SHARE = 1 / 16;
 const MESSAGE_SHARE = 1 / 16;
 /** Bytes of the limit for which a store's tables may have one row: all of them take half at most. */
 const BYTES_A_ROW = 160;
+
+/** Store options. */
+export interface StoreOptions {
+  /** How long entries stay, to be served stale, once they have expired. */
+  graceSeconds?: number;
+  /** What client subnets mean. */
+  subnets?: SubnetRule;
+  /** What it shares memory with. */
+  holdings?: Holdings;
+}
 
 /**
  * What all stores of one cache hold together: one arena for their messages, and one limit in bytes

@@ -2,8 +2,6 @@ import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { Exchange } from "../../engine/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
-import type { HashKey } from "../../engine/question/keyed_hash.ts";
-import { hashSubnet } from "../../engine/question/read.ts";
 
 /** Whether two exchanges ask the same, by everything that an entry's key is made of. */
 export function isSameQuestion(a: Exchange, b: Exchange): boolean {
@@ -28,9 +26,4 @@ export function hasQuestion(exchange: Exchange, memory: Memory, offset: number):
   const { view } = memory;
   const typeAt = nameAt + qnameLength;
   return view.getUint16(typeAt) === qtype && view.getUint16(typeAt + 2) === qclass;
-}
-
-/** Makes the client's subnet part of the exchange's hash; the exchange must have one. */
-export function mixSubnet(exchange: Exchange, key: HashKey): void {
-  exchange.hash = hashSubnet(exchange, key);
 }

@@ -1,7 +1,7 @@
 /*
  * An entry is a row of twelve 32-bit words, beside its block in the arena:
  *
- *   0 hash        keyed hash of qname, qtype, qclass, DO, CD and, where it counts, client subnet
+ *   0 hash        keyed hash of qname, qtype, qclass, DO and CD
  *   1 address     block in the arena: message, its ttl table, extended error, client subnet
  *   2 length      of the message in bytes | number of records << 16 | client subnet << 29 |
  *                 extended error << 30
@@ -64,18 +64,10 @@ const OWNER = 1023 << OWNER_SHIFT;
 export const HAS_ECS = 1 << 29;
 /** Bit of LENGTH: an extended error lies behind the ttl table. */
 export const HAS_ERROR = 1 << 30;
-/** Octets of an extended error. */
-export const ERROR_SIZE = 2;
 /** Bits of LENGTH, once shifted down by 16, that count records. */
 export const RECORDS = 0x1fff;
 
 /** Client bucket of a row, out of its STATE. */
 export function ownerOf(state: number): number {
   return (state & OWNER) >>> OWNER_SHIFT;
-}
-
-/** Size of message, ttl table and extended error, out of a row's LENGTH. */
-export function bareSize(lengths: number): number {
-  return (((lengths & 0xffff) + 1) & ~1) + 2 * ((lengths >>> 16) & RECORDS) +
-    ((lengths & HAS_ERROR) === 0 ? 0 : ERROR_SIZE);
 }

@@ -1,3 +1,4 @@
+import { isSubnet, SUBNET as NETWORK } from "../../dns/client_subnet.ts";
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import { Chain } from "../../engine/chain.ts";
@@ -7,8 +8,8 @@ import type { HashKey } from "../../engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";
 import { Response } from "../../engine/response.ts";
 import { describeRow, EntryState } from "./entry_state.ts";
-import { mixSubnet } from "./question.ts";
-import { ERROR_SIZE, STRIDE } from "./row.ts";
+import { FOR, subnetAt as subnetOf } from "./entry.ts";
+import { LENGTH as LENGTHS, STRIDE } from "./row.ts";
 import type { Store } from "./store.ts";
 
 /*
@@ -21,12 +22,12 @@ import type { Store } from "./store.ts";
  *   14  u16  number of records
  *   16  u8   class: 0 success, 1 denial
  *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
- *   18  u8   bytes of client subnet: 0, or 2 and those of its data
+ *   18  u8   bytes of client subnet: 0 for none, 2 for all clients, or 2 and those of a network
  *   19  u8   zero
- *   20  u32  extended error plus one; 0 for none
+ *   20  u32  extended error plus one, without its text; 0 for none
  *   24  message: its question in lower case, id 0
  *       ttl table: a u16 a record, at the next multiple of two
- *       client subnet (RFC 7871): u8 length of its data, u8 scope, its data
+ *       client subnet (RFC 7871): u8 length of the network, u8 scope, network as in an option
  *       zeros up to a multiple of eight
  */
 const TTL = 0;
@@ -50,8 +51,8 @@ const USES = 3;
 /** Largest extended error: a number of two octets (RFC 8914 section 2). */
 const MAX_ERROR = 0xffff;
 
-/** Size of a client subnet: family and prefixes, and at most an IPv6 address behind. */
-const SUBNET_DATA = { least: 4, most: 20 } as const;
+/** Octets in front of a network. */
+const SUBNET_HEAD = 2;
 
 /** Rows looked at for one slice that is written. */
 const ROWS_A_SLICE = 1000;
@@ -155,7 +156,7 @@ export class Snapshot {
       // What says nothing of its name is not kept for long enough.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
-      reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, now);
+      reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, rows[row + LENGTHS]!, now);
       reply.entries++;
     }
     if (row < rows.length) reply.next = { store: from.store, row };
@@ -184,10 +185,10 @@ export class Snapshot {
     return (now - storedAt) / 10 < ttlSeconds + this.#target.staleSeconds;
   }
 
-  #write(memory: Memory, at: number, store: number, now: number): number {
+  #write(memory: Memory, at: number, store: number, lengths: number, now: number): number {
     const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
     const response = this.#response;
-    const { length, ttlCount, memory: from, offset, ttlsAt, ecsScope, extendedError } = response;
+    const { length, ttlCount, memory: from, offset, ecsScope, extendedError } = response;
     const { view } = memory;
     view.setUint32(at + TTL, ttlSeconds, true);
     view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
@@ -197,8 +198,8 @@ export class Snapshot {
     view.setUint8(at + CLASS_OF, store);
     const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
     view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
-    const subnetAt = ttlsAt + 2 * ttlCount + (extendedError < 0 ? 0 : ERROR_SIZE);
-    const subnet = ecsScope < 0 ? 0 : 2 + from.bytes[subnetAt]!;
+    const subnetAt = subnetOf(lengths, from, offset);
+    const subnet = ecsScope < 0 ? 0 : SUBNET_HEAD + from.bytes[subnetAt]!;
     view.setUint8(at + SUBNET, subnet);
     view.setUint8(at + RESERVED, 0);
     view.setUint32(at + ERROR, extendedError + 1, true);
@@ -240,13 +241,12 @@ export class Snapshot {
     exchange.ecsLength = 0;
     if (!readStoredQuestion(exchange, this.#target.hashKey)) return false;
     if (subnet > 0) {
-      const size = subnet - 2;
-      if (size < SUBNET_DATA.least || size > SUBNET_DATA.most || bytes[subnetAt] !== size) {
-        return false;
-      }
-      exchange.ecsAt = subnetAt + 2 - messageAt;
+      const size = subnet - SUBNET_HEAD;
+      const networkAt = subnetAt + SUBNET_HEAD;
+      if (size < 0 || bytes[subnetAt] !== size) return false;
+      if (size > 0 && !isSubnet(bytes, networkAt, size)) return false;
+      exchange.ecsAt = networkAt - messageAt;
       exchange.ecsLength = size;
-      mixSubnet(exchange, this.#target.hashKey);
     }
 
     const scanner = this.#scanner;
@@ -271,10 +271,11 @@ export class Snapshot {
       return false;
     }
     const exchange = this.#exchange;
-    if (exchange.ecsLength > 0 && !this.#target.ecs) return false;
+    const subnet = bytes[at + SUBNET]! > 0;
+    if (subnet && !this.#target.ecs) return false;
     // What was learnt since the start is newer.
-    if (this.#target[name].find(exchange) >= 0) return false;
-    if (!bothClasses && this.#target[OTHER[name]].find(exchange) >= 0) return false;
+    if (this.#target[name].find(exchange, now) >= 0) return false;
+    if (!bothClasses && this.#target[OTHER[name]].find(exchange, now) >= 0) return false;
     if (!this.#target.keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;
@@ -283,11 +284,15 @@ export class Snapshot {
     response.ttlsAt = response.offset + ((response.length + 1) & ~1);
     response.ttlCount = view.getUint16(at + RECORDS, true);
     response.extendedError = view.getUint32(at + ERROR, true) - 1;
-    response.ecsScope = exchange.ecsLength === 0
-      ? -1
-      : bytes[exchange.offset + exchange.ecsAt - 1]!;
+    response.errorText.length = 0;
+    response.ecsScope = subnet ? bytes[exchange.offset + exchange.ecsAt - 1]! : -1;
+    const prefix = !subnet
+      ? FOR.NO_SUBNET
+      : exchange.ecsLength === 0
+      ? FOR.EVERYBODY
+      : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
     const store = this.#target[name];
-    const row = store.insert(exchange, response, response.flags, ttlSeconds, now);
+    const row = store.insert(exchange, response, response.flags, ttlSeconds, now, prefix);
     if (row < 0) return false;
     const kept = bytes[at + STATE]!;
     const state = this.#state;

@@ -45,15 +45,18 @@ export class StaleServer {
     this.#seconds = Math.floor(this.#options.durationMs / 1000);
     this.serves = this.#seconds > 0;
     this.#refreshes = this.serves || prefetch.amount > 0;
-    this.#verifications = new Verifications(cache.engine, (waiter) => this.#giveUp(waiter));
+    this.#verifications = new Verifications(cache.engine, {
+      subnets: cache.ecs,
+      timeOut: (waiter) => this.#giveUp(waiter),
+    });
   }
 
   /** The store with an entry for the exchange's question that may be served stale, or null. */
   find(exchange: Exchange, now: number): Store | null {
     const { success, denial } = this.#cache;
-    this.row = success.find(exchange);
+    this.row = success.find(exchange, now);
     if (this.#isStale(success, this.row, now) && success.hasAnswer(this.row)) return success;
-    this.row = denial.find(exchange);
+    this.row = denial.find(exchange, now);
     return this.#isStale(denial, this.row, now) ? denial : null;
   }
 
@@ -66,8 +69,8 @@ export class StaleServer {
   /** Whether there is an answer or denial that is fresh or may be served stale. */
   hasGood(exchange: Exchange, now: number): boolean {
     const { success, denial } = this.#cache;
-    if (this.isPositive(success.find(exchange), now)) return true;
-    const row = denial.find(exchange);
+    if (this.isPositive(success.find(exchange, now), now)) return true;
+    const row = denial.find(exchange, now);
     return row >= 0 && denial.remaining(row, now) > -this.#seconds;
   }
 
@@ -104,7 +107,7 @@ export class StaleServer {
     const good = this.#mayReplace(exchange, kind);
     const refreshes = exchange.internal || exchange.recursionDesired;
     if (refreshes && (!good || exchange.internal || this.#options.failureRecheckMs > 0)) {
-      this.#endRefresh(exchange, good ? now : now + this.#pause(exchange, now));
+      this.#endRefresh(exchange, now, good ? now : now + this.#pause(exchange, now));
     }
     if (!this.serves) return;
     if (exchange.internal) {
@@ -153,7 +156,8 @@ export class StaleServer {
     const response = exchange.response!;
     const { rcode } = response;
     if (this.#cache.options.preferPositive && this.serves) {
-      if (this.isPositive(this.#cache.success.find(exchange), this.#cache.now)) {
+      const { success, now } = this.#cache;
+      if (this.isPositive(success.find(exchange, now), now)) {
         return kind === KIND.SUCCESS;
       }
     }
@@ -168,11 +172,11 @@ export class StaleServer {
     return Math.max(SHORT_PAUSE, 10 * this.#cache.failureRemaining(exchange, now));
   }
 
-  #endRefresh(exchange: Exchange, recheckAt: number): void {
+  #endRefresh(exchange: Exchange, now: number, recheckAt: number): void {
     const { success, denial } = this.#cache;
-    let row = success.find(exchange);
+    let row = success.find(exchange, now);
     if (row >= 0) success.recheckAt(row, recheckAt);
-    row = denial.find(exchange);
+    row = denial.find(exchange, now);
     if (row >= 0) denial.recheckAt(row, recheckAt);
   }
 
@@ -215,7 +219,7 @@ export class StaleServer {
   #answerFresh(exchange: Exchange, now: number): boolean {
     const { success, denial, options } = this.#cache;
     for (const store of [success, denial]) {
-      const row = store.find(exchange);
+      const row = store.find(exchange, now);
       const remaining = row < 0 ? 0 : store.remaining(row, now);
       if (remaining > 0) {
         const ttlSeconds = options.keepTtl ? store.ttlOf(row) : remaining;

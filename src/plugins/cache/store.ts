@@ -2,19 +2,27 @@ import { copyWords } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response.ts";
 import { type Arena, chunkOf, offsetOf } from "./arena.ts";
 import type { EntryState } from "./entry_state.ts";
-import { entrySize, isAbout, isForSubnet, type Question, writeEntry } from "./entry.ts";
+import { moveTimesBack } from "./clock.ts";
+import {
+  blockSize,
+  entrySize,
+  isAbout,
+  lengthWord,
+  type Question,
+  readExtras,
+  subnetAt,
+  writeEntry,
+} from "./entry.ts";
 import { Ghosts } from "./ghosts.ts";
-import { Holdings } from "./holdings.ts";
+import { Holdings, type StoreOptions } from "./holdings.ts";
+import { RowIndex } from "./index.ts";
 import { Owners, type Shortage } from "./owners.ts";
 import { Queue } from "./queue.ts";
 import {
   ADDRESS,
-  bareSize,
   CD,
   CHAIN,
   DO,
-  HAS_ECS,
-  HAS_ERROR,
   HASH,
   HITS,
   IN_MAIN,
@@ -31,18 +39,9 @@ import {
   USES,
   USES_SHIFT,
 } from "./row.ts";
+import { fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
 
 export type { Question };
-
-/** How a store differs from the simplest one. */
-export interface StoreOptions {
-  /** How long entries stay, to be served stale, once they have expired. */
-  graceSeconds?: number;
-  /** Client subnets are part of the question (and of its hash). */
-  ecs?: boolean;
-  /** What it shares memory with. */
-  holdings?: Holdings;
-}
 
 /** Rows reserved at once; only beyond this does the table move to grow. */
 const FIRST_ROWS = 1 << 20;
@@ -60,8 +59,10 @@ const MAX_SKIPS = 32;
 const SPARED = 1 / 2;
 /** Bytes that an entry takes beside its message: a row, and up to eight of the index. */
 const ENTRY_BYTES = 4 * STRIDE + 8;
-/** Longest hash bucket: nobody can make look-ups slow, whatever names he asks for. */
-const MAX_BUCKET = 24;
+/** Largest count in a row; 150,000 queries a second reach it in four hours. */
+const MAX_HITS = 0x7fffffff;
+/** What being fresh adds to how well an entry fits: more than any fit. */
+const FRESH = 256;
 
 /**
  * Cached responses of one class, kept by S3-FIFO (Yang et al., SOSP 2023), which
@@ -69,18 +70,18 @@ const MAX_BUCKET = 24;
  * reach the main one, so a scan of names never to be seen again pushes out nothing of use. Expired
  * entries go first.
  *
- * Times are tenths of a second on a clock of the caller's that starts near zero.
+ * Times are tenths of a second on a clock of the caller's (`StoreClock`).
  */
 export class Store {
   readonly #capacity: number;
   readonly #holdings: Holdings;
   readonly #arena: Arena;
   readonly #graceSeconds: number;
-  readonly #ecs: boolean;
+  readonly #subnets: SubnetRule;
   #rows: Int32Array;
   #rowCount = 0;
   #freeRow = -1;
-  #buckets = new Int32Array(64).fill(-1);
+  readonly #index: RowIndex;
   readonly #ghosts: Ghosts;
   readonly #small = new Queue();
   readonly #main = new Queue();
@@ -94,7 +95,8 @@ export class Store {
     this.#holdings = options.holdings ?? new Holdings();
     this.#arena = this.#holdings.arena;
     this.#graceSeconds = options.graceSeconds ?? 0;
-    this.#ecs = options.ecs ?? false;
+    this.#subnets = options.subnets ?? "none";
+    this.#index = new RowIndex(this.#subnets !== "none");
     this.#capacity = this.#holdings.add(this, capacity);
     this.#ghosts = new Ghosts(this.#capacity);
     if (this.#holdings.limited) this.#ghosts.reserve();
@@ -119,24 +121,33 @@ export class Store {
 
   /** Bytes that the tables in use beside the messages take. */
   get tableBytes(): number {
-    return 4 * STRIDE * this.#rowCount + this.#buckets.byteLength + this.#ghosts.sizeBytes;
+    return 4 * STRIDE * this.#rowCount + this.#index.sizeBytes + this.#ghosts.sizeBytes;
   }
 
   /** Bytes by which the tables would grow with one more entry. */
   get rowCost(): number {
     return (this.#freeRow < 0 ? 4 * STRIDE : 0) +
-      (this.#size >= this.#buckets.length ? this.#buckets.byteLength : 0);
+      (this.#size >= this.#index.length ? this.#index.sizeBytes : 0);
   }
 
-  /** Row of the entry for this question, expired or not, or -1. */
-  find(question: Question): number {
+  /**
+   * Row of the entry that answers this question for its client, or -1. One that is good at `now`
+   * comes before an expired one, and that for the narrowest network before others.
+   */
+  find(question: Question, now: number): number {
     const rows = this.#rows;
     const hash = question.hash | 0;
-    let row = this.#buckets[hash & (this.#buckets.length - 1)]!;
-    for (; row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] === hash && this.#matches(row, question)) return row;
+    let best = -1;
+    let bestFit = -1;
+    for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
+      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
+      if (this.#subnets === "none") return row;
+      const fit = this.#fit(row, question, now);
+      if (fit <= bestFit) continue;
+      best = row;
+      bestFit = fit;
     }
-    return -1;
+    return best;
   }
 
   /** Marks an entry as asked for, which is what keeps it. */
@@ -168,7 +179,7 @@ export class Store {
    */
   count(row: number, now: number, gap: number): number {
     const rows = this.#rows;
-    const hits = now - rows[row + SEEN]! >= gap ? 1 : rows[row + HITS]! + 1;
+    const hits = now - rows[row + SEEN]! >= gap ? 1 : Math.min(rows[row + HITS]! + 1, MAX_HITS);
     rows[row + HITS] = hits;
     rows[row + SEEN] = now;
     return hits;
@@ -207,12 +218,7 @@ export class Store {
     response.length = lengths & 0xffff;
     response.ttlsAt = response.offset + ((response.length + 1) & ~1);
     response.ttlCount = (lengths >>> 16) & RECORDS;
-    response.extendedError = (lengths & HAS_ERROR) === 0
-      ? -1
-      : response.memory.view.getUint16(response.ttlsAt + 2 * response.ttlCount);
-    response.ecsScope = (lengths & HAS_ECS) === 0
-      ? -1
-      : response.memory.bytes[response.offset + bareSize(lengths) + 1]!;
+    readExtras(lengths, response);
   }
 
   /**
@@ -220,6 +226,7 @@ export class Store {
    *
    * @param flags - header word to store with the message
    * @param ttlSeconds - how long it is good, at least 1
+   * @param prefix - whom it is for (`FOR`)
    * @returns the row, good until the next insertion, or -1 where the message is too large to keep
    */
   insert(
@@ -228,14 +235,15 @@ export class Store {
     flags: number,
     ttlSeconds: number,
     now: number,
+    prefix = prefixFor(question, response, this.#subnets),
   ): number {
-    const size = entrySize(question, response, this.#ecs);
+    const size = entrySize(response, prefix);
     if (!this.#holdings.mayHold(size)) return -1;
     this.#sweep(now, SWEEP.always);
     let owner = question.client < 0 ? 0 : question.client;
     let hits = 0;
     let seen = now;
-    const old = this.find(question);
+    const old = this.#findSame(question, prefix);
     let uses = 0;
     let main = false;
     if (old >= 0) {
@@ -251,20 +259,22 @@ export class Store {
       main = this.#ghosts.take(question.hash);
     }
 
-    this.#makeRoomInBucket(question.hash);
+    const surplus = this.#index.surplus(this.#rows, question.hash | 0);
+    if (surplus >= 0) {
+      this.#evictions++;
+      this.remove(surplus);
+    }
     if (!this.#holdings.makeRoom(this, size, now)) return -1;
-    if (this.#size >= this.#buckets.length) this.#growBuckets();
+    if (this.#size >= this.#index.length) this.#index.grow(this.#rows, this.#rowCount);
     const address = this.#arena.allocate(size);
     const memory = this.#arena.memory(address);
-    writeEntry(question, response, flags, memory, offsetOf(address), this.#ecs);
+    writeEntry(question, response, flags, memory, offsetOf(address), prefix);
 
     const row = this.#takeRow();
     const rows = this.#rows;
     rows[row + HASH] = question.hash | 0;
     rows[row + ADDRESS] = address;
-    rows[row + LENGTH] = response.length | (response.ttlCount << 16) |
-      (this.#ecs && question.ecsLength > 0 ? HAS_ECS : 0) |
-      (response.extendedError < 0 ? 0 : HAS_ERROR);
+    rows[row + LENGTH] = lengthWord(response, prefix);
     rows[row + STORED] = now;
     rows[row + TTL] = ttlSeconds;
     rows[row + STATE] = (question.qtype << 16) | (question.dnssecOk ? DO : 0) |
@@ -274,9 +284,7 @@ export class Store {
     rows[row + RECHECK] = now;
     this.#owners.add(owner, size + ENTRY_BYTES);
     this.#queueOf(row).push(rows, row);
-    const bucket = question.hash & (this.#buckets.length - 1);
-    rows[row + CHAIN] = this.#buckets[bucket]!;
-    this.#buckets[bucket] = row;
+    this.#index.add(rows, row);
     this.#size++;
     return row;
   }
@@ -300,14 +308,7 @@ export class Store {
   /** Takes an entry out. */
   remove(row: number): void {
     const rows = this.#rows;
-    const bucket = rows[row + HASH]! & (this.#buckets.length - 1);
-    let at = this.#buckets[bucket]!;
-    if (at === row) {
-      this.#buckets[bucket] = rows[row + CHAIN]!;
-    } else {
-      while (rows[at + CHAIN] !== row) at = rows[at + CHAIN]!;
-      rows[at + CHAIN] = rows[row + CHAIN]!;
-    }
+    this.#index.remove(rows, row);
     this.#queueOf(row).take(rows, row);
     this.#owners.remove(ownerOf(rows[row + STATE]!), this.#sizeOf(row) + ENTRY_BYTES);
     this.#arena.free(rows[row + ADDRESS]! >>> 0);
@@ -332,13 +333,17 @@ export class Store {
     }
   }
 
-  /** Size of an entry's block, as `entrySize` said when it was written. */
+  /** The store's clock begins anew, `tenths` later: makes all times as much earlier. */
+  moveBack(tenths: number): void {
+    const rows = this.#rows;
+    for (let row = 0, end = this.#rowCount * STRIDE; row < end; row += STRIDE) {
+      if (rows[row + ADDRESS] !== -1 && !moveTimesBack(rows, row, tenths)) this.remove(row);
+    }
+  }
+
   #sizeOf(row: number): number {
-    const lengths = this.#rows[row + LENGTH]!;
-    const size = bareSize(lengths);
-    if ((lengths & HAS_ECS) === 0) return size;
     const address = this.#rows[row + ADDRESS]!;
-    return size + 2 + this.#arena.memory(address).bytes[offsetOf(address) + size]!;
+    return blockSize(this.#rows[row + LENGTH]!, this.#arena.memory(address), offsetOf(address));
   }
 
   #queueOf(row: number): Queue {
@@ -352,12 +357,32 @@ export class Store {
     const key = (question.dnssecOk ? DO : 0) | (question.checkingDisabled ? CD : 0);
     if ((state & (DO | CD)) !== key) return false;
     const address = rows[row + ADDRESS]!;
-    const memory = this.#arena.memory(address >>> 0);
-    if (!isAbout(memory, offsetOf(address), question)) return false;
-    if (!this.#ecs) return true;
-    const lengths = rows[row + LENGTH]!;
-    if ((lengths & HAS_ECS) === 0) return question.ecsLength === 0;
-    return isForSubnet(memory, offsetOf(address) + bareSize(lengths), question);
+    return isAbout(this.#arena.memory(address), offsetOf(address), question);
+  }
+
+  /** How well an entry for the question fits its client, or -1; a fresh one better than any other. */
+  #fit(row: number, question: Question, now: number): number {
+    const lengths = this.#rows[row + LENGTH]!;
+    const address = this.#rows[row + ADDRESS]!;
+    const memory = this.#arena.memory(address);
+    const at = subnetAt(lengths, memory, offsetOf(address));
+    const fit = fitOf(lengths, memory, at, question, this.#subnets);
+    return fit >= 0 && this.remaining(row, now) > 0 ? fit + FRESH : fit;
+  }
+
+  /** Row of the entry for the question that is for the same clients, or -1. */
+  #findSame(question: Question, prefix: number): number {
+    const rows = this.#rows;
+    const hash = question.hash | 0;
+    for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
+      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
+      const lengths = rows[row + LENGTH]!;
+      const address = rows[row + ADDRESS]!;
+      const memory = this.#arena.memory(address);
+      const at = subnetAt(lengths, memory, offsetOf(address));
+      if (isForSame(lengths, memory, at, question, prefix)) return row;
+    }
+    return -1;
   }
 
   /** Looks at a few rows and takes out what has expired. */
@@ -413,32 +438,6 @@ export class Store {
       this.remove(row);
       return;
     }
-  }
-
-  #makeRoomInBucket(hash: number): void {
-    let last = -1;
-    let count = 0;
-    let row = this.#buckets[hash & (this.#buckets.length - 1)]!;
-    for (; row >= 0; row = this.#rows[row + CHAIN]!) {
-      last = row;
-      count++;
-    }
-    if (count >= MAX_BUCKET) {
-      this.#evictions++;
-      this.remove(last);
-    }
-  }
-
-  #growBuckets(): void {
-    const buckets = new Int32Array(this.#buckets.length * 2).fill(-1);
-    const rows = this.#rows;
-    for (let row = 0; row < this.#rowCount * STRIDE; row += STRIDE) {
-      if (rows[row + ADDRESS] === -1) continue;
-      const bucket = rows[row + HASH]! & (buckets.length - 1);
-      rows[row + CHAIN] = buckets[bucket]!;
-      buckets[bucket] = row;
-    }
-    this.#buckets = buckets;
   }
 
   #takeRow(): number {

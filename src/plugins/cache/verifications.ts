@@ -1,6 +1,7 @@
 import type { Exchange } from "../../engine/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
+import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { isSameQuestion } from "./question.ts";
 
@@ -24,20 +25,26 @@ class Verification extends PendingQuestion {
 /** Refreshes that clients wait for, by question: `serve_stale verify` with a timeout. */
 export class Verifications {
   readonly #engine: EngineServices;
+  readonly #subnets: boolean;
   readonly #timeOut: (waiter: Exchange) => void;
   readonly #inFlight: InFlight<Verification>;
   readonly #spare: Verification[] = [];
 
-  /** @param timeOut - answers an exchange whose time is up */
-  constructor(engine: EngineServices, timeOut: (waiter: Exchange) => void) {
+  constructor(engine: EngineServices, { subnets, timeOut }: {
+    /** Clients' subnets are part of the question. */
+    subnets: boolean;
+    /** Answers an exchange whose time is up. */
+    timeOut: (waiter: Exchange) => void;
+  }) {
     this.#engine = engine;
+    this.#subnets = subnets;
     this.#timeOut = timeOut;
     this.#inFlight = new InFlight(engine, "verify");
   }
 
   /** Lets an exchange wait with those who ask the same; false if it may not, null if nobody does. */
   join(exchange: Exchange): boolean | null {
-    const verification = this.#inFlight.find(exchange, exchange.hash);
+    const verification = this.#inFlight.find(exchange, this.#hashOf(exchange));
     return verification === null ? null : this.#inFlight.join(verification, exchange);
   }
 
@@ -46,7 +53,7 @@ export class Verifications {
     const { timers } = this.#engine;
     const verification = this.#spare.pop() ??
       new Verification((made) => timers.create(() => this.#release(made)));
-    const parked = this.#inFlight.begin(verification, exchange, exchange.hash);
+    const parked = this.#inFlight.begin(verification, exchange, this.#hashOf(exchange));
     if (parked === null) this.#keep(verification);
     else timers.set(verification.timer, untilMs);
     return parked;
@@ -54,8 +61,14 @@ export class Verifications {
 
   /** Ends the wait for the exchange's question: those who waited, chained by `nextWaiter`. */
   take(exchange: Exchange): Exchange | null {
-    const verification = this.#inFlight.find(exchange, exchange.hash);
+    const verification = this.#inFlight.find(exchange, this.#hashOf(exchange));
     return verification === null ? null : this.#end(verification);
+  }
+
+  #hashOf(exchange: Exchange): number {
+    return this.#subnets && exchange.ecsLength > 0
+      ? hashSubnet(exchange, this.#engine.hashKey)
+      : exchange.hash;
   }
 
   #end(verification: Verification): Exchange | null {

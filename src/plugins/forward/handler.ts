@@ -20,6 +20,7 @@ import { UpstreamGroup } from "../../upstream/group.ts";
 import type { ServerState } from "../../upstream/options.ts";
 import { Race, type RaceFailure, type RaceHandler } from "../../upstream/race.ts";
 import { isNodata, type Reply } from "../../upstream/reply.ts";
+import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
 /** Lookups kept for the next questions. */
@@ -73,6 +74,7 @@ export class ForwardHandler implements Handler {
   readonly #shed: number;
   readonly #rejects: number;
   readonly #queries: number;
+  readonly #loopRefused: number;
 
   constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
     this.options = options;
@@ -87,19 +89,37 @@ export class ForwardHandler implements Handler {
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
     this.#shed = engine.counter("nodens_forward_shed_total", labels);
     this.#queries = engine.counter("nodens_forward_lookups_total", labels);
+    this.#loopRefused = engine.counter("nodens_forward_loop_refused_total", labels);
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
   }
 
+  /** The servers that it asks. */
+  get servers(): readonly UpstreamServer[] {
+    return this.#group.servers;
+  }
+
+  /** Whether it is there for the exchange's name. */
+  takes(exchange: Exchange): boolean {
+    return (this.#from === null || this.#from.match(exchange) !== null) &&
+      (this.#except === null || this.#except.match(exchange) === null);
+  }
+
   query(exchange: Exchange): Verdict {
-    if (this.#from !== null && this.#from.match(exchange) === null) return NEXT;
-    if (this.#except !== null && this.#except.match(exchange) !== null) return NEXT;
+    if (!this.takes(exchange)) return NEXT;
+    const only = exchange.only as UpstreamServer | null;
+    if (only !== null && !this.servers.includes(only)) return NEXT;
     const { maxConcurrent, ecsPass, preferUdp } = this.options;
     const hash = ecsPass && exchange.ecsLength > 0
       ? hashSubnet(exchange, this.#engine.hashKey)
       : exchange.hash;
     const known = this.#lookups.find(exchange, hash);
     if (known !== null) return this.#join(known, exchange);
-    if (this.#group.servers.length === 0) return this.#notReady(exchange);
+    if (this.servers.length === 0) return this.#notReady(exchange, "no upstream is known yet");
+    if (only === null && !exchange.intoLoops && this.servers.every(({ looping }) => looping)) {
+      this.#engine.values[this.#loopRefused]!++;
+      // `loop` has said so once.
+      return this.#notReady(exchange, "");
+    }
     if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
       this.#engine.values[this.#rejects]!++;
       exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
@@ -117,7 +137,8 @@ export class ForwardHandler implements Handler {
     this.#engine.values[this.#queries]!++;
     lookup.race.inquiry.set(parked, ecsPass);
     // The client has waited since then, perhaps for another `forward` before this one.
-    lookup.race.start(parked.receivedMs, parked.transport === TCP && !preferUdp);
+    const streamed = parked.transport === TCP && !preferUdp;
+    lookup.race.start(parked.receivedMs, streamed, { only, intoLoops: parked.intoLoops });
     return WAIT;
   }
 
@@ -142,7 +163,7 @@ export class ForwardHandler implements Handler {
 
   /** Whether there is an upstream to ask: files and names among TO may not name one yet. */
   ready(): boolean {
-    return this.#group.servers.length > 0;
+    return this.servers.length > 0;
   }
 
   /** Hands the answer to everybody who waits for it. */
@@ -173,7 +194,8 @@ export class ForwardHandler implements Handler {
   }
 
   /** Tells everybody who waits that no upstream answered. */
-  failed(lookup: Lookup, { error, silent, rcode, extendedError }: RaceFailure): void {
+  failed(lookup: Lookup, failure: RaceFailure): void {
+    const { error, silent, rcode, extendedError, errorText } = failure;
     let first = true;
     for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
       const following = takeFollowing(exchange);
@@ -185,6 +207,8 @@ export class ForwardHandler implements Handler {
       first = false;
       exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
       exchange.response.extendedError = extendedError;
+      if (errorText === null) exchange.response.errorText.length = 0;
+      else exchange.response.errorText.copy(errorText.bytes, 0, errorText.length);
       this.#engine.resume(exchange);
       exchange = following;
     }
@@ -206,9 +230,9 @@ export class ForwardHandler implements Handler {
     return ANSWERED;
   }
 
-  /** The files and names among TO name no server yet. */
-  #notReady(exchange: Exchange): Verdict {
-    exchange.error = "no upstream is known yet";
+  /** There is nobody to ask now; that says nothing of the name. */
+  #notReady(exchange: Exchange, why: string): Verdict {
+    exchange.error = why;
     exchange.uncacheable = true;
     exchange.extendedError = EDE.NOT_READY;
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);

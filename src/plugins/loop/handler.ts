@@ -13,21 +13,20 @@ import {
   type Verdict,
 } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { ServerState } from "../../upstream/options.ts";
-import { ProbeBoard } from "./board.ts";
+import { ProbeBoard, RETURNED } from "./board.ts";
 import type { LoopOptions } from "./options.ts";
 import { NONCE_WORDS, readNonce } from "./probe_name.ts";
 import { type Probe, Probes } from "./probes.ts";
 import { describeLoop, nameOf } from "./report.ts";
-import { type Outcome, Schedule } from "./schedule.ts";
+import { type Heard, Watch, type WatchedServer } from "./watch.ts";
 
-/** How long the first probe may keep the block from being ready. */
+/** How long the first probes may keep the block from being ready. */
 const FIRST_MS = 2000;
-/** How often the upstreams are compared with those of the last probe. */
+/** How often the upstreams are compared with those that are known. */
 const LOOK_MS = 10_000;
 /** Least time between two rounds that failing queries start. */
 const SUSPICION_MS = 30_000;
-/** Others' probes that are passed on in a second while there is a loop. */
+/** Others' probes that go to upstreams in a loop, in a second. */
 const MAX_PASSED = 10;
 /** Share of a pause that chance adds or takes, so that nodes do not fall into step. */
 const JITTER = 0.25;
@@ -40,6 +39,12 @@ export interface LoopServices {
   found: (why: string) => void;
 }
 
+/** What `loop` needs of a `forward` in its block. */
+interface Forwards extends Handler {
+  readonly servers: readonly WatchedServer[];
+  takes(exchange: Exchange): boolean;
+}
+
 /** Makes the maker of handlers of `loop` directives. */
 export function makeCreateLoop(services: LoopServices): CreateHandler<LoopOptions> {
   return (options, environment) => new LoopHandler(options, environment, services);
@@ -49,27 +54,25 @@ export function makeCreateLoop(services: LoopServices): CreateHandler<LoopOption
 export const createLoop: CreateHandler<LoopOptions> = (options, environment) =>
   new LoopHandler(options, environment, { board: new ProbeBoard(), found: () => {} });
 
-/** Sends probes down the chain; where one comes back as a client's query, there is a loop. */
+/**
+ * Sends probes down the chain, each to one upstream. Where one comes back as a client's query, that
+ * upstream leads into a loop, and `forward` asks the others.
+ */
 class LoopHandler implements Handler {
   readonly name = "loop";
   readonly #zone: string;
   readonly #engine: EngineServices;
-  readonly #position: number;
   readonly #sayFound: LoopServices["found"];
+  readonly #position: number;
   readonly #probes: Probes;
-  readonly #schedule = new Schedule();
   readonly #timer: Timer;
   readonly #nonce = new Uint32Array(NONCE_WORDS);
   readonly #detected: number;
   readonly #present: number;
+  readonly #replays: number;
   #chain: Chain | null = null;
-  /** The probe whose end is waited for, or null. */
-  #probe: Probe | null = null;
-  #nextMs = 0;
-  #probedMs = -Infinity;
-  /** Upstreams at the last probe. */
-  #upstreams: string[] = [];
-  #foundMs = 0;
+  #watches: Watch[] = [];
+  #suspectedMs = -Infinity;
   #readyMs = Infinity;
   #passed = 0;
   #passedMs = -Infinity;
@@ -89,6 +92,7 @@ class LoopHandler implements Handler {
     const labels = { server: own?.server ?? "", zone };
     this.#detected = engine.counter("nodens_loop_detected_total", labels);
     this.#present = engine.counter("nodens_loop_present", labels);
+    this.#replays = engine.counter("nodens_loop_replays_total", labels);
     engine.values[this.#present] = 0;
   }
 
@@ -98,18 +102,12 @@ class LoopHandler implements Handler {
   }
 
   query(exchange: Exchange): Verdict {
-    const { looping } = this.#schedule;
-    if (exchange.qtype === TYPE.HINFO && !exchange.internal && readNonce(exchange, this.#nonce)) {
-      if (this.#probes.isOut(this.#nonce)) return this.#cameBack(exchange);
-      // Probes of others tell them of the loop that leads through here: they must get through.
-      if (looping && this.#mayPass()) return NEXT;
-    }
-    if (!looping) return NEXT;
-    exchange.extendedError = EDE.NOT_READY;
-    // It says nothing of the name, and costs nothing to make again.
-    exchange.uncacheable = true;
-    exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
-    return ANSWERED;
+    if (exchange.qtype !== TYPE.HINFO || exchange.internal) return NEXT;
+    if (!readNonce(exchange, this.#nonce)) return NEXT;
+    if (this.#probes.isOut(this.#nonce)) return this.#cameBack(exchange);
+    // Probes of others tell them of the loop that leads through here: they must get through.
+    exchange.intoLoops = this.#loops > 0 && this.#mayPass();
+    return NEXT;
   }
 
   response(exchange: Exchange): void {
@@ -122,108 +120,150 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** Not while there is a loop, nor before the first probe has ended or taken too long. */
+  /** Not while every upstream leads into a loop, nor before a first round has ended or takes too long. */
   ready(): boolean {
-    return !this.#schedule.looping && this.#engine.nowMs >= this.#readyMs;
+    const allLoop = this.#loops > 0 && this.#loops === this.#watches.length;
+    return !allLoop && this.#engine.nowMs >= this.#readyMs;
   }
 
   stop(): void {
     this.#chain = null;
     this.#engine.timers.clear(this.#timer);
     this.#probes.forgetAll();
-    this.#probe = null;
+    for (const { server } of this.#watches) server.looping = false;
+    this.#watches = [];
     this.#engine.values[this.#present] = 0;
   }
 
-  /** Forgets probes that are overdue, starts one that is due, and looks for new upstreams. */
+  /** Upstreams that lead into a loop. */
+  get #loops(): number {
+    let count = 0;
+    for (const { server } of this.#watches) if (server.looping) count++;
+    return count;
+  }
+
+  /** Ends probes that are overdue, starts rounds that are due, and looks for new upstreams. */
   #due(): void {
     const { nowMs } = this.#engine;
     if (this.#readyMs === Infinity) this.#readyMs = nowMs + FIRST_MS;
-    if (this.#probe !== null && nowMs >= this.#probe.endMs) this.#end("silent");
-    this.#probes.forgetOverdue();
-    if (
-      this.#probe === null &&
-      (nowMs >= this.#nextMs || (this.#schedule.resting && this.#haveUpstreamsChanged()))
-    ) this.#start();
+    for (const probe of this.#probes.takeOverdue()) {
+      if (!probe.ended) this.#end(probe, "silent");
+    }
+    this.#followUpstreams();
+    for (const watch of this.#watches) {
+      if (!watch.busy && nowMs >= watch.nextMs) this.#start(watch);
+    }
     this.#arm();
   }
 
   #arm(): void {
     if (this.#chain === null) return;
     const { timers, nowMs } = this.#engine;
-    const nextMs = this.#probe === null ? Math.min(this.#nextMs, nowMs + LOOK_MS) : Infinity;
-    timers.set(this.#timer, Math.min(nextMs, this.#probes.oldestEndMs));
+    let nextMs = Math.min(nowMs + LOOK_MS, this.#probes.oldestEndMs);
+    for (const watch of this.#watches) {
+      // One that waits for room has it once a probe is overdue.
+      if (!watch.busy && watch.nextMs > nowMs) nextMs = Math.min(nextMs, watch.nextMs);
+    }
+    timers.set(this.#timer, nextMs);
   }
 
-  #start(): void {
-    this.#probe = this.#probes.draw();
-    this.#probedMs = this.#engine.nowMs;
-    this.#upstreams = this.#listUpstreams();
-    if (!this.#probes.send(this.#probe, this.#chain!)) this.#end("unsent");
+  #start(watch: Watch): void {
+    const copies = watch.schedule.copies(this.#engine.random);
+    if (copies > this.#probes.room) return;
+    watch.begin(copies);
+    const probes = Array.from({ length: copies }, () => this.#probes.draw(watch));
+    for (const probe of probes) {
+      if (!this.#probes.send(probe, this.#chain!)) this.#end(probe, "unsent");
+    }
   }
 
   /** Something below has answered a probe. */
   #answered(exchange: Exchange): void {
-    const { nonce } = this.#probe ?? {};
-    if (nonce === undefined || !readNonce(exchange, this.#nonce)) return;
-    if (nonce.some((word, i) => word !== this.#nonce[i])) return;
+    const probe = readNonce(exchange, this.#nonce) ? this.#probes.find(this.#nonce) : undefined;
+    if (probe === undefined || probe.ended) return;
     this.#end(
+      probe,
       exchange.uncacheable ? "unsent" : exchange.extendedError >= 0 ? "silent" : "answered",
     );
     this.#arm();
   }
 
-  #end(heard: Outcome): void {
+  #end(probe: Probe, heard: Heard): void {
+    probe.ended = true;
     const engine = this.#engine;
-    const probe = this.#probe!;
-    this.#probe = null;
-    const outcome = this.#probes.wasSeen(probe) ? "seen" : heard;
-    if (outcome === "seen" && this.#schedule.seen()) this.#found(probe.nonce, null);
-    const { looping } = this.#schedule;
-    const pauseMs = this.#schedule.ended(outcome, this.#upstreams.length);
-    if (looping && !this.#schedule.looping) this.#gone();
+    const { watch } = probe;
+    if (!this.#watches.includes(watch)) return;
+    // Another data plane may have seen it come back.
+    const returned = this.#probes.returned(probe);
+    if (returned === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
+    const outcome = watch.ended(heard, returned);
+    if (outcome === null) return;
+    const { looping } = watch.schedule;
+    const pauseMs = watch.schedule.ended(outcome);
+    if (watch.schedule.looping && !looping) this.#found(probe);
+    if (looping && !watch.schedule.looping) this.#gone(watch);
+    if (outcome !== "marked" && outcome !== "returned") {
+      engine.values[this.#replays]! += watch.returned;
+    }
     const chance = engine.random() / 2 ** 32;
-    this.#nextMs = engine.nowMs + pauseMs * (1 - JITTER + 2 * JITTER * chance);
+    watch.nextMs = engine.nowMs + pauseMs * (1 - JITTER + 2 * JITTER * chance);
     this.#readyMs = Math.min(this.#readyMs, engine.nowMs);
   }
 
   /** A probe of this block has come in as a client's query: it goes no further. */
   #cameBack(exchange: Exchange): Verdict {
-    this.#probes.markSeen(this.#nonce);
-    if (this.#schedule.seen()) this.#found(this.#nonce, exchange);
+    const engine = this.#engine;
+    const before = this.#probes.note(this.#nonce, exchange);
+    if (before !== RETURNED.NOT) engine.values[this.#replays]!++;
+    const probe = this.#probes.find(this.#nonce);
+    if (probe !== undefined && this.#watches.includes(probe.watch)) {
+      this.#noteReturn(probe, exchange);
+    }
     exchange.uncacheable = true;
     // No failure, which servers on the way would take for a reason to ask others.
-    exchange.response = this.#engine.writer.begin(exchange, RCODE.NXDOMAIN).end();
+    exchange.response = engine.writer.begin(exchange, RCODE.NXDOMAIN).end();
     return ANSWERED;
   }
 
-  /** @param exchange - the probe as it came back, or null where it did so to another data plane */
-  #found(nonce: Uint32Array, exchange: Exchange | null): void {
+  #noteReturn(probe: Probe, exchange: Exchange): void {
     const engine = this.#engine;
+    const { watch } = probe;
+    if (!watch.schedule.looping) {
+      const between = watch.between ??= { client: new Address(), local: new Address() };
+      engine.clientAddress(exchange, between.client);
+      engine.localAddress(exchange, between.local);
+    }
+    if (this.#probes.returned(probe) === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
+  }
+
+  #found({ watch, nonce }: Probe): void {
+    const engine = this.#engine;
+    watch.server.looping = true;
+    watch.foundMs = engine.nowMs;
     engine.values[this.#detected]!++;
     engine.values[this.#present] = 1;
-    this.#foundMs = engine.nowMs;
-    const [client, local] = [new Address(), new Address()];
-    if (exchange !== null) {
-      engine.clientAddress(exchange, client);
-      engine.localAddress(exchange, local);
-    }
     const { line, fields } = describeLoop({
       zone: this.#zone,
-      upstreams: this.#listUpstreams(),
-      between: exchange === null ? null : { client, local },
+      upstream: watch.server.label,
+      others: this.#watches.length > this.#loops,
+      between: watch.between,
       qname: nameOf(nonce, this.#zone),
     });
     this.#log("error", line, fields);
     this.#sayFound(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
   }
 
-  #gone(): void {
+  #gone({ server, foundMs }: Watch): void {
     const engine = this.#engine;
-    engine.values[this.#present] = 0;
-    const seconds = Math.round((engine.nowMs - this.#foundMs) / 1000);
-    const line = `Loop for zone "${this.#zone}" is gone after ${seconds} s: answering again`;
-    this.#log("info", line, { zone: this.#zone, seconds });
+    server.looping = false;
+    engine.values[this.#present] = this.#loops > 0 ? 1 : 0;
+    const seconds = Math.round((engine.nowMs - foundMs) / 1000);
+    const upstream = server.label;
+    this.#log(
+      "info",
+      `Loop for zone "${this.#zone}" is gone after ${seconds} s: asking ${upstream} again`,
+      { zone: this.#zone, upstream, seconds },
+    );
   }
 
   #log(level: "error" | "info", line: string, fields: LogFields): void {
@@ -237,12 +277,16 @@ class LoopHandler implements Handler {
 
   /** Queries fail as they do in a loop: look for one soon. */
   #suspect(): void {
-    if (this.#chain === null || !this.#schedule.resting || this.#probe !== null) return;
     const { nowMs } = this.#engine;
-    if (nowMs < this.#probedMs + SUSPICION_MS) return;
-    this.#schedule.begin();
-    this.#nextMs = nowMs;
-    this.#arm();
+    if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;
+    const resting = this.#watches.filter((watch) => !watch.busy && watch.schedule.resting);
+    if (resting.length === 0) return;
+    this.#suspectedMs = nowMs;
+    for (const watch of resting) {
+      watch.schedule.begin();
+      watch.nextMs = nowMs;
+    }
+    this.#engine.timers.set(this.#timer, nowMs);
   }
 
   #mayPass(): boolean {
@@ -254,15 +298,22 @@ class LoopHandler implements Handler {
     return ++this.#passed <= MAX_PASSED;
   }
 
-  #haveUpstreamsChanged(): boolean {
-    const upstreams = this.#listUpstreams();
-    return upstreams.join() !== this.#upstreams.join();
-  }
-
-  /** What the block's `forward` ask, as they say themselves. */
-  #listUpstreams(): string[] {
-    const handlers = this.#chain?.handlers ?? [];
-    return handlers.filter(({ name }) => name === "forward")
-      .flatMap((handler) => (handler.ask?.(null) as ServerState[]).map(({ to }) => to));
+  /** Watches the servers that probes go to now, each with what is known of it. */
+  #followUpstreams(): void {
+    const { nowMs, values } = this.#engine;
+    const example = this.#probes.example(this.#chain!);
+    const servers = this.#chain!.handlers.filter(({ name }) => name === "forward")
+      .flatMap((handler) => {
+        const forward = handler as Forwards;
+        return forward.takes(example) ? forward.servers : [];
+      });
+    const known = this.#watches;
+    if (known.length === servers.length && known.every(({ server }, i) => server === servers[i])) {
+      return;
+    }
+    this.#watches = servers.map((one) =>
+      known.find(({ server }) => server === one) ?? new Watch(one, nowMs)
+    );
+    values[this.#present] = this.#loops > 0 ? 1 : 0;
   }
 }

@@ -1,16 +1,27 @@
 /**
- * How a probe ended: it came back; it was answered by somebody else; nothing was heard of it; or it
- * never left, which says nothing.
+ * How a round of probes to one upstream ended:
+ *
+ * - "marked": a probe came back with its mark.
+ * - "returned": the names of all probes came back, without marks.
+ * - "answered": not all came back, and somebody has answered.
+ * - "silent": nothing was heard of them.
+ * - "unsent": they never left, which says nothing.
  */
-export type Outcome = "seen" | "answered" | "silent" | "unsent";
+export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
-/** Pause between two probes of a round in milliseconds. */
+/** Pause between two rounds as long as nothing is known, in milliseconds. */
 const STEP_MS = 1000;
-/** Pause before the next probe while there is a loop. */
+/** Pause before the next round where names have come back: queries go round meanwhile. */
+const CONFIRM_MS = 300;
+/** Rounds in a row whose names must all come back before that shows a loop. */
+const CONFIRM_ROUNDS = 3;
+/** Probes in such a round, but the first: by chance, so that nobody can know how many to send. */
+const COPIES = { least: 2, more: 3 } as const;
+/** Pause before the next round while there is a loop. */
 const RECHECK_MS = 3000;
-/** Longest pause within a round, after failures. */
+/** Longest pause after failures. */
 const MAX_STEP_MS = 30_000;
-/** Failures after which a round is given up: some two minutes where nobody answers. */
+/** Failures after which it is given up: some two minutes where nobody answers. */
 const MAX_FAILURES = 8;
 /**
  * Pause between two rounds while all is well. A loop that comes up later shows in failing queries,
@@ -18,21 +29,21 @@ const MAX_FAILURES = 8;
  * probe is a query for a name that nobody has.
  */
 const REST_MS = 300_000;
-/** Upstreams for which a round is made longer. */
-const MAX_UPSTREAMS = 3;
 
 /**
- * When the next probe is due, and whether there is a loop: a machine without clock or queries.
+ * When the next round of probes to an upstream is due, of how many, and whether it leads into a loop:
+ * a machine without clock or queries.
  *
- * A round is over once enough probes in a row have not come back: one is enough with one upstream;
- * with several, of which a single one may lead into the loop, it takes more until each has most
- * likely been asked. While there is a loop it takes twice as many: to say too soon that it is gone
- * makes clients wait for nothing, and the log say so over and over.
+ * A mark that comes back shows a loop at once. Where options are taken off on the way, names must
+ * come back as often as they were sent, several rounds in a row; who has seen one and sends it again
+ * shows nothing. Once a round has not come back, the loop is gone.
  */
 export class Schedule {
-  /** A probe came back, and not enough have stayed away since. */
   looping = false;
-  #good = 0;
+  /** The loop shows in marks. */
+  #marked = false;
+  /** Rounds in a row whose names have all come back. */
+  #rounds = 0;
   #failures = 0;
   #resting = false;
 
@@ -41,41 +52,67 @@ export class Schedule {
     return this.#resting;
   }
 
-  /** A probe has come back. Returns true where that is news. */
-  seen(): boolean {
-    this.begin();
-    if (this.looping) return false;
-    this.looping = true;
-    return true;
+  /** Probes in the next round. */
+  copies(random: () => number): number {
+    const certain = this.#rounds === 0 && (!this.looping || this.#marked);
+    return certain ? 1 : COPIES.least + random() % COPIES.more;
   }
 
-  /** Starts a new round. */
+  /** A probe has come back with its mark. Returns true if that is news. */
+  seen(): boolean {
+    const news = !this.looping;
+    this.begin();
+    this.looping = true;
+    this.#marked = true;
+    return news;
+  }
+
+  /** Starts from the beginning. */
   begin(): void {
-    this.#good = 0;
+    this.#rounds = 0;
     this.#failures = 0;
     this.#resting = false;
   }
 
-  /** Takes in how a probe ended. Returns the pause before the next one in milliseconds. */
-  ended(outcome: Outcome, upstreams: number): number {
+  /** Takes in how a round ended. Returns the pause before the next one in milliseconds. */
+  ended(outcome: Outcome): number {
     if (this.#resting) this.begin();
-    if (outcome === "seen") return RECHECK_MS;
-    const others = Math.max(0, Math.min(upstreams, MAX_UPSTREAMS) - 1);
-    const needed = 1 + (this.looping ? 7 : 3) * others;
+    switch (outcome) {
+      case "marked":
+        this.seen();
+        return RECHECK_MS;
+      case "returned":
+        return this.#returned();
+      case "unsent":
+        return this.looping ? RECHECK_MS : this.#failed();
+      default:
+        this.#rounds = 0;
+    }
     if (this.looping) {
-      if (outcome === "unsent") return RECHECK_MS;
-      if (++this.#good < needed) return STEP_MS;
       this.looping = false;
-      // A round as at the start follows, in case that was said too soon.
+      // Another round follows, in case that was said too soon.
       this.begin();
       return STEP_MS;
     }
-    if (outcome === "answered") {
-      this.#failures = 0;
-      if (++this.#good < needed) return STEP_MS;
-    } else if (++this.#failures < MAX_FAILURES) {
-      return Math.min(STEP_MS * 2 ** (this.#failures - 1), MAX_STEP_MS);
-    }
+    return outcome === "answered" ? this.#rest() : this.#failed();
+  }
+
+  #returned(): number {
+    // Where there are no marks any more, it takes copies.
+    this.#marked = false;
+    this.#failures = 0;
+    if (!this.looping && ++this.#rounds < CONFIRM_ROUNDS) return CONFIRM_MS;
+    this.looping = true;
+    return RECHECK_MS;
+  }
+
+  #failed(): number {
+    if (++this.#failures >= MAX_FAILURES) return this.#rest();
+    return Math.min(STEP_MS * 2 ** (this.#failures - 1), MAX_STEP_MS);
+  }
+
+  #rest(): number {
+    this.#failures = 0;
     this.#resting = true;
     return REST_MS;
   }

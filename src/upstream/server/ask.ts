@@ -1,5 +1,4 @@
 import { RCODE } from "../../dns/constants.ts";
-import { KIND } from "../../dns/response_scan.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
@@ -12,6 +11,7 @@ import { Outgoing, type TransportFailure, type TransportHandler } from "../trans
 import type { SocketQueue } from "../transport/socket_queue.ts";
 import { UdpQuery } from "../transport/udp.ts";
 import { COOKIE, type Cookie } from "./cookie.ts";
+import { judge } from "./judge.ts";
 import { type EdnsLadder, FORM } from "./ladder.ts";
 import type { RoundTrip } from "./round_trip.ts";
 import type { Spelling } from "./spelling.ts";
@@ -56,6 +56,7 @@ export interface AskServer {
   countMismatch(): void;
   countMalformed(): void;
   countForgery(): void;
+  countWrongSubnet(): void;
   /** Tells the operator, once, that the server folds the case of names. */
   reportFolding(): void;
   /** Takes an ask back for the next question. */
@@ -96,6 +97,8 @@ export class Ask implements Ticket, TransportHandler {
   /** The server has refused the form before this one. */
   #formRefused = false;
   #cookieSent = false;
+  /** The client's subnet is left out: the server has answered for another one. */
+  #withoutSubnet = false;
   /** It was sent again for a fresh server cookie. */
   #cookieRenewed = false;
   #detour: Detour | null = null;
@@ -139,10 +142,11 @@ export class Ask implements Ticket, TransportHandler {
     this.#askedAgain = again;
     this.#formRefused = false;
     this.#cookieRenewed = false;
+    this.#withoutSubnet = false;
     this.#detour = null;
     this.#truncated = null;
-    const encrypted = server.endpoint.tls !== null;
-    const stream = streamed || server.forceTcp || encrypted || server.spelling.needsTcp(nowMs);
+    const stream = streamed || server.forceTcp || server.endpoint.tls !== null ||
+      server.spelling.needsTcp(nowMs);
     this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again);
     server.sent(this);
     const failure = this.#transmit(stream ? "stream" : "datagram");
@@ -206,6 +210,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
+    if (this.#dropsWrongSubnet(streamed)) return;
     if (reply.scanner.truncated && !streamed) {
       this.#askWhole();
       return;
@@ -215,7 +220,7 @@ export class Ask implements Ticket, TransportHandler {
       const evidence = this.#formRefused ? "refused" : this.#askedAgain ? "again" : "none";
       ladder.answered(this.#form, nowMs, roundTrip.patienceMs, evidence);
     }
-    this.#end(this.#judge());
+    this.#end(judge(reply));
   }
 
   failed(failure: TransportFailure): void {
@@ -236,6 +241,11 @@ export class Ask implements Ticket, TransportHandler {
     this.#end({ kind: "failed", why: failure.why });
   }
 
+  /** The query that is under way carries the client's subnet. */
+  get #subnetSent(): boolean {
+    return this.#form === FORM.OPTIONS && !this.#withoutSubnet && this.#inquiry!.subnetLength > 0;
+  }
+
   /** Writes the query and hands it to a transport. */
   #transmit(stage: "datagram" | "stream"): TransportFailure | null {
     const server = this.#server;
@@ -246,7 +256,7 @@ export class Ask implements Ticket, TransportHandler {
     const encrypted = endpoint.tls !== null;
     const streamed = stage === "stream";
     const hasCookie = !encrypted && cookie.size > 0;
-    if (this.#form === FORM.OPTIONS && !hasCookie && !encrypted && inquiry.subnetLength === 0) {
+    if (!hasCookie && !encrypted && this.#form === FORM.OPTIONS && !this.#subnetSent) {
       this.#form = FORM.EDNS;
     }
     const withOptions = this.#form === FORM.OPTIONS;
@@ -259,6 +269,7 @@ export class Ask implements Ticket, TransportHandler {
     query.length = writePacket(query.packet, inquiry, {
       form: this.#form,
       cookie: this.#cookieSent ? cookie : null,
+      subnet: this.#subnetSent,
       padded: encrypted && withOptions,
       mixedCase: query.exactCase ? engine.random : null,
     });
@@ -349,6 +360,19 @@ export class Ask implements Ticket, TransportHandler {
     return false;
   }
 
+  /**
+   * Whether the reply is for another subnet, and so dropped (RFC 7871 section 7.3). Asked without one,
+   * the server may do better.
+   */
+  #dropsWrongSubnet(streamed: boolean): boolean {
+    const { reply } = this.#server;
+    if (!this.#subnetSent || reply.isForSubnet(this.#inquiry!)) return false;
+    this.#server.countWrongSubnet();
+    this.#withoutSubnet = true;
+    this.#again(streamed ? "stream" : "datagram");
+    return true;
+  }
+
   /** Whether the reply means that the same server is to be asked in another form; does so. */
   #asksAgain(streamed: boolean): boolean {
     const { reply, ladder } = this.#server;
@@ -371,26 +395,6 @@ export class Ask implements Ticket, TransportHandler {
     this.#form = less ? FORM.EDNS : FORM.PLAIN;
     this.#again(stage);
     return true;
-  }
-
-  /** What the reply amounts to. */
-  #judge(): Outcome {
-    const { reply } = this.#server;
-    const { scanner, rcode } = reply;
-    if (scanner.extendedRcode !== 0) return { kind: "failed", why: `response code ${rcode}` };
-    // Over TCP: another server may send it whole.
-    if (scanner.truncated) {
-      return { kind: "refused", rcode: RCODE.SERVFAIL, elsewhere: true, reply };
-    }
-    if (rcode === RCODE.NXDOMAIN || rcode === RCODE.YXDOMAIN) return { kind: "answer", reply };
-    if (rcode !== RCODE.NOERROR) {
-      const elsewhere = rcode === RCODE.REFUSED || rcode === RCODE.NOTIMP;
-      return { kind: "refused", rcode, elsewhere, reply };
-    }
-    if (scanner.kind === KIND.LAME) {
-      return { kind: "refused", rcode: RCODE.SERVFAIL, elsewhere: true, reply };
-    }
-    return { kind: "answer", reply };
   }
 
   #timeOut(): void {

@@ -55,6 +55,7 @@ export class FormTrial implements TransportHandler {
     query.length = writePacket(query.packet, inquiry, {
       form,
       cookie: withOptions && !encrypted ? cookie : null,
+      subnet: withOptions,
       padded: withOptions && encrypted,
       mixedCase: null,
     });

@@ -5,6 +5,7 @@ import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
 import type { Inquiry } from "../inquiry.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
+import { RANK } from "../order.ts";
 import type { Reply } from "../reply.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/socket_queue.ts";
@@ -39,6 +40,7 @@ export interface ServerGroup {
   countMismatch(): void;
   countMalformed(): void;
   countForgery(): void;
+  countWrongSubnet(): void;
 }
 
 /**
@@ -59,6 +61,8 @@ export class UpstreamServer implements AskServer, Checked {
   readonly ladder = new EdnsLadder();
   readonly spelling: Spelling;
   readonly roundTrip = new RoundTrip();
+  /** What it is sent comes back here (`loop` says so): it gets nothing but probes. */
+  looping = false;
   readonly #group: ServerGroup;
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
@@ -104,9 +108,10 @@ export class UpstreamServer implements AskServer, Checked {
     this.#watch = engine.timers.create(() => this.#look());
   }
 
-  /** How fit it is for a new query: 0 well, 1 suspect, 2 down. */
+  /** One of `RANK`. */
   get rank(): number {
-    return !this.health.suspect ? 0 : this.health.down ? 2 : 1;
+    if (this.looping) return RANK.LOOPING;
+    return !this.health.suspect ? RANK.WELL : this.health.down ? RANK.DOWN : RANK.SUSPECT;
   }
 
   /** How it is, for people. */
@@ -214,6 +219,10 @@ export class UpstreamServer implements AskServer, Checked {
 
   countForgery(): void {
     this.#group.countForgery();
+  }
+
+  countWrongSubnet(): void {
+    this.#group.countWrongSubnet();
   }
 
   reportFolding(): void {

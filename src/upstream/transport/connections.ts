@@ -1,10 +1,10 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint } from "../../io/contract.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import { ConnectionHabits } from "./habits.ts";
 import { ConnectionPlaces, type PlaceHolder } from "./places.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
+import { CANNOT_CONNECT, type ConnectionsOptions, CROWDED, UNREAD } from "./connections_options.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
@@ -20,24 +20,6 @@ const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
 /** Time after which a connection is closed whose server still works on what nobody waits for. */
 const STALLED_MS = 2000;
-
-/** How the connections to one server are kept. */
-export interface ConnectionsOptions {
-  endpoint: Endpoint;
-  /** Most connections in use. */
-  max: number;
-  /** Most idle connections; 0 for no limit. */
-  maxIdle: number;
-  /** Idle connections are closed after this time. */
-  idleMs: number;
-  /** Connections take no new query once they are this old; 0 for no limit. */
-  maxAgeMs: number;
-  /** Within this time nearly all replies come, in milliseconds. */
-  patienceMs: () => number;
-  /** Counts a query that found a connection, or needed a new one. */
-  count: (found: boolean) => void;
-  mismatched: () => void;
-}
 
 /**
  * The connections to one server, and which of them carries a query.
@@ -319,9 +301,14 @@ export class Connections implements ConnectionOwner, PlaceHolder {
    * Whether the query that the server works on takes longer than usual; or, on a server that works on
    * many, whether nothing at all comes from it.
    */
-  #isLate({ waitingSinceMs, lastDataMs }: Connection): boolean {
+  #isLate(connection: Connection): boolean {
+    return this.#engine.nowMs >= this.#lateMs(connection);
+  }
+
+  /** When a connection counts as late, in monotonic milliseconds; Infinity if it owes nothing. */
+  #lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
     const sinceMs = this.#habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
-    return this.#engine.nowMs - sinceMs >= this.#options.patienceMs();
+    return sinceMs + this.#options.patienceMs();
   }
 
   /** Connections that the server has answered on, or may still answer on in time. */
@@ -348,12 +335,25 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     timers.set(this.#watch, nowMs + this.#options.patienceMs());
   }
 
-  /** Sends again elsewhere what is stuck. */
-  #look(nowMs: number): void {
+  /**
+   * Looks again when the next connection will be late. Where all are late, or queries wait for a
+   * connection, that is in the usual time.
+   */
+  #rearmWatch(nowMs: number): void {
+    let dueMs = nowMs + this.#options.patienceMs();
     let busy = this.#waiting.length + this.#slow.length > 0;
-    for (const connection of [...this.#connections]) {
+    for (const connection of this.#connections) {
       if (connection.unanswered === 0) continue;
       busy = true;
+      const lateMs = this.#lateMs(connection);
+      if (lateMs > nowMs && lateMs < dueMs) dueMs = lateMs;
+    }
+    if (busy) this.#engine.timers.set(this.#watch, dueMs);
+  }
+
+  /** Sends again elsewhere what is stuck. */
+  #look(nowMs: number): void {
+    for (const connection of [...this.#connections]) {
       if (!this.#isLate(connection)) continue;
       if (connection.live === 0) {
         if (nowMs - connection.waitingSinceMs >= STALLED_MS) connection.close();
@@ -366,7 +366,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
       }
     }
     this.#dispatch();
-    if (busy) this.#startWatch();
+    this.#rearmWatch(nowMs);
   }
 
   /** Whether the query first in line on a connection will be answered, be it late. */
@@ -451,7 +451,3 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     }
   }
 }
-
-const UNREAD: TransportFailure = { kind: "broken", why: "the server does not read" };
-const CROWDED: TransportFailure = { kind: "exhausted", why: "too many queries wait to connect" };
-const CANNOT_CONNECT: TransportFailure = { kind: "refused", why: "cannot connect" };

@@ -1,0 +1,63 @@
+/**
+ * Most octets of an extended error's text that are handed on. RFC 8914 section 2 leaves the length
+ * open and lets text be left out; the texts of unbound, BIND and public resolvers are shorter.
+ */
+export const MAX_ERROR_TEXT = 64;
+
+/** Text of an Extended DNS Error (RFC 8914): printable UTF-8, cut to `MAX_ERROR_TEXT` octets. */
+export class ErrorText {
+  readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
+  /** Octets of it; 0 for no text. */
+  length = 0;
+
+  /**
+   * Takes a peer's text over, as much of it as fits. One that is not UTF-8, or holds control
+   * characters, is left out: it might end up in somebody's terminal.
+   */
+  set(from: Uint8Array, at: number, size: number): void {
+    // It may be null-terminated, for no reason.
+    while (size > 0 && from[at + size - 1] === 0) size--;
+    let length = 0;
+    for (let i = 0; i < size;) {
+      const next = i + printableAt(from, at + i, at + size);
+      if (next === i) {
+        this.length = 0;
+        return;
+      }
+      if (next <= MAX_ERROR_TEXT) length = next;
+      i = next;
+    }
+    this.copy(from, at, length);
+  }
+
+  /** Takes over a text that has been checked. */
+  copy(from: Uint8Array, at: number, length: number): void {
+    for (let i = 0; i < length; i++) this.bytes[i] = from[at + i]!;
+    this.length = length;
+  }
+}
+
+/** Octets of the printable character in UTF-8 (RFC 3629) at `at`; 0 where there is none. */
+function printableAt(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return first >= 0x20 && first !== 0x7f ? 1 : 0;
+  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || at + size > end) return 0;
+  let code = first & (0x7f >>> size);
+  for (let i = 1; i < size; i++) {
+    const octet = bytes[at + i]!;
+    if ((octet & 0xc0) !== 0x80) return 0;
+    code = (code << 6) | (octet & 0x3f);
+  }
+  const least = size === 2 ? 0x80 : size === 3 ? 0x800 : 0x10000;
+  return code >= least && code <= 0x10ffff && isPrintable(code) ? size : 0;
+}
+
+/** Whether a character beyond ASCII shows, and leaves the order of the others alone. */
+function isPrintable(code: number): boolean {
+  if (code < 0xa0 || (code >= 0xd800 && code <= 0xdfff)) return false;
+  // Zero width and direction marks, line separators, noncharacters, tags.
+  return !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
+    !(code >= 0x2060 && code <= 0x206f) && code !== 0xfeff && !(code >= 0xfff0 && code <= 0xffff) &&
+    code < 0xe0000;
+}

@@ -1,0 +1,57 @@
+import type { Memory } from "../../engine/memory.ts";
+import type { Response } from "../../engine/response.ts";
+import { FOR, isInNetwork, prefixOf, type Question, sourceOf } from "./entry.ts";
+
+/**
+ * What client subnets mean to a store:
+ *
+ * - `none`: nothing; no `forward` of the block passes them on.
+ * - `scope`: an answer is for the clients within the scope that the upstream gives it (RFC 7871
+ *   section 7.3.1), but for no more than the upstream was told of.
+ * - `exact`: for the very subnet that was asked for. So with failures, which say nothing of others.
+ */
+export type SubnetRule = "none" | "scope" | "exact";
+
+/** More than any prefix: the entry fits nobody else. */
+const BEST_FIT = 200;
+
+/** Whom a response is for, one of `FOR` or the length of a prefix of the question's subnet. */
+export function prefixFor(question: Question, { ecsScope }: Response, rule: SubnetRule): number {
+  if (rule === "none" || question.ecsLength === 0) return FOR.NO_SUBNET;
+  const source = sourceOf(question);
+  // A client that gives nothing away: what it gets must not go to others (section 7.3.1).
+  if (source === 0 || rule === "exact") return source;
+  return ecsScope <= 0 ? FOR.EVERYBODY : Math.min(source, ecsScope);
+}
+
+/**
+ * How well an entry suits the question's client: -1 not at all, else the more the longer the prefix
+ * (section 7.3.1 wants the longest). `at` is where the entry's subnet lies.
+ */
+export function fitOf(
+  lengths: number,
+  memory: Memory,
+  at: number,
+  question: Question,
+  rule: SubnetRule,
+): number {
+  const prefix = prefixOf(lengths, memory, at);
+  if (prefix === FOR.EVERYBODY) return 0;
+  if (prefix === FOR.NO_SUBNET) return question.ecsLength === 0 ? BEST_FIT : -1;
+  if (question.ecsLength === 0) return -1;
+  const source = sourceOf(question);
+  if (prefix > source || (prefix !== source && (prefix === 0 || rule === "exact"))) return -1;
+  return isInNetwork(memory, at, question, prefix) ? Math.max(1, prefix) : -1;
+}
+
+/** Whether an entry is for the same clients as a response to the question that is for `prefix`. */
+export function isForSame(
+  lengths: number,
+  memory: Memory,
+  at: number,
+  question: Question,
+  prefix: number,
+): boolean {
+  return prefixOf(lengths, memory, at) === prefix &&
+    (prefix < 0 || isInNetwork(memory, at, question, prefix));
+}

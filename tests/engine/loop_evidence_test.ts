@@ -1,0 +1,285 @@
+/** What shows a forwarding loop and what does not, in virtual time: chains, strippers, replayers. */
+import assert from "node:assert/strict";
+import { LOOP_MARK_SIZE } from "../../src/dns/constants.ts";
+import {
+  a,
+  decode,
+  errorCodes,
+  optionsOf,
+  queryBytes,
+  responseBytes,
+  soa,
+} from "../support/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+
+const FIRST = "10.0.0.1:53";
+const SECOND = "10.0.0.2:53";
+const MARK = 65313;
+const MINUTES_10 = 600_000;
+
+const good: Behaviour = (query) => {
+  const { name, type } = query.questions![0]!;
+  const bytes = type === "A"
+    ? responseBytes(query, { answers: [a(name, "192.0.2.7")] })
+    : responseBytes(query, { rcode: 3, authorities: [soa("example.org")] });
+  return [{ bytes, delayMs: 5 }];
+};
+
+/** Notes the probes that it is sent, and answers as a good one does. */
+function noting(probes: { name: string; mark: Uint8Array | null }[]): Behaviour {
+  return (query, transport) => {
+    const { name, type } = query.questions![0]!;
+    const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
+    if (type === "HINFO") probes.push({ name, mark });
+    return good(query, transport);
+  };
+}
+
+/** Sends a probe back as a client's query, with this mark. */
+function replay(simulation: Simulation, name: string, mark: Uint8Array | null): void {
+  const ednsOptions = mark === null ? [] : [{ code: MARK, data: mark }];
+  const asked = simulation.ask(queryBytes({ name, type: "HINFO", edns: 1232, ednsOptions }));
+  simulation.run(0);
+  assert.ok(asked.answers.length <= 1);
+}
+
+function start(to: string, options = "", rest = ""): Simulation {
+  return new Simulation(`. {\nloop\nforward . ${to} {\n${options}\n}\n}\n${rest}`);
+}
+
+const found = (simulation: Simulation) => simulation.count("nodens_loop_detected_total");
+
+let number = 0;
+function ask(simulation: Simulation, listener = 0): string {
+  const name = `n${number++}.example.org`;
+  const asked = simulation.ask(queryBytes({ name, edns: 1232 }), listener);
+  simulation.run(100);
+  return onlyAnswer(asked).rcode;
+}
+
+/** What a server does that takes options, or all of EDNS, off. */
+const without = {
+  options: (bytes: Uint8Array) => rebuilt(bytes, { edns: 1232 }),
+  edns: (bytes: Uint8Array) => rebuilt(bytes, {}),
+};
+
+function rebuilt(bytes: Uint8Array, edns: { edns?: number }): Uint8Array {
+  const { id, questions } = decode(bytes);
+  const [{ name, type }] = questions as [{ name: string; type: string }];
+  return queryBytes({ name, type, id: id!, ...edns });
+}
+
+Deno.test("a probe carries a mark of its own, which no other has", () => {
+  const simulation = start("10.0.0.1");
+  const probes: { name: string; mark: Uint8Array | null }[] = [];
+  simulation.upstream(FIRST, noting(probes));
+  simulation.run(12 * 375_000);
+  assert.ok(probes.length >= 9);
+  const marks = new Set(probes.map(({ mark }) => mark!.join()));
+  assert.equal(marks.size, probes.length);
+  assert.ok(probes.every(({ mark }) => mark!.length === LOOP_MARK_SIZE));
+});
+
+Deno.test("each upstream gets probes of its own", () => {
+  const simulation = start("10.0.0.1 10.0.0.2", "policy sequential");
+  const probes: { name: string; mark: Uint8Array | null }[] = [];
+  for (const to of [FIRST, SECOND]) simulation.upstream(to, noting(probes));
+  simulation.run(100);
+  const seen = simulation.seen.filter((line) => line.endsWith("HINFO"));
+  assert.deepEqual(seen.map((line) => line.split(" ")[1]).sort(), [FIRST, SECOND]);
+  assert.equal(new Set(probes.map(({ name }) => name)).size, 2);
+});
+
+for (const [what, change] of Object.entries(without)) {
+  Deno.test(`a loop through a server that takes ${what} off shows in copies, and goes again`, () => {
+    const simulation = start("10.0.0.1");
+    simulation.leadBack(FIRST, { change });
+    simulation.run(200);
+    assert.equal(found(simulation), 0);
+    simulation.run(3000);
+    assert.equal(found(simulation), 1);
+    assert.equal(ask(simulation), "SERVFAIL");
+    simulation.run(MINUTES_10);
+    assert.equal(found(simulation), 1);
+    assert.equal(ask(simulation), "SERVFAIL");
+    simulation.upstream(FIRST, good);
+    simulation.run(12_000);
+    assert.equal(ask(simulation), "NOERROR");
+  });
+}
+
+Deno.test("a server that drops queries with options: a loop shows all the same", () => {
+  const simulation = start("10.0.0.1");
+  simulation.leadBack(FIRST, {
+    change: (bytes) => optionsOf(decode(bytes)).length > 0 ? new Uint8Array(4) : bytes,
+  });
+  simulation.run(120_000);
+  assert.equal(found(simulation), 1);
+  assert.equal(ask(simulation), "SERVFAIL");
+});
+
+Deno.test("no option goes to a server for the sake of probes alone: a loop shows in copies", () => {
+  const simulation = start("10.0.0.1", "no_cookies");
+  const probes: { name: string; mark: Uint8Array | null }[] = [];
+  simulation.upstream(FIRST, noting(probes));
+  simulation.run(100);
+  assert.deepEqual(probes.map(({ mark }) => mark), [null]);
+  simulation.leadBack(FIRST);
+  // It gets no answer, which starts a round.
+  simulation.ask(queryBytes({ name: "www.example.org" }));
+  simulation.run(60_000);
+  assert.equal(found(simulation), 1);
+});
+
+/** Two server blocks that stand for two hosts: what one forwards, the other gets. */
+function chain(options: { first?: string; second?: string } = {}): Simulation {
+  const { first = "loop", second = "loop" } = options;
+  const simulation = new Simulation(
+    `.:53 {\n${first}\nforward . 10.0.0.1\n}\n.:5353 {\n${second}\nforward . 10.0.0.2\n}`,
+  );
+  simulation.leadBack(FIRST, { listener: 1 });
+  simulation.leadBack(SECOND, { listener: 0 });
+  return simulation;
+}
+
+for (
+  const [title, options] of [
+    ["both look for loops", {}],
+    ["the other one does not", { second: "" }],
+  ] as const
+) {
+  Deno.test(`a loop through another nodens shows with the first probe: ${title}`, () => {
+    const simulation = chain(options);
+    simulation.run(20);
+    assert.ok(found(simulation) >= 1);
+    assert.equal(ask(simulation), "SERVFAIL");
+    simulation.upstream(SECOND, good);
+    simulation.run(10_000);
+    assert.equal(ask(simulation), "NOERROR");
+    assert.equal(ask(simulation, 1), "NOERROR");
+  });
+}
+
+Deno.test("one of two upstreams leads back without options: the other one is asked", () => {
+  const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
+  simulation.leadBack(FIRST, { change: without.edns });
+  simulation.upstream(SECOND, good);
+  simulation.run(5000);
+  assert.equal(found(simulation), 1);
+  const before = simulation.seen.length;
+  for (let i = 0; i < 50; i++) assert.equal(ask(simulation), "NOERROR");
+  const clients = simulation.seen.slice(before).filter((line) => line.endsWith(" A"));
+  assert.ok(clients.every((line) => line.includes(SECOND)));
+  assert.equal(simulation.count("nodens_forward_loop_refused_total"), 0);
+});
+
+for (const upstreams of ["10.0.0.1", "10.0.0.1 10.0.0.2"]) {
+  Deno.test(`a probe sent back by name, one datagram every three seconds: ${upstreams}`, () => {
+    const simulation = start(upstreams, "policy sequential");
+    const probes: { name: string; mark: Uint8Array | null }[] = [];
+    simulation.upstream(FIRST, noting(probes));
+    simulation.upstream(SECOND, good);
+    for (let ms = 0; ms < MINUTES_10; ms += 3000) {
+      simulation.run(2900);
+      replay(simulation, probes.at(-1)!.name, null);
+      assert.equal(ask(simulation), "NOERROR");
+    }
+    assert.equal(found(simulation), 0);
+    // The first one of a round makes nodens look closer, which costs a few probes.
+    const names = new Set(probes.map(({ name }) => name));
+    assert.ok(names.size < 40, `${names.size} probes`);
+  });
+}
+
+Deno.test("an upstream that sends back every first probe at once, by name", () => {
+  const simulation = start("10.0.0.1");
+  const seen = new Set<number>();
+  simulation.upstream(FIRST, (query, transport) => {
+    const { name, type } = query.questions![0]!;
+    const second = Math.floor(simulation.nowMs / 300);
+    if (type === "HINFO" && !seen.has(second)) {
+      seen.add(second);
+      replay(simulation, name, null);
+    }
+    return good(query, transport);
+  });
+  for (let i = 0; i < 200; i++) {
+    simulation.run(2900);
+    assert.equal(ask(simulation), "NOERROR");
+  }
+  assert.equal(found(simulation), 0);
+  assert.ok(simulation.count("nodens_loop_replays_total") > 0);
+});
+
+Deno.test("an upstream that sends back every probe, mark and all, harms itself alone", () => {
+  const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
+  simulation.upstream(FIRST, (query, transport) => {
+    const { name, type } = query.questions![0]!;
+    const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
+    if (type === "HINFO") replay(simulation, name, mark);
+    return good(query, transport);
+  });
+  simulation.upstream(SECOND, good);
+  for (let i = 0; i < 200; i++) {
+    simulation.run(2900);
+    assert.equal(ask(simulation), "NOERROR");
+  }
+  assert.equal(found(simulation), 1);
+  assert.deepEqual(simulation.engine.ask(-1, -1, null), []);
+});
+
+Deno.test("what was recorded of probes shows nothing later, nor with another probe's name", () => {
+  const simulation = start("10.0.0.1");
+  const probes: { name: string; mark: Uint8Array | null }[] = [];
+  simulation.upstream(FIRST, noting(probes));
+  for (let round = 0; round < 20; round++) {
+    const before = probes.length;
+    while (probes.length === before) simulation.run(1000);
+    const [last] = probes.slice(-1);
+    for (const { mark } of probes.slice(0, -1)) replay(simulation, last!.name, mark);
+    for (const { name, mark } of probes.slice(0, -1)) replay(simulation, name, mark);
+    simulation.run(7000);
+    for (const { name, mark } of probes) replay(simulation, name, mark);
+    assert.equal(ask(simulation), "NOERROR");
+  }
+  assert.equal(found(simulation), 0);
+});
+
+Deno.test("two of three come back without options: that shows no loop", () => {
+  const simulation = start("10.0.0.1");
+  let sent = 0;
+  simulation.leadBack(FIRST, {
+    change: (bytes) => ++sent % 3 === 0 ? new Uint8Array(4) : without.edns(bytes),
+  });
+  simulation.run(MINUTES_10);
+  assert.equal(found(simulation), 0);
+});
+
+Deno.test("queries that no upstream may have are counted, and said to be for now", () => {
+  const simulation = start("10.0.0.1 10.0.0.2");
+  for (const to of [FIRST, SECOND]) simulation.leadBack(to);
+  simulation.run(100);
+  assert.equal(found(simulation), 2);
+  const asked = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }));
+  assert.deepEqual(errorCodes(onlyAnswer(asked)), [14]);
+  assert.equal(simulation.count("nodens_forward_loop_refused_total"), 1);
+  assert.deepEqual(simulation.engine.ask(-1, -1, null), [[0, "loop"]]);
+});
+
+Deno.test("only the forward whose server leads back refuses what it is there for", () => {
+  const simulation = new Simulation(
+    ". {\nloop\nforward cluster.local 10.0.0.2\nforward . 10.0.0.1\n}",
+  );
+  simulation.leadBack(FIRST);
+  simulation.upstream(SECOND, good);
+  simulation.run(100);
+  assert.equal(found(simulation), 1);
+  const rcodeOf = (name: string) => {
+    const asked = simulation.ask(queryBytes({ name }));
+    simulation.run(50);
+    return onlyAnswer(asked).rcode;
+  };
+  assert.equal(rcodeOf("www.cluster.local"), "NOERROR");
+  assert.equal(rcodeOf("www.example.org"), "SERVFAIL");
+  assert.ok(simulation.seen.every((line) => !line.includes(SECOND) || !line.endsWith("HINFO")));
+});
