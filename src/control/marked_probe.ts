@@ -29,7 +29,7 @@ export async function askMarked(
   try {
     if (!markSocket(libc, fd, mark)) {
       throw new Error(
-        `Cannot mark a socket: ${lastErrorText(libc)} (nodens needs the capability NET_ADMIN)`,
+        `Cannot mark a socket: ${lastErrorText()} (nodens needs the capability NET_ADMIN)`,
       );
     }
     const name = new Uint8Array(SOCKADDR_SIZE);
