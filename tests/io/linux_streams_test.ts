@@ -44,7 +44,7 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   const engine = {
     nowMs: 0,
     timers: new Timers(),
-    streams: { buffers },
+    buffers,
     accept(_listener: number, id: number) {
       accepted = id;
       count++;

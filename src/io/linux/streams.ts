@@ -56,7 +56,7 @@ export class Streams implements StreamOwner {
   }
 
   get buffers(): BufferPool {
-    return this.#engine().streams.buffers;
+    return this.#engine().buffers;
   }
 
   /** What epoll calls when connections wait on a listening socket. */
