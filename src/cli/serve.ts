@@ -11,6 +11,7 @@ import { ServiceManager, SILENT_MS } from "../control/service_manager.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import { CHAIN } from "../plugins/chain.ts";
+import { collectAtRest } from "../sys/garbage.ts";
 import { releaseMemory } from "../sys/memory.ts";
 import { announce, servingText } from "./announce.ts";
 import { chooseDriver } from "./choose_driver.ts";
@@ -203,7 +204,10 @@ async function serve(
   if (pidfile !== "") writePidFile(String(pidfile), logger);
   if (quiet !== true) announce(loaded.config, logger);
   const release = RELEASE_AT_MS.map((ms) =>
-    setTimeout(() => driver === "linux" && releaseMemory(), ms)
+    setTimeout(() => {
+      collectAtRest();
+      if (driver === "linux") releaseMemory();
+    }, ms)
   );
   const reload = async (why: string) => {
     await corefile.base?.refresh();

@@ -9,6 +9,8 @@ const LEAST_BYTES = 4 * 2 ** 20;
 /** Share of it that clients' TCP connections may take, and the least: some hundred slow readers. */
 const STREAM_SHARE = 0.125;
 const LEAST_STREAM_BYTES = 16 * 2 ** 20;
+/** Share of the limit that buffers may allocate before garbage is collected: 12 MiB of 192. */
+const GARBAGE_SHARE = 1 / 16;
 /** Version 1 writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
@@ -42,14 +44,20 @@ export function streamShareOf(limit: number): number {
   return Math.floor(Math.max(LEAST_STREAM_BYTES, (limit - PROGRAM_BYTES) * STREAM_SHARE));
 }
 
+/** Bytes that each thread's buffers may take as garbage where the process may take `limit` bytes. */
+export function garbageShareOf(limit: number): number {
+  return Math.floor(limit * GARBAGE_SHARE);
+}
+
 /**
- * Gives clients' connections, and caches without a `capacity_bytes`, their share of the memory that
+ * Gives garbage, clients' connections, and caches without a `capacity_bytes`, their share of the memory that
  * the process may take.
  */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
   config.streamBytes = streamShareOf(limit);
+  config.garbageBytes = garbageShareOf(limit);
   const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
     name === "cache"
   )

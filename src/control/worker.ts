@@ -6,12 +6,14 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
+import { Memory } from "../engine/memory.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { ListenError, PortableDriver } from "../io/portable/driver.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
 import { ProbeBoard } from "../plugins/loop/board.ts";
+import { collectAtRest, GarbageWatch } from "../sys/garbage.ts";
 import { openLibc } from "../sys/libc.ts";
 import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
 import { logsStack, panicText } from "./panic_text.ts";
@@ -33,6 +35,11 @@ scope.onmessage = ({ data }) => {
   else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
 
+/** Garbage of the start is collected after this time, when the first queries have been answered. */
+const AT_REST_MS = 2000;
+/** Bytes that buffers may take as garbage where the process's memory has no known limit. */
+const GARBAGE_BYTES = 32 * 2 ** 20;
+
 /** The part of a driver that this thread uses, whichever driver it is. */
 type Driver = LinuxDriver | PortableDriver;
 
@@ -44,6 +51,7 @@ class DataPlaneThread {
   #placesTold: number;
   #engine!: Engine;
   #driver!: Driver;
+  #garbage = new GarbageWatch(GARBAGE_BYTES);
   #running = true;
   #failing = false;
   /** Answers are sent when the loop has come round: queries are served before the next request. */
@@ -152,6 +160,8 @@ class DataPlaneThread {
     });
     driver.attach(this.#engine);
     this.#configure(this.#config, this.#message.deliveries);
+    const { timers, nowMs } = this.#engine;
+    timers.set(timers.create(collectAtRest), nowMs + AT_REST_MS);
   }
 
   /** Handles what lies in the port; false where the loop must be left. */
@@ -231,6 +241,7 @@ class DataPlaneThread {
   /** Handlers have what they need before the first query comes to them. */
   #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
     this.#engine.configure(config);
+    this.#garbage.limitBytes = config.garbageBytes ?? GARBAGE_BYTES;
     for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
   }
 
@@ -252,6 +263,7 @@ class DataPlaneThread {
   }
 
   #afterLoop(): void {
+    this.#garbage.look(Memory.allocatedBytes);
     this.#log.flush();
     this.#tellPlaces();
     if (this.#draining >= 0 && this.#driver.drained) {
