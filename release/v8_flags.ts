@@ -3,8 +3,8 @@
  * set once it runs (`src/sys/garbage.ts`).
  *
  * - `--max-semi-space-size`: new objects take up to three times as many MiB in each thread. At V8's
- *   own 32 a thread that makes garbage grew to 80 MB; at 4 to 24 and no slower, at 2 to 20 and a third
- *   slower.
+ *   own size a thread that makes garbage grows to 80 MB, at 2 to 20; 60,000 misses take as much CPU
+ *   with 1, 2, 4 and 16.
  * - `--expose-gc`: lets nodens collect garbage outside of the heap in time.
  */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--expose-gc";
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=2,--expose-gc";

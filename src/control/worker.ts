@@ -13,7 +13,7 @@ import { ListenError, PortableDriver } from "../io/portable/driver.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
 import { ProbeBoard } from "../plugins/loop/board.ts";
-import { collectAtRest, GarbageWatch } from "../sys/garbage.ts";
+import { GarbageWatch, RestCollector } from "../sys/garbage.ts";
 import { openLibc } from "../sys/libc.ts";
 import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
 import { logsStack, panicText } from "./panic_text.ts";
@@ -35,8 +35,9 @@ scope.onmessage = ({ data }) => {
   else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
 
-/** Garbage of the start is collected after this time, when the first queries have been answered. */
-const AT_REST_MS = 2000;
+/** How often the thread asks itself whether it is at rest, and the queries meanwhile that say no. */
+const REST_MS = 2000;
+const REST_QUERIES = 200;
 /** Bytes that buffers may take as garbage where the process's memory has no known limit. */
 const GARBAGE_BYTES = 32 * 2 ** 20;
 
@@ -51,7 +52,10 @@ class DataPlaneThread {
   #placesTold: number;
   #engine!: Engine;
   #driver!: Driver;
-  #garbage = new GarbageWatch(GARBAGE_BYTES);
+  readonly #garbage = new GarbageWatch(GARBAGE_BYTES);
+  readonly #rest = new RestCollector();
+  /** Queries at the last look whether it is at rest. */
+  #queries = 0;
   #running = true;
   #failing = false;
   /** Answers are sent when the loop has come round: queries are served before the next request. */
@@ -161,7 +165,19 @@ class DataPlaneThread {
     driver.attach(this.#engine);
     this.#configure(this.#config, this.#message.deliveries);
     const { timers, nowMs } = this.#engine;
-    timers.set(timers.create(collectAtRest), nowMs + AT_REST_MS);
+    const again = timers.create((nowMs) => {
+      this.#lookAtRest();
+      timers.set(again, nowMs + REST_MS);
+    });
+    timers.set(again, nowMs + REST_MS);
+  }
+
+  /** Collects what a start or a burst has left, once few wait for it. */
+  #lookAtRest(): void {
+    const { values } = this.#book;
+    const queries = values[COUNTER.UDP_QUERIES]! + values[COUNTER.TCP_QUERIES]!;
+    if (queries - this.#queries < REST_QUERIES) this.#rest.look();
+    this.#queries = queries;
   }
 
   /** Handles what lies in the port; false where the loop must be left. */

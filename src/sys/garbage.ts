@@ -36,6 +36,32 @@ export function collectAtRest(): void {
   exposed()?.({ type: "major", flavor: "last-resort" });
 }
 
+/** Growth of the heap that is worth ten milliseconds of a thread that has little to do. */
+const GROWN_BYTES = 4 * 2 ** 20;
+
+/** Collects a thread's garbage, as `collectAtRest` does, whenever its heap has grown in a burst. */
+export class RestCollector {
+  readonly #sizeBytes: () => number;
+  readonly #collect: () => void;
+  #leftBytes = 0;
+
+  constructor(sizeBytes = heapBytes, run = collectAtRest) {
+    this.#sizeBytes = sizeBytes;
+    this.#collect = run;
+  }
+
+  /** Looks at the heap; call it now and then, while there is little to do. */
+  look(): void {
+    if (this.#sizeBytes() - this.#leftBytes < GROWN_BYTES) return;
+    this.#collect();
+    this.#leftBytes = this.#sizeBytes();
+  }
+}
+
+function heapBytes(): number {
+  return v8.getHeapStatistics().total_physical_size;
+}
+
 /** Collects this thread's garbage each time that a limit of bytes was allocated outside the heap. */
 export class GarbageWatch {
   limitBytes: number;

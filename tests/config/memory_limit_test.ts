@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { readMemoryLimit, shareOf, streamShareOf } from "../../src/config/memory_limit.ts";
+import {
+  garbageShareOf,
+  readMemoryLimit,
+  shareOf,
+  streamShareOf,
+} from "../../src/config/memory_limit.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
 const MI = 2 ** 20;
@@ -95,4 +100,8 @@ Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their
     (plugins[0]!.options as { capacityBytes: number }).capacityBytes
   );
   assert.deepEqual(limits, [2 * MI, 16 * MI]);
+});
+
+Deno.test("memory limit: a sixteenth may be garbage of one thread's buffers", () => {
+  assert.equal(garbageShareOf(192 * MI), 12 * MI);
 });

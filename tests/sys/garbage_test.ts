@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { V8_FLAGS } from "../../release/v8_flags.ts";
-import { GarbageWatch } from "../../src/sys/garbage.ts";
+import { GarbageWatch, RestCollector } from "../../src/sys/garbage.ts";
 
 Deno.test("garbage is collected once for each limit that was allocated, each eighth time all of it", () => {
   const collections: string[] = [];
@@ -19,6 +19,22 @@ Deno.test("the garbage watch follows its limit", () => {
   watch.limitBytes = 400;
   watch.look(500);
   assert.equal(collections, 1);
+});
+
+Deno.test("a heap that has grown by megabytes is collected once", () => {
+  const MIB = 2 ** 20;
+  let sizeBytes = 10 * MIB;
+  let collections = 0;
+  const collector = new RestCollector(() => sizeBytes, () => {
+    collections++;
+    sizeBytes = Math.min(sizeBytes, 7 * MIB);
+  });
+  const counts = [10, 10, 10.5, 11, 11, 8].map((size) => {
+    sizeBytes = size * MIB;
+    collector.look();
+    return collections;
+  });
+  assert.deepEqual(counts, [1, 1, 1, 2, 3, 3]);
 });
 
 /** What may lie as garbage in the test, and V8's own, which collects when it likes. */
