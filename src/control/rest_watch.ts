@@ -1,4 +1,5 @@
 import { collectAtRest } from "../sys/garbage.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
 import { releaseMemory } from "../sys/memory.ts";
 
 const KIB = 1024;
@@ -6,6 +7,8 @@ const MIB = 1024 * KIB;
 
 /** How often memory is looked at. */
 const LOOK_MS = 2000;
+/** Twice what the kernel says. */
+const STATUS_BYTES = 4096;
 /** The pages that only starting needed are given back after this time. */
 const STARTED_MS = 300;
 /** Growth of anonymous memory that is worth giving back: compiled code's leavings, garbage. */
@@ -68,9 +71,12 @@ export class RestWatch {
   }
 }
 
-/** Gives memory back from now on, whenever the process is at rest; returns what ends that. */
+/**
+ * Gives memory back from now on, whenever the process is at rest; returns what ends that. Throws where
+ * the kernel's files cannot be read.
+ */
 export function releaseAtRest(): () => void {
-  const read = () => parseMemoryUse(Deno.readTextFileSync("/proc/self/status"));
+  const read = () => parseMemoryUse(readKernelFile("/proc/self/status", STATUS_BYTES));
   const release = () => {
     collectAtRest();
     releaseMemory();

@@ -1,3 +1,7 @@
+import { readKernelFile } from "./kernel_file.ts";
+
+/** The executable comes early in it; all of it is some 400 KB. */
+const SMAPS_BYTES = 2 ** 20;
 /** MADV_DONTNEED of madvise(2). */
 const DONTNEED = 4;
 
@@ -40,7 +44,7 @@ export function releaseMemory(): void {
 function untouched(path: string): Range[] {
   let smaps: string;
   try {
-    smaps = Deno.readTextFileSync("/proc/self/smaps");
+    smaps = readKernelFile("/proc/self/smaps", SMAPS_BYTES);
   } catch {
     return [];
   }

@@ -3,6 +3,7 @@ import { collidingNames, collidingTypes } from "./attacks/colliding_names.ts";
 import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
 import { hostileFiles } from "./attacks/files.ts";
+import { abandonedConnections, upstreamBurst } from "./attacks/gone.ts";
 import { httpHoarding, httpPipelining } from "./attacks/http.ts";
 import { malformedReplies } from "./attacks/malformed_replies.ts";
 import { replyLoop } from "./attacks/reply_loop.ts";
@@ -34,6 +35,7 @@ export const ATTACKS: readonly Attack[] = [
   unreadTcpFromMany,
   connectionHoarding,
   shortConnections,
+  abandonedConnections,
   slowSenders,
   httpHoarding,
   httpPipelining,
@@ -41,6 +43,7 @@ export const ATTACKS: readonly Attack[] = [
   outOfDescriptors(1_024),
   outOfDescriptors(4_096),
   outOfPorts,
+  upstreamBurst,
   randomSubdomains,
   randomSubdomainsFromTwo,
   dnsBomb,

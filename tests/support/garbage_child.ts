@@ -1,12 +1,13 @@
 /** Drops 400 MiB of buffers under a garbage watch, and prints by how many MB it grew meanwhile. */
 import { Memory } from "../../src/engine/memory.ts";
 import { GarbageWatch } from "../../src/sys/garbage.ts";
+import { readKernelFile } from "../../src/sys/kernel_file.ts";
 
 const ROUNDS = 400;
 const MIB = 2 ** 20;
 
 function anonymousMb(): number {
-  const status = Deno.readTextFileSync("/proc/self/status");
+  const status = readKernelFile("/proc/self/status");
   return Number(/^RssAnon:\s+(\d+)/m.exec(status)![1]) / 1024;
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PERMISSIONS } from "../../release/permissions.ts";
 import { V8_FLAGS } from "../../release/v8_flags.ts";
 import { GarbageWatch, RestCollector } from "../../src/sys/garbage.ts";
 
@@ -47,7 +48,7 @@ for (const flags of [[], [V8_FLAGS]]) {
     async fn() {
       const path = new URL("../support/garbage_child.ts", import.meta.url).pathname;
       const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--quiet", "--no-check", ...flags, path],
+        args: ["run", ...PERMISSIONS, "--quiet", "--no-check", ...flags, path],
       }).output();
       const grownMb = Number(new TextDecoder().decode(stdout));
       assert.ok(grownMb > 0 && grownMb < BOUND_MB, new TextDecoder().decode(stderr) + grownMb);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PERMISSIONS } from "../../release/permissions.ts";
 
 Deno.test({
   name: "megabytes of the executable are given back, and it runs on",
@@ -6,7 +7,7 @@ Deno.test({
   async fn() {
     const path = new URL("../support/release_child.ts", import.meta.url).pathname;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--no-check", path],
+      args: ["run", ...PERMISSIONS, "--quiet", "--no-check", path],
     }).output();
     assert.equal(code, 0);
     const { beforeMb, afterMb } = JSON.parse(new TextDecoder().decode(stdout));
