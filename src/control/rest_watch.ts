@@ -7,7 +7,7 @@ const MIB = 1024 * KIB;
 
 /** How often memory is looked at. */
 const LOOK_MS = 2000;
-/** Twice what the kernel says. */
+/** More than the kernel says. */
 const STATUS_BYTES = 4096;
 /** The pages that only starting needed are given back after this time. */
 const STARTED_MS = 300;
@@ -37,24 +37,35 @@ export function parseMemoryUse(status: string): MemoryUse | null {
   return Number.isNaN(use.anonymousBytes + use.residentBytes) ? null : use;
 }
 
+/** What a watch looks at, and what it has done. */
+interface RestActions {
+  /** What the process takes; null where that is not known. */
+  readonly read: () => MemoryUse | null;
+  /** Collects garbage. */
+  readonly collect: () => void;
+  /** Gives free memory and pages of files back. */
+  readonly release: () => void;
+}
+
 /** Gives memory back when the process has come to rest: after its start, and after each burst. */
 export class RestWatch {
-  readonly #read: () => MemoryUse | null;
-  readonly #release: () => void;
+  readonly #actions: RestActions;
   /** What was left the last time, and when that was. */
   #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   #releasedMs = -Infinity;
   #seenBytes: number;
+  /** Collecting needed pages of code, which have yet to be given back. */
+  #collected = false;
 
-  constructor({ read, release }: { read: () => MemoryUse | null; release: () => void }) {
-    this.#read = read;
-    this.#release = release;
-    this.#seenBytes = read()?.anonymousBytes ?? 0;
+  constructor(actions: RestActions) {
+    this.#actions = actions;
+    this.#seenBytes = actions.read()?.anonymousBytes ?? 0;
   }
 
   /** Looks once; call it every `LOOK_MS`. */
   look(nowMs: number): void {
-    const use = this.#read();
+    const { read, collect, release } = this.#actions;
+    const use = read();
     if (use === null) return;
     const { anonymousBytes, residentBytes } = use;
     const moving = anonymousBytes - this.#seenBytes >= MOVING_BYTES;
@@ -63,29 +74,32 @@ export class RestWatch {
     const grown = anonymousBytes - this.#left.anonymousBytes >= GROWN_BYTES;
     const pages = residentBytes - this.#left.residentBytes >= PAGES_BYTES &&
       nowMs - this.#releasedMs >= PAGES_MS;
-    if (!grown && !pages) return;
-    this.#release();
+    if (!grown && !pages && !this.#collected) return;
+    if (grown) collect();
+    this.#collected = grown;
+    release();
     this.#releasedMs = nowMs;
-    this.#left = this.#read() ?? use;
+    this.#left = read() ?? use;
     this.#seenBytes = this.#left.anonymousBytes;
   }
 }
 
-/**
- * Gives memory back from now on, whenever the process is at rest; returns what ends that. Throws where
- * the kernel's files cannot be read.
- */
+/** Gives memory back from now on, whenever the process is at rest; returns what ends that. */
 export function releaseAtRest(): () => void {
-  const read = () => parseMemoryUse(readKernelFile("/proc/self/status", STATUS_BYTES));
-  const release = () => {
-    collectAtRest();
-    releaseMemory();
-  };
-  const watch = new RestWatch({ read, release });
+  const watch = new RestWatch({ read: readUse, collect: collectAtRest, release: releaseMemory });
   const started = setTimeout(releaseMemory, STARTED_MS);
   const looking = setInterval(() => watch.look(performance.now()), LOOK_MS);
   return () => {
     clearTimeout(started);
     clearInterval(looking);
   };
+}
+
+/** What this process takes; null where /proc cannot be read, as in a bare change of root. */
+function readUse(): MemoryUse | null {
+  try {
+    return parseMemoryUse(readKernelFile("/proc/self/status", STATUS_BYTES));
+  } catch {
+    return null;
+  }
 }

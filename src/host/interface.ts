@@ -1,6 +1,5 @@
 import { NetlinkError } from "../sys/netlink_socket.ts";
-import { ERRNO } from "../sys/constants.ts";
-import { Rtnetlink } from "../sys/rtnetlink.ts";
+import { ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Link, LinkAddress } from "../sys/rtnetlink_messages.ts";
 import {
   checkInterfaceName,

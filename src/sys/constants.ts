@@ -1,18 +1,12 @@
 /** Numbers of the Linux system call interface; the same on x86-64 and aarch64 unless said. */
 
-/** Error numbers that mean something to callers. */
+/** Error numbers of socket calls; those of netlink's answers are in `rtnetlink.ts`. */
 export const ERRNO = {
-  PERM: 1,
   AGAIN: 11,
   NOMEM: 12,
-  ACCES: 13,
-  EXIST: 17,
-  NODEV: 19,
   NFILE: 23,
   MFILE: 24,
-  OPNOTSUPP: 95,
   ADDRINUSE: 98,
-  ADDRNOTAVAIL: 99,
   NOBUFS: 105,
   INPROGRESS: 115,
 } as const;

@@ -1,4 +1,3 @@
-import { ERRNO } from "./constants.ts";
 import { NetlinkError, NetlinkSocket, type Request } from "./netlink_socket.ts";
 import {
   decodeAddress,
@@ -14,6 +13,16 @@ import {
   type Link,
   type LinkAddress,
 } from "./rtnetlink_messages.ts";
+
+/** Error numbers of the kernel's that mean something to callers. */
+export const ERRNO = {
+  PERM: 1,
+  ACCES: 13,
+  EXIST: 17,
+  NODEV: 19,
+  OPNOTSUPP: 95,
+  ADDRNOTAVAIL: 99,
+} as const;
 
 /** An address to add or to take away. */
 export type AddressRequest = Omit<LinkAddress, "duplicate">;
