@@ -10,6 +10,7 @@ import { type Origin, readOrigin } from "./origin.ts";
 import { PERMISSIONS } from "./permissions.ts";
 import { stage, type Staging } from "./staging.ts";
 import { ownTarget, type Target } from "./targets.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 /** The folder with deno.json, with a slash at its end. */
 export const ROOT: string = new URL("../", import.meta.url).pathname;
@@ -50,7 +51,7 @@ export function compileArguments(target: Target, output: string): string[] {
   const [main, ...others] = ROOTS;
   const included = others.flatMap((path) => ["--include", path]);
   const place = ["--target", target.triple, "--output", output];
-  return ["compile", ...OPTIONS, ...PERMISSIONS, ...included, ...place, main];
+  return ["compile", ...OPTIONS, V8_FLAGS, ...PERMISSIONS, ...included, ...place, main];
 }
 
 /**

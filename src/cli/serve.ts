@@ -4,6 +4,7 @@ import { denoHost } from "../control/host_deno.ts";
 import { inheritSockets } from "../control/inherited_sockets.ts";
 import type { LogFormat } from "../control/log_line.ts";
 import { surviveErrors } from "../control/last_resort.ts";
+import { releaseAtRest } from "../control/rest_watch.ts";
 import { Reloader } from "../control/reloader.ts";
 import { Server } from "../control/server.ts";
 import { neighboursText, SharedAddresses } from "../control/shared_addresses.ts";
@@ -11,7 +12,6 @@ import { ServiceManager } from "../control/service_manager.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import { CHAIN } from "../plugins/chain.ts";
-import { releaseMemory } from "../sys/memory.ts";
 import { announce, servingText } from "./announce.ts";
 import { chooseDriver } from "./choose_driver.ts";
 import { FlagError } from "./flags.ts";
@@ -33,8 +33,6 @@ import { VERSION, versionText } from "./version.ts";
 
 /** CoreDNS's own configuration where there is no Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
-/** When memory is given back: after the start, and after the hot code has been compiled. */
-const RELEASE_AT_MS = [0, 300, 2000, 10_000, 60_000];
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
 export async function runServe(args: readonly string[], signals: Signals): Promise<number> {
@@ -208,9 +206,7 @@ async function serve(
   const { pidfile, quiet } = values;
   if (pidfile !== "") writePidFile(String(pidfile), logger);
   if (quiet !== true) announce(loaded.config, logger);
-  const release = RELEASE_AT_MS.map((ms) =>
-    setTimeout(() => driver === "linux" && releaseMemory(), ms)
-  );
+  const stopReleasing = driver === "linux" ? releaseAtRest() : () => {};
   const reload = async (why: string) => {
     await corefile.base?.refresh();
     await reloader.reload(why);
@@ -226,7 +222,7 @@ async function serve(
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
   manager.stopping();
-  release.forEach(clearTimeout);
+  stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   const succeeded = server.hasNeighbours();
   if (succeeded) {

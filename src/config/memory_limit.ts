@@ -14,6 +14,8 @@ const LEAST_STREAM_BYTES = 16 * 2 ** 20;
  * While a new table takes an old one's place, both are there.
  */
 const HOSTS_SHARE = 0.375;
+/** Share of the limit that buffers may allocate before garbage is collected: 12 MiB of 192. */
+const GARBAGE_SHARE = 1 / 16;
 /** Version 1 writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
@@ -57,8 +59,13 @@ export function hostsLimitFor(tableBytes: number): number {
   return PROGRAM_BYTES + Math.ceil(2 * tableBytes / HOSTS_SHARE);
 }
 
+/** Bytes that each thread's buffers may take as garbage where the process may take `limit` bytes. */
+export function garbageShareOf(limit: number): number {
+  return Math.floor(limit * GARBAGE_SHARE);
+}
+
 /**
- * Gives clients' connections, and caches without a `capacity_bytes`, their share of the memory that
+ * Gives garbage, clients' connections, and caches without a `capacity_bytes`, their share of the memory that
  * the process may take.
  */
 export function limitMemory(config: Config, host: HostView): void {
@@ -66,6 +73,7 @@ export function limitMemory(config: Config, host: HostView): void {
   if (limit === null) return;
   config.memoryBytes = limit;
   config.streamBytes = streamShareOf(limit);
+  config.garbageBytes = garbageShareOf(limit);
   const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
     name === "cache"
   )

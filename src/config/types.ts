@@ -15,6 +15,8 @@ export interface Config {
   memoryBytes?: number;
   /** Bytes that clients' TCP connections may take; not there where memory has no known limit. */
   streamBytes?: number;
+  /** Bytes of buffers that a thread allocates before it collects garbage; likewise. */
+  garbageBytes?: number;
   /** How often the Corefile is looked at for changes; not there where it is not. */
   reload?: ReloadConfig;
 }

@@ -1,4 +1,4 @@
-import { createSocket } from "node:dgram";
+import { MAX_MESSAGE_SIZE } from "../dns/constants.ts";
 
 /** Where a query goes. */
 export interface QueryTarget {
@@ -21,40 +21,43 @@ export interface QueryWait {
 /** No reply; the message says why in dig's words ("timed out", "connection refused"). */
 export class NoReplyError extends Error {}
 
+/** Buffers for whole datagrams that nobody reads into: one is used again by the next query. */
+const spares: Uint8Array<ArrayBuffer>[] = [];
+
 /** Asks over UDP from a fresh socket, so from a port of the kernel's random choice. */
-export function askUdp(
+export async function askUdp(
   target: QueryTarget,
   query: Uint8Array,
   { timeoutMs, accept, signal, source }: QueryWait,
 ): Promise<Uint8Array> {
-  const socket = createSocket(target.address.includes(":") ? "udp6" : "udp4");
-  let forget = () => {};
-  return new Promise<Uint8Array>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new NoReplyError("timed out")), timeoutMs);
-    const fail = (error: Error) => {
-      clearTimeout(timer);
-      reject(new NoReplyError(reason(error)));
-    };
-    const onStop = () => fail(new NoReplyError("stopped"));
-    signal?.addEventListener("abort", onStop);
-    forget = () => signal?.removeEventListener("abort", onStop);
-    socket.on("error", fail);
-    socket.on("message", (message: Uint8Array, from: { address: string; port: number }) => {
-      if (from.port !== target.port || !sameAddress(from.address, target.address)) return;
-      if (!accept(message)) return;
-      clearTimeout(timer);
-      resolve(message);
-    });
-    const send = () =>
-      socket.send(query, target.port, target.address, (error: Error | null) => {
-        if (error) fail(error);
-      });
-    if (source === undefined) send();
-    else socket.bind({ address: source, port: 0 }, send);
-  }).finally(() => {
-    forget();
-    socket.close();
-  });
+  const { address: hostname, port } = target;
+  const own = source ?? (hostname.includes(":") ? "::" : "0.0.0.0");
+  const buffer = spares.pop() ?? new Uint8Array(MAX_MESSAGE_SIZE);
+  let socket: Deno.DatagramConn | null = null;
+  let ended: string | null = null;
+  const end = (why: string) => {
+    ended ??= why;
+    if (socket !== null) close(socket);
+  };
+  const onStop = () => end("stopped");
+  const timer = setTimeout(() => end("timed out"), timeoutMs);
+  signal?.addEventListener("abort", onStop);
+  try {
+    socket = Deno.listenDatagram({ transport: "udp", hostname: own, port: 0 });
+    await socket.send(query, { transport: "udp", hostname, port });
+    for (;;) {
+      const [message, from] = await socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
+      if (from.port !== port || !sameAddress(from.hostname, hostname)) continue;
+      if (accept(message)) return message.slice();
+    }
+  } catch (error) {
+    throw new NoReplyError(ended ?? reason(error as Error));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onStop);
+    if (socket !== null) close(socket);
+    spares.push(buffer);
+  }
 }
 
 /** Asks over TCP: one connection, one query (RFC 1035 section 4.2.2). */
@@ -105,9 +108,9 @@ async function read(connection: Deno.TcpConn, size: number): Promise<Uint8Array<
   return bytes;
 }
 
-function close(connection: Deno.TcpConn): void {
+function close(socket: { close(): void }): void {
   try {
-    connection.close();
+    socket.close();
   } catch {
     // Closed already, by the time limit.
   }

@@ -6,6 +6,7 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
+import { Memory } from "../engine/memory.ts";
 import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { openLinuxProbe } from "../io/linux/probe_socket.ts";
@@ -16,6 +17,7 @@ import { SelfCheck } from "../io/self_check.ts";
 import { loadPatterns } from "../plugins/errors/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
 import { ProbeBoard } from "../plugins/loop/board.ts";
+import { GarbageWatch, RestCollector } from "../sys/garbage.ts";
 import { KernelFile } from "../sys/kernel_file.ts";
 import { openLibc } from "../sys/libc.ts";
 import { UnixDatagramSender } from "../sys/unix_datagram.ts";
@@ -39,6 +41,12 @@ scope.onmessage = ({ data }) => {
   else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
 
+/** How often the thread asks itself whether it is at rest, and the queries meanwhile that say no. */
+const REST_MS = 2000;
+const REST_QUERIES = 200;
+/** Bytes that buffers may take as garbage where the process's memory has no known limit. */
+const GARBAGE_BYTES = 32 * 2 ** 20;
+
 /** The part of a driver that this thread uses, whichever driver it is. */
 type Driver = LinuxDriver | PortableDriver;
 
@@ -50,6 +58,10 @@ class DataPlaneThread {
   #placesTold: number;
   #engine!: Engine;
   #driver!: Driver;
+  readonly #garbage = new GarbageWatch(GARBAGE_BYTES);
+  readonly #rest = new RestCollector();
+  /** Queries at the last look whether it is at rest. */
+  #queries = 0;
   #running = true;
   #failing = false;
   /** Answers are sent when the loop has come round: queries are served before the next request. */
@@ -174,6 +186,12 @@ class DataPlaneThread {
       onUnwritable: (list) => post({ type: "unwritable", list }),
     });
     if (this.#message.checks !== null) this.#selfCheck.follow(this.#message.checks);
+    const { timers, nowMs } = this.#engine;
+    const again = timers.create((nowMs) => {
+      this.#lookAtRest();
+      timers.set(again, nowMs + REST_MS);
+    });
+    timers.set(again, nowMs + REST_MS);
   }
 
   #openProbe(target: ProbeTarget) {
@@ -181,6 +199,14 @@ class DataPlaneThread {
     return this.#message.driver === "linux" || target.mark !== 0
       ? openLinuxProbe(openLibc(), target)
       : openPortableProbe(target);
+  }
+
+  /** Collects what a start or a burst has left, once few wait for it. */
+  #lookAtRest(): void {
+    const { values } = this.#book;
+    const queries = values[COUNTER.UDP_QUERIES]! + values[COUNTER.TCP_QUERIES]!;
+    if (queries - this.#queries < REST_QUERIES) this.#rest.look();
+    this.#queries = queries;
   }
 
   /** Handles what lies in the port; false where the loop must be left. */
@@ -265,6 +291,7 @@ class DataPlaneThread {
   /** Handlers have what they need before the first query comes to them. */
   #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
     this.#engine.configure(config);
+    this.#garbage.limitBytes = config.garbageBytes ?? GARBAGE_BYTES;
     for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
   }
 
@@ -286,6 +313,7 @@ class DataPlaneThread {
   }
 
   #afterLoop(): void {
+    this.#garbage.look(Memory.allocatedBytes);
     this.#log.flush();
     this.#tellPlaces();
     if (this.#draining >= 0 && this.#driver.drained) {

@@ -35,6 +35,8 @@ export const COUNTER = {
   UNEXPECTED_UDP: 24,
   /** The same by a stream: with an id that is not in use. */
   UNEXPECTED_TCP: 25,
+  /** UDP queries to upstreams that the kernel had no room for. */
+  QUERIES_LOST: 26,
 } as const;
 
 /** First place that plugins are given. */

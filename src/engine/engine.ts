@@ -6,6 +6,7 @@ import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
 import { ClientResponses } from "./client_response.ts";
 import type { ClientStream } from "./client_stream.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import { ClientStreams } from "./client_streams.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
@@ -163,6 +164,10 @@ export class Engine implements EngineServices {
       );
     }
     return this.#chains[block]?.handlers[position]?.ask?.(request);
+  }
+
+  get buffers(): BufferPool {
+    return this.streams.buffers;
   }
 
   /** Sets the clock, in monotonic milliseconds; drivers call it once a batch. */

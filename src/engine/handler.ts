@@ -1,6 +1,7 @@
 import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 import type { Io } from "../io/contract.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import type { Chain } from "./chain.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
@@ -90,6 +91,8 @@ export interface EngineServices {
   readonly timers: Timers;
   /** Streams and sockets towards upstreams. */
   readonly io: Io;
+  /** Buffers for what came of a stream and is not whole yet. */
+  readonly buffers: BufferPool;
   /** Uniform unsigned 32-bit random number, fit for security. */
   readonly random: () => number;
   /** Key of the hashes of questions (`question/keyed_hash.ts`); a secret of this data plane. */

@@ -6,6 +6,8 @@
  * at a multiple of eight.
  */
 export class Memory {
+  /** Bytes that were ever allocated: they lie outside V8's heap, which hardly counts them. */
+  static allocatedBytes = 0;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly words: BigUint64Array<ArrayBuffer>;
@@ -13,6 +15,7 @@ export class Memory {
   /** Allocates `sizeBytes` (rounded up to eight), or wraps an existing buffer of such a length. */
   constructor(source: number | ArrayBuffer) {
     const buffer = typeof source === "number" ? new ArrayBuffer((source + 7) & ~7) : source;
+    if (typeof source === "number") Memory.allocatedBytes += buffer.byteLength;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.words = new BigUint64Array(buffer);

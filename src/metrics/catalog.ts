@@ -173,6 +173,7 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_queries_discarded_total", "UDP queries not answered because it took too long."),
   counter("nodens_responses_limited_total", "Large UDP responses truncated by rrl."),
   counter("nodens_responses_lost_total", "UDP responses that the kernel did not take."),
+  counter("nodens_queries_lost_total", "UDP queries to upstreams that the kernel had no room for."),
   counter("nodens_upstream_unexpected_replies_total", "Replies to nothing that waits.", ["proto"]),
   counter("nodens_streams_refused_total", "Connections refused because there were too many."),
   counter("nodens_streams_closed_total", "Connections that nodens closed, by reason.", ["reason"]),

@@ -1,5 +1,15 @@
 /** Numbers of the Linux system call interface; the same on x86-64 and aarch64 unless said. */
 
+/** Error numbers of socket calls; those of netlink's answers are in `rtnetlink.ts`. */
+export const ERRNO = {
+  AGAIN: 11,
+  NOMEM: 12,
+  NFILE: 23,
+  MFILE: 24,
+  ADDRINUSE: 98,
+  NOBUFS: 105,
+  INPROGRESS: 115,
+} as const;
 /** Address families. */
 export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 /** Socket types and the flags that go with them. */

@@ -17,23 +17,25 @@ const SYMBOLS = {
 
 const O_CLOEXEC = 0o2000000;
 const O_WRONLY = 1;
-const MAX_SIZE = 65536;
+/** Larger than every file that is read but `smaps`. */
+const MAX_BYTES = 65536;
 
 /**
- * Text of a small file of the kernel's, below /proc or /sys, which Deno itself reads only with every
- * right there is. Throws where there is no glibc, no FFI, or the file cannot be read.
+ * Text of a file of the kernel's, below /proc or /sys, which Deno itself reads only with every
+ * right there is. Throws where there is no glibc, no FFI, or the file cannot be read. What is beyond
+ * `maxBytes` is left out.
  */
-export function readKernelFile(path: string): string {
+export function readKernelFile(path: string, maxBytes = MAX_BYTES): string {
   const library = Deno.dlopen("libc.so.6", SYMBOLS);
   try {
     const { open, read, close } = library.symbols;
     const fd = open(new TextEncoder().encode(`${path}\0`), O_CLOEXEC);
     if (fd < 0) throw new Error(`Cannot open "${path}"`);
     try {
-      const bytes = new Uint8Array(MAX_SIZE);
+      const bytes = new Uint8Array(maxBytes);
       let length = 0;
-      while (length < MAX_SIZE) {
-        const count = read(fd, bytes.subarray(length), MAX_SIZE - length);
+      while (length < maxBytes) {
+        const count = read(fd, bytes.subarray(length), maxBytes - length);
         if (count < 0) throw new Error(`Cannot read "${path}"`);
         if (count === 0) break;
         length += count;

@@ -11,7 +11,7 @@ export function markSocket(libc: Libc, fd: number, mark: number): boolean {
 export function requireMarks(libc: Libc, mark: number): void {
   const fd = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
   const marked = fd >= 0 && markSocket(libc, fd, mark);
-  const why = marked ? "" : lastErrorText(libc);
+  const why = marked ? "" : lastErrorText();
   if (fd >= 0) libc.close(fd);
   if (marked) return;
   throw new Error(

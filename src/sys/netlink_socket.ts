@@ -52,7 +52,7 @@ export class NetlinkSocket {
     this.#libc = openLibc();
     this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol);
     if (this.#fd < 0) {
-      throw new Error(`Cannot open a netlink socket: ${lastErrorText(this.#libc)}`);
+      throw new Error(`Cannot open a netlink socket: ${lastErrorText()}`);
     }
     const on = new Uint8Array([1, 0, 0, 0]);
     for (const option of Object.values(NETLINK)) {
@@ -64,7 +64,7 @@ export class NetlinkSocket {
     view.setUint16(0, AF.NETLINK, true);
     view.setUint32(8, groups, true);
     if (this.#libc.bind(this.#fd, address, address.length) < 0) {
-      const why = lastErrorText(this.#libc);
+      const why = lastErrorText();
       this.close();
       throw new Error(`Cannot bind a netlink socket: ${why}`);
     }
@@ -134,7 +134,7 @@ export class NetlinkSocket {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const bytes = request(this.#sequence);
     if (this.#libc.send(this.#fd, bytes, bytes.length, 0) !== bytes.length) {
-      throw new Error(`Cannot send to the kernel: ${lastErrorText(this.#libc)}`);
+      throw new Error(`Cannot send to the kernel: ${lastErrorText()}`);
     }
     const found: NetlinkMessage[] = [];
     for (let looks = 0; looks < MAX_LOOKS;) {

@@ -5,6 +5,7 @@ import { controlBusy } from "./attacks/control_busy.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
 import { hostileFiles } from "./attacks/files.ts";
 import { hostsGrowth } from "./attacks/hosts_growth.ts";
+import { abandonedConnections, upstreamBurst } from "./attacks/gone.ts";
 import { httpHoarding, httpPipelining } from "./attacks/http.ts";
 import { malformedReplies } from "./attacks/malformed_replies.ts";
 import { replyLoop } from "./attacks/reply_loop.ts";
@@ -37,6 +38,7 @@ export const ATTACKS: readonly Attack[] = [
   unreadTcpFromMany,
   connectionHoarding,
   shortConnections,
+  abandonedConnections,
   slowSenders,
   httpHoarding,
   httpPipelining,
@@ -45,6 +47,7 @@ export const ATTACKS: readonly Attack[] = [
   outOfDescriptors(1_024),
   outOfDescriptors(4_096),
   outOfPorts,
+  upstreamBurst,
   randomSubdomains,
   randomSubdomainsFromTwo,
   dnsBomb,

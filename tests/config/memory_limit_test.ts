@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import {
+  garbageShareOf,
   hostsLimitFor,
   hostsTableShareOf,
   readMemoryLimit,
@@ -115,4 +116,8 @@ Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their
   );
   assert.deepEqual(limits, [2 * MI, 16 * MI]);
   assert.equal(config.memoryBytes, 160 * MI);
+});
+
+Deno.test("memory limit: a sixteenth may be garbage of one thread's buffers", () => {
+  assert.equal(garbageShareOf(192 * MI), 12 * MI);
 });

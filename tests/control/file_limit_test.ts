@@ -115,3 +115,45 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "portable: connections wait while no descriptor is left, and are answered afterwards",
+  ...skipUnless("prlimit"),
+  async fn() {
+    const port = freePort();
+    const folder = folderWith({ Corefile: `.:${port} {\n bind 127.0.0.1\n whoami\n}\n` });
+    const held: Deno.TcpConn[] = [];
+    const query = queryBytes({ name: "example.org" });
+    try {
+      const args = ["-io", "portable", "-conf", `${folder}/Corefile`];
+      const code = await serving(args, async (_out, { pid }) => {
+        const limit = async (files: number) => {
+          const args = ["--pid", String(pid), `--nofile=${files}:4096`];
+          assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
+        };
+        await limit(10);
+        held.push(...await hoard(port, 10));
+        for (const conn of held) await conn.write(framed(query));
+        for (let i = 0; i < 10; i++) {
+          assert.equal(decode(await askUdp(query, { port })).rcode, "NOERROR");
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        await limit(4096);
+        for (const conn of held) {
+          const answer = new Uint8Array(512);
+          const length = (await conn.read(answer))!;
+          assert.equal(decode(answer.slice(2, length)).rcode, "NOERROR");
+        }
+      }, { files: 4096 });
+      assert.equal(code, 0);
+    } finally {
+      for (const conn of held) conn.close();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+/** A message behind its length, as it goes over TCP. */
+function framed(message: Uint8Array): Uint8Array {
+  return Uint8Array.of(message.length >> 8, message.length, ...message);
+}

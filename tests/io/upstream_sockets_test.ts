@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../src/io/contract.ts";
-import { openLibc } from "../../src/sys/libc.ts";
+import { EFD_NONBLOCK } from "../../src/sys/constants.ts";
+import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { Poller } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
@@ -187,4 +188,22 @@ Deno.test("an upstream without a route is not taken for a want of ports", () => 
     sockets.close();
     poller.close();
   }
+});
+
+Deno.test("a query that the kernel has no room for is lost on the way, and nobody to blame", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const fd = libc.eventfd(0, EFD_NONBLOCK);
+  // What is wanted of these calls is errno: an empty eventfd says EAGAIN, no descriptor EBADF.
+  const failing = { full: fd, broken: -1 };
+  for (const [kind, where] of Object.entries(failing)) {
+    const send = () => libc.read(where, new Uint8Array(8), 8);
+    const sockets = new UpstreamSockets({ ...libc, send } as Libc, poller, 4);
+    const socket = sockets.open(endpointOf("127.0.0.1", 9), nobody);
+    const sent = sockets.send(socket, new Memory(64), 0, 20);
+    assert.deepEqual([sent, sockets.lost], kind === "full" ? [true, 1] : [false, 0], kind);
+    sockets.close();
+  }
+  poller.close();
+  libc.close(fd);
 });

@@ -188,7 +188,7 @@ export class LinuxDriver implements Io {
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
         this.#sockets.settle(engine.nowMs);
-        this.#countLate();
+        this.#countDatagrams();
         this.lane.flush();
         afterLoop();
       } catch (error) {
@@ -298,9 +298,13 @@ export class LinuxDriver implements Io {
     this.#engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
   }
 
-  #countLate(): void {
-    this.#engine.values[COUNTER.UNEXPECTED_UDP]! += this.#sockets.late;
+  /** Counts what happened to datagrams of upstreams since the last round. */
+  #countDatagrams(): void {
+    const { values } = this.#engine;
+    values[COUNTER.UNEXPECTED_UDP]! += this.#sockets.late;
+    values[COUNTER.QUERIES_LOST]! += this.#sockets.lost;
     this.#sockets.late = 0;
+    this.#sockets.lost = 0;
   }
 
   #wake(): void {

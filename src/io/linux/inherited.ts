@@ -91,13 +91,13 @@ export function inspectDescriptor(
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;
   const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
-  if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText(libc)}`);
+  if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
   libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
   const on = new Int32Array([1]);
   if (kind === "tcp") {
     // Listening again is no fault: it sets how many connections may wait.
     if (libc.listen(fd, BACKLOG) < 0) {
-      const why = lastErrorText(libc);
+      const why = lastErrorText();
       libc.close(fd);
       throw new Error(`Cannot listen on ${address.hostname()} port ${address.port} (tcp): ${why}`);
     }

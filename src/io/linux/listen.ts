@@ -121,7 +121,7 @@ function bindOne(libc: Libc, { kind, target, wildcard }: ListenPlace): number {
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
   const where = `${describe(target)} (${kind})`;
   const fd = libc.socket(domain, type, 0);
-  if (fd < 0) throw new FamilyError(`Cannot listen on ${where}: ${lastErrorText(libc)}`);
+  if (fd < 0) throw new FamilyError(`Cannot listen on ${where}: ${lastErrorText()}`);
   const on = new Int32Array([1]);
   const set = (level: number, name: number, value = on) =>
     libc.setsockopt(fd, level, name, value, 4);
@@ -149,7 +149,7 @@ function refused(
   fd: number,
   { kind, target }: Pick<ListenPlace, "kind" | "target">,
 ): Error {
-  const why = lastErrorText(libc);
+  const why = lastErrorText();
   libc.close(fd);
   return new Error(`Cannot listen on ${describe(target)} (${kind}): ${why}${remedy(why)}`);
 }

@@ -25,7 +25,7 @@ export class Poller {
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#fd = libc.epoll_create1(EPOLL_CLOEXEC);
-    if (this.#fd < 0) throw new Error(`Cannot create an epoll instance: ${lastErrorText(libc)}`);
+    if (this.#fd < 0) throw new Error(`Cannot create an epoll instance: ${lastErrorText()}`);
   }
 
   /** Watches a descriptor. */

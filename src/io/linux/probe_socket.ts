@@ -19,7 +19,7 @@ export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | n
   const fd = libc.socket(domain, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
   if (fd < 0) return null;
   if (target.mark !== 0 && !markSocket(libc, fd, target.mark)) {
-    const why = lastErrorText(libc);
+    const why = lastErrorText();
     libc.close(fd);
     throw new Error(`Cannot mark a socket: ${why} (nodens needs the capability NET_ADMIN)`);
   }

@@ -1,8 +1,8 @@
 import { MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
-import { AF, EFD_NONBLOCK, EPOLL, MSG, SOCK } from "../../sys/constants.ts";
-import type { Libc } from "../../sys/libc.ts";
+import { AF, EPOLL, ERRNO, MSG, SOCK } from "../../sys/constants.ts";
+import { lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
@@ -38,10 +38,13 @@ const TRIM_MS = 1000;
 const KEPT = 64;
 /** Sockets closed at a time, which takes a fraction of a millisecond. */
 const TRIMMED = 64;
-/** No address and no port, as `bind` takes it for either family. */
-const NOWHERE = new Uint8Array(SOCKADDR_SIZE);
 /** The upstream cannot be reached. */
 const UNREACHABLE = -1;
+/** What calls say where descriptors or memory have run out, or ports: at `connect`, at `bind`. */
+const SHORTAGES: readonly number[] = [
+  ...[ERRNO.NFILE, ERRNO.MFILE, ERRNO.NOBUFS, ERRNO.NOMEM],
+  ...[ERRNO.AGAIN, ERRNO.ADDRINUSE],
+];
 
 /**
  * UDP sockets towards upstreams, each connected and on a random port of the kernel's choice for one
@@ -73,6 +76,8 @@ export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
   /** Datagrams that came when nobody waited on their socket any more. */
   late = 0;
+  /** Datagrams that the kernel had no room for. */
+  lost = 0;
 
   /**
    * @param limit - sockets that may be open at a time
@@ -99,29 +104,30 @@ export class UpstreamSockets {
     if (typeof socket === "number") return socket;
     if (pool.sockets.length < pool.least) pool.least = pool.sockets.length;
     if (prepared.generation !== this.#scopes.generation) this.#resolveScope(endpoint, prepared);
-    if (
-      this.#libc.connect(socket.fd, prepared.name, prepared.nameLength) < 0 &&
-      !this.#connectAnew(socket.fd, endpoint, prepared)
-    ) {
-      pool.sockets.push(socket);
-      // The kernel chooses the port first, and looks for a route then.
-      if (!this.#hasPort(socket.fd)) return NO_SOCKET;
-      this.#libc.connect(socket.fd, this.#unspec, 16);
-      return UNREACHABLE;
+    if (this.#libc.connect(socket.fd, prepared.name, prepared.nameLength) < 0) {
+      const fault = lastFault();
+      if (!this.#connectAnew(socket.fd, endpoint, prepared)) {
+        pool.sockets.push(socket);
+        // It may have a port: the kernel chooses that first, and looks for a route then.
+        this.#libc.connect(socket.fd, this.#unspec, 16);
+        return fault;
+      }
     }
     socket.handler = handler;
     return socket.index;
   }
 
-  /** Sends one datagram. */
+  /**
+   * Sends one datagram. Where the kernel has no room for it, nobody is to blame and it will be sent
+   * again as if it had been lost on the way.
+   */
   send(index: number, memory: Memory, offset: number, length: number): boolean {
     const bytes = offset === 0 ? memory.bytes : memory.bytes.subarray(offset);
-    return this.#libc.send(
-      this.#sockets[index]!.fd,
-      bytes,
-      length,
-      MSG.DONTWAIT | MSG.NOSIGNAL,
-    ) === length;
+    const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
+    if (this.#libc.send(this.#sockets[index]!.fd, bytes, length, flags) === length) return true;
+    if (lastFault() !== NO_SOCKET) return false;
+    this.lost++;
+    return true;
   }
 
   /** Gives a socket back, and its port up. */
@@ -217,7 +223,7 @@ export class UpstreamSockets {
     const index = this.#place();
     if (index < 0) return NO_SOCKET;
     const fd = this.#libc.socket(domain, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
-    const fault = fd < 0 ? this.#lacksDescriptors() : this.#setUp(fd, source, sourceLength);
+    const fault = fd < 0 ? lastFault() : this.#setUp(fd, source, sourceLength);
     if (fault !== 0) {
       this.#freeIndexes.push(index);
       if (fd >= 0) this.#libc.close(fd);
@@ -234,26 +240,8 @@ export class UpstreamSockets {
     // An unmarked query would come back to where it was sent from.
     if (this.#mark !== 0 && !markSocket(this.#libc, fd, this.#mark)) return UNREACHABLE;
     if (source === null || this.#libc.bind(fd, source, sourceLength) === 0) return 0;
-    // With any address the kernel would find a port, unless there is none.
-    NOWHERE.set(source.subarray(0, 2));
-    return this.#libc.bind(fd, NOWHERE, sourceLength) === 0 ? UNREACHABLE : NO_SOCKET;
+    return lastFault();
   }
-
-  /** Whether descriptors have run out, which errno would say less reliably; as `open` returns it. */
-  #lacksDescriptors(): number {
-    const fd = this.#libc.eventfd(0, EFD_NONBLOCK);
-    if (fd < 0) return NO_SOCKET;
-    this.#libc.close(fd);
-    return UNREACHABLE;
-  }
-
-  #hasPort(fd: number): boolean {
-    this.#nameLength[0] = SOCKADDR_SIZE;
-    if (this.#libc.getsockname(fd, this.#name, this.#nameLength) < 0) return true;
-    return this.#name[2] !== 0 || this.#name[3] !== 0;
-  }
-  readonly #name = new Uint8Array(SOCKADDR_SIZE);
-  readonly #nameLength = new Uint32Array(1);
 
   /** Number for a new socket, at the limit in the place of a free one of another kind; or -1. */
   #place(): number {
@@ -307,4 +295,9 @@ class Socket implements PollTarget {
   ready(events: number): void {
     this.#owner.read(this, events);
   }
+}
+
+/** What `open` returns for the call that has just failed. */
+function lastFault(): number {
+  return SHORTAGES.includes(lastErrno()) ? NO_SOCKET : UNREACHABLE;
 }

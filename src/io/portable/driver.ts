@@ -72,7 +72,11 @@ export class PortableDriver implements Io {
     this.lane = new Lane(toLane, files.encryptedStreams);
     const run = (work: () => void) => this.run(work);
     this.#streams = new PortableStreams(() => this.#engine, run, files.upstreamStreams);
-    this.#sockets = new PortableSockets(run, files.upstreamSockets);
+    this.#sockets = new PortableSockets(
+      run,
+      files.upstreamSockets,
+      () => this.#engine.buffers,
+    );
   }
 
   nanoseconds(): number {

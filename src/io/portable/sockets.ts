@@ -1,5 +1,6 @@
 import { MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
+import type { BufferPool } from "../../engine/buffer_pool.ts";
 import { Memory } from "../../engine/memory.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
 
@@ -16,14 +17,19 @@ export class PortableSockets {
   readonly #run: (work: () => void) => void;
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
   readonly #most: number;
+  readonly #buffers: () => BufferPool;
   #open = 0;
   /** Datagrams from somebody else than the upstream that was asked. */
   unexpected = 0;
 
-  /** @param most - sockets that may be open at a time */
-  constructor(run: (work: () => void) => void, most: number) {
+  /**
+   * @param most - sockets that may be open at a time
+   * @param buffers - what replies are received into
+   */
+  constructor(run: (work: () => void) => void, most: number, buffers: () => BufferPool) {
     this.#run = run;
     this.#most = most;
+    this.#buffers = buffers;
   }
 
   open(endpoint: Endpoint, handler: DatagramHandler): number {
@@ -76,10 +82,10 @@ export class PortableSockets {
   }
 
   async #receive(entry: Entry): Promise<void> {
-    const buffer = new Uint8Array(MAX_MESSAGE_SIZE);
-    while (entry.handler !== null) {
-      try {
-        const [bytes, from] = await entry.socket.receive(buffer);
+    const buffer = this.#buffers().take(MAX_MESSAGE_SIZE);
+    try {
+      while (entry.handler !== null) {
+        const [bytes, from] = await entry.socket.receive(buffer.bytes);
         const { hostname, port } = from as Deno.NetAddr;
         if (hostname !== entry.to.hostname || port !== entry.to.port) {
           this.unexpected++;
@@ -89,11 +95,12 @@ export class PortableSockets {
           this.#memory.bytes.set(bytes);
           entry.handler?.reply(this.#memory, bytes.length);
         });
-      } catch {
-        // Closed by `release`, or the upstream's host refused.
-        if (entry.handler !== null) this.#run(() => entry.handler?.failed());
-        return;
       }
+    } catch {
+      // Closed by `release`, or the upstream's host refused.
+      if (entry.handler !== null) this.#run(() => entry.handler?.failed());
+    } finally {
+      this.#buffers().give(buffer);
     }
   }
 }

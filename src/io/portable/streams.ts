@@ -166,25 +166,29 @@ export class PortableStreams {
   }
 
   async #read(id: number, entry: Entry, most: number): Promise<void> {
-    const buffer = new Uint8Array(most);
+    const { buffers } = this.#engine();
+    const buffer = buffers.take(most);
+    const bytes = buffer.bytes.subarray(0, most);
     try {
       for (;;) {
         if (entry.paused) await new Promise<void>((resolve) => entry.resume = resolve);
         if (this.#entries[id] !== entry) return;
-        const length = await entry.connection!.read(buffer);
+        const length = await entry.connection!.read(bytes);
         if (this.#entries[id] !== entry) return;
         if (length === null) {
           this.#run(() => entry.handler?.ended());
           return;
         }
         this.#run(() => {
-          this.#memory.bytes.set(buffer.subarray(0, length));
+          this.#memory.bytes.set(bytes.subarray(0, length));
           entry.handler?.data(this.#memory, 0, length);
         });
         if (this.#entries[id] !== entry) return;
       }
     } catch (error) {
       this.#run(() => this.#broken(id, entry, reason(error)));
+    } finally {
+      buffers.give(buffer);
     }
   }
 

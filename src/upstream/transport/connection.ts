@@ -3,6 +3,7 @@ import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
+import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint, StreamHandler } from "../../io/contract.ts";
 import { type Carrier, MATCH, type Outgoing } from "./outgoing.ts";
@@ -44,8 +45,11 @@ export interface Lifetime {
   oldMs: number;
 }
 
-/** Where whole messages are put for their queries; one for all connections. */
+/** Where whole messages are put for their queries, and queries in frames; one for all connections. */
 let whole: Memory | null = null;
+let frame: Memory | null = null;
+/** More than a query of any size takes. */
+const FRAME_SIZE = 2048;
 
 /**
  * One TCP or TLS connection to a server (RFC 7766): frames out, frames in, matched by id.
@@ -60,7 +64,6 @@ export class Connection implements StreamHandler, Carrier {
   readonly #timer: Timer;
   /** Unanswered queries by id, oldest first; null where nobody waits any more. */
   readonly #sent = new Map<number, Outgoing | null>();
-  readonly #frame = new Memory(2048);
   #state: "connecting" | "open" | "closed" = "connecting";
   #stream = -1;
   #openedMs = 0;
@@ -69,8 +72,7 @@ export class Connection implements StreamHandler, Carrier {
   #lastDataMs = -Infinity;
   #oldestMs = Infinity;
   #retired = false;
-  #partial: Uint8Array | null = null;
-  #partialLength = 0;
+  readonly #pending: PendingFrames;
   #strays = 0;
 
   /** Queries answered so far. */
@@ -82,6 +84,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#engine = engine;
     this.#owner = owner;
     this.#life = life;
+    this.#pending = new PendingFrames(engine.buffers);
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
@@ -192,30 +195,14 @@ export class Connection implements StreamHandler, Carrier {
 
   data(memory: Memory, offset: number, length: number): void {
     this.#lastDataMs = this.#engine.nowMs;
-    let bytes: Uint8Array = memory.bytes;
-    let at = offset;
-    let end = offset + length;
-    if (this.#partial !== null) {
-      this.#append(memory.bytes, offset, length);
-      bytes = this.#partial;
-      at = 0;
-      end = this.#partialLength;
-    }
-    while (at + 2 <= end && this.#state !== "closed") {
-      const size = (bytes[at]! << 8) | bytes[at + 1]!;
-      if (at + 2 + size > end) break;
-      this.#deliver(bytes, at + 2, size);
-      at += 2 + size;
-    }
-    if (this.#state === "closed") return;
-    if (at === end) {
-      this.#partial = null;
-      this.#partialLength = 0;
-    } else if (this.#partial === null) {
-      this.#append(bytes, at, end - at);
+    const pending = this.#pending;
+    if (pending.memory === null) {
+      const used = this.#deliverFrames(memory, offset, length);
+      if (used < length && this.#isOpen) pending.append(memory, offset + used, length - used);
     } else {
-      this.#partial.copyWithin(0, at, end);
-      this.#partialLength = end - at;
+      pending.append(memory, offset, length);
+      const used = this.#deliverFrames(pending.memory, 0, pending.length);
+      if (this.#isOpen) pending.consume(used);
     }
   }
 
@@ -230,11 +217,29 @@ export class Connection implements StreamHandler, Carrier {
   }
 
   #write(id: number, query: Outgoing): void {
-    const { bytes, view } = this.#frame;
+    const { bytes, view } = frame ??= new Memory(FRAME_SIZE);
     view.setUint16(0, query.length);
     for (let i = 0; i < query.length; i++) bytes[2 + i] = query.packet.bytes[i]!;
     view.setUint16(2, id);
-    this.#engine.io.write(this.#stream, this.#frame, 0, query.length + 2);
+    this.#engine.io.write(this.#stream, frame, 0, query.length + 2);
+  }
+
+  /** Not closed: what is delivered may close it. */
+  get #isOpen(): boolean {
+    return this.#state !== "closed";
+  }
+
+  /** Delivers whole frames, and returns how many bytes they took. */
+  #deliverFrames({ bytes }: Memory, offset: number, length: number): number {
+    const end = offset + length;
+    let at = offset;
+    while (at + 2 <= end && this.#isOpen) {
+      const size = (bytes[at]! << 8) | bytes[at + 1]!;
+      if (at + 2 + size > end) break;
+      this.#deliver(bytes, at + 2, size);
+      at += 2 + size;
+    }
+    return at - offset;
   }
 
   #deliver(bytes: Uint8Array, at: number, size: number): void {
@@ -284,17 +289,6 @@ export class Connection implements StreamHandler, Carrier {
     this.#owner.answered(this, query, outOfOrder);
   }
 
-  #append(bytes: Uint8Array, offset: number, length: number): void {
-    const total = this.#partialLength + length;
-    if (this.#partial === null || this.#partial.length < total) {
-      const larger = new Uint8Array(Math.max(4096, 2 * total));
-      if (this.#partial !== null) larger.set(this.#partial.subarray(0, this.#partialLength));
-      this.#partial = larger;
-    }
-    this.#partial.set(bytes.subarray(offset, offset + length), this.#partialLength);
-    this.#partialLength = total;
-  }
-
   #tick(nowMs: number): void {
     if (this.#state === "connecting") {
       this.close("connecting took too long");
@@ -315,6 +309,7 @@ export class Connection implements StreamHandler, Carrier {
   #forget(end: ConnectionEnd): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#pending.clear();
     this.#engine.timers.clear(this.#timer);
     const queries = [...this.waiting()].map(([_, query]) => query);
     this.#sent.clear();

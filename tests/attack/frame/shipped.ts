@@ -1,5 +1,6 @@
 import { parseAllDocuments } from "yaml";
 import { PERMISSIONS } from "../../../release/permissions.ts";
+import { V8_FLAGS } from "../../../release/v8_flags.ts";
 import { HTTP, PLACES } from "./places.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
@@ -73,7 +74,7 @@ export function shippedCommand(options: StartOptions): string[] {
     "--inh-caps=-all",
     "--no-new-privs",
     ...["prlimit", `--nofile=${files}:${files}`],
-    ...[Deno.execPath(), "run", "--quiet", "--cached-only", ...PERMISSIONS, MAIN],
+    ...[Deno.execPath(), "run", "--quiet", "--cached-only", V8_FLAGS, ...PERMISSIONS, MAIN],
     ...["-conf", corefile],
   ];
 }

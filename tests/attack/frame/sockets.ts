@@ -18,6 +18,8 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   /** int poll(struct pollfd *fds, nfds_t nfds, int timeout) */
   poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  /** int shutdown(int fd, int how) */
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -30,6 +32,7 @@ const SOL_IP = 0;
 /** The port is chosen at connect, so that connections to several peers can share it. */
 const IP_BIND_ADDRESS_NO_PORT = 24;
 const MSG_NOSIGNAL = 0x4000;
+const SHUT_WR = 1;
 
 /** Events of poll. */
 export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16 } as const;
@@ -120,6 +123,11 @@ export class Socket {
       count++;
       bytes += got;
     }
+  }
+
+  /** Ends sending (FIN); what comes is still taken. */
+  finish(): void {
+    libc.shutdown(this.fd, SHUT_WR);
   }
 
   /** Closes it in the ordinary way. */

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { PERMISSIONS } from "../../release/permissions.ts";
+import { V8_FLAGS } from "../../release/v8_flags.ts";
+import { GarbageWatch, RestCollector } from "../../src/sys/garbage.ts";
+
+Deno.test("garbage is collected once for each limit that was allocated, each eighth time all of it", () => {
+  const collections: string[] = [];
+  const watch = new GarbageWatch(100, ({ type }) => collections.push(type));
+  for (let bytes = 0; bytes <= 850; bytes += 50) watch.look(bytes);
+  assert.deepEqual(collections, [...Array(7).fill("minor"), "major"]);
+  watch.look(5000);
+  watch.look(5099);
+  assert.equal(collections.length, 9);
+});
+
+Deno.test("the garbage watch follows its limit", () => {
+  let collections = 0;
+  const watch = new GarbageWatch(1000, () => collections++);
+  watch.look(500);
+  watch.limitBytes = 400;
+  watch.look(500);
+  assert.equal(collections, 1);
+});
+
+Deno.test("a heap that has grown by megabytes is collected once", () => {
+  const MIB = 2 ** 20;
+  let sizeBytes = 10 * MIB;
+  let collections = 0;
+  const collector = new RestCollector(() => sizeBytes, () => {
+    collections++;
+    sizeBytes = Math.min(sizeBytes, 7 * MIB);
+  });
+  const counts = [10, 10, 10.5, 11, 11, 8].map((size) => {
+    sizeBytes = size * MIB;
+    collector.look();
+    return collections;
+  });
+  assert.deepEqual(counts, [1, 1, 1, 2, 3, 3]);
+});
+
+/** What may lie as garbage in the test, and V8's own, which collects when it likes. */
+const BOUND_MB = 48;
+
+for (const flags of [[], [V8_FLAGS]]) {
+  Deno.test({
+    name: `400 MiB of buffers are dropped within ${BOUND_MB} MB, ${flags[0] ?? "no flags of V8"}`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      const path = new URL("../support/garbage_child.ts", import.meta.url).pathname;
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", ...PERMISSIONS, "--quiet", "--no-check", ...flags, path],
+      }).output();
+      const grownMb = Number(new TextDecoder().decode(stdout));
+      assert.ok(grownMb > 0 && grownMb < BOUND_MB, new TextDecoder().decode(stderr) + grownMb);
+    },
+  });
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { AF, EFD_NONBLOCK, ERRNO, SOCK } from "../../src/sys/constants.ts";
+import { lastErrno, openLibc } from "../../src/sys/libc.ts";
+
+const ROUNDS = 2000;
+const BAD_DESCRIPTOR = 9;
+const INVALID = 22;
+
+/** Calls that fail in three ways in turn, while V8 collects garbage; returns what was misread. */
+function misread(): string[] {
+  const libc = openLibc();
+  const fd = libc.eventfd(0, EFD_NONBLOCK);
+  const word = new Uint8Array(8);
+  const wrong: string[] = [];
+  const expect = (result: number, errno: number, got: number) => {
+    if (result !== -1 || errno !== got) wrong.push(`${result}: ${got} for ${errno}`);
+  };
+  let garbage: unknown[] = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    expect(libc.read(fd, word, 8), ERRNO.AGAIN, lastErrno());
+    expect(libc.read(-1, word, 8), BAD_DESCRIPTOR, lastErrno());
+    expect(libc.socket(AF.INET, SOCK.STREAM, 0x7fff), INVALID, lastErrno());
+    for (let n = 0; n < 100; n++) garbage.push({ n, text: `${n}`, bytes: new Uint8Array(100) });
+    if (garbage.length > 10_000) garbage = [];
+  }
+  libc.close(fd);
+  return wrong;
+}
+
+Deno.test({
+  name: "errno is that of the call before, whatever V8 does meanwhile",
+  ignore: Deno.build.os !== "linux",
+  fn: () => assert.deepEqual(misread(), []),
+});
+
+Deno.test({
+  name: "errno is that of one's own thread, from its first call on",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const path = new URL("../support/errno_worker.ts", import.meta.url);
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(path, { type: "module" });
+      const read = await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+      worker.terminate();
+      assert.deepEqual(read, [BAD_DESCRIPTOR, ERRNO.AGAIN, BAD_DESCRIPTOR, ERRNO.AGAIN]);
+    }
+  },
+});
