@@ -20,8 +20,8 @@ export interface Graph {
   readonly imported: readonly string[];
 }
 
-/** The main module and the data plane's, which is no import of anything: a thread begins there. */
-export const ROOTS = ["main.ts", "src/control/worker.ts"] as const;
+/** The main module, and those that no module imports: threads begin there. */
+export const ROOTS = ["main.ts", "src/control/worker.ts", "src/control/tls_worker.ts"] as const;
 
 /** The parts of `deno info --json` that are read here. */
 export interface Info {

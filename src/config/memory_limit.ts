@@ -9,6 +9,9 @@ const LEAST_BYTES = 4 * 2 ** 20;
 /** Share of it that clients' TCP connections may take, and the least: some hundred slow readers. */
 const STREAM_SHARE = 0.125;
 const LEAST_STREAM_BYTES = 16 * 2 ** 20;
+/** Share of it that what is under way over TLS may take, and the least: two hundred long answers. */
+const TLS_SHARE = 0.125;
+const LEAST_TLS_BYTES = 12 * 2 ** 20;
 /** Version 1 writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
@@ -42,14 +45,20 @@ export function streamShareOf(limit: number): number {
   return Math.floor(Math.max(LEAST_STREAM_BYTES, (limit - PROGRAM_BYTES) * STREAM_SHARE));
 }
 
+/** Bytes that what is under way over TLS may take in a process that may take `limit` bytes. */
+export function tlsShareOf(limit: number): number {
+  return Math.floor(Math.max(LEAST_TLS_BYTES, (limit - PROGRAM_BYTES) * TLS_SHARE));
+}
+
 /**
- * Gives clients' connections, and caches without a `capacity_bytes`, their share of the memory that
+ * Gives clients' connections, TLS, and caches without a `capacity_bytes`, their share of the memory that
  * the process may take.
  */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
   config.streamBytes = streamShareOf(limit);
+  config.tlsBytes = tlsShareOf(limit);
   const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
     name === "cache"
   )

@@ -13,6 +13,8 @@ export interface Config {
   endpoints?: EndpointConfig[];
   /** Bytes that clients' TCP connections may take; not there where memory has no known limit. */
   streamBytes?: number;
+  /** Bytes that what is under way over TLS may take; not there likewise. */
+  tlsBytes?: number;
   /** How often the Corefile is looked at for changes; not there where it is not. */
   reload?: ReloadConfig;
 }

@@ -6,19 +6,20 @@ import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
 import type { FileShares } from "../io/file_shares.ts";
-import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { requireMarks } from "../sys/mark.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
 import { shareOwnFiles } from "./own_files.ts";
-import { TlsLane } from "./tls_lane.ts";
+import { postToPlane } from "./post_to_plane.ts";
+import type { LaneUser, TlsThread } from "./tls_thread.ts";
 import type {
   ControlMessage,
   DataPlaneMessage,
   Delivery,
   DriverKind,
+  LaneState,
   StartMessage,
 } from "./messages.ts";
 
@@ -52,6 +53,8 @@ export interface DataPlaneOptions {
   onLoop?: (why: string) => void;
   /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
   probes?: SharedArrayBuffer;
+  /** Carries encrypted streams, of all data planes; default: there are none. */
+  tls?: TlsThread;
 }
 
 /** A configuration was not taken over, and the one before is served. */
@@ -70,7 +73,7 @@ export interface PreparedChange {
  * Sockets belong to this object and not to the thread, so a thread that died is replaced without
  * closing them; queries wait in the kernel meanwhile.
  */
-export class DataPlane {
+export class DataPlane implements LaneUser {
   readonly values = new Float64Array(
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
@@ -83,9 +86,10 @@ export class DataPlane {
   readonly #probes: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
   #wakeFd = -1;
+  #laneFd = -1;
   #worker: Worker | null = null;
   #port: MessagePort | null = null;
-  #lane: TlsLane | null = null;
+  readonly #tls: TlsThread | null;
   readonly #heartbeat = new HeartbeatWatch(this.values);
   #checking: ReturnType<typeof setInterval> | undefined;
   #restarts: number[] = [];
@@ -99,6 +103,7 @@ export class DataPlane {
   constructor(config: Config, options: DataPlaneOptions) {
     this.#config = config;
     this.#options = options;
+    this.#tls = options.tls ?? null;
     this.#probes = options.probes ?? new SharedArrayBuffer(BOARD_BYTES);
     this.#libc = options.driver === "linux" ? openLibc() : null;
     this.#sockets = this.#libc === null
@@ -193,16 +198,14 @@ export class DataPlane {
     if (this.#libc !== null && this.#wakeFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+      this.#laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
     this.#worker = worker;
     this.#port = port1;
-    const lane = new TlsLane({
-      send: (events) => this.#send({ type: "lane", events }, laneBuffers(events)),
-    });
-    this.#lane = lane;
+    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
       switch (data.type) {
         case "ready":
@@ -220,9 +223,6 @@ export class DataPlane {
             this.#options.log(level, line, fields, data.timeMs);
           }
           this.values[COUNTER.LOG_WRITTEN]! += data.bytes;
-          break;
-        case "lane":
-          lane.receive(data.commands);
           break;
         case "answered":
           this.#asked.get(data.id)?.resolve(data.answer);
@@ -244,6 +244,8 @@ export class DataPlane {
       config: this.#config,
       sockets: this.#serves ? this.#sockets?.all ?? [] : [],
       wakeFd: this.#wakeFd,
+      laneFd: this.#laneFd,
+      lane,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
@@ -253,7 +255,7 @@ export class DataPlane {
       places: this.places,
       deliveries: [...this.#deliveries.values()],
     };
-    worker.postMessage(message, [port2]);
+    worker.postMessage(message, [port2, ...portsOf(lane)]);
     this.#heartbeat.begin(performance.now());
     this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
     return ready.promise;
@@ -304,7 +306,6 @@ export class DataPlane {
   async stop(limitMs: number): Promise<void> {
     clearInterval(this.#checking);
     if (this.#worker === null) return;
-    this.#lane?.close();
     this.#stopped = Promise.withResolvers();
     this.#send({ type: "stop" });
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -319,6 +320,19 @@ export class DataPlane {
       this.#sockets!.closeAll();
       this.#libc.close(this.#wakeFd);
     }
+    const left = await this.#tls?.leave(this) ?? true;
+    // What a thread may still write to stays open: its number would be somebody else's.
+    if (left && this.#libc !== null) this.#libc.close(this.#laneFd);
+  }
+
+  /** eventfd that wakes its loop for encrypted streams; below zero where its port does. */
+  get laneFd(): number {
+    return this.#laneFd;
+  }
+
+  /** Encrypted streams go another way from now on. */
+  relink(lane: LaneState): void {
+    this.#send({ type: "lane", lane }, portsOf(lane));
   }
 
   /** Time since the loop was last seen to come round, in milliseconds. */
@@ -342,8 +356,8 @@ export class DataPlane {
     this.#send({ type: "fail", how });
   }
 
-  #send(message: ControlMessage, transfer: ArrayBuffer[] = []): void {
-    this.#port?.postMessage(message, transfer);
+  #send(message: ControlMessage, transfer: Transferable[] = []): void {
+    if (this.#port !== null) postToPlane(this.#port, message, transfer);
     if (this.#libc !== null) {
       const one = new BigUint64Array([1n]);
       this.#libc.write(this.#wakeFd, new Uint8Array(one.buffer), 8);
@@ -371,7 +385,7 @@ export class DataPlane {
     this.#worker?.terminate();
     this.#worker = null;
     // The thread that takes its place knows nothing of these streams.
-    this.#lane?.close();
+    void this.#tls?.leave(this);
     this.#port?.close();
     const now = performance.now();
     this.#restarts = this.#restarts.filter((at) => now - at < RESTART_WINDOW_MS);
@@ -387,4 +401,8 @@ export class DataPlane {
       (error: Error) => this.#options.onDead(error.message),
     );
   }
+}
+
+function portsOf({ link }: LaneState): MessagePort[] {
+  return link === null ? [] : [link.port];
 }

@@ -2,7 +2,7 @@ import type { Config } from "../config/types.ts";
 import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { FileShares } from "../io/file_shares.ts";
-import type { LaneCommand, LaneEvent } from "../io/lane.ts";
+import type { LaneLink } from "../io/lane_link.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
@@ -16,6 +16,10 @@ export interface StartMessage {
   sockets: BoundSocket[];
   /** eventfd that wakes the loop when `port` has a message. */
   wakeFd: number;
+  /** eventfd that wakes the loop when something has come for encrypted streams. */
+  laneFd: number;
+  /** What carries encrypted streams, or null, and why there is nothing. */
+  lane: LaneState;
   /** Where all further messages come from. */
   port: MessagePort;
   counters: SharedArrayBuffer;
@@ -31,6 +35,12 @@ export interface StartMessage {
   places: CounterPlace[];
   /** What handlers get before the first query. */
   deliveries: Delivery[];
+}
+
+/** What carries the encrypted streams of a data plane; without a link, why they fail. */
+export interface LaneState {
+  link: LaneLink | null;
+  why: string;
 }
 
 /** Data that the control plane has prepared for one handler. */
@@ -60,7 +70,7 @@ export type ControlMessage =
   | { type: "drain"; id: number }
   /** Takes queries in from these sockets as well. */
   | { type: "serve"; sockets: BoundSocket[] }
-  | { type: "lane"; events: LaneEvent[] }
+  | { type: "lane"; lane: LaneState }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }
   | { type: "stop" }
@@ -81,7 +91,6 @@ export type DataPlaneMessage =
   | { type: "places"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
-  | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }

@@ -22,6 +22,7 @@ import { shareOwnFiles } from "./own_files.ts";
 import { Persistence } from "./persistence.ts";
 import { SharedAddresses } from "./shared_addresses.ts";
 import { StatusSource } from "./status_source.ts";
+import { TlsThread } from "./tls_thread.ts";
 import { Upstreams } from "./upstreams.ts";
 
 /** Time that names among the upstreams have to be resolved before a reload goes on without. */
@@ -70,6 +71,7 @@ export class Server {
   readonly planes: readonly DataPlane[];
   readonly registry: MetricRegistry;
   readonly status: StatusSource;
+  readonly tls: TlsThread;
   readonly #options: ServerOptions;
   readonly #files: FileShares;
   readonly #persistence: Persistence;
@@ -99,6 +101,7 @@ export class Server {
     this.#files = files;
     const shares = describeShares(files);
     if (shares !== null && driver === "linux") log("info", shares);
+    this.tls = new TlsThread(log);
     const planeOptions: DataPlaneOptions = {
       driver,
       inherited,
@@ -109,6 +112,7 @@ export class Server {
       probes,
       mark,
       files,
+      tls: this.tls,
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
     this.status = new StatusSource(config, {
@@ -120,6 +124,7 @@ export class Server {
     this.registry.onScrape((book) =>
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
     );
+    this.registry.onScrape((book) => this.tls.addMetrics(book));
     this.#gate = new DeliveryGate(this.planes);
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
@@ -144,6 +149,7 @@ export class Server {
     for (const { block, position, data } of this.#hosts.read()) {
       for (const plane of planes) plane.deliver(block, position, data);
     }
+    this.tls.configure(config);
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
     const module = import("./endpoints.ts");
@@ -189,10 +195,13 @@ export class Server {
       deliveries.push(...hosts.read());
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
+      // What its upstreams need runs before they do, and ends with their last stream.
+      this.tls.configure(config);
       this.#gate.hold();
       await this.#commit(prepared, deliveries);
     } catch (error) {
       // Only before a data plane has changed over; one of the portable driver is alone.
+      this.tls.configure(this.#config);
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
@@ -249,6 +258,7 @@ export class Server {
     // Before the data planes stop: they hold what is to be written.
     await orHurry(this.#persistence.stop(STOP_MS));
     await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
+    await this.tls.stop();
     await logger.flush(STOP_MS);
   }
 

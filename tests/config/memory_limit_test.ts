@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { readMemoryLimit, shareOf, streamShareOf } from "../../src/config/memory_limit.ts";
+import {
+  readMemoryLimit,
+  shareOf,
+  streamShareOf,
+  tlsShareOf,
+} from "../../src/config/memory_limit.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
 const MI = 2 ** 20;
@@ -80,6 +85,12 @@ for (
 for (const [limit, expected] of [[64, 16], [192, 16], [224, 16], [352, 32], [1120, 128]] as const) {
   Deno.test(`memory limit: of ${limit} Mi, streams get ${expected} Mi`, () => {
     assert.equal(streamShareOf(limit * MI), expected * MI);
+  });
+}
+
+for (const [limit, expected] of [[64, 12], [192, 12], [352, 32], [1120, 128]] as const) {
+  Deno.test(`memory limit: of ${limit} Mi, what is under way over TLS gets ${expected} Mi`, () => {
+    assert.equal(tlsShareOf(limit * MI), expected * MI);
   });
 }
 
