@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
+import { fuzzHttp2 } from "./http2.ts";
 import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
@@ -19,6 +20,7 @@ const targets: [string, (seed: number) => unknown][] = [
   ["replies", (seed) => fuzzReplies(seed, 100)],
   ["wire", (seed) => fuzzWire(seed, 2000)],
   ["corefile", (seed) => fuzzCorefile(seed, 500)],
+  ["http2", (seed) => fuzzHttp2(seed, 50)],
 ];
 const untilMs = performance.now() + Number(values.seconds) * 1000;
 const runs = new Map<string, number>();
