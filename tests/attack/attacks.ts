@@ -2,6 +2,7 @@ import { cacheFlush, frozenName } from "./attacks/cache.ts";
 import { collidingNames, collidingTypes } from "./attacks/colliding_names.ts";
 import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
+import { http2Frames, longAnswers, unaskedAnswers, wrongCertificate } from "./attacks/encrypted.ts";
 import { hostileFiles } from "./attacks/files.ts";
 import { httpHoarding, httpPipelining } from "./attacks/http.ts";
 import { malformedReplies } from "./attacks/malformed_replies.ts";
@@ -30,6 +31,10 @@ export const ATTACKS: readonly Attack[] = [
   scanCost(25),
   collidingNames,
   collidingTypes,
+  unaskedAnswers,
+  longAnswers,
+  http2Frames,
+  wrongCertificate,
   unreadTcp,
   unreadTcpFromMany,
   connectionHoarding,
