@@ -1,7 +1,7 @@
 import type { LaneEndpoint } from "../io/lane_link.ts";
 import { type ConnectOptions, connectTls, type SecureConnection } from "./tls_connect.ts";
 import type { TlsContext } from "./tls_context.ts";
-import { explainEnd, explainFailure, isRefusal } from "./tls_failure.ts";
+import { explainBreak, explainEnd, isRefusal } from "./tls_failure.ts";
 import { HttpCarrier } from "./tls_http.ts";
 import { closeConnection } from "./tls_goodbye.ts";
 import type { Carrier, CarrierEvents } from "./tls_events.ts";
@@ -36,7 +36,9 @@ class FrameCarrier implements Carrier {
     // Not reported as an end of its own: the error behind it may say why (a certificate is missing).
     socket.on("end", () => closeConnection(connection));
     const failed = (error: Error) => {
-      this.#why ??= explainFailure(error);
+      const why = explainBreak(error, endpoint, this.#answered);
+      // An alert says more than the reset that may come with it.
+      if (this.#why === null || isRefusal(error)) this.#why = why;
       // TLS 1.3 lets servers look at a client's certificate after the handshake.
       this.#refused ||= !this.#answered && isRefusal(error);
     };

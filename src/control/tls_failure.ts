@@ -46,6 +46,19 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
+/**
+ * Why a connection that stood has broken. A reset before any answer may have overtaken the alert that
+ * says what is wrong with the client certificate.
+ */
+export function explainBreak(
+  error: Error & { code?: string },
+  endpoint: LaneEndpoint,
+  answered: boolean,
+): string {
+  const reset = error.code === "ECONNRESET" || error.code === "EPIPE";
+  return reset && !answered ? explainEnd(endpoint, false) : explainFailure(error);
+}
+
 /** Whether the peer has refused the client certificate. */
 export function isRefusal({ message }: Error): boolean {
   const alert = alertIn(message);

@@ -6,7 +6,7 @@ import { answersQuery, servfail } from "./http_answer.ts";
 import { framed, HttpRequest } from "./http_request.ts";
 import type { SecureConnection } from "./tls_connect.ts";
 import type { TlsContext } from "./tls_context.ts";
-import { explainEnd, explainFailure, isRefusal } from "./tls_failure.ts";
+import { explainBreak, explainEnd, isRefusal } from "./tls_failure.ts";
 import { closeConnection } from "./tls_goodbye.ts";
 import type { Carrier, CarrierEvents } from "./tls_events.ts";
 
@@ -102,7 +102,10 @@ export class HttpCarrier implements Carrier {
     });
     socket.on("end", () => closeConnection(connection));
     const failed = (error: Error) =>
-      this.#fail(explainFailure(error), !this.#answered && isRefusal(error));
+      this.#fail(
+        explainBreak(error, endpoint, this.#answered),
+        !this.#answered && isRefusal(error),
+      );
     socket.on("error", failed);
     transport.on("error", failed);
     socket.on("close", () => this.#gone());
