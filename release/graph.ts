@@ -20,11 +20,12 @@ export interface Graph {
   readonly imported: readonly string[];
 }
 
-/** The main module, and those that are no import of anything because a thread begins there. */
+/** The main module, and those that no module imports: threads begin there. */
 export const ROOTS = [
   "main.ts",
   "src/control/worker.ts",
   "src/control/hosts_worker.ts",
+  "src/control/tls_worker.ts",
 ] as const;
 
 /** The parts of `deno info --json` that are read here. */

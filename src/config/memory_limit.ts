@@ -16,6 +16,9 @@ const LEAST_STREAM_BYTES = 16 * 2 ** 20;
 const HOSTS_SHARE = 0.375;
 /** Share of the limit that buffers may allocate before garbage is collected: 12 MiB of 192. */
 const GARBAGE_SHARE = 1 / 16;
+/** Share of it that what is under way over TLS may take, and the least: two hundred long answers. */
+const TLS_SHARE = 0.125;
+const LEAST_TLS_BYTES = 12 * 2 ** 20;
 /** Version 1 writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
@@ -64,8 +67,13 @@ export function garbageShareOf(limit: number): number {
   return Math.floor(limit * GARBAGE_SHARE);
 }
 
+/** Bytes that what is under way over TLS may take in a process that may take `limit` bytes. */
+export function tlsShareOf(limit: number): number {
+  return Math.floor(Math.max(LEAST_TLS_BYTES, (limit - PROGRAM_BYTES) * TLS_SHARE));
+}
+
 /**
- * Gives garbage, clients' connections, and caches without a `capacity_bytes`, their share of the memory that
+ * Gives garbage, clients' connections, TLS, and caches without a `capacity_bytes`, their share of the memory that
  * the process may take.
  */
 export function limitMemory(config: Config, host: HostView): void {
@@ -74,6 +82,7 @@ export function limitMemory(config: Config, host: HostView): void {
   config.memoryBytes = limit;
   config.streamBytes = streamShareOf(limit);
   config.garbageBytes = garbageShareOf(limit);
+  config.tlsBytes = tlsShareOf(limit);
   const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
     name === "cache"
   )

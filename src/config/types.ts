@@ -17,6 +17,8 @@ export interface Config {
   streamBytes?: number;
   /** Bytes of buffers that a thread allocates before it collects garbage; likewise. */
   garbageBytes?: number;
+  /** Bytes that what is under way over TLS may take; not there likewise. */
+  tlsBytes?: number;
   /** How often the Corefile is looked at for changes; not there where it is not. */
   reload?: ReloadConfig;
 }

@@ -7,20 +7,22 @@ import type { BoundSocket } from "../io/linux/listen.ts";
 import { type InheritedSource, ListenerSockets } from "../io/linux/listener_sockets.ts";
 import type { CheckPlan, ListFaults } from "../io/check_plan.ts";
 import type { FileShares } from "../io/file_shares.ts";
-import { laneBuffers } from "../io/lane.ts";
 import { EFD_NONBLOCK } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { requireMarks } from "../sys/mark.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
 import { shareOwnFiles } from "./own_files.ts";
-import { TlsLane } from "./tls_lane.ts";
+import { PlaneRequests } from "./plane_requests.ts";
+import { postToPlane } from "./post_to_plane.ts";
+import type { LaneUser, TlsThread } from "./tls_thread.ts";
 import {
   type ControlMessage,
   type DataPlaneMessage,
   type Delivery,
   type DriverKind,
   handedOver,
+  type LaneState,
   type StartMessage,
 } from "./messages.ts";
 
@@ -33,10 +35,6 @@ const RESTART_WINDOW_MS = 60_000;
 const CONFIGURE_MS = 5000;
 /** Time for a round of checks, which takes less than a second. */
 const CHECK_PLAN_MS = 3000;
-/** A limit that is found out so much late says more of this thread than of the data plane... */
-const LATE_MS = 100;
-/** ...which then gets this much for an answer that may lie there unread. */
-const LATE_GRACE_MS = 100;
 
 /** How a data plane is run. */
 export interface DataPlaneOptions {
@@ -65,6 +63,8 @@ export interface DataPlaneOptions {
   refill?: (config: Config) => Promise<readonly Delivery[]>;
   /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
   probes?: SharedArrayBuffer;
+  /** Carries encrypted streams, of all data planes; default: there are none. */
+  tls?: TlsThread;
 }
 
 /** Time that `refill` has until a thread is started without what it gives, which comes later. */
@@ -86,7 +86,7 @@ export interface PreparedChange {
  * Sockets belong to this object and not to the thread, so a thread that died is replaced without
  * closing them; queries wait in the kernel meanwhile.
  */
-export class DataPlane {
+export class DataPlane implements LaneUser {
   readonly values = new Float64Array(
     new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
   );
@@ -101,9 +101,10 @@ export class DataPlane {
   readonly #probes: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
   #wakeFd = -1;
+  #laneFd = -1;
   #worker: Worker | null = null;
   #port: MessagePort | null = null;
-  #lane: TlsLane | null = null;
+  readonly #tls: TlsThread | null;
   readonly #heartbeat = new HeartbeatWatch(this.values);
   #checks: CheckPlan | null = null;
   #checking: ReturnType<typeof setInterval> | undefined;
@@ -113,12 +114,12 @@ export class DataPlane {
   #stopped: PromiseWithResolvers<void> | null = null;
   #ended = false;
   readonly #deliveries = new Map<string, Delivery>();
-  readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
-  #lastAsked = 0;
+  readonly #requests = new PlaneRequests();
 
   constructor(config: Config, options: DataPlaneOptions) {
     this.#config = config;
     this.#options = options;
+    this.#tls = options.tls ?? null;
     this.#probes = options.probes ?? new SharedArrayBuffer(BOARD_BYTES);
     this.#libc = options.driver === "linux" ? openLibc() : null;
     this.#sockets = this.#libc === null
@@ -214,16 +215,14 @@ export class DataPlane {
     if (this.#libc !== null && this.#wakeFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+      this.#laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
     this.#worker = worker;
     this.#port = port1;
-    const lane = new TlsLane({
-      send: (events) => this.#send({ type: "lane", events }, laneBuffers(events)),
-    });
-    this.#lane = lane;
+    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
       switch (data.type) {
         case "ready":
@@ -242,11 +241,8 @@ export class DataPlane {
           }
           this.values[COUNTER.LOG_WRITTEN]! += data.bytes;
           break;
-        case "lane":
-          lane.receive(data.commands);
-          break;
         case "answered":
-          this.#asked.get(data.id)?.resolve(data.answer);
+          this.#requests.answered(data.id, data.answer);
           break;
         case "loop":
           this.#options.onLoop?.(data.why);
@@ -268,6 +264,8 @@ export class DataPlane {
       config: this.#config,
       sockets: this.#serves ? this.#sockets?.all ?? [] : [],
       wakeFd: this.#wakeFd,
+      laneFd: this.#laneFd,
+      lane,
       port: port2,
       counters: this.values.buffer as SharedArrayBuffer,
       logsFields: this.#options.logsFields ?? false,
@@ -278,7 +276,7 @@ export class DataPlane {
       deliveries: [...this.#deliveries.values()],
       checks: this.#checks,
     };
-    worker.postMessage(message, [port2, ...handedOver(message.deliveries)]);
+    worker.postMessage(message, [port2, ...portsOf(lane), ...handedOver(message.deliveries)]);
     for (const [key, { data }] of this.#deliveries) {
       if (data instanceof ArrayBuffer) this.#deliveries.delete(key);
     }
@@ -330,23 +328,7 @@ export class DataPlane {
     transfer: ArrayBuffer[] = [],
   ): Promise<unknown> {
     if (this.#worker === null) throw new Error("the data plane does not run");
-    const id = ++this.#lastAsked;
-    const asked = Promise.withResolvers<unknown>();
-    this.#asked.set(id, asked);
-    const silent = () =>
-      asked.reject(new Error(`the data plane has not answered within ${limitMs} ms`));
-    const dueMs = performance.now() + limitMs;
-    let timer = setTimeout(() => {
-      if (performance.now() < dueMs + LATE_MS) silent();
-      else timer = setTimeout(silent, LATE_GRACE_MS);
-    }, limitMs);
-    this.#send(message(id), transfer);
-    try {
-      return await asked.promise;
-    } finally {
-      clearTimeout(timer);
-      this.#asked.delete(id);
-    }
+    return await this.#requests.wait(limitMs, (id) => this.#send(message(id), transfer));
   }
 
   /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
@@ -354,14 +336,13 @@ export class DataPlane {
     clearInterval(this.#checking);
     this.#ended = true;
     if (this.#worker === null) return;
-    this.#lane?.close();
     this.#stopped = Promise.withResolvers();
     this.#send({ type: "stop" });
     let timer: ReturnType<typeof setTimeout> | undefined;
     const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
     await Promise.race([this.#stopped.promise, limit]);
     clearTimeout(timer);
-    this.#giveUpAsking();
+    this.#requests.giveUp();
     this.#worker.terminate();
     this.#port?.close();
     this.#worker = null;
@@ -369,6 +350,19 @@ export class DataPlane {
       this.#sockets!.closeAll();
       this.#libc.close(this.#wakeFd);
     }
+    const left = await this.#tls?.leave(this) ?? true;
+    // What a thread may still write to stays open: its number would be somebody else's.
+    if (left && this.#libc !== null) this.#libc.close(this.#laneFd);
+  }
+
+  /** eventfd that wakes its loop for encrypted streams; below zero where its port does. */
+  get laneFd(): number {
+    return this.#laneFd;
+  }
+
+  /** Encrypted streams go another way from now on. */
+  relink(lane: LaneState): void {
+    this.#send({ type: "lane", lane }, portsOf(lane));
   }
 
   /** Time since the loop was last seen to come round, in milliseconds. */
@@ -392,8 +386,8 @@ export class DataPlane {
     this.#send({ type: "fail", how });
   }
 
-  #send(message: ControlMessage, transfer: ArrayBuffer[] = []): void {
-    this.#port?.postMessage(message, transfer);
+  #send(message: ControlMessage, transfer: Transferable[] = []): void {
+    if (this.#port !== null) postToPlane(this.#port, message, transfer);
     if (this.#libc !== null) {
       const one = new BigUint64Array([1n]);
       this.#libc.write(this.#wakeFd, new Uint8Array(one.buffer), 8);
@@ -408,12 +402,8 @@ export class DataPlane {
     this.#options.onDead(dead);
   }
 
-  #giveUpAsking(): void {
-    for (const { reject } of this.#asked.values()) reject(new Error("the data plane has ended"));
-  }
-
   #died(why: string): void {
-    this.#giveUpAsking();
+    this.#requests.giveUp();
     if (this.#stopped !== null) {
       this.#stopped.resolve();
       return;
@@ -421,7 +411,7 @@ export class DataPlane {
     this.#worker?.terminate();
     this.#worker = null;
     // The thread that takes its place knows nothing of these streams.
-    this.#lane?.close();
+    void this.#tls?.leave(this);
     this.#port?.close();
     const now = performance.now();
     this.#restarts = this.#restarts.filter((at) => now - at < RESTART_WINDOW_MS);
@@ -462,4 +452,8 @@ export class DataPlane {
     await Promise.race([refilled, limit]);
     clearTimeout(timer);
   }
+}
+
+function portsOf({ link }: LaneState): MessagePort[] {
+  return link === null ? [] : [link.port];
 }

@@ -31,6 +31,13 @@ const HUFFMAN = [
   { bits: 8, first: 248, symbols: "&*,;XZ" },
 ] as const;
 
+/** Octets of a header block, and what the client tells that it takes; servers in use send hundreds. */
+export const MAX_BLOCK = 16384;
+/** Fields of one. */
+const MAX_FIELDS = 128;
+/** Octets of a name or value that are read. */
+const MAX_TEXT = 200;
+
 const encoder = new TextEncoder();
 
 /** A request for `application/dns-message`. */
@@ -62,11 +69,12 @@ export function encodeRequest(request: RequestHeaders): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Reads the header block of a response; null where it is broken. */
+/** Reads the header block of a response; null where it is broken or has too many fields. */
 export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
   const headers: ResponseHeaders = { status: null, contentType: null };
   const reader = new BlockReader(block);
-  while (reader.more) {
+  for (let fields = 0; reader.more; fields++) {
+    if (fields === MAX_FIELDS) return null;
     const first = block[reader.at]!;
     if ((first & 0x80) !== 0) {
       const index = reader.integer(7);
@@ -78,13 +86,18 @@ export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
       const index = reader.integer((first & 0x40) !== 0 ? 6 : 4);
       if (index < 0 || index > INDEX.last) return null;
       const name = index === 0 ? reader.string() : null;
-      const value = reader.string();
-      if (isStatus(index) || name === ":status") headers.status = value === null ? null : +value;
-      if (index === INDEX.contentType || name === "content-type") headers.contentType = value;
+      if (isStatus(index) || name === ":status") headers.status = statusOf(reader.string());
+      else if (index === INDEX.contentType || name === "content-type") {
+        headers.contentType = reader.string();
+      } else reader.skip();
     }
     if (reader.broken) return null;
   }
   return headers;
+}
+
+function statusOf(text: string | null): number | null {
+  return text !== null && /^[1-9]\d\d$/.test(text) ? Number(text) : null;
 }
 
 function isStatus(index: number): boolean {
@@ -141,35 +154,60 @@ class BlockReader {
   /** The text of a string, or null where it is not one of plain words. */
   string(): string | null {
     const packed = ((this.#block[this.at] ?? 0) & 0x80) !== 0;
+    const bytes = this.#octets();
+    if (bytes === null) return null;
+    const start = bytes.subarray(0, MAX_TEXT);
+    return packed ? unpack(start) : String.fromCharCode(...start);
+  }
+
+  /** Passes over a string that is of no interest. */
+  skip(): void {
+    this.#octets();
+  }
+
+  #octets(): Uint8Array | null {
     const length = this.integer(7);
     if (length < 0 || this.at + length > this.#block.length) {
       this.broken = true;
       this.at = this.#block.length;
       return null;
     }
-    const bytes = this.#block.subarray(this.at, this.at + length);
     this.at += length;
-    return packed ? unpack(bytes) : String.fromCharCode(...bytes.subarray(0, 200));
+    return this.#block.subarray(this.at - length, this.at);
   }
 }
 
+/** By the next eight bits: the symbol, and above it the bits that it takes; 0 for longer codes. */
+const SYMBOLS = new Uint16Array(256);
+for (const { bits, first, symbols } of HUFFMAN) {
+  [...symbols].forEach((symbol, i) => {
+    const from = (first + i) << (8 - bits);
+    SYMBOLS.fill((bits << 8) | symbol.charCodeAt(0), from, from + (1 << (8 - bits)));
+  });
+}
+
+/** Text of a string in Huffman code, or null where it is not of the symbols above. */
 function unpack(bytes: Uint8Array): string | null {
   let text = "";
-  let code = 0;
-  let bits = 0;
-  for (const byte of bytes.subarray(0, 200)) {
-    for (let bit = 7; bit >= 0; bit--) {
-      code = (code << 1) | ((byte >>> bit) & 1);
-      bits++;
-      const row = HUFFMAN.find((one) => one.bits === bits);
-      const symbol = row?.symbols[code - row.first];
-      if (symbol !== undefined) {
-        text += symbol;
-        code = 0;
-        bits = 0;
-      } else if (bits >= 8) return null;
+  let pending = 0;
+  let count = 0;
+  for (const byte of bytes) {
+    pending = ((pending << 8) | byte) & 0xffff;
+    count += 8;
+    while (count >= 8) {
+      const entry = SYMBOLS[(pending >>> (count - 8)) & 0xff]!;
+      if (entry === 0) return null;
+      text += String.fromCharCode(entry & 0xff);
+      count -= entry >>> 8;
     }
   }
-  // What is left is padding, of ones.
-  return code === (1 << bits) - 1 ? text : null;
+  // A last symbol may take fewer bits than a table's index; what is left is padding, of ones.
+  while (count >= 5) {
+    const entry = SYMBOLS[((pending << (8 - count)) | (0xff >>> count)) & 0xff]!;
+    if (entry === 0 || entry >>> 8 > count) break;
+    text += String.fromCharCode(entry & 0xff);
+    count -= entry >>> 8;
+  }
+  const ones = (1 << count) - 1;
+  return (pending & ones) === ones ? text : null;
 }

@@ -3,7 +3,7 @@ import type { CounterPlace } from "../engine/counters.ts";
 import type { LogFields, LogLevel } from "../engine/handler.ts";
 import type { CheckPlan } from "../io/check_plan.ts";
 import type { FileShares } from "../io/file_shares.ts";
-import type { LaneCommand, LaneEvent } from "../io/lane.ts";
+import type { LaneLink } from "../io/lane_link.ts";
 import { copyBuffer } from "../plugins/hosts/arena.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 
@@ -18,6 +18,10 @@ export interface StartMessage {
   sockets: BoundSocket[];
   /** eventfd that wakes the loop when `port` has a message. */
   wakeFd: number;
+  /** eventfd that wakes the loop when something has come for encrypted streams. */
+  laneFd: number;
+  /** What carries encrypted streams, or null, and why there is nothing. */
+  lane: LaneState;
   /** Where all further messages come from. */
   port: MessagePort;
   counters: SharedArrayBuffer;
@@ -35,6 +39,12 @@ export interface StartMessage {
   deliveries: Delivery[];
   /** What it checks of itself from the start; null for nothing. */
   checks: CheckPlan | null;
+}
+
+/** What carries the encrypted streams of a data plane; without a link, why they fail. */
+export interface LaneState {
+  link: LaneLink | null;
+  why: string;
 }
 
 /**
@@ -67,7 +77,7 @@ export type ControlMessage =
   | { type: "drain"; id: number }
   /** Takes queries in from these sockets as well. */
   | { type: "serve"; sockets: BoundSocket[] }
-  | { type: "lane"; events: LaneEvent[] }
+  | { type: "lane"; lane: LaneState }
   /** Is answered with `answered` of the same id. */
   | { type: "ask"; id: number; block: number; position: number; request: unknown }
   /** Follows this plan from now on; is answered like `ask` after the first round (`ListFaults`). */
@@ -90,7 +100,6 @@ export type DataPlaneMessage =
   | { type: "places"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
-  | { type: "lane"; commands: LaneCommand[] }
   | { type: "answered"; id: number; answer: unknown }
   /** A forwarding loop was found; the log says the rest. */
   | { type: "loop"; why: string }

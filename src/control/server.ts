@@ -26,6 +26,7 @@ import { Persistence } from "./persistence.ts";
 import { SelfChecks } from "./self_checks.ts";
 import { SharedAddresses } from "./shared_addresses.ts";
 import { StatusSource } from "./status_source.ts";
+import { TlsThread } from "./tls_thread.ts";
 import { Upstreams } from "./upstreams.ts";
 
 /** Time that names among the upstreams have to be resolved before a reload goes on without. */
@@ -76,6 +77,7 @@ export class Server {
   readonly checks: SelfChecks;
   readonly registry: MetricRegistry;
   readonly status: StatusSource;
+  readonly tls: TlsThread;
   readonly #options: ServerOptions;
   readonly #files: FileShares;
   readonly #persistence: Persistence;
@@ -108,6 +110,7 @@ export class Server {
     this.#files = files;
     const shares = describeShares(files);
     if (shares !== null && driver === "linux") log("info", shares);
+    this.tls = new TlsThread(log);
     const planeOptions: DataPlaneOptions = {
       driver,
       inherited,
@@ -119,6 +122,7 @@ export class Server {
       mark,
       files,
       refill: async (config) => await this.#hostsOf(config)?.again() ?? [],
+      tls: this.tls,
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
     this.checks = new SelfChecks(this.planes);
@@ -131,6 +135,7 @@ export class Server {
     this.registry.onScrape((book) =>
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
     );
+    this.registry.onScrape((book) => this.tls.addMetrics(book));
     this.#gate = new DeliveryGate(this.planes);
     this.#hostsBuilder = new HostsBuilder({ release: driver === "linux" ? releaseMemory : null });
     this.#hosts = this.#makeHosts(config, this.#gate);
@@ -156,6 +161,7 @@ export class Server {
     for (const { block, position, data } of await this.#hosts.read()) {
       this.#gate.deliver(block, position, data);
     }
+    this.tls.configure(config);
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
     const module = import("./endpoints.ts");
@@ -206,11 +212,14 @@ export class Server {
       deliveries.push(...tables);
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
+      // What its upstreams need runs before they do, and ends with their last stream.
+      this.tls.configure(config);
       this.#gate.hold();
       this.#nextHosts = hosts;
       await this.#commit(prepared, deliveries);
     } catch (error) {
       // Only before a data plane has changed over; one of the portable driver is alone.
+      this.tls.configure(this.#config);
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
@@ -273,6 +282,7 @@ export class Server {
     // Before the data planes stop: they hold what is to be written.
     await orHurry(this.#persistence.stop(STOP_MS));
     await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
+    await this.tls.stop();
     await logger.flush(STOP_MS);
   }
 

@@ -1,61 +1,67 @@
-import type { TLSSocket } from "node:tls";
-import type { LaneEndpoint } from "../io/lane.ts";
-import { connectTls } from "./tls_connect.ts";
-import { explainEnd, explainFailure } from "./tls_failure.ts";
+import type { LaneEndpoint } from "../io/lane_link.ts";
+import { type ConnectOptions, connectTls, type SecureConnection } from "./tls_connect.ts";
+import type { TlsContext } from "./tls_context.ts";
+import { explainBreak, explainEnd, isRefusal } from "./tls_failure.ts";
 import { HttpCarrier } from "./tls_http.ts";
-import type { Carrier, TlsStreamEvents } from "./tls_stream.ts";
-
-/** Time that the peer is given to take what is left and to say goodbye. */
-const LINGER_MS = 1000;
+import { closeConnection } from "./tls_goodbye.ts";
+import type { Carrier, CarrierEvents } from "./tls_events.ts";
 
 /** Connects and, for DNS over HTTPS, sets HTTP/2 up. Rejects with an error that says what is wrong. */
 export async function openCarrier(
   endpoint: LaneEndpoint,
-  options: { handshakeMs: number; signal: AbortSignal; events: TlsStreamEvents },
+  options: ConnectOptions & { context: TlsContext; events: CarrierEvents },
 ): Promise<Carrier> {
-  const socket = await connectTls(endpoint, options);
+  const connection = await connectTls(endpoint, options);
   return endpoint.tls.http === null
-    ? new FrameCarrier(socket, endpoint, options.events)
-    : new HttpCarrier(socket, endpoint, options.events);
+    ? new FrameCarrier(connection, endpoint, options.events)
+    : new HttpCarrier(connection, endpoint, options);
 }
 
 /** DNS over TLS: the stream's bytes as they are. */
 class FrameCarrier implements Carrier {
-  readonly #socket: TLSSocket;
-  readonly #events: TlsStreamEvents;
+  readonly #connection: SecureConnection;
+  readonly #events: CarrierEvents;
   #answered = false;
   #why: string | null = null;
+  #refused = false;
 
-  constructor(socket: TLSSocket, endpoint: LaneEndpoint, events: TlsStreamEvents) {
-    this.#socket = socket;
+  constructor(connection: SecureConnection, endpoint: LaneEndpoint, events: CarrierEvents) {
+    const { socket, transport } = connection;
+    this.#connection = connection;
     this.#events = events;
     socket.on("data", (bytes: Uint8Array) => {
       this.#answered = true;
       events.data(bytes);
     });
     // Not reported as an end of its own: the error behind it may say why (a certificate is missing).
-    socket.on("end", () => closeSocket(socket));
-    socket.on("error", (error) => this.#why = explainFailure(error));
-    socket.on("close", () => events.closed(this.#why ?? explainEnd(endpoint, this.#answered)));
+    socket.on("end", () => closeConnection(connection));
+    const failed = (error: Error) => {
+      const why = explainBreak(error, endpoint, this.#answered);
+      // An alert says more than the reset that may come with it.
+      if (this.#why === null || isRefusal(error)) this.#why = why;
+      // TLS 1.3 lets servers look at a client's certificate after the handshake.
+      this.#refused ||= !this.#answered && isRefusal(error);
+    };
+    socket.on("error", failed);
+    transport.on("error", failed);
+    const closed = () =>
+      events.closed(this.#why ?? explainEnd(endpoint, this.#answered), this.#refused);
+    socket.on("close", closed);
+    // Later than what the TLS socket may still have to say.
+    transport.on("close", () => setImmediate(closed));
   }
 
   write(bytes: Uint8Array): void {
-    this.#socket.write(bytes, (error) => {
+    this.#connection.socket.write(bytes, (error) => {
       if (!error) this.#events.sent(bytes.length);
     });
   }
 
-  close(): void {
-    closeSocket(this.#socket);
+  pause(paused: boolean): void {
+    this.#connection.transport.hold(paused);
   }
-}
 
-/** Ends a connection politely, and for good after a while. */
-export function closeSocket(socket: TLSSocket): void {
-  if (socket.destroyed) return;
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once("close", () => clearTimeout(timer));
-  // What still comes is thrown away, so that the peer's goodbye is seen.
-  socket.resume();
-  socket.end();
+  close(): void {
+    closeConnection(this.#connection);
+  }
 }

@@ -1,36 +1,51 @@
-import { isIP } from "node:net";
+import { connect as connectTcp, isIP } from "node:net";
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from "node:tls";
-import type { LaneEndpoint } from "../io/lane.ts";
-import { readCredentials } from "./tls_files.ts";
-import { explainFailure, explainRefusal } from "./tls_failure.ts";
+import type { LaneEndpoint } from "../io/lane_link.ts";
+import type { Credentials } from "./tls_files.ts";
+import { TlsTransport } from "./tls_transport.ts";
+import {
+  explainFailure,
+  explainRefusal,
+  isRefusal,
+  NO_TLS,
+  UpstreamRefused,
+} from "./tls_failure.ts";
+
+/** How a connection is made. */
+export interface ConnectOptions {
+  credentials: Credentials;
+  /** Time for the TCP and TLS handshakes together. */
+  handshakeMs: number;
+  signal: AbortSignal;
+}
+
+/** A TLS connection, and what is below it. */
+export interface SecureConnection {
+  readonly socket: TLSSocket;
+  readonly transport: TlsTransport;
+}
 
 /**
  * Opens a TLS connection (1.2 or later) to an IP address and verifies that the peer is who it should
  * be: by name where the endpoint has one, else by the address.
  *
- * Rejects with an error whose message is for the operator. The socket that it resolves to has a
- * listener for errors, so none ends the process.
+ * Rejects with an error whose message is for the operator, an `UpstreamRefused` where another attempt
+ * would fail likewise. Both sockets have listeners for errors, so none ends the thread.
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
-  options: { handshakeMs: number; signal: AbortSignal },
-): Promise<TLSSocket> {
-  const credentials = await readCredentials(endpoint.tls);
+  options: ConnectOptions,
+): Promise<SecureConnection> {
   options.signal.throwIfAborted();
   return await new Promise((resolve, reject) => {
-    const { serverName, http } = endpoint.tls;
+    const { http } = endpoint.tls;
     let phase = "connection";
     let settled = false;
-    const socket = connect({
+    let socket: TLSSocket | null = null;
+    const tcp = connectTcp({
       host: endpoint.address,
       port: endpoint.port,
       ...(endpoint.source === null ? {} : { localAddress: endpoint.source }),
-      ...(isIP(serverName) || serverName === "" ? {} : { servername: serverName }),
-      ...credentials,
-      ALPNProtocols: [http === null ? "dot" : "h2"],
-      minVersion: "TLSv1.2",
-      rejectUnauthorized: true,
-      checkServerIdentity: (_host, certificate) => checkName(endpoint, certificate),
     });
     const finish = (work: () => void): void => {
       if (settled) return;
@@ -39,40 +54,64 @@ export async function connectTls(
       options.signal.removeEventListener("abort", abort);
       work();
     };
-    const fail = (why: string): void =>
+    const fail = (error: Error): void =>
       finish(() => {
-        socket.destroy();
-        reject(new Error(why));
+        socket?.destroy();
+        tcp.destroy();
+        reject(error);
       });
-    const abort = (): void => fail("closed");
-    const timer = setTimeout(() => fail(`${phase} timed out`), options.handshakeMs);
-    options.signal.addEventListener("abort", abort);
-    socket.setNoDelay(true);
-    socket.once("connect", () => {
-      phase = "TLS handshake";
-      socket.setNoDelay(true);
-    });
-    socket.on("error", (error: Error & { code?: string }) => {
+    const abort = (): void => fail(new Error("closed"));
+    const failed = (error: Error & { code?: string }): void => {
       if (settled) return;
-      const unverified = error.code !== undefined && UNVERIFIED.has(error.code);
-      if (!unverified) fail(explainFailure(error, endpoint));
-      else void explainRefusal(endpoint, credentials).then(fail);
-    });
-    socket.once("close", () => {
+      if (error.code !== undefined && UNVERIFIED.has(error.code)) {
+        tcp.destroy();
+        void explainRefusal(endpoint, options.credentials)
+          .then((why) => fail(new UpstreamRefused(why)));
+        return;
+      }
+      const why = explainFailure(error, endpoint);
+      const refused = isRefusal(error) || why === NO_TLS || error instanceof WrongName;
+      fail(refused ? new UpstreamRefused(why) : new Error(why));
+    };
+    const timer = setTimeout(
+      () => fail(new Error(`${phase} timed out`)),
+      options.handshakeMs,
+    );
+    options.signal.addEventListener("abort", abort);
+    tcp.on("error", failed);
+    tcp.once("close", () => {
       // An error has been told before, and may still be being explained.
-      if (!socket.errored) fail(`${phase} closed by the upstream`);
+      if (!tcp.errored && !socket?.errored) fail(new Error(`${phase} closed by the upstream`));
     });
-    socket.once("secureConnect", () =>
-      finish(() => {
-        if (!socket.authorized) {
-          socket.destroy();
-          reject(new Error("certificate cannot be verified"));
-        } else if (http !== null && socket.alpnProtocol !== "h2") {
-          socket.destroy();
-          reject(new Error("the upstream does not speak HTTP/2"));
-        } else resolve(socket);
-      }));
+    tcp.once("connect", () => {
+      if (settled) return;
+      phase = "TLS handshake";
+      tcp.setNoDelay(true);
+      const transport = new TlsTransport(tcp);
+      transport.on("error", failed);
+      socket = connect({ ...tlsOptions(endpoint, options.credentials), socket: transport });
+      socket.on("error", failed);
+      socket.once("secureConnect", () => {
+        if (!socket!.authorized) fail(new UpstreamRefused("certificate cannot be verified"));
+        else if (http !== null && socket!.alpnProtocol !== "h2") {
+          fail(new UpstreamRefused("the upstream does not speak HTTP/2"));
+        } else finish(() => resolve({ socket: socket!, transport }));
+      });
+    });
   });
+}
+
+function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
+  const { serverName, http } = endpoint.tls;
+  return {
+    ...(isIP(serverName) || serverName === "" ? {} : { servername: serverName }),
+    ...credentials,
+    ALPNProtocols: [http === null ? "dot" : "h2"],
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: true,
+    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
+      checkName(endpoint, certificate),
+  } as const;
 }
 
 /** Codes of a certificate that was refused for whatever reason; the runtime does not tell which. */
@@ -85,12 +124,15 @@ const UNVERIFIED = new Set([
   "CERT_NOT_YET_VALID",
 ]);
 
+/** The certificate is valid, but for somebody else. */
+class WrongName extends Error {}
+
 /** Names are looked for in the subject alternative names alone (RFC 8310 section 8.1). */
 function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error | undefined {
   const wanted = endpoint.tls.serverName || endpoint.address.replace(/%.*/, "");
   const names = certificate.subjectaltname ?? "";
-  if (names === "") return new Error(`certificate is for no name at all, not ${wanted}`);
+  if (names === "") return new WrongName(`certificate is for no name at all, not ${wanted}`);
   if (checkServerIdentity(wanted, certificate) === undefined) return undefined;
   const carried = names.replaceAll(/\b(?:DNS|IP Address):/g, "");
-  return new Error(`certificate is for ${carried.slice(0, 200)}, not ${wanted}`);
+  return new WrongName(`certificate is for ${carried.slice(0, 200)}, not ${wanted}`);
 }

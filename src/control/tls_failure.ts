@@ -1,8 +1,17 @@
-import type { LaneEndpoint } from "../io/lane.ts";
+import type { LaneEndpoint } from "../io/lane_link.ts";
 import type { Credentials } from "./tls_files.ts";
+
+/** What is said of a peer that answers with something else. */
+export const NO_TLS = "the upstream does not speak TLS";
 
 /** Time for the second handshake that finds out why a certificate was refused. */
 const EXPLAIN_MS = 1500;
+
+/**
+ * The two sides do not fit together (certificates, protocols), which no other attempt will change. The
+ * message is for the operator.
+ */
+export class UpstreamRefused extends Error {}
 
 /** Operating system's errors in words. */
 const ERRORS: Record<string, string> = {
@@ -37,13 +46,36 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
+/**
+ * Why a connection that stood has broken. A reset before any answer may have overtaken the alert that
+ * says what is wrong with the client certificate.
+ */
+export function explainBreak(
+  error: Error & { code?: string },
+  endpoint: LaneEndpoint,
+  answered: boolean,
+): string {
+  const reset = error.code === "ECONNRESET" || error.code === "EPIPE";
+  return reset && !answered ? explainEnd(endpoint, false) : explainFailure(error);
+}
+
+/** Whether the peer has refused the client certificate. */
+export function isRefusal({ message }: Error): boolean {
+  const alert = alertIn(message);
+  return alert !== undefined && alert in ALERTS;
+}
+
+function alertIn(message: string): string | undefined {
+  return /received fatal alert: (\w+)/.exec(message)?.[1];
+}
+
 /** Says in words why a connection failed. */
 export function explainFailure(error: Error & { code?: string }, endpoint?: LaneEndpoint): string {
   const { code = "", message } = error;
-  const alert = /received fatal alert: (\w+)/.exec(message)?.[1];
+  const alert = alertIn(message);
   if (alert !== undefined) return ALERTS[alert] ?? `the upstream refuses the handshake: ${alert}`;
   if (/corrupt message|InvalidContentType|not.*TLS|unsupported protocol/i.test(message)) {
-    return "the upstream does not speak TLS";
+    return NO_TLS;
   }
   if (/^bind /.test(message)) {
     return `Cannot send from ${endpoint?.source}: it is no address of this host (${code})`;

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFailure } from "../corefile/read_failure.ts";
 import type { TlsEndpoint } from "../io/contract.ts";
-import { MAX_CERTIFICATES_BYTES, readRegularText } from "../sys/regular_file.ts";
+import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../sys/regular_file.ts";
 
 /** What a connection is made with: authorities, and a client certificate with its key. PEM. */
 export interface Credentials {
@@ -10,6 +10,9 @@ export interface Credentials {
   cert?: string;
   key?: string;
 }
+
+/** The PEM files of an upstream. */
+type PemFiles = Pick<TlsEndpoint, "caFile" | "certFile" | "keyFile">;
 
 /** Where systems keep their authorities: Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine and BSD. */
 const SYSTEM_AUTHORITIES = [
@@ -22,29 +25,85 @@ const SYSTEM_AUTHORITIES = [
 ];
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
+/** State of a file that cannot be looked at. */
+const MISSING = "missing";
+/** Files whose text is kept: those of a configuration, and of some before it. */
+const MAX_KEPT = 64;
 
 /**
- * Reads the PEM files of an endpoint, anew for every connection so that rotated certificates are
- * taken up. Throws an error that names the file, and never shows what is in it.
+ * The PEM files of upstreams. Each connection is made with what they hold at that time, so replaced
+ * ones are taken up; they are read again only where something about them has changed.
  */
-export async function readCredentials(
-  tls: Pick<TlsEndpoint, "caFile" | "certFile" | "keyFile">,
-): Promise<Credentials> {
-  const credentials: Credentials = {};
-  if (tls.caFile === null) {
-    const ca = await readSystemAuthorities();
-    if (ca !== null) credentials.ca = ca;
-  } else {
-    credentials.ca = await readPem(tls.caFile);
-    if (!credentials.ca.includes(CERTIFICATE)) {
-      throw new Error(`Cannot use "${tls.caFile}": it holds no certificate (PEM)`);
+export class CredentialFiles {
+  readonly #kept = new Map<string, { state: string; text: string }>();
+
+  /**
+   * Reads the files of an endpoint. `version` is the same text as long as they are the same. Throws an
+   * error that names the file, and never shows what is in it.
+   */
+  async read(tls: PemFiles): Promise<{ credentials: Credentials; version: string }> {
+    const credentials: Credentials = {};
+    const version = await this.version(tls);
+    if (tls.caFile === null) {
+      const ca = await this.#readSystemAuthorities();
+      if (ca !== null) credentials.ca = ca;
+    } else {
+      credentials.ca = await this.#readPem(tls.caFile);
+      if (!credentials.ca.includes(CERTIFICATE)) {
+        throw new Error(`Cannot use "${tls.caFile}": it holds no certificate (PEM)`);
+      }
+    }
+    if (tls.certFile === null || tls.keyFile === null) return { credentials, version };
+    credentials.cert = await this.#readPem(tls.certFile);
+    credentials.key = await this.#readPem(tls.keyFile);
+    checkPair(tls.certFile, credentials.cert, { file: tls.keyFile, pem: credentials.key });
+    return { credentials, version };
+  }
+
+  /** State of the files that the configuration names; those of the system change too seldom. */
+  async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
+    const files = [caFile, certFile, keyFile].filter((file) => file !== null);
+    return (await Promise.all(files.map(async (file) => (await stateOf(file)).text))).join("; ");
+  }
+
+  async #readSystemAuthorities(): Promise<string | null> {
+    for (const file of SYSTEM_AUTHORITIES) {
+      try {
+        const text = await this.#readText(file);
+        if (text.includes(CERTIFICATE)) return text;
+      } catch {
+        // Not this kind of system.
+      }
+    }
+    return null;
+  }
+
+  async #readPem(file: string): Promise<string> {
+    try {
+      return await this.#readText(file);
+    } catch (error) {
+      throw new Error(`Cannot read "${file}": ${readFailure(error)}`);
     }
   }
-  if (tls.certFile === null || tls.keyFile === null) return credentials;
-  credentials.cert = await readPem(tls.certFile);
-  credentials.key = await readPem(tls.keyFile);
-  checkPair(tls.certFile, credentials.cert, { file: tls.keyFile, pem: credentials.key });
-  return credentials;
+
+  async #readText(file: string): Promise<string> {
+    const { text: state, fresh } = await stateOf(file);
+    const kept = this.#kept.get(file);
+    if (kept?.state === state) return kept.text;
+    const text = await readRegularText(file, MAX_CERTIFICATES_BYTES);
+    this.#kept.delete(file);
+    if (!fresh) this.#kept.set(file, { state, text });
+    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    return text;
+  }
+}
+
+async function stateOf(file: string): Promise<{ text: string; fresh: boolean }> {
+  try {
+    return fileState(await Deno.stat(file), Date.now());
+  } catch {
+    return { text: MISSING, fresh: true };
+  }
 }
 
 /** A pair that does not fit would show up as a handshake that fails for no reason. */
@@ -63,25 +122,5 @@ function checkPair(certFile: string, cert: string, key: { file: string; pem: str
   }
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new Error(`Cannot use "${key.file}": it is not the key of "${certFile}"`);
-  }
-}
-
-async function readSystemAuthorities(): Promise<string | null> {
-  for (const file of SYSTEM_AUTHORITIES) {
-    try {
-      const text = await readRegularText(file, MAX_CERTIFICATES_BYTES);
-      if (text.includes(CERTIFICATE)) return text;
-    } catch {
-      // Not this kind of system.
-    }
-  }
-  return null;
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readRegularText(file, MAX_CERTIFICATES_BYTES);
-  } catch (error) {
-    throw new Error(`Cannot read "${file}": ${readFailure(error)}`);
   }
 }

@@ -1,28 +1,32 @@
 import { isIP } from "node:net";
-import type { TLSSocket } from "node:tls";
-import type { LaneEndpoint } from "../io/lane.ts";
-import { Http2Client } from "./http2_client.ts";
+import type { LaneEndpoint } from "../io/lane_link.ts";
+import { Http2Client, type Http2Fault } from "./http2_client.ts";
 import type { ResponseHeaders } from "./http2_headers.ts";
-import { closeSocket } from "./tls_carrier.ts";
-import { explainEnd, explainFailure } from "./tls_failure.ts";
-import type { Carrier, TlsStreamEvents } from "./tls_stream.ts";
+import { answersQuery, servfail } from "./http_answer.ts";
+import { framed, HttpRequest } from "./http_request.ts";
+import type { SecureConnection } from "./tls_connect.ts";
+import type { TlsContext } from "./tls_context.ts";
+import { explainBreak, explainEnd, isRefusal } from "./tls_failure.ts";
+import { closeConnection } from "./tls_goodbye.ts";
+import type { Carrier, CarrierEvents } from "./tls_events.ts";
 
 /** Where RFC 8484 and everybody else have it. */
 const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
 const HEADER_SIZE = 12;
-const MAX_MESSAGE_SIZE = 65535;
 /** Requests under way; fewer where the peer says so. */
 const MAX_REQUESTS = 256;
 /** Requests without an answer are given up after this time, long after the engine has done so. */
 const REQUEST_MS = 10_000;
 /** Bytes that may wait for a peer that makes us write (acknowledgements) and does not read. */
-const MAX_UNSENT = 1024 * 1024;
+const MAX_UNSENT = 256 * 1024;
 /** Failed requests in a row that end the connection. */
 const MAX_FAILURES = 3;
 const NO_HEADERS = "HTTP response without headers";
 /** Time for requests under way when the peer says that it will go. */
 const GOAWAY_MS = 1000;
+/** Time for a peer that takes no request at the moment to take one. */
+const BLOCKED_MS = 1000;
 
 /**
  * DNS over HTTPS (RFC 8484): one request a frame over HTTP/2, answers as frames in any order.
@@ -34,27 +38,35 @@ const GOAWAY_MS = 1000;
  */
 export class HttpCarrier implements Carrier {
   readonly #client: Http2Client;
-  readonly #socket: TLSSocket;
+  readonly #connection: SecureConnection;
   readonly #method: "GET" | "POST";
-  readonly #events: TlsStreamEvents;
+  readonly #events: CarrierEvents;
+  readonly #context: TlsContext;
+  readonly #endpoint: LaneEndpoint;
   readonly #authority: string;
   readonly #queue: Uint8Array[] = [];
   /** Requests under way by their stream's number; those that were sent first come first. */
-  readonly #requests = new Map<number, Request>();
+  readonly #requests = new Map<number, HttpRequest>();
   readonly #sweep: ReturnType<typeof setInterval>;
   #partial: Uint8Array = new Uint8Array();
   /** As if some had failed before: the first request must work. */
   #failures = MAX_FAILURES - 1;
   #leaving: ReturnType<typeof setTimeout> | null = null;
+  #blocked: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
-  readonly #endpoint: LaneEndpoint;
   #answered = false;
 
-  constructor(socket: TLSSocket, endpoint: LaneEndpoint, events: TlsStreamEvents) {
-    this.#socket = socket;
+  constructor(
+    connection: SecureConnection,
+    endpoint: LaneEndpoint,
+    { events, context }: { events: CarrierEvents; context: TlsContext },
+  ) {
+    const { socket, transport } = connection;
+    this.#connection = connection;
     this.#endpoint = endpoint;
     this.#method = endpoint.tls.http ?? "POST";
     this.#events = events;
+    this.#context = context;
     this.#authority = authorityOf(endpoint);
     this.#client = new Http2Client({
       write: (bytes) => {
@@ -69,22 +81,36 @@ export class HttpCarrier implements Carrier {
       end: (stream) => this.#ended(stream),
       reset: (stream) => this.#settle(stream, "an HTTP request was reset by the upstream"),
       goaway: (last, code) => this.#leave(last, code),
-      broken: (why) => this.#fail(why),
+      broken: (fault) => this.#broken(fault),
     });
-    this.#sweep = setInterval(() => this.#giveUp(performance.now() - REQUEST_MS), REQUEST_MS / 2);
+    this.#sweep = setInterval(() => {
+      this.#client.earn();
+      this.#giveUp(performance.now() - REQUEST_MS);
+    }, REQUEST_MS / 2);
     socket.on("data", (bytes: Uint8Array) => {
       if (this.#closed) return;
       this.#answered = true;
+      // Several requests or acknowledgements go out in one TLS record.
+      socket.cork();
       try {
         this.#client.receive(bytes);
       } catch (error) {
-        // A fault of ours, which must not end the process.
+        // A fault of ours, which must not end the thread.
         this.#fail(`HTTP/2 could not be read: ${(error as Error).message}`);
       }
+      socket.uncork();
     });
-    socket.on("end", () => closeSocket(socket));
-    socket.on("error", (error) => this.#fail(explainFailure(error)));
+    socket.on("end", () => closeConnection(connection));
+    const failed = (error: Error) =>
+      this.#fail(
+        explainBreak(error, endpoint, this.#answered),
+        !this.#answered && isRefusal(error),
+      );
+    socket.on("error", failed);
+    transport.on("error", failed);
     socket.on("close", () => this.#gone());
+    // Later than what the TLS socket may still have to say.
+    transport.on("close", () => setImmediate(() => this.#gone()));
   }
 
   write(bytes: Uint8Array): void {
@@ -105,30 +131,48 @@ export class HttpCarrier implements Carrier {
     this.#next();
   }
 
+  pause(paused: boolean): void {
+    this.#connection.transport.hold(paused);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#client.stop();
     this.#queue.length = 0;
     this.#requests.clear();
     clearInterval(this.#sweep);
     if (this.#leaving !== null) clearTimeout(this.#leaving);
-    closeSocket(this.#socket);
+    if (this.#blocked !== null) clearTimeout(this.#blocked);
+    closeConnection(this.#connection);
   }
 
   #next(): void {
+    const { socket } = this.#connection;
     // Several requests go out in one TLS record.
-    this.#socket.cork();
-    const most = Math.min(MAX_REQUESTS, Math.max(1, this.#client.maxStreams));
+    socket.cork();
     while (
-      !this.#closed && this.#leaving === null && this.#requests.size < most &&
-      this.#queue.length > 0 && this.#client.takes(this.#queue[0]!.length)
+      !this.#closed && this.#leaving === null && this.#requests.size < MAX_REQUESTS &&
+      this.#queue.length > 0 && this.#client.ready
     ) {
       const query = this.#queue.shift()!;
       this.#events.sent(query.length + 2);
       if (query.length >= HEADER_SIZE) this.#request(query);
     }
-    this.#socket.uncork();
+    socket.uncork();
+    this.#watchBlocked();
     if (this.#leaving !== null && this.#requests.size === 0) this.#gone();
+  }
+
+  /** A peer that takes no request at all, and has none under way, must not hold queries for long. */
+  #watchBlocked(): void {
+    const blocked = !this.#closed && this.#queue.length > 0 && this.#requests.size === 0;
+    if (blocked) {
+      this.#blocked ??= setTimeout(() => this.#fail("the upstream takes no requests"), BLOCKED_MS);
+    } else if (this.#blocked !== null) {
+      clearTimeout(this.#blocked);
+      this.#blocked = null;
+    }
   }
 
   #request(query: Uint8Array): void {
@@ -144,11 +188,13 @@ export class HttpCarrier implements Carrier {
       path: get ? `${PATH}?dns=${dns}` : PATH,
       sizeBytes: message.length,
     }, get ? null : message);
-    if (stream === 0) this.#answer(query, [servfail(query)], query.length);
-    else {
-      const sinceMs = performance.now();
-      this.#requests.set(stream, { query, sinceMs, parts: [], size: 0, why: NO_HEADERS });
+    if (stream === 0) {
+      this.#events.data(framed(servfail(query)));
+      return;
     }
+    const request = new HttpRequest(query, performance.now(), NO_HEADERS);
+    this.#requests.set(stream, request);
+    this.#events.held(request.held);
   }
 
   #headers(stream: number, { status, contentType }: ResponseHeaders): void {
@@ -161,66 +207,68 @@ export class HttpCarrier implements Carrier {
     else if (type !== MEDIA_TYPE) {
       request.why = `HTTP content of type "${type?.slice(0, 60) ?? "unknown"}"`;
     } else request.why = "";
+    if (request.why === "") return;
+    // What else it says of that is of no interest.
+    this.#client.cancel(stream);
+    this.#settle(stream, request.why);
   }
 
   #data(stream: number, bytes: Uint8Array): void {
     const request = this.#requests.get(stream);
     if (request === undefined) return;
-    request.size += bytes.length;
-    if (request.size > MAX_MESSAGE_SIZE) {
-      this.#client.cancel(stream);
-      this.#settle(stream, request.why || "HTTP content longer than a DNS message");
-    } else if (request.why === "") request.parts.push(new Uint8Array(bytes));
+    const before = request.held;
+    if (request.append(bytes)) {
+      this.#events.held(request.held - before);
+      return;
+    }
+    this.#client.cancel(stream);
+    this.#settle(stream, "HTTP content longer than a DNS message");
   }
 
   #ended(stream: number): void {
     const request = this.#requests.get(stream);
     if (request === undefined) return;
-    if (request.why === "" && request.size < HEADER_SIZE) {
-      request.why = "HTTP content shorter than a DNS message";
-    }
-    this.#settle(stream, request.why);
+    const { why, size, query } = request;
+    // Headers that came but for the final ones.
+    if (why !== "") this.#settle(stream, why);
+    else if (size < HEADER_SIZE) this.#settle(stream, "HTTP content shorter than a DNS message");
+    else if (!answersQuery(query, request.answer.subarray(2))) {
+      this.#settle(stream, "HTTP content that answers another question");
+    } else this.#settle(stream, "");
   }
 
   /** Ends a request, with an answer where nothing was wrong. */
   #settle(stream: number, why: string): void {
-    const request = this.#requests.get(stream);
+    const request = this.#forget(stream);
     if (request === undefined) return;
-    this.#requests.delete(stream);
     if (why !== "") this.#failed(request.query, why);
     else {
       this.#failures = 0;
-      this.#answer(request.query, request.parts, request.size);
+      this.#events.data(request.answer);
     }
     this.#next();
+  }
+
+  #forget(stream: number): HttpRequest | undefined {
+    const request = this.#requests.get(stream);
+    if (request === undefined) return undefined;
+    this.#requests.delete(stream);
+    this.#events.held(-request.held);
+    return request;
   }
 
   #giveUp(beforeMs: number): void {
     for (const [stream, { sinceMs }] of this.#requests) {
       if (sinceMs > beforeMs) break;
       this.#client.cancel(stream);
-      this.#requests.delete(stream);
+      this.#forget(stream);
     }
     this.#next();
   }
 
-  #answer(query: Uint8Array, parts: readonly Uint8Array[], size: number): void {
-    const frame = new Uint8Array(2 + size);
-    frame[0] = size >>> 8;
-    frame[1] = size & 0xff;
-    let at = 2;
-    for (const part of parts) {
-      frame.set(part, at);
-      at += part.length;
-    }
-    frame[2] = query[0]!;
-    frame[3] = query[1]!;
-    this.#events.data(frame);
-  }
-
   #failed(query: Uint8Array, why: string): void {
     if (++this.#failures >= MAX_FAILURES) this.#fail(why);
-    else this.#answer(query, [servfail(query)], query.length);
+    else this.#events.data(framed(servfail(query)));
   }
 
   /** The peer takes no new requests: those under way are awaited, the others asked again elsewhere. */
@@ -229,7 +277,7 @@ export class HttpCarrier implements Carrier {
       this.#fail(`connection closed by the upstream (HTTP/2 error ${code})`);
       return;
     }
-    for (const stream of this.#requests.keys()) if (stream > last) this.#requests.delete(stream);
+    for (const stream of this.#requests.keys()) if (stream > last) this.#forget(stream);
     this.#leaving ??= setTimeout(() => this.#gone(), GOAWAY_MS);
     this.#next();
   }
@@ -238,29 +286,17 @@ export class HttpCarrier implements Carrier {
     this.#fail(explainEnd(this.#endpoint, this.#answered));
   }
 
-  #fail(why: string): void {
+  #broken({ why, flood }: Http2Fault): void {
+    if (this.#closed) return;
+    this.#context.count(flood ? "flood" : "protocol");
+    this.#fail(why, true);
+  }
+
+  #fail(why: string, refusal = false): void {
     if (this.#closed) return;
     this.close();
-    this.#events.closed(why);
+    this.#events.closed(why, refusal);
   }
-}
-
-/** A request under way. */
-interface Request {
-  readonly query: Uint8Array;
-  readonly sinceMs: number;
-  readonly parts: Uint8Array[];
-  size: number;
-  /** What is wrong with the response; empty where nothing is. */
-  why: string;
-}
-
-/** The query itself as a response that says SERVFAIL; its sections stay, so it matches the question. */
-function servfail(query: Uint8Array): Uint8Array {
-  const response = query.slice();
-  response[2]! |= 0x80;
-  response[3] = 0x80 | 2;
-  return response;
 }
 
 function authorityOf({ address, port, tls }: LaneEndpoint): string {

@@ -1,126 +1,269 @@
 /**
- * The control plane's end of the lane: opens encrypted streams for one data plane, and reports what
- * becomes of them. What happens in one turn of the event loop is reported in one message.
+ * The other end of the lane (`io/lane.ts`): opens encrypted streams for one data plane, and hands on
+ * what becomes of them.
+ *
+ * What finds no room in the ring waits with its stream, which is not read from meanwhile: the peer is
+ * held up by TCP. Streams that wait get room in turns, so one that sends much delays no other.
  */
-import { gather, type LaneCommand, type LaneEvent } from "../io/lane.ts";
+import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "../io/lane_link.ts";
+import { RingReader, RingWriter } from "../io/ring.ts";
+import type { ByteBudget, Holder } from "./byte_budget.ts";
+import type { TlsContext } from "./tls_context.ts";
 import { TlsStream } from "./tls_stream.ts";
 
-const FIRST_BUFFER = 2048;
-/** Time for the TCP and TLS handshakes together; less than the engine waits, so that it is told why. */
-const HANDSHAKE_MS = 2500;
+/** Octets that a stream may put into the ring before another has its turn. */
+const SLICE_BYTES = 16 * 1024;
+/** Octets of a reason, in UTF-8; the paths of files are the longest part. */
+const MAX_WHY = 512;
+/** Room below which a stream does not go on: any record but DATA fits, which is cut to what there is. */
+const LEAST_ROOM = MAX_WHY + 64;
+const EXHAUSTED =
+  "all upstreams over TLS hold too much memory together, this connection most of all";
 
 /** How a lane is run. */
 export interface TlsLaneOptions {
-  /** Takes the events, with the buffers in them, to the data plane. */
-  send: (events: LaneEvent[]) => void;
-  handshakeMs?: number;
+  /** Wakes the data plane. */
+  wake: () => void;
+  context: TlsContext;
 }
 
-type DataEvent = Extract<LaneEvent, { type: "data" }> & { length: number };
-type SentEvent = Extract<LaneEvent, { type: "sent" }>;
+/** A stream, and what of it the data plane does not know yet. */
+interface LaneStream extends Holder {
+  readonly id: number;
+  readonly tls: TlsStream;
+  /** It waits for room in the ring. */
+  waiting: boolean;
+  connected: boolean;
+  sent: number;
+  readonly pieces: Uint8Array[];
+  /** Octets of the first piece that are in the ring. */
+  taken: number;
+  /** Why it ended, or null. */
+  closed: string | null;
+  /** What the data plane has written to it in this turn. */
+  readonly written: Uint8Array<ArrayBuffer>[];
+}
 
 /** All encrypted streams of one data plane's thread. */
 export class TlsLane {
-  readonly #options: TlsLaneOptions;
-  readonly #streams = new Map<number, TlsStream>();
-  /** What came for a stream since the last message. */
-  readonly #data = new Map<number, DataEvent>();
-  /** What was taken of a stream since then. */
-  readonly #sent = new Map<number, SentEvent>();
-  #events: LaneEvent[] = [];
-  #scheduled = false;
+  readonly #wake: () => void;
+  readonly #context: TlsContext;
+  readonly #budget: ByteBudget;
+  readonly #commands: RingReader;
+  readonly #events: RingWriter;
+  readonly #streams = new Map<number, LaneStream>();
+  /** Streams that wait for room, in the order in which they get it. */
+  readonly #waiting = new Set<LaneStream>();
+  readonly #size = new Uint8Array(4);
   #closed = false;
 
-  constructor(options: TlsLaneOptions) {
-    this.#options = options;
+  constructor(
+    link: Pick<LaneLink, "commands" | "events">,
+    { wake, context }: TlsLaneOptions,
+  ) {
+    this.#wake = wake;
+    this.#context = context;
+    this.#budget = context.budget;
+    this.#commands = new RingReader(link.commands);
+    this.#events = new RingWriter(link.events);
   }
 
-  /** Streams that are open or being opened. */
+  /** Streams that are open or being opened, or have not been reported as closed yet. */
   get size(): number {
     return this.#streams.size;
   }
 
-  /** Does what the data plane asks for. Never throws; what fails is an event. */
-  receive(commands: readonly LaneCommand[]): void {
+  /** Does what the data plane asks for, and goes on with what waited for room. Never throws. */
+  receive(): void {
     if (this.#closed) return;
-    for (const command of commands) {
-      const { stream } = command;
-      if (command.type === "open") this.#open(command);
-      else if (command.type === "write") this.#streams.get(stream)?.write(command.bytes);
-      else if (command.type === "pause") this.#streams.get(stream)?.pause(command.paused);
-      else if (command.type === "taken") this.#streams.get(stream)?.taken(command.sizeBytes);
-      else {
-        this.#streams.get(stream)?.close();
-        this.#streams.delete(stream);
+    const written = new Set<LaneStream>();
+    const commands = this.#commands;
+    commands.begin();
+    while (commands.next()) {
+      const { stream } = commands;
+      if (commands.kind === COMMAND.OPEN) {
+        this.#open(stream, JSON.parse(new TextDecoder().decode(this.#payload())));
+      } else if (commands.kind === COMMAND.WRITE) {
+        const entry = this.#streams.get(stream);
+        if (entry === undefined || entry.closed !== null) continue;
+        entry.written.push(this.#payload());
+        written.add(entry);
+      } else {
+        const entry = this.#streams.get(stream);
+        if (commands.kind === COMMAND.SHUN) entry?.tls.shun();
+        this.#forget(entry);
       }
     }
+    commands.release();
+    for (const entry of written) {
+      const bytes = join(entry.written.splice(0));
+      // It may have been closed meanwhile, also to make room for others.
+      if (this.#streams.get(entry.id) !== entry || entry.closed !== null) continue;
+      this.#budget.change(entry, bytes.length);
+      if (entry.closed === null) entry.tls.write(bytes);
+    }
+    this.#pump();
+  }
+
+  /** Closes streams whose certificates have been replaced since they were opened. */
+  retire(isStale: (endpoint: LaneEndpoint, version: string) => boolean): void {
+    for (const { tls } of this.#streams.values()) {
+      if (tls.version !== null && isStale(tls.endpoint, tls.version)) {
+        tls.fail("certificates have been replaced");
+      }
+    }
+  }
+
+  /** Endpoints of the open streams. */
+  *endpoints(): Generator<LaneEndpoint> {
+    for (const { tls } of this.#streams.values()) yield tls.endpoint;
   }
 
   /** Closes all streams and says no more of them. */
   close(): void {
     this.#closed = true;
-    for (const stream of this.#streams.values()) stream.close();
-    this.#streams.clear();
-    this.#data.clear();
-    this.#sent.clear();
-    this.#events = [];
+    for (const entry of [...this.#streams.values()]) this.#forget(entry);
   }
 
-  #open({ stream, endpoint }: Extract<LaneCommand, { type: "open" }>): void {
-    const opened = new TlsStream(endpoint, {
-      handshakeMs: this.#options.handshakeMs ?? HANDSHAKE_MS,
-      events: {
-        connected: () => this.#report({ type: "connected", stream }),
-        data: (bytes) => this.#gather(stream, bytes),
-        sent: (sizeBytes) => this.#count(stream, sizeBytes),
-        ended: () => this.#report({ type: "ended", stream }),
-        closed: (why) => {
-          this.#streams.delete(stream);
-          this.#report({ type: "closed", stream, why });
-        },
+  #payload(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.#commands.length);
+    this.#commands.copy(bytes);
+    return bytes;
+  }
+
+  #open(id: number, endpoint: LaneEndpoint): void {
+    const entry: LaneStream = {
+      id,
+      held: 0,
+      waiting: false,
+      connected: false,
+      sent: 0,
+      pieces: [],
+      taken: 0,
+      closed: null,
+      written: [],
+      exhausted: () => {
+        this.#context.count("budget");
+        entry.pieces.length = 0;
+        entry.taken = 0;
+        entry.tls.fail(EXHAUSTED);
       },
-    });
-    this.#streams.set(stream, opened);
-    void opened.open();
+      tls: new TlsStream(endpoint, this.#context, {
+        connected: () => {
+          entry.connected = true;
+          this.#offer(entry);
+        },
+        data: (bytes) => {
+          entry.pieces.push(bytes);
+          this.#budget.change(entry, bytes.length);
+          this.#offer(entry);
+        },
+        sent: (sizeBytes) => {
+          entry.sent += sizeBytes;
+          this.#budget.change(entry, -sizeBytes);
+          this.#offer(entry);
+        },
+        held: (change) => this.#budget.change(entry, change),
+        closed: (why) => {
+          entry.closed = why;
+          this.#offer(entry);
+        },
+      }),
+    };
+    this.#streams.set(id, entry);
+    void entry.tls.open();
   }
 
-  #gather(stream: number, bytes: Uint8Array): void {
-    let event = this.#data.get(stream);
-    if (event === undefined) {
-      event = { type: "data", stream, bytes: new Uint8Array(FIRST_BUFFER), length: 0 };
-      this.#data.set(stream, event);
-      this.#report(event);
+  #forget(entry: LaneStream | undefined): void {
+    if (entry === undefined) return;
+    this.#streams.delete(entry.id);
+    this.#waiting.delete(entry);
+    entry.tls.close();
+    this.#budget.forget(entry);
+  }
+
+  /** Tells the data plane what is new of a stream, or has it wait for room. */
+  #offer(entry: LaneStream): void {
+    if (this.#closed || this.#streams.get(entry.id) !== entry || entry.waiting) return;
+    // Who waits has been there first.
+    if (this.#waiting.size > 0 || !this.#emit(entry)) {
+      this.#wait(entry);
+      this.#pump();
     }
-    gather(event, bytes, 0, bytes.length);
+    this.#publish();
   }
 
-  #count(stream: number, sizeBytes: number): void {
-    const event = this.#sent.get(stream);
-    if (event !== undefined) {
-      event.sizeBytes += sizeBytes;
-      return;
+  #wait(entry: LaneStream): void {
+    this.#waiting.add(entry);
+    if (!entry.waiting) entry.tls.pause(true);
+    entry.waiting = true;
+  }
+
+  /** Gives room to those who wait for it, in turns. */
+  #pump(): void {
+    while (this.#waiting.size > 0 && this.#events.waitForRoom(LEAST_ROOM)) {
+      const [entry] = this.#waiting;
+      this.#waiting.delete(entry!);
+      if (!this.#emit(entry!)) {
+        this.#wait(entry!);
+        continue;
+      }
+      entry!.waiting = false;
+      if (this.#streams.get(entry!.id) === entry) entry!.tls.pause(false);
     }
-    const first: SentEvent = { type: "sent", stream, sizeBytes };
-    this.#sent.set(stream, first);
-    this.#report(first);
+    this.#publish();
   }
 
-  #report(event: LaneEvent): void {
-    if (this.#closed) return;
-    this.#events.push(event);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#flush());
+  #publish(): void {
+    if (this.#events.publish()) this.#wake();
   }
 
-  #flush(): void {
-    this.#scheduled = false;
-    if (this.#closed) return;
-    for (const event of this.#data.values()) event.bytes = event.bytes.subarray(0, event.length);
-    this.#data.clear();
-    this.#sent.clear();
+  /**
+   * Puts what is new of a stream into the ring; true where that is all. Otherwise it has put in a slice,
+   * or there is no more room than `LEAST_ROOM`.
+   */
+  #emit(entry: LaneStream): boolean {
     const events = this.#events;
-    this.#events = [];
-    this.#options.send(events);
+    const { id, pieces } = entry;
+    if (events.room < LEAST_ROOM) return false;
+    if (entry.connected) {
+      events.write(EVENT.CONNECTED, id);
+      entry.connected = false;
+    }
+    if (entry.sent > 0) {
+      new DataView(this.#size.buffer).setUint32(0, entry.sent);
+      events.write(EVENT.SENT, id, this.#size);
+      entry.sent = 0;
+    }
+    let left = SLICE_BYTES;
+    while (pieces.length > 0) {
+      const [piece] = pieces;
+      const size = Math.min(piece!.length - entry.taken, left, events.room);
+      if (left === 0 || events.room < LEAST_ROOM) return false;
+      events.write(EVENT.DATA, id, piece, entry.taken, entry.taken + size);
+      left -= size;
+      entry.taken += size;
+      if (entry.taken < piece!.length) continue;
+      pieces.shift();
+      entry.taken = 0;
+      this.#budget.change(entry, -piece!.length);
+    }
+    if (entry.closed === null) return true;
+    if (events.room < LEAST_ROOM) return false;
+    const why = new TextEncoder().encode(entry.closed).subarray(0, MAX_WHY);
+    events.write(EVENT.CLOSED, id, why);
+    this.#forget(entry);
+    return true;
   }
+}
+
+function join(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  if (parts.length === 1) return parts[0]!;
+  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

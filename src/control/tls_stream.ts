@@ -1,64 +1,53 @@
-import { type LaneEndpoint, MAX_LANE_UNREAD } from "../io/lane.ts";
+import type { LaneEndpoint } from "../io/lane_link.ts";
+import { openCarrier } from "./tls_carrier.ts";
+import type { TlsContext } from "./tls_context.ts";
+import type { Carrier, TlsStreamEvents } from "./tls_events.ts";
+import { UpstreamRefused } from "./tls_failure.ts";
 
-/** What a stream reports; `closed` is the last. */
-export interface TlsStreamEvents {
-  connected(): void;
-  /** Bytes came; they are good during the call only. */
-  data(bytes: Uint8Array): void;
-  /** So many of the bytes written have been taken by the peer's side of the connection. */
-  sent(sizeBytes: number): void;
-  ended(): void;
-  closed(why: string): void;
-}
+const UNASKED = "the upstream sends what nobody asked for";
 
-/** An encrypted connection that carries DNS frames, by itself or as HTTP requests. */
-export interface Carrier {
-  write(bytes: Uint8Array): void;
-  close(): void;
-}
-
-/**
- * One encrypted stream: opens the connection, holds what is written until it stands, and keeps what
- * is under way to the data plane within its bound.
- */
+/** One encrypted stream: opens the connection, and holds what is written until it stands. */
 export class TlsStream {
-  readonly #endpoint: LaneEndpoint;
+  readonly endpoint: LaneEndpoint;
+  /** The certificates that it was opened with; null before. */
+  version: string | null = null;
   readonly #events: TlsStreamEvents;
-  readonly #handshakeMs: number;
+  readonly #context: TlsContext;
   readonly #abort = new AbortController();
   #carrier: Carrier | null = null;
   #waiting: Uint8Array[] = [];
-  #unread = 0;
   #paused = false;
-  /** What came while the engine paused. */
-  #held: Uint8Array[] = [];
+  #answered = false;
   #gone = false;
 
-  constructor(endpoint: LaneEndpoint, options: { handshakeMs: number; events: TlsStreamEvents }) {
-    this.#endpoint = endpoint;
-    this.#handshakeMs = options.handshakeMs;
-    this.#events = options.events;
+  constructor(endpoint: LaneEndpoint, context: TlsContext, events: TlsStreamEvents) {
+    this.endpoint = endpoint;
+    this.#context = context;
+    this.#events = events;
   }
 
   /** Connects; never rejects, a failure is reported by `closed`. */
   async open(): Promise<void> {
+    const { refusals, files } = this.#context;
     try {
-      // Loaded with the first encrypted upstream only: node:tls takes some megabytes.
-      const { openCarrier } = await import("./tls_carrier.ts");
+      const recent = refusals.recent(this.endpoint);
+      if (recent !== null) return this.#refuse(recent);
+      const { credentials, version } = await files.read(this.endpoint.tls);
       if (this.#gone) return;
-      const carrier = await openCarrier(this.#endpoint, {
-        handshakeMs: this.#handshakeMs,
+      this.version = version;
+      const refused = refusals.reason(this.endpoint, version);
+      if (refused !== null) return this.#refuse(refused);
+      const carrier = await openCarrier(this.endpoint, {
+        credentials,
+        handshakeMs: this.#context.handshakeMs,
         signal: this.#abort.signal,
+        context: this.#context,
         events: {
-          ...this.#events,
-          data: (bytes) => this.#received(bytes),
-          sent: (sizeBytes) => {
-            if (!this.#gone) this.#events.sent(sizeBytes);
+          ...this.#guarded(),
+          closed: (why, refusal = false) => {
+            if (refusal && !this.#gone) refusals.add(this.endpoint, version, why);
+            this.fail(why);
           },
-          ended: () => {
-            if (!this.#gone) this.#events.ended();
-          },
-          closed: (why) => this.#fail(why),
         },
       });
       if (this.#gone) {
@@ -66,32 +55,34 @@ export class TlsStream {
         return;
       }
       this.#carrier = carrier;
+      if (this.#paused) carrier.pause(true);
       this.#events.connected();
-      for (const bytes of this.#waiting) carrier.write(bytes);
-      this.#waiting = [];
+      for (const bytes of this.#waiting.splice(0)) carrier.write(bytes);
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
+      const why = error instanceof Error ? error.message : String(error);
+      if (error instanceof UpstreamRefused) refusals.add(this.endpoint, this.version!, why);
+      this.fail(why);
     }
   }
 
   /** Sends frames, or keeps them until the connection stands; the data plane bounds how many. */
   write(bytes: Uint8Array): void {
+    if (this.#gone) return;
     if (this.#carrier === null) this.#waiting.push(bytes);
     else this.#carrier.write(bytes);
   }
 
-  /** Stops or goes on handing over what comes. */
+  /** Stops or goes on reading from the network. */
   pause(paused: boolean): void {
     this.#paused = paused;
-    if (paused) return;
-    const held = this.#held;
-    this.#held = [];
-    for (const bytes of held) this.#events.data(bytes);
+    if (!this.#gone) this.#carrier?.pause(paused);
   }
 
-  /** The data plane has taken so many bytes. */
-  taken(sizeBytes: number): void {
-    this.#unread -= sizeBytes;
+  /** The peer breaks the rules: it is left alone for a while. `close` follows. */
+  shun(): void {
+    if (this.#gone || this.version === null) return;
+    this.#context.count("unasked");
+    this.#context.refusals.add(this.endpoint, this.version, UNASKED);
   }
 
   /** Closes the connection and reports nothing any more. */
@@ -99,22 +90,39 @@ export class TlsStream {
     if (this.#gone) return;
     this.#gone = true;
     this.#waiting = [];
-    this.#held = [];
     this.#abort.abort();
     this.#carrier?.close();
   }
 
-  #received(bytes: Uint8Array): void {
-    if (this.#gone) return;
-    this.#unread += bytes.length;
-    if (this.#unread > MAX_LANE_UNREAD) this.#fail("the upstream sends more than can be read");
-    else if (this.#paused) this.#held.push(new Uint8Array(bytes));
-    else this.#events.data(bytes);
-  }
-
-  #fail(why: string): void {
+  /** Closes the connection and reports why. */
+  fail(why: string): void {
     if (this.#gone) return;
     this.close();
     this.#events.closed(why);
+  }
+
+  #refuse(why: string): void {
+    this.#context.count("refused");
+    this.fail(why);
+  }
+
+  /** Events that end with the stream. */
+  #guarded(): Omit<TlsStreamEvents, "closed"> {
+    const { connected, data, sent, held } = this.#events;
+    return {
+      connected,
+      data: (bytes) => {
+        if (this.#gone) return;
+        if (!this.#answered) this.#context.refusals.clear(this.endpoint);
+        this.#answered = true;
+        data(bytes);
+      },
+      sent: (sizeBytes) => {
+        if (!this.#gone) sent(sizeBytes);
+      },
+      held: (change) => {
+        if (!this.#gone) held(change);
+      },
+    };
   }
 }

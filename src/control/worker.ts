@@ -7,7 +7,6 @@ import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
 import { Memory } from "../engine/memory.ts";
-import { laneBuffers, type LaneCommand } from "../io/lane.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { openLinuxProbe } from "../io/linux/probe_socket.ts";
 import { ListenError, PortableDriver } from "../io/portable/driver.ts";
@@ -23,16 +22,15 @@ import { openLibc } from "../sys/libc.ts";
 import { UnixDatagramSender } from "../sys/unix_datagram.ts";
 import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
 import { logsStack, panicText } from "./panic_text.ts";
+import { type PostedMessage, readPosted } from "./post_to_plane.ts";
 import { WorkerLog } from "./worker_log.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
-  postMessage(message: DataPlaneMessage, transfer?: ArrayBuffer[]): void;
+  postMessage(message: DataPlaneMessage): void;
 };
 
 const post = (message: DataPlaneMessage) => scope.postMessage(message);
-const toLane = (commands: LaneCommand[]) =>
-  scope.postMessage({ type: "lane", commands }, laneBuffers(commands));
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
@@ -86,11 +84,12 @@ class DataPlaneThread {
   }
 
   async #runLinux(): Promise<void> {
-    const { wakeFd, mark, sockets } = this.#message;
+    const { wakeFd, laneFd, mark, sockets } = this.#message;
     const driver = new LinuxDriver({
       ...this.#driverOptions(),
       libc: openLibc(),
       wakeFd,
+      laneFd,
       mark,
       onWake: () => this.#receive(),
     });
@@ -119,10 +118,11 @@ class DataPlaneThread {
     const driver = new PortableDriver({ ...this.#driverOptions(), now: () => performance.now() });
     this.#attach(driver);
     let turn: Promise<void> = Promise.resolve();
-    port.onmessage = ({ data }: MessageEvent<ControlMessage>) => {
+    port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
       turn = turn.then(async () => {
-        if (this.#needsPatterns(data)) await loadPatterns();
-        driver.run(() => this.#handle(data));
+        const message = readPosted(data);
+        if (this.#needsPatterns(message)) await loadPatterns();
+        driver.run(() => this.#handle(message));
         if (this.#running) return;
         this.#selfCheck.end();
         this.#retire();
@@ -148,7 +148,6 @@ class DataPlaneThread {
   #driverOptions() {
     return {
       files: this.#message.files,
-      toLane,
       onPanic: (error: unknown) =>
         this.#log.log("error", panicText(error, logsStack(this.#config))),
       afterLoop: () => this.#afterLoop(),
@@ -172,6 +171,7 @@ class DataPlaneThread {
       limits: { streams: this.#message.files.clientStreams },
     });
     driver.attach(this.#engine);
+    this.#attachLane(this.#message.lane);
     this.#configure(this.#config, this.#message.deliveries);
     this.#selfCheck = new SelfCheck({
       timers: this.#engine.timers,
@@ -209,12 +209,21 @@ class DataPlaneThread {
     this.#queries = queries;
   }
 
+  #attachLane({ link, why }: StartMessage["lane"]): void {
+    const driver = this.#driver;
+    driver.lane.attach(link, why);
+    // The linux driver's loop is woken by an eventfd, and never yields.
+    if (link !== null && driver instanceof PortableDriver) {
+      link.port.onmessage = () => driver.run(() => {});
+    }
+  }
+
   /** Handles what lies in the port; false where the loop must be left. */
   #receive(): boolean {
     while (this.#running) {
       const received = receiveMessageOnPort(this.#message.port as never);
       if (received === undefined) break;
-      const message = received.message as ControlMessage;
+      const message = readPosted(received.message as PostedMessage);
       if (this.#needsPatterns(message)) {
         this.#held = message;
         return false;
@@ -248,7 +257,7 @@ class DataPlaneThread {
         if (this.#driver instanceof LinuxDriver) this.#driver.serve(message.sockets);
         break;
       case "lane":
-        this.#driver.lane.receive(message.events);
+        this.#attachLane(message.lane);
         break;
       case "ask": {
         const { block, position, request } = message;

@@ -1,5 +1,5 @@
 import { Address } from "../dns/address.ts";
-import { EDNS_PAYLOAD, FLAG, RCODE } from "../dns/constants.ts";
+import { FLAG, RCODE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
 import type { Io, StreamHandler } from "../io/contract.ts";
 import { Chain } from "./chain.ts";
@@ -25,7 +25,6 @@ import { Memory } from "./memory.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { Response } from "./response.ts";
-import { DEFAULT_RATE } from "./response_limiter.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, findRoute, type Route, serves } from "./routes.ts";
@@ -349,20 +348,7 @@ export class Engine implements EngineServices {
   }
 
   #query(exchange: Exchange, out: Memory, outOffset: number): number {
-    exchange.returnAddress = -1;
-    exchange.receivedMs = this.nowMs;
-    exchange.response = null;
-    exchange.extendedError = -1;
-    exchange.payloadSize = EDNS_PAYLOAD;
-    exchange.maxUdpSize = EDNS_PAYLOAD;
-    exchange.rate = DEFAULT_RATE;
-    exchange.nsid = null;
-    exchange.only = null;
-    exchange.intoLoops = false;
-    exchange.uncacheable = false;
-    exchange.client = -1;
-    exchange.top = 0;
-    if (exchange.error !== "") exchange.error = "";
+    exchange.begin(this.nowMs);
     const rcode = parseQuery(exchange, this.hashKey);
     if (rcode === NO_QUERY) {
       this.values[COUNTER.DROPPED]!++;

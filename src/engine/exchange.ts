@@ -119,6 +119,24 @@ export class Exchange {
     this.chain = chain;
   }
 
+  /** Forgets the query before: another one has come. */
+  begin(nowMs: number): void {
+    this.returnAddress = -1;
+    this.receivedMs = nowMs;
+    this.response = null;
+    this.extendedError = -1;
+    this.payloadSize = EDNS_PAYLOAD;
+    this.maxUdpSize = EDNS_PAYLOAD;
+    this.rate = DEFAULT_RATE;
+    this.nsid = null;
+    this.only = null;
+    this.intoLoops = false;
+    this.uncacheable = false;
+    this.client = -1;
+    this.top = 0;
+    if (this.error !== "") this.error = "";
+  }
+
   /**
    * Makes a parked copy of a client's query one of nodens' own, whose response rises to `top`.
    *

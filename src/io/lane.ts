@@ -1,228 +1,209 @@
 /**
- * Encrypted streams to upstreams, as the data plane sees them. TLS and HTTP/2 are spoken by the
- * control plane, in a thread that may be slow; here are only the numbers of the streams, what the
- * engine has written in this turn, and what has come back.
+ * Encrypted streams to upstreams, as the data plane sees them. TLS and HTTP/2 are spoken in a thread
+ * of their own, which may be slow or fail. Here are only the numbers of the streams, and two rings of
+ * records (`ring.ts`): commands go out, events come back.
  *
- * Everything that one turn of the loop brings goes over in one message, bytes by transfer. What is
- * under way is bounded in both directions: `sent` events tell what the peer's socket has taken,
- * `taken` commands what the engine has.
+ * No turn of the loop takes in more than `LANE_TURN`, so an upstream that sends much costs other
+ * clients no more than that. What is under way is bounded: towards the upstream by the ring and by
+ * `MAX_LANE_QUEUED` for each stream; on the way back by the other ring, behind which the thread stops
+ * reading from the network.
  */
 import { Memory } from "../engine/memory.ts";
-import type { Endpoint, StreamHandler, TlsEndpoint } from "./contract.ts";
+import type { Endpoint, StreamHandler } from "./contract.ts";
+import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "./lane_link.ts";
+import { RingReader, RingWriter } from "./ring.ts";
 
 /** Numbers of the lane's streams begin here; those of the drivers' own stay below. */
 export const LANE_STREAMS = 1 << 24;
-/** Bytes that may wait for a peer that does not read; a stream with more is closed. */
+const LAST_STREAM = 0x7fffffff;
+/** Octets that may wait for a peer that does not read; a stream with more is closed. */
 export const MAX_LANE_QUEUED = 256 * 1024;
 /**
- * Bytes that may be under way to the engine; a stream with more is closed. Far above what a pipeline
- * of queries brings: Deno's node:tls reads on although it is told to pause, so there is no way to
- * hold a peer up.
+ * What one turn of the loop takes in: the longest DNS message, which costs half a millisecond to
+ * check, or as many short ones as a batch of datagrams holds.
  */
-export const MAX_LANE_UNREAD = 16 * 1024 * 1024;
-/** Bytes taken by the engine are told in steps of this size. */
-const TAKEN_STEP = 32 * 1024;
-const FIRST_BUFFER = 2048;
-
-/** Where a stream of the lane leads: an endpoint in a form that can be sent between threads. */
-export interface LaneEndpoint {
-  /** IP address, with the scope of a link-local one (`fe80::1%eth0`). */
-  readonly address: string;
-  readonly port: number;
-  /** Address to send from, or null. */
-  readonly source: string | null;
-  readonly tls: TlsEndpoint;
-}
-
-/** What the data plane asks of the control plane. */
-export type LaneCommand =
-  | { type: "open"; stream: number; endpoint: LaneEndpoint }
-  | { type: "write"; stream: number; bytes: Uint8Array<ArrayBuffer> }
-  | { type: "pause"; stream: number; paused: boolean }
-  | { type: "taken"; stream: number; sizeBytes: number }
-  | { type: "close"; stream: number };
-
-/** What the control plane reports of a stream. */
-export type LaneEvent =
-  | { type: "connected"; stream: number }
-  | { type: "data"; stream: number; bytes: Uint8Array<ArrayBuffer> }
-  | { type: "sent"; stream: number; sizeBytes: number }
-  | { type: "ended"; stream: number }
-  | { type: "closed"; stream: number; why: string };
-
-/** Bytes of one stream in one message, while more are added. */
-interface Gathered {
-  readonly type: "write";
-  readonly stream: number;
-  bytes: Uint8Array<ArrayBuffer>;
-  length: number;
-}
+export const LANE_TURN = { bytes: 65536, events: 128 } as const;
+const MEMORY_BYTES = 65536;
+const NO_THREAD = "TLS is not ready yet";
+const OVERFLOW = "the upstream does not read what it is sent";
 
 interface LaneStream {
   readonly handler: StreamHandler;
-  /** What has been written in this turn, or null. */
-  out: Gathered | null;
   queued: number;
-  untold: number;
-  overflowed: boolean;
+  /** Why it will be closed at the end of this turn, or null. */
+  failing: string | null;
 }
 
-/** The data plane's end of the lane. Drivers call `receive` with the clock set, `flush` each turn. */
+/** The data plane's end of the lane. Drivers call `receive` and `flush` each turn, the clock set. */
 export class Lane {
-  readonly #post: (commands: LaneCommand[]) => void;
   readonly #most: number;
   readonly #streams = new Map<number, LaneStream>();
-  readonly #memory = new Memory(65536);
+  readonly #memory = new Memory(MEMORY_BYTES);
+  #link: LaneLink | null = null;
+  #commands: RingWriter | null = null;
+  #events: RingReader | null = null;
+  /** Why there is no link. */
+  #why = NO_THREAD;
   #next = LANE_STREAMS;
-  #commands: LaneCommand[] = [];
-  #written: Gathered[] = [];
-  #overflowed: number[] = [];
+  readonly #failing: number[] = [];
+  /** Streams that are closed, and how, but found no room to say so. */
+  #unsaid: { stream: number; command: number }[] = [];
+
+  /** @param most - streams that may be open at a time */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /**
-   * @param post - takes over the commands and the buffers in them
-   * @param most - streams that may be open at a time
+   * Uses another link from now on, or none: `why` tells the streams that are opened then. Streams of
+   * the link before are gone; their handlers are told.
    */
-  constructor(post: (commands: LaneCommand[]) => void, most: number) {
-    this.#post = post;
-    this.#most = most;
+  attach(link: LaneLink | null, why: string): void {
+    this.#link?.port.close();
+    this.#link = link;
+    this.#commands = link === null ? null : new RingWriter(link.commands);
+    this.#events = link === null ? null : new RingReader(link.events);
+    this.#why = why;
+    this.#unsaid = [];
+    const gone = [...this.#streams];
+    for (const [stream, { handler }] of gone) {
+      if (this.#streams.delete(stream)) handler.closed(why);
+    }
   }
 
   /** Opens a stream to an upstream that has `tls` set; below zero where too many are open. */
   connect(endpoint: Endpoint, handler: StreamHandler): number {
-    const { address, scope, source, tls } = endpoint;
-    if (tls === null || this.#streams.size >= this.#most) return -1;
+    if (endpoint.tls === null || this.#streams.size >= this.#most) return -1;
+    if (this.#next > LAST_STREAM) this.#next = LANE_STREAMS;
+    while (this.#streams.has(this.#next)) this.#next++;
     const stream = this.#next++;
-    this.#streams.set(stream, { handler, out: null, queued: 0, untold: 0, overflowed: false });
-    this.#commands.push({
-      type: "open",
-      stream,
-      endpoint: {
-        address: scope === "" ? address.hostname() : `${address.hostname()}%${scope}`,
-        port: address.port,
-        source: source === null ? null : source.hostname(),
-        tls,
-      },
-    });
+    const entry: LaneStream = { handler, queued: 0, failing: null };
+    this.#streams.set(stream, entry);
+    if (this.#commands === null) this.#fail(stream, entry, this.#why);
+    else if (!this.#commands.write(COMMAND.OPEN, stream, encode(laneEndpoint(endpoint)))) {
+      this.#fail(stream, entry, "too much is under way to upstreams over TLS");
+    }
     return stream;
   }
 
-  /** Sends bytes with all else of this turn. */
+  /** Sends octets with all else of this turn. */
   write(stream: number, memory: Memory, offset: number, length: number): void {
     const entry = this.#streams.get(stream);
-    if (entry === undefined || entry.overflowed) return;
-    if (entry.queued + length > MAX_LANE_QUEUED) {
-      // Told with the next flush: the engine is in the middle of something here.
-      entry.overflowed = true;
-      this.#overflowed.push(stream);
-      return;
-    }
-    let out = entry.out;
-    if (out === null) {
-      out = { type: "write", stream, bytes: new Uint8Array(FIRST_BUFFER), length: 0 };
-      entry.out = out;
-      this.#written.push(out);
-      this.#commands.push(out);
-    }
-    gather(out, memory.bytes, offset, length);
-    entry.queued += length;
+    if (entry === undefined || entry.failing !== null) return;
+    const fits = entry.queued + length <= MAX_LANE_QUEUED &&
+      this.#commands!.write(COMMAND.WRITE, stream, memory.bytes, offset, offset + length);
+    if (fits) entry.queued += length;
+    else this.#fail(stream, entry, OVERFLOW);
   }
 
-  /** Bytes that the peer has not taken yet. */
+  /** Octets that the peer has not taken yet. */
   queued(stream: number): number {
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
-  /** Stops or goes on handing over what comes; what is under way still does. */
-  pause(stream: number, paused: boolean): void {
-    if (this.#streams.has(stream)) this.#commands.push({ type: "pause", stream, paused });
+  /**
+   * Closes a stream; its handler is not called any more.
+   *
+   * @param abrupt - for what the peer has done: for a while no stream to it is opened
+   */
+  close(stream: number, abrupt = false): void {
+    if (!this.#streams.delete(stream)) return;
+    this.#sayClosed(stream, abrupt ? COMMAND.SHUN : COMMAND.CLOSE);
   }
 
-  /** Closes a stream; its handler is not called any more. */
-  close(stream: number): void {
-    if (this.#streams.delete(stream)) this.#commands.push({ type: "close", stream });
-  }
-
-  /** Hands what the control plane reports to the streams' handlers. */
-  receive(events: readonly LaneEvent[]): void {
-    for (const event of events) {
-      const entry = this.#streams.get(event.stream);
-      if (entry === undefined) continue;
-      switch (event.type) {
-        case "connected":
-          entry.handler.connected?.();
-          break;
-        case "data":
-          this.#deliver(event.stream, entry, event.bytes);
-          break;
-        case "sent":
-          entry.queued -= event.sizeBytes;
-          if (entry.queued === 0) entry.handler.drained?.();
-          break;
-        case "ended":
-          entry.handler.ended();
-          break;
-        case "closed":
-          this.#streams.delete(event.stream);
-          entry.handler.closed(event.why);
-      }
+  /** Hands what has come to the streams' handlers; true where there is more for the next turn. */
+  receive(): boolean {
+    const events = this.#events;
+    if (events === null) return false;
+    events.begin();
+    let left: number = LANE_TURN.events;
+    let bytes: number = LANE_TURN.bytes;
+    // A handler may change the link.
+    while (left > 0 && bytes > 0 && events === this.#events && events.next()) {
+      left--;
+      bytes -= events.length;
+      const entry = this.#streams.get(events.stream);
+      if (entry !== undefined) this.#dispatch(events, entry);
     }
+    if (events.release() && events === this.#events) this.#wake();
+    return left === 0 || bytes <= 0;
   }
 
-  /** Sends what this turn has brought, in one message. */
+  /** Sends what this turn has brought, and tells streams that could not be served. */
   flush(): void {
-    // A handler that is told may ask again on another stream, which may be too full as well.
-    while (this.#overflowed.length > 0) {
-      const stream = this.#overflowed.pop()!;
-      const handler = this.#streams.get(stream)?.handler;
+    // A handler that is told may ask again on another stream, which may fail as well: that one is
+    // told in the next turn, so that this one ends.
+    for (const stream of this.#failing.splice(0)) {
+      const entry = this.#streams.get(stream);
+      if (entry === undefined) continue;
       this.close(stream);
-      handler?.closed("the upstream does not read what it is sent");
+      entry.handler.closed(entry.failing!);
     }
-    if (this.#commands.length === 0) return;
-    for (const out of this.#written) {
-      out.bytes = out.bytes.subarray(0, out.length);
-      const entry = this.#streams.get(out.stream);
-      if (entry !== undefined) entry.out = null;
-    }
-    const commands = this.#commands;
-    this.#commands = [];
-    this.#written = [];
-    this.#post(commands);
+    const unsaid = this.#unsaid;
+    this.#unsaid = [];
+    for (const { stream, command } of unsaid) this.#sayClosed(stream, command);
+    if (this.#commands?.publish() === true) this.#wake();
   }
 
-  #deliver(stream: number, entry: LaneStream, bytes: Uint8Array): void {
-    const memory = this.#memory;
-    for (let at = 0; at < bytes.length; at += memory.bytes.length) {
-      const piece = bytes.subarray(at, at + memory.bytes.length);
-      memory.bytes.set(piece);
-      entry.handler.data(memory, 0, piece.length);
-      if (!this.#streams.has(stream)) return;
+  /** Whether `flush` has left something for the next turn, which should come soon. */
+  get unfinished(): boolean {
+    return this.#failing.length > 0 || this.#unsaid.length > 0;
+  }
+
+  #dispatch(events: RingReader, entry: LaneStream): void {
+    const { stream, length } = events;
+    const { bytes, view } = this.#memory;
+    switch (events.kind) {
+      case EVENT.CONNECTED:
+        entry.handler.connected?.();
+        break;
+      case EVENT.DATA:
+        for (let at = 0; at < length && this.#streams.has(stream); at += MEMORY_BYTES) {
+          const size = Math.min(MEMORY_BYTES, length - at);
+          events.copy(bytes, at, at + size);
+          entry.handler.data(this.#memory, 0, size);
+        }
+        break;
+      case EVENT.SENT:
+        events.copy(bytes);
+        entry.queued -= view.getUint32(0);
+        if (entry.queued === 0) entry.handler.drained?.();
+        break;
+      case EVENT.CLOSED:
+        events.copy(bytes);
+        this.#streams.delete(stream);
+        entry.handler.closed(decoder.decode(bytes.subarray(0, length)));
     }
-    entry.untold += bytes.length;
-    if (entry.untold < TAKEN_STEP) return;
-    this.#commands.push({ type: "taken", stream, sizeBytes: entry.untold });
-    entry.untold = 0;
+  }
+
+  /** Has a stream closed at the end of this turn: the engine is in the middle of something. */
+  #fail(stream: number, entry: LaneStream, why: string): void {
+    entry.failing = why;
+    this.#failing.push(stream);
+  }
+
+  #sayClosed(stream: number, command: number): void {
+    if (this.#commands === null) return;
+    if (!this.#commands.write(command, stream)) this.#unsaid.push({ stream, command });
+  }
+
+  #wake(): void {
+    this.#link?.port.postMessage(0);
   }
 }
 
-/** Appends bytes, into a larger buffer where they do not fit. */
-export function gather(
-  target: { bytes: Uint8Array<ArrayBuffer>; length: number },
-  source: Uint8Array,
-  offset: number,
-  length: number,
-): void {
-  if (target.length + length > target.bytes.length) {
-    const larger = new Uint8Array(2 * (target.length + length));
-    larger.set(target.bytes.subarray(0, target.length));
-    target.bytes = larger;
-  }
-  target.bytes.set(source.subarray(offset, offset + length), target.length);
-  target.length += length;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function encode(endpoint: LaneEndpoint): Uint8Array {
+  return encoder.encode(JSON.stringify(endpoint));
 }
 
-/** The buffers of commands or events, for `postMessage` to hand over. */
-export function laneBuffers(messages: readonly (LaneCommand | LaneEvent)[]): ArrayBuffer[] {
-  const buffers: ArrayBuffer[] = [];
-  for (const message of messages) if ("bytes" in message) buffers.push(message.bytes.buffer);
-  return buffers;
+function laneEndpoint({ address, scope, source, tls }: Endpoint): LaneEndpoint {
+  return {
+    address: scope === "" ? address.hostname() : `${address.hostname()}%${scope}`,
+    port: address.port,
+    source: source === null ? null : source.hostname(),
+    tls: tls!,
+  };
 }

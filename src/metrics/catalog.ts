@@ -190,7 +190,19 @@ export const CATALOG: readonly Metric[] = [
   gauge("nodens_data_planes", "Data planes that run."),
   counter("nodens_data_plane_restarts_total", "Data planes started again after they had failed."),
   counter("nodens_metrics_without_room_total", "Series that found no room and are not exported."),
-  counter("nodens_unhandled_errors_total", "Exceptions caught in the control plane."),
+  counter(
+    "nodens_unhandled_errors_total",
+    "Exceptions caught in the control plane and the thread for TLS.",
+  ),
+
+  gauge("nodens_tls_threads", "Threads that speak TLS with upstreams."),
+  counter("nodens_tls_thread_restarts_total", "Threads for TLS started again after a failure."),
+  gauge("nodens_tls_streams", "Connections to upstreams over TLS, open or being opened."),
+  gauge("nodens_tls_held_bytes", "Bytes that are under way to and from upstreams over TLS."),
+  gauge("nodens_tls_heap_bytes", "Memory of the JavaScript in the thread for TLS."),
+  counter("nodens_tls_streams_closed_total", "Connections over TLS given up, by reason.", [
+    "reason",
+  ]),
 
   gauge("nodens_http_connections", "Open HTTP connections."),
   counter("nodens_http_connections_total", "HTTP connections accepted."),

@@ -54,7 +54,16 @@ export const SHUT_WR = 1;
 /** Flags of send and receive calls. */
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, TRUNC: 0x20 } as const;
 /** Events and operations of epoll. */
-export const EPOLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, ADD: 1, DEL: 2, MOD: 3 } as const;
+export const EPOLL = {
+  IN: 1,
+  OUT: 4,
+  ERR: 8,
+  HUP: 16,
+  ET: 1 << 31,
+  ADD: 1,
+  DEL: 2,
+  MOD: 3,
+} as const;
 /** Flag of epoll_create1. */
 export const EPOLL_CLOEXEC = 0o2000000;
 /** Flag of eventfd. */

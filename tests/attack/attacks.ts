@@ -3,6 +3,7 @@ import { collidingNames, collidingTypes } from "./attacks/colliding_names.ts";
 import { reloadStorm, signals, socketTheft, terminated } from "./attacks/control.ts";
 import { controlBusy } from "./attacks/control_busy.ts";
 import { outOfDescriptors, outOfPorts } from "./attacks/descriptors.ts";
+import { http2Frames, longAnswers, unaskedAnswers, wrongCertificate } from "./attacks/encrypted.ts";
 import { hostileFiles } from "./attacks/files.ts";
 import { hostsGrowth } from "./attacks/hosts_growth.ts";
 import { abandonedConnections, upstreamBurst } from "./attacks/gone.ts";
@@ -34,6 +35,10 @@ export const ATTACKS: readonly Attack[] = [
   scanCost(25),
   collidingNames,
   collidingTypes,
+  unaskedAnswers,
+  longAnswers,
+  http2Frames,
+  wrongCertificate,
   unreadTcp,
   unreadTcpFromMany,
   connectionHoarding,

@@ -7,6 +7,7 @@ import {
   readMemoryLimit,
   shareOf,
   streamShareOf,
+  tlsShareOf,
 } from "../../src/config/memory_limit.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
@@ -102,6 +103,12 @@ Deno.test("memory limit: caches, streams and two of each hosts table fit beside 
   const parts = shareOf(limit, 1) + streamShareOf(limit) + 2 * hostsTableShareOf(limit);
   assert.equal(parts, limit - 96 * MI);
 });
+
+for (const [limit, expected] of [[64, 12], [192, 12], [352, 32], [1120, 128]] as const) {
+  Deno.test(`memory limit: of ${limit} Mi, what is under way over TLS gets ${expected} Mi`, () => {
+    assert.equal(tlsShareOf(limit * MI), expected * MI);
+  });
+}
 
 Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their share", () => {
   const host = fakeHost({

@@ -16,9 +16,32 @@ function connect() {
     end: (stream) => events.push(`end ${stream}`),
     reset: (stream) => events.push(`reset ${stream}`),
     goaway: (last, code) => events.push(`goaway ${last} ${code}`),
-    broken: (why) => events.push(`broken: ${why}`),
+    broken: ({ why, flood }) => events.push(`broken: ${why}${flood ? " (flood)" : ""}`),
   });
   return { client, written, events };
+}
+
+/** The same with some requests under way. */
+function asking(requests = 1) {
+  const { client, written, events } = connect();
+  const headers = { method: "GET", authority: "x", path: "/", sizeBytes: 0 } as const;
+  for (let i = 0; i < requests; i++) client.request(headers, null);
+  return { client, written, events };
+}
+
+/** What was written, as frames: type, flags, stream, payload. */
+function framesOf(written: readonly number[]): [number, number, number, number[]][] {
+  const frames: [number, number, number, number[]][] = [];
+  for (let at = 0; at < written.length;) {
+    const [a, b, c, type, flags, d, e, f, g] = written.slice(at, at + 9) as [
+      ...[number, number, number, number, number, number, number, number, number],
+    ];
+    const size = (a << 16) | (b << 8) | c;
+    const stream = (d << 24) | (e << 16) | (f << 8) | g;
+    frames.push([type, flags, stream, written.slice(at + 9, at + 9 + size)]);
+    at += 9 + size;
+  }
+  return frames;
 }
 
 function frame(type: number, flags: number, stream: number, payload: number[] = []): number[] {
@@ -93,6 +116,8 @@ Deno.test("an HTTP/2 conversation, in one piece and octet by octet", () => {
     ...frame(0, 1, 1, [7]),
     ...frame(3, 0, 3, [0, 0, 0, 7]),
     ...frame(99, 0, 5, [1]),
+    // A stream that is closed.
+    ...frame(1, 4, 1, [0x88]),
     ...frame(7, 0, 0, [0, 0, 0, 3, 0, 0, 0, 0]),
   ]);
   const expected = [
@@ -105,13 +130,10 @@ Deno.test("an HTTP/2 conversation, in one piece and octet by octet", () => {
     "goaway 3 0",
   ];
   for (const size of [bytes.length, 1, 5]) {
-    const { client, written, events } = connect();
+    const { client, written, events } = asking(2);
     const before = written.length;
     for (let at = 0; at < bytes.length; at += size) client.receive(bytes.subarray(at, at + size));
     assert.deepEqual(events, expected);
-    assert.equal(client.maxStreams, 7);
-    assert.equal(client.takes(256), true);
-    assert.equal(client.takes(257), false);
     const acknowledged = [...frame(4, 1, 0), ...frame(6, 1, 0, [1, 2, 3, 4, 5, 6, 7, 8])];
     assert.deepEqual(written.slice(before), acknowledged);
   }
@@ -123,18 +145,151 @@ Deno.test("HTTP/2 peers that break the protocol are told once", () => {
     { bytes: [...SETTINGS, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0], why: "too long" },
     { bytes: [...SETTINGS, ...frame(5, 4, 1, [0, 0, 0, 2])], why: "it pushes" },
     { bytes: [...SETTINGS, ...frame(0, 8, 1, [9, 0])], why: "padding" },
+    { bytes: [...SETTINGS, ...frame(1, 0x20, 1, [9, 0])], why: "padding" },
     { bytes: [...SETTINGS, ...frame(9, 4, 1, [0x88])], why: "no headers" },
     { bytes: [...SETTINGS, ...frame(1, 0, 1, [0x88]), ...frame(0, 0, 1, [1])], why: "interrupted" },
     { bytes: [...SETTINGS, ...frame(1, 4, 1, [0xbe])], why: "headers" },
+    { bytes: [...SETTINGS, ...frame(1, 5, 1, [0x08, 3, 0x31, 0x30, 0x30])], why: "headers" },
+    {
+      bytes: [...SETTINGS, ...frame(1, 4, 1, [0x88]), ...frame(1, 4, 1, [0x88])],
+      why: "amid content",
+    },
+    { bytes: [...SETTINGS, ...frame(0, 0, 1, [1])], why: "before headers" },
     { bytes: [...SETTINGS, ...frame(7, 0, 0, [0])], why: "GOAWAY" },
+    { bytes: [...SETTINGS, ...frame(6, 0, 0, [0])], why: "PING" },
+    { bytes: [...SETTINGS, ...frame(4, 0, 1)], why: "SETTINGS" },
+    { bytes: [...SETTINGS, ...frame(4, 0, 0, [1])], why: "SETTINGS" },
+    { bytes: [...SETTINGS, ...frame(4, 1, 0, [0, 4, 0, 0, 0, 0])], why: "SETTINGS" },
+    { bytes: frame(4, 1, 0), why: "SETTINGS" },
+    { bytes: [...SETTINGS, ...frame(4, 0, 0, [0, 4, 0x80, 0, 0, 0])], why: "flow control" },
+    { bytes: [...SETTINGS, ...frame(8, 0, 0, [0, 0, 0, 0])], why: "WINDOW_UPDATE" },
+    { bytes: [...SETTINGS, ...frame(8, 0, 0, [0x7f, 255, 255, 255])], why: "flow control" },
+    { bytes: [...SETTINGS, ...frame(8, 0, 1, [0x7f, 255, 255, 255])], why: "flow control" },
+    ...[0, 1, 3, 8].flatMap((type) =>
+      // Streams of the peer's own, and those that are still to come.
+      [2, 3].map((stream) => ({
+        bytes: [...SETTINGS, ...frame(type, 4, stream, [0, 0, 0, 1])],
+        why: "never opened",
+      }))
+    ),
   ];
   for (const { bytes, why } of rows) {
-    const { client, events } = connect();
+    const { client, events } = asking();
     client.receive(Uint8Array.from(bytes));
     const broken = events.filter((event) => event.startsWith("broken"));
     assert.equal(broken.length, 1, why);
     assert.ok(broken[0]!.includes(why), `${broken[0]}`);
   }
+});
+
+/** Frames that bring no answer nearer, each in its own way; stream 1 is open, 3 was given up. */
+const NOTHING = [
+  { title: "empty DATA", frame: frame(0, 0, 1) },
+  { title: "DATA of one octet", frame: frame(0, 0, 1, [7]) },
+  { title: "DATA of padding alone", frame: frame(0, 8, 1, [3, 0, 0, 0]) },
+  { title: "DATA of a stream that is closed", frame: frame(0, 0, 3, Array(200).fill(7)) },
+  { title: "HEADERS of a stream that is closed", frame: frame(1, 4, 3, [0x88]) },
+  { title: "RST_STREAM of a stream that is closed", frame: frame(3, 0, 3, [0, 0, 0, 1]) },
+  { title: "WINDOW_UPDATE", frame: frame(8, 0, 0, [0, 0, 0, 1]) },
+  { title: "WINDOW_UPDATE of a stream that is closed", frame: frame(8, 0, 3, [0, 0, 0, 1]) },
+  { title: "SETTINGS", frame: frame(4, 0, 0) },
+  { title: "acknowledged SETTINGS", frame: frame(4, 1, 0) },
+  { title: "PING", frame: frame(6, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]) },
+  { title: "answered PING", frame: frame(6, 1, 0, [0, 0, 0, 0, 0, 0, 0, 0]) },
+  { title: "GOAWAY", frame: frame(7, 0, 0, [0, 0, 0, 9, 0, 0, 0, 0]) },
+  { title: "PRIORITY", frame: frame(2, 0, 1, [0, 0, 0, 0, 0]) },
+  { title: "an unknown type", frame: frame(0xbe, 0, 9) },
+  { title: "interim HEADERS", frame: frame(1, 4, 1, [0x08, 3, 0x31, 0x30, 0x30]), first: [] },
+  { title: "empty CONTINUATION", frame: frame(9, 0, 1), first: frame(1, 0, 1, [0x88]) },
+];
+
+for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
+  Deno.test(`HTTP/2: ${title} again and again ends the connection`, () => {
+    const { client, written, events } = asking(2);
+    client.cancel(3);
+    client.receive(Uint8Array.from([...SETTINGS, ...first]));
+    const before = written.length;
+    let count = 0;
+    for (; count < 1000 && !events.some((event) => event.startsWith("broken")); count++) {
+      client.receive(Uint8Array.from(one));
+    }
+    assert.ok(count > 200 && count < 300, `${count} frames`);
+    assert.equal(
+      events.at(-1),
+      "broken: the upstream sends too many frames that carry nothing (flood)",
+    );
+    const last = framesOf(written.slice(before)).at(-1)!;
+    assert.deepEqual(last, [7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 11]]);
+  });
+}
+
+Deno.test("HTTP/2: a peer that answers may send as much beside it as servers do", () => {
+  const { client, events } = connect();
+  client.receive(Uint8Array.from(SETTINGS));
+  const headers = { method: "POST", authority: "x", path: "/", sizeBytes: 40 } as const;
+  for (let i = 0; i < 2000; i++) {
+    const stream = client.request(headers, new Uint8Array(40));
+    assert.ok(stream > 0 && stream < 256 * 256);
+    const own = frame(1, 4, 0, [0x88]);
+    const about = (bytes: number[]) => {
+      bytes[7] = stream >> 8;
+      bytes[8] = stream & 255;
+      return bytes;
+    };
+    client.receive(Uint8Array.from([
+      ...frame(8, 0, 0, [0, 0, 0, 40]),
+      ...about(frame(8, 0, 0, [0, 0, 0, 40])),
+      ...about(own),
+      ...about(frame(0, 0, 0, Array(30).fill(1))),
+      ...about(frame(0, 1, 0, Array(30).fill(1))),
+    ]));
+  }
+  assert.equal(events.filter((event) => event.startsWith("end")).length, 2000);
+});
+
+Deno.test("HTTP/2: more headers than a server has end the connection", () => {
+  const { client, events } = asking();
+  client.receive(Uint8Array.from([...SETTINGS, ...frame(1, 0, 1, Array(9000).fill(0x88))]));
+  client.receive(Uint8Array.from(frame(9, 0, 1, Array(9000).fill(0x88))));
+  assert.equal(events.at(-1), "broken: the upstream sends too many headers (flood)");
+  assert.equal(decodeResponse(new Uint8Array(128).fill(0x88))?.status, 200);
+  assert.equal(decodeResponse(new Uint8Array(129).fill(0x88)), null);
+});
+
+Deno.test("HTTP/2: a peer that takes no streams gets no requests", () => {
+  const { client } = connect();
+  assert.equal(client.ready, true);
+  client.receive(Uint8Array.from(frame(4, 0, 0, [0, 3, 0, 0, 0, 0])));
+  assert.equal(client.ready, false);
+  client.receive(Uint8Array.from(frame(4, 0, 0, [0, 3, 0, 0, 0, 1])));
+  assert.equal(client.ready, true);
+  client.request({ method: "GET", authority: "x", path: "/", sizeBytes: 0 }, null);
+  assert.equal(client.ready, false);
+  client.receive(Uint8Array.from(frame(1, 5, 1, [0x88])));
+  assert.equal(client.ready, true);
+});
+
+Deno.test("HTTP/2: a body goes out in pieces as the peer's windows let it", () => {
+  const { client, written } = connect();
+  client.receive(Uint8Array.from(frame(4, 0, 0, [0, 4, 0, 0, 0, 10])));
+  const before = written.length;
+  const body = Uint8Array.from({ length: 25 }, (_, i) => i);
+  client.request({ method: "POST", authority: "x", path: "/", sizeBytes: 25 }, body);
+  assert.equal(client.ready, false);
+  const data = () => framesOf(written.slice(before)).filter(([type]) => type === 0);
+  assert.deepEqual(data().map(([, flags, , payload]) => [flags, payload.length]), [[0, 10]]);
+  client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 3])));
+  // A smaller window for all makes that of this stream smaller than nothing: 3 are to be made good.
+  client.receive(Uint8Array.from(frame(4, 0, 0, [0, 4, 0, 0, 0, 7])));
+  client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 3])));
+  client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 20])));
+  assert.deepEqual(data().map(([, flags, , payload]) => [flags, payload.length]), [
+    [0, 10],
+    [0, 3],
+    [1, 12],
+  ]);
+  assert.deepEqual(data().flatMap(([, , , payload]) => payload), [...body]);
+  assert.equal(client.ready, true);
 });
 
 Deno.test("no bytes make the HTTP/2 client throw", () => {
@@ -153,7 +308,7 @@ Deno.test("no bytes make the HTTP/2 client throw", () => {
       fc.array(part, { maxLength: 12 }),
       fc.integer({ min: 1, max: 50 }),
       (parts, size) => {
-        const { client, events } = connect();
+        const { client, events } = asking(3);
         const bytes = Uint8Array.from([...SETTINGS, ...parts.flat()]);
         for (let at = 0; at < bytes.length; at += size) {
           client.receive(

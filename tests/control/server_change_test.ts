@@ -7,7 +7,10 @@ import { Server } from "../../src/control/server.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { askUdp, freePort } from "../support/drivers.ts";
 import { until } from "../support/followed.ts";
-import { decode, queryBytes } from "../support/messages.ts";
+import { makeAuthority } from "../support/certificates.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
+import { skipUnless } from "../support/net_require.ts";
+import { startTls } from "../support/tls_servers.ts";
 
 const driver = Deno.build.os === "linux" ? "linux" : "portable";
 
@@ -142,3 +145,37 @@ for (const workers of driver === "linux" ? [1, 2] : [1]) {
     }
   });
 }
+
+Deno.test({
+  name: "the thread for TLS runs as long as the configuration has an upstream over TLS",
+  ...skipUnless("openssl"),
+  // Sockets of node:tls are let go of a moment after their close event.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const authority = makeAuthority();
+    const upstream = await startTls(authority.issue("DNS:dns.example.org"), {
+      answer(bytes) {
+        const query = decode(bytes);
+        return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] });
+      },
+    });
+    const port = freePort();
+    const plain = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    const encrypted = `.:${port} {\n bind 127.0.0.1\n forward . tls://127.0.0.1:${upstream.port} {
+  tls ${authority.caFile}\n  tls_servername dns.example.org\n }\n}`;
+    await withServer(plain, async (server) => {
+      assert.equal(server.tls.running, false);
+      await server.change(load(encrypted));
+      assert.equal(server.tls.running, true);
+      assert.equal(await addressOf("www.example.org", port), "192.0.2.7");
+      await server.change(load(plain));
+      await until(() => !server.tls.running);
+      await server.change(load(encrypted));
+      assert.equal(await addressOf("again.example.org", port), "192.0.2.7");
+      assert.equal(server.tls.restarts, 0);
+    });
+    await upstream.close();
+    authority.remove();
+  },
+});

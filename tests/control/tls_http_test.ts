@@ -45,7 +45,7 @@ function test(name: string, work: (authority: Authority, pair: LanePair) => Prom
       try {
         await work(authority, pair);
       } finally {
-        pair.control.close();
+        pair.close();
         authority.remove();
       }
     },
@@ -128,6 +128,23 @@ const FAULTS: { title: string; use: (request: HttpRequest) => void; why: RegExp 
     title: "a stream that is reset",
     use: ({ stream }) => stream.close(2),
     why: /^an HTTP request was reset by the upstream$/,
+  },
+  {
+    title: "the answer to another question",
+    use: ({ stream }) => {
+      stream.respond(HEADERS);
+      const question = decode(queryBytes({ name: "other.example.org" }));
+      stream.end(responseBytes(question, { answers: [a("other.example.org", "192.0.2.66")] }));
+    },
+    why: /^HTTP content that answers another question$/,
+  },
+  {
+    title: "the query itself",
+    use: (request) => {
+      request.stream.respond(HEADERS);
+      request.stream.end(messageOf(request));
+    },
+    why: /^HTTP content that answers another question$/,
   },
   {
     title: "nothing in it",
@@ -267,3 +284,61 @@ test(
     await rubbish.close();
   },
 );
+
+/** A frame without payload. */
+const frame = (
+  type: number,
+  flags: number,
+  stream: number,
+) => [0, 0, 0, type, flags, 0, 0, 0, stream];
+
+test(
+  "a server that takes no streams gets no requests, and is not waited for",
+  async (authority, pair) => {
+    let octets = 0;
+    const server = await startTls(authority.issue(NAME), {
+      alpn: "h2",
+      connection(socket) {
+        socket.write(Uint8Array.from([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0]));
+        socket.on("data", ({ length }: Uint8Array) => octets += length);
+      },
+    });
+    const client = pair.open({ port: server.port, caFile: authority.caFile, http: "POST" });
+    await client.until(() => client.connects === 1);
+    // The settings are there once they have been acknowledged.
+    while (octets < 24 + 9 + 24 + 13 + 9) await new Promise((resolve) => setTimeout(resolve, 5));
+    const before = octets;
+    client.send(query("www"));
+    await client.until(() => client.why !== null);
+    assert.equal(client.why, "the upstream takes no requests");
+    // Goodbye at most.
+    assert.ok(octets - before < 30, `${octets - before} octets`);
+    await server.close();
+  },
+);
+
+test("a server that floods is cut off, and left alone for a while", async (authority, pair) => {
+  let connections = 0;
+  const server = await startTls(authority.issue(NAME), {
+    alpn: "h2",
+    connection(socket) {
+      connections++;
+      socket.write(Uint8Array.from(frame(4, 0, 0)));
+      const pings = Array.from(
+        { length: 500 },
+        () => [0, 0, 8, 6, 0, 0, 0, 0, 0, ...Array(8).fill(1)],
+      );
+      socket.write(Uint8Array.from(pings.flat()));
+      socket.resume();
+    },
+  });
+  const target = { port: server.port, caFile: authority.caFile, http: "GET" as const };
+  const why = "the upstream sends too many frames that carry nothing";
+  for (let i = 0; i < 5; i++) assert.equal(await pair.refusal(target), why);
+  assert.equal(connections, 1);
+  assert.deepEqual(pair.counted, ["flood", ...Array(4).fill("refused")]);
+  pair.nowMs += 1000;
+  assert.equal(await pair.refusal(target), why);
+  assert.equal(connections, 2);
+  await server.close();
+});

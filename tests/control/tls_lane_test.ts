@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import { TlsLane } from "../../src/control/tls_lane.ts";
 import { MAX_LANE_QUEUED } from "../../src/io/lane.ts";
+import { COMMAND, EVENT, makeLink } from "../../src/io/lane_link.ts";
+import { RingReader, RingWriter } from "../../src/io/ring.ts";
 import { type Authority, makeAuthority } from "../support/certificates.ts";
 import { askUdp, freePort, withDataPlane } from "../support/drivers.ts";
 import { LanePair } from "../support/lane.ts";
@@ -28,7 +31,7 @@ function test(name: string, work: (authority: Authority, pair: LanePair) => Prom
       try {
         await work(authority, pair);
       } finally {
-        pair.control.close();
+        pair.close();
         authority.remove();
       }
     },
@@ -50,6 +53,7 @@ test("a hundred queries on one connection, written before it stands", async (aut
   assert.equal(connections, 1);
   await client.until(() => pair.lane.queued(client.stream) === 0);
   client.close();
+  await pair.settled();
   assert.equal(pair.control.size, 0);
   await server.close();
 });
@@ -147,7 +151,7 @@ test("a handshake that hangs delays nobody else, and ends", async (authority) =>
   await hanging.until(() => hanging.why !== null);
   assert.equal(hanging.why, "TLS handshake timed out");
   assert.equal(hanging.connects, 0);
-  pair.control.close();
+  pair.close();
   await silent.close();
   await server.close();
 });
@@ -277,44 +281,149 @@ test("a peer that does not read is cut off at the bound", async (authority, pair
 });
 
 test(
-  "an engine that pauses gets the rest later, and no more than the bound",
+  "what the engine does not take in holds the peer up, and is lost to nobody",
   async (authority, pair) => {
-    const message = queryBytes({ name: "www.example.org" });
-    const flood = new Uint8Array(1024 * 1024);
+    const flood = new Uint8Array(16 * 2 ** 20);
+    let sent = 0;
     const server = await startTls(authority.issue(NAME), {
       connection(socket) {
-        // A frame that is never whole, as long as the client stays.
         const more = () => {
-          while (socket.writable && socket.write(flood));
+          if (sent >= flood.length) return;
+          const piece = flood.subarray(sent, sent += 65536);
+          if (socket.write(piece)) setImmediate(more);
+          else socket.once("drain", more);
         };
-        socket.on("data", (bytes: Uint8Array) => {
-          if (bytes.length > 100) more();
-          else socket.write(bytes);
-        });
-        socket.on("drain", more);
+        socket.once("data", more);
       },
     });
     const client = pair.open({ port: server.port, caFile: authority.caFile });
-    const pause = (paused: boolean) => {
-      pair.lane.pause(client.stream, paused);
-      pair.lane.flush();
+    let received = 0;
+    client.data = (_memory, _offset, length) => {
+      received += length;
     };
-    await client.ask(message);
-    pause(true);
-    client.send(message);
-    // The echo of another stream comes after the one that is held back.
-    const other = pair.open({ port: server.port, caFile: authority.caFile });
-    await other.ask(message);
-    assert.equal(client.frames.length, 0);
-    pause(false);
-    await client.until(() => client.frames.length === 1);
-    pause(true);
-    client.send(new Uint8Array(200));
-    await client.until(() => client.why !== null);
-    assert.equal(client.why, "the upstream sends more than can be read");
+    await client.until(() => client.connects === 1);
+    pair.held = true;
+    client.send(queryBytes({ name: "www.example.org" }));
+    let most = 0;
+    // What the kernel holds for both sides ends at some point; then nothing moves any more.
+    for (let before = -1, still = 0; still < 20;) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      most = Math.max(most, pair.budget.used);
+      still = sent === before && sent > 0 ? still + 1 : 0;
+      before = sent;
+    }
+    assert.equal(received, 0);
+    assert.ok(most > 0 && most < 512 * 1024, `${most} bytes were held`);
+    pair.held = false;
+    pair.turn();
+    while (received < flood.length) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(received, flood.length);
+    assert.equal(client.why, null);
+    assert.equal(pair.budget.used, 0);
     await server.close();
   },
 );
+
+test("where all hold too much together, whoever holds most is closed", async (authority) => {
+  const pair = new LanePair({ budgetBytes: 96 * 1024 });
+  const server = await startTls(authority.issue(NAME), {
+    connection(socket) {
+      socket.once("data", (bytes: Uint8Array) => {
+        // A request for much is answered with much.
+        socket.write(bytes.length > 100 ? new Uint8Array(8 * 2 ** 20) : bytes);
+      });
+    },
+  });
+  const target = { port: server.port, caFile: authority.caFile };
+  const greedy = [0, 1, 2].map(() => pair.open(target));
+  const modest = pair.open(target);
+  await modest.ask(queryBytes({ name: "www.example.org" }));
+  pair.held = true;
+  for (const client of greedy) client.send(new Uint8Array(200));
+  while (!pair.counted.includes("budget")) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(pair.budget.used <= pair.budget.limit);
+  pair.held = false;
+  pair.turn();
+  await greedy[0]!.until(() => greedy.some(({ why }) => why !== null));
+  for (const { why } of greedy) assert.match(why ?? "", /^$|hold too much memory together/);
+  assert.equal(modest.why, null);
+  pair.close();
+  await server.close();
+});
+
+test("a server that is refused is left alone for a while", async (authority, pair) => {
+  let connections = 0;
+  const server = await startTls(authority.issue("DNS:other.example.org"), {
+    connection: () => connections++,
+  });
+  const relay = await startTcp((socket) => {
+    connections++;
+    const onward = connect(server.port, "127.0.0.1");
+    socket.pipe(onward).pipe(socket);
+    onward.on("error", () => {});
+  });
+  const target = { port: relay.port, caFile: authority.caFile };
+  const why = "certificate is for other.example.org, not dns.example.org";
+  for (let i = 0; i < 50; i++) assert.equal(await pair.refusal(target), why);
+  const first = connections;
+  assert.ok(first <= 4, `${first} connections for 50 queries`);
+  assert.equal(pair.counted.filter((reason) => reason === "refused").length, 49);
+  // Longer and longer, up to a bound.
+  let attempts = 0;
+  for (let second = 0; second < 60; second++) {
+    pair.nowMs += 1000;
+    const before = connections;
+    await pair.refusal(target);
+    if (connections > before) attempts++;
+  }
+  assert.ok(attempts >= 6 && attempts <= 10, `${attempts} attempts in a minute`);
+  await relay.close();
+  await server.close();
+});
+
+test(
+  "a server that sends what nobody asked for is left alone for a while",
+  async (authority, pair) => {
+    let connections = 0;
+    const server = await startTls(authority.issue(NAME), {
+      connection: () => connections++,
+      answer,
+    });
+    const target = { port: server.port, caFile: authority.caFile };
+    const client = pair.open(target);
+    await client.ask(queryBytes({ name: "www.example.org" }));
+    pair.lane.close(client.stream, true);
+    pair.lane.flush();
+    assert.equal(await pair.refusal(target), "the upstream sends what nobody asked for");
+    assert.deepEqual(pair.counted, ["unasked", "refused"]);
+    pair.nowMs += 1000;
+    const next = pair.open(target);
+    assert.equal((await next.ask(queryBytes({ name: "www.example.org" }))).length, 1);
+    assert.equal(connections, 2);
+    await server.close();
+  },
+);
+
+test("a refused server is tried at once where the files have changed", async (authority, pair) => {
+  const stranger = makeAuthority("somebody else");
+  const server = await startTls(authority.issue(NAME), { answer });
+  const caFile = `${authority.directory}/changing.pem`;
+  Deno.copyFileSync(stranger.caFile, caFile);
+  const target = { port: server.port, caFile };
+  assert.match(await pair.refusal(target), /unknown authority/);
+  assert.match(await pair.refusal(target), /unknown authority/);
+  assert.deepEqual(pair.counted, ["refused"]);
+  Deno.copyFileSync(authority.caFile, caFile);
+  pair.nowMs += 250;
+  const client = pair.open(target);
+  assert.equal((await client.ask(queryBytes({ name: "www.example.org" }))).length, 1);
+  // What was connected with files that are replaced is connected anew.
+  pair.control.retire((endpoint, version) => endpoint.tls.caFile === caFile && version !== "");
+  await client.until(() => client.why !== null);
+  assert.equal(client.why, "certificates have been replaced");
+  stranger.remove();
+  await server.close();
+});
 
 test("closing the lane closes connections, and those that are being made", async (authority) => {
   const pair = new LanePair();
@@ -342,6 +451,39 @@ test("closing the lane closes connections, and those that are being made", async
   assert.equal(pair.control.size, 0);
   await silent.close();
   await server.close();
+});
+
+Deno.test("DNS over TLS: a reason waits for room, and never for ever", async () => {
+  for (const room of [16, 100, 500, 5000]) {
+    const { plane, thread } = makeLink();
+    const filler = new RingWriter(thread.events);
+    while (filler.room > 20_000) filler.write(EVENT.DATA, 1, new Uint8Array(10_000));
+    filler.write(EVENT.DATA, 1, new Uint8Array(filler.room - room));
+    filler.publish();
+    const pair = new LanePair();
+    const lane = new TlsLane(thread, { wake: () => {}, context: pair.context });
+    const commands = new RingWriter(plane.commands);
+    const caFile = `/nonexistent/${"long/".repeat(200)}ca.pem`;
+    const tls = { serverName: "", certFile: null, keyFile: null, caFile, http: null };
+    const endpoint = JSON.stringify({ address: "127.0.0.1", port: 1, source: null, tls });
+    commands.write(COMMAND.OPEN, 2, new TextEncoder().encode(endpoint));
+    commands.publish();
+    lane.receive();
+    const events = new RingReader(plane.events);
+    // Room is made once the file has been found missing: what is read first is the filling.
+    while (events.kind !== EVENT.CLOSED) {
+      while (events.next() && events.kind === EVENT.DATA);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (events.release()) lane.receive();
+    }
+    const why = new Uint8Array(events.length);
+    events.copy(why);
+    assert.match(new TextDecoder().decode(why), /^Cannot read "\/nonexistent\/long/);
+    assert.equal(lane.size, 0);
+    pair.close();
+    plane.port.close();
+    thread.port.close();
+  }
 });
 
 for (const driver of ["linux", "portable"] as const) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
 import { fuzzHosts } from "./hosts.ts";
+import { fuzzHttp2 } from "./http2.ts";
 import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
@@ -22,6 +23,13 @@ Deno.test("fuzz: hosts files, five seeds", () => {
 
 Deno.test("fuzz: Corefile, five seeds", () => {
   for (let seed = 1; seed <= 5; seed++) fuzzCorefile(seed, 300);
+});
+
+Deno.test("fuzz: HTTP/2 from servers, honest and hostile, ten seeds", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const { answered, broken } = fuzzHttp2(seed, 40);
+    assert.ok(answered > 20 && broken > 5, `${answered} answered, ${broken} broken`);
+  }
 });
 
 Deno.test("fuzz: replies, scanned and stripped, ten seeds", () => {

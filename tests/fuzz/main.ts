@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
 import { fuzzHosts } from "./hosts.ts";
+import { fuzzHttp2 } from "./http2.ts";
 import { fuzzReplies, fuzzScan } from "./replies.ts";
 import { fuzzWire } from "./wire.ts";
 
@@ -21,6 +22,7 @@ const targets: [string, (seed: number) => unknown][] = [
   ["wire", (seed) => fuzzWire(seed, 2000)],
   ["hosts", (seed) => fuzzHosts(seed, 200)],
   ["corefile", (seed) => fuzzCorefile(seed, 500)],
+  ["http2", (seed) => fuzzHttp2(seed, 50)],
 ];
 const untilMs = performance.now() + Number(values.seconds) * 1000;
 const runs = new Map<string, number>();

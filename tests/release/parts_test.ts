@@ -45,10 +45,19 @@ const GRAPH: Graph = follow([
     "tests/never.ts": [],
   }),
   info({ "src/control/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
+  info({ "src/control/hosts_worker.ts": ["src/b.ts"], "src/b.ts": [] }),
+  info({ "src/control/tls_worker.ts": ["src/b.ts"], "src/b.ts": [] }),
 ], BASE);
 
-Deno.test("the graph holds what runs: both threads' modules and packages, and no types", () => {
-  assert.deepEqual(GRAPH.modules, ["main.ts", "src/a.ts", "src/b.ts", "src/control/worker.ts"]);
+Deno.test("the graph holds what runs: all threads' modules and packages, and no types", () => {
+  assert.deepEqual(GRAPH.modules, [
+    "main.ts",
+    "src/a.ts",
+    "src/b.ts",
+    "src/control/hosts_worker.ts",
+    "src/control/tls_worker.ts",
+    "src/control/worker.ts",
+  ]);
   assert.deepEqual(GRAPH.imported, ["one@1.0.0"]);
   assert.deepEqual(GRAPH.packages.map(({ name }) => name), ["one", "two"]);
   assert.throws(
@@ -71,7 +80,9 @@ nodens
 └─┬ src (2.11MB)
   ├── a.ts (1KB)
   ├── b.ts (1KB)
-  └── control/worker.ts (2KB)
+  └─┬ control (4KB)
+    ├── tls_worker.ts (2KB)
+    └── worker.ts (2KB)
 
 Files: 3.12MB
 `);
@@ -82,6 +93,8 @@ Files: 3.12MB
     "main.ts",
     "src/a.ts",
     "src/b.ts",
+    "src/control/hosts_worker.ts",
+    "src/control/tls_worker.ts",
     "src/control/worker.ts",
   ]);
   assert.deepEqual(compareEmbedded(listing, GRAPH), []);
@@ -91,7 +104,7 @@ Files: 3.12MB
     compareEmbedded([...listing.slice(0, -1), "tests/never.ts"], GRAPH),
     ["not embedded: src/control/worker.ts", "embedded in vain: tests/never.ts"],
   );
-  assert.equal(compareEmbedded([], GRAPH).length, 7);
+  assert.equal(compareEmbedded([], GRAPH).length, 8);
 });
 
 Deno.test("manifest and lock file are reduced to what runs", () => {

@@ -1,6 +1,7 @@
 import { loadConfig } from "../../src/config/load.ts";
 import { DataPlane } from "../../src/control/data_plane.ts";
 import type { DriverKind } from "../../src/control/messages.ts";
+import { TlsThread } from "../../src/control/tls_thread.ts";
 import { fakeHost } from "./fake_host.ts";
 
 export { freePort } from "./net_ports.ts";
@@ -14,7 +15,7 @@ export async function withDataPlane(
     /** Memory that the process is told to have. */
     memoryBytes?: number;
   },
-  use: (plane: DataPlane, logs: string[]) => Promise<void>,
+  use: (plane: DataPlane, logs: string[], tls: TlsThread) => Promise<void>,
 ): Promise<void> {
   const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
   const host = options.memoryBytes === undefined ? fakeHost() : fakeHost({
@@ -23,9 +24,13 @@ export async function withDataPlane(
   });
   const { config } = loadConfig(source, host);
   const logs: string[] = [];
+  const log = (level: string, line: string) => void logs.push(`${level}: ${line}`);
+  const tls = new TlsThread(log);
+  tls.configure(config);
   const plane = new DataPlane(config, {
     driver: options.driver,
-    log: (level, line) => logs.push(`${level}: ${line}`),
+    log,
+    tls,
     onDead: options.onDead ?? ((why) => {
       throw new Error(why);
     }),
@@ -33,9 +38,10 @@ export async function withDataPlane(
   plane.bind();
   await plane.start();
   try {
-    await use(plane, logs);
+    await use(plane, logs, tls);
   } finally {
     await plane.stop(2000);
+    await tls.stop();
   }
 }
 

@@ -1,11 +1,17 @@
+import { ByteBudget } from "../../src/control/byte_budget.ts";
+import { CredentialFiles } from "../../src/control/tls_files.ts";
+import type { TlsContext } from "../../src/control/tls_context.ts";
 import { TlsLane } from "../../src/control/tls_lane.ts";
+import { Refusals } from "../../src/control/tls_refusals.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import type { Endpoint, StreamHandler, TlsEndpoint } from "../../src/io/contract.ts";
-import { Lane, laneBuffers } from "../../src/io/lane.ts";
+import { Lane } from "../../src/io/lane.ts";
+import { makeLink } from "../../src/io/lane_link.ts";
 import { frame } from "./simulation.ts";
 
 const LIMIT_MS = 15_000;
+const BUDGET_BYTES = 32 * 2 ** 20;
 
 /** Where a test's stream leads; what is left out is the simplest. */
 export interface LaneTarget extends Partial<TlsEndpoint> {
@@ -14,22 +20,61 @@ export interface LaneTarget extends Partial<TlsEndpoint> {
   source?: string;
 }
 
-/** Both ends of the lane in one thread, with messages copied between them as between two. */
+/** Both ends of the lane in one thread; each wakes the other as it does between two. */
 export class LanePair {
   readonly lane: Lane;
   readonly control: TlsLane;
+  readonly budget: ByteBudget;
+  readonly context: TlsContext;
+  /** What was counted, in order. */
+  readonly counted: string[] = [];
+  /** Virtual time of what is kept in mind of refused servers. */
+  nowMs = 0;
+  /** The data plane is busy with something else. */
+  held = false;
+  #scheduled = false;
+  readonly #port: MessagePort;
 
-  constructor(options: { handshakeMs?: number } = {}) {
-    this.control = new TlsLane({
-      ...options,
-      send: (events) => {
-        this.lane.receive(structuredClone(events, { transfer: laneBuffers(events) }));
-        this.lane.flush();
-      },
+  constructor(options: { handshakeMs?: number; budgetBytes?: number } = {}) {
+    this.budget = new ByteBudget(options.budgetBytes ?? BUDGET_BYTES);
+    const { plane, thread } = makeLink();
+    this.context = {
+      budget: this.budget,
+      files: new CredentialFiles(),
+      refusals: new Refusals(() => this.nowMs),
+      handshakeMs: options.handshakeMs ?? 2500,
+      count: (reason) => void this.counted.push(reason),
+    };
+    this.control = new TlsLane(thread, { wake: () => this.turn(), context: this.context });
+    this.#port = thread.port;
+    thread.port.onmessage = () => this.control.receive();
+    this.lane = new Lane(1024);
+    this.lane.attach(plane, "");
+  }
+
+  /** Has the data plane's loop come round soon. */
+  turn(): void {
+    if (this.#scheduled || this.held) return;
+    this.#scheduled = true;
+    setTimeout(() => {
+      this.#scheduled = false;
+      if (this.held) return;
+      const more = this.lane.receive();
+      this.lane.flush();
+      if (more || this.lane.unfinished) this.turn();
     });
-    this.lane = new Lane((commands) => {
-      this.control.receive(structuredClone(commands, { transfer: laneBuffers(commands) }));
-    }, 1024);
+  }
+
+  /** Waits until what was asked for has been done. */
+  async settled(): Promise<void> {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
+  }
+
+  /** Closes both ends. */
+  close(): void {
+    this.control.close();
+    this.lane.attach(null, "closed");
+    this.#port.close();
   }
 
   /** Opens a stream. */
@@ -37,6 +82,7 @@ export class LanePair {
     const client = new LaneClient(this.lane);
     client.stream = this.lane.connect(endpointOf(target), client);
     this.lane.flush();
+    this.turn();
     return client;
   }
 

@@ -8,7 +8,7 @@ import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.t
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import { ClientDatagrams } from "./datagrams.ts";
 import type { FileShares } from "../file_shares.ts";
-import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
+import { Lane, LANE_STREAMS } from "../lane.ts";
 import type { BoundSocket } from "./listen.ts";
 import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
@@ -37,8 +37,8 @@ export interface LinuxDriverOptions {
   wakeFd: number;
   /** Handles the control plane's messages; returns false to stop. */
   onWake: () => boolean;
-  /** Takes what encrypted streams ask of the control plane, with the buffers in it. */
-  toLane: (commands: LaneCommand[]) => void;
+  /** eventfd that the thread which speaks TLS writes to when something has come. */
+  laneFd: number;
   /** Called once a loop, after the answers are out. */
   afterLoop: () => void;
   /** Reports an exception that reached the loop: a fault of nodens, never of a peer's. */
@@ -50,7 +50,7 @@ export interface LinuxDriverOptions {
  * It blocks its thread until the control plane stops it.
  */
 export class LinuxDriver implements Io {
-  /** Encrypted streams; the control plane's reports are handed to it. */
+  /** Encrypted streams. */
   readonly lane: Lane;
   readonly #options: LinuxDriverOptions;
   readonly #poller: Poller;
@@ -68,11 +68,13 @@ export class LinuxDriver implements Io {
   #settling: BoundSocket[] = [];
   #running = true;
   #woken = false;
+  /** The lane has more than one turn takes in. */
+  #laneBusy = false;
 
   constructor(options: LinuxDriverOptions) {
     const { libc, files } = options;
     this.#options = options;
-    this.lane = new Lane(options.toLane, files.encryptedStreams);
+    this.lane = new Lane(files.encryptedStreams);
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.#engine);
     this.#streams = new Streams(libc, this.#poller, () => this.#engine, {
@@ -81,6 +83,8 @@ export class LinuxDriver implements Io {
     });
     this.#sockets = new UpstreamSockets(libc, this.#poller, files.upstreamSockets, options.mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
+    // Edge-triggered, so that it need not be read: it only ends the wait.
+    this.#poller.add(options.laneFd, EPOLL.IN | EPOLL.ET, { ready: () => {} });
   }
 
   /** Connects the engine, before it is configured, and sets its clock. */
@@ -170,7 +174,11 @@ export class LinuxDriver implements Io {
     this.#readClock();
     while (this.#running) {
       const sleep = engine.nextDeadlineMs - engine.nowMs;
-      const timeout = sleep <= 0 ? 0 : sleep >= MAX_SLEEP_MS ? MAX_SLEEP_MS : Math.ceil(sleep);
+      const timeout = this.#laneBusy || sleep <= 0
+        ? 0
+        : sleep >= MAX_SLEEP_MS
+        ? MAX_SLEEP_MS
+        : Math.ceil(sleep);
       const count = this.#poller.wait(timeout);
       this.#readClock();
       engine.values[COUNTER.HEARTBEAT]!++;
@@ -185,11 +193,13 @@ export class LinuxDriver implements Io {
       try {
         // After everything that has come: a message may close sockets.
         if (this.#woken) this.#wake();
+        this.#laneBusy = this.lane.receive();
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
         this.#sockets.settle(engine.nowMs);
         this.#countDatagrams();
         this.lane.flush();
+        this.#laneBusy ||= this.lane.unfinished;
         afterLoop();
       } catch (error) {
         engine.values[COUNTER.PANICS]!++;
@@ -243,12 +253,12 @@ export class LinuxDriver implements Io {
   }
 
   pause(stream: number, paused: boolean): void {
-    if (stream >= LANE_STREAMS) this.lane.pause(stream, paused);
-    else this.#streams.get(stream)?.pause(paused);
+    // Clients' streams alone are paused.
+    this.#streams.get(stream)?.pause(paused);
   }
 
   close(stream: number, abrupt = false): void {
-    if (stream >= LANE_STREAMS) this.lane.close(stream);
+    if (stream >= LANE_STREAMS) this.lane.close(stream, abrupt);
     else this.#streams.get(stream)?.close(abrupt);
   }
 

@@ -5,7 +5,7 @@ import { Memory } from "../../engine/memory.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
 import type { FileShares } from "../file_shares.ts";
-import { Lane, LANE_STREAMS, type LaneCommand } from "../lane.ts";
+import { Lane, LANE_STREAMS } from "../lane.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
@@ -19,8 +19,6 @@ export interface PortableDriverOptions {
   /** What it may have open. */
   files: FileShares;
   onPanic: (error: unknown) => void;
-  /** Takes what encrypted streams ask of the control plane, with the buffers in it. */
-  toLane: (commands: LaneCommand[]) => void;
   afterLoop: () => void;
 }
 
@@ -47,7 +45,7 @@ const CLOSE_AFTER_MS = 6000;
  * datagram at a time, so it costs about four times the CPU.
  */
 export class PortableDriver implements Io {
-  /** Encrypted streams; the control plane's reports are handed to it. */
+  /** Encrypted streams. */
   readonly lane: Lane;
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
@@ -65,11 +63,13 @@ export class PortableDriver implements Io {
   #timerMs = Infinity;
   #beat: ReturnType<typeof setInterval> | undefined;
   #stopped = false;
+  /** The lane has more than one turn takes in. */
+  #laneBusy = false;
 
   constructor(options: PortableDriverOptions) {
     this.#options = options;
-    const { files, toLane } = options;
-    this.lane = new Lane(toLane, files.encryptedStreams);
+    const { files } = options;
+    this.lane = new Lane(files.encryptedStreams);
     const run = (work: () => void) => this.run(work);
     this.#streams = new PortableStreams(() => this.#engine, run, files.upstreamStreams);
     this.#sockets = new PortableSockets(
@@ -158,14 +158,16 @@ export class PortableDriver implements Io {
     this.#sockets.unexpected = 0;
     try {
       work();
+      this.#laneBusy = this.lane.receive();
       if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
       this.lane.flush();
+      this.#laneBusy ||= this.lane.unfinished;
     } catch (error) {
       engine.values[COUNTER.PANICS]!++;
       this.#options.onPanic(error);
     }
     this.#options.afterLoop();
-    const nextMs = engine.nextDeadlineMs;
+    const nextMs = this.#laneBusy ? engine.nowMs : engine.nextDeadlineMs;
     if (this.#stopped || nextMs === this.#timerMs) return;
     clearTimeout(this.#timer);
     this.#timerMs = nextMs;
@@ -217,12 +219,12 @@ export class PortableDriver implements Io {
   }
 
   pause(stream: number, paused: boolean): void {
-    if (stream >= LANE_STREAMS) this.lane.pause(stream, paused);
-    else this.#streams.pause(stream, paused);
+    // Clients' streams alone are paused.
+    this.#streams.pause(stream, paused);
   }
 
   close(stream: number, abrupt = false): void {
-    if (stream >= LANE_STREAMS) this.lane.close(stream);
+    if (stream >= LANE_STREAMS) this.lane.close(stream, abrupt);
     else this.#streams.closeOne(stream, abrupt);
   }
 

@@ -178,10 +178,10 @@ export class Connection implements StreamHandler, Carrier {
     if (this.live === 0) this.close();
   }
 
-  /** Closes the connection; its owner is told. */
-  close(why?: string): void {
+  /** Closes the connection, at once for what the server has done (`abrupt`); its owner is told. */
+  close(why?: string, abrupt = false): void {
     if (this.#state === "closed") return;
-    this.#engine.io.close(this.#stream);
+    this.#engine.io.close(this.#stream, abrupt);
     this.#forget({ byServer: false, why });
   }
 
@@ -274,7 +274,7 @@ export class Connection implements StreamHandler, Carrier {
   }
 
   #countStray(): void {
-    if (++this.#strays >= MAX_STRAYS) this.close("it sends what nobody asked for");
+    if (++this.#strays >= MAX_STRAYS) this.close("it sends what nobody asked for", true);
   }
 
   #answered(id: number, query: Outgoing | null): void {

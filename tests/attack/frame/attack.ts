@@ -21,6 +21,8 @@ export interface Setting {
   readonly ports?: readonly [number, number];
   /** Whether an unbound stands between nodens and the servers of all names outside of the cluster. */
   readonly unbound?: boolean;
+  /** Whether the upstream is served over TLS as well, and there are certificates (`tls.ts`). */
+  readonly tls?: boolean;
   /** Changes the manifest's Corefile. */
   readonly corefile?: (text: string) => string;
   /** Whether the attacker's process has uid 0 and no capability. */

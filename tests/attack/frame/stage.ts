@@ -15,6 +15,7 @@ import { type Shipped, shippedCommand } from "./shipped.ts";
 import { POLL, poll, Socket } from "./sockets.ts";
 import type { UpstreamReport } from "./upstream.ts";
 import { say } from "./say.ts";
+import { makeCertificates } from "./tls.ts";
 import { query } from "./wire.ts";
 
 /** What the stage knows; the memory group is somebody else's. */
@@ -41,6 +42,7 @@ const SCHEDULE = {
 async function perform(attack: Attack): Promise<StageOutcome> {
   const setting = attack.setting ?? {};
   prepareNetwork(setting);
+  if (setting.tls === true) makeCertificates(folder);
   const corefile = setting.corefile?.(shipped.corefile) ?? shipped.corefile;
   const file = `${folder}/Corefile`;
   Deno.writeTextFileSync(file, corefile);

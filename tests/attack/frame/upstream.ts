@@ -6,6 +6,7 @@ import { attackNamed } from "../attacks.ts";
 import type { UpstreamReply } from "./attack.ts";
 import { GOOD_ZONES, HONEST_ADDRESS, PLACES } from "./places.ts";
 import { say } from "./say.ts";
+import { certificate, TLS_PORT } from "./tls.ts";
 import { address, framed, questionOf, reply, soa, TYPE } from "./wire.ts";
 
 /** TTL of honest answers; longer than an attack. */
@@ -65,6 +66,20 @@ async function serveTcp(hostname: string): Promise<void> {
   for await (const connection of Deno.listen({ hostname, port: 53 })) void converse(connection);
 }
 
+/** DNS over TLS, on a stage that has certificates. */
+async function serveTls(hostname: string): Promise<void> {
+  const pair = certificate();
+  if (pair === null) return;
+  const listener = Deno.listenTls({ hostname, port: TLS_PORT.dot, ...pair });
+  for (;;) {
+    try {
+      void converse(await listener.accept());
+    } catch {
+      // A handshake that failed.
+    }
+  }
+}
+
 async function converse(connection: Deno.Conn): Promise<void> {
   let pending = new Uint8Array(0);
   let writing = Promise.resolve();
@@ -104,6 +119,7 @@ if (import.meta.main) {
   for (const hostname of addresses.length > 0 ? addresses : [PLACES.upstream]) {
     void serveUdp(hostname);
     void serveTcp(hostname);
+    void serveTls(hostname);
   }
   say("ready");
   for await (const _ of Deno.stdin.readable);

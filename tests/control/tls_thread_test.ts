@@ -1,0 +1,126 @@
+/** The thread that speaks TLS: when it runs, and what its end does to whom. */
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { usesTls } from "../../src/control/tls_thread.ts";
+import type { DataPlane } from "../../src/control/data_plane.ts";
+import type { TlsThread } from "../../src/control/tls_thread.ts";
+import { SeriesBook } from "../../src/metrics/series.ts";
+import { makeAuthority } from "../support/certificates.ts";
+import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
+import { fakeHost } from "../support/fake_host.ts";
+import { until } from "../support/followed.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
+import { skipUnless } from "../support/net_require.ts";
+import { startTls } from "../support/tls_servers.ts";
+
+const driver = Deno.build.os === "linux" ? "linux" : "portable";
+
+function answer(bytes: Uint8Array): Uint8Array {
+  const query = decode(bytes);
+  return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] });
+}
+
+Deno.test("the thread for TLS is wanted where some upstream is spoken to over TLS or HTTPS", () => {
+  const rows = [
+    { to: "192.0.2.1", wanted: false },
+    { to: "tls://192.0.2.1", wanted: true },
+    { to: "192.0.2.1 https://192.0.2.2", wanted: true },
+    { to: "dns://dns.example.org", wanted: false },
+    { to: "tls://dns.example.org", wanted: true },
+  ];
+  for (const { to, wanted } of rows) {
+    const text = `.:53 {\n  whoami\n}\nexample.org:53 {\n  forward . ${to}\n}`;
+    const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
+    assert.equal(usesTls(config), wanted, to);
+  }
+});
+
+interface Scene {
+  plane: DataPlane;
+  tls: TlsThread;
+  logs: string[];
+  /** Response code of a name that is asked for over TLS, or over plain DNS. */
+  ask(over: "tls" | "dns"): Promise<string>;
+}
+
+/** A data plane with an upstream over TLS and one over plain DNS, in blocks of their own. */
+function test(name: string, work: (scene: Scene) => Promise<void>): void {
+  Deno.test({
+    name: `thread for TLS: ${name}`,
+    ...skipUnless("openssl"),
+    // Sockets of node:tls are let go of a moment after their close event.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const authority = makeAuthority();
+      const server = await startTls(authority.issue("DNS:dns.example.org"), { answer });
+      const [port, plainPort] = [freePort(), freePort()];
+      const plain = startUpstream(plainPort, answer);
+      const corefile = `tls.test:${port} {
+  bind 127.0.0.1
+  forward . tls://127.0.0.1:${server.port} {
+    tls ${authority.caFile}
+    tls_servername dns.example.org
+  }
+}
+dns.test:${port} {
+  bind 127.0.0.1
+  forward . 127.0.0.1:${plainPort}
+}`;
+      let count = 0;
+      await withDataPlane({ driver, corefile }, async (plane, logs, tls) => {
+        const ask = async (over: "tls" | "dns") =>
+          decode(
+            await askUdp(queryBytes({ name: `n${count}.${over}.test`, id: count++ }), { port }),
+          ).rcode!;
+        await work({ plane, tls, logs, ask });
+      });
+      await plain.close();
+      await server.close();
+      authority.remove();
+    },
+  });
+}
+
+for (const how of ["throw", "exhaust"] as const) {
+  test(`one that fails (${how}) is started again, and plain DNS does not notice`, async (scene) => {
+    const { tls, logs, ask } = scene;
+    assert.equal(await ask("tls"), "NOERROR");
+    tls.provoke(how);
+    const answers: string[] = [];
+    while (tls.restarts === 0) answers.push(await ask("dns"));
+    assert.ok(answers.every((rcode) => rcode === "NOERROR"));
+    await until(() => tls.running);
+    // Health checks find the upstream again; each try asks for another name.
+    let rcode = "";
+    for (let i = 0; i < 50 && rcode !== "NOERROR"; i++) rcode = await ask("tls");
+    assert.equal(rcode, "NOERROR");
+    assert.equal(tls.restarts, 1);
+    assert.match(
+      logs.find((line) => line.includes("thread for TLS"))!,
+      how === "throw" ? /has failed: asked to fail; starting it again in 100 ms/ : /memory limit/,
+    );
+  });
+}
+
+test("while none runs, its upstreams fail at once with the reason", async ({ tls, ask }) => {
+  assert.equal(await ask("tls"), "NOERROR");
+  await tls.stop();
+  assert.equal(await ask("tls"), "SERVFAIL");
+  assert.equal(await ask("dns"), "NOERROR");
+});
+
+test("its metrics count streams and memory", async ({ tls, ask }) => {
+  assert.equal(await ask("tls"), "NOERROR");
+  const value = (name: string) => {
+    const book = new SeriesBook();
+    tls.addMetrics(book);
+    return book.of(name)[0]!.value;
+  };
+  await until(() => value("nodens_tls_streams") === 1);
+  assert.equal(value("nodens_tls_threads"), 1);
+  assert.ok(value("nodens_tls_heap_bytes") > 1_000_000);
+  await tls.stop();
+  assert.equal(value("nodens_tls_threads"), 0);
+  assert.equal(value("nodens_tls_streams"), 0);
+});

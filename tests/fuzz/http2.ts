@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { Http2Client } from "../../src/control/http2_client.ts";
+import {
+  FLAG,
+  frame,
+  FRAME_HEADER,
+  join,
+  settingsPayload,
+  TYPE,
+  words,
+} from "../../src/control/http2_frames.ts";
+import { seeded } from "../support/random.ts";
+
+/** Octets that may be copied for each that came: once into a frame, once into a header block. */
+const COPIES = 2;
+/** Octets that a request takes, and the connection's beginning. */
+const REQUEST_BYTES = 250;
+/** Events that a frame may bring about: content, and the end of its request. */
+const EVENTS_PER_FRAME = 2;
+
+/** What a client reported and wrote. */
+interface Run {
+  events: string[];
+  bodies: Map<number, number[]>;
+  written: number;
+  copied: number;
+  broken: boolean;
+}
+
+/** Gives a client with `requests` requests what a server sends, in pieces. */
+function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
+  const events: string[] = [];
+  const bodies = new Map<number, number[]>();
+  let written = 0;
+  let broken = false;
+  const event = (text: string) => {
+    assert.ok(!broken, `${text} after the end`);
+    events.push(text);
+  };
+  const client = new Http2Client({
+    write: ({ length }) => written += length,
+    ready: () => event("ready"),
+    headers: (stream, { status, contentType }) =>
+      event(`headers ${stream} ${status} ${contentType}`),
+    data(stream, content) {
+      assert.ok(!broken);
+      const body = bodies.get(stream) ?? [];
+      for (const octet of content) body.push(octet);
+      bodies.set(stream, body);
+    },
+    end: (stream) => event(`end ${stream}`),
+    reset: (stream) => event(`reset ${stream}`),
+    goaway: (last, code) => event(`goaway ${last} ${code}`),
+    broken({ why, flood }) {
+      event(`broken ${why} ${flood}`);
+      broken = true;
+    },
+  });
+  const body = new Uint8Array(50);
+  for (let i = 0; i < requests; i++) {
+    client.request({ method: "POST", authority: "x", path: "/", sizeBytes: 50 }, body);
+  }
+  for (let at = 0; at < bytes.length;) {
+    const size = cut();
+    client.receive(bytes.subarray(at, at + size));
+    at += size;
+  }
+  return { events, bodies, written, copied: client.copied, broken };
+}
+
+/** A response in frames as a server may send it: padded, continued, cut anywhere. */
+function response(stream: number, body: Uint8Array, dice: () => number): Uint8Array[] {
+  const block = [0x88, 0x0f, 0x10, 3, 0x61, 0x2f, 0x62];
+  const cut = dice() % block.length;
+  const frames = dice() % 2 === 0
+    ? [frame(TYPE.HEADERS, {
+      flags: FLAG.END_HEADERS | FLAG.PADDED,
+      stream,
+      payload: Uint8Array.from([2, ...block, 0, 0]),
+    })]
+    : [
+      frame(TYPE.HEADERS, { stream, payload: Uint8Array.from(block.slice(0, cut)) }),
+      frame(TYPE.CONTINUATION, {
+        flags: FLAG.END_HEADERS,
+        stream,
+        payload: Uint8Array.from(block.slice(cut)),
+      }),
+    ];
+  let at = 0;
+  while (at < body.length) {
+    const size = Math.min(body.length - at, 1 + dice() % 3000);
+    const flags = at + size === body.length ? FLAG.END_STREAM : 0;
+    frames.push(frame(TYPE.DATA, { flags, stream, payload: body.subarray(at, at + size) }));
+    at += size;
+  }
+  return frames;
+}
+
+/** What servers may send beside, or send to do harm. */
+function other(dice: () => number): Uint8Array {
+  const stream = [0, 1, 3, 5, 7, 9, 2, 1001][dice() % 8]!;
+  const payload = Uint8Array.from({ length: dice() % 4 === 0 ? dice() % 300 : dice() % 9 }, dice);
+  switch (dice() % 5) {
+    case 0:
+      return frame(TYPE.PING, { payload: new Uint8Array(8) });
+    case 1:
+      return frame(TYPE.WINDOW_UPDATE, { stream, payload: words(dice() % 1000) });
+    case 2:
+      return frame(TYPE.SETTINGS, {
+        payload: settingsPayload([[1 + dice() % 6, dice() % 3 === 0 ? dice() : dice() % 200]]),
+      });
+    default:
+      return frame(dice() % 12, { flags: dice() % 2 === 0 ? dice() & 0xff : 0, stream, payload });
+  }
+}
+
+/**
+ * Holds the client to what it promises, whatever comes: octets are cut into frames alike wherever
+ * their pieces begin, work and what it writes are in proportion to what came, nothing is told after
+ * the end, and what servers do is understood.
+ */
+export function fuzzHttp2(seed: number, rounds: number): { answered: number; broken: number } {
+  const dice = seeded(seed);
+  let answered = 0;
+  let broken = 0;
+  for (let round = 0; round < rounds; round++) {
+    const requests = 1 + dice() % 4;
+    const bodies = Array.from(
+      { length: requests },
+      () => Uint8Array.from({ length: 1 + dice() % 5000 }, dice),
+    );
+    const honest = bodies.map((body, i) => response(2 * i + 1, body, dice));
+    const frames = [frame(TYPE.SETTINGS, {})];
+    const hostile = dice() % 2 === 0;
+    for (const one of honest) {
+      if (hostile) { for (let i = dice() % 6; i > 0; i--) frames.push(other(dice)); }
+      frames.push(...one);
+      if (hostile && dice() % 8 === 0) frames.splice(dice() % frames.length, 1);
+    }
+    // Now and then the same again and again.
+    if (hostile && dice() % 4 === 0) {
+      const again = other(dice);
+      for (let i = 0; i < 400; i++) frames.push(again);
+    }
+    const bytes = join(frames);
+    if (hostile) { for (let i = dice() % 3; i > 0; i--) bytes[dice() % bytes.length] = dice(); }
+
+    const whole = run(bytes, requests, () => bytes.length);
+    const cut = run(bytes, requests, () => 1 + dice() % [1, 12, 4000][dice() % 3]!);
+    assert.deepEqual(cut.events, whole.events);
+    assert.deepEqual(cut.bodies, whole.bodies);
+    for (const { copied, written, events } of [whole, cut]) {
+      assert.ok(copied <= COPIES * bytes.length, `${copied} octets copied of ${bytes.length}`);
+      // What is written for a frame is hardly longer than it; requests are there before.
+      const most = REQUEST_BYTES * (requests + 1) + 2 * bytes.length;
+      assert.ok(written <= most, `${written} octets written for ${bytes.length}`);
+      assert.ok(events.length <= EVENTS_PER_FRAME * (bytes.length / FRAME_HEADER + 1));
+    }
+    if (whole.broken) broken++;
+    if (hostile) continue;
+    assert.equal(whole.broken, false, whole.events.join("; "));
+    bodies.forEach((body, i) => {
+      assert.deepEqual(whole.bodies.get(2 * i + 1), [...body]);
+      assert.ok(whole.events.includes(`end ${2 * i + 1}`));
+      answered++;
+    });
+  }
+  return { answered, broken };
+}
