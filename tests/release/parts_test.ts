@@ -81,6 +81,7 @@ nodens
   ├── a.ts (1KB)
   ├── b.ts (1KB)
   └─┬ control (4KB)
+    ├── hosts_worker.ts (2KB)
     ├── tls_worker.ts (2KB)
     └── worker.ts (2KB)
 
