@@ -105,7 +105,7 @@ Files: 3.12MB
     compareEmbedded([...listing.slice(0, -1), "tests/never.ts"], GRAPH),
     ["not embedded: src/control/worker.ts", "embedded in vain: tests/never.ts"],
   );
-  assert.equal(compareEmbedded([], GRAPH).length, 8);
+  assert.equal(compareEmbedded([], GRAPH).length, 9);
 });
 
 Deno.test("manifest and lock file are reduced to what runs", () => {
