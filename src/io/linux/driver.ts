@@ -196,7 +196,7 @@ export class LinuxDriver implements Io {
         this.#laneBusy = this.lane.receive();
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
-        this.#sockets.settle(engine.nowMs);
+        if (this.#poller.roundOver) this.#sockets.settle(engine.nowMs);
         this.#countDatagrams();
         this.lane.flush();
         this.#laneBusy ||= this.lane.unfinished;
