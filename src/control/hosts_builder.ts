@@ -8,10 +8,10 @@ import {
   piecesOf,
 } from "./hosts_build.ts";
 
-/** What has not come of a file after this long never will: its file system hangs. */
+/** A file of which nothing has come for this long is taken for one whose file system hangs. */
 const LIMIT_MS = 30_000;
-/** Nobody can end a thread that waits in the kernel. So a file is given up after this many. */
-const MAX_HANGS = 2;
+/** Nobody can end a read that waits in the kernel. So this many of a file may be left waiting. */
+const MAX_HANGING = 2;
 /**
  * Time after which what a thread has left behind is given back; also the shortest time between two
  * such clearances, which cost the data planes some page faults.
@@ -30,8 +30,8 @@ export class HostsBuilder {
   readonly #limitMs: number;
   #release: (() => void) | null;
   #last: Promise<unknown> = Promise.resolve();
-  /** How often reading a file hung, by path. */
-  readonly #hangs = new Map<string, number>();
+  /** Reads that were given up and have not ended, by path. */
+  readonly #hanging = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ release = null, limitMs = LIMIT_MS }: HostsBuilderOptions = {}) {
@@ -75,42 +75,58 @@ export class HostsBuilder {
   }
 
   async #inThread(request: HostsBuildRequest): Promise<HostsBuilt> {
+    return await this.#limited(request.path, (alive) => this.#runThread(request, alive));
+  }
+
+  /** Ends with the thread: one that is given up goes on until the kernel lets go of its read. */
+  async #runThread(request: HostsBuildRequest, alive: () => void): Promise<HostsBuilt> {
     const worker = new Worker(new URL("./hosts_worker.ts", import.meta.url), { type: "module" });
-    const built = () =>
-      new Promise<HostsBuilt>((resolve, reject) => {
-        worker.onmessage = ({ data }: MessageEvent<HostsBuilt>) => resolve(data);
+    try {
+      return await new Promise<HostsBuilt>((resolve, reject) => {
+        worker.onmessage = ({ data }: MessageEvent<HostsBuilt | "reading">) =>
+          data === "reading" ? alive() : resolve(data);
         worker.onerror = (event) => {
           event.preventDefault();
           reject(new Error(event.message));
         };
         worker.postMessage(request);
       });
-    try {
-      return await this.#limited(request.path, built);
     } finally {
       worker.terminate();
       this.#releaseLater();
     }
   }
 
-  /** What comes of `work`, unless the limit comes first. */
-  async #limited<T>(path: string, work: () => Promise<T>): Promise<T> {
-    const hangs = this.#hangs.get(path) ?? 0;
-    if (hangs >= MAX_HANGS) {
-      throw new Error(`reading it hung ${hangs} times (start nodens again when it does not)`);
-    }
+  /** What comes of `work`, unless it gives no sign of life for too long. */
+  async #limited<T>(path: string, work: (alive: () => void) => Promise<T>): Promise<T> {
+    const hanging = this.#hanging.get(path) ?? 0;
+    if (hanging >= MAX_HANGING) throw new Error(`${hanging} reads of it hang`);
+    const limit = Promise.withResolvers<never>();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#hangs.set(path, hangs + 1);
-        reject(new Error(`it could not be read within ${this.#limitMs / 1000} s`));
-      }, this.#limitMs);
-    });
-    try {
-      return await Promise.race([work(), limit]);
-    } finally {
+    let givenUp = false;
+    const alive = () => {
       clearTimeout(timer);
-    }
+      if (givenUp) return;
+      timer = setTimeout(() => {
+        givenUp = true;
+        this.#countHanging(path, 1);
+        limit.reject(new Error(`nothing has come of it for ${this.#limitMs / 1000} s`));
+      }, this.#limitMs);
+    };
+    alive();
+    const working = work(alive).finally(() => {
+      clearTimeout(timer);
+      if (givenUp) this.#countHanging(path, -1);
+    });
+    // One that was given up may fail later, when nobody looks.
+    working.catch(() => {});
+    return await Promise.race([working, limit.promise]);
+  }
+
+  #countHanging(path: string, change: number): void {
+    const hanging = (this.#hanging.get(path) ?? 0) + change;
+    if (hanging === 0) this.#hanging.delete(path);
+    else this.#hanging.set(path, hanging);
   }
 
   #releaseLater(): void {

@@ -29,6 +29,8 @@ interface Follower {
   known: string;
   /** The file may have changed since without another state. */
   fresh: boolean;
+  /** There was no room for its table. */
+  refused: boolean;
   /** Digest of the content that was handed on; null for none. */
   digest: string | null;
   /** Size of the table that was handed on. */
@@ -127,14 +129,32 @@ export class HostsFiles {
 
   async #look(follower: Follower): Promise<void> {
     const startMs = performance.now();
-    const delivery = await this.#load(follower);
-    if (delivery !== null) {
+    const before = follower.tableBytes;
+    try {
+      const delivery = await this.#load(follower);
+      if (delivery === null) return;
       const { block, position, data } = delivery;
       for (const plane of this.#options.planes) plane.deliver(block, position, data);
       this.#publish();
+      if (follower.tableBytes < before) this.#retryRefused();
+    } catch (error) {
+      // No memory for a copy, most likely: it is read again later.
+      follower.known = MISSING;
+      follower.digest = null;
+      const { path } = follower.options;
+      this.#options.log(
+        "error",
+        `plugin/hosts: Cannot hand "${path}" on to the data plane: ${(error as Error).message}`,
+      );
+    } finally {
+      const tookMs = performance.now() - startMs;
+      this.#lookAfter(follower, Math.max(follower.options.reloadMs, REST * tookMs));
     }
-    const tookMs = performance.now() - startMs;
-    this.#lookAfter(follower, Math.max(follower.options.reloadMs, REST * tookMs));
+  }
+
+  /** There is more room: a file that did not fit may fit now. */
+  #retryRefused(): void {
+    for (const one of this.#followers) if (one.refused) one.fresh = true;
   }
 
   /** Reads the file if it may differ from what is known; a file that went stays served. */
@@ -154,6 +174,7 @@ export class HostsFiles {
       const seenBefore = state.text === follower.known;
       follower.known = state.text;
       follower.fresh = state.fresh;
+      follower.refused = built.kind === "full";
       if (built.kind === "full") {
         if (!seenBefore) this.#refuse(follower, built);
         return null;
@@ -251,6 +272,7 @@ function newFollower(block: number, position: number, options: HostsOptions): Fo
     options,
     known: "",
     fresh: false,
+    refused: false,
     digest: null,
     tableBytes: 0,
     report: null,

@@ -8,9 +8,12 @@ import { buildFromPieces, type HostsBuildRequest, type HostsBuilt } from "./host
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<HostsBuildRequest>) => void) | null;
-  postMessage(message: HostsBuilt, transfer: ArrayBuffer[]): void;
+  postMessage(message: HostsBuilt | "reading", transfer: ArrayBuffer[]): void;
   close(): void;
 };
+
+/** Time between two signs of life. */
+const SIGN_MS = 1000;
 
 scope.onmessage = ({ data }) => {
   const built = build(data);
@@ -24,9 +27,15 @@ function build(request: HostsBuildRequest): HostsBuilt {
     using file = Deno.openSync(request.path);
     requireRegular(file.statSync(), MAX_HOSTS_BYTES);
     let left = MAX_HOSTS_BYTES;
+    let signedMs = -Infinity;
     return buildFromPieces(request, {
       read(piece) {
         let size = 0;
+        const nowMs = performance.now();
+        if (nowMs - signedMs >= SIGN_MS) {
+          signedMs = nowMs;
+          scope.postMessage("reading", []);
+        }
         while (size < piece.length) {
           const count = file.readSync(piece.subarray(size));
           if (count === null) break;

@@ -24,8 +24,8 @@ export class PlaneRequests {
       if (performance.now() < dueMs + LATE_MS) silent();
       else timer = setTimeout(silent, LATE_GRACE_MS);
     }, limitMs);
-    send(id);
     try {
+      send(id);
       return await request.promise;
     } finally {
       clearTimeout(timer);

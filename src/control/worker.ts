@@ -228,7 +228,12 @@ class DataPlaneThread {
         this.#held = message;
         return false;
       }
-      this.#handle(message);
+      try {
+        this.#handle(message);
+      } catch (error) {
+        // Those behind it are handled all the same.
+        this.#survive(error);
+      }
     }
     return this.#running;
   }

@@ -64,10 +64,14 @@ export class SelfCheck {
   /** Who waits for the end of the round. */
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
-  readonly #faults = new Map<string, string>();
+  /** Why entries could not be renewed, by list: in the last round, and in the one under way. */
+  #faults = new Map<string, string>();
+  #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
   #manager: Sink<Uint8Array> | null = null;
   #silent = false;
+  /** The manager's socket cannot be opened, which was said. */
+  #deaf = false;
 
   constructor(options: SelfCheckOptions) {
     this.#options = options;
@@ -113,24 +117,25 @@ export class SelfCheck {
     const { targets, beats } = this.#plan!;
     this.#closeProbes();
     this.#sentMs = nowMs;
+    this.#newFaults = new Map();
+    // Peers must be looked at often, or this thread takes itself for late.
+    const needed = targets.length + this.#peers.length > 0;
+    if (needed) timers.set(this.#round, nowMs + this.#periodMs);
+    else timers.clear(this.#round);
     targets.forEach((target, i) => {
       try {
         this.#probes[i] = openProbe(target);
         if (this.#probes[i] === null) this.#judge(i, false);
       } catch (error) {
-        // No answer, and no silence either: the rules must not wait for what cannot be.
+        // The rules must not wait for what cannot be.
         this.#probes[i] = null;
         this.#verdicts[VERDICTS.FIRST_TARGET + i] = VERDICT.SILENT;
         const why = (error as Error).message;
-        for (const { list, target } of beats) if (target === i) this.#faults.set(list, why);
+        for (const { list, target } of beats) if (target === i) this.#newFaults.set(list, why);
       }
     });
     this.#pauseMs = FIRST_PAUSE_MS;
     this.#peersComeRound(nowMs);
-    // Peers must be looked at often, or this thread takes itself for late.
-    const needed = targets.length + this.#peers.length > 0;
-    if (needed) timers.set(this.#round, nowMs + this.#periodMs);
-    else timers.clear(this.#round);
     this.#wait(nowMs);
   }
 
@@ -163,6 +168,7 @@ export class SelfCheck {
     timers.clear(this.#poll);
     this.#verdicts[VERDICTS.DURATION_MS] = nowMs - this.#sentMs;
     this.#verdicts[VERDICTS.ROUNDS]!++;
+    this.#faults = this.#newFaults;
     const faults = Object.fromEntries(this.#faults);
     for (const done of this.#waiting.splice(0)) done(faults);
   }
@@ -178,13 +184,12 @@ export class SelfCheck {
     if (answers) {
       const fault = this.#lists.write(list, `+${entry}`);
       if (fault !== null) {
-        const isNew = !this.#faults.has(list);
-        this.#faults.set(list, fault);
+        const isNew = !this.#faults.has(list) && !this.#newFaults.has(list);
+        this.#newFaults.set(list, fault);
         if (isNew) onUnwritable(list);
         // It answers, but the rules do not know that.
         return;
       }
-      this.#faults.delete(list);
     }
     if (this.#alive.get(keyOf(beat)) === answers) return;
     this.#alive.set(keyOf(beat), answers);
@@ -206,7 +211,6 @@ export class SelfCheck {
     }
     const lists = new Set(next.beats.map(({ list }) => list));
     this.#lists.closeBut(lists);
-    for (const name of this.#faults.keys()) if (!lists.has(name)) this.#faults.delete(name);
   }
 
   #peersComeRound(nowMs: number): boolean {
@@ -215,29 +219,35 @@ export class SelfCheck {
   }
 
   #watch(watchdog: Watchdog | null, nowMs: number): void {
-    const { timers, openManager, log } = this.#options;
+    const { timers } = this.#options;
     this.#manager?.close();
     this.#manager = null;
+    this.#deaf = false;
     timers.clear(this.#sign);
-    if (watchdog === null) return;
-    try {
-      this.#manager = openManager(watchdog.socket);
-      this.#giveSign(nowMs);
-    } catch (error) {
-      log("warning", `the watchdog gets no sign of life: ${(error as Error).message}`);
-    }
+    if (watchdog !== null) this.#giveSign(nowMs);
   }
 
   #giveSign(nowMs: number): void {
-    const { timers, log } = this.#options;
-    timers.set(this.#sign, nowMs + this.#plan!.watchdog!.everyMs);
+    const { timers, log, openManager } = this.#options;
+    const { everyMs, socket } = this.#plan!.watchdog!;
+    timers.set(this.#sign, nowMs + everyMs);
+    try {
+      this.#manager ??= openManager(socket);
+      this.#deaf = false;
+    } catch (error) {
+      // No descriptor, perhaps: it is tried again with the next one.
+      const line = `the watchdog gets no sign of life: ${(error as Error).message}`;
+      if (!this.#deaf) log("warning", line);
+      this.#deaf = true;
+      return;
+    }
     const silent = !this.#peersComeRound(nowMs);
     if (silent && !this.#silent) {
       log("warning", "a data plane does not answer: the watchdog gets no sign of life");
     }
     this.#silent = silent;
     // The next one says more than a repetition of this one would.
-    if (!silent) this.#manager!.write(SIGN_OF_LIFE);
+    if (!silent) this.#manager.write(SIGN_OF_LIFE);
   }
 
   #closeProbes(): void {

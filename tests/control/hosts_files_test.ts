@@ -236,15 +236,27 @@ Deno.test("hosts: what is skipped is counted and told in one line", async () => 
   });
 });
 
-Deno.test("hosts: a file system that hangs holds up no other file, and is given up", async () => {
+Deno.test("hosts: a file system that hangs holds up no other file, and two reads wait for it", async () => {
   const builder = new HostsBuilder({ limitMs: 20 });
   const { stat } = Deno;
-  Deno.stat = (path) => path === "/hangs" ? new Promise(() => {}) : stat(path);
+  const hanging: PromiseWithResolvers<Deno.FileInfo>[] = [];
+  Deno.stat = (path) => {
+    if (path !== "/hangs") return stat(path);
+    hanging.push(Promise.withResolvers());
+    return hanging.at(-1)!.promise;
+  };
   try {
-    for (const why of [/within 0\.02 s/, /within 0\.02 s/, /hung 2 times/]) {
+    const silent = /nothing has come of it for 0\.02 s/;
+    for (const why of [silent, silent, /2 reads of it hang/]) {
       await assert.rejects(builder.stat("/hangs"), why);
     }
+    assert.equal(hanging.length, 2);
     assert.ok((await builder.stat("/dev/null")).size === 0);
+    // It goes on: what was given up ends, however late, and the file is looked at again.
+    hanging[0]!.reject(new Error("stale file handle"));
+    await new Promise((next) => setTimeout(next, 0));
+    await assert.rejects(builder.stat("/hangs"), silent);
+    assert.equal(hanging.length, 3);
   } finally {
     Deno.stat = stat;
   }

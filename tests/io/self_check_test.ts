@@ -55,10 +55,13 @@ class Thread {
         close: () => void this.written.push(`${list} closed`),
       };
     },
-    openManager: (name) => ({
-      write: (bytes) => this.written.push(`${name} ${new TextDecoder().decode(bytes)}`) > 0,
-      close: () => void this.written.push(`${name} closed`),
-    }),
+    openManager: (name) => {
+      if (this.missing) throw new Error(`Cannot open "${name}"`);
+      return {
+        write: (bytes) => this.written.push(`${name} ${new TextDecoder().decode(bytes)}`) > 0,
+        close: () => void this.written.push(`${name} closed`),
+      };
+    },
     log: (level, line) => void this.logs.push(`${level}: ${line}`),
     onUnwritable: (list) => void this.unwritable.push(list),
   });
@@ -164,6 +167,18 @@ Deno.test("the watchdog gets signs of life as long as the loop comes round", () 
   assert.deepEqual(thread.pass(1000), []);
 });
 
+Deno.test("a watchdog whose socket cannot be opened is tried again with the next sign", () => {
+  const thread = new Thread();
+  thread.missing = true;
+  thread.check.follow(plan([], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+  assert.deepEqual(thread.pass(1000), []);
+  assert.deepEqual(thread.logs, [
+    'warning: the watchdog gets no sign of life: Cannot open "/run/x"',
+  ]);
+  thread.missing = false;
+  assert.equal(thread.pass(1000).length, 10);
+});
+
 Deno.test("verdicts lie in shared memory, with the rounds and how long they took", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 4);
@@ -199,6 +214,22 @@ Deno.test("an answer that the rules cannot be told of is not reported as one", (
   thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
   thread.pass(10);
   assert.deepEqual(found, [{}]);
+});
+
+Deno.test("a fault of a list is of one round: the next one finds it anew, or not", () => {
+  const thread = new Thread();
+  const found: unknown[] = [];
+  const follow = () => thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
+  thread.missing = true;
+  thread.alive.add("10.96.0.10");
+  follow();
+  thread.pass(BEAT_MS);
+  // The list is back, but nothing answers, so nothing is written to it.
+  thread.missing = false;
+  thread.alive.clear();
+  follow();
+  thread.pass(BEAT_MS);
+  assert.deepEqual(found, [{ nodens: 'Cannot open "nodens" for writing' }, {}]);
 });
 
 Deno.test("a list that went with its rules and came back is opened again", () => {
