@@ -21,9 +21,6 @@ export interface QueryWait {
 /** No reply; the message says why in dig's words ("timed out", "connection refused"). */
 export class NoReplyError extends Error {}
 
-/** Buffers for whole datagrams that nobody reads into: one is used again by the next query. */
-const spares: Uint8Array<ArrayBuffer>[] = [];
-
 /** Asks over UDP from a fresh socket, so from a port of the kernel's random choice. */
 export async function askUdp(
   target: QueryTarget,
@@ -32,7 +29,7 @@ export async function askUdp(
 ): Promise<Uint8Array> {
   const { address: hostname, port } = target;
   const own = source ?? (hostname.includes(":") ? "::" : "0.0.0.0");
-  const buffer = spares.pop() ?? new Uint8Array(MAX_MESSAGE_SIZE);
+  const buffer = new Uint8Array(MAX_MESSAGE_SIZE);
   let socket: Deno.DatagramConn | null = null;
   let ended: string | null = null;
   const end = (why: string) => {
@@ -56,7 +53,6 @@ export async function askUdp(
     clearTimeout(timer);
     signal?.removeEventListener("abort", onStop);
     if (socket !== null) close(socket);
-    spares.push(buffer);
   }
 }
 

@@ -12,37 +12,15 @@ import {
 const LIMIT_MS = 30_000;
 /** Nobody can end a read that waits in the kernel. So this many of a file may be left waiting. */
 const MAX_HANGING = 2;
-/**
- * Time after which what a thread has left behind is given back; also the shortest time between two
- * such clearances, which cost the data planes some page faults.
- */
-const RELEASE_MS = 10_000;
-
-/** What differs in tests. */
-export interface HostsBuilderOptions {
-  /** Gives memory back that the process does not need any more (`sys/memory.ts`). */
-  release?: (() => void) | null;
-  limitMs?: number;
-}
-
 /** Makes tables of hosts files: large ones in a thread of its own, one file at a time. */
 export class HostsBuilder {
   readonly #limitMs: number;
-  #release: (() => void) | null;
   #last: Promise<unknown> = Promise.resolve();
   /** Reads that were given up and have not ended, by path. */
   readonly #hanging = new Map<string, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ release = null, limitMs = LIMIT_MS }: HostsBuilderOptions = {}) {
-    this.#release = release;
+  constructor({ limitMs = LIMIT_MS } = {}) {
     this.#limitMs = limitMs;
-  }
-
-  /** Gives nothing back any more. */
-  stop(): void {
-    this.#release = null;
-    clearTimeout(this.#timer);
   }
 
   /** State of a file. Rejects with the system's error, or where the file system hangs. */
@@ -93,7 +71,6 @@ export class HostsBuilder {
       });
     } finally {
       worker.terminate();
-      this.#releaseLater();
     }
   }
 
@@ -127,13 +104,5 @@ export class HostsBuilder {
     const hanging = (this.#hanging.get(path) ?? 0) + change;
     if (hanging === 0) this.#hanging.delete(path);
     else this.#hanging.set(path, hanging);
-  }
-
-  #releaseLater(): void {
-    if (this.#release === null || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#release?.();
-    }, RELEASE_MS);
   }
 }

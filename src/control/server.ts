@@ -8,7 +8,6 @@ import { releaseBuffer } from "../plugins/hosts/arena.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
 import { openLibc } from "../sys/libc.ts";
-import { releaseMemory } from "../sys/memory.ts";
 import {
   ChangeRefused,
   DataPlane,
@@ -85,7 +84,7 @@ export class Server {
   #endpoints: Endpoints | null = null;
   /** Between those who follow files and names of what is served, and the data planes. */
   #gate: DeliveryGate;
-  readonly #hostsBuilder: HostsBuilder;
+  readonly #hostsBuilder = new HostsBuilder();
   #hosts: HostsFiles;
   /** Those of the configuration that is being changed to. */
   #nextHosts: HostsFiles | null = null;
@@ -137,7 +136,6 @@ export class Server {
     );
     this.registry.onScrape((book) => this.tls.addMetrics(book));
     this.#gate = new DeliveryGate(this.planes);
-    this.#hostsBuilder = new HostsBuilder({ release: driver === "linux" ? releaseMemory : null });
     this.#hosts = this.#makeHosts(config, this.#gate);
     this.#upstreams = new Upstreams([this.#gate], log);
     this.#persistence = new Persistence(this.planes, log, options.beside);
@@ -277,7 +275,6 @@ export class Server {
     await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
     this.#hosts.stop();
-    this.#hostsBuilder.stop();
     await orHurry(this.#upstreams.stop());
     // Before the data planes stop: they hold what is to be written.
     await orHurry(this.#persistence.stop(STOP_MS));

@@ -118,12 +118,15 @@ export class Stream implements PollTarget {
       }
       this.#connected = true;
       this.handler?.connected?.();
+      if (this.#closed) return;
       this.#flush();
     } else if ((events & EPOLL.OUT) !== 0) {
       this.#flush();
       const drained = this.queued === 0 && this.#fault === null && this.#then !== "close";
       if (drained) this.handler?.drained?.();
     }
+    // By its handler, or with its last octets: the descriptor may be another stream's by now.
+    if (this.#closed) return;
     if (this.#fault !== null || (events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
       // What an upstream sent before it went is still there. A client has no use for answers; but
       // where both sides have ended in order, closing with something unread would be a reset.
