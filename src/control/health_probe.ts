@@ -10,7 +10,7 @@ import type { SelfChecks } from "./self_checks.ts";
 const LOOK_MS = 1000;
 /** A data plane that has not come round for so long does not answer; it should every second. */
 const SILENT_MS = 2000;
-/** Listeners that are asked; a Corefile with more addresses than that is none for a node. */
+/** Listeners that are asked: more than a node needs. */
 const MAX_TARGETS = 16;
 
 /** What the probe needs. */

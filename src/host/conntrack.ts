@@ -15,7 +15,7 @@ export interface ConntrackOptions {
 }
 
 /**
- * Tells when the kernel's table of connections is full. Queries to nodens's own addresses are not
+ * Tells when the kernel's table of connections is full, or nearly so. Queries to nodens's own addresses are not
  * tracked, so what is in the cache is served all the same; all other new connections of the node are
  * dropped, those of nodens to its upstreams among them.
  */
@@ -45,8 +45,8 @@ export class ConntrackWatch {
       this.#isFull = true;
       log(
         "warning",
-        `conntrack: the table of this node is full (${COUNT_FILE}: ${count} of ${max}): cached` +
-          " answers are served, but queries to upstreams may be dropped by the kernel; raise" +
+        `conntrack: the table of this node is nearly full (${COUNT_FILE}: ${count} of ${max}): cached` +
+          " answers are served, but the kernel may drop queries to upstreams; raise" +
           " net.netfilter.nf_conntrack_max on the node",
       );
     } else if (this.#isFull && count < FREE * max) {

@@ -75,6 +75,11 @@ export class FamilyRules {
     return this.#problem;
   }
 
+  /** Rules of ours may be in place. */
+  get hasRules(): boolean {
+    return this.#keeper.hasRules;
+  }
+
   /** Makes the rules what they should be, at the best level that can be had. */
   ensure(signal: AbortSignal): Promise<FamilyState> {
     return this.#ensure(signal, () => this.#raise(signal));
@@ -152,12 +157,13 @@ export class FamilyRules {
         return true;
       } catch (error) {
         first ??= asIptablesError(error);
+        if (first.fault === "missing" && !this.hasRules) return true;
         const isLasting = first.fault === "missing" || first.fault === "permission";
         if (!isLasting) await pause(REMOVE_PAUSE_MS, signal);
         if (!isLasting && !signal.aborted) continue;
       }
       count(first.fault === "lock" ? "iptables_lock" : "iptables");
-      const left = this.#keeper.hasRules
+      const left = this.hasRules
         ? `; they stay, and ${
           this.#level === "none"
             ? "queries to the addresses of -localip reach nobody"
@@ -185,7 +191,7 @@ export class FamilyRules {
         first ??= asIptablesError(error);
         const lower = LEVELS[LEVELS.indexOf(level) + 1];
         const isRefused = lower !== undefined && asIptablesError(error).fault === "other" &&
-          await this.#isRefused(level, signal);
+          await this.#isRefused(level, lower, signal);
         if (!isRefused || signal.aborted) throw first;
         level = lower;
       }
@@ -194,13 +200,13 @@ export class FamilyRules {
 
   /** Goes back to a better level if the kernel takes its rules by now. */
   async #raise(signal: AbortSignal): Promise<void> {
-    const { best, rulesAt, tryHeartbeat, log } = this.#options;
+    const { best, tryHeartbeat, log } = this.#options;
     const better = LEVELS.slice(LEVELS.indexOf(best), LEVELS.indexOf(this.#level));
     const trial = better.length === 0 ? null : this.#keeper.trial(signal);
     if (trial === null) return;
     try {
       for (const level of better) {
-        if (await trial.put(rulesAt(level).wanted) !== null) continue;
+        if (await trial.put(this.#more(level, this.#level)) !== null) continue;
         // The rules that are tried make the lists, so that they can be written to.
         if (this.#lacksHeartbeat && await tryHeartbeat() !== null) continue;
         this.#level = level;
@@ -213,15 +219,29 @@ export class FamilyRules {
     }
   }
 
-  async #isRefused(level: FailOpenLevel, signal: AbortSignal): Promise<boolean> {
-    const { rulesAt } = this.#options;
+  async #isRefused(
+    level: FailOpenLevel,
+    lower: FailOpenLevel,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const trial = this.#keeper.trial(signal);
     if (trial === null) return false;
+    const plain = this.#options.rulesAt("none").wanted;
     try {
-      return await trial.isRefused(rulesAt(level).wanted, rulesAt("none").wanted);
+      return await trial.isRefused(this.#more(level, lower), plain);
     } finally {
       await trial.clean();
     }
+  }
+
+  /**
+   * Rules of a level that another one lacks. To try those alone leaves tables untouched in which the
+   * levels are the same, kube-proxy's above all.
+   */
+  #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
+    const { rulesAt } = this.#options;
+    const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));
+    return rulesAt(level).wanted.filter((rule) => !known.has(JSON.stringify(rule)));
   }
 
   #warnLowered(why: string): void {

@@ -1,6 +1,6 @@
 import { parseAddress } from "../dns/address.ts";
 import { NetlinkError } from "../sys/netlink_socket.ts";
-import { ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
+import { type AddressRequest, ERRNO, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Link, LinkAddress } from "../sys/rtnetlink_messages.ts";
 import { areEqual, ElsewhereWatch } from "./elsewhere.ts";
 import {
@@ -66,7 +66,7 @@ export class NodeInterface {
   /** Addresses were put on lo. */
   #onLo = false;
   /** Addresses that the host's own queries have no longer as their source. */
-  #yielded: { index: number; bytes: Uint8Array }[] = [];
+  #yielded: AddressRequest[] = [];
   /** Indexes of links that were ours and have lost the name, or their place, to another. */
   readonly #strays = new Set<number>();
   readonly #elsewhere: ElsewhereWatch;
@@ -140,31 +140,28 @@ export class NodeInterface {
     this.#endWatch();
     if (this.#place === null) return false;
     const { index } = this.#place.link;
-    const kernel = this.#open();
-    for (const { bytes, loopback } of this.#wanted) {
-      if (loopback) continue;
-      try {
-        const elsewhere = ELSEWHERE.find(({ length }) => length === bytes.length)!;
-        const source = kernel.sourceTowards(elsewhere);
-        // Without a way out of this host nothing was asked elsewhere.
-        if (source === null) continue;
-        kernel.setLocalSource({ index, bytes }, source);
-        this.#yielded.push({ index, bytes });
-      } catch (error) {
-        this.#log("warning", `${this.#title()}: Cannot change its route: ${this.#explain(error)}`);
-      }
+    for (const wanted of this.#wanted) {
+      if (wanted.loopback) continue;
+      const address = { ...wanted, index };
+      const source = this.#otherSource(address);
+      if (source === null) continue;
+      this.#yielded.push(address);
+      this.#change(() => this.#open().setLocalSource(address, source));
     }
     return this.#yielded.length > 0;
   }
 
   /** Takes `yieldSource` back: another process goes on with the addresses. */
   reclaimSource(): void {
-    for (const route of this.#yielded) {
-      try {
-        this.#open().setLocalSource(route, route.bytes);
-      } catch (error) {
-        this.#log("warning", `${this.#title()}: Cannot change its route: ${this.#explain(error)}`);
-      }
+    const kernel = this.#open();
+    for (const address of this.#yielded) {
+      this.#change(() => {
+        if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
+        // Only a route that the kernel has made itself goes with its address.
+        kernel.deleteLocalRoute(address);
+        kernel.deleteAddress(address);
+        kernel.addAddress(address);
+      });
     }
     this.#yielded = [];
   }
@@ -206,6 +203,24 @@ export class NodeInterface {
     this.#endWatch();
     this.#kernel?.close();
     this.#kernel = null;
+  }
+
+  /** An address of this host that is not going to be removed; null without one, or a way out. */
+  #otherSource({ bytes }: AddressRequest): Uint8Array | null {
+    const elsewhere = ELSEWHERE.find(({ length }) => length === bytes.length)!;
+    const source = this.#open().sourceTowards(elsewhere);
+    const text = String(source);
+    return this.#wanted.some((wanted) => String(wanted.bytes) === text) ? null : source;
+  }
+
+  /** Changes a route; what the kernel refuses is told, and costs some answers at most. */
+  #change(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.#log("warning", `${this.#title()}: Cannot change its route: ${this.#explain(error)}`);
+    }
   }
 
   #open(): Rtnetlink {

@@ -143,9 +143,9 @@ export class NodeRules {
     const { rules, redirect } = this.#options;
     const isSteering = (rule: Rule) =>
       leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
-    const isPlain = ({ family, level, problem }: FamilyRules) => {
+    const isPlain = ({ family, level, hasRules }: FamilyRules) => {
       const plain = redirect !== null && !redirect.failOpen;
-      return problem === null &&
+      return hasRules &&
         (level === "none" || (plain && redirectFamilies(redirect).includes(family)));
     };
     await withinLimit(limitMs, async (signal) => {

@@ -1,6 +1,6 @@
 import { COUNTER } from "../engine/counters.ts";
 
-/** Longest time between two looks of a thread that is well; it should look every second. */
+/** Longest time between two looks of a healthy thread, which should look every second. */
 const LATE_MS = 2000;
 /** What such a gap counts for: the other thread may have been held up as long as this one. */
 const LATE_COUNTS_MS = 1000;

@@ -36,7 +36,7 @@ export const ERRNO = {
 export type AddressRequest = Omit<LinkAddress, "duplicate">;
 
 /**
- * The kernel's links, addresses and routes of local addresses, of the network namespace that the process is in.
+ * Links, addresses and routes of local addresses in the process's network namespace.
  *
  * Each method is one exchange with the kernel and throws a NetlinkError where it refuses.
  */
@@ -108,9 +108,10 @@ export class Rtnetlink {
    * are delivered as before, and so is what comes for the address.
    */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // One of IPv6 has a metric that no request can name, so it cannot be replaced.
-    if (route.bytes.length === 16) this.deleteLocalRoute(route);
+    // One of IPv6 is no replacement of the kernel's own, which has a metric that no request can name:
+    // it stands behind that until it goes.
     this.#socket.run((n) => encodeSetLocalRoute(route, source, n));
+    if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
   /** Takes the route of a local address away. Returns whether it was there. */

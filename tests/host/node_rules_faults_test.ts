@@ -240,6 +240,47 @@ Deno.test("a kernel without nf_tables has one backend, and that is no error", as
   await rules.stop();
 });
 
+Deno.test("turning away tries to take rules out, whatever the last look has met", async () => {
+  const { rules, iptables, become } = make({ failOpen: false });
+  await rules.ensure();
+  become(FAULTS["the lock is held"]!);
+  assert.notEqual((await rules.ensure())[0]!.problem, null);
+  become(null);
+  const steering = () => ours(iptables).filter((line) => /raw: .* -d 10\.96\.0\.10/.test(line));
+  assert.ok(steering().length > 0);
+  await rules.turnAway();
+  assert.deepEqual(steering().filter((line) => /--dport 53/.test(line)), []);
+  assert.equal(await rules.remove(), true);
+});
+
+Deno.test("where there is no iptables and never was, nothing is left to remove", async () => {
+  const { run } = new FakeIptables({ backends: [] });
+  const counted: string[] = [];
+  const { rules, logs } = make({ run, count: (error) => void counted.push(error) });
+  await rules.ensure();
+  const before = [logs.length, counted.length];
+  assert.equal(await rules.remove(), true);
+  assert.deepEqual([logs.length, counted.length], before);
+});
+
+Deno.test("a better level is tried with the rules that it adds, and in their tables alone", async () => {
+  const restored: string[] = [];
+  const made = new FakeIptables({
+    refuse: (input) => {
+      restored.push(input);
+      return input.includes("-m socket") ? fails("", 1) : null;
+    },
+  });
+  const { rules } = make({ run: made.run });
+  assert.equal((await rules.ensure())[0]!.level, "heartbeat");
+  restored.length = 0;
+  assert.equal((await rules.ensure())[0]!.level, "heartbeat");
+  assert.ok(restored.length > 0);
+  for (const input of restored) assert.match(input, /^\*raw\n/);
+  for (const input of restored) assert.doesNotMatch(input, /\*(nat|filter)\n/);
+  await rules.stop();
+});
+
 Deno.test("a level that the kernel refuses is lowered, and raised once it takes it", async () => {
   const rows = [["-m socket", "heartbeat"], ["-m recent", "none"]] as const;
   for (const [match, level] of rows) {

@@ -39,7 +39,7 @@ export class Scopes {
     return scopeIndex(this.#libc, scope);
   }
 
-  /** Ends it. */
+  /** Stops watching. */
   close(): void {
     if (this.#socket === null) return;
     this.#poller.remove(this.#socket.fd);
