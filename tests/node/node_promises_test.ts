@@ -214,7 +214,8 @@ Deno.test({
     const args = ["run", "-A", FILL];
     const filled = await rig.exec(namespace, Deno.execPath(), args, { timeoutMs: 120_000 });
     assert.match(filled.stdout, /^FULL$/m, filled.stderr);
-    const told = /\[WARNING\] conntrack: the table of this node is full .*raise net\.netfilter/;
+    const told =
+      /\[WARNING\] conntrack: the table of this node is nearly full .*raise net\.netfilter/;
     await until(() => told.test(nodens.output), nodens.output);
     for (const words of ["+notcp", "+tcp"]) {
       const { answer } = await rig.dig(pod, `@${KUBE_DNS.v4}`, name, words);
