@@ -87,6 +87,7 @@ export interface Status {
   uptimeSeconds: number;
   dataPlanes: { answers: boolean; heartbeatAgeMs: number; restarts: number }[];
   panics: number;
+  /** Those of clients: the queries by which nodens finds out whether it answers are not counted. */
   queries: { udp: number; tcp: number; refused: number; dropped: number; shed: number };
   log: { droppedLines: number };
   reload: ReloadStatus | null;
@@ -120,8 +121,8 @@ export function makeStatus(facts: StatusFacts): Status {
     })),
     panics: sum(COUNTER.PANICS),
     queries: {
-      udp: sum(COUNTER.UDP_QUERIES),
-      tcp: sum(COUNTER.TCP_QUERIES),
+      udp: sum(COUNTER.UDP_QUERIES) - sum(COUNTER.PROBES),
+      tcp: sum(COUNTER.TCP_QUERIES) - sum(COUNTER.PROBES_TCP),
       refused: sum(COUNTER.REFUSED),
       dropped: sum(COUNTER.DROPPED),
       shed: sum(COUNTER.SHED) + sum(COUNTER.SHED_SHARE),
