@@ -26,6 +26,7 @@ const needsHelm = skipFor([
 /** The same manifest in flags of the command and in values of the chart. */
 const CASES: { name: string; args: string[]; values: Json }[] = [
   { name: "defaults", args: [], values: {} },
+  { name: "plain", args: ["-plain"], values: { plain: true } },
   { name: "ipvs", args: ["-mode", "ipvs"], values: { mode: "ipvs" } },
   {
     name: "redirect",
