@@ -126,6 +126,76 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "what the chart takes beside the command's flags stands where Kubernetes looks for it",
+  ...needsHelm,
+  async fn() {
+    const values = {
+      imagePullSecrets: [{ name: "registry" }],
+      pullPolicy: "Always",
+      resources: { requests: { cpu: "100m", memory: "128Mi" } },
+      nodeSelector: { "kubernetes.io/os": "linux", pool: "web" },
+      tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+      affinity: { nodeAffinity: {} },
+      annotations: { "example.org/owner": "dns: <team> & 'co'" },
+      podAnnotations: { "example.org/on": "true" },
+      extraArgs: ["-log-format", "json"],
+      extraVolumes: [{ name: "hosts", hostPath: { path: "/etc/block" } }],
+      extraVolumeMounts: [{ name: "hosts", mountPath: "/etc/block", readOnly: true }],
+    };
+    assert.ok(new Ajv({ strict: false }).compile(SCHEMA)(withDefaults(values)));
+    const { code, out, err } = await renderChart(withDefaults(values));
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    // deno-lint-ignore no-explicit-any
+    const find = (text: string): any => objects(text).find(({ kind }) => kind === "DaemonSet");
+    const expected = find((await manifest(["-kubedns", "10.96.0.10"])).out);
+    const { metadata, spec: { template } } = expected;
+    const [container] = template.spec.containers;
+    metadata.annotations = values.annotations;
+    Object.assign(template.metadata.annotations, values.podAnnotations);
+    const { imagePullSecrets, nodeSelector, tolerations, affinity } = values;
+    Object.assign(template.spec, { imagePullSecrets, nodeSelector, tolerations, affinity });
+    container.imagePullPolicy = values.pullPolicy;
+    container.resources.requests = values.resources.requests;
+    container.args.push(...values.extraArgs);
+    container.volumeMounts.push(...values.extraVolumeMounts);
+    template.spec.volumes.push(...values.extraVolumes);
+    assert.deepEqual(find(out), expected);
+  },
+});
+
+Deno.test({
+  name: "the chart brings the alert rules and the dashboard where they are asked for",
+  ...needsHelm,
+  async fn() {
+    const runbook = "https://docs.example.org/nodens/operations";
+    const labels = { release: "monitoring" };
+    const { out } = await renderChart(withDefaults({
+      prometheusRule: { enabled: true, labels, runbook },
+      dashboard: { enabled: true, labels: { grafana_dashboard: "1" } },
+    }));
+    // deno-lint-ignore no-explicit-any
+    const all: any[] = objects(out);
+    const rule = all.find(({ kind }) => kind === "PrometheusRule");
+    assert.deepEqual(rule.metadata.labels, { "k8s-app": "node-local-dns", ...labels });
+    const rules = Deno.readTextFileSync(`${ROOT}deploy/prometheus/nodens.rules.yml`);
+    assert.deepEqual(rule.spec, parse(rules.replaceAll("docs/operations.md#", `${runbook}#`)));
+    const dashboard = all.find(({ metadata }) => metadata.name === "node-local-dns-dashboard");
+    assert.equal(dashboard.metadata.labels.grafana_dashboard, "1");
+    const json = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
+    assert.deepEqual(JSON.parse(dashboard.data["nodens.json"]), JSON.parse(json));
+  },
+});
+
+Deno.test("the chart's rules and dashboard are those of deploy", () => {
+  for (const [folder, name] of [["prometheus", "nodens.rules.yml"], ["grafana", "nodens.json"]]) {
+    const text = Deno.readTextFileSync(`${ROOT}deploy/${folder}/${name}`);
+    const copy = `${CHART}/files/${name}`;
+    if (Deno.args.includes("--update")) Deno.writeTextFileSync(copy, text);
+    assert.equal(Deno.readTextFileSync(copy), text, `copy deploy/${folder}/${name} to ${copy}`);
+  }
+});
+
 Deno.test("the Kustomize base is what the command prints", async () => {
   const { out } = await manifest(["-kubedns", "10.96.0.10"]);
   const path = `${BASE}/nodens.yaml`;
@@ -189,6 +259,12 @@ Deno.test("the schema describes every value, and takes what the chart takes", ()
     { dualStack: { localDns: "fd00::10", kubeDns: "" } },
     { networkPolicy: { namespaces: ["Shop"] } },
     { networkPolicies: [] },
+    { pullPolicy: "Sometimes" },
+    { imagePullSecrets: ["registry"] },
+    { extraArgs: "-log-format json" },
+    { extraVolumeMounts: [{ name: "hosts" }] },
+    { podAnnotations: { on: true } },
+    { prometheusRule: { enable: true } },
   ];
   for (const values of refused) {
     assert.ok(!isValid(withDefaults(values)), JSON.stringify(values));
