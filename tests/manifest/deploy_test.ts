@@ -1,27 +1,24 @@
 /** Holds the chart and the Kustomize base to what `nodens manifest` prints. */
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { VERSION } from "../../src/cli/version.ts";
-import { have, skipFor, skipUnless } from "../support/net_require.ts";
+import { skipUnless } from "../support/net_require.ts";
+import {
+  CHART,
+  DEFAULTS,
+  type Json,
+  needsHelm,
+  objects,
+  renderChart,
+  withDefaults,
+} from "./chart.ts";
+import { apiFaults } from "./kubernetes_api.ts";
 import { manifest } from "./support.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const CHART = `${ROOT}deploy/helm/nodens`;
 const BASE = `${ROOT}deploy/kustomize/base`;
-/** Where Debian has Go libraries; Helm itself is not to be had there. */
-const GO_PATH = "/usr/share/gocode";
-
-type Json = Record<string, unknown>;
-const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
 const SCHEMA = JSON.parse(Deno.readTextFileSync(`${CHART}/values.schema.json`));
-
-const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
-const needsHelm = skipFor([
-  ...have("go") ? [] : ["go is missing"],
-  // One of its files: `have` looks for files.
-  ...have(`${SPRIG}/functions.go`) ? [] : [`${SPRIG} is missing`],
-]);
 
 /** The same manifest in flags of the command and in values of the chart. */
 const CASES: { name: string; args: string[]; values: Json }[] = [
@@ -58,47 +55,6 @@ const CASES: { name: string; args: string[]; values: Json }[] = [
   },
 ];
 
-function objects(text: string): Json[] {
-  const key = ({ kind, metadata }: Json) => {
-    const { namespace, name } = metadata as Json;
-    return `${kind} ${namespace} ${name}`;
-  };
-  return parseAllDocuments(text).map((one) => {
-    assert.deepEqual(one.errors, []);
-    return one.toJS() as Json;
-  }).filter((one) => one !== null).sort((a, b) => key(a) < key(b) ? -1 : 1);
-}
-
-function withDefaults(values: Json): Json {
-  return { ...structuredClone(DEFAULTS), kubeDns: "10.96.0.10", ...values };
-}
-
-async function renderChart(values: Json, namespace = "kube-system") {
-  const chart = parse(Deno.readTextFileSync(`${CHART}/Chart.yaml`));
-  const child = new Deno.Command("go", {
-    args: ["run", `${ROOT}tests/support/helm_template.go`, CHART],
-    env: {
-      GO111MODULE: "off",
-      GOPATH: GO_PATH,
-      // Where there is no home to keep compiled files in.
-      ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
-    },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify({
-    Values: values,
-    Release: { Namespace: namespace, Name: "nodens" },
-    Chart: { AppVersion: chart.appVersion, Version: chart.version },
-  })));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-}
-
 for (const { name, args, values } of CASES) {
   Deno.test({
     name: `the chart renders what the command prints: ${name}`,
@@ -108,6 +64,7 @@ for (const { name, args, values } of CASES) {
       assert.deepEqual({ code, err }, { code: 0, err: "" });
       const command = await manifest(["-kubedns", "10.96.0.10", ...args]);
       assert.deepEqual(objects(out), objects(command.out));
+      assert.deepEqual(objects(out).flatMap(apiFaults), []);
     },
   });
 }
@@ -161,6 +118,7 @@ Deno.test({
     container.volumeMounts.push(...values.extraVolumeMounts);
     template.spec.volumes.push(...values.extraVolumes);
     assert.deepEqual(find(out), expected);
+    assert.deepEqual(apiFaults(expected), []);
   },
 });
 
@@ -176,6 +134,7 @@ Deno.test({
     }));
     // deno-lint-ignore no-explicit-any
     const all: any[] = objects(out);
+    assert.deepEqual(all.flatMap(apiFaults), []);
     const rule = all.find(({ kind }) => kind === "PrometheusRule");
     assert.deepEqual(rule.metadata.labels, { "k8s-app": "node-local-dns", ...labels });
     const rules = Deno.readTextFileSync(`${ROOT}deploy/prometheus/nodens.rules.yml`);
