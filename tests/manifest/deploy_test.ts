@@ -95,7 +95,7 @@ Deno.test({
       tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
       affinity: { nodeAffinity: {} },
       annotations: { "example.org/owner": "dns: <team> & 'co'" },
-      podAnnotations: { "example.org/on": "true" },
+      podAnnotations: { "example.org/on": "true", "prometheus.io/scrape": "false" },
       extraArgs: ["-log-format", "json"],
       extraVolumes: [{ name: "hosts", hostPath: { path: "/etc/block" } }],
       extraVolumeMounts: [{ name: "hosts", mountPath: "/etc/block", readOnly: true }],

@@ -71,7 +71,7 @@ Deno.test("the workflows call what the project has", () => {
   const [, version] = /^deno_version=(\S+)$/m.exec(Deno.readTextFileSync(`${ROOT}.ci/run`))!;
   for (const [, deno, task] of named) {
     assert.equal(deno, version);
-    assert.ok(task! in tasks, task);
+    assert.ok(task! in tasks, task!);
   }
   assert.match(scripts, /^\.ci\/run$/m);
   const containerfile = Deno.readTextFileSync(`${ROOT}Containerfile`);
