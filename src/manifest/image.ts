@@ -4,6 +4,6 @@
  */
 export function pullFault(image: string): string | null {
   if (image.includes("/")) return null;
-  return `no node can pull "${image}": the name has no registry (give -image` +
-    " REGISTRY/NAME:TAG, where you have pushed your image; or load it into every node)";
+  return `no node can pull "${image}": the name has no registry (write` +
+    " REGISTRY/NAME:TAG of the one that you have pushed, by -image; or load it into every node)";
 }

@@ -1,5 +1,5 @@
 import type { Located } from "./documents.ts";
-import type { CheckResult } from "./check.ts";
+import type { ManifestFault } from "./fault.ts";
 
 /** With less, the process is killed before it serves (measured: 30Mi never answers, 64Mi starts). */
 const STARTS_BYTES = 64 * 2 ** 20;
@@ -29,7 +29,10 @@ export function parseQuantity(text: string): number | null {
 }
 
 /** Tells of a container's memory limit with which nodens would not start, or hardly cache. */
-export function checkMemory(limit: Located | null, { faults, warnings }: CheckResult): void {
+export function checkMemory(
+  limit: Located | null,
+  { faults, warnings }: { faults: ManifestFault[]; warnings: ManifestFault[] },
+): void {
   if (limit === null) return;
   const { text, line } = limit;
   const bytes = parseQuantity(text);

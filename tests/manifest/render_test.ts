@@ -46,7 +46,7 @@ Deno.test("an image that no node can pull is said aloud, and the manifest printe
   assert.match(out, /^ +image: nodens-node:/m);
   assert.match(
     err,
-    /^warning: no node can pull "nodens-node:[0-9.]+": .* \(give -image REGISTRY.*\n$/,
+    /^warning: no node can pull "nodens-node:[0-9.]+": .* \(write REGISTRY\/NAME:TAG .* by -image.*\n$/,
   );
 });
 
