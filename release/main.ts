@@ -1,6 +1,6 @@
 /**
  * Makes a release in dist/ (or `--output FOLDER`): for each kind of machine an archive with the
- * executable, a bill of materials, and checksums of them all.
+ * executable and a Debian package, a bill of materials, and checksums of them all.
  *
  * Where the runtime to embed cannot be downloaded there is no executable. Then everything else is
  * done and checked all the same, with a stand-in that is thrown away, and the last lines say what
@@ -10,6 +10,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { checksums, packFolder } from "./archive.ts";
 import { mustRun, say } from "./command.ts";
 import { compileOnce, NO_RUNTIME, ROOT } from "./compile.ts";
+import { debianName, type DebianPackage, packDebian } from "./debian.ts";
 import { readGraph } from "./graph.ts";
 import { type Origin, readOrigin } from "./origin.ts";
 import { noticeText, readPackages } from "./packages.ts";
@@ -70,8 +71,12 @@ async function release(output: string, work: string): Promise<void> {
     for (const { name: unit } of Deno.readDirSync(ROOT + UNITS)) {
       Deno.copyFileSync(`${ROOT}${UNITS}/${unit}`, `${folder}/systemd/${unit}`);
     }
-    Deno.writeTextFileSync(`${folder}/THIRD_PARTY_NOTICES`, noticeText(packages));
+    const notices = noticeText(packages);
+    Deno.writeTextFileSync(`${folder}/THIRD_PARTY_NOTICES`, notices);
     made.push(await pack(folder, { work, origin, target }));
+    const { epochSeconds } = origin;
+    const debian = { root: ROOT, executable, notices, target, version, epochSeconds };
+    made.push(await packTwice(debian, work));
   }
   const bom = `nodens-${version}.cdx.json`;
   const runtime = { deno: Deno.version.deno, v8: Deno.version.v8 };
@@ -113,6 +118,20 @@ async function pack(
   const [first, second] = [name, again].map((file) => checksums(work, [file]).split(" ")[0]);
   if (first !== second) throw new Error(`Cannot pack ${name}: it differs the second time`);
   Deno.removeSync(`${work}/${again}`);
+  return name;
+}
+
+/** Makes a Debian package twice, for the same reason. */
+async function packTwice(debian: DebianPackage, work: string): Promise<string> {
+  const name = debianName(debian);
+  const digests: string[] = [];
+  for (const file of [`${name}.again`, name]) {
+    await packDebian(debian, { work: `${work}/${file}.tree`, file: `${work}/${file}` });
+    Deno.removeSync(`${work}/${file}.tree`, { recursive: true });
+    digests.push(checksums(work, [file]).split(" ")[0]!);
+  }
+  Deno.removeSync(`${work}/${name}.again`);
+  if (digests[0] !== digests[1]) throw new Error(`Cannot pack ${name}: it differs the second time`);
   return name;
 }
 

@@ -4,13 +4,17 @@ export interface Target {
   readonly machine: string;
   /** As `deno compile --target` wants it. */
   readonly triple: string;
+  /** As Debian says it. */
+  readonly debian: string;
 }
 
 /** Every kind of machine that a release has an archive for. */
-export const TARGETS: readonly Target[] = ["x86_64", "aarch64"].map((machine) => ({
-  machine,
-  triple: `${machine}-unknown-linux-gnu`,
-}));
+export const TARGETS: readonly Target[] = ([["x86_64", "amd64"], ["aarch64", "arm64"]] as const)
+  .map(([machine, debian]) => ({
+    machine,
+    debian,
+    triple: `${machine}-unknown-linux-gnu`,
+  }));
 
 /** The target of this machine. Throws where a release has none for it. */
 export function ownTarget(): Target {

@@ -41,7 +41,16 @@ export const DOCTOR_FLAGS: readonly Flag[] = [
 
 const TIMEOUT_SECONDS = { min: 1, max: 60 } as const;
 /** Those of `nodens` that are taken, so that a command line can be pasted, and mean nothing here. */
-const IGNORED = ["quiet", "log-format", "pidfile", "plugins", "version", "workers", "io"];
+const IGNORED = [
+  "quiet",
+  "log-format",
+  "log-time",
+  "pidfile",
+  "plugins",
+  "version",
+  "workers",
+  "io",
+];
 /** Flags of `nodens` that are taken as well. */
 const TAKEN_FLAGS = SERVE_FLAGS.filter(({ name }) =>
   !DOCTOR_FLAGS.some((own) => own.name === name)

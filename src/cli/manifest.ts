@@ -3,6 +3,7 @@ import { checkManifest, type CheckResult } from "../manifest/check.ts";
 import { unifiedDiff } from "../manifest/diff.ts";
 import { readManifest } from "../manifest/documents.ts";
 import type { ManifestFault } from "../manifest/fault.ts";
+import { pullFault } from "../manifest/image.ts";
 import { renderManifest } from "../manifest/render.ts";
 import { setImage } from "../manifest/set_image.ts";
 import { fillVariables } from "../manifest/variables.ts";
@@ -65,6 +66,8 @@ export async function runManifest(
   }
   const yaml = await loadYaml();
   if (asked.action === "render") {
+    const why = pullFault(asked.options.image);
+    if (why !== null) output.err(`warning: ${why}\n`);
     const comment = `nodens ${VERSION}: nodens manifest ${args.join(" ")}`;
     output.out(renderManifest(asked.options, comment, yaml));
     return 0;

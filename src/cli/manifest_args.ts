@@ -1,10 +1,10 @@
 import { canonicalAddress, parseAddress } from "../dns/address.ts";
 import { normalizeZone } from "../dns/zone.ts";
+import { MIN_MEMORY_BYTES, parseQuantity } from "../manifest/memory.ts";
 import { localAddressFault, type Network, parseNetwork } from "../manifest/networks.ts";
 import {
   MANIFEST_DEFAULTS,
   type ManifestOptions,
-  MIN_MEMORY_BYTES,
   PROXY_MODES,
   type ProxyMode,
 } from "../manifest/options.ts";
@@ -57,6 +57,12 @@ export const MANIFEST_FLAGS: readonly Flag[] = [
     help: "image of nodens with iptables",
   },
   {
+    name: "plain",
+    kind: "boolean",
+    default: false,
+    help: "the published Corefile as it is, without prefetch and serve_stale",
+  },
+  {
     name: "memory",
     kind: "text",
     value: "SIZE",
@@ -101,18 +107,9 @@ export const MANIFEST_FLAGS: readonly Flag[] = [
   HELP_FLAG,
 ];
 /** Flags that say what a new manifest holds, which one that is there says itself. */
-const ONLY_NEW = ["dual-stack", "memory", "pod-monitor", "network-policy"];
+const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
 /** Flags that say how variables are filled. */
 const ONLY_FILLED = ["mode", "image", "diff"];
-const UNITS: Record<string, number> = {
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-};
 const MAX_NAMESPACES = 1000;
 const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP}";
 
@@ -208,6 +205,7 @@ function readOptions(values: FlagValues): ManifestOptions {
     mode,
     domain: readDomain(values),
     image: readImage(values),
+    plain: values["plain"] === true,
     memory: readMemory(values),
     podMonitor: values["pod-monitor"] === true,
     networkPolicies: readNamespaces(values),
@@ -284,11 +282,11 @@ function readImage(values: FlagValues): string {
 
 function readMemory(values: FlagValues): string {
   const text = String(values["memory"]);
-  const match = /^([1-9][0-9]{0,14})(|k|M|G|Ki|Mi|Gi)$/.exec(text);
-  if (match === null) {
+  const bytes = /^[1-9][0-9]{0,14}(|k|M|G|Ki|Mi|Gi)$/.test(text) ? parseQuantity(text) : null;
+  if (bytes === null) {
     throw new FlagError(`flag -memory: "${text}" is no size (write it like 192Mi or 1Gi)`);
   }
-  if (Number(match[1]) * UNITS[match[2]!]! < MIN_MEMORY_BYTES) {
+  if (bytes < MIN_MEMORY_BYTES) {
     const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;
     throw new FlagError(
       `flag -memory: ${text} is too little (${least} at least: the program itself takes up to 96Mi)`,

@@ -3,6 +3,7 @@ import { ConfigSource } from "../control/config_source.ts";
 import { denoHost } from "../control/host_deno.ts";
 import { inheritSockets } from "../control/inherited_sockets.ts";
 import type { LogFormat } from "../control/log_line.ts";
+import type { LogTime } from "../control/log_time.ts";
 import { surviveErrors } from "../control/last_resort.ts";
 import { releaseAtRest } from "../control/rest_watch.ts";
 import { Reloader } from "../control/reloader.ts";
@@ -60,7 +61,10 @@ export async function runServe(args: readonly string[], signals: Signals): Promi
     processOutput.out(`${names.join("\n")}\n`);
     return 0;
   }
-  const output = await ServeOutput.open(values["log-format"] as LogFormat);
+  const output = await ServeOutput.open({
+    format: values["log-format"] as LogFormat,
+    time: values["log-time"] as LogTime,
+  });
   const registry = new MetricRegistry();
   const context = {
     options,

@@ -32,6 +32,14 @@ export const SERVE_FLAGS: readonly Flag[] = [
     help: "text or json (an object a line)",
   },
   {
+    name: "log-time",
+    kind: "text",
+    value: "WHEN",
+    choices: ["auto", "always", "never"],
+    default: "auto",
+    help: "begin lines of text with their time; auto: where neither journal nor container adds it",
+  },
+  {
     name: "pidfile",
     kind: "text",
     value: "FILE",

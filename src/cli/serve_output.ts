@@ -1,5 +1,6 @@
-import { isJournal } from "../control/journal.ts";
+import { readDescriptor } from "../control/journal.ts";
 import { type LogFormat, logLine, type LogTarget } from "../control/log_line.ts";
+import { inContainer, type LogOptions, needsTime } from "../control/log_time.ts";
 import { Logger } from "../control/logger.ts";
 import { processOutput } from "./output.ts";
 
@@ -19,9 +20,13 @@ export class ServeOutput {
   }
 
   /** Looks where the two outputs lead. */
-  static async open(format: LogFormat): Promise<ServeOutput> {
-    const [log, errors] = await Promise.all([isJournal(1), isJournal(2)]);
-    return new ServeOutput({ format, journal: log }, { format, journal: errors });
+  static async open({ format, time }: LogOptions): Promise<ServeOutput> {
+    const container = inContainer({ env: (name) => Deno.env.get(name), exists });
+    const target = async (descriptor: 1 | 2): Promise<LogTarget> => {
+      const { journal, file } = await readDescriptor(descriptor);
+      return { format, journal, time: needsTime(time, { journal, file, container }) };
+    };
+    return new ServeOutput(await target(1), await target(2));
   }
 
   /** Says something to the operator before the log begins. */
@@ -51,5 +56,15 @@ export class ServeOutput {
   #lines(level: "warning" | "error" | "fatal", text: string): string {
     const timeMs = Date.now();
     return text.split("\n").map((line) => logLine({ level, line, timeMs }, this.#errors)).join("");
+  }
+}
+
+/** Whether there is such a file, as far as this process may see. */
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }

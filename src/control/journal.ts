@@ -1,17 +1,23 @@
+/** Where a file descriptor of this process leads. */
+export interface Descriptor {
+  /** To the journal of systemd. */
+  journal: boolean;
+  /** To a regular file. */
+  file: boolean;
+}
+
 /**
- * Whether a file descriptor of this process leads to the journal of systemd: `$JOURNAL_STREAM` names
- * the device and inode that systemd connected, which a redirected output no longer has
- * (systemd.exec(5)).
+ * Where a file descriptor of this process leads. `$JOURNAL_STREAM` names the device and inode that
+ * systemd connected to the journal, which a redirected output no longer has (systemd.exec(5)).
  */
-export async function isJournal(descriptor: 1 | 2): Promise<boolean> {
-  const stream = Deno.env.get("JOURNAL_STREAM");
-  if (stream === undefined) return false;
-  // Only ever needed under systemd.
+export async function readDescriptor(descriptor: 1 | 2): Promise<Descriptor> {
+  // Loaded when a server starts: no other command needs it.
   const { fstatSync } = await import("node:fs");
   try {
-    const { dev, ino } = fstatSync(descriptor, { bigint: true });
-    return stream === `${dev}:${ino}`;
+    const stat = fstatSync(descriptor, { bigint: true });
+    const journal = Deno.env.get("JOURNAL_STREAM") === `${stat.dev}:${stat.ino}`;
+    return { journal, file: stat.isFile() };
   } catch {
-    return false;
+    return { journal: false, file: false };
   }
 }

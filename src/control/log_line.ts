@@ -19,6 +19,8 @@ export interface LogTarget {
   format: LogFormat;
   /** The journal of systemd reads it: lines begin with their priority. */
   journal: boolean;
+  /** Lines of text begin with their time, since nobody else keeps it. */
+  time: boolean;
 }
 
 /** Priorities of syslog (RFC 5424 section 6.2.1), which the journal takes (sd-daemon(3)). */
@@ -31,13 +33,14 @@ const PRIORITY: Readonly<Record<LogMessage["level"], number>> = {
 };
 
 /** A message as it is written, its line feed included. */
-export function logLine(message: LogMessage, { format, journal }: LogTarget): string {
-  const { level, line } = message;
+export function logLine(message: LogMessage, { format, journal, time }: LogTarget): string {
+  const { level } = message;
   const prefix = journal ? `<${PRIORITY[level]}>` : "";
   if (format === "json") return `${prefix}${jsonOf(message)}\n`;
-  if (!journal) return `[${level.toUpperCase()}] ${line}\n`;
+  const stamp = time ? `${new Date(message.timeMs).toISOString()} ` : "";
+  if (!journal) return `${stamp}[${level.toUpperCase()}] ${message.line}\n`;
   // To the journal each line is an entry of its own.
-  return `${line.split("\n").map((part) => prefix + part).join("\n")}\n`;
+  return `${`${stamp}${message.line}`.split("\n").map((part) => prefix + part).join("\n")}\n`;
 }
 
 function jsonOf({ level, line, fields, timeMs }: LogMessage): string {

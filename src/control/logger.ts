@@ -26,7 +26,7 @@ export class Logger {
   #untold = 0;
 
   constructor(
-    target: LogTarget = { format: "text", journal: false },
+    target: LogTarget = { format: "text", journal: false, time: false },
     stream: LogStream = Deno.stdout,
   ) {
     this.#target = target;

@@ -87,6 +87,7 @@ export interface Status {
   uptimeSeconds: number;
   dataPlanes: { answers: boolean; heartbeatAgeMs: number; restarts: number }[];
   panics: number;
+  /** Those of clients: the queries by which nodens finds out whether it answers are not counted. */
   queries: { udp: number; tcp: number; refused: number; dropped: number; shed: number };
   log: { droppedLines: number };
   reload: ReloadStatus | null;
@@ -106,6 +107,8 @@ export function makeStatus(facts: StatusFacts): Status {
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
   const served = servedZones(config);
+  // Before the queries among which they are counted, so that no difference is below zero.
+  const probes = { udp: sum(COUNTER.PROBES), tcp: sum(COUNTER.PROBES_TCP) };
   return {
     version: facts.version,
     pid: facts.pid,
@@ -120,8 +123,8 @@ export function makeStatus(facts: StatusFacts): Status {
     })),
     panics: sum(COUNTER.PANICS),
     queries: {
-      udp: sum(COUNTER.UDP_QUERIES),
-      tcp: sum(COUNTER.TCP_QUERIES),
+      udp: sum(COUNTER.UDP_QUERIES) - probes.udp,
+      tcp: sum(COUNTER.TCP_QUERIES) - probes.tcp,
       refused: sum(COUNTER.REFUSED),
       dropped: sum(COUNTER.DROPPED),
       shed: sum(COUNTER.SHED) + sum(COUNTER.SHED_SHARE),

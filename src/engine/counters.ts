@@ -19,7 +19,7 @@ export const COUNTER = {
   LOG_SENT: 10,
   /** Bytes of log lines that the control plane has written; it alone sets this one. */
   LOG_WRITTEN: 11,
-  /** The control plane's own queries, answered. */
+  /** Queries of nodens's own (`probe.ts`) over UDP, answered. */
   PROBES: 12,
   /** Counters that found no room. */
   WITHOUT_ROOM: 13,
@@ -37,6 +37,8 @@ export const COUNTER = {
   UNEXPECTED_TCP: 25,
   /** UDP queries to upstreams that the kernel had no room for. */
   QUERIES_LOST: 26,
+  /** As `PROBES`, over TCP. */
+  PROBES_TCP: 27,
 } as const;
 
 /** First place that plugins are given. */

@@ -372,7 +372,8 @@ export class Engine implements EngineServices {
 
   #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number): number {
     const probe = isProbe(x);
-    this.values[probe ? COUNTER.PROBES : COUNTER.REFUSED]!++;
+    const probes = x.transport === UDP ? COUNTER.PROBES : COUNTER.PROBES_TCP;
+    this.values[probe ? probes : COUNTER.REFUSED]!++;
     const response = this.failure(x, rcode);
     const length = this.#responses.write(x, response, out, outOffset);
     // An opcode that is not understood is echoed (RFC 1035 section 4.1.1).

@@ -13,6 +13,8 @@ import {
 } from "./check_arguments.ts";
 import type { ConfigText, ManifestContent, NodeContainer } from "./documents.ts";
 import { type ManifestFault, MAX_FAULTS } from "./fault.ts";
+import { pullFault } from "./image.ts";
+import { checkMemory } from "./memory.ts";
 import type { Network } from "./networks.ts";
 import { podView } from "./pod_view.ts";
 import { FILLED_AT_START, VARIABLE } from "./variables.ts";
@@ -67,6 +69,10 @@ export async function checkManifest(
     [];
   for (const container of containers) {
     const node = checkArguments(container, expected, { readArguments, result });
+    checkMemory(container.memoryLimit, result);
+    const { image } = container;
+    const why = image === null ? null : pullFault(image.text);
+    if (image !== null && why !== null) result.warnings.push({ line: image.line, what: why });
     const corefile = container.files.get(node.baseFile) ?? container.files.get(node.target);
     if (corefile === undefined) {
       const what = `no ConfigMap of this file is mounted as ${node.baseFile}, so the Corefile is` +

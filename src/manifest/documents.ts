@@ -28,6 +28,7 @@ export interface NodeContainer {
   image: Located | null;
   command: Located[];
   args: Located[];
+  memoryLimit: Located | null;
   /** Environment variables; null where something else than the manifest says the value. */
   env: Map<string, string | null>;
   /** Files that ConfigMaps of this manifest are mounted as. */
@@ -153,6 +154,7 @@ class Reader {
       image: this.#located(map.get("image", true)),
       command: this.#strings(map.get("command", true)),
       args: this.#strings(map.get("args", true)),
+      memoryLimit: this.#located(map.getIn(["resources", "limits", "memory"], true)),
       env: new Map(
         this.#items(map.get("env")).map((item) => [
           this.#string(item, "name"),

@@ -195,6 +195,12 @@ function podMonitor(): KubernetesObject {
         relabelings: [
           address("([0-9.]+)", `$1:${PORTS.metrics}`),
           address("(.*:.*)", `[$1]:${PORTS.metrics}`),
+          // The name of the node says more than an address; alerts and dashboard show it.
+          {
+            action: "replace",
+            sourceLabels: ["__meta_kubernetes_pod_node_name"],
+            targetLabel: "node",
+          },
         ],
       }],
     },

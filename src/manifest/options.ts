@@ -20,6 +20,8 @@ export interface ManifestOptions {
   domain: string;
   mode: ProxyMode;
   image: string;
+  /** Whether the Corefile is the published one, without what nodens adds to it. */
+  plain: boolean;
   /** Memory limit of the container, as Kubernetes writes it (`192Mi`). */
   memory: string;
   /** Adds a PodMonitor (Prometheus operator). */
@@ -35,12 +37,6 @@ export const MANIFEST_DEFAULTS = {
   mode: "iptables",
   memory: "192Mi",
 } as const;
-
-/**
- * Least memory limit in bytes: the program itself takes up to 96 MiB (`config/memory_limit.ts`), and
- * four caches want some room.
- */
-export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
 /** Ports on the node, those of the published manifest and CoreDNS's for `ready`. */
 export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;

@@ -45,8 +45,8 @@ const NAMES = COMMANDS.map(({ name }) => name).filter((name) => name !== "").sor
 const CASES: { line: string; words: string[] }[] = [
   { line: "nodens ", words: NAMES },
   { line: "nodens che", words: ["check"] },
-  { line: "nodens -log", words: ["-log-format"] },
-  { line: "nodens --log", words: ["--log-format"] },
+  { line: "nodens -log", words: ["-log-format", "-log-time"] },
+  { line: "nodens --log", words: ["--log-format", "--log-time"] },
   { line: "nodens -p", words: ["-p", "-pidfile", "-plugins", "-prometheus-listen-address"] },
   { line: "nodens -log-format ", words: ["json", "text"] },
   { line: "nodens --log-format j", words: ["json"] },

@@ -172,7 +172,7 @@ for (const io of Deno.build.os === "linux" ? ["linux", "portable"] : ["portable"
       assert.equal((await nodens.stop()).code, 0);
     }
     const summary =
-      /^\[WARNING\] plugin\/errors: 2 errors like '\^no next' occurred in last 1h0m0s$/m;
+      /^(?:\S+Z )?\[WARNING\] plugin\/errors: 2 errors like '\^no next' occurred in last 1h0m0s$/m;
     assert.match(nodens.output, summary);
   });
 }
@@ -183,6 +183,44 @@ Deno.test("-log-format: an unknown one is refused", async () => {
   }).output();
   assert.equal(code, 2);
   assert.match(new TextDecoder().decode(stderr), /-log-format: "xml" is unknown \(text, json\)/);
+});
+
+Deno.test("-log-time: text has its time in a file, and where it is asked for", async () => {
+  const folder = folderWith({});
+  const run = async (args: string[], env: Record<string, string>) => {
+    Deno.writeTextFileSync(
+      `${folder}/Corefile`,
+      `.:${freePort()} {\n bind 127.0.0.1\n hosts /nonexistent\n}\n`,
+    );
+    const file = `${folder}/log`;
+    Deno.writeTextFileSync(file, "");
+    const toFile = args.includes("FILE");
+    const child = new Deno.Command("sh", {
+      args: [
+        "-c",
+        toFile ? `exec "$0" "$@" > ${file}` : `"$0" "$@" | cat > ${file}`,
+        ...[Deno.execPath(), "run", "-A", MAIN, "-conf", `${folder}/Corefile`],
+        ...["-pidfile", `${folder}/pid`, ...args.filter((arg) => arg !== "FILE")],
+      ],
+      env,
+    }).spawn();
+    const log = () => Deno.readTextFileSync(file);
+    try {
+      await until(() => /plugin\/hosts: Cannot read/.test(log()) && /Try: /.test(log()));
+    } finally {
+      Deno.kill(Number(Deno.readTextFileSync(`${folder}/pid`)), "SIGTERM");
+      await child.status;
+    }
+    return log().split("\n").find((line) => line.includes("plugin/hosts: Cannot read"))!;
+  };
+  const stamped = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z \[WARNING\] plugin\/hosts: /;
+  const bare = /^\[WARNING\] plugin\/hosts: /;
+  const container = { container: "test" };
+  assert.match(await run(["FILE"], container), stamped);
+  assert.match(await run([], container), bare);
+  assert.match(await run(["-log-time", "always"], container), stamped);
+  assert.match(await run(["FILE", "-log-time", "never"], {}), bare);
+  Deno.removeSync(folder, { recursive: true });
 });
 
 if (Deno.build.os === "linux") {
@@ -219,7 +257,7 @@ if (Deno.build.os === "linux") {
     assert.match(journal.out, /^<6>\.:\d+ on 127\.0\.0\.1\n<6>nodens /m);
     assert.match(journal.out, /^<4>plugin\/hosts: Cannot read/m);
     assert.match(other.out, /^\.:\d+ on 127\.0\.0\.1\nnodens /m);
-    assert.match(other.out, /^\[WARNING\] plugin\/hosts: Cannot read/m);
+    assert.match(other.out, /^(?:\S+Z )?\[WARNING\] plugin\/hosts: Cannot read/m);
     assert.match(fault.err, /^<3>.*bad:2: unknown directive "cach"/);
     Deno.removeSync(folder, { recursive: true });
   });

@@ -109,11 +109,11 @@ Deno.test("with -loop-exit nodens ends with code 1", async () => {
   assert.equal(code, 1);
   assert.match(
     decoder.decode(stdout),
-    /^\[ERROR\] plugin\/loop: Loop \(.* detected for zone "\."/m,
+    /^(?:\S+Z )?\[ERROR\] plugin\/loop: Loop \(.* detected for zone "\."/m,
   );
   assert.match(
     decoder.decode(stderr),
-    /^\[FATAL\] plugin\/loop: a forwarding loop was found for zone "\."; ending because of -loop-exit$/m,
+    /^(?:\S+Z )?\[FATAL\] plugin\/loop: a forwarding loop was found for zone "\."; ending because of -loop-exit$/m,
   );
   Deno.removeSync(folder, { recursive: true });
 });

@@ -131,7 +131,7 @@ if (linux) {
       await process.ended;
     });
     assert.equal(text, 0);
-    assert.match(output(), /^\[INFO\] SIGQUIT: stopping/m);
+    assert.match(output(), /^(?:\S+Z )?\[INFO\] SIGQUIT: stopping/m);
     assert.match(output(), /^SIGQUIT: this was the state\nnodens .*, process \d+, up for /m);
     assert.match(output(), /^Queries: 1 UDP, 0 TCP;/m);
     assert.match(output(), new RegExp(`^127\\.0\\.0\\.1:${port} +\\.$`, "m"));

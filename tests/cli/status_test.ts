@@ -3,6 +3,7 @@ import { runStatus } from "../../src/cli/status.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { DataPlane } from "../../src/control/data_plane.ts";
+import { probeQuery } from "../../src/engine/probe.ts";
 import type { Status } from "../../src/control/status.ts";
 import { StatusSource } from "../../src/control/status_source.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
@@ -143,6 +144,8 @@ for (
           await askUdp(queryBytes({ name }), { port });
         }
         await askUdp(queryBytes({ name: "x.bad.test" }), { port, limitMs: 10_000 });
+        // As `health` asks; it is no client.
+        await askUdp(probeQuery(7), { port });
         const { code, out, err } = await status("--json", address);
         assert.equal(err, "");
         assert.equal(code, 0);

@@ -16,32 +16,50 @@ const LINES: {
   {
     title: "text: the level in brackets",
     message: { level: "warning", line: "two\nlines", fields: { plugin: "x" } },
-    target: { format: "text", journal: false },
+    target: { format: "text", journal: false, time: false },
     text: "[WARNING] two\nlines\n",
+  },
+  {
+    title: "text with its time before the level, once a message",
+    message: { level: "warning", line: "two\nlines" },
+    target: { format: "text", journal: false, time: true },
+    text: `${time} [WARNING] two\nlines\n`,
+  },
+  {
+    title: "text with its time for the journal, where it is asked for",
+    message: { level: "error", line: "two\nlines" },
+    target: { format: "text", journal: true, time: true },
+    text: `<3>${time} two\n<3>lines\n`,
+  },
+  {
+    title: "json has its time anyway",
+    message: { level: "info", line: "m" },
+    target: { format: "json", journal: false, time: true },
+    text: `{"time":"${time}","level":"info","msg":"m"}\n`,
   },
   {
     title: "text for the journal: each line with its priority, without brackets",
     message: { level: "error", line: "two\nlines" },
-    target: { format: "text", journal: true },
+    target: { format: "text", journal: true, time: false },
     text: "<3>two\n<3>lines\n",
   },
   {
     title: "json: one line whatever the message, and its plugin",
     message: { level: "info", line: 'plugin/hosts: a\n"b"\u2028' },
-    target: { format: "json", journal: false },
+    target: { format: "json", journal: false, time: false },
     text:
       `{"time":"${time}","level":"info","msg":"plugin/hosts: a\\n\\"b\\"\u2028","plugin":"hosts"}\n`,
   },
   {
     title: "json: fields as members",
     message: { level: "info", line: "m", fields: { plugin: "log", size: 40, do: false } },
-    target: { format: "json", journal: false },
+    target: { format: "json", journal: false, time: false },
     text: `{"time":"${time}","level":"info","msg":"m","plugin":"log","size":40,"do":false}\n`,
   },
   {
     title: "json for the journal: the priority before it",
     message: { level: "fatal", line: "m" },
-    target: { format: "json", journal: true },
+    target: { format: "json", journal: true, time: false },
     text: `<2>{"time":"${time}","level":"fatal","msg":"m"}\n`,
   },
 ];
@@ -82,7 +100,7 @@ function slowReader() {
   return reader;
 }
 
-const TARGET: LogTarget = { format: "text", journal: false };
+const TARGET: LogTarget = { format: "text", journal: false, time: false };
 
 Deno.test("logger: what is logged in one turn is written at one go, in its order", async () => {
   const reader = slowReader();
@@ -133,7 +151,7 @@ Deno.test("logger: what has no level is printed as it stands, or as one message"
     for (const journal of [false, true]) {
       const reader = slowReader();
       reader.read();
-      const logger = new Logger({ format, journal }, reader);
+      const logger = new Logger({ format, journal, time: false }, reader);
       logger.print([".:53", "nodens"], "nodens", { listeners: [".:53"] });
       await logger.flush(10_000);
       outputs[`${format} ${journal}`] = reader.text.replace(/"time":"[^"]*"/, '"time":""');

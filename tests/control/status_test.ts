@@ -39,8 +39,11 @@ function plane(
 ): PlaneFacts {
   const book = new CounterBook(new SharedArrayBuffer(8 * 256));
   for (const [name, labels, value] of counters) book.values[book.counter(name, labels)] = value;
-  book.values[COUNTER.UDP_QUERIES] = 100;
-  book.values[COUNTER.TCP_QUERIES] = 7;
+  // Those of clients are 100 and 7.
+  book.values[COUNTER.UDP_QUERIES] = 130;
+  book.values[COUNTER.PROBES] = 30;
+  book.values[COUNTER.TCP_QUERIES] = 9;
+  book.values[COUNTER.PROBES_TCP] = 2;
   book.values[COUNTER.LOG_DROPPED] = 3;
   const { values, places } = book;
   return { values, places, heartbeatAgeMs: 412.3, restarts: 0, upstreams, ...changes };

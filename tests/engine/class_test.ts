@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { COUNTER } from "../../src/engine/counters.ts";
+import { probeQuery } from "../../src/engine/probe.ts";
 import { a, type Decoded, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation.ts";
 
 const CH = 3;
 
@@ -141,6 +142,10 @@ Deno.test("the health probe is never forwarded", () => {
     assert.equal(ask(simulation, { name, qclass: CH }).rcode, "REFUSED");
   }
   assert.equal(simulation.seen.length, 0);
-  assert.equal(simulation.counters.values[COUNTER.PROBES], 2);
+  const { values } = simulation.counters;
+  assert.deepEqual([values[COUNTER.PROBES], values[COUNTER.PROBES_TCP]], [2, 0]);
+  simulation.openStream().send(frame(probeQuery(1)));
+  assert.deepEqual([values[COUNTER.PROBES], values[COUNTER.PROBES_TCP]], [2, 1]);
+  assert.deepEqual([values[COUNTER.UDP_QUERIES], values[COUNTER.TCP_QUERIES]], [2, 1]);
   assert.equal(textOf(ask(simulation, { name: "health.nodens", qclass: 1 })), "IN");
 });

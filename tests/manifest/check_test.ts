@@ -23,7 +23,7 @@ spec:
     spec:
       containers:
       - name: node-cache
-        image: nodens:1
+        image: example.org/nodens:1
         args: [${args}]
         volumeMounts:
         - {name: config-volume, mountPath: /etc/coredns}
@@ -218,6 +218,46 @@ Deno.test("ranges hold addresses of their family", () => {
   for (const text of ["10.0.0.0", "10.0.0.0/", "10.0.0/8", "10.0.0.0/33", "x/8", "::/129"]) {
     assert.equal(parseNetwork(text), null, text);
   }
+});
+
+Deno.test("memory limits with which nodens does not start, or hardly caches, are told", async () => {
+  const limited = (memory: string) =>
+    small(GOOD).replace(
+      "        volumeMounts:",
+      `        resources: {limits: {memory: ${memory}}}\n        volumeMounts:`,
+    );
+  const rows: [memory: string, expected: RegExp | null][] = [
+    ["192Mi", null],
+    ["128Mi", null],
+    ["134217728", null],
+    ["0.5Gi", null],
+    ["1e9", null],
+    ["134217728000m", null],
+    ["30Mi", /^m\.yaml:27: with a memory limit of 30Mi nodens is killed before it answers \(128Mi/],
+    ["30000k", /^m\.yaml:27: with a memory limit of 30000k nodens is killed/],
+    ["64Mi", /^warning: m\.yaml:27: a memory limit of 64Mi leaves the caches nothing/],
+    [
+      "192MB",
+      /^m\.yaml:27: the memory limit "192MB" is no quantity \(write it like 192Mi or 1Gi\)$/,
+    ],
+    ['"  "', /^m\.yaml:27: the memory limit " {2}" is no quantity/],
+  ];
+  for (const [memory, expected] of rows) {
+    const { code, lines } = await check(limited(memory));
+    assert.equal(code, expected === null || expected.source.startsWith("^warning") ? 0 : 1, memory);
+    if (expected === null) assert.deepEqual(lines, [], memory);
+    else assert.match(lines.join("\n"), expected, memory);
+  }
+});
+
+Deno.test("images that no node can pull are warned of", async () => {
+  const pulled = (image: string) => check(small(GOOD).replace("example.org/nodens:1", image));
+  for (const image of ["localhost:5000/nodens", "somebody/nodens:1"]) {
+    assert.deepEqual(await pulled(image), { code: 0, lines: [] });
+  }
+  const { code, lines } = await pulled("nodens-node:0.1.0");
+  assert.equal(code, 0);
+  assert.match(lines[0]!, /^warning: m\.yaml:25: no node can pull "nodens-node:0\.1\.0": /);
 });
 
 Deno.test("the program itself checks a file, and says how it went", async () => {

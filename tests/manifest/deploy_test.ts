@@ -1,31 +1,29 @@
 /** Holds the chart and the Kustomize base to what `nodens manifest` prints. */
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { VERSION } from "../../src/cli/version.ts";
-import { have, skipFor, skipUnless } from "../support/net_require.ts";
+import { skipUnless } from "../support/net_require.ts";
+import {
+  CHART,
+  DEFAULTS,
+  type Json,
+  needsHelm,
+  objects,
+  renderChart,
+  withDefaults,
+} from "./chart.ts";
+import { apiFaults } from "./kubernetes_api.ts";
 import { manifest } from "./support.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const CHART = `${ROOT}deploy/helm/nodens`;
 const BASE = `${ROOT}deploy/kustomize/base`;
-/** Where Debian has Go libraries; Helm itself is not to be had there. */
-const GO_PATH = "/usr/share/gocode";
-
-type Json = Record<string, unknown>;
-const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
 const SCHEMA = JSON.parse(Deno.readTextFileSync(`${CHART}/values.schema.json`));
-
-const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
-const needsHelm = skipFor([
-  ...have("go") ? [] : ["go is missing"],
-  // One of its files: `have` looks for files.
-  ...have(`${SPRIG}/functions.go`) ? [] : [`${SPRIG} is missing`],
-]);
 
 /** The same manifest in flags of the command and in values of the chart. */
 const CASES: { name: string; args: string[]; values: Json }[] = [
   { name: "defaults", args: [], values: {} },
+  { name: "plain", args: ["-plain"], values: { plain: true } },
   { name: "ipvs", args: ["-mode", "ipvs"], values: { mode: "ipvs" } },
   {
     name: "redirect",
@@ -57,47 +55,6 @@ const CASES: { name: string; args: string[]; values: Json }[] = [
   },
 ];
 
-function objects(text: string): Json[] {
-  const key = ({ kind, metadata }: Json) => {
-    const { namespace, name } = metadata as Json;
-    return `${kind} ${namespace} ${name}`;
-  };
-  return parseAllDocuments(text).map((one) => {
-    assert.deepEqual(one.errors, []);
-    return one.toJS() as Json;
-  }).filter((one) => one !== null).sort((a, b) => key(a) < key(b) ? -1 : 1);
-}
-
-function withDefaults(values: Json): Json {
-  return { ...structuredClone(DEFAULTS), kubeDns: "10.96.0.10", ...values };
-}
-
-async function renderChart(values: Json, namespace = "kube-system") {
-  const chart = parse(Deno.readTextFileSync(`${CHART}/Chart.yaml`));
-  const child = new Deno.Command("go", {
-    args: ["run", `${ROOT}tests/support/helm_template.go`, CHART],
-    env: {
-      GO111MODULE: "off",
-      GOPATH: GO_PATH,
-      // Where there is no home to keep compiled files in.
-      ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
-    },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify({
-    Values: values,
-    Release: { Namespace: namespace, Name: "nodens" },
-    Chart: { AppVersion: chart.appVersion, Version: chart.version },
-  })));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-}
-
 for (const { name, args, values } of CASES) {
   Deno.test({
     name: `the chart renders what the command prints: ${name}`,
@@ -107,6 +64,7 @@ for (const { name, args, values } of CASES) {
       assert.deepEqual({ code, err }, { code: 0, err: "" });
       const command = await manifest(["-kubedns", "10.96.0.10", ...args]);
       assert.deepEqual(objects(out), objects(command.out));
+      assert.deepEqual(objects(out).flatMap(apiFaults), []);
     },
   });
 }
@@ -123,6 +81,78 @@ Deno.test({
     assert.notEqual(code, 0);
     assert.match(err, /install this chart into kube-system, where kube-dns is/);
   },
+});
+
+Deno.test({
+  name: "what the chart takes beside the command's flags stands where Kubernetes looks for it",
+  ...needsHelm,
+  async fn() {
+    const values = {
+      imagePullSecrets: [{ name: "registry" }],
+      pullPolicy: "Always",
+      resources: { requests: { cpu: "100m", memory: "128Mi" } },
+      nodeSelector: { "kubernetes.io/os": "linux", pool: "web" },
+      tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+      affinity: { nodeAffinity: {} },
+      annotations: { "example.org/owner": "dns: <team> & 'co'" },
+      podAnnotations: { "example.org/on": "true", "prometheus.io/scrape": "false" },
+      extraArgs: ["-log-format", "json"],
+      extraVolumes: [{ name: "hosts", hostPath: { path: "/etc/block" } }],
+      extraVolumeMounts: [{ name: "hosts", mountPath: "/etc/block", readOnly: true }],
+    };
+    assert.ok(new Ajv({ strict: false }).compile(SCHEMA)(withDefaults(values)));
+    const { code, out, err } = await renderChart(withDefaults(values));
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    // deno-lint-ignore no-explicit-any
+    const find = (text: string): any => objects(text).find(({ kind }) => kind === "DaemonSet");
+    const expected = find((await manifest(["-kubedns", "10.96.0.10"])).out);
+    const { metadata, spec: { template } } = expected;
+    const [container] = template.spec.containers;
+    metadata.annotations = values.annotations;
+    Object.assign(template.metadata.annotations, values.podAnnotations);
+    const { imagePullSecrets, nodeSelector, tolerations, affinity } = values;
+    Object.assign(template.spec, { imagePullSecrets, nodeSelector, tolerations, affinity });
+    container.imagePullPolicy = values.pullPolicy;
+    container.resources.requests = values.resources.requests;
+    container.args.push(...values.extraArgs);
+    container.volumeMounts.push(...values.extraVolumeMounts);
+    template.spec.volumes.push(...values.extraVolumes);
+    assert.deepEqual(find(out), expected);
+    assert.deepEqual(apiFaults(expected), []);
+  },
+});
+
+Deno.test({
+  name: "the chart brings the alert rules and the dashboard where they are asked for",
+  ...needsHelm,
+  async fn() {
+    const runbook = "https://docs.example.org/nodens/operations";
+    const labels = { release: "monitoring" };
+    const { out } = await renderChart(withDefaults({
+      prometheusRule: { enabled: true, labels, runbook },
+      dashboard: { enabled: true, labels: { grafana_dashboard: "1" } },
+    }));
+    // deno-lint-ignore no-explicit-any
+    const all: any[] = objects(out);
+    assert.deepEqual(all.flatMap(apiFaults), []);
+    const rule = all.find(({ kind }) => kind === "PrometheusRule");
+    assert.deepEqual(rule.metadata.labels, { "k8s-app": "node-local-dns", ...labels });
+    const rules = Deno.readTextFileSync(`${ROOT}deploy/prometheus/nodens.rules.yml`);
+    assert.deepEqual(rule.spec, parse(rules.replaceAll("docs/operations.md#", `${runbook}#`)));
+    const dashboard = all.find(({ metadata }) => metadata.name === "node-local-dns-dashboard");
+    assert.equal(dashboard.metadata.labels.grafana_dashboard, "1");
+    const json = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
+    assert.deepEqual(JSON.parse(dashboard.data["nodens.json"]), JSON.parse(json));
+  },
+});
+
+Deno.test("the chart's rules and dashboard are those of deploy", () => {
+  for (const [folder, name] of [["prometheus", "nodens.rules.yml"], ["grafana", "nodens.json"]]) {
+    const text = Deno.readTextFileSync(`${ROOT}deploy/${folder}/${name}`);
+    const copy = `${CHART}/files/${name}`;
+    if (Deno.args.includes("--update")) Deno.writeTextFileSync(copy, text);
+    assert.equal(Deno.readTextFileSync(copy), text, `copy deploy/${folder}/${name} to ${copy}`);
+  }
 });
 
 Deno.test("the Kustomize base is what the command prints", async () => {
@@ -188,6 +218,12 @@ Deno.test("the schema describes every value, and takes what the chart takes", ()
     { dualStack: { localDns: "fd00::10", kubeDns: "" } },
     { networkPolicy: { namespaces: ["Shop"] } },
     { networkPolicies: [] },
+    { pullPolicy: "Sometimes" },
+    { imagePullSecrets: ["registry"] },
+    { extraArgs: "-log-format json" },
+    { extraVolumeMounts: [{ name: "hosts" }] },
+    { podAnnotations: { on: true } },
+    { prometheusRule: { enable: true } },
   ];
   for (const values of refused) {
     assert.ok(!isValid(withDefaults(values)), JSON.stringify(values));

@@ -10,7 +10,8 @@ const FILE = "nodelocaldns.yaml";
 const KUBE_DNS = ["-kubedns", "10.96.0.10"];
 
 async function from(text: string, ...args: string[]) {
-  return await manifest(["-from", FILE, ...args], { [FILE]: text });
+  const image = args.includes("-image") ? [] : ["-image", "example.org/n:1"];
+  return await manifest(["-from", FILE, ...args, ...image], { [FILE]: text });
 }
 
 /** The commands that Kubernetes documents, in a shell. */
@@ -45,7 +46,14 @@ Deno.test({
 
 Deno.test("-from fills the published manifest and changes its image alone", async () => {
   for (const mode of ["iptables", "ipvs"] as const) {
-    const { code, out, err } = await from(PUBLISHED, ...KUBE_DNS, "-mode", mode, "-image", "n:1");
+    const { code, out, err } = await from(
+      PUBLISHED,
+      ...KUBE_DNS,
+      "-mode",
+      mode,
+      "-image",
+      "example.org/n:1",
+    );
     assert.deepEqual({ code, err }, { code: 0, err: "" });
     const filled = fillVariables(PUBLISHED, {
       localDns: "169.254.20.10",
@@ -53,10 +61,10 @@ Deno.test("-from fills the published manifest and changes its image alone", asyn
       kubeDns: "10.96.0.10",
       mode,
     });
-    assert.equal(out, edit(filled, IMAGE, "n:1"));
+    assert.equal(out, edit(filled, IMAGE, "example.org/n:1"));
     const pod = parseAllDocuments(out).map((one) => one.toJS())
       .find(({ kind }) => kind === "DaemonSet").spec.template.spec;
-    assert.equal(pod.containers[0].image, "n:1");
+    assert.equal(pod.containers[0].image, "example.org/n:1");
     const addresses = mode === "ipvs" ? "169.254.20.10" : "169.254.20.10,10.96.0.10";
     assert.equal(pod.containers[0].args[1], addresses);
   }
@@ -71,11 +79,17 @@ Deno.test("-from keeps comments, order, unknown fields, quotes and line ends", a
   );
   text = edit(text, "spec:\n  updateStrategy:", "# kept\nspec:\n  updateStrategy:");
   text = text.replaceAll("\n", "\r\n");
-  const { code, out, err } = await manifest(["-from", FILE, ...KUBE_DNS, "-image", "n:1"], {
+  const { code, out, err } = await manifest([
+    "-from",
+    FILE,
+    ...KUBE_DNS,
+    "-image",
+    "example.org/n:1",
+  ], {
     [FILE]: text,
   });
   assert.deepEqual({ code, err }, { code: 0, err: "" });
-  const kept = edit(out, '"n:1"  # pinned', `"${IMAGE}"  # pinned`);
+  const kept = edit(out, '"example.org/n:1"  # pinned', `"${IMAGE}"  # pinned`);
   const changed = kept.split("\n").filter((line, i) => line !== text.split("\n")[i]);
   for (const line of changed) assert.match(line, /169\.254\.20\.10|cluster\.local/);
   assert.ok(kept.includes("      novelty: {a: 1 ,b: [x]}\r\n"));
@@ -94,10 +108,16 @@ Deno.test("-from fills a manifest for IPv6 with brackets where a port follows", 
 });
 
 Deno.test("-diff shows what changes, as patch takes it", async () => {
-  const { code, out, err } = await from(PUBLISHED, ...KUBE_DNS, "-image", "n:1", "-diff");
+  const { code, out, err } = await from(
+    PUBLISHED,
+    ...KUBE_DNS,
+    "-image",
+    "example.org/n:1",
+    "-diff",
+  );
   assert.deepEqual({ code, err }, { code: 0, err: "" });
   assert.ok(out.startsWith(`--- ${FILE}\n+++ ${FILE} (nodens)\n@@ -54,7 +54,7 @@\n`));
-  assert.ok(out.includes(`\n-        image: ${IMAGE}\n+        image: n:1\n`));
+  assert.ok(out.includes(`\n-        image: ${IMAGE}\n+        image: example.org/n:1\n`));
   assert.ok(out.includes(
     "\n-    __PILLAR__DNS__DOMAIN__:53 {\n+    cluster.local:53 {\n         errors\n",
   ));

@@ -5,6 +5,7 @@ import { manifest } from "./support.ts";
 /** Name of the golden file, and the flags that it is made with. */
 const CASES: Record<string, string[]> = {
   iptables: ["-kubedns", "10.96.0.10"],
+  plain: ["-kubedns", "10.96.0.10", "-plain"],
   ipvs: ["-kubedns", "10.96.0.10", "-mode", "ipvs", "-domain", "cluster.example.org"],
   redirect: ["-kubedns", "10.96.0.10", "--mode=redirect", "--localdns", "169.254.20.11"],
   dual_stack: ["-kubedns", "10.96.0.10", "-dual-stack", "fd00::10,fd00:10:96:0::A"],
@@ -19,7 +20,11 @@ const CASES: Record<string, string[]> = {
 type Parsed = any;
 const parse = (text: string): Parsed[] => parseAllDocuments(text).map((one) => one.toJS());
 
-for (const [name, args] of Object.entries(CASES)) {
+/** One that a node can pull. */
+const IMAGE = ["-image", "registry.example.org/dns/nodens:1"];
+
+for (const [name, flags] of Object.entries(CASES)) {
+  const args = flags.includes("-image") ? flags : [...flags, ...IMAGE];
   Deno.test(`a new manifest: ${name}`, async () => {
     const { code, out, err } = await manifest(args);
     assert.deepEqual({ code, err }, { code: 0, err: "" });
@@ -34,6 +39,25 @@ for (const [name, args] of Object.entries(CASES)) {
     assert.deepEqual({ code, err }, { code: 0, err: "" });
   });
 }
+
+Deno.test("an image that no node can pull is said aloud, and the manifest printed", async () => {
+  const { code, out, err } = await manifest(CASES.iptables!);
+  assert.equal(code, 0);
+  assert.match(out, /^ +image: nodens-node:/m);
+  assert.match(
+    err,
+    /^warning: no node can pull "nodens-node:[0-9.]+": .* \(write REGISTRY\/NAME:TAG .* by -image.*\n$/,
+  );
+});
+
+Deno.test("a plain Corefile is the published one's, the other bridges failures", async () => {
+  const corefile = async (args: string[]) =>
+    parse((await manifest(args)).out).find(({ kind }) => kind === "ConfigMap").data.Corefile;
+  const [full, plain] = [await corefile(CASES.iptables!), await corefile(CASES.plain!)];
+  assert.equal(full.match(/^ +prefetch /gm).length, 4);
+  assert.equal(full.match(/^ +serve_stale /gm).length, 4);
+  assert.doesNotMatch(plain, /prefetch|serve_stale|#/);
+});
 
 Deno.test("the objects refer to each other", async () => {
   const { out } = await manifest(CASES.extras!);

@@ -75,3 +75,30 @@ Deno.test("the dashboard's panels have numbers of their own and do not overlap",
     }
   }
 });
+
+Deno.test("the dashboard chooses by cluster, job and node, and no panel draws a line for each", () => {
+  const { panels, templating } = JSON.parse(
+    Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`),
+  );
+  const variables = templating.list.map(({ name }: { name: string }) => name);
+  assert.deepEqual(variables, ["datasource", "cluster", "job", "node", "instance"]);
+  for (const { title, targets = [] } of panels) {
+    for (const { expr } of targets as { expr: string }[]) {
+      const selectors = [...expr.matchAll(/\{([^}]*)\}/g)].map(([, inner]) => inner!);
+      assert.ok(selectors.length > 0, title);
+      for (const selector of selectors) {
+        for (const name of variables.slice(1)) {
+          assert.ok(selector.includes(`${name}=~"$${name}"`), `${title}: ${name} is missing`);
+        }
+      }
+      // What there are as many of as nodes, upstreams or zones.
+      if (
+        !/by \([^)]*\b(?:instance|to|from|zones?)\b/.test(expr) &&
+        /\bby \(|sum\(|count\(/.test(expr)
+      ) {
+        continue;
+      }
+      assert.match(expr, /^(?:top|bottom)k\(10, /, `${title}: ${expr}`);
+    }
+  }
+});

@@ -62,7 +62,10 @@ Deno.test("a release is whole, or says aloud what is missing", async () => {
     assert.ok(ok, text);
     const name = `nodens-${manifest.version}`;
     const found = [...Deno.readDirSync(`${folder}/dist`)].map((entry) => entry.name).sort();
-    const archives = TARGETS.map(({ machine }) => `${name}-linux-${machine}.tar.gz`);
+    const archives = TARGETS.flatMap(({ machine, debian }) => [
+      `${name}-linux-${machine}.tar.gz`,
+      `nodens_${manifest.version}_${debian}.deb`,
+    ]);
     if (/^NOT MADE: /m.test(stdout)) {
       assert.deepEqual(found, [`${name}.cdx.json`]);
       for (const archive of archives) assert.ok(stdout.includes(archive), stdout);

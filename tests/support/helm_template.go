@@ -31,6 +31,7 @@ func run(chart string) error {
 	if err != nil {
 		return err
 	}
+	scope["Files"] = files{chart}
 	root := template.New("chart").Option("missingkey=zero")
 	root.Funcs(functions(root))
 	for _, path := range paths {
@@ -57,6 +58,14 @@ func run(chart string) error {
 		}
 	}
 	return nil
+}
+
+// The chart's files that are no templates, as Helm hands them to templates.
+type files struct{ chart string }
+
+func (f files) Get(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(f.chart, name))
+	return string(text), err
 }
 
 // Sprig's functions without those that Helm takes away, and the one of Helm's that the chart uses.

@@ -21,12 +21,34 @@ __PILLAR__CLUSTER__DNS__
 {{- end -}}
 {{- end -}}
 
+{{/* What a node's cache is for beside being near; as lines within "cache". */}}
+{{- define "nodens.bridging" -}}
+# Asked 5 times with gaps below a minute: fetched again before it expires.
+prefetch 5 1m 10%
+# While upstreams fail or take longer than a second: the last answer, for at most an hour.
+serve_stale 1h verify 1s
+{{- end -}}
+
+{{/* The cache of a zone whose answers are kept for 30 seconds at most. */}}
+{{- define "nodens.cache" -}}
+{{- if .Values.plain -}}
+cache 30
+{{- else -}}
+cache 30 {
+    {{- include "nodens.bridging" . | nindent 4 }}
+}
+{{- end -}}
+{{- end -}}
+
 {{- define "nodens.corefile" -}}
 {{ .Values.domain }}:53 {
     errors
     cache {
         success 9984 30
         denial 9984 5
+        {{- if not .Values.plain }}
+        {{- include "nodens.bridging" . | nindent 8 }}
+        {{- end }}
     }
     reload
     loop
@@ -41,7 +63,7 @@ __PILLAR__CLUSTER__DNS__
 {{- range list "in-addr.arpa" "ip6.arpa" }}
 {{ . }}:53 {
     errors
-    cache 30
+    {{- include "nodens.cache" $ | nindent 4 }}
     reload
     loop
     bind {{ include "nodens.listen" $ }}
@@ -53,7 +75,7 @@ __PILLAR__CLUSTER__DNS__
 {{- end }}
 .:53 {
     errors
-    cache 30
+    {{- include "nodens.cache" . | nindent 4 }}
     reload
     loop
     bind {{ include "nodens.listen" . }}

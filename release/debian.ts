@@ -1,0 +1,172 @@
+/**
+ * Debian packages: the executable with its units, account, manual page and completions, where Debian
+ * has them.
+ *
+ * The package starts nothing: port 53 may be another's, and nodens has no Corefile yet.
+ */
+import { gzipSync } from "node:zlib";
+import { runCompletion } from "../src/cli/completion.ts";
+import { runMan } from "../src/cli/man.ts";
+import type { Output } from "../src/cli/output.ts";
+import { mustRun } from "./command.ts";
+import type { Target } from "./targets.ts";
+
+/** Where the units expect the executable, and where a package puts it. */
+const LOCAL = "/usr/local/bin/nodens";
+const PACKAGED = "/usr/bin/nodens";
+
+/** What a package is made of. */
+export interface DebianPackage {
+  /** The folder with deno.json, with a slash at its end. */
+  root: string;
+  executable: string;
+  /** Licences of the packages inside. */
+  notices: string;
+  target: Target;
+  version: string;
+  /** Time of all files. */
+  epochSeconds: number;
+}
+
+/** Name of the file. */
+export function debianName({ version, target }: Pick<DebianPackage, "version" | "target">): string {
+  return `nodens_${version}_${target.debian}.deb`;
+}
+
+/**
+ * Makes a package by the system's dpkg-deb. The same files give the same package, byte for byte.
+ *
+ * @param work - an empty folder that does not exist yet
+ */
+export async function packDebian(
+  made: DebianPackage,
+  { work, file }: { work: string; file: string },
+): Promise<void> {
+  const { root, executable, epochSeconds } = made;
+  const read = (path: string) => Deno.readTextFileSync(root + path);
+  const unit = (name: string) => read(`deploy/systemd/${name}`).replaceAll(LOCAL, PACKAGED);
+  const texts: Record<string, string | Uint8Array> = {
+    "usr/lib/systemd/system/nodens.service": unit("nodens.service"),
+    "usr/lib/systemd/system/nodens.socket": unit("nodens.socket"),
+    "usr/lib/sysusers.d/nodens.conf": read("deploy/systemd/nodens.sysusers"),
+    "usr/share/man/man1/nodens.1.gz": packed(printed((output) => runMan([], output))),
+    "usr/share/bash-completion/completions/nodens": completion("bash"),
+    "usr/share/zsh/vendor-completions/_nodens": completion("zsh"),
+    "usr/share/fish/vendor_completions.d/nodens.fish": completion("fish"),
+    "usr/share/doc/nodens/copyright": `nodens is under the Apache License 2.0, which is in ` +
+      `/usr/share/common-licenses/Apache-2.0.\n\n${made.notices}`,
+    "usr/share/doc/nodens/changelog.gz": packed(read("CHANGELOG.md")),
+    "usr/share/doc/nodens/examples/Corefile": read("Corefile.example"),
+  };
+  for (const [path, text] of Object.entries(texts)) put(`${work}/${path}`, text);
+  put(`${work}${PACKAGED}`, Deno.readFileSync(executable), 0o755);
+  const kilobytes = Math.ceil(Deno.statSync(executable).size / 1024);
+  put(`${work}/DEBIAN/control`, control(made, kilobytes));
+  for (const [name, lines] of Object.entries(SCRIPTS)) {
+    put(`${work}/DEBIAN/${name}`, `#!/bin/sh\nset -e\n\n${lines}`, 0o755);
+  }
+  setTimes(work, epochSeconds);
+  await mustRun("dpkg-deb", ["--build", "--root-owner-group", "-Zxz", work, file], {
+    env: { SOURCE_DATE_EPOCH: String(epochSeconds) },
+  });
+}
+
+/** The unit reloads by /bin/kill, which small installations of Debian lack without procps. */
+const DEPENDS = "libc6 (>= 2.27), libgcc-s1, procps, systemd | systemd-standalone-sysusers";
+
+function control({ version, target }: DebianPackage, kilobytes: number): string {
+  return `Package: nodens
+Version: ${version}
+Architecture: ${target.debian}
+Maintainer: The nodens authors <nodens@localhost>
+Installed-Size: ${kilobytes}
+Depends: ${DEPENDS}
+Suggests: iptables
+Section: net
+Priority: optional
+Description: DNS cache for every node
+ Serves CoreDNS's configuration as a cache in front of other servers, on a host
+ or on the nodes of a Kubernetes cluster. It starts once /etc/nodens/Corefile is
+ there and the service is enabled: systemctl enable --now nodens.service
+`;
+}
+
+/** `DPKG_ROOT` is set where dpkg installs into a tree that does not run. */
+const RUNS = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
+/** What dpkg calls before and after it puts files in their place or takes them away. */
+const SCRIPTS: Record<string, string> = {
+  postinst: `if [ "$1" = configure ]; then
+  systemd-sysusers \${DPKG_ROOT:+--root="$DPKG_ROOT"} nodens.conf
+  if ${RUNS}; then
+    systemctl daemon-reload
+    # After an update the new executable takes over; a service that does not run is left alone.
+    if [ -n "$2" ]; then systemctl try-restart nodens.service || true; fi
+  fi
+fi
+`,
+  prerm: `if [ "$1" = remove ] && ${RUNS}; then
+  systemctl --quiet disable --now nodens.socket nodens.service || true
+fi
+`,
+  postrm: `if ${RUNS}; then
+  systemctl daemon-reload
+fi
+if [ "$1" = purge ]; then
+  rm -rf "$DPKG_ROOT/etc/nodens" "$DPKG_ROOT/var/lib/nodens" "$DPKG_ROOT/var/cache/nodens"
+  if grep -q "^nodens:" "$DPKG_ROOT/etc/passwd" 2>/dev/null; then
+    userdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
+  fi
+  # By login.defs the group has gone with it, or has not.
+  if grep -q "^nodens:" "$DPKG_ROOT/etc/group" 2>/dev/null; then
+    groupdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
+  fi
+fi
+`,
+};
+
+function completion(shell: string): string {
+  return printed((output) => runCompletion([shell], output));
+}
+
+/** What a command prints. Throws where it fails. */
+function printed(run: (output: Output) => number): string {
+  let text = "";
+  const code = run({
+    out: (part) => void (text += part),
+    err: (part) => {
+      throw new Error(part);
+    },
+  });
+  if (code !== 0) throw new Error(`Cannot print for a package: exit code ${code}`);
+  return text;
+}
+
+/** Compressed without name or time, as Debian wants manual pages and change logs. */
+function packed(text: string): Uint8Array {
+  return gzipSync(text, { level: 9 });
+}
+
+/** Writes a file of a package; folders get the rights of everybody's. */
+function put(path: string, content: string | Uint8Array, mode = 0o644): void {
+  const folders = path.split("/").slice(0, -1);
+  for (let depth = 2; depth <= folders.length; depth++) {
+    const folder = folders.slice(0, depth).join("/");
+    try {
+      Deno.mkdirSync(folder);
+      Deno.chmodSync(folder, 0o755);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  Deno.writeFileSync(path, bytes);
+  Deno.chmodSync(path, mode);
+}
+
+function setTimes(folder: string, seconds: number): void {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) setTimes(`${folder}/${name}`, seconds);
+    else Deno.utimeSync(`${folder}/${name}`, seconds, seconds);
+  }
+  Deno.utimeSync(folder, seconds, seconds);
+}

@@ -1,0 +1,59 @@
+/** Holds the manifests to the schemas of Kubernetes' API, unknown members included. */
+import assert from "node:assert/strict";
+import { objects } from "./chart.ts";
+import { apiFaults } from "./kubernetes_api.ts";
+import { manifest, PUBLISHED } from "./support.ts";
+
+const GOLDEN = new URL("golden/", import.meta.url);
+const BASE = new URL("../../deploy/kustomize/base/nodens.yaml", import.meta.url);
+const files = [...Deno.readDirSync(GOLDEN)].map(({ name }) => new URL(name, GOLDEN));
+
+for (const file of [...files, BASE]) {
+  Deno.test(`Kubernetes takes every object as it is: ${file.pathname.split("/").at(-1)}`, () => {
+    const all = objects(Deno.readTextFileSync(file));
+    assert.ok(all.length >= 5);
+    assert.deepEqual(all.flatMap(apiFaults), []);
+  });
+}
+
+Deno.test("what is wrong in an object is found, at any depth", async () => {
+  const { out } = await manifest(["-kubedns", "10.96.0.10", "-pod-monitor"]);
+  const rows: [from: string, to: string, fault: RegExp][] = [
+    [
+      "maxUnavailable: 0",
+      "maxUnavailible: 0",
+      /updateStrategy\/rollingUpdate\/maxUnavailible: there/,
+    ],
+    ["hostNetwork: true", "hostNetwerk: true", /spec\/template\/spec\/hostNetwerk: there is no/],
+    [
+      "allowPrivilegeEscalation",
+      "allowPrivilegEscalation",
+      /containers\/0\/securityContext\/allow/,
+    ],
+    ["minReadySeconds: 10", "minReadySeconds: ten", /\/spec\/minReadySeconds must be integer/],
+    ["clusterIP: None", "clusterIP: 7", /\/spec\/clusterIP must be string/],
+    ["sizeLimit: 8Mi", "sizeLimit: [8Mi]", /\/volumes\/3\/emptyDir\/sizeLimit must /],
+    [
+      "targetLabel: node",
+      "targetLable: node",
+      /podMetricsEndpoints\/0\/relabelings\/2\/targetLable/,
+    ],
+    ["kind: PodMonitor", "kind: PodMonitors", /PodMonitors: there is no such kind/],
+    ["              add:", "              adds:", /capabilities\/adds: there is no such member/],
+  ];
+  assert.deepEqual(objects(out).flatMap(apiFaults), []);
+  for (const [from, to, fault] of rows) {
+    assert.equal(out.split(from).length, 2, from);
+    const faults = objects(out.replace(from, to)).flatMap(apiFaults);
+    assert.equal(faults.length, 1, `${to}: ${faults.join("\n")}`);
+    assert.match(faults[0]!, fault);
+  }
+});
+
+Deno.test("the published manifest, filled, is as good", async () => {
+  const { out } = await manifest(
+    ["-from", "m.yaml", "-kubedns", "10.96.0.10", "-image", "example.org/nodens:1"],
+    { "m.yaml": PUBLISHED },
+  );
+  assert.deepEqual(objects(out).flatMap(apiFaults), []);
+});

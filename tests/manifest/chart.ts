@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { parse, parseAllDocuments } from "yaml";
+import { have, skipFor } from "../support/net_require.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+/** Folder of the chart. */
+export const CHART = `${ROOT}deploy/helm/nodens`;
+/** Where Debian has Go libraries; Helm itself is not to be had there. */
+const GO_PATH = "/usr/share/gocode";
+
+/** An object as YAML has it. */
+export type Json = Record<string, unknown>;
+/** The values that the chart has by itself. */
+export const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
+
+const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
+/** What a test says that renders the chart. */
+export const needsHelm = skipFor([
+  ...have("go") ? [] : ["go is missing"],
+  // One of its files: `have` looks for files.
+  ...have(`${SPRIG}/functions.go`) ? [] : [`${SPRIG} is missing`],
+]);
+
+/** The objects of a manifest in the order of kind, namespace and name. */
+export function objects(text: string): Json[] {
+  const key = ({ kind, metadata }: Json) => {
+    const { namespace, name } = metadata as Json;
+    return `${kind} ${namespace} ${name}`;
+  };
+  return parseAllDocuments(text).map((one) => {
+    assert.deepEqual(one.errors, []);
+    return one.toJS() as Json;
+  }).filter((one) => one !== null).sort((a, b) => key(a) < key(b) ? -1 : 1);
+}
+
+/** The values of an installation that sets these, and what must be given. */
+export function withDefaults(values: Json): Json {
+  return { ...structuredClone(DEFAULTS), kubeDns: "10.96.0.10", ...values };
+}
+
+/** Renders the chart as Helm would. */
+export async function renderChart(values: Json, namespace = "kube-system") {
+  const chart = parse(Deno.readTextFileSync(`${CHART}/Chart.yaml`));
+  const child = new Deno.Command("go", {
+    args: ["run", `${ROOT}tests/support/helm_template.go`, CHART],
+    env: {
+      GO111MODULE: "off",
+      GOPATH: GO_PATH,
+      // Where there is no home to keep compiled files in.
+      ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
+    },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify({
+    Values: values,
+    Release: { Namespace: namespace, Name: "nodens" },
+    Chart: { AppVersion: chart.appVersion, Version: chart.version },
+  })));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}

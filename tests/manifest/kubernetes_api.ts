@@ -1,0 +1,66 @@
+/**
+ * What the API server would say of an object, and `kubectl --validate=strict`: by the schemas of
+ * Kubernetes' API and of the Prometheus operator's, which a package has compiled to functions.
+ */
+import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
+import { PrometheusRule } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule";
+import { DaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
+import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
+import { ConfigMap } from "kubernetes-models/v1/ConfigMap";
+import { Service } from "kubernetes-models/v1/Service";
+import { ServiceAccount } from "kubernetes-models/v1/ServiceAccount";
+
+const KINDS = [
+  ConfigMap,
+  DaemonSet,
+  NetworkPolicy,
+  PodMonitor,
+  PrometheusRule,
+  Service,
+  ServiceAccount,
+];
+
+/** Faults of an object, each with its place. A kind that is not known is one. */
+export function apiFaults(object: Record<string, unknown>): string[] {
+  const kind = `${object["apiVersion"]} ${object["kind"]}`;
+  const model = KINDS.find((one) => `${one.apiVersion} ${one.kind}` === kind);
+  if (model === undefined) return [`${kind}: there is no such kind`];
+  const reader = new Reader();
+  const faults: string[] = [];
+  try {
+    // On the object itself: a model would hold a copy, with every member read.
+    model.prototype.validate.call(reader.wrap(object));
+  } catch (error) {
+    faults.push((error as Error).message);
+  }
+  return [...faults, ...reader.unread(object, "")].map((fault) => `${kind}: ${fault}`);
+}
+
+/**
+ * Notes which members a validator reads. It reads every one that its schema knows, and no other: what
+ * is left unread is a member that Kubernetes would drop in silence.
+ */
+class Reader {
+  readonly #read = new Map<object, Set<string>>();
+
+  wrap<T>(value: T): T {
+    if (typeof value !== "object" || value === null) return value;
+    const read = this.#read.get(value) ?? new Set<string>();
+    this.#read.set(value, read);
+    return new Proxy(value, {
+      get: (target, key) => {
+        if (typeof key === "string") read.add(key);
+        return this.wrap(Reflect.get(target, key));
+      },
+    });
+  }
+
+  unread(value: unknown, path: string): string[] {
+    if (typeof value !== "object" || value === null) return [];
+    return Object.entries(value).flatMap(([key, member]) => {
+      const place = `${path}/${key}`;
+      const known = Array.isArray(value) || this.#read.get(value)?.has(key) === true;
+      return known ? this.unread(member, place) : [`${place}: there is no such member`];
+    });
+  }
+}

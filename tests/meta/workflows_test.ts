@@ -1,0 +1,103 @@
+/** Reads what a host of repositories would run; nothing here can run it. */
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const FOLDER = `${ROOT}.github/workflows`;
+
+interface Step {
+  name?: string;
+  uses?: string;
+  run?: string;
+  with?: Record<string, unknown>;
+}
+
+interface Job {
+  permissions?: Record<string, string>;
+  uses?: string;
+  needs?: string;
+  steps?: Step[];
+}
+
+interface Workflow {
+  permissions: Record<string, string>;
+  jobs: Record<string, Job>;
+}
+
+const read = (name: string): Workflow => parse(Deno.readTextFileSync(`${FOLDER}/${name}`));
+const WORKFLOWS = [...Deno.readDirSync(FOLDER)].map(({ name }) => ({ name, ...read(name) }));
+
+for (const { name, permissions, jobs } of WORKFLOWS) {
+  Deno.test(`${name}: may do only what its jobs need, and takes actions by their commit`, () => {
+    assert.deepEqual(permissions, { contents: "read" });
+    for (const [job, { uses, needs, steps = [] }] of Object.entries(jobs)) {
+      if (needs !== undefined) assert.ok(needs in jobs, `${job} needs ${needs}`);
+      if (uses !== undefined) {
+        assert.match(uses, /^\.\/\.github\/workflows\//);
+        Deno.statSync(ROOT + uses);
+      }
+      for (const step of steps) {
+        if (step.uses === undefined) continue;
+        assert.match(step.uses, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/, `${job}: ${step.uses}`);
+        const isCheckout = step.uses.startsWith("actions/checkout@");
+        if (isCheckout) assert.equal(step.with?.["persist-credentials"], false, job);
+      }
+    }
+  });
+
+  Deno.test(`${name}: its scripts can be read, and nobody's text is pasted into them`, async () => {
+    for (const [job, { steps = [] }] of Object.entries(jobs)) {
+      for (const { run, name = "" } of steps) {
+        if (run === undefined) continue;
+        assert.ok(!run.includes("${{"), `${job}, ${name}: hand it over in env`);
+        const child = new Deno.Command("bash", {
+          args: ["-n", "-c", run],
+          stderr: "piped",
+        });
+        const { success, stderr } = await child.output();
+        assert.ok(success, `${job}, ${name}: ${new TextDecoder().decode(stderr)}`);
+      }
+    }
+  });
+}
+
+Deno.test("the workflows call what the project has", () => {
+  const scripts = WORKFLOWS.flatMap(({ jobs }) =>
+    Object.values(jobs).flatMap(({ steps = [] }) => steps.map(({ run = "" }) => run))
+  ).join("\n");
+  const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
+  const named = [...scripts.matchAll(/deno@(\S+) task ([\w-]+)/g)];
+  assert.ok(named.length > 0);
+  const [, version] = /^deno_version=(\S+)$/m.exec(Deno.readTextFileSync(`${ROOT}.ci/run`))!;
+  for (const [, deno, task] of named) {
+    assert.equal(deno, version);
+    assert.ok(task! in tasks, task!);
+  }
+  assert.match(scripts, /^\.ci\/run$/m);
+  const containerfile = Deno.readTextFileSync(`${ROOT}Containerfile`);
+  const { jobs } = read("release.yml") as unknown as {
+    jobs: Record<string, { strategy: { matrix: { target: string[] } } }>;
+  };
+  for (const job of ["images", "index"]) {
+    for (const target of jobs[job]!.strategy.matrix.target) {
+      assert.match(containerfile, new RegExp(`^FROM \\S+ AS ${target}$`, "m"));
+    }
+  }
+  Deno.statSync(`${ROOT}deploy/helm/nodens/Chart.yaml`);
+});
+
+Deno.test("forms for issues have fields with names of their own", () => {
+  const folder = `${ROOT}.github/ISSUE_TEMPLATE`;
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (name === "config.yml") continue;
+    const form = parse(Deno.readTextFileSync(`${folder}/${name}`));
+    for (const key of ["name", "description"]) assert.equal(typeof form[key], "string", name);
+    const fields = form.body.filter(({ type }: { type: string }) => type !== "markdown");
+    const ids = fields.map(({ id }: { id: string }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const { id, type, attributes } of fields) {
+      assert.match(type, /^(?:textarea|input|dropdown|checkboxes)$/, id);
+      assert.equal(typeof attributes.label, "string", id);
+    }
+  }
+});
