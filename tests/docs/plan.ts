@@ -137,7 +137,7 @@ const TRY: PlannedPage = {
   ],
 };
 
-const NO_SYSTEMD = "no systemd runs in a test";
+const NO_SYSTEMD = "no systemd runs in this sandbox; tests/units boots one";
 
 const INSTALL: PlannedPage = {
   path: "docs/install.md",
@@ -183,7 +183,8 @@ ${UPSTREAM}`,
     { run: "getent hosts example.org", prints: /^(2001:db8::80|192\.0\.2\.80) +example\.org\n$/ },
     { run: "mkdir -p /etc/systemd/resolved.conf.d" },
     {
-      run: "printf '[Resolve]\\nDNSStubListener=no\\n' > /etc/systemd/resolved.conf.d/nodens.conf",
+      run:
+        "printf '[Resolve]\\nDNS=\\nDNSStubListener=no\\n' > /etc/systemd/resolved.conf.d/nodens.conf",
     },
     { run: "rm /etc/resolv.conf", before: "ln -sf ../run/stub-resolv.conf /etc/resolv.conf" },
     {
@@ -196,9 +197,18 @@ ${UPSTREAM}`,
         "sed -i '/^hosts:/s/.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf",
     },
     {
+      run: "printf '[main]\\ndns=none\\n' > /etc/NetworkManager/conf.d/nodens.conf",
+      before: "grep -qx 'hosts: files dns' /etc/nsswitch.conf; mkdir -p /etc/NetworkManager/conf.d",
+    },
+    { skip: "systemctl reload NetworkManager.service", why: NO_SYSTEMD },
+    { run: "rm /etc/resolv.conf" },
+    { run: "printf 'nameserver 127.0.0.1\\noptions edns0\\n' > /etc/resolv.conf" },
+    { run: "printf 'nameserver 127.0.0.1\\noptions edns0\\n' > /etc/resolv.conf" },
+    { skip: "systemctl disable --now dnsmasq.service", why: NO_SYSTEMD },
+    { skip: "systemctl enable --now nodens.service", why: NO_SYSTEMD },
+    {
       run:
         "nodens redirect install -n -containers=false -failopen=false -except-uid nodens -to 127.0.0.1",
-      before: "grep -qx 'hosts: files dns' /etc/nsswitch.conf",
       prints: /^-I OUTPUT -p udp --dport 53 .* --to-destination 127\.0\.0\.1:53/m,
     },
     {
