@@ -234,6 +234,14 @@ ${UPSTREAM}`,
     { run: "mv /etc/nsswitch.conf.before /etc/nsswitch.conf" },
     { skip: "systemctl restart systemd-resolved.service", why: NO_SYSTEMD },
     { run: "ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf" },
+    { run: "rm /etc/NetworkManager/conf.d/nodens.conf" },
+    { skip: "systemctl reload NetworkManager.service", why: NO_SYSTEMD },
+    {
+      run: "rm /etc/dhcp/dhclient-enter-hooks.d/nodens",
+      // No Corefile, so that it is not saved by itself.
+      before:
+        "mkdir -p /etc/dhcp/dhclient-enter-hooks.d; : >/etc/dhcp/dhclient-enter-hooks.d/nodens",
+    },
     {
       run: "nodens manifest -kubedns 10.43.0.10 -image IMAGE > node-local-dns.yaml",
     },

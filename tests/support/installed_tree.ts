@@ -92,9 +92,11 @@ export function commandsOf(heading: string, page: string = INSTALL): string[] {
 
 /** The file that docs/install.md has the reader save below a heading. */
 export function fileOf(heading: string): { name: string; text: string } {
-  const [file] = readPage(sectionOf(heading, INSTALL)).files;
-  if (file === undefined) throw new Error(`No file below "${heading}"`);
-  return file;
+  const saved = /Save this as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
+    sectionOf(heading, INSTALL),
+  );
+  if (saved === null) throw new Error(`No file below "${heading}"`);
+  return { name: saved[1]!, text: saved[2]! };
 }
 
 function sectionOf(heading: string, page: string): string {

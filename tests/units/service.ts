@@ -1,10 +1,5 @@
-/**
- * The units of deploy/systemd in a bare Debian that systemd has booted, installed by the commands of
- * docs/install.md as they stand there.
- */
 import assert from "node:assert/strict";
-import { type BootedTree, bootReasons } from "../support/booted_tree.ts";
-import { withFolder } from "../support/folder.ts";
+import type { BootedTree } from "../support/booted_tree.ts";
 import {
   commandsOf,
   EXAMPLE,
@@ -12,9 +7,8 @@ import {
   install,
   NETWORK_SERVER,
   NETWORK_UP,
-  Trees,
+  type Trees,
 } from "../support/installed_tree.ts";
-import { skipFor } from "../support/net_require.ts";
 
 const COREFILE = "/etc/nodens/Corefile";
 const ANSWERS = `nodens query example.org @127.0.0.1 +short | grep -qx ${EXAMPLE}`;
@@ -43,42 +37,37 @@ async function assertRestarted(tree: BootedTree, script: string): Promise<void> 
   assert.notEqual(await show(tree, "MainPID"), before);
 }
 
-Deno.test({
-  name: "the units serve a booted Debian, installed by the page",
-  ...skipFor(bootReasons()),
-  fn: (t) =>
-    withFolder(async (folder) => {
-      const trees = await Trees.make(folder);
-      const tree = await trees.boot();
-      try {
-        await t.step(`installed by the page: ${trees.what}`, async () => {
-          await tree.must(NETWORK_UP);
-          tree.write("/etc/resolv.conf", `nameserver ${NETWORK_SERVER}\n`);
-          await install(tree);
-          for (const command of commandsOf("### Start")) await tree.must(command);
-        });
-        await serving(t, tree);
-        await t.step("the host is handed over by the page", async () => {
-          const commands = commandsOf("### Hand the host over");
-          const text = await tree.must(["set -e", ...commands].join("\n"));
-          assert.match(text, new RegExp(`^${EXAMPLE} +example\\.org$`, "m"));
-        });
-        await failing(t, tree);
-        await withSockets(t, tree);
-        await t.step("the way back by the page leaves the host as it was", async () => {
-          // The socket unit is not of that recipe; iptables is not there, and no rule either.
-          await tree.must("systemctl disable --now nodens.socket");
-          const [, ...commands] = commandsOf("### The way back");
-          await tree.must(["set -e", ...commands.slice(0, 2)].join("\n"));
-          assert.equal(tree.read("/etc/resolv.conf"), `nameserver ${NETWORK_SERVER}\n`);
-          assert.equal(await show(tree, "ActiveState"), "inactive");
-        });
-      } finally {
-        await t.step("it is switched off, and nothing is left", () => tree.off());
-      }
-      await t.step("it comes up at boot before the network does", () => beforeNetwork(trees));
-    }),
-});
+/** Boots, installs, and tries all that the units promise. */
+export async function tryUnits(t: Deno.TestContext, trees: Trees): Promise<void> {
+  const tree = await trees.boot();
+  try {
+    await t.step(`installed by the page: ${trees.what}`, async () => {
+      await tree.must(NETWORK_UP);
+      tree.write("/etc/resolv.conf", `nameserver ${NETWORK_SERVER}\n`);
+      await install(tree);
+      for (const command of commandsOf("### Start")) await tree.must(command);
+    });
+    await serving(t, tree);
+    await t.step("the host is handed over by the page", async () => {
+      const commands = commandsOf("### Hand the host over");
+      const text = await tree.must(["set -e", ...commands].join("\n"));
+      assert.match(text, new RegExp(`^${EXAMPLE} +example\\.org$`, "m"));
+    });
+    await failing(t, tree);
+    await withSockets(t, tree);
+    await t.step("the way back by the page leaves the host as it was", async () => {
+      // The socket unit is not of that recipe; iptables is not there, and no rule either.
+      await tree.must("systemctl disable --now nodens.socket");
+      const [, ...commands] = commandsOf("### The way back");
+      await tree.must(["set -e", ...commands.slice(0, 2)].join("\n"));
+      assert.equal(tree.read("/etc/resolv.conf"), `nameserver ${NETWORK_SERVER}\n`);
+      assert.equal(await show(tree, "ActiveState"), "inactive");
+    });
+  } finally {
+    await t.step("it is switched off, and nothing is left", () => tree.off());
+  }
+  await t.step("it comes up at boot before the network does", () => beforeNetwork(trees));
+}
 
 /** Start, status, reloads, hardening. */
 async function serving(t: Deno.TestContext, tree: BootedTree): Promise<void> {
