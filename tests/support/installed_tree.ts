@@ -12,11 +12,13 @@ const NETWORK_NODENS = "/opt/nodens";
 
 /** The DNS server of the network that the trees are in; it knows example.org. */
 export const NETWORK_SERVER = "192.0.2.53";
+/** Its other address, for a network that changes its mind. */
+export const OTHER_SERVER = "192.0.2.54";
 /** What example.org is there. */
 export const EXAMPLE = "192.0.2.80";
 
 const NETWORK_COREFILE = `. {
-    bind ${NETWORK_SERVER}
+    bind ${NETWORK_SERVER} ${OTHER_SERVER}
     hosts /dev/null {
         ${EXAMPLE} example.org
     }
@@ -31,6 +33,7 @@ const NETWORK = `set -e
 ip netns add network
 ip link add eth0 type veth peer name eth0 netns network
 ip -n network address add ${NETWORK_SERVER}/24 dev eth0
+ip -n network address add ${OTHER_SERVER}/24 dev eth0
 ip -n network link set lo up
 ip -n network link set eth0 up
 systemd-run --quiet --unit network-dns -p Type=notify -p NetworkNamespacePath=/run/netns/network \\

@@ -7,10 +7,9 @@ import {
   install,
   NETWORK_SERVER,
   NETWORK_UP,
+  OTHER_SERVER,
 } from "../support/installed_tree.ts";
 
-/** Another address of the network's server, for a network that changes its mind. */
-const OTHER_SERVER = "192.0.2.54";
 const OWN = "nameserver 127.0.0.1\noptions edns0\n";
 const RESOLVES = `getent ahostsv4 example.org | grep -q '^${EXAMPLE} '`;
 
@@ -26,8 +25,8 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
     await tree.must(`${NETWORK_UP}
       ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
       systemctl enable --now systemd-resolved.service
-      resolvectl dns eth0 ${NETWORK_SERVER}
-      ${RESOLVES}`);
+      resolvectl dns eth0 ${NETWORK_SERVER}`);
+    await tree.until(RESOLVES);
     await begin(tree, servers);
     await follow(tree, "### With systemd-resolved");
     await assertHandedOver(tree);
@@ -46,6 +45,8 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
   },
 
   async "With NetworkManager"(tree) {
+    // It is of systemd-resolved's package, and NetworkManager would prefer it to the file.
+    await tree.must("rm /sbin/resolvconf");
     await tree.must(`systemctl start NetworkManager.service
       nmcli connection add type ethernet ifname eth0 con-name lan ipv6.method disabled \\
         ipv4.method manual ipv4.addresses 192.0.2.2/24 ipv4.dns ${NETWORK_SERVER}
@@ -100,7 +101,6 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
 
 /** Installs nodens by the page and starts it, beside what the host has. */
 async function begin(tree: BootedTree, servers: string): Promise<void> {
-  await tree.must(`ip -n network address add ${OTHER_SERVER}/24 dev eth0`);
   await install(tree, servers);
   for (const command of commandsOf("### Start")) await tree.must(command);
 }
