@@ -12,6 +12,9 @@ const LIMIT = 12_000;
 /** What is not answered after this long never is. */
 const PATIENCE_MS = 15_000;
 
+/** So many addresses ask in turn, since what waits for one answer is bounded for each client. */
+const CLIENTS = 200;
+
 let asked = 0;
 let answered = 0;
 let failed = 0;
@@ -25,7 +28,11 @@ async function ask(id: number): Promise<void> {
     ...[0, 1, 0, 1],
   ]);
   // Nothing but a reply comes to it.
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const socket = Deno.listenDatagram({
+    transport: "udp",
+    hostname: `127.0.1.${1 + id % CLIENTS}`,
+    port: 0,
+  });
   const timer = setTimeout(() => socket.close(), PATIENCE_MS);
   try {
     await socket.send(query, { transport: "udp", hostname: hostname!, port: 53 });
