@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * Asks a server example.org over UDP, a query every few milliseconds, each from a socket of its own
  * and never again, until standard input closes; prints how many were asked, were answered, and got an

@@ -54,7 +54,7 @@ export function bootReasons(): string[] {
   return reasons;
 }
 
-/** A bare Debian that boots: that of NODENS_TREE where .ci/run has made one, or one made in `folder`. */
+/** A bare Debian that boots: the one in NODENS_TREE, if .ci/run has made it, or one made in `folder`. */
 export async function baseTree(folder: string): Promise<string> {
   const made = Deno.env.get("NODENS_TREE");
   if (made !== undefined && exists(`${made}/tree-is-complete`)) return made;
@@ -96,15 +96,15 @@ export class BootedTree {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const console = Promise.all([
+    const printed = Promise.all([
       new Response(nspawn.stdout).text(),
       new Response(nspawn.stderr).text(),
     ]).then((parts) => parts.join(""));
     let tree: BootedTree | undefined;
     try {
       const pid = await waitFor(() => initOf(nspawn.pid), BOOT_WITHIN_MS);
-      tree = new BootedTree(nspawn, { pid, group: name, folder, console });
-      // "degraded" where a unit of Debian's cannot run in a container: not nodens' matter.
+      tree = new BootedTree(nspawn, { pid, group: name, folder, console: printed });
+      // "degraded": a unit of Debian's cannot run in a container, which does not concern nodens.
       const up = "systemctl is-system-running | grep -qxE 'running|degraded'";
       await tree.until(up, "systemctl list-jobs --no-pager");
       return tree;
@@ -112,24 +112,15 @@ export class BootedTree {
       kill(nspawn);
       await nspawn.status;
       (tree ?? { sweep: () => sweep(name, folder) }).sweep();
-      throw new Error(`Cannot boot: ${(error as Error).message}\n${await console}`);
+      throw new Error(`Cannot boot: ${(error as Error).message}\n${await printed}`);
     }
   }
 
   /** Runs a script by bash, as root in /root. */
   run(script: string): Promise<Outcome> {
     return output("nsenter", [
-      ...[
-        "--target",
-        `${this.#pid}`,
-        "--all",
-        "env",
-        "-i",
-        "HOME=/root",
-        "TERM=dumb",
-        "NO_COLOR=1",
-      ],
-      ...["SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", `PATH=/usr/local/sbin:/usr/local/bin:${PATH}`],
+      ...["--target", `${this.#pid}`, "--all", "env", "-i", "HOME=/root", "NO_COLOR=1"],
+      ...["SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", `PATH=${PATH}`],
       ...["timeout", `${RUN_WITHIN_SECONDS}`, "bash", "-c", `cd /root\n${script}`],
     ]);
   }
@@ -208,7 +199,7 @@ export class BootedTree {
   }
 }
 
-const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const sleep = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
 function exists(path: string): boolean {
