@@ -137,7 +137,7 @@ const TRY: PlannedPage = {
   ],
 };
 
-const NO_SYSTEMD = "no systemd runs in a test";
+const NO_SYSTEMD = "no systemd runs in this sandbox; tests/units boots one";
 
 const INSTALL: PlannedPage = {
   path: "docs/install.md",
@@ -187,7 +187,8 @@ ${UPSTREAM}`,
     { run: "getent hosts example.org", prints: /^(2001:db8::80|192\.0\.2\.80) +example\.org\n$/ },
     { run: "mkdir -p /etc/systemd/resolved.conf.d" },
     {
-      run: "printf '[Resolve]\\nDNSStubListener=no\\n' > /etc/systemd/resolved.conf.d/nodens.conf",
+      run:
+        "printf '[Resolve]\\nDNS=\\nDNSStubListener=no\\n' > /etc/systemd/resolved.conf.d/nodens.conf",
     },
     { run: "rm /etc/resolv.conf", before: "ln -sf ../run/stub-resolv.conf /etc/resolv.conf" },
     {
@@ -200,9 +201,18 @@ ${UPSTREAM}`,
         "sed -i '/^hosts:/s/.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf",
     },
     {
+      run: "printf '[main]\\ndns=none\\n' > /etc/NetworkManager/conf.d/nodens.conf",
+      before: "grep -qx 'hosts: files dns' /etc/nsswitch.conf; mkdir -p /etc/NetworkManager/conf.d",
+    },
+    { skip: "systemctl reload NetworkManager.service", why: NO_SYSTEMD },
+    { run: "rm /etc/resolv.conf" },
+    { run: "printf 'nameserver 127.0.0.1\\noptions edns0\\n' > /etc/resolv.conf" },
+    { run: "printf 'nameserver 127.0.0.1\\noptions edns0\\n' > /etc/resolv.conf" },
+    { skip: "systemctl disable --now dnsmasq.service", why: NO_SYSTEMD },
+    { skip: "systemctl enable --now nodens.service", why: NO_SYSTEMD },
+    {
       run:
         "nodens redirect install -n -containers=false -failopen=false -except-uid nodens -to 127.0.0.1",
-      before: "grep -qx 'hosts: files dns' /etc/nsswitch.conf",
       prints: /^-I OUTPUT -p udp --dport 53 .* --to-destination 127\.0\.0\.1:53/m,
     },
     {
@@ -228,6 +238,14 @@ ${UPSTREAM}`,
     { run: "mv /etc/nsswitch.conf.before /etc/nsswitch.conf" },
     { skip: "systemctl restart systemd-resolved.service", why: NO_SYSTEMD },
     { run: "ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf" },
+    { run: "rm /etc/NetworkManager/conf.d/nodens.conf" },
+    { skip: "systemctl reload NetworkManager.service", why: NO_SYSTEMD },
+    {
+      run: "rm /etc/dhcp/dhclient-enter-hooks.d/nodens",
+      // No Corefile, so that it is not saved by itself.
+      before:
+        "mkdir -p /etc/dhcp/dhclient-enter-hooks.d; : >/etc/dhcp/dhclient-enter-hooks.d/nodens",
+    },
     {
       run: "nodens manifest -kubedns 10.43.0.10 -image IMAGE > node-local-dns.yaml",
     },

@@ -39,7 +39,7 @@ Deno.test("the service watches what nodens tells it, and the socket opens what n
   for (
     const line of [
       "Type=notify",
-      "ExecReload=/bin/kill -HUP $MAINPID",
+      'ExecReload=/bin/sh -c "kill -HUP $MAINPID"',
       "NotifyAccess=main",
       "User=nodens",
       "AmbientCapabilities=CAP_NET_BIND_SERVICE",

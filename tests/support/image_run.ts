@@ -124,7 +124,7 @@ export function assertConfined(
 }
 
 /** How nodens is started in a root. */
-interface Program {
+export interface Program {
   /** The commit that it was made of. */
   commit: string;
   command: string;
@@ -135,7 +135,7 @@ interface Program {
  * Puts nodens into a root: the executable, or where it cannot be made, Deno and the sources, to be
  * run with the same rights and without a network.
  */
-async function putNodens(root: ImageRoot): Promise<Program> {
+export async function putNodens(root: Pick<ImageRoot, "copy">): Promise<Program> {
   const work = Deno.makeTempDirSync({ prefix: "nodens_image_" });
   try {
     const graph = await readGraph(ROOT);

@@ -1,0 +1,46 @@
+/**
+ * The units of deploy/systemd in a bare Debian that systemd has booted, installed by the commands of
+ * docs/install.md as they stand there; and that page's recipes for what writes /etc/resolv.conf.
+ */
+import { type BootedTree, bootReasons } from "../support/booted_tree.ts";
+import { withFolder } from "../support/folder.ts";
+import { Trees } from "../support/installed_tree.ts";
+import { skipFor } from "../support/net_require.ts";
+import { RECIPES } from "./recipes.ts";
+import { tryUnits } from "./service.ts";
+
+Deno.test({
+  name: "the units and recipes of the page, in a Debian that systemd has booted",
+  ...skipFor(bootReasons()),
+  fn: (t) =>
+    withFolder(async (folder) => {
+      const trees = await Trees.make(folder);
+      // Beside the units, which spend most of their time waiting; one after the other, for memory.
+      let last: Promise<unknown> = Promise.resolve();
+      const recipes = Object.entries(RECIPES).map(([name, recipe]) => {
+        const outcome = last.then(() => tryRecipe(trees, recipe)).then(
+          () => null,
+          (error) => error,
+        );
+        last = outcome;
+        return { name, outcome };
+      });
+      await t.step(`the units: ${trees.what}`, (t) => tryUnits(t, trees));
+      for (const { name, outcome } of recipes) {
+        await t.step(`the recipe ${name}`, async () => {
+          const error = await outcome;
+          if (error !== null) throw error;
+        });
+      }
+    }),
+});
+
+/** Tries a recipe in a tree of its own. */
+async function tryRecipe(trees: Trees, recipe: (tree: BootedTree) => Promise<void>): Promise<void> {
+  const tree = await trees.boot();
+  try {
+    await recipe(tree);
+  } finally {
+    await tree.off();
+  }
+}
