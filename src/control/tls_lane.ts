@@ -94,7 +94,8 @@ export class TlsLane {
         this.#forget(entry);
       }
     }
-    commands.release();
+    // It waits for room to open or close a stream.
+    if (commands.release()) this.#wake();
     for (const entry of written) {
       const bytes = join(entry.written.splice(0));
       // It may have been closed meanwhile, also to make room for others.

@@ -37,6 +37,8 @@ export const COUNTER = {
   UNEXPECTED_TCP: 25,
   /** UDP queries to upstreams that the kernel had no room for. */
   QUERIES_LOST: 26,
+  /** Queries to upstreams over TLS that found the way to the thread for TLS full. */
+  TLS_UNSENT: 27,
 } as const;
 
 /** First place that plugins are given. */

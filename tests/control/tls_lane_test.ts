@@ -486,6 +486,26 @@ Deno.test("DNS over TLS: a reason waits for room, and never for ever", async () 
   }
 });
 
+Deno.test("DNS over TLS: a data plane that waits for room for a command is woken", () => {
+  const { plane, thread } = makeLink();
+  const pair = new LanePair();
+  let wakes = 0;
+  const control = new TlsLane(thread, { wake: () => wakes++, context: pair.context });
+  const commands = new RingWriter(plane.commands);
+  while (commands.write(COMMAND.CLOSE, 1));
+  commands.publish();
+  control.receive();
+  assert.equal(wakes, 0, "woken, though it does not wait");
+  while (commands.write(COMMAND.CLOSE, 1));
+  assert.equal(commands.waitForRoom(0), false);
+  commands.publish();
+  control.receive();
+  assert.equal(wakes, 1);
+  pair.close();
+  plane.port.close();
+  thread.port.close();
+});
+
 for (const driver of ["linux", "portable"] as const) {
   if (driver === "linux" && Deno.build.os !== "linux") continue;
   test(`the ${driver} driver asks over TLS beside plain DNS, and stops`, async (authority) => {

@@ -80,6 +80,23 @@ export class Outgoing {
     this.handler = handler;
   }
 
+  /** Is to be sent from now on, over whichever connection. */
+  begin(nowMs: number): void {
+    this.carrier = null;
+    this.moves = 0;
+    this.movedFrom = null;
+    this.reclaimed = false;
+    this.queued = false;
+    this.sentMs = nowMs;
+  }
+
+  /** A connection does not carry it any more; returns whether another one does. */
+  leave(carrier: Carrier): boolean {
+    if (this.carrier === carrier) this.carrier = this.movedFrom;
+    this.movedFrom = null;
+    return this.carrier !== null;
+  }
+
   /** Compares a message, apart from its id; returns one of `MATCH`. */
   compare(memory: Memory, length: number): number {
     const { view } = memory;
