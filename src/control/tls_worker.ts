@@ -11,9 +11,10 @@ import { CredentialFiles } from "./tls_files.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type { TlsThreadCommand, TlsThreadData, TlsThreadReport } from "./tls_messages.ts";
 import { Refusals } from "./tls_refusals.ts";
+import { retireStale } from "./tls_renewal.ts";
 import { closedPlace, TLS_STAT } from "./tls_stats.ts";
 
-/** Time for the TCP and TLS handshakes together; less than the engine waits, so that it is told why. */
+/** Time for the files and the TCP and TLS handshakes together; less than the engine waits, so that it is told why. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 /** How often is looked whether certificates have been replaced that open connections use. */
@@ -99,15 +100,12 @@ setInterval(() => {
   values[TLS_STAT.HEAP] = memoryUsage().heapTotal;
 }, BEAT_MS);
 
-setInterval(async () => {
-  const versions = new Map<string, string>();
-  for (const { lane } of lanes.values()) {
-    for (const { tls } of lane.endpoints()) versions.set(JSON.stringify(tls), "");
+/** One check at a time. */
+async function checkCertificates(): Promise<void> {
+  try {
+    await retireStale(lanes, context.files);
+  } finally {
+    setTimeout(checkCertificates, CERTIFICATES_MS);
   }
-  for (const key of versions.keys()) {
-    versions.set(key, await context.files.version(JSON.parse(key)));
-  }
-  for (const { lane } of lanes.values()) {
-    lane.retire(({ tls }, version) => (versions.get(JSON.stringify(tls)) ?? version) !== version);
-  }
-}, CERTIFICATES_MS);
+}
+setTimeout(checkCertificates, CERTIFICATES_MS);
