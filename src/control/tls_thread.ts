@@ -8,13 +8,12 @@ import type { LaneState } from "./messages.ts";
 import { TLS_CLOSE_REASONS } from "./tls_context.ts";
 import type { TlsThreadCommand, TlsThreadData, TlsThreadReport } from "./tls_messages.ts";
 import { closedPlace, TLS_STAT, tlsStatsMemory } from "./tls_stats.ts";
+import { TlsWatch } from "./tls_watch.ts";
 
 /** Pauses before a thread that failed is started again: at first, at most. */
 const PAUSE_MS = { first: 100, most: 10_000 } as const;
 /** A thread that lived for so long had not failed because of what it was started with. */
 const SOUND_MS = 60_000;
-/** A thread that has not shown life for so long hangs; it should twice a second. */
-const HANG_MS = 5000;
 const CHECK_MS = 1000;
 /** Time that streams are given to end where no upstream needs them any more. */
 const FINISH_MS = 10_000;
@@ -27,6 +26,14 @@ const DEFAULT_BUDGET_BYTES = 32 * 2 ** 20;
  * flooded 16 connections; beyond this the runtime ends it, and it is started again.
  */
 const MAX_HEAP_MB = 64;
+
+/** What tests replace. */
+export interface TlsThreadOptions {
+  /** Time that the watch goes by, in monotonic milliseconds. */
+  nowMs?: () => number;
+  /** Time between two looks of the watch. */
+  checkMs?: number;
+}
 
 /** A data plane, for the thread. */
 export interface LaneUser {
@@ -60,15 +67,20 @@ export class TlsThread {
   #restarting: ReturnType<typeof setTimeout> | undefined;
   #finishing: ReturnType<typeof setTimeout> | undefined;
   #checking: ReturnType<typeof setInterval> | undefined;
-  #beat = -1;
-  #beatMs = 0;
-  #checkedMs = 0;
+  #watch: TlsWatch | null = null;
+  readonly #nowMs: () => number;
+  readonly #checkMs: number;
   #why = "no upstream over TLS is configured";
   /** How often a thread has taken the place of a failed one. */
   restarts = 0;
 
-  constructor(log: (level: LogLevel, line: string) => void) {
+  constructor(
+    log: (level: LogLevel, line: string) => void,
+    { nowMs = () => performance.now(), checkMs = CHECK_MS }: TlsThreadOptions = {},
+  ) {
     this.#log = log;
+    this.#nowMs = nowMs;
+    this.#checkMs = checkMs;
   }
 
   /** Whether a thread runs. */
@@ -144,7 +156,8 @@ export class TlsThread {
     new Float64Array(stats).set(this.#values);
     this.#stats = stats;
     this.#values = new Float64Array(stats);
-    this.#startedMs = this.#beatMs = this.#checkedMs = performance.now();
+    this.#startedMs = performance.now();
+    this.#watch = new TlsWatch(this.#values, this.#nowMs());
     const workerData: TlsThreadData = { stats, budgetBytes: this.#budgetBytes };
     const worker = new Worker(new URL("./tls_worker.ts", import.meta.url), {
       workerData,
@@ -160,7 +173,7 @@ export class TlsThread {
     worker.on("exit", () => {
       if (this.#worker === worker) this.#failed(`has failed: ${why || "it ended by itself"}`);
     });
-    this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
+    this.#checking ??= setInterval(() => this.#check(), this.#checkMs);
     for (const user of this.#users.keys()) {
       const id = ++this.#lastId;
       this.#users.set(user, id);
@@ -207,14 +220,8 @@ export class TlsThread {
   }
 
   #check(): void {
-    const nowMs = performance.now();
-    // Where this thread itself was held up (a suspended machine), the other one was too.
-    const late = nowMs - this.#checkedMs > 2 * CHECK_MS;
-    this.#checkedMs = nowMs;
-    const beat = this.#values[TLS_STAT.BEAT]!;
-    if (late || beat !== this.#beat) this.#beatMs = nowMs;
-    this.#beat = beat;
-    if (nowMs - this.#beatMs > HANG_MS) this.#failed(`has shown no life for ${HANG_MS / 1000} s`);
+    const fault = this.#watch?.check(this.#nowMs()) ?? null;
+    if (fault !== null) this.#failed(fault);
   }
 
   /** Ends the thread once it has no streams, or at `untilMs`. */
