@@ -52,7 +52,12 @@ export class TlsThread {
   readonly #log: (level: LogLevel, line: string) => void;
   /** Data planes by the number of their lane; numbers are never used again. */
   readonly #users = new Map<LaneUser, number>();
-  readonly #leaving = new Map<number, () => void>();
+  readonly #leaving = new Map<number, (left: boolean) => void>();
+  /**
+   * Data planes whose eventfd went to a thread that was ended without a goodbye. Deno reports the end
+   * of a thread before its last step is done, so that one may still write there at any time.
+   */
+  readonly #exposed = new WeakSet<LaneUser>();
   #budgetBytes = DEFAULT_BUDGET_BYTES;
   #lastId = 0;
   #wanted = false;
@@ -60,8 +65,6 @@ export class TlsThread {
   /** Counters of all threads so far; the newest one writes to it. */
   #stats = tlsStatsMemory();
   #values = new Float64Array(this.#stats);
-  /** The thread before has ended for good. */
-  #ended: Promise<unknown> = Promise.resolve();
   #startedMs = 0;
   #pauseMs: number = PAUSE_MS.first;
   #restarting: ReturnType<typeof setTimeout> | undefined;
@@ -104,23 +107,19 @@ export class TlsThread {
     return this.#link(user, id);
   }
 
-  /** A data plane's thread has ended; resolves to whether its eventfd is let go of. */
+  /** A data plane's thread has ended; resolves to whether no thread writes to its eventfd any more. */
   async leave(user: LaneUser): Promise<boolean> {
     const id = this.#users.get(user);
     this.#users.delete(user);
-    if (id === undefined) return true;
-    if (this.#worker === null) {
-      await this.#ended;
-      return true;
-    }
+    if (id === undefined || this.#worker === null) return !this.#exposed.has(user);
     const left = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => left.resolve(false), LEAVE_MS);
-    this.#leaving.set(id, () => left.resolve(true));
+    this.#leaving.set(id, left.resolve);
     this.#say({ type: "leave", id });
     const done = await left.promise;
     clearTimeout(timer);
     this.#leaving.delete(id);
-    return done;
+    return done && !this.#exposed.has(user);
   }
 
   /** Ends the thread. */
@@ -165,7 +164,7 @@ export class TlsThread {
     });
     this.#worker = worker;
     worker.on("message", (report: TlsThreadReport) => {
-      if (report.type === "left") this.#leaving.get(report.id)?.();
+      if (report.type === "left") this.#leaving.get(report.id)?.(true);
       else this.#log(report.level, report.line);
     });
     let why = "";
@@ -213,10 +212,12 @@ export class TlsThread {
     this.#worker = null;
     this.#why = why;
     if (worker === null) return;
-    for (const user of this.#users.keys()) user.relink({ link: null, why });
-    this.#ended = worker.terminate();
-    await this.#ended;
-    for (const left of this.#leaving.values()) left();
+    for (const user of this.#users.keys()) {
+      this.#exposed.add(user);
+      user.relink({ link: null, why });
+    }
+    for (const left of this.#leaving.values()) left(false);
+    await worker.terminate();
   }
 
   #check(): void {

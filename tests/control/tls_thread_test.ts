@@ -1,9 +1,9 @@
 /** The thread that speaks TLS: when it runs, and what its end does to whom. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { usesTls } from "../../src/control/tls_thread.ts";
+import type { Config } from "../../src/config/types.ts";
+import { TlsThread, usesTls } from "../../src/control/tls_thread.ts";
 import type { DataPlane } from "../../src/control/data_plane.ts";
-import type { TlsThread } from "../../src/control/tls_thread.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
@@ -33,6 +33,30 @@ Deno.test("the thread for TLS is wanted where some upstream is spoken to over TL
     const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
     assert.equal(usesTls(config), wanted, to);
   }
+});
+
+function configOf(text: string): Config {
+  return loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
+}
+
+Deno.test("an eventfd is let go of only where every thread that had it has said goodbye", async () => {
+  const config = configOf(".:53 {\n  forward . tls://192.0.2.1\n}");
+  const user = () => ({ laneFd: -1, relink: () => {} });
+  const tls = new TlsThread(() => {});
+  const [early, late, other] = [user(), user(), user()];
+  assert.equal(await tls.leave(early), true, "no thread ever had it");
+  tls.configure(config);
+  tls.join(early);
+  assert.equal(await tls.leave(early), true);
+  tls.join(late);
+  tls.provoke("throw");
+  await until(() => tls.restarts === 1 && tls.running);
+  tls.join(other);
+  assert.equal(await tls.leave(late), false, "the first thread may still write to it");
+  assert.equal(await tls.leave(other), true);
+  tls.join(other);
+  await tls.stop();
+  assert.equal(await tls.leave(other), false, "it was ended without a goodbye");
 });
 
 interface Scene {
