@@ -15,6 +15,8 @@ export type TlsThreadCommand =
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
   /** Forgets a data plane; is answered with `left`. */
   | { type: "leave"; id: number }
+  /** Bytes that all streams may hold together from now on. */
+  | { type: "budget"; bytes: number }
   /** Makes the thread fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" | "exhaust" };
 

@@ -27,6 +27,8 @@ const DEFAULT_BUDGET_BYTES = 32 * 2 ** 20;
  */
 const MAX_HEAP_MB = 64;
 
+const NOT_WANTED = "no upstream over TLS is configured";
+
 /** What tests replace. */
 export interface TlsThreadOptions {
   /** Time that the watch goes by, in monotonic milliseconds. */
@@ -73,7 +75,7 @@ export class TlsThread {
   #watch: TlsWatch | null = null;
   readonly #nowMs: () => number;
   readonly #checkMs: number;
-  #why = "no upstream over TLS is configured";
+  #why = NOT_WANTED;
   /** How often a thread has taken the place of a failed one. */
   restarts = 0;
 
@@ -95,6 +97,7 @@ export class TlsThread {
   configure(config: Config): void {
     clearTimeout(this.#finishing);
     this.#budgetBytes = config.tlsBytes ?? DEFAULT_BUDGET_BYTES;
+    this.#say({ type: "budget", bytes: this.#budgetBytes });
     this.#wanted = usesTls(config);
     if (this.#wanted && this.#worker === null) this.#start();
     else if (!this.#wanted && this.#worker !== null) this.#finish(performance.now() + FINISH_MS);
@@ -140,6 +143,7 @@ export class TlsThread {
     book.add("nodens_tls_thread_restarts_total", {}, this.restarts);
     book.add("nodens_tls_streams", {}, of(TLS_STAT.STREAMS));
     book.add("nodens_tls_held_bytes", {}, of(TLS_STAT.HELD));
+    book.add("nodens_tls_held_limit_bytes", {}, of(TLS_STAT.LIMIT));
     book.add("nodens_tls_heap_bytes", {}, of(TLS_STAT.HEAP));
     book.add("nodens_unhandled_errors_total", {}, this.#values[TLS_STAT.ERRORS]!);
     for (const reason of TLS_CLOSE_REASONS) {
@@ -229,7 +233,7 @@ export class TlsThread {
   #finish(untilMs: number): void {
     this.#finishing = setTimeout(() => {
       const done = this.#values[TLS_STAT.STREAMS] === 0 || performance.now() >= untilMs;
-      if (done) void this.#end("no upstream over TLS is configured");
+      if (done) void this.#end(NOT_WANTED);
       else this.#finish(untilMs);
     }, CHECK_MS);
   }

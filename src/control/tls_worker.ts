@@ -68,6 +68,9 @@ port.on("message", (command: TlsThreadCommand) => {
       lanes.get(command.id)?.end();
       lanes.delete(command.id);
       return say({ type: "left", id: command.id });
+    case "budget":
+      budget.limit = command.bytes;
+      return beat();
     case "fail":
       // Only ever asked for by tests of what the control plane does about it.
       setTimeout(() => {
@@ -98,6 +101,7 @@ function beat(): void {
   values[TLS_STAT.BEAT]!++;
   values[TLS_STAT.STREAMS] = [...lanes.values()].reduce((sum, { lane }) => sum + lane.size, 0);
   values[TLS_STAT.HELD] = budget.used;
+  values[TLS_STAT.LIMIT] = budget.limit;
   values[TLS_STAT.HEAP] = memoryUsage().heapTotal;
 }
 // At once, as the control plane waits for it.

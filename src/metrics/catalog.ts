@@ -199,6 +199,7 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_tls_thread_restarts_total", "Threads for TLS started again after a failure."),
   gauge("nodens_tls_streams", "Connections to upstreams over TLS, open or being opened."),
   gauge("nodens_tls_held_bytes", "Bytes that are under way to and from upstreams over TLS."),
+  gauge("nodens_tls_held_limit_bytes", "Bytes that may be under way over TLS, in all."),
   gauge("nodens_tls_heap_bytes", "Memory of the JavaScript in the thread for TLS."),
   counter(
     "nodens_tls_queries_unsent_total",

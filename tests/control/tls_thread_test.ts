@@ -59,6 +59,12 @@ Deno.test("an eventfd is let go of only where every thread that had it has said 
   assert.equal(await tls.leave(other), false, "it was ended without a goodbye");
 });
 
+function metric(tls: TlsThread, name: string): number {
+  const book = new SeriesBook();
+  tls.addMetrics(book);
+  return book.of(name)[0]!.value;
+}
+
 interface Scene {
   plane: DataPlane;
   tls: TlsThread;
@@ -138,6 +144,21 @@ for (const how of ["throw", "exhaust", "hang"] as const) {
   });
 }
 
+test("a reload changes what all streams may hold", async ({ tls, ask }) => {
+  assert.equal(await ask("tls"), "NOERROR");
+  const limit = () => metric(tls, "nodens_tls_held_limit_bytes");
+  assert.equal(limit(), 32 * 2 ** 20);
+  const config = configOf(".:53 {\n  forward . tls://192.0.2.1\n}");
+  config.tlsBytes = 12 * 2 ** 20;
+  tls.configure(config);
+  await until(() => limit() === 12 * 2 ** 20);
+  config.tlsBytes = 0;
+  tls.configure(config);
+  await until(() => limit() === 0);
+  // Whatever is under way is too much.
+  assert.equal(await ask("tls"), "SERVFAIL");
+});
+
 test("while none runs, its upstreams fail at once with the reason", async ({ tls, ask }) => {
   assert.equal(await ask("tls"), "NOERROR");
   await tls.stop();
@@ -147,11 +168,7 @@ test("while none runs, its upstreams fail at once with the reason", async ({ tls
 
 test("its metrics count streams and memory", async ({ tls, ask }) => {
   assert.equal(await ask("tls"), "NOERROR");
-  const value = (name: string) => {
-    const book = new SeriesBook();
-    tls.addMetrics(book);
-    return book.of(name)[0]!.value;
-  };
+  const value = (name: string) => metric(tls, name);
   await until(() => value("nodens_tls_streams") === 1);
   assert.equal(value("nodens_tls_threads"), 1);
   assert.ok(value("nodens_tls_heap_bytes") > 1_000_000);
