@@ -196,6 +196,11 @@ export class TlsThread {
   }
 
   #failed(what: string): void {
+    if (!this.#wanted) {
+      this.#log("error", `the thread for TLS ${what}; no upstream needs it any more`);
+      void this.#end(NOT_WANTED);
+      return;
+    }
     const soundly = performance.now() - this.#startedMs >= SOUND_MS;
     const pauseMs = soundly ? PAUSE_MS.first : this.#pauseMs;
     this.#pauseMs = Math.min(2 * pauseMs, PAUSE_MS.most);
@@ -235,7 +240,7 @@ export class TlsThread {
       const done = this.#values[TLS_STAT.STREAMS] === 0 || performance.now() >= untilMs;
       if (done) void this.#end(NOT_WANTED);
       else this.#finish(untilMs);
-    }, CHECK_MS);
+    }, this.#checkMs);
   }
 }
 

@@ -59,6 +59,21 @@ Deno.test("an eventfd is let go of only where every thread that had it has said 
   assert.equal(await tls.leave(other), false, "it was ended without a goodbye");
 });
 
+Deno.test("a thread for TLS that fails when nobody needs it is not started again", async () => {
+  const logs: string[] = [];
+  // It is not looked at: it ends by its failure and nothing else.
+  const tls = new TlsThread((_, line) => logs.push(line), { checkMs: 3_600_000 });
+  tls.configure(configOf(".:53 {\n  forward . tls://192.0.2.1\n}"));
+  tls.configure(configOf(".:53 {\n  whoami\n}"));
+  tls.provoke("throw");
+  await until(() => !tls.running);
+  assert.equal(tls.restarts, 0);
+  assert.deepEqual(logs, [
+    "the thread for TLS has failed: asked to fail; no upstream needs it any more",
+  ]);
+  await tls.stop();
+});
+
 function metric(tls: TlsThread, name: string): number {
   const book = new SeriesBook();
   tls.addMetrics(book);
