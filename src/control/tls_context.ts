@@ -19,4 +19,6 @@ export interface TlsContext {
   /** Time for reading the files and for the TCP and TLS handshakes together. */
   readonly handshakeMs: number;
   count(reason: TlsCloseReason): void;
+  /** So many bytes were allocated outside of V8's heap, and will soon be garbage. */
+  allocated(sizeBytes: number): void;
 }

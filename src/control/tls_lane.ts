@@ -128,6 +128,7 @@ export class TlsLane {
 
   #payload(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.#commands.length);
+    this.#context.allocated(bytes.length);
     this.#commands.copy(bytes);
     return bytes;
   }
@@ -156,6 +157,8 @@ export class TlsLane {
         },
         data: (bytes) => {
           entry.pieces.push(bytes);
+          // As they came, and decrypted.
+          this.#context.allocated(2 * bytes.length);
           this.#budget.change(entry, bytes.length);
           this.#offer(entry);
         },

@@ -6,7 +6,12 @@ import type { SeriesBook } from "../metrics/series.ts";
 import type { ForwardOptions } from "../plugins/forward/options.ts";
 import type { LaneState } from "./messages.ts";
 import { TLS_CLOSE_REASONS } from "./tls_context.ts";
-import type { TlsThreadCommand, TlsThreadData, TlsThreadReport } from "./tls_messages.ts";
+import type {
+  TlsMemory,
+  TlsThreadCommand,
+  TlsThreadData,
+  TlsThreadReport,
+} from "./tls_messages.ts";
 import { closedPlace, TLS_STAT, tlsStatsMemory } from "./tls_stats.ts";
 import { TlsWatch } from "./tls_watch.ts";
 
@@ -19,8 +24,11 @@ const CHECK_MS = 1000;
 const FINISH_MS = 10_000;
 /** Time for a data plane's eventfd to be let go of. */
 const LEAVE_MS = 1000;
-/** Where the memory of the process has no known limit: the share of 352 MiB (`tlsShareOf`). */
-const DEFAULT_BUDGET_BYTES = 32 * 2 ** 20;
+/**
+ * Where the memory of the process has no known limit: the share of 352 MiB (`tlsShareOf`), and as
+ * much garbage as a data plane may have.
+ */
+const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
 /**
  * Most megabytes of JavaScript's objects in the thread. It takes 7 at rest, and took 18 while a server
  * flooded 16 connections; beyond this the runtime ends it, and it is started again.
@@ -60,7 +68,7 @@ export class TlsThread {
    * of a thread before its last step is done, so that one may still write there at any time.
    */
   readonly #exposed = new WeakSet<LaneUser>();
-  #budgetBytes = DEFAULT_BUDGET_BYTES;
+  #memory = DEFAULT_MEMORY;
   #lastId = 0;
   #wanted = false;
   #worker: Worker | null = null;
@@ -96,8 +104,11 @@ export class TlsThread {
   /** Runs from now on if this configuration needs it; otherwise until its streams have ended. */
   configure(config: Config): void {
     clearTimeout(this.#finishing);
-    this.#budgetBytes = config.tlsBytes ?? DEFAULT_BUDGET_BYTES;
-    this.#say({ type: "budget", bytes: this.#budgetBytes });
+    this.#memory = {
+      budgetBytes: config.tlsBytes ?? DEFAULT_MEMORY.budgetBytes,
+      garbageBytes: config.garbageBytes ?? DEFAULT_MEMORY.garbageBytes,
+    };
+    this.#say({ type: "memory", memory: this.#memory });
     this.#wanted = usesTls(config);
     if (this.#wanted && this.#worker === null) this.#start();
     else if (!this.#wanted && this.#worker !== null) this.#finish(performance.now() + FINISH_MS);
@@ -161,7 +172,7 @@ export class TlsThread {
     this.#values = new Float64Array(stats);
     this.#startedMs = performance.now();
     this.#watch = new TlsWatch(this.#values, this.#nowMs());
-    const workerData: TlsThreadData = { stats, budgetBytes: this.#budgetBytes };
+    const workerData: TlsThreadData = { stats, memory: this.#memory };
     const worker = new Worker(new URL("./tls_worker.ts", import.meta.url), {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },

@@ -4,6 +4,7 @@
  */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
+import { GarbageWatch } from "../sys/garbage.ts";
 import { openLibc } from "../sys/libc.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import type { TlsContext } from "./tls_context.ts";
@@ -24,17 +25,20 @@ const MAX_ERRORS = 16;
 const ERRORS_MS = 60_000;
 const ON_PURPOSE = "asked to fail";
 
-const { stats, budgetBytes } = workerData as TlsThreadData;
+const { stats, memory } = workerData as TlsThreadData;
 const values = new Float64Array(stats);
 const port = parentPort!;
 const say = (report: TlsThreadReport): void => port.postMessage(report);
-const budget = new ByteBudget(budgetBytes);
+const budget = new ByteBudget(memory.budgetBytes);
+const garbage = new GarbageWatch(memory.garbageBytes);
+let allocatedBytes = 0;
 const context: TlsContext = {
   budget,
   files: new CredentialFiles(),
   refusals: new Refusals(() => performance.now()),
   handshakeMs: HANDSHAKE_MS,
   count: (reason) => void values[closedPlace(reason)]!++,
+  allocated: (sizeBytes) => garbage.look(allocatedBytes += sizeBytes),
 };
 /** Data planes, and how to let go of each. */
 const lanes = new Map<number, { lane: TlsLane; end(): void }>();
@@ -68,8 +72,9 @@ port.on("message", (command: TlsThreadCommand) => {
       lanes.get(command.id)?.end();
       lanes.delete(command.id);
       return say({ type: "left", id: command.id });
-    case "budget":
-      budget.limit = command.bytes;
+    case "memory":
+      budget.limit = command.memory.budgetBytes;
+      garbage.limitBytes = command.memory.garbageBytes;
       return beat();
     case "fail":
       // Only ever asked for by tests of what the control plane does about it.

@@ -115,6 +115,17 @@ test("certificates that do not fit are refused with the reason", async (authorit
   stranger.remove();
 });
 
+test("what passes is counted as garbage, both ways", async (authority, pair) => {
+  const server = await startTls(authority.issue(NAME), { answer });
+  const client = pair.open({ port: server.port, caFile: authority.caFile });
+  await client.until(() => client.connects === 1);
+  const before = pair.allocatedBytes;
+  const query = queryBytes({ name: "www.example.org" });
+  const [reply] = await client.ask(query);
+  assert.equal(pair.allocatedBytes - before, query.length + 2 + 2 * (reply!.length + 2));
+  await server.close();
+});
+
 test("a refusal is explained from the source address as well", async (authority, pair) => {
   const stranger = makeAuthority("somebody else");
   const rows = [

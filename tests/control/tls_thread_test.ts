@@ -167,6 +167,11 @@ test("a reload changes what all streams may hold", async ({ tls, ask }) => {
   config.tlsBytes = 12 * 2 ** 20;
   tls.configure(config);
   await until(() => limit() === 12 * 2 ** 20);
+  // Everything that passes has garbage collected.
+  config.garbageBytes = 1;
+  tls.configure(config);
+  assert.equal(await ask("tls"), "NOERROR");
+  assert.equal(metric(tls, "nodens_unhandled_errors_total"), 0);
   config.tlsBytes = 0;
   tls.configure(config);
   await until(() => limit() === 0);
