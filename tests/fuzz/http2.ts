@@ -142,7 +142,7 @@ export function fuzzHttp2(seed: number, rounds: number): { answered: number; bro
       const again = other(dice);
       for (let i = 0; i < 400; i++) frames.push(again);
     }
-    const bytes = joinBytes(frames);
+    const bytes = new Uint8Array(joinBytes(frames));
     if (hostile) { for (let i = dice() % 3; i > 0; i--) bytes[dice() % bytes.length] = dice(); }
 
     const whole = run(bytes, requests, () => bytes.length);
