@@ -77,6 +77,22 @@ Deno.test("a query that finds all busy fails alone, and its connection stays", (
   assertOver(fresh);
 });
 
+Deno.test("a query that is taken back as another finds all busy is not failed as well", () => {
+  const streams = new FakeStreams({ max: 1 });
+  streams.accepting = false;
+  const [first, second] = streams.ask("a", "b");
+  first!.failed = ({ why }) => {
+    streams.cancel(second!);
+    first!.end(why);
+  };
+  streams.busy = true;
+  streams.accepting = true;
+  // A query that ends twice throws.
+  streams.run(1);
+  assert.equal(second!.outcome, "cancelled");
+  assertOver(streams);
+});
+
 Deno.test("a query that cannot move, as all is busy, stays where it waits", () => {
   const streams = new FakeStreams({ max: 2 });
   const queries = streams.ask("a", "b", "c");

@@ -90,9 +90,16 @@ export class Outgoing {
     this.sentMs = nowMs;
   }
 
-  /** A connection does not carry it any more; returns whether another one does. */
+  /**
+   * A connection does not carry it any more; returns false where it was the only one, so that the
+   * handler must be told.
+   */
   leave(carrier: Carrier): boolean {
-    if (this.carrier === carrier) this.carrier = this.movedFrom;
+    if (this.carrier !== carrier) {
+      if (this.movedFrom === carrier) this.movedFrom = null;
+      return true;
+    }
+    this.carrier = this.movedFrom;
     this.movedFrom = null;
     return this.carrier !== null;
   }
