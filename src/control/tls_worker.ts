@@ -15,7 +15,10 @@ import { Refusals } from "./tls_refusals.ts";
 import { retireStale } from "./tls_renewal.ts";
 import { closedPlace, TLS_STAT } from "./tls_stats.ts";
 
-/** Time for the files and the TCP and TLS handshakes together; less than the engine waits, so that it is told why. */
+/**
+ * Time for reading the files and for the TCP and TLS handshakes together; less than the engine waits,
+ * so that it is told why.
+ */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 /** How often is looked whether certificates have been replaced that open connections use. */

@@ -120,7 +120,9 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   unsent(connection: Connection, query: Outgoing): void {
-    if (connection.unanswered === 0) this.#places.addIdle(connection, this);
+    // What was told of another query may have closed it.
+    const idle = connection.unanswered === 0 && !connection.closing;
+    if (idle) this.#places.addIdle(connection, this);
     if (!query.leave(connection)) query.handler.failed(BUSY);
   }
 
