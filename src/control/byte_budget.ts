@@ -8,12 +8,22 @@ export interface Holder {
 
 /** Bytes that several holders may hold together. Whoever holds most goes where that is too much. */
 export class ByteBudget {
-  readonly limit: number;
+  #limit: number;
   readonly #holders = new Set<Holder>();
   #used = 0;
 
   constructor(limit: number) {
-    this.limit = limit;
+    this.#limit = limit;
+  }
+
+  /** Bytes that may be held together. Where it is lowered, whoever holds most goes at once. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#enforce();
   }
 
   /** Bytes that are held in all. */
@@ -26,12 +36,7 @@ export class ByteBudget {
     holder.held += change;
     this.#used += change;
     if (change > 0) this.#holders.add(holder);
-    while (this.#used > this.limit) {
-      const largest = this.#largest();
-      if (largest === null) return;
-      largest.exhausted();
-      this.forget(largest);
-    }
+    this.#enforce();
   }
 
   /** A holder holds nothing any more. */
@@ -39,6 +44,15 @@ export class ByteBudget {
     this.#holders.delete(holder);
     this.#used -= holder.held;
     holder.held = 0;
+  }
+
+  #enforce(): void {
+    while (this.#used > this.#limit) {
+      const largest = this.#largest();
+      if (largest === null) return;
+      largest.exhausted();
+      this.forget(largest);
+    }
   }
 
   #largest(): Holder | null {

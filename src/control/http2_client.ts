@@ -15,7 +15,6 @@ import {
   FLAG,
   frame,
   FrameReader,
-  join,
   MAX_31,
   MAX_FRAME,
   SETTING,
@@ -25,6 +24,7 @@ import {
   word,
   words,
 } from "./http2_frames.ts";
+import { joinBytes } from "./join_bytes.ts";
 import {
   decodeResponse,
   encodeRequest,
@@ -115,7 +115,7 @@ export class Http2Client {
       [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW],
       [SETTING.MAX_HEADER_LIST_SIZE, MAX_BLOCK],
     ]);
-    events.write(join([
+    events.write(joinBytes([
       new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
       frame(TYPE.SETTINGS, { payload: settings }),
       frame(TYPE.WINDOW_UPDATE, { payload: words(CONNECTION_WINDOW - DEFAULT_WINDOW) }),
@@ -150,7 +150,7 @@ export class Http2Client {
     const flags = FLAG.END_HEADERS | (body === null ? FLAG.END_STREAM : 0);
     const frames = [frame(TYPE.HEADERS, { flags, stream: id, payload: block })];
     this.#sendBody(id, stream, frames);
-    this.#events.write(join(frames));
+    this.#events.write(joinBytes(frames));
     return id;
   }
 
@@ -383,7 +383,7 @@ export class Http2Client {
       if (this.#window <= 0) break;
       this.#sendBody(id, this.#streams.get(id)!, frames);
     }
-    if (frames.length > 0) this.#events.write(join(frames));
+    if (frames.length > 0) this.#events.write(joinBytes(frames));
     this.#events.ready();
   }
 

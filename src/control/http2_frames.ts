@@ -91,17 +91,6 @@ export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   return payload.subarray(1, payload.length - padding);
 }
 
-/** Several byte strings as one. */
-export function join(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** Cuts a stream of octets into frames, wherever its pieces begin and end; holds one frame at most. */
 export class FrameReader {
   /** Octets that were copied so far; tests hold them to what came. */

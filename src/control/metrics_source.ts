@@ -28,6 +28,7 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.LIMITED, "nodens_responses_limited_total", {}],
   [COUNTER.SENDS_LOST, "nodens_responses_lost_total", {}],
   [COUNTER.QUERIES_LOST, "nodens_queries_lost_total", {}],
+  [COUNTER.TLS_UNSENT, "nodens_tls_queries_unsent_total", {}],
   [COUNTER.UNEXPECTED_UDP, "nodens_upstream_unexpected_replies_total", { proto: "udp" }],
   [COUNTER.UNEXPECTED_TCP, "nodens_upstream_unexpected_replies_total", { proto: "tcp" }],
   [COUNTER.STREAMS_REFUSED, "nodens_streams_refused_total", {}],

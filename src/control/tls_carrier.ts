@@ -1,7 +1,8 @@
 import type { LaneEndpoint } from "../io/lane_link.ts";
 import { type ConnectOptions, connectTls, type SecureConnection } from "./tls_connect.ts";
 import type { TlsContext } from "./tls_context.ts";
-import { explainBreak, explainEnd, isRefusal } from "./tls_failure.ts";
+import { watchEnds } from "./tls_ends.ts";
+import { explainEnd } from "./tls_failure.ts";
 import { HttpCarrier } from "./tls_http.ts";
 import { closeConnection } from "./tls_goodbye.ts";
 import type { Carrier, CarrierEvents } from "./tls_events.ts";
@@ -26,29 +27,22 @@ class FrameCarrier implements Carrier {
   #refused = false;
 
   constructor(connection: SecureConnection, endpoint: LaneEndpoint, events: CarrierEvents) {
-    const { socket, transport } = connection;
     this.#connection = connection;
     this.#events = events;
-    socket.on("data", (bytes: Uint8Array) => {
+    connection.socket.on("data", (bytes: Uint8Array) => {
       this.#answered = true;
       events.data(bytes);
     });
-    // Not reported as an end of its own: the error behind it may say why (a certificate is missing).
-    socket.on("end", () => closeConnection(connection));
-    const failed = (error: Error) => {
-      const why = explainBreak(error, endpoint, this.#answered);
-      // An alert says more than the reset that may come with it.
-      if (this.#why === null || isRefusal(error)) this.#why = why;
-      // TLS 1.3 lets servers look at a client's certificate after the handshake.
-      this.#refused ||= !this.#answered && isRefusal(error);
-    };
-    socket.on("error", failed);
-    transport.on("error", failed);
-    const closed = () =>
-      events.closed(this.#why ?? explainEnd(endpoint, this.#answered), this.#refused);
-    socket.on("close", closed);
-    // Later than what the TLS socket may still have to say.
-    transport.on("close", () => setImmediate(closed));
+    watchEnds(connection, endpoint, {
+      answered: () => this.#answered,
+      failed: (why, alert) => {
+        // An alert says more than the reset that may come with it.
+        if (this.#why === null || alert) this.#why = why;
+        // TLS 1.3 lets servers look at a client's certificate after the handshake.
+        this.#refused ||= alert && !this.#answered;
+      },
+      closed: () => events.closed(this.#why ?? explainEnd(endpoint, this.#answered), this.#refused),
+    });
   }
 
   write(bytes: Uint8Array): void {

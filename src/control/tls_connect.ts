@@ -3,13 +3,8 @@ import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } fr
 import type { LaneEndpoint } from "../io/lane_link.ts";
 import type { Credentials } from "./tls_files.ts";
 import { TlsTransport } from "./tls_transport.ts";
-import {
-  explainFailure,
-  explainRefusal,
-  isRefusal,
-  NO_TLS,
-  UpstreamRefused,
-} from "./tls_failure.ts";
+import { explainRefusal } from "./tls_explain.ts";
+import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./tls_failure.ts";
 
 /** How a connection is made. */
 export interface ConnectOptions {

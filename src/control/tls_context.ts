@@ -16,7 +16,9 @@ export interface TlsContext {
   readonly budget: ByteBudget;
   readonly files: CredentialFiles;
   readonly refusals: Refusals;
-  /** Time for the TCP and TLS handshakes together. */
+  /** Time for reading the files and for the TCP and TLS handshakes together. */
   readonly handshakeMs: number;
   count(reason: TlsCloseReason): void;
+  /** So many bytes were allocated outside of V8's heap, and will soon be garbage. */
+  allocated(sizeBytes: number): void;
 }

@@ -1,11 +1,7 @@
 import type { LaneEndpoint } from "../io/lane_link.ts";
-import type { Credentials } from "./tls_files.ts";
 
 /** What is said of a peer that answers with something else. */
 export const NO_TLS = "the upstream does not speak TLS";
-
-/** Time for the second handshake that finds out why a certificate was refused. */
-const EXPLAIN_MS = 1500;
 
 /**
  * The two sides do not fit together (certificates, protocols), which no other attempt will change. The
@@ -82,61 +78,4 @@ export function explainFailure(error: Error & { code?: string }, endpoint?: Lane
   }
   if (/before secure TLS connection/.test(message)) return "TLS handshake closed by the upstream";
   return ERRORS[code] ?? message;
-}
-
-/**
- * Says why a certificate was refused. `node:tls` has one code for all reasons, while the runtime's
- * own API tells them apart but always trusts its built-in authorities besides the given ones. So
- * the connection itself is made by the first, and a refusal explained by trying the second.
- */
-export async function explainRefusal(
-  endpoint: LaneEndpoint,
-  { ca }: Credentials,
-): Promise<string> {
-  const { address, port, tls } = endpoint;
-  let connection: Deno.TcpConn | Deno.TlsConn | null = null;
-  const signal = AbortSignal.timeout(EXPLAIN_MS);
-  const end = () => closeQuietly(connection);
-  signal.addEventListener("abort", end);
-  try {
-    connection = await Deno.connect({ hostname: address, port, signal });
-    connection = await Deno.startTls(connection, {
-      hostname: tls.serverName === "" ? address.replace(/%.*/, "") : tls.serverName,
-      caCerts: ca === undefined ? [] : [ca],
-    });
-    await connection.handshake();
-    return "certificate is signed by an unknown authority";
-  } catch (error) {
-    return wordsFor((error as Error).message);
-  } finally {
-    signal.removeEventListener("abort", end);
-    end();
-  }
-}
-
-function wordsFor(message: string): string {
-  const time = (pattern: RegExp): string =>
-    new Date(Number(pattern.exec(message)?.[1]) * 1000).toISOString().slice(0, 10);
-  if (message.includes("UnknownIssuer")) return "certificate is signed by an unknown authority";
-  if (/not valid after \d+/.test(message)) {
-    return `certificate has expired (on ${time(/not valid after (\d+)/)})`;
-  }
-  if (/not valid before \d+/.test(message)) {
-    return `certificate is not valid before ${time(/not valid before (\d+)/)}`;
-  }
-  if (message.includes("CaUsedAsEndEntity")) {
-    return "certificate is an authority's (CA:TRUE), not a server's";
-  }
-  const detail = /invalid peer certificate: (.*)/.exec(message)?.[1];
-  return detail === undefined
-    ? "certificate cannot be verified"
-    : `certificate is refused: ${detail}`;
-}
-
-function closeQuietly(connection: { close(): void } | null): void {
-  try {
-    connection?.close();
-  } catch {
-    // Closed already, or consumed by the handshake.
-  }
 }

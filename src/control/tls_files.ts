@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFailure } from "../corefile/read_failure.ts";
 import type { TlsEndpoint } from "../io/contract.ts";
+import { BoundedLooks, FileHangs } from "./bounded_looks.ts";
 import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../sys/regular_file.ts";
 
 /** What a connection is made with: authorities, and a client certificate with its key. PEM. */
@@ -29,6 +30,18 @@ const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 const MISSING = "missing";
 /** Files whose text is kept: those of a configuration, and of some before it. */
 const MAX_KEPT = 64;
+/**
+ * Time for each look at a file: they take under a millisecond, and 2.5 s are left for it and the
+ * handshakes together.
+ */
+const LOOK_MS = 1000;
+
+/** What differs in tests. */
+export interface CredentialFilesOptions {
+  limitMs?: number;
+  stat?: (path: string) => Promise<Deno.FileInfo>;
+  read?: (path: string) => Promise<string>;
+}
 
 /**
  * The PEM files of upstreams. Each connection is made with what they hold at that time, so replaced
@@ -36,6 +49,17 @@ const MAX_KEPT = 64;
  */
 export class CredentialFiles {
   readonly #kept = new Map<string, { state: string; text: string }>();
+  readonly #looks: BoundedLooks;
+  readonly #stat: (path: string) => Promise<Deno.FileInfo>;
+  readonly #read: (path: string) => Promise<string>;
+
+  constructor(
+    { limitMs = LOOK_MS, stat = Deno.stat, read = readPemText }: CredentialFilesOptions = {},
+  ) {
+    this.#looks = new BoundedLooks(limitMs);
+    this.#stat = stat;
+    this.#read = read;
+  }
 
   /**
    * Reads the files of an endpoint. `version` is the same text as long as they are the same. Throws an
@@ -60,10 +84,15 @@ export class CredentialFiles {
     return { credentials, version };
   }
 
-  /** State of the files that the configuration names; those of the system change too seldom. */
+  /**
+   * State of the files that the configuration names; those of the system change too seldom. Rejects
+   * with `FileHangs` where one cannot be looked at.
+   */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);
-    return (await Promise.all(files.map(async (file) => (await stateOf(file)).text))).join("; ");
+    return (await Promise.all(files.map(async (file) => (await this.#stateOf(file)).text))).join(
+      "; ",
+    );
   }
 
   async #readSystemAuthorities(): Promise<string | null> {
@@ -71,7 +100,9 @@ export class CredentialFiles {
       try {
         const text = await this.#readText(file);
         if (text.includes(CERTIFICATE)) return text;
-      } catch {
+      } catch (error) {
+        // The built-in authorities must not take the place of the system's only because of that.
+        if (error instanceof FileHangs) throw error;
         // Not this kind of system.
       }
     }
@@ -82,28 +113,34 @@ export class CredentialFiles {
     try {
       return await this.#readText(file);
     } catch (error) {
+      if (error instanceof FileHangs) throw error;
       throw new Error(`Cannot read "${file}": ${readFailure(error)}`);
     }
   }
 
   async #readText(file: string): Promise<string> {
-    const { text: state, fresh } = await stateOf(file);
+    const { text: state, fresh } = await this.#stateOf(file);
     const kept = this.#kept.get(file);
     if (kept?.state === state) return kept.text;
-    const text = await readRegularText(file, MAX_CERTIFICATES_BYTES);
+    const text = await this.#looks.look("text", file, this.#read);
     this.#kept.delete(file);
     if (!fresh) this.#kept.set(file, { state, text });
     if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
     return text;
   }
+
+  async #stateOf(file: string): Promise<{ text: string; fresh: boolean }> {
+    try {
+      return fileState(await this.#looks.look("state", file, this.#stat), Date.now());
+    } catch (error) {
+      if (error instanceof FileHangs) throw error;
+      return { text: MISSING, fresh: true };
+    }
+  }
 }
 
-async function stateOf(file: string): Promise<{ text: string; fresh: boolean }> {
-  try {
-    return fileState(await Deno.stat(file), Date.now());
-  } catch {
-    return { text: MISSING, fresh: true };
-  }
+function readPemText(file: string): Promise<string> {
+  return readRegularText(file, MAX_CERTIFICATES_BYTES);
 }
 
 /** A pair that does not fit would show up as a handshake that fails for no reason. */

@@ -4,9 +4,11 @@ import { Http2Client, type Http2Fault } from "./http2_client.ts";
 import type { ResponseHeaders } from "./http2_headers.ts";
 import { answersQuery, servfail } from "./http_answer.ts";
 import { framed, HttpRequest } from "./http_request.ts";
+import { joinBytes } from "./join_bytes.ts";
 import type { SecureConnection } from "./tls_connect.ts";
 import type { TlsContext } from "./tls_context.ts";
-import { explainBreak, explainEnd, isRefusal } from "./tls_failure.ts";
+import { watchEnds } from "./tls_ends.ts";
+import { explainEnd } from "./tls_failure.ts";
 import { closeConnection } from "./tls_goodbye.ts";
 import type { Carrier, CarrierEvents } from "./tls_events.ts";
 
@@ -61,7 +63,7 @@ export class HttpCarrier implements Carrier {
     endpoint: LaneEndpoint,
     { events, context }: { events: CarrierEvents; context: TlsContext },
   ) {
-    const { socket, transport } = connection;
+    const { socket } = connection;
     this.#connection = connection;
     this.#endpoint = endpoint;
     this.#method = endpoint.tls.http ?? "POST";
@@ -100,27 +102,16 @@ export class HttpCarrier implements Carrier {
       }
       socket.uncork();
     });
-    socket.on("end", () => closeConnection(connection));
-    const failed = (error: Error) =>
-      this.#fail(
-        explainBreak(error, endpoint, this.#answered),
-        !this.#answered && isRefusal(error),
-      );
-    socket.on("error", failed);
-    transport.on("error", failed);
-    socket.on("close", () => this.#gone());
-    // Later than what the TLS socket may still have to say.
-    transport.on("close", () => setImmediate(() => this.#gone()));
+    watchEnds(connection, endpoint, {
+      answered: () => this.#answered,
+      failed: (why, alert) => this.#fail(why, alert && !this.#answered),
+      closed: () => this.#gone(),
+    });
   }
 
   write(bytes: Uint8Array): void {
     let at = 0;
-    let all = bytes;
-    if (this.#partial.length > 0) {
-      all = new Uint8Array(this.#partial.length + bytes.length);
-      all.set(this.#partial);
-      all.set(bytes, this.#partial.length);
-    }
+    const all = this.#partial.length > 0 ? joinBytes([this.#partial, bytes]) : bytes;
     while (at + 2 <= all.length) {
       const size = (all[at]! << 8) | all[at + 1]!;
       if (at + 2 + size > all.length) break;

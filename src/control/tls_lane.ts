@@ -8,6 +8,7 @@
 import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "../io/lane_link.ts";
 import { RingReader, RingWriter } from "../io/ring.ts";
 import type { ByteBudget, Holder } from "./byte_budget.ts";
+import { joinBytes } from "./join_bytes.ts";
 import type { TlsContext } from "./tls_context.ts";
 import { TlsStream } from "./tls_stream.ts";
 
@@ -41,7 +42,7 @@ interface LaneStream extends Holder {
   /** Why it ended, or null. */
   closed: string | null;
   /** What the data plane has written to it in this turn. */
-  readonly written: Uint8Array<ArrayBuffer>[];
+  readonly written: Uint8Array[];
 }
 
 /** All encrypted streams of one data plane's thread. */
@@ -94,9 +95,10 @@ export class TlsLane {
         this.#forget(entry);
       }
     }
-    commands.release();
+    // It waits for room to open or close a stream.
+    if (commands.release()) this.#wake();
     for (const entry of written) {
-      const bytes = join(entry.written.splice(0));
+      const bytes = joinBytes(entry.written.splice(0));
       // It may have been closed meanwhile, also to make room for others.
       if (this.#streams.get(entry.id) !== entry || entry.closed !== null) continue;
       this.#budget.change(entry, bytes.length);
@@ -127,6 +129,7 @@ export class TlsLane {
 
   #payload(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.#commands.length);
+    this.#context.allocated(bytes.length);
     this.#commands.copy(bytes);
     return bytes;
   }
@@ -155,6 +158,8 @@ export class TlsLane {
         },
         data: (bytes) => {
           entry.pieces.push(bytes);
+          // As they came, and decrypted.
+          this.#context.allocated(2 * bytes.length);
           this.#budget.change(entry, bytes.length);
           this.#offer(entry);
         },
@@ -255,15 +260,4 @@ export class TlsLane {
     this.#forget(entry);
     return true;
   }
-}
-
-function join(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1) return parts[0]!;
-  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,12 +1,19 @@
 import type { LogLevel } from "../engine/handler.ts";
 import type { LaneLink } from "../io/lane_link.ts";
 
+/** Memory that the thread for TLS may take. */
+export interface TlsMemory {
+  /** Bytes that all streams may hold together. */
+  budgetBytes: number;
+  /** Bytes that buffers may take as garbage until it is collected. */
+  garbageBytes: number;
+}
+
 /** What the thread for TLS is started with. */
 export interface TlsThreadData {
   /** `tlsStatsMemory`. */
   stats: SharedArrayBuffer;
-  /** Bytes that all streams may hold together. */
-  budgetBytes: number;
+  memory: TlsMemory;
 }
 
 /** What the thread for TLS is told. */
@@ -15,6 +22,8 @@ export type TlsThreadCommand =
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
   /** Forgets a data plane; is answered with `left`. */
   | { type: "leave"; id: number }
+  /** What it may take from now on. */
+  | { type: "memory"; memory: TlsMemory }
   /** Makes the thread fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" | "exhaust" };
 

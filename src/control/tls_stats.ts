@@ -11,8 +11,10 @@ export const TLS_STAT = {
   HEAP: 3,
   /** Exceptions that it survived. */
   ERRORS: 4,
+  /** Bytes that may be held. */
+  LIMIT: 5,
   /** One for each of `TLS_CLOSE_REASONS`. */
-  CLOSED: 5,
+  CLOSED: 6,
 } as const;
 
 /** Memory for the numbers, as doubles. */

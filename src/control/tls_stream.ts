@@ -32,6 +32,7 @@ export class TlsStream {
     try {
       const recent = refusals.recent(this.endpoint);
       if (recent !== null) return this.#refuse(recent);
+      const sinceMs = performance.now();
       const { credentials, version } = await files.read(this.endpoint.tls);
       if (this.#gone) return;
       this.version = version;
@@ -39,7 +40,8 @@ export class TlsStream {
       if (refused !== null) return this.#refuse(refused);
       const carrier = await openCarrier(this.endpoint, {
         credentials,
-        handshakeMs: this.#context.handshakeMs,
+        // The time that reading has taken is gone.
+        handshakeMs: this.#context.handshakeMs - (performance.now() - sinceMs),
         signal: this.#abort.signal,
         context: this.#context,
         events: {

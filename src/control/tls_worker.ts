@@ -4,6 +4,7 @@
  */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
+import { GarbageWatch } from "../sys/garbage.ts";
 import { openLibc } from "../sys/libc.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import type { TlsContext } from "./tls_context.ts";
@@ -11,9 +12,13 @@ import { CredentialFiles } from "./tls_files.ts";
 import { TlsLane } from "./tls_lane.ts";
 import type { TlsThreadCommand, TlsThreadData, TlsThreadReport } from "./tls_messages.ts";
 import { Refusals } from "./tls_refusals.ts";
+import { retireStale } from "./tls_renewal.ts";
 import { closedPlace, TLS_STAT } from "./tls_stats.ts";
 
-/** Time for the TCP and TLS handshakes together; less than the engine waits, so that it is told why. */
+/**
+ * Time for reading the files and for the TCP and TLS handshakes together; less than the engine waits,
+ * so that it is told why.
+ */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 /** How often is looked whether certificates have been replaced that open connections use. */
@@ -23,17 +28,20 @@ const MAX_ERRORS = 16;
 const ERRORS_MS = 60_000;
 const ON_PURPOSE = "asked to fail";
 
-const { stats, budgetBytes } = workerData as TlsThreadData;
+const { stats, memory } = workerData as TlsThreadData;
 const values = new Float64Array(stats);
 const port = parentPort!;
 const say = (report: TlsThreadReport): void => port.postMessage(report);
-const budget = new ByteBudget(budgetBytes);
+const budget = new ByteBudget(memory.budgetBytes);
+const garbage = new GarbageWatch(memory.garbageBytes);
+let allocatedBytes = 0;
 const context: TlsContext = {
   budget,
   files: new CredentialFiles(),
   refusals: new Refusals(() => performance.now()),
   handshakeMs: HANDSHAKE_MS,
   count: (reason) => void values[closedPlace(reason)]!++,
+  allocated: (sizeBytes) => garbage.look(allocatedBytes += sizeBytes),
 };
 /** Data planes, and how to let go of each. */
 const lanes = new Map<number, { lane: TlsLane; end(): void }>();
@@ -67,6 +75,10 @@ port.on("message", (command: TlsThreadCommand) => {
       lanes.get(command.id)?.end();
       lanes.delete(command.id);
       return say({ type: "left", id: command.id });
+    case "memory":
+      budget.limit = command.memory.budgetBytes;
+      garbage.limitBytes = command.memory.garbageBytes;
+      return beat();
     case "fail":
       // Only ever asked for by tests of what the control plane does about it.
       setTimeout(() => {
@@ -92,22 +104,24 @@ globalThis.addEventListener("error", survive);
 globalThis.addEventListener("unhandledrejection", survive);
 setInterval(() => errors = 0, ERRORS_MS);
 
-setInterval(() => {
+/** Shows life, and how the thread is. */
+function beat(): void {
   values[TLS_STAT.BEAT]!++;
   values[TLS_STAT.STREAMS] = [...lanes.values()].reduce((sum, { lane }) => sum + lane.size, 0);
   values[TLS_STAT.HELD] = budget.used;
+  values[TLS_STAT.LIMIT] = budget.limit;
   values[TLS_STAT.HEAP] = memoryUsage().heapTotal;
-}, BEAT_MS);
+}
+// At once, as the control plane waits for it.
+beat();
+setInterval(beat, BEAT_MS);
 
-setInterval(async () => {
-  const versions = new Map<string, string>();
-  for (const { lane } of lanes.values()) {
-    for (const { tls } of lane.endpoints()) versions.set(JSON.stringify(tls), "");
+/** One check at a time. */
+async function checkCertificates(): Promise<void> {
+  try {
+    await retireStale(lanes, context.files);
+  } finally {
+    setTimeout(checkCertificates, CERTIFICATES_MS);
   }
-  for (const key of versions.keys()) {
-    versions.set(key, await context.files.version(JSON.parse(key)));
-  }
-  for (const { lane } of lanes.values()) {
-    lane.retire(({ tls }, version) => (versions.get(JSON.stringify(tls)) ?? version) !== version);
-  }
-}, CERTIFICATES_MS);
+}
+setTimeout(checkCertificates, CERTIFICATES_MS);

@@ -39,6 +39,8 @@ export const COUNTER = {
   QUERIES_LOST: 26,
   /** As `PROBES`, over TCP. */
   PROBES_TCP: 27,
+  /** Queries to upstreams over TLS that found the way to the thread for TLS full. */
+  TLS_UNSENT: 28,
 } as const;
 
 /** First place that plugins are given. */

@@ -70,6 +70,11 @@ export interface Io {
   connect(endpoint: Endpoint, handler: StreamHandler): number;
   /** Sends bytes, or queues what the peer does not take at once. */
   write(stream: number, memory: Memory, offset: number, length: number): void;
+  /**
+   * Whether a stream takes so many bytes now. Where it does not, what carries it is busy, which says
+   * nothing of the peer. Not there where every stream takes what it is given.
+   */
+  hasRoom?(stream: number, length: number): boolean;
   /** Bytes that wait for a slow reader. */
   queued(stream: number): number;
   /** Bytes of memory that those take. */

@@ -18,7 +18,8 @@ interface Share {
 export const FILE_SHARES = {
   /**
    * The runtime, standard streams and one data plane hold 36 at rest; 16 are for the probes of
-   * `health`, and the others for files that are read or written for a moment.
+   * `health`, 6 for TLS connections that say goodbye or find out why a certificate was refused, and
+   * the others for files that are read or written for a moment.
    */
   process: { of: 0, min: 64, max: 64 },
   /** HTTP connections: four addresses with 64 each. */

@@ -7,6 +7,10 @@
  * clients no more than that. What is under way is bounded: towards the upstream by the ring and by
  * `MAX_LANE_QUEUED` for each stream; on the way back by the other ring, behind which the thread stops
  * reading from the network.
+ *
+ * A full ring means that the thread is slow, which says nothing of any upstream: no stream is closed
+ * for it. `hasRoom` says that a query cannot be sent now. Streams that are opened or closed meanwhile
+ * wait in a backlog until the thread has made room, and wakes the data plane.
  */
 import { Memory } from "../engine/memory.ts";
 import type { Endpoint, StreamHandler } from "./contract.ts";
@@ -26,10 +30,13 @@ export const LANE_TURN = { bytes: 65536, events: 128 } as const;
 const MEMORY_BYTES = 65536;
 const NO_THREAD = "TLS is not ready yet";
 const OVERFLOW = "the upstream does not read what it is sent";
+const NO_ROOM = "too much is under way to upstreams over TLS";
 
 interface LaneStream {
   readonly handler: StreamHandler;
   queued: number;
+  /** The thread does not know of it yet: its OPEN is in the backlog. */
+  pending: boolean;
   /** Why it will be closed at the end of this turn, or null. */
   failing: string | null;
 }
@@ -46,8 +53,12 @@ export class Lane {
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
-  /** Streams that are closed, and how, but found no room to say so. */
-  #unsaid: { stream: number; command: number }[] = [];
+  /**
+   * Commands that open and close streams and found no room, oldest first. There are at most two for
+   * each stream that may be open: one that the thread does not know of is dropped without a CLOSE,
+   * and no stream is opened past the backlog.
+   */
+  #backlog: Command[] = [];
 
   /** @param most - streams that may be open at a time */
   constructor(most: number) {
@@ -64,7 +75,7 @@ export class Lane {
     this.#commands = link === null ? null : new RingWriter(link.commands);
     this.#events = link === null ? null : new RingReader(link.events);
     this.#why = why;
-    this.#unsaid = [];
+    this.#backlog = [];
     const gone = [...this.#streams];
     for (const [stream, { handler }] of gone) {
       if (this.#streams.delete(stream)) handler.closed(why);
@@ -77,23 +88,34 @@ export class Lane {
     if (this.#next > LAST_STREAM) this.#next = LANE_STREAMS;
     while (this.#streams.has(this.#next)) this.#next++;
     const stream = this.#next++;
-    const entry: LaneStream = { handler, queued: 0, failing: null };
+    const entry: LaneStream = { handler, queued: 0, pending: false, failing: null };
     this.#streams.set(stream, entry);
     if (this.#commands === null) this.#fail(stream, entry, this.#why);
-    else if (!this.#commands.write(COMMAND.OPEN, stream, encode(laneEndpoint(endpoint)))) {
-      this.#fail(stream, entry, "too much is under way to upstreams over TLS");
+    else {
+      const payload = encode(laneEndpoint(endpoint));
+      entry.pending = !this.#say({ command: COMMAND.OPEN, stream, payload });
     }
     return stream;
   }
 
-  /** Sends octets with all else of this turn. */
+  /** Whether so many octets can be sent now; where not, the thread is slow and not the upstream. */
+  hasRoom(stream: number, length: number): boolean {
+    const entry = this.#streams.get(stream);
+    // What is written to a stream that is gone, or about to go, is dropped.
+    if (entry === undefined || entry.failing !== null || this.#commands === null) return true;
+    return !entry.pending && length <= this.#commands.room;
+  }
+
+  /** Sends octets with all else of this turn. Ask `hasRoom` before: else the stream may fail. */
   write(stream: number, memory: Memory, offset: number, length: number): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null) return;
-    const fits = entry.queued + length <= MAX_LANE_QUEUED &&
+    if (entry.queued + length > MAX_LANE_QUEUED) this.#fail(stream, entry, OVERFLOW);
+    else if (!this.hasRoom(stream, length)) this.#fail(stream, entry, NO_ROOM);
+    else {
       this.#commands!.write(COMMAND.WRITE, stream, memory.bytes, offset, offset + length);
-    if (fits) entry.queued += length;
-    else this.#fail(stream, entry, OVERFLOW);
+      entry.queued += length;
+    }
   }
 
   /** Octets that the peer has not taken yet. */
@@ -107,8 +129,12 @@ export class Lane {
    * @param abrupt - for what the peer has done: for a while no stream to it is opened
    */
   close(stream: number, abrupt = false): void {
-    if (!this.#streams.delete(stream)) return;
-    this.#sayClosed(stream, abrupt ? COMMAND.SHUN : COMMAND.CLOSE);
+    const entry = this.#streams.get(stream);
+    if (entry === undefined) return;
+    this.#streams.delete(stream);
+    if (entry.pending) {
+      this.#backlog = this.#backlog.filter((command) => command.stream !== stream);
+    } else this.#say({ command: abrupt ? COMMAND.SHUN : COMMAND.CLOSE, stream, payload: NOTHING });
   }
 
   /** Hands what has come to the streams' handlers; true where there is more for the next turn. */
@@ -139,15 +165,13 @@ export class Lane {
       this.close(stream);
       entry.handler.closed(entry.failing!);
     }
-    const unsaid = this.#unsaid;
-    this.#unsaid = [];
-    for (const { stream, command } of unsaid) this.#sayClosed(stream, command);
+    this.#catchUp();
     if (this.#commands?.publish() === true) this.#wake();
   }
 
   /** Whether `flush` has left something for the next turn, which should come soon. */
   get unfinished(): boolean {
-    return this.#failing.length > 0 || this.#unsaid.length > 0;
+    return this.#failing.length > 0;
   }
 
   #dispatch(events: RingReader, entry: LaneStream): void {
@@ -182,9 +206,33 @@ export class Lane {
     this.#failing.push(stream);
   }
 
-  #sayClosed(stream: number, command: number): void {
-    if (this.#commands === null) return;
-    if (!this.#commands.write(command, stream)) this.#unsaid.push({ stream, command });
+  /** Writes a command; false where it waits in the backlog. */
+  #say(command: Command): boolean {
+    if (this.#commands === null) return true;
+    if (this.#backlog.length === 0 && this.#write(command)) return true;
+    this.#backlog.push(command);
+    return false;
+  }
+
+  /** Writes the backlog as far as there is room. The thread wakes the data plane for the rest. */
+  #catchUp(): void {
+    const backlog = this.#backlog;
+    let done = 0;
+    for (; done < backlog.length; done++) {
+      const next = backlog[done]!;
+      // Room may have been made between the two.
+      if (
+        !this.#write(next) && !(this.#commands!.waitForRoom(next.payload.length) &&
+          this.#write(next))
+      ) break;
+      const entry = this.#streams.get(next.stream);
+      if (entry !== undefined) entry.pending = false;
+    }
+    backlog.splice(0, done);
+  }
+
+  #write({ command, stream, payload }: Command): boolean {
+    return this.#commands!.write(command, stream, payload);
   }
 
   #wake(): void {
@@ -192,6 +240,14 @@ export class Lane {
   }
 }
 
+/** A command that opens or closes a stream. */
+interface Command {
+  readonly command: number;
+  readonly stream: number;
+  readonly payload: Uint8Array;
+}
+
+const NOTHING: Uint8Array = new Uint8Array();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

@@ -45,7 +45,7 @@ export interface LaneLink {
   readonly commands: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   /**
-   * A number on it wakes the other end. A data plane that waits in epoll is woken by an eventfd
+   * Any message on it wakes the other end. A data plane that waits in epoll is woken by an eventfd
    * instead, which belongs to the data plane as long as it lives.
    */
   readonly port: MessagePort;

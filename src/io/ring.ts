@@ -1,6 +1,6 @@
 /**
- * A queue of records from one thread to another, in shared memory. Nothing is allocated or serialised
- * for a record, and what is under way can never exceed the size of the ring.
+ * A queue of records from one thread to another, in shared memory. No buffer is allocated and nothing
+ * serialised for a record, and what is under way can never exceed the size of the ring.
  *
  * ```
  *    0  i32 head: octets written, modulo 2^32; set by the writer

@@ -199,7 +199,12 @@ export const CATALOG: readonly Metric[] = [
   counter("nodens_tls_thread_restarts_total", "Threads for TLS started again after a failure."),
   gauge("nodens_tls_streams", "Connections to upstreams over TLS, open or being opened."),
   gauge("nodens_tls_held_bytes", "Bytes that are under way to and from upstreams over TLS."),
+  gauge("nodens_tls_held_limit_bytes", "Bytes that may be under way over TLS, in all."),
   gauge("nodens_tls_heap_bytes", "Memory of the JavaScript in the thread for TLS."),
+  counter(
+    "nodens_tls_queries_unsent_total",
+    "Queries not sent over TLS because too much was on its way to that thread.",
+  ),
   counter("nodens_tls_streams_closed_total", "Connections over TLS given up, by reason.", [
     "reason",
   ]),

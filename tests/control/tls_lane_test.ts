@@ -115,6 +115,64 @@ test("certificates that do not fit are refused with the reason", async (authorit
   stranger.remove();
 });
 
+test("what passes is counted as garbage, both ways", async (authority, pair) => {
+  const server = await startTls(authority.issue(NAME), { answer });
+  const client = pair.open({ port: server.port, caFile: authority.caFile });
+  await client.until(() => client.connects === 1);
+  const before = pair.allocatedBytes;
+  const query = queryBytes({ name: "www.example.org" });
+  const [reply] = await client.ask(query);
+  assert.equal(pair.allocatedBytes - before, query.length + 2 + 2 * (reply!.length + 2));
+  await server.close();
+});
+
+test("a refusal is explained from the source address as well", async (authority, pair) => {
+  const stranger = makeAuthority("somebody else");
+  const rows = [
+    {
+      title: "expired",
+      dates: { from: "20200101000000Z", until: "20200201000000Z" },
+      why: "certificate has expired (on 2020-02-01)",
+    },
+    {
+      title: "not valid yet",
+      dates: { from: "20400101000000Z", until: "20400201000000Z" },
+      why: "certificate is not valid before 2040-01-01",
+    },
+    {
+      title: "unknown authority",
+      caFile: stranger.caFile,
+      why: "certificate is signed by an unknown authority, or one in between is missing",
+    },
+  ];
+  for (const { title, dates, caFile = authority.caFile, why } of rows) {
+    // Those that failed the handshake as well.
+    const from: (string | undefined)[] = [];
+    const server = await startTls(authority.issue(NAME, dates), {
+      accepted: (socket) => from.push(socket.remoteAddress),
+      answer,
+    });
+    const target = { port: server.port, caFile, source: "127.0.0.9" };
+    assert.equal(await pair.refusal(target), why, title);
+    assert.deepEqual(from, ["127.0.0.9", "127.0.0.9"], title);
+    await server.close();
+  }
+  stranger.remove();
+});
+
+test("connections that are refused together share one explanation", async (authority, pair) => {
+  let connections = 0;
+  const server = await startTls(
+    authority.issue(NAME, { from: "20200101000000Z", until: "20200201000000Z" }),
+    { accepted: () => connections++, answer },
+  );
+  const target = { port: server.port, caFile: authority.caFile };
+  const whys = await Promise.all(Array.from({ length: 8 }, () => pair.refusal(target)));
+  assert.deepEqual(new Set(whys), new Set(["certificate has expired (on 2020-02-01)"]));
+  assert.ok(connections < 16, `${connections} connections for 8 streams`);
+  await server.close();
+});
+
 test("the address itself is verified where no name is wanted", async (authority, pair) => {
   const server = await startTls(authority.issue("IP:127.0.0.1"), { answer });
   const target = { port: server.port, serverName: "", caFile: authority.caFile };
@@ -484,6 +542,26 @@ Deno.test("DNS over TLS: a reason waits for room, and never for ever", async () 
     plane.port.close();
     thread.port.close();
   }
+});
+
+Deno.test("DNS over TLS: a data plane that waits for room for a command is woken", () => {
+  const { plane, thread } = makeLink();
+  const pair = new LanePair();
+  let wakes = 0;
+  const control = new TlsLane(thread, { wake: () => wakes++, context: pair.context });
+  const commands = new RingWriter(plane.commands);
+  while (commands.write(COMMAND.CLOSE, 1));
+  commands.publish();
+  control.receive();
+  assert.equal(wakes, 0, "woken, though it does not wait");
+  while (commands.write(COMMAND.CLOSE, 1));
+  assert.equal(commands.waitForRoom(0), false);
+  commands.publish();
+  control.receive();
+  assert.equal(wakes, 1);
+  pair.close();
+  plane.port.close();
+  thread.port.close();
 });
 
 for (const driver of ["linux", "portable"] as const) {

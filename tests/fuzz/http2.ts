@@ -4,11 +4,11 @@ import {
   FLAG,
   frame,
   FRAME_HEADER,
-  join,
   settingsPayload,
   TYPE,
   words,
 } from "../../src/control/http2_frames.ts";
+import { joinBytes } from "../../src/control/join_bytes.ts";
 import { seeded } from "../support/random.ts";
 
 /** Octets that may be copied for each that came: once into a frame, once into a header block. */
@@ -142,7 +142,7 @@ export function fuzzHttp2(seed: number, rounds: number): { answered: number; bro
       const again = other(dice);
       for (let i = 0; i < 400; i++) frames.push(again);
     }
-    const bytes = join(frames);
+    const bytes = new Uint8Array(joinBytes(frames));
     if (hostile) { for (let i = dice() % 3; i > 0; i--) bytes[dice() % bytes.length] = dice(); }
 
     const whole = run(bytes, requests, () => bytes.length);

@@ -101,23 +101,77 @@ Deno.test("lane: what is for a stream that is closed reaches nobody", () => {
   close();
 });
 
-Deno.test("lane: a stream with too much under way is closed, and so is one that finds no room", () => {
+Deno.test("lane: a stream with too much under way is closed", () => {
   const { lane, close } = makeLane();
-  const [first, second] = [new Heard(), new Heard()];
+  const first = new Heard();
   const slow = lane.connect(ENDPOINT, first);
   const memory = new Memory(MAX_LANE_QUEUED + 8);
   lane.write(slow, memory, 0, MAX_LANE_QUEUED + 1);
   assert.equal(first.why, null, "told amid a turn");
   lane.flush();
   assert.equal(first.why, "the upstream does not read what it is sent");
-  // The ring is full: the thread takes nothing.
-  const other = lane.connect(ENDPOINT, new Heard());
-  lane.write(other, memory, 0, 200_000);
-  const late = lane.connect(ENDPOINT, second);
-  lane.write(late, memory, 0, 100_000);
+  close();
+});
+
+Deno.test("lane: while the thread takes nothing, streams stay open and take no more", () => {
+  const { lane, commands, close } = makeLane();
+  const heard = Array.from({ length: 4 }, () => new Heard());
+  const streams = heard.map((one) => lane.connect(ENDPOINT, one));
+  const memory = new Memory(64);
+  let sent = 0;
+  for (let i = 0; i < 5000; i++) {
+    const stream = streams[i % 4]!;
+    if (!lane.hasRoom(stream, 60)) continue;
+    lane.write(stream, memory, 0, 60);
+    sent++;
+  }
   lane.flush();
-  assert.equal(second.why, "the upstream does not read what it is sent");
-  assert.equal(lane.queued(other), 200_000);
+  assert.ok(sent < 5000, "the ring is not full");
+  assert.deepEqual(heard.map(({ why }) => why), [null, null, null, null]);
+  commands.begin();
+  while (commands.next());
+  assert.equal(commands.release(), false, "nobody waits for room");
+  assert.ok(streams.every((stream) => lane.hasRoom(stream, 60)));
+  close();
+});
+
+Deno.test("lane: what is opened and closed while the ring is full waits, bounded, and spins not", () => {
+  const most = 10;
+  const { lane, commands, close } = makeLane(most);
+  const early = Array.from({ length: most }, () => lane.connect(ENDPOINT, new Heard()));
+  const memory = new Memory(64);
+  while (lane.hasRoom(early[0]!, 60)) lane.write(early[0]!, memory, 0, 60);
+  lane.flush();
+  for (const stream of early) lane.close(stream);
+  // Streams that the thread never learns of leave nothing behind.
+  for (let i = 0; i < 1000; i++) {
+    const stream = lane.connect(ENDPOINT, new Heard());
+    assert.equal(lane.hasRoom(stream, 60), false);
+    lane.flush();
+    assert.equal(lane.unfinished, false);
+    lane.close(stream, i % 2 === 0);
+  }
+  const heard = new Heard();
+  const last = lane.connect(ENDPOINT, heard);
+  lane.flush();
+  assert.deepEqual([lane.unfinished, heard.why], [false, null]);
+  const take = () => {
+    const seen: string[] = [];
+    commands.begin();
+    while (commands.next()) {
+      if (commands.kind !== COMMAND.WRITE) seen.push(`${commands.kind} ${commands.stream}`);
+    }
+    return seen;
+  };
+  take();
+  assert.equal(commands.release(), true, "the data plane waits for room, and is not woken");
+  lane.flush();
+  assert.deepEqual(take(), [
+    ...early.map((stream) => `${COMMAND.CLOSE} ${stream}`),
+    `${COMMAND.OPEN} ${last}`,
+  ]);
+  commands.release();
+  assert.equal(lane.hasRoom(last, 60), true);
   close();
 });
 

@@ -1,7 +1,7 @@
 import { loadConfig } from "../../src/config/load.ts";
 import { DataPlane } from "../../src/control/data_plane.ts";
 import type { DriverKind } from "../../src/control/messages.ts";
-import { TlsThread } from "../../src/control/tls_thread.ts";
+import { TlsThread, type TlsThreadOptions } from "../../src/control/tls_thread.ts";
 import { fakeHost } from "./fake_host.ts";
 
 export { freePort } from "./net_ports.ts";
@@ -14,6 +14,8 @@ export async function withDataPlane(
     onDead?: (why: string) => void;
     /** Memory that the process is told to have. */
     memoryBytes?: number;
+    /** How the thread for TLS is watched. */
+    tls?: TlsThreadOptions;
   },
   use: (plane: DataPlane, logs: string[], tls: TlsThread) => Promise<void>,
 ): Promise<void> {
@@ -25,7 +27,7 @@ export async function withDataPlane(
   const { config } = loadConfig(source, host);
   const logs: string[] = [];
   const log = (level: string, line: string) => void logs.push(`${level}: ${line}`);
-  const tls = new TlsThread(log);
+  const tls = new TlsThread(log, options.tls);
   tls.configure(config);
   const plane = new DataPlane(config, {
     driver: options.driver,

@@ -73,6 +73,8 @@ export class FakeStreams {
   accepting = true;
   /** Opening a stream fails at once. */
   refusing = false;
+  /** Nothing can be sent at the moment, which is no fault of the server's. */
+  busy = false;
   /** Messages under a query's id that do not answer it. */
   strays = 0;
   /** Sees each query that reaches the server. */
@@ -88,6 +90,7 @@ export class FakeStreams {
       write: (stream: number, memory: Memory, offset: number, length: number) =>
         this.#write(stream, memory.bytes.slice(offset, offset + length)),
       queued: () => 0,
+      hasRoom: () => !this.busy,
       close: (stream: number) => {
         this.streams[stream]!.state = "closed";
       },
@@ -109,6 +112,11 @@ export class FakeStreams {
   /** Replies to nothing that waits. */
   get late(): number {
     return this.#values[COUNTER.UNEXPECTED_TCP]!;
+  }
+
+  /** Queries that found everything busy. */
+  get unsent(): number {
+    return this.#values[COUNTER.TLS_UNSENT]!;
   }
 
   get nowMs(): number {

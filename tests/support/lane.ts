@@ -28,6 +28,8 @@ export class LanePair {
   readonly context: TlsContext;
   /** What was counted, in order. */
   readonly counted: string[] = [];
+  /** What was said to be allocated. */
+  allocatedBytes = 0;
   /** Virtual time of what is kept in mind of refused servers. */
   nowMs = 0;
   /** The data plane is busy with something else. */
@@ -44,6 +46,7 @@ export class LanePair {
       refusals: new Refusals(() => this.nowMs),
       handshakeMs: options.handshakeMs ?? 2500,
       count: (reason) => void this.counted.push(reason),
+      allocated: (sizeBytes) => void (this.allocatedBytes += sizeBytes),
     };
     this.control = new TlsLane(thread, { wake: () => this.turn(), context: this.context });
     this.#port = thread.port;

@@ -14,6 +14,8 @@ export async function startTls(
   certificate: Certificate,
   use: {
     connection?(socket: tls.TLSSocket): void;
+    /** Is given each TCP connection, whatever becomes of the handshake. */
+    accepted?(socket: net.Socket): void;
     answer?(query: Uint8Array): Uint8Array | null;
     /** What it speaks by ALPN, "dot" by default. */
     alpn?: string;
@@ -27,6 +29,7 @@ export async function startTls(
       if (use.answer !== undefined) answerFrames(socket, use.answer);
     },
   );
+  server.on("connection", (socket: net.Socket) => use.accepted?.(socket));
   return await listen(server);
 }
 

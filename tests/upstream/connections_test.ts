@@ -49,6 +49,65 @@ Deno.test("an idle connection is used first, the one that was used last", () => 
   assertOver(streams);
 });
 
+Deno.test("a query that finds all busy fails alone, and its connection stays", () => {
+  const why = "too much is under way to upstreams over TLS";
+  const streams = new FakeStreams({ max: 1 });
+  streams.ask("a");
+  streams.busy = true;
+  const queries = streams.ask("b", "c");
+  assert.deepEqual(outcomes(queries), [why, why]);
+  streams.busy = false;
+  queries.push(...streams.ask("d"));
+  assert.deepEqual(streams.layout, ["a d"]);
+  streams.answer("a", "d");
+  // On a connection that is established meanwhile.
+  const fresh = new FakeStreams({ max: 1 });
+  fresh.accepting = false;
+  const early = fresh.ask("e", "f");
+  fresh.busy = true;
+  fresh.accepting = true;
+  fresh.run(1);
+  assert.deepEqual(outcomes(early), [why, why]);
+  fresh.busy = false;
+  const late = fresh.ask("g");
+  fresh.answer("g");
+  assert.deepEqual(outcomes(late), ["answered"]);
+  assert.deepEqual([streams.unsent, fresh.unsent, fresh.streams.length], [2, 2, 1]);
+  assertOver(streams);
+  assertOver(fresh);
+});
+
+Deno.test("a query that is taken back as another finds all busy is not failed as well", () => {
+  const streams = new FakeStreams({ max: 1 });
+  streams.accepting = false;
+  const [first, second] = streams.ask("a", "b");
+  first!.failed = ({ why }) => {
+    streams.cancel(second!);
+    first!.end(why);
+  };
+  streams.busy = true;
+  streams.accepting = true;
+  // A query that ends twice throws.
+  streams.run(1);
+  assert.equal(second!.outcome, "cancelled");
+  assertOver(streams);
+});
+
+Deno.test("a query that cannot move, as all is busy, stays where it waits", () => {
+  const streams = new FakeStreams({ max: 2 });
+  const queries = streams.ask("a", "b", "c");
+  assert.deepEqual(streams.layout, ["a", "b c"]);
+  streams.answer("a");
+  streams.busy = true;
+  streams.run(3 * PATIENCE_MS);
+  assert.ok(streams.unsent > 0, "nothing was to move");
+  assert.deepEqual(outcomes(queries).filter((outcome) => outcome !== "answered"), [null, null]);
+  streams.busy = false;
+  answerAll(streams);
+  assert.deepEqual(outcomes(queries), ["answered", "answered", "answered"]);
+  assertOver(streams);
+});
+
 Deno.test("each query has a connection of its own, up to the bound; then they share", () => {
   const streams = new FakeStreams({ max: 3 });
   streams.ask("a", "b", "c");

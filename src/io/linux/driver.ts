@@ -238,6 +238,10 @@ export class LinuxDriver implements Io {
     else this.#streams.get(stream)?.write(memory, offset, length);
   }
 
+  hasRoom(stream: number, length: number): boolean {
+    return stream < LANE_STREAMS || this.lane.hasRoom(stream, length);
+  }
+
   queued(stream: number): number {
     if (stream >= LANE_STREAMS) return this.lane.queued(stream);
     return this.#streams.get(stream)?.queued ?? 0;

@@ -206,6 +206,10 @@ export class PortableDriver implements Io {
     else this.#streams.write(stream, memory, offset, length);
   }
 
+  hasRoom(stream: number, length: number): boolean {
+    return stream < LANE_STREAMS || this.lane.hasRoom(stream, length);
+  }
+
   queued(stream: number): number {
     return stream >= LANE_STREAMS ? this.lane.queued(stream) : this.#streams.queued(stream);
   }

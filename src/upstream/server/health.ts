@@ -4,6 +4,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../io/contract.ts";
 import type { ServerSettings } from "../options.ts";
+import { BUSY } from "../transport/connections_options.ts";
 import { Connection, type ConnectionOwner } from "../transport/connection.ts";
 import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
@@ -142,6 +143,11 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#checking) this.#failed();
   }
 
+  /** The server is not to blame: the timer has it checked again. */
+  unsent(): void {
+    this.#checking = false;
+  }
+
   answered(): void {}
 
   mismatched(): void {}
@@ -187,7 +193,7 @@ export class Health implements TransportHandler, ConnectionOwner {
       }
       this.#connection = connection;
     }
-    this.#connection.send(this.#query);
+    if (this.#connection.send(this.#query) === BUSY) this.unsent();
   }
 
   /** Ends a check that is under way; its connection cannot be trusted any more. */

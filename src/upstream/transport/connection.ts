@@ -6,7 +6,8 @@ import { Memory } from "../../engine/memory.ts";
 import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint, StreamHandler } from "../../io/contract.ts";
-import { type Carrier, MATCH, type Outgoing } from "./outgoing.ts";
+import { BUSY, UNREAD } from "./connections_options.ts";
+import { type Carrier, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
 /** Bytes that may wait for a server that does not read; more closes the connection. */
 const MAX_QUEUED = 262_144;
@@ -24,6 +25,8 @@ export interface ConnectionOwner {
    * before it is not.
    */
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
+  /** A query that was to be sent once the connection is established cannot be. */
+  unsent(connection: Connection, query: Outgoing): void;
   /** A message came under a query's id that does not answer it. */
   mismatched(): void;
   /** The connection is gone, and with it what it carried; `end` tells who ended it, and why. */
@@ -131,11 +134,12 @@ export class Connection implements StreamHandler, Carrier {
   /**
    * Sends a query under an id that no other one here has, once the connection is established.
    *
-   * @returns false if the server does not read
+   * @returns null, or why it cannot be: `UNREAD` if the server does not read
    */
-  send(query: Outgoing): boolean {
+  send(query: Outgoing): TransportFailure | null {
     const { io, nowMs } = this.#engine;
-    if (io.queued(this.#stream) > MAX_QUEUED) return false;
+    if (io.queued(this.#stream) > MAX_QUEUED) return UNREAD;
+    if (this.#state === "open" && !this.#hasRoom(query)) return BUSY;
     let id = this.#engine.random() & 0xffff;
     while (this.#sent.has(id)) id = (id + 1) & 0xffff;
     if (this.#sent.size === 0) this.#oldestMs = nowMs;
@@ -146,7 +150,7 @@ export class Connection implements StreamHandler, Carrier {
     query.sentMs = nowMs;
     this.#lastUsedMs = nowMs;
     if (this.#state === "open") this.#write(id, query);
-    return true;
+    return null;
   }
 
   /** Nobody waits for this query here any more; the server still owes the answer. */
@@ -190,7 +194,17 @@ export class Connection implements StreamHandler, Carrier {
     this.#readyMs = this.#engine.nowMs;
     this.#lastUsedMs = this.#engine.nowMs;
     this.#setTimer(this.#engine.nowMs);
-    for (const [id, query] of this.#sent) if (query !== null) this.#write(id, query);
+    const unsent: Outgoing[] = [];
+    for (const [id, query] of this.#sent) {
+      if (query === null) continue;
+      if (this.#hasRoom(query)) this.#write(id, query);
+      else {
+        this.#sent.delete(id);
+        this.live--;
+        unsent.push(query);
+      }
+    }
+    for (const query of unsent) this.#owner.unsent(this, query);
   }
 
   data(memory: Memory, offset: number, length: number): void {
@@ -214,6 +228,14 @@ export class Connection implements StreamHandler, Carrier {
 
   closed(why?: string): void {
     this.#forget({ byServer: true, why });
+  }
+
+  /** Whether a query can be written now; counts one that cannot. */
+  #hasRoom({ length }: Outgoing): boolean {
+    const { io, values } = this.#engine;
+    if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;
+    values[COUNTER.TLS_UNSENT]!++;
+    return false;
   }
 
   #write(id: number, query: Outgoing): void {

@@ -4,7 +4,8 @@ import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connecti
 import { ConnectionHabits } from "./habits.ts";
 import { ConnectionPlaces, type PlaceHolder } from "./places.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
-import { CANNOT_CONNECT, type ConnectionsOptions, CROWDED, UNREAD } from "./connections_options.ts";
+import { BUSY, CANNOT_CONNECT, CROWDED, UNREAD } from "./connections_options.ts";
+import type { ConnectionsOptions } from "./connections_options.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
@@ -66,12 +67,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
 
   /** Sends a query, now or as soon as a connection is free; returns why it cannot be, or null. */
   send(query: Outgoing): TransportFailure | null {
-    query.carrier = null;
-    query.moves = 0;
-    query.movedFrom = null;
-    query.reclaimed = false;
-    query.queued = false;
-    query.sentMs = this.#engine.nowMs;
+    query.begin(this.#engine.nowMs);
     return this.#send(query);
   }
 
@@ -123,6 +119,13 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     this.#dispatch();
   }
 
+  unsent(connection: Connection, query: Outgoing): void {
+    // What was told of another query may have closed it.
+    const idle = connection.unanswered === 0 && !connection.closing;
+    if (idle) this.#places.addIdle(connection, this);
+    if (!query.leave(connection)) query.handler.failed(BUSY);
+  }
+
   mismatched(): void {
     this.#options.mismatched();
   }
@@ -160,7 +163,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
 
   #send(query: Outgoing): TransportFailure | null {
     const connection = this.#waiting.length === 0 ? this.#pick() ?? this.#reclaim() : null;
-    if (connection !== null) return this.#give(query, connection) ? null : UNREAD;
+    if (connection !== null) return this.#give(query, connection);
     if (this.#connections.length === 0) return CANNOT_CONNECT;
     if (this.#waiting.length >= MAX_WAITING) return CROWDED;
     this.#enqueue(query, this.#waiting);
@@ -168,15 +171,15 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     return null;
   }
 
-  #give(query: Outgoing, connection: Connection): boolean {
+  /** Returns why the connection does not carry the query, or null. */
+  #give(query: Outgoing, connection: Connection): TransportFailure | null {
+    const failure = connection.send(query);
+    if (failure === UNREAD) connection.close(UNREAD.why);
+    if (failure !== null) return failure;
     this.#places.deleteIdle(connection);
-    if (!connection.send(query)) {
-      connection.close("the server does not read");
-      return false;
-    }
     this.#toEnd(connection);
     this.#startWatch();
-    return true;
+    return null;
   }
 
   /** Hands what waits to connections that have come free. */
@@ -196,8 +199,8 @@ export class Connections implements ConnectionOwner, PlaceHolder {
       if (connection === null && this.#connections.length > 0) return;
       const query = (this.#waiting.shift() ?? this.#slow.shift())!;
       query.queued = false;
-      if (connection === null) query.handler.failed(CANNOT_CONNECT);
-      else if (!this.#give(query, connection)) query.handler.failed(UNREAD);
+      const failure = connection === null ? CANNOT_CONNECT : this.#give(query, connection);
+      if (failure !== null) query.handler.failed(failure);
     }
   }
 
@@ -393,9 +396,12 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     query.wasFirst = wasFirst;
     if (to === null) {
       this.#enqueue(query, this.#waiting);
-    } else if (!this.#give(query, to)) {
-      query.handler.failed(UNREAD);
+      return;
     }
+    const failure = this.#give(query, to);
+    // It still waits where it was.
+    if (failure === BUSY) query.movedFrom = null;
+    else if (failure !== null) query.handler.failed(failure);
   }
 
   /** A query was answered by `connection`: nobody waits for it on the other one. */

@@ -26,5 +26,10 @@ export const CROWDED: TransportFailure = {
   kind: "exhausted",
   why: "too many queries wait to connect",
 };
+/** Failure of a query whose connection is fine, but what carries it to the network is too busy. */
+export const BUSY: TransportFailure = {
+  kind: "exhausted",
+  why: "too much is under way to upstreams over TLS",
+};
 /** Failure of a query without any connection. */
 export const CANNOT_CONNECT: TransportFailure = { kind: "refused", why: "cannot connect" };

@@ -80,6 +80,30 @@ export class Outgoing {
     this.handler = handler;
   }
 
+  /** Is to be sent from now on, over whichever connection. */
+  begin(nowMs: number): void {
+    this.carrier = null;
+    this.moves = 0;
+    this.movedFrom = null;
+    this.reclaimed = false;
+    this.queued = false;
+    this.sentMs = nowMs;
+  }
+
+  /**
+   * A connection does not carry it any more; returns false where it was the only one, so that the
+   * handler must be told.
+   */
+  leave(carrier: Carrier): boolean {
+    if (this.carrier !== carrier) {
+      if (this.movedFrom === carrier) this.movedFrom = null;
+      return true;
+    }
+    this.carrier = this.movedFrom;
+    this.movedFrom = null;
+    return this.carrier !== null;
+  }
+
   /** Compares a message, apart from its id; returns one of `MATCH`. */
   compare(memory: Memory, length: number): number {
     const { view } = memory;
