@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NO_SCOPE } from "../../src/engine/response.ts";
 import fc from "fast-check";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { Chain } from "../../src/engine/chain.ts";
@@ -250,6 +251,8 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
     { name, subnet: [0, 2, 32, 0, 0x20, 1, 0x0d, 0xb8], ttlSeconds: 302 },
     { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: 16, ttlSeconds: 303 },
     { name: "all.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: 0, ttlSeconds: 304 },
+    { name: "own.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: NO_SCOPE.NEEDED },
+    { name: "untold.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: NO_SCOPE.KNOWN },
   ];
   const from = makeCache({ seed: 1, ecs: true });
   for (const one of entries) put(from, one);
@@ -257,14 +260,15 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   const to = makeCache({ seed: 2, ecs: true });
   assert.deepEqual(loadSlice(to, slice!.bytes), {
     next: slice!.bytes.length,
-    taken: 5,
+    taken: 7,
     left: 0,
     malformed: 0,
   });
   for (const one of entries) {
     const found = look(to, one)!;
     assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
-    assert.equal(found.scope, one.subnet === undefined ? -1 : one.scope ?? 24);
+    const scope = one.subnet === undefined ? NO_SCOPE.NEEDED : one.scope ?? 24;
+    assert.equal(found.scope, Math.max(scope, NO_SCOPE.NEEDED));
   }
   // Each is for whom it was for.
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 9] })!.scope, 16);
@@ -273,6 +277,8 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
     assert.equal(look(to, { name: "all.example.org", subnet })!.state.ttlSeconds, 304);
   }
   assert.equal(look(to, { name, subnet: [0, 1, 24, 0, 192, 0, 3] }), null);
+  assert.equal(look(to, { name: "own.example.org" })!.scope, NO_SCOPE.NEEDED);
+  assert.equal(look(to, { name: "untold.example.org" }), null);
   const without = makeCache({ seed: 3 });
   assert.equal(loadSlice(without, slice!.bytes).taken, 1);
   assert.equal(look(without, { name })!.state.ttlSeconds, 300);

@@ -256,6 +256,19 @@ Deno.test("ecs pass: a failure is kept for the very subnet that was asked for", 
   }
 });
 
+Deno.test("ecs pass: a failure of nodens' own says nothing of subnets, kept or not", () => {
+  const one = world(scoped(0));
+  one.simulation.upstream("10.0.0.1:53", (query) => {
+    one.asked.push("");
+    return query.questions![0]!.type === "NS" ? [] : "refuse";
+  });
+  const failed = { rcode: "SERVFAIL", number: 0, scope: null };
+  assert.deepEqual(ask(one, "192.0.2.0/24"), failed);
+  const before = one.asked.length;
+  assert.deepEqual(ask(one, "192.0.2.0/24"), failed);
+  assert.equal(one.asked.length, before);
+});
+
 Deno.test("ecs pass: a denial takes the place of every answer that its client would get", () => {
   let rcode = 0;
   const one = world(scoped(24));
