@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { NO_SCOPE } from "../../src/engine/response.ts";
 import fc from "fast-check";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { Chain } from "../../src/engine/chain.ts";
@@ -8,6 +7,7 @@ import { Memory } from "../../src/engine/memory.ts";
 import { parseQuery } from "../../src/engine/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
+import { NO_SCOPE } from "../../src/engine/response.ts";
 import type { Store } from "../../src/plugins/cache/store.ts";
 import { queryBytes } from "../support/messages.ts";
 import {

@@ -1,5 +1,5 @@
 import type { Memory } from "../../engine/memory.ts";
-import type { Response } from "../../engine/response.ts";
+import { NO_SCOPE, type Response } from "../../engine/response.ts";
 import { FOR, isInNetwork, prefixOf, type Question, sourceOf } from "./entry.ts";
 
 /**
@@ -20,7 +20,7 @@ export function prefixFor(question: Question, { ecsScope }: Response, rule: Subn
   if (rule === "none" || question.ecsLength === 0) return FOR.NO_SUBNET;
   const source = sourceOf(question);
   // A client that gives nothing away: what it gets must not go to others (section 7.3.1).
-  if (source === 0 || rule === "exact") return source;
+  if (source === 0 || rule === "exact" || ecsScope === NO_SCOPE.KNOWN) return source;
   return ecsScope <= 0 ? FOR.EVERYBODY : Math.min(source, ecsScope);
 }
 

@@ -105,6 +105,7 @@ export class Ask implements Ticket, TransportHandler {
   /** The answer over UDP that is to be had whole over TCP, and its length. */
   #truncated: Memory | null = null;
   #truncatedLength = 0;
+  #truncatedSubnetSent = false;
   #answeredSinceMs = 0;
 
   constructor(server: AskServer) {
@@ -204,6 +205,7 @@ export class Ask implements Ticket, TransportHandler {
       this.#end({ kind: "failed", why: "malformed reply" });
       return;
     }
+    reply.subnetSent = this.#subnetSent;
     if (streamed && this.#query.misspelt && server.spelling.folds(nowMs)) server.reportFolding();
     if (this.#cookieSent && !this.#checkCookie(streamed)) return;
     if (!streamed) server.spelling.right();
@@ -328,6 +330,7 @@ export class Ask implements Ticket, TransportHandler {
     const { memory, size } = this.#server.reply;
     this.#truncated = copyMessage(memory, size);
     this.#truncatedLength = size;
+    this.#truncatedSubnetSent = this.#subnetSent;
     if (this.#server.tcpFails) {
       this.#handOnTruncated();
       return;
@@ -341,6 +344,7 @@ export class Ask implements Ticket, TransportHandler {
     const { reply } = this.#server;
     this.#server.tcpFailed();
     reply.read(this.#truncated!, this.#truncatedLength, this.#inquiry!);
+    reply.subnetSent = this.#truncatedSubnetSent;
     this.#end({ kind: "answer", reply });
   }
 
