@@ -153,6 +153,11 @@ export function prefixOf(lengths: number, { bytes }: Memory, at: number): number
   return bytes[at] === 0 ? FOR.EVERYBODY : bytes[at + SUBNET_HEAD + SUBNET.SOURCE]!;
 }
 
+/** Scope octet of an entry that is for a network; longer than any prefix where clients are told none. */
+export function scopeAt({ bytes }: Memory, at: number): number {
+  return bytes[at + 1]!;
+}
+
 /** Length of the prefix that the question's client gives, which must have sent a subnet. */
 export function sourceOf({ memory, offset, ecsAt }: Question): number {
   return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;

@@ -1,13 +1,14 @@
 import type { Memory } from "../../engine/memory.ts";
 import { NO_SCOPE, type Response } from "../../engine/response.ts";
-import { FOR, isInNetwork, prefixOf, type Question, sourceOf } from "./entry.ts";
+import { FOR, isInNetwork, prefixOf, type Question, scopeAt, sourceOf } from "./entry.ts";
 
 /**
  * What client subnets mean to a store:
  *
  * - `none`: nothing; no `forward` of the block passes them on.
  * - `scope`: an answer is for the clients within the scope that the upstream gives it (RFC 7871
- *   section 7.3.1), but for no more than the upstream was told of.
+ *   section 7.3.1); where that is longer than the subnet that the upstream was told of, for this very
+ *   subnet.
  * - `exact`: for the very subnet that was asked for. So with failures, which say nothing of others.
  */
 export type SubnetRule = "none" | "scope" | "exact";
@@ -22,6 +23,14 @@ export function prefixFor(question: Question, { ecsScope }: Response, rule: Subn
   // A client that gives nothing away: what it gets must not go to others (section 7.3.1).
   if (source === 0 || rule === "exact" || ecsScope === NO_SCOPE.KNOWN) return source;
   return ecsScope <= 0 ? FOR.EVERYBODY : Math.min(source, ecsScope);
+}
+
+/**
+ * Whether an entry is for nobody but those who ask with its very prefix (RFC 7871 section 7.3.1): the
+ * answer depends on more of the address than the upstream was told, or on nobody knows how much.
+ */
+function isExact(memory: Memory, at: number, prefix: number): boolean {
+  return prefix === 0 || scopeAt(memory, at) > prefix;
 }
 
 /**
@@ -40,7 +49,8 @@ export function fitOf(
   if (prefix === FOR.NO_SUBNET) return question.ecsLength === 0 ? BEST_FIT : -1;
   if (question.ecsLength === 0) return -1;
   const source = sourceOf(question);
-  if (prefix > source || (prefix !== source && (prefix === 0 || rule === "exact"))) return -1;
+  if (prefix > source) return -1;
+  if (prefix !== source && (rule === "exact" || isExact(memory, at, prefix))) return -1;
   return isInNetwork(memory, at, question, prefix) ? Math.max(1, prefix) : -1;
 }
 
