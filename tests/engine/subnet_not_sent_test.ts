@@ -130,3 +130,38 @@ for (const sent of [true, false]) {
     assert.equal(one.asked.at(-1), null);
   });
 }
+
+for (
+  const { title, odd } of [
+    {
+      title: "a reply for another subnet",
+      odd: (i, query) => {
+        const data = subnetIn(query);
+        if (i !== 0 || data === null) return "usual";
+        data[6]! ^= 1;
+        return responseBytes(query, { options: [{ code: CLIENT_SUBNET, data }] });
+      },
+    },
+    {
+      title: "a truncated reply, and nothing over TCP",
+      odd: (i, query, transport) =>
+        transport === "tcp"
+          ? "nothing"
+          : i === 0
+          ? responseBytes(query, { truncated: true })
+          : "usual",
+    },
+  ] as { title: string; odd: Parameters<typeof world>[1] }[]
+) {
+  for (const forward of ["", "no_cookies"]) {
+    Deno.test(`ecs pass: ${title} costs the next name no subnet ${forward}`, () => {
+      const one = world(forward, odd);
+      const ednsOptions = [{ code: CLIENT_SUBNET, data: subnet("10.0.2.0/24") }];
+      one.simulation.ask(queryBytes({ name: "first.example.org", edns: 1232, ednsOptions }));
+      // Longer than any form is given to be answered.
+      one.simulation.run(5000);
+      assert.equal(ask(one, "10.0.2.0/24", "next.example.org").scope, 24);
+      assert.equal(one.asked.at(-1), "0.1.24.0.10.0.2");
+    });
+  }
+}

@@ -212,6 +212,8 @@ export class Ask implements Ticket, TransportHandler {
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
+    // Also where the question has to go out once more: for another subnet, whole, with a new cookie.
+    if (!isComplaint(reply.rcode)) ladder.heard(this.#form);
     if (this.#dropsWrongSubnet(streamed)) return;
     if (reply.scanner.truncated && !streamed) {
       this.#askWhole();
@@ -341,8 +343,10 @@ export class Ask implements Ticket, TransportHandler {
 
   /** Ends with the truncated answer: the whole one cannot be had. */
   #handOnTruncated(): void {
-    const { reply } = this.#server;
+    const { reply, ladder } = this.#server;
     this.#server.tcpFailed();
+    // The question was answered; silence over TCP says nothing of the form.
+    ladder.heard(this.#form);
     reply.read(this.#truncated!, this.#truncatedLength, this.#inquiry!);
     reply.subnetSent = this.#truncatedSubnetSent;
     this.#end({ kind: "answer", reply });
@@ -393,7 +397,7 @@ export class Ask implements Ticket, TransportHandler {
     const refused = rcode === RCODE.FORMERR || rcode === RCODE.BADVERS ||
       (EDNS_REFUSALS.includes(rcode) && !ladder.knowsEdns && !this.#formRefused);
     if (!refused) return false;
-    ladder.refused(this.#form);
+    ladder.heard(this.#form);
     this.#formRefused = true;
     const less = rcode === RCODE.FORMERR && this.#form === FORM.OPTIONS;
     this.#form = less ? FORM.EDNS : FORM.PLAIN;
