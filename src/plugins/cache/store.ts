@@ -39,7 +39,7 @@ import {
   USES,
   USES_SHIFT,
 } from "./row.ts";
-import { fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
+import { fitFor, fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
 
 export type { Question };
 
@@ -142,12 +142,39 @@ export class Store {
     for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
       if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
       if (this.#subnets === "none") return row;
-      const fit = this.#fit(row, question, now);
+      let fit = this.fit(row, question);
+      if (fit >= 0 && this.remaining(row, now) > 0) fit += FRESH;
       if (fit <= bestFit) continue;
       best = row;
       bestFit = fit;
     }
     return best;
+  }
+
+  /** How well an entry for the question suits its client: -1 not at all, else the narrower the more. */
+  fit(row: number, question: Question): number {
+    const lengths = this.#rows[row + LENGTH]!;
+    const address = this.#rows[row + ADDRESS]!;
+    const memory = this.#arena.memory(address);
+    const at = subnetAt(lengths, memory, offsetOf(address));
+    return fitOf(lengths, memory, at, question, this.#subnets);
+  }
+
+  /**
+   * Takes out what it has for the question's client and for no more clients than `prefix` (`FOR`)
+   * stands for: what is for others too stays good for them.
+   */
+  removeWithin(question: Question, prefix: number): void {
+    const rows = this.#rows;
+    const hash = question.hash | 0;
+    const least = this.#subnets === "none" ? -1 : fitFor(prefix);
+    for (let row = this.#index.first(hash); row >= 0;) {
+      const next = rows[row + CHAIN]!;
+      if (rows[row + HASH] === hash && this.#matches(row, question)) {
+        if (least < 0 || this.fit(row, question) >= least) this.remove(row);
+      }
+      row = next;
+    }
   }
 
   /** Marks an entry as asked for, which is what keeps it. */
@@ -358,16 +385,6 @@ export class Store {
     if ((state & (DO | CD)) !== key) return false;
     const address = rows[row + ADDRESS]!;
     return isAbout(this.#arena.memory(address), offsetOf(address), question);
-  }
-
-  /** How well an entry for the question fits its client, or -1; a fresh one better than any other. */
-  #fit(row: number, question: Question, now: number): number {
-    const lengths = this.#rows[row + LENGTH]!;
-    const address = this.#rows[row + ADDRESS]!;
-    const memory = this.#arena.memory(address);
-    const at = subnetAt(lengths, memory, offsetOf(address));
-    const fit = fitOf(lengths, memory, at, question, this.#subnets);
-    return fit >= 0 && this.remaining(row, now) > 0 ? fit + FRESH : fit;
   }
 
   /** Row of the entry for the question that is for the same clients, or -1. */

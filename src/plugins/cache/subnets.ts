@@ -45,13 +45,19 @@ export function fitOf(
   rule: SubnetRule,
 ): number {
   const prefix = prefixOf(lengths, memory, at);
-  if (prefix === FOR.EVERYBODY) return 0;
-  if (prefix === FOR.NO_SUBNET) return question.ecsLength === 0 ? BEST_FIT : -1;
+  if (prefix === FOR.EVERYBODY) return fitFor(prefix);
+  if (prefix === FOR.NO_SUBNET) return question.ecsLength === 0 ? fitFor(prefix) : -1;
   if (question.ecsLength === 0) return -1;
   const source = sourceOf(question);
   if (prefix > source) return -1;
   if (prefix !== source && (rule === "exact" || isExact(memory, at, prefix))) return -1;
-  return isInNetwork(memory, at, question, prefix) ? Math.max(1, prefix) : -1;
+  return isInNetwork(memory, at, question, prefix) ? fitFor(prefix) : -1;
+}
+
+/** How well what is for `prefix` (`FOR`) suits a client that it is for: the fewer clients, the better. */
+export function fitFor(prefix: number): number {
+  if (prefix === FOR.NO_SUBNET) return BEST_FIT;
+  return prefix === FOR.EVERYBODY ? 0 : Math.max(1, prefix);
 }
 
 /** Whether an entry is for the same clients as a response to the question that is for `prefix`. */
