@@ -284,6 +284,35 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   assert.equal(look(without, { name })!.state.ttlSeconds, 300);
 });
 
+Deno.test("answers for wide and narrow networks come back side by side, whatever their order", () => {
+  const name = "www.example.org";
+  const net = (...octets: number[]) => [0, 1, 8 * octets.length, 0, ...octets];
+  const entries: TestEntry[] = [
+    { name, subnet: net(192, 0, 2), scope: 0, ttlSeconds: 301 },
+    { name, subnet: net(10, 0), scope: 16, ttlSeconds: 302 },
+    { name, subnet: net(10, 0, 2), scope: 24, ttlSeconds: 303 },
+    { name, subnet: net(10, 0, 2, 7), scope: 32, ttlSeconds: 304, denial: true },
+    { name, ttlSeconds: 305 },
+  ];
+  for (const order of [entries, entries.toReversed()]) {
+    const from = makeCache({ seed: 1, ecs: true });
+    for (const one of order) put(from, one);
+    const to = makeCache({ seed: 2, ecs: true });
+    // For the same clients what was learnt since the start is newer, in either class.
+    const learnt: TestEntry[] = [
+      { name, subnet: net(10, 0), scope: 16, ttlSeconds: 77, denial: true },
+      { name, subnet: net(10, 0, 2, 7), scope: 32, ttlSeconds: 78, denial: true },
+    ];
+    for (const one of learnt) put(to, one);
+    const replies = saveAll(from).map(({ bytes }) => loadSlice(to, bytes));
+    assert.deepEqual(replies.map(({ taken, left }) => [taken, left]), [[3, 1], [0, 1]]);
+    for (const one of [...learnt, entries[0]!, entries[2]!, entries[4]!]) {
+      assert.equal(look(to, one)!.state.ttlSeconds, one.ttlSeconds);
+    }
+    assert.equal(look(to, { name, subnet: net(10, 0) })!.state.ttlSeconds, 301);
+  }
+});
+
 Deno.test("a smaller cache takes what it has room for", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 1500; i++) put(from, { name: `n${i}.example.org` });

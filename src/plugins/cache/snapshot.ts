@@ -274,9 +274,14 @@ export class Snapshot {
     const exchange = this.#exchange;
     const subnet = bytes[at + SUBNET]! > 0;
     if (subnet && !this.#target.ecs) return false;
-    // What was learnt since the start is newer.
-    if (this.#target[name].find(exchange, now) >= 0) return false;
-    if (!bothClasses && this.#target[OTHER[name]].find(exchange, now) >= 0) return false;
+    const prefix = !subnet
+      ? FOR.NO_SUBNET
+      : exchange.ecsLength === 0
+      ? FOR.EVERYBODY
+      : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
+    // What was learnt since the start for the same clients is newer.
+    if (this.#target[name].has(exchange, prefix)) return false;
+    if (!bothClasses && this.#target[OTHER[name]].has(exchange, prefix)) return false;
     if (!this.#target.keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;
@@ -289,11 +294,6 @@ export class Snapshot {
     response.ecsScope = subnet
       ? scopeOf(bytes[exchange.offset + exchange.ecsAt - 1]!)
       : NO_SCOPE.NEEDED;
-    const prefix = !subnet
-      ? FOR.NO_SUBNET
-      : exchange.ecsLength === 0
-      ? FOR.EVERYBODY
-      : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
     const store = this.#target[name];
     const row = store.insert(exchange, response, response.flags, ttlSeconds, now, prefix);
     if (row < 0) return false;

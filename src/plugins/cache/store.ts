@@ -151,6 +151,11 @@ export class Store {
     return best;
   }
 
+  /** Whether it has an entry for the question, good or not, that is for `prefix` (`FOR`). */
+  has(question: Question, prefix: number): boolean {
+    return this.#findSame(question, prefix) >= 0;
+  }
+
   /** How well an entry for the question suits its client: -1 not at all, else the narrower the more. */
   fit(row: number, question: Question): number {
     const lengths = this.#rows[row + LENGTH]!;
