@@ -26,7 +26,7 @@ interface Setup {
   packetsPerLookup: number;
   /** Questions that are looked up for themselves under one name. */
   questionsPerName: number;
-  /** Shortest time between two lookups that fail for one question, in milliseconds. */
+  /** A second upstream may be asked before the first one is late. */
   hedges: boolean;
 }
 
