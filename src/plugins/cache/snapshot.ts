@@ -280,8 +280,8 @@ export class Snapshot {
       ? FOR.EVERYBODY
       : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
     // What was learnt since the start for the same clients is newer.
-    if (this.#target[name].has(exchange, prefix)) return false;
-    if (!bothClasses && this.#target[OTHER[name]].has(exchange, prefix)) return false;
+    if (this.#target[name].rowFor(exchange, prefix) >= 0) return false;
+    if (!bothClasses && this.#target[OTHER[name]].rowFor(exchange, prefix) >= 0) return false;
     if (!this.#target.keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;

@@ -1,6 +1,6 @@
 import type { Memory } from "../../engine/memory.ts";
 import { NO_SCOPE, type Response } from "../../engine/response.ts";
-import { FOR, isInNetwork, prefixOf, type Question, scopeAt, sourceOf } from "./entry.ts";
+import { FOR, isInNetwork, prefixOf, type Question, scopeAt, sourceOf, subnetAt } from "./entry.ts";
 
 /**
  * What client subnets mean to a store:
@@ -35,15 +35,16 @@ function isExact(memory: Memory, at: number, prefix: number): boolean {
 
 /**
  * How well an entry suits the question's client: -1 not at all, else the more the longer the prefix
- * (section 7.3.1 wants the longest). `at` is where the entry's subnet lies.
+ * (section 7.3.1 wants the longest). `offset` is that of the entry's block.
  */
 export function fitOf(
   lengths: number,
   memory: Memory,
-  at: number,
+  offset: number,
   question: Question,
   rule: SubnetRule,
 ): number {
+  const at = subnetAt(lengths, memory, offset);
   const prefix = prefixOf(lengths, memory, at);
   if (prefix === FOR.EVERYBODY) return fitFor(prefix);
   if (prefix === FOR.NO_SUBNET) return question.ecsLength === 0 ? fitFor(prefix) : -1;
@@ -64,10 +65,11 @@ export function fitFor(prefix: number): number {
 export function isForSame(
   lengths: number,
   memory: Memory,
-  at: number,
+  offset: number,
   question: Question,
   prefix: number,
 ): boolean {
+  const at = subnetAt(lengths, memory, offset);
   return prefixOf(lengths, memory, at) === prefix &&
     (prefix < 0 || isInNetwork(memory, at, question, prefix));
 }
