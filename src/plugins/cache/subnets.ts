@@ -27,7 +27,7 @@ export function prefixFor(question: Question, { ecsScope }: Response, rule: Subn
 
 /**
  * Whether an entry is for nobody but those who ask with its very prefix (RFC 7871 section 7.3.1): the
- * answer depends on more of the address than the upstream was told, or on nobody knows how much.
+ * answer depends on more of the address than the upstream was told, or may do so.
  */
 function isExact(memory: Memory, at: number, prefix: number): boolean {
   return prefix === 0 || scopeAt(memory, at) > prefix;
