@@ -62,6 +62,16 @@ for (
       odd: (i) => i === 0 ? "nothing" : "usual",
     },
     {
+      title: "replies are for another subnet",
+      odd: (_, query) => {
+        const data = subnetIn(query);
+        // Told nothing of the address, it may say what it went by.
+        if (data === null || data[2] === 0) return "usual";
+        data[1] = 9;
+        return responseBytes(query, { options: [{ code: CLIENT_SUBNET, data }] });
+      },
+    },
+    {
       title: "options are refused",
       odd: (_, query) => subnetIn(query) === null ? "usual" : responseBytes(query, { rcode: 1 }),
     },
