@@ -4,6 +4,18 @@
  */
 export const MAX_ERROR_TEXT = 64;
 
+/**
+ * First and last of what does not show or changes the order of what does, in ascending order: control
+ * characters, separators of lines, surrogates, noncharacters, annotations, and all that Unicode calls
+ * default ignorable (soft hyphen, marks of direction, zero width, variation selectors, tags).
+ */
+const UNPRINTABLE: readonly number[] = [
+  ...[0x80, 0x9f, 0xad, 0xad, 0x34f, 0x34f, 0x61c, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5],
+  ...[0x180b, 0x180f, 0x200b, 0x200f, 0x2028, 0x202e, 0x2060, 0x206f, 0x3164, 0x3164],
+  ...[0xd800, 0xdfff, 0xfdd0, 0xfdef, 0xfe00, 0xfe0f, 0xfeff, 0xfeff, 0xffa0, 0xffa0],
+  ...[0xfff0, 0xffff, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0x10ffff],
+];
+
 /** Text of an Extended DNS Error (RFC 8914): printable UTF-8, cut to `MAX_ERROR_TEXT` octets. */
 export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
@@ -55,9 +67,9 @@ function printableAt(bytes: Uint8Array, at: number, end: number): number {
 
 /** Whether a character beyond ASCII shows, and leaves the order of the others alone. */
 function isPrintable(code: number): boolean {
-  if (code < 0xa0 || (code >= 0xd800 && code <= 0xdfff)) return false;
-  // Zero width and direction marks, line separators, noncharacters, tags.
-  return !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
-    !(code >= 0x2060 && code <= 0x206f) && code !== 0xfeff && !(code >= 0xfff0 && code <= 0xffff) &&
-    code < 0xe0000;
+  for (let i = 0; i < UNPRINTABLE.length && UNPRINTABLE[i]! <= code; i += 2) {
+    if (code <= UNPRINTABLE[i + 1]!) return false;
+  }
+  // The last two of each plane are no characters.
+  return (code & 0xfffe) !== 0xfffe;
 }

@@ -1,6 +1,6 @@
 import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Response } from "./response.ts";
+import { NO_SCOPE, type Response } from "./response.ts";
 
 /** Makes of `response` one with nothing but the exchange's question and a response code. */
 export function writeFailure(response: Response, exchange: Exchange, rcode: number): Response {
@@ -20,7 +20,7 @@ export function writeFailure(response: Response, exchange: Exchange, rcode: numb
   response.extendedRcode = rcode >> 4;
   response.cached = false;
   response.kind = 0;
-  response.ecsScope = -1;
+  response.ecsScope = NO_SCOPE.NEEDED;
   response.extendedError = -1;
   return response;
 }

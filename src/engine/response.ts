@@ -1,6 +1,14 @@
 import { ErrorText } from "../dns/error_text.ts";
 import { Memory } from "./memory.ts";
 
+/** What a response says instead of the scope of a client subnet; clients are told none. */
+export const NO_SCOPE = {
+  /** It does not depend on the client's subnet. */
+  NEEDED: -1,
+  /** Whoever made it was not told of the client's subnet, so it may be wrong for other clients. */
+  KNOWN: -2,
+} as const;
+
 /**
  * A response on its way to a client: a whole message without its OPT record, and where its TTLs are.
  *
@@ -32,8 +40,8 @@ export class Response {
   kind = 0;
   /** Lowest TTL of its records in seconds, where `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
-  /** Scope of the client subnet that it is for (RFC 7871 section 7.2.1), or -1 for any client. */
-  ecsScope = -1;
+  /** Scope of the client subnet that it is for (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
+  ecsScope: number = NO_SCOPE.NEEDED;
   /** Extended DNS Error that it came with from elsewhere (RFC 8914), or -1. */
   extendedError = -1;
   /** Text of that error; says nothing where there is none. */

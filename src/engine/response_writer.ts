@@ -1,7 +1,7 @@
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
 import { Memory } from "./memory.ts";
-import { Response } from "./response.ts";
+import { NO_SCOPE, Response } from "./response.ts";
 
 const MAX_RECORDS = 4096;
 
@@ -55,7 +55,7 @@ export class ResponseWriter {
     this.#response.ttlSeconds = -1;
     this.#response.cached = false;
     this.#response.kind = 0;
-    this.#response.ecsScope = -1;
+    this.#response.ecsScope = NO_SCOPE.NEEDED;
     this.#response.extendedError = -1;
     return this;
   }

@@ -3,7 +3,7 @@ import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../dns/consta
 import type { ErrorText } from "../dns/error_text.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
 import { Memory } from "../engine/memory.ts";
-import type { Response } from "../engine/response.ts";
+import { NO_SCOPE, type Response } from "../engine/response.ts";
 import { findOption } from "./edns_option.ts";
 import type { Inquiry } from "./inquiry.ts";
 import type { ScanTime } from "./scan_time.ts";
@@ -20,6 +20,8 @@ export class Reply {
   size = 0;
   /** Offset of its OPT record, or -1. `describe` writes over that record. */
   optAt = -1;
+  /** The query that it answers carried the client's subnet. */
+  subnetSent = false;
 
   constructor(scanTime: ScanTime) {
     this.#scanTime = scanTime;
@@ -66,8 +68,12 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /** Scope of the client subnet (RFC 7871 section 6); 0, for all clients, where the reply has none. */
+  /**
+   * Scope of the client subnet (RFC 7871 section 6); 0, for all clients, where the reply has none;
+   * `NO_SCOPE.KNOWN`, whatever the reply says, where the query carried no subnet.
+   */
   get subnetScope(): number {
+    if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
     if (at < 0 || this.memory.view.getUint16(at - 2) < SUBNET.ADDRESS) return 0;
     const { bytes } = this.memory;

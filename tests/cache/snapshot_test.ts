@@ -7,6 +7,7 @@ import { Memory } from "../../src/engine/memory.ts";
 import { parseQuery } from "../../src/engine/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
+import { NO_SCOPE } from "../../src/engine/response.ts";
 import type { Store } from "../../src/plugins/cache/store.ts";
 import { queryBytes } from "../support/messages.ts";
 import {
@@ -250,6 +251,8 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
     { name, subnet: [0, 2, 32, 0, 0x20, 1, 0x0d, 0xb8], ttlSeconds: 302 },
     { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: 16, ttlSeconds: 303 },
     { name: "all.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: 0, ttlSeconds: 304 },
+    { name: "own.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: NO_SCOPE.NEEDED },
+    { name: "untold.example.org", subnet: [0, 1, 24, 0, 192, 0, 2], scope: NO_SCOPE.KNOWN },
   ];
   const from = makeCache({ seed: 1, ecs: true });
   for (const one of entries) put(from, one);
@@ -257,14 +260,15 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   const to = makeCache({ seed: 2, ecs: true });
   assert.deepEqual(loadSlice(to, slice!.bytes), {
     next: slice!.bytes.length,
-    taken: 5,
+    taken: 7,
     left: 0,
     malformed: 0,
   });
   for (const one of entries) {
     const found = look(to, one)!;
     assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
-    assert.equal(found.scope, one.subnet === undefined ? -1 : one.scope ?? 24);
+    const scope = one.subnet === undefined ? NO_SCOPE.NEEDED : one.scope ?? 24;
+    assert.equal(found.scope, Math.max(scope, NO_SCOPE.NEEDED));
   }
   // Each is for whom it was for.
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 9] })!.scope, 16);
@@ -273,9 +277,40 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
     assert.equal(look(to, { name: "all.example.org", subnet })!.state.ttlSeconds, 304);
   }
   assert.equal(look(to, { name, subnet: [0, 1, 24, 0, 192, 0, 3] }), null);
+  assert.equal(look(to, { name: "own.example.org" })!.scope, NO_SCOPE.NEEDED);
+  assert.equal(look(to, { name: "untold.example.org" }), null);
   const without = makeCache({ seed: 3 });
   assert.equal(loadSlice(without, slice!.bytes).taken, 1);
   assert.equal(look(without, { name })!.state.ttlSeconds, 300);
+});
+
+Deno.test("answers for wide and narrow networks come back side by side, whatever their order", () => {
+  const name = "www.example.org";
+  const net = (...octets: number[]) => [0, 1, 8 * octets.length, 0, ...octets];
+  const entries: TestEntry[] = [
+    { name, subnet: net(192, 0, 2), scope: 0, ttlSeconds: 301 },
+    { name, subnet: net(10, 0), scope: 16, ttlSeconds: 302 },
+    { name, subnet: net(10, 0, 2), scope: 24, ttlSeconds: 303 },
+    { name, subnet: net(10, 0, 2, 7), scope: 32, ttlSeconds: 304, denial: true },
+    { name, ttlSeconds: 305 },
+  ];
+  for (const order of [entries, entries.toReversed()]) {
+    const from = makeCache({ seed: 1, ecs: true });
+    for (const one of order) put(from, one);
+    const to = makeCache({ seed: 2, ecs: true });
+    // For the same clients what was learnt since the start is newer, in either class.
+    const learnt: TestEntry[] = [
+      { name, subnet: net(10, 0), scope: 16, ttlSeconds: 77, denial: true },
+      { name, subnet: net(10, 0, 2, 7), scope: 32, ttlSeconds: 78, denial: true },
+    ];
+    for (const one of learnt) put(to, one);
+    const replies = saveAll(from).map(({ bytes }) => loadSlice(to, bytes));
+    assert.deepEqual(replies.map(({ taken, left }) => [taken, left]), [[3, 1], [0, 1]]);
+    for (const one of [...learnt, entries[0]!, entries[2]!, entries[4]!]) {
+      assert.equal(look(to, one)!.state.ttlSeconds, one.ttlSeconds);
+    }
+    assert.equal(look(to, { name, subnet: net(10, 0) })!.state.ttlSeconds, 301);
+  }
 });
 
 Deno.test("a smaller cache takes what it has room for", () => {

@@ -25,6 +25,13 @@ for (
     { title: "a C1 control character", octets: utf8("\u009b31m"), text: "" },
     { title: "right-to-left override", octets: utf8("a\u202eb"), text: "" },
     { title: "a zero-width space", octets: utf8("a\u200bb"), text: "" },
+    {
+      title: "an Arabic letter mark, which changes the direction",
+      octets: utf8("a\u061cb"),
+      text: "",
+    },
+    { title: "a Mongolian vowel separator", octets: utf8("a\u180eb"), text: "" },
+    { title: "a soft hyphen", octets: utf8("a\u00adb"), text: "" },
     { title: "a line separator", octets: utf8("a\u2028b"), text: "" },
     { title: "a byte order mark", octets: utf8("\ufeffa"), text: "" },
     { title: "tags", octets: utf8("a\u{e0041}"), text: "" },
@@ -58,5 +65,22 @@ Deno.test("text of an extended error: any two octets in front of a letter are re
       const got = taken(octets);
       if (got !== "") assert.equal(got, strict.decode(Uint8Array.from(octets)));
     }
+  }
+});
+
+Deno.test("text of an extended error: what Unicode says does not show or changes the order is refused", () => {
+  const hidden =
+    /[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/u;
+  const encoder = new TextEncoder();
+  const octets = new Uint8Array(4);
+  const text = new ErrorText();
+  for (let code = 0xa0; code < 0xe0000; code++) {
+    // Surrogates are no characters, and annotations are refused besides.
+    if ((code >= 0xd800 && code <= 0xdfff) || (code >= 0xfff9 && code <= 0xfffd)) continue;
+    const character = String.fromCodePoint(code);
+    const { written } = encoder.encodeInto(character, octets);
+    text.set(octets, 0, written);
+    const expected = hidden.test(character) ? 0 : written;
+    if (text.length !== expected) assert.fail(`U+${code.toString(16)}: ${text.length}`);
   }
 });

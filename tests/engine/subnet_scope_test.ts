@@ -3,32 +3,7 @@ import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { a, queryBytes, responseBytes } from "../support/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
-
-const CODE = 8;
-
-/** Data of a client subnet option: `192.0.2.0/24`, an IPv6 prefix in full groups, `/0` alone. */
-function subnet(text: string, scope = 0): Uint8Array {
-  const [address, length] = text.split("/") as [string, string];
-  const six = address.includes(":");
-  const octets = six
-    ? address.split(":").flatMap((group) => {
-      const value = parseInt(group || "0", 16);
-      return [value >> 8, value & 255];
-    })
-    : address.split(".").map(Number);
-  const size = Math.ceil(Number(length) / 8);
-  return Uint8Array.of(0, six ? 2 : 1, Number(length), scope, ...octets.slice(0, size));
-}
-
-function optionIn(message: codec.DecodedPacket): Uint8Array | null {
-  const opt = message.additionals!.find(({ type }) => type === "OPT") as unknown as
-    | { options: { code: number; data: Uint8Array }[] }
-    | undefined;
-  return opt?.options.find(({ code }) => code === CODE)?.data ?? null;
-}
-
-/** What an upstream sends back beside its answer: the data of an option, or null for none. */
-type Reply = (asked: Uint8Array) => Uint8Array | null;
+import { CLIENT_SUBNET, type Reply, scoped, subnet, subnetIn } from "../support/subnets.ts";
 
 interface World {
   simulation: Simulation;
@@ -42,7 +17,7 @@ function world(
 ): World {
   const asked: (string | null)[] = [];
   const upstream: Behaviour = (query) => {
-    const data = optionIn(query);
+    const data = subnetIn(query);
     asked.push(data === null ? null : data.join("."));
     const sent = data === null ? null : reply(Uint8Array.from(data));
     const { name } = query.questions![0]!;
@@ -50,7 +25,7 @@ function world(
       bytes: responseBytes(query, {
         rcode,
         answers: rcode === 0 ? [a(name, `192.0.2.${asked.length}`, ttl)] : [],
-        options: sent === null ? [] : [{ code: CODE, data: sent }],
+        options: sent === null ? [] : [{ code: CLIENT_SUBNET, data: sent }],
       }),
       delayMs: 5,
     }];
@@ -64,7 +39,7 @@ function world(
 
 /** Asks for a client in a subnet, or with none; which of the upstream's answers it gets, and its scope. */
 function ask({ simulation }: World, from: string | null, name = "www.example.org") {
-  const ednsOptions = from === null ? [] : [{ code: CODE, data: subnet(from) }];
+  const ednsOptions = from === null ? [] : [{ code: CLIENT_SUBNET, data: subnet(from) }];
   const asked = simulation.ask(queryBytes({ name, edns: 1232, ednsOptions }));
   simulation.run(100);
   const answer = onlyAnswer(asked);
@@ -72,14 +47,9 @@ function ask({ simulation }: World, from: string | null, name = "www.example.org
   return {
     rcode: answer.rcode,
     number: record === undefined ? 0 : Number(record.data.split(".")[3]),
-    scope: optionIn(answer)?.[3] ?? null,
+    scope: subnetIn(answer)?.[3] ?? null,
   };
 }
-
-const scoped = (scope: number): Reply => (asked) => {
-  asked[3] = scope;
-  return asked;
-};
 
 for (
   const { title, first, reply, told = 0, shared, apart } of [
@@ -106,12 +76,28 @@ for (
       apart: ["192.0.16.0/24", "192.0.0.0/19", "2001:db8:1::/48", null, "0.0.0.0/0"],
     },
     {
-      title: "a scope longer than the source is for the source",
+      title: "a scope longer than the source is for clients of that very source",
       first: "192.0.2.0/24",
       reply: scoped(28),
       told: 28,
-      shared: ["192.0.2.0/24", "192.0.2.128/25", "192.0.2.99/32"],
-      apart: ["192.0.3.0/24", "192.0.0.0/16", null],
+      shared: ["192.0.2.0/24"],
+      apart: ["192.0.2.128/25", "192.0.2.99/32", "192.0.3.0/24", "192.0.0.0/16", null],
+    },
+    {
+      title: "a scope much longer than the source says nothing of the networks within the source",
+      first: "10.0.0.0/8",
+      reply: scoped(24),
+      told: 24,
+      shared: ["10.0.0.0/8"],
+      apart: ["10.1.2.0/24", "10.9.9.0/24", "10.0.0.0/9", "10.0.0.0/24", "10.0.0.0/7", null],
+    },
+    {
+      title: "a scope longer than the source, IPv6",
+      first: "2001:db8:1::/48",
+      reply: scoped(56),
+      told: 56,
+      shared: ["2001:db8:1::/48"],
+      apart: ["2001:db8:1:0::/64", "2001:db8:1::/47", "10.0.0.0/8", null],
     },
     {
       title: "a scope of the source's length",
@@ -227,7 +213,7 @@ Deno.test("ecs pass: an expired answer of a narrow network gives way to a wide o
     ". {\ncache {\nserve_stale 1h\n}\nforward . 10.0.0.1 {\necs pass\n}\n}",
   );
   simulation.upstream("10.0.0.1:53", (query) => {
-    const data = Uint8Array.from(optionIn(query)!);
+    const data = Uint8Array.from(subnetIn(query)!);
     const i = asked.push(data.join(".")) - 1;
     data[3] = scopes[i]!;
     const answers = [a("www.example.org", `192.0.2.${i + 1}`, ttls[i]!)];
@@ -256,11 +242,24 @@ Deno.test("ecs pass: a failure is kept for the very subnet that was asked for", 
   }
 });
 
+Deno.test("ecs pass: a failure of nodens' own says nothing of subnets, kept or not", () => {
+  const one = world(scoped(0));
+  one.simulation.upstream("10.0.0.1:53", (query) => {
+    one.asked.push("");
+    return query.questions![0]!.type === "NS" ? [] : "refuse";
+  });
+  const failed = { rcode: "SERVFAIL", number: 0, scope: null };
+  assert.deepEqual(ask(one, "192.0.2.0/24"), failed);
+  const before = one.asked.length;
+  assert.deepEqual(ask(one, "192.0.2.0/24"), failed);
+  assert.equal(one.asked.length, before);
+});
+
 Deno.test("ecs pass: a denial takes the place of every answer that its client would get", () => {
   let rcode = 0;
   const one = world(scoped(24));
   one.simulation.upstream("10.0.0.1:53", (query) => {
-    const data = optionIn(query);
+    const data = subnetIn(query);
     const options = data === null ? [] : [{ code: 8, data: scoped(24)(Uint8Array.from(data))! }];
     one.asked.push("");
     const answers = rcode === 0 ? [a("www.example.org", "192.0.2.1", 5)] : [];

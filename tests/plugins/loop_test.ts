@@ -131,14 +131,35 @@ for (
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
       { outcome: "unsent", pauseMs: 3000, looping: true, next: "one" },
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "answered", pauseMs: 300, looping: true, next: "one" },
       { outcome: "answered", pauseMs: 1000, next: "one" },
       { outcome: "answered", pauseMs: 300_000, next: "one" },
+    ],
+    "a loop of marks that loses a round now and then": [
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "silent", pauseMs: 300, looping: true, next: "one" },
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "answered", pauseMs: 300, looping: true, next: "one" },
+      { outcome: "unsent", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
+      { outcome: "silent", pauseMs: 300, looping: true, next: "one" },
+      { outcome: "answered", pauseMs: 1000, next: "one" },
+    ],
+    "a loop of names that loses a round now and then": [
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "returned", pauseMs: 300, next: "several" },
+      { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "answered", pauseMs: 300, looping: true, next: "several" },
+      { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "answered", pauseMs: 300, looping: true, next: "several" },
+      { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
     ],
     "names, three rounds in a row": [
       { outcome: "returned", pauseMs: 300, next: "several" },
       { outcome: "returned", pauseMs: 300, next: "several" },
       { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
       { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "silent", pauseMs: 300, looping: true, next: "several" },
       { outcome: "silent", pauseMs: 1000, next: "one" },
     ],
     "names that do not all come back": [
@@ -151,6 +172,7 @@ for (
     "marks that get lost": [
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
       { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
+      { outcome: "answered", pauseMs: 300, looping: true, next: "several" },
       { outcome: "answered", pauseMs: 1000, next: "one" },
     ],
     "a mark after names": [
@@ -163,6 +185,9 @@ for (
 Deno.test("loop: a mark is news once", () => {
   const schedule = new Schedule();
   assert.deepEqual([schedule.seen(), schedule.seen()], [true, false]);
+  schedule.ended("answered");
+  assert.ok(!schedule.seen(), "one round that got lost ends no loop");
+  schedule.ended("answered");
   schedule.ended("answered");
   assert.ok(schedule.seen());
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DISCARD_MS } from "../../src/engine/client_response.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";
+import { QUESTIONS_PER_NAME, SubnetOracle } from "./chaos_subnets.ts";
 import { Mood, Oracle, unreliable, type UpstreamReply } from "./chaos_upstreams.ts";
 import { seeded } from "./random.ts";
 import { type Asked, type Behaviour, frame, Simulation } from "./simulation.ts";
@@ -23,7 +24,9 @@ interface Setup {
   stalePositive: boolean;
   /** Packets that one lookup may send: attempts, one second thought, and other ways of asking. */
   packetsPerLookup: number;
-  /** Shortest time between two lookups that fail for one question, in milliseconds. */
+  /** Questions that are looked up for themselves under one name. */
+  questionsPerName: number;
+  /** A second upstream may be asked before the first one is late. */
   hedges: boolean;
 }
 
@@ -50,6 +53,7 @@ interface Question {
  * - every query gets exactly one answer, within the bound; with `discard`, those over UDP get an
  *   upstream's answer within that or none, and each without is counted;
  * - it answers the question asked, with the spelling and the id of this client;
+ * - with `ecs pass`, a client gets answers made for a network that holds it, or for everybody;
  * - no forged data; no data older than its TTL, or stale for longer than `serve_stale` allows, and
  *   stale data is marked so;
  * - one question sends no more packets than its rules allow, over any second and in all;
@@ -60,15 +64,18 @@ export function runChaos(
   { startMs = 1000, idleMs = 0 }: ChaosTimes = {},
 ): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0x5eed);
-  const setup = choose(dice, seed % 2 === 0);
+  const subnetDice = seeded(seed ^ 0xec5);
+  const passesSubnets = subnetDice() % 2 === 1;
+  const setup = choose(dice, { discards: seed % 2 === 0, passesSubnets });
   const simulation = new Simulation(setup.corefile, { seed, startMs });
   simulation.run(idleMs);
   simulation.lossPerMille = dice() % 3 === 0 ? dice() % 250 : dice() % 30;
   const oracle = new Oracle(() => simulation.nowMs);
+  const subnets = new SubnetOracle(subnetDice, passesSubnets);
   const packets = new Map<string, number[]>();
   const moods = setup.upstreams.map((address) => {
     const mood = new Mood(dice);
-    const behaviour = ofSomeKind(unreliable(mood, oracle, dice), dice);
+    const behaviour = ofSomeKind(unreliable(mood, oracle, dice, subnets), dice);
     simulation.upstream(`${address}:53`, (query, transport, arrival) => {
       const { name, type } = query.questions![0]!;
       if (type !== "NS") {
@@ -92,7 +99,9 @@ export function runChaos(
     const number = Math.floor((dice() % 1000) ** 2 / 1e6 * names);
     const name = dice() % 2 === 0 ? `n${number}.example.org` : `N${number}.Example.ORG`;
     const id = dice() & 0xffff;
-    const bytes = queryBytes(dice() % 2 === 0 ? { name, id, edns: 1232 } : { name, id });
+    const bytes = queryBytes(
+      dice() % 2 === 0 ? { name, id, edns: 1232, ednsOptions: subnets.draw() } : { name, id },
+    );
     if (dice() % 8 === 0) streams.ask({ name, id, bytes, dice });
     else all.push({ asked: simulation.ask(bytes), name, id });
     if (dice() % 3 === 0) simulation.run(dice() % pauseMs);
@@ -115,7 +124,7 @@ export function runChaos(
   all.push(...streams.questions);
   answered.push(...streams.questions);
 
-  for (const question of answered) checkAnswer(question, { setup, oracle, fault });
+  for (const question of answered) checkAnswer(question, { setup, oracle, subnets, fault });
   checkPackets(packets, { simulation, setup, fault });
   assert.equal(simulation.engine.waiting, 0, fault("exchanges left"));
   assert.equal(simulation.keptCount, 0, fault("return addresses left"));
@@ -153,7 +162,10 @@ function ofSomeKind(inner: Behaviour, dice: () => number): Behaviour {
   }
 }
 
-function choose(dice: () => number, discards: boolean): Setup {
+function choose(
+  dice: () => number,
+  { discards, passesSubnets }: { discards: boolean; passesSubnets: boolean },
+): Setup {
   const one = <T>(values: readonly T[]): T => values[dice() % values.length]!;
   const upstreams = UPSTREAMS.slice(0, 1 + dice() % UPSTREAMS.length);
   const hedge = one(["", "", "hedge", "hedge 20ms"]);
@@ -168,6 +180,7 @@ function choose(dice: () => number, discards: boolean): Setup {
     one(["", "", "failover SERVFAIL", "failfast_all_unhealthy_upstreams"]),
     one(["", "", "read_timeout 300ms", "read_timeout 1s"]),
     attempts === null ? "" : `max_connect_attempts ${attempts}`,
+    passesSubnets ? "ecs pass" : "",
   ];
   const stale = one([
     "",
@@ -202,8 +215,10 @@ function choose(dice: () => number, discards: boolean): Setup {
       stale.split(" ")[0]!
     ]!,
     stalePositive: positive,
-    // Each attempt may go over TCP, without OPT, without or with a fresh cookie, and again once.
-    packetsPerLookup: (limit + 3) * 5,
+    // Each attempt may go over TCP, without OPT, without or with a fresh cookie, and again once; and
+    // without the subnet.
+    packetsPerLookup: (limit + 3) * (passesSubnets ? 6 : 5),
+    questionsPerName: passesSubnets ? QUESTIONS_PER_NAME : 1,
     hedges: hedge !== "",
   };
 }
@@ -213,7 +228,12 @@ const lines = (options: string[]) =>
 
 function checkAnswer(
   { asked, name, id }: Question,
-  { setup, oracle, fault }: { setup: Setup; oracle: Oracle; fault: (what: string) => string },
+  { setup, oracle, subnets, fault }: {
+    setup: Setup;
+    oracle: Oracle;
+    subnets: SubnetOracle;
+    fault: (what: string) => string;
+  },
 ): void {
   assert.equal(asked.answers.length, 1, fault(`${name}: ${asked.answers.length} answers`));
   const { bytes, atMs } = asked.answers[0]!;
@@ -224,9 +244,14 @@ function checkAnswer(
   // Handed on where TCP brought nothing better; with these upstreams there are no records in it.
   if (answer.flag_tc) assert.equal(answer.answers!.length, 0, fault(`${name} was truncated`));
   assert.equal(answer.questions![0]!.name, name, fault(`${name} got another answer`));
-  const edns = decode(asked.bytes).additionals!.length > 0;
+  const query = decode(asked.bytes);
+  const edns = query.additionals!.length > 0;
   for (const record of answer.answers ?? []) {
     const { data, ttl } = record as { data: string; ttl: number };
+    if (subnets.knows(data)) {
+      subnets.check(data, query, answer, (what) => fault(`${name}: ${what}`));
+      continue;
+    }
     const bornMs = oracle.bornMs(name, data, atMs);
     assert.ok(bornMs !== null, fault(`${name}: ${data} is a lie`));
     const ageSeconds = (atMs - bornMs) / 1000;
@@ -259,7 +284,7 @@ function checkPackets(
     for (let i = 0, j = 0; j < times.length; j++) {
       while (times[j]! - times[i]! > 500) i++;
       assert.ok(
-        j - i < 3 * setup.packetsPerLookup + setup.upstreams.length * 6,
+        j - i < 3 * setup.packetsPerLookup * setup.questionsPerName + setup.upstreams.length * 6,
         fault(`${name}: ${j - i + 1} packets within half a second`),
       );
     }

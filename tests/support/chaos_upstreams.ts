@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
 import { a, responseBytes, soa } from "./messages.ts";
+import type { SubnetOracle } from "./chaos_subnets.ts";
 import type { Behaviour } from "./simulation.ts";
 
 /** A message of a simulated upstream. */
@@ -70,15 +71,27 @@ export class Mood {
   }
 }
 
-/** An upstream that behaves as its mood is, and in a mixed one as it likes. */
-export function unreliable(mood: Mood, oracle: Oracle, dice: () => number): Behaviour {
+/**
+ * An upstream that behaves as its mood is, and in a mixed one as it likes; with `subnets`, its answers
+ * depend on those of clients as well.
+ */
+export function unreliable(
+  mood: Mood,
+  oracle: Oracle,
+  dice: () => number,
+  subnets: SubnetOracle | null = null,
+): Behaviour {
   return (query, transport) => {
     const { name } = query.questions![0]!;
     const options = cookieOf(query, mood);
-    const address = oracle.address(name);
+    const ttl = oracle.ttlSeconds(name);
+    const scoped = subnets?.answer(query);
     const right = responseBytes(query, {
-      answers: [a(name, address, oracle.ttlSeconds(name))],
-      options,
+      answers: [
+        a(name, oracle.address(name), ttl),
+        ...scoped === undefined ? [] : [a(name, scoped.address, ttl)],
+      ],
+      options: [...options, ...scoped?.options ?? []],
     });
     const delayMs = 1 + dice() % 40;
     const failure = responseBytes(query, { rcode: 2, options });
@@ -93,6 +106,11 @@ export function unreliable(mood: Mood, oracle: Oracle, dice: () => number): Beha
         return [{ bytes: right, delayMs: 400 + dice() % 2500 }];
       case "servfail":
         return [{ bytes: failure, delayMs }];
+    }
+    const wrong = subnets?.wrong(query) ?? null;
+    if (wrong !== null) {
+      const lie = { answers: [a(name, LIE)], options: [...options, wrong] };
+      return [{ bytes: responseBytes(query, lie), delayMs }];
     }
     switch (dice() % 12) {
       case 1:

@@ -201,7 +201,7 @@ Deno.test("which form of a query a server gets", async (t) => {
             );
             break;
           case "refuse":
-            ladder.refused(formOf(word));
+            ladder.heard(formOf(word));
             break;
           case "try":
             assert.equal(nameOf(ladder.toTry(nowMs)), word, event);

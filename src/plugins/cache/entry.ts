@@ -2,7 +2,7 @@ import { sameNetwork, SUBNET, subnetSize, writeNetwork } from "../../dns/client_
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import { copyWords, type Memory } from "../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../engine/question/fold.ts";
-import type { Response } from "../../engine/response.ts";
+import { NO_SCOPE, type Response } from "../../engine/response.ts";
 import { HAS_ECS, HAS_ERROR, RECORDS } from "./row.ts";
 
 /*
@@ -13,13 +13,16 @@ import { HAS_ECS, HAS_ERROR, RECORDS } from "./row.ts";
  *                                                     each only where there is one
  *
  * A network is the data of a client subnet option with the prefix that the answer is good for; one of
- * no octets says that the answer is good for everybody. The scope is what clients are told.
+ * no octets says that the answer is good for everybody. The scope is what clients are told, 255 for
+ * none.
  */
 
 /** Octets of an extended error without its text. */
 const ERROR_SIZE = 3;
 /** Octets in front of a network. */
 const SUBNET_HEAD = 2;
+/** Scope of an answer whose client is told none: longer than any prefix. */
+const TOLD_NONE = 255;
 
 /** Whom an entry is for, where client subnets count; otherwise the length of a network's prefix. */
 export const FOR = {
@@ -100,7 +103,7 @@ export function writeEntry(
   const nameAt = question.offset + HEADER_SIZE;
   copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
   if (prefix === FOR.NO_SUBNET) return;
-  bytes[at + 1] = Math.max(0, response.ecsScope);
+  bytes[at + 1] = response.ecsScope < 0 ? TOLD_NONE : response.ecsScope;
   bytes[at] = prefix === FOR.EVERYBODY
     ? 0
     : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
@@ -116,8 +119,13 @@ export function readExtras(lengths: number, response: Response): void {
     response.errorText.copy(memory.bytes, at + ERROR_SIZE, memory.bytes[at + 2]!);
   }
   response.ecsScope = (lengths & HAS_ECS) === 0
-    ? -1
-    : memory.bytes[subnetAt(lengths, memory, offset) + 1]!;
+    ? NO_SCOPE.NEEDED
+    : scopeOf(memory.bytes[subnetAt(lengths, memory, offset) + 1]!);
+}
+
+/** Scope for clients out of the octet that stands for it in an entry. */
+export function scopeOf(octet: number): number {
+  return octet === TOLD_NONE ? NO_SCOPE.NEEDED : octet;
 }
 
 /** Whether the message in a block has the question's name, type and class. */
@@ -143,6 +151,11 @@ export function isAbout(memory: Memory, offset: number, question: Question): boo
 export function prefixOf(lengths: number, { bytes }: Memory, at: number): number {
   if ((lengths & HAS_ECS) === 0) return FOR.NO_SUBNET;
   return bytes[at] === 0 ? FOR.EVERYBODY : bytes[at + SUBNET_HEAD + SUBNET.SOURCE]!;
+}
+
+/** Scope octet of an entry that is for a network; longer than any prefix where clients are told none. */
+export function scopeAt({ bytes }: Memory, at: number): number {
+  return bytes[at + 1]!;
 }
 
 /** Length of the prefix that the question's client gives, which must have sent a subnet. */

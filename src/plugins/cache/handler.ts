@@ -16,6 +16,7 @@ import { hasQuestion } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import { Store } from "./store.ts";
+import { prefixFor } from "./subnets.ts";
 
 /** How long a response is kept at most that says nothing of its name: it only bounds the load. */
 const EMPTY_SECONDS = 2;
@@ -134,7 +135,7 @@ export class CacheHandler implements Handler {
     let store = this.success;
     let row = store.find(exchange, now);
     let remaining = row < 0 ? 0 : store.remaining(row, now);
-    if (remaining > 0) {
+    if (remaining > 0 && !this.deniesCloser(exchange, row, now)) {
       values[counters.hitsSuccess]!++;
     } else {
       if (this.#preferPositive && this.#stale.isPositive(row, now)) {
@@ -205,6 +206,17 @@ export class CacheHandler implements Handler {
         (this.#zones === null || this.#zones.match(exchange) !== null) &&
         (store === "success" ? this.#noSuccess : this.#noDenial).match(exchange) === null,
     });
+  }
+
+  /**
+   * Whether there is a denial for fewer clients than the answer at `row` of the success store: of the
+   * networks that hold a client, the narrowest counts (RFC 7871 section 7.3.1).
+   */
+  deniesCloser(exchange: Exchange, row: number, now: number): boolean {
+    if (!this.ecs || this.#preferPositive) return false;
+    const denied = this.denial.find(exchange, now);
+    return denied >= 0 && this.denial.remaining(denied, now) > 0 &&
+      this.denial.fit(denied, exchange) > this.success.fit(row, exchange);
   }
 
   /** Points the exchange's response at an entry. */
@@ -317,14 +329,15 @@ export class CacheHandler implements Handler {
 
   #store(exchange: Exchange, response: Response, kind: number, now: number): void {
     const { success, denial } = this.options;
+    const prefix = prefixFor(exchange, response, this.ecs ? "scope" : "none");
     switch (kind) {
       case KIND.SUCCESS: {
         if (this.#noSuccess.match(exchange) !== null) break;
         const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
         this.#keep(this.success, exchange, response, ttl, now);
         // The newest word on this question: a denial or failure from before is no longer true.
-        this.#drop(this.denial, exchange, now);
-        this.#drop(this.failures, exchange, now);
+        this.denial.removeWithin(exchange, prefix);
+        this.failures.removeWithin(exchange, prefix);
         break;
       }
       case KIND.EMPTY:
@@ -343,9 +356,9 @@ export class CacheHandler implements Handler {
         const ttl = ttlOf(response, denial.minTtlSeconds, denial.maxTtlSeconds);
         this.#keep(this.denial, exchange, response, ttl, now);
         if (!this.#preferPositive || !this.#hasPositive(exchange, now)) {
-          this.#drop(this.success, exchange, now);
+          this.success.removeWithin(exchange, prefix);
         }
-        this.#drop(this.failures, exchange, now);
+        this.failures.removeWithin(exchange, prefix);
         break;
       }
       case KIND.FAILURE:
@@ -385,15 +398,6 @@ export class CacheHandler implements Handler {
 
   #hasPositive(exchange: Exchange, now: number): boolean {
     return this.#stale.isPositive(this.success.find(exchange, now), now);
-  }
-
-  /** Removes what the store has for the exchange's client: maybe several subnets, all of them its. */
-  #drop(store: Store, exchange: Exchange, now: number): void {
-    for (;;) {
-      const row = store.find(exchange, now);
-      if (row < 0) return;
-      store.remove(row);
-    }
   }
 }
 

@@ -6,10 +6,10 @@ import { Exchange } from "../../engine/exchange.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import type { HashKey } from "../../engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";
-import { Response } from "../../engine/response.ts";
+import { NO_SCOPE, Response } from "../../engine/response.ts";
 import { describeRow, EntryState } from "./entry_state.ts";
-import { FOR, subnetAt as subnetOf } from "./entry.ts";
-import { LENGTH as LENGTHS, STRIDE } from "./row.ts";
+import { FOR, scopeOf, subnetAt as subnetOf } from "./entry.ts";
+import { HAS_ECS, LENGTH as LENGTHS, STRIDE } from "./row.ts";
 import type { Store } from "./store.ts";
 
 /*
@@ -27,7 +27,8 @@ import type { Store } from "./store.ts";
  *   20  u32  extended error plus one, without its text; 0 for none
  *   24  message: its question in lower case, id 0
  *       ttl table: a u16 a record, at the next multiple of two
- *       client subnet (RFC 7871): u8 length of the network, u8 scope, network as in an option
+ *       client subnet (RFC 7871): u8 length of the network, u8 scope (255 for none), network as
+ *       in an option
  *       zeros up to a multiple of eight
  */
 const TTL = 0;
@@ -188,7 +189,7 @@ export class Snapshot {
   #write(memory: Memory, at: number, store: number, lengths: number, now: number): number {
     const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
     const response = this.#response;
-    const { length, ttlCount, memory: from, offset, ecsScope, extendedError } = response;
+    const { length, ttlCount, memory: from, offset, extendedError } = response;
     const { view } = memory;
     view.setUint32(at + TTL, ttlSeconds, true);
     view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
@@ -199,7 +200,7 @@ export class Snapshot {
     const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
     view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
     const subnetAt = subnetOf(lengths, from, offset);
-    const subnet = ecsScope < 0 ? 0 : SUBNET_HEAD + from.bytes[subnetAt]!;
+    const subnet = (lengths & HAS_ECS) === 0 ? 0 : SUBNET_HEAD + from.bytes[subnetAt]!;
     view.setUint8(at + SUBNET, subnet);
     view.setUint8(at + RESERVED, 0);
     view.setUint32(at + ERROR, extendedError + 1, true);
@@ -273,9 +274,14 @@ export class Snapshot {
     const exchange = this.#exchange;
     const subnet = bytes[at + SUBNET]! > 0;
     if (subnet && !this.#target.ecs) return false;
-    // What was learnt since the start is newer.
-    if (this.#target[name].find(exchange, now) >= 0) return false;
-    if (!bothClasses && this.#target[OTHER[name]].find(exchange, now) >= 0) return false;
+    const prefix = !subnet
+      ? FOR.NO_SUBNET
+      : exchange.ecsLength === 0
+      ? FOR.EVERYBODY
+      : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
+    // What was learnt since the start for the same clients is newer.
+    if (this.#target[name].rowFor(exchange, prefix) >= 0) return false;
+    if (!bothClasses && this.#target[OTHER[name]].rowFor(exchange, prefix) >= 0) return false;
     if (!this.#target.keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;
@@ -285,12 +291,9 @@ export class Snapshot {
     response.ttlCount = view.getUint16(at + RECORDS, true);
     response.extendedError = view.getUint32(at + ERROR, true) - 1;
     response.errorText.length = 0;
-    response.ecsScope = subnet ? bytes[exchange.offset + exchange.ecsAt - 1]! : -1;
-    const prefix = !subnet
-      ? FOR.NO_SUBNET
-      : exchange.ecsLength === 0
-      ? FOR.EVERYBODY
-      : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
+    response.ecsScope = subnet
+      ? scopeOf(bytes[exchange.offset + exchange.ecsAt - 1]!)
+      : NO_SCOPE.NEEDED;
     const store = this.#target[name];
     const row = store.insert(exchange, response, response.flags, ttlSeconds, now, prefix);
     if (row < 0) return false;

@@ -222,6 +222,7 @@ export class StaleServer {
       const row = store.find(exchange, now);
       const remaining = row < 0 ? 0 : store.remaining(row, now);
       if (remaining > 0) {
+        if (store === success && this.#cache.deniesCloser(exchange, row, now)) continue;
         const ttlSeconds = options.keepTtl ? store.ttlOf(row) : remaining;
         this.#cache.answer(exchange, store, row, ttlSeconds);
         return true;

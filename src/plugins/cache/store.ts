@@ -1,6 +1,5 @@
-import { copyWords } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response.ts";
-import { type Arena, chunkOf, offsetOf } from "./arena.ts";
+import { type Arena, offsetOf } from "./arena.ts";
 import type { EntryState } from "./entry_state.ts";
 import { moveTimesBack } from "./clock.ts";
 import {
@@ -10,12 +9,12 @@ import {
   lengthWord,
   type Question,
   readExtras,
-  subnetAt,
   writeEntry,
 } from "./entry.ts";
 import { Ghosts } from "./ghosts.ts";
 import { Holdings, type StoreOptions } from "./holdings.ts";
 import { RowIndex } from "./index.ts";
+import { moveEntries } from "./move_entries.ts";
 import { Owners, type Shortage } from "./owners.ts";
 import { Queue } from "./queue.ts";
 import {
@@ -39,7 +38,7 @@ import {
   USES,
   USES_SHIFT,
 } from "./row.ts";
-import { fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
+import { fitFor, fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
 
 export type { Question };
 
@@ -142,12 +141,50 @@ export class Store {
     for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
       if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
       if (this.#subnets === "none") return row;
-      const fit = this.#fit(row, question, now);
+      let fit = this.fit(row, question);
+      if (fit >= 0 && this.remaining(row, now) > 0) fit += FRESH;
       if (fit <= bestFit) continue;
       best = row;
       bestFit = fit;
     }
     return best;
+  }
+
+  /** Row of the entry for the question that is for just `prefix` (`FOR`), good or not; or -1. */
+  rowFor(question: Question, prefix: number): number {
+    const rows = this.#rows;
+    const hash = question.hash | 0;
+    for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
+      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
+      const address = rows[row + ADDRESS]!;
+      const memory = this.#arena.memory(address);
+      const lengths = rows[row + LENGTH]!;
+      if (isForSame(lengths, memory, offsetOf(address), question, prefix)) return row;
+    }
+    return -1;
+  }
+
+  /** How well an entry for the question suits its client: -1 not at all, else the narrower the more. */
+  fit(row: number, question: Question): number {
+    const address = this.#rows[row + ADDRESS]!;
+    const memory = this.#arena.memory(address);
+    const lengths = this.#rows[row + LENGTH]!;
+    return fitOf(lengths, memory, offsetOf(address), question, this.#subnets);
+  }
+
+  /**
+   * Takes out what it has for the question's client and for no more clients than `prefix` (`FOR`)
+   * stands for: what is for others too stays good for them.
+   */
+  removeWithin(question: Question, prefix: number): void {
+    const rows = this.#rows;
+    const hash = question.hash | 0;
+    const all = this.#subnets === "none";
+    for (let row = this.#index.first(hash), next = -1; row >= 0; row = next) {
+      next = rows[row + CHAIN]!;
+      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
+      if (all || this.fit(row, question) >= fitFor(prefix)) this.remove(row);
+    }
   }
 
   /** Marks an entry as asked for, which is what keeps it. */
@@ -243,7 +280,7 @@ export class Store {
     let owner = question.client < 0 ? 0 : question.client;
     let hits = 0;
     let seen = now;
-    const old = this.#findSame(question, prefix);
+    const old = this.rowFor(question, prefix);
     let uses = 0;
     let main = false;
     if (old >= 0) {
@@ -320,17 +357,7 @@ export class Store {
 
   /** Moves what lies in a chunk of the arena into other chunks. */
   moveOutOf(chunk: number): void {
-    const rows = this.#rows;
-    for (let row = 0, end = this.#rowCount * STRIDE; row < end; row += STRIDE) {
-      const old = rows[row + ADDRESS]!;
-      if (old === -1 || chunkOf(old) !== chunk) continue;
-      const from = this.#arena.memory(old);
-      const size = this.#sizeOf(row);
-      const address = this.#arena.allocate(size);
-      copyWords(from, offsetOf(old), this.#arena.memory(address), offsetOf(address), size);
-      rows[row + ADDRESS] = address;
-      this.#arena.free(old >>> 0);
-    }
+    moveEntries(this.rows, this.#arena, chunk);
   }
 
   /** The store's clock begins anew, `tenths` later: makes all times as much earlier. */
@@ -358,31 +385,6 @@ export class Store {
     if ((state & (DO | CD)) !== key) return false;
     const address = rows[row + ADDRESS]!;
     return isAbout(this.#arena.memory(address), offsetOf(address), question);
-  }
-
-  /** How well an entry for the question fits its client, or -1; a fresh one better than any other. */
-  #fit(row: number, question: Question, now: number): number {
-    const lengths = this.#rows[row + LENGTH]!;
-    const address = this.#rows[row + ADDRESS]!;
-    const memory = this.#arena.memory(address);
-    const at = subnetAt(lengths, memory, offsetOf(address));
-    const fit = fitOf(lengths, memory, at, question, this.#subnets);
-    return fit >= 0 && this.remaining(row, now) > 0 ? fit + FRESH : fit;
-  }
-
-  /** Row of the entry for the question that is for the same clients, or -1. */
-  #findSame(question: Question, prefix: number): number {
-    const rows = this.#rows;
-    const hash = question.hash | 0;
-    for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
-      const lengths = rows[row + LENGTH]!;
-      const address = rows[row + ADDRESS]!;
-      const memory = this.#arena.memory(address);
-      const at = subnetAt(lengths, memory, offsetOf(address));
-      if (isForSame(lengths, memory, at, question, prefix)) return row;
-    }
-    return -1;
   }
 
   /** Looks at a few rows and takes out what has expired. */

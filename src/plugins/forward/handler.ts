@@ -13,7 +13,7 @@ import {
 import { Memory } from "../../engine/memory.ts";
 import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
-import { Response } from "../../engine/response.ts";
+import { NO_SCOPE, Response } from "../../engine/response.ts";
 import { ResponseRewriter } from "../../engine/response_rewriter.ts";
 import { ZoneTable } from "../../engine/zones.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
@@ -171,7 +171,8 @@ export class ForwardHandler implements Handler {
     const { next, nextOnNodata, ecsPass } = this.options;
     const response = this.#response;
     // First, because the table of TTLs will lie where OPT does.
-    response.ecsScope = ecsPass && lookup.race.inquiry.subnetLength > 0 ? reply.subnetScope : -1;
+    const asksForSubnet = ecsPass && lookup.race.inquiry.subnetLength > 0;
+    response.ecsScope = asksForSubnet ? reply.subnetScope : NO_SCOPE.NEEDED;
     reply.describe(response);
     this.#rewriter.compress(response, lookup.race.inquiry.questionLength - 4);
     const passOn = next.includes(response.rcode) ||

@@ -11,12 +11,14 @@ export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
 /** Pause between two rounds as long as nothing is known, in milliseconds. */
 const STEP_MS = 1000;
-/** Pause before the next round where names have come back: queries go round meanwhile. */
+/** Pause before the next round where one is to confirm the last: queries go round, or fail, meanwhile. */
 const CONFIRM_MS = 300;
 /** Rounds in a row whose names must all come back before that shows a loop. */
 const CONFIRM_ROUNDS = 3;
 /** Probes in such a round, but the first: by chance, so that nobody can know how many to send. */
 const COPIES = { least: 2, more: 3 } as const;
+/** Rounds in a row that must not come back before a loop is gone: any datagram may get lost. */
+const GONE_ROUNDS = 2;
 /** Pause before the next round while there is a loop. */
 const RECHECK_MS = 3000;
 /** Longest pause after failures. */
@@ -36,7 +38,7 @@ const REST_MS = 300_000;
  *
  * A mark that comes back shows a loop at once. Where options are taken off on the way, names must
  * come back as often as they were sent, several rounds in a row; who has seen one and sends it again
- * shows nothing. Once a round has not come back, the loop is gone.
+ * shows nothing. Once two rounds in a row have not come back, the loop is gone.
  */
 export class Schedule {
   looping = false;
@@ -44,6 +46,8 @@ export class Schedule {
   #marked = false;
   /** Rounds in a row whose names have all come back. */
   #rounds = 0;
+  /** Rounds in a row that have not come back while there is a loop. */
+  #missed = 0;
   #failures = 0;
   #resting = false;
 
@@ -70,6 +74,7 @@ export class Schedule {
   /** Starts from the beginning. */
   begin(): void {
     this.#rounds = 0;
+    this.#missed = 0;
     this.#failures = 0;
     this.#resting = false;
   }
@@ -89,6 +94,7 @@ export class Schedule {
         this.#rounds = 0;
     }
     if (this.looping) {
+      if (++this.#missed < GONE_ROUNDS) return CONFIRM_MS;
       this.looping = false;
       // Another round follows, in case that was said too soon.
       this.begin();
@@ -100,6 +106,7 @@ export class Schedule {
   #returned(): number {
     // Where there are no marks any more, it takes copies.
     this.#marked = false;
+    this.#missed = 0;
     this.#failures = 0;
     if (!this.looping && ++this.#rounds < CONFIRM_ROUNDS) return CONFIRM_MS;
     this.looping = true;

@@ -105,6 +105,7 @@ export class Ask implements Ticket, TransportHandler {
   /** The answer over UDP that is to be had whole over TCP, and its length. */
   #truncated: Memory | null = null;
   #truncatedLength = 0;
+  #truncatedSubnetSent = false;
   #answeredSinceMs = 0;
 
   constructor(server: AskServer) {
@@ -204,12 +205,15 @@ export class Ask implements Ticket, TransportHandler {
       this.#end({ kind: "failed", why: "malformed reply" });
       return;
     }
+    reply.subnetSent = this.#subnetSent;
     if (streamed && this.#query.misspelt && server.spelling.folds(nowMs)) server.reportFolding();
     if (this.#cookieSent && !this.#checkCookie(streamed)) return;
     if (!streamed) server.spelling.right();
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
+    // Also where the question has to go out once more: for another subnet, whole, with a new cookie.
+    if (!isComplaint(reply.rcode)) ladder.heard(this.#form);
     if (this.#dropsWrongSubnet(streamed)) return;
     if (reply.scanner.truncated && !streamed) {
       this.#askWhole();
@@ -328,6 +332,7 @@ export class Ask implements Ticket, TransportHandler {
     const { memory, size } = this.#server.reply;
     this.#truncated = copyMessage(memory, size);
     this.#truncatedLength = size;
+    this.#truncatedSubnetSent = this.#subnetSent;
     if (this.#server.tcpFails) {
       this.#handOnTruncated();
       return;
@@ -338,9 +343,12 @@ export class Ask implements Ticket, TransportHandler {
 
   /** Ends with the truncated answer: the whole one cannot be had. */
   #handOnTruncated(): void {
-    const { reply } = this.#server;
+    const { reply, ladder } = this.#server;
     this.#server.tcpFailed();
+    // The question was answered; silence over TCP says nothing of the form.
+    ladder.heard(this.#form);
     reply.read(this.#truncated!, this.#truncatedLength, this.#inquiry!);
+    reply.subnetSent = this.#truncatedSubnetSent;
     this.#end({ kind: "answer", reply });
   }
 
@@ -389,7 +397,7 @@ export class Ask implements Ticket, TransportHandler {
     const refused = rcode === RCODE.FORMERR || rcode === RCODE.BADVERS ||
       (EDNS_REFUSALS.includes(rcode) && !ladder.knowsEdns && !this.#formRefused);
     if (!refused) return false;
-    ladder.refused(this.#form);
+    ladder.heard(this.#form);
     this.#formRefused = true;
     const less = rcode === RCODE.FORMERR && this.#form === FORM.OPTIONS;
     this.#form = less ? FORM.EDNS : FORM.PLAIN;

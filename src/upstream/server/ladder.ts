@@ -73,8 +73,8 @@ export class EdnsLadder {
     if (this.#silentSinceMs[form] === Infinity) this.#silentSinceMs[form] = nowMs;
   }
 
-  /** A query in this form was refused: that is no silence. */
-  refused(form: number): void {
+  /** Something came back to a query in this form, whatever it was worth: that is no silence. */
+  heard(form: number): void {
     this.#silentSinceMs[form] = Infinity;
   }
 

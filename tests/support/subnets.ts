@@ -1,0 +1,35 @@
+import type * as codec from "dns-packet";
+
+/** Code of the client subnet option (RFC 7871). */
+export const CLIENT_SUBNET = 8;
+
+/** Data of a client subnet option: `192.0.2.0/24`, an IPv6 prefix in full groups, `/0` alone. */
+export function subnet(text: string, scope = 0): Uint8Array {
+  const [address, length] = text.split("/") as [string, string];
+  const six = address.includes(":");
+  const octets = six
+    ? address.split(":").flatMap((group) => {
+      const value = parseInt(group || "0", 16);
+      return [value >> 8, value & 255];
+    })
+    : address.split(".").map(Number);
+  const size = Math.ceil(Number(length) / 8);
+  return Uint8Array.of(0, six ? 2 : 1, Number(length), scope, ...octets.slice(0, size));
+}
+
+/** Data of the client subnet option of a message, or null. */
+export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
+  const opt = message.additionals!.find(({ type }) => type === "OPT") as unknown as
+    | { options: { code: number; data: Uint8Array }[] }
+    | undefined;
+  return opt?.options.find(({ code }) => code === CLIENT_SUBNET)?.data ?? null;
+}
+
+/** What an upstream sends back beside its answer: the data of an option, or null for none. */
+export type Reply = (asked: Uint8Array) => Uint8Array | null;
+
+/** Sends the subnet back with a scope. */
+export const scoped = (scope: number): Reply => (asked) => {
+  asked[3] = scope;
+  return asked;
+};
