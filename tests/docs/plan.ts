@@ -69,6 +69,10 @@ const READY = /^nodens [0-9]/m;
 /** The same version, which is here already: the registry is not asked. */
 const WITHOUT_NPX = { "npx -y deno@2.9.6": "deno" } as const;
 
+/** An answer without a warning. */
+const HELLO =
+  /^(?![\s\S]*WARNING)[\s\S]*;; ANSWER SECTION:\nhello\.nodens\.test\.\s.*\s192\.0\.2\.53\n/;
+
 const README: PlannedPage = {
   path: "README.md",
   setup: "",
@@ -89,7 +93,12 @@ const TRY: PlannedPage = {
   setup: "",
   replace: WITHOUT_NPX,
   steps: [
-    ...README.steps.slice(0, 3),
+    README.steps[0]!,
+    { run: "dig @127.0.0.1 -p 1053 hello.nodens.test", prints: HELLO },
+    {
+      run: "dig @127.0.0.1 -p 1053 whoami.nodens.test +noall +additional",
+      prints: /^whoami\.nodens\.test\.\s+0\s+IN\s+A\s+127\.0\.0\.1\n/m,
+    },
     {
       run: 'nodens() { npx -y deno@2.9.6 run -A main.ts "$@"; }',
       before: "rm /usr/local/bin/nodens",
