@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Ajv } from "ajv";
 import { parse, parseAllDocuments } from "yaml";
 import { VERSION } from "../../src/cli/version.ts";
-import { have, skipFor, skipUnless } from "../support/net_require.ts";
+import { missing, skipFor, skipUnless } from "../support/net_require.ts";
 import { manifest } from "./support.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -18,9 +18,9 @@ const SCHEMA = JSON.parse(Deno.readTextFileSync(`${CHART}/values.schema.json`));
 
 const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
 const needsHelm = skipFor([
-  ...have("go") ? [] : ["go is missing"],
+  ...missing(["go"]),
   // One of its files: `have` looks for files.
-  ...have(`${SPRIG}/functions.go`) ? [] : [`${SPRIG} is missing`],
+  ...missing([`${SPRIG}/functions.go`]),
 ]);
 
 /** The same manifest in flags of the command and in values of the chart. */
