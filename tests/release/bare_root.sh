@@ -13,15 +13,14 @@ limit=900
 sources=$(cd "$(dirname "$0")/../.." && pwd)
 command=$(sed -n 's/^npx -y deno@[0-9.]* task test$/&/p' "$sources/README.md")
 root=$(mktemp -d)
+log=$(mktemp)
 # Mounts are made in a namespace of their own, so nothing but files is left to remove.
-trap 'rm -rf --one-file-system "$root"' EXIT
+trap 'rm -rf --one-file-system "$root" "$log"' EXIT
 chmod 755 "$root"
 
 echo "=== $suite: debootstrap"
 started=$SECONDS
-debootstrap --variant=minbase "$suite" "$root" $mirror >"$root.log" 2>&1 ||
-  { tail -n 20 "$root.log"; rm -f "$root.log"; exit 1; }
-rm -f "$root.log"
+debootstrap --variant=minbase "$suite" "$root" $mirror >"$log" 2>&1 || { tail -n 20 "$log"; exit 1; }
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 
 # Runs a command in the root as a user, in namespaces that end with it.
@@ -57,11 +56,9 @@ for user in root plain; do
   in_root root "chown -R $user: /home/$user"
   echo "=== $suite, $user: $command"
   started=$SECONDS
-  log=$(mktemp)
   timeout "$limit" bash -c "$(declare -f in_root); root=$root in_root $user 'cd nodens; $command'" \
     >"$log" 2>&1 || { failed=1; grep -a 'FAILED' "$log" || tail -n 20 "$log"; }
   grep -aE '^SKIPPED|^(ok|FAILED) \|' "$log" || true
-  rm -f "$log"
   echo "=== $suite, $user: took $((SECONDS - started)) s"
 done
 exit "$failed"
