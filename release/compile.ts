@@ -1,15 +1,15 @@
 /**
- * Makes one executable of nodens, with the data plane's thread and the packages inside, and with no
- * more rights than it needs. `deno task compile` makes dist/nodens for this machine.
+ * Makes a release's executable. It has the same options as `deno task compile` in deno.json, but is
+ * made of a staged copy, so that the same commit gives the same file.
  */
 import { Buffer } from "node:buffer";
-import { mustRun, runCommand, say } from "./command.ts";
+import { mustRun, runCommand } from "./command.ts";
 import { compareEmbedded, parseListing } from "./embedded.ts";
-import { type Graph, readGraph, ROOTS } from "./graph.ts";
-import { type Origin, readOrigin } from "./origin.ts";
+import { type Graph, ROOTS } from "./graph.ts";
+import type { Origin } from "./origin.ts";
 import { PERMISSIONS } from "./permissions.ts";
 import { stage, type Staging } from "./staging.ts";
-import { ownTarget, type Target } from "./targets.ts";
+import type { Target } from "./targets.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 
 /** The folder with deno.json, with a slash at its end. */
@@ -27,15 +27,14 @@ export interface Compiled {
 export const NO_RUNTIME = "the runtime to embed (denort) cannot be downloaded here";
 
 /**
- * Options besides rights and names.
+ * Options of every executable, besides rights and modules.
  *
  * Deno would keep V8's compiled code in /tmp under a name that anybody can take before a nodens that
- * runs as root, and trust what it finds there: hence `--no-code-cache`. Types are checked by
- * `deno task check`.
+ * runs as root, and trust what it finds there: hence `--no-code-cache`. `deno task check` checks the
+ * types.
  */
 const OPTIONS = [
   "--frozen",
-  "--cached-only",
   "--no-check",
   "--no-code-cache",
   "--exclude-unused-npm",
@@ -46,12 +45,17 @@ const NEAR_BYTES = 8 * 1024 * 1024;
 /** What a failed download looks like. */
 const NO_DOWNLOAD = /denort|download|error sending request|dns error/i;
 
-/** The command line for a target; `output` is where the executable goes. */
-export function compileArguments(target: Target, output: string): string[] {
+/**
+ * The arguments of `deno` that make an executable. Without `more`, they are the command of
+ * `deno task compile`, which a test compares with deno.json.
+ */
+export function compileArguments(output: string, more: readonly string[] = []): string[] {
   const [main, ...others] = ROOTS;
   const included = others.flatMap((path) => ["--include", path]);
-  const place = ["--target", target.triple, "--output", output];
-  return ["compile", ...OPTIONS, V8_FLAGS, ...PERMISSIONS, ...included, ...place, main];
+  return [
+    ...["compile", ...OPTIONS, V8_FLAGS, ...PERMISSIONS, ...included],
+    ...[...more, "--output", output, main],
+  ];
 }
 
 /**
@@ -67,10 +71,14 @@ export async function compile(
 ): Promise<Compiled> {
   const { graph, target, output } = options;
   const run = (more: Record<string, string>) =>
-    runCommand(Deno.execPath(), compileArguments(target, output), {
-      cwd: staging.sources,
-      env: { NO_COLOR: "1", DENO_DIR: staging.denoDir, ...more },
-    });
+    runCommand(
+      Deno.execPath(),
+      compileArguments(output, ["--cached-only", "--target", target.triple]),
+      {
+        cwd: staging.sources,
+        env: { NO_COLOR: "1", DENO_DIR: staging.denoDir, ...more },
+      },
+    );
   let result = await run({});
   // DENORT_BIN may name the runtime part that was downloaded by other means, or Deno itself.
   let runnable = result.ok && realPath(Deno.env.get("DENORT_BIN") ?? "") !== execPath();
@@ -135,27 +143,3 @@ function realPath(path: string): string | null {
     return null;
   }
 }
-
-async function main(): Promise<void> {
-  const output = `${ROOT}dist/nodens`;
-  const work = Deno.makeTempDirSync({ prefix: "nodens_compile_" });
-  try {
-    const graph = await readGraph(ROOT);
-    const origin = await readOrigin(ROOT);
-    const { runnable } = await compileOnce(work, { graph, origin, target: ownTarget(), output });
-    const count = `${graph.modules.length} modules and ${graph.packages.length} packages`;
-    if (runnable) {
-      say(`Made dist/nodens of ${count}, commit ${origin.commit}.`);
-      return;
-    }
-    Deno.removeSync(output);
-    say(
-      `NOT MADE: ${NO_RUNTIME}. ${count} would be embedded, which was checked; the executable ` +
-        "itself was neither made nor run.",
-    );
-  } finally {
-    Deno.removeSync(work, { recursive: true });
-  }
-}
-
-if (import.meta.main) await main();

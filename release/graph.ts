@@ -32,7 +32,8 @@ export const ROOTS = [
 export interface Info {
   modules: {
     specifier: string;
-    kind?: string;
+    /** Why Deno could not load it. */
+    error?: string;
     npmPackage?: string;
     dependencies?: { code?: { specifier?: string; error?: string } }[];
   }[];
@@ -46,7 +47,8 @@ export interface Info {
 /** Finds the modules and packages; imports of types alone do not count. */
 export async function readGraph(root: string): Promise<Graph> {
   const infos = await Promise.all(ROOTS.map(async (path) => {
-    const args = ["info", "--json", path];
+    // Deno looks for types as well, which stand in this lock file alone.
+    const args = ["info", "--json", "--lock=dev.lock", "--frozen", path];
     return JSON.parse(await mustRun(Deno.execPath(), args, { cwd: root })) as Info;
   }));
   return follow(infos, new URL(`file://${root}`).href);
@@ -78,6 +80,7 @@ export function follow(infos: readonly Info[], base: string): Graph {
       seen.add(specifier);
       const module = bySpecifier.get(specifier);
       if (module === undefined) throw new Error(`Cannot find the module ${specifier}`);
+      if (module.error !== undefined) throw new Error(failure(specifier, module.error));
       if (module.npmPackage !== undefined) {
         imported.add(module.npmPackage);
         addPackage(info, module.npmPackage);
@@ -97,4 +100,10 @@ export function follow(infos: readonly Info[], base: string): Graph {
     packages: [...packages.values()].sort((a, b) => a.name < b.name ? -1 : 1),
     imported: [...imported].sort(),
   };
+}
+
+/** Why a module could not be loaded, and for a package what to look at. */
+function failure(specifier: string, why: string): string {
+  const hint = specifier.startsWith("npm:") ? " (can the package registry be reached?)" : "";
+  return `Cannot load ${specifier}: ${why}${hint}`;
 }

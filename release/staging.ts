@@ -46,16 +46,12 @@ export async function stage(
   const info = JSON.parse(await mustRun(Deno.execPath(), ["info", "--json"])) as {
     denoDir: string;
   };
-  for (const { folder, name, version } of graph.packages) {
+  for (const { folder, name } of graph.packages) {
     if (!folder.startsWith(`${info.denoDir}/`)) {
       throw new Error(`Cannot copy ${name}: ${folder} is not in ${info.denoDir}`);
     }
-    const target = denoDir + folder.slice(info.denoDir.length);
-    copyFolder(folder, target);
-    // What the registry says of the package lies beside its versions, unless the lock file was enough
-    // to fetch it; then that is enough here as well.
-    const beside = (path: string) => path.slice(0, -version.length) + "registry.json";
-    if (isFile(beside(folder))) copyFile(beside(folder), beside(target));
+    // The lock file tells Deno the rest, so what the registry says of a package is not needed.
+    copyFolder(folder, denoDir + folder.slice(info.denoDir.length));
   }
   setTimes(folder, origin.epochSeconds);
   // The runtime to embed is downloaded once and not for each staging.
@@ -109,14 +105,6 @@ export function reduceManifest(
 function copyFile(from: string, to: string): void {
   Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
   Deno.copyFileSync(from, to);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 /** Copies the code in a package's folder. */

@@ -15,12 +15,3 @@ export const TARGETS: readonly Target[] = ([["x86_64", "amd64"], ["aarch64", "ar
     debian,
     triple: `${machine}-unknown-linux-gnu`,
   }));
-
-/** The target of this machine. Throws where a release has none for it. */
-export function ownTarget(): Target {
-  const { os, arch } = Deno.build;
-  const own = TARGETS.find(({ machine }) => os === "linux" && machine === arch);
-  if (own !== undefined) return own;
-  const names = TARGETS.map(({ machine }) => machine).join(", ");
-  throw new Error(`Cannot compile for ${os} on ${arch}: linux on ${names} will do`);
-}

@@ -1,5 +1,6 @@
 import type { Config } from "../config/types.ts";
 import type { Logger } from "../control/logger.ts";
+import type { HostsOptions } from "../plugins/hosts/options.ts";
 import { VERSION } from "./version.ts";
 
 /** What is served where, as CoreDNS prints it. */
@@ -22,18 +23,24 @@ export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }
 
+/** A name from a Corefile's own `hosts` entries, which needs no network; otherwise an example. */
+function nameToTry(config: Config, zones: readonly { block: number }[]): string {
+  const plugins = zones.flatMap(({ block }) => config.blocks[block]!.plugins);
+  for (const { name, options } of plugins) {
+    if (name !== "hosts") continue;
+    const [, host] = (options as HostsOptions).inline[0]?.split(/\s+/) ?? [];
+    if (host !== undefined) return host;
+  }
+  return "example.org";
+}
+
 /** Prints listeners, what runs, and a command that gets an answer. */
 export function announce(config: Config, logger: Logger): void {
   const first = config.listeners[0];
   const hint: string[] = [];
   if (first !== undefined) {
     const host = first.address === "" ? "127.0.0.1" : first.address;
-    const zone = first.zones.find(({ block }) =>
-      config.blocks[block]!.plugins.some(({ name }) =>
-        name === "whoami"
-      )
-    )?.zone ?? "example.org.";
-    hint.push(`Try: dig @${host} -p ${first.port} ${zone}`);
+    hint.push(`Try: dig @${host} -p ${first.port} ${nameToTry(config, first.zones)}`);
   }
   const run = `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
   const listeners = listenerNames(config);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { namespaceReasons } from "../support/net_namespace.ts";
-import { have, skipFor } from "../support/net_require.ts";
+import { missing, skipFor } from "../support/net_require.ts";
 import { attackNamed, ATTACKS } from "./attacks.ts";
 import { MemoryGroup } from "./frame/memory_group.ts";
 import { runAttack, SECONDS, type Verdict } from "./frame/run.ts";
@@ -31,7 +31,7 @@ const programs = ["unshare", "setpriv", "prlimit", "nice", "chrt", "mkfifo", "un
 const reasons = [
   ...namespaceReasons(),
   ...await MemoryGroup.reasons(),
-  ...programs.filter((name) => !have(name)).map((name) => `${name} is missing`),
+  ...missing(programs),
 ];
 const skip = skipFor(reasons);
 const rows: Row[] = [];

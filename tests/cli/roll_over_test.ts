@@ -4,13 +4,13 @@ import { askUdp } from "../support/drivers.ts";
 import { until } from "../support/followed.ts";
 import { decode, queryBytes } from "../support/messages.ts";
 import { startProcess } from "../support/net_process.ts";
-import { have, skipFor } from "../support/net_require.ts";
+import { missing, skipFor } from "../support/net_require.ts";
 import { house, NAMES } from "../support/roll_over.ts";
 
 const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux shares addresses"]);
 const asRoot = skipFor([
   ...Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["only root starts others' processes"],
-  ...have("setpriv") ? [] : ["setpriv is missing"],
+  ...missing(["setpriv"]),
 ]);
 
 const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;

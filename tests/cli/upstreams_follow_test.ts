@@ -5,6 +5,7 @@ import { until } from "../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { ScriptedServer } from "../support/scripted_server.ts";
 import { folderWith, serving } from "../support/serving.ts";
+import { skipFor } from "../support/net_require.ts";
 
 /** An upstream that answers every A query with `data`, every other one after a while. */
 function startSlowUpstream(
@@ -46,15 +47,13 @@ function extendedError({ additionals }: DecodedPacket): number | undefined {
 }
 
 /** resolv.conf knows no ports, so the upstreams need port 53. */
-const mayBind = Deno.build.os === "linux" && Deno.uid() === 0;
-if (!mayBind) {
-  const text = "SKIPPED: following resolv.conf with real upstreams: only root has port 53\n";
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
-}
+const asRoot = skipFor(
+  Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["only root may use port 53"],
+);
 
 Deno.test({
   name: "queries go on while resolv.conf moves from one upstream to another, and none is lost",
-  ignore: !mayBind,
+  ...asRoot,
   async fn() {
     // Addresses that no other run of this test has.
     const [x, y] = crypto.getRandomValues(new Uint8Array(2));
@@ -107,7 +106,7 @@ Deno.test({
 
 Deno.test({
   name: "a resolv.conf that is not there at start: the rest is served, and then what it names",
-  ignore: !mayBind,
+  ...asRoot,
   async fn() {
     const [x, y] = crypto.getRandomValues(new Uint8Array(2));
     const address = `127.73.${x}.${y}`;

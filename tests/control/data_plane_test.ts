@@ -4,9 +4,10 @@ import { VERDICT, VERDICTS } from "../../src/io/check_plan.ts";
 import { askUdp, freePort, withDataPlane } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
 import { haveIpv6 } from "../support/net_ports.ts";
+import { skipFor } from "../support/net_require.ts";
 
 const linux = Deno.build.os === "linux";
-if (!linux) Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: needs the linux driver\n"));
+if (!linux) skipFor(["it needs the linux driver"]);
 
 async function until(condition: () => boolean): Promise<void> {
   const limitMs = performance.now() + 15_000;

@@ -6,9 +6,10 @@ import {
   statusLine,
   watchdogPeriodMs,
 } from "../../src/control/service_environment.ts";
+import { skipFor } from "../support/net_require.ts";
 
 const linux = Deno.build.os === "linux";
-if (!linux) Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: needs Linux\n"));
+if (!linux) skipFor(["it needs Linux"]);
 
 const variables = (values: Record<string, string>) => (name: string) => values[name];
 

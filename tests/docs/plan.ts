@@ -69,6 +69,10 @@ const READY = /^nodens [0-9]/m;
 /** The same version, which is here already: the registry is not asked. */
 const WITHOUT_NPX = { "npx -y deno@2.9.6": "deno" } as const;
 
+/** An answer without a warning. */
+const HELLO =
+  /^(?![\s\S]*WARNING)[\s\S]*;; ANSWER SECTION:\nhello\.nodens\.test\.\s.*\s192\.0\.2\.53\n/;
+
 const README: PlannedPage = {
   path: "README.md",
   setup: "",
@@ -89,7 +93,12 @@ const TRY: PlannedPage = {
   setup: "",
   replace: WITHOUT_NPX,
   steps: [
-    ...README.steps.slice(0, 3),
+    README.steps[0]!,
+    { run: "dig @127.0.0.1 -p 1053 hello.nodens.test", prints: HELLO },
+    {
+      run: "dig @127.0.0.1 -p 1053 whoami.nodens.test +noall +additional",
+      prints: /^whoami\.nodens\.test\.\s+0\s+IN\s+A\s+127\.0\.0\.1\n/m,
+    },
     {
       run: 'nodens() { npx -y deno@2.9.6 run -A main.ts "$@"; }',
       before: "rm /usr/local/bin/nodens",
@@ -262,12 +271,13 @@ ${UPSTREAM}`,
     { skip: "microk8s kubectl apply -f node-local-dns.yaml", why: "needs MicroK8s" },
     { skip: "nomad job run nodens.nomad.hcl", why: "needs Nomad" },
     {
-      run: "nodens completion bash > /usr/share/bash-completion/completions/nodens",
+      run: "mkdir -p /usr/share/bash-completion/completions /usr/share/fish/vendor_completions.d",
       before: "nodens manifest -check node-local-dns.yaml -kubedns 10.152.183.10",
     },
+    { run: "mkdir -p /usr/local/share/zsh/site-functions /usr/local/share/man/man1" },
+    { run: "nodens completion bash > /usr/share/bash-completion/completions/nodens" },
     { run: "nodens completion zsh > /usr/local/share/zsh/site-functions/_nodens" },
     { run: "nodens completion fish > /usr/share/fish/vendor_completions.d/nodens.fish" },
-    { run: "mkdir -p /usr/local/share/man/man1" },
     { run: "nodens man > /usr/local/share/man/man1/nodens.1" },
   ],
 };

@@ -5,7 +5,7 @@ import {
   writeAtomically,
   type WriteSteps,
 } from "../../src/host/config_files.ts";
-import { have, skipFor } from "../support/net_require.ts";
+import { missing, skipFor } from "../support/net_require.ts";
 
 /** Runs something in a fresh folder and looks what is in it afterwards. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -85,7 +85,7 @@ Deno.test("a file is written in place only where another cannot take its place",
 
 const reasons = [
   ...Deno.build.os !== "linux" || Deno.uid() !== 0 ? ["mounting needs root on Linux"] : [],
-  ...have("unshare") ? [] : ["unshare is missing"],
+  ...missing(["unshare"]),
 ];
 
 Deno.test({

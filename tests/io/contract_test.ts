@@ -3,13 +3,14 @@ import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../suppo
 import { until } from "../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
+import { skipFor } from "../support/net_require.ts";
 
 const SCAN_TIME = "nodens_forward_reply_scan_seconds";
 const linux = Deno.build.os === "linux";
 
 for (const driver of ["linux", "portable"] as const) {
   if (driver === "linux" && !linux) {
-    Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: the linux driver needs Linux\n"));
+    skipFor(["the linux driver needs Linux"]);
     continue;
   }
   const run = (title: string, work: () => Promise<void>) =>

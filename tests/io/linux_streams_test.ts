@@ -12,6 +12,7 @@ import { Streams } from "../../src/io/linux/streams.ts";
 import { AF, EPOLL, SOCK } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
+import { skipFor } from "../support/net_require.ts";
 
 /** One accepted connection, and its client. */
 interface Rig {
@@ -90,7 +91,7 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
 }
 
 const linux = Deno.build.os === "linux";
-if (!linux) Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: this needs Linux\n"));
+if (!linux) skipFor(["it needs Linux"]);
 const run = (name: string, use: (rig: Rig) => Promise<void>) =>
   Deno.test({ name, ignore: !linux, fn: () => withStream(use) });
 

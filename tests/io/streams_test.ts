@@ -4,6 +4,7 @@ import type { DataPlane } from "../../src/control/data_plane.ts";
 import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
+import { skipFor } from "../support/net_require.ts";
 
 const MI = 2 ** 20;
 const linux = Deno.build.os === "linux";
@@ -43,7 +44,7 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 
 for (const driver of ["linux", "portable"] as const) {
   if (driver === "linux" && !linux) {
-    Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: the linux driver needs Linux\n"));
+    skipFor(["the linux driver needs Linux"]);
     continue;
   }
   const run = (title: string, work: () => Promise<void>) =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
-import { have, skipFor } from "../support/net_require.ts";
+import { missing, skipFor } from "../support/net_require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** Folder of the chart. */
@@ -15,11 +15,10 @@ export const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as 
 
 const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
 /** What a test says that renders the chart. */
-export const needsHelm = skipFor([
-  ...have("go") ? [] : ["go is missing"],
-  // One of its files: `have` looks for files.
-  ...have(`${SPRIG}/functions.go`) ? [] : [`${SPRIG} is missing`],
-]);
+export const needsHelm = skipFor(
+  // Of a library one of its files: files are looked for.
+  missing(["go", `${SPRIG}/functions.go`]),
+);
 
 /** The objects of a manifest in the order of kind, namespace and name. */
 export function objects(text: string): Json[] {

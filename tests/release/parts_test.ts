@@ -66,6 +66,23 @@ Deno.test("the graph holds what runs: all threads' modules and packages, and no 
   );
 });
 
+Deno.test("what Deno could not load is reported as that, with the reason", () => {
+  const broken = (specifier: string, error: string): Info => {
+    const all = info({ "main.ts": [specifier] });
+    return { ...all, modules: [...all.modules, { specifier, error }] };
+  };
+  assert.throws(
+    () => follow([broken(`${BASE}src/a.ts`, "Module not found")], BASE),
+    new Error(`Cannot load ${BASE}src/a.ts: Module not found`),
+  );
+  assert.throws(
+    () => follow([broken("npm:two@2.0.0", "Failed caching npm package")], BASE),
+    new Error(
+      "Cannot load npm:two@2.0.0: Failed caching npm package (can the package registry be reached?)",
+    ),
+  );
+});
+
 Deno.test("what is embedded is read from Deno's listing", () => {
   const listing = parseListing(`
 Embedded Files

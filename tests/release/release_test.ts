@@ -7,6 +7,7 @@ import { readGraph } from "../../release/graph.ts";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { stage } from "../../release/staging.ts";
 import { TARGETS } from "../../release/targets.ts";
+import { EmptyCache } from "../support/empty_cache.ts";
 import { withFolder } from "../support/folder.ts";
 
 const ORIGIN = { commit: "0123456789ab", epochSeconds: 1_700_000_000 };
@@ -38,27 +39,16 @@ Deno.test("the rights are exact: no right to everything, and none that a caller 
   for (const right of PERMISSIONS) assert.doesNotMatch(right, /-A|allow-all|allow-import/, right);
 });
 
-Deno.test("an image's build has all that compiling needs, without git", async () => {
+Deno.test("a release made with an empty cache is whole, or says aloud what is missing", async () => {
   await withFolder(async (folder) => {
-    const allowed = Deno.readTextFileSync(`${ROOT}.dockerignore`).split("\n")
-      .filter((line) => line.startsWith("!")).map((line) => ROOT + line.slice(1));
-    await mustRun("cp", ["--recursive", ...allowed, folder]);
-    const result = await runCommand(Deno.execPath(), [
-      ...["run", "--frozen", "--allow-all", `${folder}/release/compile.ts`],
-    ], { cwd: folder, env: { NODENS_COMMIT: ORIGIN.commit, NO_COLOR: "1" } });
-    assert.ok(result.ok, result.text);
-    assert.match(result.stdout, /^(?:Made dist\/nodens of .*, commit 0123456789ab|NOT MADE: )/);
-    const made = result.stdout.startsWith("Made");
-    assert.equal([...Deno.readDirSync(`${folder}/dist`)].length, made ? 1 : 0);
-  });
-});
-
-Deno.test("a release is whole, or says aloud what is missing", async () => {
-  await withFolder(async (folder) => {
-    const args = ["run", "-A", `${ROOT}release/main.ts`, "--output", `${folder}/dist`];
+    const cache = new EmptyCache();
+    const { DENO_DIR, HOME, NO_COLOR } = cache.env;
+    const args = ["task", "release", "--output", `${folder}/dist`];
     const { ok, stdout, text } = await runCommand(Deno.execPath(), args, {
-      env: { NO_COLOR: "1" },
+      cwd: ROOT,
+      env: { DENO_DIR, HOME, NO_COLOR },
     });
+    cache.remove();
     assert.ok(ok, text);
     const name = `nodens-${manifest.version}`;
     const found = [...Deno.readDirSync(`${folder}/dist`)].map((entry) => entry.name).sort();
@@ -90,8 +80,9 @@ Deno.test("a release is whole, or says aloud what is missing", async () => {
 });
 
 Deno.test("a wrong call of the release command says how to call it", async () => {
-  const args = ["run", "-A", `${ROOT}release/main.ts`, "--ouptut"];
-  const { ok, stdout } = await runCommand(Deno.execPath(), args);
+  const { ok, stdout } = await runCommand(Deno.execPath(), ["task", "release", "--ouptut"], {
+    cwd: ROOT,
+  });
   assert.equal(ok, false);
   assert.match(stdout, /^Usage: deno task release \[--output FOLDER\]$/m);
 });

@@ -3,7 +3,7 @@ import { decode, queryBytes } from "./messages.ts";
 import { askUdp } from "./drivers.ts";
 import { freePort } from "./net_ports.ts";
 import { startProcess } from "./net_process.ts";
-import { have, skipFor } from "./net_require.ts";
+import { missing, skipFor } from "./net_require.ts";
 
 /** Where Debian has Go libraries. */
 const GO_PATH = "/usr/share/gocode";
@@ -12,16 +12,16 @@ const SOURCE = new URL("./go/cluster_dns.go", import.meta.url).pathname;
 
 /** Reasons why the server cannot be built here; none in CI. */
 export const clusterServerLacks: readonly string[] = [
-  ...have("go") ? [] : ["go is missing"],
+  ...missing(["go"]),
   // One of its files: `have` looks for files.
-  ...have(`${LIBRARY}/server.go`) ? [] : [`${LIBRARY} is missing`],
+  ...missing([`${LIBRARY}/server.go`]),
 ];
 
 /** Options for `Deno.test` that skip it aloud where the server, or an executable, is not to be had. */
 export function skipUnlessCluster(...binaries: string[]): { ignore: boolean } {
   return skipFor([
     ...clusterServerLacks,
-    ...binaries.filter((name) => !have(name)).map((name) => `${name} is missing`),
+    ...missing(binaries),
   ]);
 }
 

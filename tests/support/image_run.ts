@@ -4,7 +4,7 @@ import { readGraph } from "../../release/graph.ts";
 import { readOrigin } from "../../release/origin.ts";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { stage } from "../../release/staging.ts";
-import { ownTarget } from "../../release/targets.ts";
+import { TARGETS } from "../../release/targets.ts";
 import { IMAGE, ImageRoot, type RunOptions } from "./image_root.ts";
 import { Namespace } from "./net_namespace.ts";
 import { startProcess, type TestProcess } from "./net_process.ts";
@@ -143,7 +143,9 @@ export async function putNodens(root: Pick<ImageRoot, "copy">): Promise<Program>
     const { commit } = origin;
     const staging = await stage(work, { root: ROOT, graph, origin });
     const output = `${work}/nodens`;
-    const { runnable } = await compile(staging, { graph, target: ownTarget(), output });
+    const target = TARGETS.find(({ machine }) => machine === Deno.build.arch);
+    if (target === undefined) throw new Error(`Cannot compile for ${Deno.build.arch}`);
+    const { runnable } = await compile(staging, { graph, target, output });
     if (runnable) {
       root.copy(output, IMAGE.executable);
       return { commit, command: IMAGE.executable, args: [] };

@@ -1,9 +1,9 @@
-import { have } from "./net_require.ts";
+import { missing } from "./net_require.ts";
 
 /** Why no network namespace can be made here, and executables that are missing; empty where all is there. */
 export function namespaceReasons(...binaries: string[]): string[] {
-  const missing = ["ip", ...binaries].filter((name) => !have(name)).map((n) => `${n} is missing`);
-  if (missing.length > 0) return missing;
+  const reasons = missing(["ip", ...binaries]);
+  if (reasons.length > 0) return reasons;
   const name = `nodens-${Deno.pid}-try`;
   const { success } = ip("netns", "add", name);
   if (success) ip("netns", "delete", name);

@@ -1,3 +1,5 @@
+import { recordSkipped } from "./skipped.ts";
+
 /** Whether an executable is in PATH (or, with a slash in it, is there). */
 export function have(binary: string): boolean {
   const folders = binary.includes("/") ? [""] : (Deno.env.get("PATH") ?? "").split(":");
@@ -10,13 +12,62 @@ export function have(binary: string): boolean {
   });
 }
 
+/** Debian's packages, where an executable or a file is not in the package of its own name. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go":
+    "golang-github-masterminds-sprig-dev",
+  "/usr/share/gocode/src/github.com/miekg/dns/server.go": "golang-github-miekg-dns-dev",
+  capsh: "libcap2-bin",
+  chroot: "coreutils",
+  dig: "bind9-dnsutils",
+  dnsmasq: "dnsmasq-base",
+  "dnssec-keygen": "bind9-utils",
+  "dnssec-signzone": "bind9-utils",
+  "dpkg-query": "dpkg",
+  flock: "util-linux",
+  go: "golang-go",
+  install: "coreutils",
+  ip: "iproute2",
+  "ip6tables-legacy-save": "iptables",
+  "ip6tables-nft-save": "iptables",
+  "iptables-legacy": "iptables",
+  "iptables-legacy-save": "iptables",
+  "iptables-nft": "iptables",
+  "iptables-nft-save": "iptables",
+  kdig: "knot-dnsutils",
+  kubectl: "kubernetes-client",
+  ldd: "libc-bin",
+  named: "bind9",
+  nsenter: "util-linux",
+  pdns_recursor: "pdns-recursor",
+  prlimit: "util-linux",
+  promtool: "prometheus",
+  setpriv: "util-linux",
+  ss: "iproute2",
+  systemctl: "systemd",
+  "systemd-analyze": "systemd",
+  "systemd-notify": "systemd",
+  "systemd-socket-activate": "systemd",
+  "systemd-sysusers": "systemd",
+  tc: "iproute2",
+  unshare: "util-linux",
+  "xtables-legacy-multi": "iptables",
+  "xtables-nft-multi": "iptables",
+};
+
+/** Why a test cannot run, for each executable or file that is not there; with Debian's package. */
+export function missing(binaries: readonly string[]): string[] {
+  return binaries.filter((binary) => !have(binary))
+    .map((binary) => `${binary} is missing (package ${PACKAGES[binary] ?? binary})`);
+}
+
 /**
  * Options for `Deno.test` that skip it, saying what is missing, where an executable is not there.
  *
  * Throws where the environment variable CI is "true": nothing may be skipped there.
  */
 export function skipUnless(...binaries: string[]): { ignore: boolean } {
-  return skipFor(binaries.filter((binary) => !have(binary)).map((name) => `${name} is missing`));
+  return skipFor(missing(binaries));
 }
 
 /** Like `skipUnless`, for reasons that the caller found; skips nothing where there are none. */
@@ -24,6 +75,6 @@ export function skipFor(reasons: readonly string[]): { ignore: boolean } {
   if (reasons.length === 0) return { ignore: false };
   const text = reasons.join(", ");
   if (Deno.env.get("CI") === "true") throw new Error(`Cannot skip in CI: ${text}`);
-  Deno.stderr.writeSync(new TextEncoder().encode(`SKIPPED: ${text}\n`));
+  recordSkipped(reasons);
   return { ignore: true };
 }

@@ -1,5 +1,5 @@
 import { type RunCommand, runCommand } from "../../src/host/command.ts";
-import { have } from "./net_require.ts";
+import { missing } from "./net_require.ts";
 
 let made = 0;
 
@@ -7,10 +7,8 @@ let made = 0;
 export function namespaceReasons(): string[] {
   const reasons = Deno.build.os === "linux" ? [] : [`this is ${Deno.build.os}`];
   if (Deno.build.os === "linux" && Deno.uid() !== 0) reasons.push("root is needed");
-  for (const binary of ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"]) {
-    if (!have(binary)) reasons.push(`${binary} is missing`);
-  }
-  return reasons;
+  const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
+  return [...reasons, ...missing(binaries)];
 }
 
 /** A network namespace of this process's own, with a lock file of iptables that no other uses. */

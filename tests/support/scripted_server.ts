@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { freePort } from "./net_ports.ts";
 
 /** What a scripted server does with a query: the messages that it sends back, in order. */
 export type Script = (query: Uint8Array, transport: "udp" | "tcp") => Uint8Array[];
@@ -17,7 +18,8 @@ export class ScriptedServer {
 
   /** Starts a server on a free port. */
   static async start(script: Script): Promise<ScriptedServer> {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    // Not one that the kernel picks for TCP: over UDP, some other socket may have it.
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: freePort() });
     const socket = createSocket("udp4");
     socket.on("message", (query: Uint8Array, from: { address: string; port: number }) => {
       for (const reply of script(query, "udp")) socket.send(reply, from.port, from.address);

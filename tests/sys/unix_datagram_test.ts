@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openLibc } from "../../src/sys/libc.ts";
 import { unixAddress, UnixDatagramSender } from "../../src/sys/unix_datagram.ts";
+import { skipFor } from "../support/net_require.ts";
 
 Deno.test("the address of a path, of an abstract name, and what is neither", () => {
   const rows: [string, number[]][] = [
@@ -38,5 +39,5 @@ if (Deno.build.os === "linux") {
     gone.close();
   });
 } else {
-  Deno.stderr.writeSync(new TextEncoder().encode("SKIPPED: needs Linux\n"));
+  skipFor(["it needs Linux"]);
 }

@@ -1,4 +1,4 @@
-import { have } from "../net_require.ts";
+import { missing } from "../net_require.ts";
 import { type Backend, requiredBinaries } from "./programs.ts";
 
 /**
@@ -9,8 +9,8 @@ import { type Backend, requiredBinaries } from "./programs.ts";
 export function rigReasons(
   options: { backend?: Backend; ipv6?: boolean; programs?: readonly string[] } = {},
 ): string[] {
-  const reasons = [...requiredBinaries(options.backend ?? "nft"), ...options.programs ?? []]
-    .filter((binary) => !have(binary)).map((binary) => `${binary} is missing`);
+  const binaries = [...requiredBinaries(options.backend ?? "nft"), ...options.programs ?? []];
+  const reasons = missing(binaries);
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
     reasons.push("network namespaces need root on Linux");
   }

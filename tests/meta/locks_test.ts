@@ -1,0 +1,46 @@
+/** deno.lock holds what runs; dev.lock holds that and what tests, types and releases need. */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { readGraph } from "../../release/graph.ts";
+
+interface Lock {
+  npm: Record<string, { integrity: string }>;
+}
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const REMEDY =
+  "run `git checkout deno.lock`, and give Deno --lock=dev.lock for anything but nodens";
+
+function readLock(name: string): Lock {
+  return JSON.parse(Deno.readTextFileSync(ROOT + name));
+}
+
+Deno.test("deno.lock holds the packages that nodens runs with, and no other", async () => {
+  const { packages } = await readGraph(ROOT);
+  const wanted = packages.map(({ name, version }) => `${name}@${version}`).sort();
+  // `deno task` fetches everything that stands there before any task starts.
+  assert.deepEqual(Object.keys(readLock("deno.lock").npm).sort(), wanted, REMEDY);
+});
+
+Deno.test("dev.lock has the same packages as deno.lock, and everything that deno.json names", () => {
+  const all = readLock("dev.lock").npm;
+  for (const [id, entry] of Object.entries(readLock("deno.lock").npm)) {
+    assert.deepEqual(all[id], entry, id);
+  }
+  const maps = [manifest.imports, ...Object.values(manifest.scopes)];
+  for (const specifier of maps.flatMap((map) => Object.values<string>(map))) {
+    const id = /^npm:(@?[^@]+@[^/]+)/.exec(specifier)![1]!;
+    assert.ok(Object.keys(all).some((one) => one === id || one.startsWith(`${id}_`)), id);
+  }
+});
+
+Deno.test("tests, checks and releases take dev.lock as it stands", () => {
+  const runner = Deno.readTextFileSync(`${ROOT}tests/main.ts`);
+  assert.match(runner, /"--lock=dev\.lock", "--frozen"/);
+  for (const [name, task] of Object.entries(manifest.tasks)) {
+    const command = typeof task === "string" ? task : task.command;
+    assert.doesNotMatch(command, /deno test/, `${name}: tests/main.ts does that`);
+    if (!/deno check|release\/main\.ts/.test(command)) continue;
+    assert.match(command, / --lock=dev\.lock --frozen /, name);
+  }
+});

@@ -1,0 +1,17 @@
+/** nodens runs with the same flags of V8 in every way that it is run. */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { compileArguments } from "../../release/compile.ts";
+import { V8_FLAGS } from "../../release/v8_flags.ts";
+
+const { compile, start } = manifest.tasks;
+
+Deno.test("deno task start has the flags of V8", () => {
+  assert.ok(start.command.includes(` ${V8_FLAGS} main.ts`), start.command);
+});
+
+Deno.test("deno task compile has the same options, rights and modules as a release", () => {
+  assert.equal(compile.command, ["deno", ...compileArguments("dist/nodens")].join(" "));
+  const page = Deno.readTextFileSync(new URL("../../docs/install.md", import.meta.url));
+  assert.ok(page.replaceAll(" \\\n  ", " ").includes(`\n${compile.command}\n`), "docs/install.md");
+});

@@ -1,0 +1,80 @@
+/** The first commands on a machine where Deno has fetched nothing yet. */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { runCommand } from "../../release/command.ts";
+import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { readGraph } from "../../release/graph.ts";
+import { EmptyCache } from "../support/empty_cache.ts";
+import { withFolder } from "../support/folder.ts";
+import { freePort } from "../support/net_ports.ts";
+import { startProcess } from "../support/net_process.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const STARTED = /^nodens \d+\.\d+\.\d+, deno /m;
+
+async function withCache(use: (cache: EmptyCache) => Promise<void>): Promise<void> {
+  const cache = new EmptyCache();
+  try {
+    await use(cache);
+  } finally {
+    cache.remove();
+  }
+}
+
+/** The packages that a running nodens needs. */
+async function needed(): Promise<string[]> {
+  const { packages } = await readGraph(ROOT);
+  return packages.map(({ name, version }) => `${name}@${version}`).sort();
+}
+
+Deno.test("deno task compile embeds what runs, and fetches nothing else", async () => {
+  await withFolder(async (folder) => {
+    await withCache(async (cache) => {
+      const command = manifest.tasks.compile.command.replace("dist/nodens", `${folder}/nodens`);
+      const { ok, text } = await runCommand(Deno.execPath(), ["task", "--eval", command], {
+        cwd: ROOT,
+        env: cache.env,
+      });
+      assert.ok(ok, text);
+      assert.deepEqual(compareEmbedded(parseListing(text), await readGraph(ROOT)), []);
+      assert.deepEqual(cache.packages(), await needed());
+    });
+  });
+});
+
+Deno.test("deno task compile and start say so where the registry cannot be reached", async () => {
+  await withCache(async (cache) => {
+    // Nobody listens at the port that is given back at once.
+    const env = { ...cache.env, NPM_CONFIG_REGISTRY: `http://127.0.0.1:${freePort()}/` };
+    for (const task of ["compile", "start"]) {
+      const { ok, text } = await runCommand(Deno.execPath(), ["task", task], { cwd: ROOT, env });
+      assert.equal(ok, false, text);
+      assert.match(text, /^error: Failed (?:loading|caching) .*package/m);
+      assert.match(text, /error sending request for url \(http:\/\/127\.0\.0\.1:/);
+    }
+  });
+});
+
+Deno.test("deno task start fetches what runs and nothing else, and serves", async () => {
+  await withFolder(async (folder) => {
+    await withCache(async (cache) => {
+      const { command } = manifest.tasks.start;
+      assert.match(command, /^DENO_NO_UPDATE_CHECK=1 deno run /);
+      const corefile = Deno.readTextFileSync(`${ROOT}Corefile.example`)
+        .replaceAll("1053", String(freePort()))
+        .replace("/etc/resolv.conf", `${folder}/resolv.conf`);
+      Deno.writeTextFileSync(`${folder}/Corefile`, corefile);
+      Deno.writeTextFileSync(`${folder}/resolv.conf`, "nameserver 127.0.0.1\n");
+      const nodens = await startProcess(Deno.execPath(), {
+        args: ["task", "--eval", command.replace("Corefile.example", `${folder}/Corefile`)],
+        cwd: ROOT,
+        env: cache.env,
+        ready: (output) => STARTED.test(output),
+        readyWithinMs: 60_000,
+      });
+      const packages = cache.packages();
+      await nodens.stop();
+      assert.deepEqual(packages, await needed());
+    });
+  });
+});
