@@ -71,8 +71,7 @@ export async function packDebian(
   });
 }
 
-/** The unit reloads by /bin/kill, which small installations of Debian lack without procps. */
-const DEPENDS = "libc6 (>= 2.27), libgcc-s1, procps, systemd | systemd-standalone-sysusers";
+const DEPENDS = "libc6 (>= 2.27), libgcc-s1, systemd | systemd-standalone-sysusers";
 
 function control({ version, target }: DebianPackage, kilobytes: number): string {
   return `Package: nodens
