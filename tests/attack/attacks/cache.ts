@@ -1,3 +1,4 @@
+import { changed } from "../frame/shipped.ts";
 import type { Attack, Hands } from "../frame/attack.ts";
 import { EVIL_ZONES, GOOD_ZONES } from "../frame/places.ts";
 import { address, query, questionOf, reply, u32 } from "../frame/wire.ts";
@@ -30,15 +31,18 @@ async function askAll({ udp, pause }: Hands): Promise<number> {
   return answered;
 }
 
+/** The shipped Corefile with other options of the caches that keep everything for 30 seconds. */
+function withCache(corefile: string, options: readonly string[]): string {
+  const shipped = /^( *)cache 30(?: \{\n(?:.*\n)*?\1\})?$/gm;
+  const lines = options.map((option) => `$1    ${option}\n`).join("");
+  return changed(corefile, shipped, `$1cache 30 {\n${lines}$1}`);
+}
+
 export const cacheFlush: Attack = {
   name: "cache-flush",
   summary: `${FLUSH} names a second that exist, from one client, through caches of ${CAPACITY}.`,
   setting: {
-    corefile: (text) =>
-      text.replaceAll(
-        /^( *)cache 30$/gm,
-        `$1cache {\n$1    success ${CAPACITY} 30\n$1    denial ${CAPACITY} 5\n$1}`,
-      ),
+    corefile: (text) => withCache(text, [`success ${CAPACITY} 30`, `denial ${CAPACITY} 5`]),
   },
   upstream: (message) => reply(message, { answers: [address(600, u32(0x0a420002))] }),
   async attack(hands) {
@@ -83,11 +87,7 @@ export const frozenName: Attack = {
     `${FREEZE_RATE} queries a second without RD (some with CD, AD, DO) for a name that expires.`,
   minSeconds: 6,
   setting: {
-    corefile: (text) =>
-      text.replaceAll(
-        /^( *)cache 30$/gm,
-        "$1cache 30 {\n$1    prefetch 1 10s 50%\n$1    serve_stale 1h\n$1}",
-      ),
+    corefile: (text) => withCache(text, ["prefetch 1 10s 50%", "serve_stale 1h"]),
   },
   upstream: (message) =>
     questionOf(message).name === FROZEN

@@ -1,3 +1,4 @@
+import { changed } from "../frame/shipped.ts";
 import type { Attack, Stage } from "../frame/attack.ts";
 
 const SIGHUP = 1;
@@ -17,7 +18,7 @@ export const hostsGrowth: Attack = {
       Array.from({ length: NAMES.at(-1)! }, (_, i) => line(i)).join(""),
     );
     const hosts = `hosts ${path} {\n        reload 1s\n        fallthrough\n    }`;
-    rewrite(corefile.replace(/^\.:53 \{$/m, `.:53 {\n    ${hosts}`));
+    rewrite(changed(corefile, /^\.:53 \{$/gm, `.:53 {\n    ${hosts}`));
     const count = (what: RegExp) => log().match(what)?.length ?? 0;
     let reloads = 0;
     for (const names of NAMES) {

@@ -1,3 +1,4 @@
+import { changed } from "../frame/shipped.ts";
 import type { Attack } from "../frame/attack.ts";
 import { EVIL_ZONES, PLACES } from "../frame/places.ts";
 import { address, join, query, questionOf, reply, TYPE, u16, u32 } from "../frame/wire.ts";
@@ -48,7 +49,7 @@ export const subnets: Attack = {
   summary: `${RATE} queries a second of other client subnets, most for one name.`,
   setting: {
     corefile: (text) =>
-      text.replace(`forward . ${PLACES.upstream}`, `forward . ${PLACES.upstream} {\necs pass\n}`),
+      changed(text, `forward . ${PLACES.upstream}`, `forward . ${PLACES.upstream} {\necs pass\n}`),
   },
   upstream: subnetReply,
   async attack({ udp, paced }) {

@@ -47,6 +47,13 @@ function fill(corefile: string): string {
     .replaceAll(/^( *)errors$/gm, `$1errors\n$1prometheus ${PLACES.node}:${HTTP.metrics}`);
 }
 
+/** A Corefile with something else in it; throws where it does not have what is to be replaced. */
+export function changed(corefile: string, from: string | RegExp, to: string): string {
+  const result = corefile.replaceAll(from, to);
+  if (result === corefile) throw new Error(`Cannot find ${from} in the Corefile`);
+  return result;
+}
+
 /** How to start a nodens. */
 export interface StartOptions {
   /** Path of its Corefile. */

@@ -1,6 +1,7 @@
 /** TLS on the stage: certificates, an honest upstream over TLS, and servers of the attacker's. */
 import * as tls from "node:tls";
 import { makeAuthority } from "../../support/certificates.ts";
+import { changed } from "./shipped.ts";
 import { PLACES } from "./places.ts";
 
 /** Where all parts of a stage find the certificates; set where there are some. */
@@ -46,11 +47,12 @@ export function overTls(zone: string, to: string): (corefile: string) => string 
         tls ${Deno.env.get(VARIABLE)}/ca.pem
         tls_servername ${SERVER_NAME}
     }`;
-    const changed = corefile.replace(
+    const encrypted = changed(
+      corefile,
       `forward . ${PLACES.upstream}`,
       `forward . tls://${PLACES.upstream} ${options}`,
     );
-    return `${changed}
+    return `${encrypted}
 ${zone}:53 {
     errors
     cache 30
