@@ -20,10 +20,10 @@ import { Spelling } from "./spelling.ts";
 
 /**
  * Default bounds of connections to one server. `bench/connections.ts` shows what they cost: 64 serve
- * 640 misses/s that take 100 ms each on a server that answers in order. Over TLS 16 serve 160; as
- * many handshakes at a time as over TCP would each take too long.
+ * 640 misses/s that take 100 ms each on a server that answers in order. At the bound late queries
+ * cost a handshake each, so over TLS it must not be lower than over TCP.
  */
-export const MAX_CONNECTIONS = { dns: 64, tls: 16, https: 4 } as const;
+export const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
 /** Outstanding asks told at once that their server is silent; the rest a moment later. */
 const TELL_AT_ONCE = 256;
 /** Asks kept for the next questions. */
