@@ -99,6 +99,7 @@ export class FakeStreams {
     this.connections = new Connections(this.#engine as unknown as EngineServices, {
       endpoint: { address: new Address(), scope: "", source: null, tls: null },
       max: 4,
+      maxHandshakes: Infinity,
       maxIdle: 0,
       idleMs: 10_000,
       maxAgeMs: 0,

@@ -49,6 +49,22 @@ Deno.test("an idle connection is used first, the one that was used last", () => 
   assertOver(streams);
 });
 
+Deno.test("only so many connections are set up at a time, and nobody fails for it", () => {
+  const streams = new FakeStreams({ max: 16, maxHandshakes: 2 });
+  streams.accepting = false;
+  const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
+  const queries = streams.ask(...names);
+  assert.equal(streams.streams.length, 2);
+  streams.accepting = true;
+  streams.run(1);
+  // Those two stand, so others may be set up.
+  queries.push(...streams.ask("m0", "m1", "m2"));
+  assert.ok(streams.streams.length <= 4);
+  answerAll(streams);
+  assert.deepEqual(outcomes(queries), queries.map(() => "answered"));
+  assertOver(streams);
+});
+
 Deno.test("a query that finds all busy fails alone, and its connection stays", () => {
   const why = "too much is under way to upstreams over TLS";
   const streams = new FakeStreams({ max: 1 });

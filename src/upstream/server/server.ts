@@ -24,6 +24,8 @@ import { Spelling } from "./spelling.ts";
  * cost a handshake each, so over TLS it must not be lower than over TCP.
  */
 export const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
+/** Handshakes of TLS with one server at a time: some tens of milliseconds each, which add up. */
+const MAX_HANDSHAKES = 16;
 /** Outstanding asks told at once that their server is silent; the rest a moment later. */
 const TELL_AT_ONCE = 256;
 /** Asks kept for the next questions. */
@@ -95,6 +97,7 @@ export class UpstreamServer implements AskServer, Checked {
     this.connections = new Connections(engine, {
       endpoint: this.endpoint,
       max: settings.maxConnections ?? MAX_CONNECTIONS[transport],
+      maxHandshakes: transport === "dns" ? Infinity : MAX_HANDSHAKES,
       maxIdle: settings.maxIdleConns,
       idleMs: settings.expireMs,
       maxAgeMs: settings.maxAgeMs,

@@ -83,6 +83,13 @@ export class Connection implements StreamHandler, Carrier {
   /** Queries that somebody waits for. */
   live = 0;
 
+  /** How many of these are being set up. */
+  static countHandshakes(connections: readonly Connection[]): number {
+    let count = 0;
+    for (const { readyMs } of connections) if (readyMs === Infinity) count++;
+    return count;
+  }
+
   constructor(engine: EngineServices, owner: ConnectionOwner, life: Lifetime) {
     this.#engine = engine;
     this.#owner = owner;

@@ -148,8 +148,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
         continue;
       }
       query.carrier = null;
-      // A server may close a connection at any time (RFC 7766 section 6.2.4): that says nothing of
-      // it if it has served this connection, serves another, or had more ahead of the query.
+      // A server may close at any time (RFC 7766 section 6.2.4), if it serves at all: nobody's fault.
       const again = connection.answers > 0 || query !== queries[0] || this.#served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
       query.handler.failed({ kind: "broken", why: why ?? "connection closed" });
@@ -250,11 +249,12 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   #open(inUse: number): Connection | null {
-    const { max, idleMs, maxAgeMs, endpoint } = this.#options;
+    const { max, maxHandshakes, idleMs, maxAgeMs, endpoint } = this.#options;
     const { nowMs } = this.#engine;
     if (
       inUse >= Math.min(max, this.#habits.limit(nowMs)) ||
-      this.#connections.length >= max + MAX_CLOSING
+      this.#connections.length >= max + MAX_CLOSING ||
+      (maxHandshakes < max && Connection.countHandshakes(this.#connections) >= maxHandshakes)
     ) return null;
     const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
     const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;

@@ -6,6 +6,8 @@ export interface ConnectionsOptions {
   endpoint: Endpoint;
   /** Most connections in use. */
   max: number;
+  /** Most connections that are being set up. */
+  maxHandshakes: number;
   /** Most idle connections; 0 for no limit. */
   maxIdle: number;
   /** Idle connections are closed after this time. */
