@@ -148,7 +148,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
         continue;
       }
       query.carrier = null;
-      // A server may close at any time (RFC 7766 section 6.2.4), if it serves at all: nobody's fault.
+      // A server may close (RFC 7766 section 6.2.4): no fault if it serves, or had more ahead of it.
       const again = connection.answers > 0 || query !== queries[0] || this.#served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
       query.handler.failed({ kind: "broken", why: why ?? "connection closed" });
