@@ -1,4 +1,4 @@
-import type { ServerKind } from "./server.ts";
+import { FIRST_SOURCE_PORT, type ServerKind } from "./server.ts";
 
 /** dnsmasq as a forwarding cache; it forks for every TCP connection. */
 export const dnsmasq: ServerKind = {
@@ -16,6 +16,7 @@ bind-interfaces
 no-resolv
 no-hosts
 no-poll
+min-port=${FIRST_SOURCE_PORT}
 ${upstreams.map(({ address, port }) => `server=${address}#${port}`).join("\n")}
 cache-size=${capacity}
 dns-forward-max=10000

@@ -1,4 +1,4 @@
-import type { ServerKind } from "./server.ts";
+import { FIRST_SOURCE_PORT, type ServerKind } from "./server.ts";
 
 /** PowerDNS Recursor as a forwarding cache with one thread. */
 export const pdns: ServerKind = {
@@ -14,6 +14,7 @@ local-port=${port}
 forward-zones-recurse=.=${upstreams.map(({ address, port }) => `${address}:${port}`).join(";")}
 allow-from=127.0.0.0/8
 dont-query=
+udp-source-port-min=${FIRST_SOURCE_PORT}
 threads=1
 pdns-distributes-queries=no
 dnssec=off

@@ -1,5 +1,11 @@
 import type { LaunchOptions } from "./launch_options.ts";
 
+/**
+ * The first port that a server's own sockets may take towards upstreams: listeners of benchmarks and
+ * tests have ports below.
+ */
+export const FIRST_SOURCE_PORT = 32_768;
+
 /** A server that the benchmark can measure: a column of its table. */
 export interface ServerKind {
   /** Name in the table and in `--only`. */

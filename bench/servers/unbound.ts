@@ -1,4 +1,4 @@
-import type { ServerKind } from "./server.ts";
+import { FIRST_SOURCE_PORT, type ServerKind } from "./server.ts";
 
 /** Unbound as a forwarding cache with one thread. */
 export const unbound: ServerKind = {
@@ -28,6 +28,7 @@ export const unbound: ServerKind = {
   msg-cache-size: ${cacheBytes}
   rrset-cache-size: ${2 * cacheBytes}
   outgoing-range: 4096
+  outgoing-port-avoid: "0-${FIRST_SOURCE_PORT - 1}"
   num-queries-per-thread: 4096
   verbosity: 0
   use-syslog: no

@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import * as net from "node:net";
 import { decode } from "./messages.ts";
+import { freePort } from "./net_ports.ts";
 import type { Behaviour } from "./simulation.ts";
 
 /** A server of some kind on loopback. */
@@ -11,9 +12,6 @@ export interface KindServer {
   readonly counts: { udp: number; tcp: number; accepted: number; open: number };
   stop(): Promise<void>;
 }
-
-/** Most ports tried for one that is free over UDP as well. */
-const ATTEMPTS = 50;
 
 /**
  * Serves a simulated upstream's behaviour over real sockets, so that the same kinds of servers are
@@ -78,7 +76,7 @@ export async function serveKind(
     }
   });
 
-  const endpoint = await bindBoth(listener, datagrams, ownAddress());
+  const endpoint = await bindBoth(listener, datagrams);
   if (!tcp) await closeListener(listener);
   if (!udp) await new Promise<void>((resolve) => datagrams.close(() => resolve()));
   return {
@@ -94,32 +92,19 @@ export async function serveKind(
   };
 }
 
-/**
- * A loopback address that no other server has, where the system has more than one: a port that this
- * server leaves closed must not be somebody else's a moment later.
- */
-function ownAddress(): string {
-  if (Deno.build.os !== "linux") return "127.0.0.1";
-  const [high, middle, low] = crypto.getRandomValues(new Uint8Array(3));
-  return `127.${1 + high! % 254}.${middle}.${1 + low! % 254}`;
-}
-
+/** Binds both to a port of 127.0.0.1 that stays this server's, also where it leaves one closed. */
 async function bindBoth(
   listener: net.Server,
   datagrams: ReturnType<typeof createSocket>,
-  address: string,
 ): Promise<string> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    await new Promise<void>((resolve) => listener.listen(0, address, resolve));
-    const { port } = listener.address() as net.AddressInfo;
-    const bound = await new Promise<boolean>((resolve) => {
-      datagrams.once("error", () => resolve(false));
-      datagrams.bind(port, address, () => resolve(true));
-    });
-    if (bound) return `${address}:${port}`;
-    await closeListener(listener);
-  }
-  throw new Error(`Cannot find a free port: ${ATTEMPTS} were taken`);
+  const port = freePort();
+  await new Promise<void>((resolve, reject) => {
+    listener.once("error", reject).listen(port, "127.0.0.1", resolve);
+  });
+  await new Promise<void>((resolve, reject) => {
+    datagrams.once("error", reject).bind(port, "127.0.0.1", resolve);
+  });
+  return `127.0.0.1:${port}`;
 }
 
 function closeListener(listener: net.Server): Promise<void> {

@@ -1,14 +1,15 @@
 import { tmpdir } from "node:os";
+import { FIRST_SOURCE_PORT } from "../../bench/servers/server.ts";
 
-/** Below what the kernel gives to sockets that ask for any port: nobody takes one of these by chance. */
-const PORTS = { first: 10_000, past: 32_768 };
+/** Below what sockets get that ask for any port: nobody takes one of these by chance. */
+const PORTS = { first: 10_000, past: FIRST_SOURCE_PORT };
 const ATTEMPTS = 200;
 /** Longer than any test uses a port. */
 const KEPT_MS = 600_000;
 
 /**
- * A port that nothing has on 127.0.0.1 (nor on ::1, where that is) over UDP or TCP, and that no test
- * beside this one is given for ten minutes: a server that a test takes for dead stays dead.
+ * A port that nothing has on any address over UDP or TCP, and that no test beside this one is given
+ * for ten minutes: a server that a test takes for dead stays dead.
  */
 export function freePort(): number {
   const folder = `${tmpdir()}/nodens_test_ports_${Deno.uid() ?? 0}`;
@@ -35,7 +36,8 @@ function keepForUs(file: string): boolean {
 }
 
 function isFree(port: number): boolean {
-  return ["127.0.0.1", ...(haveIpv6() ? ["::1"] : [])]
+  // Binding the wildcard fails where any address has the port.
+  return ["0.0.0.0", ...(haveIpv6() ? ["::"] : [])]
     .every((hostname) => canBindTcp(hostname, port) && canBindUdp(hostname, port));
 }
 

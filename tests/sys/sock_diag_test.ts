@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../src/sys/constants.ts";
 import { decodeSocket, encodeQuery, listSockets } from "../../src/sys/sock_diag.ts";
+import { freePort } from "../support/net_ports.ts";
 import { skipFor } from "../support/net_require.ts";
 
 const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux has sock_diag"]);
@@ -46,8 +47,10 @@ Deno.test({
   fn: () => {
     for (const hostname of ["127.0.0.1", "::1"]) {
       const family = hostname === "::1" ? 6 : 4;
-      const tcp = Deno.listen({ hostname, port: 0 });
-      const udp = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+      // One that no other address has either.
+      const port = freePort();
+      const tcp = Deno.listen({ hostname, port });
+      const udp = Deno.listenDatagram({ transport: "udp", hostname, port });
       const list = (kind: "tcp" | "udp", socket: { addr: Deno.Addr }, state: number) =>
         listSockets([{ family, kind, port: (socket.addr as Deno.NetAddr).port, states: [state] }]);
       const [listening, ...more] = list("tcp", tcp, SOCKET_STATE.LISTEN);
