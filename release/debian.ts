@@ -112,6 +112,8 @@ fi
 fi
 if [ "$1" = purge ]; then
   rm -rf "$DPKG_ROOT/etc/nodens" "$DPKG_ROOT/var/lib/nodens" "$DPKG_ROOT/var/cache/nodens"
+  # What takes accounts away need not be there any more when this runs; that must not stop dpkg.
+  if ! command -v userdel >/dev/null; then exit 0; fi
   if grep -q "^nodens:" "$DPKG_ROOT/etc/passwd" 2>/dev/null; then
     userdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
   fi

@@ -159,7 +159,7 @@ ${UPSTREAM}`,
   steps: [
     {
       skip: "apt-get install ./nodens_0.1.0_$(dpkg --print-architecture).deb",
-      why: "tests/release/debian_test.ts installs the package into a tree of its own",
+      why: "tests/units installs it in a Debian that systemd has booted",
     },
     { run: "install -D -m 644 systemd/nodens.sysusers /usr/lib/sysusers.d/nodens.conf" },
     { run: "systemd-sysusers" },

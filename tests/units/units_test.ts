@@ -6,6 +6,7 @@ import { type BootedTree, bootReasons } from "../support/booted_tree.ts";
 import { withFolder } from "../support/folder.ts";
 import { Trees } from "../support/installed_tree.ts";
 import { skipFor } from "../support/net_require.ts";
+import { tryPackage } from "./package.ts";
 import { RECIPES } from "./recipes.ts";
 import { tryUnits } from "./service.ts";
 
@@ -17,7 +18,8 @@ Deno.test({
       const trees = await Trees.make(folder);
       // Beside the units, which spend most of their time waiting; one after the other, for memory.
       let last: Promise<unknown> = Promise.resolve();
-      const recipes = Object.entries(RECIPES).map(([name, recipe]) => {
+      const tried = { ...RECIPES, "As a package": tryPackage };
+      const recipes = Object.entries(tried).map(([name, recipe]) => {
         const outcome = last.then(() => tryRecipe(trees, recipe)).then(
           () => null,
           (error) => error,
