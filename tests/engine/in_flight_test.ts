@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Address } from "../../src/dns/address.ts";
 import { Chain } from "../../src/engine/chain.ts";
 import { Exchange } from "../../src/engine/exchange.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
@@ -35,6 +36,8 @@ class Rig {
       values: this.values,
       counter: (_name: string, { reason }: Record<string, string>) =>
         this.reasons.push(reason!) - 1,
+      clientAddress: () => {},
+      localAddress: (_: Exchange, target: Address) => target.bytes.fill(9),
       clientBucket: ({ client }: Exchange) => client,
       park: (exchange: Exchange) => this.places-- > 0 ? exchange : null,
     };

@@ -1,3 +1,4 @@
+import { Address } from "../../dns/address.ts";
 import { CLIENT_BUCKETS, type Exchange } from "../exchange.ts";
 import type { EngineServices } from "../handler.ts";
 
@@ -10,8 +11,9 @@ import type { EngineServices } from "../handler.ts";
  * - `chain`: with a keyed hash and as many buckets as questions, chance makes one longer less than
  *   once in 10^10 fillings of the table (Poisson, mean 1).
  * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers to
- *   it that one burst brings to one address. The programs of a host that start together and look up
- *   the same name stay below it.
+ *   it that one burst brings to one address. What a client starts together and looks up the same name
+ *   stays below it. The programs of this host are one client and may be many more, and a burst to
+ *   them leaves no machine: for them only the other bounds hold.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
@@ -60,6 +62,8 @@ export class InFlight<T extends PendingQuestion> {
   readonly #refused: Readonly<Record<Refusal, number>>;
   /** Tables of `PendingQuestion.waits`, all zero. */
   readonly #spareWaits: Uint8Array[] = [];
+  readonly #client = new Address();
+  readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
   #size = 0;
 
@@ -101,7 +105,7 @@ export class InFlight<T extends PendingQuestion> {
     parked.nextWaiter = first.nextWaiter;
     first.nextWaiter = parked;
     question.waiterCount++;
-    if (question.waits !== null && !parked.internal) question.waits[parked.client]!++;
+    if (question.waits !== null) countWait(question.waits, parked);
     return true;
   }
 
@@ -149,13 +153,24 @@ export class InFlight<T extends PendingQuestion> {
     if (question.waiterCount < IN_FLIGHT.waitsPerClient || exchange.internal) return true;
     const client = this.#engine.clientBucket(exchange);
     question.waits ??= this.#countWaits(question);
-    return question.waits[client]! < IN_FLIGHT.waitsPerClient;
+    return question.waits[client]! < IN_FLIGHT.waitsPerClient || this.#isOfThisHost(exchange);
+  }
+
+  /**
+   * Whether a program of this host asks: from a loopback address, or from the very address that it
+   * asks, which the kernel chooses for an address of the node's own. Answers to neither leave the host.
+   */
+  #isOfThisHost(exchange: Exchange): boolean {
+    this.#engine.clientAddress(exchange, this.#client);
+    if (this.#client.isLoopback) return true;
+    this.#engine.localAddress(exchange, this.#local);
+    return this.#client.sameHost(this.#local);
   }
 
   #countWaits(question: T): Uint8Array {
     const waits = this.#spareWaits.pop() ?? new Uint8Array(CLIENT_BUCKETS);
     for (let waiter = question.waiters; waiter !== null; waiter = waiter.nextWaiter) {
-      if (!waiter.internal) waits[waiter.client]!++;
+      countWait(waits, waiter);
     }
     return waits;
   }
@@ -204,4 +219,9 @@ export class InFlight<T extends PendingQuestion> {
       }
     }
   }
+}
+
+/** Counts a waiter with its client, up to the bound: what lies above it changes nothing. */
+function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
+  if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
 }
