@@ -157,14 +157,14 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   /**
-   * Whether a program of this host asks: from a loopback address, or from the very address that it
-   * asks, which the kernel chooses for an address of the node's own. Answers to neither leave the host.
+   * Whether a program of this host asks: one end is a loopback address (both, or what was asked where
+   * rules have redirected the query), or the ends are the same, as the kernel chooses for an address
+   * of the node's own. By the kernel's defaults no other machine can send so, and answers stay here.
    */
   #isOfThisHost(exchange: Exchange): boolean {
     this.#engine.clientAddress(exchange, this.#client);
-    if (this.#client.isLoopback) return true;
     this.#engine.localAddress(exchange, this.#local);
-    return this.#client.sameHost(this.#local);
+    return this.#client.isLoopback || this.#local.isLoopback || this.#client.sameHost(this.#local);
   }
 
   #countWaits(question: T): Uint8Array {
