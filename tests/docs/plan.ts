@@ -4,6 +4,8 @@
  */
 export interface PlannedPage {
   path: string;
+  /** Programs that its commands need. */
+  needs: readonly string[];
   /** Shell that prepares the machine. */
   setup: string;
   /** Text to replace in each command, for what a reader fills in or has. */

@@ -5,6 +5,7 @@ const CONTAINERS = "tests/release does by hand what an engine does, and reads th
 
 export const INSTALL: PlannedPage = {
   path: "docs/install.md",
+  needs: ["iptables", "systemctl"],
   setup: `
 export SYSTEMD_OFFLINE=1
 cd /root && cp -r "$OLDPWD/deploy/systemd" systemd

@@ -4,6 +4,7 @@ const PODS = "needs a cluster that runs pods";
 
 export const KUBERNETES: PlannedPage = {
   path: "docs/kubernetes.md",
+  needs: ["kubectl"],
   // kubectl is the real one; what it talks to keeps objects and starts nothing.
   setup: `
 serve '^listening' deno run -A tests/docs/api_server.ts

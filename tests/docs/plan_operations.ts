@@ -31,6 +31,7 @@ await_serving() {
 
 export const OPERATIONS: PlannedPage = {
   path: "docs/operations.md",
+  needs: ["jq", "ss", "systemctl"],
   setup: `
 export SYSTEMD_OFFLINE=1
 echo nameserver 127.0.0.153 >/etc/resolv.conf

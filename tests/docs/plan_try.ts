@@ -9,6 +9,7 @@ const HELLO =
 
 export const README: PlannedPage = {
   path: "README.md",
+  needs: ["dig"],
   setup: "",
   replace: WITHOUT_NPX,
   steps: [
@@ -24,6 +25,7 @@ export const README: PlannedPage = {
 
 export const TRY: PlannedPage = {
   path: "docs/try.md",
+  needs: ["dig", "curl"],
   setup: "",
   replace: WITHOUT_NPX,
   steps: [
