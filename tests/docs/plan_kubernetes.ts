@@ -2,16 +2,19 @@ import type { PlannedPage } from "./plan.ts";
 
 const PODS = "needs a cluster that runs pods";
 
-export const KUBERNETES: PlannedPage = {
-  path: "docs/kubernetes.md",
-  needs: ["kubectl"],
-  // kubectl is the real one; what it talks to keeps objects and starts nothing.
-  setup: `
+/** kubectl is the real one; what it talks to keeps objects and starts nothing. */
+const CLUSTER = `
 serve '^listening' deno run -A tests/docs/api_server.ts
 export KUBECONFIG=/root/kubeconfig
 kubectl config set-cluster test --server=http://127.0.0.1:8001 >/dev/null
 kubectl config set-context test --cluster=test >/dev/null
 kubectl config use-context test >/dev/null
+`;
+
+export const KUBERNETES: PlannedPage = {
+  path: "docs/kubernetes.md",
+  needs: ["kubectl"],
+  setup: `${CLUSTER}
 cp tests/manifest/nodelocaldns.yaml nodelocaldns.yaml`,
   replace: {
     KUBE_DNS: "10.96.0.10",
@@ -91,6 +94,49 @@ END`,
       skip:
         "kubectl run try --rm -it --restart=Never --image=busybox -- nslookup kubernetes.default",
       why: PODS,
+    },
+  ],
+};
+
+const PATCHED = /^daemonset\.apps\/node-local-dns patched$/m;
+
+export const MIGRATE: PlannedPage = {
+  path: "docs/migrate-from-node-cache.md",
+  needs: ["kubectl"],
+  setup: `${CLUSTER}
+nodens manifest -from tests/manifest/nodelocaldns.yaml -kubedns 10.96.0.10 -image old.example.org/nodens |
+  sed s,old.example.org/nodens,registry.k8s.io/dns/k8s-dns-node-cache:1.26.4, | kubectl apply -f -`,
+  replace: { IMAGE: "example.org/nodens-node:0.1.0" },
+  steps: [
+    {
+      run: "kubectl -n kube-system patch daemonset node-local-dns --type merge " +
+        `-p '{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}'`,
+      prints: PATCHED,
+    },
+    {
+      run: "kubectl -n kube-system set image daemonset/node-local-dns node-cache=IMAGE",
+      prints: /^daemonset\.apps\/node-local-dns image updated$/m,
+    },
+    {
+      skip: "kubectl -n kube-system delete pod -l k8s-app=node-local-dns " +
+        "--field-selector spec.nodeName=NODE",
+      why: PODS,
+    },
+    {
+      run: "kubectl -n kube-system patch daemonset node-local-dns --type merge -p " +
+        `'{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"10%"}}}}'`,
+      before: `kubectl -n kube-system get daemonset/node-local-dns -o yaml >changed.yaml
+grep 'image: example.org/nodens-node:0.1.0' changed.yaml
+grep 'type: OnDelete' changed.yaml`,
+      prints: PATCHED,
+    },
+    {
+      run: "kubectl -n kube-system rollout status daemonset/node-local-dns",
+      prints: /successfully rolled out$/m,
+    },
+    {
+      skip: "kubectl -n kube-system rollout undo daemonset/node-local-dns",
+      why: "needs a cluster that keeps revisions",
     },
   ],
 };
