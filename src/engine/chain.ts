@@ -11,6 +11,8 @@ export class Chain {
   readonly responders: readonly number[];
   /** A handler asks others on behalf of clients, so recursion is available (RA). */
   readonly recursive: boolean;
+  /** Queries of every class are taken, and not of class IN alone. */
+  readonly everyClass: boolean;
   /** Who is told of every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
 
@@ -21,6 +23,7 @@ export class Chain {
     this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
       .reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
+    this.everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this);
   }

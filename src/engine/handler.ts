@@ -43,6 +43,8 @@ export interface Handler {
    * class come to it. Handlers that answer by themselves look at the class.
    */
   readonly recursive?: boolean;
+  /** Queries of every class come to it, although it asks nobody. */
+  readonly everyClass?: boolean;
   /** Called once with the finished chain; needed by handlers that send queries (`EngineServices.refresh`). */
   joined?(chain: Chain): void;
   /** Way down: looks at the query, in the order of the chain. */

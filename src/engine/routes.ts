@@ -30,11 +30,11 @@ export function findRoute(zones: ZoneTable<Route>, exchange: Exchange): Route | 
 }
 
 /**
- * Whether a chain takes the exchange's query. All data of nodens' own is of class IN; a chain that
- * forwards takes every class, ANY and NONE included, as CoreDNS does.
+ * Whether a chain takes the exchange's query. Most data of nodens' own is of class IN; a chain that
+ * forwards takes every class, ANY and NONE included, as CoreDNS does, and so do templates.
  */
-export function serves({ handlers, recursive }: Chain, { qclass }: Exchange): boolean {
-  return handlers.length > 0 && (qclass === CLASS.IN || recursive);
+export function serves({ handlers, everyClass }: Chain, { qclass }: Exchange): boolean {
+  return handlers.length > 0 && (qclass === CLASS.IN || everyClass);
 }
 
 /** Who is told of queries that no chain saw, by listener: the first observer among its chains. */

@@ -45,7 +45,7 @@ export const CHAIN = [
   { name: "dnssec", supported: false },
   { name: "tls", supported: false },
   { name: "minimal", supported: true },
-  { name: "template", supported: false },
+  { name: "template", supported: true },
   { name: "transfer", supported: false },
   { name: "hosts", supported: true },
   { name: "route53", supported: false },

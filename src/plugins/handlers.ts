@@ -12,6 +12,7 @@ import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
 import { createRrl } from "./rrl/handler.ts";
+import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
 /** Makers of handlers by plugin name. Directives that only configure the server have none. */
@@ -26,6 +27,7 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["acl", createAcl as CreateHandler],
   ["cache", createCache as CreateHandler],
   ["minimal", createMinimal as CreateHandler],
+  ["template", createTemplate as CreateHandler],
   ["hosts", createHosts as CreateHandler],
   ["loop", createLoop as CreateHandler],
   ["forward", createForward as CreateHandler],

@@ -18,6 +18,7 @@ import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { rootSetup } from "./root/setup.ts";
 import { rrlSetup } from "./rrl/setup.ts";
+import { templateSetup } from "./template/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
@@ -41,6 +42,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     aclSetup,
     cacheSetup,
     minimalSetup,
+    templateSetup,
     hostsSetup,
     loopSetup,
     forwardSetup,

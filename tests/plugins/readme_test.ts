@@ -4,7 +4,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import type { Io } from "../../src/io/contract.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
-import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
+import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
