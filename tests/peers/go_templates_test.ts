@@ -218,7 +218,9 @@ function parsed(template: string) {
 
 function compareTemplate(template: string, { Text, Error: goError }: GoAnswer): void {
   const exchange = exchangeFor({ name: "Www.Example.org", type: "A", id: 4711 });
-  const data = dataOf(exchange, "example.org.", { ...GROUPS, names: NAMES }, "192.0.2.1");
+  const match = { ...GROUPS, pattern: ".*", names: NAMES };
+  const where = { zone: "example.org.", qclass: 1, qtype: 1, remote: "192.0.2.1" };
+  const data = dataOf(exchange, match, where);
   const ours = () => evaluate(parsed(template), data);
   if (goError === "") return assert.equal(ours(), Text);
   assert.throws(

@@ -1,4 +1,4 @@
-import { HEADER_SIZE } from "../../dns/constants.ts";
+import { CLASS, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange.ts";
@@ -8,6 +8,7 @@ import type { Value } from "./go_template/values.ts";
 export const FIELD_NAMES: ReadonlySet<string> = new Set([
   "Zone",
   "Name",
+  "Regex",
   "Class",
   "Type",
   "Match",
@@ -22,12 +23,25 @@ export const FIELD_NAMES: ReadonlySet<string> = new Set([
 export interface Match {
   /** The name in lower case, with its closing dot. */
   readonly name: string;
+  /** The pattern, in Go's syntax. */
+  readonly pattern: string;
   readonly groups: readonly string[];
   readonly names: ReadonlyMap<string, number>;
 }
 
+/** Where a query fits, and who sent it. */
+export interface Circumstances {
+  /** Zone of the template that the name is in. */
+  readonly zone: string;
+  /** Class and type of the template. */
+  readonly qclass: number;
+  readonly qtype: number;
+  /** The client's address. */
+  readonly remote: string;
+}
+
 /** The data that a template sees of a query. */
-export function dataOf(exchange: Exchange, zone: string, match: Match, remote: string): Value {
+export function dataOf(exchange: Exchange, match: Match, where: Circumstances): Value {
   const { memory, offset, qclass, qtype, flags, id } = exchange;
   const question = {
     Name: formatName(memory.bytes, offset + HEADER_SIZE),
@@ -39,10 +53,12 @@ export function dataOf(exchange: Exchange, zone: string, match: Match, remote: s
   for (const [name, i] of match.names) group[name] = match.groups[i]!;
   const bit = (mask: number) => (flags & mask) !== 0;
   return {
-    Zone: zone,
+    Zone: where.zone,
     Name: match.name,
-    Class: classText(qclass),
-    Type: typeText(qtype),
+    Regex: match.pattern,
+    // A query for any gets what the template is for.
+    Class: classText(qclass === CLASS.ANY ? where.qclass : qclass),
+    Type: typeText(qtype === TYPE.ANY ? where.qtype : qtype),
     Match: match.groups,
     Group: group,
     Message: {
@@ -63,7 +79,7 @@ export function dataOf(exchange: Exchange, zone: string, match: Match, remote: s
       Extra: [],
     },
     Question: question,
-    Remote: remote,
+    Remote: where.remote,
     // There is no plugin `metadata`, so every one of its names is empty, as without it in CoreDNS.
     Meta: (_name: Value = null) => "",
   };

@@ -39,7 +39,7 @@ const encoder = new TextEncoder();
 interface Compiled {
   readonly template: Template;
   readonly zones: ZoneTable<{ zone: string; matches: number }>;
-  readonly patterns: readonly (CompiledPattern & { error: null })[];
+  readonly patterns: readonly (CompiledPattern & { error: null; pattern: string })[];
   readonly fallthrough: ZoneTable<true>;
   readonly records: readonly {
     section: Section;
@@ -143,7 +143,9 @@ class TemplateHandler implements Handler {
     const { rcode, extendedError } = template;
     const reply: Reply = { rcode, records: [], extendedError };
     if (rcode === RCODE.SERVFAIL || records.length === 0) return reply;
-    const data = dataOf(exchange, zone, match, this.#remote(exchange));
+    const { qclass, qtype } = template;
+    const remote = this.#remote(exchange);
+    const data = dataOf(exchange, match, { zone, qclass, qtype, remote });
     for (const { section, text, make } of records) {
       try {
         reply.records.push({ section, record: make(data) });
@@ -302,7 +304,7 @@ function compile(template: Template, engine: EngineServices): Compiled {
       const compiled = compilePattern(pattern);
       // The control plane has compiled it before.
       if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);
-      return compiled;
+      return { ...compiled, pattern };
     }),
     fallthrough: new ZoneTable((template.fallthrough ?? []).map((zone) => [zone, true])),
     records: records.map(({ section, text, nodes }) => {
@@ -315,10 +317,10 @@ function compile(template: Template, engine: EngineServices): Compiled {
 
 /** What the first pattern that matches finds; without patterns every name matches. */
 function matchName(name: string, patterns: Compiled["patterns"]): Match | null {
-  if (patterns.length === 0) return { name, groups: [name], names: NO_NAMES };
-  for (const { groups: find, names } of patterns) {
+  if (patterns.length === 0) return { name, pattern: ".*", groups: [name], names: NO_NAMES };
+  for (const { pattern, groups: find, names } of patterns) {
     const groups = find(name);
-    if (groups !== null) return { name, groups, names };
+    if (groups !== null) return { name, pattern, groups, names };
   }
   return null;
 }

@@ -102,6 +102,9 @@ function readOption(option: string, template: Template, controller: Controller):
       template.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
       break;
     }
+    case "var":
+    case "expr":
+      throw tokens.error(`${option} is not supported yet (use match, if and printf instead)`);
     case "upstream":
       // What it once named, CoreDNS takes and passes over.
       tokens.remainingArgs();
