@@ -7,6 +7,7 @@ import { quote } from "../corefile/quote.ts";
 import type { Line } from "../corefile/token.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { leaveOutOwnListeners } from "../plugins/forward/leave_out.ts";
+import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
@@ -171,7 +172,10 @@ class Loader {
       const [word] = line.words;
       const entry = CHAIN.find(({ name }) => name === word.text);
       const known = directives.get(word.text);
-      if (entry === undefined) {
+      const refusal = REFUSALS.get(word.text);
+      if (refusal !== undefined) {
+        this.faults.add(new CorefileError(word, word.text, `not supported: ${refusal}`));
+      } else if (entry === undefined) {
         this.faults.add(new CorefileError(word, "", `unknown directive ${this.#hint(word.text)}`));
       } else if (!entry.supported) {
         const what = "this plugin of CoreDNS is not supported yet (take the directive out)";

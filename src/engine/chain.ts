@@ -13,6 +13,9 @@ export class Chain {
   readonly recursive: boolean;
   /** Queries of every class are taken, and not of class IN alone. */
   readonly everyClass: boolean;
+  /** Flags that every response has, and those that none has. */
+  readonly flagsSet: number;
+  readonly flagsCleared: number;
   /** Who is told of every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
 
@@ -24,6 +27,8 @@ export class Chain {
       .reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
     this.everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
+    this.flagsSet = handlers.reduce((all, one) => all | (one.responseFlags?.set ?? 0), 0);
+    this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this);
   }

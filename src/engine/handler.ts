@@ -45,6 +45,8 @@ export interface Handler {
   readonly recursive?: boolean;
   /** Queries of every class come to it, although it asks nobody. */
   readonly everyClass?: boolean;
+  /** Flags that every response of the block has set or cleared, in the header's second word. */
+  readonly responseFlags?: { readonly set: number; readonly clear: number };
   /** Called once with the finished chain; needed by handlers that send queries (`EngineServices.refresh`). */
   joined?(chain: Chain): void;
   /** Way down: looks at the query, in the order of the chain. */
