@@ -13,6 +13,8 @@ export interface ChaosOptions {
 /** Reads `chaos [VERSION] [AUTHORS...]`. */
 export const chaosSetup: PluginSetup = {
   name: "chaos",
+  answers: true,
+  describe: () => "version.bind and the like are answered here",
   setup({ tokens, host, addHandler }) {
     let options: ChaosOptions | null = null;
     tokens.eachUse(() => {

@@ -10,6 +10,8 @@ export interface LocalOptions {
 /** Reads `local { localhost_prefix on|off }`. */
 export const localSetup: PluginSetup = {
   name: "local",
+  answers: true,
+  describe: () => "localhost and its reverse zones are answered here",
   setup({ tokens, addHandler }) {
     const options: LocalOptions = { localhostPrefix: true };
     tokens.eachUse(() => {

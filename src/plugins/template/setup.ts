@@ -1,4 +1,4 @@
-import { didYouMean } from "../../corefile/nearest.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { CLASS, TYPE } from "../../dns/constants.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
@@ -10,7 +10,7 @@ import { FIELD_NAMES } from "./data.ts";
 import { FUNCTION_NAMES } from "./go_template/evaluate.ts";
 import { parse } from "./go_template/parse.ts";
 import { TemplateError } from "./go_template/syntax.ts";
-import type { RecordTemplate, Section, Template } from "./options.ts";
+import type { RecordTemplate, Section, Template, TemplateOptions } from "./options.ts";
 
 const OPTIONS = [
   "match",
@@ -30,6 +30,12 @@ const VOCABULARY = { functions: FUNCTION_NAMES, fields: FIELD_NAMES };
 /** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template, in the order of the file. */
 export const templateSetup: PluginSetup = {
   name: "template",
+  answers: true,
+  describe: (options) => {
+    const { templates } = options as TemplateOptions;
+    const zones = [...new Set(templates.flatMap(({ zones }) => zones))];
+    return `templates answer in ${zones.slice(0, 3).join(", ")}${zones.length > 3 ? ", …" : ""}`;
+  },
   setup(controller) {
     const templates: Template[] = [];
     controller.tokens.eachUse(() => templates.push(readTemplate(controller)));
@@ -110,11 +116,7 @@ function readOption(option: string, template: Template, controller: Controller):
       tokens.remainingArgs();
       break;
     default:
-      throw tokens.error(
-        `unknown option ${quote(option)}${
-          didYouMean(option, OPTIONS) || ` (${OPTIONS.join(", ")})`
-        }`,
-      );
+      throw tokens.error(unknownOption(option, OPTIONS));
   }
 }
 
