@@ -50,7 +50,7 @@ ${UPSTREAM}`,
     { skip: "systemctl daemon-reload", why: NO_SYSTEMD },
     { run: "mkdir -p /etc/nodens" },
     { run: "cp -L /etc/resolv.conf /etc/nodens/upstreams.conf" },
-    { run: "nodens check /etc/nodens/Corefile", prints: /^$/ },
+    { run: "nodens check /etc/nodens/Corefile", prints: /^every name on / },
     {
       run: "systemctl enable --now nodens.service",
       prints: /Created symlink .*multi-user\.target\.wants\/nodens\.service/,

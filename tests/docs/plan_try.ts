@@ -42,7 +42,7 @@ export const TRY: PlannedPage = {
     {
       run: "nodens check try.Corefile",
       before: `interrupt\n${UPSTREAM}\necho nameserver 127.0.0.153 >/etc/resolv.conf`,
-      prints: /^$/,
+      prints: /^every name on 127\.0\.0\.1:1053: /,
     },
     { run: "nodens -conf try.Corefile -pidfile try.pid", serves: READY },
     {
