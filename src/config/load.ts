@@ -30,8 +30,8 @@ const MAX_ZONES = 50_000;
 /** Most warnings; the first of them help more than the rest. */
 const MAX_WARNINGS = 100;
 
-/** How a file begins that holds a manifest and no Corefile. */
-const MANIFEST = /^(?:\s*(?:#.*)?\n|---\n)*(?:apiVersion|kind|metadata|data):(?:\s|$)/;
+/** Comments and empty lines that are looked at for what the file holds. */
+const MAX_LINES_BEFORE = 1000;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
@@ -55,6 +55,13 @@ export function loadConfig(
   return loaded;
 }
 
+/** The line on which a manifest begins, counted from 1, where the file is one; else null. */
+function lineOfManifest(text: string): number | null {
+  const lines = text.split("\n", MAX_LINES_BEFORE);
+  const first = lines.findIndex((line) => !/^(?:---)?\s*(?:#.*)?$/.test(line));
+  return /^(?:apiVersion|kind|metadata|data):(?:\s|$)/.test(lines[first] ?? "") ? first + 1 : null;
+}
+
 class Loader {
   readonly faults = new Faults();
   readonly #source: { file: string; text: string; defaultPort: number };
@@ -76,11 +83,10 @@ class Loader {
 
   load(): LoadedConfig {
     const { file, text } = this.#source;
-    const manifest = MANIFEST.exec(text);
-    if (manifest !== null) {
-      const line = manifest[0].trimEnd().split("\n").length;
+    const manifestLine = lineOfManifest(text);
+    if (manifestLine !== null) {
       const what = "this is a manifest of Kubernetes (keep what stands below `Corefile: |`)";
-      this.faults.add(new CorefileError({ file, line }, "", what));
+      this.faults.add(new CorefileError({ file, line: manifestLine }, "", what));
       throw new TooManyFaults();
     }
     const parsed = parseCorefile(

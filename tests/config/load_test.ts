@@ -79,3 +79,10 @@ Deno.test("a file that cannot be read is named with the reason", () => {
       ' they are imported)\nCorefile:3: forward: cannot read "/etc/resolv.conf": permission denied',
   });
 });
+
+// An expression with nested repetition took for ever here.
+Deno.test("a Corefile that begins with a hundred thousand comments and empty lines is read", () => {
+  const text = `${"\n \n# x\n---\n".repeat(25_000)}. {\n whoami\n}\n`.replaceAll("---", "");
+  const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost({}));
+  assert.equal(config.blocks[0]!.line, 100_001);
+});
