@@ -7,6 +7,7 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import { releaseBuffer } from "../plugins/hosts/arena.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { BOARD_BYTES } from "../plugins/loop/board.ts";
+import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
 import {
   ChangeRefused,
@@ -160,10 +161,13 @@ export class Server {
       this.#gate.deliver(block, position, data);
     }
     this.tls.configure(config);
+    const { driver } = this.#options;
+    const reserved = driver === "linux" && reserveDescriptors(openLibc(), this.#files.total);
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
     const module = import("./endpoints.ts");
     await starting;
+    await reserved;
     const { Endpoints } = await module;
     const { logger, build, metricsAddresses } = this.#options;
     this.#endpoints = new Endpoints({
@@ -176,7 +180,7 @@ export class Server {
       mark: (this.#options.marks ?? NO_MARKS).probe,
       status: this.status,
       mostConnections: this.#files.http,
-      libc: this.#options.driver === "linux" ? openLibc() : null,
+      libc: driver === "linux" ? openLibc() : null,
     });
     this.#persistence.start(config);
     // What the other process answers from memory is not to be asked for again.

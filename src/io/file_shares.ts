@@ -41,6 +41,8 @@ const PLANE_FILES = 8;
 export interface FileShares {
   /** What is shared out; Infinity where there is no limit. */
   limit: number;
+  /** What all parts may have open together, over all data planes. */
+  total: number;
   http: number;
   encryptedStreams: number;
   upstreamStreams: number;
@@ -70,13 +72,15 @@ export function shareFiles(
   const taken = part(process) + listeners + PLANE_FILES * (planes - 1) + http + encryptedStreams +
     upstreamStreams + upstreamSockets;
   const rest = Math.max(clientStreams.min * scale, limit - taken);
+  const streams = each(rest, clientStreams);
   return {
     limit,
+    total: Math.min(limit, taken + planes * streams),
     http,
     encryptedStreams: each(encryptedStreams, others.encryptedStreams),
     upstreamStreams: each(upstreamStreams, others.upstreamStreams),
     upstreamSockets: each(upstreamSockets, others.upstreamSockets),
-    clientStreams: each(rest, clientStreams),
+    clientStreams: streams,
   };
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { shareFiles } from "../../src/io/file_shares.ts";
 import { askTcp, askUdp, freePort } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
 import { folderWith, serving } from "../support/serving.ts";
@@ -108,6 +109,18 @@ Deno.test("without a Corefile the built-in one serves, said aloud; a pid file co
 });
 
 if (linux) {
+  Deno.test("the table of descriptors has its full size before a crowd of clients comes", async () => {
+    let size = 0;
+    await serving(["-p", String(freePort())], (_, { pid }) => {
+      const [, text] = /^FDSize:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))!;
+      size = Number(text);
+      return Promise.resolve();
+    });
+    const { stdout } = new Deno.Command("sh", { args: ["-c", "ulimit -Hn"] }).outputSync();
+    const limit = Number(new TextDecoder().decode(stdout)) || Infinity;
+    assert.ok(size >= shareFiles(limit, { listeners: 2 }).total, `${size} for a limit of ${limit}`);
+  });
+
   Deno.test("a hundred file descriptors, and an upstream that hangs: TCP is still served", async () => {
     const [port, upstream] = [freePort(), freePort()];
     const silent = Deno.listenDatagram({

@@ -9,7 +9,9 @@ for (const planes of [1, 2, 8]) {
       const open = 4 * planes + http +
         planes * (encryptedStreams + upstreamStreams + upstreamSockets + clientStreams);
       for (const files of [http, ...Object.values(each)]) assert.ok(files >= 1, `${files}`);
+      assert.ok(each.total <= limit, `${each.total} in all`);
       if (limit < LEAST_FILES * planes) return;
+      assert.ok(open <= each.total, `${open} of ${each.total}`);
       assert.ok(open + FILE_SHARES.process.min <= limit, `${open} beside the process itself`);
       assert.ok(http >= FILE_SHARES.http.min);
       assert.ok(planes * upstreamSockets > FILE_SHARES.upstreamSockets.min - planes);
@@ -23,6 +25,7 @@ Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", (
   assert.deepEqual([256, 1024, 4096, Infinity].map(at), [
     {
       limit: 256,
+      total: 256,
       http: 32,
       encryptedStreams: 16,
       upstreamStreams: 16,
@@ -31,6 +34,7 @@ Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", (
     },
     {
       limit: 1024,
+      total: 1024,
       http: 128,
       encryptedStreams: 64,
       upstreamStreams: 64,
@@ -39,6 +43,7 @@ Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", (
     },
     {
       limit: 4096,
+      total: 4096,
       http: 256,
       encryptedStreams: 256,
       upstreamStreams: 256,
@@ -47,6 +52,7 @@ Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", (
     },
     {
       limit: Infinity,
+      total: 14_658,
       http: 256,
       encryptedStreams: 1024,
       upstreamStreams: 1024,
