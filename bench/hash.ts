@@ -13,7 +13,7 @@ import { Exchange } from "../src/engine/exchange.ts";
 import { Memory } from "../src/engine/memory.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { hashQuestion, readQuestion } from "../src/engine/question/read.ts";
-import type { Io } from "../src/io/contract.ts";
+import type { Io } from "../src/engine/io.ts";
 import { HANDLERS } from "../src/plugins/handlers.ts";
 import { fakeHost } from "../tests/support/fake_host.ts";
 import { halfSip24 } from "./hashes/half_sip_2_4.ts";

@@ -1,4 +1,4 @@
-import type { Io, StreamHandler } from "../io/contract.ts";
+import type { Io, StreamHandler } from "./io.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { Memory } from "./memory.ts";
 import { PendingFrames } from "./pending_frames.ts";

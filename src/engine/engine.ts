@@ -1,13 +1,14 @@
 import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
-import type { Io, StreamHandler } from "../io/contract.ts";
+import type { Io, StreamHandler } from "./io.ts";
 import { Chain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
 import { ClientResponses } from "./client_response.ts";
 import type { ClientStream } from "./client_stream.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { ClientStreams } from "./client_streams.ts";
+import type { Control } from "./control.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
 import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
@@ -30,6 +31,7 @@ import { isProbe } from "./probe.ts";
 import { buildRoutes, findObservers, findRoute, type Route, serves } from "./routes.ts";
 import type { StreamLimits } from "./stream_limits.ts";
 import { Timers } from "./timers.ts";
+import type { Traffic } from "./traffic.ts";
 import type { ZoneTable } from "./zones.ts";
 
 /** Largest message with its two octets of length and the slack that word copies need. */
@@ -57,12 +59,12 @@ export interface EngineOptions {
 export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
 
 /**
- * The data plane's state machine: queries in, responses out.
+ * The data plane's state machine: queries in, responses out. Nothing here throws for peer input.
  *
- * A driver sets the time (`advance`), hands over what arrived, and runs the timers when the next
- * deadline has come. Nothing here throws for what a peer sent.
+ * It shows a narrow face to each of its users: `EngineServices` to handlers, `Traffic` to the driver,
+ * which sets the time, hands over what arrived and runs the timers, and `Control` to the control plane.
  */
-export class Engine implements EngineServices {
+export class Engine implements EngineServices, Traffic, Control {
   nowMs = 0;
   readonly timers = new Timers();
   readonly writer = new ResponseWriter();
@@ -112,10 +114,6 @@ export class Engine implements EngineServices {
     this.streams = new ClientStreams(this);
   }
 
-  /**
-   * Takes over a configuration; queries that wait finish on the chains that began them. A listener
-   * that stays must keep its index (`alignListeners`): open streams refer to it.
-   */
   configure(config: Config): void {
     const old = this.#chains;
     const chains = buildChains(config, {
@@ -137,57 +135,52 @@ export class Engine implements EngineServices {
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Takes no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
     for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
   }
 
-  /** Closes all clients' streams, each when its client is silent for a moment, or after a while. */
   drainStreams(): void {
     for (const one of this.streams.list()) one.drain();
   }
 
-  /** Hands data from the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
     this.#chains[block]?.handlers[position]?.receive?.(data);
   }
 
-  /**
-   * Asks the handler at `position` of a block for something; undefined where it knows no answer.
-   * Without a block (-1), which handlers are not ready: `[block, name]` each.
-   */
   ask(block: number, position: number, request: unknown): unknown {
-    if (block < 0) {
-      return this.#chains.flatMap(({ handlers }, index) =>
-        handlers.flatMap((handler) => handler.ready?.() === false ? [[index, handler.name]] : [])
-      );
-    }
     return this.#chains[block]?.handlers[position]?.ask?.(request);
+  }
+
+  unready(): [block: number, plugin: string][] {
+    return this.#chains.flatMap(({ handlers }, block) =>
+      handlers.filter((handler) => handler.ready?.() === false)
+        .map(({ name }): [number, string] => [block, name])
+    );
   }
 
   get buffers(): BufferPool {
     return this.streams.buffers;
   }
 
-  /** Sets the clock, in monotonic milliseconds; drivers call it once a batch. */
   advance(nowMs: number): void {
     this.nowMs = nowMs;
   }
 
-  /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   get nextDeadlineMs(): number {
     return this.streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
-  /** Does what has come due, and gives streams that wait for it their turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
     this.streams.runTurns();
   }
 
-  /** Queries that wait for an upstream. */
   get waiting(): number {
     return this.#pool.used;
+  }
+
+  get openStreams(): number {
+    return this.streams.size;
   }
 
   /** Exchanges in memory, in use or not. */
@@ -207,13 +200,6 @@ export class Engine implements EngineServices {
     return this.#counters.histogram(name, labels, bounds);
   }
 
-  /**
-   * Takes one UDP query in and, where it can be answered at once, writes the response.
-   *
-   * @param slot - the driver's number for the place in the receive buffer
-   * @param outOffset - a multiple of eight, with room for 4096 bytes and seven more behind
-   * @returns length of the response, or 0 where there is none (yet)
-   */
   datagram(
     listener: number,
     slot: number,
@@ -256,7 +242,6 @@ export class Engine implements EngineServices {
     return this.#query(exchange, out, outOffset);
   }
 
-  /** Takes a client's stream in; null where there is no room for it. */
   accept(listener: number, stream: number): StreamHandler | null {
     return this.streams.accept(listener, stream, this.#timeouts[listener] ?? {});
   }

@@ -1,6 +1,6 @@
 import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
-import type { Io } from "../io/contract.ts";
+import type { Io } from "./io.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { Chain } from "./chain.ts";
 import type { Exchange } from "./exchange.ts";

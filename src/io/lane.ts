@@ -13,7 +13,7 @@
  * wait in a backlog until the thread has made room, and wakes the data plane.
  */
 import { Memory } from "../engine/memory.ts";
-import type { Endpoint, StreamHandler } from "./contract.ts";
+import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "./lane_link.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 

@@ -4,7 +4,7 @@ import {
   type Endpoint,
   NO_SOCKET,
   type StreamHandler,
-} from "../../src/io/contract.ts";
+} from "../../src/engine/io.ts";
 import { a, queryBytes, responseBytes } from "../support/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
 

@@ -9,7 +9,7 @@ import {
   startKinds,
 } from "../support/kind_simulation.ts";
 import { decode, queryBytes } from "../support/messages.ts";
-import type { Endpoint, StreamHandler } from "../../src/io/contract.ts";
+import type { Endpoint, StreamHandler } from "../../src/engine/io.ts";
 import { type Asked, type Behaviour, Simulation } from "../support/simulation.ts";
 import * as kinds from "../support/upstream_kinds.ts";
 

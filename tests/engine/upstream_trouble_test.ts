@@ -9,7 +9,7 @@ import {
   type Endpoint,
   NO_SOCKET,
   type StreamHandler,
-} from "../../src/io/contract.ts";
+} from "../../src/engine/io.ts";
 
 const good: Behaviour = (query) => [{
   bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] }),

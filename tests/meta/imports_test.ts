@@ -7,11 +7,11 @@ const ALLOWED: Record<string, string[]> = {
   dns: [],
   corefile: [],
   sys: ["dns"],
-  engine: ["dns", "config", "io"],
+  engine: ["dns", "config"],
   metrics: ["engine"],
   io: ["dns", "engine", "sys", "config"],
-  upstream: ["dns", "engine", "io"],
-  plugins: ["dns", "corefile", "config", "engine", "io", "upstream"],
+  upstream: ["dns", "engine"],
+  plugins: ["dns", "corefile", "config", "engine", "upstream"],
   config: ["dns", "corefile", "plugins"],
   control: ["dns", "engine", "io", "sys", "config", "plugins", "upstream", "corefile", "metrics"],
   host: ["dns", "sys", "config", "control", "metrics", "corefile", "engine", "plugins"],
@@ -45,6 +45,23 @@ Deno.test("imports point one way", () => {
         `${path} imports ${specifier}: ${own} must not know ${folder}`,
       );
     }
+  }
+});
+
+Deno.test("types of Linux stay in io/linux", () => {
+  const types = new Set<string>();
+  for (const { text } of sources("io/linux")) {
+    for (const [, name] of text.matchAll(/^export (?:interface|type) (\w+)/gm)) types.add(name!);
+  }
+  assert.ok(types.size > 0);
+  for (const { path, text } of sources()) {
+    if (path.startsWith("io/linux/")) continue;
+    for (const [, names, from] of text.matchAll(/\{([^{}]*)\} from "(\.[^"]+)"/g)) {
+      if (!from!.includes("io/linux/")) continue;
+      const named = names!.split(",").map((name) => name.trim().replace(/^type /, ""));
+      assert.deepEqual(named.filter((name) => types.has(name)), [], path);
+    }
+    assert.doesNotMatch(text, /instanceof (?:Linux|Portable)Driver/, path);
   }
 });
 

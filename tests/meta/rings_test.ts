@@ -7,8 +7,8 @@ import { dirname, join } from "node:path/posix";
  */
 const KNOWN = [
   "src/config → src/plugins → src/config",
+  "src/config → src/plugins → src/engine → src/config",
   "src/config → src/plugins → src/upstream → src/engine → src/config",
-  "src/engine → src/io → src/engine",
   "src/engine/chain.ts → src/engine/handler.ts → src/engine/chain.ts",
   "src/engine/chain.ts → src/engine/handler.ts → src/engine/exchange.ts → src/engine/chain.ts",
   "src/engine/chain.ts → src/engine/handler.ts → src/engine/response_writer.ts → src/engine/exchange.ts → src/engine/chain.ts",

@@ -9,7 +9,7 @@ import type { EngineServices, LogLevel } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { parseQuery } from "../../src/engine/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
-import type { Io } from "../../src/io/contract.ts";
+import type { Io } from "../../src/engine/io.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";
 
 /** An engine for one handler under test: the real one, with addresses, time and log in reach. */

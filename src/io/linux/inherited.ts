@@ -22,21 +22,7 @@ import {
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import { BACKLOG, BUFFER_BYTES } from "./room.ts";
-
-/** A socket for queries that another process has opened. */
-export interface InheritedSocket {
-  readonly fd: number;
-  /** Name that the socket unit gives it; "" without one. */
-  readonly name: string;
-  readonly kind: "udp" | "tcp";
-  readonly family: 4 | 6;
-  readonly address: Address;
-  readonly wildcard: boolean;
-  /** IPv6 on all addresses that takes IPv4 in as well. */
-  readonly dual: boolean;
-  /** Others may be bound to the same address (SO_REUSEPORT). */
-  readonly reusePort: boolean;
-}
+import type { InheritedSocket } from "../sockets.ts";
 
 /**
  * What a descriptor is: a socket for queries, or in words why it is none. `ours` is false where it

@@ -8,16 +8,7 @@ import type { Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import { type DiagnosedSocket, listSockets } from "../../sys/sock_diag.ts";
 import { sameAddress } from "./inherited.ts";
-import type { BoundSocket, ListenPlace } from "./listen.ts";
-
-/** An address that something is bound to. */
-export type BoundPlace = Pick<ListenPlace, "kind" | "target">;
-
-/** An address that others are bound to as well. */
-export interface Neighbour extends BoundPlace {
-  /** How many sockets of theirs accept queries there. */
-  readonly count: number;
-}
+import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 
 /**
  * Which of `places` other processes accept queries at: by UDP sockets that are not turned away, and

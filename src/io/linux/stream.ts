@@ -13,7 +13,7 @@ import {
 } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import type { StreamHandler } from "../contract.ts";
+import type { StreamHandler } from "../../engine/io.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
 /**

@@ -2,7 +2,7 @@ import { RCODE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint } from "../../io/contract.ts";
+import type { Endpoint } from "../../engine/io.ts";
 import { type Inquiry, writePacket } from "../inquiry.ts";
 import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";

@@ -1,7 +1,7 @@
 import { Address, parseAddress } from "../../dns/address.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
+import type { Endpoint, TlsEndpoint } from "../../engine/io.ts";
 import type { Inquiry } from "../inquiry.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";

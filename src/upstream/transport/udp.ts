@@ -1,7 +1,7 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../io/contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 import { MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import type { SocketQueue, SocketWaiter } from "./socket_queue.ts";
 

@@ -1,5 +1,5 @@
 import type { Address } from "../dns/address.ts";
-import type { Memory } from "../engine/memory.ts";
+import type { Memory } from "./memory.ts";
 
 /** Where an upstream listens. */
 export interface Endpoint {
