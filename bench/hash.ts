@@ -6,7 +6,6 @@
  */
 import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config/load.ts";
-import { Chain } from "../src/engine/chain.ts";
 import { CounterBook } from "../src/engine/counters.ts";
 import { Engine } from "../src/engine/engine.ts";
 import { Exchange } from "../src/engine/exchange.ts";
@@ -66,7 +65,7 @@ function exchangeOf(name: string): Exchange {
   const query = buildQuery(name);
   const memory = new Memory(query.length + 16);
   memory.bytes.set(query);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = query.length;
   exchange.flags = 0x0100;
   readQuestion(exchange);

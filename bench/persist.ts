@@ -6,7 +6,6 @@
  */
 import { parseArgs } from "node:util";
 import { Exchange } from "../src/engine/exchange.ts";
-import { Chain } from "../src/engine/chain.ts";
 import { Memory } from "../src/engine/memory.ts";
 import { Response } from "../src/engine/response.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
@@ -51,7 +50,7 @@ function makeCache(): { success: Store; snapshot: Snapshot } {
 /** The question and an answer with one A record. */
 function fill(store: Store): void {
   const memory = new Memory(512);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   const response = new Response(memory);
   for (let i = 0; i < entries; i++) {
     const query = buildQuery(nameOf(i));

@@ -1,31 +1,71 @@
+import type { Chain, Exchange } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
+import { ANSWERED, NEXT, type Verdict } from "./verdict.ts";
 
 /** The handlers of one server block, in order, and who sees the responses of each. */
-export class Chain {
+export class HandlerChain implements Chain {
   /** What it was made of: a block with the same signature keeps its chain over a reload. */
   readonly signature: string;
   readonly handlers: readonly Handler[];
-  /** Places of the handlers that take part on the way down. */
-  readonly queries: readonly number[];
-  /** Places of the handlers that take part on the way up. */
-  readonly responders: readonly number[];
+  readonly length: number;
   /** A handler asks others on behalf of clients, so recursion is available (RA). */
   readonly recursive: boolean;
-  /** Who is told of every query that came in and what was sent, or null. */
+  /** The handler that sees every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
+  /** Positions of the handlers that take part on the way down. */
+  readonly #queries: readonly number[];
+  /** Positions of the handlers that take part on the way up, the last one first. */
+  readonly #responders: readonly number[];
 
   constructor(handlers: readonly Handler[], signature = "") {
     this.signature = signature;
     this.handlers = handlers;
-    this.queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
-    this.responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
+    this.length = handlers.length;
+    this.#queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
+    this.#responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
       .reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
-    for (const handler of handlers) handler.joined?.(this);
+    for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
-  /** Lets go of what the handlers hold. */
+  pluginAt(position: number): string | undefined {
+    return this.handlers[position]?.name;
+  }
+
+  descend(exchange: Exchange, start: number): Verdict {
+    const handlers = this.handlers;
+    const queries = this.#queries;
+    for (let i = 0; i < queries.length; i++) {
+      const position = queries[i]!;
+      if (position < start) continue;
+      exchange.position = position;
+      const verdict = handlers[position]!.query!(exchange);
+      if (verdict === NEXT) continue;
+      exchange.answeredBy = position;
+      if (verdict === ANSWERED) this.rise(exchange, position);
+      return verdict;
+    }
+    return NEXT;
+  }
+
+  rise(exchange: Exchange, from: number): void {
+    const handlers = this.handlers;
+    const responders = this.#responders;
+    for (let i = 0; i < responders.length; i++) {
+      const position = responders[i]!;
+      if (position >= from) continue;
+      if (position < exchange.top) break;
+      exchange.position = position;
+      handlers[position]!.response!(exchange);
+    }
+  }
+
+  sent(exchange: Exchange, sizeBytes: number): void {
+    if (this.observer !== null) this.observer.sent!(exchange, sizeBytes);
+  }
+
+  /** Stops the handlers: their timers, their sockets. */
   stop(): void {
     for (const handler of this.handlers) handler.stop?.();
   }

@@ -1,5 +1,5 @@
 import type { BlockConfig, Config } from "../config/types.ts";
-import { Chain } from "./chain.ts";
+import { HandlerChain } from "./chain.ts";
 import type { CreateHandler, EngineServices, Handler } from "./handler.ts";
 import { type ServedZone, servedZones } from "./served.ts";
 
@@ -9,14 +9,14 @@ export interface ChainsOptions {
   handlers: ReadonlyMap<string, CreateHandler>;
   engine: EngineServices;
   /** The configuration that these take the place of, and its chains by block. */
-  previous: { config: Config; chains: readonly Chain[] };
+  previous: { config: Config; chains: readonly HandlerChain[] };
 }
 
 /**
  * The chains of a configuration, by block. A block that is as it was keeps its chain with all that
  * its handlers know; the handlers of one that changed are told whose place they take.
  */
-export function buildChains(config: Config, options: ChainsOptions): Chain[] {
+export function buildChains(config: Config, options: ChainsOptions): HandlerChain[] {
   const { previous } = options;
   const served = servedZones(config);
   const placeBefore = predecessors(config, previous.config);
@@ -30,7 +30,7 @@ export function buildChains(config: Config, options: ChainsOptions): Chain[] {
       served: served[index]!,
       before: previous.chains[placeBefore[index]!]?.handlers ?? [],
     });
-    return new Chain(handlers, signature);
+    return new HandlerChain(handlers, signature);
   });
 }
 

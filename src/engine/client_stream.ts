@@ -1,4 +1,5 @@
 import type { Io, StreamHandler } from "./io.ts";
+import type { StreamOrigin as Origin } from "./origin.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { Memory } from "./memory.ts";
 import { PendingFrames } from "./pending_frames.ts";
@@ -27,7 +28,7 @@ export interface StreamServices {
   readonly values: Float64Array;
   counter(name: string, labels?: Readonly<Record<string, string>>): number;
   streamQuery(
-    stream: ClientStream,
+    stream: Origin,
     memory: Memory,
     offset: number,
     length: number,
@@ -57,7 +58,8 @@ export interface StreamOwner {
 }
 
 /** A client's TCP connection: frames in, frames out, in whatever order the answers come. */
-export class ClientStream implements StreamHandler, Watched {
+export class ClientStream implements StreamHandler, Origin, Watched {
+  readonly kind = "stream";
   readonly id: number;
   readonly listener: number;
   readonly client: StreamClient<ClientStream>;
@@ -74,9 +76,7 @@ export class ClientStream implements StreamHandler, Watched {
   bytes = 0;
   /** Bytes in the kernel are among them, and may have left since. */
   countsKernel = false;
-  /** Queries that wait for an upstream. */
   outstanding = 0;
-  /** Closed, by whichever side. */
   gone = false;
 
   readonly #services: StreamServices;
@@ -113,7 +113,6 @@ export class ClientStream implements StreamHandler, Watched {
     this.#watch = new StreamWatch(this, options.limits, services);
   }
 
-  /** Family of the client's address. */
   get family(): 4 | 6 {
     return this.#family ??= this.#services.io.family("stream", this.id);
   }
@@ -201,7 +200,6 @@ export class ClientStream implements StreamHandler, Watched {
     this.#services.io.close(this.id, abrupt);
   }
 
-  /** Sends a response that had to wait; two octets of length stand before it. */
   answer(memory: Memory, offset: number, length: number): void {
     this.#touch();
     this.#write(memory, offset, length);
@@ -216,7 +214,6 @@ export class ClientStream implements StreamHandler, Watched {
     return !this.gone;
   }
 
-  /** Goes on reading, or closes, as the stream's state asks. */
   settle(): void {
     // A query may be answered while it is being taken in; who takes it in settles afterwards.
     if (this.gone || this.#answering) return;

@@ -2,27 +2,19 @@ import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
 import type { Io, StreamHandler } from "./io.ts";
-import { Chain } from "./chain.ts";
+import { HandlerChain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
 import { ClientResponses } from "./client_response.ts";
-import type { ClientStream } from "./client_stream.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { ClientStreams } from "./client_streams.ts";
 import type { Control } from "./control.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
-import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
+import { CLIENT_BUCKETS, type Exchange, TCP } from "./exchange.ts";
 import { ExchangePool } from "./exchange_pool.ts";
-import {
-  ANSWERED,
-  type CreateHandler,
-  DROP,
-  type EngineServices,
-  type Handler,
-  NEXT,
-  WAIT,
-} from "./handler.ts";
+import type { CreateHandler, EngineServices, Handler } from "./handler.ts";
 import { writeFailure } from "./failure.ts";
 import { Memory } from "./memory.ts";
+import type { SlotOrigin, StreamOrigin } from "./origin.ts";
 import { NO_QUERY, parseQuery } from "./query_parser.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { Response } from "./response.ts";
@@ -32,6 +24,7 @@ import { buildRoutes, findObservers, findRoute, type Route, serves } from "./rou
 import type { StreamLimits } from "./stream_limits.ts";
 import { Timers } from "./timers.ts";
 import type { Traffic } from "./traffic.ts";
+import { ANSWERED, DROP, NEXT, WAIT } from "./verdict.ts";
 import type { ZoneTable } from "./zones.ts";
 
 /** Largest message with its two octets of length and the slack that word copies need. */
@@ -85,16 +78,19 @@ export class Engine implements EngineServices, Traffic, Control {
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
-  readonly #empty = new Chain([]);
-  readonly #current: Exchange;
+  readonly #empty = new HandlerChain([]);
+  /** The exchange for the next query. */
+  #current: Exchange;
+  /** Its origin, if it is a datagram. */
+  readonly #slot: SlotOrigin = { kind: "datagram", slot: 0 };
   readonly #client = new Address();
   #routes: ZoneTable<Route>[] = [];
-  /** Who is told of queries that no chain saw, by listener. */
+  /** Observers of queries rejected before any chain ran, by listener. */
   #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
   #timeouts: StreamTimeouts[] = [];
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
-  #chains: Chain[] = [];
+  #chains: HandlerChain[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -109,8 +105,8 @@ export class Engine implements EngineServices, Traffic, Control {
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#failure = new Response(new Memory(512));
-    this.#current = new Exchange(new Memory(0), this.#empty);
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
+    this.#current = this.#pool.fresh();
     this.streams = new ClientStreams(this);
   }
 
@@ -213,17 +209,16 @@ export class Engine implements EngineServices, Traffic, Control {
     exchange.memory = memory;
     exchange.offset = offset;
     exchange.length = length;
-    exchange.transport = UDP;
     exchange.listener = listener;
-    exchange.slot = slot;
-    exchange.stream = null;
+    this.#slot.slot = slot;
+    exchange.origin = this.#slot;
     this.values[COUNTER.UDP_QUERIES]!++;
     return this.#query(exchange, out, outOffset);
   }
 
   /** As `datagram`, for one message of a TCP stream; the response may be as long as 65,535 bytes. */
   streamQuery(
-    stream: ClientStream,
+    stream: StreamOrigin,
     memory: Memory,
     offset: number,
     length: number,
@@ -234,10 +229,8 @@ export class Engine implements EngineServices, Traffic, Control {
     exchange.memory = memory;
     exchange.offset = offset;
     exchange.length = length;
-    exchange.transport = TCP;
     exchange.listener = stream.listener;
-    exchange.slot = -1;
-    exchange.stream = stream;
+    exchange.origin = stream;
     this.values[COUNTER.TCP_QUERIES]!++;
     return this.#query(exchange, out, outOffset);
   }
@@ -247,26 +240,28 @@ export class Engine implements EngineServices, Traffic, Control {
   }
 
   park(exchange: Exchange): Exchange | null {
-    if (exchange.returnAddress >= 0 || exchange.internal || exchange.parked) return exchange;
-    const parked = this.#take(exchange);
-    if (parked === null) return null;
-    if (parked.transport === UDP) {
-      parked.returnAddress = this.io.keep(exchange.slot);
-      parked.slot = -1;
-      if (parked.returnAddress < 0) {
-        this.#pool.release(parked);
+    const { origin } = exchange;
+    if (exchange.parked || origin.kind === "internal") return exchange;
+    if (!this.#admit(exchange)) return null;
+    if (origin.kind === "stream") {
+      origin.outstanding++;
+    } else if (origin.kind === "datagram") {
+      const address = this.io.keep(origin.slot);
+      if (address < 0) {
+        this.#pool.dismiss(exchange.client);
         this.values[COUNTER.SHED]!++;
         return null;
       }
-    } else {
-      parked.stream!.outstanding++;
+      exchange.keep(address);
     }
-    return parked;
+    exchange.park();
+    this.#current = this.#pool.fresh();
+    return exchange;
   }
 
   resume(exchange: Exchange): void {
     exchange.answeredBy = exchange.position;
-    this.#rise(exchange, exchange.position);
+    exchange.chain.rise(exchange, exchange.position);
     this.#finish(exchange);
   }
 
@@ -278,19 +273,19 @@ export class Engine implements EngineServices, Traffic, Control {
   }
 
   refresh(exchange: Exchange, position: number): boolean {
-    const own = this.#take(exchange);
-    if (own === null) return false;
-    own.disown(position);
+    if (!this.#admit(exchange)) return false;
+    const own = this.#pool.fresh();
+    own.beginOwn(exchange, position);
     if (this.#descend(own, position + 1) !== WAIT) this.#finish(own);
     return true;
   }
 
-  /** An exchange of its own for a query that has to wait; null, and counted, if there is none. */
-  #take(exchange: Exchange): Exchange | null {
+  /** Counts an exchange that is about to wait; false, and counted as well, if too many do. */
+  #admit(exchange: Exchange): boolean {
     this.clientBucket(exchange);
-    const own = this.#pool.take(exchange);
-    if (own === null) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
-    return own;
+    const admitted = this.#pool.admit(Math.max(0, exchange.client));
+    if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
+    return admitted;
   }
 
   clientBucket(exchange: Exchange): number {
@@ -307,10 +302,17 @@ export class Engine implements EngineServices, Traffic, Control {
     return writeFailure(this.#failure, exchange, rcode);
   }
 
-  clientFamily(exchange: Exchange): 4 | 6 {
-    const { stream, slot, returnAddress } = exchange;
-    if (stream !== null) return stream.family;
-    return slot >= 0 ? this.io.family("slot", slot) : this.io.family("kept", returnAddress);
+  clientFamily({ origin }: Exchange): 4 | 6 {
+    switch (origin.kind) {
+      case "datagram":
+        return this.io.family("slot", origin.slot);
+      case "kept":
+        return this.io.family("kept", origin.address);
+      case "stream":
+        return origin.family;
+      case "internal":
+        return 4;
+    }
   }
 
   clientAddress(exchange: Exchange, target: Address): void {
@@ -321,15 +323,10 @@ export class Engine implements EngineServices, Traffic, Control {
     this.#address(exchange, "local", target);
   }
 
-  #address(exchange: Exchange, side: "client" | "local", target: Address): void {
-    if (exchange.internal) return;
-    if (exchange.stream !== null) {
-      this.io.address("stream", exchange.stream.id, side, target);
-    } else if (exchange.slot >= 0) {
-      this.io.address("slot", exchange.slot, side, target);
-    } else {
-      this.io.address("kept", exchange.returnAddress, side, target);
-    }
+  #address({ origin }: Exchange, side: "client" | "local", target: Address): void {
+    if (origin.kind === "datagram") this.io.address("slot", origin.slot, side, target);
+    else if (origin.kind === "kept") this.io.address("kept", origin.address, side, target);
+    else if (origin.kind === "stream") this.io.address("stream", origin.id, side, target);
   }
 
   #query(exchange: Exchange, out: Memory, outOffset: number): number {
@@ -340,7 +337,8 @@ export class Engine implements EngineServices, Traffic, Control {
       return 0;
     }
     const route = findRoute(this.#routes[exchange.listener]!, exchange);
-    const chain = exchange.chain = route?.chain ?? this.#empty;
+    const chain = route?.chain ?? this.#empty;
+    exchange.chain = chain;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
     if (route === null || !serves(chain, exchange)) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
@@ -351,13 +349,13 @@ export class Engine implements EngineServices, Traffic, Control {
     const length = verdict === DROP
       ? 0
       : this.#responses.write(exchange, exchange.response!, out, outOffset);
-    if (chain.observer !== null) chain.observer.sent!(exchange, length);
+    chain.sent(exchange, length);
     return length;
   }
 
   #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number): number {
     const probe = isProbe(x);
-    const probes = x.transport === UDP ? COUNTER.PROBES : COUNTER.PROBES_TCP;
+    const probes = x.transport === TCP ? COUNTER.PROBES_TCP : COUNTER.PROBES;
     this.values[probe ? probes : COUNTER.REFUSED]!++;
     const response = this.failure(x, rcode);
     const length = this.#responses.write(x, response, out, outOffset);
@@ -375,62 +373,46 @@ export class Engine implements EngineServices, Traffic, Control {
     return length;
   }
 
-  /** Asks the handlers from `start` on, then lets the response rise. */
+  /** Asks the handlers from `start` on; a query that none of them answers fails. */
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
-    const { handlers, queries } = exchange.chain;
-    for (let i = 0; i < queries.length; i++) {
-      const position = queries[i]!;
-      if (position < start) continue;
-      exchange.position = position;
-      const verdict = handlers[position]!.query!(exchange);
-      if (verdict === NEXT) continue;
-      exchange.answeredBy = position;
-      if (verdict === ANSWERED) this.#rise(exchange, position);
-      return verdict;
-    }
+    const { chain } = exchange;
+    const verdict = chain.descend(exchange, start);
+    if (verdict !== NEXT) return verdict;
     if (exchange.error === "") exchange.error = "no next plugin found";
     exchange.response = this.failure(exchange, RCODE.SERVFAIL);
     exchange.answeredBy = -1;
-    this.#rise(exchange, handlers.length);
+    chain.rise(exchange, chain.length);
     return ANSWERED;
   }
 
-  #rise(exchange: Exchange, from: number): void {
-    const { handlers, responders } = exchange.chain;
-    for (let i = 0; i < responders.length; i++) {
-      const position = responders[i]!;
-      if (position >= from) continue;
-      if (position < exchange.top) break;
-      exchange.position = position;
-      handlers[position]!.response!(exchange);
-    }
+  /** Sends the response of a parked exchange, and frees it. */
+  #finish(exchange: Exchange): void {
+    const { origin } = exchange;
+    if (origin.kind === "stream") this.#answerStream(exchange, origin);
+    else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.address);
+    this.#pool.release(exchange);
   }
 
-  /** Sends the response of an exchange that waited, and lets go of it. */
-  #finish(exchange: Exchange): void {
-    const { response } = exchange;
-    const { observer } = exchange.chain;
-    if (!exchange.internal) {
-      let length = 0;
-      if (exchange.transport === TCP) {
-        const stream = exchange.stream!;
-        stream.outstanding--;
-        if (response !== null && !stream.gone) {
-          length = this.#responses.write(exchange, response, this.#out, 8);
-          this.#out.view.setUint16(6, length);
-          stream.answer(this.#out, 6, length + 2);
-        }
-        // Not after `settle`, which may take another query in.
-        if (observer !== null) observer.sent!(exchange, length);
-        stream.settle();
-      } else {
-        const sends = response !== null && !this.#responses.discards(exchange, response);
-        if (sends) length = this.#responses.write(exchange, response, this.#out, 0);
-        if (observer !== null) observer.sent!(exchange, length);
-        if (sends) this.io.reply(exchange.returnAddress, this.#out, 0, length);
-        else this.io.forget(exchange.returnAddress);
-      }
+  #answerStream(exchange: Exchange, stream: StreamOrigin): void {
+    const { response, chain } = exchange;
+    let length = 0;
+    stream.outstanding--;
+    if (response !== null && !stream.gone) {
+      length = this.#responses.write(exchange, response, this.#out, 8);
+      this.#out.view.setUint16(6, length);
+      stream.answer(this.#out, 6, length + 2);
     }
-    this.#pool.release(exchange);
+    // Not after `settle`, which may take another query in.
+    chain.sent(exchange, length);
+    stream.settle();
+  }
+
+  #answerDatagram(exchange: Exchange, address: number): void {
+    const { response, chain } = exchange;
+    const sends = response !== null && !this.#responses.discards(exchange, response);
+    const length = sends ? this.#responses.write(exchange, response, this.#out, 0) : 0;
+    chain.sent(exchange, length);
+    if (sends) this.io.reply(address, this.#out, 0, length);
+    else this.io.forget(address);
   }
 }

@@ -1,9 +1,9 @@
-import { EDNS_PAYLOAD, FLAG } from "../dns/constants.ts";
-import type { Chain } from "./chain.ts";
-import type { Memory } from "./memory.ts";
+import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../dns/constants.ts";
+import { Memory } from "./memory.ts";
+import { INTERNAL, type KeptOrigin, type Origin } from "./origin.ts";
 import type { Response } from "./response.ts";
 import { DEFAULT_RATE, type ResponseRate } from "./response_limiter.ts";
-import type { ClientStream } from "./client_stream.ts";
+import { NEXT, type Verdict } from "./verdict.ts";
 
 /** Transport a query came in by. */
 export const UDP = 0;
@@ -13,12 +13,46 @@ export const TCP = 1;
 /** Clients are told apart, for fairness, by ten bits of a keyed hash of their address. */
 export const CLIENT_BUCKETS = 1024;
 
+/** Header, the longest name, type and class, a client subnet, a mark, and the slack of word reads. */
+const QUERY_SIZE = 312;
+
+/** The handlers of a server block, as an exchange goes through them (`HandlerChain`). */
+export interface Chain {
+  /** Number of handlers. */
+  readonly length: number;
+  /** A handler asks others on behalf of clients, so recursion is available (RA). */
+  readonly recursive: boolean;
+  /** Name of the plugin whose handler is at this position. */
+  pluginAt(position: number): string | undefined;
+  /**
+   * Asks the handlers from position `start` on; an answer then rises through those before.
+   *
+   * @returns `NEXT` where none of them made anything of the query
+   */
+  descend(exchange: Exchange, start: number): Verdict;
+  /** Shows the response to the handlers before position `from`, the nearest first. */
+  rise(exchange: Exchange, from: number): void;
+  /** Reports a client's query that is done with, and the size of what was sent, 0 for nothing. */
+  sent(exchange: Exchange, sizeBytes: number): void;
+}
+
+/** The chain of exchanges that go through none, such as those that only hold a question. */
+const NO_CHAIN: Chain = {
+  length: 0,
+  recursive: false,
+  pluginAt: () => undefined,
+  descend: () => NEXT,
+  rise: () => {},
+  sent: () => {},
+};
+
 /**
  * One query being answered, from the first byte parsed to the response handed to the driver.
  *
- * A single exchange is used again for every query that is answered at once; it then points into the
- * receive buffer. An exchange that must wait is given a place of its own (`Engine.park`), so no
- * handler keeps a reference to one that it did not answer `WAIT` for.
+ * The engine uses one exchange again and again for queries that are answered at once; it points into
+ * the receive buffer. One that must wait is parked (`Engine.park`): it copies its question into memory
+ * of its own, and the engine goes on with a fresh one. So no handler keeps a reference to an exchange
+ * that it did not answer `WAIT` for.
  */
 export class Exchange {
   // The query, as the parser found it.
@@ -61,25 +95,17 @@ export class Exchange {
 
   // Where it came from.
 
-  transport: typeof UDP | typeof TCP = UDP;
+  origin: Origin = INTERNAL;
   /** Index of the listener in the configuration. */
   listener = 0;
-  /** Place of the zone that it is answered for among those of the listener, or -1 for none. */
+  /** Position of the zone that answers it among those of the listener, or -1 for none. */
   zone = -1;
-  /** Driver's number for the receive slot (UDP, not parked), else -1. */
-  slot = -1;
-  /** Driver's number for the kept return address (UDP, parked), else -1. */
-  returnAddress = -1;
-  /** The connection that the query came by (TCP). */
-  stream: ClientStream | null = null;
-  /** It has a place of its own and may wait (`Engine.park`). */
+  /** It waits, or may: the question lies in memory of its own. */
   parked = false;
-  /** No client waits: a prefetch or another query of nodens' own. */
-  internal = false;
   /** Monotonic milliseconds at which the query was received. */
   receivedMs = 0;
 
-  /** Which of `CLIENT_BUCKETS` the client is in, or -1 where nobody asked yet (`clientBucket`). */
+  /** Which of `CLIENT_BUCKETS` the client is in, or -1 before the first look (`clientBucket`). */
   client = -1;
 
   // Its way through the chain.
@@ -114,14 +140,18 @@ export class Exchange {
   /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 
-  constructor(memory: Memory, chain: Chain) {
+  /** Where the question lies while it is parked; made when first needed. */
+  #own: Memory | null = null;
+  /** The origin of a parked datagram; made when first needed. */
+  #kept: KeptOrigin | null = null;
+
+  constructor(memory: Memory, chain: Chain = NO_CHAIN) {
     this.memory = memory;
     this.chain = chain;
   }
 
   /** Forgets the query before: another one has come. */
   begin(nowMs: number): void {
-    this.returnAddress = -1;
     this.receivedMs = nowMs;
     this.response = null;
     this.extendedError = -1;
@@ -137,21 +167,81 @@ export class Exchange {
     if (this.error !== "") this.error = "";
   }
 
+  /** Parks the exchange, so that the memory that it came in may be used again. */
+  park(): void {
+    this.#copyQuestion(this);
+    this.parked = true;
+    this.response = null;
+    this.uncacheable = false;
+  }
+
+  /** From now on the driver keeps the return address, under this number. */
+  keep(address: number): void {
+    const kept = this.#kept ??= { kind: "kept", address };
+    kept.address = address;
+    this.origin = kept;
+  }
+
   /**
-   * Makes a parked copy of a client's query one of nodens' own, whose response rises to `top`.
+   * Parks this exchange as a query of nodens' own with the key of another, whose response rises to
+   * `top`.
    *
    * Only the key is the client's (name, type, DO, CD, client subnet). No other bit of its header or
    * of its way here may change what everybody gets out of the cache afterwards.
    */
-  disown(top: number): void {
-    this.internal = true;
-    this.flags = FLAG.RD | (this.flags & FLAG.CD);
-    this.transport = UDP;
-    this.slot = -1;
-    this.stream = null;
+  beginOwn(from: Exchange, top: number): void {
+    Object.assign(this, from);
+    this.#copyQuestion(from);
+    this.origin = INTERNAL;
+    this.parked = true;
+    this.client = Math.max(0, from.client);
+    this.flags = FLAG.RD | (from.flags & FLAG.CD);
     this.top = top;
-    this.error = "";
+    this.response = null;
     this.extendedError = -1;
+    this.uncacheable = false;
+    this.error = "";
+    this.nextWaiter = null;
+  }
+
+  /** Forgets what others hold, once it is done with. */
+  clear(chain: Chain): void {
+    this.parked = false;
+    this.origin = INTERNAL;
+    this.response = null;
+    this.nextWaiter = null;
+    this.only = null;
+    this.chain = chain;
+  }
+
+  /** Copies the parts of a query that outlive its receive slot, and points at the copies. */
+  #copyQuestion({ memory, offset, qnameLength, ecsAt, ecsLength, markAt }: Exchange): void {
+    const own = this.#own ??= new Memory(QUERY_SIZE);
+    const from = memory.bytes;
+    const to = own.bytes;
+    const size = HEADER_SIZE + qnameLength + 4;
+    for (let i = 0; i < size; i++) to[i] = from[offset + i]!;
+    for (let i = 0; i < ecsLength; i++) to[size + i] = from[offset + ecsAt + i]!;
+    const end = size + ecsLength;
+    if (markAt > 0) {
+      for (let i = 0; i < LOOP_MARK_SIZE; i++) to[end + i] = from[offset + markAt + i]!;
+      this.markAt = end;
+    }
+    this.ecsAt = size;
+    // Options are not copied: handlers look at them before anything waits.
+    this.optionsLength = 0;
+    this.memory = own;
+    this.offset = 0;
+  }
+
+  /** Transport that it came in by. */
+  get transport(): typeof UDP | typeof TCP {
+    return this.origin.kind === "stream" ? TCP : UDP;
+  }
+
+  /** No client waits: a refresh or another query of nodens' own. */
+  get internal(): boolean {
+    return this.origin.kind === "internal";
   }
 
   get recursionDesired(): boolean {

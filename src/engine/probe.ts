@@ -1,5 +1,5 @@
 import { CLASS, HEADER_SIZE, TYPE } from "../dns/constants.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Question } from "./question/question.ts";
 import { sameName } from "./question/fold.ts";
 
 /**
@@ -22,12 +22,12 @@ export function answersProbe(message: Uint8Array, query: Uint8Array): boolean {
   return message.length >= HEADER_SIZE && message[0] === query[0] && message[1] === query[1];
 }
 
-/** Whether the exchange is such a query. */
-export function isProbe(exchange: Exchange): boolean {
-  if (exchange.qnameLength !== WIRE.length || exchange.qclass !== CLASS.CH) return false;
+/** Whether a query is such a probe. */
+export function isProbe(question: Question): boolean {
+  if (question.qnameLength !== WIRE.length || question.qclass !== CLASS.CH) return false;
   return sameName(
-    exchange.memory.bytes,
-    exchange.offset + HEADER_SIZE,
+    question.memory.bytes,
+    question.offset + HEADER_SIZE,
     WIRE,
     0,
     WIRE.length,

@@ -1,5 +1,5 @@
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../dns/constants.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Question } from "./question/question.ts";
 import { Memory } from "./memory.ts";
 import { NO_SCOPE, Response } from "./response.ts";
 
@@ -35,17 +35,17 @@ export class ResponseWriter {
     this.#response = new Response(this.#memory);
   }
 
-  /** Starts a response to the exchange's question; `flags` are added to QR and the client's RD. */
-  begin(exchange: Exchange, rcode: number, flags = 0): this {
+  /** Starts a response to the question; `flags` are added to QR and the client's RD. */
+  begin(question: Question, rcode: number, flags = 0): this {
     const { bytes, view } = this.#memory;
-    const questionLength = exchange.qnameLength + 4;
-    view.setUint16(0, exchange.id);
-    view.setUint16(2, FLAG.QR | (exchange.flags & FLAG.RD) | flags | (rcode & 0xf));
+    const questionLength = question.qnameLength + 4;
+    view.setUint16(0, question.id);
+    view.setUint16(2, FLAG.QR | (question.flags & FLAG.RD) | flags | (rcode & 0xf));
     view.setUint16(4, 1);
     view.setUint16(6, 0);
     view.setUint32(8, 0);
-    const from = exchange.memory.bytes;
-    let at = exchange.offset + HEADER_SIZE;
+    const from = question.memory.bytes;
+    let at = question.offset + HEADER_SIZE;
     for (let i = 0; i < questionLength; i++) bytes[HEADER_SIZE + i] = from[at++]!;
     this.#at = HEADER_SIZE + questionLength;
     this.#ttlCount = 0;

@@ -1,18 +1,21 @@
 import type { Config } from "../config/types.ts";
 import { CLASS, TYPE } from "../dns/constants.ts";
-import type { Chain } from "./chain.ts";
+import type { HandlerChain } from "./chain.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
 import { ZoneTable } from "./zones.ts";
 
 /** Where the queries of a zone go, and the zone's place among those of the listener. */
 export interface Route {
-  readonly chain: Chain;
+  readonly chain: HandlerChain;
   readonly place: number;
 }
 
 /** Where the queries of each listener go; `chains` are those of the blocks. */
-export function buildRoutes({ listeners }: Config, chains: readonly Chain[]): ZoneTable<Route>[] {
+export function buildRoutes(
+  { listeners }: Config,
+  chains: readonly HandlerChain[],
+): ZoneTable<Route>[] {
   return listeners.map(({ zones }) =>
     new ZoneTable(
       zones.map(({ zone, block }, place) => [zone, { chain: chains[block]!, place }] as const),
@@ -33,14 +36,14 @@ export function findRoute(zones: ZoneTable<Route>, exchange: Exchange): Route | 
  * Whether a chain takes the exchange's query. All data of nodens' own is of class IN; a chain that
  * forwards takes every class, ANY and NONE included, as CoreDNS does.
  */
-export function serves({ handlers, recursive }: Chain, { qclass }: Exchange): boolean {
+export function serves({ handlers, recursive }: HandlerChain, { qclass }: Exchange): boolean {
   return handlers.length > 0 && (qclass === CLASS.IN || recursive);
 }
 
-/** Who is told of queries that no chain saw, by listener: the first observer among its chains. */
+/** Observers of queries rejected before any chain ran, by listener: the first of its chains. */
 export function findObservers(
   { listeners }: Config,
-  chains: readonly Chain[],
+  chains: readonly HandlerChain[],
 ): (Handler | null)[] {
   return listeners.map(({ zones }) =>
     zones.map(({ block }) => chains[block]!.observer).find((one) => one !== null) ?? null

@@ -1,6 +1,6 @@
 import { HEADER_SIZE } from "../dns/constants.ts";
 import { parseName } from "../dns/name.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Question } from "./question/question.ts";
 import { sameName } from "./question/fold.ts";
 
 /** A zone in the form in which names are compared with it. */
@@ -23,32 +23,32 @@ export class ZoneTable<T> {
     }).sort((a, b) => b.labelCount - a.labelCount);
   }
 
-  /** The value of the longest zone that the exchange's qname is in or below, or null. */
-  match(exchange: Exchange): T | null {
-    for (const zone of this.#zones) if (isBelow(exchange, zone)) return zone.value;
+  /** The value of the longest zone that the question's name is in or below, or null. */
+  match(question: Question): T | null {
+    for (const zone of this.#zones) if (isBelow(question, zone)) return zone.value;
     return null;
   }
 
   /** As `match`, but the shortest zone other than the root where there is one (queries for DS). */
-  matchParent(exchange: Exchange): T | null {
+  matchParent(question: Question): T | null {
     let found: T | null = null;
     for (const zone of this.#zones) {
-      if ((zone.labelCount > 0 || found === null) && isBelow(exchange, zone)) found = zone.value;
+      if ((zone.labelCount > 0 || found === null) && isBelow(question, zone)) found = zone.value;
     }
     return found;
   }
 }
 
-/** Whether the exchange's qname is the zone's name or below it, case aside. */
-export function isBelow(exchange: Exchange, zone: Zone<unknown>): boolean {
-  let skip = exchange.labelCount - zone.labelCount;
+/** Whether the question's name is the zone's name or below it, case aside. */
+export function isBelow(question: Question, zone: Zone<unknown>): boolean {
+  let skip = question.labelCount - zone.labelCount;
   if (skip < 0) return false;
   if (zone.labelCount === 0) return true;
-  const { bytes } = exchange.memory;
-  let at = exchange.offset + HEADER_SIZE;
+  const { bytes } = question.memory;
+  let at = question.offset + HEADER_SIZE;
   for (; skip > 0; skip--) at += bytes[at]! + 1;
   const { name } = zone;
-  return exchange.offset + HEADER_SIZE + exchange.qnameLength - at === name.length &&
+  return question.offset + HEADER_SIZE + question.qnameLength - at === name.length &&
     sameName(bytes, at, name, 0, name.length);
 }
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { Chain } from "../../src/engine/chain.ts";
 import { Exchange } from "../../src/engine/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { parseQuery } from "../../src/engine/query_parser.ts";
@@ -28,7 +27,7 @@ const type = fc.constantFrom("A", "AAAA", "MX", "TXT", "SRV", "PTR", "CAA", "DS"
 function exchangeOf(bytes: Uint8Array): Exchange {
   const memory = new Memory(bytes.length + 16);
   memory.bytes.set(bytes);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = bytes.length;
   return exchange;
 }

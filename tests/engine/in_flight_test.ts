@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Chain } from "../../src/engine/chain.ts";
 import { Exchange } from "../../src/engine/exchange.ts";
+import { INTERNAL } from "../../src/engine/origin.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/question/in_flight.ts";
@@ -69,10 +69,10 @@ class Rig {
 }
 
 function makeExchange(id: number, client: number, internal = false): Exchange {
-  const exchange = new Exchange(new Memory(0), new Chain([]));
+  const exchange = new Exchange(new Memory(0));
   exchange.id = id;
   exchange.client = client;
-  exchange.internal = internal;
+  exchange.origin = internal ? INTERNAL : { kind: "datagram", slot: 0 };
   return exchange;
 }
 

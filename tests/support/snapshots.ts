@@ -1,5 +1,4 @@
 import type * as codec from "dns-packet";
-import { Chain } from "../../src/engine/chain.ts";
 import { Exchange } from "../../src/engine/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
@@ -124,7 +123,7 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   const { subnet = [] } = entry;
   const memory = new Memory(bytes.length + subnet.length + 16);
   memory.bytes.set([...bytes, ...subnet]);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = bytes.length;
   exchange.ecsAt = bytes.length;
   exchange.ecsLength = subnet.length;

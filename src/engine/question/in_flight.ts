@@ -1,5 +1,4 @@
 import { CLIENT_BUCKETS, type Exchange } from "../exchange.ts";
-import type { EngineServices } from "../handler.ts";
 
 /**
  * Bounds of a table of questions in flight.
@@ -18,7 +17,7 @@ export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerCl
 /** Buckets at first; they double as questions come, and stay. */
 const FIRST_BUCKETS = 64;
 
-/** Why a table takes no exchange in: the label `reason`, and what the error log says. */
+/** Why a table refuses an exchange: the label `reason`, and the text of the error log. */
 const REFUSALS = {
   questions: "too many questions are in flight",
   chain: "too many questions in flight fall into one hash bucket",
@@ -27,12 +26,20 @@ const REFUSALS = {
 } as const;
 type Refusal = keyof typeof REFUSALS;
 
+/** What a table needs of the engine. */
+export interface InFlightServices {
+  readonly values: Float64Array;
+  counter(name: string, labels: Readonly<Record<string, string>>): number;
+  park(exchange: Exchange): Exchange | null;
+  clientBucket(exchange: Exchange): number;
+}
+
 /** A question in flight and the exchanges that wait for its answer; tables use it again. */
 export abstract class PendingQuestion {
   hash = 0;
   /** The next question in the same bucket. */
   nextInBucket: PendingQuestion | null = null;
-  /** Who asked first, and those who joined (`Exchange.nextWaiter`); null once it has ended. */
+  /** The exchange that asked first and those that joined (`Exchange.nextWaiter`), or null. */
   waiters: Exchange | null = null;
   waiterCount = 0;
   /** Waiters of each client bucket; null while there are too few for a client to reach its bound. */
@@ -43,7 +50,7 @@ export abstract class PendingQuestion {
 }
 
 /**
- * Questions in flight: who asks what is being asked already waits for the same answer.
+ * Questions in flight. A query for one of them joins it and waits for the same answer.
  *
  * Everything is bounded (`IN_FLIGHT`), and what is refused is counted by reason. Nothing is
  * allocated once the table has grown to its load: questions are chained through themselves.
@@ -56,7 +63,7 @@ export class InFlight<T extends PendingQuestion> {
   /** Why the last exchange was refused, for the error log. */
   refusal = "";
 
-  readonly #engine: EngineServices;
+  readonly #engine: InFlightServices;
   readonly #refused: Readonly<Record<Refusal, number>>;
   /** Tables of `PendingQuestion.waits`, all zero. */
   readonly #spareWaits: Uint8Array[] = [];
@@ -64,7 +71,7 @@ export class InFlight<T extends PendingQuestion> {
   #size = 0;
 
   /** @param table - value of the label by which refusals are counted */
-  constructor(engine: EngineServices, table: "forward" | "verify") {
+  constructor(engine: InFlightServices, table: "forward" | "verify") {
     const counter = (reason: Refusal) =>
       engine.counter("nodens_in_flight_refused_total", { table, reason });
     this.#engine = engine;
@@ -106,7 +113,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   /**
-   * Puts a question in that `find` did not, and parks the exchange as the first to wait for it.
+   * Adds a question that `find` did not find, and parks the exchange as the first to wait for it.
    *
    * @returns the parked exchange, or null if it is refused
    */
@@ -122,7 +129,7 @@ export class InFlight<T extends PendingQuestion> {
     return parked;
   }
 
-  /** Takes a question out; returns who waited for it, chained by `nextWaiter`. */
+  /** Removes a question; returns the exchanges that waited for it, chained by `nextWaiter`. */
   end(question: T): Exchange | null {
     this.#unlink(question);
     this.#size--;

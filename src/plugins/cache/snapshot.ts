@@ -1,7 +1,6 @@
 import { isSubnet, SUBNET as NETWORK } from "../../dns/client_subnet.ts";
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
-import { Chain } from "../../engine/chain.ts";
 import { Exchange } from "../../engine/exchange.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import type { HashKey } from "../../engine/question/keyed_hash.ts";
@@ -135,7 +134,7 @@ export interface SnapshotTarget {
 export class Snapshot {
   readonly #target: SnapshotTarget;
   readonly #response = new Response(new Memory(8));
-  readonly #exchange = new Exchange(new Memory(8), new Chain([]));
+  readonly #exchange = new Exchange(new Memory(8));
   readonly #scanner = new ResponseScanner();
   readonly #state = new EntryState();
 

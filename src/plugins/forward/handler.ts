@@ -242,7 +242,7 @@ export class ForwardHandler implements Handler {
 
   /** CoreDNS passes on to another `forward` only; with none behind, the answer stands. */
   #forwardFollows(exchange: Exchange): boolean {
-    return exchange.chain.handlers[exchange.position + 1]?.name === "forward";
+    return exchange.chain.pluginAt(exchange.position + 1) === "forward";
   }
 
   /** Keeps a lookup that is over for a question to come. */
