@@ -11,8 +11,6 @@ const KNOWN = [
   "src/config → src/plugins → src/upstream → src/engine → src/config",
   "src/engine/exchange.ts → src/engine/response_limiter.ts → src/engine/question → src/engine/exchange.ts",
   "src/manifest/check.ts → src/manifest/check_arguments.ts → src/manifest/check.ts",
-  "src/plugins/cache/handler.ts → src/plugins/cache/stale.ts → src/plugins/cache/handler.ts",
-  "src/plugins/cache/holdings.ts → src/plugins/cache/store.ts → src/plugins/cache/holdings.ts",
   "src/upstream/inquiry.ts → src/upstream/server → src/upstream/inquiry.ts",
   "src/upstream/inquiry.ts → src/upstream/server → src/upstream/outcome.ts → src/upstream/reply.ts → src/upstream/inquiry.ts",
   "src/upstream/inquiry.ts → src/upstream/server → src/upstream/reply.ts → src/upstream/inquiry.ts",

@@ -13,7 +13,7 @@ import {
 } from "../../src/plugins/cache/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
 import { describeRow, EntryState } from "../../src/plugins/cache/entry_state.ts";
-import { Holdings } from "../../src/plugins/cache/holdings.ts";
+import { MemoryLimit } from "../../src/plugins/cache/memory_limit.ts";
 import { STRIDE } from "../../src/plugins/cache/row.ts";
 import { Store } from "../../src/plugins/cache/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
@@ -42,8 +42,8 @@ export function makeCache(
     options;
   const { bothClasses = false, ecs = false } = options;
   const hashKey = new HashKey(seed, ~seed);
-  const holdings = new Holdings();
-  const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", holdings } as const;
+  const memory = new MemoryLimit();
+  const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", memory } as const;
   const success = new Store(capacity, store);
   const denial = new Store(capacity, store);
   const snapshot = new Snapshot({

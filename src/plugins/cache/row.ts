@@ -71,3 +71,8 @@ export const RECORDS = 0x1fff;
 export function ownerOf(state: number): number {
   return (state & OWNER) >>> OWNER_SHIFT;
 }
+
+/** Seconds that a row's entry is still good, counted as CoreDNS does; zero or less once expired. */
+export function remainingOf(rows: Int32Array, row: number, now: number): number {
+  return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
+}

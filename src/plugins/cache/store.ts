@@ -11,12 +11,11 @@ import {
   readExtras,
   writeEntry,
 } from "./entry.ts";
-import { Ghosts } from "./ghosts.ts";
-import { Holdings, type StoreOptions } from "./holdings.ts";
+import { Eviction } from "./eviction.ts";
+import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
 import { RowIndex } from "./index.ts";
 import { moveEntries } from "./move_entries.ts";
-import { Owners, type Shortage } from "./owners.ts";
-import { Queue } from "./queue.ts";
+import type { Shortage } from "./owners.ts";
 import {
   ADDRESS,
   CD,
@@ -30,6 +29,7 @@ import {
   ownerOf,
   RECHECK,
   RECORDS,
+  remainingOf,
   SEEN,
   STATE,
   STORED,
@@ -44,18 +44,8 @@ export type { Question };
 
 /** Rows reserved at once; only beyond this does the table move to grow. */
 const FIRST_ROWS = 1 << 20;
-/** Share of the capacity that new entries may take before they have proved themselves. */
-const SMALL_SHARE = 0.1;
-/** Rows looked at for expired entries at every insertion, and before a live one has to go. */
+/** Rows checked for expired entries at every insertion, and before a live one is evicted. */
 const SWEEP = { always: 4, full: 64 } as const;
-/** Spared entries that an eviction passes over before it takes whatever comes. */
-const MAX_SKIPS = 32;
-/**
- * Part of a fair share up to which an owner's entries are spared, from two owners on. A whole share
- * would spare half of all owners at any time, also where nobody floods: that costs 4 to 9 of 100
- * hits (50 equal clients, Zipf traffic), this none.
- */
-const SPARED = 1 / 2;
 /** Bytes that an entry takes beside its message: a row, and up to eight of the index. */
 const ENTRY_BYTES = 4 * STRIDE + 8;
 /** Largest count in a row; 150,000 queries a second reach it in four hours. */
@@ -63,17 +53,24 @@ const MAX_HITS = 0x7fffffff;
 /** What being fresh adds to how well an entry fits: more than any fit. */
 const FRESH = 256;
 
+/** Store options. */
+export interface StoreOptions {
+  /** How long entries stay, to be served stale, once they have expired. */
+  graceSeconds?: number;
+  /** What client subnets mean. */
+  subnets?: SubnetRule;
+  /** Memory that it shares with other stores. */
+  memory?: MemoryLimit;
+}
+
 /**
- * Cached responses of one class, kept by S3-FIFO (Yang et al., SOSP 2023), which
- * `bench/eviction.ts` chose: new entries pass through a small queue and only those asked for again
- * reach the main one, so a scan of names never to be seen again pushes out nothing of use. Expired
- * entries go first.
+ * Cached responses of one class. Expired entries go first, then those that `Eviction` chooses.
  *
  * Times are tenths of a second on a clock of the caller's (`StoreClock`).
  */
-export class Store {
+export class Store implements LimitedStore {
   readonly #capacity: number;
-  readonly #holdings: Holdings;
+  readonly #memory: MemoryLimit;
   readonly #arena: Arena;
   readonly #graceSeconds: number;
   readonly #subnets: SubnetRule;
@@ -81,49 +78,42 @@ export class Store {
   #rowCount = 0;
   #freeRow = -1;
   readonly #index: RowIndex;
-  readonly #ghosts: Ghosts;
-  readonly #small = new Queue();
-  readonly #main = new Queue();
-  readonly #owners = new Owners();
+  readonly #eviction: Eviction;
   #sweepAt = 0;
   #size = 0;
   #evictions = 0;
 
   /** @param capacity - most entries */
   constructor(capacity: number, options: StoreOptions = {}) {
-    this.#holdings = options.holdings ?? new Holdings();
-    this.#arena = this.#holdings.arena;
+    this.#memory = options.memory ?? new MemoryLimit();
+    this.#arena = this.#memory.arena;
     this.#graceSeconds = options.graceSeconds ?? 0;
     this.#subnets = options.subnets ?? "none";
     this.#index = new RowIndex(this.#subnets !== "none");
-    this.#capacity = this.#holdings.add(this, capacity);
-    this.#ghosts = new Ghosts(this.#capacity);
-    if (this.#holdings.limited) this.#ghosts.reserve();
+    this.#capacity = this.#memory.add(this, capacity);
+    this.#eviction = new Eviction(this.#capacity);
+    if (this.#memory.limited) this.#eviction.ghosts.reserve();
     // Pages of a large array that nobody has touched take no memory.
     this.#rows = new Int32Array(Math.min(this.#capacity, FIRST_ROWS) * STRIDE);
   }
 
-  /** Entries, expired ones that nobody has come across yet included. */
   get size(): number {
     return this.#size;
   }
 
-  /** Entries that had to go before they expired. */
+  /** Entries evicted before they expired. */
   get evictions(): number {
     return this.#evictions;
   }
 
-  /** Bytes that its entries take. */
   get usedBytes(): number {
-    return this.#owners.bytes.total;
+    return this.#eviction.owners.bytes.total;
   }
 
-  /** Bytes that the tables in use beside the messages take. */
   get tableBytes(): number {
-    return 4 * STRIDE * this.#rowCount + this.#index.sizeBytes + this.#ghosts.sizeBytes;
+    return 4 * STRIDE * this.#rowCount + this.#index.sizeBytes + this.#eviction.ghosts.sizeBytes;
   }
 
-  /** Bytes by which the tables would grow with one more entry. */
   get rowCost(): number {
     return (this.#freeRow < 0 ? 4 * STRIDE : 0) +
       (this.#size >= this.#index.length ? this.#index.sizeBytes : 0);
@@ -173,7 +163,7 @@ export class Store {
   }
 
   /**
-   * Takes out what it has for the question's client and for no more clients than `prefix` (`FOR`)
+   * Removes the entries for the question's client that are for no more clients than `prefix` (`FOR`)
    * stands for: what is for others too stays good for them.
    */
   removeWithin(question: Question, prefix: number): void {
@@ -205,8 +195,7 @@ export class Store {
 
   /** Seconds that an entry is still good, counted as CoreDNS does; zero or less once expired. */
   remaining(row: number, now: number): number {
-    const rows = this.#rows;
-    return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
+    return remainingOf(this.#rows, row, now);
   }
 
   /**
@@ -275,7 +264,7 @@ export class Store {
     prefix = prefixFor(question, response, this.#subnets),
   ): number {
     const size = entrySize(response, prefix);
-    if (!this.#holdings.mayHold(size)) return -1;
+    if (!this.#memory.allows(size)) return -1;
     this.#sweep(now, SWEEP.always);
     let owner = question.client < 0 ? 0 : question.client;
     let hits = 0;
@@ -293,7 +282,7 @@ export class Store {
     } else {
       if (this.#size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.#size >= this.#capacity) this.evict(now, "entries");
-      main = this.#ghosts.take(question.hash);
+      main = this.#eviction.ghosts.take(question.hash);
     }
 
     const surplus = this.#index.surplus(this.#rows, question.hash | 0);
@@ -301,7 +290,7 @@ export class Store {
       this.#evictions++;
       this.remove(surplus);
     }
-    if (!this.#holdings.makeRoom(this, size, now)) return -1;
+    if (!this.#memory.makeRoom(this, size, now)) return -1;
     if (this.#size >= this.#index.length) this.#index.grow(this.#rows, this.#rowCount);
     const address = this.#arena.allocate(size);
     const memory = this.#arena.memory(address);
@@ -319,8 +308,8 @@ export class Store {
     rows[row + HITS] = hits;
     rows[row + SEEN] = seen;
     rows[row + RECHECK] = now;
-    this.#owners.add(owner, size + ENTRY_BYTES);
-    this.#queueOf(row).push(rows, row);
+    this.#eviction.owners.add(owner, size + ENTRY_BYTES);
+    this.#eviction.push(rows, row);
     this.#index.add(rows, row);
     this.#size++;
     return row;
@@ -334,20 +323,20 @@ export class Store {
   /** Gives an entry just inserted the age and the standing that it had elsewhere. */
   restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
     const rows = this.#rows;
-    this.#queueOf(row).take(rows, row);
+    this.#eviction.take(rows, row);
     const state = rows[row + STATE]! & ~(IN_MAIN | USES);
     rows[row + STATE] = state | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
     rows[row + STORED] = storedAt;
     rows[row + HITS] = hits;
-    this.#queueOf(row).push(rows, row);
+    this.#eviction.push(rows, row);
   }
 
-  /** Takes an entry out. */
+  /** Removes an entry. */
   remove(row: number): void {
     const rows = this.#rows;
     this.#index.remove(rows, row);
-    this.#queueOf(row).take(rows, row);
-    this.#owners.remove(ownerOf(rows[row + STATE]!), this.#sizeOf(row) + ENTRY_BYTES);
+    this.#eviction.take(rows, row);
+    this.#eviction.owners.remove(ownerOf(rows[row + STATE]!), this.#sizeOf(row) + ENTRY_BYTES);
     this.#arena.free(rows[row + ADDRESS]! >>> 0);
     rows[row + ADDRESS] = -1;
     rows[row + CHAIN] = this.#freeRow;
@@ -355,7 +344,6 @@ export class Store {
     this.#size--;
   }
 
-  /** Moves what lies in a chunk of the arena into other chunks. */
   moveOutOf(chunk: number): void {
     moveEntries(this.rows, this.#arena, chunk);
   }
@@ -373,10 +361,6 @@ export class Store {
     return blockSize(this.#rows[row + LENGTH]!, this.#arena.memory(address), offsetOf(address));
   }
 
-  #queueOf(row: number): Queue {
-    return (this.#rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
-  }
-
   #matches(row: number, question: Question): boolean {
     const rows = this.#rows;
     const state = rows[row + STATE]!;
@@ -387,7 +371,7 @@ export class Store {
     return isAbout(this.#arena.memory(address), offsetOf(address), question);
   }
 
-  /** Looks at a few rows and takes out what has expired. */
+  /** Checks a few rows and removes what has expired. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.#size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
@@ -397,49 +381,18 @@ export class Store {
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
       // What was asked for again will be: it comes back into the main queue.
       if ((this.#rows[row + STATE]! & (IN_MAIN | USES)) !== 0) {
-        this.#ghosts.add(this.#rows[row + HASH]!);
+        this.#eviction.ghosts.add(this.#rows[row + HASH]!);
       }
       this.remove(row);
     }
   }
 
-  /**
-   * Takes one entry out to make room for another, of what there is a shortage of; there must be one.
-   *
-   * Entries of owners with less than half a fair share are passed over, so whoever fills the store
-   * pushes out his own entries first.
-   */
   evict(now: number, shortage: Shortage): void {
     // At less than the capacity it is bytes that are short.
-    const smallLimit = Math.max(1, Math.floor(Math.min(this.#size, this.#capacity) * SMALL_SHARE));
-    const rows = this.#rows;
-    const owners = this.#owners[shortage];
-    const spared = SPARED * owners.share;
-    let skips = MAX_SKIPS;
-    // Each pass removes an entry, lowers a count of uses or of skips, so this ends.
-    for (;;) {
-      const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
-        (skips <= 1 && this.#small.size > 0);
-      const queue = fromSmall ? this.#small : this.#main;
-      const row = queue.oldest;
-      const state = rows[row + STATE]!;
-      if (this.remaining(row, now) > 0) {
-        const skip = skips > 0 && owners.of(ownerOf(state)) <= spared;
-        const uses = (state & USES) >> USES_SHIFT;
-        if (skip || (fromSmall ? uses > 1 : uses > 0)) {
-          if (skip) skips--;
-          queue.take(rows, row);
-          if (fromSmall) rows[row + STATE] = (state & ~USES) | IN_MAIN;
-          else if (!skip) rows[row + STATE] = state - (1 << USES_SHIFT);
-          this.#main.push(rows, row);
-          continue;
-        }
-      }
-      if (fromSmall) this.#ghosts.add(rows[row + HASH]!);
-      if (this.remaining(row, now) > 0) this.#evictions++;
-      this.remove(row);
-      return;
-    }
+    const entries = Math.min(this.#size, this.#capacity);
+    const row = this.#eviction.choose(this.#rows, now, shortage, entries);
+    if (this.remaining(row, now) > 0) this.#evictions++;
+    this.remove(row);
   }
 
   #takeRow(): number {

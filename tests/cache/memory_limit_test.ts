@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response.ts";
-import { Holdings } from "../../src/plugins/cache/holdings.ts";
+import { MemoryLimit } from "../../src/plugins/cache/memory_limit.ts";
 import { type Question, Store } from "../../src/plugins/cache/store.ts";
 import { seeded } from "../support/random.ts";
 
@@ -78,8 +78,8 @@ for (
 ) {
   Deno.test(`capacity_bytes holds after every insertion: ${title}`, () => {
     const dice = seeded(7);
-    const holdings = new Holdings(limit);
-    const stores = [new Store(1e6, { holdings }), new Store(1e6, { holdings })];
+    const memory = new MemoryLimit(limit);
+    const stores = [new Store(1e6, { memory }), new Store(1e6, { memory })];
     const sizes: number[] = [];
     let kept = 0;
     let largest = 0;
@@ -89,7 +89,7 @@ for (
       const store = stores[i % 5 === 0 ? 1 : 0]!;
       const row = store.insert(entry(i, size), response, 0x8180, 3600, i >> 8);
       assert.ok(row >= 0);
-      assert.ok(holdings.sizeBytes <= limit, `${holdings.sizeBytes} after ${i}`);
+      assert.ok(memory.sizeBytes <= limit, `${memory.sizeBytes} after ${i}`);
       assert.ok(isWhole(store, i, size), `entry ${i} is not there`);
       if (i % 97 === 0) {
         const older = Math.max(0, i - dice() % 2000);
@@ -109,28 +109,28 @@ for (
 }
 
 Deno.test("capacity_bytes: a message too large for the limit is not kept, and harms nothing", () => {
-  const holdings = new Holdings(MI);
-  const store = new Store(1000, { holdings });
+  const memory = new MemoryLimit(MI);
+  const store = new Store(1000, { memory });
   assert.ok(store.insert(entry(1, 100), response, 0x8180, 60, 0) >= 0);
   assert.equal(store.insert(entry(2, 65_000), response, 0x8180, 60, 0) >= 0, true);
   assert.equal(store.insert(entry(3, 65_536), response, 0x8180, 60, 0) >= 0, true);
-  const tight = new Store(1000, { holdings: new Holdings(MI / 2) });
+  const tight = new Store(1000, { memory: new MemoryLimit(MI / 2) });
   assert.ok(tight.insert(entry(1, 100), response, 0x8180, 60, 0) >= 0);
   assert.equal(tight.insert(entry(2, 65_000), response, 0x8180, 60, 0), -1);
   assert.ok(isWhole(tight, 1, 100));
 });
 
 Deno.test("capacity_bytes: a flood of one class leaves the other half of the room", () => {
-  const holdings = new Holdings(4 * MI);
-  const success = new Store(1e6, { holdings });
-  const denial = new Store(1e6, { holdings });
+  const memory = new MemoryLimit(4 * MI);
+  const success = new Store(1e6, { memory });
+  const denial = new Store(1e6, { memory });
   for (let i = 0; i < 10_000; i++) success.insert(entry(i, 300), response, 0x8180, 3600, 0);
   for (let i = 0; i < 100_000; i++) denial.insert(entry(i, 300), response, 0x8183, 3600, 0);
   assert.ok(success.size >= 0.9 * denial.size, `${success.size} of ${denial.size}`);
 });
 
 Deno.test("capacity_bytes: client subnets stay with their entries when those are moved", () => {
-  const store = new Store(1e6, { subnets: "scope", holdings: new Holdings(MI) });
+  const store = new Store(1e6, { subnets: "scope", memory: new MemoryLimit(MI) });
   const ask = (number: number, size: number, subnet: number): Question => {
     memory.bytes.set([0, 1, 24, 0, 10, subnet, number & 255], 60_000);
     return { ...entry(number, size), ecsAt: 60_000, ecsLength: 7 };
@@ -225,8 +225,8 @@ for (const attackers of [1, 2, 5]) {
 }
 
 Deno.test("fairness: few large messages of one client push out no names of another", () => {
-  const holdings = new Holdings(4 * MI);
-  const store = new Store(9984, { holdings });
+  const memory = new MemoryLimit(4 * MI);
+  const store = new Store(9984, { memory });
   for (let n = 0; n < 500; n++) {
     store.insert(entry(n, 80, 7), response, 0x8180, 36_000, 0);
   }

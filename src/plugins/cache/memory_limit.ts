@@ -1,6 +1,4 @@
 import { Arena } from "./arena.ts";
-import type { Store } from "./store.ts";
-import type { SubnetRule } from "./subnets.ts";
 
 /** Below this limit the arena's chunks are small, so that its size classes lose less of it. */
 const SMALL_LIMIT = 32 * 2 ** 20;
@@ -13,28 +11,34 @@ const MESSAGE_SHARE = 1 / 16;
 /** Bytes of the limit for which a store's tables may have one row: all of them take half at most. */
 const BYTES_A_ROW = 160;
 
-/** Store options. */
-export interface StoreOptions {
-  /** How long entries stay, to be served stale, once they have expired. */
-  graceSeconds?: number;
-  /** What client subnets mean. */
-  subnets?: SubnetRule;
-  /** What it shares memory with. */
-  holdings?: Holdings;
+/** What the limit needs of a store. */
+export interface LimitedStore {
+  /** Bytes that its entries take. */
+  readonly usedBytes: number;
+  /** Bytes that its tables take beside the messages. */
+  readonly tableBytes: number;
+  /** Bytes by which the tables would grow with one more entry. */
+  readonly rowCost: number;
+  /** Entries, expired ones that nobody has come across yet included. */
+  readonly size: number;
+  /** Evicts one entry, of which there must be one. */
+  evict(now: number, shortage: "bytes"): void;
+  /** Moves what lies in a chunk of the arena into other chunks. */
+  moveOutOf(chunk: number): void;
 }
 
 /**
- * What all stores of one cache hold together: one arena for their messages, and one limit in bytes
+ * The memory that the stores of one cache share: one arena for their messages, and one limit in bytes
  * for the arena and the tables.
  *
- * Where room is short, entries leave the store that takes the most of it; where it is only
- * scattered over chunks, the blocks of the emptiest chunk are moved into others.
+ * If memory is short, entries of the store that takes the most of it are evicted; if free blocks are
+ * only scattered over chunks, the blocks of the emptiest chunk are moved into others.
  */
-export class Holdings {
+export class MemoryLimit {
   readonly arena: Arena;
   readonly limited: boolean;
   #limit: number;
-  readonly #stores: Store[] = [];
+  readonly #stores: LimitedStore[] = [];
 
   /** @param limitBytes - Infinity for no limit */
   constructor(limitBytes = Infinity) {
@@ -43,7 +47,7 @@ export class Holdings {
     this.arena = new Arena(limitBytes < SMALL_LIMIT ? SMALL_CHUNK : CHUNK);
   }
 
-  /** Changes the limit from one number of bytes to another; what is too much goes by and by. */
+  /** Changes the limit; the excess is evicted gradually. */
   resize(limitBytes: number): void {
     this.#limit = limitBytes;
   }
@@ -55,23 +59,23 @@ export class Holdings {
     return size;
   }
 
-  /** Takes a store in; returns how many entries it may hold of those that it wants to. */
-  add(store: Store, capacity: number): number {
+  /** Adds a store that wants room for `capacity` entries; returns for how many it has. */
+  add(store: LimitedStore, capacity: number): number {
     this.#stores.push(store);
     return this.limited ? Math.min(capacity, Math.floor(this.#limit / BYTES_A_ROW)) : capacity;
   }
 
-  /** Whether a message of this size may be kept at all. */
-  mayHold(size: number): boolean {
+  /** Whether a message of this size may be stored at all. */
+  allows(size: number): boolean {
     return size <= this.#limit * MESSAGE_SHARE;
   }
 
   /**
-   * Sees to it that a block of `size` bytes and a row more in `store` keep the limit.
+   * Makes room for a block of `size` bytes and one more row in `store`.
    *
-   * @returns false where nothing can be done
+   * @returns false if that cannot be done
    */
-  makeRoom(store: Store, size: number, now: number): boolean {
+  makeRoom(store: LimitedStore, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;
       if (cost === 0 || this.sizeBytes + cost <= this.#limit) return true;
@@ -83,7 +87,7 @@ export class Holdings {
     }
   }
 
-  /** Empties one chunk into others of its class; false where none would fit. */
+  /** Empties one chunk into others of its class; false if its blocks fit nowhere. */
   #compact(): boolean {
     const chunk = this.arena.drainOne();
     if (chunk < 0) return false;
@@ -91,7 +95,7 @@ export class Holdings {
     return true;
   }
 
-  #largest(): Store {
+  #largest(): LimitedStore {
     let largest = this.#stores[0]!;
     for (const store of this.#stores) if (store.usedBytes > largest.usedBytes) largest = store;
     return largest;
