@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config/load.ts";
 import { CounterBook } from "../src/engine/counters.ts";
 import { Engine } from "../src/engine/engine.ts";
-import { Exchange } from "../src/engine/exchange.ts";
+import { Exchange } from "../src/engine/exchange/exchange.ts";
 import { Memory } from "../src/engine/memory.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { hashQuestion, readQuestion } from "../src/engine/question/read.ts";

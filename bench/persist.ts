@@ -5,9 +5,9 @@
  *   deno run -A bench/persist.ts [--entries 200000] [--nodens "COMMAND"]
  */
 import { parseArgs } from "node:util";
-import { Exchange } from "../src/engine/exchange.ts";
+import { Exchange } from "../src/engine/exchange/exchange.ts";
 import { Memory } from "../src/engine/memory.ts";
-import { Response } from "../src/engine/response.ts";
+import { Response } from "../src/engine/response/response.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../src/engine/question/read.ts";
 import { SnapshotWriter } from "../src/control/snapshot_files.ts";

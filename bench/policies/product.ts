@@ -1,5 +1,5 @@
 import { Memory } from "../../src/engine/memory.ts";
-import { Response } from "../../src/engine/response.ts";
+import { Response } from "../../src/engine/response/response.ts";
 import { type Question, Store } from "../../src/plugins/cache/store.ts";
 import type { Policy } from "./policy.ts";
 

@@ -19,7 +19,7 @@ export const COUNTER = {
   LOG_SENT: 10,
   /** Bytes of log lines that the control plane has written; it alone sets this one. */
   LOG_WRITTEN: 11,
-  /** Queries of nodens's own (`probe.ts`) over UDP, answered. */
+  /** Queries of nodens's own (`question/probe.ts`) over UDP, answered. */
   PROBES: 12,
   /** Counters that found no room. */
   WITHOUT_ROOM: 13,

@@ -2,15 +2,15 @@ import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 import type { Io } from "./io.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import type { Chain, Exchange } from "./exchange.ts";
+import type { Chain, Exchange } from "./exchange/exchange.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
-import type { Response } from "./response.ts";
-import type { ResponseWriter } from "./response_writer.ts";
+import type { Response } from "./response/response.ts";
+import type { ResponseWriter } from "./response/writer.ts";
 import type { ServedZone } from "./served.ts";
 import type { Timers } from "./timers.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "./exchange/verdict.ts";
 
-export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./verdict.ts";
+export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/verdict.ts";
 
 /** Severity of a log line, in CoreDNS's words. */
 export type LogLevel = "debug" | "info" | "warning" | "error";

@@ -8,7 +8,7 @@ import {
   LOOP_MARK_SIZE,
   TYPE,
 } from "../dns/constants.ts";
-import type { Exchange } from "../engine/exchange.ts";
+import type { Exchange } from "../engine/exchange/exchange.ts";
 import { Memory } from "../engine/memory.ts";
 import { sameName } from "../engine/question/fold.ts";
 import type { Cookie } from "./server/cookie.ts";

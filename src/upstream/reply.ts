@@ -3,7 +3,7 @@ import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../dns/consta
 import type { ErrorText } from "../dns/error_text.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
 import { Memory } from "../engine/memory.ts";
-import { NO_SCOPE, type Response } from "../engine/response.ts";
+import { NO_SCOPE, type Response } from "../engine/response/response.ts";
 import { findOption } from "./edns_option.ts";
 import type { Inquiry } from "./inquiry.ts";
 import type { ScanTime } from "./scan_time.ts";

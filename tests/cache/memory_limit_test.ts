@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
-import { Response } from "../../src/engine/response.ts";
+import { Response } from "../../src/engine/response/response.ts";
 import { MemoryLimit } from "../../src/plugins/cache/memory_limit.ts";
 import { type Question, Store } from "../../src/plugins/cache/store.ts";
 import { seeded } from "../support/random.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { Exchange } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { parseQuery } from "../../src/engine/query_parser.ts";
+import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
-import { NO_SCOPE } from "../../src/engine/response.ts";
+import { NO_SCOPE } from "../../src/engine/response/response.ts";
 import type { Store } from "../../src/plugins/cache/store.ts";
 import { queryBytes } from "../support/messages.ts";
 import {

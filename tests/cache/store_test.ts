@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Memory } from "../../src/engine/memory.ts";
-import { Response } from "../../src/engine/response.ts";
+import { Response } from "../../src/engine/response/response.ts";
 import { Arena, offsetOf } from "../../src/plugins/cache/arena.ts";
 import { type Question, Store } from "../../src/plugins/cache/store.ts";
 import { queryBytes } from "../support/messages.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Exchange } from "../../src/engine/exchange.ts";
-import { INTERNAL } from "../../src/engine/origin.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
+import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/question/in_flight.ts";
+import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/exchange/in_flight.ts";
 
 /** Which question an exchange of these tests asks stands in its `id`. */
 class Question extends PendingQuestion {

@@ -1,7 +1,12 @@
 /** What TCP clients may hold of what all have in common: connections, memory, turns. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
-import { costOf, ROUND_COST, TURN_COST, WAIT_COST } from "../../src/engine/stream_limits.ts";
+import {
+  costOf,
+  ROUND_COST,
+  TURN_COST,
+  WAIT_COST,
+} from "../../src/engine/clients/stream_limits.ts";
 import { closings } from "../support/closings.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { seeded } from "../support/random.ts";

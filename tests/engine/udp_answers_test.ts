@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { DISCARD_MS } from "../../src/engine/client_response.ts";
+import { DISCARD_MS } from "../../src/engine/clients/responses.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
-import { DEFAULT_RATE } from "../../src/engine/response_limiter.ts";
+import { DEFAULT_RATE } from "../../src/engine/response/limiter.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import {
   type Asked,

@@ -9,7 +9,6 @@ const KNOWN = [
   "src/config → src/plugins → src/config",
   "src/config → src/plugins → src/engine → src/config",
   "src/config → src/plugins → src/upstream → src/engine → src/config",
-  "src/engine/exchange.ts → src/engine/response_limiter.ts → src/engine/question → src/engine/exchange.ts",
   "src/manifest/check.ts → src/manifest/check_arguments.ts → src/manifest/check.ts",
   "src/upstream/inquiry.ts → src/upstream/server → src/upstream/inquiry.ts",
   "src/upstream/inquiry.ts → src/upstream/server → src/upstream/outcome.ts → src/upstream/reply.ts → src/upstream/inquiry.ts",

@@ -6,7 +6,7 @@ import { ANSWERED, DROP, NEXT, type Verdict } from "../../src/engine/handler.ts"
 import { createAcl } from "../../src/plugins/acl/handler.ts";
 import { NetworkSet } from "../../src/plugins/acl/network_set.ts";
 import type { AclOptions } from "../../src/plugins/acl/options.ts";
-import { INTERNAL } from "../../src/engine/origin.ts";
+import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
 import { fakeHost } from "../support/fake_host.ts";
 

@@ -1,13 +1,13 @@
 import { parseAddress } from "../../src/dns/address.ts";
 import type { Address } from "../../src/dns/address.ts";
-import { compose } from "../../src/engine/compose.ts";
+import { compose } from "../../src/engine/clients/compose.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine } from "../../src/engine/engine.ts";
-import { Exchange } from "../../src/engine/exchange.ts";
-import type { StreamOrigin } from "../../src/engine/origin.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
+import type { StreamOrigin } from "../../src/engine/exchange/origin.ts";
 import type { EngineServices, LogLevel } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { parseQuery } from "../../src/engine/query_parser.ts";
+import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import type { Io } from "../../src/engine/io.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";

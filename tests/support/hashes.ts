@@ -1,4 +1,4 @@
-import { Exchange } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { upperMask } from "../../src/engine/question/fold.ts";
 import { seeded } from "./random.ts";

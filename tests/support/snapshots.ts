@@ -1,9 +1,9 @@
 import type * as codec from "dns-packet";
-import { Exchange } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
-import { Response } from "../../src/engine/response.ts";
+import { Response } from "../../src/engine/response/response.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import {
   type LoadReply,

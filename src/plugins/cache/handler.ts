@@ -1,12 +1,12 @@
 import { EDE, FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
 import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Response } from "../../engine/response.ts";
-import { ResponseRewriter } from "../../engine/response_rewriter.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import type { Response } from "../../engine/response/response.ts";
+import { ResponseRewriter } from "../../engine/response/rewriter.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { AllCacheCounters } from "./counters.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";

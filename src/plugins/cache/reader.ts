@@ -1,6 +1,6 @@
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
-import { Response } from "../../engine/response.ts";
+import { Response } from "../../engine/response/response.ts";
 import type { CacheContent } from "./content.ts";
 import type { CacheOptions } from "./options.ts";
 import type { Store } from "./store.ts";

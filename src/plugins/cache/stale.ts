@@ -1,6 +1,6 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
 import type { AllCacheCounters, StaleReason } from "./counters.ts";
 import type { CacheOptions, ServeStaleOptions } from "./options.ts";

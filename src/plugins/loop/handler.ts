@@ -1,6 +1,6 @@
 import { Address } from "../../dns/address.ts";
 import { EDE, RCODE, TYPE } from "../../dns/constants.ts";
-import type { Chain, Exchange } from "../../engine/exchange.ts";
+import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,

@@ -1,6 +1,6 @@
 import { FLAG, LOOP_MARK_SIZE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import { type Chain, Exchange } from "../../engine/exchange.ts";
+import { type Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";

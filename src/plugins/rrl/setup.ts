@@ -2,7 +2,7 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readInteger } from "../../corefile/values.ts";
-import { DEFAULT_RATE } from "../../engine/response_limiter.ts";
+import { DEFAULT_RATE } from "../../engine/response/limiter.ts";
 import type { PluginSetup } from "../controller.ts";
 import type { RrlOptions } from "./options.ts";
 

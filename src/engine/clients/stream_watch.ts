@@ -1,5 +1,5 @@
 import type { CloseReason, StreamLimits } from "./stream_limits.ts";
-import type { Timer, Timers } from "./timers.ts";
+import type { Timer, Timers } from "../timers.ts";
 import type { Uptake } from "./uptake.ts";
 
 /**

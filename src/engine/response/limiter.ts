@@ -1,5 +1,5 @@
-import type { Address } from "../dns/address.ts";
-import { type HashKey, hashOctets } from "./question/keyed_hash.ts";
+import type { Address } from "../../dns/address.ts";
+import { type HashKey, hashOctets } from "../question/keyed_hash.ts";
 
 /** How many large UDP responses may go to one network. */
 export interface ResponseRate {

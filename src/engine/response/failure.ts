@@ -1,5 +1,5 @@
-import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
-import type { Question } from "./question/question.ts";
+import { FLAG, HEADER_SIZE } from "../../dns/constants.ts";
+import type { Question } from "../question/question.ts";
 import { NO_SCOPE, type Response } from "./response.ts";
 
 /** Makes `response` one with nothing but the question and a response code. */

@@ -1,6 +1,6 @@
-import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../dns/constants.ts";
-import type { Question } from "./question/question.ts";
-import { Memory } from "./memory.ts";
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import type { Question } from "../question/question.ts";
+import { Memory } from "../memory.ts";
 import { NO_SCOPE, Response } from "./response.ts";
 
 const MAX_RECORDS = 4096;

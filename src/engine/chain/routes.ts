@@ -1,9 +1,9 @@
-import type { Config } from "../config/types.ts";
-import { CLASS, TYPE } from "../dns/constants.ts";
+import type { Config } from "../../config/types.ts";
+import { CLASS, TYPE } from "../../dns/constants.ts";
 import type { HandlerChain } from "./chain.ts";
-import type { Exchange } from "./exchange.ts";
-import type { Handler } from "./handler.ts";
-import { ZoneTable } from "./zones.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import type { Handler } from "../handler.ts";
+import { ZoneTable } from "../question/zones.ts";
 
 /** Where the queries of a zone go, and the zone's place among those of the listener. */
 export interface Route {

@@ -1,4 +1,4 @@
-import { isSubnet } from "../dns/client_subnet.ts";
+import { isSubnet } from "../../dns/client_subnet.ts";
 import {
   CLASS,
   EDNS_DO,
@@ -9,11 +9,11 @@ import {
   MAX_NAME_SIZE,
   RCODE,
   TYPE,
-} from "../dns/constants.ts";
+} from "../../dns/constants.ts";
 import type { Exchange } from "./exchange.ts";
-import { isProbe } from "./probe.ts";
-import type { HashKey } from "./question/keyed_hash.ts";
-import { hashQuestion, readQuestion } from "./question/read.ts";
+import { isProbe } from "../question/probe.ts";
+import type { HashKey } from "../question/keyed_hash.ts";
+import { hashQuestion, readQuestion } from "../question/read.ts";
 
 /** The message is not a query that deserves an answer (too short, or itself a response). */
 export const NO_QUERY = -1;

@@ -1,7 +1,7 @@
-import { HEADER_SIZE } from "../dns/constants.ts";
-import { parseName } from "../dns/name.ts";
-import type { Question } from "./question/question.ts";
-import { sameName } from "./question/fold.ts";
+import { HEADER_SIZE } from "../../dns/constants.ts";
+import { parseName } from "../../dns/name.ts";
+import type { Question } from "./question.ts";
+import { sameName } from "./fold.ts";
 
 /** A zone in the form in which names are compared with it. */
 export interface Zone<T> {

@@ -1,8 +1,8 @@
-import type { Io, StreamHandler } from "./io.ts";
-import type { StreamOrigin as Origin } from "./origin.ts";
-import type { BufferPool } from "./buffer_pool.ts";
-import { Memory } from "./memory.ts";
-import { PendingFrames } from "./pending_frames.ts";
+import type { Io, StreamHandler } from "../io.ts";
+import type { StreamOrigin as Origin } from "../exchange/origin.ts";
+import type { BufferPool } from "../buffer_pool.ts";
+import { Memory } from "../memory.ts";
+import { PendingFrames } from "../pending_frames.ts";
 import type { StreamClient } from "./stream_client.ts";
 import {
   type CloseReason,
@@ -12,7 +12,7 @@ import {
   UNCOUNTED_BYTES,
 } from "./stream_limits.ts";
 import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
-import type { Timers } from "./timers.ts";
+import type { Timers } from "../timers.ts";
 import { Uptake } from "./uptake.ts";
 
 /** Responses of one turn, written out together; a whole response always fits behind. */

@@ -1,5 +1,5 @@
 import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
-import { Memory } from "./memory.ts";
+import { Memory } from "../memory.ts";
 
 /**
  * Share of the free exchanges that one client may hold. `n` clients that come one after the other and

@@ -1,7 +1,7 @@
-import { Address } from "../dns/address.ts";
-import { BufferPool } from "./buffer_pool.ts";
-import { ClientStream, type StreamOwner, type StreamServices } from "./client_stream.ts";
-import { COUNTER } from "./counters.ts";
+import { Address } from "../../dns/address.ts";
+import { BufferPool } from "../buffer_pool.ts";
+import { ClientStream, type StreamOwner, type StreamServices } from "./stream.ts";
+import { COUNTER } from "../counters.ts";
 import { StreamClient } from "./stream_client.ts";
 import {
   ASSURED_SHARE,

@@ -1,7 +1,7 @@
-import type { BlockConfig, Config } from "../config/types.ts";
+import type { BlockConfig, Config } from "../../config/types.ts";
 import { HandlerChain } from "./chain.ts";
-import type { CreateHandler, EngineServices, Handler } from "./handler.ts";
-import { type ServedZone, servedZones } from "./served.ts";
+import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
+import { type ServedZone, servedZones } from "../served.ts";
 
 /** What chains are made with, and those that serve until now. */
 export interface ChainsOptions {

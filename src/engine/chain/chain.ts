@@ -1,6 +1,6 @@
-import type { Chain, Exchange } from "./exchange.ts";
-import type { Handler } from "./handler.ts";
-import { ANSWERED, NEXT, type Verdict } from "./verdict.ts";
+import type { Chain, Exchange } from "../exchange/exchange.ts";
+import type { Handler } from "../handler.ts";
+import { ANSWERED, NEXT, type Verdict } from "../exchange/verdict.ts";
 
 /** The handlers of one server block, in order, and who sees the responses of each. */
 export class HandlerChain implements Chain {

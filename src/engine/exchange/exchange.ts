@@ -1,8 +1,8 @@
-import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../dns/constants.ts";
-import { Memory } from "./memory.ts";
+import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../../dns/constants.ts";
+import { Memory } from "../memory.ts";
 import { INTERNAL, type KeptOrigin, type Origin } from "./origin.ts";
-import type { Response } from "./response.ts";
-import { DEFAULT_RATE, type ResponseRate } from "./response_limiter.ts";
+import type { Response } from "../response/response.ts";
+import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import { NEXT, type Verdict } from "./verdict.ts";
 
 /** Transport a query came in by. */

@@ -1,5 +1,5 @@
-import { ErrorText } from "../dns/error_text.ts";
-import { Memory } from "./memory.ts";
+import { ErrorText } from "../../dns/error_text.ts";
+import { Memory } from "../memory.ts";
 
 /** What a response says instead of the scope of a client subnet; clients are told none. */
 export const NO_SCOPE = {
@@ -22,7 +22,7 @@ export const NO_SCOPE = {
  * record's TTL field from the start of the message, in the order of the records. The question
  * section holds exactly the question of the exchange it answers (case aside).
  *
- * Handlers describe a response; the engine alone writes it out (`compose.ts`).
+ * Handlers describe a response; the engine alone writes it out (`clients/compose.ts`).
  */
 export class Response {
   memory: Memory;

@@ -1,4 +1,4 @@
-import type { Io } from "./io.ts";
+import type { Io } from "../io.ts";
 import { MIN_RATE, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /** How much of what is sent over a stream its client takes, and how fast. */

@@ -1,8 +1,8 @@
-import { Compressor } from "../dns/compress.ts";
-import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "../dns/constants.ts";
-import { mayCompressData } from "../dns/record_layout.ts";
-import { MAX_RECORDS } from "../dns/response_scan.ts";
-import { Memory } from "./memory.ts";
+import { Compressor } from "../../dns/compress.ts";
+import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import { mayCompressData } from "../../dns/record_layout.ts";
+import { MAX_RECORDS } from "../../dns/response_scan.ts";
+import { Memory } from "../memory.ts";
 import { Response } from "./response.ts";
 
 /** Size of a compression pointer. */

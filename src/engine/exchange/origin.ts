@@ -1,4 +1,4 @@
-import type { Memory } from "./memory.ts";
+import type { Memory } from "../memory.ts";
 
 /**
  * Where a query came from, and so where its response goes.

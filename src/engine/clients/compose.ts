@@ -5,12 +5,12 @@ import {
   HEADER_SIZE,
   MIN_UDP_PAYLOAD,
   RCODE,
-} from "../dns/constants.ts";
-import { countKept, endOfRecord, isIncomplete } from "./cut.ts";
-import { KIND } from "../dns/response_scan.ts";
-import type { Exchange } from "./exchange.ts";
-import { copyWords, type Memory } from "./memory.ts";
-import type { Response } from "./response.ts";
+} from "../../dns/constants.ts";
+import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
+import { KIND } from "../../dns/response_scan.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import { copyWords, type Memory } from "../memory.ts";
+import type { Response } from "../response/response.ts";
 
 /** Size of an OPT record without options: root name, type, class, TTL, data length. */
 const OPT_SIZE = 11;
@@ -29,7 +29,7 @@ const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
  * Records go out in the order in which they are stored. An order of each client's own (addresses that
  * rotate) belongs here, where the client's copy is patched, because the stored message is everybody's.
  *
- * What does not fit is left out from the end, and TC set where the client must have it (`cut.ts`).
+ * What does not fit is left out from the end, and TC set where the client must have it (`response/cut.ts`).
  *
  * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
  * @param limit - most bytes that the client can take, at least 512

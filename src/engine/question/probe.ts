@@ -1,6 +1,6 @@
-import { CLASS, HEADER_SIZE, TYPE } from "../dns/constants.ts";
-import type { Question } from "./question/question.ts";
-import { sameName } from "./question/fold.ts";
+import { CLASS, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
+import type { Question } from "./question.ts";
+import { sameName } from "./fold.ts";
 
 /**
  * Name of the query, of class CH, by which nodens finds out whether a listener answers. The engine

@@ -1,4 +1,4 @@
-import { CLIENT_BUCKETS, type Exchange } from "../exchange.ts";
+import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
 
 /**
  * Bounds of a table of questions in flight.

@@ -1,14 +1,14 @@
-import type { ListenerConfig } from "../config/types.ts";
-import { Address } from "../dns/address.ts";
-import { EDE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../dns/constants.ts";
+import type { ListenerConfig } from "../../config/types.ts";
+import { Address } from "../../dns/address.ts";
+import { EDE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
-import { COUNTER } from "./counters.ts";
-import { type Exchange, TCP } from "./exchange.ts";
-import type { EngineServices } from "./handler.ts";
-import type { Memory } from "./memory.ts";
-import type { Response } from "./response.ts";
-import type { HashKey } from "./question/keyed_hash.ts";
-import { ResponseLimiter } from "./response_limiter.ts";
+import { COUNTER } from "../counters.ts";
+import { type Exchange, TCP } from "../exchange/exchange.ts";
+import type { EngineServices } from "../handler.ts";
+import type { Memory } from "../memory.ts";
+import type { Response } from "../response/response.ts";
+import type { HashKey } from "../question/keyed_hash.ts";
+import { ResponseLimiter } from "../response/limiter.ts";
 
 /**
  * How long a UDP query may wait for its answer, unless `timeouts` says otherwise: unbound's
