@@ -11,9 +11,9 @@ import { Response } from "../src/engine/response/response.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../src/engine/question/read.ts";
 import { SnapshotWriter } from "../src/control/snapshot_files.ts";
-import { type SaveReply, Snapshot, SNAPSHOT_START } from "../src/plugins/cache/snapshot.ts";
-import { MAX_SLICE_SIZE } from "../src/plugins/cache/snapshot_file.ts";
-import { Store } from "../src/plugins/cache/store.ts";
+import { type SaveReply, Snapshot, SNAPSHOT_START } from "../src/plugins/cache/persist/snapshot.ts";
+import { MAX_SLICE_SIZE } from "../src/plugins/cache/persist/snapshot_file.ts";
+import { Store } from "../src/plugins/cache/store/store.ts";
 import { print } from "./output.ts";
 import { buildQuery, lowestLatency, type Probed, probeWhile } from "./persist_probe.ts";
 

@@ -1,6 +1,6 @@
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
-import { type Question, Store } from "../../src/plugins/cache/store.ts";
+import { type Question, Store } from "../../src/plugins/cache/store/store.ts";
 import type { Policy } from "./policy.ts";
 
 const HEADER_SIZE = 12;

@@ -14,9 +14,9 @@ import { Budget } from "./budget.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "./options.ts";
 import { ServerOrder } from "./order.ts";
 import type { RaceGroup, RaceSettings } from "./race.ts";
-import { Reply } from "./reply.ts";
+import { Reply } from "./message/reply.ts";
 import { SocketQueue } from "./transport/socket_queue.ts";
-import { ScanTime } from "./scan_time.ts";
+import { ScanTime } from "./message/scan_time.ts";
 import { type ServerGroup, UpstreamServer } from "./server/server.ts";
 
 /** Hedges are at most one in twenty queries, a few at a time. */

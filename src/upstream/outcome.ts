@@ -1,4 +1,4 @@
-import type { Reply } from "./reply.ts";
+import type { Reply } from "./message/reply.ts";
 
 /** How asking one server ended. */
 export type Outcome =

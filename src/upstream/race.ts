@@ -1,11 +1,11 @@
 import { ErrorText } from "../dns/error_text.ts";
 import type { Timer, Timers } from "../engine/timers.ts";
 import type { Budget } from "./budget.ts";
-import { Inquiry } from "./inquiry.ts";
+import { Inquiry } from "./message/inquiry.ts";
 import type { Policy } from "./options.ts";
 import { type Candidate, RANK, type ServerOrder } from "./order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
-import type { Reply } from "./reply.ts";
+import type { Reply } from "./message/reply.ts";
 import { type Runner, Runners } from "./runners.ts";
 
 /** Time for one question over all servers (CoreDNS's `defaultTimeout`). */

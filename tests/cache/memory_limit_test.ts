@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
-import { MemoryLimit } from "../../src/plugins/cache/memory_limit.ts";
-import { type Question, Store } from "../../src/plugins/cache/store.ts";
+import { MemoryLimit } from "../../src/plugins/cache/store/memory_limit.ts";
+import { type Question, Store } from "../../src/plugins/cache/store/store.ts";
 import { seeded } from "../support/random.ts";
 
 const MI = 2 ** 20;

@@ -7,7 +7,7 @@ import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
 import { NO_SCOPE } from "../../src/engine/response/response.ts";
-import type { Store } from "../../src/plugins/cache/store.ts";
+import type { Store } from "../../src/plugins/cache/store/store.ts";
 import { queryBytes } from "../support/messages.ts";
 import {
   entriesOf,

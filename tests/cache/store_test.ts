@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
-import { Arena, offsetOf } from "../../src/plugins/cache/arena.ts";
-import { type Question, Store } from "../../src/plugins/cache/store.ts";
+import { Arena, offsetOf } from "../../src/plugins/cache/store/arena.ts";
+import { type Question, Store } from "../../src/plugins/cache/store/store.ts";
 import { queryBytes } from "../support/messages.ts";
 
 function question(name: string, hash = hashOf(name)): Question {

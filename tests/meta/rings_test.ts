@@ -10,10 +10,6 @@ const KNOWN = [
   "src/config → src/plugins → src/engine → src/config",
   "src/config → src/plugins → src/upstream → src/engine → src/config",
   "src/manifest/check.ts → src/manifest/check_arguments.ts → src/manifest/check.ts",
-  "src/upstream/inquiry.ts → src/upstream/server → src/upstream/inquiry.ts",
-  "src/upstream/inquiry.ts → src/upstream/server → src/upstream/outcome.ts → src/upstream/reply.ts → src/upstream/inquiry.ts",
-  "src/upstream/inquiry.ts → src/upstream/server → src/upstream/reply.ts → src/upstream/inquiry.ts",
-  "src/upstream/inquiry.ts → src/upstream/server → src/upstream/transport → src/upstream/inquiry.ts",
 ];
 
 /** For each node the nodes that it leads to, each with an import that makes this edge. */

@@ -2,7 +2,7 @@ import { RCODE } from "../../src/dns/constants.ts";
 import { rcodeText } from "../../src/dns/mnemonics.ts";
 import { Timers } from "../../src/engine/timers.ts";
 import { Budget } from "../../src/upstream/budget.ts";
-import type { Inquiry } from "../../src/upstream/inquiry.ts";
+import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type RaceGroup,
   type RaceSettings,
 } from "../../src/upstream/race.ts";
-import type { Reply } from "../../src/upstream/reply.ts";
+import type { Reply } from "../../src/upstream/message/reply.ts";
 
 /**
  * What comes of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (it

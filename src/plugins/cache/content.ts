@@ -1,7 +1,7 @@
-import { StoreClock } from "./clock.ts";
-import { MemoryLimit } from "./memory_limit.ts";
+import { StoreClock } from "./store/clock.ts";
+import { MemoryLimit } from "./store/memory_limit.ts";
 import type { CacheOptions } from "./options.ts";
-import { Store } from "./store.ts";
+import { Store } from "./store/store.ts";
 
 /** An expired failure is remembered for this many times as long as it was kept. */
 export const FAILURE_MEMORY = 2;

@@ -13,11 +13,11 @@ import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { CacheGauges } from "./gauges.ts";
 import { type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
-import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
+import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
 import { CacheReader } from "./reader.ts";
 import { StaleServer } from "./stale.ts";
-import type { Store } from "./store.ts";
-import { prefixFor } from "./subnets.ts";
+import type { Store } from "./store/store.ts";
+import { prefixFor } from "./store/subnets.ts";
 
 /** How long a response is kept at most that says nothing of its name: it only bounds the load. */
 const EMPTY_SECONDS = 2;

@@ -3,7 +3,7 @@ import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response/response.ts";
 import type { CacheContent } from "./content.ts";
 import type { CacheOptions } from "./options.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./store/store.ts";
 
 /** Finds the entry that answers a question, over the stores of a cache, and answers from it. */
 export class CacheReader {

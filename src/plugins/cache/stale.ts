@@ -5,7 +5,7 @@ import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../e
 import type { AllCacheCounters, StaleReason } from "./counters.ts";
 import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import type { CacheReader } from "./reader.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./store/store.ts";
 import { Verifications } from "./verifications.ts";
 
 /**

@@ -19,7 +19,7 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
 import type { ServerState } from "../../upstream/options.ts";
 import { Race, type RaceFailure, type RaceHandler } from "../../upstream/race.ts";
-import { isNodata, type Reply } from "../../upstream/reply.ts";
+import { isNodata, type Reply } from "../../upstream/message/reply.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 

@@ -1,12 +1,4 @@
-/** How much of EDNS a query carries, from the most to the least. */
-export const FORM = {
-  /** OPT with options: cookie, client subnet, padding. */
-  OPTIONS: 0,
-  /** OPT without options. */
-  EDNS: 1,
-  /** No OPT. */
-  PLAIN: 2,
-} as const;
+import { FORM } from "../message/form.ts";
 
 /** Pause before a better form is tried again, in milliseconds; twice as long after each failure. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;

@@ -1,7 +1,7 @@
-import type { ResponseScanner } from "../dns/response_scan.ts";
-import { bucketOf } from "../engine/buckets.ts";
-import type { EngineServices } from "../engine/handler.ts";
-import type { Memory } from "../engine/memory.ts";
+import type { ResponseScanner } from "../../dns/response_scan.ts";
+import { bucketOf } from "../../engine/buckets.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import type { Memory } from "../../engine/memory.ts";
 
 /** From a microsecond, an answer with a few records, to more than the longest message can cost. */
 const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];

@@ -1,9 +1,15 @@
-import { familyAt, longestPrefix, sameNetwork, SUBNET, subnetSize } from "../dns/client_subnet.ts";
-import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../dns/constants.ts";
-import type { ErrorText } from "../dns/error_text.ts";
-import { KIND, MAX_RECORDS, ResponseScanner } from "../dns/response_scan.ts";
-import { Memory } from "../engine/memory.ts";
-import { NO_SCOPE, type Response } from "../engine/response/response.ts";
+import {
+  familyAt,
+  longestPrefix,
+  sameNetwork,
+  SUBNET,
+  subnetSize,
+} from "../../dns/client_subnet.ts";
+import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../../dns/constants.ts";
+import type { ErrorText } from "../../dns/error_text.ts";
+import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
+import { Memory } from "../../engine/memory.ts";
+import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
 import { findOption } from "./edns_option.ts";
 import type { Inquiry } from "./inquiry.ts";
 import type { ScanTime } from "./scan_time.ts";

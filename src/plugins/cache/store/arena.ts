@@ -1,4 +1,4 @@
-import { Memory } from "../../engine/memory.ts";
+import { Memory } from "../../../engine/memory.ts";
 
 /** Bytes of a chunk that is cut into blocks of one size, unless told otherwise, and at most. */
 const CHUNK_SIZE = 65536;

@@ -1,8 +1,8 @@
-import { sameNetwork, SUBNET, subnetSize, writeNetwork } from "../../dns/client_subnet.ts";
-import { HEADER_SIZE } from "../../dns/constants.ts";
-import { copyWords, type Memory } from "../../engine/memory.ts";
-import { copyFolded, upperMask } from "../../engine/question/fold.ts";
-import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
+import { sameNetwork, SUBNET, subnetSize, writeNetwork } from "../../../dns/client_subnet.ts";
+import { HEADER_SIZE } from "../../../dns/constants.ts";
+import { copyWords, type Memory } from "../../../engine/memory.ts";
+import { copyFolded, upperMask } from "../../../engine/question/fold.ts";
+import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
 import { HAS_ECS, HAS_ERROR, RECORDS } from "./row.ts";
 
 /*

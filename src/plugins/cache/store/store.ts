@@ -1,4 +1,4 @@
-import type { Response } from "../../engine/response/response.ts";
+import type { Response } from "../../../engine/response/response.ts";
 import { type Arena, offsetOf } from "./arena.ts";
 import type { EntryState } from "./entry_state.ts";
 import { moveTimesBack } from "./clock.ts";

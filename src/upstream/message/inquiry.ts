@@ -1,4 +1,4 @@
-import { MAX_SUBNET_SIZE } from "../dns/client_subnet.ts";
+import { MAX_SUBNET_SIZE } from "../../dns/client_subnet.ts";
 import {
   EDNS_DO,
   EDNS_OPTION,
@@ -7,12 +7,11 @@ import {
   HEADER_SIZE,
   LOOP_MARK_SIZE,
   TYPE,
-} from "../dns/constants.ts";
-import type { Exchange } from "../engine/exchange/exchange.ts";
-import { Memory } from "../engine/memory.ts";
-import { sameName } from "../engine/question/fold.ts";
-import type { Cookie } from "./server/cookie.ts";
-import { FORM } from "./server/ladder.ts";
+} from "../../dns/constants.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
+import { Memory } from "../../engine/memory.ts";
+import { sameName } from "../../engine/question/fold.ts";
+import { FORM } from "./form.ts";
 import { OPT_SIZE } from "./edns_option.ts";
 
 /** Header, longest name, type, class. */
@@ -23,6 +22,13 @@ const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
 const PADDING_BLOCK = 128;
 /** Room for a query with every option, padded. */
 export const PACKET_SIZE = 512;
+
+/** The data of a cookie option (`Cookie`). */
+export interface CookieData {
+  /** Length in octets; 0 where none is to be sent. */
+  readonly size: number;
+  write(bytes: Uint8Array, at: number): void;
+}
 
 /** What one question asks of upstreams, whichever they are; packets are made from it. */
 export class Inquiry {
@@ -94,7 +100,7 @@ export class Inquiry {
 export interface PacketOptions {
   /** How much of EDNS it carries, one of `FORM`. */
   form: number;
-  cookie: Cookie | null;
+  cookie: CookieData | null;
   /** The client's subnet goes along, if the inquiry has one. */
   subnet: boolean;
   /** Fill up to a multiple of 128 octets (RFC 7830). */

@@ -1,15 +1,15 @@
-import { isSubnet, SUBNET as NETWORK } from "../../dns/client_subnet.ts";
-import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
-import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
-import { Exchange } from "../../engine/exchange/exchange.ts";
-import { copyWords, Memory } from "../../engine/memory.ts";
-import type { HashKey } from "../../engine/question/keyed_hash.ts";
-import { readStoredQuestion } from "../../engine/question/read.ts";
-import { NO_SCOPE, Response } from "../../engine/response/response.ts";
-import { describeRow, EntryState } from "./entry_state.ts";
-import { FOR, scopeOf, subnetAt as subnetOf } from "./entry.ts";
-import { HAS_ECS, LENGTH as LENGTHS, STRIDE } from "./row.ts";
-import type { Store } from "./store.ts";
+import { isSubnet, SUBNET as NETWORK } from "../../../dns/client_subnet.ts";
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../../dns/constants.ts";
+import { KIND, MAX_RECORDS, ResponseScanner } from "../../../dns/response_scan.ts";
+import { Exchange } from "../../../engine/exchange/exchange.ts";
+import { copyWords, Memory } from "../../../engine/memory.ts";
+import type { HashKey } from "../../../engine/question/keyed_hash.ts";
+import { readStoredQuestion } from "../../../engine/question/read.ts";
+import { NO_SCOPE, Response } from "../../../engine/response/response.ts";
+import { describeRow, EntryState } from "../store/entry_state.ts";
+import { FOR, scopeOf, subnetAt as subnetOf } from "../store/entry.ts";
+import { HAS_ECS, LENGTH as LENGTHS, STRIDE } from "../store/row.ts";
+import type { Store } from "../store/store.ts";
 
 /*
  * An entry in a slice of a snapshot, as `snapshot_file.ts` draws it; little-endian:

@@ -1,4 +1,4 @@
-import type { Memory } from "../engine/memory.ts";
+import type { Memory } from "../../engine/memory.ts";
 
 /** Size of an OPT record without options (RFC 6891 section 6.1.2). */
 export const OPT_SIZE = 11;

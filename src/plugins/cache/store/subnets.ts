@@ -1,5 +1,5 @@
-import type { Memory } from "../../engine/memory.ts";
-import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
+import type { Memory } from "../../../engine/memory.ts";
+import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
 import { FOR, isInNetwork, prefixOf, type Question, scopeAt, sourceOf, subnetAt } from "./entry.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { copyWords } from "../../engine/memory.ts";
+import { copyWords } from "../../../engine/memory.ts";
 import { type Arena, chunkOf, offsetOf } from "./arena.ts";
 import { blockSize } from "./entry.ts";
 import { ADDRESS, LENGTH, STRIDE } from "./row.ts";

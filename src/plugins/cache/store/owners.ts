@@ -1,4 +1,4 @@
-import { CLIENT_BUCKETS } from "../../engine/exchange/exchange.ts";
+import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
 
 /** What a store is short of when an entry has to go. */
 export type Shortage = "entries" | "bytes";
