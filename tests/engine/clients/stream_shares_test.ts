@@ -1,17 +1,17 @@
 /** What TCP clients may hold of what all have in common: connections, memory, turns. */
 import assert from "node:assert/strict";
-import { COUNTER } from "../../src/engine/counters.ts";
+import { COUNTER } from "../../../src/engine/counters.ts";
 import {
   costOf,
   ROUND_COST,
   TURN_COST,
   WAIT_COST,
-} from "../../src/engine/clients/stream_limits.ts";
-import { closings } from "../support/closings.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { seeded } from "../support/random.ts";
-import type { ClientOptions } from "../support/simulated_client.ts";
-import { type ClientStreamControl, frame, Simulation } from "../support/simulation.ts";
+} from "../../../src/engine/clients/stream_limits.ts";
+import { closings } from "../../support/closings.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
+import { seeded } from "../../support/random.ts";
+import type { ClientOptions } from "../../support/simulated_client.ts";
+import { type ClientStreamControl, frame, Simulation } from "../../support/simulation.ts";
 
 const HOG = "192.0.2.1";
 const OTHER = "192.0.2.2";

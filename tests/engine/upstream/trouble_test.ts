@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
-import { Memory } from "../../src/engine/memory.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
+import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { Memory } from "../../../src/engine/memory.ts";
 import {
   type DatagramHandler,
   type Endpoint,
   NO_SOCKET,
   type StreamHandler,
-} from "../../src/engine/io.ts";
+} from "../../../src/engine/io.ts";
 
 const good: Behaviour = (query) => [{
   bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] }),

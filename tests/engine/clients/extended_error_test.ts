@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { a, errorCodes, optionsOf, queryBytes, responseBytes, soa } from "../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import {
+  a,
+  errorCodes,
+  optionsOf,
+  queryBytes,
+  responseBytes,
+  soa,
+} from "../../support/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
 
 /** An option of RFC 8914 with a text. */
 function extendedError(code: number, text = "why") {

@@ -4,9 +4,9 @@ import {
   type Endpoint,
   NO_SOCKET,
   type StreamHandler,
-} from "../../src/engine/io.ts";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+} from "../../../src/engine/io.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages.ts";
+import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
 
 /** Has no more than so many sockets, and streams only where told. */
 class Short extends Simulation {

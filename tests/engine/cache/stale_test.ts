@@ -8,9 +8,9 @@ import {
   queryBytes,
   responseBytes,
   soa,
-} from "../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
-import { lame } from "../support/upstream_kinds.ts";
+} from "../../support/messages.ts";
+import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { lame } from "../../support/upstream_kinds.ts";
 
 const answer =
   (data: string, options: { ttl?: number; delayMs?: number } = {}): Behaviour => (query) => [{

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
-import { loadConfig } from "../../src/config/load.ts";
-import type { Exchange } from "../../src/engine/exchange/exchange.ts";
-import { type CreateHandler, type EngineServices, WAIT } from "../../src/engine/handler.ts";
-import { HANDLERS } from "../../src/plugins/handlers.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { onlyAnswer, Simulation } from "../support/simulation.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import type { Exchange } from "../../../src/engine/exchange/exchange.ts";
+import { type CreateHandler, type EngineServices, WAIT } from "../../../src/engine/handler.ts";
+import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { fakeHost } from "../../support/fake_host.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation.ts";
 
 /** What the handler below the cache saw of each query: the client subnet, in hexadecimal. */
 let seen: string[] = [];
