@@ -10,10 +10,10 @@
  * Coalescing equal questions is the caller's business.
  */
 import type { EngineServices } from "../engine/handler.ts";
-import { Budget } from "./budget.ts";
+import { Budget } from "./race/budget.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "./options.ts";
-import { ServerOrder } from "./order.ts";
-import type { RaceGroup, RaceSettings } from "./race.ts";
+import { ServerOrder } from "./race/order.ts";
+import type { RaceGroup, RaceSettings } from "./race/contest.ts";
 import { Reply } from "./message/reply.ts";
 import { SocketQueue } from "./transport/socket_queue.ts";
 import { ScanTime } from "./message/scan_time.ts";

@@ -1,17 +1,17 @@
 import { RCODE } from "../../src/dns/constants.ts";
 import { rcodeText } from "../../src/dns/mnemonics.ts";
 import { Timers } from "../../src/engine/timers.ts";
-import { Budget } from "../../src/upstream/budget.ts";
+import { Budget } from "../../src/upstream/race/budget.ts";
 import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
-import { ServerOrder } from "../../src/upstream/order.ts";
+import { ServerOrder } from "../../src/upstream/race/order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
-import {
-  type Contestant,
-  Race,
-  type RaceFailure,
-  type RaceGroup,
-  type RaceSettings,
-} from "../../src/upstream/race.ts";
+import type {
+  Contestant,
+  RaceFailure,
+  RaceGroup,
+  RaceSettings,
+} from "../../src/upstream/race/contest.ts";
+import { Race } from "../../src/upstream/race/race.ts";
 import type { Reply } from "../../src/upstream/message/reply.ts";
 
 /**

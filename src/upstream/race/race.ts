@@ -1,12 +1,11 @@
-import { ErrorText } from "../dns/error_text.ts";
-import type { Timer, Timers } from "../engine/timers.ts";
-import type { Budget } from "./budget.ts";
-import { Inquiry } from "./message/inquiry.ts";
-import type { Policy } from "./options.ts";
-import { type Candidate, RANK, type ServerOrder } from "./order.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "./outcome.ts";
-import type { Reply } from "./message/reply.ts";
+import type { Timer } from "../../engine/timers.ts";
+import { Inquiry } from "../message/inquiry.ts";
+import type { Reply } from "../message/reply.ts";
+import { type AskHandler, type Outcome, RANK, type Ticket } from "../outcome.ts";
+import type { Contestant, RaceAim, RaceGroup, RaceHandler } from "./contest.ts";
+import { RaceFailures } from "./failures.ts";
 import { type Runner, Runners } from "./runners.ts";
+import { Sends } from "./sends.ts";
 
 /** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
 const TOTAL_MS = 5000;
@@ -18,83 +17,12 @@ const ALL_DOWN_MS = 500;
 const REFUSED_MS = 1500;
 /** Asks under way at a time. */
 const MAX_UNDER_WAY = 4;
-/** How often a question goes to one server (RFC 9520 section 3.1). */
-const MAX_SENT = 3;
 /** How often a question is sent again before any ask has failed. */
 const MAX_EXTRAS = 3;
 /** Hedges come no sooner than this: batches and scheduling alone take that long. */
 const MIN_HEDGE_MS = 5;
 
-/** A server as a race sees it. */
-export interface Contestant extends Candidate {
-  readonly label: string;
-  readonly roundTrip: Candidate["roundTrip"] & {
-    /** Time within which nearly all replies come, and one worth a second thought; milliseconds. */
-    readonly usualMs: number;
-    readonly patienceMs: number;
-  };
-  ask(
-    inquiry: Inquiry,
-    options: AskOptions,
-    handler: AskHandler,
-  ): Ticket | Outcome;
-}
-
-/** Which of its servers a race may ask. */
-export interface RaceAim {
-  readonly only: Contestant | null;
-  readonly intoLoops: boolean;
-}
-
 const ANY: RaceAim = { only: null, intoLoops: false };
-
-/** How a question is put to several servers. */
-export interface RaceSettings {
-  /** Time that one server is given for one answer. */
-  readTimeoutMs: number;
-  policy: Policy;
-  /** Most asks a question; 0 for no limit, null for twice the number of servers. */
-  maxConnectAttempts: number | null;
-  /** When a second server is asked too: after this time, after its usual time, or never. */
-  hedgeMs: number | "auto" | null;
-  /** Response codes that make the question go to the next server. */
-  failover: number[];
-  /** Fail at once while all servers are down. */
-  failfastAllUnhealthyUpstreams: boolean;
-}
-
-/** What a race shares with the others for the same servers. */
-export interface RaceGroup {
-  readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
-  readonly settings: RaceSettings;
-  readonly servers: readonly Contestant[];
-  readonly order: ServerOrder;
-  readonly hedges: Budget;
-  readonly resends: Budget;
-  countAllDown(): void;
-  countHedge(): void;
-  countResend(): void;
-}
-
-/** Who is told how a race ends. */
-export interface RaceHandler {
-  /** The answer, good during the call only. */
-  answered(reply: Reply): void;
-  failed(failure: RaceFailure): void;
-}
-
-/** Nobody answered. */
-export interface RaceFailure {
-  /** For the operator. */
-  error: string;
-  /** A server kept the client waiting. */
-  silent: boolean;
-  /** A server's own failure to hand on, or -1; and the extended error that it came with, or -1. */
-  rcode: number;
-  extendedError: number;
-  /** Text of that error; null where there was none at all. */
-  errorText: ErrorText | null;
-}
 
 /**
  * One question on its way to several servers; the first good reply wins.
@@ -127,24 +55,16 @@ export class Race implements AskHandler {
   /** Where the next server is looked for. */
   #index = 0;
   #asks = 0;
-  #timeouts = 0;
-  /** A failure that a server has told of, handed on if nothing better comes; -1 for none. */
-  #failureCode = -1;
-  #failureError = -1;
-  /** Made when first needed. */
-  #failureText: ErrorText | null = null;
-  #lastError = "";
+  readonly #failures = new RaceFailures();
   /** The one server that may be asked, once; null for any. */
   #only: Contestant | null = null;
   /** Highest rank of a server that may be asked. */
   #worst: number = RANK.DOWN;
   /** Servers whose replies are no better than none; asked no more. */
   readonly #refusers: Contestant[] = [];
-  /** Servers that were asked, one entry for each ask; the first `#sends` are of this question. */
-  readonly #askedOf: Contestant[] = [];
-  #sends = 0;
+  readonly #sends = new Sends<Contestant>();
 
-  /** @param handler - is told how each start ends */
+  /** @param handler - told how each start ends */
   constructor(group: RaceGroup, handler: RaceHandler) {
     this.#group = group;
     this.#handler = handler;
@@ -167,12 +87,9 @@ export class Race implements AskHandler {
     this.#index = order.first(engine.nowMs);
     this.#asks = 0;
     this.#refusers.length = 0;
-    this.#timeouts = 0;
     this.#extras = 0;
-    this.#failureCode = -1;
-    this.#failureError = -1;
-    this.#lastError = "";
-    this.#sends = 0;
+    this.#failures.clear();
+    this.#sends.clear();
     this.#hedging = false;
     this.#secondMs = Infinity;
     this.#deadlineMs = sinceMs + Math.max(TOTAL_MS, settings.readTimeoutMs);
@@ -190,12 +107,11 @@ export class Race implements AskHandler {
         this.#replied(runner, outcome);
         return;
       case "failed":
-        this.#lastError = `${runner.server.label}: ${outcome.why}`;
+        this.#failures.failed(runner.server.label, outcome.why);
         this.#afterFailure(runner, false);
         return;
       case "silent":
-        this.#lastError = `${runner.server.label}: i/o timeout`;
-        this.#timeouts++;
+        this.#failures.silent(runner.server.label);
         this.#afterFailure(runner, true);
     }
   }
@@ -219,11 +135,8 @@ export class Race implements AskHandler {
     // It was lost indeed: what was sent again came back in the usual time.
     const tookMs = engine.nowMs - runner.ticket.sinceMs;
     if (runner.resent && tookMs <= runner.server.roundTrip.patienceMs) resends.giveBack();
-    const { rcode } = outcome.reply;
-    const failureCode = outcome.kind === "refused" ? outcome.rcode : rcode;
     if (this.#isPassedOver(runner.server, outcome)) {
-      this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.readError(this.#failureText ??= new ErrorText());
+      this.#failures.replied(outcome);
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
       for (let i = 0; i < this.#runners.size; i++) {
         this.#runners.at(i).ticket.limit(this.#deadlineMs);
@@ -231,8 +144,7 @@ export class Race implements AskHandler {
       this.#afterFailure(runner, false);
     } else if (outcome.kind === "refused" && this.#runners.size > 0) {
       // Something better may yet come, within the usual time.
-      this.#failureCode = failureCode;
-      this.#failureError = outcome.reply.readError(this.#failureText ??= new ErrorText());
+      this.#failures.replied(outcome);
       this.#waitBriefly();
     } else {
       this.#stop();
@@ -297,7 +209,7 @@ export class Race implements AskHandler {
         if (refusers.length === 0) {
           this.#group.countAllDown();
           if (settings.failfastAllUnhealthyUpstreams) {
-            this.#lastError = "no healthy proxies";
+            this.#failures.refused("no healthy proxies");
             break;
           }
           const start = engine.random() % servers.length;
@@ -321,12 +233,12 @@ export class Race implements AskHandler {
   #ask(index: number, limitMs = this.#deadlineMs, resent = false): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
-    const again = this.#sendsTo(server) > 0;
-    this.#askedOf[this.#sends] = server;
-    if (++this.#sends === 1) this.#planSecond(server, true);
+    const again = this.#sends.to(server) > 0;
+    this.#sends.add(server);
+    if (this.#sends.count === 1) this.#planSecond(server, true);
     const asked = server.ask(this.inquiry, { streamed: this.#streamed, again, limitMs }, this);
     if ("kind" in asked) {
-      if (asked.kind === "failed") this.#lastError = `${server.label}: ${asked.why}`;
+      if (asked.kind === "failed") this.#failures.failed(server.label, asked.why);
       return false;
     }
     this.#runners.add(asked, server, resent);
@@ -340,21 +252,14 @@ export class Race implements AskHandler {
     for (let i = 0; index >= 0 && i < servers.length; i++) {
       const following = (index + i) % servers.length;
       if (servers[following]!.rank > this.#worst) continue;
-      if (this.#sendsTo(servers[following]!) < MAX_SENT) return following;
+      if (this.#sends.mayGoTo(servers[following]!)) return following;
     }
     return -1;
   }
 
-  /** How often the question has gone to a server. */
-  #sendsTo(server: Contestant): number {
-    let sends = 0;
-    for (let i = 0; i < this.#sends; i++) if (this.#askedOf[i] === server) sends++;
-    return sends;
-  }
-
   /** Index of the only server to ask; -1 once it has been. */
   #onlyOnce(server: Contestant): number {
-    return this.#sends > 0 ? -1 : this.#group.servers.indexOf(server);
+    return this.#sends.count > 0 ? -1 : this.#group.servers.indexOf(server);
   }
 
   /** Gives the asks under way no more than a moment before a failure is handed on. */
@@ -390,7 +295,7 @@ export class Race implements AskHandler {
     this.#secondMs = engine.nowMs + waitMs;
   }
 
-  /** The reply takes longer than usual: asks once more, as far as the budgets go. */
+  /** The reply takes longer than usual: asks once more, within the budgets. */
   #askSecond(): void {
     const group = this.#group;
     const { engine, order, servers, hedges, resends } = group;
@@ -436,12 +341,8 @@ export class Race implements AskHandler {
   }
 
   #fail(): void {
-    const error = this.#lastError === "" ? "no upstream answered" : this.#lastError;
     this.#stop();
-    const silent = this.#timeouts > 0;
-    const extendedError = this.#failureError;
-    const errorText = extendedError < 0 ? null : this.#failureText;
-    this.#handler.failed({ error, silent, rcode: this.#failureCode, extendedError, errorText });
+    this.#handler.failed(this.#failures.describe());
   }
 
   #stop(): void {

@@ -1,11 +1,9 @@
-import type { Policy } from "./options.ts";
+import type { Policy } from "../options.ts";
 
 /** Servers within this of the fastest one count as equally fast: milliseconds, and a share. */
 const BAND = { ms: 2, share: 0.3 } as const;
 /** A server whose time is older than this is measured again while queries come. */
 const STALE_MS = 2000;
-/** How fit a server is for a new query, the best first. */
-export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
 /** What the order needs to know of a server. */
 export interface Candidate {

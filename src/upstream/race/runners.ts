@@ -1,4 +1,4 @@
-import type { Ticket } from "./outcome.ts";
+import type { Ticket } from "../outcome.ts";
 
 /** One ask of a race for the best answer of several servers. */
 export interface Runner<Server> {
