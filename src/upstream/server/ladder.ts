@@ -1,5 +1,11 @@
 import { FORM } from "../message/form.ts";
 
+/**
+ * What became of a question in a better form: the server refused it in so many words, or left it
+ * unanswered; "none" if only other questions went so.
+ */
+export type Evidence = "refused" | "again" | "none";
+
 /** Pause before a better form is tried again, in milliseconds; twice as long after each failure. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
 /** EDNS is given up after so many times the usual time in silence, where the server has known it. */
@@ -73,14 +79,13 @@ export class EdnsLadder {
   /**
    * A query in this form got a proper answer.
    *
-   * @param evidence - "refused" or "again": the same question in a better form was refused in so many
-   *   words, or went unanswered; "none": others did
+   * @param evidence - what is known of the same question in a better form
    */
   answered(
     form: number,
     nowMs: number,
     patienceMs: number,
-    evidence: "refused" | "again" | "none",
+    evidence: Evidence,
   ): void {
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
     const knewEdns = this.#knowsEdns;

@@ -8,7 +8,8 @@ import { type AskHandler, type AskOptions, type Outcome, RANK, type Ticket } fro
 import type { Reply } from "../message/reply.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/socket_queue.ts";
-import { Ask, type AskServer } from "./ask.ts";
+import { Ask } from "./ask.ts";
+import type { AskServer } from "./ask_server.ts";
 import { Cookie } from "./cookie.ts";
 import { type Checked, Health } from "./health.ts";
 import { FormTrial } from "./form_trial.ts";
@@ -50,7 +51,7 @@ export interface ServerGroup {
  * It watches what is outstanding: where nothing at all has come for longer than replies usually take,
  * the server is suspect at once, long before the time-out of any query.
  */
-export class UpstreamServer implements AskServer, Checked {
+export class UpstreamServer implements AskServer<Ask>, Checked {
   readonly label: string;
   readonly engine: EngineServices;
   readonly endpoint: Endpoint;
