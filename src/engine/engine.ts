@@ -1,31 +1,31 @@
-import { Address } from "../dns/address.ts";
-import { FLAG, RCODE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
-import type { Io, StreamHandler } from "./io.ts";
-import { HandlerChain } from "./chain/chain.ts";
-import { buildChains } from "./chain/chains.ts";
-import { ClientResponses } from "./clients/responses.ts";
+import type { Address } from "../dns/address.ts";
+import { FLAG, RCODE } from "../dns/constants.ts";
 import type { BufferPool } from "./buffer_pool.ts";
+import { Blocks } from "./chain/blocks.ts";
+import { HandlerChain } from "./chain/chain.ts";
+import { serves } from "./chain/routes.ts";
+import { ClientAddresses } from "./clients/addresses.ts";
+import { ClientResponses } from "./clients/responses.ts";
+import type { StreamLimits } from "./clients/stream_limits.ts";
 import { ClientStreams } from "./clients/streams.ts";
 import type { Control } from "./control.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
-import { CLIENT_BUCKETS, type Exchange, TCP } from "./exchange/exchange.ts";
-import { ExchangePool } from "./exchange/pool.ts";
-import type { CreateHandler, EngineServices, Handler } from "./handler.ts";
-import { writeFailure } from "./response/failure.ts";
-import { Memory } from "./memory.ts";
+import { type Exchange, TCP } from "./exchange/exchange.ts";
 import type { SlotOrigin, StreamOrigin } from "./exchange/origin.ts";
+import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
-import { HashKey, hashOctets } from "./question/keyed_hash.ts";
+import { ANSWERED, DROP, NEXT, WAIT } from "./exchange/verdict.ts";
+import type { CreateHandler, EngineServices } from "./handler.ts";
+import type { Io, StreamHandler } from "./io.ts";
+import { Memory } from "./memory.ts";
+import { HashKey } from "./question/keyed_hash.ts";
+import { isProbe } from "./question/probe.ts";
+import { writeFailure } from "./response/failure.ts";
 import { Response } from "./response/response.ts";
 import { ResponseWriter } from "./response/writer.ts";
-import { isProbe } from "./question/probe.ts";
-import { buildRoutes, findObservers, findRoute, type Route, serves } from "./chain/routes.ts";
-import type { StreamLimits } from "./clients/stream_limits.ts";
 import { Timers } from "./timers.ts";
 import type { Traffic } from "./traffic.ts";
-import { ANSWERED, DROP, NEXT, WAIT } from "./exchange/verdict.ts";
-import type { ZoneTable } from "./question/zones.ts";
 
 /** Largest message with its two octets of length and the slack that word copies need. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
@@ -73,7 +73,8 @@ export class Engine implements EngineServices, Traffic, Control {
 
   readonly #options: EngineOptions;
   readonly #counters: CounterBook;
-  readonly #clientKey: HashKey;
+  readonly #blocks: Blocks;
+  readonly #clients: ClientAddresses;
   readonly #pool: ExchangePool;
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
@@ -83,14 +84,8 @@ export class Engine implements EngineServices, Traffic, Control {
   #current: Exchange;
   /** Its origin, if it is a datagram. */
   readonly #slot: SlotOrigin = { kind: "datagram", slot: 0 };
-  readonly #client = new Address();
-  #routes: ZoneTable<Route>[] = [];
-  /** Observers of queries rejected before any chain ran, by listener. */
-  #observers: (Handler | null)[] = [];
   /** What clients may do over TCP, by listener. */
   #timeouts: StreamTimeouts[] = [];
-  #config: Config = { file: "", blocks: [], listeners: [], debug: false };
-  #chains: HandlerChain[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -102,7 +97,8 @@ export class Engine implements EngineServices, Traffic, Control {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
-    this.#clientKey = HashKey.draw(options.random);
+    this.#blocks = new Blocks(options.handlers);
+    this.#clients = new ClientAddresses(options.io, HashKey.draw(options.random));
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#failure = new Response(new Memory(512));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
@@ -111,14 +107,7 @@ export class Engine implements EngineServices, Traffic, Control {
   }
 
   configure(config: Config): void {
-    const old = this.#chains;
-    const chains = buildChains(config, {
-      handlers: this.#options.handlers,
-      engine: this,
-      previous: { config: this.#config, chains: old },
-    });
-    this.#routes = buildRoutes(config, chains);
-    this.#observers = findObservers(config, chains);
+    this.#blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     const { streamBytes } = config;
     this.streams.configure({
@@ -126,9 +115,6 @@ export class Engine implements EngineServices, Traffic, Control {
       ...this.#options.limits,
     });
     this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
-    this.#config = config;
-    this.#chains = chains;
-    for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
   retireStreams(listeners: ReadonlySet<number>): void {
@@ -140,18 +126,15 @@ export class Engine implements EngineServices, Traffic, Control {
   }
 
   deliver(block: number, position: number, data: unknown): void {
-    this.#chains[block]?.handlers[position]?.receive?.(data);
+    this.#blocks.handlerAt(block, position)?.receive?.(data);
   }
 
   ask(block: number, position: number, request: unknown): unknown {
-    return this.#chains[block]?.handlers[position]?.ask?.(request);
+    return this.#blocks.handlerAt(block, position)?.ask?.(request);
   }
 
   unready(): [block: number, plugin: string][] {
-    return this.#chains.flatMap(({ handlers }, block) =>
-      handlers.filter((handler) => handler.ready?.() === false)
-        .map(({ name }): [number, string] => [block, name])
-    );
+    return this.#blocks.unready();
   }
 
   get buffers(): BufferPool {
@@ -289,44 +272,23 @@ export class Engine implements EngineServices, Traffic, Control {
   }
 
   clientBucket(exchange: Exchange): number {
-    if (exchange.client >= 0) return exchange.client;
-    if (exchange.internal) return 0;
-    this.#address(exchange, "client", this.#client);
-    const { family, bytes } = this.#client;
-    // A network of 64 bits is one client (RFC 4291 section 2.5.4).
-    const hash = hashOctets(this.#clientKey, bytes, 0, family === 6 ? 8 : 4);
-    return exchange.client = hash & (CLIENT_BUCKETS - 1);
+    return this.#clients.bucket(exchange);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
     return writeFailure(this.#failure, exchange, rcode);
   }
 
-  clientFamily({ origin }: Exchange): 4 | 6 {
-    switch (origin.kind) {
-      case "datagram":
-        return this.io.family("slot", origin.slot);
-      case "kept":
-        return this.io.family("kept", origin.address);
-      case "stream":
-        return origin.family;
-      case "internal":
-        return 4;
-    }
+  clientFamily(exchange: Exchange): 4 | 6 {
+    return this.#clients.family(exchange);
   }
 
   clientAddress(exchange: Exchange, target: Address): void {
-    this.#address(exchange, "client", target);
+    this.#clients.read(exchange, "client", target);
   }
 
   localAddress(exchange: Exchange, target: Address): void {
-    this.#address(exchange, "local", target);
-  }
-
-  #address({ origin }: Exchange, side: "client" | "local", target: Address): void {
-    if (origin.kind === "datagram") this.io.address("slot", origin.slot, side, target);
-    else if (origin.kind === "kept") this.io.address("kept", origin.address, side, target);
-    else if (origin.kind === "stream") this.io.address("stream", origin.id, side, target);
+    this.#clients.read(exchange, "local", target);
   }
 
   #query(exchange: Exchange, out: Memory, outOffset: number): number {
@@ -336,7 +298,7 @@ export class Engine implements EngineServices, Traffic, Control {
       this.values[COUNTER.DROPPED]!++;
       return 0;
     }
-    const route = findRoute(this.#routes[exchange.listener]!, exchange);
+    const route = this.#blocks.route(exchange);
     const chain = route?.chain ?? this.#empty;
     exchange.chain = chain;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
@@ -368,7 +330,7 @@ export class Engine implements EngineServices, Traffic, Control {
       x.response = response;
       x.zone = -1;
       x.answeredBy = -1;
-      this.#observers[x.listener]?.sent?.(x, length);
+      this.#blocks.observerOf(x.listener)?.sent?.(x, length);
     }
     return length;
   }
