@@ -29,7 +29,6 @@ import {
   ownerOf,
   RECHECK,
   RECORDS,
-  remainingOf,
   SEEN,
   STATE,
   STORED,
@@ -64,7 +63,10 @@ export interface StoreOptions {
 }
 
 /**
- * Cached responses of one class. Expired entries go first, then those that `Eviction` chooses.
+ * Cached responses of one class. This folder is the cache's memory: it knows questions and responses
+ * of the engine, and nothing of handlers, options or counters; `content.ts` puts three stores together.
+ *
+ * Expired entries go first, then those that `Eviction` chooses.
  *
  * Times are tenths of a second on a clock of the caller's (`StoreClock`).
  */
@@ -195,7 +197,9 @@ export class Store implements LimitedStore {
 
   /** Seconds that an entry is still good, counted as CoreDNS does; zero or less once expired. */
   remaining(row: number, now: number): number {
-    return remainingOf(this.#rows, row, now);
+    // `remainingOf`, written out because it runs for every hit.
+    const rows = this.#rows;
+    return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
   }
 
   /**
