@@ -77,7 +77,7 @@ export class CounterBook {
       this.#byKey.set(keyOf(place.name, place.labels), place.index);
       this.#next = Math.max(this.#next, place.index + sizeOf(place.bounds));
     }
-    // What the one before gave out without having told counts for nothing any more.
+    // Indices that the data plane before gave out and did not report are free again.
     if (known.length > 0) this.values.fill(0, this.#next);
   }
 

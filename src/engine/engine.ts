@@ -364,9 +364,9 @@ export class Engine implements EngineServices, Traffic, Control {
       this.#out.view.setUint16(6, length);
       stream.answer(this.#out, 6, length + 2);
     }
-    // Not after `settle`, which may take another query in.
+    // Not after `update`, which may read another query.
     chain.sent(exchange, length);
-    stream.settle();
+    stream.update();
   }
 
   #answerDatagram(exchange: Exchange, address: number): void {

@@ -85,7 +85,7 @@ export interface Io {
   pause(stream: number, paused: boolean): void;
   /**
    * Closes the stream once what is queued has been sent, or at once where `abrupt`: then what the
-   * kernel has is discarded as well, where the driver can do that. `closed` is not called any more.
+   * kernel has is discarded as well, if the driver can do that. `closed` is not called any more.
    */
   close(stream: number, abrupt?: boolean): void;
   /**

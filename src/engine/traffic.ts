@@ -39,7 +39,7 @@ export interface Traffic {
     out: Memory,
     outOffset: number,
   ): number;
-  /** Accepts a client's stream; null where there is no room for it. */
+  /** Accepts a client's stream; null if there are too many. */
   accept(listener: number, stream: number): StreamHandler | null;
   /** Reads no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void;

@@ -95,7 +95,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
       return kept ?? new UpstreamServer(server, this);
     });
     this.#order = new ServerOrder(settings.policy, this.#servers, this.engine.random);
-    // What they have been asked already, they may still answer.
+    // They may still answer questions that they already have.
     for (const server of known.values()) server.retire();
   }
 

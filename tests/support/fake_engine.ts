@@ -65,7 +65,7 @@ function fakeConnection(): StreamOrigin {
     outstanding: 0,
     gone: false,
     answer() {},
-    settle() {},
+    update() {},
   };
 }
 

@@ -29,7 +29,8 @@ const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
  * Records go out in the order in which they are stored. An order of each client's own (addresses that
  * rotate) belongs here, where the client's copy is patched, because the stored message is everybody's.
  *
- * What does not fit is left out from the end, and TC set where the client must have it (`response/cut.ts`).
+ * Records that do not fit are left out from the end, and TC is set if the client needs them
+ * (`response/cut.ts`).
  *
  * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
  * @param limit - most bytes that the client can take, at least 512

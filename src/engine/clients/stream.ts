@@ -84,7 +84,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   readonly #limits: StreamLimits;
   readonly #watch: StreamWatch;
   readonly #pending: PendingFrames;
-  /** Why it ends, where the client is to blame. */
+  /** Why it ends, if the client is to blame. */
   #fault: CloseReason | null = null;
   /** Frames are being answered right now. */
   #answering = false;
@@ -131,7 +131,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   data(memory: Memory, offset: number, length: number): void {
-    // What comes behind the last query is read, so that closing does not reset the connection.
+    // Bytes behind the last query are read, so that closing does not reset the connection.
     if (!this.#accepts) return;
     const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
     if (used < length && !this.gone) {
@@ -139,13 +139,13 @@ export class ClientStream implements StreamHandler, Origin, Watched {
       this.#pending.append(memory, offset + used, length - used);
       this.#charge(this.bytes + this.#pending.sizeBytes - before);
     }
-    this.settle();
+    this.update();
   }
 
   ended(): void {
     if (this.phase !== "finished") {
       this.phase = "ended";
-      this.settle();
+      this.update();
     } else if (!this.uptake.holdsMuch) {
       this.close(null);
     }
@@ -160,14 +160,14 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     if (!this.measure()) return;
     this.#touch();
     this.#watch.watchIdle();
-    this.settle();
+    this.update();
   }
 
   /** Answers queries that were read before, now that others have had their turn. */
   turn(): void {
     if (this.gone) return;
     this.#answerPending();
-    this.settle();
+    this.update();
   }
 
   /** Answers on, and is retired as soon as the client is silent for a moment, or after a while. */
@@ -178,7 +178,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
 
   stopReading(): void {
     if (this.#accepts) this.phase = "retired";
-    this.settle();
+    this.update();
   }
 
   /** As `stopReading`, but answers what was read at once: the stream's listener is about to go. */
@@ -186,10 +186,10 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
     if (this.gone) return;
-    // What is left could only be answered for a listener that is gone.
+    // The rest could only be answered for a listener that is gone.
     this.#charge(this.bytes - this.#pending.sizeBytes);
     this.#pending.clear();
-    this.settle();
+    this.update();
   }
 
   /** Closes in order where nothing is left for the client, or else at once. */
@@ -214,8 +214,8 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     return !this.gone;
   }
 
-  settle(): void {
-    // A query may be answered while it is being taken in; who takes it in settles afterwards.
+  update(): void {
+    // A query may be answered while frames are being read; whoever reads them updates afterwards.
     if (this.gone || this.#answering) return;
     const { hasFrame } = this.#pending;
     const mayAnswer = this.#mayAnswer();
@@ -321,7 +321,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
         out.view.setUint16(filled, written);
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
-        // What is no query over TCP comes from a peer that has lost the thread.
+        // A frame that is not a query comes from a peer out of step with the framing.
         this.phase = "ended";
         this.#fault = "protocol";
         at = end;

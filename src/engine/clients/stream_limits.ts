@@ -31,7 +31,7 @@ export const STREAM_LIMITS: StreamLimits = {
 export const WAIT_COST = 16;
 
 /**
- * What the queries of one stream may cost before the next stream has its turn. The short answers to
+ * Cost of the queries of one stream before the next stream has its turn. The short answers to
  * one read of the Linux driver (2 KiB) cost no more, unless names are shorter than two letters: a
  * turn that leaves something costs more time.
  */

@@ -42,7 +42,7 @@ export interface Watched {
   measure(): boolean;
   /** Reads no more queries; those that were read are still answered. */
   stopReading(): void;
-  settle(): void;
+  update(): void;
   /** Closes it; without a reason, the client or the configuration ended it. */
   close(reason: CloseReason | null): void;
 }
@@ -161,7 +161,7 @@ export class StreamWatch {
       this.watchIdle();
     } else {
       this.#wakeAt(Math.min(nowMs + LAST_LOOK_MS, uptake.nextMs(writeMs)));
-      this.#stream.settle();
+      this.#stream.update();
     }
   }
 

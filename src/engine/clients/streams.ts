@@ -90,7 +90,7 @@ export class ClientStreams implements StreamOwner {
     this.#limits = { ...STREAM_LIMITS, ...limits };
   }
 
-  /** Takes a stream in, or returns null where there is no room for it. */
+  /** Accepts a stream, or returns null if there are too many. */
   accept(
     listener: number,
     id: number,

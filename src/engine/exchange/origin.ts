@@ -42,7 +42,7 @@ export interface StreamOrigin {
   /** Sends a response that had to wait; two octets of length stand before it. */
   answer(memory: Memory, offset: number, length: number): void;
   /** Goes on reading, or closes, as the stream's state asks. */
-  settle(): void;
+  update(): void;
 }
 
 /** A query of nodens' own. */

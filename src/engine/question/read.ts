@@ -7,7 +7,7 @@ import type { Question } from "./question.ts";
 /** A hash and what is to be hashed with it. */
 const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 
-/** What stands for the DO and CD bits beside the type where a question is hashed. */
+/** Bits that represent DO and CD beside the type in the hash of a question. */
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
 
 /**
@@ -115,7 +115,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
  * Reads and hashes the question of a stored response as the parser does that of a query; DO and CD
  * come from the question.
  *
- * @returns false where there is no such question
+ * @returns false if it has no such question
  */
 export function readStoredQuestion(question: Question, key: HashKey): boolean {
   const { memory, offset, length } = question;

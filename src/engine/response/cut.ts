@@ -3,7 +3,7 @@ import { isSameName, isWithin, resolve } from "../../dns/same_name.ts";
 import type { Response } from "./response.ts";
 
 /*
- * What is left of a response that is too large for its client. Records go from the end, because
+ * Cuts a response that is too large for its client. Records go from the end, because
  * compression pointers lead backwards.
  *
  * Of the authority and additional sections whole RRsets go, with their signatures (RFC 2181 section
@@ -86,7 +86,7 @@ function ownerOf(response: Response, record: number): number {
   return response.offset + endOfRecord(response, record);
 }
 
-/** Place in memory of the zone that a referral leads to, or -1 for what is no referral. */
+/** Place in memory of the zone that a referral leads to, or -1 for anything but a referral. */
 function zoneOfReferral(response: Response): number {
   const authorities = Math.min(response.authorityCount, response.ttlCount);
   let zone = -1;

@@ -111,7 +111,7 @@ export class LinuxDriver implements Driver {
   }
 
   change({ opened, closing }: ListenerChange, takeOver: () => void): void {
-    // What has come for listeners that go is answered by what served them.
+    // Queries for listeners that go are answered by the old configuration.
     this.#retire(closing);
     takeOver();
     this.serve(opened);

@@ -29,7 +29,7 @@ interface Listening {
   readonly socket: Deno.DatagramConn;
   readonly tcp: Deno.TcpListener;
   readonly listener: number;
-  /** What comes is no longer taken in. */
+  /** Queries are no longer read. */
   retired: boolean;
 }
 

@@ -240,7 +240,7 @@ export class CacheHandler implements Handler {
         if (this.#noSuccess.match(exchange) !== null) break;
         const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
         this.#keep(content.success, exchange, response, ttl, now);
-        // The newest word on this question: a denial or failure from before is no longer true.
+        // The newest word on this question: an older denial or failure is wrong now.
         content.denial.removeWithin(exchange, prefix);
         content.failures.removeWithin(exchange, prefix);
         break;

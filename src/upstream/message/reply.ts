@@ -75,7 +75,7 @@ export class Reply {
   }
 
   /**
-   * Scope of the client subnet (RFC 7871 section 6); 0, for all clients, where the reply has none;
+   * Scope of the client subnet (RFC 7871 section 6); 0, for all clients, if the reply has none;
    * `NO_SCOPE.KNOWN`, whatever the reply says, where the query carried no subnet.
    */
   get subnetScope(): number {

@@ -152,7 +152,7 @@ export class Race implements AskHandler {
     }
   }
 
-  /** Whether a reply is no better than none as long as there are others to come. */
+  /** Whether a reply is as good as none while others may come. */
   #isPassedOver(server: Contestant, outcome: Outcome & { reply: Reply }): boolean {
     const { servers, settings } = this.#group;
     const elsewhere = outcome.kind === "refused" && outcome.elsewhere;

@@ -161,7 +161,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
-    // Also where the question has to go out once more: for another subnet, whole, with a new cookie.
+    // Also if the question goes out once more: for another subnet, whole, with a new cookie.
     if (!isComplaint(reply.rcode)) ladder.heard(this.#form);
     if (this.#dropsWrongSubnet(streamed)) return;
     if (reply.scanner.truncated && !streamed) {
@@ -331,7 +331,7 @@ export class Ask implements Ticket, TransportHandler {
     const { rcode } = reply;
     const stage = streamed ? "stream" : "datagram";
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !streamed) {
-      // The server's fresh cookie has been learnt; a second refusal is no matter of cookies.
+      // The server's fresh cookie has been learnt; a second refusal is not about cookies.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
       this.#again(renewed ? "stream" : stage);

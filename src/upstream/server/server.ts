@@ -274,7 +274,7 @@ export class UpstreamServer implements AskServer<Ask>, Checked {
       return;
     }
     let ask: Ask | null = this.#oldest;
-    // What was sent before something came says nothing: the question may just be a hard one. Nor
+    // A query sent before something came says nothing: the question may just be a hard one. Nor
     // does what waits for its connection.
     while (ask !== null && (ask.sentMs < this.#heardMs || ask.sinceMs === Infinity)) {
       ask = ask.newer;

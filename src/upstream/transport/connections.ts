@@ -122,7 +122,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   unsent(connection: Connection, query: Outgoing): void {
-    // What was told of another query may have closed it.
+    // A call about another query may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
     if (idle) this.#places.addIdle(connection, this);
     if (!query.leave(connection)) query.handler.failed(BUSY);
@@ -263,7 +263,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   giveUpOne(): void {
-    // What was sent last has waited least, and stands at the end.
+    // The query sent last has waited least; its connection is the last one.
     this.#vacate(this.#connections.all.at(-1)!, false);
     this.#startWatch();
   }

@@ -153,7 +153,7 @@ export class Snapshot {
     let row = from.row;
     for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
       if (!describeRow(rows, row, this.#state) || !this.#isWorthKeeping(now)) continue;
-      // What says nothing of its name is not kept for long enough.
+      // A response that says nothing of its name is not kept for long enough.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, rows[row + LENGTHS]!, now);
@@ -210,7 +210,7 @@ export class Snapshot {
       memory.bytes[at + MESSAGE + tableEnd + i] = from.bytes[subnetAt + i]!;
     }
     const end = at + MESSAGE + ((size + 7) & ~7);
-    // What a block of the arena held before is nobody's business.
+    // Nobody sees what a block of the arena held before.
     if ((length & 1) !== 0) memory.bytes[at + MESSAGE + length] = 0;
     for (let i = at + MESSAGE + size; i < end; i++) memory.bytes[i] = 0;
     return end;
@@ -278,7 +278,7 @@ export class Snapshot {
       : exchange.ecsLength === 0
       ? FOR.EVERYBODY
       : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
-    // What was learnt since the start for the same clients is newer.
+    // An entry learnt since the start for the same clients is newer.
     if (this.#target[name].rowFor(exchange, prefix) >= 0) return false;
     if (!bothClasses && this.#target[OTHER[name]].rowFor(exchange, prefix) >= 0) return false;
     if (!this.#target.keeps(exchange, name)) return false;

@@ -21,7 +21,7 @@
  *
  * A slice is what the data plane writes or reads between two batches of queries, so neither thread
  * ever holds more of the file than one. The checksum finds damage; what it lets through, one in four
- * thousand million, meets the check of every entry (`snapshot.ts`). There is no secret in it: hashes
+ * thousand million, meets the check of every entry (`snapshot.ts`). It holds no secret: hashes
  * are computed again when it is read, with the key of the process that reads.
  */
 

@@ -45,7 +45,7 @@ export class Arena {
   #bytes = 0;
   #freeBytes = 0;
 
-  /** @param chunkSize - a power of two, at most 64 KiB; smaller where the whole is to be small */
+  /** @param chunkSize - a power of two, at most 64 KiB; smaller for a small arena */
   constructor(chunkSize: number = CHUNK_SIZE) {
     this.#chunkSize = chunkSize;
     this.#large = chunkSize >>> LARGE_SHIFT;

@@ -38,12 +38,12 @@ export class StoreClock {
   }
 }
 
-/** Makes the times of a row earlier; false where the entry is too old for them to fit. */
+/** Makes the times of a row earlier; false if the entry is too old for them to fit. */
 export function moveTimesBack(rows: Int32Array, row: number, tenths: number): boolean {
   const storedAt = rows[row + STORED]! - tenths;
   if (storedAt < -CLOCK_SPAN) return false;
   rows[row + STORED] = storedAt;
-  // What is longer ago than that makes no difference.
+  // Longer ago than that makes no difference.
   rows[row + SEEN] = Math.max(rows[row + SEEN]! - tenths, -CLOCK_SPAN);
   rows[row + RECHECK] = Math.max(rows[row + RECHECK]! - tenths, -CLOCK_SPAN);
   return true;

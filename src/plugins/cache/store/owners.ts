@@ -4,7 +4,7 @@ import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
 export type Shortage = "entries" | "bytes";
 
 /**
- * What each client bucket has brought into a store: entries, and the bytes of their messages. One
+ * Counts what each client bucket has brought into a store: entries, and the bytes of their messages. One
  * that brings few but large messages takes as much from the others as one that brings many.
  */
 export class Owners {

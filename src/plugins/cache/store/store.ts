@@ -257,7 +257,7 @@ export class Store implements LimitedStore {
    * @param flags - header word to store with the message
    * @param ttlSeconds - how long it is good, at least 1
    * @param prefix - whom it is for (`FOR`)
-   * @returns the row, good until the next insertion, or -1 where the message is too large to keep
+   * @returns the row, good until the next insertion, or -1 if the message is too large to keep
    */
   insert(
     question: Question,
@@ -383,7 +383,7 @@ export class Store implements LimitedStore {
       this.#sweepAt += STRIDE;
       if (this.#rows[row + ADDRESS] === -1) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
-      // What was asked for again will be: it comes back into the main queue.
+      // A name asked for again comes back into the main queue.
       if ((this.#rows[row + STATE]! & (IN_MAIN | USES)) !== 0) {
         this.#eviction.ghosts.add(this.#rows[row + HASH]!);
       }

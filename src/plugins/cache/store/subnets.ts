@@ -3,7 +3,7 @@ import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
 import { FOR, isInNetwork, prefixOf, type Question, scopeAt, sourceOf, subnetAt } from "./entry.ts";
 
 /**
- * What client subnets mean to a store:
+ * How a store uses client subnets:
  *
  * - `none`: nothing; no `forward` of the block passes them on.
  * - `scope`: an answer is for the clients within the scope that the upstream gives it (RFC 7871
