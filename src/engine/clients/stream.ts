@@ -11,7 +11,8 @@ import {
   type StreamLimits,
   UNCOUNTED_BYTES,
 } from "./stream_limits.ts";
-import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
+import { mayFollow, type Phase } from "./phase.ts";
+import { StreamWatch, type Watched } from "./stream_watch.ts";
 import type { Timers } from "../timers.ts";
 import { Uptake } from "./uptake.ts";
 
@@ -64,7 +65,6 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   readonly listener: number;
   readonly client: StreamClient<ClientStream>;
   readonly uptake: Uptake;
-  phase: Phase = "open";
   activeMs: number;
   /** Neighbours among the client's streams, in the order of their last activity. */
   previous: ClientStream | null = null;
@@ -77,7 +77,6 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   /** Bytes in the kernel are among them, and may have left since. */
   countsKernel = false;
   outstanding = 0;
-  gone = false;
 
   readonly #services: StreamServices;
   readonly #owner: StreamOwner;
@@ -118,6 +117,15 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
   #family: 4 | 6 | null = null;
 
+  get phase(): Phase {
+    return this.#phase;
+  }
+  #phase: Phase = "open";
+
+  get gone(): boolean {
+    return this.#phase === "closed";
+  }
+
   get hasAsked(): boolean {
     return this.#queries > 0;
   }
@@ -143,8 +151,9 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   ended(): void {
+    if (this.gone) return;
     if (this.phase !== "finished") {
-      this.phase = "ended";
+      this.#enter("ended");
       this.update();
     } else if (!this.uptake.holdsMuch) {
       this.close(null);
@@ -172,18 +181,18 @@ export class ClientStream implements StreamHandler, Origin, Watched {
 
   /** Answers on, and is retired as soon as the client is silent for a moment, or after a while. */
   drain(): void {
-    if (this.phase === "open") this.phase = "draining";
+    if (this.phase === "open") this.#enter("draining");
     this.#watch.drain();
   }
 
   stopReading(): void {
-    if (this.#accepts) this.phase = "retired";
+    if (this.#accepts) this.#enter("retired");
     this.update();
   }
 
   /** As `stopReading`, but answers what was read at once: the stream's listener is about to go. */
   retire(): void {
-    if (this.#accepts) this.phase = "retired";
+    if (this.#accepts) this.#enter("retired");
     this.#answerPending(Infinity);
     if (this.gone) return;
     // The rest could only be answered for a listener that is gone.
@@ -223,7 +232,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     const { measuring, queued } = this.uptake;
     // While it was paused, queries may have come that are still to be read.
     const resting = queued === 0 && !this.underWay && this.hasAsked && !this.#paused;
-    if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
+    if (this.phase === "draining" && resting && this.#watch.overdue) this.#enter("retired");
     if (queued > 0 && !measuring) this.#watch.watchRate();
     // Counting its memory may have closed it.
     if (this.gone) return;
@@ -239,7 +248,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
 
   /** Closes this side, and waits for the client to close the other. */
   #finish(): void {
-    this.phase = "finished";
+    this.#enter("finished");
     this.#services.io.finish(this.id);
     this.#watch.watchFinished();
   }
@@ -322,14 +331,14 @@ export class ClientStream implements StreamHandler, Origin, Watched {
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
         // A frame that is not a query comes from a peer out of step with the framing.
-        this.phase = "ended";
+        this.#enter("ended");
         this.#fault = "protocol";
         at = end;
         break;
       }
       at += 2 + size;
       if (++this.#queries === this.#limits.queries) {
-        this.phase = "ended";
+        this.#enter("ended");
         at = end;
         break;
       }
@@ -350,6 +359,13 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     if (this.uptake.mayBeMuch) this.measure();
   }
 
+  #enter(phase: Phase): void {
+    if (!mayFollow(this.#phase, phase)) {
+      throw new Error(`Cannot go from ${this.#phase} to ${phase}`);
+    }
+    this.#phase = phase;
+  }
+
   #charge(bytes: number): void {
     const more = bytes - this.bytes;
     if (more === 0) return;
@@ -363,7 +379,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   #forget(reason: CloseReason | null): void {
-    this.gone = true;
+    this.#enter("closed");
     this.#pending.clear(this.#answering);
     this.#charge(0);
     this.#watch.stop();

@@ -1,17 +1,7 @@
 import type { CloseReason, StreamLimits } from "./stream_limits.ts";
 import type { Timer, Timers } from "../timers.ts";
+import type { Phase } from "./phase.ts";
 import type { Uptake } from "./uptake.ts";
-
-/**
- * How far a stream is on the way to its end:
- * - `open`: queries are read and answered.
- * - `draining`: so they are still, but the process stops: it goes on to `retired` before long.
- * - `ended`: the client sends no more, or may not. Closed once it has taken its last answers.
- * - `retired`: no query is read any more, but the client may send some. Once those that were read
- *   are answered, this side is closed.
- * - `finished`: this side is closed; what remains is to wait for the client to close the other.
- */
-export type Phase = "open" | "draining" | "ended" | "retired" | "finished";
 
 /**
  * Times of a stream while the process stops; together less than the six seconds that a data plane has.
