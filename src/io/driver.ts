@@ -10,11 +10,11 @@ export interface Driver extends Io {
   attach(engine: Traffic): void;
   /** Replaces the link to the thread that speaks TLS; without one, `why` is told to new streams. */
   attachLane(link: LaneLink | null, why: string): void;
-  /** Serves these sockets as well. Absent where the driver opens its sockets itself. */
+  /** Serves these sockets too, unless it does already. Absent if the driver opens its own sockets. */
   serve?(sockets: readonly BoundSocket[]): void;
   /**
    * Changes what it serves; `takeOver` has the engine take over the configuration. Throws
-   * `ListenError`, and changes nothing, where it opens sockets itself and cannot open one.
+   * `ListenError`, and changes nothing, if it opens its own sockets and cannot open one.
    */
   change(next: ListenerChange, takeOver: () => void): void;
   /** Accepts no more queries; those that wait are still answered. */

@@ -45,9 +45,9 @@ export class CacheGauges {
     this.#successor?.publish();
   }
 
-  /** Leaves the sizes to the cache that comes after this one, if it has the same content to `successor`. */
+  /** Publishes no more sizes; `successor`, if there is one, does so for the same content. */
   retire(successor: CacheGauges | null = null): void {
-    this.#successor ??= successor;
+    if (successor !== null) this.#successor = successor;
     if (this.#retired) return;
     this.#retired = true;
     const values = this.#values;

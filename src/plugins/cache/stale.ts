@@ -73,10 +73,8 @@ export class StaleServer {
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
     const counters = this.#counters.of(exchange.listener);
-    engine
-      .values[
-        store === this.#reader.content.success ? counters.hitsSuccess : counters.hitsDenial
-      ]!++;
+    const { success } = this.#reader.content;
+    engine.values[store === success ? counters.hitsSuccess : counters.hitsDenial]!++;
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
     if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
     engine.values[counters.prefetches]!++;
