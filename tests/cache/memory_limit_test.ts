@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
 import { MemoryLimit } from "../../src/plugins/cache/store/memory_limit.ts";
-import { type Question, Store } from "../../src/plugins/cache/store/store.ts";
+import { type KeyedQuestion, Store } from "../../src/plugins/cache/store/store.ts";
 import { seeded } from "../support/random.ts";
 
 const MI = 2 ** 20;
@@ -10,7 +10,7 @@ const memory = new Memory(65536 + 16);
 const response = new Response(memory);
 
 /** A question and, in the same memory, a response of a size that its number gives. */
-function entry(number: number, size: number, client = -1): Question {
+function entry(number: number, size: number, client = -1): KeyedQuestion {
   const name = `n${number}`.padEnd(10, "x");
   const { bytes, view } = memory;
   bytes[12] = name.length;
@@ -131,7 +131,7 @@ Deno.test("capacity_bytes: a flood of one class leaves the other half of the roo
 
 Deno.test("capacity_bytes: client subnets stay with their entries when those are moved", () => {
   const store = new Store(1e6, { subnets: "scope", memory: new MemoryLimit(MI) });
-  const ask = (number: number, size: number, subnet: number): Question => {
+  const ask = (number: number, size: number, subnet: number): KeyedQuestion => {
     memory.bytes.set([0, 1, 24, 0, 10, subnet, number & 255], 60_000);
     return { ...entry(number, size), ecsAt: 60_000, ecsLength: 7 };
   };

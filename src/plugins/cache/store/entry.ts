@@ -32,8 +32,8 @@ export const FOR = {
   EVERYBODY: -1,
 } as const;
 
-/** What a store must know of a question; `Exchange` has it all. */
-export interface Question {
+/** What a store must know of a question (`Question`) and its client; `Exchange` has it all. */
+export interface KeyedQuestion {
   readonly memory: Memory;
   readonly offset: number;
   readonly qnameLength: number;
@@ -76,7 +76,7 @@ export function lengthWord({ length, ttlCount, extendedError }: Response, prefix
 
 /** Writes an entry's block; `flags` is the header word to store. */
 export function writeEntry(
-  question: Question,
+  question: KeyedQuestion,
   response: Response,
   flags: number,
   memory: Memory,
@@ -129,7 +129,7 @@ export function scopeOf(octet: number): number {
 }
 
 /** Whether the message in a block has the question's name, type and class. */
-export function isAbout(memory: Memory, offset: number, question: Question): boolean {
+export function isAbout(memory: Memory, offset: number, question: KeyedQuestion): boolean {
   const stored = memory.view;
   const asked = question.memory.view;
   let a = offset + HEADER_SIZE;
@@ -159,7 +159,7 @@ export function scopeAt({ bytes }: Memory, at: number): number {
 }
 
 /** Length of the prefix that the question's client gives, which must have sent a subnet. */
-export function sourceOf({ memory, offset, ecsAt }: Question): number {
+export function sourceOf({ memory, offset, ecsAt }: KeyedQuestion): number {
   return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;
 }
 
@@ -167,7 +167,7 @@ export function sourceOf({ memory, offset, ecsAt }: Question): number {
 export function isInNetwork(
   { bytes }: Memory,
   at: number,
-  { memory, offset, ecsAt }: Question,
+  { memory, offset, ecsAt }: KeyedQuestion,
   prefix: number,
 ): boolean {
   return sameNetwork(bytes, at + SUBNET_HEAD, memory.bytes, offset + ecsAt, prefix);

@@ -6,8 +6,8 @@ import {
   blockSize,
   entrySize,
   isAbout,
+  type KeyedQuestion,
   lengthWord,
-  type Question,
   readExtras,
   writeEntry,
 } from "./entry.ts";
@@ -39,7 +39,7 @@ import {
 } from "./row.ts";
 import { fitFor, fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
 
-export type { Question };
+export type { KeyedQuestion };
 
 /** Rows reserved at once; only beyond this does the table move to grow. */
 const FIRST_ROWS = 1 << 20;
@@ -125,7 +125,7 @@ export class Store implements LimitedStore {
    * Row of the entry that answers this question for its client, or -1. One that is good at `now`
    * comes before an expired one, and that for the narrowest network before others.
    */
-  find(question: Question, now: number): number {
+  find(question: KeyedQuestion, now: number): number {
     const rows = this.#rows;
     const hash = question.hash | 0;
     let best = -1;
@@ -143,7 +143,7 @@ export class Store implements LimitedStore {
   }
 
   /** Row of the entry for the question that is for just `prefix` (`FOR`), good or not; or -1. */
-  rowFor(question: Question, prefix: number): number {
+  rowFor(question: KeyedQuestion, prefix: number): number {
     const rows = this.#rows;
     const hash = question.hash | 0;
     for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
@@ -157,7 +157,7 @@ export class Store implements LimitedStore {
   }
 
   /** How well an entry for the question suits its client: -1 not at all, else the narrower the more. */
-  fit(row: number, question: Question): number {
+  fit(row: number, question: KeyedQuestion): number {
     const address = this.#rows[row + ADDRESS]!;
     const memory = this.#arena.memory(address);
     const lengths = this.#rows[row + LENGTH]!;
@@ -168,7 +168,7 @@ export class Store implements LimitedStore {
    * Removes the entries for the question's client that are for no more clients than `prefix` (`FOR`)
    * stands for: what is for others too stays good for them.
    */
-  removeWithin(question: Question, prefix: number): void {
+  removeWithin(question: KeyedQuestion, prefix: number): void {
     const rows = this.#rows;
     const hash = question.hash | 0;
     const all = this.#subnets === "none";
@@ -260,7 +260,7 @@ export class Store implements LimitedStore {
    * @returns the row, good until the next insertion, or -1 if the message is too large to keep
    */
   insert(
-    question: Question,
+    question: KeyedQuestion,
     response: Response,
     flags: number,
     ttlSeconds: number,
@@ -365,7 +365,7 @@ export class Store implements LimitedStore {
     return blockSize(this.#rows[row + LENGTH]!, this.#arena.memory(address), offsetOf(address));
   }
 
-  #matches(row: number, question: Question): boolean {
+  #matches(row: number, question: KeyedQuestion): boolean {
     const rows = this.#rows;
     const state = rows[row + STATE]!;
     if (state >>> 16 !== question.qtype) return false;

@@ -1,6 +1,14 @@
 import type { Memory } from "../../../engine/memory.ts";
 import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
-import { FOR, isInNetwork, prefixOf, type Question, scopeAt, sourceOf, subnetAt } from "./entry.ts";
+import {
+  FOR,
+  isInNetwork,
+  type KeyedQuestion,
+  prefixOf,
+  scopeAt,
+  sourceOf,
+  subnetAt,
+} from "./entry.ts";
 
 /**
  * How a store uses client subnets:
@@ -17,7 +25,11 @@ export type SubnetRule = "none" | "scope" | "exact";
 const BEST_FIT = 200;
 
 /** Whom a response is for, one of `FOR` or the length of a prefix of the question's subnet. */
-export function prefixFor(question: Question, { ecsScope }: Response, rule: SubnetRule): number {
+export function prefixFor(
+  question: KeyedQuestion,
+  { ecsScope }: Response,
+  rule: SubnetRule,
+): number {
   if (rule === "none" || question.ecsLength === 0) return FOR.NO_SUBNET;
   const source = sourceOf(question);
   // A client that gives nothing away: what it gets must not go to others (section 7.3.1).
@@ -41,7 +53,7 @@ export function fitOf(
   lengths: number,
   memory: Memory,
   offset: number,
-  question: Question,
+  question: KeyedQuestion,
   rule: SubnetRule,
 ): number {
   const at = subnetAt(lengths, memory, offset);
@@ -66,7 +78,7 @@ export function isForSame(
   lengths: number,
   memory: Memory,
   offset: number,
-  question: Question,
+  question: KeyedQuestion,
   prefix: number,
 ): boolean {
   const at = subnetAt(lengths, memory, offset);
