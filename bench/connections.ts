@@ -9,12 +9,9 @@
  */
 import { parseArgs } from "node:util";
 import { type Authority, makeAuthority } from "../tests/support/certificates.ts";
-import {
-  type ClusterServer,
-  clusterServerLacks,
-  startCluster,
-} from "../tests/support/cluster_server.ts";
+import { type ClusterServer, startCluster } from "../tests/support/cluster_server.ts";
 import { startForwarder } from "../tests/support/forwarders.ts";
+import { goReasons } from "../tests/support/go_program.ts";
 import { have } from "../tests/support/net_require.ts";
 import { startNodens } from "../tests/support/servers.ts";
 import { note, print } from "./output.ts";
@@ -160,7 +157,7 @@ if (import.meta.main) {
   });
   const [seconds, rate] = [Number(values.seconds), Number(values.rate)];
   const lacks = [
-    ...clusterServerLacks,
+    ...goReasons(),
     ...["dnsperf", "openssl"].filter((name) => !have(name)).map((name) => `${name} is missing`),
   ];
   if (lacks.length > 0) {

@@ -12,11 +12,15 @@ export async function runCommand(
   args: readonly string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<CommandResult> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    ...options,
-    stdin: "null",
-  }).output();
+  const child = new Deno.Command(command, { args: [...args], ...options, stdin: "null" });
+  let output: Deno.CommandOutput;
+  try {
+    output = await child.output();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error(`Cannot run "${command}": it is not installed`);
+  }
+  const { success, stdout, stderr } = output;
   const decoder = new TextDecoder();
   const out = decoder.decode(stdout);
   return { ok: success, text: out + decoder.decode(stderr), stdout: out };

@@ -53,9 +53,12 @@ export async function packDebian(
     "usr/share/bash-completion/completions/nodens": completion("bash"),
     "usr/share/zsh/vendor-completions/_nodens": completion("zsh"),
     "usr/share/fish/vendor_completions.d/nodens.fish": completion("fish"),
-    "usr/share/doc/nodens/copyright": `nodens is under the Apache License 2.0, which is in ` +
+    "usr/share/doc/nodens/copyright":
+      `Copyright ${new Date(1000 * epochSeconds).getUTCFullYear()} ${AUTHORS}\n\n` +
+      `nodens is under the Apache License 2.0, which is in ` +
       `/usr/share/common-licenses/Apache-2.0.\n\n${made.notices}`,
-    "usr/share/doc/nodens/changelog.gz": packed(read("CHANGELOG.md")),
+    "usr/share/doc/nodens/changelog.gz": packed(changelog(made)),
+    "usr/share/doc/nodens/CHANGELOG.md.gz": packed(read("CHANGELOG.md")),
     "usr/share/doc/nodens/examples/Corefile": read("Corefile.example"),
   };
   for (const [path, text] of Object.entries(texts)) put(`${work}/${path}`, text);
@@ -71,13 +74,27 @@ export async function packDebian(
   });
 }
 
+const AUTHORS = "The nodens authors";
+const MAINTAINER = `${AUTHORS} <nodens@localhost>`;
+
+/** The change log as Debian's tools read it. */
+function changelog({ version, epochSeconds }: DebianPackage): string {
+  const date = new Date(1000 * epochSeconds).toUTCString().replace("GMT", "+0000");
+  return `nodens (${version}) unstable; urgency=medium
+
+  * What has changed is in CHANGELOG.md.gz beside this file.
+
+ -- ${MAINTAINER}  ${date}
+`;
+}
+
 const DEPENDS = "libc6 (>= 2.27), libgcc-s1, systemd | systemd-standalone-sysusers";
 
 function control({ version, target }: DebianPackage, kilobytes: number): string {
   return `Package: nodens
 Version: ${version}
 Architecture: ${target.debian}
-Maintainer: The nodens authors <nodens@localhost>
+Maintainer: ${MAINTAINER}
 Installed-Size: ${kilobytes}
 Depends: ${DEPENDS}
 Suggests: iptables
@@ -112,6 +129,8 @@ fi
 fi
 if [ "$1" = purge ]; then
   rm -rf "$DPKG_ROOT/etc/nodens" "$DPKG_ROOT/var/lib/nodens" "$DPKG_ROOT/var/cache/nodens"
+  # What takes accounts away need not be there any more when this runs; that must not stop dpkg.
+  if ! command -v userdel >/dev/null; then exit 0; fi
   if grep -q "^nodens:" "$DPKG_ROOT/etc/passwd" 2>/dev/null; then
     userdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
   fi

@@ -1,13 +1,17 @@
 import { readConfig } from "../config/read.ts";
 import type { HostView } from "../config/host.ts";
+import { describeConfig } from "../config/describe.ts";
+import type { Config } from "../config/types.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { readFailure } from "../corefile/read_failure.ts";
+import { canonicalAddress } from "../dns/address.ts";
 import { type Command, commandHelp, usageText } from "./command.ts";
 import { type Flag, FlagError, HELP_FLAG, parseFlags } from "./flags.ts";
 import type { Output } from "./output.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "json", kind: "boolean", default: false, help: "print the configuration as JSON" },
+  { name: "strict", kind: "boolean", default: false, help: "exit with 1 for a warning as well" },
   {
     name: "dns.port",
     kind: "number",
@@ -22,12 +26,12 @@ const FLAGS: readonly Flag[] = [
 /** Description of `nodens check`. */
 export const CHECK: Command = {
   name: "check",
-  summary: "report every fault of a Corefile",
-  forms: [{ args: "[--json] [-dns.port PORT] FILE" }],
+  summary: "report every fault of a Corefile, and tell what it does",
+  forms: [{ args: "[--json] [-strict] [-dns.port PORT] FILE" }],
   flags: FLAGS,
   operands: [{ name: "FILE" }],
   exitCodes: [
-    [0, "no fault"],
+    [0, "no fault; with -strict no warning either"],
     [1, "faults, each told with its line, or a file that cannot be read"],
     [2, "a command line that cannot be understood"],
   ],
@@ -52,7 +56,7 @@ export async function runCheck(
     output.out(commandHelp(CHECK));
     return 0;
   }
-  const { file, defaultPort, json } = asked;
+  const { file, defaultPort, json, strict } = asked;
   let text: string;
   try {
     text = host.readTextFile(file);
@@ -62,20 +66,38 @@ export async function runCheck(
   }
   try {
     const { config, warnings } = await readConfig({ file, text, defaultPort }, host);
+    warnings.push(...unboundAddresses(config, host));
     for (const warning of warnings) output.err(`warning: ${warning}\n`);
-    if (json) output.out(`${JSON.stringify(config, null, 2)}\n`);
-    return 0;
+    output.out(
+      json ? `${JSON.stringify(config, null, 2)}\n` : `${describeConfig(config).join("\n")}\n`,
+    );
+    return strict && warnings.length > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof CorefileErrors)) throw error;
+    for (const warning of error.warnings) output.err(`warning: ${warning}\n`);
     output.err(`${error.message}\n`);
     return 1;
   }
+}
+
+/** Warnings of addresses to listen on that no interface of this machine has. */
+function unboundAddresses({ file, listeners }: Config, host: HostView): string[] {
+  const own = new Set(host.interfaces().map(({ address }) => canonicalAddress(address)));
+  const addresses = listeners.map(({ address }) => address).filter((address) =>
+    address !== "" && address !== "0.0.0.0" && !address.startsWith("127.") && !own.has(address)
+  );
+  return [...new Set(addresses)].map((address) =>
+    `${file}: no interface of this machine has the address ${address} (bind another one; with ` +
+    "-localip nodens gives it to an interface of its own)"
+  );
 }
 
 interface CheckArguments {
   file: string;
   defaultPort: number;
   json: boolean;
+  /** Warnings count as faults. */
+  strict: boolean;
 }
 
 /** What is asked for; null for help. */
@@ -89,5 +111,5 @@ function readArguments(args: readonly string[]): CheckArguments | null {
   if (defaultPort < PORT.min || defaultPort > PORT.max) {
     throw new FlagError(`flag -dns.port: ${defaultPort} is no port (${PORT.min} to ${PORT.max})`);
   }
-  return { file, defaultPort, json: values["json"] === true };
+  return { file, defaultPort, json: values["json"] === true, strict: values["strict"] === true };
 }

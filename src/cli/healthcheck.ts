@@ -1,4 +1,4 @@
-import { httpAddressText, parseHttpAddress } from "../plugins/http_address.ts";
+import { httpAddressText, literalHost, parseHttpAddress } from "../plugins/http_address.ts";
 import { type Command, commandHelp, usageText } from "./command.ts";
 import { HELP_FLAG } from "./flags.ts";
 import type { Output } from "./output.ts";
@@ -61,7 +61,7 @@ function toUrl(target: string): string | null {
   if (/^https?:\/\//.test(target)) return URL.canParse(target) ? target : null;
   const address = parseHttpAddress(target);
   if (address === null || address.port === 0) return null;
-  const host = address.host === "" ? "127.0.0.1" : address.host;
+  const host = address.host === "" ? "127.0.0.1" : literalHost(address.host);
   return `http://${httpAddressText({ ...address, host })}/health`;
 }
 

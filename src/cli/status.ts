@@ -1,4 +1,5 @@
 import type { Status } from "../control/status.ts";
+import { literalHost } from "../plugins/http_address.ts";
 import { type Command, commandHelp, usageLines, usageText } from "./command.ts";
 import { type Flag, FlagError, HELP_FLAG, parseFlags } from "./flags.ts";
 import type { Output } from "./output.ts";
@@ -95,7 +96,11 @@ async function fetchStatus(address: string, timeoutSeconds: number): Promise<str
   let text: string;
   try {
     const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-    response = await fetch(`http://${address}/status`, { signal, redirect: "error" });
+    const [host, port] = address.split(/:(?=\d+$)/) as [string, string];
+    response = await fetch(`http://${literalHost(host)}:${port}/status`, {
+      signal,
+      redirect: "error",
+    });
     text = await response.text();
   } catch (error) {
     if ((error as Error).name === "TimeoutError") {

@@ -89,7 +89,37 @@ export function collectListeners(
       }
     }
   });
+  warnOfSplits([...listeners.values()], served, warn);
   return [...listeners.values()];
+}
+
+/**
+ * The kernel gives a query to the socket with the client's very address, so zones of blocks that
+ * listen on all addresses are not served on one that another block binds.
+ */
+function warnOfSplits(
+  listeners: readonly ListenerConfig[],
+  served: readonly Served[],
+  warn: (place: Place, what: string) => void,
+): void {
+  for (const wide of listeners.filter(({ address }) => address === "" || address === IPV4)) {
+    const narrow = listeners.find(({ address, port }) =>
+      port === wide.port && address !== "" && address !== IPV4 &&
+      (wide.address === "" || !address.includes(":"))
+    );
+    if (narrow === undefined) continue;
+    const known = new Set(narrow.zones.map(({ zone }) => zone));
+    const missing = wide.zones.find(({ zone }) => !known.has(zone));
+    if (missing === undefined) continue;
+    const place = served[missing.block]!.keys.find(({ zone }) => zone === missing.zone)!;
+    const other = served[narrow.zones[0]!.block]!.keys[0]!;
+    const what = `queries for ${missing.zone} to ${narrow.address} port ${narrow.port} do not come`;
+    warn(
+      place,
+      `${what} here: the server block at ${other.file}:${other.line}, which binds that address, ` +
+        'has them ("bind" both or neither)',
+    );
+  }
 }
 
 /** What `bind` asks for; `::` stands for all addresses of both families, as it does in CoreDNS. */

@@ -7,6 +7,7 @@ import { quote } from "../corefile/quote.ts";
 import type { Line } from "../corefile/token.ts";
 import { CHAIN } from "../plugins/chain.ts";
 import { leaveOutOwnListeners } from "../plugins/forward/leave_out.ts";
+import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "./host.ts";
 import { checkKeptFiles } from "./kept_files.ts";
@@ -29,6 +30,9 @@ const MAX_ZONES = 50_000;
 /** Most warnings; the first of them help more than the rest. */
 const MAX_WARNINGS = 100;
 
+/** How a file begins that holds a manifest and no Corefile. */
+const MANIFEST = /^(?:\s*(?:#.*)?\n|---\n)*(?:apiVersion|kind|metadata|data):(?:\s|$)/;
+
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
 /**
@@ -46,7 +50,7 @@ export function loadConfig(
   } catch (error) {
     if (!(error instanceof TooManyFaults)) throw error;
   }
-  if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors();
+  if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors(loader.warnings);
   limitMemory(loaded.config, host);
   return loaded;
 }
@@ -66,8 +70,19 @@ class Loader {
     this.#host = host;
   }
 
+  get warnings(): string[] {
+    return [...this.#warnings];
+  }
+
   load(): LoadedConfig {
     const { file, text } = this.#source;
+    const manifest = MANIFEST.exec(text);
+    if (manifest !== null) {
+      const line = manifest[0].trimEnd().split("\n").length;
+      const what = "this is a manifest of Kubernetes (keep what stands below `Corefile: |`)";
+      this.faults.add(new CorefileError({ file, line }, "", what));
+      throw new TooManyFaults();
+    }
     const parsed = parseCorefile(
       { file, text, view: this.#host },
       this.faults,
@@ -102,7 +117,7 @@ class Loader {
     leaveOutOwnListeners(config, interfaces, (place, what) => this.#warn(place, what));
     return {
       config,
-      warnings: [...this.#warnings],
+      warnings: this.warnings,
       imports: parsed.files,
     };
   }
@@ -110,6 +125,10 @@ class Loader {
   #readKeys(block: ServerBlock): Served["keys"] {
     const keys: Served["keys"] = [];
     for (const { text, file, line } of block.keys) {
+      if (text.startsWith("*.")) {
+        const what = `* in ${quote(text)} is a label like any other`;
+        this.#warn({ file, line }, `${what} (${text.slice(2)} has all names below it)`);
+      }
       try {
         for (const key of parseZoneKey(text, this.#source.defaultPort)) {
           keys.push({ ...key, file, line });
@@ -132,6 +151,8 @@ class Loader {
     const block: BlockConfig = { file, line, zones, plugins: [] };
     const directives = this.#group(lines);
     let root: string | null = null;
+    const answering = CHAIN.map(({ name }) => name as string)
+      .filter((name) => directives.has(name) && SETUPS.get(name)?.answers === true);
     // In the order of the chain, which also puts the handlers into it.
     for (const { name } of CHAIN) {
       const uses = directives.get(name);
@@ -144,6 +165,7 @@ class Loader {
           tokens,
           zones,
           host: this.#host,
+          answeringBehind: answering.slice(answering.indexOf(name) + 1),
           resolvePath: (path) =>
             root === null || path.startsWith("/") ? this.#host.absolute(path) : `${root}/${path}`,
           setRoot: (path) => root = path,
@@ -161,6 +183,12 @@ class Loader {
         })
       );
     }
+    // A directive that has a fault may well be one that answers.
+    if (answering.length === 0 && directives.size > 0 && this.faults.empty) {
+      const what = "this server block answers nothing: every query is SERVFAIL or REFUSED (add a " +
+        "directive that answers: forward . ADDRESS)";
+      this.#warn({ file, line }, what);
+    }
     return block;
   }
 
@@ -171,7 +199,10 @@ class Loader {
       const [word] = line.words;
       const entry = CHAIN.find(({ name }) => name === word.text);
       const known = directives.get(word.text);
-      if (entry === undefined) {
+      const refusal = REFUSALS.get(word.text);
+      if (refusal !== undefined) {
+        this.faults.add(new CorefileError(word, word.text, `not supported: ${refusal}`));
+      } else if (entry === undefined) {
         this.faults.add(new CorefileError(word, "", `unknown directive ${this.#hint(word.text)}`));
       } else if (!entry.supported) {
         const what = "this plugin of CoreDNS is not supported yet (take the directive out)";

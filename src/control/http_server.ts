@@ -1,6 +1,6 @@
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
-import { type HttpAddress, httpAddressText } from "../plugins/http_address.ts";
+import { type HttpAddress, httpAddressText, literalHost } from "../plugins/http_address.ts";
 import type { Libc } from "../sys/libc.ts";
 import { HttpAddressServer, type HttpCounts, type HttpTarget } from "./http/address.ts";
 import type { HttpConnection } from "./http/connection.ts";
@@ -59,10 +59,7 @@ export class HttpServers {
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpTarget> }>();
     for (const { path, handler, probe = false, localOnly = false, ...route } of routes) {
-      const address = {
-        host: route.host === "localhost" ? "127.0.0.1" : route.host,
-        port: route.port,
-      };
+      const address = { host: literalHost(route.host), port: route.port };
       const key = httpAddressText(address);
       const entry = wanted.get(key) ?? { address, paths: new Map<string, HttpTarget>() };
       entry.paths.set(path, { handler, probe, localOnly });

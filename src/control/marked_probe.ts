@@ -1,10 +1,7 @@
 import { openLinuxProbe } from "../io/linux/probe_socket.ts";
+import { nextPause } from "../io/probe_socket.ts";
 import type { Libc } from "../sys/libc.ts";
 import type { QueryTarget } from "./dns_client.ts";
-
-/** Pauses between two looks for the answer: it is there within a fraction of a millisecond. */
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 32;
 
 /**
  * Asks a listener of nodens whether it answers, from a socket with a mark. Throws where sockets cannot
@@ -19,7 +16,7 @@ export async function askMarked(
   if (probe === null) return false;
   try {
     const deadlineMs = performance.now() + timeoutMs;
-    for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    for (let pauseMs = nextPause(0);; pauseMs = nextPause(pauseMs)) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       if (probe.answered()) return true;
       if (performance.now() >= deadlineMs) return false;

@@ -14,7 +14,7 @@ import { PortableDriver } from "../io/portable/driver.ts";
 import { openPortableProbe } from "../io/portable/probe_socket.ts";
 import type { ProbeTarget } from "../io/probe_socket.ts";
 import { SelfCheck } from "../io/self_check.ts";
-import { loadPatterns } from "../plugins/errors/pattern.ts";
+import { loadPatterns } from "../plugins/pattern.ts";
 import { handlersWith } from "../plugins/handlers.ts";
 import { ProbeBoard } from "../plugins/loop/board.ts";
 import { GarbageWatch, RestCollector } from "../sys/garbage.ts";

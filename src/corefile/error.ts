@@ -27,9 +27,12 @@ export class CorefileError extends SyntaxError {
 /** All faults found in a configuration; the message holds one a line. */
 export class CorefileErrors extends AggregateError {
   declare readonly errors: CorefileError[];
+  /** What was noticed besides. */
+  readonly warnings: readonly string[];
 
-  constructor(errors: CorefileError[]) {
+  constructor(errors: CorefileError[], warnings: readonly string[] = []) {
     super(errors, errors.map((error) => error.message).join("\n"));
     this.name = "CorefileErrors";
+    this.warnings = warnings;
   }
 }

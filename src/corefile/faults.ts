@@ -39,13 +39,13 @@ export class Faults {
   }
 
   /** What was collected, in the order of files and lines. */
-  toErrors(): CorefileErrors {
+  toErrors(warnings: readonly string[] = []): CorefileErrors {
     const last = this.#errors.at(-1);
     const more = last === undefined || this.#errors.length < MAX_FAULTS
       ? []
       : [new CorefileError(last, "", `${MAX_FAULTS} faults so far: the rest was not looked at`)];
     const rank = (error: CorefileError) => this.#files.get(error.file) ?? this.#files.size;
     const sorted = [...this.#errors].sort((a, b) => rank(a) - rank(b) || a.line - b.line);
-    return new CorefileErrors([...sorted, ...more]);
+    return new CorefileErrors([...sorted, ...more], warnings);
   }
 }

@@ -1,8 +1,12 @@
-import { CorefileError } from "./error.ts";
+import { CorefileError, type Place } from "./error.ts";
+import { quote } from "./quote.ts";
 import type { Token } from "./token.ts";
 
 /** White space as Go's `unicode.IsSpace` has it, without CR and LF. */
 const SPACE = /[\t\v\f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+/** Characters of a comment that are shown. */
+const MAX_SHOWN = 40;
 
 /**
  * Splits a Corefile into words.
@@ -13,11 +17,13 @@ const SPACE = /[\t\v\f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
  * feeds, and `\"` for a quote, while a backslash before anything else is a backslash.
  *
  * @param fault - is told of a quote that is never closed; the word then ends with its line
+ * @param warn - is told of what is legal and seldom meant: a comment within a word
  */
 export function splitWords(
   text: string,
   file: string,
   fault: (error: CorefileError) => void,
+  warn: (place: Place, text: string) => void = () => {},
 ): Token[] {
   const tokens: Token[] = [];
   // A byte order mark is no part of the text.
@@ -48,8 +54,16 @@ export function splitWords(
     } else if (character === "#") {
       // Caddy goes on reading words behind the first space of a comment that starts within a
       // word; nobody means that, and its own description says that the line is skipped.
-      if (word !== "") close(false);
       const end = text.indexOf("\n", at);
+      if (word !== "") {
+        const [rest] = /^\S*/.exec(text.slice(at, at + MAX_SHOWN))!;
+        warn(
+          { file, line },
+          `# begins a comment, so of ${quote(word + rest)} only ${quote(word)} is read ` +
+            "(a port stands behind a colon, the name of a TLS server behind %)",
+        );
+        close(false);
+      }
       at = end < 0 ? text.length : end;
     } else if (character === '"' && word === "") {
       wordLine = line;

@@ -1,3 +1,5 @@
+import { quote } from "./quote.ts";
+
 /** Words longer than this are no typing error of anything known. */
 const MAX_LENGTH = 40;
 
@@ -23,6 +25,11 @@ export function nearest(word: string, known: Iterable<string>): string | null {
 export function didYouMean(word: string, known: Iterable<string>): string {
   const candidate = nearest(word, known);
   return candidate === null ? "" : ` (did you mean "${candidate}"?)`;
+}
+
+/** What to say of an option that a directive does not have: the one that was meant, or all of them. */
+export function unknownOption(option: string, known: readonly string[]): string {
+  return `unknown option ${quote(option)}${didYouMean(option, known) || ` (${known.join(", ")})`}`;
 }
 
 /** Letters to insert, delete, replace or swap with their neighbour to turn `a` into `b`. */

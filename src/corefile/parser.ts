@@ -170,7 +170,8 @@ class Parser {
       const token = this.#stream.peek();
       if (token === null || token.first) return { words, block: null };
       if (isBrace(token, "}")) {
-        this.#fault(token, '"}" must stand on a line of its own');
+        // A directive's block may end on the line of its last option, a server block may not.
+        if (depth === 0) this.#fault(token, '"}" must stand on a line of its own');
         return { words, block: null };
       }
       if (isBrace(token, "{")) {
@@ -199,6 +200,7 @@ class Parser {
     }
     const token = this.#stream.peek();
     if (token !== null && !token.first) {
+      if (isBrace(token, "}") && depth > 0) return lines;
       if (isBrace(token, "}")) {
         this.#fault(token, '"}" must stand on a line of its own');
       } else {

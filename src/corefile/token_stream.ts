@@ -2,6 +2,7 @@ import { CorefileError, type Place } from "./error.ts";
 import { type Faults, TooManyFaults } from "./faults.ts";
 import { findImports, type ImportView } from "./import_paths.ts";
 import { replaceEnvironment } from "./environment.ts";
+import { doubtfulWord } from "./doubtful_word.ts";
 import { splitWords } from "./lexer.ts";
 import { didYouMean } from "./nearest.ts";
 import { quote } from "./quote.ts";
@@ -234,7 +235,12 @@ export class TokenStream {
       this.#fault({ file, line: 1 }, `longer than ${MAX_FILE_SIZE} characters`);
       throw new TooManyFaults();
     }
-    return splitWords(text, file, (error) => this.#faults.add(error));
+    const words = splitWords(text, file, (error) => this.#faults.add(error), this.#warn);
+    for (const word of words) {
+      const doubt = doubtfulWord(word);
+      if (doubt !== null) this.#warn(word, doubt);
+    }
+    return words;
   }
 
   #fault(place: Place, what: string): void {

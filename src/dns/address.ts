@@ -17,6 +17,22 @@ export class Address {
     b.copyWithin(0, 12, 16);
   }
 
+  /** Whether it is of the loopback interface: nobody outside of this machine can send from there. */
+  get isLoopback(): boolean {
+    const b = this.bytes;
+    if (this.family === 4) return b[0] === 127;
+    for (let i = 0; i < 15; i++) if (b[i] !== 0) return false;
+    return b[15] === 1;
+  }
+
+  /** Whether it is the same address, whatever the ports. */
+  sameHost(other: Address): boolean {
+    if (this.family !== other.family) return false;
+    const length = this.family === 4 ? 4 : 16;
+    for (let i = 0; i < length; i++) if (this.bytes[i] !== other.bytes[i]) return false;
+    return true;
+  }
+
   /** Presentation format; IPv6 by RFC 5952, without brackets and port. */
   hostname(): string {
     const b = this.bytes;

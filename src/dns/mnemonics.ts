@@ -178,6 +178,11 @@ export function classText(qclass: number): string {
   return CLASS_TEXT.get(qclass) ?? `CLASS${qclass}`;
 }
 
+/** Number of a class from its mnemonic or `CLASSnnn`, in either case; null for anything else. */
+export function classNumber(text: string): number | null {
+  return lookUp(CLASSES, text.toUpperCase(), "CLASS");
+}
+
 /** Mnemonic of a response code: `NXDOMAIN`, or `RCODE24`. */
 export function rcodeText(rcode: number): string {
   return RCODE_TEXT.get(rcode) ?? `RCODE${rcode}`;

@@ -1,6 +1,6 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
-import { parseHttpAddress } from "../plugins/http_address.ts";
+import { literalHost, parseHttpAddress } from "../plugins/http_address.ts";
 import { judgeCapabilities, parseEffective } from "./capabilities.ts";
 import { judgeCorefile } from "./corefile.ts";
 import type { Finding } from "./finding.ts";
@@ -153,11 +153,13 @@ async function lookAtListeners(
   });
   const all = [...metrics, ...endpoints].filter(({ port }) => port !== 0);
   const http = new Map(all.map(({ host, port, ...more }) => {
-    const address = host === "localhost" ? "127.0.0.1" : host;
+    const address = literalHost(host);
     return [`${address} ${port}`, { address, port, ...more }];
   }));
   const places = all.filter(({ kind }) => kind === "prometheus").map(({ host, port }) => {
-    const name = host === "" || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+    const name = host === "" || host === "0.0.0.0" || host === "::"
+      ? "127.0.0.1"
+      : literalHost(host);
     return `${name.includes(":") ? `[${name}]` : name}:${port}`;
   });
   const ports = [...dns, ...http.values()].map(({ port }) => port);

@@ -33,6 +33,10 @@ export interface Handler {
    * class come to it. Handlers that answer by themselves look at the class.
    */
   readonly recursive?: boolean;
+  /** Queries of every class come to it, although it asks nobody. */
+  readonly everyClass?: boolean;
+  /** Flags that every response of the block has set or cleared, in the header's second word. */
+  readonly responseFlags?: { readonly set: number; readonly clear: number };
   /** Called once with the finished chain; needed by handlers that send queries (`EngineServices.refresh`). */
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Way down: sees the query, in the order of the chain. */

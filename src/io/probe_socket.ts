@@ -10,6 +10,17 @@ export interface ProbeTarget {
   readonly mark: number;
 }
 
+/** Pauses between two looks for the answer to a probe, in milliseconds; see `nextPause`. */
+const PAUSE_MS = { first: 1, longest: 32 } as const;
+
+/**
+ * Time until the next look for an answer, `beforeMs` being the time until the last one (0 for none).
+ * The answer is there within a fraction of a millisecond, or it may take long.
+ */
+export function nextPause(beforeMs: number): number {
+  return beforeMs === 0 ? PAUSE_MS.first : Math.min(2 * beforeMs, PAUSE_MS.longest);
+}
+
 /** One probe query under way. */
 export interface ProbeSocket {
   /** Whether the answer has come. Never waits. */

@@ -10,7 +10,7 @@ import {
   VERDICTS,
   type Watchdog,
 } from "./check_plan.ts";
-import type { OpenProbe, ProbeSocket } from "./probe_socket.ts";
+import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
 import { RecentLists, type Sink } from "./recent_lists.ts";
 
 /** Time between two beats. Four fit into the two seconds that the rules wait for the next. */
@@ -19,9 +19,6 @@ const BEAT_MS = 500;
 const ROUND_MS = 1000;
 /** Part of that time in which an answer must come. */
 const LIMIT = 0.9;
-/** Pauses between two looks for answers, which are there within a fraction of a millisecond. */
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 32;
 /** A data plane beside this one that has not come round for so long is silent; it should every second. */
 const PEER_SILENT_MS = 2000;
 
@@ -60,7 +57,8 @@ export class SelfCheck {
   /** Probes under way, by target; null where its verdict is known. */
   #probes: (ProbeSocket | null)[] = [];
   #sentMs = 0;
-  #pauseMs = FIRST_PAUSE_MS;
+  /** Pause before the last look of this round. */
+  #pauseMs = 0;
   /** Who waits for the end of the round. */
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
@@ -134,7 +132,7 @@ export class SelfCheck {
         for (const { list, target } of beats) if (target === i) this.#newFaults.set(list, why);
       }
     });
-    this.#pauseMs = FIRST_PAUSE_MS;
+    this.#pauseMs = 0;
     this.#peersComeRound(nowMs);
     this.#wait(nowMs);
   }
@@ -161,8 +159,8 @@ export class SelfCheck {
   #wait(nowMs: number): void {
     const { timers } = this.#options;
     if (this.#probes.some((probe) => probe !== null)) {
+      this.#pauseMs = nextPause(this.#pauseMs);
       timers.set(this.#poll, nowMs + this.#pauseMs);
-      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
       return;
     }
     timers.clear(this.#poll);

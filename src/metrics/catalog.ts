@@ -129,6 +129,25 @@ export const CATALOG: readonly Metric[] = [
   ]),
   counter("nodens_hosts_refused_total", "Hosts files refused for want of memory.", ["hostsfile"]),
 
+  counter("coredns_template_matches_total", "Queries that a template answered.", [
+    "zone",
+    "class",
+    "type",
+  ]),
+  counter("coredns_template_template_failures_total", "Templates that could not be evaluated.", [
+    "zone",
+    "class",
+    "type",
+    "section",
+    "template",
+  ]),
+  counter("coredns_template_rr_failures_total", "Records of templates that could not be read.", [
+    "zone",
+    "class",
+    "type",
+    "section",
+    "template",
+  ]),
   counter("coredns_acl_allowed_requests_total", "Queries that acl let pass."),
   counter("coredns_acl_blocked_requests_total", "Queries refused by acl.", ["zone"]),
   counter("coredns_acl_filtered_requests_total", "Queries answered with nothing by acl.", ["zone"]),

@@ -13,6 +13,8 @@ export interface Controller {
   /** Zones of the server block, normalised: `example.org.`. */
   readonly zones: readonly string[];
   readonly host: HostView;
+  /** Directives of the block behind this one that answer queries, in the order of the chain. */
+  readonly answeringBehind: readonly string[];
   /** Absolute path of a file that the directive names, relative to the block's `root`. */
   resolvePath(path: string): string;
   /** Absolute path, without a slash at its end, of the folder that the block's relative ones start from. */
@@ -36,6 +38,10 @@ export interface Controller {
 /** A plugin as the configuration sees it. */
 export interface PluginSetup {
   readonly name: string;
+  /** It answers queries; a block in which no directive does is useless. */
+  readonly answers?: boolean;
+  /** What a handler with these options does, in a few plain words for `nodens check`. */
+  describe?(options: unknown): string;
   /** Reads the directive. Throws `CorefileError` (`tokens.error(…)` makes one). */
   setup(controller: Controller): void;
 }

@@ -3,15 +3,19 @@ import { createAcl } from "./acl/handler.ts";
 import { createAny } from "./any/handler.ts";
 import { createBufsize } from "./bufsize/handler.ts";
 import { createCache } from "./cache/handler.ts";
+import { createChaos } from "./chaos/handler.ts";
 import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
+import { createHeader } from "./header/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
+import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
 import { createLoop, type LoopServices, makeCreateLoop } from "./loop/handler.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
 import { createRrl } from "./rrl/handler.ts";
+import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
 /** Makers of handlers by plugin name. Directives that only configure the server have none. */
@@ -22,10 +26,14 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["prometheus", createPrometheus],
   ["errors", createErrors as CreateHandler],
   ["log", createLog as CreateHandler],
+  ["local", createLocal as CreateHandler],
   ["any", createAny as CreateHandler],
+  ["chaos", createChaos as CreateHandler],
   ["acl", createAcl as CreateHandler],
   ["cache", createCache as CreateHandler],
+  ["header", createHeader as CreateHandler],
   ["minimal", createMinimal as CreateHandler],
+  ["template", createTemplate as CreateHandler],
   ["hosts", createHosts as CreateHandler],
   ["loop", createLoop as CreateHandler],
   ["forward", createForward as CreateHandler],

@@ -26,6 +26,15 @@ export function parseHttpAddress(text: string): HttpAddress | null {
   return { host: match[1] ?? match[2]!, port: Number(match[3]) };
 }
 
+/**
+ * The address that a host name stands for: `localhost` is 127.0.0.1 for servers and clients alike.
+ * The system's resolver could say ::1, where nobody or somebody else listens, or ask the very DNS
+ * server whose state is in question.
+ */
+export function literalHost(host: string): string {
+  return host === "localhost" ? "127.0.0.1" : host;
+}
+
 /** An address as a Corefile has it. */
 export function httpAddressText({ host, port }: HttpAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

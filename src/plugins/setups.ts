@@ -3,12 +3,15 @@ import { anySetup } from "./any/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
+import { chaosSetup } from "./chaos/setup.ts";
 import type { PluginSetup } from "./controller.ts";
 import { debugSetup } from "./debug/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
+import { headerSetup } from "./header/setup.ts";
 import { healthSetup } from "./health/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
+import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
@@ -18,8 +21,10 @@ import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { rootSetup } from "./root/setup.ts";
 import { rrlSetup } from "./rrl/setup.ts";
+import { templateSetup } from "./template/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
+import { withoutEffectSetups } from "./without_effect/setup.ts";
 
 /** Readers of directives by name. */
 export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
@@ -37,13 +42,18 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     prometheusSetup,
     errorsSetup,
     logSetup,
+    localSetup,
     anySetup,
+    chaosSetup,
     aclSetup,
     cacheSetup,
+    headerSetup,
     minimalSetup,
+    templateSetup,
     hostsSetup,
     loopSetup,
     forwardSetup,
     whoamiSetup,
+    ...withoutEffectSetups,
   ].map((setup) => [setup.name, setup]),
 );

@@ -6,6 +6,12 @@ const FILES = {
   good: ".:1053 {\n whoami\n hosts missing\n}\n",
   later: ". {\n forward . /run/resolv.conf\n}\n",
   plain: ". {\n whoami\n}\n",
+  away: ". {\n bind 203.0.113.9 127.0.0.53\n whoami\n}\n",
+  whole: "example.org example.net example.com example.edu {\n bind 127.0.0.1 ::1\n hosts {\n" +
+    "  10.0.0.9 a.example.org\n  fallthrough\n }\n forward example.org 10.0.0.1 {\n" +
+    "  except a.example.org\n  force_tcp\n }\n}\n" +
+    ".:5300 {\n cache 30 {\n  denial 9984 5\n  serve_stale 1h\n }\n" +
+    " forward . tls://9.9.9.9%dns.quad9.net dns.example.org\n}\n",
   bad: ". {\n chache\n forward . 10.0.0.1 {\n  force-tcp\n }\n}\n",
   pattern: ". {\n errors {\n  consolidate 1m (\n  consolidat\n }\n}\n",
 };
@@ -22,18 +28,27 @@ async function check(...args: string[]) {
 }
 
 Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
-  assert.deepEqual(await check("plain"), { code: 0, out: "", err: "" });
+  assert.deepEqual(await check("plain"), {
+    code: 0,
+    out: "every name on port 53 of all addresses: clients are told their own address.\n",
+    err: "",
+  });
   assert.deepEqual(await check("good"), {
     code: 0,
-    out: "",
-    err: 'warning: good:3: hosts: file "missing" does not exist (yet)\n',
+    out:
+      "every name on port 1053 of all addresses: names of /srv/missing are answered from there, " +
+      "other names are SERVFAIL; clients are told their own address.\n",
+    err: 'warning: good:3: hosts: file "missing" does not exist (yet)\n' +
+      "warning: good:3: hosts: names that it does not list are SERVFAIL and do not reach whoami " +
+      "(add fallthrough)\n",
   });
 });
 
 Deno.test("check: a file of servers that is not there yet is a warning", async () => {
   assert.deepEqual(await check("later"), {
     code: 0,
-    out: "",
+    out: "every name on port 53 of all addresses: all else goes to the servers of " +
+      "/run/resolv.conf.\n",
     err: 'warning: later:2: forward: "/run/resolv.conf" does not exist yet; queries get SERVFAIL ' +
       "until it names one\n",
   });
@@ -54,6 +69,31 @@ Deno.test("check: a bad Corefile gives 1, and every fault", async () => {
   );
 });
 
+Deno.test("check: -strict has warnings count", async () => {
+  for (const [file, code] of [["plain", 0], ["good", 1], ["bad", 1]] as const) {
+    assert.equal((await check("-strict", file)).code, code, file);
+  }
+});
+
+Deno.test("check: an address that no interface has is a warning, loopback is not", async () => {
+  const { code, err } = await check("away");
+  assert.equal(code, 0);
+  assert.match(err, /^warning: away: no interface of this machine has the address 203\.0\.113\.9 /);
+  assert.equal(err.split("\n").length, 2);
+});
+
+Deno.test("check: the last lines tell what each server block does", async () => {
+  const { out } = await check("whole");
+  assert.deepEqual(out.trim().split("\n"), [
+    "example.org., example.net., example.com. and 1 more on 127.0.0.1:53, [::1]:53: names of " +
+    "/etc/hosts and 1 entry of the Corefile are answered from there; names in example.org. but " +
+    "a.example.org. go to 10.0.0.1:53 over TCP.",
+    "every name on port 5300 of all addresses: answers are cached for up to 30 s, denials for up " +
+    "to 5 s, stale ones for 1h more while no upstream answers; all else goes to " +
+    "tls://9.9.9.9%dns.quad9.net:853, dns.example.org.",
+  ]);
+});
+
 Deno.test("check: --json prints the configuration", async () => {
   const { code, out, err } = await check("--json", "-dns.port", "5300", "plain");
   assert.equal(code, 0);
@@ -70,7 +110,7 @@ Deno.test("check: a file that cannot be read gives 1", async () => {
 });
 
 Deno.test("check: bad usage gives 2", async () => {
-  const usage = "\nUsage: nodens check [--json] [-dns.port PORT] FILE\n";
+  const usage = "\nUsage: nodens check [--json] [-strict] [-dns.port PORT] FILE\n";
   const cases: [string[], string][] = [
     [[], "it needs the Corefile to look at"],
     [["plain", "good"], 'it takes one file, but "good" follows'],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runHealthcheck } from "../../src/cli/healthcheck.ts";
 import { runStatus } from "../../src/cli/status.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -67,6 +68,33 @@ Deno.test("status says what to do where nothing listens", async () => {
     ),
   );
   assert.match((await status("nosuch.invalid")).err, /:9153\/status: /);
+});
+
+Deno.test("localhost is 127.0.0.1, whatever /etc/hosts and DNS make of it", async () => {
+  const original = globalThis.fetch;
+  const asked: string[] = [];
+  globalThis.fetch = (url) => {
+    asked.push(String(url));
+    return Promise.reject(new TypeError("connection refused"));
+  };
+  try {
+    assert.match((await status()).err, /cannot get http:\/\/localhost:9153\/status: nothing/);
+    await status("localhost:9253");
+    await status(":9253");
+    await status("[::1]:9253");
+    await status("localhost.example.org:9253");
+    await runHealthcheck(["localhost:8080"], { out: () => {}, err: () => {} });
+  } finally {
+    globalThis.fetch = original;
+  }
+  assert.deepEqual(asked, [
+    "http://127.0.0.1:9153/status",
+    "http://127.0.0.1:9253/status",
+    "http://127.0.0.1:9253/status",
+    "http://[::1]:9253/status",
+    "http://localhost.example.org:9253/status",
+    "http://127.0.0.1:8080/health",
+  ]);
 });
 
 const STRANGERS: { title: string; response: () => Response | Promise<Response>; err: RegExp }[] = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { readConfig } from "../../src/config/read.ts";
-import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
+import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
 import { SETUPS } from "../../src/plugins/setups.ts";

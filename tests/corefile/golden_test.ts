@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
+import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { compactJson } from "../support/compact_json.ts";

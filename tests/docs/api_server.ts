@@ -1,5 +1,5 @@
 /**
- * As much of a Kubernetes API server as the commands of docs/kubernetes.md need: it keeps the
+ * As much of a Kubernetes API server as the commands of the pages need: it keeps the
  * objects that kubectl creates and changes, and every DaemonSet has been rolled out at once. It does
  * not know what objects may hold, and starts nothing.
  */

@@ -4,36 +4,28 @@ import { readConfig } from "../../src/config/read.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 import { skipFor } from "../support/net_require.ts";
 import { type PageCommand, readPage } from "./page.ts";
-import { PAGES, type PlannedPage, SERVE, type Step } from "./plan.ts";
+import { PAGES } from "./pages.ts";
+import { type PlannedPage, SERVE, type Step } from "./plan.ts";
 import { runInSandbox, sandboxReasons } from "./sandbox.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-function pageOf({ path, sections }: PlannedPage) {
-  const { commands, files } = readPage(Deno.readTextFileSync(ROOT + path));
-  const wanted = ({ section }: { section: string }) => sections?.includes(section) ?? true;
-  return { commands: commands.filter(wanted), files: files.filter(wanted) };
-}
-
 const textOf = (step: Step) => "run" in step ? step.run : step.skip;
 
 for (const planned of PAGES) {
-  const { path, sections = [], steps } = planned;
-  const { commands, files } = pageOf(planned);
+  const { path, steps } = planned;
+  const { commands, files } = readPage(Deno.readTextFileSync(ROOT + path));
 
   Deno.test(`${path}: every command is run, or there is a reason why not`, () => {
-    for (const section of sections) {
-      assert.ok(commands.some((command) => command.section === section), section);
-    }
     const found = commands.map(({ text }) => text);
     // In order, since one command builds on those before it.
-    assert.deepEqual(steps.map(textOf), found, "tests/docs/plan.ts and the page differ");
+    assert.deepEqual(steps.map(textOf), found, "the plan in tests/docs and the page differ");
     for (const step of steps) if ("skip" in step) assert.match(step.why, /\w \w/);
   });
 
   Deno.test({
     name: `${path}: the commands do what the page says`,
-    ...skipFor(sandboxReasons("dig", "curl", "kubectl", "iptables", "systemctl")),
+    ...skipFor(sandboxReasons(...planned.needs)),
     async fn() {
       const run = steps.flatMap((step, i) =>
         "run" in step ? [{ step, command: commands[i]! }] : []

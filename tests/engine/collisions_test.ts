@@ -9,7 +9,7 @@ import { a, errorCodes, queryBytes, responseBytes } from "../support/messages.ts
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
 
 const ATTACKER = "198.51.100.7";
-const VICTIM = "192.0.2.1";
+const VICTIM = "192.0.2.7";
 
 /** Silent in the attacker's zone, an answer after `delayMs` elsewhere. */
 const upstream = (delayMs: number): Behaviour => (query) => {

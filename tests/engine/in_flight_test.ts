@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
@@ -24,6 +25,8 @@ class Question extends PendingQuestion {
 class Rig {
   readonly values = new Float64Array(8);
   readonly reasons: string[] = [];
+  /** Addresses of whoever asks, and what is asked. */
+  ends = { client: "192.0.2.99", local: "192.0.2.1" };
   /** Exchanges that may still be parked. */
   places = Infinity;
   readonly table: InFlight<Question>;
@@ -35,6 +38,8 @@ class Rig {
       values: this.values,
       counter: (_name: string, { reason }: Record<string, string>) =>
         this.reasons.push(reason!) - 1,
+      clientAddress: (_: Exchange, target: Address) => fill(target, this.ends.client),
+      localAddress: (_: Exchange, target: Address) => fill(target, this.ends.local),
       clientBucket: ({ client }: Exchange) => client,
       park: (exchange: Exchange) => this.places-- > 0 ? exchange : null,
     };
@@ -66,6 +71,12 @@ class Rig {
       this.reasons.flatMap((reason, i) => this.values[i]! > 0 ? [[reason, this.values[i]!]] : []),
     );
   }
+}
+
+function fill(target: Address, text: string): void {
+  const bytes = parseAddress(text)!;
+  target.family = bytes.length === 4 ? 4 : 6;
+  target.bytes.set(bytes);
 }
 
 function makeExchange(id: number, client: number, internal = false): Exchange {
@@ -123,6 +134,34 @@ Deno.test("in flight: one client waits for one question a bounded number of time
   for (let i = 0; i < most; i++) assert.equal(rig.ask(1, { client: 7 }), "joined");
   for (const client of [7, 9]) assert.notEqual(rig.ask(1, { client }), "joined");
 });
+
+const ENDS: { client: string; local: string; bounded: boolean; why: string }[] = [
+  { client: "127.0.0.1", local: "127.0.0.1", bounded: false, why: "a program of this host" },
+  { client: "127.0.0.1", local: "127.0.0.53", bounded: false, why: "another loopback address" },
+  { client: "::1", local: "::1", bounded: false, why: "the same over IPv6" },
+  { client: "10.96.0.10", local: "10.96.0.10", bounded: false, why: "an address of the node" },
+  { client: "fd00::10", local: "fd00::10", bounded: false, why: "the same over IPv6" },
+  { client: "192.0.2.5", local: "127.0.0.1", bounded: false, why: "a redirected program" },
+  { client: "192.0.2.5", local: "192.0.2.1", bounded: true, why: "a machine of the network" },
+  { client: "128.0.0.1", local: "192.0.2.1", bounded: true, why: "no loopback address" },
+  { client: "::2", local: "2001:db8::1", bounded: true, why: "no loopback address" },
+  { client: "2001:db8::2", local: "2001:db8::1", bounded: true, why: "the same network alone" },
+];
+
+for (const { client, local, bounded, why } of ENDS) {
+  const title = bounded ? "is held to its waits" : "waits as often as it likes";
+  Deno.test(`in flight: ${client} at ${local} (${why}) ${title}`, () => {
+    const rig = new Rig();
+    rig.ends = { client, local };
+    const said = Array.from({ length: 600 }, () => rig.ask(1, { client: 7 }));
+    const refused = said.filter((one) => one !== "joined" && one !== "begun").length;
+    assert.equal(refused, bounded ? 600 - IN_FLIGHT.waitsPerClient : 0);
+    // Who is no program of this host is held to it in the same bucket.
+    rig.ends = { client: "192.0.2.99", local: "192.0.2.1" };
+    assert.notEqual(rig.ask(1, { client: 7 }), "joined");
+    assert.equal(rig.ask(1, { client: 8 }), "joined");
+  });
+}
 
 Deno.test("in flight: what the cache asks itself takes no waits from the client it asks for", () => {
   const rig = new Rig();

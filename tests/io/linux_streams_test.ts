@@ -9,13 +9,16 @@ import type { StreamHandler } from "../../src/engine/io.ts";
 import { Poller, type PollTarget } from "../../src/io/linux/poller.ts";
 import type { Stream } from "../../src/io/linux/stream.ts";
 import { Streams } from "../../src/io/linux/streams.ts";
-import { AF, EPOLL, SOCK } from "../../src/sys/constants.ts";
-import { openLibc } from "../../src/sys/libc.ts";
+import { AF, EPOLL, ERRNO, SOCK } from "../../src/sys/constants.ts";
+import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
 import { skipFor } from "../support/net_require.ts";
 
 /** One accepted connection, and its client. */
 interface Rig {
+  /** The C library of the streams; its calls may be replaced. */
+  libc: { -readonly [Call in keyof Libc]: Libc[Call] };
+  timers: Timers;
   streams: Streams;
   listener: PollTarget;
   /** Connections accepted so far. */
@@ -30,7 +33,7 @@ interface Rig {
 }
 
 async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
-  const libc = openLibc();
+  const libc = { ...openLibc() };
   const poller = new Poller(libc);
   const buffers = new BufferPool(1 << 20);
   const told: string[] = [];
@@ -42,9 +45,10 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   };
   let accepted = -1;
   let count = 0;
+  const timers = new Timers();
   const engine = {
     nowMs: 0,
-    timers: new Timers(),
+    timers,
     buffers,
     accept(_listener: number, id: number) {
       accepted = id;
@@ -77,7 +81,18 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   try {
     await loop(() => accepted >= 0);
     const stream = streams.get(accepted)!;
-    await use({ streams, listener, accepted: () => count, buffers, stream, client, told, loop });
+    await use({
+      libc,
+      timers,
+      streams,
+      listener,
+      accepted: () => count,
+      buffers,
+      stream,
+      client,
+      told,
+      loop,
+    });
   } finally {
     streams.close();
     poller.close();
@@ -278,3 +293,68 @@ run("a stream that is closed after FIN is gone", async ({ streams, stream, clien
   assert.equal(streams.get(stream.id), null);
   assert.deepEqual(told, []);
 });
+
+/** Fails as a call does for which the kernel has no memory. */
+function noMemory(): number {
+  setErrno(ERRNO.NOBUFS);
+  return -1;
+}
+
+/** Sets this thread's errno, which nothing may touch until it is read. */
+function setErrno(value: number): void {
+  const symbols = { __errno_location: { parameters: [], result: "pointer" } } as const;
+  errno ??= new Int32Array(
+    Deno.UnsafePointerView.getArrayBuffer(
+      Deno.dlopen("libc.so.6", symbols).symbols.__errno_location()!,
+      4,
+    ),
+  );
+  errno[0] = value;
+}
+let errno: Int32Array | null = null;
+
+run(
+  "a stream outlives a want of memory in the kernel, and asks again after a pause",
+  async (rig) => {
+    const { libc, timers, stream, client, told, loop } = rig;
+    const { send } = libc;
+    let tries = 0;
+    libc.send = () => {
+      tries++;
+      return noMemory();
+    };
+    stream.write(chunk, 0, 1000);
+    stream.write(chunk, 0, 500);
+    assert.equal(stream.queued, 1500);
+    // epoll must not report it again and again, since it could be written to.
+    await client.write(new Uint8Array(3));
+    await loop(() => told.includes("data 3"));
+    assert.equal(tries, 1);
+    timers.run(1000);
+    await loop(() => tries === 2);
+    libc.send = send;
+    timers.run(2000);
+    await loop(() => told.includes("drained"));
+    stream.finish();
+    assert.equal(await readAll(client), 1500);
+    assert.deepEqual(told, ["data 3", "drained"]);
+  },
+);
+
+run(
+  "a connection that the kernel has no memory for is none, and no server's fault",
+  ({ libc, streams }) => {
+    const closed: number[] = [];
+    const { close } = libc;
+    libc.connect = noMemory;
+    libc.close = (fd) => {
+      closed.push(fd);
+      return close(fd);
+    };
+    const endpoint = { address: new Address(), scope: "", source: null, tls: null };
+    const nobody = { data() {}, ended() {}, closed: () => assert.fail("it was never there") };
+    assert.equal(streams.connect(endpoint, nobody), -1);
+    assert.equal(closed.length, 1);
+    return Promise.resolve();
+  },
+);

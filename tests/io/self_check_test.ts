@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { Timers } from "../../src/engine/timers.ts";
 import { type CheckPlan, VERDICT, VERDICTS } from "../../src/io/check_plan.ts";
+import { nextPause } from "../../src/io/probe_socket.ts";
 import { SelfCheck } from "../../src/io/self_check.ts";
 
 const BEAT_MS = 500;
@@ -281,4 +282,10 @@ Deno.test("the end closes everything and leaves the entries to grow old", () => 
   assert.deepEqual(thread.written.slice(before), ["nodens closed", "/run/x closed"]);
   assert.deepEqual(thread.pass(2000), []);
   assert.equal(thread.open, 0);
+});
+
+Deno.test("looks for the answer to a probe come ever more rarely, up to a bound", () => {
+  const pauses: number[] = [];
+  for (let pauseMs = 0; pauses.length < 8;) pauses.push(pauseMs = nextPause(pauseMs));
+  assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);
 });

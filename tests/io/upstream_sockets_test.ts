@@ -174,6 +174,35 @@ Deno.test("sockets that a burst has opened are closed again, those in use are no
   }
 });
 
+Deno.test("a kind of socket that nobody needs any more keeps none, others keep theirs", () => {
+  const libc = openLibc();
+  const poller = new Poller(libc);
+  const sockets = new UpstreamSockets(libc, poller, 500);
+  // Before and after a reload that changed source_address.
+  const [old, now] = ["127.0.0.5", "127.0.0.6"].map((source) => endpointOf("127.0.0.1", 9, source));
+  const use = (endpoint: Endpoint, count: number) => {
+    const used = Array.from({ length: count }, () => sockets.open(endpoint, nobody));
+    for (const index of used) sockets.release(index);
+    rest(sockets);
+  };
+  try {
+    use(old!, 70);
+    use(now!, 70);
+    for (let second = 1; second <= 62; second++) {
+      // A server that is asked once in a while goes on having sockets.
+      if (second % 30 === 0) use(now!, 1);
+      sockets.settle(second * 1000);
+      assert.ok(sockets.size >= 64);
+    }
+    assert.equal(sockets.size, 64, "those of the address that is used");
+    use(old!, 1);
+    assert.equal(sockets.size, 65, "an address that comes back has sockets again");
+  } finally {
+    sockets.close();
+    poller.close();
+  }
+});
+
 Deno.test("an upstream without a route is not taken for a want of ports", () => {
   const libc = openLibc();
   const poller = new Poller(libc);

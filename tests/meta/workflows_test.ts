@@ -1,6 +1,7 @@
 /** Reads what a host of repositories would run; nothing here can run it. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { loadWorkflowLinter } from "../support/workflow_linter.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const FOLDER = `${ROOT}.github/workflows`;
@@ -60,6 +61,28 @@ for (const { name, permissions, jobs } of WORKFLOWS) {
     }
   });
 }
+
+Deno.test("a linter finds no fault in the workflows, and would find some", async () => {
+  const lint = await loadWorkflowLinter(FOLDER);
+  const text = (name: string) => Deno.readTextFileSync(`${FOLDER}/${name}`);
+  for (const { name } of Deno.readDirSync(FOLDER)) {
+    assert.deepEqual(await lint(name, text(name)), [], name);
+  }
+  const wrong: [string, string, RegExp][] = [
+    ["runs-on: ", "runs_on: ", /Unexpected value 'runs_on'/],
+    ["needs: index", "needs: indx", /unknown job 'indx'/],
+    ["secrets.", "secret.", /Unrecognized named-value: 'secret'/],
+    ["steps.push.outputs", "steps.pull.outputs", /might be invalid: pull/],
+    ["matrix.machine ==", "matrix.mashine ==", /might be invalid: mashine/],
+    ["matrix.machine == 'arm64'", "matrix.machine = 'arm64'", /Unexpected symbol: '='/],
+    ["workflows/ci.yml", "workflows/cj.yml", /Unable to find reusable workflow/],
+  ];
+  for (const [right, fault, expected] of wrong) {
+    const spoilt = text("release.yml").replace(right, fault);
+    assert.notEqual(spoilt, text("release.yml"), right);
+    assert.match((await lint("release.yml", spoilt)).join("\n"), expected);
+  }
+});
 
 Deno.test("the workflows call what the project has", () => {
   const scripts = WORKFLOWS.flatMap(({ jobs }) =>

@@ -3,8 +3,9 @@ import { loadConfig } from "../../src/config/load.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import type { Io } from "../../src/engine/io.ts";
+import { WITHOUT_EFFECT } from "../../src/plugins/without_effect/setup.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
-import { loadPatterns } from "../../src/plugins/errors/pattern.ts";
+import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
@@ -31,7 +32,9 @@ function corefiles(readme: string): { line: number; text: string }[] {
   return found;
 }
 
-for (const { name } of CHAIN.filter(({ supported }) => supported)) {
+for (
+  const { name } of CHAIN.filter(({ supported, name }) => supported && !(name in WITHOUT_EFFECT))
+) {
   const path = new URL(`../../src/plugins/${name}/README.md`, import.meta.url);
   const readme = Deno.readTextFileSync(path);
 

@@ -50,6 +50,7 @@ Deno.test({
           "usr/lib/systemd/system/nodens.socket",
           "usr/lib/sysusers.d/nodens.conf",
           "usr/share/bash-completion/completions/nodens",
+          "usr/share/doc/nodens/CHANGELOG.md.gz",
           "usr/share/doc/nodens/changelog.gz",
           "usr/share/doc/nodens/copyright",
           "usr/share/doc/nodens/examples/Corefile",
@@ -67,6 +68,11 @@ Deno.test({
       assert.doesNotMatch(service, /\/usr\/local/);
       const page = gunzipSync(Deno.readFileSync(`${tree}/usr/share/man/man1/nodens.1.gz`));
       assert.match(page.toString(), /^\.Nm nodens$/m);
+      const changes = gunzipSync(Deno.readFileSync(`${tree}/usr/share/doc/nodens/changelog.gz`));
+      assert.match(
+        changes.toString(),
+        /^nodens \(1\.2\.3\) unstable; .*\n -- .*> {2}Tue, 14 Nov 2023 22:13:20 \+0000\n$/s,
+      );
       for (const name of ["postinst", "prerm", "postrm"]) {
         await mustRun("sh", ["-n", `${tree}/DEBIAN/${name}`]);
       }

@@ -42,11 +42,11 @@ Deno.test("deno task compile embeds what runs, and fetches nothing else", async 
   });
 });
 
-Deno.test("deno task compile and start say so where the registry cannot be reached", async () => {
+Deno.test("deno task compile, release and start say so where the registry cannot be reached", async () => {
   await withCache(async (cache) => {
     // Nobody listens at the port that is given back at once.
     const env = { ...cache.env, NPM_CONFIG_REGISTRY: `http://127.0.0.1:${freePort()}/` };
-    for (const task of ["compile", "start"]) {
+    for (const task of ["compile", "release", "start"]) {
       const { ok, text } = await runCommand(Deno.execPath(), ["task", task], { cwd: ROOT, env });
       assert.equal(ok, false, text);
       assert.match(text, /^error: Failed (?:loading|caching) .*package/m);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mustRun } from "../../release/command.ts";
+import { mustRun, runCommand } from "../../release/command.ts";
 import { compareEmbedded, parseListing } from "../../release/embedded.ts";
 import { follow, type Graph, type Info } from "../../release/graph.ts";
 import { readOrigin } from "../../release/origin.ts";
@@ -198,6 +198,11 @@ Deno.test({
       assert.deepEqual(await readOrigin(`${folder}/below/`, none), unknown, "another's checkout");
     });
   },
+});
+
+Deno.test("a program that is missing is named", async () => {
+  const why = new Error('Cannot run "no-such-program": it is not installed');
+  await assert.rejects(runCommand("no-such-program", []), why);
 });
 
 const PACKAGES: PackageFacts[] = [

@@ -1,26 +1,15 @@
 import type { Certificate } from "./certificates.ts";
+import { buildGo, goReasons } from "./go_program.ts";
 import { decode, queryBytes } from "./messages.ts";
 import { askUdp } from "./drivers.ts";
 import { freePort } from "./net_ports.ts";
 import { startProcess } from "./net_process.ts";
 import { missing, skipFor } from "./net_require.ts";
 
-/** Where Debian has Go libraries. */
-const GO_PATH = "/usr/share/gocode";
-const LIBRARY = `${GO_PATH}/src/github.com/miekg/dns`;
-const SOURCE = new URL("./go/cluster_dns.go", import.meta.url).pathname;
-
-/** Reasons why the server cannot be built here; none in CI. */
-export const clusterServerLacks: readonly string[] = [
-  ...missing(["go"]),
-  // One of its files: `have` looks for files.
-  ...missing([`${LIBRARY}/server.go`]),
-];
-
 /** Options for `Deno.test` that skip it aloud where the server, or an executable, is not to be had. */
 export function skipUnlessCluster(...binaries: string[]): { ignore: boolean } {
   return skipFor([
-    ...clusterServerLacks,
+    ...goReasons(),
     ...missing(binaries),
   ]);
 }
@@ -47,7 +36,7 @@ export interface ClusterServer {
 
 /** Starts the server; built the first time. */
 export async function startCluster(certificate?: Certificate): Promise<ClusterServer> {
-  const program = built ??= build();
+  const program = buildGo("cluster_dns");
   const port = await freePort();
   const tlsPort = certificate === undefined ? 0 : await freePort();
   const encrypted = certificate === undefined ? [] : [
@@ -70,26 +59,6 @@ export async function startCluster(certificate?: Certificate): Promise<ClusterSe
     },
     stop: process.stop,
   };
-}
-
-let built: string | null = null;
-
-/** Builds the program into a folder that lives as long as this test file's run. */
-function build(): string {
-  const directory = Deno.makeTempDirSync({ prefix: "nodens_cluster_" });
-  globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
-  const program = `${directory}/cluster_dns`;
-  const { success, stderr } = new Deno.Command("go", {
-    args: ["build", "-o", program, SOURCE],
-    env: {
-      GO111MODULE: "off",
-      GOPATH: GO_PATH,
-      // Where there is no home to keep compiled files in.
-      ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
-    },
-  }).outputSync();
-  if (!success) throw new Error(`Cannot build "${SOURCE}":\n${new TextDecoder().decode(stderr)}`);
-  return program;
 }
 
 /** The question for the counts: class CH, where the codec would have IN. */

@@ -1,8 +1,8 @@
 /** Runs something with a folder of its own, which is taken away behind it. */
-export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {
-    await use(folder);
+    return await use(folder);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

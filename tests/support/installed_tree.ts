@@ -1,4 +1,6 @@
 import { checksums } from "../../release/archive.ts";
+import { debianName, packDebian } from "../../release/debian.ts";
+import { type Target, TARGETS } from "../../release/targets.ts";
 import { readPage } from "../docs/page.ts";
 import { baseTree, BootedTree } from "./booted_tree.ts";
 import { IMAGE } from "./image_root.ts";
@@ -42,7 +44,10 @@ systemd-run --quiet --unit network-dns -p Type=notify -p NetworkNamespacePath=/r
 /** Gives eth0 an address, as a network manager would. */
 export const NETWORK_UP = "ip address add 192.0.2.2/24 dev eth0 && ip link set eth0 up";
 
-/** The layers that trees are booted from: Debian, and the release's archive in /root. */
+/** Version of the package in /root that is an update; Debian sorts it behind the release's. */
+export const NEXT_VERSION = `${VERSION}+next`;
+
+/** The layers that trees are booted from: Debian, and the release's files in /root. */
 export class Trees {
   readonly #layers: readonly string[];
   /** What runs as nodens, in words. */
@@ -69,6 +74,7 @@ export class Trees {
     else writeProgram(layer + NETWORK_NODENS, launcher(program));
     Deno.writeTextFileSync(`${layer}/opt/network.Corefile`, NETWORK_COREFILE);
     packArchive(layer);
+    for (const version of [VERSION, NEXT_VERSION]) await packPackage(folder, { layer, version });
     const what = compiled
       ? "the compiled nodens"
       : "a launcher of Deno with the sources (NOT TRIED: the compiled nodens, which cannot be made here)";
@@ -139,6 +145,25 @@ function packArchive(layer: string): void {
   run("tar", "-czf", `${layer}/root/${archive}`, "-C", `${layer}/root`, name);
   Deno.writeTextFileSync(`${layer}/root/SHA256SUMS`, checksums(`${layer}/root`, [archive]));
   Deno.removeSync(folder, { recursive: true });
+}
+
+/** The Debian package of a version. */
+async function packPackage(
+  folder: string,
+  { layer, version }: { layer: string; version: string },
+): Promise<void> {
+  const target: Target = TARGETS.find(({ machine }) => machine === Deno.build.arch)!;
+  const file = `${layer}/root/${debianName({ version, target })}`;
+  const executable = layer + NETWORK_NODENS;
+  const made = {
+    root: ROOT,
+    executable,
+    notices: "",
+    target,
+    version,
+    epochSeconds: 1_700_000_000,
+  };
+  await packDebian(made, { work: `${folder}/package_${version}`, file });
 }
 
 /** What stands for the executable: the same rights, and the environment stays the unit's. */

@@ -10,6 +10,7 @@ import {
   type Trees,
 } from "../support/installed_tree.ts";
 
+const OPERATIONS = "docs/operations.md";
 const COREFILE = "/etc/nodens/Corefile";
 const ANSWERS = `nodens query example.org @127.0.0.1 +short | grep -qx ${EXAMPLE}`;
 /** Tenths, as `systemd-analyze security` counts: 0 is nothing allowed, 100 everything. */
@@ -104,6 +105,10 @@ async function serving(t: Deno.TestContext, tree: BootedTree): Promise<void> {
     await tree.until("systemctl show --value -p StatusText nodens.service | grep -q erorrs");
     assert.equal(await show(tree, "ActiveState"), "active");
     assert.equal(await show(tree, "MainPID"), pid);
+    const [journal] = commandsOf("### In the journal", OPERATIONS);
+    const warnings = await tree.must(journal!);
+    assert.match(warnings, /erorrs/);
+    assert.doesNotMatch(warnings, /nodens [0-9.]+, deno/, "that is no warning");
     await tree.must(ANSWERS);
     tree.write(COREFILE, good);
     await tree.must("systemctl reload nodens.service");
@@ -131,19 +136,20 @@ async function failing(t: Deno.TestContext, tree: BootedTree): Promise<void> {
 
 /** Restarts without sockets of systemd's, and with them. */
 async function withSockets(t: Deno.TestContext, tree: BootedTree): Promise<void> {
-  const page = "docs/operations.md";
   await t.step(
     "a second process beside it, by the page: a restart loses no query",
     () =>
       assertLosesNothing(tree, async () => {
-        const commands = commandsOf("## Two at once", page);
+        const commands = commandsOf("## Two at once", OPERATIONS);
         // The first two are for hosts without systemd.
         const first = commands.findIndex((command) => command.startsWith("systemd-run "));
         await tree.must(["set -e", ...commands.slice(first)].join("\n"));
       }),
   );
   await t.step("the page's sockets are those that it serves on", async () => {
-    await tree.must(["set -e", ...commandsOf("### Sockets that systemd opens", page)].join("\n"));
+    await tree.must(
+      ["set -e", ...commandsOf("### Sockets that systemd opens", OPERATIONS)].join("\n"),
+    );
     assert.equal(await show(tree, "SubState", "nodens.socket"), "running");
     await tree.must(ANSWERS);
     const opened = await tree.must("ss -Hlntup '( sport = :53 )'");

@@ -6,6 +6,7 @@ import { type BootedTree, bootReasons } from "../support/booted_tree.ts";
 import { withFolder } from "../support/folder.ts";
 import { Trees } from "../support/installed_tree.ts";
 import { skipFor } from "../support/net_require.ts";
+import { tryPackage } from "./package.ts";
 import { RECIPES } from "./recipes.ts";
 import { tryUnits } from "./service.ts";
 
@@ -26,6 +27,7 @@ Deno.test({
         return { name, outcome };
       });
       await t.step(`the units: ${trees.what}`, (t) => tryUnits(t, trees));
+      await t.step("the Debian package", () => tryRecipe(trees, tryPackage));
       for (const { name, outcome } of recipes) {
         await t.step(`the recipe ${name}`, async () => {
           const error = await outcome;

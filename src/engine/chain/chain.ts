@@ -10,6 +10,10 @@ export class HandlerChain implements Chain {
   readonly length: number;
   /** A handler asks others on behalf of clients, so recursion is available (RA). */
   readonly recursive: boolean;
+  /** Queries of every class are taken, and not of class IN alone. */
+  readonly everyClass: boolean;
+  readonly flagsSet: number;
+  readonly flagsCleared: number;
   /** The handler that sees every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
   /** Positions of the handlers that take part on the way down. */
@@ -25,6 +29,9 @@ export class HandlerChain implements Chain {
     this.#responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
       .reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
+    this.everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
+    this.flagsSet = handlers.reduce((all, one) => all | (one.responseFlags?.set ?? 0), 0);
+    this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this, handlers);
   }

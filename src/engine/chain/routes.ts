@@ -33,11 +33,11 @@ export function findRoute(zones: ZoneTable<Route>, exchange: Exchange): Route | 
 }
 
 /**
- * Whether a chain takes the exchange's query. All data of nodens' own is of class IN; a chain that
- * forwards takes every class, ANY and NONE included, as CoreDNS does.
+ * Whether a chain takes the exchange's query. Most data of nodens' own is of class IN; a chain that
+ * forwards takes every class, ANY and NONE included, as CoreDNS does, and so do templates.
  */
-export function serves({ handlers, recursive }: HandlerChain, { qclass }: Exchange): boolean {
-  return handlers.length > 0 && (qclass === CLASS.IN || recursive);
+export function serves({ handlers, everyClass }: HandlerChain, { qclass }: Exchange): boolean {
+  return handlers.length > 0 && (qclass === CLASS.IN || everyClass);
 }
 
 /** Observers of queries rejected before any chain ran, by listener: the first of its chains. */

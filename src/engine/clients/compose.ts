@@ -79,6 +79,7 @@ export function compose(
   // Clients pass over answers without RA. Where nobody recurses it must stay clear, so that they go
   // on to their next server.
   if (exchange.chain.recursive && response.kind !== KIND.LAME) flags |= FLAG.RA;
+  flags = (flags | exchange.chain.flagsSet) & ~exchange.chain.flagsCleared;
   // AD only for a client that asked for it (RFC 6840 section 5.8).
   if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
   if (response.extendedRcode !== 0 && !exchange.edns) {

@@ -22,6 +22,9 @@ export interface Chain {
   readonly length: number;
   /** A handler asks others on behalf of clients, so recursion is available (RA). */
   readonly recursive: boolean;
+  /** Flags that every response has, and those that none has. */
+  readonly flagsSet: number;
+  readonly flagsCleared: number;
   /** Name of the plugin whose handler is at this position. */
   pluginAt(position: number): string | undefined;
   /**
@@ -40,6 +43,8 @@ export interface Chain {
 const NO_CHAIN: Chain = {
   length: 0,
   recursive: false,
+  flagsSet: 0,
+  flagsCleared: 0,
   pluginAt: () => undefined,
   descend: () => NEXT,
   rise: () => {},

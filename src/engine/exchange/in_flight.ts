@@ -1,3 +1,4 @@
+import { Address } from "../../dns/address.ts";
 import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
 
 /**
@@ -9,8 +10,9 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
  * - `chain`: with a keyed hash and as many buckets as questions, chance makes one longer less than
  *   once in 10^10 fillings of the table (Poisson, mean 1).
  * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers to
- *   it that one burst brings to one address. The programs of a host that start together and look up
- *   the same name stay below it.
+ *   it that one burst brings to one address. What a client starts together and looks up the same name
+ *   stays below it. The programs of this host are one client and may be many more, and a burst to
+ *   them leaves no machine: for them only the other bounds hold.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
@@ -32,6 +34,8 @@ export interface InFlightServices {
   counter(name: string, labels: Readonly<Record<string, string>>): number;
   park(exchange: Exchange): Exchange | null;
   clientBucket(exchange: Exchange): number;
+  clientAddress(exchange: Exchange, target: Address): void;
+  localAddress(exchange: Exchange, target: Address): void;
 }
 
 /** A question in flight and the exchanges that wait for its answer; tables use it again. */
@@ -67,6 +71,8 @@ export class InFlight<T extends PendingQuestion> {
   readonly #refused: Readonly<Record<Refusal, number>>;
   /** Tables of `PendingQuestion.waits`, all zero. */
   readonly #spareWaits: Uint8Array[] = [];
+  readonly #client = new Address();
+  readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
   #size = 0;
 
@@ -108,7 +114,7 @@ export class InFlight<T extends PendingQuestion> {
     parked.nextWaiter = first.nextWaiter;
     first.nextWaiter = parked;
     question.waiterCount++;
-    if (question.waits !== null && !parked.internal) question.waits[parked.client]!++;
+    if (question.waits !== null) countWait(question.waits, parked);
     return true;
   }
 
@@ -156,13 +162,24 @@ export class InFlight<T extends PendingQuestion> {
     if (question.waiterCount < IN_FLIGHT.waitsPerClient || exchange.internal) return true;
     const client = this.#engine.clientBucket(exchange);
     question.waits ??= this.#countWaits(question);
-    return question.waits[client]! < IN_FLIGHT.waitsPerClient;
+    return question.waits[client]! < IN_FLIGHT.waitsPerClient || this.#isOfThisHost(exchange);
+  }
+
+  /**
+   * Whether a program of this host asks: one end is a loopback address (both, or what was asked where
+   * rules have redirected the query), or the ends are the same, as the kernel chooses for an address
+   * of the node's own. By the kernel's defaults no other machine can send so, and answers stay here.
+   */
+  #isOfThisHost(exchange: Exchange): boolean {
+    this.#engine.clientAddress(exchange, this.#client);
+    this.#engine.localAddress(exchange, this.#local);
+    return this.#client.isLoopback || this.#local.isLoopback || this.#client.sameHost(this.#local);
   }
 
   #countWaits(question: T): Uint8Array {
     const waits = this.#spareWaits.pop() ?? new Uint8Array(CLIENT_BUCKETS);
     for (let waiter = question.waiters; waiter !== null; waiter = waiter.nextWaiter) {
-      if (!waiter.internal) waits[waiter.client]!++;
+      countWait(waits, waiter);
     }
     return waits;
   }
@@ -211,4 +228,9 @@ export class InFlight<T extends PendingQuestion> {
       }
     }
   }
+}
+
+/** Counts a waiter with its client, up to the bound: what lies above it changes nothing. */
+function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
+  if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
 }

@@ -46,13 +46,13 @@ export class ClientDatagrams {
 
   /** What epoll calls when the socket has queries. */
   target(socket: BoundSocket): PollTarget {
-    return { ready: (events) => void this.#receive(socket, events) };
+    return { ready: (events) => void this.receive(socket, events) };
   }
 
   /** Answers all that has come to the socket, of which no more than its buffer holds comes still. */
   drain(socket: BoundSocket): void {
     for (let round = 0; round < DRAIN_ROUNDS; round++) {
-      if (this.#receive(socket, EPOLL.IN) === 0) return;
+      if (this.receive(socket, EPOLL.IN) === 0) return;
     }
   }
 
@@ -170,7 +170,7 @@ export class ClientDatagrams {
   }
 
   /** Takes datagrams in; returns how many the last look found. */
-  #receive(socket: BoundSocket, events: number): number {
+  receive(socket: BoundSocket, events: number): number {
     if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return 0;
     const engine = this.#engine();
     const incoming = this.#in;

@@ -23,6 +23,13 @@ import type { Poller, PollTarget } from "./poller.ts";
 const CLIENT_READ_SIZE = 2048;
 /** Time after which the kernel gives up what a client does not take of a connection that was closed. */
 const KEEP_TIME_MS = 10_000;
+/**
+ * Pause before more is sent where the kernel had no memory for it: epoll would report the stream at
+ * once again, since it is not its own buffer that is full.
+ */
+const NO_MEMORY_PAUSE_MS = 20;
+/** What a call says of the machine, and not of this connection. */
+export const NO_MEMORY: readonly number[] = [ERRNO.NOBUFS, ERRNO.NOMEM];
 /** Reads from a connection to an upstream that is gone. */
 const LAST_READS = 64;
 /** Time that a closing stream is given to send what is queued. */
@@ -65,6 +72,8 @@ export class Stream implements PollTarget {
   #closed = false;
   #ended = false;
   #paused = false;
+  /** The kernel had no memory for what was to be sent; it is tried again in a moment. */
+  #starved = false;
   /** What comes once all that is queued has left. */
   #then: "nothing" | "finish" | "close" = "nothing";
   #watched: number;
@@ -211,11 +220,22 @@ export class Stream implements PollTarget {
     const sent = this.#owner.libc.send(this.fd, bytes, length, MSG.DONTWAIT | MSG.NOSIGNAL);
     if (sent >= 0) return sent;
     const errno = lastErrno();
-    if (errno !== ERRNO.AGAIN) {
+    if (NO_MEMORY.includes(errno)) this.#starve();
+    else if (errno !== ERRNO.AGAIN) {
       this.#fault = errnoText(errno);
       this.#dropQueue();
     }
     return 0;
+  }
+
+  /** Looks for memory again after a pause; what there is to send is queued by then. */
+  #starve(): void {
+    if (this.#starved) return;
+    this.#starved = true;
+    this.#owner.after(NO_MEMORY_PAUSE_MS, () => {
+      this.#starved = false;
+      this.#watch();
+    });
   }
 
   #flush(): void {
@@ -258,7 +278,7 @@ export class Stream implements PollTarget {
   #watch(): void {
     if (this.#closed) return;
     const reading = !this.#ended && !this.#paused && this.#then !== "close";
-    const writing = this.queued > 0 || !this.#connected || this.#fault !== null;
+    const writing = this.queued > 0 && !this.#starved || !this.#connected || this.#fault !== null;
     const wanted = (reading ? EPOLL.IN : 0) | (writing ? EPOLL.OUT : 0);
     if (wanted === this.#watched) return;
     this.#watched = wanted;

@@ -9,7 +9,7 @@ import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sy
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import type { BoundSocket } from "../sockets.ts";
 import type { Poller, PollTarget } from "./poller.ts";
-import { Stream, type StreamOwner } from "./stream.ts";
+import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
 const READ_SIZE = 65536;
 /**
@@ -98,6 +98,10 @@ export class Streams implements StreamOwner {
     const name = this.#name.bytes;
     const begun = this.libc.connect(fd, name, writeSockaddr(endpoint.address, name));
     const errno = begun < 0 ? lastErrno() : ERRNO.INPROGRESS;
+    if (NO_MEMORY.includes(errno)) {
+      this.libc.close(fd);
+      return -1;
+    }
     const fault = errno === ERRNO.INPROGRESS ? null : errnoText(errno);
     this.#upstreams++;
     return this.#add(fd, { client: null, fault, handler }).id;

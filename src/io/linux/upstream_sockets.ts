@@ -26,6 +26,10 @@ interface Pool {
   readonly sockets: Socket[];
   /** Fewest that lay here since the last look: so many were not needed. */
   least: number;
+  /** How many lay here then. */
+  before: number;
+  /** Looks in a row between which none was needed. */
+  unused: number;
 }
 
 /** Datagrams read from one socket before others get their turn. */
@@ -36,6 +40,11 @@ const LATE_READS = 64;
 const TRIM_MS = 1000;
 /** Free sockets of a kind that stay: enough for some thousand misses a second. */
 const KEPT = 64;
+/**
+ * Looks after which a kind that was not needed keeps none: its `source_address` may have gone with a
+ * reload, and a minute without a single miss needs no speed.
+ */
+const UNUSED_LOOKS = 60;
 /** Sockets closed at a time, which takes a fraction of a millisecond. */
 const TRIMMED = 64;
 /** The upstream cannot be reached. */
@@ -201,14 +210,16 @@ export class UpstreamSockets {
   #trim(nowMs: number): void {
     this.#nextTrimMs = nowMs + TRIM_MS;
     for (const pool of this.#pools.values()) {
-      const spare = Math.min(TRIMMED, pool.least - KEPT);
+      pool.unused = pool.least < pool.before ? 0 : pool.unused + 1;
+      const kept = pool.unused >= UNUSED_LOOKS ? 0 : KEPT;
+      const spare = Math.min(TRIMMED, pool.least - kept);
       if (spare > 0) {
         for (const socket of pool.sockets.splice(0, spare)) {
           this.#close(socket);
           this.#freeIndexes.push(socket.index);
         }
       }
-      pool.least = pool.sockets.length;
+      pool.least = pool.before = pool.sockets.length;
     }
   }
 
@@ -268,7 +279,7 @@ export class UpstreamSockets {
       sourceLength = writeSockaddr(endpoint.source, source);
     }
     const key = `${endpoint.address.family} ${endpoint.source?.hostname() ?? ""}`;
-    const pool = this.#pools.get(key) ?? { sockets: [], least: 0 };
+    const pool = this.#pools.get(key) ?? { sockets: [], least: 0, before: 0, unused: 0 };
     this.#pools.set(key, pool);
     const domain = endpoint.address.family === 4 ? AF.INET : AF.INET6;
     const prepared = { domain, name, nameLength, generation, source, sourceLength, pool };

@@ -1,6 +1,6 @@
 import type { HostView } from "../../config/host.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { didYouMean } from "../../corefile/nearest.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { formatIPv6, parseAddress } from "../../dns/address.ts";
 import type { PluginSetup } from "../controller.ts";
@@ -16,7 +16,7 @@ export const bindSetup: PluginSetup = {
       const excluded = new Set<string>();
       tokens.eachInBlock((option) => {
         if (option !== "except") {
-          throw tokens.error(`unknown option ${quote(option)}${didYouMean(option, ["except"])}`);
+          throw tokens.error(unknownOption(option, ["except"]));
         }
         for (const address of readAddresses(tokens, host)) excluded.add(address);
       });
@@ -39,7 +39,9 @@ function readAddresses(tokens: Dispenser, host: HostView): string[] {
     const known = [...new Set(host.interfaces().map(({ name }) => name))].join(", ");
     throw tokens.error(
       `${quote(text)} is neither an IP address nor an interface with one ` +
-        `(there are ${known || "none"})`,
+        (/^(.*\..*|\[.*\]):[0-9]+$/.test(text)
+          ? "(a port stands behind the zone: .:1053)"
+          : `(there are ${known || "none"})`),
     );
   });
 }

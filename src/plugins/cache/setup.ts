@@ -1,8 +1,9 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { didYouMean } from "../../corefile/nearest.ts";
+import { formatDuration } from "../../corefile/durations.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { Controller, PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
@@ -42,12 +43,18 @@ const OPTIONS = [
 /** Reads `cache [TTL] [ZONES...] { … }`. */
 export const cacheSetup: PluginSetup = {
   name: "cache",
-  setup({ tokens, zones, resolvePath, addHandler }) {
+  describe: (options) => describeCache(options as CacheOptions),
+  setup({ tokens, zones, host, resolvePath, addHandler, warn }) {
     tokens.once(() => {
+      const { line } = tokens.place;
       const args = tokens.remainingArgs();
       let ttl: number | null = null;
       if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
         ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
+      }
+      for (const word of args.filter((word) => /^=|^[0-9.]+(ms|s|m|h|d)$/.test(word))) {
+        const what = `${quote(word)} is taken for a zone, so only its names are cached`;
+        warn(line, `${what} (a TTL is a plain number of seconds: cache 30)`);
       }
       const ofClass = (maxTtlSeconds: number): CacheClassOptions => ({
         capacity: CAPACITY.default,
@@ -71,7 +78,9 @@ export const cacheSetup: PluginSetup = {
         capacityBytes: null,
         persist: null,
       };
-      tokens.eachInBlock((option) => readOption({ tokens, resolvePath }, option, options));
+      tokens.eachInBlock((option) =>
+        readOption({ tokens, host, resolvePath, warn }, option, options)
+      );
       if (options.preferPositive && options.serveStale === null) {
         throw tokens.error(
           "serve_stale_policy needs serve_stale (add it, or leave the policy out)",
@@ -82,15 +91,25 @@ export const cacheSetup: PluginSetup = {
   },
 };
 
+function describeCache({ success, denial, serveStale, persist, zones }: CacheOptions): string {
+  const of = zones.includes(".") ? "answers" : `answers for ${zones.join(", ")}`;
+  const stale = serveStale === null || serveStale.durationMs === 0
+    ? ""
+    : `, stale ones for ${formatDuration(serveStale.durationMs)} more while no upstream answers`;
+  const kept = persist === null ? "" : `, and kept over a restart in ${persist.file}`;
+  return `${of} are cached for up to ${success.maxTtlSeconds} s, denials for up to ` +
+    `${denial.maxTtlSeconds} s${stale}${kept}`;
+}
+
 function readOption(
-  { tokens, resolvePath }: { tokens: Dispenser; resolvePath: (path: string) => string },
+  { tokens, host, resolvePath, warn }: Pick<Controller, "tokens" | "host" | "resolvePath" | "warn">,
   option: string,
   options: CacheOptions,
 ): void {
   switch (option) {
     case "success":
     case "denial":
-      readClass(tokens, option, options[option]);
+      readClass({ tokens, warn }, option, options[option]);
       break;
     case "prefetch":
       readPrefetch(tokens, options.prefetch);
@@ -128,17 +147,31 @@ function readOption(
         ? PERSIST.interval.default
         : readDuration(tokens, interval, PERSIST.interval);
       options.persist = { file: resolvePath(file!), intervalMs };
+      const folder = options.persist.file.replace(/\/[^/]*$/, "") || "/";
+      if (host.kindOf(folder) !== "directory") {
+        const what = `persist: ${quote(folder)} is not a folder, so nothing is kept`;
+        warn(tokens.place.line, `${what} (make it, or name another one)`);
+      }
       break;
     }
     default:
-      throw tokens.error(`unknown option ${quote(option)}${didYouMean(option, OPTIONS)}`);
+      throw tokens.error(unknownOption(option, OPTIONS));
   }
 }
 
-function readClass(tokens: Dispenser, name: string, target: CacheClassOptions): void {
+function readClass(
+  { tokens, warn }: Pick<Controller, "tokens" | "warn">,
+  name: string,
+  target: CacheClassOptions,
+): void {
+  const { line } = tokens.place;
   const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]", 3);
   const asked = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} CAPACITY` });
-  // Without a word, as in CoreDNS: Corefiles with a small capacity keep the hits that they have.
+  // As in CoreDNS: Corefiles with a small capacity keep the hits that they have.
+  if (asked < CAPACITY.least && ttl === undefined) {
+    const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the least`;
+    warn(line, `${what} (if ${asked} is a TTL: ${name} ${CAPACITY.default} ${asked})`);
+  }
   target.capacity = Math.max(asked, CAPACITY.least);
   if (ttl !== undefined) {
     target.maxTtlSeconds = readInteger(tokens, ttl, { ...TTL, name: `${name} TTL` });

@@ -5,7 +5,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler, LogLevel } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./options.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern } from "../pattern.ts";
 
 /** Makes the handler of one `errors` directive. */
 export const createErrors: CreateHandler<ErrorsOptions> = (options, { engine }) =>

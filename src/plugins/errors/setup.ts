@@ -4,7 +4,7 @@ import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 import type { ConsolidateOptions, ErrorsLevel, ErrorsOptions } from "./options.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern } from "../pattern.ts";
 
 const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
 /** CoreDNS's bound on the length of an expression. */

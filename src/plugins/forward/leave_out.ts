@@ -24,6 +24,12 @@ export function leaveOutOwnListeners(
     const leavesOut = (server: ServerAddress) => own.leadsBack(block, options, server);
     const texts: string[] = [];
     for (const to of options.to) {
+      if (to.kind === "server" && leavesOut(to.upstream)) {
+        const { address, port } = to.upstream;
+        const { file } = config.blocks[block]!;
+        const what = `forward: ${address} port ${port} is where this server block listens, so what`;
+        warn({ file, line }, `${what} is forwarded there comes back (name another server)`);
+      }
       if (to.kind !== "file") continue;
       const out = to.content.servers.filter((address) => leavesOut(fileServer(address)));
       if (out.length > 0) texts.push(leftOutText(to.path, out));

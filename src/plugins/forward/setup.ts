@@ -1,8 +1,10 @@
-import { didYouMean } from "../../corefile/nearest.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { formatDuration } from "../../corefile/durations.ts";
+import { parseAddress } from "../../dns/address.ts";
 import type { Controller, PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
+import { labelOf } from "../../upstream/options.ts";
 import type { ForwardOptions } from "./options.ts";
 import { COUNTS, DURATIONS, type OptionContext, OPTIONS } from "./read_options.ts";
 import { resolveTo, UNSAID } from "./resolve_to.ts";
@@ -18,8 +20,17 @@ const RESOLV_CONF_OPTIONS = {
 /** Reads `forward FROM TO... { … }`; several uses make several handlers, in their order. */
 export const forwardSetup: PluginSetup = {
   name: "forward",
+  answers: true,
+  describe: (options) => describeForward(options as ForwardOptions),
   setup(controller) {
-    controller.tokens.eachUse(() => controller.addHandler(readForward(controller)));
+    const before: { options: ForwardOptions; line: number }[] = [];
+    controller.tokens.eachUse(() => {
+      const { line } = controller.tokens.place;
+      const options = readForward(controller);
+      warnOfHidden(options, line, before, controller);
+      before.push({ options, line });
+      controller.addHandler(options);
+    });
   },
 };
 
@@ -30,6 +41,10 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
   }
   const from = tokens.value;
   const zones = readZones(tokens, [from]);
+  if (parseAddress(from) !== null) {
+    const what = `${quote(from)} is taken for a zone, and no other name is forwarded`;
+    warn(line, `${what} (forward FROM TO...: write forward . ${from})`);
+  }
   if (zones.length > 1) {
     warn(line, `${quote(from)} stands for ${zones.length} zones; only ${zones[0]} is forwarded`);
   }
@@ -41,9 +56,7 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
   tokens.eachInBlock((option) => {
     const read = Object.hasOwn(OPTIONS, option) ? OPTIONS[option] : undefined;
     if (read === undefined) {
-      throw tokens.error(
-        `unknown option ${quote(option)}${didYouMean(option, Object.keys(OPTIONS))}`,
-      );
+      throw tokens.error(unknownOption(option, Object.keys(OPTIONS)));
     }
     read(context, options);
     said.add(option);
@@ -69,6 +82,40 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
     warn(line, `option "${name.option}" has no effect: no upstream is ${name.without}`);
   }
   return options;
+}
+
+function describeForward({ from, to, forceTcp, except }: ForwardOptions): string {
+  const places = to.map((one) =>
+    one.kind === "server"
+      ? labelOf(one.upstream)
+      : one.kind === "file"
+      ? `the servers of ${one.path}`
+      : one.host
+  );
+  const whole = from === ".";
+  const names = whole ? "all else" : `names in ${from}`;
+  const but = except.length === 0 ? "" : ` but ${except.join(", ")}`;
+  return `${names}${but} ${whole ? "goes" : "go"} to ${places.join(", ")}${
+    forceTcp ? " over TCP" : ""
+  }`;
+}
+
+/** A use before this one may take everything that this one is for. */
+function warnOfHidden(
+  { from }: ForwardOptions,
+  line: number,
+  before: readonly { options: ForwardOptions; line: number }[],
+  { warn }: Controller,
+): void {
+  const covers = (zone: string, other: string) =>
+    zone === "." || other === zone || other.endsWith(`.${zone}`);
+  const hidden = before.find(({ options }) =>
+    covers(options.from, from) && options.next.length === 0 && !options.nextOnNodata &&
+    !options.except.some((zone) => covers(zone, from))
+  );
+  if (hidden === undefined) return;
+  const what = `the forward of ${hidden.options.from} on line ${hidden.line} takes every query of`;
+  warn(line, `${what} ${from} before it comes here (put this one first)`);
 }
 
 function defaults(from: string): ForwardOptions {

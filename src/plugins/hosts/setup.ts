@@ -14,6 +14,14 @@ const OPTIONS = ["ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsu
 /** Reads `hosts [FILE [ZONES...]] { … }`. */
 export const hostsSetup: PluginSetup = {
   name: "hosts",
+  answers: true,
+  describe: (options) => {
+    const { path, inline, fallthrough } = options as HostsOptions;
+    const entries = inline.length === 1 ? "1 entry" : `${inline.length} entries`;
+    const more = inline.length === 0 ? "" : ` and ${entries} of the Corefile`;
+    const others = fallthrough === null ? ", other names are SERVFAIL" : "";
+    return `names of ${path}${more} are answered from there${others}`;
+  },
   setup(controller) {
     controller.tokens.once(() => controller.addHandler(readHosts(controller)));
   },
@@ -40,6 +48,11 @@ function readHosts(controller: Controller): HostsOptions {
     else if (kind === "other") throw tokens.error(`${quote(file)} is not a regular file`);
   }
   tokens.eachInBlock((option) => readOption(option, options, controller));
+  const [next] = controller.answeringBehind;
+  if (options.fallthrough === null && next !== undefined) {
+    const what = `names that it does not list are SERVFAIL and do not reach ${next}`;
+    warn(line, `${what} (add fallthrough)`);
+  }
   if (options.fallthroughUnsupported && options.fallthrough === null) {
     throw tokens.error("fallthrough_unsupported needs fallthrough too (add it)");
   }

@@ -1,4 +1,4 @@
-import { didYouMean } from "../../corefile/nearest.ts";
+import { didYouMean, unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
@@ -17,12 +17,16 @@ export const logSetup: PluginSetup = {
       const args = tokens.remainingArgs();
       // CoreDNS takes a lone format for a name and logs nothing then, against its own description.
       const format = args.at(-1)?.includes("{") ? args.pop()! : "{common}";
+      if (args.includes("class")) {
+        const what = '"class" is taken for a zone, so what is logged is what it holds';
+        warn(line, `${what} (classes stand in braces: log { class error })`);
+      }
       const zones = args.length === 0 ? ["."] : readZones(tokens, args);
       const parts = parseFormat(format, (text) => warn(line, text));
       const classes = new Set<LogClass>();
       tokens.eachInBlock((option) => {
         if (option !== "class") {
-          throw tokens.error(`unknown option ${quote(option)}${didYouMean(option, ["class"])}`);
+          throw tokens.error(unknownOption(option, ["class"]));
         }
         for (const text of tokens.someArgs("all|success|denial|error...")) {
           const known = CLASSES.find((name) => name === text);

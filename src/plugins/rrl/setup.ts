@@ -1,6 +1,5 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { didYouMean } from "../../corefile/nearest.ts";
-import { quote } from "../../corefile/quote.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
 import { readInteger } from "../../corefile/values.ts";
 import { DEFAULT_RATE } from "../../engine/response/limiter.ts";
 import type { PluginSetup } from "../controller.ts";
@@ -43,8 +42,6 @@ function readOption(tokens: Dispenser, option: string, options: RrlOptions): voi
       options.ipv6PrefixLength = read("LENGTH", IPV6);
       break;
     default:
-      throw tokens.error(
-        `unknown option ${quote(option)}${didYouMean(option, NAMES) || ` (${NAMES.join(", ")})`}`,
-      );
+      throw tokens.error(unknownOption(option, NAMES));
   }
 }

@@ -1,7 +1,6 @@
 import type { StreamTimeouts } from "../../config/types.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { didYouMean } from "../../corefile/nearest.ts";
-import { quote } from "../../corefile/quote.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
 import { readDuration, readInteger } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 
@@ -54,9 +53,7 @@ function readOption(tokens: Dispenser, option: string, timeouts: StreamTimeouts)
       timeouts.discardMs = readDuration(tokens, tokens.oneArg("DURATION"), DISCARD);
       break;
     default:
-      throw tokens.error(
-        `unknown option ${quote(option)}${didYouMean(option, NAMES) || ` (${NAMES.join(", ")})`}`,
-      );
+      throw tokens.error(unknownOption(option, NAMES));
   }
 }
 

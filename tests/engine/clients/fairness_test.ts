@@ -5,6 +5,8 @@ import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../suppor
 
 const COREFILE = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
 const ATTACKER = "198.51.100.7";
+/** Where the simulation's queries go to. */
+const SERVER = "192.0.2.1";
 
 /** Silent for names of the attacker's, an answer for all others. */
 const behaviour: Behaviour = (query) => {
@@ -101,4 +103,36 @@ Deno.test("a client with 100,000 names, each asked one to five times, leaves oth
   for (let i = 0; i < 9; i++) misses += round();
   assert.ok(misses <= 0.05 * 9000, `${misses} of 9000`);
   assert.equal(next, 100_000);
+});
+
+/** Queries of a client for one name at once; how many of them get the answer. */
+function burst(client: string, simulation = start()): number {
+  const asked = Array.from(
+    { length: 300 },
+    () => simulation.ask(queryBytes({ name: "www.example.org" }), 0, client),
+  );
+  simulation.run(20);
+  return asked.filter((one) => onlyAnswer(one).rcode === "NOERROR").length;
+}
+
+Deno.test("a client waits for one question 64 times, the programs of this host as often as they ask", () => {
+  assert.equal(burst(ATTACKER), 64);
+  assert.equal(burst("2001:db8::1"), 64);
+  // They are one client, and no stranger can have that address here.
+  for (const address of ["127.0.0.1", "127.0.0.53", "::1", SERVER]) {
+    assert.equal(burst(address), 300, address);
+  }
+  // Whoever they share a bucket with is not let in with them.
+  const simulation = start();
+  assert.equal(burst("127.0.0.1", simulation), 300);
+  simulation.run(3_600_000);
+  assert.equal(burst(ATTACKER, simulation), 64);
+});
+
+Deno.test("the programs of this host leave places to others", () => {
+  const simulation = start();
+  for (let i = 0; i < 3000; i++) {
+    simulation.ask(queryBytes({ name: "silent.example.org" }), 0, "127.0.0.1");
+  }
+  assert.equal(simulation.engine.waiting, 342);
 });

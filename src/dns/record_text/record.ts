@@ -1,0 +1,51 @@
+import { CLASS } from "../constants.ts";
+import { parseName } from "../name.ts";
+import { classNumber, typeNumber } from "../mnemonics.ts";
+import { readRecordData, readSeconds } from "./data.ts";
+import { splitRecord } from "./words.ts";
+
+/** TTL of a record that names none. */
+const DEFAULT_TTL_SECONDS = 3600;
+
+/** A record in wire form. */
+export interface WireRecord {
+  /** Owner, letters as they stand. */
+  readonly owner: Uint8Array;
+  readonly type: number;
+  readonly qclass: number;
+  readonly ttlSeconds: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Reads a record in presentation format (RFC 1035 section 5.1): `NAME [TTL] [CLASS] TYPE DATA`, TTL and
+ * class in either order. Names are taken as fully qualified, with a closing dot or without.
+ *
+ * Throws `SyntaxError` or `RangeError` with what is wrong.
+ */
+export function readRecord(text: string): WireRecord {
+  const words = splitRecord(text);
+  const [name, ...rest] = words;
+  if (name === undefined) throw new SyntaxError("the record is empty");
+  let qclass: number | null = null;
+  let ttlSeconds: number | null = null;
+  let type: number | null = null;
+  while (type === null) {
+    const word = rest.shift();
+    if (word === undefined) throw new SyntaxError("the type is missing");
+    const upper = word.text.toUpperCase();
+    const seconds: number | null = ttlSeconds === null ? readSeconds(word.text) : null;
+    if (seconds !== null) ttlSeconds = seconds;
+    else if (qclass === null && classNumber(upper) !== null) qclass = classNumber(upper);
+    else if ((type = typeNumber(upper)) === null) {
+      throw new SyntaxError(`${JSON.stringify(word.text)} is not a type`);
+    }
+  }
+  return {
+    owner: parseName(name.text === "@" ? "." : name.text),
+    type,
+    qclass: qclass ?? CLASS.IN,
+    ttlSeconds: ttlSeconds ?? DEFAULT_TTL_SECONDS,
+    data: readRecordData(type, rest),
+  };
+}

@@ -1,0 +1,48 @@
+const LATER = "it is planned for a later version (take the directive out)";
+const ZONES =
+  "nodens serves no zones of its own (forward the zone to a server that does, or list " +
+  "single names with hosts)";
+const ELSEWHERE = "nodens does not have it (forward the zone to a CoreDNS that does)";
+
+/**
+ * Directives of CoreDNS and of plugins from elsewhere that nodens does not have, with what a user does
+ * instead. Names that are not here and not in `CHAIN` are unknown directives.
+ */
+export const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ...["view", "dnstap", "tls", "https", "https3", "quic", "grpc_server", "geoip", "autopath"]
+    .map((name) => [name, LATER] as const),
+  ...["file", "auto", "secondary", "transfer", "sign", "dnssec", "git", "records", "mysql", "pdsql"]
+    .map((name) => [name, ZONES] as const),
+  ...["etcd", "route53", "azure", "clouddns", "nomad", "k8s_external", "k8s_gateway", "kubenodes"]
+    .map((name) => [name, ELSEWHERE] as const),
+  ...["k8s_crd", "multicluster", "ocp_dnsnameresolver", "netbox", "digitalocean", "gslb", "wgsd"]
+    .map((name) => [name, ELSEWHERE] as const),
+  ...["tailscale", "lighthouse", "meship", "mdns", "ens", "gathersrv"]
+    .map((name) => [name, ELSEWHERE] as const),
+  [
+    "kubernetes",
+    "the cluster DNS answers for Kubernetes (forward cluster.local to its address instead)",
+  ],
+  ["proxy", "CoreDNS has replaced it (use forward)"],
+  ["grpc", "nodens asks over UDP, TCP, TLS and HTTPS (use forward)"],
+  ["fanout", "use forward with hedge, which asks a second server while the first is slow"],
+  ["alternate", "use forward with failover, which asks the next server for a response code"],
+  ["dnsredir", "use a forward directive for each list of zones"],
+  ["forwardcrd", "use a forward directive for each zone"],
+  ["unbound", "nodens does not resolve from the root (use forward)"],
+  ["redisc", "use cache with persist, which keeps the cache over a restart"],
+  ["redis", ZONES],
+  ["filterlist", "use hosts with a block list, or acl"],
+  ["filter", "use hosts with a block list, or acl"],
+  ["ads", "use hosts with a block list"],
+  ["blocklist", "use hosts with a block list"],
+  ["warnlist", "use hosts with a block list"],
+  ["ratelimit", "use rrl"],
+  ["ipset", "nodens changes no sets of addresses"],
+  ["split", "use a server block for each listener (bind)"],
+  ["tsig", "nodens signs no messages"],
+  ["proxyproto", "nodens reads no PROXY headers (let clients reach it directly)"],
+  ["shed", "nodens sheds load by itself (docs/security.md has the bounds)"],
+  ["erratic", "it is for tests of clients"],
+  ["on", "nodens runs no commands (use units of systemd, or an init container)"],
+]);

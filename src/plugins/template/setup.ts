@@ -1,0 +1,155 @@
+import { unknownOption } from "../../corefile/nearest.ts";
+import { quote } from "../../corefile/quote.ts";
+import { CLASS, TYPE } from "../../dns/constants.ts";
+import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
+import { readRecord } from "../../dns/record_text/record.ts";
+import type { Controller, PluginSetup } from "../controller.ts";
+import { compilePattern } from "../pattern.ts";
+import { readZones } from "../zones_argument.ts";
+import { FIELD_NAMES } from "./data.ts";
+import { FUNCTION_NAMES } from "./go_template/evaluate.ts";
+import { parse } from "./go_template/parse.ts";
+import { TemplateError } from "./go_template/syntax.ts";
+import type { RecordTemplate, Section, Template, TemplateOptions } from "./options.ts";
+
+const OPTIONS = [
+  "match",
+  "answer",
+  "authority",
+  "additional",
+  "rcode",
+  "ederror",
+  "fallthrough",
+  "upstream",
+];
+/** Longest pattern and template, in characters: they are matched against names of 255 octets. */
+const MAX_TEXT = 10_000;
+const MAX_EDE = 0xffff;
+const VOCABULARY = { functions: FUNCTION_NAMES, fields: FIELD_NAMES };
+
+/** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template, in the order of the file. */
+export const templateSetup: PluginSetup = {
+  name: "template",
+  answers: true,
+  describe: (options) => {
+    const { templates } = options as TemplateOptions;
+    const zones = [...new Set(templates.flatMap(({ zones }) => zones))];
+    return `templates answer in ${zones.slice(0, 3).join(", ")}${zones.length > 3 ? ", …" : ""}`;
+  },
+  setup(controller) {
+    const templates: Template[] = [];
+    controller.tokens.eachUse(() => templates.push(readTemplate(controller)));
+    controller.addHandler({ templates });
+  },
+};
+
+function readTemplate(controller: Controller): Template {
+  const { tokens, zones } = controller;
+  const [classWord, typeWord, ...names] = tokens.someArgs("CLASS TYPE [ZONE...]");
+  const qclass = classNumber(classWord!);
+  if (qclass === null) throw tokens.error(`${quote(classWord!)} is not a class (IN, CH, HS, ANY)`);
+  if (typeWord === undefined) throw tokens.error("the type is missing (template CLASS TYPE)");
+  const qtype = typeNumber(typeWord);
+  if (qtype === null) throw tokens.error(`${quote(typeWord)} is not a type (A, AAAA, ANY, …)`);
+  const template: Template = {
+    zones: names.length > 0 ? readZones(tokens, names) : [...zones],
+    qclass,
+    qtype,
+    patterns: [],
+    records: [],
+    rcode: 0,
+    extendedError: null,
+    fallthrough: null,
+  };
+  tokens.eachInBlock((option) => readOption(option, template, controller));
+  warnOfNothing(template, controller);
+  return template;
+}
+
+function readOption(option: string, template: Template, controller: Controller): void {
+  const { tokens } = controller;
+  switch (option) {
+    case "match":
+      for (const pattern of tokens.someArgs("REGEX...")) {
+        checkLength("regular expression", pattern, controller);
+        const { error } = compilePattern(pattern);
+        if (error !== null) {
+          throw tokens.error(`${quote(pattern)} is not a regular expression: ${error}`);
+        }
+        template.patterns.push(pattern);
+      }
+      break;
+    case "answer":
+    case "authority":
+    case "additional":
+      for (const text of tokens.someArgs("RECORD")) {
+        template.records.push(readRecordTemplate(option, text, controller));
+      }
+      break;
+    case "rcode": {
+      const word = tokens.oneArg("CODE");
+      const rcode = rcodeNumber(word);
+      if (rcode === null) {
+        throw tokens.error(`${quote(word)} is not a response code (NOERROR, NXDOMAIN, REFUSED, …)`);
+      }
+      template.rcode = rcode;
+      break;
+    }
+    case "ederror": {
+      const [code, ...words] = tokens.someArgs("CODE [REASON]");
+      if (!/^[0-9]{1,5}$/.test(code!) || Number(code) > MAX_EDE) {
+        throw tokens.error(`${quote(code!)} is not an extended error (a number of RFC 8914)`);
+      }
+      template.extendedError = { code: Number(code), text: words.join(" ") };
+      break;
+    }
+    case "fallthrough": {
+      const names = tokens.remainingArgs();
+      template.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
+      break;
+    }
+    case "var":
+    case "expr":
+      throw tokens.error(`${option} is not supported yet (use match, if and printf instead)`);
+    case "upstream":
+      // What it once named, CoreDNS takes and passes over.
+      tokens.remainingArgs();
+      break;
+    default:
+      throw tokens.error(unknownOption(option, OPTIONS));
+  }
+}
+
+function readRecordTemplate(
+  section: Section,
+  text: string,
+  controller: Controller,
+): RecordTemplate {
+  const { tokens } = controller;
+  checkLength("template", text, controller);
+  try {
+    const nodes = parse(text, VOCABULARY);
+    if (nodes.some(({ kind }) => kind !== "text")) return { section, text, nodes };
+    // The same for every query, so a fault in it is seen at once.
+    readRecord(text);
+    return { section, text, nodes: null };
+  } catch (error) {
+    const what = error instanceof TemplateError ? "a template" : "a record";
+    throw tokens.error(`${quote(text)} is not ${what}: ${(error as Error).message}`);
+  }
+}
+
+function checkLength(what: string, text: string, { tokens }: Controller): void {
+  if (text.length <= MAX_TEXT) return;
+  throw tokens.error(`the ${what} has ${text.length} characters (at most ${MAX_TEXT})`);
+}
+
+/** A template that answers everything below the root with nothing is seldom meant. */
+function warnOfNothing(template: Template, { tokens, warn }: Controller): void {
+  const { zones, qclass, qtype, patterns, records, rcode } = template;
+  const everything = zones.includes(".") && qtype === TYPE.ANY && patterns.length === 0 &&
+    (qclass === CLASS.ANY || qclass === CLASS.IN);
+  if (everything && records.length === 0 && rcode === 0) {
+    warn(tokens.directiveLine, "it answers every query with no records (name a zone or a match)");
+  }
+}

@@ -1,0 +1,53 @@
+/** Holds the dashboard to Grafana's own types, which say what Grafana would load. */
+import assert from "node:assert/strict";
+import { runCommand } from "../../release/command.ts";
+import { withFolder } from "../support/folder.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
+
+/** Which dashboards Deno's type checker refuses, the text of each being a literal, and its words. */
+async function check(dashboards: readonly string[]): Promise<{ refused: number[]; text: string }> {
+  return await withFolder(async (folder) => {
+    const model = new URL("../support/grafana_model.ts", import.meta.url).href;
+    // A line each, so that the line of a fault tells whose it is.
+    const lines = dashboards.map((text, i) =>
+      `export const n${i}: DashboardJson = ${JSON.stringify(JSON.parse(text))};`
+    );
+    const file = `${folder}/dashboards.ts`;
+    Deno.writeTextFileSync(
+      file,
+      [`import type { DashboardJson } from ${JSON.stringify(model)};`, ...lines, ""].join("\n"),
+    );
+    const { ok, text } = await runCommand(Deno.execPath(), [
+      ...["check", "--quiet", "--config", `${ROOT}deno.json`, "--lock", `${ROOT}dev.lock`],
+      ...["--frozen", file],
+    ], { env: { NO_COLOR: "1" } });
+    const found = [...text.matchAll(/\/dashboards\.ts:(\d+):\d+$/gm)].map(([, at]) =>
+      Number(at) - 2
+    );
+    assert.equal(ok, found.length === 0, text);
+    return { refused: [...new Set(found)], text };
+  });
+}
+
+Deno.test("the dashboard is what Grafana's types want, and faults would be found", async () => {
+  const spoil = (right: string, wrong: string) => {
+    assert.ok(TEXT.includes(right), right);
+    return TEXT.replace(right, wrong);
+  };
+  const wrong = [
+    spoil('"type": "timeseries"', '"type": "timeserie"'),
+    spoil('"fillOpacity"', '"fillOpacitie"'),
+    spoil('"mode": "normal"', '"mode": "normally"'),
+    spoil('"colorMode": "value"', '"colourMode": "value"'),
+    spoil('"legendFormat"', '"legend"'),
+    spoil('"unit": "reqps"', '"unit": 1'),
+    spoil('"includeAll": true', '"includeAll": "yes"'),
+    spoil('"refresh": 2', '"refresh": 9'),
+    spoil('"schemaVersion"', '"schema"'),
+  ];
+  const every = wrong.map((_, i) => i + 1);
+  const { refused, text } = await check([TEXT, ...wrong]);
+  assert.deepEqual(refused, every, text);
+});
