@@ -9,9 +9,9 @@ import { MAX_MESSAGE_SIZE } from "../src/dns/constants.ts";
 import { parseName } from "../src/dns/name.ts";
 import { MAX_RECORDS, ResponseScanner } from "../src/dns/response_scan.ts";
 import { Memory } from "../src/engine/memory.ts";
-import { Response } from "../src/engine/response.ts";
-import { ResponseRewriter } from "../src/engine/response_rewriter.ts";
-import { describeReply } from "../src/upstream/reply.ts";
+import { Response } from "../src/engine/response/response.ts";
+import { ResponseRewriter } from "../src/engine/response/rewriter.ts";
+import { describeReply } from "../src/upstream/message/reply.ts";
 import { print } from "./output.ts";
 
 const HEADER_SIZE = 12;

@@ -6,14 +6,13 @@
  */
 import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config/load.ts";
-import { Chain } from "../src/engine/chain.ts";
 import { CounterBook } from "../src/engine/counters.ts";
 import { Engine } from "../src/engine/engine.ts";
-import { Exchange } from "../src/engine/exchange.ts";
+import { Exchange } from "../src/engine/exchange/exchange.ts";
 import { Memory } from "../src/engine/memory.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { hashQuestion, readQuestion } from "../src/engine/question/read.ts";
-import type { Io } from "../src/io/contract.ts";
+import type { Io } from "../src/engine/io.ts";
 import { HANDLERS } from "../src/plugins/handlers.ts";
 import { fakeHost } from "../tests/support/fake_host.ts";
 import { halfSip24 } from "./hashes/half_sip_2_4.ts";
@@ -66,7 +65,7 @@ function exchangeOf(name: string): Exchange {
   const query = buildQuery(name);
   const memory = new Memory(query.length + 16);
   memory.bytes.set(query);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = query.length;
   exchange.flags = 0x0100;
   readQuestion(exchange);

@@ -5,16 +5,15 @@
  *   deno run -A bench/persist.ts [--entries 200000] [--nodens "COMMAND"]
  */
 import { parseArgs } from "node:util";
-import { Exchange } from "../src/engine/exchange.ts";
-import { Chain } from "../src/engine/chain.ts";
+import { Exchange } from "../src/engine/exchange/exchange.ts";
 import { Memory } from "../src/engine/memory.ts";
-import { Response } from "../src/engine/response.ts";
+import { Response } from "../src/engine/response/response.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../src/engine/question/read.ts";
 import { SnapshotWriter } from "../src/control/snapshot_files.ts";
-import { type SaveReply, Snapshot, SNAPSHOT_START } from "../src/plugins/cache/snapshot.ts";
-import { MAX_SLICE_SIZE } from "../src/plugins/cache/snapshot_file.ts";
-import { Store } from "../src/plugins/cache/store.ts";
+import { type SaveReply, Snapshot, SNAPSHOT_START } from "../src/plugins/cache/persist/snapshot.ts";
+import { MAX_SLICE_SIZE } from "../src/plugins/cache/persist/snapshot_file.ts";
+import { Store } from "../src/plugins/cache/store/store.ts";
 import { print } from "./output.ts";
 import { buildQuery, lowestLatency, type Probed, probeWhile } from "./persist_probe.ts";
 
@@ -51,7 +50,7 @@ function makeCache(): { success: Store; snapshot: Snapshot } {
 /** The question and an answer with one A record. */
 function fill(store: Store): void {
   const memory = new Memory(512);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   const response = new Response(memory);
   for (let i = 0; i < entries; i++) {
     const query = buildQuery(nameOf(i));

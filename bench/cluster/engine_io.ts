@@ -1,6 +1,6 @@
 import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../../src/io/contract.ts";
+import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../../src/engine/io.ts";
 import type { Agenda } from "./agenda.ts";
 import { type NameBook, type Outcome, outcomeOf } from "./names.ts";
 import type { Servers } from "./servers.ts";

@@ -1,6 +1,6 @@
 import { Memory } from "../../src/engine/memory.ts";
-import { Response } from "../../src/engine/response.ts";
-import { type Question, Store } from "../../src/plugins/cache/store.ts";
+import { Response } from "../../src/engine/response/response.ts";
+import { type KeyedQuestion, Store } from "../../src/plugins/cache/store/store.ts";
 import type { Policy } from "./policy.ts";
 
 const HEADER_SIZE = 12;
@@ -15,7 +15,7 @@ export class ProductPolicy implements Policy {
   readonly #store: Store;
   readonly #memory = new Memory(64);
   readonly #response = new Response(this.#memory);
-  readonly #question: { -readonly [Key in keyof Question]: Question[Key] } = {
+  readonly #question: { -readonly [Key in keyof KeyedQuestion]: KeyedQuestion[Key] } = {
     memory: this.#memory,
     offset: 0,
     qnameLength: QNAME_LENGTH,

@@ -4,7 +4,7 @@ import { denoHost } from "../control/host_deno.ts";
 import type { Logger } from "../control/logger.ts";
 import { askMarked } from "../control/marked_probe.ts";
 import type { SelfChecks } from "../control/self_checks.ts";
-import { answersProbe, probeQuery } from "../engine/probe.ts";
+import { answersProbe, probeQuery } from "../engine/question/probe.ts";
 import type { BaseCorefile } from "../host/base_corefile.ts";
 import { type NodeRole, SETUP_ERRORS, type SetupError } from "../host/node_role.ts";
 import type { TemplateOptions } from "../host/options.ts";

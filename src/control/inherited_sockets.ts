@@ -1,12 +1,7 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import {
-  type InheritedSocket,
-  inspectDescriptor,
-  nameSocket,
-  sameAddress,
-} from "../io/linux/inherited.ts";
-import { listenPlaces, type ListenTarget } from "../io/linux/listen.ts";
+import { inspectDescriptor, nameSocket, sameAddress } from "../io/linux/inherited.ts";
+import { listenPlaces } from "../io/linux/listen.ts";
 import { F, FD_CLOEXEC } from "../sys/constants.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import type { DriverKind } from "./messages.ts";
@@ -15,6 +10,7 @@ import {
   handedDescriptors,
   type ReadVariable,
 } from "./service_environment.ts";
+import type { InheritedSocket, ListenTarget } from "../io/sockets.ts";
 
 type Log = (level: LogLevel, line: string) => void;
 

@@ -7,13 +7,13 @@ import {
   type SaveRequest,
   SNAPSHOT_START,
   type SnapshotCursor,
-} from "../plugins/cache/snapshot.ts";
+} from "../plugins/cache/persist/snapshot.ts";
 import {
   MAX_SLICE_SIZE,
   type SliceHeader,
   tenthsSince,
   whyUseless,
-} from "../plugins/cache/snapshot_file.ts";
+} from "../plugins/cache/persist/snapshot_file.ts";
 import type { DataPlane } from "./data_plane.ts";
 
 /** What a data plane is given for one slice; it has to answer queries in between. */

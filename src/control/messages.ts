@@ -5,7 +5,7 @@ import type { CheckPlan } from "../io/check_plan.ts";
 import type { FileShares } from "../io/file_shares.ts";
 import type { LaneLink } from "../io/lane_link.ts";
 import { copyBuffer } from "../plugins/hosts/arena.ts";
-import type { BoundSocket } from "../io/linux/listen.ts";
+import type { BoundSocket } from "../io/sockets.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
 export type DriverKind = "linux" | "portable";

@@ -1,7 +1,6 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
-import type { BoundSocket } from "../io/linux/listen.ts";
-import type { InheritedSource } from "../io/linux/listener_sockets.ts";
+import type { BoundSocket, InheritedSource } from "../io/sockets.ts";
 import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { releaseBuffer } from "../plugins/hosts/arena.ts";

@@ -1,17 +1,11 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import { type BoundSocket, listenPlaces } from "../io/linux/listen.ts";
-import {
-  type BoundPlace,
-  findNeighbours,
-  listHandshakes,
-  type Neighbour,
-  placeOf,
-  placeText,
-} from "../io/linux/neighbours.ts";
+import { listenPlaces } from "../io/linux/listen.ts";
+import { findNeighbours, listHandshakes, placeOf, placeText } from "../io/linux/neighbours.ts";
 import { dropSyns, steerAway } from "../io/linux/steering.ts";
 import { type Libc, openLibc } from "../sys/libc.ts";
 import { cookieOf } from "../sys/sock_diag.ts";
+import type { BoundPlace, BoundSocket, Neighbour } from "../io/sockets.ts";
 
 /**
  * Time that handshakes under way are given: a client whose packet is lost is asked again after one

@@ -14,7 +14,7 @@ import {
   setChecksum,
   SLICE_HEADER_SIZE,
   type SliceHeader,
-} from "../plugins/cache/snapshot_file.ts";
+} from "../plugins/cache/persist/snapshot_file.ts";
 
 /** Bytes read at once while the checksum is made. */
 const READ_SIZE = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFailure } from "../corefile/read_failure.ts";
-import type { TlsEndpoint } from "../io/contract.ts";
+import type { TlsEndpoint } from "../engine/io.ts";
 import { BoundedLooks, FileHangs } from "./bounded_looks.ts";
 import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../sys/regular_file.ts";
 

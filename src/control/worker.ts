@@ -7,9 +7,10 @@ import { hasPatterns } from "../config/patterns.ts";
 import { COUNTER, CounterBook } from "../engine/counters.ts";
 import { Engine } from "../engine/engine.ts";
 import { Memory } from "../engine/memory.ts";
+import { type Driver, ListenError } from "../io/driver.ts";
 import { LinuxDriver } from "../io/linux/driver.ts";
 import { openLinuxProbe } from "../io/linux/probe_socket.ts";
-import { ListenError, PortableDriver } from "../io/portable/driver.ts";
+import { PortableDriver } from "../io/portable/driver.ts";
 import { openPortableProbe } from "../io/portable/probe_socket.ts";
 import type { ProbeTarget } from "../io/probe_socket.ts";
 import { SelfCheck } from "../io/self_check.ts";
@@ -44,9 +45,6 @@ const REST_MS = 2000;
 const REST_QUERIES = 200;
 /** Bytes that buffers may take as garbage where the process's memory has no known limit. */
 const GARBAGE_BYTES = 32 * 2 ** 20;
-
-/** The part of a driver that this thread uses, whichever driver it is. */
-type Driver = LinuxDriver | PortableDriver;
 
 class DataPlaneThread {
   readonly #message: StartMessage;
@@ -132,7 +130,7 @@ class DataPlaneThread {
       }).catch((error) => this.#survive(error));
     };
     try {
-      driver.serve(this.#config.listeners);
+      driver.listen(this.#config.listeners);
       this.#tellPlaces();
       post({ type: "ready" });
       // From now on; the linux driver's loop catches what it calls.
@@ -210,12 +208,7 @@ class DataPlaneThread {
   }
 
   #attachLane({ link, why }: StartMessage["lane"]): void {
-    const driver = this.#driver;
-    driver.lane.attach(link, why);
-    // The linux driver's loop is woken by an eventfd, and never yields.
-    if (link !== null && driver instanceof PortableDriver) {
-      link.port.onmessage = () => driver.run(() => {});
-    }
+    this.#driver.attachLane(link, why);
   }
 
   /** Handles what lies in the port; false where the loop must be left. */
@@ -259,14 +252,17 @@ class DataPlaneThread {
         this.#draining = message.id;
         break;
       case "serve":
-        if (this.#driver instanceof LinuxDriver) this.#driver.serve(message.sockets);
+        this.#driver.serve?.(message.sockets);
         break;
       case "lane":
         this.#attachLane(message.lane);
         break;
       case "ask": {
         const { block, position, request } = message;
-        this.#answer(message.id, () => this.#engine.ask(block, position, request));
+        this.#answer(
+          message.id,
+          () => block < 0 ? this.#engine.unready() : this.#engine.ask(block, position, request),
+        );
         break;
       }
       case "check":

@@ -61,7 +61,7 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text(groups.slice(0, bestStart))}::${text(groups.slice(bestStart + bestLength))}`;
 }
 
-/** One spelling for equal addresses; an IPv6 scope stays. What is no address stays as it is. */
+/** One spelling for equal addresses; an IPv6 scope stays. Other text stays as it is. */
 export function canonicalAddress(text: string): string {
   const [host, scope] = text.split("%");
   const bytes = parseAddress(host!);

@@ -9,13 +9,13 @@ const encoder = new TextEncoder();
  * Wire form of a name in presentation format, letters as they stand.
  *
  * `\.` and the like stand for the character itself, `\DDD` for an octet (RFC 1035 section 5.1); a
- * closing dot may be left out. Throws `SyntaxError` for text that is no name and `RangeError` for a
+ * closing dot may be left out. Throws `SyntaxError` for text that is not a name and `RangeError` for a
  * label over 63 or a name over 255 octets.
  */
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
   if (text === ".") return new Uint8Array(1);
-  // An octet takes four characters at most, so there is no need to look at all of a long text.
+  // An octet takes four characters at most, so a long text need not be read to its end.
   if (text.length > 4 * MAX_NAME_SIZE) throw tooLong(text);
   const octets: number[] = [];
   let lengthAt = 0;
@@ -62,7 +62,7 @@ export function parseName(text: string): Uint8Array {
 /**
  * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot.
  *
- * Throws `RangeError` where the name does not end within `bytes`.
+ * Throws `RangeError` if the name does not end within `bytes`.
  */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;

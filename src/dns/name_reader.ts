@@ -2,7 +2,7 @@ import { HEADER_SIZE, MAX_NAME_SIZE } from "./constants.ts";
 
 /**
  * Most compression pointers in one name: a name of 255 octets has at most 127 labels (RFC 1035
- * section 2.3.4), and there is no need for a pointer except between two of them.
+ * section 2.3.4), and a pointer is needed only between two of them.
  */
 export const MAX_POINTERS = 126;
 
@@ -36,7 +36,7 @@ const LAST_GENERATION = 0x1ff;
  * sent again: the header, the fixed fields of a record (its TTL ages), or half of a label of the
  * question (its letters get the client's case).
  *
- * What is found out about the target of a pointer is remembered, for each label there, so it is read
+ * Findings about the target of a pointer are remembered, for each label there, so it is read
  * once however many names point at it:
  *
  * ```

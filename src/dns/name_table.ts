@@ -2,7 +2,7 @@ import { lower } from "./name_reader.ts";
 
 /** The node of the root, which every table has. */
 export const ROOT = 0;
-/** There is no such node, or no room for it. */
+/** No such node, or no room for it. */
 export const NONE = -1;
 
 /**

@@ -79,7 +79,7 @@ export class NameWriter {
    * Writes the name at offset `at` of the source to offset `out`.
    *
    * @param compressed - false for one that must stand in full, and that no pointer leads to
-   * @returns where it ends in the source, or -1 for a bad name or where there is no room
+   * @returns where it ends in the source, or -1 for a bad name or without room
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;

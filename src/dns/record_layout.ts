@@ -95,9 +95,9 @@ export function hasGoodData(
 
 /** Takes the data of a record, in pieces, where `copyData` copies it. */
 export interface DataWriter {
-  /** Copies octets as they are; false where there is no room. */
+  /** Copies octets as they are; false without room. */
   copy(at: number, size: number): boolean;
-  /** Copies a name; where it ends in the source, or -1 for a bad one or where there is no room. */
+  /** Copies a name; where it ends in the source, or -1 for a bad one or without room. */
   copyName(at: number): number;
 }
 

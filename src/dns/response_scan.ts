@@ -112,7 +112,7 @@ export class ResponseScanner {
         if (i < answers + authorities || bytes[ownerAt] !== 0) return false;
         this.edns = true;
         this.extendedRcode = bytes[at + 4]!;
-        // What stands behind OPT (a transaction signature) was meant for this hop alone.
+        // A record behind OPT (a transaction signature) was meant for this hop alone.
         if (!this.#passes(next, end, total - i - 1)) return false;
         break;
       }
@@ -203,7 +203,7 @@ export class ResponseScanner {
   }
 
   /**
-   * What an answer section says that may have aliases: a success where the end of the CNAME chain
+   * Judges an answer section that may have aliases: a success if the end of the CNAME chain
    * from the qname has a record of the type (RFC 1034 section 3.6.2).
    */
   #followAliases(qtype: number, answers: number, answersAt: number, soa: boolean): number {

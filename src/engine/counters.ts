@@ -19,7 +19,7 @@ export const COUNTER = {
   LOG_SENT: 10,
   /** Bytes of log lines that the control plane has written; it alone sets this one. */
   LOG_WRITTEN: 11,
-  /** Queries of nodens's own (`probe.ts`) over UDP, answered. */
+  /** Queries of nodens's own (`question/probe.ts`) over UDP, answered. */
   PROBES: 12,
   /** Counters that found no room. */
   WITHOUT_ROOM: 13,
@@ -77,7 +77,7 @@ export class CounterBook {
       this.#byKey.set(keyOf(place.name, place.labels), place.index);
       this.#next = Math.max(this.#next, place.index + sizeOf(place.bounds));
     }
-    // What the one before gave out without having told counts for nothing any more.
+    // Indices that the data plane before gave out and did not report are free again.
     if (known.length > 0) this.values.fill(0, this.#next);
   }
 

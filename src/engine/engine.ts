@@ -1,36 +1,31 @@
-import { Address } from "../dns/address.ts";
-import { FLAG, RCODE } from "../dns/constants.ts";
 import type { Config, StreamTimeouts } from "../config/types.ts";
-import type { Io, StreamHandler } from "../io/contract.ts";
-import { Chain } from "./chain.ts";
-import { buildChains } from "./chains.ts";
-import { ClientResponses } from "./client_response.ts";
-import type { ClientStream } from "./client_stream.ts";
+import type { Address } from "../dns/address.ts";
+import { FLAG, RCODE } from "../dns/constants.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import { ClientStreams } from "./client_streams.ts";
+import { Blocks } from "./chain/blocks.ts";
+import { HandlerChain } from "./chain/chain.ts";
+import { serves } from "./chain/routes.ts";
+import { ClientAddresses } from "./clients/addresses.ts";
+import { ClientResponses } from "./clients/responses.ts";
+import type { StreamLimits } from "./clients/stream_limits.ts";
+import { ClientStreams } from "./clients/streams.ts";
+import type { Control } from "./control.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
-import { CLIENT_BUCKETS, Exchange, TCP, UDP } from "./exchange.ts";
-import { ExchangePool } from "./exchange_pool.ts";
-import {
-  ANSWERED,
-  type CreateHandler,
-  DROP,
-  type EngineServices,
-  type Handler,
-  NEXT,
-  WAIT,
-} from "./handler.ts";
-import { writeFailure } from "./failure.ts";
+import { type Exchange, TCP } from "./exchange/exchange.ts";
+import type { SlotOrigin, StreamOrigin } from "./exchange/origin.ts";
+import { ExchangePool } from "./exchange/pool.ts";
+import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
+import { ANSWERED, DROP, NEXT, WAIT } from "./exchange/verdict.ts";
+import type { CreateHandler, EngineServices } from "./handler.ts";
+import type { Io, StreamHandler } from "./io.ts";
 import { Memory } from "./memory.ts";
-import { NO_QUERY, parseQuery } from "./query_parser.ts";
-import { HashKey, hashOctets } from "./question/keyed_hash.ts";
-import { Response } from "./response.ts";
-import { ResponseWriter } from "./response_writer.ts";
-import { isProbe } from "./probe.ts";
-import { buildRoutes, findObservers, findRoute, type Route, serves } from "./routes.ts";
-import type { StreamLimits } from "./stream_limits.ts";
+import { HashKey } from "./question/keyed_hash.ts";
+import { isProbe } from "./question/probe.ts";
+import { writeFailure } from "./response/failure.ts";
+import { Response } from "./response/response.ts";
+import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
-import type { ZoneTable } from "./zones.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Largest message with its two octets of length and the slack that word copies need. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
@@ -57,12 +52,12 @@ export interface EngineOptions {
 export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
 
 /**
- * The data plane's state machine: queries in, responses out.
+ * The data plane's state machine: queries in, responses out. Nothing here throws for peer input.
  *
- * A driver sets the time (`advance`), hands over what arrived, and runs the timers when the next
- * deadline has come. Nothing here throws for what a peer sent.
+ * It shows a narrow face to each of its users: `EngineServices` to handlers, `Traffic` to the driver,
+ * which sets the time, hands over what arrived and runs the timers, and `Control` to the control plane.
  */
-export class Engine implements EngineServices {
+export class Engine implements EngineServices, Traffic, Control {
   nowMs = 0;
   readonly timers = new Timers();
   readonly writer = new ResponseWriter();
@@ -78,21 +73,19 @@ export class Engine implements EngineServices {
 
   readonly #options: EngineOptions;
   readonly #counters: CounterBook;
-  readonly #clientKey: HashKey;
+  readonly #blocks: Blocks;
+  readonly #clients: ClientAddresses;
   readonly #pool: ExchangePool;
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure: Response;
-  readonly #empty = new Chain([]);
-  readonly #current: Exchange;
-  readonly #client = new Address();
-  #routes: ZoneTable<Route>[] = [];
-  /** Who is told of queries that no chain saw, by listener. */
-  #observers: (Handler | null)[] = [];
+  readonly #empty = new HandlerChain([]);
+  /** The exchange for the next query. */
+  #current: Exchange;
+  /** Its origin, if it is a datagram. */
+  readonly #slot: SlotOrigin = { kind: "datagram", slot: 0 };
   /** What clients may do over TCP, by listener. */
   #timeouts: StreamTimeouts[] = [];
-  #config: Config = { file: "", blocks: [], listeners: [], debug: false };
-  #chains: Chain[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -104,27 +97,17 @@ export class Engine implements EngineServices {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
-    this.#clientKey = HashKey.draw(options.random);
+    this.#blocks = new Blocks(options.handlers);
+    this.#clients = new ClientAddresses(options.io, HashKey.draw(options.random));
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#failure = new Response(new Memory(512));
-    this.#current = new Exchange(new Memory(0), this.#empty);
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
+    this.#current = this.#pool.fresh();
     this.streams = new ClientStreams(this);
   }
 
-  /**
-   * Takes over a configuration; queries that wait finish on the chains that began them. A listener
-   * that stays must keep its index (`alignListeners`): open streams refer to it.
-   */
   configure(config: Config): void {
-    const old = this.#chains;
-    const chains = buildChains(config, {
-      handlers: this.#options.handlers,
-      engine: this,
-      previous: { config: this.#config, chains: old },
-    });
-    this.#routes = buildRoutes(config, chains);
-    this.#observers = findObservers(config, chains);
+    this.#blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     const { streamBytes } = config;
     this.streams.configure({
@@ -132,62 +115,51 @@ export class Engine implements EngineServices {
       ...this.#options.limits,
     });
     this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
-    this.#config = config;
-    this.#chains = chains;
-    for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Takes no more queries from the streams of these listeners; those that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
     for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
   }
 
-  /** Closes all clients' streams, each when its client is silent for a moment, or after a while. */
   drainStreams(): void {
     for (const one of this.streams.list()) one.drain();
   }
 
-  /** Hands data from the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
-    this.#chains[block]?.handlers[position]?.receive?.(data);
+    this.#blocks.handlerAt(block, position)?.receive?.(data);
   }
 
-  /**
-   * Asks the handler at `position` of a block for something; undefined where it knows no answer.
-   * Without a block (-1), which handlers are not ready: `[block, name]` each.
-   */
   ask(block: number, position: number, request: unknown): unknown {
-    if (block < 0) {
-      return this.#chains.flatMap(({ handlers }, index) =>
-        handlers.flatMap((handler) => handler.ready?.() === false ? [[index, handler.name]] : [])
-      );
-    }
-    return this.#chains[block]?.handlers[position]?.ask?.(request);
+    return this.#blocks.handlerAt(block, position)?.ask?.(request);
+  }
+
+  unready(): [block: number, plugin: string][] {
+    return this.#blocks.unready();
   }
 
   get buffers(): BufferPool {
     return this.streams.buffers;
   }
 
-  /** Sets the clock, in monotonic milliseconds; drivers call it once a batch. */
   advance(nowMs: number): void {
     this.nowMs = nowMs;
   }
 
-  /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   get nextDeadlineMs(): number {
     return this.streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
-  /** Does what has come due, and gives streams that wait for it their turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
     this.streams.runTurns();
   }
 
-  /** Queries that wait for an upstream. */
   get waiting(): number {
     return this.#pool.used;
+  }
+
+  get openStreams(): number {
+    return this.streams.size;
   }
 
   /** Exchanges in memory, in use or not. */
@@ -207,13 +179,6 @@ export class Engine implements EngineServices {
     return this.#counters.histogram(name, labels, bounds);
   }
 
-  /**
-   * Takes one UDP query in and, where it can be answered at once, writes the response.
-   *
-   * @param slot - the driver's number for the place in the receive buffer
-   * @param outOffset - a multiple of eight, with room for 4096 bytes and seven more behind
-   * @returns length of the response, or 0 where there is none (yet)
-   */
   datagram(
     listener: number,
     slot: number,
@@ -227,17 +192,16 @@ export class Engine implements EngineServices {
     exchange.memory = memory;
     exchange.offset = offset;
     exchange.length = length;
-    exchange.transport = UDP;
     exchange.listener = listener;
-    exchange.slot = slot;
-    exchange.stream = null;
+    this.#slot.slot = slot;
+    exchange.origin = this.#slot;
     this.values[COUNTER.UDP_QUERIES]!++;
     return this.#query(exchange, out, outOffset);
   }
 
   /** As `datagram`, for one message of a TCP stream; the response may be as long as 65,535 bytes. */
   streamQuery(
-    stream: ClientStream,
+    stream: StreamOrigin,
     memory: Memory,
     offset: number,
     length: number,
@@ -248,40 +212,39 @@ export class Engine implements EngineServices {
     exchange.memory = memory;
     exchange.offset = offset;
     exchange.length = length;
-    exchange.transport = TCP;
     exchange.listener = stream.listener;
-    exchange.slot = -1;
-    exchange.stream = stream;
+    exchange.origin = stream;
     this.values[COUNTER.TCP_QUERIES]!++;
     return this.#query(exchange, out, outOffset);
   }
 
-  /** Takes a client's stream in; null where there is no room for it. */
   accept(listener: number, stream: number): StreamHandler | null {
     return this.streams.accept(listener, stream, this.#timeouts[listener] ?? {});
   }
 
   park(exchange: Exchange): Exchange | null {
-    if (exchange.returnAddress >= 0 || exchange.internal || exchange.parked) return exchange;
-    const parked = this.#take(exchange);
-    if (parked === null) return null;
-    if (parked.transport === UDP) {
-      parked.returnAddress = this.io.keep(exchange.slot);
-      parked.slot = -1;
-      if (parked.returnAddress < 0) {
-        this.#pool.release(parked);
+    const { origin } = exchange;
+    if (exchange.parked || origin.kind === "internal") return exchange;
+    if (!this.#admit(exchange)) return null;
+    if (origin.kind === "stream") {
+      origin.outstanding++;
+    } else if (origin.kind === "datagram") {
+      const address = this.io.keep(origin.slot);
+      if (address < 0) {
+        this.#pool.dismiss(exchange.client);
         this.values[COUNTER.SHED]!++;
         return null;
       }
-    } else {
-      parked.stream!.outstanding++;
+      exchange.keep(address);
     }
-    return parked;
+    exchange.park();
+    this.#current = this.#pool.fresh();
+    return exchange;
   }
 
   resume(exchange: Exchange): void {
     exchange.answeredBy = exchange.position;
-    this.#rise(exchange, exchange.position);
+    exchange.chain.rise(exchange, exchange.position);
     this.#finish(exchange);
   }
 
@@ -293,29 +256,23 @@ export class Engine implements EngineServices {
   }
 
   refresh(exchange: Exchange, position: number): boolean {
-    const own = this.#take(exchange);
-    if (own === null) return false;
-    own.disown(position);
+    if (!this.#admit(exchange)) return false;
+    const own = this.#pool.fresh();
+    own.beginOwn(exchange, position);
     if (this.#descend(own, position + 1) !== WAIT) this.#finish(own);
     return true;
   }
 
-  /** An exchange of its own for a query that has to wait; null, and counted, if there is none. */
-  #take(exchange: Exchange): Exchange | null {
+  /** Counts an exchange that is about to wait; false, and counted as well, if too many do. */
+  #admit(exchange: Exchange): boolean {
     this.clientBucket(exchange);
-    const own = this.#pool.take(exchange);
-    if (own === null) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
-    return own;
+    const admitted = this.#pool.admit(Math.max(0, exchange.client));
+    if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
+    return admitted;
   }
 
   clientBucket(exchange: Exchange): number {
-    if (exchange.client >= 0) return exchange.client;
-    if (exchange.internal) return 0;
-    this.#address(exchange, "client", this.#client);
-    const { family, bytes } = this.#client;
-    // A network of 64 bits is one client (RFC 4291 section 2.5.4).
-    const hash = hashOctets(this.#clientKey, bytes, 0, family === 6 ? 8 : 4);
-    return exchange.client = hash & (CLIENT_BUCKETS - 1);
+    return this.#clients.bucket(exchange);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
@@ -323,28 +280,15 @@ export class Engine implements EngineServices {
   }
 
   clientFamily(exchange: Exchange): 4 | 6 {
-    const { stream, slot, returnAddress } = exchange;
-    if (stream !== null) return stream.family;
-    return slot >= 0 ? this.io.family("slot", slot) : this.io.family("kept", returnAddress);
+    return this.#clients.family(exchange);
   }
 
   clientAddress(exchange: Exchange, target: Address): void {
-    this.#address(exchange, "client", target);
+    this.#clients.read(exchange, "client", target);
   }
 
   localAddress(exchange: Exchange, target: Address): void {
-    this.#address(exchange, "local", target);
-  }
-
-  #address(exchange: Exchange, side: "client" | "local", target: Address): void {
-    if (exchange.internal) return;
-    if (exchange.stream !== null) {
-      this.io.address("stream", exchange.stream.id, side, target);
-    } else if (exchange.slot >= 0) {
-      this.io.address("slot", exchange.slot, side, target);
-    } else {
-      this.io.address("kept", exchange.returnAddress, side, target);
-    }
+    this.#clients.read(exchange, "local", target);
   }
 
   #query(exchange: Exchange, out: Memory, outOffset: number): number {
@@ -354,8 +298,9 @@ export class Engine implements EngineServices {
       this.values[COUNTER.DROPPED]!++;
       return 0;
     }
-    const route = findRoute(this.#routes[exchange.listener]!, exchange);
-    const chain = exchange.chain = route?.chain ?? this.#empty;
+    const route = this.#blocks.route(exchange);
+    const chain = route?.chain ?? this.#empty;
+    exchange.chain = chain;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
     if (route === null || !serves(chain, exchange)) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
@@ -366,13 +311,13 @@ export class Engine implements EngineServices {
     const length = verdict === DROP
       ? 0
       : this.#responses.write(exchange, exchange.response!, out, outOffset);
-    if (chain.observer !== null) chain.observer.sent!(exchange, length);
+    chain.sent(exchange, length);
     return length;
   }
 
   #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number): number {
     const probe = isProbe(x);
-    const probes = x.transport === UDP ? COUNTER.PROBES : COUNTER.PROBES_TCP;
+    const probes = x.transport === TCP ? COUNTER.PROBES_TCP : COUNTER.PROBES;
     this.values[probe ? probes : COUNTER.REFUSED]!++;
     const response = this.failure(x, rcode);
     const length = this.#responses.write(x, response, out, outOffset);
@@ -385,67 +330,51 @@ export class Engine implements EngineServices {
       x.response = response;
       x.zone = -1;
       x.answeredBy = -1;
-      this.#observers[x.listener]?.sent?.(x, length);
+      this.#blocks.observerOf(x.listener)?.sent?.(x, length);
     }
     return length;
   }
 
-  /** Asks the handlers from `start` on, then lets the response rise. */
+  /** Asks the handlers from `start` on; a query that none of them answers fails. */
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
-    const { handlers, queries } = exchange.chain;
-    for (let i = 0; i < queries.length; i++) {
-      const position = queries[i]!;
-      if (position < start) continue;
-      exchange.position = position;
-      const verdict = handlers[position]!.query!(exchange);
-      if (verdict === NEXT) continue;
-      exchange.answeredBy = position;
-      if (verdict === ANSWERED) this.#rise(exchange, position);
-      return verdict;
-    }
+    const { chain } = exchange;
+    const verdict = chain.descend(exchange, start);
+    if (verdict !== NEXT) return verdict;
     if (exchange.error === "") exchange.error = "no next plugin found";
     exchange.response = this.failure(exchange, RCODE.SERVFAIL);
     exchange.answeredBy = -1;
-    this.#rise(exchange, handlers.length);
+    chain.rise(exchange, chain.length);
     return ANSWERED;
   }
 
-  #rise(exchange: Exchange, from: number): void {
-    const { handlers, responders } = exchange.chain;
-    for (let i = 0; i < responders.length; i++) {
-      const position = responders[i]!;
-      if (position >= from) continue;
-      if (position < exchange.top) break;
-      exchange.position = position;
-      handlers[position]!.response!(exchange);
-    }
+  /** Sends the response of a parked exchange, and frees it. */
+  #finish(exchange: Exchange): void {
+    const { origin } = exchange;
+    if (origin.kind === "stream") this.#answerStream(exchange, origin);
+    else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.address);
+    this.#pool.release(exchange);
   }
 
-  /** Sends the response of an exchange that waited, and lets go of it. */
-  #finish(exchange: Exchange): void {
-    const { response } = exchange;
-    const { observer } = exchange.chain;
-    if (!exchange.internal) {
-      let length = 0;
-      if (exchange.transport === TCP) {
-        const stream = exchange.stream!;
-        stream.outstanding--;
-        if (response !== null && !stream.gone) {
-          length = this.#responses.write(exchange, response, this.#out, 8);
-          this.#out.view.setUint16(6, length);
-          stream.answer(this.#out, 6, length + 2);
-        }
-        // Not after `settle`, which may take another query in.
-        if (observer !== null) observer.sent!(exchange, length);
-        stream.settle();
-      } else {
-        const sends = response !== null && !this.#responses.discards(exchange, response);
-        if (sends) length = this.#responses.write(exchange, response, this.#out, 0);
-        if (observer !== null) observer.sent!(exchange, length);
-        if (sends) this.io.reply(exchange.returnAddress, this.#out, 0, length);
-        else this.io.forget(exchange.returnAddress);
-      }
+  #answerStream(exchange: Exchange, stream: StreamOrigin): void {
+    const { response, chain } = exchange;
+    let length = 0;
+    stream.outstanding--;
+    if (response !== null && !stream.gone) {
+      length = this.#responses.write(exchange, response, this.#out, 8);
+      this.#out.view.setUint16(6, length);
+      stream.answer(this.#out, 6, length + 2);
     }
-    this.#pool.release(exchange);
+    // Not after `update`, which may read another query.
+    chain.sent(exchange, length);
+    stream.update();
+  }
+
+  #answerDatagram(exchange: Exchange, address: number): void {
+    const { response, chain } = exchange;
+    const sends = response !== null && !this.#responses.discards(exchange, response);
+    const length = sends ? this.#responses.write(exchange, response, this.#out, 0) : 0;
+    chain.sent(exchange, length);
+    if (sends) this.io.reply(address, this.#out, 0, length);
+    else this.io.forget(address);
   }
 }

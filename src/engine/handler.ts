@@ -1,26 +1,16 @@
 import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
-import type { Io } from "../io/contract.ts";
+import type { Io } from "./io.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import type { Chain } from "./chain.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Chain, Exchange } from "./exchange/exchange.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
-import type { Response } from "./response.ts";
-import type { ResponseWriter } from "./response_writer.ts";
+import type { Response } from "./response/response.ts";
+import type { ResponseWriter } from "./response/writer.ts";
 import type { ServedZone } from "./served.ts";
 import type { Timers } from "./timers.ts";
+import type { Verdict } from "./exchange/verdict.ts";
 
-/** The handler has no answer: ask the next one in the chain. */
-export const NEXT = 0;
-/** `exchange.response` is set. */
-export const ANSWERED = 1;
-/** The handler parked the exchange and will call `resume` or `proceed` on the engine. */
-export const WAIT = 2;
-/** The query gets no answer at all. */
-export const DROP = 3;
-
-/** What a handler made of a query. */
-export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
+export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/verdict.ts";
 
 /** Severity of a log line, in CoreDNS's words. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
@@ -48,17 +38,18 @@ export interface Handler {
   /** Flags that every response of the block has set or cleared, in the header's second word. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
   /** Called once with the finished chain; needed by handlers that send queries (`EngineServices.refresh`). */
-  joined?(chain: Chain): void;
-  /** Way down: looks at the query, in the order of the chain. */
+  joined?(chain: Chain, handlers: readonly Handler[]): void;
+  /** Way down: sees the query, in the order of the chain. */
   query?(exchange: Exchange): Verdict;
   /** Way up: sees the response, nearest handler first. May change `exchange.response`. */
   response?(exchange: Exchange): void;
   /**
-   * Is told of every client's query once it is done with: `exchange` with its response, and the size
-   * of what goes to the client in bytes, 0 for nothing. The first handler of a chain that has it.
+   * Called for every client's query once it is done with: `exchange` with its response, and the size
+   * of what goes to the client in bytes, 0 for nothing. Only the first handler of a chain that has
+   * this method is called.
    */
   sent?(exchange: Exchange, sizeBytes: number): void;
-  /** Whether it can do its work; where it has no such method it always can. */
+  /** Whether it can do its work; a handler without this method always can. */
   ready?(): boolean;
   /** Takes data that the control plane has prepared for this plugin (a hosts table, upstreams). */
   receive?(data: unknown): void;
@@ -116,14 +107,14 @@ export interface EngineServices {
   /** A response with nothing but the question and this response code. */
   failure(exchange: Exchange, rcode: number): Response;
   /**
-   * Takes the exchange out of the receive slot so that it can wait.
+   * Parks the exchange, so that it can wait.
    *
-   * @returns the exchange to keep, or null when too many wait already
+   * @returns the exchange, or null if too many wait already
    */
   park(exchange: Exchange): Exchange | null;
   /** Sends `exchange.response` up from the waiting handler and to the client. */
   resume(exchange: Exchange): void;
-  /** Gives up the waiting handler's turn: the query goes on to the next one in the chain. */
+  /** Sends the query of a waiting handler on to the next one in the chain. */
   proceed(exchange: Exchange): void;
   /**
    * Starts a query of nodens' own, as the exchange given, below `position`; answers rise to it.

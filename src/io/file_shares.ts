@@ -39,7 +39,7 @@ const PLANE_FILES = 8;
 
 /** What the parts may have open: `http` in all, the others in each data plane. */
 export interface FileShares {
-  /** What is shared out; Infinity where there is no limit. */
+  /** Descriptors to share out; Infinity without a limit. */
   limit: number;
   /** What all parts may have open together, over all data planes. */
   total: number;

@@ -13,7 +13,7 @@
  * wait in a backlog until the thread has made room, and wakes the data plane.
  */
 import { Memory } from "../engine/memory.ts";
-import type { Endpoint, StreamHandler } from "./contract.ts";
+import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "./lane_link.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 
@@ -23,7 +23,7 @@ const LAST_STREAM = 0x7fffffff;
 /** Octets that may wait for a peer that does not read; a stream with more is closed. */
 export const MAX_LANE_QUEUED = 256 * 1024;
 /**
- * What one turn of the loop takes in: the longest DNS message, which costs half a millisecond to
+ * Bytes handled in one turn of the loop: the longest DNS message, which costs half a millisecond to
  * check, or as many short ones as a batch of datagrams holds.
  */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
@@ -49,7 +49,7 @@ export class Lane {
   #link: LaneLink | null = null;
   #commands: RingWriter | null = null;
   #events: RingReader | null = null;
-  /** Why there is no link. */
+  /** The reason without a link. */
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
@@ -101,7 +101,7 @@ export class Lane {
   /** Whether so many octets can be sent now; where not, the thread is slow and not the upstream. */
   hasRoom(stream: number, length: number): boolean {
     const entry = this.#streams.get(stream);
-    // What is written to a stream that is gone, or about to go, is dropped.
+    // Writes to a stream that is gone, or about to go, are dropped.
     if (entry === undefined || entry.failing !== null || this.#commands === null) return true;
     return !entry.pending && length <= this.#commands.room;
   }

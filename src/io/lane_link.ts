@@ -1,5 +1,5 @@
 /** What a data plane and the thread that speaks TLS share: two rings and a way to wake each other. */
-import type { TlsEndpoint } from "./contract.ts";
+import type { TlsEndpoint } from "../engine/io.ts";
 import { ringMemory } from "./ring.ts";
 
 /** Octets of commands that may be under way: thousands of queries. */

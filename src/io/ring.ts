@@ -59,7 +59,7 @@ export class RingWriter extends RingEnd {
     return Math.min(this.bytes.length - used - HEADER, MAX_PAYLOAD);
   }
 
-  /** Adds a record, which the reader sees after `publish`; false where there is no room for it. */
+  /** Adds a record, which the reader sees after `publish`; false if it does not fit. */
   write(
     kind: number,
     stream: number,

@@ -10,13 +10,13 @@
  * Coalescing equal questions is the caller's business.
  */
 import type { EngineServices } from "../engine/handler.ts";
-import { Budget } from "./budget.ts";
+import { Budget } from "./race/budget.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "./options.ts";
-import { ServerOrder } from "./order.ts";
-import type { RaceGroup, RaceSettings } from "./race.ts";
-import { Reply } from "./reply.ts";
+import { ServerOrder } from "./race/order.ts";
+import type { RaceGroup, RaceSettings } from "./race/contest.ts";
+import { Reply } from "./message/reply.ts";
 import { SocketQueue } from "./transport/socket_queue.ts";
-import { ScanTime } from "./scan_time.ts";
+import { ScanTime } from "./message/scan_time.ts";
 import { type ServerGroup, UpstreamServer } from "./server/server.ts";
 
 /** Hedges are at most one in twenty queries, a few at a time. */
@@ -95,7 +95,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
       return kept ?? new UpstreamServer(server, this);
     });
     this.#order = new ServerOrder(settings.policy, this.#servers, this.engine.random);
-    // What they have been asked already, they may still answer.
+    // They may still answer questions that they already have.
     for (const server of known.values()) server.retire();
   }
 

@@ -1,4 +1,7 @@
-import type { Reply } from "./reply.ts";
+import type { Reply } from "./message/reply.ts";
+
+/** How fit a server is for a new query, the best first. */
+export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
 /** How asking one server ended. */
 export type Outcome =
@@ -38,7 +41,7 @@ export interface Ticket {
   cancel(): void;
 }
 
-/** What is told of an ask. */
+/** Told how an ask goes. */
 export interface AskHandler {
   /** The ask is over; the reply in `outcome` is good during the call only. */
   ended(ticket: Ticket, outcome: Outcome): void;

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { Chain } from "../../src/engine/chain.ts";
-import { Exchange } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { parseQuery } from "../../src/engine/query_parser.ts";
+import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
-import { NO_SCOPE } from "../../src/engine/response.ts";
-import type { Store } from "../../src/plugins/cache/store.ts";
+import { NO_SCOPE } from "../../src/engine/response/response.ts";
+import type { Store } from "../../src/plugins/cache/store/store.ts";
 import { queryBytes } from "../support/messages.ts";
 import {
   entriesOf,
@@ -28,7 +27,7 @@ const type = fc.constantFrom("A", "AAAA", "MX", "TXT", "SRV", "PTR", "CAA", "DS"
 function exchangeOf(bytes: Uint8Array): Exchange {
   const memory = new Memory(bytes.length + 16);
   memory.bytes.set(bytes);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = bytes.length;
   return exchange;
 }

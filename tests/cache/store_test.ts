@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Memory } from "../../src/engine/memory.ts";
-import { Response } from "../../src/engine/response.ts";
-import { Arena, offsetOf } from "../../src/plugins/cache/arena.ts";
-import { type Question, Store } from "../../src/plugins/cache/store.ts";
+import { Response } from "../../src/engine/response/response.ts";
+import { Arena, offsetOf } from "../../src/plugins/cache/store/arena.ts";
+import { type KeyedQuestion, Store } from "../../src/plugins/cache/store/store.ts";
 import { queryBytes } from "../support/messages.ts";
 
-function question(name: string, hash = hashOf(name)): Question {
+function question(name: string, hash = hashOf(name)): KeyedQuestion {
   const memory = new Memory(512);
   const bytes = queryBytes({ name });
   memory.bytes.set(bytes);
@@ -30,7 +30,7 @@ function hashOf(text: string): number {
   return hash ^ (hash >>> 15);
 }
 
-function responseTo(asked: Question, size: number): Response {
+function responseTo(asked: KeyedQuestion, size: number): Response {
   const memory = new Memory(size + 16);
   memory.bytes.set(asked.memory.bytes.subarray(0, 12 + asked.qnameLength + 4));
   const response = new Response(memory);

@@ -4,7 +4,7 @@ import {
   FILE_HEADER_SIZE,
   FILE_SUMMED_SIZE,
   setChecksum,
-} from "../../src/plugins/cache/snapshot_file.ts";
+} from "../../src/plugins/cache/persist/snapshot_file.ts";
 import { askUdp, freePort, startUpstream } from "../support/drivers.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { startProcess, type TestProcess } from "../support/net_process.ts";

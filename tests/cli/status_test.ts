@@ -4,7 +4,7 @@ import { runStatus } from "../../src/cli/status.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { DataPlane } from "../../src/control/data_plane.ts";
-import { probeQuery } from "../../src/engine/probe.ts";
+import { probeQuery } from "../../src/engine/question/probe.ts";
 import type { Status } from "../../src/control/status.ts";
 import { StatusSource } from "../../src/control/status_source.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";

@@ -96,10 +96,10 @@ Deno.test("health: every data plane must come round", async () => {
 
 Deno.test("a forward whose names are not resolved yet is not ready", () => {
   const simulation = new Simulation(". {\n forward . dns.example.org\n}\n");
-  assert.deepEqual(simulation.engine.ask(-1, -1, null), [[0, "forward"]]);
+  assert.deepEqual(simulation.engine.unready(), [[0, "forward"]]);
   const upstream = { address: "10.0.0.1", port: 53, transport: "dns", serverName: "" };
   simulation.engine.deliver(0, 0, { upstreams: [upstream] });
-  assert.deepEqual(simulation.engine.ask(-1, -1, null), []);
+  assert.deepEqual(simulation.engine.unready(), []);
 });
 
 Deno.test("readiness: once ready, always ready; or asked each time", async () => {

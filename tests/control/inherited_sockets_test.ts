@@ -3,7 +3,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { DataPlane } from "../../src/control/data_plane.ts";
 import { InheritedSockets } from "../../src/control/inherited_sockets.ts";
 import { Address } from "../../src/dns/address.ts";
-import { adopt, type InheritedSocket, inspectDescriptor } from "../../src/io/linux/inherited.ts";
+import { adopt, inspectDescriptor } from "../../src/io/linux/inherited.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { openBound } from "../support/service.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
@@ -13,6 +13,7 @@ import { decode, queryBytes } from "../support/messages.ts";
 import { haveIpv6 } from "../support/net_ports.ts";
 import { frame } from "../support/simulation.ts";
 import { skipFor } from "../support/net_require.ts";
+import type { InheritedSocket } from "../../src/io/sockets.ts";
 
 const linux = Deno.build.os === "linux";
 if (!linux) skipFor(["it needs the linux driver"]);

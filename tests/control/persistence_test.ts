@@ -3,7 +3,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { DataPlane } from "../../src/control/data_plane.ts";
 import { Persistence } from "../../src/control/persistence.ts";
 import { SnapshotWriter } from "../../src/control/snapshot_files.ts";
-import type { LoadRequest, SaveRequest } from "../../src/plugins/cache/snapshot.ts";
+import type { LoadRequest, SaveRequest } from "../../src/plugins/cache/persist/snapshot.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";

@@ -8,8 +8,8 @@ import {
   SLICE_HEADER_SIZE,
   tenthsSince,
   whyUseless,
-} from "../../src/plugins/cache/snapshot_file.ts";
-import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
+} from "../../src/plugins/cache/persist/snapshot_file.ts";
+import { MAX_SLICE_SIZE } from "../../src/plugins/cache/persist/snapshot_file.ts";
 import { crc32 } from "node:zlib";
 
 const TIME_MS = 1_700_000_000_123;

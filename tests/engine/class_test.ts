@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { COUNTER } from "../../src/engine/counters.ts";
-import { probeQuery } from "../../src/engine/probe.ts";
+import { probeQuery } from "../../src/engine/question/probe.ts";
 import { a, type Decoded, queryBytes, responseBytes } from "../support/messages.ts";
 import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation.ts";
 

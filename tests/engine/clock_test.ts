@@ -1,7 +1,7 @@
 /** Clocks: numbers that run over after years, and machines that were suspended. */
 import assert from "node:assert/strict";
-import { CLOCK_SPAN } from "../../src/plugins/cache/clock.ts";
-import { tenthsSince, whyUseless } from "../../src/plugins/cache/snapshot_file.ts";
+import { CLOCK_SPAN } from "../../src/plugins/cache/store/clock.ts";
+import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
 import { runChaos } from "../support/chaos.ts";
 import { a, queryBytes, responseBytes } from "../support/messages.ts";
 import { onlyAnswer, Simulation } from "../support/simulation.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { parseName } from "../../src/dns/name.ts";
 import { type CreateHandler, NEXT } from "../../src/engine/handler.ts";
-import { IN_FLIGHT } from "../../src/engine/question/in_flight.ts";
+import { IN_FLIGHT } from "../../src/engine/exchange/in_flight.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
-import { Inquiry } from "../../src/upstream/inquiry.ts";
+import { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { collidingNames, rawQuery } from "../support/hashes.ts";
 import { a, errorCodes, queryBytes, responseBytes } from "../support/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Address, parseAddress } from "../../src/dns/address.ts";
-import { Chain } from "../../src/engine/chain.ts";
-import { Exchange } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
+import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/question/in_flight.ts";
+import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/exchange/in_flight.ts";
 
 /** Which question an exchange of these tests asks stands in its `id`. */
 class Question extends PendingQuestion {
@@ -80,10 +80,10 @@ function fill(target: Address, text: string): void {
 }
 
 function makeExchange(id: number, client: number, internal = false): Exchange {
-  const exchange = new Exchange(new Memory(0), new Chain([]));
+  const exchange = new Exchange(new Memory(0));
   exchange.id = id;
   exchange.client = client;
-  exchange.internal = internal;
+  exchange.origin = internal ? INTERNAL : { kind: "datagram", slot: 0 };
   return exchange;
 }
 

@@ -258,7 +258,7 @@ Deno.test("an upstream that sends back every probe, mark and all, harms itself a
     assert.equal(ask(simulation), "NOERROR");
   }
   assert.equal(found(simulation), 1);
-  assert.deepEqual(simulation.engine.ask(-1, -1, null), []);
+  assert.deepEqual(simulation.engine.unready(), []);
 });
 
 Deno.test("what was recorded of probes shows nothing later, nor with another probe's name", () => {
@@ -296,7 +296,7 @@ Deno.test("queries that no upstream may have are counted, and said to be for now
   const asked = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }));
   assert.deepEqual(errorCodes(onlyAnswer(asked)), [14]);
   assert.equal(simulation.count("nodens_forward_loop_refused_total"), 1);
-  assert.deepEqual(simulation.engine.ask(-1, -1, null), [[0, "loop"]]);
+  assert.deepEqual(simulation.engine.unready(), [[0, "loop"]]);
 });
 
 Deno.test("only the forward whose server leads back refuses what it is there for", () => {

@@ -45,7 +45,7 @@ function ask(simulation: Simulation, name: string, options = {}, listener = 0): 
 }
 
 function unready(simulation: Simulation): unknown {
-  return simulation.engine.ask(-1, -1, null);
+  return simulation.engine.unready();
 }
 
 const onlyBytes = (asked: Asked) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseName } from "../../src/dns/name.ts";
-import { parseQuery } from "../../src/engine/query_parser.ts";
+import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { HashKey, hashOctets } from "../../src/engine/question/keyed_hash.ts";
 import { hashQuestion, hashSubnet, readQuestion } from "../../src/engine/question/read.ts";
 import {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import type { Endpoint, StreamHandler } from "../../src/io/contract.ts";
+import type { Endpoint, StreamHandler } from "../../src/engine/io.ts";
 import { Lane, LANE_TURN, MAX_LANE_QUEUED } from "../../src/io/lane.ts";
 import { COMMAND, EVENT, makeLink } from "../../src/io/lane_link.ts";
 import { RingReader, RingWriter } from "../../src/io/ring.ts";

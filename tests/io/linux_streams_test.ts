@@ -5,7 +5,7 @@ import { BufferPool } from "../../src/engine/buffer_pool.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { Timers } from "../../src/engine/timers.ts";
-import type { StreamHandler } from "../../src/io/contract.ts";
+import type { StreamHandler } from "../../src/engine/io.ts";
 import { Poller, type PollTarget } from "../../src/io/linux/poller.ts";
 import type { Stream } from "../../src/io/linux/stream.ts";
 import { Streams } from "../../src/io/linux/streams.ts";

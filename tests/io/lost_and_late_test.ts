@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import type { BoundSocket } from "../../src/io/linux/listen.ts";
+import type { BoundSocket } from "../../src/io/sockets.ts";
 import { ClientDatagrams } from "../../src/io/linux/datagrams.ts";
 import type { Poller, PollTarget } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";

@@ -1,6 +1,6 @@
 /** New connections go to other processes' sockets before one's own are closed. */
 import assert from "node:assert/strict";
-import { bindListener, type BoundSocket, closeAll } from "../../src/io/linux/listen.ts";
+import { bindListener, closeAll } from "../../src/io/linux/listen.ts";
 import { dropSyns, steerAway } from "../../src/io/linux/steering.ts";
 import { SOCK } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
@@ -8,6 +8,7 @@ import { SOCKADDR_SIZE } from "../../src/sys/sockaddr.ts";
 import { freePort } from "../support/drivers.ts";
 import { haveIpv6 } from "../support/net_ports.ts";
 import { skipFor } from "../support/net_require.ts";
+import type { BoundSocket } from "../../src/io/sockets.ts";
 
 const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux has reuseport programs"]);
 

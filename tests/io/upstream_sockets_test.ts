@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../src/io/contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../src/engine/io.ts";
 import { EFD_NONBLOCK } from "../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { Poller } from "../../src/io/linux/poller.ts";

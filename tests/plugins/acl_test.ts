@@ -6,6 +6,7 @@ import { ANSWERED, DROP, NEXT, type Verdict } from "../../src/engine/handler.ts"
 import { createAcl } from "../../src/plugins/acl/handler.ts";
 import { NetworkSet } from "../../src/plugins/acl/network_set.ts";
 import type { AclOptions } from "../../src/plugins/acl/options.ts";
+import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
@@ -148,7 +149,7 @@ Deno.test("acl has no say over queries of nodens' own", () => {
   const engine = fakeEngine();
   const handler = createAcl(aclOptions("drop"), { engine, zones: ["."], position: 0 });
   const exchange = exchangeFor({ name: "example.org" });
-  exchange.internal = true;
+  exchange.origin = INTERNAL;
   assert.equal(handler.query!(exchange), NEXT);
   assert.equal(engine.value("coredns_acl_allowed_requests_total"), 0);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CLASS, FLAG, RCODE, TYPE } from "../../src/dns/constants.ts";
-import type { ResponseWriter } from "../../src/engine/response_writer.ts";
+import type { ResponseWriter } from "../../src/engine/response/writer.ts";
 import { createLog } from "../../src/plugins/log/handler.ts";
 import type { LogClass, LogField, LogPart } from "../../src/plugins/log/options.ts";
 import { exchangeFor, fakeEngine } from "../support/fake_engine.ts";

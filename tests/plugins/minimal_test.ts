@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CLASS, FLAG, RCODE, TYPE } from "../../src/dns/constants.ts";
 import { parseName } from "../../src/dns/name.ts";
 import { KIND } from "../../src/dns/response_scan.ts";
-import type { ResponseWriter } from "../../src/engine/response_writer.ts";
+import type { ResponseWriter } from "../../src/engine/response/writer.ts";
 import { createMinimal } from "../../src/plugins/minimal/handler.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
-import type { Io } from "../../src/io/contract.ts";
+import type { Io } from "../../src/engine/io.ts";
 import { WITHOUT_EFFECT } from "../../src/plugins/without_effect/setup.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DISCARD_MS } from "../../src/engine/client_response.ts";
+import { DISCARD_MS } from "../../src/engine/clients/responses.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";
 import { QUESTIONS_PER_NAME, SubnetOracle } from "./chaos_subnets.ts";

@@ -1,15 +1,15 @@
 import { parseAddress } from "../../src/dns/address.ts";
 import type { Address } from "../../src/dns/address.ts";
-import { Chain } from "../../src/engine/chain.ts";
-import { compose } from "../../src/engine/compose.ts";
+import { compose } from "../../src/engine/clients/compose.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine } from "../../src/engine/engine.ts";
-import { Exchange, TCP, UDP } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
+import type { StreamOrigin } from "../../src/engine/exchange/origin.ts";
 import type { EngineServices, LogLevel } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { parseQuery } from "../../src/engine/query_parser.ts";
+import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
-import type { Io } from "../../src/io/contract.ts";
+import type { Io } from "../../src/engine/io.ts";
 import { decode, type Decoded, queryBytes } from "./messages.ts";
 
 /** An engine for one handler under test: the real one, with addresses, time and log in reach. */
@@ -56,6 +56,19 @@ export function fakeEngine(client = { address: "192.0.2.7", port: 40212 }): Fake
   });
 }
 
+function fakeConnection(): StreamOrigin {
+  return {
+    kind: "stream",
+    id: 0,
+    listener: 0,
+    family: 4,
+    outstanding: 0,
+    gone: false,
+    answer() {},
+    update() {},
+  };
+}
+
 /** A query as the engine hands it to handlers. */
 export function exchangeFor(
   options: Parameters<typeof queryBytes>[0] & { transport?: "udp" | "tcp" },
@@ -63,10 +76,9 @@ export function exchangeFor(
   const bytes = queryBytes(options);
   const memory = new Memory(bytes.length + 16);
   memory.bytes.set(bytes);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = bytes.length;
-  exchange.transport = options.transport === "tcp" ? TCP : UDP;
-  exchange.slot = 0;
+  exchange.origin = options.transport === "tcp" ? fakeConnection() : { kind: "datagram", slot: 0 };
   parseQuery(exchange, new HashKey(1, 2));
   return exchange;
 }

@@ -1,18 +1,18 @@
 import { RCODE } from "../../src/dns/constants.ts";
 import { rcodeText } from "../../src/dns/mnemonics.ts";
 import { Timers } from "../../src/engine/timers.ts";
-import { Budget } from "../../src/upstream/budget.ts";
-import type { Inquiry } from "../../src/upstream/inquiry.ts";
-import { ServerOrder } from "../../src/upstream/order.ts";
+import { Budget } from "../../src/upstream/race/budget.ts";
+import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
+import { ServerOrder } from "../../src/upstream/race/order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
-import {
-  type Contestant,
-  Race,
-  type RaceFailure,
-  type RaceGroup,
-  type RaceSettings,
-} from "../../src/upstream/race.ts";
-import type { Reply } from "../../src/upstream/reply.ts";
+import type {
+  Contestant,
+  RaceFailure,
+  RaceGroup,
+  RaceSettings,
+} from "../../src/upstream/race/contest.ts";
+import { Race } from "../../src/upstream/race/race.ts";
+import type { Reply } from "../../src/upstream/message/reply.ts";
 
 /**
  * What comes of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (it

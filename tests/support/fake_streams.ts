@@ -5,7 +5,7 @@ import { COUNTER } from "../../src/engine/counters.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { Timers } from "../../src/engine/timers.ts";
-import type { StreamHandler } from "../../src/io/contract.ts";
+import type { StreamHandler } from "../../src/engine/io.ts";
 import { Connections } from "../../src/upstream/transport/connections.ts";
 import type { ConnectionsOptions } from "../../src/upstream/transport/connections_options.ts";
 import { Outgoing, type TransportHandler } from "../../src/upstream/transport/outgoing.ts";

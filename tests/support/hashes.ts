@@ -1,5 +1,4 @@
-import { Exchange } from "../../src/engine/exchange.ts";
-import { Chain } from "../../src/engine/chain.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { upperMask } from "../../src/engine/question/fold.ts";
 import { seeded } from "./random.ts";
@@ -135,7 +134,7 @@ export function rawQuery(
 export function exchangeOf(message: Uint8Array): Exchange {
   const memory = new Memory(message.length + 16);
   memory.bytes.set(message);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = message.length;
   return exchange;
 }

@@ -5,7 +5,7 @@ import { TlsLane } from "../../src/control/tls_lane.ts";
 import { Refusals } from "../../src/control/tls_refusals.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import type { Endpoint, StreamHandler, TlsEndpoint } from "../../src/io/contract.ts";
+import type { Endpoint, StreamHandler, TlsEndpoint } from "../../src/engine/io.ts";
 import { Lane } from "../../src/io/lane.ts";
 import { makeLink } from "../../src/io/lane_link.ts";
 import { frame } from "./simulation.ts";

@@ -1,4 +1,4 @@
-import type { StreamHandler } from "../../src/io/contract.ts";
+import type { StreamHandler } from "../../src/engine/io.ts";
 
 /** What a driver reads of a client's connection at a time. */
 const READ_SIZE = 2048;

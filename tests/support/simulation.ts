@@ -7,7 +7,7 @@ import { Address, parseAddress } from "../../src/dns/address.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../../src/io/contract.ts";
+import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../../src/engine/io.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "./fake_host.ts";
 import { decode, type Decoded } from "./messages.ts";

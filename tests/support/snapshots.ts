@@ -1,22 +1,21 @@
 import type * as codec from "dns-packet";
-import { Chain } from "../../src/engine/chain.ts";
-import { Exchange } from "../../src/engine/exchange.ts";
+import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
-import { Response } from "../../src/engine/response.ts";
+import { Response } from "../../src/engine/response/response.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import {
   type LoadReply,
   type SaveReply,
   Snapshot,
   SNAPSHOT_START,
-} from "../../src/plugins/cache/snapshot.ts";
-import { MAX_SLICE_SIZE } from "../../src/plugins/cache/snapshot_file.ts";
-import { describeRow, EntryState } from "../../src/plugins/cache/entry_state.ts";
-import { Holdings } from "../../src/plugins/cache/holdings.ts";
-import { STRIDE } from "../../src/plugins/cache/row.ts";
-import { Store } from "../../src/plugins/cache/store.ts";
+} from "../../src/plugins/cache/persist/snapshot.ts";
+import { MAX_SLICE_SIZE } from "../../src/plugins/cache/persist/snapshot_file.ts";
+import { describeRow, EntryState } from "../../src/plugins/cache/store/entry_state.ts";
+import { MemoryLimit } from "../../src/plugins/cache/store/memory_limit.ts";
+import { STRIDE } from "../../src/plugins/cache/store/row.ts";
+import { Store } from "../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
 /** A cache without its handler, and what takes it out and puts it in. */
@@ -43,8 +42,8 @@ export function makeCache(
     options;
   const { bothClasses = false, ecs = false } = options;
   const hashKey = new HashKey(seed, ~seed);
-  const holdings = new Holdings();
-  const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", holdings } as const;
+  const memory = new MemoryLimit();
+  const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", memory } as const;
   const success = new Store(capacity, store);
   const denial = new Store(capacity, store);
   const snapshot = new Snapshot({
@@ -124,7 +123,7 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   const { subnet = [] } = entry;
   const memory = new Memory(bytes.length + subnet.length + 16);
   memory.bytes.set([...bytes, ...subnet]);
-  const exchange = new Exchange(memory, new Chain([]));
+  const exchange = new Exchange(memory);
   exchange.length = bytes.length;
   exchange.ecsAt = bytes.length;
   exchange.ecsLength = subnet.length;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { EdnsLadder, FORM } from "../../src/upstream/server/ladder.ts";
+import { FORM } from "../../src/upstream/message/form.ts";
+import { EdnsLadder } from "../../src/upstream/server/ladder.ts";
 
 /** Usual time of the server in these tables, in milliseconds. */
 const PATIENCE_MS = 100;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RaceSettings } from "../../src/upstream/race.ts";
+import type { RaceSettings } from "../../src/upstream/race/contest.ts";
 import { FakeServers, type RaceOptions } from "../support/fake_servers.ts";
 import { seeded } from "../support/random.ts";
 

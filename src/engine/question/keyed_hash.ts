@@ -4,7 +4,7 @@
  *
  * Whoever chooses what is hashed (clients choose names, addresses and subnets) could otherwise send
  * keys that all fall into one chain of a table. The key of 64 bits is drawn at the start and never
- * leaves the process. The hash is no message authentication: 32 bits are too few for that, and a
+ * leaves the process. The hash does not authenticate messages: 32 bits are too few for that, and a
  * peer must not see them.
  *
  * The state lives in local variables of one function, because V8 would allocate an object to return

@@ -1,26 +1,26 @@
 import { MAX_SUBNET_SIZE } from "../../dns/client_subnet.ts";
 import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE } from "../../dns/constants.ts";
-import type { Exchange } from "../exchange.ts";
 import { upperMask } from "./fold.ts";
 import { type HashKey, hashOctets, INITIAL } from "./keyed_hash.ts";
+import type { Question } from "./question.ts";
 
 /** A hash and what is to be hashed with it. */
 const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 
-/** What stands for the DO and CD bits beside the type where a question is hashed. */
+/** Bits that represent DO and CD beside the type in the hash of a question. */
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
 
 /**
- * Reads the question (RFC 1035 section 4.1.2) of the message at `exchange.offset` into the
- * exchange's fields: labels without compression, at most 255 octets, type and class.
+ * Reads the question (RFC 1035 section 4.1.2) of the message at `question.offset` into the
+ * question's fields: labels without compression, at most 255 octets, type and class.
  *
  * The only reader of questions: it trusts nothing, because a query comes from anybody and a stored
  * response may come from a file that anybody wrote.
  *
- * @returns where the question ends in `exchange.memory`, or -1 where there is none that can be read
+ * @returns where the question ends in `question.memory`, or -1 where there is none that can be read
  */
-export function readQuestion(exchange: Exchange): number {
-  const { memory, offset, length } = exchange;
+export function readQuestion(question: Question): number {
+  const { memory, offset, length } = question;
   const { bytes, view } = memory;
   const nameAt = offset + HEADER_SIZE;
   const end = offset + length;
@@ -37,33 +37,33 @@ export function readQuestion(exchange: Exchange): number {
   at++;
   const nameLength = at - nameAt;
   if (nameLength > MAX_NAME_SIZE || at + 4 > end) return -1;
-  exchange.qnameLength = nameLength;
-  exchange.labelCount = labels;
-  exchange.qtype = view.getUint16(at);
-  exchange.qclass = view.getUint16(at + 2);
+  question.qnameLength = nameLength;
+  question.labelCount = labels;
+  question.qtype = view.getUint16(at);
+  question.qclass = view.getUint16(at + 2);
   return at + 4;
 }
 
 /**
- * Hashes the question that `readQuestion` found, with the exchange's DO and CD, and notes whether
+ * Hashes the question that `readQuestion` found, with its DO and CD, and notes whether
  * the name has upper-case letters.
  *
  * It is `hashOctets` of type and bits, as four octets, and the name in lower case; written out
  * because it runs for every query. Another class than IN, which is rare, is hashed in afterwards.
  */
-export function hashQuestion(exchange: Exchange, key: HashKey): void {
-  const { view } = exchange.memory;
-  const { qnameLength } = exchange;
+export function hashQuestion(question: Question, key: HashKey): void {
+  const { view } = question.memory;
+  const { qnameLength } = question;
   const { k0, k1 } = key;
   let v0 = k0;
   let v1 = k1;
   let v2 = k0 ^ INITIAL.V2;
   let v3 = k1 ^ INITIAL.V3;
-  let at = exchange.offset + HEADER_SIZE;
+  let at = question.offset + HEADER_SIZE;
   const whole = at + (qnameLength & ~3);
   let upper = 0;
-  let word = exchange.qtype | (exchange.dnssecOk ? HASHED.DO : 0) |
-    ((exchange.flags & FLAG.CD) !== 0 ? HASHED.CD : 0);
+  let word = question.qtype | (question.dnssecOk ? HASHED.DO : 0) |
+    ((question.flags & FLAG.CD) !== 0 ? HASHED.CD : 0);
   for (;;) {
     v3 ^= word;
     v0 = (v0 + v1) | 0;
@@ -106,31 +106,31 @@ export function hashQuestion(exchange: Exchange, key: HashKey): void {
       v2 ^= 0xff;
     }
   }
-  exchange.mixedCase = upper !== 0;
+  question.mixedCase = upper !== 0;
   const hash = v1 ^ v3;
-  exchange.hash = exchange.qclass === CLASS.IN ? hash : hashClass(hash, exchange.qclass, key);
+  question.hash = question.qclass === CLASS.IN ? hash : hashClass(hash, question.qclass, key);
 }
 
 /**
  * Reads and hashes the question of a stored response as the parser does that of a query; DO and CD
- * come from the exchange.
+ * come from the question.
  *
- * @returns false where there is no such question
+ * @returns false if it has no such question
  */
-export function readStoredQuestion(exchange: Exchange, key: HashKey): boolean {
-  const { memory, offset, length } = exchange;
+export function readStoredQuestion(question: Question, key: HashKey): boolean {
+  const { memory, offset, length } = question;
   if (length < HEADER_SIZE || memory.view.getUint16(offset + 4) !== 1) return false;
-  if (readQuestion(exchange) < 0) return false;
-  hashQuestion(exchange, key);
+  if (readQuestion(question) < 0) return false;
+  hashQuestion(question, key);
   return true;
 }
 
-/** Hash of the exchange's question together with its client subnet; the exchange must have one. */
-export function hashSubnet(exchange: Exchange, key: HashKey): number {
-  const { hash, ecsLength } = exchange;
+/** Hash of a question together with its client subnet; it must have one. */
+export function hashSubnet(question: Question, key: HashKey): number {
+  const { hash, ecsLength } = question;
   for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
-  const { bytes } = exchange.memory;
-  const at = exchange.offset + exchange.ecsAt;
+  const { bytes } = question.memory;
+  const at = question.offset + question.ecsAt;
   for (let i = 0; i < ecsLength; i++) scratch[4 + i] = bytes[at + i]!;
   return hashOctets(key, scratch, 0, 4 + ecsLength);
 }

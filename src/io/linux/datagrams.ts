@@ -1,11 +1,11 @@
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Traffic } from "../../engine/traffic.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
 import { EPOLL, MMSGHDR, MSG } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import type { BoundSocket } from "./listen.ts";
+import type { BoundSocket } from "../sockets.ts";
 import { CONTROL_SIZE, MessageBatch } from "./message_batch.ts";
 import type { PollTarget } from "./poller.ts";
 
@@ -26,7 +26,7 @@ const KEPT_SIZE = SOCKADDR_SIZE + CONTROL_SIZE;
 /** Client datagrams: received and answered in batches, with the return addresses of those that wait. */
 export class ClientDatagrams {
   readonly #libc: Libc;
-  readonly #engine: () => Engine;
+  readonly #engine: () => Traffic;
   readonly #in = new MessageBatch(BATCH, QUERY_SIZE);
   readonly #out = new MessageBatch(BATCH, RESPONSE_SIZE);
   #outCount = 0;
@@ -39,7 +39,7 @@ export class ClientDatagrams {
   #keptControl: number[] = [];
   readonly #free: number[] = [];
 
-  constructor(libc: Libc, engine: () => Engine) {
+  constructor(libc: Libc, engine: () => Traffic) {
     this.#libc = libc;
     this.#engine = engine;
   }

@@ -1,15 +1,17 @@
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Traffic } from "../../engine/traffic.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
+import type { DatagramHandler, Endpoint, StreamHandler } from "../../engine/io.ts";
 import { ClientDatagrams } from "./datagrams.ts";
+import type { Driver, ListenerChange } from "../driver.ts";
 import type { FileShares } from "../file_shares.ts";
 import { Lane, LANE_STREAMS } from "../lane.ts";
-import type { BoundSocket } from "./listen.ts";
+import type { LaneLink } from "../lane_link.ts";
+import type { BoundSocket } from "../sockets.ts";
 import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
@@ -49,7 +51,7 @@ export interface LinuxDriverOptions {
  * The data plane's loop on Linux: epoll, and batches of datagrams.
  * It blocks its thread until the control plane stops it.
  */
-export class LinuxDriver implements Io {
+export class LinuxDriver implements Driver {
   /** Encrypted streams. */
   readonly lane: Lane;
   readonly #options: LinuxDriverOptions;
@@ -65,7 +67,7 @@ export class LinuxDriver implements Io {
   readonly #served = new Map<number, BoundSocket>();
   /** Those of `#served` that are UDP. */
   #datagramSockets: BoundSocket[] = [];
-  #engine!: Engine;
+  #engine!: Traffic;
   /** Turned away, but still read for a moment. */
   #settling: BoundSocket[] = [];
   #running = true;
@@ -89,13 +91,16 @@ export class LinuxDriver implements Io {
     this.#poller.add(options.laneFd, EPOLL.IN | EPOLL.ET, { ready: () => {} });
   }
 
-  /** Connects the engine, before it is configured, and sets its clock. */
-  attach(engine: Engine): void {
+  attach(engine: Traffic): void {
     this.#engine = engine;
     this.#readClock();
   }
 
-  /** Serves these sockets from now on, if it does not yet. */
+  attachLane(link: LaneLink | null, why: string): void {
+    // An eventfd wakes the loop, which never yields to the port.
+    this.lane.attach(link, why);
+  }
+
   serve(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
       if (this.#served.has(socket.fd)) continue;
@@ -108,12 +113,8 @@ export class LinuxDriver implements Io {
     }
   }
 
-  /** Changes what it serves; `takeOver` has the engine take over the configuration. */
-  change(
-    { opened, closing }: { opened: readonly BoundSocket[]; closing: readonly BoundSocket[] },
-    takeOver: () => void,
-  ): void {
-    // What has come for listeners that go is answered by what served them.
+  change({ opened, closing }: ListenerChange, takeOver: () => void): void {
+    // Queries for listeners that go are answered by the old configuration.
     this.#retire(closing);
     takeOver();
     this.serve(opened);
@@ -135,10 +136,9 @@ export class LinuxDriver implements Io {
     this.#datagrams.flush();
   }
 
-  /** Whether all is answered and closed after `retireAll`. */
   get drained(): boolean {
-    const { waiting, streams } = this.#engine;
-    return this.#settling.length === 0 && waiting === 0 && streams.size === 0;
+    const { waiting, openStreams } = this.#engine;
+    return this.#settling.length === 0 && waiting === 0 && openStreams === 0;
   }
 
   #leaveSettled(): void {

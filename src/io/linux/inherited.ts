@@ -22,24 +22,10 @@ import {
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import { BACKLOG, BUFFER_BYTES } from "./room.ts";
-
-/** A socket for queries that another process has opened. */
-export interface InheritedSocket {
-  readonly fd: number;
-  /** Name that the socket unit gives it; "" without one. */
-  readonly name: string;
-  readonly kind: "udp" | "tcp";
-  readonly family: 4 | 6;
-  readonly address: Address;
-  readonly wildcard: boolean;
-  /** IPv6 on all addresses that takes IPv4 in as well. */
-  readonly dual: boolean;
-  /** Others may be bound to the same address (SO_REUSEPORT). */
-  readonly reusePort: boolean;
-}
+import type { InheritedSocket } from "../sockets.ts";
 
 /**
- * What a descriptor is: a socket for queries, or in words why it is none. `ours` is false where it
+ * Inspects a descriptor: a socket for queries, or in words why it is not. `ours` is false where it
  * was not handed over at all, so that it must be left alone.
  */
 export function inspectDescriptor(
@@ -95,7 +81,7 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
   libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
   const on = new Int32Array([1]);
   if (kind === "tcp") {
-    // Listening again is no fault: it sets how many connections may wait.
+    // Listening again does no harm: it sets how many connections may wait.
     if (libc.listen(fd, BACKLOG) < 0) {
       const why = lastErrorText();
       libc.close(fd);

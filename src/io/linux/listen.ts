@@ -10,39 +10,9 @@ import {
 } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import { adopt, type InheritedSocket, sameAddress } from "./inherited.ts";
+import { adopt, sameAddress } from "./inherited.ts";
 import { BACKLOG, BUFFER_BYTES } from "./room.ts";
-
-/** A bound socket that a data plane serves. File descriptors are the process's own, not a thread's. */
-export interface BoundSocket {
-  fd: number;
-  kind: "udp" | "tcp";
-  /** Index of the listener in the configuration. */
-  listener: number;
-  port: number;
-  family: 4 | 6;
-  /** Bound to all addresses: replies must name the one that was asked. */
-  wildcard: boolean;
-  /** Set for a socket that was handed over: others hold it too, so it is never turned away. */
-  inherited?: {
-    /** An IPv6 socket that takes IPv4 in as well. */
-    dual: boolean;
-  };
-}
-
-/** One socket that a listener needs. */
-export interface ListenPlace {
-  kind: "udp" | "tcp";
-  target: Address;
-  wildcard: boolean;
-}
-
-/** An address and port to listen on. */
-export interface ListenTarget {
-  /** IP address, or "" for all of both families. */
-  address: string;
-  port: number;
-}
+import type { BoundSocket, InheritedSocket, ListenPlace, ListenTarget } from "../sockets.ts";
 
 /** The sockets that a listener needs, IPv4 before IPv6; both families where `address` is empty. */
 export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenPlace[] {

@@ -2,20 +2,12 @@ import { isOpen, keyOf } from "../../config/align.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import type { InheritedSocket } from "./inherited.ts";
-import { bindListener, type BoundSocket, closeAll, listenPlaces, tryBind } from "./listen.ts";
+import type { BoundSocket, InheritedSource } from "../sockets.ts";
+import { bindListener, closeAll, listenPlaces, tryBind } from "./listen.ts";
 import { findNeighbours, placeText } from "./neighbours.ts";
 
 /** Time that queries have to be answered before the socket that they came by is closed. */
 const CLOSE_AFTER_MS = 6000;
-
-/** Sockets that the process was started with. */
-export interface InheritedSource {
-  /** Those of a listener for data plane number `plane`. */
-  of(listener: ListenerConfig, plane: number): InheritedSocket[];
-  /** Whether there are any of this port. */
-  hasPort(port: number): boolean;
-}
 
 /**
  * The sockets that one data plane serves, as the control plane holds them: it opens and closes them,

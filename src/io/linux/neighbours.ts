@@ -8,20 +8,11 @@ import type { Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import { type DiagnosedSocket, listSockets } from "../../sys/sock_diag.ts";
 import { sameAddress } from "./inherited.ts";
-import type { BoundSocket, ListenPlace } from "./listen.ts";
-
-/** An address that something is bound to. */
-export type BoundPlace = Pick<ListenPlace, "kind" | "target">;
-
-/** An address that others are bound to as well. */
-export interface Neighbour extends BoundPlace {
-  /** How many sockets of theirs accept queries there. */
-  readonly count: number;
-}
+import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 
 /**
  * Which of `places` other processes accept queries at: by UDP sockets that are not turned away, and
- * by TCP sockets that listen. Throws where the kernel does not tell.
+ * by TCP sockets that listen. Throws if the kernel does not tell.
  *
  * @param own - cookies of this process's sockets
  */
@@ -47,7 +38,7 @@ export function listHandshakes(places: readonly BoundPlace[]): Set<string> {
   );
 }
 
-/** Where a socket is bound. */
+/** The address that a socket is bound to. */
 export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind">): BoundPlace {
   const name = new Uint8Array(SOCKADDR_SIZE);
   libc.getsockname(fd, name, new Uint32Array([SOCKADDR_SIZE]));

@@ -1,5 +1,5 @@
 import { Address, parseAddress } from "../../dns/address.ts";
-import { answersProbe, probeQuery } from "../../engine/probe.ts";
+import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import { AF, MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";

@@ -13,11 +13,11 @@ import {
 } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import type { StreamHandler } from "../contract.ts";
+import type { StreamHandler } from "../../engine/io.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
 /**
- * What is read of a client's connection at a time: some forty queries, as many as an event is to
+ * Bytes read of a client's connection at a time: some forty queries, as many as an event is to
  * cost others. epoll reports the rest again.
  */
 const CLIENT_READ_SIZE = 2048;
@@ -38,7 +38,7 @@ const LINGER_MS = 5000;
 const keepTime = new Int32Array([KEEP_TIME_MS]);
 /** `struct linger`: on, no time; what is queued is discarded and the peer told. */
 const discarding = new Int32Array([1, 0]);
-// What system calls fill in; of this thread.
+// Filled in by system calls of this thread.
 const value = new Int32Array(1);
 const valueSize = new Uint32Array(1);
 const peer = new Uint8Array(SOCKADDR_SIZE);
@@ -137,7 +137,7 @@ export class Stream implements PollTarget {
     // By its handler, or with its last octets: the descriptor may be another stream's by now.
     if (this.#closed) return;
     if (this.#fault !== null || (events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
-      // What an upstream sent before it went is still there. A client has no use for answers; but
+      // Bytes that an upstream sent before it went are still there. A client has no use for answers; but
       // where both sides have ended in order, closing with something unread would be a reset.
       if (this.client === null || this.#then === "finish") {
         for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);

@@ -1,13 +1,13 @@
 import { Address } from "../../dns/address.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Traffic } from "../../engine/traffic.ts";
 import { Memory } from "../../engine/memory.ts";
 import { AF, EPOLL, ERRNO, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { readSockaddr, scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import type { Endpoint, StreamHandler } from "../contract.ts";
-import type { BoundSocket } from "./listen.ts";
+import type { Endpoint, StreamHandler } from "../../engine/io.ts";
+import type { BoundSocket } from "../sockets.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
@@ -28,7 +28,7 @@ export class Streams implements StreamOwner {
   readonly libc: Libc;
   readonly poller: Poller;
   readonly readBuffer = new Memory(READ_SIZE);
-  readonly #engine: () => Engine;
+  readonly #engine: () => Traffic;
   readonly #mark: number;
   readonly #mostUpstreams: number;
   #upstreams = 0;
@@ -45,7 +45,7 @@ export class Streams implements StreamOwner {
   constructor(
     libc: Libc,
     poller: Poller,
-    engine: () => Engine,
+    engine: () => Traffic,
     { mark, mostUpstreams }: { mark: number; mostUpstreams: number },
   ) {
     this.libc = libc;

@@ -5,7 +5,7 @@ import { AF, EPOLL, ERRNO, MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket } from "../../sys/mark.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 import { Scopes } from "./scopes.ts";
 

@@ -1,11 +1,13 @@
 import { Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Traffic } from "../../engine/traffic.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { ListenerConfig } from "../../config/types.ts";
-import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../contract.ts";
+import type { DatagramHandler, Endpoint, StreamHandler } from "../../engine/io.ts";
+import { type Driver, type ListenerChange, ListenError } from "../driver.ts";
 import type { FileShares } from "../file_shares.ts";
 import { Lane, LANE_STREAMS } from "../lane.ts";
+import type { LaneLink } from "../lane_link.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
@@ -27,12 +29,9 @@ interface Listening {
   readonly socket: Deno.DatagramConn;
   readonly tcp: Deno.TcpListener;
   readonly listener: number;
-  /** What comes is no longer taken in. */
+  /** Queries are no longer read. */
   retired: boolean;
 }
-
-/** A listener cannot be opened; nothing has changed. */
-export class ListenError extends Error {}
 
 /** Address and port that a listener has; the place of one that is gone has port 0. */
 type Where = Pick<ListenerConfig, "address" | "port">;
@@ -44,7 +43,7 @@ const CLOSE_AFTER_MS = 6000;
  * The data plane on the runtime's own sockets, for systems where the Linux driver cannot run. One
  * datagram at a time, so it costs about four times the CPU.
  */
-export class PortableDriver implements Io {
+export class PortableDriver implements Driver {
   /** Encrypted streams. */
   readonly lane: Lane;
   readonly #options: PortableDriverOptions;
@@ -57,7 +56,7 @@ export class PortableDriver implements Io {
   readonly #freeKept: number[] = [];
   readonly #streams: PortableStreams;
   readonly #sockets: PortableSockets;
-  #engine!: Engine;
+  #engine!: Traffic;
   #current: { from: Listening; to: Deno.NetAddr } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
@@ -83,24 +82,24 @@ export class PortableDriver implements Io {
     return (this.#options.now() * 1e6) | 0;
   }
 
-  /** Connects the engine, before it is configured, and sets its clock. */
-  attach(engine: Engine): void {
+  attach(engine: Traffic): void {
     this.#engine = engine;
     engine.advance(this.#options.now());
   }
 
   /** Opens the listeners. Throws an error that names the address. */
-  serve(listeners: readonly ListenerConfig[]): void {
+  listen(listeners: readonly ListenerConfig[]): void {
     listeners.forEach((where, listener) => this.#open(where, listener));
     this.#where = listeners;
     this.#beat = setInterval(() => this.run(() => {}), MAX_SLEEP_MS);
   }
 
-  /**
-   * Changes what it serves; `takeOver` has the engine take over the configuration. Throws
-   * `ListenError`, and changes nothing, where a new listener cannot be opened.
-   */
-  change({ listeners }: { listeners: readonly ListenerConfig[] }, takeOver: () => void): void {
+  attachLane(link: LaneLink | null, why: string): void {
+    this.lane.attach(link, why);
+    if (link !== null) link.port.onmessage = () => this.run(() => {});
+  }
+
+  change({ listeners }: Pick<ListenerChange, "listeners">, takeOver: () => void): void {
     const old = this.#where;
     const differs = (i: number) =>
       listeners[i]?.address !== old[i]?.address || listeners[i]?.port !== old[i]?.port;
@@ -125,15 +124,13 @@ export class PortableDriver implements Io {
     else setTimeout(() => this.#closeRetired(), CLOSE_AFTER_MS);
   }
 
-  /** Accepts no more queries; those that wait are answered still. */
   retireAll(): void {
     this.#listening.forEach(retire);
     this.#engine.drainStreams();
   }
 
-  /** Whether all is answered and closed after `retireAll`. */
   get drained(): boolean {
-    return this.#engine.waiting === 0 && this.#engine.streams.size === 0;
+    return this.#engine.waiting === 0 && this.#engine.openStreams === 0;
   }
 
   /** Closes everything. */

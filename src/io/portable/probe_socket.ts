@@ -1,4 +1,4 @@
-import { answersProbe, probeQuery } from "../../engine/probe.ts";
+import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 
 /** Sends a probe query by the runtime's own sockets, which cannot be marked. */

@@ -2,7 +2,7 @@ import { MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
 import { Memory } from "../../engine/memory.ts";
-import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 
 interface Entry {
   readonly socket: Deno.DatagramConn;

@@ -1,6 +1,6 @@
-import type { Engine } from "../../engine/engine.ts";
+import type { Traffic } from "../../engine/traffic.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Endpoint, StreamHandler } from "../contract.ts";
+import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 
 const READ_SIZE = 65536;
 /** What is read of a client's connection at a time, as in the Linux driver. */
@@ -26,7 +26,7 @@ interface Entry {
 
 /** TCP streams on the runtime's own sockets. */
 export class PortableStreams {
-  readonly #engine: () => Engine;
+  readonly #engine: () => Traffic;
   readonly #run: (work: () => void) => void;
   readonly #entries: (Entry | null)[] = [];
   readonly #free: number[] = [];
@@ -36,7 +36,7 @@ export class PortableStreams {
   #closed = false;
 
   /** @param mostUpstreams - streams to upstreams that may be open */
-  constructor(engine: () => Engine, run: (work: () => void) => void, mostUpstreams: number) {
+  constructor(engine: () => Traffic, run: (work: () => void) => void, mostUpstreams: number) {
     this.#engine = engine;
     this.#run = run;
     this.#mostUpstreams = mostUpstreams;

@@ -1,6 +1,6 @@
 import { Address } from "../../dns/address.ts";
 import { EDE, RCODE } from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -10,7 +10,7 @@ import {
   NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import { NetworkSet } from "./network_set.ts";
 import type { AclAction, AclOptions } from "./options.ts";
 

@@ -1,5 +1,5 @@
 import { RCODE, TYPE } from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,

@@ -1,6 +1,6 @@
 import { TYPE } from "../../dns/constants.ts";
 import { isDnssecType } from "../../dns/dnssec_types.ts";
-import type { Response } from "../../engine/response.ts";
+import type { Response } from "../../engine/response/response.ts";
 
 /** Whether a response has DNSSEC records that its question did not ask for. */
 export function hasDnssecRecords(response: Response, qtype: number): boolean {

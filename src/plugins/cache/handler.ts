@@ -1,32 +1,28 @@
 import { EDE, FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
 import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
-import { Response } from "../../engine/response.ts";
-import { ResponseRewriter } from "../../engine/response_rewriter.ts";
-import { ZoneTable } from "../../engine/zones.ts";
-import { StoreClock } from "./clock.ts";
+import type { Response } from "../../engine/response/response.ts";
+import { ResponseRewriter } from "../../engine/response/rewriter.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
+import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { AllCacheCounters } from "./counters.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
-import { Holdings } from "./holdings.ts";
+import { CacheGauges } from "./gauges.ts";
 import { type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
-import { type LoadRequest, type SaveRequest, Snapshot } from "./snapshot.ts";
+import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
+import { CacheReader } from "./reader.ts";
 import { StaleServer } from "./stale.ts";
-import { Store } from "./store.ts";
-import { prefixFor } from "./subnets.ts";
+import type { Store } from "./store/store.ts";
+import { prefixFor } from "./store/subnets.ts";
 
 /** How long a response is kept at most that says nothing of its name: it only bounds the load. */
 const EMPTY_SECONDS = 2;
 /** How long a failure is kept at first; each one that follows is kept twice as long as the last. */
 const FIRST_FAILURE_SECONDS = 1;
-/** An expired failure is remembered for this many times as long as it was kept. */
-const FAILURE_MEMORY = 2;
-/** Room for failures, as a share of that for denials. */
-const FAILURES_SHARE = 1 / 4;
-
 /** Makes the handler of one `cache` directive. */
 export const createCache: CreateHandler<CacheOptions> = (options, environment) =>
   new CacheHandler(options, environment);
@@ -34,128 +30,97 @@ export const createCache: CreateHandler<CacheOptions> = (options, environment) =
 /** Keeps what the handlers below answer, and answers from what it keeps. */
 export class CacheHandler implements Handler {
   readonly name = "cache";
-  readonly options: CacheOptions;
-  readonly engine: EngineServices;
-  readonly position: number;
-  readonly holdings: Holdings;
-  readonly success: Store;
-  readonly denial: Store;
-  /** Failures of servers and of asking them (RFC 9520): never in place of an answer. */
-  readonly failures: Store;
-  readonly counters: AllCacheCounters;
-  /** Evictions that have been counted. */
-  #evictedSuccess: number;
-  #evictedDenial: number;
-  /** No longer shown in the gauges: its chain is retired. */
-  #retired = false;
-  /** Who goes on with the stores. */
-  #heir: CacheHandler | null = null;
+  readonly #options: CacheOptions;
+  readonly #engine: EngineServices;
+  readonly #position: number;
+  readonly #content: CacheContent;
+  readonly #counters: AllCacheCounters;
+  readonly #gauges: CacheGauges;
   /** Null where the cache serves every name of its block. */
   readonly #zones: ZoneTable<true> | null;
   readonly #noSuccess: ZoneTable<true>;
   readonly #noDenial: ZoneTable<true>;
+  readonly #reader: CacheReader;
   readonly #stale: StaleServer;
-  readonly #preferPositive: boolean;
   /** Client subnets count, because a `forward` of the block passes them on. */
-  readonly ecs: boolean;
-  readonly #response = new Response(new Memory(8));
+  readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
   /** Where messages are put to be scanned; made when first needed. */
   #scratch: Memory | null = null;
   readonly #rewriter = new ResponseRewriter();
   /** Made when the control plane first wants the cache kept or filled. */
   #snapshot: Snapshot | null = null;
-  /** Shared with the handlers that had the stores before. */
-  readonly #clock: StoreClock;
   readonly #prefetchGap: number;
   readonly #failureSeconds: number;
 
   constructor(options: CacheOptions, environment: HandlerEnvironment) {
     const { engine, position, zones, plugins } = environment;
-    this.options = options;
-    this.engine = engine;
-    this.position = position;
-    this.ecs = plugins?.some(passesSubnet) ?? false;
-    const { ecs } = this;
+    this.#options = options;
+    this.#engine = engine;
+    this.#position = position;
+    this.#ecs = plugins?.some(passesSubnet) ?? false;
+    const ecs = this.#ecs;
     this.#failureSeconds = Math.floor(options.servfailMs / 1000);
-    const previous = environment.previous ?? null;
-    if (previous instanceof CacheHandler && previous.#mayBequeath(options, ecs)) {
-      // The one before goes on to store what its queries in flight bring.
-      this.holdings = previous.holdings;
-      this.holdings.resize(options.capacityBytes ?? Infinity);
-      this.success = previous.success;
-      this.denial = previous.denial;
-      this.failures = previous.failures;
-      this.#clock = previous.#clock;
-      previous.#retire();
-      previous.#heir = this;
-    } else {
-      const holdings = new Holdings(options.capacityBytes ?? Infinity);
-      this.holdings = holdings;
-      const graceSeconds = Math.ceil((options.serveStale?.durationMs ?? 0) / 1000);
-      const subnets = ecs ? "scope" : "none";
-      this.success = new Store(options.success.capacity, { graceSeconds, subnets, holdings });
-      this.denial = new Store(options.denial.capacity, { graceSeconds, subnets, holdings });
-      this.failures = new Store(Math.ceil(options.denial.capacity * FAILURES_SHARE), {
-        graceSeconds: FAILURE_MEMORY * this.#failureSeconds,
-        subnets: ecs ? "exact" : "none",
-        holdings,
-      });
-      const stores = [this.success, this.denial, this.failures];
-      this.#clock = new StoreClock(engine.nowMs, stores);
-    }
-    this.#evictedSuccess = this.success.evictions;
-    this.#evictedDenial = this.denial.evictions + this.failures.evictions;
+    const { previous } = environment;
+    // The one before goes on to store what its queries in flight bring.
+    const inherits = previous instanceof CacheHandler && previous.#canInherit(options, ecs);
+    this.#content = inherits ? previous.#content : new CacheContent(options, ecs, engine.nowMs);
+    this.#content.memory.resize(options.capacityBytes ?? Infinity);
     const all = zones.every((zone) => options.zones.includes(zone));
     this.#zones = all ? null : new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#noSuccess = new ZoneTable(options.disable.success.map((zone) => [zone, true]));
     this.#noDenial = new ZoneTable(options.disable.denial.map((zone) => [zone, true]));
     this.#prefetchGap = options.prefetch.durationMs / 100;
-    this.counters = new AllCacheCounters(environment, options.zones);
-    this.#stale = new StaleServer(this);
-    this.#preferPositive = options.preferPositive && this.#stale.serves;
-    this.publish();
+    this.#counters = new AllCacheCounters(environment, options.zones);
+    this.#gauges = new CacheGauges(this.#content, this.#counters, engine.values);
+    this.#reader = new CacheReader(this.#content, options, ecs);
+    this.#stale = new StaleServer(this.#reader, this.#counters, { options, engine, position, ecs });
+    if (inherits) previous.#gauges.retire(this.#gauges);
+    this.#gauges.publish();
   }
 
   stop(): void {
-    this.#retire();
+    this.#gauges.retire();
   }
 
   /** The stores' clock: tenths of a second. */
   get now(): number {
-    return this.#clock.read(this.engine.nowMs);
+    return this.#content.now(this.#engine.nowMs);
   }
 
   query(exchange: Exchange): Verdict {
     if (this.#zones !== null && this.#zones.match(exchange) === null) return NEXT;
-    const { values } = this.engine;
-    const counters = this.counters.of(exchange.listener);
+    const { values } = this.#engine;
+    const counters = this.#counters.of(exchange.listener);
     values[counters.requests]!++;
     const now = this.now;
-    let store = this.success;
+    const reader = this.#reader;
+    const { success, denial } = this.#content;
+    let store = success;
     let row = store.find(exchange, now);
     let remaining = row < 0 ? 0 : store.remaining(row, now);
-    if (remaining > 0 && !this.deniesCloser(exchange, row, now)) {
+    if (remaining > 0 && !reader.deniesCloser(exchange, row, now)) {
       values[counters.hitsSuccess]!++;
     } else {
-      if (this.#preferPositive && this.#stale.isPositive(row, now)) {
+      if (reader.prefersPositive && reader.isPositive(row, now)) {
         return this.#stale.serve(exchange, store, row, now);
       }
-      store = this.denial;
+      store = denial;
       row = store.find(exchange, now);
       remaining = row < 0 ? 0 : store.remaining(row, now);
       if (remaining <= 0) return this.#withoutFresh(exchange, now);
       values[counters.hitsDenial]!++;
     }
     store.touch(row);
-    if (this.options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
+    if (this.#options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
       this.#prefetch(exchange, store, row, now);
       // The refresh may have been answered at once, and the entry replaced.
       row = store.find(exchange, now);
       if (row < 0) return NEXT;
       remaining = store.remaining(row, now);
     }
-    return this.answer(exchange, store, row, this.options.keepTtl ? store.ttlOf(row) : remaining);
+    reader.answerFor(exchange, store, row, remaining);
+    return ANSWERED;
   }
 
   response(exchange: Exchange): void {
@@ -168,7 +133,7 @@ export class CacheHandler implements Handler {
     }
     const { response } = exchange;
     let { kind } = response;
-    if (exchange.dnssecOk && hasSignatureOutOfTime(response, this.engine.wallMs())) {
+    if (exchange.dnssecOk && hasSignatureOutOfTime(response, this.#engine.wallMs())) {
       kind = KIND.OTHER;
     }
     const now = this.now;
@@ -176,9 +141,9 @@ export class CacheHandler implements Handler {
       this.#store(exchange, response, kind, now);
       // Others may wait for the same response: they see the same TTL.
       original.ttlSeconds = response.ttlSeconds;
-      this.publish(exchange.listener);
+      this.#gauges.publish(exchange.listener);
     }
-    this.#stale.settle(exchange, kind, now);
+    this.#stale.conclude(exchange, kind, now);
   }
 
   /** Writes a slice of the cache into shared memory, or takes one from there. */
@@ -187,124 +152,63 @@ export class CacheHandler implements Handler {
     const snapshot = this.#snapshot ??= this.#makeSnapshot();
     if (asked.type === "save") return snapshot.save(asked, this.now);
     const reply = snapshot.load(asked, this.now);
-    this.engine.values[this.counters.malformedEntries]! += reply.malformed;
-    this.publish();
+    this.#engine.values[this.#counters.malformedEntries]! += reply.malformed;
+    this.#gauges.publish();
     return reply;
   }
 
   #makeSnapshot(): Snapshot {
-    const { success, denial, serveStale } = this.options;
+    const { success, denial, serveStale } = this.#options;
     return new Snapshot({
-      success: this.success,
-      denial: this.denial,
+      success: this.#content.success,
+      denial: this.#content.denial,
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
-      bothClasses: this.#preferPositive,
-      ecs: this.ecs,
-      hashKey: this.engine.hashKey,
+      bothClasses: this.#reader.prefersPositive,
+      ecs: this.#ecs,
+      hashKey: this.#engine.hashKey,
       keeps: (exchange, store) =>
         (this.#zones === null || this.#zones.match(exchange) !== null) &&
         (store === "success" ? this.#noSuccess : this.#noDenial).match(exchange) === null,
     });
   }
 
-  /**
-   * Whether there is a denial for fewer clients than the answer at `row` of the success store: of the
-   * networks that hold a client, the narrowest counts (RFC 7871 section 7.3.1).
-   */
-  deniesCloser(exchange: Exchange, row: number, now: number): boolean {
-    if (!this.ecs || this.#preferPositive) return false;
-    const denied = this.denial.find(exchange, now);
-    return denied >= 0 && this.denial.remaining(denied, now) > 0 &&
-      this.denial.fit(denied, exchange) > this.success.fit(row, exchange);
-  }
-
-  /** Points the exchange's response at an entry. */
-  answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): Verdict {
-    const response = this.#response;
-    store.read(row, response);
-    response.ttlSeconds = ttlSeconds;
-    response.extendedRcode = 0;
-    response.cached = true;
-    exchange.response = response;
-    return ANSWERED;
-  }
-
-  /** Seconds for which failures of the exchange's question are kept from now on; 0 for none. */
-  failureRemaining(exchange: Exchange, now: number): number {
-    const row = this.failures.find(exchange, now);
-    return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));
-  }
-
-  /** Shows in the counters what the stores hold; what had to go, went for a query of `listener`. */
-  publish(listener = -1): void {
-    const { values } = this.engine;
-    const { counters, failures } = this;
-    if (!this.#retired) {
-      const { each } = counters;
-      for (let i = 0; i < each.length; i++) {
-        values[each[i]!.entriesSuccess] = this.success.size;
-        values[each[i]!.entriesDenial] = this.denial.size + failures.size;
-      }
-      values[counters.arenaBytes] = this.holdings.arena.sizeBytes;
-      values[counters.bytes] = this.holdings.sizeBytes;
-    }
-    const own = counters.of(listener);
-    const denials = this.denial.evictions + failures.evictions;
-    values[own.evictionsSuccess]! += this.success.evictions - this.#evictedSuccess;
-    values[own.evictionsDenial]! += denials - this.#evictedDenial;
-    this.#evictedSuccess = this.success.evictions;
-    this.#evictedDenial = denials;
-    this.#heir?.publish();
-  }
-
   /** Whether a cache with these options may go on with the content of this one. */
-  #mayBequeath(options: CacheOptions, ecs: boolean): boolean {
-    return ecs === this.ecs && keepsContent(this.options, options);
-  }
-
-  /** Leaves the gauges to the cache that comes after this one. */
-  #retire(): void {
-    if (this.#retired) return;
-    this.#retired = true;
-    const { values } = this.engine;
-    for (const { entriesSuccess, entriesDenial } of this.counters.each) {
-      values[entriesSuccess] = 0;
-      values[entriesDenial] = 0;
-    }
-    values[this.counters.arenaBytes] = 0;
-    values[this.counters.bytes] = 0;
+  #canInherit(options: CacheOptions, ecs: boolean): boolean {
+    return ecs === this.#ecs && keepsContent(this.#options, options);
   }
 
   #withoutFresh(exchange: Exchange, now: number): Verdict {
-    const { values } = this.engine;
+    const { values } = this.#engine;
     if (this.#stale.serves) {
-      const store = this.#stale.find(exchange, now);
-      if (store !== null) return this.#stale.serve(exchange, store, this.#stale.row, now);
+      const store = this.#reader.findStale(exchange, now);
+      if (store !== null) return this.#stale.serve(exchange, store, this.#reader.row, now);
     }
-    const row = this.failures.find(exchange, now);
+    const { failures } = this.#content;
+    const row = failures.find(exchange, now);
     if (row >= 0) {
-      const remaining = this.failures.remaining(row, now);
+      const remaining = failures.remaining(row, now);
       if (remaining > 0) {
-        values[this.counters.of(exchange.listener).hitsDenial]!++;
+        values[this.#counters.of(exchange.listener).hitsDenial]!++;
         exchange.extendedError = EDE.CACHED_ERROR;
-        return this.answer(exchange, this.failures, row, remaining);
+        this.#reader.answer(exchange, failures, row, remaining);
+        return ANSWERED;
       }
     }
-    values[this.counters.of(exchange.listener).misses]!++;
+    values[this.#counters.of(exchange.listener).misses]!++;
     return NEXT;
   }
 
   #isPrefetchDue(store: Store, row: number, remaining: number, now: number): boolean {
-    const { amount, percentage } = this.options.prefetch;
+    const { amount, percentage } = this.#options.prefetch;
     if (store.count(row, now, this.#prefetchGap) < amount) return false;
     return remaining <= Math.ceil(percentage / 100 * store.ttlOf(row));
   }
 
   #prefetch(exchange: Exchange, store: Store, row: number, now: number): void {
     if (!this.#stale.claim(store, row, now)) return;
-    this.engine.values[this.counters.of(exchange.listener).prefetches]!++;
-    if (!this.engine.refresh(exchange, this.position)) store.recheckAt(row, now);
+    this.#engine.values[this.#counters.of(exchange.listener).prefetches]!++;
+    if (!this.#engine.refresh(exchange, this.#position)) store.recheckAt(row, now);
   }
 
   /** Scans a response that comes from a handler of this block rather than from an upstream. */
@@ -317,7 +221,7 @@ export class CacheHandler implements Handler {
     if (
       !scanner.scan(scratch.bytes, scratch.view, 0, length) || !hasQuestion(exchange, scratch, 0)
     ) {
-      this.engine.values[this.counters.of(exchange.listener).drops]!++;
+      this.#engine.values[this.#counters.of(exchange.listener).drops]!++;
       return;
     }
     if (response.extendedRcode === 0) {
@@ -328,22 +232,23 @@ export class CacheHandler implements Handler {
   }
 
   #store(exchange: Exchange, response: Response, kind: number, now: number): void {
-    const { success, denial } = this.options;
-    const prefix = prefixFor(exchange, response, this.ecs ? "scope" : "none");
+    const { success, denial } = this.#options;
+    const content = this.#content;
+    const prefix = prefixFor(exchange, response, this.#ecs ? "scope" : "none");
     switch (kind) {
       case KIND.SUCCESS: {
         if (this.#noSuccess.match(exchange) !== null) break;
         const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
-        this.#keep(this.success, exchange, response, ttl, now);
-        // The newest word on this question: a denial or failure from before is no longer true.
-        this.denial.removeWithin(exchange, prefix);
-        this.failures.removeWithin(exchange, prefix);
+        this.#keep(content.success, exchange, response, ttl, now);
+        // The newest word on this question: an older denial or failure is wrong now.
+        content.denial.removeWithin(exchange, prefix);
+        content.failures.removeWithin(exchange, prefix);
         break;
       }
       case KIND.EMPTY:
-        if (this.#noSuccess.match(exchange) !== null || this.#stale.hasGood(exchange, now)) break;
+        if (this.#noSuccess.match(exchange) !== null || this.#reader.hasGood(exchange, now)) break;
         this.#keep(
-          this.success,
+          content.success,
           exchange,
           response,
           Math.min(EMPTY_SECONDS, success.maxTtlSeconds),
@@ -354,11 +259,11 @@ export class CacheHandler implements Handler {
       case KIND.NODATA: {
         if (this.#noDenial.match(exchange) !== null) break;
         const ttl = ttlOf(response, denial.minTtlSeconds, denial.maxTtlSeconds);
-        this.#keep(this.denial, exchange, response, ttl, now);
-        if (!this.#preferPositive || !this.#hasPositive(exchange, now)) {
-          this.success.removeWithin(exchange, prefix);
+        this.#keep(content.denial, exchange, response, ttl, now);
+        if (!this.#reader.prefersPositive || !this.#reader.hasPositive(exchange, now)) {
+          content.success.removeWithin(exchange, prefix);
         }
-        this.failures.removeWithin(exchange, prefix);
+        content.failures.removeWithin(exchange, prefix);
         break;
       }
       case KIND.FAILURE:
@@ -375,7 +280,7 @@ export class CacheHandler implements Handler {
     now: number,
   ): void {
     if (ttlSeconds <= 0) return;
-    this.engine.clientBucket(exchange);
+    this.#engine.clientBucket(exchange);
     // Old stub resolvers take no answer without AA, so CoreDNS sets it on all that it has cached.
     store.insert(exchange, response, response.flags | FLAG.AA, ttlSeconds, now);
     // The client that waited sees the TTL that the next one will see counting down.
@@ -385,19 +290,16 @@ export class CacheHandler implements Handler {
   /** Keeps a failure, for longer the more often the same question has failed (RFC 9520 3.2). */
   #keepFailure(exchange: Exchange, response: Response, now: number): void {
     const most = this.#failureSeconds;
-    const row = this.failures.find(exchange, now);
+    const { failures } = this.#content;
+    const row = failures.find(exchange, now);
     let ttlSeconds = Math.min(FIRST_FAILURE_SECONDS, most);
     if (row >= 0) {
-      const remaining = this.failures.remaining(row, now);
+      const remaining = failures.remaining(row, now);
       if (remaining > 0) return;
-      const last = this.failures.ttlOf(row);
+      const last = failures.ttlOf(row);
       if (-remaining <= FAILURE_MEMORY * last) ttlSeconds = Math.min(2 * last, most);
     }
-    this.#keep(this.failures, exchange, response, ttlSeconds, now);
-  }
-
-  #hasPositive(exchange: Exchange, now: number): boolean {
-    return this.#stale.isPositive(this.success.find(exchange, now), now);
+    this.#keep(failures, exchange, response, ttlSeconds, now);
   }
 }
 

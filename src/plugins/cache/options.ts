@@ -19,7 +19,7 @@ export interface CacheOptions {
   /** Zones for which a class is not cached; `["."]` for all. */
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
-  /** Null where the Corefile does not ask for it. */
+  /** Null unless the Corefile asks for it. */
   serveStale: ServeStaleOptions | null;
   /** `serve_stale_policy prefer_positive`. */
   preferPositive: boolean;

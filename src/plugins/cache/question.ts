@@ -1,5 +1,5 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
 

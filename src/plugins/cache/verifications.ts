@@ -1,6 +1,6 @@
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
+import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { isSameQuestion } from "./question.ts";

@@ -1,6 +1,6 @@
 import { CLASS, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,

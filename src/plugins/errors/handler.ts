@@ -1,7 +1,7 @@
 import { HEADER_SIZE, RCODE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler, LogLevel } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./options.ts";

@@ -1,5 +1,5 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
-import { type Exchange, TCP } from "../../engine/exchange.ts";
+import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -11,15 +11,16 @@ import {
   WAIT,
 } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
-import { InFlight, PendingQuestion } from "../../engine/question/in_flight.ts";
+import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
-import { NO_SCOPE, Response } from "../../engine/response.ts";
-import { ResponseRewriter } from "../../engine/response_rewriter.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import { NO_SCOPE, Response } from "../../engine/response/response.ts";
+import { ResponseRewriter } from "../../engine/response/rewriter.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
 import type { ServerState } from "../../upstream/options.ts";
-import { Race, type RaceFailure, type RaceHandler } from "../../upstream/race.ts";
-import { isNodata, type Reply } from "../../upstream/reply.ts";
+import type { RaceFailure, RaceHandler } from "../../upstream/race/contest.ts";
+import { Race } from "../../upstream/race/race.ts";
+import { isNodata, type Reply } from "../../upstream/message/reply.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
@@ -242,7 +243,7 @@ export class ForwardHandler implements Handler {
 
   /** CoreDNS passes on to another `forward` only; with none behind, the answer stands. */
   #forwardFollows(exchange: Exchange): boolean {
-    return exchange.chain.handlers[exchange.position + 1]?.name === "forward";
+    return exchange.chain.pluginAt(exchange.position + 1) === "forward";
   }
 
   /** Keeps a lookup that is over for a question to come. */

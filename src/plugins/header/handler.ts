@@ -1,4 +1,4 @@
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { type CreateHandler, type Handler, NEXT, type Verdict } from "../../engine/handler.ts";
 import type { FlagChange, HeaderOptions } from "./setup.ts";
 

@@ -1,5 +1,5 @@
 import { CLASS, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -10,7 +10,7 @@ import {
 } from "../../engine/handler.ts";
 import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
 import { HostsLookup } from "./lookup.ts";
 import type { HostsOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import { CLASS, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -10,7 +10,7 @@ import {
   type Verdict,
 } from "../../engine/handler.ts";
 import { sameName } from "../../engine/question/fold.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import type { LocalOptions } from "./setup.ts";
 
 /** A week: none of this ever changes. The number is CoreDNS's. */

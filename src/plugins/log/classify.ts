@@ -1,5 +1,5 @@
 import { RCODE, TYPE } from "../../dns/constants.ts";
-import type { Response } from "../../engine/response.ts";
+import type { Response } from "../../engine/response/response.ts";
 import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
 import type { LogClass } from "./options.ts";
 

@@ -2,10 +2,10 @@ import { Address } from "../../dns/address.ts";
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
 import { classText, flagsText, rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
-import { type Exchange, TCP } from "../../engine/exchange.ts";
+import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler, LogFields } from "../../engine/handler.ts";
-import type { Response } from "../../engine/response.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import type { Response } from "../../engine/response/response.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import { classify, type ResponseKind } from "./classify.ts";
 import type { LogField, LogOptions, LogPart, LogRule } from "./options.ts";
 

@@ -1,7 +1,6 @@
 import { Address } from "../../dns/address.ts";
 import { EDE, RCODE, TYPE } from "../../dns/constants.ts";
-import type { Chain } from "../../engine/chain.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -71,6 +70,8 @@ class LoopHandler implements Handler {
   readonly #present: number;
   readonly #replays: number;
   #chain: Chain | null = null;
+  /** The `forward`s of its chain. */
+  #forwards: readonly Forwards[] = [];
   #watches: Watch[] = [];
   #suspectedMs = -Infinity;
   #readyMs = Infinity;
@@ -96,8 +97,9 @@ class LoopHandler implements Handler {
     engine.values[this.#present] = 0;
   }
 
-  joined(chain: Chain): void {
+  joined(chain: Chain, handlers: readonly Handler[]): void {
     this.#chain = chain;
+    this.#forwards = handlers.filter(({ name }) => name === "forward") as Forwards[];
     this.#engine.timers.set(this.#timer, this.#engine.nowMs);
   }
 
@@ -302,11 +304,9 @@ class LoopHandler implements Handler {
   #followUpstreams(): void {
     const { nowMs, values } = this.#engine;
     const example = this.#probes.example(this.#chain!);
-    const servers = this.#chain!.handlers.filter(({ name }) => name === "forward")
-      .flatMap((handler) => {
-        const forward = handler as Forwards;
-        return forward.takes(example) ? forward.servers : [];
-      });
+    const servers = this.#forwards.flatMap((forward) =>
+      forward.takes(example) ? forward.servers : []
+    );
     const known = this.#watches;
     if (known.length === servers.length && known.every(({ server }, i) => server === servers[i])) {
       return;

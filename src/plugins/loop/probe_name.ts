@@ -4,7 +4,7 @@
  * that there is nothing below the second one (RFC 8020).
  */
 import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 
 /** 32-bit numbers that the digits of a name stand for. */

@@ -1,7 +1,6 @@
 import { FLAG, LOOP_MARK_SIZE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import type { Chain } from "../../engine/chain.ts";
-import { Exchange } from "../../engine/exchange.ts";
+import { type Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";
@@ -98,7 +97,6 @@ export class Probes {
     exchange.markAt = exchange.length;
     mark.forEach((word, i) => memory.view.setUint32(exchange.markAt + 4 * i, word));
     exchange.flags = FLAG.RD;
-    exchange.internal = true;
     exchange.receivedMs = engine.nowMs;
     if (this.#served !== undefined) {
       exchange.listener = this.#served.listener;

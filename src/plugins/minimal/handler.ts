@@ -1,8 +1,8 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler, Handler } from "../../engine/handler.ts";
-import type { Response } from "../../engine/response.ts";
+import type { Response } from "../../engine/response/response.ts";
 import type { MinimalOptions } from "./options.ts";
 
 /** Makes the handler of a `minimal` directive. */

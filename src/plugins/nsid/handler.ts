@@ -1,5 +1,5 @@
 import { EDNS_OPTION } from "../../dns/constants.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { type CreateHandler, type Handler, NEXT, type Verdict } from "../../engine/handler.ts";
 import type { NsidOptions } from "./options.ts";
 

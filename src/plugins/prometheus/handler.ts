@@ -1,5 +1,5 @@
 import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler, Handler, HandlerEnvironment } from "../../engine/handler.ts";
 import type { ServedZone } from "../../engine/served.ts";
 import type { Timer } from "../../engine/timers.ts";

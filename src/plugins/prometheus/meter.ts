@@ -1,6 +1,6 @@
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
-import { type Exchange, TCP } from "../../engine/exchange.ts";
+import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
 /** Types that have a value of the label `type` of their own (CoreDNS's choice); the rest is "other". */

@@ -1,6 +1,6 @@
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { type CreateHandler, type Handler, NEXT, type Verdict } from "../../engine/handler.ts";
-import type { ResponseRate } from "../../engine/response_limiter.ts";
+import type { ResponseRate } from "../../engine/response/limiter.ts";
 import type { RrlOptions } from "./options.ts";
 
 /** Makes the handler of an `rrl` directive. */

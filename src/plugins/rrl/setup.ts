@@ -1,7 +1,7 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { readInteger } from "../../corefile/values.ts";
-import { DEFAULT_RATE } from "../../engine/response_limiter.ts";
+import { DEFAULT_RATE } from "../../engine/response/limiter.ts";
 import type { PluginSetup } from "../controller.ts";
 import type { RrlOptions } from "./options.ts";
 

@@ -1,7 +1,7 @@
 import { HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { expandName } from "../../dns/expand_name.ts";
 import type { WireRecord } from "../../dns/record_text/record.ts";
-import type { Response } from "../../engine/response.ts";
+import type { Response } from "../../engine/response/response.ts";
 
 /** The name that the records lead to in place of what was asked for, or null. */
 export function aliasIn(records: readonly WireRecord[], qtype: number): Uint8Array | null {

@@ -1,7 +1,7 @@
 import { CLASS, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
-import type { Exchange } from "../../engine/exchange.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Value } from "./go_template/values.ts";
 
 /** Fields of the data that templates are evaluated with. */

@@ -3,7 +3,7 @@ import { CLASS, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import { readRecord, type WireRecord } from "../../dns/record_text/record.ts";
-import { Exchange } from "../../engine/exchange.ts";
+import { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -16,8 +16,8 @@ import {
 } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";
-import type { Response } from "../../engine/response.ts";
-import { ZoneTable } from "../../engine/zones.ts";
+import type { Response } from "../../engine/response/response.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type CompiledPattern, compilePattern } from "../pattern.ts";
 import { aliasIn, readAnswers } from "./alias.ts";
@@ -228,7 +228,6 @@ class TemplateHandler implements Handler {
     pending.starting = false;
     if (!pending.ended) return WAIT;
     // It was answered at once.
-    if (parked === exchange) return ANSWERED;
     engine.resume(parked);
     return WAIT;
   }
@@ -261,7 +260,6 @@ class TemplateHandler implements Handler {
     const question = new Exchange(memory, chain);
     question.length = HEADER_SIZE + name.length + 4;
     question.flags = FLAG.RD;
-    question.internal = true;
     question.receivedMs = this.#engine.nowMs;
     question.listener = listener;
     question.zone = zone;

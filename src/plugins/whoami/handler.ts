@@ -1,6 +1,6 @@
 import { Address } from "../../dns/address.ts";
 import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
-import { type Exchange, TCP } from "../../engine/exchange.ts";
+import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,

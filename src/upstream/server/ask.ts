@@ -1,67 +1,23 @@
 import { RCODE } from "../../dns/constants.ts";
-import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint } from "../../io/contract.ts";
-import { type Inquiry, writePacket } from "../inquiry.ts";
+import { FORM } from "../message/form.ts";
+import { type Inquiry, writePacket } from "../message/inquiry.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
-import { copyMessage, type Reply } from "../reply.ts";
-import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
-import type { SocketQueue } from "../transport/socket_queue.ts";
 import { UdpQuery } from "../transport/udp.ts";
-import { COOKIE, type Cookie } from "./cookie.ts";
+import type { AskServer } from "./ask_server.ts";
+import { COOKIE } from "./cookie.ts";
 import { judge } from "./judge.ts";
-import { type EdnsLadder, FORM } from "./ladder.ts";
-import type { RoundTrip } from "./round_trip.ts";
-import type { Spelling } from "./spelling.ts";
+import type { Evidence } from "./ladder.ts";
+import { formAfter, isComplaint } from "./refusal.ts";
+import { TruncatedAnswer } from "./truncated_answer.ts";
 
-/** Codes that an old or odd server may answer to EDNS alone (RFC 6891 section 7). */
-const EDNS_REFUSALS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
-/** Time in which a truncated answer must be had whole over TCP; then it is handed on as it is. */
+/** Time to fetch the whole of a truncated answer over TCP; then it is handed on as it is. */
 const WHOLE_MS = 1000;
 
 /** Why a question that went over UDP goes over TCP. */
 type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socket";
-
-/** What an ask needs of its server. */
-export interface AskServer {
-  readonly engine: EngineServices;
-  readonly endpoint: Endpoint;
-  readonly connections: Connections;
-  readonly ladder: EdnsLadder;
-  readonly spelling: Spelling;
-  readonly cookie: Cookie;
-  readonly roundTrip: RoundTrip;
-  /** Where queries wait for a socket. */
-  readonly sockets: SocketQueue;
-  /** Where replies are read. */
-  readonly reply: Reply;
-  /** Time for one answer, in milliseconds. */
-  readonly readTimeoutMs: number;
-  /** Queries go over a stream, whoever asks. */
-  readonly forceTcp: boolean;
-  /** Whether its TCP has failed of late. */
-  readonly tcpFails: boolean;
-  /** An ask is under way. */
-  sent(ask: Ask): void;
-  /** An ask is over. */
-  done(ask: Ask): void;
-  /** A reply came, which `reply` describes, after so many milliseconds. */
-  heard(tookMs: number): void;
-  /** An ask sent at this time got no answer. */
-  failed(sentMs: number): void;
-  /** A truncated answer could not be had whole over TCP. */
-  tcpFailed(): void;
-  countMismatch(): void;
-  countMalformed(): void;
-  countForgery(): void;
-  countWrongSubnet(): void;
-  /** Tells the operator, once, that the server folds the case of names. */
-  reportFolding(): void;
-  /** Takes an ask back for the next question. */
-  giveBack(ask: Ask): void;
-}
 
 /**
  * One question on its way to one server.
@@ -83,7 +39,7 @@ export class Ask implements Ticket, TransportHandler {
   /** Its handler knows that the server is silent. */
   silenceReported = false;
 
-  readonly #server: AskServer;
+  readonly #server: AskServer<Ask>;
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
@@ -92,23 +48,18 @@ export class Ask implements Ticket, TransportHandler {
   #handler: AskHandler | null = null;
   #limitMs = 0;
   #form: number = FORM.OPTIONS;
-  /** The server has left the question unanswered before. */
-  #askedAgain = false;
-  /** The server has refused the form before this one. */
-  #formRefused = false;
+  /** Whether the server has refused a form of the question, or left it unanswered before. */
+  #evidence: Evidence = "none";
   #cookieSent = false;
   /** The client's subnet is left out: the server has answered for another one. */
   #withoutSubnet = false;
   /** It was sent again for a fresh server cookie. */
   #cookieRenewed = false;
   #detour: Detour | null = null;
-  /** The answer over UDP that is to be had whole over TCP, and its length. */
-  #truncated: Memory | null = null;
-  #truncatedLength = 0;
-  #truncatedSubnetSent = false;
+  readonly #truncated = new TruncatedAnswer();
   #answeredSinceMs = 0;
 
-  constructor(server: AskServer) {
+  constructor(server: AskServer<Ask>) {
     const { engine } = server;
     this.#server = server;
     this.#udp = new UdpQuery(this.#query, {
@@ -140,12 +91,10 @@ export class Ask implements Ticket, TransportHandler {
     this.sentMs = nowMs;
     this.dueMs = Math.min(nowMs + server.readTimeoutMs, limitMs);
     this.silenceReported = false;
-    this.#askedAgain = again;
-    this.#formRefused = false;
+    this.#evidence = again ? "again" : "none";
     this.#cookieRenewed = false;
     this.#withoutSubnet = false;
     this.#detour = null;
-    this.#truncated = null;
     const stream = streamed || server.forceTcp || server.endpoint.tls !== null ||
       server.spelling.needsTcp(nowMs);
     this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again);
@@ -212,7 +161,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(nowMs - this.#answeredSinceMs);
-    // Also where the question has to go out once more: for another subnet, whole, with a new cookie.
+    // Also if the question goes out once more: for another subnet, whole, with a new cookie.
     if (!isComplaint(reply.rcode)) ladder.heard(this.#form);
     if (this.#dropsWrongSubnet(streamed)) return;
     if (reply.scanner.truncated && !streamed) {
@@ -221,8 +170,7 @@ export class Ask implements Ticket, TransportHandler {
     }
     if (this.#asksAgain(streamed)) return;
     if (!isComplaint(reply.rcode)) {
-      const evidence = this.#formRefused ? "refused" : this.#askedAgain ? "again" : "none";
-      ladder.answered(this.#form, nowMs, roundTrip.patienceMs, evidence);
+      ladder.answered(this.#form, nowMs, roundTrip.patienceMs, this.#evidence);
     }
     this.#end(judge(reply));
   }
@@ -329,10 +277,7 @@ export class Ask implements Ticket, TransportHandler {
 
   /** A truncated answer: asks for the whole one over TCP, and keeps this one in case. */
   #askWhole(): void {
-    const { memory, size } = this.#server.reply;
-    this.#truncated = copyMessage(memory, size);
-    this.#truncatedLength = size;
-    this.#truncatedSubnetSent = this.#subnetSent;
+    this.#truncated.keep(this.#server.reply);
     if (this.#server.tcpFails) {
       this.#handOnTruncated();
       return;
@@ -341,14 +286,13 @@ export class Ask implements Ticket, TransportHandler {
     this.#overTcp("truncated");
   }
 
-  /** Ends with the truncated answer: the whole one cannot be had. */
+  /** Ends with the truncated answer: the whole one is not available. */
   #handOnTruncated(): void {
     const { reply, ladder } = this.#server;
     this.#server.tcpFailed();
     // The question was answered; silence over TCP says nothing of the form.
     ladder.heard(this.#form);
-    reply.read(this.#truncated!, this.#truncatedLength, this.#inquiry!);
-    reply.subnetSent = this.#truncatedSubnetSent;
+    this.#truncated.restore(reply, this.#inquiry!);
     this.#end({ kind: "answer", reply });
   }
 
@@ -387,20 +331,17 @@ export class Ask implements Ticket, TransportHandler {
     const { rcode } = reply;
     const stage = streamed ? "stream" : "datagram";
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !streamed) {
-      // The server's fresh cookie has been learnt; a second refusal is no matter of cookies.
+      // The server's fresh cookie has been learnt; a second refusal is not about cookies.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
       this.#again(renewed ? "stream" : stage);
       return true;
     }
-    if (this.#form === FORM.PLAIN) return false;
-    const refused = rcode === RCODE.FORMERR || rcode === RCODE.BADVERS ||
-      (EDNS_REFUSALS.includes(rcode) && !ladder.knowsEdns && !this.#formRefused);
-    if (!refused) return false;
+    const form = formAfter(rcode, this.#form, !ladder.knowsEdns && this.#evidence !== "refused");
+    if (form === null) return false;
     ladder.heard(this.#form);
-    this.#formRefused = true;
-    const less = rcode === RCODE.FORMERR && this.#form === FORM.OPTIONS;
-    this.#form = less ? FORM.EDNS : FORM.PLAIN;
+    this.#evidence = "refused";
+    this.#form = form;
     this.#again(stage);
     return true;
   }
@@ -434,7 +375,7 @@ export class Ask implements Ticket, TransportHandler {
     this.#server.done(this);
     this.#handler = null;
     this.#inquiry = null;
-    this.#truncated = null;
+    this.#truncated.clear();
   }
 
   #end(outcome: Outcome, blames = true): void {
@@ -446,9 +387,4 @@ export class Ask implements Ticket, TransportHandler {
     handler.ended(this, outcome);
     server.giveBack(this);
   }
-}
-
-/** Whether a response code may be about the form of the query rather than its question. */
-function isComplaint(rcode: number): boolean {
-  return rcode === RCODE.FORMERR || rcode === RCODE.BADVERS || EDNS_REFUSALS.includes(rcode);
 }

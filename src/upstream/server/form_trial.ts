@@ -2,13 +2,14 @@ import { RCODE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint } from "../../io/contract.ts";
-import { type Inquiry, writePacket } from "../inquiry.ts";
+import type { Endpoint } from "../../engine/io.ts";
+import { type Inquiry, writePacket } from "../message/inquiry.ts";
 import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
 import type { Cookie } from "./cookie.ts";
-import { type EdnsLadder, FORM } from "./ladder.ts";
+import type { EdnsLadder } from "./ladder.ts";
+import { FORM } from "../message/form.ts";
 
 /** How long a trial waits for its reply. */
 const TIMEOUT_MS = 2000;

@@ -2,7 +2,7 @@ import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint } from "../../io/contract.ts";
+import type { Endpoint } from "../../engine/io.ts";
 import type { ServerSettings } from "../options.ts";
 import { BUSY } from "../transport/connections_options.ts";
 import { Connection, type ConnectionOwner } from "../transport/connection.ts";

@@ -1,7 +1,7 @@
 import { RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Outcome } from "../outcome.ts";
-import type { Reply } from "../reply.ts";
+import type { Reply } from "../message/reply.ts";
 
 /** What a server's reply amounts to. */
 export function judge(reply: Reply): Outcome {

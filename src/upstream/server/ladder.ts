@@ -1,16 +1,14 @@
-/** How much of EDNS a query carries, from the most to the least. */
-export const FORM = {
-  /** OPT with options: cookie, client subnet, padding. */
-  OPTIONS: 0,
-  /** OPT without options. */
-  EDNS: 1,
-  /** No OPT. */
-  PLAIN: 2,
-} as const;
+import { FORM } from "../message/form.ts";
+
+/**
+ * Evidence against a better form from the same question: the server refused it in so many words, or
+ * left it unanswered; "none" if only other questions went so.
+ */
+export type Evidence = "refused" | "again" | "none";
 
 /** Pause before a better form is tried again, in milliseconds; twice as long after each failure. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** EDNS is given up after so many times the usual time in silence, where the server has known it. */
+/** EDNS is given up after so many times the usual time in silence, if the server has known it. */
 const EDNS_PATIENCE = 2;
 /** Silence after which even other questions get a lower form: the longest patience. */
 const GIVE_UP_MS = 1000;
@@ -73,7 +71,7 @@ export class EdnsLadder {
     if (this.#silentSinceMs[form] === Infinity) this.#silentSinceMs[form] = nowMs;
   }
 
-  /** Something came back to a query in this form, whatever it was worth: that is no silence. */
+  /** Something came back to a query in this form, whatever it was worth: the server is not silent. */
   heard(form: number): void {
     this.#silentSinceMs[form] = Infinity;
   }
@@ -81,14 +79,13 @@ export class EdnsLadder {
   /**
    * A query in this form got a proper answer.
    *
-   * @param evidence - "refused" or "again": the same question in a better form was refused in so many
-   *   words, or went unanswered; "none": others did
+   * @param evidence - what is known of the same question in a better form
    */
   answered(
     form: number,
     nowMs: number,
     patienceMs: number,
-    evidence: "refused" | "again" | "none",
+    evidence: Evidence,
   ): void {
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
     const knewEdns = this.#knowsEdns;

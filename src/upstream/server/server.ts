@@ -1,15 +1,15 @@
 import { Address, parseAddress } from "../../dns/address.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint, TlsEndpoint } from "../../io/contract.ts";
-import type { Inquiry } from "../inquiry.ts";
+import type { Endpoint, TlsEndpoint } from "../../engine/io.ts";
+import type { Inquiry } from "../message/inquiry.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
-import { RANK } from "../order.ts";
-import type { Reply } from "../reply.ts";
+import { type AskHandler, type AskOptions, type Outcome, RANK, type Ticket } from "../outcome.ts";
+import type { Reply } from "../message/reply.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/socket_queue.ts";
-import { Ask, type AskServer } from "./ask.ts";
+import { Ask } from "./ask.ts";
+import type { AskServer } from "./ask_server.ts";
 import { Cookie } from "./cookie.ts";
 import { type Checked, Health } from "./health.ts";
 import { FormTrial } from "./form_trial.ts";
@@ -51,7 +51,7 @@ export interface ServerGroup {
  * It watches what is outstanding: where nothing at all has come for longer than replies usually take,
  * the server is suspect at once, long before the time-out of any query.
  */
-export class UpstreamServer implements AskServer, Checked {
+export class UpstreamServer implements AskServer<Ask>, Checked {
   readonly label: string;
   readonly engine: EngineServices;
   readonly endpoint: Endpoint;
@@ -274,7 +274,7 @@ export class UpstreamServer implements AskServer, Checked {
       return;
     }
     let ask: Ask | null = this.#oldest;
-    // What was sent before something came says nothing: the question may just be a hard one. Nor
+    // A query sent before something came says nothing: the question may just be a hard one. Nor
     // does what waits for its connection.
     while (ask !== null && (ask.sentMs < this.#heardMs || ask.sinceMs === Infinity)) {
       ask = ask.newer;

@@ -5,7 +5,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint, StreamHandler } from "../../io/contract.ts";
+import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { BUSY, UNREAD } from "./connections_options.ts";
 import { type Carrier, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 

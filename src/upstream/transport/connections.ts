@@ -1,18 +1,18 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
+import { ConnectionList } from "./connection_list.ts";
 import { ConnectionHabits } from "./habits.ts";
 import { ConnectionPlaces, type PlaceHolder } from "./places.ts";
 import type { Outgoing, TransportFailure } from "./outgoing.ts";
 import { BUSY, CANNOT_CONNECT, CROWDED, UNREAD } from "./connections_options.ts";
 import type { ConnectionsOptions } from "./connections_options.ts";
+import { MAX_WAITING, WaitingQueries } from "./waiting_queries.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
 /** Queries on one connection to a server that is not known to answer out of order. */
 const MAX_IN_ORDER = 4;
-/** Queries that wait for a connection. */
-const MAX_WAITING = 4096;
 /** Connections that are closing beside those in use. */
 const MAX_CLOSING = 64;
 /** Connections reach their age up to this much sooner, so that they are not all renewed at once. */
@@ -43,11 +43,8 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   readonly #habits: ConnectionHabits;
   readonly #places: ConnectionPlaces;
   readonly #watch: Timer;
-  /** Open or being opened, the last used one last. */
-  readonly #connections: Connection[] = [];
-  /** Queries without a connection: those that are next, and slow ones that made room for others. */
-  readonly #waiting: Outgoing[] = [];
-  readonly #slow: Outgoing[] = [];
+  readonly #connections: ConnectionList;
+  readonly #waiting = new WaitingQueries();
   #retired = false;
   #dispatching = false;
 
@@ -56,13 +53,18 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     this.#options = options;
     // The streams of HTTP/2 are concurrent by nature.
     this.#habits = new ConnectionHabits((options.endpoint.tls?.http ?? null) !== null);
+    this.#connections = new ConnectionList({
+      clock: engine,
+      habits: this.#habits,
+      patienceMs: () => options.patienceMs(),
+    });
     this.#places = ConnectionPlaces.of(engine);
-    this.#watch = engine.timers.create((nowMs) => this.#look(nowMs));
+    this.#watch = engine.timers.create((nowMs) => this.#checkLate(nowMs));
   }
 
   /** Open connections. */
   get size(): number {
-    return this.#connections.length;
+    return this.#connections.size;
   }
 
   /** Sends a query, now or as soon as a connection is free; returns why it cannot be, or null. */
@@ -79,7 +81,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     query.movedFrom = null;
     before?.abandon(query);
     if (connection === null) {
-      this.#unqueue(query);
+      this.#waiting.delete(query);
       return;
     }
     connection.abandon(query);
@@ -99,20 +101,20 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   /** Closes every connection as soon as nobody waits for an answer on it. */
   retire(): void {
     this.#retired = true;
-    for (const connection of [...this.#connections]) connection.retire();
+    for (const connection of this.#connections.copy()) connection.retire();
   }
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
-    if (query !== null) this.#settle(query, connection);
+    if (query !== null) this.#conclude(query, connection);
     else if (connection.answers === 1) this.#habits.servedLate(this.#engine.nowMs);
     this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
       const { maxIdle } = this.#options;
-      const surplus = maxIdle > 0 && this.#connections.length > maxIdle;
+      const surplus = maxIdle > 0 && this.#connections.size > maxIdle;
       if (this.#retired || surplus || this.#singleUse) {
         connection.retire();
       } else {
-        this.#toEnd(connection);
+        this.#connections.touch(connection);
         this.#places.addIdle(connection, this);
       }
     }
@@ -120,7 +122,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   unsent(connection: Connection, query: Outgoing): void {
-    // What was told of another query may have closed it.
+    // A call about another query may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
     if (idle) this.#places.addIdle(connection, this);
     if (!query.leave(connection)) query.handler.failed(BUSY);
@@ -136,11 +138,10 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     { byServer, why }: ConnectionEnd,
   ): void {
     this.#places.deleteIdle(connection);
-    const place = this.#connections.indexOf(connection);
-    if (place >= 0) this.#connections.splice(place, 1);
+    this.#connections.remove(connection);
     this.#places.changed(this);
     if (byServer && queries.length > 0) {
-      this.#habits.ended(connection.answers, this.#served(), this.#engine.nowMs);
+      this.#habits.ended(connection.answers, this.#connections.served(), this.#engine.nowMs);
     }
     for (const query of queries) {
       if (query.carrier !== connection) {
@@ -149,7 +150,8 @@ export class Connections implements ConnectionOwner, PlaceHolder {
       }
       query.carrier = null;
       // A server may close (RFC 7766 section 6.2.4): no fault if it serves, or had more ahead of it.
-      const again = connection.answers > 0 || query !== queries[0] || this.#served() > 0;
+      const again = connection.answers > 0 || query !== queries[0] ||
+        this.#connections.served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
       query.handler.failed({ kind: "broken", why: why ?? "connection closed" });
     }
@@ -161,11 +163,11 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   #send(query: Outgoing): TransportFailure | null {
-    const connection = this.#waiting.length === 0 ? this.#pick() ?? this.#reclaim() : null;
+    const connection = this.#waiting.size === 0 ? this.#pick() ?? this.#reclaim() : null;
     if (connection !== null) return this.#give(query, connection);
-    if (this.#connections.length === 0) return CANNOT_CONNECT;
-    if (this.#waiting.length >= MAX_WAITING) return CROWDED;
-    this.#enqueue(query, this.#waiting);
+    if (this.#connections.size === 0) return CANNOT_CONNECT;
+    if (this.#waiting.size >= MAX_WAITING) return CROWDED;
+    this.#waiting.add(query);
     this.#startWatch();
     return null;
   }
@@ -176,7 +178,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     if (failure === UNREAD) connection.close(UNREAD.why);
     if (failure !== null) return failure;
     this.#places.deleteIdle(connection);
-    this.#toEnd(connection);
+    this.#connections.touch(connection);
     this.#startWatch();
     return null;
   }
@@ -190,31 +192,14 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   #dispatchEach(): void {
-    for (;;) {
-      const next = this.#waiting[0] ?? this.#slow[0];
-      if (next === undefined) return;
-      const reclaims = this.#waiting.length > 0;
+    while (!this.#waiting.empty) {
+      // A slow query makes no other one late.
+      const reclaims = this.#waiting.size > 0;
       const connection = this.#pick() ?? (reclaims ? this.#reclaim() : null);
-      if (connection === null && this.#connections.length > 0) return;
-      const query = (this.#waiting.shift() ?? this.#slow.shift())!;
-      query.queued = false;
+      if (connection === null && this.#connections.size > 0) return;
+      const query = this.#waiting.shift();
       const failure = connection === null ? CANNOT_CONNECT : this.#give(query, connection);
       if (failure !== null) query.handler.failed(failure);
-    }
-  }
-
-  #enqueue(query: Outgoing, queue: Outgoing[]): void {
-    query.carrier = null;
-    query.queued = true;
-    queue.push(query);
-  }
-
-  #unqueue(query: Outgoing): void {
-    if (!query.queued) return;
-    query.queued = false;
-    for (const queue of [this.#waiting, this.#slow]) {
-      const place = queue.indexOf(query);
-      if (place >= 0) queue.splice(place, 1);
     }
   }
 
@@ -222,10 +207,11 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   #pick(except: Connection | null = null): Connection | null {
     const { count } = this.#options;
     const singleUse = this.#singleUse;
+    const { all } = this.#connections;
     let shared: Connection | null = null;
     let inUse = 0;
-    for (let i = this.#connections.length - 1; i >= 0; i--) {
-      const connection = this.#connections[i]!;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const connection = all[i]!;
       if (connection.closing) continue;
       inUse++;
       if (connection === except || (singleUse && connection.answers > 0)) continue;
@@ -233,7 +219,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
         count(true);
         return connection;
       }
-      if (this.#isLate(connection)) continue;
+      if (this.#connections.isLate(connection)) continue;
       if (shared === null || connection.unanswered < shared.unanswered) shared = connection;
     }
     const shares = shared !== null && this.#habits.concurrent;
@@ -253,8 +239,8 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     const { nowMs } = this.#engine;
     if (
       inUse >= Math.min(max, this.#habits.limit(nowMs)) ||
-      this.#connections.length >= max + MAX_CLOSING ||
-      (maxHandshakes < max && Connection.countHandshakes(this.#connections) >= maxHandshakes)
+      this.#connections.size >= max + MAX_CLOSING ||
+      (maxHandshakes < max && Connection.countHandshakes(this.#connections.all) >= maxHandshakes)
     ) return null;
     const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
     const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;
@@ -262,7 +248,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     if (!connection.open(endpoint) && !(this.#places.makeRoom(this) && connection.open(endpoint))) {
       return null;
     }
-    this.#connections.push(connection);
+    this.#connections.add(connection);
     this.#places.changed(this);
     return connection;
   }
@@ -270,66 +256,30 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   /** Puts the query that is latest of all back in the queue, and a new connection in its place. */
   #reclaim(): Connection | null {
     if (this.#retired) return null;
-    let latest: Connection | null = null;
-    for (const connection of this.#connections) {
-      if (connection.readyMs === Infinity || !this.#isLate(connection)) continue;
-      if (latest === null || connection.waitingSinceMs < latest.waitingSinceMs) latest = connection;
-    }
-    if (latest === null || this.#slow.length >= MAX_WAITING) return null;
-    this.#vacate(latest, this.#slow);
+    const latest = this.#connections.latest();
+    if (latest === null || this.#waiting.slowFull) return null;
+    this.#vacate(latest, true);
     return this.#pick();
   }
 
   giveUpOne(): void {
-    // What was sent last has waited least, and stands at the end.
-    this.#vacate(this.#connections.at(-1)!, this.#waiting);
+    // The query sent last has waited least; its connection is the last one.
+    this.#vacate(this.#connections.all.at(-1)!, false);
     this.#startWatch();
   }
 
   /** Queues what waits on a connection, and closes it: its place is for another query. */
-  #vacate(connection: Connection, queue: Outgoing[]): void {
+  #vacate(connection: Connection, slow: boolean): void {
     for (const [place, query] of connection.waiting()) {
       if (query.carrier !== connection) continue;
-      query.reclaimed = queue === this.#slow && place === 0 && connection.answers > 0;
+      query.reclaimed = slow && place === 0 && connection.answers > 0;
       connection.abandon(query);
-      this.#enqueue(query, queue);
+      this.#waiting.add(query, slow);
     }
     const dispatching = this.#dispatching;
     this.#dispatching = true;
     connection.close();
     this.#dispatching = dispatching;
-  }
-
-  /**
-   * Whether the query that the server works on takes longer than usual; or, on a server that works on
-   * many, whether nothing at all comes from it.
-   */
-  #isLate(connection: Connection): boolean {
-    return this.#engine.nowMs >= this.#lateMs(connection);
-  }
-
-  /** When a connection counts as late, in monotonic milliseconds; Infinity if it owes nothing. */
-  #lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
-    const sinceMs = this.#habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
-    return sinceMs + this.#options.patienceMs();
-  }
-
-  /** Connections that the server has answered on, or may still answer on in time. */
-  #served(): number {
-    let count = 0;
-    for (const connection of this.#connections) {
-      if (!connection.closing && (connection.answers > 0 || !this.#isLate(connection))) count++;
-    }
-    return count;
-  }
-
-  /** Puts a connection where the next query looks first. */
-  #toEnd(connection: Connection): void {
-    const last = this.#connections.length - 1;
-    const place = this.#connections.indexOf(connection);
-    if (place < 0 || place === last) return;
-    this.#connections.splice(place, 1);
-    this.#connections.push(connection);
   }
 
   #startWatch(): void {
@@ -339,25 +289,20 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   /**
-   * Looks again when the next connection will be late. Where all are late, or queries wait for a
-   * connection, that is in the usual time.
+   * Wakes when the next connection will be late; if all are late or queries wait for a connection, in
+   * the usual time.
    */
   #rearmWatch(nowMs: number): void {
-    let dueMs = nowMs + this.#options.patienceMs();
-    let busy = this.#waiting.length + this.#slow.length > 0;
-    for (const connection of this.#connections) {
-      if (connection.unanswered === 0) continue;
-      busy = true;
-      const lateMs = this.#lateMs(connection);
-      if (lateMs > nowMs && lateMs < dueMs) dueMs = lateMs;
-    }
-    if (busy) this.#engine.timers.set(this.#watch, dueMs);
+    const lateMs = this.#connections.nextLateMs();
+    const usualMs = this.#waiting.empty ? Infinity : nowMs + this.#options.patienceMs();
+    const dueMs = Math.min(lateMs, usualMs);
+    if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
   }
 
   /** Sends again elsewhere what is stuck. */
-  #look(nowMs: number): void {
-    for (const connection of [...this.#connections]) {
-      if (!this.#isLate(connection)) continue;
+  #checkLate(nowMs: number): void {
+    for (const connection of this.#connections.copy()) {
+      if (!this.#connections.isLate(connection)) continue;
       if (connection.live === 0) {
         if (nowMs - connection.waitingSinceMs >= STALLED_MS) connection.close();
         continue;
@@ -378,7 +323,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     if (connection.answers > 0) return this.#habits.reusable;
     // Or no further connection; one that it does serve must be free to tell.
     return this.#habits.servesLate(this.#engine.nowMs) ||
-      !this.#connections.some(({ answers, unanswered, closing }) =>
+      !this.#connections.all.some(({ answers, unanswered, closing }) =>
         answers > 0 && unanswered === 0 && !closing
       );
   }
@@ -395,7 +340,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     query.movedFrom = from;
     query.wasFirst = wasFirst;
     if (to === null) {
-      this.#enqueue(query, this.#waiting);
+      this.#waiting.add(query);
       return;
     }
     const failure = this.#give(query, to);
@@ -405,7 +350,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   }
 
   /** A query was answered by `connection`: nobody waits for it on the other one. */
-  #settle(query: Outgoing, connection: Connection): void {
+  #conclude(query: Outgoing, connection: Connection): void {
     const { carrier, movedFrom, wasFirst } = query;
     query.carrier = null;
     query.movedFrom = null;
@@ -418,7 +363,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
       this.#habits.unserved(this.#engine.nowMs);
     }
     if (carrier === null) {
-      this.#unqueue(query);
+      this.#waiting.delete(query);
     } else if (carrier !== connection) {
       (carrier as Connection).abandon(query);
     } else if (movedFrom !== null) {
@@ -433,7 +378,7 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
     if (from.answers === 0) {
-      this.#habits.servesOnly(this.#served(), nowMs);
+      this.#habits.servesOnly(this.#connections.served(), nowMs);
       this.#leaveUnserved();
     } else {
       this.#habits.answersOne(nowMs);
@@ -446,13 +391,13 @@ export class Connections implements ConnectionOwner, PlaceHolder {
    * for a while, since an answer would show that the server is only slow.
    */
   #leaveUnserved(): void {
-    for (const connection of [...this.#connections]) {
-      if (connection.answers > 0 || !this.#isLate(connection)) continue;
+    for (const connection of this.#connections.copy()) {
+      if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;
       for (const [_, query] of connection.waiting()) {
         if (query.carrier !== connection || query.moves >= MAX_MOVES) continue;
         connection.abandon(query);
         query.moves++;
-        this.#enqueue(query, this.#waiting);
+        this.#waiting.add(query);
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../io/contract.ts";
+import type { Endpoint } from "../../engine/io.ts";
 import type { TransportFailure } from "./outgoing.ts";
 
 /** How the connections to one server are kept. */

@@ -6,7 +6,7 @@ const EARLY_ENDS = 2;
 const UNSERVED = 4;
 
 /**
- * What one server was found to do with connections. What it refuses is believed for a while only, in
+ * Learns how one server treats connections. A refusal is believed for a while only, in
  * case it has changed its ways.
  */
 export class ConnectionHabits {

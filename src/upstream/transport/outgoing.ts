@@ -1,7 +1,7 @@
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
-import { OPT_SIZE } from "../edns_option.ts";
-import { PACKET_SIZE, sameQuestion, sameSpelling } from "../inquiry.ts";
+import { OPT_SIZE } from "../message/edns_option.ts";
+import { PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
 /** What carries a query that goes over a stream; its transport knows more. */
 export interface Carrier {

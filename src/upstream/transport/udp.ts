@@ -1,14 +1,14 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../io/contract.ts";
+import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 import { MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import type { SocketQueue, SocketWaiter } from "./socket_queue.ts";
 
-/** Wrong replies to one query after which it is no longer asked over UDP. */
+/** Wrong replies to one query after which UDP is given up for it. */
 const MAX_MISMATCHES = 3;
 
-/** Called for each datagram that is no answer; returns true to give UDP up for this query. */
+/** Called for each datagram that does not answer; returns true to give UDP up for this query. */
 export type OnMismatch = (misspelt: boolean) => boolean;
 
 /** What queries over UDP are sent with. */
@@ -61,7 +61,7 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
     this.#options.queue!.putBack(this);
   }
 
-  /** Gives the socket back; nothing more is told of the query. */
+  /** Releases the socket; the query gets no further call. */
   cancel(): void {
     const { queue, engine } = this.#options;
     if (this.#state === "queued") queue!.delete(this);

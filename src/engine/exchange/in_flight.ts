@@ -1,0 +1,236 @@
+import { Address } from "../../dns/address.ts";
+import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
+
+/**
+ * Bounds of a table of questions in flight.
+ *
+ * - `questions`: above the 6,144 exchanges that may wait (`MAX_EXCHANGES`), each of which has at
+ *   most one question, so the exchanges run out first.
+ * - `waiters`: exchanges that one answer is sent to.
+ * - `chain`: with a keyed hash and as many buckets as questions, chance makes one longer less than
+ *   once in 10^10 fillings of the table (Poisson, mean 1).
+ * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers to
+ *   it that one burst brings to one address. What a client starts together and looks up the same name
+ *   stays below it. The programs of this host are one client and may be many more, and a burst to
+ *   them leaves no machine: for them only the other bounds hold.
+ */
+export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
+
+/** Buckets at first; they double as questions come, and stay. */
+const FIRST_BUCKETS = 64;
+
+/** Why a table refuses an exchange: the label `reason`, and the text of the error log. */
+const REFUSALS = {
+  questions: "too many questions are in flight",
+  chain: "too many questions in flight fall into one hash bucket",
+  waiters: "too many queries wait for this question",
+  client: "the client waits for this question too often already",
+} as const;
+type Refusal = keyof typeof REFUSALS;
+
+/** What a table needs of the engine. */
+export interface InFlightServices {
+  readonly values: Float64Array;
+  counter(name: string, labels: Readonly<Record<string, string>>): number;
+  park(exchange: Exchange): Exchange | null;
+  clientBucket(exchange: Exchange): number;
+  clientAddress(exchange: Exchange, target: Address): void;
+  localAddress(exchange: Exchange, target: Address): void;
+}
+
+/** A question in flight and the exchanges that wait for its answer; tables use it again. */
+export abstract class PendingQuestion {
+  hash = 0;
+  /** The next question in the same bucket. */
+  nextInBucket: PendingQuestion | null = null;
+  /** The exchange that asked first and those that joined (`Exchange.nextWaiter`), or null. */
+  waiters: Exchange | null = null;
+  waiterCount = 0;
+  /** Waiters of each client bucket; null while there are too few for a client to reach its bound. */
+  waits: Uint8Array | null = null;
+
+  /** Whether the exchange asks exactly this question. */
+  abstract asksFor(exchange: Exchange): boolean;
+}
+
+/**
+ * Questions in flight. A query for one of them joins it and waits for the same answer.
+ *
+ * Everything is bounded (`IN_FLIGHT`), and what is refused is counted by reason. Nothing is
+ * allocated once the table has grown to its load: questions are chained through themselves.
+ *
+ * Clients are told apart by their bucket, one of `CLIENT_BUCKETS`. A stranger in the same bucket
+ * can use up a client's waits, but only for the one question that he asks 64 times, and only until
+ * that is answered.
+ */
+export class InFlight<T extends PendingQuestion> {
+  /** Why the last exchange was refused, for the error log. */
+  refusal = "";
+
+  readonly #engine: InFlightServices;
+  readonly #refused: Readonly<Record<Refusal, number>>;
+  /** Tables of `PendingQuestion.waits`, all zero. */
+  readonly #spareWaits: Uint8Array[] = [];
+  readonly #client = new Address();
+  readonly #local = new Address();
+  #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
+  #size = 0;
+
+  /** @param table - value of the label by which refusals are counted */
+  constructor(engine: InFlightServices, table: "forward" | "verify") {
+    const counter = (reason: Refusal) =>
+      engine.counter("nodens_in_flight_refused_total", { table, reason });
+    this.#engine = engine;
+    this.#refused = {
+      questions: counter("questions"),
+      chain: counter("chain"),
+      waiters: counter("waiters"),
+      client: counter("client"),
+    };
+  }
+
+  /** Questions in flight. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The question that the exchange asks, or null if it is not in flight. */
+  find(exchange: Exchange, hash: number): T | null {
+    let question = this.#first(hash);
+    for (; question !== null; question = question.nextInBucket) {
+      if (question.hash === hash && question.asksFor(exchange)) return question as T;
+    }
+    return null;
+  }
+
+  /** Parks the exchange with those who wait for the question; false if it is refused. */
+  join(question: T, exchange: Exchange): boolean {
+    if (question.waiterCount >= IN_FLIGHT.waiters) return this.#refuse("waiters");
+    if (!this.#mayWait(question, exchange)) return this.#refuse("client");
+    const parked = this.#park(exchange);
+    if (parked === null) return false;
+    // The first to ask stays first.
+    const first = question.waiters!;
+    parked.nextWaiter = first.nextWaiter;
+    first.nextWaiter = parked;
+    question.waiterCount++;
+    if (question.waits !== null) countWait(question.waits, parked);
+    return true;
+  }
+
+  /**
+   * Adds a question that `find` did not find, and parks the exchange as the first to wait for it.
+   *
+   * @returns the parked exchange, or null if it is refused
+   */
+  begin(question: T, exchange: Exchange, hash: number): Exchange | null {
+    const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
+    if (parked === null) return null;
+    if (this.#size >= this.#buckets.length) this.#grow();
+    this.#size++;
+    question.hash = hash;
+    question.waiters = parked;
+    question.waiterCount = 1;
+    this.#link(question);
+    return parked;
+  }
+
+  /** Removes a question; returns the exchanges that waited for it, chained by `nextWaiter`. */
+  end(question: T): Exchange | null {
+    this.#unlink(question);
+    this.#size--;
+    if (question.waits !== null) {
+      question.waits.fill(0);
+      this.#spareWaits.push(question.waits);
+      question.waits = null;
+    }
+    const { waiters } = question;
+    question.waiters = null;
+    question.waiterCount = 0;
+    return waiters;
+  }
+
+  #hasRoom(hash: number): boolean {
+    if (this.#size >= IN_FLIGHT.questions) return this.#refuse("questions");
+    let length = 0;
+    for (let other = this.#first(hash); other !== null; other = other.nextInBucket) length++;
+    return length < IN_FLIGHT.chain || this.#refuse("chain");
+  }
+
+  /** Whether the client may wait once more. The cache's own queries (refreshes) are nobody's. */
+  #mayWait(question: T, exchange: Exchange): boolean {
+    if (question.waiterCount < IN_FLIGHT.waitsPerClient || exchange.internal) return true;
+    const client = this.#engine.clientBucket(exchange);
+    question.waits ??= this.#countWaits(question);
+    return question.waits[client]! < IN_FLIGHT.waitsPerClient || this.#isOfThisHost(exchange);
+  }
+
+  /**
+   * Whether a program of this host asks: one end is a loopback address (both, or what was asked where
+   * rules have redirected the query), or the ends are the same, as the kernel chooses for an address
+   * of the node's own. By the kernel's defaults no other machine can send so, and answers stay here.
+   */
+  #isOfThisHost(exchange: Exchange): boolean {
+    this.#engine.clientAddress(exchange, this.#client);
+    this.#engine.localAddress(exchange, this.#local);
+    return this.#client.isLoopback || this.#local.isLoopback || this.#client.sameHost(this.#local);
+  }
+
+  #countWaits(question: T): Uint8Array {
+    const waits = this.#spareWaits.pop() ?? new Uint8Array(CLIENT_BUCKETS);
+    for (let waiter = question.waiters; waiter !== null; waiter = waiter.nextWaiter) {
+      countWait(waits, waiter);
+    }
+    return waits;
+  }
+
+  #park(exchange: Exchange): Exchange | null {
+    const parked = this.#engine.park(exchange);
+    if (parked === null) this.refusal = "too many queries are waiting";
+    return parked;
+  }
+
+  #refuse(reason: Refusal): false {
+    this.#engine.values[this.#refused[reason]]!++;
+    this.refusal = REFUSALS[reason];
+    return false;
+  }
+
+  /** The first question in the bucket of a hash. */
+  #first(hash: number): PendingQuestion | null {
+    return this.#buckets[hash & (this.#buckets.length - 1)]!;
+  }
+
+  #link(question: PendingQuestion): void {
+    question.nextInBucket = this.#first(question.hash);
+    this.#buckets[question.hash & (this.#buckets.length - 1)] = question;
+  }
+
+  #unlink(question: PendingQuestion): void {
+    let before = this.#first(question.hash)!;
+    if (before === question) {
+      this.#buckets[question.hash & (this.#buckets.length - 1)] = question.nextInBucket;
+    } else {
+      while (before.nextInBucket !== question) before = before.nextInBucket!;
+      before.nextInBucket = question.nextInBucket;
+    }
+    question.nextInBucket = null;
+  }
+
+  #grow(): void {
+    const old = this.#buckets;
+    this.#buckets = new Array(2 * old.length).fill(null);
+    for (const first of old) {
+      for (let question = first; question !== null;) {
+        const next: PendingQuestion | null = question.nextInBucket;
+        this.#link(question);
+        question = next;
+      }
+    }
+  }
+}
+
+/** Counts a waiter with its client, up to the bound: what lies above it changes nothing. */
+function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
+  if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
+}

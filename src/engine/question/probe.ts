@@ -1,0 +1,35 @@
+import { CLASS, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
+import type { Question } from "./question.ts";
+import { sameName } from "./fold.ts";
+
+/**
+ * Name of the query, of class CH, by which nodens finds out whether a listener answers. The engine
+ * refuses it before it looks for a zone, and counts it apart.
+ */
+export const PROBE_NAME = "health.nodens.";
+
+const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
+/** Flags and counts of a query with one question. */
+const QUERY = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+
+/** The query as a message. */
+export function probeQuery(id: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(id >> 8, id & 0xff, ...QUERY, ...WIRE, 0, TYPE.TXT, 0, CLASS.CH);
+}
+
+/** Whether a message answers `query`. */
+export function answersProbe(message: Uint8Array, query: Uint8Array): boolean {
+  return message.length >= HEADER_SIZE && message[0] === query[0] && message[1] === query[1];
+}
+
+/** Whether a query is such a probe. */
+export function isProbe(question: Question): boolean {
+  if (question.qnameLength !== WIRE.length || question.qclass !== CLASS.CH) return false;
+  return sameName(
+    question.memory.bytes,
+    question.offset + HEADER_SIZE,
+    WIRE,
+    0,
+    WIRE.length,
+  );
+}

@@ -1,0 +1,139 @@
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
+import type { Question } from "../question/question.ts";
+import { Memory } from "../memory.ts";
+import { NO_SCOPE, Response } from "./response.ts";
+
+const MAX_RECORDS = 4096;
+
+/** Offset of the qname as a compression pointer (RFC 1035 section 4.1.4). */
+const QNAME_POINTER = 0xc000 | HEADER_SIZE;
+
+/**
+ * Writes the responses that handlers make themselves, record by record, into one block of memory.
+ *
+ * ```ts
+ * writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
+ * writer.record("answer", null, TYPE.A, CLASS.IN, 3600).raw(address, 0, 4);
+ * exchange.response = writer.end();
+ * ```
+ *
+ * Records come in the order answer, authority, additional. What does not fit in 65,535 bytes is
+ * left out and the response marked truncated. The response is good until the next `begin`.
+ */
+export class ResponseWriter {
+  readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
+  readonly #ttls = new Uint16Array(MAX_RECORDS);
+  readonly #response: Response;
+  #at = 0;
+  #ttlCount = 0;
+  #recordStart = 0;
+  #lengthAt = 0;
+  #countAt = 6;
+  #full = false;
+
+  constructor() {
+    this.#response = new Response(this.#memory);
+  }
+
+  /** Starts a response to the question; `flags` are added to QR and the client's RD. */
+  begin(question: Question, rcode: number, flags = 0): this {
+    const { bytes, view } = this.#memory;
+    const questionLength = question.qnameLength + 4;
+    view.setUint16(0, question.id);
+    view.setUint16(2, FLAG.QR | (question.flags & FLAG.RD) | flags | (rcode & 0xf));
+    view.setUint16(4, 1);
+    view.setUint16(6, 0);
+    view.setUint32(8, 0);
+    const from = question.memory.bytes;
+    let at = question.offset + HEADER_SIZE;
+    for (let i = 0; i < questionLength; i++) bytes[HEADER_SIZE + i] = from[at++]!;
+    this.#at = HEADER_SIZE + questionLength;
+    this.#ttlCount = 0;
+    this.#lengthAt = 0;
+    this.#full = false;
+    this.#response.extendedRcode = rcode >> 4;
+    this.#response.ttlSeconds = -1;
+    this.#response.cached = false;
+    this.#response.kind = 0;
+    this.#response.ecsScope = NO_SCOPE.NEEDED;
+    this.#response.extendedError = -1;
+    return this;
+  }
+
+  /** Opens a record; `owner` is a wire-form name, or null for the qname. Follow with its data. */
+  record(
+    section: "answer" | "authority" | "additional",
+    owner: Uint8Array | null,
+    type: number,
+    qclass: number,
+    ttlSeconds: number,
+  ): this {
+    this.#closeRecord();
+    this.#countAt = section === "answer" ? 6 : section === "authority" ? 8 : 10;
+    this.#recordStart = this.#at;
+    if (owner === null) this.uint16(QNAME_POINTER);
+    else this.raw(owner, 0, owner.length);
+    this.uint16(type);
+    this.uint16(qclass);
+    if (this.#ttlCount < MAX_RECORDS) this.#ttls[this.#ttlCount] = this.#at;
+    this.#ttlCount++;
+    this.uint16(ttlSeconds >>> 16);
+    this.uint16(ttlSeconds & 0xffff);
+    this.#lengthAt = this.#at;
+    this.uint16(0);
+    return this;
+  }
+
+  /** Appends a byte to the record's data. */
+  uint8(value: number): this {
+    if (this.#at < MAX_MESSAGE_SIZE) this.#memory.bytes[this.#at] = value;
+    this.#at++;
+    return this;
+  }
+
+  /** Appends a 16-bit number to the record's data. */
+  uint16(value: number): this {
+    if (this.#at + 2 <= MAX_MESSAGE_SIZE) this.#memory.view.setUint16(this.#at, value);
+    this.#at += 2;
+    return this;
+  }
+
+  /** Appends `length` bytes of `source` (a wire-form name, an address) to the record's data. */
+  raw(source: Uint8Array, offset: number, length: number): this {
+    const { bytes } = this.#memory;
+    if (this.#at + length <= MAX_MESSAGE_SIZE) {
+      for (let i = 0; i < length; i++) bytes[this.#at + i] = source[offset + i]!;
+    }
+    this.#at += length;
+    return this;
+  }
+
+  /** Closes the message and returns it. */
+  end(): Response {
+    this.#closeRecord();
+    const { view } = this.#memory;
+    const response = this.#response;
+    if (this.#full) view.setUint16(2, view.getUint16(2) | FLAG.TC);
+    response.length = this.#at;
+    response.ttlsAt = (this.#at + 1) & ~1;
+    response.ttlCount = this.#ttlCount;
+    const table = new Uint16Array(view.buffer, response.ttlsAt, this.#ttlCount);
+    table.set(this.#ttls.subarray(0, this.#ttlCount));
+    return response;
+  }
+
+  /** Counts the open record, or takes it back where it did not fit. */
+  #closeRecord(): void {
+    if (this.#lengthAt === 0) return;
+    const { view } = this.#memory;
+    if (this.#full || this.#at > MAX_MESSAGE_SIZE || this.#ttlCount > MAX_RECORDS) {
+      this.#full = true;
+      this.#at = this.#recordStart;
+      this.#ttlCount--;
+    } else {
+      view.setUint16(this.#lengthAt, this.#at - this.#lengthAt - 2);
+      view.setUint16(this.#countAt, view.getUint16(this.#countAt) + 1);
+    }
+    this.#lengthAt = 0;
+  }
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { COUNTER } from "../../../src/engine/counters.ts";
+import { a, errorCodes, queryBytes, responseBytes } from "../../support/messages.ts";
+import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+
+const COREFILE = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
+const ATTACKER = "198.51.100.7";
+/** Where the simulation's queries go to. */
+const SERVER = "192.0.2.1";
+
+/** Silent for names of the attacker's, an answer for all others. */
+const behaviour: Behaviour = (query) => {
+  const { name } = query.questions![0]!;
+  if (name.startsWith("silent")) return [];
+  return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7", 3600)] }) }];
+};
+
+function start(maxExchanges = 1024): Simulation {
+  const simulation = new Simulation(COREFILE, { maxExchanges });
+  simulation.upstream("10.0.0.1:53", behaviour);
+  return simulation;
+}
+
+function flood(simulation: Simulation, count: number, client: string): Asked[] {
+  return Array.from(
+    { length: count },
+    (_, i) => simulation.ask(queryBytes({ name: `silent${i}.example.org`, edns: 1232 }), 0, client),
+  );
+}
+
+Deno.test("one client cannot take every place where queries wait", () => {
+  const simulation = start();
+  const flooding = flood(simulation, 3000, ATTACKER);
+  // A third of all: half of what is then free.
+  assert.equal(simulation.engine.waiting, 342);
+  const shed = flooding.filter(({ answers }) => answers.length === 1);
+  assert.equal(shed.length, 3000 - 342);
+  assert.equal(simulation.counters.values[COUNTER.SHED_SHARE], 3000 - 342);
+  assert.equal(onlyAnswer(shed[0]!).rcode, "SERVFAIL");
+  assert.deepEqual(errorCodes(onlyAnswer(shed[0]!)), [23]);
+  for (let i = 0; i < 100; i++) {
+    const client = i % 2 === 0 ? `192.0.2.${i}` : `2001:db8:0:${i}::1`;
+    const asked = simulation.ask(queryBytes({ name: `n${i}.example.org` }), 0, client);
+    simulation.run(5);
+    assert.equal(onlyAnswer(asked).answers!.length, 1, client);
+  }
+  simulation.run(20_000);
+  assert.equal(simulation.engine.waiting, 0);
+  // Everything is given back: the client may wait again.
+  flood(simulation, 300, ATTACKER);
+  assert.equal(simulation.engine.waiting, 300);
+});
+
+Deno.test("several such clients leave places to others", () => {
+  const simulation = start();
+  for (const client of ["198.51.100.1", "198.51.100.2", "198.51.100.3"]) {
+    for (let i = 0; i < 1000; i++) {
+      simulation.ask(queryBytes({ name: `silent${i}.${client}.example` }), 0, client);
+    }
+  }
+  // Each has taken a third of what it found free.
+  assert.equal(simulation.engine.waiting, 722);
+  const asked = simulation.ask(queryBytes({ name: "www.example.org" }), 0, "192.0.2.1");
+  simulation.run(5);
+  assert.equal(onlyAnswer(asked).answers!.length, 1);
+});
+
+Deno.test("addresses of one IPv6 network of 64 bits are one client", () => {
+  const simulation = start();
+  for (let i = 0; i < 2000; i++) {
+    const client = `2001:db8::${(i + 1).toString(16)}`;
+    simulation.ask(queryBytes({ name: `silent${i}.example.org` }), 0, client);
+  }
+  assert.equal(simulation.engine.waiting, 342);
+});
+
+Deno.test("a client with 100,000 names, each asked one to five times, leaves others theirs", () => {
+  const simulation = start(16384);
+  const clients = Array.from({ length: 20 }, (_, i) => `192.0.2.${i + 1}`);
+  let next = 0;
+  /** Everybody asks for his names, the attacker for new ones; returns misses of all but him. */
+  const round = (): number => {
+    let misses = 0;
+    for (const [i, client] of clients.entries()) {
+      const before = simulation.seen.length;
+      for (let n = 0; n < 50; n++) {
+        simulation.ask(queryBytes({ name: `n${n}.c${i}.example.org` }), 0, client);
+      }
+      simulation.run(3);
+      misses += simulation.seen.length - before;
+      for (let ask = 0; ask < 5; ask++) {
+        for (let n = ask; n < 500; n += ask + 1) {
+          simulation.ask(queryBytes({ name: `scan${next + n}.example.net` }), 0, ATTACKER);
+        }
+        simulation.run(3);
+      }
+      next += 500;
+    }
+    return misses;
+  };
+  assert.equal(round(), 1000);
+  let misses = 0;
+  for (let i = 0; i < 9; i++) misses += round();
+  assert.ok(misses <= 0.05 * 9000, `${misses} of 9000`);
+  assert.equal(next, 100_000);
+});
+
+/** Queries of a client for one name at once; how many of them get the answer. */
+function burst(client: string, simulation = start()): number {
+  const asked = Array.from(
+    { length: 300 },
+    () => simulation.ask(queryBytes({ name: "www.example.org" }), 0, client),
+  );
+  simulation.run(20);
+  return asked.filter((one) => onlyAnswer(one).rcode === "NOERROR").length;
+}
+
+Deno.test("a client waits for one question 64 times, the programs of this host as often as they ask", () => {
+  assert.equal(burst(ATTACKER), 64);
+  assert.equal(burst("2001:db8::1"), 64);
+  // They are one client, and no stranger can have that address here.
+  for (const address of ["127.0.0.1", "127.0.0.53", "::1", SERVER]) {
+    assert.equal(burst(address), 300, address);
+  }
+  // Whoever they share a bucket with is not let in with them.
+  const simulation = start();
+  assert.equal(burst("127.0.0.1", simulation), 300);
+  simulation.run(3_600_000);
+  assert.equal(burst(ATTACKER, simulation), 64);
+});
+
+Deno.test("the programs of this host leave places to others", () => {
+  const simulation = start();
+  for (let i = 0; i < 3000; i++) {
+    simulation.ask(queryBytes({ name: "silent.example.org" }), 0, "127.0.0.1");
+  }
+  assert.equal(simulation.engine.waiting, 342);
+});

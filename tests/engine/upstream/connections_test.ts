@@ -1,0 +1,242 @@
+/** Kinds of servers as far as connections go, in virtual time; over TCP, and as over TLS. */
+import assert from "node:assert/strict";
+import {
+  answered,
+  assertOver,
+  burst,
+  bySpeed,
+  mixed,
+  startKinds,
+} from "../../support/kind_simulation.ts";
+import { decode, queryBytes } from "../../support/messages.ts";
+import type { Endpoint, StreamHandler } from "../../../src/engine/io.ts";
+import { type Asked, type Behaviour, Simulation } from "../../support/simulation.ts";
+import * as kinds from "../../support/upstream_kinds.ts";
+
+const { answering, refusing, serial, silent } = kinds;
+
+/** TCP, and TLS with a handshake of its own and few connections. */
+const TRANSPORTS = {
+  TCP: { options: "force_tcp", tls: false, connectMs: 1 },
+  TLS: { options: "max_conns 16", tls: true, connectMs: 40 },
+} as const;
+
+function startOver(
+  transport: keyof typeof TRANSPORTS,
+  behaviour: Behaviour,
+  more = "",
+): Simulation {
+  const { options, tls, connectMs } = TRANSPORTS[transport];
+  const simulation = startKinds(behaviour, `${options}\n${more}`, { tls });
+  simulation.connectMs = connectMs;
+  return simulation;
+}
+
+/** Serves so many connections at a time, and resets what comes on others. */
+function resetsBeyond(most: number, inner: Behaviour): Behaviour {
+  return (query, transport, arrival) =>
+    arrival!.connections.indexOf(arrival!.connection) >= most
+      ? "refuse"
+      : inner(query, transport, arrival);
+}
+
+for (const transport of ["TCP", "TLS"] as const) {
+  Deno.test(`forty names at once over ${transport}, on servers of every kind`, async (t) => {
+    const table: { name: string; behaviour: Behaviour; most: number; lost?: number }[] = [
+      { name: "answers in order", behaviour: serial(answering(100)), most: 500 },
+      { name: "in any order", behaviour: answering(100), most: 500 },
+      { name: "serves four", behaviour: kinds.atMost(4, serial(answering(20))), most: 2500 },
+      { name: "serves one", behaviour: kinds.atMost(1, serial(answering(20))), most: 3000 },
+      {
+        name: "resets beyond twenty",
+        behaviour: resetsBeyond(20, serial(answering(50))),
+        most: 2000,
+      },
+      {
+        name: "slow to accept",
+        behaviour: kinds.slowAccept(500, serial(answering(20))),
+        most: 1500,
+      },
+      {
+        name: "closes at the second",
+        behaviour: serial(kinds.closingAt(2, answering(100))),
+        most: 700,
+      },
+      {
+        name: "closes at the third",
+        behaviour: serial(kinds.closingAt(3, answering(100))),
+        most: 700,
+      },
+      {
+        name: "the first of a connection",
+        behaviour: kinds.firstOnly(answering(100)),
+        most: 3000,
+        // Sixteen connections at a time, each good for one: it takes too long to find that out.
+        lost: transport === "TLS" ? 5 : 0,
+      },
+      {
+        name: "the first two",
+        behaviour: kinds.firstOnly(serial(answering(100)), 2),
+        most: 3000,
+        lost: transport === "TLS" ? 8 : 0,
+      },
+      { name: "closes behind each", behaviour: kinds.closing(serial(answering(100))), most: 500 },
+    ];
+    for (const { name, behaviour, most, lost = 0 } of table) {
+      await t.step(name, () => {
+        const simulation = startOver(transport, behaviour);
+        const asked = burst(simulation, 40);
+        simulation.run(6000);
+        const times = answered(asked);
+        assert.ok(times.length >= 40 - lost, `${times.length} of 40`);
+        assert.ok(Math.max(...times) <= most, `${Math.max(...times)} ms`);
+        assertOver(simulation, asked);
+      });
+    }
+  });
+
+  Deno.test(`slow names beside others over ${transport}, on servers of every kind`, async (t) => {
+    const table: { name: string; behaviour: Behaviour; more?: string }[] = [
+      { name: "answers in order", behaviour: serial(bySpeed) },
+      ...transport === "TLS" ? [] : [
+        { name: "in order, on few", behaviour: serial(bySpeed), more: "max_conns 4" },
+      ],
+      { name: "in any order", behaviour: bySpeed },
+      { name: "serves twenty", behaviour: kinds.atMost(20, serial(bySpeed)) },
+      { name: "serves four", behaviour: kinds.atMost(4, serial(bySpeed)) },
+      { name: "the first of a connection", behaviour: kinds.firstOnly(bySpeed) },
+      { name: "closes behind each", behaviour: kinds.closing(serial(bySpeed)) },
+      { name: "closes at the third", behaviour: serial(kinds.closingAt(3, bySpeed)) },
+    ];
+    for (const { name, behaviour, more } of table) {
+      await t.step(name, () => {
+        const simulation = startOver(transport, behaviour, more);
+        const { fast, slow } = mixed(simulation, 1000);
+        const times = answered(fast);
+        assert.equal(times.length, fast.length);
+        // What it takes to find out about the server; the rest as if there were no slow name.
+        const late = times.filter((ms) => ms > 150);
+        assert.ok(late.length <= 6, `${late.length} of ${times.length} were late: ${late}`);
+        assert.equal(answered(slow).length, slow.length);
+        assertOver(simulation, [...fast, ...slow]);
+      });
+    }
+  });
+}
+
+/** When servers change, and until when names are asked, in the simulation's milliseconds. */
+const CHANGE = { atMs: 6000, untilMs: 14_000 } as const;
+
+Deno.test("a server that changes its ways half way, in each direction", async (t) => {
+  const ms = 30;
+  const makers: Record<string, () => Behaviour> = {
+    "in any order": () => answering(ms),
+    "in order": () => serial(answering(ms)),
+    "the first of a connection": () => kinds.firstOnly(answering(ms)),
+    "closes behind each": () => kinds.closing(serial(answering(ms))),
+    "serves four": () => kinds.atMost(4, serial(answering(ms))),
+    "slow to accept": () => kinds.slowAccept(200, serial(answering(ms))),
+  };
+  for (const [before, makeBefore] of Object.entries(makers)) {
+    for (const [after, makeAfter] of Object.entries(makers)) {
+      if (before === after) continue;
+      for (const transport of ["TCP", "TLS"] as const) {
+        await t.step(`${before}, then ${after}, over ${transport}`, () => {
+          const behaviour = kinds.changing(CHANGE.atMs, makeBefore(), makeAfter());
+          const simulation = startOver(transport, behaviour);
+          const asked: Asked[] = [];
+          while (simulation.nowMs < CHANGE.untilMs) {
+            asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
+            simulation.run(20);
+          }
+          simulation.run(6000);
+          assert.equal(answered(asked).length, asked.length);
+          // Learnt: the last of them are as fast as the server lets them be.
+          const last = answered(asked.filter(({ atMs }) => atMs > CHANGE.untilMs - 2000));
+          const late = last.filter((tookMs) => tookMs > 400);
+          assert.ok(late.length <= 0.05 * last.length, `${late}`);
+          assertOver(simulation, asked);
+        });
+      }
+    }
+  }
+});
+
+Deno.test("TCP goes and comes back: truncated answers meanwhile, whole ones after", async (t) => {
+  for (const [name, broken] of Object.entries({ refused: refusing, silent })) {
+    await t.step(name, () => {
+      const behaviour = kinds.changing(
+        CHANGE.atMs,
+        kinds.changing(3000, kinds.truncating(serial(answering())), kinds.truncating(broken)),
+        kinds.truncating(serial(answering())),
+      );
+      const simulation = startKinds(behaviour);
+      const asked: Asked[] = [];
+      while (simulation.nowMs < 20_000) {
+        asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
+        simulation.run(100);
+      }
+      simulation.run(6000);
+      assert.equal(answered(asked).length, asked.length);
+      const truncated = asked.filter(({ answers }) => (answers[0]!.bytes[2]! & 2) !== 0);
+      assert.ok(truncated.length > 0);
+      for (const { atMs } of truncated) assert.ok(atMs > 2900 && atMs < 17_000, `at ${atMs}`);
+      assertOver(simulation, asked);
+    });
+  }
+});
+
+Deno.test("accepts and says nothing over TCP: another server answers", () => {
+  const simulation = startKinds([silent, serial(answering())], "force_tcp");
+  const asked: Asked[] = [];
+  for (let i = 0; i < 40; i++) {
+    asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
+    simulation.run(100);
+  }
+  simulation.run(6000);
+  const times = answered(asked);
+  assert.equal(times.length, 40);
+  assert.ok(times.filter((tookMs) => tookMs > 100).length <= 6, `${times}`);
+  simulation.upstream("10.0.0.1:53", answering());
+  assertOver(simulation, asked);
+});
+
+/** Has room for so many connections to upstreams. */
+class Narrow extends Simulation {
+  outgoing = 0;
+  override connect(endpoint: Endpoint, handler: StreamHandler): number {
+    if (this.outgoing >= 4) return -1;
+    this.outgoing++;
+    return super.connect(endpoint, {
+      connected: () => handler.connected?.(),
+      data: (memory, offset, length) => handler.data(memory, offset, length),
+      ended: () => handler.ended(),
+      closed: (why) => {
+        this.outgoing--;
+        handler.closed(why);
+      },
+    });
+  }
+  override close(stream: number): void {
+    this.outgoing--;
+    super.close(stream);
+  }
+}
+
+Deno.test("an idle connection makes room for a query to another server", () => {
+  const simulation = new Narrow(
+    "a.test {\n forward . 10.0.0.1 {\n force_tcp\n }\n}\n" +
+      "b.test {\n forward . 10.0.0.2 {\n force_tcp\n }\n}",
+  );
+  simulation.upstream("10.0.0.1:53", serial(answering(10)));
+  simulation.upstream("10.0.0.2:53", serial(answering(10)));
+  for (const zone of ["a.test", "b.test", "a.test"]) {
+    const asked = Array.from(
+      { length: 4 },
+      (_, i) => simulation.ask(queryBytes({ name: `n${i}.${zone}` }), 0),
+    );
+    simulation.run(200);
+    for (const one of asked) assert.equal(decode(one.answers[0]!.bytes).rcode, "NOERROR", zone);
+  }
+  assert.ok(simulation.outgoing <= 4);
+});

@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { answered, burst, bySpeed, mixed, startKinds } from "../../support/kind_simulation.ts";
+import { decode, queryBytes } from "../../support/messages.ts";
+import type { Asked, Behaviour } from "../../support/simulation.ts";
+import * as kinds from "../../support/upstream_kinds.ts";
+
+const { answering, failing, serial, silent, refusing } = kinds;
+
+Deno.test("forty names at once that take 100 ms each, on servers of every kind over TCP", async (t) => {
+  const table: { name: string; behaviour: Behaviour; most: number }[] = [
+    { name: "answers in order", behaviour: serial(answering(100)), most: 110 },
+    { name: "in any order", behaviour: answering(100), most: 110 },
+    {
+      name: "takes twenty connections",
+      behaviour: kinds.atMost(20, serial(answering(100))),
+      most: 1500,
+    },
+    { name: "takes one", behaviour: kinds.atMost(1, serial(answering(20))), most: 3000 },
+    {
+      name: "answers the first message of a connection",
+      behaviour: kinds.firstOnly(answering(100)),
+      most: 110,
+    },
+    {
+      name: "closes behind each answer",
+      behaviour: kinds.closing(serial(answering(100))),
+      most: 110,
+    },
+  ];
+  for (const { name, behaviour, most } of table) {
+    await t.step(name, () => {
+      const simulation = startKinds(behaviour, "force_tcp");
+      const asked = burst(simulation, 40);
+      simulation.run(6000);
+      const times = answered(asked);
+      assert.equal(times.length, 40);
+      assert.ok(Math.max(...times) <= most, `${Math.max(...times)} ms`);
+    });
+  }
+});
+
+Deno.test("a slow name holds up no other name", async (t) => {
+  const table: { name: string; behaviour: Behaviour; options?: string }[] = [
+    { name: "in order over TCP", behaviour: serial(bySpeed), options: "force_tcp" },
+    { name: "in any order over TCP", behaviour: bySpeed, options: "force_tcp" },
+    {
+      name: "in order over TCP on few",
+      behaviour: serial(bySpeed),
+      options: "force_tcp\nmax_conns 4",
+    },
+    { name: "over UDP", behaviour: bySpeed },
+  ];
+  for (const { name, behaviour, options = "" } of table) {
+    await t.step(name, () => {
+      const simulation = startKinds(behaviour, options);
+      const { fast, slow } = mixed(simulation, 1000);
+      const times = answered(fast);
+      assert.equal(times.length, fast.length);
+      assert.ok(Math.max(...times) <= 10, `${Math.max(...times)} ms`);
+      assert.equal(answered(slow).length, slow.length);
+    });
+  }
+});
+
+Deno.test("a name that is never answered fails no other one on a server that goes in order", () => {
+  const simulation = startKinds(
+    serial((query, transport, arrival) =>
+      query.questions![0]!.name.startsWith("slow") ? [] : answering(2)(query, transport, arrival)
+    ),
+    "force_tcp\nmax_conns 2",
+  );
+  const { fast } = mixed(simulation, 1000);
+  const times = answered(fast);
+  assert.equal(times.length, fast.length);
+  assert.ok(Math.max(...times) <= 1000, `${Math.max(...times)} ms`);
+});
+
+Deno.test("sixty names one after the other from a server that answers the first of a connection", () => {
+  const simulation = startKinds(kinds.firstOnly(answering(5)), "force_tcp");
+  const asked: Asked[] = [];
+  for (let i = 0; i < 60; i++) {
+    asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
+    simulation.run(50);
+  }
+  simulation.run(6000);
+  const times = answered(asked);
+  assert.equal(times.length, 60);
+  assert.ok(times.filter((ms) => ms > 50).length <= 12, `${times}`);
+});
+
+Deno.test("health goes by a connection of its own: slow names make no server suspect for long", () => {
+  const simulation = startKinds(serial(bySpeed), "force_tcp\nmax_conns 1");
+  mixed(simulation, 1000);
+  assert.equal(simulation.count("coredns_proxy_healthcheck_failures_total"), 0);
+  assert.equal(simulation.count("coredns_forward_healthcheck_broken_total"), 0);
+});
+
+Deno.test("whatever a server makes of EDNS, clients of every kind are answered", async (t) => {
+  const plain = kinds.withoutEdns();
+  const table: { name: string; behaviour: Behaviour }[] = [
+    {
+      name: "drops queries with an option",
+      behaviour: kinds.toEdns(silent, answering(), { options: true }),
+    },
+    { name: "drops queries with OPT", behaviour: kinds.toEdns(silent, plain) },
+    { name: "leaves OPT out", behaviour: plain },
+    ...(["whole", "with-opt", "bare", "bare-with-opt", "opt-echoed"] as const).flatMap((form) => [
+      { name: `FORMERR to OPT, ${form}`, behaviour: kinds.toEdns(failing(1, form), plain) },
+      {
+        name: `FORMERR to options, ${form}`,
+        behaviour: kinds.toEdns(failing(1, form), answering(), { options: true }),
+      },
+    ]),
+    ...[2, 4, 5].flatMap((rcode) =>
+      (["whole", "with-opt", "bare"] as const).map((form) => ({
+        name: `rcode ${rcode} to OPT, ${form}`,
+        behaviour: kinds.toEdns(failing(rcode, form), plain),
+      }))
+    ),
+    { name: "BADVERS to OPT", behaviour: kinds.toEdns(failing(16, "with-opt"), plain) },
+    {
+      name: "a new firewall drops OPT",
+      behaviour: kinds.changing(3000, answering(), kinds.toEdns(silent, plain)),
+    },
+    {
+      name: "a firewall that dropped OPT goes",
+      behaviour: kinds.changing(3000, kinds.toEdns(silent, plain), answering()),
+    },
+  ];
+  const clients = {
+    plain: {},
+    EDNS: { edns: 1232 },
+    DO: { edns: 1232, dnssecOk: true },
+  };
+  for (const { name, behaviour } of table) {
+    for (const [client, options] of Object.entries(clients)) {
+      for (const transport of ["", "force_tcp"]) {
+        await t.step(`${name}, ${client} client ${transport}`, () => {
+          const simulation = startKinds(behaviour, transport);
+          const asked: Asked[] = [];
+          for (let i = 0; i < 30; i++) {
+            asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options })));
+            simulation.run(200);
+          }
+          simulation.run(6000);
+          const times = answered(asked);
+          // Learnt soon, for good or until it is tried again. Over TCP, silence is first taken for a
+          // slow answer: what comes after 1.9 s is too late for a client over UDP.
+          const least = transport === "" ? 30 : 26;
+          assert.ok(times.length >= least, `${30 - times.length} of 30 got no answer`);
+          const late = times.filter((ms) => ms > 100).length;
+          assert.ok(late <= 6, `${late} of 30 were late: ${times}`);
+        });
+      }
+    }
+  }
+});
+
+Deno.test("a server that is odd about EDNS is served when it is back from an outage", async (t) => {
+  const table = {
+    "drops queries with OPT": kinds.toEdns(silent, kinds.withoutEdns()),
+    "drops queries with an option": kinds.toEdns(silent, answering(), { options: true }),
+    "answers everything": answering(),
+  };
+  for (const [name, behaviour] of Object.entries(table)) {
+    for (const options of ["", "force_tcp"]) {
+      await t.step(`${name} ${options}`, () => {
+        const simulation = startKinds(kinds.changing(10_000, silent, behaviour), options);
+        const asked: Asked[] = [];
+        while (simulation.nowMs < 40_000) {
+          asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
+          simulation.run(1000);
+        }
+        simulation.run(6000);
+        const back = asked.filter(({ atMs }) => atMs > 15_000);
+        const times = answered(back);
+        assert.equal(times.length, back.length);
+        assert.ok(Math.max(...times.slice(5)) <= 10, `${times}`);
+        assert.equal(answered(asked.filter(({ atMs }) => atMs < 5000)).length, 0);
+      });
+    }
+  }
+});
+
+Deno.test("a name that is never answered costs no other name its DNSSEC records", () => {
+  const forms: string[] = [];
+  const simulation = startKinds((query, transport, arrival) => {
+    const { name } = query.questions![0]!;
+    if (name.startsWith("never")) return [];
+    if (name.startsWith("n")) forms.push(kinds.formOf(query));
+    return answering()(query, transport, arrival);
+  });
+  // Nothing else is asked meanwhile, so each of them is all that the server is silent about.
+  for (let i = 0; i < 20; i++) {
+    const options = { edns: 1232, dnssecOk: true };
+    simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options }));
+    simulation.run(100);
+    simulation.ask(queryBytes({ name: `never${i}.example.org`, ...options }));
+    simulation.run(50 * (i + 1));
+  }
+  assert.deepEqual(forms, Array.from({ length: 20 }, () => "options, DO"));
+});
+
+Deno.test("a truncated answer is handed on where TCP brings nothing better", async (t) => {
+  const table: { name: string; tcp: Behaviour; bare?: boolean; withinMs: number }[] = [
+    { name: "TCP refused", tcp: refusing, withinMs: 100 },
+    { name: "TCP silent", tcp: silent, withinMs: 1100 },
+    { name: "TCP closes", tcp: () => "refuse", withinMs: 100 },
+    { name: "TCP truncates", tcp: kinds.truncating(silent), withinMs: 100 },
+    { name: "header alone, TCP refused", tcp: refusing, bare: true, withinMs: 100 },
+  ];
+  for (const { name, tcp, bare = false, withinMs } of table) {
+    await t.step(name, () => {
+      const truncated = kinds.truncating(tcp, { bare });
+      const behaviour: Behaviour = (query, transport, arrival) =>
+        truncated(query, name === "TCP truncates" ? "udp" : transport, arrival);
+      const simulation = startKinds(behaviour);
+      const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
+      simulation.run(6000);
+      const [answer] = asked.answers;
+      const message = decode(answer!.bytes);
+      assert.equal(message.flag_tc, true);
+      assert.equal(message.rcode, "NOERROR");
+      assert.equal(message.answers!.length, bare ? 0 : 1);
+      assert.ok(answer!.atMs - asked.atMs <= withinMs, `${answer!.atMs - asked.atMs} ms`);
+    });
+  }
+  await t.step("header alone, TCP answers", () => {
+    const simulation = startKinds(kinds.truncating(answering(), { bare: true }));
+    const asked = [simulation.ask(queryBytes({ name: "www.example.org" }))];
+    simulation.run(100);
+    assert.equal(answered(asked).length, 1);
+    assert.equal(decode(asked[0]!.answers[0]!.bytes).flag_tc, false);
+  });
+});
+
+Deno.test("with several servers the next one is asked where one refuses or is lame", async (t) => {
+  const table: { name: string; behaviour: Behaviour; alone: string }[] = [
+    { name: "REFUSED", behaviour: failing(5, "with-opt"), alone: "REFUSED" },
+    { name: "NOTIMP", behaviour: failing(4, "with-opt"), alone: "NOTIMP" },
+    { name: "upward referral", behaviour: kinds.lame("referral"), alone: "NOERROR" },
+    { name: "empty without RA", behaviour: kinds.lame("empty"), alone: "NOERROR" },
+  ];
+  for (const { name, behaviour, alone } of table) {
+    await t.step(name, () => {
+      const two = startKinds([behaviour, answering()]);
+      const asked = [two.ask(queryBytes({ name: "www.example.org" }))];
+      two.run(1000);
+      assert.equal(answered(asked).length, 1);
+      const one = startKinds(behaviour);
+      const handedOn = one.ask(queryBytes({ name: "www.example.org" }));
+      one.run(6000);
+      assert.equal(decode(handedOn.answers[0]!.bytes).rcode, alone);
+    });
+  }
+});
+
+Deno.test("x20 is left out for a server that folds case, once TCP has shown that it does", () => {
+  const simulation = startKinds(kinds.folding(answering()), "x20");
+  const asked = burst(simulation, 1);
+  simulation.run(2000);
+  assert.equal(answered(asked).length, 1);
+  assert.match(simulation.logs.join("\n"), /changes the case of names/);
+  simulation.seen.length = 0;
+  simulation.ask(queryBytes({ name: "later.example.org" }));
+  simulation.run(1000);
+  assert.deepEqual(simulation.seen.map((line) => line.split(" ")[0]), ["udp"]);
+});

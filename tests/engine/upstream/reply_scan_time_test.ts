@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { ResponseScanner } from "../../../src/dns/response_scan.ts";
+import { Memory } from "../../../src/engine/memory.ts";
+import type { Io } from "../../../src/engine/io.ts";
+import { ScanTime } from "../../../src/upstream/message/scan_time.ts";
+import { fakeEngine } from "../../support/fake_engine.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
+
+const NAME = "nodens_forward_reply_scan_seconds";
+const reply = responseBytes(decode(queryBytes({ name: "www.example.org" })), {
+  answers: [a("www.example.org", "192.0.2.1")],
+});
+
+/** Scans the reply, good or cut off, by a clock that gives these two times. */
+function scanAt(times: number[], cut = 0): { usable: boolean; counts: number[] } {
+  const engine = fakeEngine();
+  engine.io.nanoseconds = () => times.shift()!;
+  const memory = new Memory(reply.length + 64);
+  memory.bytes.set(reply);
+  const scanTime = new ScanTime(engine, { from: "." });
+  const index = engine.histogram(NAME, { from: "." }, []);
+  const usable = scanTime.scan(new ResponseScanner(), memory, reply.length - cut);
+  return { usable, counts: [...engine.values.subarray(index, index + 10)] };
+}
+
+const CASES: { title: string; times: number[]; bucket: number; seconds: number }[] = [
+  { title: "a microsecond", times: [5000, 6000], bucket: 0, seconds: 1e-6 },
+  { title: "seventy microseconds", times: [0, 70_000], bucket: 4, seconds: 70e-6 },
+  { title: "longer than all buckets", times: [0, 20e6], bucket: 8, seconds: 0.02 },
+  { title: "a clock that wraps", times: [0x7fffffff, -0x7ffffff7 | 0], bucket: 0, seconds: 10e-9 },
+];
+
+for (const { title, times, bucket, seconds } of CASES) {
+  Deno.test(`time of a scan: ${title}`, () => {
+    const { usable, counts } = scanAt(times);
+    assert.ok(usable);
+    assert.deepEqual(counts.slice(0, 9), Array.from({ length: 9 }, (_, i) => i === bucket ? 1 : 0));
+    assert.ok(Math.abs(counts[9]! - seconds) < 1e-9, `${counts[9]}`);
+  });
+}
+
+Deno.test("time of a scan: replies that cannot be used count as well", () => {
+  const { usable, counts } = scanAt([0, 5000], 15);
+  assert.ok(!usable);
+  assert.equal(counts[2], 1);
+});
+
+Deno.test("time of a scan: without a clock all count as nothing", () => {
+  const engine = fakeEngine();
+  assert.equal((engine.io as Io).nanoseconds, undefined);
+  const memory = new Memory(reply.length + 64);
+  memory.bytes.set(reply);
+  assert.ok(new ScanTime(engine, { from: "." }).scan(new ResponseScanner(), memory, reply.length));
+  assert.equal(engine.value(NAME), 1);
+});
