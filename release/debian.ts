@@ -5,8 +5,8 @@
  * The package starts nothing: port 53 may be another's, and nodens has no Corefile yet.
  */
 import { gzipSync } from "node:zlib";
-import { runCompletion } from "../src/cli/completion.ts";
-import { runMan } from "../src/cli/man.ts";
+import { runCompletion } from "../src/cli/shell/completion.ts";
+import { runMan } from "../src/cli/shell/man.ts";
 import type { Output } from "../src/cli/output.ts";
 import { mustRun } from "./command.ts";
 import type { Target } from "./targets.ts";

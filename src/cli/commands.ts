@@ -1,13 +1,13 @@
-import { CHECK } from "./check.ts";
+import { CHECK } from "./check/check.ts";
 import type { Command } from "./command.ts";
-import { DOCTOR } from "./doctor_flags.ts";
+import { DOCTOR } from "./doctor/flags.ts";
 import { HELP_FLAG } from "./flags.ts";
-import { HEALTHCHECK } from "./healthcheck.ts";
-import { MANIFEST } from "./manifest.ts";
-import { QUERY } from "./query_args.ts";
-import { REDIRECT } from "./redirect.ts";
-import { SERVE } from "./serve_flags.ts";
-import { STATUS } from "./status.ts";
+import { HEALTHCHECK } from "./status/healthcheck.ts";
+import { MANIFEST } from "./manifest/manifest.ts";
+import { QUERY } from "./query/args.ts";
+import { REDIRECT } from "./redirect/redirect.ts";
+import { SERVE } from "./serve/flags.ts";
+import { STATUS } from "./status/status.ts";
 
 /** The shells that `nodens completion` knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;

@@ -1,6 +1,6 @@
 import type { HostView } from "../config/host.ts";
-import type { LoadedConfig } from "../config/load.ts";
-import { readConfig } from "../config/read.ts";
+import type { LoadedConfig } from "../loading/load.ts";
+import { readConfig } from "../loading/read.ts";
 
 /** Where the Corefile comes from. */
 export interface ConfigSourceOptions {

@@ -1,8 +1,8 @@
-import type { LoadedConfig } from "../config/load.ts";
+import type { LoadedConfig } from "../loading/load.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { ConfigSource } from "./config_source.ts";
-import type { ReloadStatus } from "./status.ts";
+import type { ReloadStatus } from "./endpoints/status.ts";
 
 /** What a reloader works with. */
 export interface ReloaderOptions {

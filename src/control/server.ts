@@ -1,4 +1,4 @@
-import type { LoadedConfig } from "../config/load.ts";
+import type { LoadedConfig } from "../loading/load.ts";
 import type { Config } from "../config/types.ts";
 import type { BoundSocket } from "../io/linux/listen.ts";
 import type { InheritedSource } from "../io/linux/listener_sockets.ts";
@@ -14,20 +14,20 @@ import {
   DataPlane,
   type DataPlaneOptions,
   type PreparedChange,
-} from "./data_plane.ts";
-import { DeliveryGate } from "./delivery_gate.ts";
-import type { Endpoints } from "./endpoints.ts";
-import { HostsBuilder } from "./hosts_builder.ts";
-import { HostsFiles } from "./hosts_files.ts";
-import type { Logger } from "./logger.ts";
-import { deliveriesForEach, type Delivery, type DriverKind, handedOver } from "./messages.ts";
-import { shareOwnFiles } from "./own_files.ts";
-import { Persistence } from "./persistence.ts";
-import { SelfChecks } from "./self_checks.ts";
-import { SharedAddresses } from "./shared_addresses.ts";
-import { StatusSource } from "./status_source.ts";
-import { TlsThread } from "./tls_thread.ts";
-import { Upstreams } from "./upstreams.ts";
+} from "./plane/data_plane.ts";
+import { DeliveryGate } from "./plane/delivery_gate.ts";
+import type { Endpoints } from "./endpoints/endpoints.ts";
+import { HostsBuilder } from "./follow/hosts_builder.ts";
+import { HostsFiles } from "./follow/hosts_files.ts";
+import type { Logger } from "./log/logger.ts";
+import { deliveriesForEach, type Delivery, type DriverKind, handedOver } from "./plane/messages.ts";
+import { shareOwnFiles } from "./plane/own_files.ts";
+import { Persistence } from "./persist/persistence.ts";
+import { SelfChecks } from "./plane/self_checks.ts";
+import { SharedAddresses } from "./plane/shared_addresses.ts";
+import { StatusSource } from "./endpoints/status_source.ts";
+import { TlsThread } from "./encrypted/thread.ts";
+import { Upstreams } from "./follow/upstreams.ts";
 
 /** Time that names among the upstreams have to be resolved before a reload goes on without. */
 const RESOLVE_MS = 5000;
@@ -165,7 +165,7 @@ export class Server {
     const reserved = driver === "linux" && reserveDescriptors(openLibc(), this.#files.total);
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
-    const module = import("./endpoints.ts");
+    const module = import("./endpoints/endpoints.ts");
     await starting;
     await reserved;
     const { Endpoints } = await module;

@@ -1,24 +1,24 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
 import { parseHttpAddress } from "../plugins/http_address.ts";
-import { judgeCapabilities, parseEffective } from "./capabilities.ts";
-import { judgeCorefile } from "./corefile.ts";
-import type { Finding } from "./finding.ts";
-import { judgeHeartbeat } from "./heartbeat.ts";
-import { judgeInterface } from "./interface.ts";
-import { type FamilyRules, judgeIptables, judgeLock } from "./iptables.ts";
+import { judgeCapabilities, parseEffective } from "./judge/capabilities.ts";
+import { judgeCorefile } from "./judge/corefile.ts";
+import type { Finding } from "./judge/finding.ts";
+import { judgeHeartbeat } from "./judge/heartbeat.ts";
+import { judgeInterface } from "./judge/interface.ts";
+import { type FamilyRules, judgeIptables, judgeLock } from "./judge/iptables.ts";
 import {
   holderAt,
   judgeListeners,
   type ListenerFacts,
   type Running,
   whoRuns,
-} from "./listeners.ts";
-import { lookAtCorefile, STAND_IN } from "./look_corefile.ts";
-import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./look_host.ts";
-import { type LinksLook, lookAtLinks } from "./look_links.ts";
-import { askFromGateway, askFromNamespace } from "./look_pod.ts";
-import { askTargets, namesOf } from "./look_queries.ts";
+} from "./judge/listeners.ts";
+import { lookAtCorefile, STAND_IN } from "./probe/corefile.ts";
+import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./probe/host.ts";
+import { type LinksLook, lookAtLinks } from "./probe/links.ts";
+import { askFromGateway, askFromNamespace } from "./probe/pod.ts";
+import { askTargets, namesOf } from "./probe/queries.ts";
 import {
   asksForHeartbeat,
   lookAtHeartbeat,
@@ -26,18 +26,18 @@ import {
   lookAtRules,
   ruleFamilies,
   ruleLevels,
-} from "./look_rules.ts";
-import { lookAtSockets } from "./look_sockets.ts";
-import { judgeMatches } from "./matches.ts";
-import { type DoctorOptions, wantsRules } from "./options.ts";
-import { judgePod } from "./pod.ts";
-import { judgeQueries } from "./queries.ts";
-import { judgeKubelet, judgeResolvConf } from "./resolv_conf.ts";
-import { judgeRules, levelOf } from "./rules.ts";
-import { judgeRuntime } from "./runtime.ts";
-import { judgeService } from "./service.ts";
-import type { Surroundings } from "./surroundings.ts";
-import { planTargets, type Target } from "./targets.ts";
+} from "./probe/rules.ts";
+import { lookAtSockets } from "./probe/sockets.ts";
+import { judgeMatches } from "./probe/matches.ts";
+import { type DoctorOptions, wantsRules } from "./probe/options.ts";
+import { judgePod } from "./judge/pod.ts";
+import { judgeQueries } from "./judge/queries.ts";
+import { judgeKubelet, judgeResolvConf } from "./judge/resolv_conf.ts";
+import { judgeRules, levelOf } from "./judge/rules.ts";
+import { judgeRuntime } from "./judge/runtime.ts";
+import { judgeService } from "./judge/service.ts";
+import type { Surroundings } from "./probe/surroundings.ts";
+import { planTargets, type Target } from "./judge/targets.ts";
 
 /** What the doctor found. */
 export interface Diagnosis {

@@ -1,9 +1,9 @@
-import { readConfig } from "../config/read.ts";
-import type { LoadedConfig } from "../config/load.ts";
+import { readConfig } from "../loading/read.ts";
+import type { LoadedConfig } from "../loading/load.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
-import { fillTemplate } from "../host/template.ts";
+import { fillTemplate } from "../node/template/template.ts";
 import {
   checkArguments,
   DEFAULT_NODE,

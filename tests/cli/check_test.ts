@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCheck } from "../../src/cli/check.ts";
+import { runCheck } from "../../src/cli/check/check.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
 const FILES = {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { runDoctor } from "../../src/cli/doctor.ts";
-import { readDoctorFlags } from "../../src/cli/doctor_flags.ts";
-import { doctorText } from "../../src/cli/doctor_text.ts";
+import { runDoctor } from "../../src/cli/doctor/doctor.ts";
+import { readDoctorFlags } from "../../src/cli/doctor/flags.ts";
+import { doctorText } from "../../src/cli/doctor/text.ts";
 import { FlagError } from "../../src/cli/flags.ts";
-import { exitCode, ok, problem, skipped, warning } from "../../src/doctor/finding.ts";
+import { exitCode, ok, problem, skipped, warning } from "../../src/doctor/judge/finding.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 
 const noEnv = () => undefined;

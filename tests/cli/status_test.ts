@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { runStatus } from "../../src/cli/status.ts";
+import { runStatus } from "../../src/cli/status/status.ts";
 import type { Config } from "../../src/config/types.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import type { DataPlane } from "../../src/control/data_plane.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { probeQuery } from "../../src/engine/probe.ts";
-import type { Status } from "../../src/control/status.ts";
-import { StatusSource } from "../../src/control/status_source.ts";
+import type { Status } from "../../src/control/endpoints/status.ts";
+import { StatusSource } from "../../src/control/endpoints/status_source.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { startNodens } from "../support/servers.ts";

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
-import { type InterfaceFacts, judgeInterface } from "../../src/doctor/interface.ts";
-import { lookAtResolvConfs } from "../../src/doctor/look_host.ts";
-import { defaultLinks, defaultLinks6 } from "../../src/doctor/look_links.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { type InterfaceFacts, judgeInterface } from "../../src/doctor/judge/interface.ts";
+import { lookAtResolvConfs } from "../../src/doctor/probe/host.ts";
+import { defaultLinks, defaultLinks6 } from "../../src/doctor/probe/links.ts";
 import {
   judgeKubelet,
   judgeResolvConf,
   type KubeletFacts,
   parseKubeletConfig,
   type ResolvConfFacts,
-} from "../../src/doctor/resolv_conf.ts";
-import { judgeService, type ServiceFacts } from "../../src/doctor/service.ts";
+} from "../../src/doctor/judge/resolv_conf.ts";
+import { judgeService, type ServiceFacts } from "../../src/doctor/judge/service.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { expectFinding, testFindings } from "../support/finding_table.ts";
 

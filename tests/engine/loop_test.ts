@@ -1,6 +1,6 @@
 /** Forwarding loops, in virtual time: found, said once, broken, and gone again. */
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { ProbeBoard } from "../../src/plugins/loop/board.ts";
 import { handlersWith } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/fake_host.ts";

@@ -1,4 +1,4 @@
-import { runManifest } from "../../src/cli/manifest.ts";
+import { runManifest } from "../../src/cli/manifest/manifest.ts";
 
 /** The manifest that Kubernetes publishes, as it is. */
 export const PUBLISHED: string = Deno.readTextFileSync(

@@ -12,18 +12,32 @@ const ALLOWED: Record<string, string[]> = {
   io: ["dns", "engine", "sys", "config"],
   upstream: ["dns", "engine", "io"],
   plugins: ["dns", "corefile", "config", "engine", "io", "upstream"],
-  config: ["dns", "corefile", "plugins"],
-  control: ["dns", "engine", "io", "sys", "config", "plugins", "upstream", "corefile", "metrics"],
-  host: ["dns", "sys", "config", "control", "metrics", "corefile", "engine", "plugins"],
-  manifest: ["dns", "config", "corefile", "host"],
-  doctor: ["dns", "sys", "config", "corefile", "plugins", "host"],
+  config: ["dns", "corefile"],
+  loading: ["dns", "corefile", "config", "plugins"],
+  control: [
+    ...["dns", "engine", "io", "sys", "config", "plugins", "upstream", "corefile", "metrics"],
+    "loading",
+  ],
+  node: ["dns", "sys", "config", "control", "corefile", "engine", "plugins"],
+  manifest: ["dns", "config", "corefile", "loading", "node"],
+  doctor: ["dns", "sys", "config", "corefile", "loading", "plugins", "node"],
   cli: [
-    ...["dns", "engine", "sys", "config", "plugins", "corefile", "control", "metrics", "host"],
-    ...["manifest", "doctor"],
+    ...["dns", "engine", "sys", "config", "loading", "plugins", "corefile", "control", "metrics"],
+    ...["node", "manifest", "doctor"],
   ],
 };
 /** Folders that must not touch the machine: it is handed to them. */
-const PURE = ["dns", "corefile", "engine", "upstream", "plugins", "config", "metrics", "manifest"];
+const PURE = [
+  "dns",
+  "corefile",
+  "engine",
+  "upstream",
+  "plugins",
+  "config",
+  "loading",
+  "metrics",
+  "manifest",
+];
 
 function* sources(folder = ""): Generator<{ path: string; text: string }> {
   for (const { name, isDirectory } of Deno.readDirSync(ROOT + folder)) {

@@ -1,6 +1,6 @@
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
-import { Upstreams, type UpstreamsSurroundings } from "../../src/control/upstreams.ts";
+import { Upstreams, type UpstreamsSurroundings } from "../../src/control/follow/upstreams.ts";
 import type { UpstreamsUpdate } from "../../src/plugins/forward/options.ts";
 
 /** What a data plane was handed, addresses and ports as text. */

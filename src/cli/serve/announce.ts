@@ -1,0 +1,48 @@
+import type { Config } from "../../config/types.ts";
+import type { Logger } from "../../control/log/logger.ts";
+import type { HostsOptions } from "../../plugins/hosts/options.ts";
+import { VERSION } from "../version.ts";
+
+/** What is served where, as CoreDNS prints it. */
+function listenerNames(config: Config): string[] {
+  const zones = config.listeners.flatMap(({ address, port, zones }) =>
+    zones.map(({ zone }) => {
+      const host = address === ""
+        ? ""
+        : address.includes(":")
+        ? ` on [${address}]`
+        : ` on ${address}`;
+      return `${zone}:${port}${host}`;
+    })
+  );
+  return [...new Set(zones)];
+}
+
+/** The state of a nodens that serves, for its service manager. */
+export function servingText(config: Config): string {
+  return `serving ${listenerNames(config).join(", ")}`;
+}
+
+/** A name from a Corefile's own `hosts` entries, which needs no network; otherwise an example. */
+function nameToTry(config: Config, zones: readonly { block: number }[]): string {
+  const plugins = zones.flatMap(({ block }) => config.blocks[block]!.plugins);
+  for (const { name, options } of plugins) {
+    if (name !== "hosts") continue;
+    const [, host] = (options as HostsOptions).inline[0]?.split(/\s+/) ?? [];
+    if (host !== undefined) return host;
+  }
+  return "example.org";
+}
+
+/** Prints listeners, what runs, and a command that gets an answer. */
+export function announce(config: Config, logger: Logger): void {
+  const first = config.listeners[0];
+  const hint: string[] = [];
+  if (first !== undefined) {
+    const host = first.address === "" ? "127.0.0.1" : first.address;
+    hint.push(`Try: dig @${host} -p ${first.port} ${nameToTry(config, first.zones)}`);
+  }
+  const run = `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
+  const listeners = listenerNames(config);
+  logger.print([...listeners, run, ...hint], run, { version: VERSION, listeners });
+}

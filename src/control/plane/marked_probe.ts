@@ -1,0 +1,30 @@
+import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
+import type { Libc } from "../../sys/libc.ts";
+import type { QueryTarget } from "../follow/dns_client.ts";
+
+/** Pauses between two looks for the answer: it is there within a fraction of a millisecond. */
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 32;
+
+/**
+ * Asks a listener of nodens whether it answers, from a socket with a mark. Throws where sockets cannot
+ * be marked, which needs the capability NET_ADMIN.
+ */
+export async function askMarked(
+  libc: Libc,
+  target: QueryTarget,
+  { mark, timeoutMs }: { mark: number; timeoutMs: number },
+): Promise<boolean> {
+  const probe = openLinuxProbe(libc, { ...target, mark });
+  if (probe === null) return false;
+  try {
+    const deadlineMs = performance.now() + timeoutMs;
+    for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (probe.answered()) return true;
+      if (performance.now() >= deadlineMs) return false;
+    }
+  } finally {
+    probe.close();
+  }
+}
