@@ -54,8 +54,8 @@ Deno.test("the graph holds what runs: all threads' modules and packages, and no 
     "main.ts",
     "src/a.ts",
     "src/b.ts",
-    "src/control/follow/hosts_worker.ts",
     "src/control/encrypted/worker.ts",
+    "src/control/follow/hosts_worker.ts",
     "src/control/plane/worker.ts",
   ]);
   assert.deepEqual(GRAPH.imported, ["one@1.0.0"]);
@@ -98,9 +98,12 @@ nodens
   ├── a.ts (1KB)
   ├── b.ts (1KB)
   └─┬ control (4KB)
-    ├── hosts_worker.ts (2KB)
-    ├── tls_worker.ts (2KB)
-    └── worker.ts (2KB)
+    ├─┬ encrypted (2KB)
+    │ └── worker.ts (2KB)
+    ├─┬ follow (2KB)
+    │ └── hosts_worker.ts (2KB)
+    └─┬ plane (2KB)
+      └── worker.ts (2KB)
 
 Files: 3.12MB
 `);
@@ -111,8 +114,8 @@ Files: 3.12MB
     "main.ts",
     "src/a.ts",
     "src/b.ts",
-    "src/control/follow/hosts_worker.ts",
     "src/control/encrypted/worker.ts",
+    "src/control/follow/hosts_worker.ts",
     "src/control/plane/worker.ts",
   ]);
   assert.deepEqual(compareEmbedded(listing, GRAPH), []);

@@ -77,7 +77,7 @@ Deno.test("a configuration reaches a data plane as text, and nothing of it is lo
   let count = 0;
   for (const { name } of Deno.readDirSync(new URL("../../corefile/", import.meta.url))) {
     if (!name.endsWith(".corefiletest")) continue;
-    const path = new URL(`../corefile/${name}`, import.meta.url);
+    const path = new URL(`../../corefile/${name}`, import.meta.url);
     const text = Deno.readTextFileSync(path).split(/^-{3,}$/m)[0]!;
     let config;
     try {
