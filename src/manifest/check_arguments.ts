@@ -1,6 +1,6 @@
 import { canonicalAddress } from "../dns/address.ts";
-import type { CheckResult, Expected } from "./check.ts";
 import type { Located, NodeContainer } from "./documents.ts";
+import type { CheckResult, Expected } from "./expected.ts";
 import { localAddressFault } from "./networks.ts";
 import { VARIABLE } from "./variables.ts";
 

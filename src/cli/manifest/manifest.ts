@@ -1,5 +1,6 @@
 import { readFailure } from "../../corefile/read_failure.ts";
-import { checkManifest, type CheckResult } from "../../manifest/check.ts";
+import { checkManifest } from "../../manifest/check.ts";
+import type { CheckResult } from "../../manifest/expected.ts";
 import { unifiedDiff } from "../../manifest/diff.ts";
 import { readManifest } from "../../manifest/documents.ts";
 import type { ManifestFault } from "../../manifest/fault.ts";
