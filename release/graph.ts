@@ -24,7 +24,7 @@ export interface Graph {
 export const ROOTS = [
   "main.ts",
   "src/control/plane/worker.ts",
-  "src/control/follow/hosts_worker.ts",
+  "src/plugins/hosts/companion/worker.ts",
   "src/control/encrypted/worker.ts",
 ] as const;
 

@@ -6,10 +6,8 @@ import { parseCorefile, type ServerBlock } from "../corefile/parser.ts";
 import { quote } from "../corefile/quote.ts";
 import type { Line } from "../corefile/token.ts";
 import { CHAIN } from "../plugins/chain.ts";
-import { leaveOutOwnListeners } from "../plugins/forward/leave_out.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import type { HostView } from "../config/host.ts";
-import { checkKeptFiles } from "./kept_files.ts";
 import { collectListeners, type Served } from "./listeners.ts";
 import { limitMemory } from "../config/memory_limit.ts";
 import type { BlockConfig, Config, EndpointConfig, ReloadConfig } from "../config/types.ts";
@@ -47,7 +45,6 @@ export function loadConfig(
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (loaded === null || !loader.faults.empty) throw loader.faults.toErrors();
-  limitMemory(loaded.config, host);
   return loaded;
 }
 
@@ -84,7 +81,6 @@ class Loader {
       const what = "there is no server block (add one: . { … })";
       this.faults.add(new CorefileError({ file, line: 1 }, "", what));
     }
-    checkKeptFiles(blocks, this.faults);
     const listeners = collectListeners(
       served,
       this.faults,
@@ -98,8 +94,8 @@ class Loader {
       ...this.#endpoints.length > 0 && { endpoints: this.#endpoints },
       ...this.#reload !== null && { reload: this.#reload },
     };
-    const interfaces = () => this.#interfaces();
-    leaveOutOwnListeners(config, interfaces, (place, what) => this.#warn(place, what));
+    limitMemory(config, this.#host);
+    this.#complete(config);
     return {
       config,
       warnings: [...this.#warnings],
@@ -162,6 +158,25 @@ class Loader {
       );
     }
     return block;
+  }
+
+  /** Has each plugin check and decide what depends on other directives. */
+  #complete(config: Config): void {
+    for (const { name, complete } of SETUPS.values()) {
+      if (complete === undefined) continue;
+      const uses = config.blocks.flatMap((block) =>
+        block.plugins.filter((plugin) => plugin.name === name)
+          .map((plugin) => ({ ...plugin, block }))
+      );
+      if (uses.length === 0) continue;
+      complete({
+        config,
+        uses,
+        interfaces: () => this.#interfaces(),
+        fault: (place, what) => this.faults.add(new CorefileError(place, name, what)),
+        warn: (place, text) => this.#warn(place, `${name}: ${text}`),
+      });
+    }
   }
 
   /** The uses of each directive; those that cannot be used are faults. */

@@ -1,4 +1,4 @@
-import { askTcp, askUdp, NoReplyError, type QueryWait } from "../../control/follow/dns_client.ts";
+import { askTcp, askUdp, NoReplyError, type QueryWait } from "../../follow/dns_client.ts";
 import { FLAG, TYPE } from "../../dns/constants.ts";
 import { rcodeText } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";

@@ -13,7 +13,7 @@ import {
   NoReplyError,
   type QueryTarget,
   type QueryWait,
-} from "../../control/follow/dns_client.ts";
+} from "../../follow/dns_client.ts";
 import { VERSION } from "../version.ts";
 
 /** What `nodens query` returns to the shell; the numbers are dig's. */

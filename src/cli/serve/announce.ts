@@ -1,6 +1,6 @@
 import type { Config } from "../../config/types.ts";
 import type { Logger } from "../../control/log/logger.ts";
-import type { HostsOptions } from "../../plugins/hosts/options.ts";
+import { ownName } from "../../plugins/config_traits.ts";
 import { VERSION } from "../version.ts";
 
 /** What is served where, as CoreDNS prints it. */
@@ -23,15 +23,9 @@ export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }
 
-/** A name from a Corefile's own `hosts` entries, which needs no network; otherwise an example. */
+/** A name that is answered without a network, if there is one. */
 function nameToTry(config: Config, zones: readonly { block: number }[]): string {
-  const plugins = zones.flatMap(({ block }) => config.blocks[block]!.plugins);
-  for (const { name, options } of plugins) {
-    if (name !== "hosts") continue;
-    const [, host] = (options as HostsOptions).inline[0]?.split(/\s+/) ?? [];
-    if (host !== undefined) return host;
-  }
-  return "example.org";
+  return ownName({ blocks: zones.map(({ block }) => config.blocks[block]!) }) ?? "example.org";
 }
 
 /** Prints listeners, what runs, and a command that gets an answer. */

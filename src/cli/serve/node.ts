@@ -1,5 +1,5 @@
 import { readConfig } from "../../loading/read.ts";
-import { askUdp } from "../../control/follow/dns_client.ts";
+import { askUdp } from "../../follow/dns_client.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import type { Logger } from "../../control/log/logger.ts";
 import { askMarked } from "../../control/plane/marked_probe.ts";

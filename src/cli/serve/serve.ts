@@ -177,7 +177,7 @@ async function serve(
       }),
       build: { version: VERSION, deno: Deno.version.deno },
       onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
-      onLoop: (why) => {
+      onHarm: (why) => {
         if (values["loop-exit"] !== true) return;
         // In order, so that what nodens has set up on the node goes with it.
         void output.fatal(`${why}; ending because of -loop-exit`);

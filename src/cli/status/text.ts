@@ -1,4 +1,5 @@
 import type { Status } from "../../control/endpoints/status.ts";
+import { statusTables } from "../../plugins/statuses.ts";
 import { tableText } from "../table.ts";
 
 /** A status as people read it. */
@@ -20,43 +21,7 @@ export function statusText(status: Status): string {
   ]);
   text += `\n${tableText([["LISTENER", "ZONES"], ...addresses], [])}`;
 
-  const caches = blocks.flatMap(({ cache }) =>
-    cache === null ? [] : [[
-      cache.zones.join(" "),
-      ratioText(cache.success.entries, cache.success.capacity),
-      ratioText(cache.denial.entries, cache.denial.capacity),
-      cache.capacityBytes === null
-        ? bytesText(cache.bytes)
-        : `${bytesText(cache.bytes)} of ${bytesText(cache.capacityBytes)}`,
-      String(cache.requests),
-      cache.hitRatio === null ? "-" : `${(100 * cache.hitRatio).toFixed(1)} %`,
-      String(cache.servedStale),
-      String(cache.evictions),
-    ]]
-  );
-  if (caches.length > 0) {
-    const heads = ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"];
-    text += `\n${tableText([heads, ...caches], heads.slice(1))}`;
-  }
-
-  const upstreams = blocks.flatMap(({ zones, forwards }) =>
-    forwards.flatMap(({ from, upstreams }) => {
-      const forward = from === "." || zones.includes(from) ? zones.join(" ") : from;
-      if (upstreams.length === 0) return [[forward, "(none known)", "-", "-", "-", "-"]];
-      return upstreams.map(({ to, state, rttMs, replies, failures }) => [
-        forward,
-        to,
-        state,
-        rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`,
-        String(replies),
-        String(failures),
-      ]);
-    })
-  );
-  if (upstreams.length > 0) {
-    const heads = ["FORWARD", "UPSTREAM", "STATE", "RTT", "REPLIES", "FAILURES"];
-    text += `\n${tableText([heads, ...upstreams], ["RTT", "REPLIES", "FAILURES"])}`;
-  }
+  for (const { rows, numbers } of statusTables(blocks)) text += `\n${tableText(rows, numbers)}`;
   return text;
 }
 
@@ -73,17 +38,6 @@ function reloadText({ reload }: Status): string {
   if (reload.ok) return `Last reload: ${reload.at}, taken over\n`;
   const faults = reload.faults.map((fault) => `  ${fault}\n`).join("");
   return `Last reload: ${reload.at}, REFUSED; the configuration before it is served\n${faults}`;
-}
-
-function ratioText(entries: number, capacity: number): string {
-  return `${entries} of ${capacity}`;
-}
-
-function bytesText(bytes: number): string {
-  if (bytes < 2 ** 10) return `${bytes} B`;
-  return bytes < 2 ** 20
-    ? `${(bytes / 2 ** 10).toFixed(1)} KiB`
-    : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** Seconds as the two largest units: `3d 4h`, `2m 5s`. */

@@ -3,7 +3,7 @@ import type { Config } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { makeLink } from "../../io/lane_link.ts";
 import type { SeriesBook } from "../../metrics/series.ts";
-import type { ForwardOptions } from "../../plugins/forward/options.ts";
+import { usesTls } from "../../plugins/config_traits.ts";
 import type { LaneState } from "../plane/messages.ts";
 import { TLS_CLOSE_REASONS } from "./tls/context.ts";
 import type { TlsMemory, TlsThreadCommand, TlsThreadData, TlsThreadReport } from "./messages.ts";
@@ -248,18 +248,4 @@ export class TlsThread {
       else this.#finish(untilMs);
     }, this.#checkMs);
   }
-}
-
-/** Whether some upstream of a configuration is spoken to over TLS or HTTPS. */
-export function usesTls(config: Config): boolean {
-  return config.blocks.some(({ plugins }) =>
-    plugins.some(({ name, options }) =>
-      name === "forward" &&
-      (options as ForwardOptions).to.some((to) =>
-        to.kind === "server"
-          ? to.upstream.transport !== "dns"
-          : to.kind === "name" && to.transport !== "dns"
-      )
-    )
-  );
 }

@@ -77,13 +77,13 @@ export class MetricsSource {
   }
 
   /** Takes over a configuration: whose plugins are exported as enabled. */
-  configure({ blocks, listeners }: Config): void {
+  configure({ blocks, listeners, endpoints = [] }: Config): void {
     this.#registry.reset("coredns_plugin_enabled");
     for (const { address, port, zones } of listeners) {
       const server = serverLabel(address, port);
       for (const { zone, block } of zones) {
         const names = blocks[block]!.plugins.map(({ name }) => name);
-        if (!names.includes("prometheus")) continue;
+        if (!endpoints.some((one) => one.kind === "prometheus" && one.block === block)) continue;
         for (const name of names) {
           this.#registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
         }

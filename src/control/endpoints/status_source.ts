@@ -1,11 +1,11 @@
 import type { Config } from "../../config/types.ts";
-import type { ServerState } from "../../upstream/options.ts";
+import { statusRequest } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
-/** How long a data plane may take to say how its upstreams are; it should be microseconds. */
+/** Time for a data plane to answer; it should take microseconds. */
 const ASK_MS = 500;
 /** The data planes are asked at most so often, however many ask for `/status`. */
 const ASK_AGAIN_MS = 100;
@@ -76,18 +76,20 @@ export class StatusSource {
   }
 
   async #planeFacts(plane: DataPlane, config: Config): Promise<PlaneFacts> {
-    const forwards = config.blocks.flatMap(({ plugins }, block) =>
-      plugins.flatMap(({ name }, position) => name === "forward" ? [{ block, position }] : [])
+    const asked = config.blocks.flatMap(({ plugins }, block) =>
+      plugins.flatMap(({ name }, position) => {
+        const request = statusRequest(name);
+        return request === undefined ? [] : [{ block, position, request }];
+      })
     );
-    const request = { type: "upstreams" };
-    // Where there is no `forward`, a place that nobody has: what matters then is that it answers.
-    const asked = forwards.length > 0 ? forwards : [{ block: config.blocks.length, position: 0 }];
-    const upstreams = await Promise.all(asked.map(async ({ block, position }) => {
+    // Without any, a handler that does not exist: what matters then is that the data plane answers.
+    if (asked.length === 0) asked.push({ block: config.blocks.length, position: 0, request: null });
+    const answers = await Promise.all(asked.map(async ({ block, position, request }) => {
       const answer = await plane.ask({ block, position, request }, ASK_MS);
-      return [placeKey(block, position), (answer ?? []) as ServerState[]] as const;
-    })).then((entries) => new Map(entries), () => null);
+      return [placeKey(block, position), answer] as const;
+    })).then((entries) => new Map<string, unknown>(entries), () => null);
     const { values, places, heartbeatAgeMs, restarts } = plane;
-    return { values, places, heartbeatAgeMs, restarts, upstreams };
+    return { values, places, heartbeatAgeMs, restarts, answers };
   }
 }
 

@@ -10,7 +10,8 @@ import type { FileShares } from "../../io/file_shares.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/mark.ts";
-import { BOARD_BYTES } from "../../plugins/loop/board.ts";
+import type { Delivery } from "../../plugins/companion.ts";
+import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { PlaneRequests } from "./plane_requests.ts";
@@ -19,7 +20,6 @@ import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import {
   type ControlMessage,
   type DataPlaneMessage,
-  type Delivery,
   type DriverKind,
   handedOver,
   type LaneState,
@@ -54,15 +54,15 @@ export interface DataPlaneOptions {
   files?: FileShares;
   /** The data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
-  /** A forwarding loop was found (`loop`); the log says the rest. */
-  onLoop?: (why: string) => void;
+  /** A handler has found that serving on may do harm; the log says the rest. */
+  onHarm?: (why: string) => void;
   /**
    * Makes the buffers anew that went to a dead thread, for the one that takes its place and serves
    * this configuration.
    */
   refill?: (config: Config) => Promise<readonly Delivery[]>;
-  /** Shared by the data planes of a process (`BOARD_BYTES`); default: memory of its own. */
-  probes?: SharedArrayBuffer;
+  /** Shared by the data planes of a process (`SHARED_BYTES`); default: memory of its own. */
+  shared?: SharedArrayBuffer;
   /** Carries encrypted streams, of all data planes; default: there are none. */
   tls?: TlsThread;
 }
@@ -98,7 +98,7 @@ export class DataPlane implements LaneUser {
   #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #libc: Libc | null;
-  readonly #probes: SharedArrayBuffer;
+  readonly #shared: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
   #wakeFd = -1;
   #laneFd = -1;
@@ -120,7 +120,7 @@ export class DataPlane implements LaneUser {
     this.#config = config;
     this.#options = options;
     this.#tls = options.tls ?? null;
-    this.#probes = options.probes ?? new SharedArrayBuffer(BOARD_BYTES);
+    this.#shared = options.shared ?? new SharedArrayBuffer(SHARED_BYTES);
     this.#libc = options.driver === "linux" ? openLibc() : null;
     this.#sockets = this.#libc === null
       ? null
@@ -244,8 +244,8 @@ export class DataPlane implements LaneUser {
         case "answered":
           this.#requests.answered(data.id, data.answer);
           break;
-        case "loop":
-          this.#options.onLoop?.(data.why);
+        case "harm":
+          this.#options.onHarm?.(data.why);
           break;
         case "unwritable":
           this.onUnwritable(data.list);
@@ -271,7 +271,7 @@ export class DataPlane implements LaneUser {
       logsFields: this.#options.logsFields ?? false,
       mark: this.#options.mark ?? 0,
       files: this.#options.files ?? shareOwnFiles(this.#options.driver),
-      probes: this.#probes,
+      shared: this.#shared,
       places: this.places,
       deliveries: [...this.#deliveries.values()],
       checks: this.#checks,

@@ -1,6 +1,7 @@
 import type { DataPlane } from "./data_plane.ts";
-import { releaseBuffer } from "../../plugins/hosts/arena.ts";
-import { deliveriesForEach, type Delivery, handedOver } from "./messages.ts";
+import { releaseBuffer } from "../../base/transfer.ts";
+import type { Delivery } from "../../plugins/companion.ts";
+import { deliveriesForEach, handedOver } from "./messages.ts";
 
 /**
  * What those who follow files and names hand to the data planes goes through here: a place in one

@@ -1,6 +1,6 @@
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
 import type { Libc } from "../../sys/libc.ts";
-import type { QueryTarget } from "../follow/dns_client.ts";
+import type { QueryTarget } from "../../follow/dns_client.ts";
 
 /** Pauses between two looks for the answer: it is there within a fraction of a millisecond. */
 const FIRST_PAUSE_MS = 1;

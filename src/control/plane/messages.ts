@@ -4,7 +4,8 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
 import type { LaneLink } from "../../io/lane_link.ts";
-import { copyBuffer } from "../../plugins/hosts/arena.ts";
+import type { Delivery } from "../../plugins/companion.ts";
+import { copyBuffer } from "../../base/transfer.ts";
 import type { BoundSocket } from "../../io/linux/listen.ts";
 
 /** Which driver serves: epoll through FFI, or the runtime's own sockets. */
@@ -31,8 +32,8 @@ export interface StartMessage {
   mark: number;
   /** What the data plane may have open. */
   files: FileShares;
-  /** Probes of `loop` that are out, of all data planes (`ProbeBoard`). */
-  probes: SharedArrayBuffer;
+  /** Memory that handlers of all data planes share (`SHARED_BYTES`). */
+  shared: SharedArrayBuffer;
   /** What lies where in `counters` since a data plane before this one. */
   places: CounterPlace[];
   /** What handlers get before the first query. */
@@ -45,17 +46,6 @@ export interface StartMessage {
 export interface LaneState {
   link: LaneLink | null;
   why: string;
-}
-
-/**
- * Data that the control plane has prepared for one handler. An `ArrayBuffer` is handed over: its
- * memory goes from thread to thread and is not copied.
- */
-export interface Delivery {
-  block: number;
-  /** Place of the handler in the chain of the block. */
-  position: number;
-  data: unknown;
 }
 
 /** What the control plane tells a running data plane. */
@@ -101,8 +91,8 @@ export type DataPlaneMessage =
   | { type: "unable"; error: string }
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "answered"; id: number; answer: unknown }
-  /** A forwarding loop was found; the log says the rest. */
-  | { type: "loop"; why: string }
+  /** A handler has found that serving on may do harm; the log says the rest. */
+  | { type: "harm"; why: string }
   /** A list of `-m recent` cannot be written to any more. */
   | { type: "unwritable"; list: string }
   | { type: "stopped" };

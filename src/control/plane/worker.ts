@@ -3,7 +3,6 @@
  * later is read from a port when the eventfd wakes it.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
-import { hasPatterns } from "../../loading/patterns.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -13,15 +12,15 @@ import { ListenError, PortableDriver } from "../../io/portable/driver.ts";
 import { openPortableProbe } from "../../io/portable/probe_socket.ts";
 import type { ProbeTarget } from "../../io/probe_socket.ts";
 import { SelfCheck } from "../../io/self_check.ts";
-import { loadPatterns } from "../../plugins/errors/pattern.ts";
+import type { Delivery } from "../../plugins/companion.ts";
 import { handlersWith } from "../../plugins/handlers.ts";
-import { ProbeBoard } from "../../plugins/loop/board.ts";
+import { librariesOf, loadLibraries, logsStacks } from "../../plugins/config_traits.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
-import type { ControlMessage, DataPlaneMessage, Delivery, StartMessage } from "./messages.ts";
-import { logsStack, panicText } from "./panic_text.ts";
+import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
+import { panicText } from "./panic_text.ts";
 import { type PostedMessage, readPosted } from "./post_to_plane.ts";
 import { WorkerLog } from "./worker_log.ts";
 
@@ -35,8 +34,8 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
   // Not awaited where it need not be, to start fast.
-  if (!hasPatterns(data.config)) new DataPlaneThread(data).start();
-  else loadPatterns().then(() => new DataPlaneThread(data).start());
+  if (librariesOf(data.config).length === 0) new DataPlaneThread(data).start();
+  else loadLibraries(data.config).then(() => new DataPlaneThread(data).start());
 };
 
 /** How often the thread asks itself whether it is at rest, and the queries meanwhile that say no. */
@@ -65,7 +64,7 @@ class DataPlaneThread {
   /** Answers are sent when the loop has come round: queries are served before the next request. */
   #answers: DataPlaneMessage[] = [];
   /** A request that has to wait until its library is loaded; the messages behind it wait, too. */
-  #held: ControlMessage | null = null;
+  #held: ControlMessage & { type: "configure" } | null = null;
   /** The request to drain that is to be answered when the driver has drained, or -1. */
   #draining = -1;
   #selfCheck!: SelfCheck;
@@ -101,7 +100,7 @@ class DataPlaneThread {
       driver.run();
       if (this.#held === null) break;
       // Queries wait in the kernel meanwhile.
-      await loadPatterns();
+      await loadLibraries(this.#held.config);
       this.#handle(this.#held);
       this.#held = null;
       this.#receive();
@@ -121,7 +120,7 @@ class DataPlaneThread {
     port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
       turn = turn.then(async () => {
         const message = readPosted(data);
-        if (this.#needsPatterns(message)) await loadPatterns();
+        if (this.#needsLibraries(message)) await loadLibraries(message.config);
         driver.run(() => this.#handle(message));
         if (this.#running) return;
         this.#selfCheck.end();
@@ -149,7 +148,7 @@ class DataPlaneThread {
     return {
       files: this.#message.files,
       onPanic: (error: unknown) =>
-        this.#log.log("error", panicText(error, logsStack(this.#config))),
+        this.#log.log("error", panicText(error, logsStacks(this.#config))),
       afterLoop: () => this.#afterLoop(),
     };
   }
@@ -161,9 +160,9 @@ class DataPlaneThread {
       counters: this.#book,
       random: randomNumbers(),
       handlers: handlersWith({
-        board: new ProbeBoard(this.#message.probes),
+        shared: this.#message.shared,
         // With the answers, so that the log has said it before.
-        found: (why) => this.#answers.push({ type: "loop", why }),
+        onHarm: (why) => this.#answers.push({ type: "harm", why }),
       }),
       log: this.#log.log,
       logsFields: this.#message.logsFields,
@@ -224,7 +223,7 @@ class DataPlaneThread {
       const received = receiveMessageOnPort(this.#message.port as never);
       if (received === undefined) break;
       const message = readPosted(received.message as PostedMessage);
-      if (this.#needsPatterns(message)) {
+      if (this.#needsLibraries(message)) {
         this.#held = message;
         return false;
       }
@@ -238,10 +237,11 @@ class DataPlaneThread {
     return this.#running;
   }
 
-  /** Regular expressions need a library, which a thread that never yields cannot load. */
-  #needsPatterns(message: ControlMessage): boolean {
-    return message.type === "configure" && hasPatterns(message.config) &&
-      !hasPatterns(this.#config);
+  /** A thread that never yields cannot load a library. */
+  #needsLibraries(message: ControlMessage): message is ControlMessage & { type: "configure" } {
+    if (message.type !== "configure") return false;
+    const loaded = librariesOf(this.#config);
+    return librariesOf(message.config).some((library) => !loaded.includes(library));
   }
 
   #handle(message: ControlMessage): void {

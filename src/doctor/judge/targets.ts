@@ -1,5 +1,6 @@
 import type { BlockConfig, Config } from "../../config/types.ts";
-import type { ForwardOptions } from "../../plugins/forward/options.ts";
+import { forwardings } from "../../plugins/config_traits.ts";
+import type { Forwarding } from "../../plugins/traits.ts";
 
 /** A server to ask, and what. */
 export interface Target {
@@ -67,7 +68,7 @@ function upstreams(config: Config, names: readonly Name[]): Target[] {
       const block = longest(zones, one.name)?.block;
       if (block === undefined) continue;
       for (const options of forwards(config.blocks[block]!, one.name)) {
-        for (const { address, port, transport } of options.upstreams) {
+        for (const { address, port, transport } of options.servers) {
           if (transport !== "dns") continue;
           const key = `${address} ${port}`;
           const target = found.get(key) ??
@@ -82,13 +83,10 @@ function upstreams(config: Config, names: readonly Name[]): Target[] {
   return [...found.values()];
 }
 
-function forwards(block: BlockConfig, name: string): ForwardOptions[] {
-  return block.plugins
-    .filter((plugin) => plugin.name === "forward")
-    .map(({ options }) => options as ForwardOptions)
-    .filter(({ from, except }) =>
-      isWithin(name, from) && !except.some((zone) => isWithin(name, zone))
-    );
+function forwards(block: BlockConfig, name: string): Forwarding[] {
+  return forwardings({ blocks: [block] }).filter(({ from, except }) =>
+    isWithin(name, from) && !except.some((zone) => isWithin(name, zone))
+  );
 }
 
 function longest<T extends { zone: string }>(zones: readonly T[], name: string): T | null {

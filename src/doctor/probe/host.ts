@@ -1,7 +1,7 @@
 import type { HostView } from "../../config/host.ts";
 import type { Config } from "../../config/types.ts";
-import type { ForwardOptions } from "../../plugins/forward/options.ts";
-import { parseResolvConf } from "../../plugins/forward/resolv_conf.ts";
+import { forwardings } from "../../plugins/config_traits.ts";
+import { parseResolvConf } from "../../config/resolv_conf.ts";
 import {
   type KubeletFacts,
   parseKubeletConfig,
@@ -21,15 +21,12 @@ const STATUS_LIMIT_MS = 1000;
 /** /etc/resolv.conf and every such file that the Corefile forwards to. */
 export function lookAtResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
   const leftOut = new Map<string, Set<string>>();
-  for (const { name, options } of (config?.blocks ?? []).flatMap(({ plugins }) => plugins)) {
-    if (name !== "forward") continue;
-    const { to, upstreams } = options as ForwardOptions;
-    for (const one of to) {
-      if (one.kind !== "file") continue;
-      const out = leftOut.get(one.path) ?? new Set();
-      leftOut.set(one.path, out);
-      for (const address of one.content.servers) {
-        if (!upstreams.some((upstream) => upstream.address === address)) out.add(address);
+  for (const { files, servers } of config === null ? [] : forwardings(config)) {
+    for (const { path, servers: named } of files) {
+      const out = leftOut.get(path) ?? new Set();
+      leftOut.set(path, out);
+      for (const address of named) {
+        if (!servers.some((server) => server.address === address)) out.add(address);
       }
     }
   }

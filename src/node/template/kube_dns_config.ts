@@ -1,5 +1,5 @@
 import { quote } from "../../corefile/quote.ts";
-import { parseEndpoint } from "../../plugins/forward/endpoint.ts";
+import { parseEndpoint } from "../../upstream/endpoint.ts";
 
 /** Most servers of a stub domain: no `forward` takes more. */
 const MAX_SERVERS = 15;

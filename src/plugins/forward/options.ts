@@ -1,5 +1,5 @@
 import type { GroupSettings } from "../../upstream/group.ts";
-import type { ResolvConf } from "./resolv_conf.ts";
+import type { ResolvConf } from "../../config/resolv_conf.ts";
 import type { Policy, ServerAddress, ServerTransport } from "../../upstream/options.ts";
 
 /** One TO as the Corefile has it: what the upstreams come from. */

@@ -7,7 +7,12 @@ import { parseAddress } from "../../dns/address.ts";
 import { RCODE_NAMES, rcodeNumber } from "../../dns/mnemonics.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import { readZones } from "../zones_argument.ts";
-import { type Endpoint, parseEndpoint, parseServerName, TRANSPORT_PORTS } from "./endpoint.ts";
+import {
+  type Endpoint,
+  parseEndpoint,
+  parseServerName,
+  TRANSPORT_PORTS,
+} from "../../upstream/endpoint.ts";
 import type { Policy } from "../../upstream/options.ts";
 import type { ForwardOptions } from "./options.ts";
 

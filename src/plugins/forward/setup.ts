@@ -1,8 +1,9 @@
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { formatDuration } from "../../corefile/durations.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
+import { leaveOutOwnListeners } from "./leave_out.ts";
 import type { ForwardOptions } from "./options.ts";
 import { COUNTS, DURATIONS, type OptionContext, OPTIONS } from "./read_options.ts";
 import { resolveTo, UNSAID } from "./resolve_to.ts";
@@ -21,6 +22,7 @@ export const forwardSetup: PluginSetup = {
   setup(controller) {
     controller.tokens.eachUse(() => controller.addHandler(readForward(controller)));
   },
+  complete: (whole) => leaveOutOwnListeners(whole as WholeConfig<ForwardOptions>),
 };
 
 function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOptions {

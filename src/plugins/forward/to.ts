@@ -3,11 +3,11 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
-import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "./endpoint.ts";
+import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerTransport } from "../../upstream/options.ts";
 import type { ForwardTo } from "./options.ts";
 import { MEANWHILE } from "./meanwhile.ts";
-import { parseResolvConf, type ReadResolvConf } from "./resolv_conf.ts";
+import { parseResolvConf, type ReadResolvConf } from "../../config/resolv_conf.ts";
 
 /** Most TO of one directive (CoreDNS's limit); a resolv.conf or a name counts as one. */
 const MAX_TO = 15;

@@ -1,6 +1,7 @@
 import { parseName } from "../../dns/name.ts";
 import type { HashKey } from "../../engine/question/keyed_hash.ts";
-import { Arena, releaseBuffer } from "./arena.ts";
+import { releaseBuffer } from "../../base/transfer.ts";
+import { Arena } from "./arena.ts";
 import {
   ENTRY_HEAD,
   HEAD,

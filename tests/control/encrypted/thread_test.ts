@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";
-import { TlsThread, usesTls } from "../../../src/control/encrypted/thread.ts";
+import { TlsThread } from "../../../src/control/encrypted/thread.ts";
+import { usesTls } from "../../../src/plugins/config_traits.ts";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
 import { makeAuthority } from "../../support/certificates.ts";

@@ -39,7 +39,7 @@ const keyOf = (block: number) =>
 
 function plane(
   counters: [string, Record<string, string>, number][],
-  upstreams: Map<string, ServerState[]> | null,
+  answers: Map<string, ServerState[]> | null,
   changes: Partial<PlaneFacts> = {},
 ): PlaneFacts {
   const book = new CounterBook(new SharedArrayBuffer(8 * 256));
@@ -51,7 +51,7 @@ function plane(
   book.values[COUNTER.PROBES_TCP] = 2;
   book.values[COUNTER.LOG_DROPPED] = 3;
   const { values, places } = book;
-  return { values, places, heartbeatAgeMs: 412.3, restarts: 0, upstreams, ...changes };
+  return { values, places, heartbeatAgeMs: 412.3, restarts: 0, answers, ...changes };
 }
 
 const to = (label: string) => ({ to: label });

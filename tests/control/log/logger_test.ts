@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { logLine, type LogMessage, type LogTarget } from "../../../src/control/log/log_line.ts";
 import { Logger } from "../../../src/control/log/logger.ts";
-import { logsStack, panicText } from "../../../src/control/plane/panic_text.ts";
+import { panicText } from "../../../src/control/plane/panic_text.ts";
+import { logsStacks } from "../../../src/plugins/config_traits.ts";
 import type { Config } from "../../../src/config/types.ts";
 
 const timeMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -185,6 +186,6 @@ Deno.test("an exception is one line, or its stack where errors asks for it", () 
       plugins: [{ name: "errors", line: 2, options: { stacktrace, consolidate: [] } }],
     }],
   });
-  assert.equal(logsStack(withErrors(true)), true);
-  assert.equal(logsStack(withErrors(false)), false);
+  assert.equal(logsStacks(withErrors(true)), true);
+  assert.equal(logsStacks(withErrors(false)), false);
 });
