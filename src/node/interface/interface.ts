@@ -1,6 +1,5 @@
-import { parseAddress } from "../../dns/address.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
-import { type AddressRequest, ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
+import { ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
 import { areEqual, ElsewhereWatch } from "./elsewhere.ts";
 import {
@@ -11,15 +10,12 @@ import {
   type WantedAddress,
   wantedAddresses,
 } from "./options.ts";
-import { InterfaceWatch } from "./watch.ts";
+import { explain } from "./explain.ts";
 import { MendPace } from "./mend_pace.ts";
+import { SourceAddress } from "./source_address.ts";
+import { InterfaceWatch } from "./watch.ts";
 
 export type { InterfaceKind, InterfaceOptions } from "./options.ts";
-
-/** Addresses that nobody has (RFC 5737, RFC 3849): packets to them would leave as most others do. */
-const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"].map((text) =>
-  parseAddress(text)!
-);
 
 /** How often notices are looked for. A look that finds none is two system calls. */
 const LOOK_MS = 100;
@@ -65,11 +61,10 @@ export class NodeInterface {
   #adopted = false;
   /** Addresses were put on lo. */
   #onLo = false;
-  /** Addresses that the host's own queries have no longer as their source. */
-  #yielded: AddressRequest[] = [];
   /** Indexes of links that were ours and have lost the name, or their place, to another. */
   readonly #strays = new Set<number>();
   readonly #elsewhere: ElsewhereWatch;
+  readonly #source: SourceAddress;
 
   /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
   constructor(options: InterfaceOptions) {
@@ -83,6 +78,10 @@ export class NodeInterface {
       this.#wanted,
       (text) => this.#log("warning", `${this.#title()}: ${text}`),
     );
+    this.#source = new SourceAddress(this.#wanted, {
+      open: () => this.#open(),
+      onRefused: (why) => this.#log("warning", `${this.#title()}: Cannot change its route: ${why}`),
+    });
   }
 
   /**
@@ -108,7 +107,7 @@ export class NodeInterface {
     } catch (error) {
       if (first) this.#takeBack(work);
       else this.#reportMend(work);
-      throw new Error(`Cannot set up the interface "${this.#name}": ${this.#explain(error)}`, {
+      throw new Error(`Cannot set up the interface "${this.#name}": ${explain(error)}`, {
         cause: error,
       });
     }
@@ -138,32 +137,12 @@ export class NodeInterface {
    */
   yieldSource(): boolean {
     this.#endWatch();
-    if (this.#place === null) return false;
-    const { index } = this.#place.link;
-    for (const wanted of this.#wanted) {
-      if (wanted.loopback) continue;
-      const address = { ...wanted, index };
-      const source = this.#otherSource(address);
-      if (source === null) continue;
-      this.#yielded.push(address);
-      this.#change(() => this.#open().setLocalSource(address, source));
-    }
-    return this.#yielded.length > 0;
+    return this.#place !== null && this.#source.yieldOn(this.#place.link.index);
   }
 
-  /** Takes `yieldSource` back: another process goes on with the addresses. */
+  /** Undoes `yieldSource`: another process goes on with the addresses. */
   reclaimSource(): void {
-    const kernel = this.#open();
-    for (const address of this.#yielded) {
-      this.#change(() => {
-        if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
-        // Only a route that the kernel has made itself goes with its address.
-        kernel.deleteLocalRoute(address);
-        kernel.deleteAddress(address);
-        kernel.addAddress(address);
-      });
-    }
-    this.#yielded = [];
+    this.#source.reclaim();
   }
 
   /**
@@ -175,9 +154,7 @@ export class NodeInterface {
   remove(): string[] {
     this.#endWatch();
     try {
-      // The kernel takes away only what it has made.
-      for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
-      this.#yielded = [];
+      this.#source.removeRoutes();
       // It may have been renamed since it was last looked at.
       if (this.#place !== null && this.#place.kind !== "lo") {
         this.#strays.add(this.#place.link.index);
@@ -192,7 +169,7 @@ export class NodeInterface {
       if (removed.length > 0) this.#log("info", `${this.#title()}: removed ${removed.join(", ")}`);
       return removed;
     } catch (error) {
-      throw new Error(`Cannot remove the interface "${this.#name}": ${this.#explain(error)}`, {
+      throw new Error(`Cannot remove the interface "${this.#name}": ${explain(error)}`, {
         cause: error,
       });
     }
@@ -203,24 +180,6 @@ export class NodeInterface {
     this.#endWatch();
     this.#kernel?.close();
     this.#kernel = null;
-  }
-
-  /** An address of this host that is not going to be removed; null without one, or a way out. */
-  #otherSource({ bytes }: AddressRequest): Uint8Array | null {
-    const elsewhere = ELSEWHERE.find(({ length }) => length === bytes.length)!;
-    const source = this.#open().sourceTowards(elsewhere);
-    const text = String(source);
-    return this.#wanted.some((wanted) => String(wanted.bytes) === text) ? null : source;
-  }
-
-  /** Changes a route; what the kernel refuses is told, and costs some answers at most. */
-  #change(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
-      this.#log("warning", `${this.#title()}: Cannot change its route: ${this.#explain(error)}`);
-    }
   }
 
   #open(): Rtnetlink {
@@ -317,7 +276,7 @@ export class NodeInterface {
       } catch (error) {
         // Nothing else will be allowed either.
         if (error instanceof NetlinkError && error.errno === ERRNO.PERM) throw error;
-        faults.push(new Error(`adding ${wanted.text}: ${this.#explain(error)}`, { cause: error }));
+        faults.push(new Error(`adding ${wanted.text}: ${explain(error)}`, { cause: error }));
       }
     }
     if (faults.length > 0) throw new AggregateError(faults);
@@ -404,29 +363,6 @@ export class NodeInterface {
 
   #title(): string {
     return `interface ${this.#name}`;
-  }
-
-  /** What went wrong, with what would help. */
-  #explain(error: unknown): string {
-    if (error instanceof AggregateError) {
-      return error.errors.map((fault: Error) => fault.message).join("; ");
-    }
-    const text = error instanceof Error ? error.message : String(error);
-    if (!(error instanceof NetlinkError)) return text;
-    if (error.errno === ERRNO.PERM) {
-      return `${text}; give nodens the capability NET_ADMIN (in Kubernetes: ` +
-        "securityContext.capabilities.add), or leave the interface to others with " +
-        "-setupinterface=false";
-    }
-    // Only an IPv6 address is refused in these two ways: IPv6 is switched off, or not there.
-    if (error.errno === ERRNO.ACCES) {
-      return `${text}; allow IPv6 with "sysctl net.ipv6.conf.all.disable_ipv6=0", ` +
-        "or leave the address out of -localip";
-    }
-    if (error.errno === ERRNO.OPNOTSUPP) {
-      return `${text}; this kernel has no IPv6: leave the address out of -localip`;
-    }
-    return text;
   }
 }
 
