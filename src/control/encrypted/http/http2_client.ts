@@ -24,7 +24,6 @@ import {
   word,
   words,
 } from "./http2_frames.ts";
-import { joinBytes } from "./join_bytes.ts";
 import {
   decodeResponse,
   encodeRequest,
@@ -32,8 +31,9 @@ import {
   type RequestHeaders,
   type ResponseHeaders,
 } from "./http2_headers.ts";
+import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
+import { joinBytes } from "./join_bytes.ts";
 
-const DEFAULT_WINDOW = 65535;
 /** Room for a whole DNS message on each stream, so that only the connection's window is kept up. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
@@ -75,10 +75,6 @@ export interface Http2Events {
 
 /** An open stream. */
 interface OpenStream {
-  /** What may be sent; below zero where the peer has made its windows smaller. */
-  window: number;
-  /** What is still to be sent of the body. */
-  body: Uint8Array | null;
   /** Octets of DATA that came. */
   received: number;
   /** The final headers have come. */
@@ -90,13 +86,9 @@ export class Http2Client {
   readonly #events: Http2Events;
   readonly #reader = new FrameReader();
   readonly #streams = new Map<number, OpenStream>();
-  /** Streams whose bodies wait for a window, in order. */
-  readonly #unsent = new Set<number>();
+  readonly #sender = new Http2Sender();
   #next = 1;
   #maxStreams = DEFAULT_STREAMS;
-  /** What may be sent on the connection, and what a new stream may send. */
-  #window = DEFAULT_WINDOW;
-  #streamWindow = DEFAULT_WINDOW;
   /** What the peer may send on the connection, and what it has since it was last told. */
   #receiveWindow = CONNECTION_WINDOW;
   #received = 0;
@@ -125,8 +117,7 @@ export class Http2Client {
   /** Whether a request may be sent now. */
   get ready(): boolean {
     if (this.#broken || this.#next > MAX_31 || this.#streams.size >= this.#maxStreams) return false;
-    // Bodies go out in order, so what waits for its window goes before.
-    return this.#window > 0 && this.#unsent.size === 0;
+    return this.#sender.ready;
   }
 
   /** Octets that were copied to collect what came; tests hold them to what came. */
@@ -140,24 +131,17 @@ export class Http2Client {
     if (block.length > MAX_FRAME) return 0;
     const id = this.#next;
     this.#next += 2;
-    const stream: OpenStream = {
-      window: this.#streamWindow,
-      body,
-      received: 0,
-      answered: false,
-    };
-    this.#streams.set(id, stream);
+    this.#streams.set(id, { received: 0, answered: false });
     const flags = FLAG.END_HEADERS | (body === null ? FLAG.END_STREAM : 0);
     const frames = [frame(TYPE.HEADERS, { flags, stream: id, payload: block })];
-    this.#sendBody(id, stream, frames);
+    this.#sender.open(id, body, frames);
     this.#events.write(joinBytes(frames));
     return id;
   }
 
   /** Gives a request up. */
   cancel(stream: number): void {
-    if (!this.#delete(stream)) return;
-    this.#events.write(frame(TYPE.RST_STREAM, { stream, payload: words(CODE.CANCEL) }));
+    if (this.#delete(stream)) this.#giveUp(stream);
   }
 
   /** Nobody listens any more: what else comes is passed over. */
@@ -234,7 +218,7 @@ export class Http2Client {
     this.#receiveWindow -= payload.length;
     this.#received += payload.length;
     if (this.#receiveWindow < 0) {
-      return this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
+      return this.#failFlow();
     }
     const stream = this.#streamOf(id);
     if (stream === undefined) return;
@@ -249,7 +233,7 @@ export class Http2Client {
     if (!stream.answered) return this.#fail("breaks HTTP/2: content before headers");
     stream.received += payload.length;
     if (stream.received > STREAM_WINDOW) {
-      return this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
+      return this.#failFlow();
     }
     if (content.length > 0) this.#events.data(id, content);
     if (ends) this.#end(id);
@@ -317,19 +301,8 @@ export class Http2Client {
     const more = word(payload, 0) & MAX_31;
     if (more === 0) return this.#fail("breaks HTTP/2: WINDOW_UPDATE");
     if (!this.#spend()) return;
-    if (id === 0) {
-      this.#window += more;
-    } else {
-      const stream = this.#streamOf(id);
-      if (!stream) return;
-      stream.window += more;
-      if (stream.window > MAX_31) {
-        return this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
-      }
-    }
-    if (this.#window > MAX_31) {
-      return this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
-    }
+    if (id !== 0 && !this.#streamOf(id)) return;
+    if (!this.#sender.grow(id, more)) return this.#failFlow();
     this.#proceed();
   }
 
@@ -344,78 +317,44 @@ export class Http2Client {
     if (this.#settled && !this.#spend()) return;
     this.#settled = true;
     if (acknowledges) return;
-    let window = this.#streamWindow;
+    let window: number | null = null;
     for (let at = 0; at < payload.length; at += 6) {
       const name = (payload[at]! << 8) | payload[at + 1]!;
       const value = word(payload, at + 2);
       if (name === SETTING.MAX_CONCURRENT_STREAMS) this.#maxStreams = value;
       if (name !== SETTING.INITIAL_WINDOW_SIZE) continue;
       if (value > MAX_31) {
-        return this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
+        return this.#failFlow();
       }
       window = value;
     }
     // Once for all that a frame says of it: it is work for each stream.
-    if (!this.#resize(window)) return;
+    if (window !== null && !this.#sender.resize(window)) return this.#failFlow();
     this.#events.write(frame(TYPE.SETTINGS, { flags: FLAG.ACK }));
     this.#proceed();
   }
 
-  /** New streams may send so much; what open ones may send changes by the difference. */
-  #resize(window: number): boolean {
-    const change = window - this.#streamWindow;
-    if (change === 0) return true;
-    this.#streamWindow = window;
-    let largest = window;
-    for (const stream of this.#streams.values()) {
-      stream.window += change;
-      largest = Math.max(largest, stream.window);
-    }
-    if (largest <= MAX_31) return true;
-    this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
-    return false;
-  }
-
   /** Sends what now fits into the windows. */
   #proceed(): void {
-    const frames: Uint8Array[] = [];
-    for (const id of this.#unsent) {
-      if (this.#window <= 0) break;
-      this.#sendBody(id, this.#streams.get(id)!, frames);
-    }
+    const frames = this.#sender.proceed();
     if (frames.length > 0) this.#events.write(joinBytes(frames));
     this.#events.ready();
   }
 
-  #sendBody(id: number, stream: OpenStream, frames: Uint8Array[]): void {
-    while (stream.body !== null) {
-      const { body } = stream;
-      const size = Math.min(body.length, MAX_FRAME, this.#window, stream.window);
-      if (size <= 0 && body.length > 0) {
-        this.#unsent.add(id);
-        return;
-      }
-      const flags = size === body.length ? FLAG.END_STREAM : 0;
-      frames.push(frame(TYPE.DATA, { flags, stream: id, payload: body.subarray(0, size) }));
-      this.#window -= size;
-      stream.window -= size;
-      stream.body = size === body.length ? null : body.subarray(size);
-    }
-    this.#unsent.delete(id);
+  #giveUp(stream: number): void {
+    this.#events.write(frame(TYPE.RST_STREAM, { stream, payload: words(CODE.CANCEL) }));
   }
 
   #delete(id: number): boolean {
-    this.#unsent.delete(id);
+    this.#sender.close(id);
     return this.#streams.delete(id);
   }
 
   #end(id: number): void {
-    const stream = this.#streams.get(id);
     // It may have been given up for what came last.
-    if (stream === undefined) return;
+    if (!this.#streams.delete(id)) return;
     // It has answered without having read everything.
-    if (stream.body !== null) this.cancel(id);
-    this.#delete(id);
+    if (this.#sender.close(id)) this.#giveUp(id);
     this.#allow(ALLOWANCE.answer);
     this.#events.end(id);
   }
@@ -440,11 +379,15 @@ export class Http2Client {
     this.#allowance = Math.min(ALLOWANCE.most, this.#allowance + more);
   }
 
+  #failFlow(): void {
+    this.#fail("breaks HTTP/2: flow control", CODE.FLOW_CONTROL_ERROR);
+  }
+
   #fail(what: string, code: number = CODE.PROTOCOL_ERROR): void {
     if (this.#broken) return;
     this.#broken = true;
     this.#streams.clear();
-    this.#unsent.clear();
+    this.#sender.clear();
     this.#block = null;
     this.#events.write(frame(TYPE.GOAWAY, { payload: words(0, code) }));
     this.#events.broken({ why: `the upstream ${what}`, flood: code === CODE.ENHANCE_YOUR_CALM });
