@@ -111,3 +111,10 @@ Deno.test("files stay short", () => {
     assert.ok(lines <= 460, `${path} has ${lines} lines`);
   }
 });
+
+Deno.test("only main.ts ends the process", () => {
+  for (const { path, text } of sources()) {
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+    assert.doesNotMatch(code, /\bDeno\.exit\b/, path);
+  }
+});

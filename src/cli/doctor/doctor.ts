@@ -5,37 +5,23 @@ import type { DoctorOptions } from "../../doctor/probe/options.ts";
 import { runCommand } from "../../node/rules/command.ts";
 import { KernelTree } from "../../sys/kernel_tree.ts";
 import { askOnce } from "./ask.ts";
-import { DOCTOR, readDoctorFlags } from "./flags.ts";
+import { readDoctorFlags } from "./flags.ts";
 import { doctorText } from "./text.ts";
-import { commandHelp, usageText } from "../command.ts";
-import { FlagError } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { VERSION } from "../version.ts";
 
 const DEFAULT_WIDTH = 100;
 
 /**
- * `nodens doctor`: looks whether nodens would work here, or does, and says what to do where not.
- * Returns 0, 1 where there is a problem, 2 for bad usage.
+ * `nodens doctor`: examines whether nodens would work here, or does, and says what to do if not.
+ * Returns 0, or 1 for a problem. Throws `FlagError`.
  */
 export async function runDoctor(
   args: readonly string[],
   host: HostView,
   output: Output,
 ): Promise<number> {
-  let call: ReturnType<typeof readDoctorFlags>;
-  try {
-    call = readDoctorFlags(args, (name) => host.env(name));
-  } catch (error) {
-    if (!(error instanceof FlagError)) throw error;
-    output.err(`nodens doctor: ${error.message}\n${usageText(DOCTOR)}`);
-    return 2;
-  }
-  if (call.help) {
-    output.out(commandHelp(DOCTOR));
-    return 0;
-  }
-  const { options, json } = call;
+  const { options, json } = readDoctorFlags(args, (name) => host.env(name));
   const { tree, libcMissing } = openTree();
   const diagnosis = await examine(options, {
     ...{ host, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },

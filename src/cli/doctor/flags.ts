@@ -2,12 +2,11 @@ import { quote } from "../../corefile/quote.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DoctorOptions } from "../../doctor/probe/options.ts";
 import { httpAddressText } from "../../plugins/http_address.ts";
-import type { Command } from "../command.ts";
-import { type Flag, FlagError, type FlagValues, HELP_FLAG, parseFlags } from "../flags.ts";
+import { type Flag, FlagError, HELP_FLAG, parseFlags } from "../flags.ts";
 import { readServeFlags, SERVE_FLAGS } from "../serve/flags.ts";
 
 /** Flags of `nodens doctor` alone. */
-export const DOCTOR_FLAGS: readonly Flag[] = [
+export const DOCTOR_FLAGS = [
   { name: "json", kind: "boolean", default: false, help: "print the findings as JSON" },
   {
     name: "name",
@@ -37,7 +36,7 @@ export const DOCTOR_FLAGS: readonly Flag[] = [
     help: "ask from a network namespace made for it: the host is changed for a moment",
   },
   HELP_FLAG,
-];
+] as const satisfies readonly Flag[];
 
 const TIMEOUT_SECONDS = { min: 1, max: 60 } as const;
 /** Those of `nodens` that are taken, so that a command line can be pasted, and mean nothing here. */
@@ -56,26 +55,14 @@ const TAKEN_FLAGS = SERVE_FLAGS.filter(({ name }) =>
   !DOCTOR_FLAGS.some((own) => own.name === name)
 );
 
-/** Description of `nodens doctor`. */
-export const DOCTOR: Command = {
-  name: "doctor",
-  summary: "look whether nodens would work on this node, or does",
-  forms: [{ args: "[--json] [--pod] [FLAGS of nodens]" }],
-  description: [
-    "Give it the flags that nodens is given, and it looks at the machine as they want it.",
-  ],
-  flags: [...DOCTOR_FLAGS, ...TAKEN_FLAGS.filter(({ name }) => !IGNORED.includes(name))],
-  operands: [],
-  exitCodes: [
-    [0, "no problem"],
-    [1, "problems, each told with what to do"],
-    [2, "a command line that cannot be understood"],
-  ],
-};
+/** Flags that help lists. */
+export const HELPED_FLAGS: readonly Flag[] = [
+  ...DOCTOR_FLAGS,
+  ...TAKEN_FLAGS.filter(({ name }) => !IGNORED.includes(name)),
+];
 
 /** How the doctor was called. */
 export interface DoctorCall {
-  readonly help: boolean;
   readonly json: boolean;
   readonly options: DoctorOptions;
 }
@@ -95,11 +82,10 @@ export function readDoctorFlags(
   const { node, rules } = served;
   const inCluster = node.localIps.length > 0 || node.template !== null || given.has("domain") ||
     env("KUBERNETES_SERVICE_HOST") !== undefined;
-  const domain = String(values["domain"]);
-  const named = readName("name", values);
+  const domain = values.domain;
+  const named = readName("name", values.name);
   return {
-    help: values["h"] === true,
-    json: values["json"] === true,
+    json: values.json,
     options: {
       node,
       rules,
@@ -107,28 +93,26 @@ export function readDoctorFlags(
       defaultPort: node.dnsPort,
       metricsAddresses: served.metricsAddresses.map(httpAddressText),
       clusterName: named !== "" ? named : inCluster ? `kubernetes.default.svc.${domain}` : null,
-      outsideName: readName("outside", values) || "example.org",
-      timeoutMs: readTimeout(values),
-      pod: values["pod"] === true,
+      outsideName: readName("outside", values.outside) || "example.org",
+      timeoutMs: readTimeout(values.timeout),
+      pod: values.pod,
     },
   };
 }
 
-function readTimeout(values: FlagValues): number {
-  const seconds = Number(values["timeout"]);
+function readTimeout(seconds: number): number {
   const { min, max } = TIMEOUT_SECONDS;
   if (seconds >= min && seconds <= max) return seconds * 1000;
   throw new FlagError(`flag -timeout: ${seconds} is out of range (${min} to ${max})`);
 }
 
-function readName(flag: string, values: FlagValues): string {
-  const text = String(values[flag]);
+function readName(flag: string, text: string): string {
   try {
     if (text !== "") parseName(text);
     return text;
   } catch (error) {
     throw new FlagError(
-      `flag -${flag}: ${quote(text)} is no name (like example.org): ${(error as Error).message}`,
+      `flag -${flag}: ${quote(text)} is not a name (like example.org): ${(error as Error).message}`,
     );
   }
 }

@@ -1,45 +1,19 @@
 import { httpAddressText, parseHttpAddress } from "../../plugins/http_address.ts";
-import { type Command, commandHelp, usageText } from "../command.ts";
-import { HELP_FLAG } from "../flags.ts";
+import { FlagError } from "../flags.ts";
 import type { Output } from "../output.ts";
 
-/** Where `health` listens unless told otherwise. */
-const DEFAULT = "http://127.0.0.1:8080/health";
 /** Longer than the answer may take where the data plane is silent. */
 const LIMIT_MS = 3000;
 
-/** Description of `nodens healthcheck`. */
-export const HEALTHCHECK: Command = {
-  name: "healthcheck",
-  summary: "exit 0 where /health says OK, else 1",
-  forms: [{ args: "[URL|ADDRESS]", summary: `(default ${DEFAULT})` }],
-  flags: [HELP_FLAG],
-  operands: [{ name: "[URL|ADDRESS]" }],
-  exitCodes: [
-    [0, "it says OK"],
-    [1, "it does not, or nobody answers"],
-    [2, "a command line that cannot be understood"],
-  ],
-};
-
 /**
- * `nodens healthcheck [URL|ADDRESS]`: asks a health endpoint and says in one line what came of it,
- * for containers without curl. Exit code 0 where it says OK, 1 where it does not, 2 for a wrong call.
+ * `nodens healthcheck URL|ADDRESS`: asks a health endpoint and prints the result in one line, for
+ * containers without curl. Returns 0 if the endpoint says OK, else 1. Throws `FlagError`.
  */
 export async function runHealthcheck(args: readonly string[], output: Output): Promise<number> {
-  const [target = DEFAULT, more] = args;
-  if (/^--?h(elp)?$/.test(target)) {
-    output.out(commandHelp(HEALTHCHECK));
-    return 0;
-  }
+  const [target = "", more] = args;
   const url = toUrl(target);
-  if (url === null || more !== undefined) {
-    const what = url === null
-      ? `"${target}" is neither a URL nor an address (HOST:PORT)`
-      : `"${more}" is one argument too many`;
-    output.err(`nodens: ${what}\n${usageText(HEALTHCHECK)}`);
-    return 2;
-  }
+  if (url === null) throw new FlagError(`"${target}" is neither a URL nor an address (HOST:PORT)`);
+  if (more !== undefined) throw new FlagError(`"${more}" is one argument too many`);
   let status: number;
   let text: string;
   try {

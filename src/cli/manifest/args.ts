@@ -2,17 +2,12 @@ import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import { MIN_MEMORY_BYTES, parseQuantity } from "../../manifest/memory.ts";
 import { localAddressFault, type Network, parseNetwork } from "../../manifest/networks.ts";
-import {
-  MANIFEST_DEFAULTS,
-  type ManifestOptions,
-  PROXY_MODES,
-  type ProxyMode,
-} from "../../manifest/options.ts";
+import { MANIFEST_DEFAULTS, type ManifestOptions, PROXY_MODES } from "../../manifest/options.ts";
 import { type Flag, FlagError, type FlagValues, HELP_FLAG, parseFlags } from "../flags.ts";
 import { VERSION } from "../version.ts";
 
 /** Flags of `nodens manifest`. */
-export const MANIFEST_FLAGS: readonly Flag[] = [
+export const MANIFEST_FLAGS = [
   {
     name: "localdns",
     kind: "text",
@@ -105,7 +100,10 @@ export const MANIFEST_FLAGS: readonly Flag[] = [
     help: "look for faults in this manifest",
   },
   HELP_FLAG,
-];
+] as const satisfies readonly Flag[];
+
+type Values = FlagValues<typeof MANIFEST_FLAGS>;
+
 /** Flags that say what a new manifest holds, which one that is there says itself. */
 const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
 /** Flags that say how variables are filled. */
@@ -129,7 +127,6 @@ export interface FileArguments {
 
 /** What `nodens manifest` is asked for. */
 export type ManifestArguments =
-  | { action: "help" }
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }
   | { action: "check"; options: FileArguments };
@@ -137,10 +134,9 @@ export type ManifestArguments =
 /** Reads the arguments of `nodens manifest`. Throws `FlagError` for what cannot be used. */
 export function readManifestArguments(args: readonly string[]): ManifestArguments {
   const { values, given, rest } = parseFlags(args, MANIFEST_FLAGS);
-  if (values["h"] === true) return { action: "help" };
   if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
-  const from = String(values["from"]);
-  const check = String(values["check"]);
+  const from = values.from;
+  const check = values.check;
   if (given.has("from") && given.has("check")) {
     throw new FlagError("flags -from and -check: give one of them (-from checks what it prints)");
   }
@@ -153,8 +149,8 @@ export function readManifestArguments(args: readonly string[]): ManifestArgument
   for (const name of senseless) {
     if (given.has(name)) throw new FlagError(`flag -${name}: not together with -${forFile}`);
   }
-  if (String(values[forFile]) === "") throw new FlagError(`flag -${forFile} needs a file`);
-  const kubeDns = String(values["kubedns"]);
+  if (values[forFile] === "") throw new FlagError(`flag -${forFile} needs a file`);
+  const kubeDns = values.kubedns;
   const options: FileArguments = {
     file: from || check,
     localDns: readAddress("localdns", values),
@@ -167,16 +163,16 @@ export function readManifestArguments(args: readonly string[]): ManifestArgument
   };
   return forFile === "check"
     ? { action: "check", options }
-    : { action: "fill", options, diff: values["diff"] === true };
+    : { action: "fill", options, diff: values.diff };
 }
 
-function readOptions(values: FlagValues): ManifestOptions {
-  if (values["kubedns"] === "") {
+function readOptions(values: Values): ManifestOptions {
+  if (values.kubedns === "") {
     throw new FlagError(
       `flag -kubedns is needed: the address of the kube-dns service (${KUBE_DNS_HINT})`,
     );
   }
-  const mode = readMode(values);
+  const { mode } = values;
   const localDns = [readAddress("localdns", values)];
   const kubeDns = [readAddress("kubedns", values)];
   if (isV6(localDns[0]!) !== isV6(kubeDns[0]!)) {
@@ -205,15 +201,15 @@ function readOptions(values: FlagValues): ManifestOptions {
     mode,
     domain: readDomain(values),
     image: readImage(values),
-    plain: values["plain"] === true,
+    plain: values.plain,
     memory: readMemory(values),
-    podMonitor: values["pod-monitor"] === true,
+    podMonitor: values["pod-monitor"],
     networkPolicies: readNamespaces(values),
   };
 }
 
-function readDualStack(values: FlagValues, firstIsV6: boolean): [string, string] | null {
-  const text = String(values["dual-stack"]);
+function readDualStack(values: Values, firstIsV6: boolean): [string, string] | null {
+  const text = values["dual-stack"];
   if (text === "") return null;
   const example = firstIsV6 ? "169.254.20.10,10.96.0.10" : "fd00::10,fd00:10:96::a";
   const addresses = text.split(",");
@@ -231,10 +227,10 @@ function readDualStack(values: FlagValues, firstIsV6: boolean): [string, string]
   return [canonicalAddress(addresses[0]!), canonicalAddress(addresses[1]!)];
 }
 
-function readAddress(name: string, values: FlagValues): string {
-  const text = String(values[name]);
+function readAddress(name: "localdns" | "kubedns", values: Values): string {
+  const text = values[name];
   if (parseAddress(text) === null) {
-    throw new FlagError(`flag -${name}: "${text}" is no IP address (write it like 10.96.0.10)`);
+    throw new FlagError(`flag -${name}: "${text}" is not an IP address (write it like 10.96.0.10)`);
   }
   return canonicalAddress(text);
 }
@@ -243,8 +239,8 @@ function isV6(address: string): boolean {
   return address.includes(":");
 }
 
-function readDomain(values: FlagValues): string {
-  const text = String(values["domain"]).replace(/(?<=.)\.$/, "");
+function readDomain(values: Values): string {
+  const text = values.domain.replace(/(?<=.)\.$/, "");
   const labels = text.split(".");
   const good = labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
   try {
@@ -252,18 +248,13 @@ function readDomain(values: FlagValues): string {
   } catch (error) {
     throw new FlagError(`flag -domain: "${text}": ${(error as Error).message}`);
   }
-  if (!good) throw new FlagError(`flag -domain: "${text}" is no domain (like cluster.local)`);
+  if (!good) throw new FlagError(`flag -domain: "${text}" is not a domain (like cluster.local)`);
   return text;
 }
 
-/** One of the table's choices, which are these. */
-function readMode(values: FlagValues): ProxyMode {
-  return values["mode"] as ProxyMode;
-}
-
 /** The modes whose variables Kubernetes documents; the third one needs arguments besides. */
-function readFileMode(values: FlagValues): "iptables" | "ipvs" {
-  const mode = readMode(values);
+function readFileMode(values: Values): "iptables" | "ipvs" {
+  const { mode } = values;
   if (mode !== "redirect") return mode;
   throw new FlagError(
     "flag -mode: redirect needs arguments that the file of -from does not have (print a new" +
@@ -272,19 +263,21 @@ function readFileMode(values: FlagValues): "iptables" | "ipvs" {
 }
 
 /** What a container runtime takes, and nothing that would end a word of YAML. */
-function readImage(values: FlagValues): string {
-  const text = String(values["image"]);
+function readImage(values: Values): string {
+  const text = values.image;
   if (!/^[A-Za-z0-9][A-Za-z0-9._/@:-]{0,511}$/.test(text) || text.endsWith(":")) {
-    throw new FlagError(`flag -image: "${text}" is no image (like example.org/nodens:${VERSION})`);
+    throw new FlagError(
+      `flag -image: "${text}" is not an image (like example.org/nodens:${VERSION})`,
+    );
   }
   return text;
 }
 
-function readMemory(values: FlagValues): string {
-  const text = String(values["memory"]);
+function readMemory(values: Values): string {
+  const text = values.memory;
   const bytes = /^[1-9][0-9]{0,14}(|k|M|G|Ki|Mi|Gi)$/.test(text) ? parseQuantity(text) : null;
   if (bytes === null) {
-    throw new FlagError(`flag -memory: "${text}" is no size (write it like 192Mi or 1Gi)`);
+    throw new FlagError(`flag -memory: "${text}" is not a size (write it like 192Mi or 1Gi)`);
   }
   if (bytes < MIN_MEMORY_BYTES) {
     const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;
@@ -295,19 +288,21 @@ function readMemory(values: FlagValues): string {
   return text;
 }
 
-function readRanges(values: FlagValues): Network[] {
+function readRanges(values: Values): Network[] {
   return list("cluster-range", values).map((text) => {
     const network = parseNetwork(text);
     if (network !== null) return network;
-    throw new FlagError(`flag -cluster-range: "${text}" is no range (write it like 10.96.0.0/12)`);
+    throw new FlagError(
+      `flag -cluster-range: "${text}" is not a range (write it like 10.96.0.0/12)`,
+    );
   });
 }
 
-function readNamespaces(values: FlagValues): string[] {
+function readNamespaces(values: Values): string[] {
   const names = list("network-policy", values);
   const bad = names.find((name) => !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name));
   if (bad !== undefined) {
-    throw new FlagError(`flag -network-policy: "${bad}" is no namespace (like default,shop)`);
+    throw new FlagError(`flag -network-policy: "${bad}" is not a namespace (like default,shop)`);
   }
   if (names.length > MAX_NAMESPACES) {
     throw new FlagError(`flag -network-policy: more than ${MAX_NAMESPACES} namespaces`);
@@ -315,7 +310,7 @@ function readNamespaces(values: FlagValues): string[] {
   return [...new Set(names)];
 }
 
-function list(name: string, values: FlagValues): string[] {
-  const text = String(values[name]);
+function list(name: "cluster-range" | "network-policy", values: Values): string[] {
+  const text = values[name];
   return text === "" ? [] : text.split(",");
 }

@@ -9,35 +9,10 @@ import { renderManifest } from "../../manifest/render.ts";
 import { setImage } from "../../manifest/set_image.ts";
 import { fillVariables } from "../../manifest/variables.ts";
 import { loadYaml, type Yaml } from "../../manifest/yaml.ts";
-import { type Command, commandHelp, usageText } from "../command.ts";
-import { FlagError } from "../flags.ts";
-import {
-  type FileArguments,
-  MANIFEST_FLAGS,
-  type ManifestArguments,
-  readManifestArguments,
-} from "./args.ts";
+import { type FileArguments, readManifestArguments } from "./args.ts";
 import { readNodeArguments } from "./node.ts";
 import type { Output } from "../output.ts";
 import { VERSION } from "../version.ts";
-
-/** Description of `nodens manifest`. */
-export const MANIFEST: Command = {
-  name: "manifest",
-  summary: "print a manifest for Kubernetes",
-  forms: [
-    { args: "-kubedns ADDRESS [FLAGS]", summary: "print a manifest for Kubernetes" },
-    { args: "-from FILE [FLAGS]", summary: "fill the one that Kubernetes publishes" },
-    { args: "-check FILE [FLAGS]", summary: "look for faults in one" },
-  ],
-  flags: MANIFEST_FLAGS,
-  operands: [],
-  exitCodes: [
-    [0, "printed, or no fault found"],
-    [1, "a manifest has faults, and nothing is printed"],
-    [2, "a flag that cannot be understood"],
-  ],
-};
 
 /** What the command needs of the machine. */
 export interface ManifestHost {
@@ -45,26 +20,15 @@ export interface ManifestHost {
 }
 
 /**
- * `nodens manifest`: prints what `kubectl apply -f -` takes. Exit code 0, 1 where a manifest has
- * faults (each is told with its line, and nothing is printed), 2 for bad usage.
+ * `nodens manifest`: prints what `kubectl apply -f -` takes. Returns 0, or 1 if a manifest has
+ * faults: each is reported with its line, and nothing is printed. Throws `FlagError`.
  */
 export async function runManifest(
   args: readonly string[],
   host: ManifestHost,
   output: Output,
 ): Promise<number> {
-  let asked: ManifestArguments;
-  try {
-    asked = readManifestArguments(args);
-  } catch (error) {
-    if (!(error instanceof FlagError)) throw error;
-    output.err(`nodens manifest: ${error.message}\n${usageText(MANIFEST)}`);
-    return 2;
-  }
-  if (asked.action === "help") {
-    output.out(commandHelp(MANIFEST));
-    return 0;
-  }
+  const asked = readManifestArguments(args);
   const yaml = await loadYaml();
   if (asked.action === "render") {
     const why = pullFault(asked.options.image);
@@ -133,7 +97,7 @@ async function check(text: string, options: FileArguments, yaml: Yaml): Promise<
   };
   const result = await checkManifest({ ...content, file, text }, expected, readNodeArguments);
   if (!isFilled && content.containers.length === 0 && content.configTexts.length === 0) {
-    result.faults.push({ line: 1, what: "this is no manifest of nodens or node-cache" });
+    result.faults.push({ line: 1, what: "this is not a manifest of nodens or node-cache" });
   }
   return result;
 }

@@ -3,8 +3,9 @@ import { parseAddress } from "../../dns/address.ts";
 import { TYPE } from "../../dns/constants.ts";
 import { typeNumber, typeText } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
-import { type Command, flagNames } from "../command.ts";
-import { type Flag, HELP_FLAG } from "../flags.ts";
+import { flagNames } from "../command.ts";
+import { FlagError } from "../flags.ts";
+import { BOUNDS, QUERY_OPTIONS } from "./flags.ts";
 
 /** A question to ask, and how, as read from the command line of `nodens query`. */
 export interface QueryRequest {
@@ -24,17 +25,6 @@ export interface QueryRequest {
   tries: number;
 }
 
-/** A command line that cannot be understood; the message says what would do. */
-export class QueryUsageError extends Error {}
-
-/** Announced size that fits every path (DNS flag day 2020); waiting time and tries are dig's. */
-const BOUNDS = {
-  bufsize: { default: 1232, min: 0, max: 65535 },
-  time: { default: 5, min: 1, max: 3600 },
-  tries: { default: 3, min: 1, max: 100 },
-  port: { default: 53, min: 1, max: 65535 },
-} as const;
-
 /** Every `+option`: switches take `no` in front, the others `=N`. */
 const SWITCHES: Readonly<Record<string, "short" | "tcp" | "dnssec" | "recursion">> = {
   short: "short",
@@ -47,72 +37,7 @@ const SWITCHES: Readonly<Record<string, "short" | "tcp" | "dnssec" | "recursion"
 };
 const NUMBERS = { bufsize: "bufsize", time: "timeoutSeconds", tries: "tries" } as const;
 
-/** Flags of `nodens query`, for help; dig's, with one dash. */
-const QUERY_FLAGS: readonly Flag[] = [
-  { name: "p", kind: "number", value: "PORT", default: BOUNDS.port.default, help: "port to ask" },
-  {
-    name: "x",
-    kind: "text",
-    value: "ADDRESS",
-    default: "",
-    help: "ask for the name of this address instead",
-  },
-  HELP_FLAG,
-];
-
-/** The `+options`, for help. */
-const QUERY_OPTIONS: readonly Flag[] = [
-  { name: "short", kind: "boolean", default: false, help: "print the records' data alone" },
-  { name: "tcp", kind: "boolean", default: false, help: "ask over TCP" },
-  { name: "dnssec", kind: "boolean", default: false, help: "ask for DNSSEC records" },
-  { name: "norec", kind: "boolean", default: false, help: "ask without recursion" },
-  {
-    name: "bufsize",
-    kind: "number",
-    value: "N",
-    default: BOUNDS.bufsize.default,
-    help: "UDP payload size to announce",
-  },
-  {
-    name: "time",
-    kind: "number",
-    value: "SECONDS",
-    default: BOUNDS.time.default,
-    help: "wait for each try",
-  },
-  {
-    name: "tries",
-    kind: "number",
-    value: "N",
-    default: BOUNDS.tries.default,
-    help: "times to ask",
-  },
-];
-
-/** Description of `nodens query`. */
-export const QUERY: Command = {
-  name: "query",
-  summary: "ask a server, and print the response as dig does",
-  forms: [{ args: "NAME [TYPE] [@SERVER] [-p PORT] [-x ADDRESS] [+OPTION...]" }],
-  description: [
-    "SERVER is an address or a host name; without one, the first of /etc/resolv.conf is asked.",
-  ],
-  flags: QUERY_FLAGS,
-  oneDash: true,
-  plusOptions: QUERY_OPTIONS,
-  operands: [{ name: "NAME" }, {
-    name: "[TYPE]",
-    values: ["A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "TXT"],
-  }],
-  exitCodes: [
-    [0, "a response came, whatever its code"],
-    [1, "a command line that cannot be understood"],
-    [9, "no response"],
-    [10, "the server's name does not resolve, or its response cannot be read"],
-  ],
-};
-
-/** Reads the arguments of `nodens query`. Throws `QueryUsageError`. */
+/** Reads the arguments of `nodens query`. Throws `FlagError`. */
 export function parseQueryArgs(args: readonly string[]): QueryRequest {
   const request: QueryRequest = {
     name: new Uint8Array(0),
@@ -139,12 +64,12 @@ export function parseQueryArgs(args: readonly string[]): QueryRequest {
       const value = argument.slice(2) || args[++i];
       if (value === undefined) {
         const example = argument === "-p" ? "-p 1053" : "-x 192.0.2.1";
-        throw new QueryUsageError(`${argument} needs a value (${example})`);
+        throw new FlagError(`${argument} needs a value (${example})`);
       }
       if (argument.startsWith("-x")) reverse = value;
       else request.port = readNumber("-p", value, BOUNDS.port);
     } else if (argument.startsWith("-") && argument !== "-") {
-      throw new QueryUsageError(`unknown flag "${argument}" (known are -p PORT and -x ADDRESS)`);
+      throw new FlagError(`unknown flag "${argument}" (known are -p PORT and -x ADDRESS)`);
     } else {
       words.push(argument);
     }
@@ -154,13 +79,13 @@ export function parseQueryArgs(args: readonly string[]): QueryRequest {
     request.type = TYPE.PTR;
   } else {
     const name = words.shift();
-    if (name === undefined) throw new QueryUsageError("name what to ask for (example.org)");
+    if (name === undefined) throw new FlagError("name what to ask for (example.org)");
     request.name = readName(name);
   }
   const type = words.shift();
   if (type !== undefined) request.type = readType(type);
   if (words.length > 0) {
-    throw new QueryUsageError(`"${words[0]}" is one argument too many (NAME [TYPE] [@SERVER])`);
+    throw new FlagError(`"${words[0]}" is one argument too many (NAME [TYPE] [@SERVER])`);
   }
   return request;
 }
@@ -175,7 +100,7 @@ function readOption(argument: string, request: QueryRequest): void {
   if (Object.hasOwn(NUMBERS, word!) && negated === undefined) {
     const known = word as keyof typeof NUMBERS;
     if (value === undefined) {
-      throw new QueryUsageError(`+${known} needs a value (+${known}=${BOUNDS[known].default})`);
+      throw new FlagError(`+${known} needs a value (+${known}=${BOUNDS[known].default})`);
     }
     request[NUMBERS[known]] = readNumber(`+${known}`, value, BOUNDS[known]);
     return;
@@ -183,14 +108,14 @@ function readOption(argument: string, request: QueryRequest): void {
   const names = [...Object.keys(SWITCHES), "norec", ...Object.keys(NUMBERS)];
   const meant = hint(argument.slice(1).split("=")[0]!, names).replace('"', '"+');
   const known = QUERY_OPTIONS.map((option) => flagNames(option, "+")).join(" ");
-  throw new QueryUsageError(`unknown option "${argument}"${meant}; known are ${known}`);
+  throw new FlagError(`unknown option "${argument}"${meant}; known are ${known}`);
 }
 
 function readNumber(what: string, text: string, bounds: { min: number; max: number }): number {
   const value = Number(text);
   if (!/^[0-9]+$/.test(text) || value < bounds.min || value > bounds.max) {
-    throw new QueryUsageError(
-      `${what}: "${text}" is no number from ${bounds.min} to ${bounds.max}`,
+    throw new FlagError(
+      `${what}: "${text}" is not a number from ${bounds.min} to ${bounds.max}`,
     );
   }
   return value;
@@ -200,7 +125,7 @@ function readName(text: string): Uint8Array {
   try {
     return parseName(text);
   } catch (error) {
-    throw new QueryUsageError((error as Error).message);
+    throw new FlagError((error as Error).message);
   }
 }
 
@@ -210,7 +135,7 @@ function readType(text: string): number {
   const known = Array.from({ length: 258 }, (_, i) => typeText(i))
     .filter((name) => !name.startsWith("TYPE"));
   const meant = hint(text, known) || " (write A, AAAA, MX, … or TYPE65280)";
-  throw new QueryUsageError(`unknown type "${text}"${meant}`);
+  throw new FlagError(`unknown type "${text}"${meant}`);
 }
 
 function hint(text: string, known: readonly string[]): string {
@@ -222,7 +147,7 @@ function hint(text: string, known: readonly string[]): string {
 function reverseName(text: string): Uint8Array {
   const address = parseAddress(text);
   if (address === null) {
-    throw new QueryUsageError(`-x: "${text}" is no IP address (-x 192.0.2.1, -x 2001:db8::1)`);
+    throw new FlagError(`-x: "${text}" is not an IP address (-x 192.0.2.1, -x 2001:db8::1)`);
   }
   const reversed = [...address].reverse();
   if (address.length === 4) return parseName(`${reversed.join(".")}.in-addr.arpa.`);

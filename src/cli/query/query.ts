@@ -2,9 +2,8 @@ import { lookup } from "node:dns/promises";
 import { formatIPv6, parseAddress } from "../../dns/address.ts";
 import { FLAG } from "../../dns/constants.ts";
 import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";
-import { commandHelp, usageText } from "../command.ts";
 import type { Output } from "../output.ts";
-import { parseQueryArgs, QUERY, type QueryRequest, QueryUsageError } from "./args.ts";
+import { parseQueryArgs, type QueryRequest } from "./args.ts";
 import { buildQuery, mismatch } from "./message.ts";
 import { formatMessage, formatShort } from "./print.ts";
 import {
@@ -20,7 +19,6 @@ import { VERSION } from "../version.ts";
 export const QUERY_EXIT = {
   /** A response came, whatever its code. */
   reply: 0,
-  usage: 1,
   noReply: 9,
   /** The server's name does not resolve, or the response cannot be read. */
   internal: 10,
@@ -35,24 +33,16 @@ export interface QuerySurroundings {
   resolvConf?: () => string;
 }
 
-/** `nodens query`: asks one server one question and prints the response as dig does. */
+/**
+ * `nodens query`: asks one server one question and prints the response as dig does. Throws
+ * `FlagError`.
+ */
 export async function runQuery(
   args: readonly string[],
   output: Output,
   surroundings: QuerySurroundings = {},
 ): Promise<number> {
-  if (args.some((argument) => /^--?h(elp)?$/.test(argument))) {
-    output.out(commandHelp(QUERY));
-    return QUERY_EXIT.reply;
-  }
-  let request: QueryRequest;
-  try {
-    request = parseQueryArgs(args);
-  } catch (error) {
-    if (!(error instanceof QueryUsageError)) throw error;
-    output.err(`nodens query: ${error.message}\n${usageText(QUERY)}`);
-    return QUERY_EXIT.usage;
-  }
+  const request = parseQueryArgs(args);
   const server = request.server ?? firstServer(surroundings.resolvConf ?? systemResolvConf);
   const address = await resolveServer(server);
   if (address === null) {

@@ -14,52 +14,10 @@ import {
 } from "../../node/redirect/commands.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
 import { localUserId } from "../../node/redirect/user_id.ts";
-import { type Command, commandHelp, usageText } from "../command.ts";
-import { type Flag, FlagError, HELP_FLAG, parseFlags } from "../flags.ts";
+import { FlagError, parseFlags } from "../flags.ts";
 import type { Output } from "../output.ts";
+import { ACTIONS, REDIRECT_FLAGS } from "./flags.ts";
 
-const FLAGS: readonly Flag[] = [
-  { name: "n", kind: "boolean", default: false, help: "print the commands and run none" },
-  {
-    name: "to",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "address of nodens, one a family, with a comma between; else it listens on all",
-  },
-  { name: "port", kind: "number", value: "PORT", default: 53, help: "port of nodens" },
-  {
-    name: "only",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "servers to redirect from; else all others",
-  },
-  {
-    name: "except",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "servers whose traffic is left alone",
-  },
-  {
-    name: "except-uid",
-    kind: "text",
-    value: "USER",
-    default: "",
-    help: "user whose traffic is left alone",
-  },
-  {
-    name: "interface",
-    kind: "text",
-    value: "NAMES",
-    default: "",
-    help: "interfaces of containers (docker0,br-+); else all",
-  },
-  { name: "containers", kind: "boolean", default: true, help: "containers as well as the host" },
-  { name: "failopen", kind: "boolean", default: true, help: "only while nodens answers" },
-  HELP_FLAG,
-];
 const FLAG_NAMES = {
   to: "to",
   port: "port",
@@ -68,52 +26,24 @@ const FLAG_NAMES = {
   exceptUid: "except-uid",
   interfaces: "interface",
 };
-const ACTIONS = ["install", "remove", "status"] as const;
 const FAMILIES: readonly Family[] = [4, 6];
-
-/** Description of `nodens redirect`. */
-export const REDIRECT: Command = {
-  name: "redirect",
-  summary: "send the host's queries to nodens, by iptables rules",
-  forms: [{ args: "install|remove|status [-n] [FLAGS]" }],
-  flags: FLAGS,
-  operands: [{ name: "ACTION", values: ACTIONS }],
-  exitCodes: [
-    [0, "done; with status: all rules are there"],
-    [1, "that failed; with status: rules are missing"],
-    [2, "a command line that cannot be understood"],
-  ],
-};
 
 interface Asked {
   action: (typeof ACTIONS)[number];
   options: RedirectOptions;
   dryRun: boolean;
-  help: boolean;
 }
 
 /**
- * `nodens redirect`: puts the rules in that send port-53 traffic to nodens, takes them out, or tells
- * how they are. Returns 0, 1 where that failed (or the rules are not all there), 2 for bad usage.
+ * `nodens redirect`: installs the rules that send port-53 traffic to nodens, removes them, or reports
+ * their state. Returns 0, or 1 if that failed or rules are missing. Throws `FlagError`.
  */
 export async function runRedirect(
   args: readonly string[],
   output: Output,
   run: RunCommand,
 ): Promise<number> {
-  let asked: Asked;
-  try {
-    asked = readArguments(args);
-  } catch (error) {
-    if (!(error instanceof FlagError) && !(error instanceof RangeError)) throw error;
-    output.err(`nodens redirect: ${error.message}\n${usageText(REDIRECT)}`);
-    return 2;
-  }
-  if (asked.help) {
-    output.out(commandHelp(REDIRECT));
-    return 0;
-  }
-  const { action, options, dryRun } = asked;
+  const { action, options, dryRun } = readArguments(args);
   const leftOut = action === "install" ? containersLeftOut(options) : null;
   if (leftOut !== null) output.err(`nodens redirect: ${leftOut}\n`);
   let code = 0;
@@ -173,30 +103,26 @@ async function tell(
 }
 
 function readArguments(args: readonly string[]): Asked {
-  const { values, rest } = parseFlags(args, FLAGS);
-  const [action, ...extra] = rest;
-  const known = ACTIONS.find((one) => one === action);
-  if (values["h"] !== true) {
-    if (action === undefined) throw new FlagError(`it needs one of ${ACTIONS.join(", ")}`);
-    if (known === undefined) {
-      throw new FlagError(`"${action}" is unknown (${ACTIONS.join(", ")})`);
-    }
-    if (extra.length > 0) throw new FlagError(`"${extra[0]}" follows, but nothing is expected`);
+  const { values, rest } = parseFlags(args, REDIRECT_FLAGS);
+  const [word, ...extra] = rest;
+  const action = ACTIONS.find((one) => one === word);
+  if (word === undefined) throw new FlagError(`it needs one of ${ACTIONS.join(", ")}`);
+  if (action === undefined) throw new FlagError(`"${word}" is unknown (${ACTIONS.join(", ")})`);
+  if (extra.length > 0) throw new FlagError(`"${extra[0]}" follows, but nothing is expected`);
+  const { to, port, only, except, containers, failopen, n: dryRun } = values;
+  try {
+    const options = readRedirectArguments({
+      to,
+      port,
+      only,
+      except,
+      exceptUid: localUserId(values["except-uid"]),
+      interfaces: values.interface,
+      containers,
+      failOpen: failopen,
+    }, FLAG_NAMES);
+    return { action, options, dryRun };
+  } catch (error) {
+    throw error instanceof RangeError ? new FlagError(error.message) : error;
   }
-  const options = readRedirectArguments({
-    to: String(values["to"]),
-    port: Number(values["port"]),
-    only: String(values["only"]),
-    except: String(values["except"]),
-    exceptUid: localUserId(String(values["except-uid"])),
-    interfaces: String(values["interface"]),
-    containers: values["containers"] === true,
-    failOpen: values["failopen"] === true,
-  }, FLAG_NAMES);
-  return {
-    action: known ?? "status",
-    options,
-    dryRun: values["n"] === true,
-    help: values["h"] === true,
-  };
 }

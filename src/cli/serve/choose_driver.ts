@@ -1,14 +1,17 @@
 import type { DriverKind } from "../../control/plane/messages.ts";
 import type { ServeOutput } from "./output.ts";
 
-/** The driver that can serve here: the one that is wanted, or ends the process; by itself the best. */
-export function chooseDriver(wanted: string, output: ServeOutput): DriverKind {
+/** The driver that can serve here; null if the one that was asked for cannot, which is reported. */
+export function chooseDriver(
+  wanted: DriverKind | "auto",
+  output: ServeOutput,
+): DriverKind | null {
   if (wanted === "portable") return "portable";
   const why = linuxDriverMissing();
   if (why === null) return "linux";
   if (wanted === "linux") {
     output.fail(`Cannot use the linux driver: ${why} (use -io portable)`);
-    Deno.exit(1);
+    return null;
   }
   output.logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
   return "portable";

@@ -1,12 +1,11 @@
 import type { NodeOptions } from "../../node/template/options.ts";
 import { type HttpAddress, parseHttpAddress } from "../../plugins/http_address.ts";
-import type { Command } from "../command.ts";
 import { type Flag, FlagError, type FlagValues, HELP_FLAG, parseFlags } from "../flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
 /** Flags of `nodens` without a command. */
-export const SERVE_FLAGS: readonly Flag[] = [
+export const SERVE_FLAGS = [
   {
     name: "conf",
     kind: "text",
@@ -88,29 +87,17 @@ export const SERVE_FLAGS: readonly Flag[] = [
   ...NODE_FLAGS,
   ...RULE_FLAGS,
   HELP_FLAG,
-];
+] as const satisfies readonly Flag[];
 
-/** What nodens does without a command. */
-export const SERVE: Command = {
-  name: "",
-  summary: "serve a Corefile",
-  forms: [{ args: "[FLAGS]" }],
-  flags: SERVE_FLAGS,
-  operands: [],
-  exitCodes: [
-    [0, "stopped by SIGTERM or SIGINT"],
-    [1, "a fault in the Corefile, or a port that cannot be opened"],
-    [2, "a flag that cannot be understood"],
-    [3, "a data plane has died or hangs, and cannot be brought back"],
-  ],
-};
+/** Values of the flags of `nodens` without a command. */
+export type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 
 const MAX_WORKERS = 64;
 const METRICS_FLAGS = ["prometheus-listen-address", "metrics-listen-address"] as const;
 
 /** A command line that was read and checked. */
 export interface ServeOptions {
-  values: FlagValues;
+  values: ServeValues;
   /** The Corefile to serve; "" where the command line names none. */
   corefile: string;
   node: NodeOptions;
@@ -124,17 +111,18 @@ export function readServeFlags(args: readonly string[]): ServeOptions {
   const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unknown argument "${rest[0]}" (flags begin with -)`);
   const { workers } = values;
-  if (Number(workers) < 1 || Number(workers) > MAX_WORKERS) {
+  if (workers < 1 || workers > MAX_WORKERS) {
     throw new FlagError(`flag -workers: ${workers} is out of range (1 to ${MAX_WORKERS})`);
   }
-  if (Number(values["dns.port"]) < 1 || Number(values["dns.port"]) > 65535) {
-    throw new FlagError(`flag -dns.port: ${values["dns.port"]} is no port (1 to 65535)`);
+  const port = values["dns.port"];
+  if (port < 1 || port > 65535) {
+    throw new FlagError(`flag -dns.port: ${port} is not a port (1 to 65535)`);
   }
   const node = readNodeOptions(values, given);
-  const corefile = String(values["conf"]) || (given.has("corefile") ? values["corefile"] : "");
+  const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {
     values,
-    corefile: node.template?.target ?? String(corefile),
+    corefile: node.template?.target ?? corefile,
     node,
     rules: readRuleOptions(values, node),
     metricsAddresses: metricsAddresses(values, node),
@@ -142,13 +130,15 @@ export function readServeFlags(args: readonly string[]): ServeOptions {
 }
 
 /** Addresses that the flags name. Throws `FlagError` for what is none. */
-function metricsAddresses(values: FlagValues, node: NodeOptions): HttpAddress[] {
+function metricsAddresses(values: ServeValues, node: NodeOptions): HttpAddress[] {
   return METRICS_FLAGS.flatMap((name) => {
     const own = name === "metrics-listen-address";
-    const text = own ? node.metricsListenAddress : String(values[name]);
+    const text = own ? node.metricsListenAddress : values[name];
     if (text === "") return [];
     const address = parseHttpAddress(text);
     if (address !== null) return [address];
-    throw new FlagError(`flag -${name}: "${text}" is no address (HOST:PORT, [IPV6]:PORT or :PORT)`);
+    throw new FlagError(
+      `flag -${name}: "${text}" is not an address (HOST:PORT, [IPV6]:PORT or :PORT)`,
+    );
   });
 }

@@ -19,7 +19,7 @@ const SYNC_INTERVAL_MS = { min: 1000, max: MAX_DURATION_MS } as const;
 const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
 
 /** Flags of the node role, with node-cache's names and defaults. */
-export const NODE_FLAGS: readonly Flag[] = [
+export const NODE_FLAGS = [
   {
     name: "localip",
     kind: "text",
@@ -107,7 +107,14 @@ export const NODE_FLAGS: readonly Flag[] = [
     default: false,
     help: "taken and ignored: a Corefile that was made anew is always applied",
   },
-];
+] as const satisfies readonly Flag[];
+
+/** Values of the flags that the node role reads: its own, and some of serving. */
+export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
+  conf: string;
+  "dns.port": number;
+  "metrics-listen-address": string;
+}
 
 /**
  * Reads the flags of the node role out of a command line.
@@ -115,20 +122,20 @@ export const NODE_FLAGS: readonly Flag[] = [
  * `given` holds the names of the flags that stand there. The template is made only with `-localip`
  * or `-basecorefile`. Throws `FlagError` for a value that cannot be used.
  */
-export function readNodeOptions(values: FlagValues, given: ReadonlySet<string>): NodeOptions {
-  const localIps = readLocalIps(String(values["localip"]), given.has("localip"));
+export function readNodeOptions(values: NodeValues, given: ReadonlySet<string>): NodeOptions {
+  const localIps = readLocalIps(values.localip, given.has("localip"));
   const onNode = localIps.length > 0;
   const dnsPort = readPort("dns.port", values);
-  const metrics = String(values["metrics-listen-address"]);
+  const metrics = values["metrics-listen-address"];
   return {
     localIps,
     dnsPort,
     healthPort: readPort("health-port", values),
-    setupInterface: onNode && values["setupinterface"] === true,
-    interfaceName: readInterfaceName(String(values["interfacename"])),
-    setupIptables: onNode && values["setupiptables"] === true,
-    syncIntervalMs: readSyncInterval(String(values["syncinterval"])),
-    skipTeardown: values["skipteardown"] === true,
+    setupInterface: onNode && values.setupinterface,
+    interfaceName: readInterfaceName(values.interfacename),
+    setupIptables: onNode && values.setupiptables,
+    syncIntervalMs: readSyncInterval(values.syncinterval),
+    skipTeardown: values.skipteardown,
     // The default of node-cache is one of the node role: elsewhere the port is nobody's.
     metricsListenAddress: onNode && !given.has("metrics-listen-address")
       ? METRICS_ADDRESS
@@ -140,27 +147,27 @@ export function readNodeOptions(values: FlagValues, given: ReadonlySet<string>):
 }
 
 function readTemplate(
-  values: FlagValues,
+  values: NodeValues,
   given: ReadonlySet<string>,
   { localIps, dnsPort }: { localIps: string[]; dnsPort: number },
 ): TemplateOptions {
   const baseFile = readPath("basecorefile", values);
   // In node-cache -conf goes before -corefile, too.
-  const target = values["conf"] === "" ? readPath("corefile", values) : String(values["conf"]);
+  const target = values.conf === "" ? readPath("corefile", values) : values.conf;
   if (target === baseFile) {
     throw new FlagError(
       `flag -basecorefile: ${quote(baseFile)} is the file that the Corefile is written to ` +
         "(-conf and -corefile name that one)",
     );
   }
-  const service = String(values["upstreamsvc"]);
+  const service = values.upstreamsvc;
   if (!/^[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i.test(service)) {
     throw new FlagError(
-      `flag -upstreamsvc: ${quote(service)} is no name of a Service (write it without its ` +
+      `flag -upstreamsvc: ${quote(service)} is not the name of a Service (write it without its ` +
         "namespace, like kube-dns-upstream)",
     );
   }
-  const config = String(values["kubednscm"]);
+  const config = values.kubednscm;
   return {
     baseFile,
     baseRequired: given.has("basecorefile"),
@@ -168,7 +175,7 @@ function readTemplate(
     configDirectory: (config || CONFIG_DIRECTORY).replace(/(?<=.)\/+$/, ""),
     configRequired: config !== "",
     upstreamService: service,
-    domain: readDomain(String(values["domain"])),
+    domain: readDomain(values.domain),
     localIps,
     dnsPort,
   };
@@ -186,7 +193,7 @@ function readLocalIps(text: string, given: boolean): string[] {
       return fail(`${quote(address)} is still the manifest's variable`);
     }
     const bytes = parseAddress(address);
-    if (bytes === null) return fail(`${quote(address)} is no IP address`);
+    if (bytes === null) return fail(`${quote(address)} is not an IP address`);
     const why = uselessAddress(bytes);
     if (why !== null) return fail(`${quote(address)} is ${why}, which no interface can have`);
     return canonicalAddress(address);
@@ -220,7 +227,7 @@ function readInterfaceName(name: string): string {
   }
   // deno-lint-ignore no-control-regex
   if (name === "." || name === ".." || /[\s/:%\x00]/.test(name)) {
-    throw wrong("is no name for an interface: no spaces, and none of / : %");
+    throw wrong("is not a name for an interface: no spaces, and none of / : %");
   }
   return name;
 }
@@ -231,7 +238,9 @@ function readSyncInterval(text: string): number {
   const ms = parseDuration(seconds ?? text);
   const { min, max } = SYNC_INTERVAL_MS;
   if (ms === null) {
-    throw new FlagError(`flag -syncinterval: ${quote(text)} is no duration (write 60, 60s or 1m)`);
+    throw new FlagError(
+      `flag -syncinterval: ${quote(text)} is not a duration (write 60, 60s or 1m)`,
+    );
   }
   if (ms < min || ms > max) {
     const range = `${formatDuration(min)} to ${formatDuration(max)}`;
@@ -240,14 +249,14 @@ function readSyncInterval(text: string): number {
   return ms;
 }
 
-function readPort(name: string, values: FlagValues): number {
-  const port = Number(values[name]);
+function readPort(name: "dns.port" | "health-port", values: NodeValues): number {
+  const port = values[name];
   if (port >= PORT.min && port <= PORT.max) return port;
-  throw new FlagError(`flag -${name}: ${port} is no port (${PORT.min} to ${PORT.max})`);
+  throw new FlagError(`flag -${name}: ${port} is not a port (${PORT.min} to ${PORT.max})`);
 }
 
-function readPath(name: string, values: FlagValues): string {
-  const path = String(values[name]);
+function readPath(name: "basecorefile" | "corefile", values: NodeValues): string {
+  const path = values[name];
   if (path === "") throw new FlagError(`flag -${name}: a path is missing (-${name} FILE)`);
   return path;
 }
@@ -260,6 +269,8 @@ function readDomain(text: string): string {
     return text;
   } catch (error) {
     const why = (error as Error).message;
-    throw new FlagError(`flag -domain: ${quote(text)} is no domain (like cluster.local): ${why}`);
+    throw new FlagError(
+      `flag -domain: ${quote(text)} is not a domain (like cluster.local): ${why}`,
+    );
   }
 }

@@ -12,21 +12,30 @@ export class ServeOutput {
   readonly logger: Logger;
   readonly format: LogFormat;
   readonly #errors: LogTarget;
+  readonly #exit: (code: number) => never;
 
-  constructor(log: LogTarget, errors: LogTarget) {
+  constructor(log: LogTarget, errors: LogTarget, exit: (code: number) => never) {
     this.logger = new Logger(log);
     this.format = log.format;
     this.#errors = errors;
+    this.#exit = exit;
   }
 
-  /** Looks where the two outputs lead. */
-  static async open({ format, time }: LogOptions): Promise<ServeOutput> {
+  /**
+   * Finds out where the two outputs lead.
+   *
+   * @param exit - ends the process
+   */
+  static async open(
+    { format, time }: LogOptions,
+    exit: (code: number) => never,
+  ): Promise<ServeOutput> {
     const container = inContainer({ env: (name) => Deno.env.get(name), exists });
     const target = async (descriptor: 1 | 2): Promise<LogTarget> => {
       const { journal, file } = await readDescriptor(descriptor);
       return { format, journal, time: needsTime(time, { journal, file, container }) };
     };
-    return new ServeOutput(await target(1), await target(2));
+    return new ServeOutput(await target(1), await target(2), exit);
   }
 
   /** Says something to the operator before the log begins. */
@@ -43,8 +52,8 @@ export class ServeOutput {
 
   /** Says why the process ends now, and ends it, whether anybody reads that or not. */
   die(text: string, code: number): void {
-    setTimeout(() => Deno.exit(code), LAST_WORDS_MS);
-    this.fatal(text).finally(() => Deno.exit(code));
+    setTimeout(() => this.#exit(code), LAST_WORDS_MS);
+    this.fatal(text).finally(() => this.#exit(code));
   }
 
   /** Says why the process is about to end; waits for nobody to read that. */

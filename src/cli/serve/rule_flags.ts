@@ -8,7 +8,7 @@ import { localUserId } from "../../node/redirect/user_id.ts";
 import { type Flag, FlagError, type FlagValues } from "../flags.ts";
 
 /** Flags of the rules that node-cache has not. */
-export const RULE_FLAGS: readonly Flag[] = [
+export const RULE_FLAGS = [
   {
     name: "failopen",
     kind: "boolean",
@@ -57,23 +57,26 @@ export const RULE_FLAGS: readonly Flag[] = [
     default: "",
     help: "interfaces of containers (docker0,br-+), or none; else all",
   },
-];
+] as const satisfies readonly Flag[];
+
+/** Values of the flags of rules. */
+export type RuleValues = FlagValues<typeof RULE_FLAGS>;
 
 const MAX_DESTINATIONS = 16;
 
 /** What the rules of a node are made of. Throws `FlagError` for a value that cannot be used. */
 export function readRuleOptions(
-  values: FlagValues,
+  values: RuleValues,
   node: Pick<NodeOptions, "localIps" | "dnsPort" | "healthPort" | "setupIptables">,
 ): Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
-  const failOpen = values["failopen"] === true;
+  const failOpen = values.failopen;
   const redirect = readRedirect(values, { node, failOpen });
   return {
     rules: {
       addresses: node.setupIptables ? node.localIps : [],
       port: node.dnsPort,
       healthPort: node.healthPort,
-      failOpenTo: readDestinations(String(values["failopen-to"])),
+      failOpenTo: readDestinations(values["failopen-to"]),
       tracked: Object.values(redirect?.to ?? {}).filter((address) => address !== null),
     },
     failOpen,
@@ -82,25 +85,25 @@ export function readRuleOptions(
 }
 
 function readRedirect(
-  values: FlagValues,
+  values: RuleValues,
   { node, failOpen }: {
     node: Pick<NodeOptions, "localIps" | "dnsPort">;
     failOpen: boolean;
   },
 ): RedirectOptions | null {
-  const which = String(values["redirect"]);
+  const which = values.redirect;
   if (which === "") return null;
   const own = ([4, 6] as const).flatMap((family) =>
     node.localIps.find((address) => familyOf(address) === family) ?? []
   );
-  const interfaces = String(values["redirect-interface"]);
+  const interfaces = values["redirect-interface"];
   try {
     return readRedirectArguments({
-      to: String(values["redirect-to"]) || own.join(","),
+      to: values["redirect-to"] || own.join(","),
       port: node.dnsPort,
       only: which === "all" ? "" : which,
-      except: String(values["redirect-except"]),
-      exceptUid: localUserId(String(values["redirect-except-uid"])),
+      except: values["redirect-except"],
+      exceptUid: localUserId(values["redirect-except-uid"]),
       interfaces: interfaces === "none" ? "" : interfaces,
       containers: interfaces !== "none",
       failOpen,
@@ -133,7 +136,7 @@ function readDestinations(text: string): Destination[] {
       return { address: canonicalAddress(address), port };
     }
     throw new FlagError(
-      `flag -failopen-to: "${part}" is no address (write 192.0.2.1, 192.0.2.1:5353,` +
+      `flag -failopen-to: "${part}" is not an address (write 192.0.2.1, 192.0.2.1:5353,` +
         " 2001:db8::1 or [2001:db8::1]:5353)",
     );
   });

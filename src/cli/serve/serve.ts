@@ -2,8 +2,6 @@ import type { LoadedConfig } from "../../loading/load.ts";
 import { ConfigSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
-import type { LogFormat } from "../../control/log/log_line.ts";
-import type { LogTime } from "../../control/log/log_time.ts";
 import { surviveErrors } from "../../control/last_resort.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
 import { Reloader } from "../../control/reloader.ts";
@@ -15,9 +13,8 @@ import { MetricRegistry } from "../../metrics/registry.ts";
 import { CHAIN } from "../../plugins/chain.ts";
 import { announce, servingText } from "./announce.ts";
 import { chooseDriver } from "./choose_driver.ts";
-import { FlagError } from "../flags.ts";
-import { processOutput } from "../output.ts";
-import { readServeFlags, type ServeOptions } from "./flags.ts";
+import type { CommandIo } from "../command.ts";
+import { readServeFlags } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
   failOpenGauge,
@@ -35,36 +32,32 @@ import { VERSION, versionText } from "../version.ts";
 /** CoreDNS's own configuration where there is no Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** `nodens`: serves until a signal ends it. Returns the exit code. */
-export async function runServe(args: readonly string[], signals: Signals): Promise<number> {
-  let options: ServeOptions;
-  try {
-    options = readServeFlags(args);
-  } catch (error) {
-    if (!(error instanceof FlagError)) throw error;
-    processOutput.err(`nodens: ${error.message}\nRun "nodens -h" for all flags.\n`);
-    return 2;
-  }
+/** `nodens`: serves until a signal ends it. Returns the exit code. Throws `FlagError`. */
+export async function runServe(
+  args: readonly string[],
+  { output: { out }, commands, signals, exit }: CommandIo,
+): Promise<number> {
+  const options = readServeFlags(args);
   const { values } = options;
-  if (values["h"] === true) {
-    // With the other commands comes much that serving does not need.
+  if (values.h) {
     const { mainHelp } = await import("../shell/help.ts");
-    processOutput.out(mainHelp());
+    out(mainHelp(await commands()));
     return 0;
   }
-  if (values["version"] === true) {
-    processOutput.out(`${versionText()}\n`);
+  if (values.version) {
+    out(`${versionText()}\n`);
     return 0;
   }
-  if (values["plugins"] === true) {
+  if (values.plugins) {
     const names = CHAIN.filter(({ supported }) => supported).map(({ name }) => `dns.${name}`);
-    processOutput.out(`${names.join("\n")}\n`);
+    out(`${names.join("\n")}\n`);
     return 0;
   }
-  const output = await ServeOutput.open({
-    format: values["log-format"] as LogFormat,
-    time: values["log-time"] as LogTime,
-  });
+  if (signals === null) throw new Error("Cannot serve: signals have no handlers");
+  const output = await ServeOutput.open(
+    { format: values["log-format"], time: values["log-time"] },
+    exit,
+  );
   const registry = new MetricRegistry();
   const context = {
     options,
@@ -82,7 +75,7 @@ export async function runServe(args: readonly string[], signals: Signals): Promi
     return 1;
   }
   for (const warning of loaded.warnings) output.warn(warning);
-  if (values["takeover"] !== "") {
+  if (values.takeover !== "") {
     output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
   }
   return await serve(loaded, { context, output, corefile, registry, signals });
@@ -138,8 +131,9 @@ async function serve(
 ): Promise<number> {
   const { options, logger } = context;
   const { values, node } = options;
-  const driver = chooseDriver(String(values["io"]), output);
-  let workers = Number(values["workers"]);
+  const driver = chooseDriver(values.io, output);
+  if (driver === null) return 1;
+  let { workers } = values;
   if (driver === "portable" && workers > 1) {
     logger.log("warning", "-workers needs the linux driver; running one");
     workers = 1;
@@ -178,7 +172,7 @@ async function serve(
       build: { version: VERSION, deno: Deno.version.deno },
       onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
       onHarm: (why) => {
-        if (values["loop-exit"] !== true) return;
+        if (!values["loop-exit"]) return;
         // In order, so that what nodens has set up on the node goes with it.
         void output.fatal(`${why}; ending because of -loop-exit`);
         looped.resolve(1);
@@ -188,8 +182,7 @@ async function serve(
   } catch (error) {
     output.fail((error as Error).message);
     await role?.abandon({ shared: (wanted?.neighbours() ?? []).length > 0 });
-    // Threads that did start hold the process otherwise.
-    Deno.exit(1);
+    return 1;
   }
   surviveErrors({ registry, log: logger.log });
   const reloader = new Reloader({
@@ -208,8 +201,8 @@ async function serve(
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
   const { pidfile, quiet } = values;
-  if (pidfile !== "") writePidFile(String(pidfile), logger);
-  if (quiet !== true) announce(loaded.config, logger);
+  if (pidfile !== "") writePidFile(pidfile, logger);
+  if (!quiet) announce(loaded.config, logger);
   const stopReleasing = driver === "linux" ? releaseAtRest() : () => {};
   const reload = async (why: string) => {
     await corefile.base?.refresh();
@@ -242,6 +235,6 @@ async function serve(
     if (succeeded) await role?.turnAway();
     await role?.release();
   }
-  if (pidfile !== "") removePidFile(String(pidfile));
+  if (pidfile !== "") removePidFile(pidfile);
   return code;
 }

@@ -18,6 +18,7 @@ export interface SignalActions {
  */
 export class Signals {
   readonly #usr1: DebuggerSignal;
+  readonly #exit: (code: number) => never;
   readonly #ended = Promise.withResolvers<void>();
   readonly #hurried = Promise.withResolvers<void>();
   #stops = 0;
@@ -28,8 +29,10 @@ export class Signals {
   #actions: SignalActions | null = null;
   #poll: ReturnType<typeof setInterval> | undefined;
 
-  constructor(usr1: DebuggerSignal) {
+  /** @param exit - ends the process */
+  constructor(usr1: DebuggerSignal, exit: (code: number) => never) {
     this.#usr1 = usr1;
+    this.#exit = exit;
     const windows = Deno.build.os === "windows";
     if (!windows) Deno.addSignalListener("SIGHUP", () => this.#onReload("SIGHUP"));
     const stops = windows ? ["SIGINT"] as const : ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
@@ -57,7 +60,7 @@ export class Signals {
       this.#stop = signal;
       if (this.#actions !== null) this.#begin(signal, this.#actions);
     } else if (this.#stops === 2) this.#hurried.resolve();
-    else Deno.exit(1);
+    else this.#exit(1);
   }
 
   #begin(signal: Deno.Signal, { server, logger }: SignalActions): void {

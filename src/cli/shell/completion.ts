@@ -1,8 +1,9 @@
 import { didYouMean } from "../../corefile/nearest.ts";
-import { type Command, commandHelp, usageText } from "../command.ts";
-import { COMMANDS, COMPLETION, SHELLS } from "../commands.ts";
+import type { Command } from "../command.ts";
+import { FlagError } from "../flags.ts";
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
+import { SHELLS } from "./vocabulary.ts";
 import { zshCompletion } from "./zsh.ts";
 import type { Output } from "../output.ts";
 import { VERSION } from "../version.ts";
@@ -15,24 +16,28 @@ const SCRIPTS: Record<Shell, (commands: readonly Command[], version: string) => 
   fish: fishCompletion,
 };
 
-/** `nodens completion SHELL`: prints a script. Returns 0, or 2 for bad usage. */
-export function runCompletion(args: readonly string[], output: Output): number {
-  if (args.some((argument) => /^--?h(elp)?$/.test(argument))) {
-    output.out(commandHelp(COMPLETION));
-    return 0;
-  }
+/** `nodens completion SHELL`: prints a script. Returns 0. Throws `FlagError`. */
+export function runCompletion(
+  args: readonly string[],
+  output: Output,
+  commands: readonly Command[],
+): number {
   const [name, ...extra] = args;
   const shell = SHELLS.find((one) => one === name);
-  if (shell === undefined || extra.length > 0) {
+  if (shell === undefined) {
     const known = SHELLS.join(", ");
-    const what = name === undefined
-      ? `it needs one of ${known}`
-      : shell === undefined
-      ? `"${name}" is unknown${didYouMean(name, SHELLS) || ` (${known})`}`
-      : `"${extra[0]}" follows, but nothing is expected`;
-    output.err(`nodens completion: ${what}\n${usageText(COMPLETION)}`);
-    return 2;
+    throw new FlagError(
+      name === undefined
+        ? `it needs one of ${known}`
+        : `"${name}" is unknown${didYouMean(name, SHELLS) || ` (${known})`}`,
+    );
   }
-  output.out(SCRIPTS[shell](COMMANDS, VERSION));
+  if (extra.length > 0) throw new FlagError(`"${extra[0]}" follows, but nothing is expected`);
+  output.out(completionScript(shell, commands));
   return 0;
+}
+
+/** The completion script of a shell. */
+export function completionScript(shell: Shell, commands: readonly Command[]): string {
+  return SCRIPTS[shell](commands, VERSION);
 }

@@ -1,6 +1,5 @@
-import { type Command, commandHelp, flagValue, sentence, usageText } from "../command.ts";
-import { COMMANDS, MAN } from "../commands.ts";
-import type { Flag } from "../flags.ts";
+import { type Command, flagValue, sentence } from "../command.ts";
+import { type Flag, FlagError } from "../flags.ts";
 import {
   DATE,
   DESCRIPTION,
@@ -16,18 +15,14 @@ import { VERSION } from "../version.ts";
 /** Width of a line of the source, with room for what must be escaped. */
 const MAX_WIDTH = 70;
 
-/** `nodens man`: prints the manual page. Returns 0, or 2 for bad usage. */
-export function runMan(args: readonly string[], output: Output): number {
-  const [first] = args;
-  if (first !== undefined && /^--?h(elp)?$/.test(first)) {
-    output.out(commandHelp(MAN));
-    return 0;
-  }
-  if (first !== undefined) {
-    output.err(`nodens man: "${first}" follows, but nothing is expected\n${usageText(MAN)}`);
-    return 2;
-  }
-  output.out(manualPage(COMMANDS, VERSION));
+/** `nodens man`: prints the manual page. Returns 0. Throws `FlagError`. */
+export function runMan(
+  [first]: readonly string[],
+  output: Output,
+  commands: readonly Command[],
+): number {
+  if (first !== undefined) throw new FlagError(`"${first}" follows, but nothing is expected`);
+  output.out(manualPage(commands, VERSION));
   return 0;
 }
 

@@ -1,6 +1,9 @@
 import { type Command, flagValue, namesFile } from "../command.ts";
 import type { Flag } from "../flags.ts";
 
+/** The shells that `nodens completion` knows. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
 /** How a value is completed: by words, by files, or not at all. */
 export type Values = { words: readonly string[] } | { files: true } | null;
 

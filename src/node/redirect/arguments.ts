@@ -37,11 +37,11 @@ export function readRedirectArguments(
 ): RedirectOptions {
   const { port, exceptUid, containers, failOpen } = args;
   if (port < 1 || port > 65535) {
-    throw new RangeError(`flag -${names.port}: ${port} is no port (1 to 65535)`);
+    throw new RangeError(`flag -${names.port}: ${port} is not a port (1 to 65535)`);
   }
   if (exceptUid !== "" && !(/^[0-9]+$/.test(exceptUid) && Number(exceptUid) <= MAX_UID)) {
     throw new RangeError(
-      `flag -${names.exceptUid}: "${exceptUid}" is no user here, by number or name`,
+      `flag -${names.exceptUid}: "${exceptUid}" is not a user here, by number or name`,
     );
   }
   const only = addresses(names.only, args.only);
@@ -90,7 +90,7 @@ function readInterfaces(flag: string, text: string): string[] {
   for (const name of names) {
     if (name.length > MAX_INTERFACE_NAME || !/^[\w.:@-]+\+?$/.test(name)) {
       throw new RangeError(
-        `flag -${flag}: "${name}" is no name of an interface (write docker0, or br-+ for several)`,
+        `flag -${flag}: "${name}" is not the name of an interface (write docker0, or br-+ for several)`,
       );
     }
   }
@@ -105,7 +105,7 @@ function addresses(flag: string, text: string): string[] {
   for (const word of list) {
     if (parseAddress(word) === null) {
       throw new RangeError(
-        `flag -${flag}: "${word}" is no IP address (write 192.0.2.1 or 2001:db8::1)`,
+        `flag -${flag}: "${word}" is not an IP address (write 192.0.2.1 or 2001:db8::1)`,
       );
     }
   }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { type Answer, decode, encode, type Packet } from "dns-packet";
+import { QUERY } from "../../../src/cli/query/command.ts";
 import { QUERY_EXIT, runQuery } from "../../../src/cli/query/query.ts";
+import { callCommand } from "../../support/command_call.ts";
 import { type Script, ScriptedServer } from "../../support/scripted_server.ts";
 
 const A: Answer = { type: "A", name: "www.example.org", ttl: 300, data: "192.0.2.1" };
@@ -224,21 +226,20 @@ const USAGE_ERRORS = [
   { args: "x AAAAA", error: 'unknown type "AAAAA" (' },
   { args: "x A y", error: '"y" is one argument too many (NAME [TYPE] [@SERVER])' },
   { args: "x..y", error: 'Cannot parse name "x..y"' },
-  { args: "-x example.org", error: '-x: "example.org" is no IP address (-x 192.0.2.1' },
+  { args: "-x example.org", error: '-x: "example.org" is not an IP address (-x 192.0.2.1' },
   { args: "-p", error: "-p needs a value (-p 1053)" },
-  { args: "x -p 0", error: '-p: "0" is no number from 1 to 65535' },
+  { args: "x -p 0", error: '-p: "0" is not a number from 1 to 65535' },
   { args: "x -q", error: 'unknown flag "-q" (known are -p PORT and -x ADDRESS)' },
   { args: "x +shrot", error: 'unknown option "+shrot" (did you mean "+short"?)' },
   { args: "x +nocookie", error: 'unknown option "+nocookie"' },
   { args: "x +bufsize", error: "+bufsize needs a value (+bufsize=1232)" },
-  { args: "x +bufsize=70000", error: '+bufsize: "70000" is no number from 0 to 65535' },
+  { args: "x +bufsize=70000", error: '+bufsize: "70000" is not a number from 0 to 65535' },
 ];
 
 for (const { args, error } of USAGE_ERRORS) {
   Deno.test(`query refuses "${args}"`, async () => {
-    let err = "";
-    const output = { out: () => assert.fail("no output"), err: (text: string) => err += text };
-    assert.equal(await runQuery(args === "" ? [] : args.split(" "), output), QUERY_EXIT.usage);
+    const { code, out, err } = await callCommand(QUERY, args === "" ? [] : args.split(" "));
+    assert.deepEqual([code, out], [1, ""]);
     assert.ok(err.startsWith(`nodens query: ${error}`), err);
   });
 }

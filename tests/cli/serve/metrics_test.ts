@@ -268,7 +268,7 @@ Deno.test("an address that is taken ends the start, and is named", async () => {
   http.close();
   const flag = await run(Deno.execPath(), ["run", "-A", MAIN, "-metrics-listen-address", "9353"]);
   assert.equal(flag.code, 2);
-  assert.match(flag.err, /flag -metrics-listen-address: "9353" is no address/);
+  assert.match(flag.err, /flag -metrics-listen-address: "9353" is not an address/);
 });
 
 Deno.test("lameduck: still well, no longer ready, then the end", async () => {

@@ -5,12 +5,12 @@ import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.t
 import type { NodeOptions } from "../../../src/node/template/options.ts";
 
 /** The flags of the program that these ones go by. */
-const OTHERS: readonly Flag[] = [
+const OTHERS = [
   { name: "conf", kind: "text", default: "", help: "" },
   { name: "dns.port", kind: "number", alias: "p", default: 53, help: "" },
   { name: "pidfile", kind: "text", default: "", help: "" },
   { name: "metrics-listen-address", kind: "text", default: "", help: "" },
-];
+] as const satisfies readonly Flag[];
 
 function read(...args: string[]): NodeOptions {
   const { values, given, rest } = parseFlags(args, [...OTHERS, ...NODE_FLAGS]);
@@ -135,9 +135,12 @@ const BAD: [string[], string][] = [
   [["-localip="], 'an address is missing in ""'],
   [["-localip", "::1,"], 'an address is missing in "::1,"'],
   [["-localip", "__PILLAR__LOCAL__DNS__"], '"__PILLAR__LOCAL__DNS__" is still the manifest\'s'],
-  [["-localip", "169.254.20"], 'flag -localip: "169.254.20" is no IP address (write 169.254.20.10'],
-  [["-localip", "010.0.0.1"], '"010.0.0.1" is no IP address'],
-  [["-localip", "fe80::1%eth0"], '"fe80::1%eth0" is no IP address'],
+  [
+    ["-localip", "169.254.20"],
+    'flag -localip: "169.254.20" is not an IP address (write 169.254.20.10',
+  ],
+  [["-localip", "010.0.0.1"], '"010.0.0.1" is not an IP address'],
+  [["-localip", "fe80::1%eth0"], '"fe80::1%eth0" is not an IP address'],
   [["-localip", "0.0.0.0"], '"0.0.0.0" is the unspecified address, which no interface can have'],
   [["-localip", "::"], '"::" is the unspecified address'],
   [["-localip", "224.0.0.1"], '"224.0.0.1" is a multicast or reserved address'],
@@ -154,34 +157,37 @@ const BAD: [string[], string][] = [
     'flag -interfacename: "abcdefghijklmnop" is 16 octets long, Linux takes at most 15',
   ],
   [["-interfacename=üüüüüüüü"], "is 16 octets long"],
-  [["-interfacename=.."], '".." is no name for an interface'],
-  [["-interfacename=a b"], '"a b" is no name for an interface'],
-  [["-interfacename=a/b"], '"a/b" is no name for an interface'],
-  [["-interfacename=dns%d"], '"dns%d" is no name for an interface'],
-  [["-syncinterval=soon"], 'flag -syncinterval: "soon" is no duration (write 60, 60s or 1m)'],
-  [["-syncinterval="], 'flag -syncinterval: "" is no duration'],
+  [["-interfacename=.."], '".." is not a name for an interface'],
+  [["-interfacename=a b"], '"a b" is not a name for an interface'],
+  [["-interfacename=a/b"], '"a/b" is not a name for an interface'],
+  [["-interfacename=dns%d"], '"dns%d" is not a name for an interface'],
+  [["-syncinterval=soon"], 'flag -syncinterval: "soon" is not a duration (write 60, 60s or 1m)'],
+  [["-syncinterval="], 'flag -syncinterval: "" is not a duration'],
   [["-syncinterval=0"], 'flag -syncinterval: "0" is out of range (1s to 576h)'],
   [["-syncinterval=-60"], 'flag -syncinterval: "-60" is out of range'],
   [["-syncinterval=999ms"], 'flag -syncinterval: "999ms" is out of range'],
   [["-syncinterval=0ns"], 'flag -syncinterval: "0ns" is out of range'],
   [["-syncinterval=577h"], 'flag -syncinterval: "577h" is out of range'],
-  [["-health-port=0"], "flag -health-port: 0 is no port (1 to 65535)"],
-  [["-health-port=65536"], "flag -health-port: 65536 is no port"],
+  [["-health-port=0"], "flag -health-port: 0 is not a port (1 to 65535)"],
+  [["-health-port=65536"], "flag -health-port: 65536 is not a port"],
   [["-basecorefile="], "flag -basecorefile: a path is missing (-basecorefile FILE)"],
   [["-corefile="], "flag -corefile: a path is missing"],
   [
     ["-conf", "/a", "-basecorefile", "/a"],
     'flag -basecorefile: "/a" is the file that the Corefile',
   ],
-  [["-upstreamsvc="], 'flag -upstreamsvc: "" is no name of a Service'],
+  [["-upstreamsvc="], 'flag -upstreamsvc: "" is not the name of a Service'],
   [
     ["-upstreamsvc=dns.kube-system"],
-    'flag -upstreamsvc: "dns.kube-system" is no name of a Service',
+    'flag -upstreamsvc: "dns.kube-system" is not the name of a Service',
   ],
-  [["-domain="], 'flag -domain: "" is no domain (like cluster.local): Cannot parse an empty name'],
-  [["-domain=a b"], 'flag -domain: "a b" is no domain'],
-  [["-domain=a..b"], 'flag -domain: "a..b" is no domain'],
-  [["-domain=a:53"], 'flag -domain: "a:53" is no domain'],
+  [
+    ["-domain="],
+    'flag -domain: "" is not a domain (like cluster.local): Cannot parse an empty name',
+  ],
+  [["-domain=a b"], 'flag -domain: "a b" is not a domain'],
+  [["-domain=a..b"], 'flag -domain: "a..b" is not a domain'],
+  [["-domain=a:53"], 'flag -domain: "a:53" is not a domain'],
 ];
 
 Deno.test("values that cannot be used are named with the flag and what would do", () => {

@@ -58,12 +58,12 @@ Deno.test("what cannot be used is told with the flag, the value and what would d
   const rows: [string[], string][] = [
     [
       ["-failopen-to", "192.0.2.1:0"],
-      'flag -failopen-to: "192.0.2.1:0" is no address (write 192.0.2.1, 192.0.2.1:5353,' +
+      'flag -failopen-to: "192.0.2.1:0" is not an address (write 192.0.2.1, 192.0.2.1:5353,' +
       " 2001:db8::1 or [2001:db8::1]:5353)",
     ],
     [
       ["-redirect", "everything"],
-      'flag -redirect: "everything" is no IP address (write 192.0.2.1 or 2001:db8::1)',
+      'flag -redirect: "everything" is not an IP address (write 192.0.2.1 or 2001:db8::1)',
     ],
     [
       ["-redirect", "2001:db8::53", "-redirect-to", "192.0.2.1"],
@@ -76,11 +76,11 @@ Deno.test("what cannot be used is told with the flag, the value and what would d
     ],
     [
       ["-redirect", "all", "-redirect-except-uid", "no:body"],
-      'flag -redirect-except-uid: "no:body" is no user here, by number or name',
+      'flag -redirect-except-uid: "no:body" is not a user here, by number or name',
     ],
     [
       ["-redirect", "all", "-redirect-interface", "docker 0"],
-      'flag -redirect-interface: "docker 0" is no name of an interface (write docker0, or br-+ for' +
+      'flag -redirect-interface: "docker 0" is not the name of an interface (write docker0, or br-+ for' +
       " several)",
     ],
   ];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { COMMANDS } from "../../../src/cli/commands.ts";
-import { runCompletion } from "../../../src/cli/shell/completion.ts";
+import { COMPLETION } from "../../../src/cli/shell/command.ts";
+import { callCommand } from "../../support/command_call.ts";
 import { skipUnless } from "../../support/net_require.ts";
 
 const SUPPORT = new URL("../../support/", import.meta.url).pathname;
@@ -8,9 +9,7 @@ const HELPERS = { bash: ["bash"], zsh: ["zsh", "-f"], fish: ["fish", "--no-confi
 type Shell = keyof typeof HELPERS;
 
 function completion(...args: string[]) {
-  let [out, err] = ["", ""];
-  const code = runCompletion(args, { out: (text) => out += text, err: (text) => err += text });
-  return { code, out, err };
+  return callCommand(COMPLETION, args);
 }
 
 /** What the shell itself offers for each line. */
@@ -19,7 +18,7 @@ async function offered(shell: Shell, lines: readonly string[]): Promise<Map<stri
   for (const name of ["Corefile", "core.conf", "other"]) {
     Deno.writeTextFileSync(`${folder}/${name}`, "");
   }
-  Deno.writeTextFileSync(`${folder}/.script`, completion(shell).out);
+  Deno.writeTextFileSync(`${folder}/.script`, (await completion(shell)).out);
   const [binary, ...flags] = HELPERS[shell];
   try {
     const { code, stdout, stderr } = await new Deno.Command(binary, {
@@ -109,7 +108,7 @@ for (const shell of Object.keys(HELPERS) as Shell[]) {
   });
 }
 
-Deno.test("completion: bad usage gives 2", () => {
+Deno.test("completion: bad usage gives 2", async () => {
   const rows: [string[], string][] = [
     [[], "it needs one of bash, zsh, fish"],
     [["bsh"], '"bsh" is unknown (did you mean "bash"?)'],
@@ -119,6 +118,6 @@ Deno.test("completion: bad usage gives 2", () => {
   for (const [args, message] of rows) {
     const usage = "Usage: nodens completion bash|zsh|fish\n";
     const err = `nodens completion: ${message}\n${usage}`;
-    assert.deepEqual(completion(...args), { code: 2, out: "", err });
+    assert.deepEqual(await completion(...args), { code: 2, out: "", err });
   }
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { REDIRECT } from "../../../src/cli/redirect/command.ts";
 import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
+import { callCommand } from "../../support/command_call.ts";
 import {
   containersLeftOut,
   type RedirectOptions,
@@ -69,20 +71,8 @@ Deno.test("a user may be named", () => {
   for (const [name, id] of rows) assert.equal(userIdOf(name, passwd), id);
 });
 
-interface Called {
-  code: number;
-  out: string;
-  err: string;
-}
-
-async function call(iptables: Pick<FakeIptables, "run">, ...args: string[]): Promise<Called> {
-  const called = { code: 0, out: "", err: "" };
-  const output = {
-    out: (text: string) => void (called.out += text),
-    err: (text: string) => void (called.err += text),
-  };
-  called.code = await runRedirect(args, output, iptables.run);
-  return called;
+function call(iptables: Pick<FakeIptables, "run">, ...args: string[]) {
+  return callCommand(REDIRECT, args, (args, output) => runRedirect(args, output, iptables.run));
 }
 
 Deno.test("the command says what it did, and what it would do", async () => {
@@ -112,8 +102,8 @@ Deno.test("bad usage is told with what would do; no iptables is no fault of a re
     [[], /^nodens redirect: it needs one of install, remove, status\nUsage: nodens redirect /],
     [["start"], /"start" is unknown \(install, remove, status\)/],
     [["remove", "now"], /"now" follows, but nothing is expected/],
-    [["install", "-port", "0"], /flag -port: 0 is no port/],
-    [["install", "-to", "localhost"], /flag -to: "localhost" is no IP address/],
+    [["install", "-port", "0"], /flag -port: 0 is not a port/],
+    [["install", "-to", "localhost"], /flag -to: "localhost" is not an IP address/],
   ];
   for (const [args, message] of rows) {
     const { code, err } = await call(iptables, ...args);

@@ -3,7 +3,9 @@ import type { RunCommand } from "../../../src/node/rules/command.ts";
 import { Heartbeat } from "../../../src/node/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { nodeRules, type RuleOptions } from "../../../src/node/rules/rules.ts";
+import { REDIRECT } from "../../../src/cli/redirect/command.ts";
 import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
+import { callCommand } from "../../support/command_call.ts";
 import { RuleTrial } from "../../../src/node/rules/rule_trial.ts";
 import { splitWords } from "../../../src/node/rules/rule_text.ts";
 import { namespaceReasons, NetNamespace } from "../../support/rules_namespace.ts";
@@ -172,15 +174,8 @@ for (const backend of BACKENDS) {
     fn: () =>
       inNamespace(async (namespace) => {
         const run = namespace.runner([backend]);
-        const call = async (...args: string[]) => {
-          let out = "";
-          let err = "";
-          const output = {
-            out: (text: string) => void (out += text),
-            err: (text: string) => void (err += text),
-          };
-          return { code: await runRedirect(args, output, run), out, err };
-        };
+        const call = (...args: string[]) =>
+          callCommand(REDIRECT, args, (args, output) => runRedirect(args, output, run));
         const flags = ["-to", "169.254.20.10,fd00::a", "-except", "192.0.2.1", "-except-uid", "7"];
         const dry = await call("install", "-n", ...flags);
         assert.equal(dry.code, 0);

@@ -1,0 +1,15 @@
+import { type Flag, HELP_FLAG } from "../flags.ts";
+
+/** Flags of `nodens check`. */
+export const CHECK_FLAGS = [
+  { name: "json", kind: "boolean", default: false, help: "print the configuration as JSON" },
+  {
+    name: "dns.port",
+    kind: "number",
+    value: "PORT",
+    alias: "p",
+    default: 53,
+    help: "default port",
+  },
+  HELP_FLAG,
+] as const satisfies readonly Flag[];
