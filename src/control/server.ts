@@ -11,13 +11,9 @@ import type { HttpAddress } from "../plugins/http_address.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
-import {
-  ChangeRefused,
-  DataPlane,
-  type DataPlaneOptions,
-  type PreparedChange,
-} from "./plane/data_plane.ts";
+import { ChangeRefused, DataPlane, type PreparedChange } from "./plane/data_plane.ts";
 import { DeliveryGate } from "./plane/delivery_gate.ts";
+import type { DataPlaneOptions } from "./plane/options.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import { Followers } from "./followers.ts";
 import { Keepers } from "./keepers.ts";

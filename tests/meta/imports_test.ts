@@ -38,7 +38,7 @@ const ALLOWED: Record<string, string[]> = {
     ],
     ...["metrics", "plugins", "companion"],
   ],
-  node: ["dns", "sys", "config", "control", "corefile", "engine", "upstream"],
+  node: ["base", "dns", "sys", "config", "control", "corefile", "engine", "upstream"],
   manifest: ["dns", "config", "corefile", "loading", "node"],
   doctor: ["dns", "sys", "config", "corefile", "loading", "plugins", "node"],
   cli: [

@@ -1,3 +1,4 @@
+import { doneWithin } from "../../base/deadline.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
@@ -111,10 +112,7 @@ export class HttpServers {
   async stop(limitMs: number): Promise<void> {
     const servers = [...this.#open.values()];
     this.#open = new Map();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
-    await Promise.race([Promise.all(servers.map((listening) => this.#shutDown(listening))), limit]);
-    clearTimeout(timer);
+    await doneWithin(Promise.all(servers.map((listening) => this.#shutDown(listening))), limitMs);
   }
 
   #listen(address: HttpAddress): Listening {

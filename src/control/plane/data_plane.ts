@@ -1,26 +1,27 @@
+import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterPlace } from "../../engine/counters.ts";
 import { serverLabel } from "../../engine/served.ts";
-import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { BoundSocket } from "../../io/linux/listen.ts";
-import { type InheritedSource, ListenerSockets } from "../../io/linux/listener_sockets.ts";
+import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
-import type { FileShares } from "../../io/file_shares.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/mark.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
+import { Deliveries } from "./deliveries.ts";
+import type { DataPlaneOptions } from "./options.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { PlaneRequests } from "./plane_requests.ts";
 import { postToPlane } from "./post_to_plane.ts";
+import { MAX_RESTARTS, RestartLimit } from "./restart_limit.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import {
   type ControlMessage,
   type DataPlaneMessage,
-  type DriverKind,
   handedOver,
   type LaneState,
   type StartMessage,
@@ -28,44 +29,10 @@ import {
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
-/** Restarts within `RESTART_WINDOW_MS` after which restarting does not help. */
-const MAX_RESTARTS = 5;
-const RESTART_WINDOW_MS = 60_000;
 /** A data plane that takes this long to take over a configuration has failed. */
 const CONFIGURE_MS = 5000;
 /** Time for a round of checks, which takes less than a second. */
 const CHECK_PLAN_MS = 3000;
-
-/** How a data plane is run. */
-export interface DataPlaneOptions {
-  driver: DriverKind;
-  /** Sockets that the process was started with; default: none. */
-  inherited?: InheritedSource | null;
-  /** `timeMs` is when, in milliseconds since 1970, where that was not just now. */
-  log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
-  /** The log takes the values of a line as well; default: it does not. */
-  logsFields?: boolean;
-  /**
-   * SO_MARK of what the linux driver sends to upstreams over UDP and TCP (not TLS, whose sockets are
-   * the runtime's); needs the capability NET_ADMIN. Default: none.
-   */
-  mark?: number;
-  /** What it may have open; default: all that this process may. */
-  files?: FileShares;
-  /** The data plane is dead and cannot be brought back: the process must end. */
-  onDead: (why: string) => void;
-  /** A handler has found that serving on may do harm; the log says the rest. */
-  onHarm?: (why: string) => void;
-  /**
-   * Makes the buffers anew that went to a dead thread, for the one that takes its place and serves
-   * this configuration.
-   */
-  refill?: (config: Config) => Promise<readonly Delivery[]>;
-  /** Shared by the data planes of a process (`SHARED_BYTES`); default: memory of its own. */
-  shared?: SharedArrayBuffer;
-  /** Carries encrypted streams, of all data planes; default: there are none. */
-  tls?: TlsThread;
-}
 
 /** Time that `refill` has until a thread is started without what it gives, which comes later. */
 const REFILL_MS = 10_000;
@@ -108,12 +75,12 @@ export class DataPlane implements LaneUser {
   readonly #heartbeat = new HeartbeatWatch(this.values);
   #checks: CheckPlan | null = null;
   #checking: ReturnType<typeof setInterval> | undefined;
-  #restarts: number[] = [];
+  readonly #restarts = new RestartLimit();
   /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
   #serves = true;
   #stopped: PromiseWithResolvers<void> | null = null;
   #ended = false;
-  readonly #deliveries = new Map<string, Delivery>();
+  readonly #deliveries = new Deliveries();
   readonly #requests = new PlaneRequests();
 
   constructor(config: Config, options: DataPlaneOptions) {
@@ -165,10 +132,9 @@ export class DataPlane implements LaneUser {
     deliveries: readonly Delivery[],
   ): Promise<void> {
     const closing = this.#sockets?.change(config.listeners, opened) ?? [];
-    const before = { config: this.#config, deliveries: [...this.#deliveries.values()] };
+    const before = { config: this.#config, deliveries: this.#deliveries.all };
     this.#config = config;
-    this.#deliveries.clear();
-    for (const delivery of deliveries) this.#remember(delivery);
+    this.#deliveries.replace(deliveries.filter((delivery) => this.#isKept(delivery)));
     const message = { type: "configure", config, deliveries, opened, closing } as const;
     let done: unknown;
     try {
@@ -181,8 +147,7 @@ export class DataPlane implements LaneUser {
     }
     if (typeof done === "string") {
       this.#config = before.config;
-      this.#deliveries.clear();
-      for (const delivery of before.deliveries) this.#remember(delivery);
+      this.#deliveries.replace(before.deliveries);
       throw new ChangeRefused(done);
     }
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
@@ -273,13 +238,11 @@ export class DataPlane implements LaneUser {
       files: this.#options.files ?? shareOwnFiles(this.#options.driver),
       shared: this.#shared,
       places: this.places,
-      deliveries: [...this.#deliveries.values()],
+      deliveries: this.#deliveries.all,
       checks: this.#checks,
     };
     worker.postMessage(message, [port2, ...portsOf(lane), ...handedOver(message.deliveries)]);
-    for (const [key, { data }] of this.#deliveries) {
-      if (data instanceof ArrayBuffer) this.#deliveries.delete(key);
-    }
+    this.#deliveries.dropBuffers();
     this.#heartbeat.begin(performance.now());
     this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
     return ready.promise;
@@ -291,13 +254,13 @@ export class DataPlane implements LaneUser {
    */
   deliver(block: number, position: number, data: unknown): void {
     const delivery = { block, position, data };
-    this.#remember(delivery);
+    if (this.#isKept(delivery)) this.#deliveries.add(delivery);
     if (this.#worker !== null) this.#send({ type: "deliver", ...delivery }, handedOver([delivery]));
   }
 
-  #remember(delivery: Delivery): void {
-    if (this.#worker !== null && delivery.data instanceof ArrayBuffer) return;
-    this.#deliveries.set(`${delivery.block} ${delivery.position}`, delivery);
+  /** Whether it is still there once it is sent: a running thread takes buffers over. */
+  #isKept({ data }: Delivery): boolean {
+    return this.#worker === null || !(data instanceof ArrayBuffer);
   }
 
   /**
@@ -338,10 +301,7 @@ export class DataPlane implements LaneUser {
     if (this.#worker === null) return;
     this.#stopped = Promise.withResolvers();
     this.#send({ type: "stop" });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
-    await Promise.race([this.#stopped.promise, limit]);
-    clearTimeout(timer);
+    await doneWithin(this.#stopped.promise, limitMs);
     this.#requests.giveUp();
     this.#worker.terminate();
     this.#port?.close();
@@ -414,12 +374,10 @@ export class DataPlane implements LaneUser {
     void this.#tls?.leave(this);
     this.#port?.close();
     const now = performance.now();
-    this.#restarts = this.#restarts.filter((at) => now - at < RESTART_WINDOW_MS);
-    if (this.#restarts.length >= MAX_RESTARTS) {
+    if (!this.#restarts.allows(now)) {
       this.#options.onDead(`${why}; it was started again ${MAX_RESTARTS} times within a minute`);
       return;
     }
-    this.#restarts.push(now);
     this.restarts++;
     this.#options.log("error", `${why}; starting it again`);
     this.#heartbeat.begin(now);
@@ -434,23 +392,13 @@ export class DataPlane implements LaneUser {
     const config = this.#config;
     const { refill, log } = this.#options;
     if (refill === undefined) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        log(
-          "error",
-          `hosts files are not read again within ${REFILL_MS / 1000} s; serving without`,
-        );
-        resolve();
-      }, REFILL_MS);
-    });
     const refilled = refill(config).then((deliveries) => {
       // A reload in the meantime has brought its own.
       if (this.#config !== config) return;
       for (const { block, position, data } of deliveries) this.deliver(block, position, data);
     });
-    await Promise.race([refilled, limit]);
-    clearTimeout(timer);
+    if (await doneWithin(refilled, REFILL_MS)) return;
+    log("error", `hosts files are not read again within ${REFILL_MS / 1000} s; serving without`);
   }
 }
 

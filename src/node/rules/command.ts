@@ -1,3 +1,5 @@
+import { doneWithin } from "../../base/deadline.ts";
+
 /** What a command did. */
 export interface CommandResult {
   readonly code: number;
@@ -69,9 +71,9 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
   let isWhole = false;
   if (status === null || typeof status === "string") {
     killGroup(child.pid);
-    await within(child.status, KILL_MS);
+    await doneWithin(child.status, KILL_MS);
   } else {
-    isWhole = await within(finished, LAST_OUTPUT_MS);
+    isWhole = await doneWithin(finished, LAST_OUTPUT_MS);
     // A child that the command has left behind holds them open.
     if (!isWhole) killGroup(child.pid);
   }
@@ -141,13 +143,4 @@ function killGroup(pid: number): void {
   } catch {
     // All of it has ended meanwhile.
   }
-}
-
-/** Whether work is done in time; nobody waits for it after that. */
-async function within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-  const late = Promise.withResolvers<false>();
-  const timer = setTimeout(() => late.resolve(false), limitMs);
-  const done = await Promise.race([work.then(() => true), late.promise]);
-  clearTimeout(timer);
-  return done;
 }

@@ -1,3 +1,4 @@
+import { doneWithin } from "../../../base/deadline.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import { type CacheOptions, keepsContent } from "../options.ts";
 import {
@@ -158,12 +159,7 @@ export class PersistedCache {
     this.#enqueue(async () => {
       if (this.#loaded) await this.#save();
     });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const limit = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), limitMs);
-    });
-    const done = await Promise.race([this.#last.then(() => true), limit]);
-    clearTimeout(timer);
+    const done = await doneWithin(this.#last, limitMs);
     if (!done) this.#fails("write", new Error(TOO_LATE), "the file stays as it was");
   }
 

@@ -1,3 +1,4 @@
+import { doneWithin } from "../../../base/deadline.ts";
 import type { Config } from "../../../config/types.ts";
 import { quote } from "../../../corefile/quote.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
@@ -368,10 +369,7 @@ function addressesOf(hosts: readonly HostWatch[]): Map<string, readonly string[]
 
 /** Resolves when all have settled, or after `limitMs`. */
 async function settled(promises: readonly Promise<unknown>[], limitMs: number): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, limitMs);
-  await Promise.race([limit.promise, Promise.allSettled(promises)]);
-  clearTimeout(timer);
+  await doneWithin(Promise.allSettled(promises), limitMs);
 }
 
 /** What has changed, in words; empty where nothing has. */
