@@ -14,20 +14,20 @@ import {
   type Running,
   whoRuns,
 } from "./judge/listeners.ts";
-import { lookAtCorefile, STAND_IN } from "./probe/corefile.ts";
-import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./probe/host.ts";
-import { type LinksLook, lookAtLinks } from "./probe/links.ts";
+import { probeCorefile, STAND_IN } from "./probe/corefile.ts";
+import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
+import { type LinksLook, probeLinks } from "./probe/links.ts";
 import { askFromGateway, askFromNamespace } from "./probe/pod.ts";
 import { askTargets, namesOf } from "./probe/queries.ts";
 import {
   asksForHeartbeat,
-  lookAtHeartbeat,
-  lookAtMatches,
-  lookAtRules,
+  probeHeartbeat,
+  probeMatches,
+  probeRules,
   ruleFamilies,
   ruleLevels,
 } from "./probe/rules.ts";
-import { lookAtSockets } from "./probe/sockets.ts";
+import { probeSockets } from "./probe/sockets.ts";
 import { judgeMatches } from "./probe/matches.ts";
 import { type DoctorOptions, wantsRules } from "./probe/options.ts";
 import { judgePod } from "./judge/pod.ts";
@@ -58,18 +58,18 @@ export async function examine(
 ): Promise<Diagnosis> {
   const { host, tree, ask } = surroundings;
   const { node, timeoutMs } = options;
-  const { corefile, service } = await lookAtCorefile({
+  const { corefile, service } = await probeCorefile({
     template: node.template,
     corefile: options.corefile,
     defaultPort: options.defaultPort,
     localIps: node.localIps,
   }, host);
   const { config } = corefile;
-  const links = lookAtLinks(node.interfaceName, surroundings);
-  const listening = await lookAtListeners(config, { options, surroundings });
+  const links = probeLinks(node.interfaceName, surroundings);
+  const listening = await probeListeners(config, { options, surroundings });
   const running = whoRuns(listening);
   const own = ownAddresses(listening, links);
-  const kubelet = lookAtKubelet(host);
+  const kubelet = probeKubelet(host);
   const targets = planTargets({
     config,
     names: namesOf(options),
@@ -114,7 +114,7 @@ export async function examine(
       }),
       judgeCorefile({ ...corefile, localIps: node.localIps }),
       judgeService(service),
-      judgeResolvConf(lookAtResolvConfs(config, host), { own }),
+      judgeResolvConf(probeResolvConfs(config, host), { own }),
       judgeKubelet(kubelet, { own, localIps: node.localIps }),
       ...judgeListeners(listening),
       ...judgeInterface({
@@ -139,7 +139,7 @@ function grantedInPart(name: typeof PERMISSIONS[number]): boolean {
   );
 }
 
-async function lookAtListeners(
+async function probeListeners(
   config: Config | null,
   { options, surroundings }: { options: DoctorOptions; surroundings: Surroundings },
 ): Promise<ListenerFacts> {
@@ -164,8 +164,8 @@ async function lookAtListeners(
   return {
     dns,
     http: [...http.values()],
-    sockets: lookAtSockets(ports, surroundings.tree),
-    status: await lookForStatus([...new Set(places)]),
+    sockets: probeSockets(ports, surroundings.tree),
+    status: await probeStatus([...new Set(places)]),
   };
 }
 
@@ -197,8 +197,8 @@ async function judgeAllRules(
   const { tree, host } = surroundings;
   const families = ruleFamilies(options);
   const looks = await Promise.all(families.map(async (family) => {
-    const rules = await lookAtRules(family, surroundings);
-    return { rules, matches: await lookAtMatches(rules, options, surroundings) };
+    const rules = await probeRules(family, surroundings);
+    return { rules, matches: await probeMatches(rules, options, surroundings) };
   }));
   const facts = looks.map(({ rules }) => ({
     rules,
@@ -208,7 +208,7 @@ async function judgeAllRules(
   }));
   const beating = facts.filter((one) => levelOf(one) !== "none" && one.failOpen)
     .map(({ rules }) => rules.family);
-  const beats = running === "nodens" ? await lookAtHeartbeat(beating, options, surroundings) : [];
+  const beats = running === "nodens" ? await probeHeartbeat(beating, options, surroundings) : [];
   const backend = looks.map(({ rules }) => backendOf(rules)).find((one) => one !== null) ?? null;
   const path = host.env("XTABLES_LOCKFILE") ?? "/run/xtables.lock";
   const mounts = tree?.read("/proc/self/mountinfo") ?? "";

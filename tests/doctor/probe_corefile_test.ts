@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lookAtCorefile, STAND_IN } from "../../src/doctor/probe/corefile.ts";
+import { probeCorefile, STAND_IN } from "../../src/doctor/probe/corefile.ts";
 import type { TemplateOptions } from "../../src/node/template/options.ts";
 import type { HostView } from "../../src/config/host.ts";
 import type { ForwardOptions } from "../../src/plugins/forward/options.ts";
@@ -41,7 +41,7 @@ function look(
       return Object.keys(files).some((file) => file.startsWith(`${path}/`)) ? "directory" : null;
     },
   };
-  return lookAtCorefile({
+  return probeCorefile({
     template: template === null ? null : { ...TEMPLATE, ...template },
     corefile: template === null ? "/made" : "",
     defaultPort: 53,

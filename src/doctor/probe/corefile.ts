@@ -26,7 +26,7 @@ export const STAND_IN = "192.0.2.53";
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** Reads the Corefile as nodens would, or fills the template; writes nothing. */
-export async function lookAtCorefile(
+export async function probeCorefile(
   { template, corefile, defaultPort, localIps }: {
     template: TemplateOptions | null;
     corefile: string;

@@ -19,7 +19,7 @@ const KUBELET_CONFIGS = [
 const STATUS_LIMIT_MS = 1000;
 
 /** /etc/resolv.conf and every such file that the Corefile forwards to. */
-export function lookAtResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
+export function probeResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
   const leftOut = new Map<string, Set<string>>();
   for (const { files, servers } of config === null ? [] : forwardings(config)) {
     for (const { path, servers: named } of files) {
@@ -39,7 +39,7 @@ export function lookAtResolvConfs(config: Config | null, host: HostView): Resolv
 }
 
 /** Kubelet's configuration, where it can be seen from here. */
-export function lookAtKubelet(host: HostView): KubeletFacts | null {
+export function probeKubelet(host: HostView): KubeletFacts | null {
   for (const path of KUBELET_CONFIGS) {
     const text = textOf(path, host);
     if (text === null) continue;
@@ -54,7 +54,7 @@ export function lookAtKubelet(host: HostView): KubeletFacts | null {
 }
 
 /** Asks the places where metrics are served for the status that only nodens has. */
-export async function lookForStatus(
+export async function probeStatus(
   addresses: readonly string[],
 ): Promise<{ pid: number; version: string } | null> {
   const answers = await Promise.all(addresses.map(async (address) => {

@@ -12,7 +12,7 @@ export interface LinksLook extends Pick<InterfaceFacts, "kinds" | "link"> {
 }
 
 /** Looks at the links of this machine; nothing is asked to be made. */
-export function lookAtLinks(
+export function probeLinks(
   name: string,
   { tree, host }: Pick<Surroundings, "tree" | "host">,
 ): LinksLook {

@@ -66,7 +66,7 @@ function ruleSet(family: Family, level: FailOpenLevel, { rules }: DoctorOptions)
 }
 
 /** The rules that there are, of both kinds of iptables. */
-export async function lookAtRules(
+export async function probeRules(
   family: Family,
   { run, tree }: Pick<Surroundings, "run" | "tree">,
 ): Promise<FamilyRules> {
@@ -84,7 +84,7 @@ export async function lookAtRules(
 }
 
 /** What the kernel has for the rules; the rules are tried only where that leaves no trace. */
-export async function lookAtMatches(
+export async function probeMatches(
   rules: FamilyRules,
   options: DoctorOptions,
   { tree, run }: Pick<Surroundings, "tree" | "run">,
@@ -109,7 +109,7 @@ export async function lookAtMatches(
 }
 
 /** The entries that nodens renews, looked at twice with more than a heartbeat between. */
-export async function lookAtHeartbeat(
+export async function probeHeartbeat(
   families: readonly Family[],
   options: DoctorOptions,
   { tree }: Pick<Surroundings, "tree">,

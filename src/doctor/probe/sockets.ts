@@ -4,7 +4,7 @@ import { type Owner, parseProcNet, processName, type Socket } from "../judge/soc
 const FILES = [["udp", "udp"], ["udp6", "udp"], ["tcp", "tcp"], ["tcp6", "tcp"]] as const;
 
 /** Sockets that listen at some ports, with their processes where those can be seen; null without /proc. */
-export function lookAtSockets(
+export function probeSockets(
   ports: readonly number[],
   tree: Surroundings["tree"],
 ): Socket[] | null {
