@@ -2,7 +2,7 @@ import { type Flag, FlagError } from "./flags.ts";
 import type { Output } from "./output.ts";
 import type { Signals } from "./serve/signals.ts";
 
-/** A word of a command line that is no flag. */
+/** A word of a command line that is not a flag. */
 export interface Operand {
   /** As `-h` calls it: `FILE`, `[ADDRESS]`. */
   readonly name: string;
@@ -36,7 +36,7 @@ export interface Command {
   readonly summary: string;
   /** What follows the name, one entry for each way to call it. */
   readonly forms: readonly CommandForm[];
-  /** Paragraphs for the manual page, where the summary does not say it all. */
+  /** Further paragraphs for the manual page. */
   readonly description?: readonly string[];
   readonly flags: readonly Flag[];
   /** Flags take one dash and no other number; else one or two. */
@@ -54,7 +54,7 @@ export interface Command {
 /** A way to call a command. */
 export interface CommandForm {
   readonly args: string;
-  /** Said where a command has several forms. */
+  /** Shown if a command has several forms. */
   readonly summary?: string;
 }
 

@@ -9,7 +9,7 @@ export interface Flag {
   default: string | number | boolean;
   /** What its value is called in help (`FILE`, `PORT`); else `TEXT` or `NUMBER`. */
   value?: string;
-  /** The values that there are, where nothing else is taken. */
+  /** The only values that are accepted. */
   choices?: readonly string[];
   /** What it does, for `-h`. */
   help: string;

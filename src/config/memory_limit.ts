@@ -24,7 +24,7 @@ const NO_LIMIT = 2 ** 60;
 
 /**
  * Memory that the process may take, by its control group or one that it lies in (cgroups(7)), in
- * bytes; null where there is no limit, or none that can be read.
+ * bytes; null if there is no limit, or none that can be read.
  */
 export function readMemoryLimit(host: HostView): number | null {
   let limit = Infinity;
@@ -97,7 +97,7 @@ function lowest(host: HostView, root: string, path: string, file: string): numbe
   return limit;
 }
 
-/** Text of a file, empty where it cannot be read: other systems have none. */
+/** Text of a file, empty if it cannot be read: other systems have none. */
 function read(host: HostView, path: string): string {
   try {
     return host.readTextFile(path);

@@ -10,9 +10,9 @@ const ATTEMPTS = { min: 1, max: 5 } as const;
 export interface ResolvConf {
   /** Addresses of the `nameserver` lines, IPv6 link-local ones with their scope. */
   servers: string[];
-  /** `options timeout:N`; null where it is not set. */
+  /** `options timeout:N`; null if it is not set. */
   timeoutMs: number | null;
-  /** `options attempts:N`: rounds over all servers; null where it is not set. */
+  /** `options attempts:N`: rounds over all servers; null if it is not set. */
   attempts: number | null;
   /** `options rotate`. */
   rotate: boolean;

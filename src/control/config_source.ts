@@ -41,7 +41,7 @@ export class ConfigSource {
       const text = make?.() ?? readText(file, host);
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
-      // What else was read along the way is followed by whoever needs it.
+      // Other files that were read are followed by those who need them.
       for (const path of [...read.keys()]) {
         if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
       }

@@ -68,7 +68,7 @@ export class Reloader {
     return turn;
   }
 
-  /** @param onlyIfChanged - does nothing where the Corefile is the one that was tried last */
+  /** @param onlyIfChanged - does nothing if the Corefile is the one that was tried last */
   async #reload(onlyIfChanged: boolean): Promise<boolean> {
     const { source, apply, log, onStart, onDone } = this.#options;
     const at = new Date().toISOString();

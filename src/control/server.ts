@@ -185,7 +185,7 @@ export class Server {
     });
     for (const plane of planes) plane.onRestarted = () => this.#keepers.restarted(plane);
     this.#keepers.start(config);
-    // What the other process answers from memory is not to be asked for again.
+    // Answers that the other process has cached need not be asked for again.
     if (beside) await this.#keepers.settled();
     this.#endpoints.apply(config, beside);
     planes.forEach((plane, index) => plane.bind(index));
@@ -209,7 +209,7 @@ export class Server {
       goOn = await this.#keepers.hold(config, SAVE_MS);
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
-      // What its upstreams need runs before they do, and ends with their last stream.
+      // The TLS thread runs before its upstreams are used, and ends with their last stream.
       this.tls.configure(config);
       this.#gate.hold();
       this.#nextFollowers = followers;

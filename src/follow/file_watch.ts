@@ -13,7 +13,7 @@ const SETTLE_MS = 200;
 export interface FileWatchOptions {
   /** From one look to the next. */
   pollMs: number;
-  /** Says why a text cannot be used, or null where it can. */
+  /** Says why a text cannot be used, or null if it can. */
   check: (text: string) => string | null;
   /** There is a new text; the first one, too. */
   onText: (text: string) => void;

@@ -85,7 +85,7 @@ function sameName(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
 }
 
-/** The address in its one spelling; null where nobody can be reached at it. */
+/** The address in its one spelling; null if nobody can be reached at it. */
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;

@@ -124,7 +124,7 @@ export class HostWatch {
     return refreshMs;
   }
 
-  /** Takes over what has changed; resolvers turn the order round, which is no change. */
+  /** Takes over changes. Resolvers rotate the order, which is not a change. */
   #merge(found: readonly string[]): void {
     const kept = this.addresses.filter((address) => found.includes(address));
     const added = found.filter((address) => !this.addresses.includes(address));

@@ -16,7 +16,7 @@ import { parseZoneKey } from "../config/zone_key.ts";
 /** A configuration that was read, and what is to be told about it. */
 export interface LoadedConfig {
   config: Config;
-  /** What is no fault, but may not be meant: `Corefile:3: hosts: …`. */
+  /** Warnings: legal, but perhaps not meant: `Corefile:3: hosts: …`. */
   warnings: string[];
   /** Absolute paths of the files besides the Corefile that it was read from. */
   imports: string[];
@@ -211,7 +211,7 @@ class Loader {
       : `${quote(word)} ("nodens -plugins" lists what there is)`;
   }
 
-  /** Addresses of this machine; none where they may not be known, which leaves loopback. */
+  /** Addresses of this machine; none if they may not be known, which leaves loopback. */
   #interfaces(): string[] {
     try {
       return this.#host.interfaces().map(({ address }) => address);

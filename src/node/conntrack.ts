@@ -9,7 +9,7 @@ const FREE = 0.9;
 
 /** What watching the table needs. */
 export interface ConntrackOptions {
-  /** Text of a file of the kernel's; throws where it cannot be read. */
+  /** Text of a file of the kernel's; throws if it cannot be read. */
   readonly read: (path: string) => string;
   readonly log: (level: LogLevel, line: string) => void;
 }
@@ -27,7 +27,7 @@ export class ConntrackWatch {
     this.#options = options;
   }
 
-  /** Looks once; a table that stays full is told of once. */
+  /** Checks once; a table that stays full is reported once. */
   look(): void {
     const { read, log } = this.#options;
     let count: number;
@@ -36,10 +36,10 @@ export class ConntrackWatch {
       count = readCount(read(COUNT_FILE));
       max = readCount(read(MAX_FILE));
     } catch {
-      // Without connection tracking there is no table; nor is there one where the file is not read.
+      // Without connection tracking there is no table; nor is there one if the file is not read.
       return;
     }
-    // 0 is no limit; NaN is what nobody can compare.
+    // 0 means no limit; NaN compares with nothing.
     if (!(max > 0 && count >= 0)) return;
     if (!this.#isFull && count >= FULL * max) {
       this.#isFull = true;

@@ -80,7 +80,7 @@ export class FamilyRules {
     return this.#keeper.hasRules;
   }
 
-  /** Makes the rules what they should be, at the best level that can be had. */
+  /** Makes the rules what they should be, at the best level that the kernel allows. */
   ensure(signal: AbortSignal): Promise<FamilyState> {
     return this.#ensure(signal, () => this.#raise(signal));
   }
@@ -107,7 +107,7 @@ export class FamilyRules {
       }
     } catch (error) {
       const { fault, message } = asIptablesError(error);
-      // Stopped meanwhile: the command was killed, which is no fault of anybody.
+      // Stopped meanwhile: the command was killed, which is not a fault.
       if (!signal.aborted) {
         mayPass = fault !== "missing" && fault !== "permission";
         this.#problem = message;
@@ -139,7 +139,7 @@ export class FamilyRules {
         atStop: true,
       });
     } catch (error) {
-      // What stands in the way is told by `remove`, which tries again.
+      // `remove` tries again, and reports what stands in the way.
       asIptablesError(error);
     }
   }
@@ -175,7 +175,7 @@ export class FamilyRules {
     }
   }
 
-  /** Keeps the rules of the best level that the kernel takes. Throws where it takes none. */
+  /** Keeps the rules of the best level that the kernel takes. Throws if it takes none. */
   async #keep(signal: AbortSignal): ReturnType<RuleKeeper["keep"]> {
     let first: IptablesError | null = null;
     for (let level = this.#level;;) {

@@ -10,7 +10,7 @@ export interface Beat {
 
 /**
  * Has the data plane keep these beats' entries, and no others; resolves after a round with why the
- * entries of lists cannot be renewed, by list. Rejects where the data plane does not say.
+ * entries of lists cannot be renewed, by list. Rejects if the data plane does not say.
  */
 export type KeepBeats = (
   beats: readonly Beat[],

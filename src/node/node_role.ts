@@ -40,9 +40,9 @@ export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove
 
 /** What the node role is made of. */
 export interface NodeRoleOptions {
-  /** Makes what keeps the interface; null where there is to be none. */
+  /** Makes what keeps the interface; null if there is to be none. */
   makeInterface: (() => KeptInterface) | null;
-  /** Makes what keeps the rules; null where there are to be none. */
+  /** Makes what keeps the rules; null if there are to be none. */
   makeRules: (() => KeptRules) | null;
   /** Asks the listeners whether one of them answers. */
   answers: () => Promise<boolean>;
@@ -89,7 +89,7 @@ export class NodeRole {
       // On lo there is nothing to adopt, but addresses may all be there.
       this.#found = adopted || changes.length === 0;
     } catch (error) {
-      // What is in the way is not ours to remove, and all else has been taken back.
+      // The obstacle is not ours to remove, and everything else has been undone.
       this.#found = true;
       count("interface_add");
       throw error;

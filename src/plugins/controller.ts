@@ -37,7 +37,7 @@ export interface Controller {
   reloadEvery(reload: ReloadConfig): void;
   /** Asks for debug lines in the log. */
   enableDebug(): void;
-  /** Says something to the operator that is no error: `Corefile:3: hosts: …`. */
+  /** Warns the operator: `Corefile:3: hosts: …`. */
   warn(line: number, text: string): void;
 }
 
@@ -50,7 +50,7 @@ export interface WholeConfig<Options> {
   interfaces(): string[];
   /** Adds a fault of a directive. */
   fault(place: Place, what: string): void;
-  /** Says something to the operator that is no fault. */
+  /** Warns the operator. */
   warn(place: Place, text: string): void;
 }
 

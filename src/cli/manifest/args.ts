@@ -115,7 +115,7 @@ const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={
 export interface FileArguments {
   file: string;
   localDns: string;
-  /** Null where it was not given, as the two above are only then what is expected. */
+  /** Null if it was not given, as the two above are only then what is expected. */
   kubeDns: string | null;
   domain: string;
   mode: "iptables" | "ipvs";

@@ -26,7 +26,7 @@ export function buildQuery(request: QueryRequest, id: number): Uint8Array {
   return bytes;
 }
 
-/** Why a message is not the reply to the query, or null where it is. */
+/** Why a message is not the reply to the query, or null if it is. */
 export function mismatch(query: Uint8Array, reply: Uint8Array): string | null {
   if (reply.length < HEADER_SIZE) return `message of ${reply.length} bytes is too short`;
   const asked = new DataView(query.buffer, query.byteOffset, query.length);

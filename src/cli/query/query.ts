@@ -140,7 +140,7 @@ function firstServer(read: () => string): string {
   return "127.0.0.1";
 }
 
-/** IP address of a server that is named by address or host name; null where it has none. */
+/** IP address of a server that is named by address or host name; null if it has none. */
 async function resolveServer(server: string): Promise<string | null> {
   const [bare, scope] = server.replace(/^\[(.*)\]$/, "$1").split("%");
   const bytes = parseAddress(bare!);

@@ -13,7 +13,7 @@ const KEYS = [
   "dohpath",
 ] as const;
 
-/** Data of an SVCB or HTTPS record (RFC 9460 section 2.1), or null where it is malformed. */
+/** Data of an SVCB or HTTPS record (RFC 9460 section 2.1), or null if it is malformed. */
 export function svcbText(data: Uint8Array): string | null {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   let at = 2;

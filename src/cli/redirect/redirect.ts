@@ -49,7 +49,7 @@ export async function runRedirect(
   let code = 0;
   for (const family of FAMILIES) {
     const wanted = redirectFamilies(options).includes(family);
-    // A host without IPv6 has no ip6tables perhaps; what was not asked for is no fault of it.
+    // A host without IPv6 may lack ip6tables; that is a fault only if it was asked for.
     if (action === "status" && !wanted) continue;
     try {
       if (action === "status") {

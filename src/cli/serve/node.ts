@@ -69,7 +69,7 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
 }
 
 /**
- * The part of nodens that changes the host; null where it is to change nothing.
+ * The part of nodens that changes the host; null if it is to change nothing.
  *
  * @param checks - called once nodens serves
  */
@@ -155,7 +155,7 @@ export async function openTemplate(
 }
 
 /**
- * Addresses for metrics that can be had. In node-cache a taken port there is no reason not to start.
+ * Addresses for metrics that are free. In node-cache a port in use is not a reason to fail the start.
  *
  * @param shared - the one before may have them still
  */

@@ -29,7 +29,7 @@ import { ServeOutput } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { VERSION, versionText } from "../version.ts";
 
-/** CoreDNS's own configuration where there is no Corefile. */
+/** CoreDNS's own configuration without a Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. Throws `FlagError`. */
@@ -89,7 +89,7 @@ interface CorefileOrigin {
   listener: { onChange: (summary: string) => void };
 }
 
-/** Finds the Corefile; null where there is none to serve, which was said. */
+/** Finds the Corefile; null if there is none to serve, which was said. */
 async function openCorefile(
   context: NodeContext,
   output: ServeOutput,

@@ -69,7 +69,7 @@ function commandLines(command: Command): string[] {
     const options = spellings.map((spelling) =>
       spelling.startsWith("--") ? `-l ${spelling.slice(2)}` : `-o ${spelling.slice(1)}`
     );
-    // The two-dash spelling of a single letter is no long option to fish.
+    // To fish, two dashes and a single letter are not a long option.
     const spelt = options.filter((option) => !/^-l .$/.test(option)).join(" ");
     return `complete -c nodens ${here} ${spelt}${takesValue ? ` ${completed(values)}` : ""} -d ${
       quoted(help)

@@ -151,7 +151,7 @@ function wrapped(sentence: string): string[] {
   return lines;
 }
 
-/** One argument of a macro, which is no macro itself. */
+/** One argument of a macro, which is not a macro itself. */
 function argument(words: string): string {
   const safe = escaped(words).replaceAll('"', "\\(dq");
   return /\s/.test(safe) ? `"${safe}"` : `\\&${safe}`;

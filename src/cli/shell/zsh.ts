@@ -61,7 +61,7 @@ function specsOf(word: Word): string[] {
       // Of dig's options the value follows in the same word.
       return quoted(`${others}${spelling}=${plus ? "-" : ""}${help}:value:${action(word.values)}`);
     }
-    // What is on already is named only to turn it off.
+    // A flag that is on by default is offered only to turn it off.
     const off = word.onByDefault ? "=-" : "";
     const values = word.onByDefault ? ":value:(true false)" : "";
     return quoted(`${others}${spelling}${off}${help}${values}`);

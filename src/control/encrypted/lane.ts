@@ -190,7 +190,7 @@ export class TlsLane {
   /** Tells the data plane what is new of a stream, or has it wait for room. */
   #offer(entry: LaneStream): void {
     if (this.#closed || this.#streams.get(entry.id) !== entry || entry.waiting) return;
-    // Who waits has been there first.
+    // Waiting streams come first.
     if (this.#waiting.size > 0 || !this.#emit(entry)) {
       this.#wait(entry);
       this.#pump();
@@ -224,7 +224,7 @@ export class TlsLane {
   }
 
   /**
-   * Puts what is new of a stream into the ring; true where that is all. Otherwise it has put in a slice,
+   * Puts what is new of a stream into the ring; true if that is all. Otherwise it has put in a slice,
    * or there is no more room than `LEAST_ROOM`.
    */
   #emit(entry: LaneStream): boolean {

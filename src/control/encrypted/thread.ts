@@ -160,7 +160,7 @@ export class TlsThread {
 
   #start(): void {
     clearTimeout(this.#restarting);
-    // What an ended thread may still write goes nowhere.
+    // A thread that has been ended may still write; nobody reads it.
     const stats = tlsStatsMemory();
     new Float64Array(stats).set(this.#values);
     this.#stats = stats;

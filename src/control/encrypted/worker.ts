@@ -63,7 +63,7 @@ function join(command: TlsThreadCommand & { type: "join" }): void {
       link.port.close();
     },
   });
-  // What it has asked for before this thread ran.
+  // Requests from before this thread ran.
   lane.receive();
 }
 

@@ -26,11 +26,11 @@ export interface EndpointsOptions {
   mark?: number;
   /** Where metrics are served besides what the Corefile says. */
   metricsAddresses: readonly HttpAddress[];
-  /** Served as `/status` where the metrics are, to clients on the loopback interface. */
+  /** Served as `/status` beside the metrics, to clients on the loopback interface. */
   status?: StatusSource;
   /** Most HTTP connections at a time, over all addresses; default: no such limit. */
   mostConnections?: number;
-  /** Null where there is no FFI. */
+  /** Null if there is no FFI. */
   libc?: Libc | null;
 }
 
@@ -40,7 +40,7 @@ export class Endpoints {
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
-  /** Whose listeners `/health` tells of; null where nobody is to be told. */
+  /** Whose listeners `/health` tells of; null if nobody is to be told. */
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;

@@ -21,7 +21,7 @@ export interface HttpServersOptions {
   log: (level: LogLevel, line: string) => void;
   /** Most connections over all addresses, which share them; default: no such limit. */
   mostConnections?: number;
-  /** Bounds what the kernel keeps for slow readers; null where there is no FFI. */
+  /** Bounds what the kernel keeps for slow readers; null if there is no FFI. */
   libc?: Libc | null;
   /** Default: as they ship. */
   limits?: HttpLimits;
@@ -69,7 +69,7 @@ export class HttpServers {
       entry.paths.set(path, { handler, probe, localOnly });
       wanted.set(key, entry);
     }
-    // A server of its own is no stranger's, and makes way in a moment.
+    // A server of this process makes way in a moment.
     const own = new Set([...this.#open.values(), ...this.#leaving].map(({ port }) => port));
     const next = new Map<string, Listening>();
     const opened: Listening[] = [];

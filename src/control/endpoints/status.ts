@@ -39,7 +39,7 @@ export interface StatusFacts {
   planes: readonly PlaneFacts[];
   /** Lines that the control plane could not write. */
   droppedLogLines: number;
-  /** Null where there was none. */
+  /** Null if there was none. */
   reload: ReloadStatus | null;
 }
 

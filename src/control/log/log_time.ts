@@ -35,7 +35,7 @@ export function inContainer(
   return VARIABLES.some((name) => (host.env(name) ?? "") !== "") || MARKERS.some(host.exists);
 }
 
-/** What a serving process is told of its log by flags. */
+/** Options of the log of a serving process. */
 export interface LogOptions {
   format: LogFormat;
   time: LogTime;

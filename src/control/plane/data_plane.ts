@@ -264,7 +264,7 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Asks a handler for something. Rejects where the thread ends before it answers, or after
+   * Asks a handler for something. Rejects if the thread ends before it answers, or after
    * `limitMs`; nothing is asked again.
    */
   ask(
@@ -276,7 +276,7 @@ export class DataPlane implements LaneUser {
 
   /**
    * Has the thread check itself by this plan, as does one that takes its place; resolves after a
-   * round with why entries of lists cannot be renewed. Rejects where it does not answer.
+   * round with why entries of lists cannot be renewed. Rejects if it does not answer.
    */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
@@ -311,7 +311,7 @@ export class DataPlane implements LaneUser {
       this.#libc.close(this.#wakeFd);
     }
     const left = await this.#tls?.leave(this) ?? true;
-    // What a thread may still write to stays open: its number would be somebody else's.
+    // A descriptor that a thread may still write to stays open: its number could be reused.
     if (left && this.#libc !== null) this.#libc.close(this.#laneFd);
   }
 

@@ -7,7 +7,7 @@ const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 32;
 
 /**
- * Asks a listener of nodens whether it answers, from a socket with a mark. Throws where sockets cannot
+ * Asks a listener of nodens whether it answers, from a socket with a mark. Throws if sockets cannot
  * be marked, which needs the capability NET_ADMIN.
  */
 export async function askMarked(

@@ -15,7 +15,7 @@ export type PostedMessage =
   | Omit<Configure, "config"> & { config: string };
 
 /**
- * Sends a message to a data plane: the only way to one that serves. Throws a TypeError where it holds a
+ * Sends a message to a data plane: the only way to one that serves. Throws a TypeError if it holds a
  * typed array; what is large goes as a buffer.
  */
 export function postToPlane(

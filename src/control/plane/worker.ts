@@ -217,7 +217,7 @@ class DataPlaneThread {
     }
   }
 
-  /** Handles what lies in the port; false where the loop must be left. */
+  /** Handles what lies in the port; false if the loop must be left. */
   #receive(): boolean {
     while (this.#running) {
       const received = receiveMessageOnPort(this.#message.port as never);

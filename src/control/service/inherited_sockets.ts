@@ -19,7 +19,7 @@ import {
 type Log = (level: LogLevel, line: string) => void;
 
 /**
- * Sockets that this process was started with, and how many data planes they allow; null where there
+ * Sockets that this process was started with, and how many data planes they allow; null if there
  * are none. The portable driver opens its sockets through the runtime, which takes no descriptors:
  * it leaves them alone, with a warning.
  */

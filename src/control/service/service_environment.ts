@@ -21,7 +21,7 @@ export interface HandedDescriptor {
   name: string;
 }
 
-/** Descriptors for this process; none where the variables are not there or meant for another one. */
+/** Descriptors for this process; none if the variables are not there or meant for another one. */
 export function handedDescriptors(read: ReadVariable, pid: number): HandedDescriptor[] {
   const [count, owner] = [read("LISTEN_FDS"), read("LISTEN_PID")];
   if (count === undefined || owner !== String(pid)) return [];
@@ -38,8 +38,8 @@ export function handedDescriptors(read: ReadVariable, pid: number): HandedDescri
 }
 
 /**
- * How often the watchdog wants a sign of life, in milliseconds, or null where it does not watch this
- * process. Throws where the variable cannot be read.
+ * How often the watchdog wants a sign of life, in milliseconds, or null if it does not watch this
+ * process. Throws if the variable cannot be read.
  */
 export function watchdogPeriodMs(read: ReadVariable, pid: number): number | null {
   const [period, owner] = [read("WATCHDOG_USEC"), read("WATCHDOG_PID")];

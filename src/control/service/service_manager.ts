@@ -23,7 +23,7 @@ export interface ServiceManagerOptions {
   log: (level: LogLevel, line: string) => void;
   read?: ReadVariable;
   pid?: number;
-  /** Opens the socket of that name. Throws where it cannot. */
+  /** Opens the socket of that name. Throws if it cannot. */
   open?: (name: string) => Pick<UnixDatagramSender, "send" | "close">;
   /** The monotonic clock of the system, in microseconds. */
   monotonicUsec?: () => bigint;
@@ -84,7 +84,7 @@ export class ServiceManager {
   }
 
   /**
-   * The watchdog that wants signs of life, which the data plane gives; null where none watches.
+   * The watchdog that wants signs of life, which the data plane gives; null if none watches.
    * From `stopping` on they come from here: data planes end before the process does.
    */
   watchdog(): Watchdog | null {

@@ -6,7 +6,7 @@ const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
 
 /** What this process may do. */
 export interface CapabilityFacts {
-  /** `CapEff` of /proc/self/status; null where that cannot be read. */
+  /** `CapEff` of /proc/self/status; null if that cannot be read. */
   readonly effective: bigint | null;
   /** Ports from here on are open to everybody (net.ipv4.ip_unprivileged_port_start). */
   readonly unprivilegedPort: number;
@@ -14,7 +14,7 @@ export interface CapabilityFacts {
   readonly lowestPort: number | null;
   readonly setupInterface: boolean;
   readonly setupRules: boolean;
-  /** Kind of iptables that is used; null where it is not known. */
+  /** Kind of iptables that is used; null if it is not known. */
   readonly backend: "nft" | "legacy" | "default" | null;
 }
 
@@ -24,7 +24,7 @@ export function parseEffective(status: string): bigint | null {
   return digits === undefined ? null : BigInt(`0x${digits}`);
 }
 
-/** Whether NET_ADMIN is among them; null where they are not known. */
+/** Whether NET_ADMIN is among them; null if they are not known. */
 export function mayAdminister(effective: bigint | null): boolean | null {
   return effective === null ? null : (effective >> BIT.NET_ADMIN & 1n) === 1n;
 }

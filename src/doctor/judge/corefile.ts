@@ -10,7 +10,7 @@ const MAX_FAULTS = 10;
 export interface CorefileFacts {
   /** Where it comes from, in words. */
   readonly source: string;
-  /** What is wrong with it, a line each; null where all is well. */
+  /** What is wrong with it, a line each; null if all is well. */
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
   /** What it says; that of the Corefile that is there where the new one has faults. */

@@ -14,7 +14,7 @@ export interface Finding extends Check {
   readonly status: FindingStatus;
   /** What is so, in one line or several. */
   readonly found: string;
-  /** What to do; empty where nothing is to be done. */
+  /** What to do; empty if nothing is to be done. */
   readonly remedy: string;
 }
 

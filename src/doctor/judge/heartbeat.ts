@@ -7,7 +7,7 @@ const CHECK: Check = { id: "heartbeat", title: "Heartbeat of fail-open" };
 export interface BeatFacts {
   readonly list: string;
   readonly address: string;
-  /** The list's text at two times more than a heartbeat apart; null where it is not there. */
+  /** The list's text at two times more than a heartbeat apart; null if it is not there. */
   readonly texts: readonly [string | null, string | null];
 }
 
@@ -41,7 +41,7 @@ export function judgeHeartbeat(
   return ok(CHECK, `renewed for ${states.map(({ address }) => address).join(", ")}`);
 }
 
-/** When an entry was renewed last, in the kernel's own clock; null where it is not there. */
+/** When an entry was renewed last, in the kernel's own clock; null if it is not there. */
 export function lastSeen(text: string | null, address: string): string | null {
   for (const line of text?.split("\n") ?? []) {
     const match = /^src=(\S+) .*\blast_seen: (\d+)/.exec(line);

@@ -20,7 +20,7 @@ export interface InterfaceFacts {
   readonly setupInterface: boolean;
   readonly name: string;
   readonly running: Running;
-  /** Signs of what the kernel can make; null where it cannot be asked. */
+  /** Signs of what the kernel can make; null if it cannot be asked. */
   readonly kinds: Readonly<Record<LinkKind, boolean>> | null;
   /** The link of that name. */
   readonly link: { kind: string; up: boolean; ports: number } | null;

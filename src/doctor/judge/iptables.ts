@@ -60,7 +60,7 @@ export interface LockFacts {
   readonly container: boolean;
   readonly mounted: boolean;
   readonly wantsRules: boolean;
-  /** The kind of iptables that is used; null where it is not known. */
+  /** The kind of iptables that is used; null if it is not known. */
   readonly backend: "nft" | "legacy" | "default" | null;
 }
 

@@ -15,7 +15,7 @@ export type Running =
   /** Sockets cannot be seen at all. */
   | "unseen";
 
-/** Whether it may be that nobody serves, so that silence is no fault. */
+/** Whether silence is acceptable: perhaps nobody serves. */
 export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
@@ -24,7 +24,7 @@ export function maybeNobody(running: Running): boolean {
 export interface Wanted {
   readonly address: string;
   readonly port: number;
-  /** nodens serves without it where it cannot be had. */
+  /** nodens serves without it if it is taken. */
   readonly optional?: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface Wanted {
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
-  /** All listening sockets of this machine; null where they cannot be read. */
+  /** All listening sockets of this machine; null if they cannot be read. */
   readonly sockets: readonly Socket[] | null;
   /** A nodens that told of itself over HTTP (`/status`), or null. */
   readonly status: { readonly pid: number; readonly version: string } | null;
@@ -129,7 +129,7 @@ function judge(
   return warning(check, `${found}; nodens serves, but not there`, advice);
 }
 
-/** Who holds the socket at an address, in words; null where nobody does. */
+/** Who holds the socket at an address, in words; null if nobody does. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);

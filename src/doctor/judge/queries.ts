@@ -22,7 +22,7 @@ export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];
   readonly running: Running;
-  /** Who holds the socket at that address, in words; null where nobody on this machine does. */
+  /** Who holds the socket at that address, in words; null if nobody on this machine does. */
   readonly holder: string | null;
 }
 

@@ -7,7 +7,7 @@ const KUBELET: Check = { id: "kubelet", title: "kubelet" };
 /** A file in the form of resolv.conf, and who takes its servers from it. */
 export interface ResolvConfFacts {
   readonly path: string;
-  /** Servers; null where it cannot be read. */
+  /** Servers; null if it cannot be read. */
   readonly servers: readonly string[] | null;
   /** nodens forwards to its servers. */
   readonly forwarded: boolean;

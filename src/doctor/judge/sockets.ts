@@ -13,7 +13,7 @@ export interface Socket {
   readonly address: string;
   readonly port: number;
   readonly inode: number;
-  /** Null where it cannot be seen. */
+  /** Null if it cannot be seen. */
   readonly owner: Owner | null;
 }
 

@@ -22,7 +22,7 @@ export interface CorefileLook {
 const CLUSTER_DNS = "__PILLAR__CLUSTER__DNS__";
 /** Stands for the Service where its address is not known, so that the rest can be looked at. */
 export const STAND_IN = "192.0.2.53";
-/** What is served where there is no Corefile and none is named. */
+/** Served if there is no Corefile and none is named. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** Reads the Corefile as nodens would, or fills the template; writes nothing. */
@@ -62,7 +62,7 @@ export async function probeCorefile(
       return { corefile: await read(template.target, served.text), service };
     }
     const faults = [`Cannot read the template "${template.baseFile}": ${base.why}`];
-    // What an earlier start has made tells what is served meanwhile.
+    // The Corefile of an earlier start is served meanwhile.
     const config = "text" in served ? (await read(template.target, served.text)).config : null;
     return { corefile: { source: template.baseFile, faults, warnings: [], config }, service };
   }
@@ -92,7 +92,7 @@ export async function probeCorefile(
   }
   let { config: result } = filled;
   if (result === null) {
-    // What an earlier start has made is served on.
+    // The Corefile of an earlier start goes on being served.
     const before = textOf(template.target, host);
     if ("text" in before) result = (await read(template.target, before.text)).config;
   }

@@ -56,7 +56,7 @@ export function probeLinks(
   }
 }
 
-/** Names of the modules that the kernel has or could load; null where that cannot be seen. */
+/** Names of the modules that the kernel has or could load; null if that cannot be seen. */
 export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] | null {
   const release = tree.read("/proc/sys/kernel/osrelease")?.trim();
   const texts = ["modules.dep", "modules.builtin"].map((file) =>

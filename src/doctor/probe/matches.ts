@@ -5,11 +5,11 @@ import { programOf } from "../judge/iptables.ts";
 /** What the kernel has for rules of one family. */
 export interface MatchFacts {
   readonly family: Family;
-  /** Matches that are there now (/proc/net/ip_tables_matches); null where that cannot be read. */
+  /** Matches that are there now (/proc/net/ip_tables_matches); null if that cannot be read. */
   readonly loaded: readonly string[] | null;
-  /** Matches that the kernel's modules would bring; null where the modules cannot be seen. */
+  /** Matches that the kernel's modules would bring; null if the modules cannot be seen. */
   readonly modules: readonly string[] | null;
-  /** What `iptables-restore --test` said to the very rules; null where that left traces, or nobody asked. */
+  /** What `iptables-restore --test` said to the very rules; null if that left traces, or nobody asked. */
   readonly test: { readonly accepted: boolean; readonly said: string } | null;
   /** Rules ask for a heartbeat. */
   readonly failOpen: boolean;

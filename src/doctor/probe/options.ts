@@ -1,17 +1,17 @@
 import type { NodeOptions } from "../../node/template/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
 
-/** What `nodens doctor` is asked to look at. */
+/** What `nodens doctor` examines. */
 export interface DoctorOptions {
   readonly node: NodeOptions;
   readonly rules: Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect">;
-  /** Corefile that is served where there is no template (`-conf`). */
+  /** Corefile that is served without a template (`-conf`). */
   readonly corefile: string;
   /** Port of server blocks that name none (`-dns.port`). */
   readonly defaultPort: number;
   /** Where metrics are served besides what the Corefile says, as HOST:PORT. */
   readonly metricsAddresses: readonly string[];
-  /** Name of the cluster to ask for; null where there is no cluster. */
+  /** Name of the cluster to ask for; null if there is no cluster. */
   readonly clusterName: string | null;
   /** Name outside of the cluster to ask for. */
   readonly outsideName: string;

@@ -14,7 +14,7 @@ export async function tryRules(
   { rules, set, tables, loaded }: {
     rules: FamilyRules;
     set: RuleSet;
-    /** Tables that iptables of the legacy kind has here; null where that is not known. */
+    /** Tables that iptables of the legacy kind has here; null if that is not known. */
     tables: readonly string[] | null;
     /** Matches that the kernel has loaded. */
     loaded: readonly string[] | null;

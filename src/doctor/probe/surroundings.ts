@@ -14,10 +14,10 @@ export interface Question {
   readonly source?: string;
 }
 
-/** What the doctor looks with. Nothing of it changes the host, but for `run` with `--pod`. */
+/** The probes' access to the machine. It changes nothing, but for `run` with `--pod`. */
 export interface Surroundings {
   readonly host: HostView;
-  /** Files of the kernel's; null where the C library cannot be used. */
+  /** Files of the kernel's; null if the C library cannot be used. */
   readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;
   /** Why not, or null. */
   readonly libcMissing: string | null;

@@ -25,7 +25,7 @@ export interface EnsureResult {
   readonly kind: InterfaceKind;
   /** The link was not made by this, but found. */
   readonly adopted: boolean;
-  /** What had to be done, in words; empty where all was as it should be. */
+  /** What had to be done, in words; empty if all was as it should be. */
   readonly changes: readonly string[];
 }
 
@@ -85,7 +85,7 @@ export class NodeInterface {
   }
 
   /**
-   * Makes the interface, or mends what is missing of it; does nothing where all is well.
+   * Makes the interface, or mends what is missing of it; does nothing if all is well.
    *
    * Throws an Error that says what is in the way and what would help; then the first call leaves
    * nothing behind, and a later one has done what it could.
@@ -116,7 +116,7 @@ export class NodeInterface {
   /**
    * Calls back soon after something has changed the interface, and once at the start; `ensure` is
    * what to do then. Changes that follow one another fast are waited for, the longer the more
-   * there are. Throws where no netlink socket can be opened. The callback must not throw.
+   * there are. Throws if no netlink socket can be opened. The callback must not throw.
    */
   watch(onNotice: () => void): void {
     this.#endWatch();
@@ -308,7 +308,7 @@ export class NodeInterface {
       try {
         step();
       } catch {
-        // What led here is worth telling, not that it could not be taken back.
+        // The first fault is reported, not this one.
       }
     }
   }

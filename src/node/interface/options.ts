@@ -5,12 +5,12 @@ import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
 /** Longest name of a link, in octets (IFNAMSIZ without the zero at its end). */
 const MAX_NAME = 15;
 
-/** Where the addresses are: on a link of one of two kinds, or on lo. */
+/** Holder of the addresses: a link of one of two kinds, or lo. */
 export type InterfaceKind = LinkKind | "lo";
 /** Kinds of links that serve, the better one first. */
 export type LinkKind = "dummy" | "bridge";
 
-/** The interface, and who is told of it. */
+/** How the interface is made, and where its log goes. */
 export interface InterfaceOptions {
   name: string;
   /** IPv4 and IPv6 addresses as text. */
@@ -28,7 +28,7 @@ export interface WantedAddress extends Omit<AddressRequest, "index"> {
   readonly loopback: boolean;
 }
 
-/** Throws a RangeError where the kernel would refuse the name of a link. */
+/** Throws a RangeError if the kernel would refuse the name of a link. */
 export function checkInterfaceName(name: string): void {
   const length = new TextEncoder().encode(name).length;
   const problem = length === 0

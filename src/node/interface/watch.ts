@@ -16,10 +16,10 @@ export interface Watched {
 export class InterfaceWatch {
   readonly #socket = new NetlinkSocket(NOTICE_GROUPS);
   readonly #pace: MendPace;
-  // What changed before the socket was open is not told of.
+  // Changes before the socket was open are not reported.
   #pending = true;
 
-  /** Throws where no netlink socket can be opened. */
+  /** Throws if no netlink socket can be opened. */
   constructor(pace: MendPace) {
     this.#pace = pace;
   }

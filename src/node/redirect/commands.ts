@@ -19,7 +19,7 @@ import {
 export interface RedirectPlan {
   readonly family: Family;
   readonly backend: Backend["name"];
-  /** None where all is as wanted. */
+  /** None if all is as wanted. */
   readonly changes: readonly Change[];
 }
 

@@ -17,7 +17,7 @@ export const REDIRECT_ENTRY: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 /** What is redirected, and where to. */
 export interface RedirectOptions {
   /**
-   * Address of nodens for each family, or null where nodens listens on all addresses: then queries
+   * Address of nodens for each family, or null if nodens listens on all addresses: then queries
    * go to that of the interface that they came by. A family that is not there is left alone.
    */
   readonly to: Partial<Record<Family, string | null>>;

@@ -1,7 +1,7 @@
 import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";
 
 /**
- * Number of a user of this machine by name, as text; what is no name in there stays as it is.
+ * Number of a user of this machine by name, as text; an unknown name is returned as it is.
  *
  * @param passwd - text of /etc/passwd
  */

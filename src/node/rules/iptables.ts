@@ -47,7 +47,7 @@ export interface Backends {
   readonly other: Backend | null;
   /** Why this one. */
   readonly reason: string;
-  /** Why the other one, which the rules were never in, cannot be read; null where it can. */
+  /** Why the other one, which the rules were never in, cannot be read; null if it can. */
   readonly unread: string | null;
 }
 
@@ -119,7 +119,7 @@ export async function readBackends(
   return await choose([first, second], family, { run, ...withSignal(signal) });
 }
 
-/** The rules of one backend; null where there is no such command. */
+/** The rules of one backend; null if there is no such command. */
 async function readSaved(
   command: string,
   { run, signal }: RunOptions,

@@ -98,7 +98,7 @@ function matches(options: readonly RuleOption[], traffic: Traffic): boolean {
     if (name === "--dport" || name === "--dports") {
       return value.split(",").some((range) => inRange(range, traffic.port)) !== negated;
     }
-    // What comes to us from outside comes by no loopback device.
+    // Packets from outside do not come by a loopback device.
     if (name === "-i" && value === "lo") return negated;
     return NARROWING.includes(name) || TARGET_OPTIONS.test(name);
   });

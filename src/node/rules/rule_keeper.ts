@@ -23,9 +23,9 @@ const ATTEMPT_PAUSE_MS = 200;
 
 /** What has been done to the rules of one family. */
 export interface KeptRules {
-  /** Commands that were run; 0 where all was as wanted. */
+  /** Commands that were run; 0 if all was as wanted. */
   readonly changes: number;
-  /** What the operator should know, though it is no failure. */
+  /** Notes for the operator that are not failures. */
   readonly warnings: readonly string[];
 }
 

@@ -19,7 +19,7 @@ export interface Change {
 }
 
 /**
- * The commands that make the present rules the wanted ones; none where they are already. What is
+ * The commands that make the present rules the wanted ones; none if they are already. What is
  * right stays where it is, whoever put it in.
  *
  * A rule that stands there several times is taken out and put in once: the first of them would be

@@ -22,7 +22,7 @@ const SETTLE_MS = 200;
 /** Where a Corefile comes from and goes to. */
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
-  /** Says why a Corefile cannot be served, or null where it can. It must not apply it. */
+  /** Says why a Corefile cannot be served, or null if it can. It must not apply it. */
   check: (text: string) => Promise<string | null>;
   /** There is another Corefile; not told of the one that `start` returns. */
   onChange: (text: string, summary: string) => void | Promise<void>;
@@ -42,7 +42,7 @@ type Found = { text: string } | { why: string; absent: boolean };
 /** Everything that a Corefile is made from. */
 interface Inputs {
   base: Found;
-  /** By file of the config map; null where its directory is not there. */
+  /** By file of the config map; null if its directory is not there. */
   config: Record<typeof KUBE_DNS_FILES[number], Found> | null;
 }
 
@@ -87,7 +87,7 @@ export class BaseCorefile {
   /**
    * Makes the first Corefile, writes it and begins to watch.
    *
-   * Null where none can be made, which was told as a fault, or where there is no template, nobody
+   * Null if none can be made, which was told as a fault, or where there is no template, nobody
    * asked for one, and a Corefile stands where it would go: that one is to be served then.
    */
   async start(): Promise<string | null> {
@@ -99,7 +99,7 @@ export class BaseCorefile {
 
   /** Looks now and makes the Corefile anew, even out of the same files; for a reload by signal. */
   async refresh(): Promise<void> {
-    // What is wrong with the config map is told again to whoever asks.
+    // Faults of the config map are reported again at each request.
     this.#configPrint = "";
     const inputs = await this.#poll.first();
     await this.#inTurn(() => this.#apply(inputs, true));
@@ -189,7 +189,7 @@ export class BaseCorefile {
     else this.#fault(`The kube-dns config map is not used: ${all.join("\n")}`);
   }
 
-  /** The Corefile of a template, with the config map if that does; null where nothing does. */
+  /** The Corefile of a template, with the config map if that does; null if nothing does. */
   async #makeServable(template: string): Promise<string | null> {
     const made = await this.#make(template, this.#config);
     if ("text" in made) {

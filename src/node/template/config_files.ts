@@ -15,7 +15,7 @@ export interface ConfigFiles {
 
 /** Steps of writing a file, so that tests can let one of them fail. */
 export interface WriteSteps {
-  /** Path behind symbolic links; throws where there is nothing. */
+  /** Path behind symbolic links; throws if there is nothing. */
   realPath(path: string): Promise<string>;
   /** Writes a file that is not there. */
   create(path: string, text: string): Promise<void>;

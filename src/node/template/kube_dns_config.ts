@@ -95,7 +95,7 @@ function readUpstreams(text: string, fault: Fault): string[] {
   return texts;
 }
 
-/** The value of a JSON text; null where it is none, and for `null`. */
+/** The value of a JSON text; null if it is none, and for `null`. */
 function readJson(text: string, example: string, fault: Fault): unknown {
   try {
     return JSON.parse(text);

@@ -20,7 +20,7 @@ export interface NodeOptions {
   skipTeardown: boolean;
   /** Where metrics are served besides what the Corefile says; empty for nowhere. */
   metricsListenAddress: string;
-  /** How the Corefile is made from a template; null where it is served as it stands. */
+  /** How the Corefile is made from a template; null if it is served as it stands. */
   template: TemplateOptions | null;
 }
 

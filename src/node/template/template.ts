@@ -54,7 +54,7 @@ export interface TemplateValues {
 export interface FilledTemplate {
   /** Its lines are those of the template, so faults in it have the template's line numbers. */
   text: string;
-  /** First line of what was made of stub domains; null where there are none. */
+  /** First line of what was made of stub domains; null if there are none. */
   stubDomainsLine: number | null;
 }
 

@@ -16,7 +16,7 @@ export async function loadPatterns(): Promise<void> {
 /**
  * Compiles an expression in Go's syntax; matching takes linear time whatever the text.
  *
- * Throws `LibraryMissing` where `loadPatterns` has not been awaited.
+ * Throws `LibraryMissing` if `loadPatterns` has not been awaited.
  */
 export function compilePattern(pattern: string): CompiledPattern {
   if (library === null) throw new LibraryMissing(loadPatterns);

@@ -43,7 +43,7 @@ export interface OptionContext {
   /** Absolute path of a file, relative to the block's `root`. */
   readonly resolvePath: (path: string) => string;
   readonly warn: (line: number, text: string) => void;
-  /** Of `tls_servername`; empty where it is not set. */
+  /** Of `tls_servername`; empty if it is not set. */
   tlsServerName: string;
 }
 

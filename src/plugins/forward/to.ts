@@ -47,7 +47,7 @@ export function readTo(
   return all;
 }
 
-/** Reads a file of servers; null where it does not exist. */
+/** Reads a file of servers; null if it does not exist. */
 function readFile(tokens: Dispenser, path: string, host: HostView): Found {
   try {
     return parseResolvConf(host.readTextFile(path));
@@ -117,7 +117,7 @@ function readOne(
   return { kind: "name", host: endpoint.host, port, transport, serverName: name };
 }
 
-/** Whether a word that is no address or host name is the path of a file, and not a mistyped address. */
+/** Whether a word that is neither address nor host name is a path, and not a mistyped address. */
 function isFilePath(text: string): boolean {
   const [first, ...rest] = text.split("/");
   try {

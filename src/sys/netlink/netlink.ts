@@ -46,9 +46,9 @@ export interface NetlinkMessage {
 
 /** How a request ended. */
 export interface Acknowledgement {
-  /** 0 where it was carried out. */
+  /** 0 if it was carried out. */
   readonly errno: number;
-  /** The kernel's own words for it; empty where it has none. */
+  /** The kernel's own words for it; empty if it has none. */
   readonly text: string;
 }
 
@@ -67,7 +67,7 @@ export function encodeMessage(
   return bytes;
 }
 
-/** Makes an attribute, with its padding. Throws a RangeError where the value is too long for one. */
+/** Makes an attribute, with its padding. Throws a RangeError if the value is too long for one. */
 export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
   const length = ATTRIBUTE_HEADER + value.length;
   if (length > 0xffff) throw new RangeError(`Cannot encode ${value.length} octets as an attribute`);
@@ -96,7 +96,7 @@ export function encodeNumber(type: number, value: number): Uint8Array {
   return encodeAttribute(type, bytes);
 }
 
-/** The messages of what one receive call gave. Throws where a length leads out of it. */
+/** The messages of what one receive call gave. Throws if a length leads out of it. */
 export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   const view = viewOf(bytes);
   const messages: NetlinkMessage[] = [];
@@ -115,7 +115,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   return messages;
 }
 
-/** Attributes by type, the last of several. Throws where a length leads out of the bytes. */
+/** Attributes by type, the last of several. Throws if a length leads out of the bytes. */
 export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = viewOf(bytes);
   const attributes = new Map<number, Uint8Array>();

@@ -38,7 +38,7 @@ export function encodeGetRoute(destination: Uint8Array, sequence: number): Uint8
   return encodeMessage(message, header, encodeAttribute(RTA.DST, destination));
 }
 
-/** The source that packets over a route get; null where it names none. */
+/** The source that packets over a route get; null if it names none. */
 export function decodeSource({ body }: NetlinkMessage): Uint8Array | null {
   if (body.length < RTMSG) throw new RangeError(`Cannot read a route of ${body.length} octets`);
   return decodeAttributes(body.subarray(RTMSG)).get(RTA.PREFSRC)?.slice() ?? null;

@@ -38,17 +38,17 @@ export type AddressRequest = Omit<LinkAddress, "duplicate">;
 /**
  * Links, addresses and routes of local addresses in the process's network namespace.
  *
- * Each method is one exchange with the kernel and throws a NetlinkError where it refuses.
+ * Each method is one exchange with the kernel and throws a NetlinkError if it refuses.
  */
 export class Rtnetlink {
   readonly #socket: NetlinkSocket;
 
-  /** Throws where the system has no netlink or does not allow it. */
+  /** Throws if the system has no netlink or does not allow it. */
   constructor() {
     this.#socket = new NetlinkSocket();
   }
 
-  /** The link of a name, or null where there is none. */
+  /** The link of a name, or null if there is none. */
   getLink(name: string): Link | null {
     const found = this.#socket.get((n) => encodeGetLink(name, n), ERRNO.NODEV);
     return found && decodeLink(found);
@@ -91,7 +91,7 @@ export class Rtnetlink {
     return this.#wasThere((n) => encodeDeleteAddress(address, n), ERRNO.ADDRNOTAVAIL, ERRNO.NODEV);
   }
 
-  /** Source of packets that this host sends to an address; null where no route leads there. */
+  /** Source of packets that this host sends to an address; null if no route leads there. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
     try {
       const [route] = this.#socket.dump((n) => encodeGetRoute(destination, n));
@@ -108,7 +108,7 @@ export class Rtnetlink {
    * are delivered as before, and so is what comes for the address.
    */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // One of IPv6 is no replacement of the kernel's own, which has a metric that no request can name:
+    // A route of IPv6 does not replace the kernel's own, which has a metric that no request can name:
     // it stands behind that until it goes.
     this.#socket.run((n) => encodeSetLocalRoute(route, source, n));
     if (route.bytes.length === 16) this.deleteLocalRoute(route);

@@ -44,7 +44,7 @@ const IFADDRMSG = 8;
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** "dummy", "bridge", …; empty where the kernel names none, as for real cards and lo. */
+  /** "dummy", "bridge", …; empty if the kernel names none, as for real cards and lo. */
   readonly kind: string;
   readonly up: boolean;
   /** Index of the bridge or bond that it is a port of; 0 for none. */
@@ -65,7 +65,7 @@ export interface LinkAddress {
 export interface Notice {
   /** Index of the link that it is about. */
   readonly index: number;
-  /** Name of the link, where the change is one of the link itself. */
+  /** Name of the link, if the link itself has changed. */
   readonly name?: string;
 }
 
@@ -170,7 +170,7 @@ export function decodeAddress({ body }: NetlinkMessage): LinkAddress | null {
   };
 }
 
-/** Reads what a notice is about; null where it is about neither links nor addresses. */
+/** Reads what a notice is about; null if it is about neither links nor addresses. */
 export function decodeNotice(message: NetlinkMessage): Notice | null {
   if (message.type === RTM.NEWLINK || message.type === RTM.DELLINK) {
     const { index, name } = decodeLink(message);

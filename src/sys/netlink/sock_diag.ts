@@ -42,7 +42,7 @@ export interface DiagnosisQuery {
   states: readonly number[];
 }
 
-/** Lists sockets. Throws where the kernel does not tell. */
+/** Lists sockets. Throws if the kernel does not tell. */
 export function listSockets(queries: readonly DiagnosisQuery[]): DiagnosedSocket[] {
   const socket = new NetlinkSocket(0, NETLINK_PROTOCOL.SOCK_DIAG);
   try {
@@ -54,7 +54,7 @@ export function listSockets(queries: readonly DiagnosisQuery[]): DiagnosedSocket
   }
 }
 
-/** The cookie of an open socket, or null where the kernel has none (before Linux 4.12). */
+/** The cookie of an open socket, or null if the kernel has none (before Linux 4.12). */
 export function cookieOf(libc: Libc, fd: number): bigint | null {
   const cookie = new BigUint64Array(1);
   const bytes = new Uint8Array(cookie.buffer);
@@ -77,7 +77,7 @@ export function encodeQuery(
   return encodeMessage({ type: SOCK_DIAG_BY_FAMILY, flags, sequence }, bytes);
 }
 
-/** Reads one socket. Throws a RangeError where it is cut. */
+/** Reads one socket. Throws a RangeError if it is cut. */
 export function decodeSocket(body: Uint8Array): DiagnosedSocket {
   if (body.length < REPLY_SIZE) {
     throw new RangeError(`Cannot read a socket of ${body.length} octets: ${REPLY_SIZE} are needed`);

@@ -46,7 +46,7 @@ export class NetlinkSocket {
 
   /**
    * Opens it, and where `groups` has bits set, lets notices come in: bit n-1 stands for group n.
-   * Throws where the system does not allow it.
+   * Throws if the system does not allow it.
    */
   constructor(groups = 0, protocol: number = NETLINK_PROTOCOL.ROUTE) {
     this.#libc = openLibc();
@@ -75,12 +75,12 @@ export class NetlinkSocket {
     return this.#fd;
   }
 
-  /** Has a request carried out. Throws a NetlinkError where the kernel refuses it. */
+  /** Has a request carried out. Throws a NetlinkError if the kernel refuses it. */
   run(request: Request): void {
     this.#exchange(request);
   }
 
-  /** Asks for one thing; null where the kernel refuses with `missing`. */
+  /** Asks for one thing; null if the kernel refuses with `missing`. */
   get(request: Request, missing: number): NetlinkMessage | null {
     try {
       return this.#exchange(request)[0] ?? null;
@@ -104,7 +104,7 @@ export class NetlinkSocket {
   /**
    * Takes what has come of notices, up to `limit` receive calls.
    *
-   * @returns null where some were lost, for want of space or because they were cut
+   * @returns null if some were lost, for want of space or because they were cut
    */
   takeNotices(limit: number): NetlinkMessage[] | null {
     let lost = false;
@@ -145,7 +145,7 @@ export class NetlinkSocket {
       }
       if (length > BUFFER_SIZE) throw new Error(`Cannot read a netlink reply of ${length} octets`);
       for (const message of decodeMessages(this.#buffer.subarray(0, length))) {
-        // What is left of a request that was given up.
+        // The rest of a request that was abandoned.
         if (message.sequence !== this.#sequence) continue;
         if (message.type === NLMSG.ERROR || message.type === NLMSG.DONE) {
           const { errno, text } = decodeAcknowledgement(message);

@@ -199,7 +199,7 @@ export class HttpCarrier implements Carrier {
       request.why = `HTTP content of type "${type?.slice(0, 60) ?? "unknown"}"`;
     } else request.why = "";
     if (request.why === "") return;
-    // What else it says of that is of no interest.
+    // Its other remarks on that are ignored.
     this.#client.cancel(stream);
     this.#settle(stream, request.why);
   }

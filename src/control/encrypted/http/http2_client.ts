@@ -125,7 +125,7 @@ export class Http2Client {
     return this.#copied + this.#reader.copied;
   }
 
-  /** Sends a request; returns its stream's number, or 0 where its headers are too long. */
+  /** Sends a request; returns its stream's number, or 0 if its headers are too long. */
   request(headers: RequestHeaders, body: Uint8Array | null): number {
     const block = encodeRequest(headers);
     if (block.length > MAX_FRAME) return 0;
@@ -359,7 +359,7 @@ export class Http2Client {
     this.#events.end(id);
   }
 
-  /** An open stream, null for one that is closed; undefined where there never was one: a fault. */
+  /** An open stream, null for one that is closed; undefined if there never was one: a fault. */
   #streamOf(id: number): OpenStream | null | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
@@ -368,7 +368,7 @@ export class Http2Client {
     return undefined;
   }
 
-  /** Something came that brings no answer nearer; false where the connection ends for it. */
+  /** Something came that brings no answer nearer; false if the connection ends for it. */
   #spend(): boolean {
     if (--this.#allowance >= 0) return true;
     this.#fail("sends too many frames that carry nothing", CODE.ENHANCE_YOUR_CALM);

@@ -83,7 +83,7 @@ export function word(bytes: Uint8Array, at: number): number {
     0;
 }
 
-/** What DATA and HEADERS carry besides their padding; null where that is longer than the frame. */
+/** What DATA and HEADERS carry besides their padding; null if that is longer than the frame. */
 export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   if ((flags & FLAG.PADDED) === 0) return payload;
   const padding = payload[0];

@@ -49,7 +49,7 @@ export interface RequestHeaders {
   readonly sizeBytes: number;
 }
 
-/** What a response says of itself. Null where it does not say, or not in a way that is read here. */
+/** What a response says of itself. Null if it does not say, or not in a way that is read here. */
 export interface ResponseHeaders {
   status: number | null;
   contentType: string | null;
@@ -69,7 +69,7 @@ export function encodeRequest(request: RequestHeaders): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Reads the header block of a response; null where it is broken or has too many fields. */
+/** Reads the header block of a response; null if it is broken or has too many fields. */
 export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
   const headers: ResponseHeaders = { status: null, contentType: null };
   const reader = new BlockReader(block);
@@ -151,7 +151,7 @@ class BlockReader {
     return -1;
   }
 
-  /** The text of a string, or null where it is not one of plain words. */
+  /** The text of a string, or null if it is not one of plain words. */
   string(): string | null {
     const packed = ((this.#block[this.at] ?? 0) & 0x80) !== 0;
     const bytes = this.#octets();
@@ -186,7 +186,7 @@ for (const { bits, first, symbols } of HUFFMAN) {
   });
 }
 
-/** Text of a string in Huffman code, or null where it is not of the symbols above. */
+/** Text of a string in Huffman code, or null if it is not of the symbols above. */
 function unpack(bytes: Uint8Array): string | null {
   let text = "";
   let pending = 0;

@@ -7,7 +7,7 @@ const LENGTH_SIZE = 2;
 
 /** A request under way, and what has come of its answer: one buffer that grows. */
 export class HttpRequest {
-  /** What is wrong with the response; empty where nothing is. */
+  /** What is wrong with the response; empty if nothing is. */
   why: string;
   #frame: Uint8Array | null = null;
   #size = 0;
@@ -27,7 +27,7 @@ export class HttpRequest {
     return this.#size;
   }
 
-  /** Takes more of the answer; false where that is too long for a message. */
+  /** Takes more of the answer; false if that is too long for a message. */
   append(bytes: Uint8Array): boolean {
     const size = this.#size + bytes.length;
     if (size > MAX_MESSAGE_SIZE) return false;

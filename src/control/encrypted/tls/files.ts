@@ -6,7 +6,7 @@ import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../../../sys
 
 /** What a connection is made with: authorities, and a client certificate with its key. PEM. */
 export interface Credentials {
-  /** Undefined where the host has none: then the runtime's built-in ones are used (Mozilla's). */
+  /** Undefined if the host has none: then the runtime's built-in ones are used (Mozilla's). */
   ca?: string;
   cert?: string;
   key?: string;

@@ -41,7 +41,7 @@ export function closeConnection({ socket, transport }: SecureConnection): void {
   lingering.set(transport, destroy);
   transport.once("close", forget);
   let left = LINGER_BYTES;
-  // What still comes is thrown away, so that the peer's goodbye is seen.
+  // Further input is discarded, so that the peer's close is seen.
   socket.on("data", (bytes: Uint8Array) => {
     if ((left -= bytes.length) < 0) destroy();
   });

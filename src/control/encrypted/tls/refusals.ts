@@ -40,7 +40,7 @@ export class Refusals {
     return fresh ? refusal.why : null;
   }
 
-  /** Why a server is left alone, or null where it may be tried. */
+  /** Why a server is left alone, or null if it may be tried. */
   reason(endpoint: LaneEndpoint, version: string): string | null {
     if (this.#refusals.size === 0) return null;
     const refusal = this.#refusals.get(keyOf(endpoint));

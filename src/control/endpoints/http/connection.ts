@@ -91,7 +91,7 @@ export class HttpConnection {
     if (!this.answering) this.#close();
   }
 
-  /** One request and its answer; false where no other may follow. */
+  /** One request and its answer; false if no other may follow. */
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === null) return false;
@@ -122,7 +122,7 @@ export class HttpConnection {
     return true;
   }
 
-  /** The next header section; null where the client sends none. */
+  /** The next header section; null if the client sends none. */
   async #readHead(): Promise<Uint8Array | "too large" | null> {
     const { limits } = this.#owner;
     this.sinceMs = performance.now();

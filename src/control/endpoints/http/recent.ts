@@ -14,7 +14,7 @@ export class Recent<T> {
     this.#make = make;
   }
 
-  /** The last one, or a new one where that is too old. */
+  /** The last one, or a new one if that is too old. */
   get(nowMs = performance.now()): Promise<T> {
     if (this.#made !== null && nowMs - this.#madeMs < this.#forMs) return this.#made;
     this.#madeMs = nowMs;

@@ -38,7 +38,7 @@ export interface CachePlace {
   options: CacheOptions;
 }
 
-/** The cache of one directive and its file. One thing is done at a time, in order. */
+/** The cache of one directive and its file. Reads and writes are done one at a time, in order. */
 export class PersistedCache {
   #place: CachePlace;
   readonly #path: string;

@@ -49,7 +49,7 @@ export class SnapshotWriter {
   static async open(path: string, timeMs: number): Promise<SnapshotWriter> {
     await requireOwn(path);
     const temporary = temporaryOf(path);
-    // What a process left that was ended; never followed where somebody has put a link there.
+    // A leftover of a process that was killed. A link that somebody has put there is not followed.
     await removeIfThere(temporary);
     const file = await Deno.open(temporary, { write: true, createNew: true, mode: FILE_MODE });
     const writer = new SnapshotWriter(path, file, timeMs);
@@ -98,7 +98,7 @@ export class SnapshotWriter {
     await Deno.rename(this.#temporary, this.#path);
   }
 
-  /** Takes away what was written; says nothing where that cannot be done. */
+  /** Takes away what was written; says nothing if that cannot be done. */
   async abandon(): Promise<void> {
     try {
       this.#file.close();
@@ -125,7 +125,7 @@ export class SnapshotReader {
   }
 
   /**
-   * Opens a file and checks all of it; null where there is none. Throws an error that says why it
+   * Opens a file and checks all of it; null if there is none. Throws an error that says why it
    * cannot be used, be it that other users may write to it.
    */
   static async open(path: string): Promise<SnapshotReader | null> {

@@ -25,7 +25,7 @@ const MAX_NAMED = 10;
 /** What tests replace. */
 export interface UpstreamsSurroundings {
   pollMs: number;
-  /** Names the resolvers of hosts where the Corefile does not. */
+  /** Names the resolvers of host names for which the Corefile names none. */
   resolvConfPath: string;
   /** Null for the times in use. */
   hostTiming: HostTiming | null;
@@ -59,7 +59,7 @@ interface Follower {
   hosts: HostWatch[];
   /** By path, what each file said when it last named a server. */
   said: Map<string, ResolvConf>;
-  /** The same, but named a server that is no listener of nodens itself: such servers stay. */
+  /** The same, for the last text with a server that is not nodens itself; its servers stay. */
   used: Map<string, ResolvConf>;
   /** What was told of servers that are left out. */
   leftOut: string;
@@ -141,7 +141,7 @@ export class Upstreams implements Follows {
     if (!prepared) this.#collect(null);
     this.#started = true;
     for (const { block, position, given, current } of this.#followers) {
-      // What has changed between the two.
+      // Changed since `prepare`.
       if (given !== current) this.#deliver(block, position, current);
     }
     for (const file of this.#files.values()) file.start();
@@ -372,7 +372,7 @@ async function settled(promises: readonly Promise<unknown>[], limitMs: number): 
   await doneWithin(Promise.allSettled(promises), limitMs);
 }
 
-/** What has changed, in words; empty where nothing has. */
+/** What has changed, in words; empty if nothing has. */
 function describe(old: UpstreamsUpdate, update: UpstreamsUpdate): string {
   const changes: string[] = [];
   if (JSON.stringify(old.upstreams) !== JSON.stringify(update.upstreams)) {

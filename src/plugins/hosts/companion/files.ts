@@ -12,7 +12,7 @@ import type { HostsBuilt, HostsReport } from "./build.ts";
 import type { HostsBuilder } from "./builder.ts";
 import { refusalText, skippedText } from "./text.ts";
 
-/** How to say that a file could not be read, so that it is told once. */
+/** State of a file that could not be read, which is reported once. */
 const MISSING = "missing";
 /** Most bytes of all tables where memory has no known limit: some ten million names. */
 const MAX_TABLES_BYTES = 512 * 2 ** 20;
@@ -51,7 +51,7 @@ export interface HostsFilesOptions {
   previous?: HostsFiles | null;
 }
 
-/** Has the files of the `hosts` directives of one configuration read, again when they change. */
+/** Follows the files of the `hosts` directives of one configuration. */
 export class HostsFiles implements Follows {
   readonly #options: Omit<HostsFilesOptions, "previous">;
   readonly #memoryBytes: number | undefined;
@@ -238,7 +238,7 @@ export class HostsFiles implements Follows {
     log("error", `plugin/hosts: ${text}`);
   }
 
-  /** Shows what the tables hold, of this configuration alone. */
+  /** Publishes the sizes of the tables of this configuration. */
   #publish(): void {
     const { registry } = this.#options;
     if (registry === undefined || registry === null) return;
