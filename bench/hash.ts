@@ -5,7 +5,7 @@
  *   deno run -A bench/hash.ts [--rounds 50]
  */
 import { parseArgs } from "node:util";
-import { loadConfig } from "../src/config/load.ts";
+import { loadConfig } from "../src/loading/load.ts";
 import { CounterBook } from "../src/engine/counters.ts";
 import { Engine } from "../src/engine/engine.ts";
 import { Exchange } from "../src/engine/exchange/exchange.ts";

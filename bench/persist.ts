@@ -10,7 +10,7 @@ import { Memory } from "../src/engine/memory.ts";
 import { Response } from "../src/engine/response/response.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../src/engine/question/read.ts";
-import { SnapshotWriter } from "../src/control/snapshot_files.ts";
+import { SnapshotWriter } from "../src/plugins/cache/companion/snapshot_files.ts";
 import { type SaveReply, Snapshot, SNAPSHOT_START } from "../src/plugins/cache/persist/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../src/plugins/cache/persist/snapshot_file.ts";
 import { Store } from "../src/plugins/cache/store/store.ts";
@@ -18,7 +18,7 @@ import { print } from "./output.ts";
 import { buildQuery, lowestLatency, type Probed, probeWhile } from "./persist_probe.ts";
 
 const PORT = 15_304;
-/** As many as a process that serves is asked to take at once (`control/persistence.ts`). */
+/** As many as a process that serves is asked to take at once (`plugins/cache/companion/persistence.ts`). */
 const BATCH = { first: 32, most: 1000 };
 const KEY = new HashKey(0x5eed, 0xbead);
 const TTL_SECONDS = 3600;

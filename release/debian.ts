@@ -5,9 +5,10 @@
  * The package starts nothing: port 53 may be another's, and nodens has no Corefile yet.
  */
 import { gzipSync } from "node:zlib";
-import { runCompletion } from "../src/cli/completion.ts";
-import { runMan } from "../src/cli/man.ts";
-import type { Output } from "../src/cli/output.ts";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { completionScript } from "../src/cli/shell/completion.ts";
+import { manualPage } from "../src/cli/shell/man.ts";
+import { VERSION } from "../src/cli/version.ts";
 import { mustRun } from "./command.ts";
 import type { Target } from "./targets.ts";
 
@@ -49,10 +50,10 @@ export async function packDebian(
     "usr/lib/systemd/system/nodens.service": unit("nodens.service"),
     "usr/lib/systemd/system/nodens.socket": unit("nodens.socket"),
     "usr/lib/sysusers.d/nodens.conf": read("deploy/systemd/nodens.sysusers"),
-    "usr/share/man/man1/nodens.1.gz": packed(printed((output) => runMan([], output))),
-    "usr/share/bash-completion/completions/nodens": completion("bash"),
-    "usr/share/zsh/vendor-completions/_nodens": completion("zsh"),
-    "usr/share/fish/vendor_completions.d/nodens.fish": completion("fish"),
+    "usr/share/man/man1/nodens.1.gz": packed(manualPage(COMMANDS, VERSION)),
+    "usr/share/bash-completion/completions/nodens": completionScript("bash", COMMANDS),
+    "usr/share/zsh/vendor-completions/_nodens": completionScript("zsh", COMMANDS),
+    "usr/share/fish/vendor_completions.d/nodens.fish": completionScript("fish", COMMANDS),
     "usr/share/doc/nodens/copyright":
       `Copyright ${new Date(1000 * epochSeconds).getUTCFullYear()} ${AUTHORS}\n\n` +
       `nodens is under the Apache License 2.0, which is in ` +
@@ -141,23 +142,6 @@ if [ "$1" = purge ]; then
 fi
 `,
 };
-
-function completion(shell: string): string {
-  return printed((output) => runCompletion([shell], output));
-}
-
-/** What a command prints. Throws where it fails. */
-function printed(run: (output: Output) => number): string {
-  let text = "";
-  const code = run({
-    out: (part) => void (text += part),
-    err: (part) => {
-      throw new Error(part);
-    },
-  });
-  if (code !== 0) throw new Error(`Cannot print for a package: exit code ${code}`);
-  return text;
-}
 
 /** Compressed without name or time, as Debian wants manual pages and change logs. */
 function packed(text: string): Uint8Array {

@@ -23,9 +23,9 @@ export interface Graph {
 /** The main module, and those that no module imports: threads begin there. */
 export const ROOTS = [
   "main.ts",
-  "src/control/worker.ts",
-  "src/control/hosts_worker.ts",
-  "src/control/tls_worker.ts",
+  "src/control/plane/worker.ts",
+  "src/plugins/hosts/companion/worker.ts",
+  "src/control/encrypted/worker.ts",
 ] as const;
 
 /** The parts of `deno info --json` that are read here. */

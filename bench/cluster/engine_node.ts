@@ -1,4 +1,4 @@
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import type { HostView } from "../../src/config/host.ts";
 import type { Config } from "../../src/config/types.ts";
 import { CounterBook } from "../../src/engine/counters.ts";

@@ -1,6 +1,8 @@
-import type { Flag } from "./flags.ts";
+import { type Flag, FlagError } from "./flags.ts";
+import type { Output } from "./output.ts";
+import type { Signals } from "./signals.ts";
 
-/** A word of a command line that is no flag. */
+/** A word of a command line that is not a flag. */
 export interface Operand {
   /** As `-h` calls it: `FILE`, `[ADDRESS]`. */
   readonly name: string;
@@ -8,10 +10,24 @@ export interface Operand {
   readonly values?: readonly string[];
 }
 
+/** What a command runs with. */
+export interface CommandIo {
+  readonly output: Output;
+  /** All commands; loaded only if one needs them. */
+  readonly commands: () => Promise<readonly Command[]>;
+  /** Signals to the process, which serving alone handles; null for other commands. */
+  readonly signals: Signals | null;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => never;
+}
+
+/** Runs a command and returns the exit code. Throws `FlagError` for a wrong command line. */
+export type Run = (args: readonly string[], io: CommandIo) => number | Promise<number>;
+
 /**
- * One command, as data: help, manual page and completions are made from it.
+ * One command, as data: main.ts, help, manual page and completions are made from it.
  *
- * A command has its description beside its code; `commands.ts` has the list of all.
+ * A room of `src/cli` has its description in `command.ts`; `commands.ts` has the list of all.
  */
 export interface Command {
   /** First word of the command line; "" for what nodens does without one. */
@@ -20,7 +36,7 @@ export interface Command {
   readonly summary: string;
   /** What follows the name, one entry for each way to call it. */
   readonly forms: readonly CommandForm[];
-  /** Paragraphs for the manual page, where the summary does not say it all. */
+  /** Further paragraphs for the manual page. */
   readonly description?: readonly string[];
   readonly flags: readonly Flag[];
   /** Flags take one dash and no other number; else one or two. */
@@ -29,12 +45,16 @@ export interface Command {
   readonly plusOptions?: readonly Flag[];
   readonly operands: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
+  /** Exit code for a command line that cannot be understood; default: 2. */
+  readonly usageCode?: number;
+  /** Loads what runs it. */
+  load(): Promise<Run>;
 }
 
 /** A way to call a command. */
 export interface CommandForm {
   readonly args: string;
-  /** Said where a command has several forms. */
+  /** Shown if a command has several forms. */
   readonly summary?: string;
 }
 
@@ -49,6 +69,37 @@ export function usageLines(command: Command): string {
     const told = summary === undefined ? args : `${args.padEnd(width + 3)}${summary}`;
     return `${i === 0 ? "" : "       "}${line}${told}`;
   }).join("\n");
+}
+
+/**
+ * Runs a command, and answers a wrong command line and the wish for help.
+ *
+ * @param load - takes the place of `command.load` in tests
+ */
+export async function runCommand(
+  command: Command,
+  args: readonly string[],
+  { io, load = command.load }: { io: CommandIo; load?: Command["load"] },
+): Promise<number> {
+  const { name, usageCode = 2 } = command;
+  // Serving takes -h among other flags.
+  if (name !== "" && args.some((argument) => /^--?h(elp)?$/.test(argument))) {
+    io.output.out(commandHelp(command));
+    return 0;
+  }
+  const run = await load();
+  try {
+    return await run(args, io);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    const { message } = error;
+    io.output.err(
+      name === ""
+        ? `nodens: ${message}\nRun "nodens -h" for all flags.\n`
+        : `nodens ${name}: ${message}\n${usageText(command)}`,
+    );
+    return usageCode;
+  }
 }
 
 /** What a wrong command line is answered with, after its fault. */

@@ -9,23 +9,30 @@ export interface Flag {
   default: string | number | boolean;
   /** What its value is called in help (`FILE`, `PORT`); else `TEXT` or `NUMBER`. */
   value?: string;
-  /** The values that there are, where nothing else is taken. */
+  /** The only values that are accepted. */
   choices?: readonly string[];
   /** What it does, for `-h`. */
   help: string;
 }
 
-/** Values by flag name. */
-export type FlagValues = Record<string, string | number | boolean>;
+/** Values by flag name, each of the type that the table says. */
+export type FlagValues<T extends readonly Flag[]> = {
+  [F in T[number] as F["name"]]: FlagValue<F>;
+};
+
+type FlagValue<F extends Flag> = F["kind"] extends "boolean" ? boolean
+  : F["kind"] extends "number" ? number
+  : F extends { choices: readonly (infer Choice)[] } ? Choice
+  : string;
 
 /** The flag that every command has. */
-export const HELP_FLAG: Flag = {
+export const HELP_FLAG = {
   name: "h",
   kind: "boolean",
   alias: "help",
   default: false,
   help: "print this and exit",
-};
+} as const satisfies Flag;
 
 /** A command line that cannot be understood; the message says what would do. */
 export class FlagError extends Error {}
@@ -35,11 +42,13 @@ export class FlagError extends Error {}
  *
  * Throws `FlagError` for an unknown flag, a value that is missing, or one that does not fit.
  */
-export function parseFlags(
+export function parseFlags<const T extends readonly Flag[]>(
   args: readonly string[],
-  table: readonly Flag[],
-): { values: FlagValues; given: Set<string>; rest: string[] } {
-  const values: FlagValues = Object.fromEntries(table.map((flag) => [flag.name, flag.default]));
+  table: T,
+): { values: FlagValues<T>; given: Set<string>; rest: string[] } {
+  const values: Record<string, Flag["default"]> = Object.fromEntries(
+    table.map((flag) => [flag.name, flag.default]),
+  );
   const given = new Set<string>();
   const rest: string[] = [];
   for (let i = 0; i < args.length; i++) {
@@ -70,7 +79,7 @@ export function parseFlags(
     values[flag.name] = convert(flag, name, text);
     given.add(flag.name);
   }
-  return { values, given, rest };
+  return { values: values as FlagValues<T>, given, rest };
 }
 
 function convert(flag: Flag, name: string, text: string): string | number | boolean {
@@ -82,7 +91,7 @@ function convert(flag: Flag, name: string, text: string): string | number | bool
   if (flag.kind === "text") return text;
   if (flag.kind === "number") {
     if (!/^[0-9]+$/.test(text)) {
-      throw new FlagError(`flag -${name}: "${text}" is no whole number`);
+      throw new FlagError(`flag -${name}: "${text}" is not a whole number`);
     }
     return Number(text);
   }

@@ -1,5 +1,4 @@
-import type { Logger } from "../control/logger.ts";
-import type { Server } from "../control/server.ts";
+import type { LogLevel } from "../engine/handler.ts";
 import type { DebuggerSignal } from "../sys/debugger_signal.ts";
 
 /** How often SIGUSR1 is looked for: nothing tells of it (`DebuggerSignal`). */
@@ -8,8 +7,9 @@ const USR1_POLL_MS = 500;
 /** Who acts on signals once nodens serves. */
 export interface SignalActions {
   reload: (why: string) => void;
-  server: Server;
-  logger: Logger;
+  /** Prints the state of nodens. */
+  report: () => Promise<void>;
+  log: (level: LogLevel, line: string) => void;
 }
 
 /**
@@ -18,6 +18,7 @@ export interface SignalActions {
  */
 export class Signals {
   readonly #usr1: DebuggerSignal;
+  readonly #exit: (code: number) => never;
   readonly #ended = Promise.withResolvers<void>();
   readonly #hurried = Promise.withResolvers<void>();
   #stops = 0;
@@ -28,8 +29,10 @@ export class Signals {
   #actions: SignalActions | null = null;
   #poll: ReturnType<typeof setInterval> | undefined;
 
-  constructor(usr1: DebuggerSignal) {
+  /** @param exit - ends the process */
+  constructor(usr1: DebuggerSignal, exit: (code: number) => never) {
     this.#usr1 = usr1;
+    this.#exit = exit;
     const windows = Deno.build.os === "windows";
     if (!windows) Deno.addSignalListener("SIGHUP", () => this.#onReload("SIGHUP"));
     const stops = windows ? ["SIGINT"] as const : ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
@@ -57,13 +60,13 @@ export class Signals {
       this.#stop = signal;
       if (this.#actions !== null) this.#begin(signal, this.#actions);
     } else if (this.#stops === 2) this.#hurried.resolve();
-    else Deno.exit(1);
+    else this.#exit(1);
   }
 
-  #begin(signal: Deno.Signal, { server, logger }: SignalActions): void {
+  #begin(signal: Deno.Signal, { report, log }: SignalActions): void {
     clearInterval(this.#poll);
-    logger.log("info", `${signal}: stopping (again: at once)`);
-    if (signal === "SIGQUIT") void reportState(server, logger).finally(this.#ended.resolve);
+    log("info", `${signal}: stopping (again: at once)`);
+    if (signal === "SIGQUIT") void report().finally(this.#ended.resolve);
     else this.#ended.resolve();
   }
 
@@ -75,9 +78,4 @@ export class Signals {
   #lookForUsr1(): void {
     if (this.#usr1.arrived()) this.#onReload("SIGUSR1");
   }
-}
-
-async function reportState(server: Server, logger: Logger): Promise<void> {
-  const { printStateReport } = await import("./state_report.ts");
-  await printStateReport(server.status, logger);
 }

@@ -21,7 +21,7 @@ export function alignListeners(config: Config, previous: readonly ListenerConfig
   return { ...config, listeners: aligned.map((listener) => listener ?? NOWHERE) };
 }
 
-/** Stands where a listener was, so that the others keep their places. */
+/** Stands for a listener that is gone, so that the others keep their index. */
 const NOWHERE: ListenerConfig = { address: "", port: 0, zones: [] };
 
 /** Whether something listens there, or the place is only kept free. */

@@ -9,7 +9,7 @@ export interface HostView {
   readTextFile(path: string): string;
   /** What a path leads to; "other" is a FIFO, a device or a socket, null is nothing. */
   kindOf(path: string): "file" | "directory" | "other" | null;
-  /** Names in a directory, sorted; empty where it cannot be read. */
+  /** Names in a directory, sorted; empty if it cannot be read. */
   readDirectory(path: string): string[];
   /** Absolute form of a path. */
   absolute(path: string): string;

@@ -24,7 +24,7 @@ const NO_LIMIT = 2 ** 60;
 
 /**
  * Memory that the process may take, by its control group or one that it lies in (cgroups(7)), in
- * bytes; null where there is no limit, or none that can be read.
+ * bytes; null if there is no limit, or none that can be read.
  */
 export function readMemoryLimit(host: HostView): number | null {
   let limit = Infinity;
@@ -72,10 +72,7 @@ export function tlsShareOf(limit: number): number {
   return Math.floor(Math.max(LEAST_TLS_BYTES, (limit - PROGRAM_BYTES) * TLS_SHARE));
 }
 
-/**
- * Gives garbage, clients' connections, TLS, and caches without a `capacity_bytes`, their share of the memory that
- * the process may take.
- */
+/** Gives garbage, clients' connections and TLS their share of the memory that the process may take. */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
@@ -83,11 +80,6 @@ export function limitMemory(config: Config, host: HostView): void {
   config.streamBytes = streamShareOf(limit);
   config.garbageBytes = garbageShareOf(limit);
   config.tlsBytes = tlsShareOf(limit);
-  const caches = config.blocks.flatMap(({ plugins }) => plugins).filter(({ name }) =>
-    name === "cache"
-  )
-    .map(({ options }) => options as { capacityBytes: number | null });
-  for (const cache of caches) cache.capacityBytes ??= shareOf(limit, caches.length);
 }
 
 /** The lowest limit of a group and those that it lies in. */
@@ -105,7 +97,7 @@ function lowest(host: HostView, root: string, path: string, file: string): numbe
   return limit;
 }
 
-/** Text of a file, empty where it cannot be read: other systems have none. */
+/** Text of a file, empty if it cannot be read: other systems have none. */
 function read(host: HostView, path: string): string {
   try {
     return host.readTextFile(path);

@@ -27,7 +27,7 @@ export function listenersAt(
 /** An address in one spelling, IPv4 also where it is mapped into IPv6. */
 interface Destination {
   host: string;
-  /** Interface of a link-local address; undefined where none is written. */
+  /** Interface of a link-local address; undefined if none is written. */
   scope: string | undefined;
 }
 

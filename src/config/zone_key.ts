@@ -15,7 +15,7 @@ const PORT = { min: 1, max: 65535 } as const;
 
 /**
  * Reads a server block's key: `example.org`, `example.org:1053`, `:1053`, `dns://.`,
- * `10.0.0.0/24`. A network that is no whole number of labels stands for several reverse zones.
+ * `10.0.0.0/24`. A network that is not a whole number of labels stands for several reverse zones.
  *
  * Throws an error that says what is wrong with it.
  */

@@ -1,6 +1,6 @@
 import type { HostView } from "../config/host.ts";
-import type { LoadedConfig } from "../config/load.ts";
-import { readConfig } from "../config/read.ts";
+import type { LoadedConfig } from "../loading/load.ts";
+import { readConfig } from "../loading/read.ts";
 
 /** Where the Corefile comes from. */
 export interface ConfigSourceOptions {
@@ -41,7 +41,7 @@ export class ConfigSource {
       const text = make?.() ?? readText(file, host);
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
-      // What else was read along the way is followed by whoever needs it.
+      // Other files that were read are followed by those who need them.
       for (const path of [...read.keys()]) {
         if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
       }

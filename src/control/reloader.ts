@@ -1,8 +1,8 @@
-import type { LoadedConfig } from "../config/load.ts";
+import type { LoadedConfig } from "../loading/load.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { ConfigSource } from "./config_source.ts";
-import type { ReloadStatus } from "./status.ts";
+import type { ReloadStatus } from "./endpoints/status.ts";
 
 /** What a reloader works with. */
 export interface ReloaderOptions {
@@ -68,7 +68,7 @@ export class Reloader {
     return turn;
   }
 
-  /** @param onlyIfChanged - does nothing where the Corefile is the one that was tried last */
+  /** @param onlyIfChanged - does nothing if the Corefile is the one that was tried last */
   async #reload(onlyIfChanged: boolean): Promise<boolean> {
     const { source, apply, log, onStart, onDone } = this.#options;
     const at = new Date().toISOString();

@@ -27,7 +27,7 @@ export interface MemoryUse {
   readonly residentBytes: number;
 }
 
-/** Reads what the process takes from the kernel's text; null where that says nothing of it. */
+/** Reads what the process takes from the kernel's text; null if that says nothing of it. */
 export function parseMemoryUse(status: string): MemoryUse | null {
   const bytes = (name: string) => {
     const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status) ?? [];
@@ -39,7 +39,7 @@ export function parseMemoryUse(status: string): MemoryUse | null {
 
 /** What a watch looks at, and what it has done. */
 interface RestActions {
-  /** What the process takes; null where that is not known. */
+  /** What the process takes; null if that is not known. */
   readonly read: () => MemoryUse | null;
   /** Collects garbage. */
   readonly collect: () => void;
@@ -95,7 +95,7 @@ export function releaseAtRest(): () => void {
   };
 }
 
-/** What this process takes; null where /proc cannot be read, as in a bare change of root. */
+/** What this process takes; null if /proc cannot be read, as in a bare change of root. */
 function readUse(): MemoryUse | null {
   try {
     return parseMemoryUse(readKernelFile("/proc/self/status", STATUS_BYTES));

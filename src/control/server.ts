@@ -1,36 +1,31 @@
-import type { LoadedConfig } from "../config/load.ts";
+import type { LoadedConfig } from "../loading/load.ts";
 import type { Config } from "../config/types.ts";
 import type { BoundSocket, InheritedSource } from "../io/sockets.ts";
 import { describeShares, type FileShares } from "../io/file_shares.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
-import { releaseBuffer } from "../plugins/hosts/arena.ts";
+import { releaseBuffer } from "../base/transfer.ts";
+import type { Companion, Delivery } from "../plugins/companion.ts";
+import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
-import { BOARD_BYTES } from "../plugins/loop/board.ts";
+import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
-import {
-  ChangeRefused,
-  DataPlane,
-  type DataPlaneOptions,
-  type PreparedChange,
-} from "./data_plane.ts";
-import { DeliveryGate } from "./delivery_gate.ts";
-import type { Endpoints } from "./endpoints.ts";
-import { HostsBuilder } from "./hosts_builder.ts";
-import { HostsFiles } from "./hosts_files.ts";
-import type { Logger } from "./logger.ts";
-import { deliveriesForEach, type Delivery, type DriverKind, handedOver } from "./messages.ts";
-import { shareOwnFiles } from "./own_files.ts";
-import { Persistence } from "./persistence.ts";
-import { SelfChecks } from "./self_checks.ts";
-import { SharedAddresses } from "./shared_addresses.ts";
-import { StatusSource } from "./status_source.ts";
-import { TlsThread } from "./tls_thread.ts";
-import { Upstreams } from "./upstreams.ts";
+import { ChangeRefused, DataPlane, type PreparedChange } from "./plane/data_plane.ts";
+import { DeliveryGate } from "./plane/delivery_gate.ts";
+import type { DataPlaneOptions } from "./plane/options.ts";
+import type { Endpoints } from "./endpoints/endpoints.ts";
+import { Followers } from "./followers.ts";
+import { Keepers } from "./keepers.ts";
+import { denoHost } from "./host_deno.ts";
+import type { Logger } from "./log/logger.ts";
+import { deliveriesForEach, type DriverKind, handedOver } from "./plane/messages.ts";
+import { shareOwnFiles } from "./plane/own_files.ts";
+import { SelfChecks } from "./plane/self_checks.ts";
+import { SharedAddresses } from "./plane/shared_addresses.ts";
+import { StatusSource } from "./endpoints/status_source.ts";
+import { TlsThread } from "./encrypted/thread.ts";
 
-/** Time that names among the upstreams have to be resolved before a reload goes on without. */
-const RESOLVE_MS = 5000;
-/** Time for the content of caches that do not stay to be written before a reload goes on. */
+/** Time for content that does not stay to be persisted before a reload goes on. */
 const SAVE_MS = 2000;
 /** Time that queries in flight are given at stop: the longest that `forward` takes, and a little. */
 const DRAIN_MS = 6000;
@@ -62,8 +57,8 @@ export interface ServerOptions {
   build: { version: string; deno: string };
   /** A data plane is dead and cannot be brought back: the process must end. */
   onDead: (why: string) => void;
-  /** A forwarding loop was found (`loop`); the log says the rest. */
-  onLoop?: (why: string) => void;
+  /** A handler has found that serving on may do harm; the log says the rest. */
+  onHarm?: (why: string) => void;
 }
 
 /**
@@ -79,16 +74,15 @@ export class Server {
   readonly tls: TlsThread;
   readonly #options: ServerOptions;
   readonly #files: FileShares;
-  readonly #persistence: Persistence;
+  readonly #companions: readonly Companion[];
+  readonly #keepers: Keepers;
   #config: Config;
   #endpoints: Endpoints | null = null;
   /** Between those who follow files and names of what is served, and the data planes. */
   #gate: DeliveryGate;
-  readonly #hostsBuilder = new HostsBuilder();
-  #hosts: HostsFiles;
+  #followers: Followers;
   /** Those of the configuration that is being changed to. */
-  #nextHosts: HostsFiles | null = null;
-  #upstreams: Upstreams;
+  #nextFollowers: Followers | null = null;
   #besideTimer: ReturnType<typeof setTimeout> | undefined;
   /** What was bound when this process stopped. */
   #left: SharedAddresses | null = null;
@@ -96,8 +90,8 @@ export class Server {
   constructor(config: Config, options: ServerOptions) {
     const { driver, workers, logger, logsFields, build, onDead } = options;
     const inherited = options.inherited ?? null;
-    const onLoop = options.onLoop ?? (() => {});
-    const probes = new SharedArrayBuffer(BOARD_BYTES);
+    const onHarm = options.onHarm ?? (() => {});
+    const shared = new SharedArrayBuffer(SHARED_BYTES);
     const { log } = logger;
     this.#config = config;
     this.#options = options;
@@ -116,11 +110,11 @@ export class Server {
       log,
       logsFields,
       onDead,
-      onLoop,
-      probes,
+      onHarm,
+      shared,
       mark,
       files,
-      refill: async (config) => await this.#hostsOf(config)?.again() ?? [],
+      refill: async (config) => await this.#followersOf(config)?.again() ?? [],
       tls: this.tls,
     };
     this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
@@ -136,9 +130,16 @@ export class Server {
     );
     this.registry.onScrape((book) => this.tls.addMetrics(book));
     this.#gate = new DeliveryGate(this.planes);
-    this.#hosts = this.#makeHosts(config, this.#gate);
-    this.#upstreams = new Upstreams([this.#gate], log);
-    this.#persistence = new Persistence(this.planes, log, options.beside);
+    const services = {
+      planes: this.planes,
+      log,
+      registry: this.registry,
+      shared: options.beside ?? false,
+      interfaces: () => denoHost.interfaces().map(({ address }) => address),
+    };
+    this.#companions = COMPANIONS.map((create) => create(services));
+    this.#keepers = new Keepers(this.#companions);
+    this.#followers = this.#follow(config, this.#gate, null);
   }
 
   /** What is served. */
@@ -156,7 +157,7 @@ export class Server {
     const { planes } = this;
     const config = this.#config;
     const { beside = false } = this.#options;
-    for (const { block, position, data } of await this.#hosts.read()) {
+    for (const { block, position, data } of await this.#followers.prepare()) {
       this.#gate.deliver(block, position, data);
     }
     this.tls.configure(config);
@@ -164,7 +165,7 @@ export class Server {
     const reserved = driver === "linux" && reserveDescriptors(openLibc(), this.#files.total);
     const starting = Promise.all(planes.map((plane) => plane.start()));
     // Loaded while the data planes start, which do not wait for it.
-    const module = import("./endpoints.ts");
+    const module = import("./endpoints/endpoints.ts");
     await starting;
     await reserved;
     const { Endpoints } = await module;
@@ -181,14 +182,14 @@ export class Server {
       mostConnections: this.#files.http,
       libc: driver === "linux" ? openLibc() : null,
     });
-    this.#persistence.start(config);
-    // What the other process answers from memory is not to be asked for again.
-    if (beside) await this.#persistence.settled();
+    for (const plane of planes) plane.onRestarted = () => this.#keepers.restarted(plane);
+    this.#keepers.start(config);
+    // Answers that the other process has cached need not be asked for again.
+    if (beside) await this.#keepers.settled();
     this.#endpoints.apply(config, beside);
     planes.forEach((plane, index) => plane.bind(index));
     this.#endpoints.watchListeners();
-    this.#hosts.start();
-    this.#upstreams.start(config);
+    this.#followers.start();
     if (beside) this.#watchBeside();
   }
 
@@ -197,26 +198,20 @@ export class Server {
    * error that says what, and the one before is served as if nothing had been.
    */
   async change({ config }: LoadedConfig): Promise<void> {
-    const { log } = this.#options.logger;
     const gate = new DeliveryGate(this.planes);
-    const hosts = this.#makeHosts(config, gate, this.#hosts);
-    const upstreams = new Upstreams([gate], log);
-    const [deliveries, tables] = await Promise.all([
-      upstreams.prepare(config, this.#upstreams, RESOLVE_MS),
-      hosts.read(),
-    ]);
+    const followers = this.#follow(config, gate, this.#followers);
+    const deliveries = await followers.prepare();
     const prepared: PreparedChange[] = [];
     let goOn: ((config: Config) => void) | null = null;
     try {
       this.planes.forEach((plane, others) => prepared.push(plane.prepare(config, others)));
-      goOn = await this.#persistence.hold(config, SAVE_MS);
-      deliveries.push(...tables);
+      goOn = await this.#keepers.hold(config, SAVE_MS);
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
-      // What its upstreams need runs before they do, and ends with their last stream.
+      // The TLS thread runs before its upstreams are used, and ends with their last stream.
       this.tls.configure(config);
       this.#gate.hold();
-      this.#nextHosts = hosts;
+      this.#nextFollowers = followers;
       await this.#commit(prepared, deliveries);
     } catch (error) {
       // Only before a data plane has changed over; one of the portable driver is alone.
@@ -224,27 +219,24 @@ export class Server {
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       goOn?.(this.#config);
-      handedOver(tables).forEach(releaseBuffer);
+      handedOver(deliveries).forEach(releaseBuffer);
       // Its own servers may be on their way out still.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
-      this.#nextHosts = null;
-      await upstreams.stop();
+      this.#nextFollowers = null;
+      await followers.stop();
       throw error;
     }
     this.#config = config;
     this.#endpoints!.watchListeners();
-    this.#hosts.stop();
+    const stopped = this.#followers.stop();
     // It stays shut.
     this.#gate.drop();
     this.#gate = gate;
-    const old = this.#upstreams;
-    this.#hosts = hosts;
-    this.#nextHosts = null;
-    this.#upstreams = upstreams;
-    hosts.start();
-    upstreams.start(config);
+    this.#followers = followers;
+    this.#nextFollowers = null;
+    followers.start();
     goOn(config);
-    await old.stop();
+    await stopped;
   }
 
   /** Whether other processes accept queries at addresses of this one; also after `stop`. */
@@ -266,7 +258,7 @@ export class Server {
     if (succeeded) {
       // First of all: the other one reads what is written, and answers for both over HTTP.
       await orHurry(
-        Promise.all([this.#persistence.stop(STOP_MS), this.#endpoints?.stop(STOP_MS)]),
+        Promise.all([this.#keepers.stop(STOP_MS), this.#endpoints?.stop(STOP_MS)]),
       );
     } else if (this.#endpoints !== null) {
       await orHurry(this.#endpoints.lameduck());
@@ -277,10 +269,9 @@ export class Server {
     }
     await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
-    this.#hosts.stop();
-    await orHurry(this.#upstreams.stop());
-    // Before the data planes stop: they hold what is to be written.
-    await orHurry(this.#persistence.stop(STOP_MS));
+    await orHurry(this.#followers.stop());
+    // Before the data planes stop, which hold the content.
+    await orHurry(this.#keepers.stop(STOP_MS));
     await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await this.tls.stop();
     await logger.flush(STOP_MS);
@@ -298,13 +289,13 @@ export class Server {
   #watchBeside(): void {
     this.#besideTimer = setTimeout(async () => {
       const gone = !this.hasNeighbours();
-      await this.#persistence.follow();
+      await this.#keepers.follow();
       if (this.#left !== null) return;
       if (!gone) {
         this.#watchBeside();
         return;
       }
-      this.#persistence.own();
+      this.#keepers.own();
       this.#options.logger.log("info", "the other process has stopped; serving alone");
     }, BESIDE_MS);
   }
@@ -323,18 +314,15 @@ export class Server {
     }));
   }
 
-  #hostsOf(config: Config): HostsFiles | undefined {
-    return [this.#hosts, this.#nextHosts].find((hosts) => hosts?.isOf(config)) ?? undefined;
+  #followersOf(config: Config): Followers | undefined {
+    return [this.#followers, this.#nextFollowers].find((one) => one?.areOf(config)) ?? undefined;
   }
 
-  #makeHosts(config: Config, gate: DeliveryGate, previous?: HostsFiles): HostsFiles {
-    return new HostsFiles(config, {
-      planes: [gate],
-      copies: this.planes.length,
-      builder: this.#hostsBuilder,
-      registry: this.registry,
-      log: this.#options.logger.log,
-      ...previous !== undefined && { previous },
+  #follow(config: Config, gate: DeliveryGate, previous: Followers | null): Followers {
+    return new Followers(config, {
+      companions: this.#companions,
+      deliver: (block, position, data) => gate.deliver(block, position, data),
+      previous,
     });
   }
 }

@@ -1,43 +1,43 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
 import { literalHost, parseHttpAddress } from "../plugins/http_address.ts";
-import { judgeCapabilities, parseEffective } from "./capabilities.ts";
-import { judgeCorefile } from "./corefile.ts";
-import type { Finding } from "./finding.ts";
-import { judgeHeartbeat } from "./heartbeat.ts";
-import { judgeInterface } from "./interface.ts";
-import { type FamilyRules, judgeIptables, judgeLock } from "./iptables.ts";
+import { judgeCapabilities, parseEffective } from "./judge/capabilities.ts";
+import { judgeCorefile } from "./judge/corefile.ts";
+import type { Finding } from "./judge/finding.ts";
+import { judgeHeartbeat } from "./judge/heartbeat.ts";
+import { judgeInterface } from "./judge/interface.ts";
+import { type FamilyRules, judgeIptables, judgeLock } from "./judge/iptables.ts";
 import {
   holderAt,
   judgeListeners,
   type ListenerFacts,
   type Running,
   whoRuns,
-} from "./listeners.ts";
-import { lookAtCorefile, STAND_IN } from "./look_corefile.ts";
-import { lookAtKubelet, lookAtResolvConfs, lookForStatus } from "./look_host.ts";
-import { type LinksLook, lookAtLinks } from "./look_links.ts";
-import { askFromGateway, askFromNamespace } from "./look_pod.ts";
-import { askTargets, namesOf } from "./look_queries.ts";
+} from "./judge/listeners.ts";
+import { probeCorefile, STAND_IN } from "./probe/corefile.ts";
+import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
+import { type LinksLook, probeLinks } from "./probe/links.ts";
+import { askFromGateway, askFromNamespace } from "./probe/pod.ts";
+import { askTargets, namesOf } from "./probe/queries.ts";
 import {
   asksForHeartbeat,
-  lookAtHeartbeat,
-  lookAtMatches,
-  lookAtRules,
+  probeHeartbeat,
+  probeMatches,
+  probeRules,
   ruleFamilies,
   ruleLevels,
-} from "./look_rules.ts";
-import { lookAtSockets } from "./look_sockets.ts";
-import { judgeMatches } from "./matches.ts";
-import { type DoctorOptions, wantsRules } from "./options.ts";
-import { judgePod } from "./pod.ts";
-import { judgeQueries } from "./queries.ts";
-import { judgeKubelet, judgeResolvConf } from "./resolv_conf.ts";
-import { judgeRules, levelOf } from "./rules.ts";
-import { judgeRuntime } from "./runtime.ts";
-import { judgeService } from "./service.ts";
-import type { Surroundings } from "./surroundings.ts";
-import { planTargets, type Target } from "./targets.ts";
+} from "./probe/rules.ts";
+import { probeSockets } from "./probe/sockets.ts";
+import { judgeMatches } from "./probe/matches.ts";
+import { type DoctorOptions, wantsRules } from "./probe/options.ts";
+import { judgePod } from "./judge/pod.ts";
+import { judgeQueries } from "./judge/queries.ts";
+import { judgeKubelet, judgeResolvConf } from "./judge/resolv_conf.ts";
+import { judgeRules, levelOf } from "./judge/rules.ts";
+import { judgeRuntime } from "./judge/runtime.ts";
+import { judgeService } from "./judge/service.ts";
+import type { Surroundings } from "./probe/surroundings.ts";
+import { planTargets, type Target } from "./judge/targets.ts";
 
 /** What the doctor found. */
 export interface Diagnosis {
@@ -58,18 +58,18 @@ export async function examine(
 ): Promise<Diagnosis> {
   const { host, tree, ask } = surroundings;
   const { node, timeoutMs } = options;
-  const { corefile, service } = await lookAtCorefile({
+  const { corefile, service } = await probeCorefile({
     template: node.template,
     corefile: options.corefile,
     defaultPort: options.defaultPort,
     localIps: node.localIps,
   }, host);
   const { config } = corefile;
-  const links = lookAtLinks(node.interfaceName, surroundings);
-  const listening = await lookAtListeners(config, { options, surroundings });
+  const links = probeLinks(node.interfaceName, surroundings);
+  const listening = await probeListeners(config, { options, surroundings });
   const running = whoRuns(listening);
   const own = ownAddresses(listening, links);
-  const kubelet = lookAtKubelet(host);
+  const kubelet = probeKubelet(host);
   const targets = planTargets({
     config,
     names: namesOf(options),
@@ -114,7 +114,7 @@ export async function examine(
       }),
       judgeCorefile({ ...corefile, localIps: node.localIps }),
       judgeService(service),
-      judgeResolvConf(lookAtResolvConfs(config, host), { own }),
+      judgeResolvConf(probeResolvConfs(config, host), { own }),
       judgeKubelet(kubelet, { own, localIps: node.localIps }),
       ...judgeListeners(listening),
       ...judgeInterface({
@@ -139,7 +139,7 @@ function grantedInPart(name: typeof PERMISSIONS[number]): boolean {
   );
 }
 
-async function lookAtListeners(
+async function probeListeners(
   config: Config | null,
   { options, surroundings }: { options: DoctorOptions; surroundings: Surroundings },
 ): Promise<ListenerFacts> {
@@ -166,8 +166,8 @@ async function lookAtListeners(
   return {
     dns,
     http: [...http.values()],
-    sockets: lookAtSockets(ports, surroundings.tree),
-    status: await lookForStatus([...new Set(places)]),
+    sockets: probeSockets(ports, surroundings.tree),
+    status: await probeStatus([...new Set(places)]),
   };
 }
 
@@ -199,8 +199,8 @@ async function judgeAllRules(
   const { tree, host } = surroundings;
   const families = ruleFamilies(options);
   const looks = await Promise.all(families.map(async (family) => {
-    const rules = await lookAtRules(family, surroundings);
-    return { rules, matches: await lookAtMatches(rules, options, surroundings) };
+    const rules = await probeRules(family, surroundings);
+    return { rules, matches: await probeMatches(rules, options, surroundings) };
   }));
   const facts = looks.map(({ rules }) => ({
     rules,
@@ -210,7 +210,7 @@ async function judgeAllRules(
   }));
   const beating = facts.filter((one) => levelOf(one) !== "none" && one.failOpen)
     .map(({ rules }) => rules.family);
-  const beats = running === "nodens" ? await lookAtHeartbeat(beating, options, surroundings) : [];
+  const beats = running === "nodens" ? await probeHeartbeat(beating, options, surroundings) : [];
   const backend = looks.map(({ rules }) => backendOf(rules)).find((one) => one !== null) ?? null;
   const path = host.env("XTABLES_LOCKFILE") ?? "/run/xtables.lock";
   const mounts = tree?.read("/proc/self/mountinfo") ?? "";

@@ -1,9 +1,9 @@
-import { readConfig } from "../config/read.ts";
-import type { LoadedConfig } from "../config/load.ts";
+import { readConfig } from "../loading/read.ts";
+import type { LoadedConfig } from "../loading/load.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
-import { fillTemplate } from "../host/template.ts";
+import { fillTemplate } from "../node/template/template.ts";
 import {
   checkArguments,
   DEFAULT_NODE,
@@ -12,27 +12,12 @@ import {
   STAND_IN,
 } from "./check_arguments.ts";
 import type { ConfigText, ManifestContent, NodeContainer } from "./documents.ts";
+import type { CheckResult, Expected } from "./fault.ts";
 import { type ManifestFault, MAX_FAULTS } from "./fault.ts";
 import { pullFault } from "./image.ts";
 import { checkMemory } from "./memory.ts";
-import type { Network } from "./networks.ts";
 import { podView } from "./pod_view.ts";
 import { FILLED_AT_START, VARIABLE } from "./variables.ts";
-
-/** What the manifest is meant to say; null for whatever it says. */
-export interface Expected {
-  localDns: string | null;
-  kubeDns: string | null;
-  domain: string | null;
-  /** Ranges of the cluster's services and pods. */
-  ranges: readonly Network[];
-}
-
-/** What came of a check: a manifest without faults can be applied. */
-export interface CheckResult {
-  faults: ManifestFault[];
-  warnings: ManifestFault[];
-}
 
 /** Stands for the address of the upstream service, which only the cluster knows (RFC 5737). */
 const CLUSTER_DNS = "192.0.2.10";

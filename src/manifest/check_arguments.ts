@@ -1,6 +1,6 @@
 import { canonicalAddress } from "../dns/address.ts";
-import type { CheckResult, Expected } from "./check.ts";
 import type { Located, NodeContainer } from "./documents.ts";
+import type { CheckResult, Expected } from "./fault.ts";
 import { localAddressFault } from "./networks.ts";
 import { VARIABLE } from "./variables.ts";
 
@@ -15,11 +15,11 @@ export interface NodeArguments {
   baseFile: string;
   target: string;
   dnsPort: number;
-  /** What the domain's variable stands for; null where the arguments do not say it. */
+  /** What the domain's variable stands for; null if the arguments do not say it. */
   domain: string | null;
 }
 
-/** What holds where arguments cannot be read, or where a manifest has no container. */
+/** Used if arguments cannot be read, or if a manifest has no container. */
 export const DEFAULT_NODE: NodeArguments = {
   localIps: [],
   baseFile: "/etc/coredns/Corefile.base",

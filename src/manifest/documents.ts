@@ -29,7 +29,7 @@ export interface NodeContainer {
   command: Located[];
   args: Located[];
   memoryLimit: Located | null;
-  /** Environment variables; null where something else than the manifest says the value. */
+  /** Environment variables; null if something else than the manifest says the value. */
   env: Map<string, string | null>;
   /** Files that ConfigMaps of this manifest are mounted as. */
   files: Map<string, ConfigText>;

@@ -14,7 +14,7 @@ export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 const POWERS: Record<string, number> = { k: 1, K: 1, M: 2, G: 3, T: 4, P: 5, E: 6 };
 
 /**
- * Bytes of a quantity of Kubernetes (`192Mi`, `1.5G`, `2e8`, `134217728000m`); null where it is none.
+ * Bytes of a quantity of Kubernetes (`192Mi`, `1.5G`, `2e8`, `134217728000m`); null if it is none.
  */
 export function parseQuantity(text: string): number | null {
   const match =

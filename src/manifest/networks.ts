@@ -8,7 +8,7 @@ export interface Network {
   prefix: number;
 }
 
-/** Reads `ADDRESS/LENGTH`; null where it is none. */
+/** Reads `ADDRESS/LENGTH`; null if it is none. */
 export function parseNetwork(text: string): Network | null {
   const match = /^([0-9a-fA-F.:]+)\/([0-9]{1,3})$/.exec(text);
   const bytes = match === null ? null : parseAddress(match[1]!);
@@ -44,7 +44,7 @@ const IMPOSSIBLE: readonly (readonly [string, string])[] = [
 const SURE_PREFIX = { 4: 24, 16: 112 } as const;
 
 /**
- * Why `address` cannot be a local address of nodens, or null where it can: pods of every node must
+ * Why `address` cannot be a local address of nodens, or null if it can: pods of every node must
  * reach their own node's nodens by it, so nothing else in the cluster may have it.
  */
 export function localAddressFault(

@@ -207,7 +207,7 @@ function podMonitor(): KubernetesObject {
   };
 }
 
-/** Lets the pods of a namespace whose egress is denied by default reach DNS: nodens is no pod. */
+/** Lets the pods of a namespace whose egress is denied by default reach DNS: nodens is not a pod. */
 function networkPolicy(
   namespace: string,
   { localDns, kubeDns }: ManifestOptions,

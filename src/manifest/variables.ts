@@ -13,7 +13,7 @@ export const VARIABLE = /__PILLAR__[A-Z0-9_]*/g;
 export interface VariableValues {
   localDns: string;
   domain: string;
-  /** Null where none was given; what needs it stays. */
+  /** Null if none was given; what needs it stays. */
   kubeDns: string | null;
   /** How kube-proxy runs. */
   mode: "iptables" | "ipvs";

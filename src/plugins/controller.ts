@@ -1,6 +1,14 @@
 import type { HostView } from "../config/host.ts";
-import type { EndpointKind, ReloadConfig, StreamTimeouts } from "../config/types.ts";
+import type {
+  BlockConfig,
+  Config,
+  EndpointKind,
+  PluginConfig,
+  ReloadConfig,
+  StreamTimeouts,
+} from "../config/types.ts";
 import type { Dispenser } from "../corefile/dispenser.ts";
+import type { Place } from "../corefile/error.ts";
 
 /**
  * What a plugin's `setup.ts` works with: the tokens of its directive (every use of it in the server
@@ -31,8 +39,21 @@ export interface Controller {
   reloadEvery(reload: ReloadConfig): void;
   /** Asks for debug lines in the log. */
   enableDebug(): void;
-  /** Says something to the operator that is no error: `Corefile:3: hosts: …`. */
+  /** Warns the operator: `Corefile:3: hosts: …`. */
   warn(line: number, text: string): void;
+}
+
+/** A configuration all of whose directives were read. */
+export interface WholeConfig<Options> {
+  readonly config: Config;
+  /** The handlers of the plugin, in the order of the Corefile. */
+  readonly uses: readonly (PluginConfig & { block: BlockConfig; options: Options })[];
+  /** Addresses of this machine; none if they may not be read, which leaves loopback. */
+  interfaces(): string[];
+  /** Adds a fault of a directive. */
+  fault(place: Place, what: string): void;
+  /** Warns the operator. */
+  warn(place: Place, text: string): void;
 }
 
 /** A plugin as the configuration sees it. */
@@ -44,6 +65,11 @@ export interface PluginSetup {
   describe?(options: unknown): string;
   /** Reads the directive. Throws `CorefileError` (`tokens.error(…)` makes one). */
   setup(controller: Controller): void;
+  /**
+   * Called once after all directives were read, if the plugin has handlers: checks and decides what
+   * depends on the other directives.
+   */
+  complete?(whole: WholeConfig<unknown>): void;
 }
 
 /** A `setup.ts` needs a library that only some Corefiles need; with it loaded, it works. */

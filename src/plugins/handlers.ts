@@ -10,7 +10,8 @@ import { createHeader } from "./header/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
-import { createLoop, type LoopServices, makeCreateLoop } from "./loop/handler.ts";
+import { ProbeBoard } from "./loop/board.ts";
+import { createLoop, makeCreateLoop } from "./loop/handler.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
@@ -40,7 +41,16 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["whoami", createWhoami as CreateHandler],
 ]);
 
-/** As `HANDLERS`, with what `loop` shares with other data planes and with the control plane. */
-export function handlersWith(services: LoopServices): ReadonlyMap<string, CreateHandler> {
-  return new Map([...HANDLERS, ["loop", makeCreateLoop(services) as CreateHandler]]);
+/** What the handlers of a data plane share with others. */
+export interface SharedServices {
+  /** `SHARED_BYTES` that all data planes of the process have. */
+  shared: SharedArrayBuffer;
+  /** Called when serving on may do harm, with a short text; the log says the rest. */
+  onHarm: (why: string) => void;
+}
+
+/** As `HANDLERS`, for one of several data planes of a process. */
+export function handlersWith(services: SharedServices): ReadonlyMap<string, CreateHandler> {
+  const loop = makeCreateLoop({ board: new ProbeBoard(services.shared), found: services.onHarm });
+  return new Map([...HANDLERS, ["loop", loop as CreateHandler]]);
 }

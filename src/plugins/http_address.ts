@@ -19,7 +19,7 @@ export function readHttpAddress(tokens: Dispenser, text: string): HttpAddress {
   return address;
 }
 
-/** As `readHttpAddress`; null where it is no such address. */
+/** As `readHttpAddress`; null if it is no such address. */
 export function parseHttpAddress(text: string): HttpAddress | null {
   const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s/]*)):([0-9]{1,5})$/.exec(text);
   if (match === null || Number(match[3]) > 65535) return null;

@@ -1,4 +1,5 @@
 import { LibraryMissing } from "./controller.ts";
+import type { Library } from "./traits.ts";
 
 /** The library of Go's regular expressions, once it is needed: it takes 4 MB that few Corefiles use. */
 let library: typeof import("re2js") | null = null;
@@ -20,10 +21,13 @@ export async function loadPatterns(): Promise<void> {
   library ??= await import("re2js");
 }
 
+/** What a configuration with expressions needs loaded. */
+export const PATTERNS: Library = { load: loadPatterns };
+
 /**
  * Compiles an expression in Go's syntax; matching takes linear time whatever the text.
  *
- * Throws `LibraryMissing` where `loadPatterns` has not been awaited.
+ * Throws `LibraryMissing` if `loadPatterns` has not been awaited.
  */
 export function compilePattern(pattern: string): CompiledPattern {
   if (library === null) throw new LibraryMissing(loadPatterns);

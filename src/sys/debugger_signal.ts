@@ -60,7 +60,7 @@ export class DebuggerSignal {
   }
 }
 
-/** Makes `#arm`; null where the C library cannot be called. */
+/** Makes `#arm`; null if the C library cannot be called. */
 function openHandler(): (() => boolean) | null {
   if (Deno.build.os !== "linux") return null;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;

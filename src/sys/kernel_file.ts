@@ -22,7 +22,7 @@ const MAX_BYTES = 65536;
 
 /**
  * Text of a file of the kernel's, below /proc or /sys, which Deno itself reads only with every
- * right there is. Throws where there is no glibc, no FFI, or the file cannot be read. What is beyond
+ * right there is. Throws if there is no glibc, no FFI, or the file cannot be read. What is beyond
  * `maxBytes` is left out.
  */
 export function readKernelFile(path: string, maxBytes = MAX_BYTES): string {
@@ -71,7 +71,7 @@ export class KernelFile {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #fd: number;
 
-  /** Throws where there is no glibc, no FFI, or the file cannot be opened for writing. */
+  /** Throws if there is no glibc, no FFI, or the file cannot be opened for writing. */
   constructor(path: string) {
     this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
     this.#fd = this.#library.symbols.open(
@@ -83,7 +83,7 @@ export class KernelFile {
     throw new Error(`Cannot open "${path}" for writing`);
   }
 
-  /** Writes by one call; false where the kernel refused, or the file is no longer what it was. */
+  /** Writes by one call; false if the kernel refused, or the file is no longer what it was. */
   write(text: string): boolean {
     const bytes = new TextEncoder().encode(text);
     return this.#library.symbols.write(this.#fd, bytes, bytes.length) >= bytes.length;

@@ -32,12 +32,12 @@ export class KernelTree {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #chunk = new Uint8Array(CHUNK_SIZE);
 
-  /** Throws where there is no glibc or FFI is not allowed. */
+  /** Throws if there is no glibc or FFI is not allowed. */
   constructor() {
     this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
   }
 
-  /** Text of a file, its first 8 MiB; null where it cannot be read. */
+  /** Text of a file, its first 8 MiB; null if it cannot be read. */
   read(path: string): string | null {
     const { open, read, close } = this.#library.symbols;
     const fd = open(zeroEnded(path), O_CLOEXEC);
@@ -58,7 +58,7 @@ export class KernelTree {
     }
   }
 
-  /** Names in a folder, at most 100,000; none where it cannot be read. */
+  /** Names in a folder, at most 100,000; none if it cannot be read. */
   list(path: string): string[] {
     const { opendir, readdir, closedir } = this.#library.symbols;
     const folder = opendir(zeroEnded(path));
@@ -74,7 +74,7 @@ export class KernelTree {
     return names;
   }
 
-  /** What a link says; null where it cannot be read. */
+  /** What a link says; null if it cannot be read. */
   readLink(path: string): string | null {
     const length = this.#library.symbols.readlink(zeroEnded(path), this.#chunk, MAX_LINK_SIZE);
     return length < 0 ? null : new TextDecoder().decode(this.#chunk.subarray(0, length));

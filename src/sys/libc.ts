@@ -69,7 +69,7 @@ let library: Deno.DynamicLibrary<typeof SYMBOLS> | null = null;
 /** This thread's errno, where it lies in memory. */
 let errno = new Int32Array(1);
 
-/** Opens glibc. Throws where there is none (musl, another system) or FFI is not allowed. */
+/** Opens glibc. Throws if there is none (musl, another system) or FFI is not allowed. */
 export function openLibc(): Libc {
   if (library === null) {
     library = Deno.dlopen("libc.so.6", SYMBOLS);

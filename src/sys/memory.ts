@@ -26,7 +26,7 @@ let ranges: Range[] = [];
  * compiling JavaScript leaves behind, and the pages of the executable that nobody writes to: code,
  * and constants with V8's snapshot, about 40 MB. What is used again is read back from the page cache.
  *
- * Does nothing where the kernel does not say what is mapped.
+ * Does nothing if the kernel does not say what is mapped.
  */
 export function releaseMemory(): void {
   if (libc === null) {

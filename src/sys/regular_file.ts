@@ -110,7 +110,7 @@ class Bounded {
     return this.#bytes.subarray(this.#length);
   }
 
-  /** Takes what has been put there; throws where that is too much. */
+  /** Takes what has been put there; throws if that is too much. */
   grow(count: number): void {
     this.#length += count;
     if (this.#length > this.#maxBytes) throw tooLarge(this.#maxBytes);

@@ -41,7 +41,7 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
   }
 }
 
-/** Index of the interface that a scope names, or 0 where there is none (RFC 4007 section 11). */
+/** Index of the interface that a scope names, or 0 if there is none (RFC 4007 section 11). */
 export function scopeIndex(libc: Libc, scope: string): number {
   if (scope === "") return 0;
   return Number(scope) || libc.if_nametoindex(new TextEncoder().encode(`${scope}\0`));

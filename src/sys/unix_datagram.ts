@@ -16,7 +16,7 @@ const PATH_AT = 2;
 
 /**
  * Socket address of a path, or, where it begins with `@`, of an abstract name, as service managers
- * write it. Throws where it is neither, or too long.
+ * write it. Throws if it is neither, or too long.
  */
 export function unixAddress(name: string): Uint8Array {
   const abstract = name.startsWith("@");
@@ -42,7 +42,7 @@ export class UnixDatagramSender {
   readonly #address: Uint8Array;
   readonly #fd: number;
 
-  /** Throws where there is no glibc, no FFI, or `name` is no address. */
+  /** Throws if there is no glibc, no FFI, or `name` is no address. */
   constructor(name: string) {
     this.#address = unixAddress(name);
     this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
@@ -52,7 +52,7 @@ export class UnixDatagramSender {
     throw new Error("a unix socket cannot be opened");
   }
 
-  /** Sends one datagram; false where the receiver is not there or has no room now. */
+  /** Sends one datagram; false if the receiver is not there or has no room now. */
   send(bytes: Uint8Array): boolean {
     const { sendto } = this.#library.symbols;
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { runCheck } from "../../src/cli/check.ts";
+import { runCheck } from "../../src/cli/check/check.ts";
+import { CHECK } from "../../src/cli/check/command.ts";
+import { callCommand } from "../support/command_call.ts";
 import { fakeHost } from "../support/fake_host.ts";
 
 const FILES = {
@@ -16,15 +18,8 @@ const FILES = {
   pattern: ". {\n errors {\n  consolidate 1m (\n  consolidat\n }\n}\n",
 };
 
-async function check(...args: string[]) {
-  const host = fakeHost(FILES);
-  let out = "";
-  let err = "";
-  const output = {
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (err += text),
-  };
-  return { code: await runCheck(args, host, output), out, err };
+function check(...args: string[]) {
+  return callCommand(CHECK, args, (args, output) => runCheck(args, fakeHost(FILES), output));
 }
 
 Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
@@ -115,7 +110,7 @@ Deno.test("check: bad usage gives 2", async () => {
     [[], "it needs the Corefile to look at"],
     [["plain", "good"], 'it takes one file, but "good" follows'],
     [["--jsn", "plain"], 'unknown flag -jsn (did you mean "-json"?)'],
-    [["-p", "0", "plain"], "flag -dns.port: 0 is no port (1 to 65535)"],
+    [["-p", "0", "plain"], "flag -dns.port: 0 is not a port (1 to 65535)"],
   ];
   for (const [args, message] of cases) {
     assert.deepEqual(await check(...args), {

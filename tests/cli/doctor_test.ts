@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
-import { runDoctor } from "../../src/cli/doctor.ts";
-import { readDoctorFlags } from "../../src/cli/doctor_flags.ts";
-import { doctorText } from "../../src/cli/doctor_text.ts";
+import { DOCTOR } from "../../src/cli/doctor/command.ts";
+import { runDoctor } from "../../src/cli/doctor/doctor.ts";
+import { callCommand } from "../support/command_call.ts";
+import { readDoctorFlags } from "../../src/cli/doctor/flags.ts";
+import { doctorText } from "../../src/cli/doctor/text.ts";
 import { FlagError } from "../../src/cli/flags.ts";
-import { exitCode, ok, problem, skipped, warning } from "../../src/doctor/finding.ts";
+import { exitCode, ok, problem, skipped, warning } from "../../src/doctor/judge/finding.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 
 const noEnv = () => undefined;
 
 Deno.test("doctor: flags", () => {
   const plain = readDoctorFlags([], noEnv);
-  assert.deepEqual([plain.json, plain.help, plain.options.clusterName], [false, false, null]);
+  assert.deepEqual([plain.json, plain.options.clusterName], [false, null]);
   assert.equal(plain.options.outsideName, "example.org");
   assert.equal(plain.options.timeoutMs, 2000);
   const inPod = readDoctorFlags([], (name) => name === "KUBERNETES_SERVICE_HOST" ? "x" : undefined);
@@ -39,11 +41,14 @@ Deno.test("doctor: a DaemonSet's arguments are taken as they stand", () => {
 for (
   const { args, message } of [
     { args: ["-timeout", "0"], message: "flag -timeout: 0 is out of range (1 to 60)" },
-    { args: ["-timeout", "x"], message: 'flag -timeout: "x" is no whole number' },
+    { args: ["-timeout", "x"], message: 'flag -timeout: "x" is not a whole number' },
     { args: ["now"], message: 'unknown argument "now" (flags begin with -)' },
     { args: ["-jsn"], message: 'unknown flag -jsn (did you mean "-json"?)' },
-    { args: ["-outside", "a..b"], message: /^flag -outside: "a\.\.b" is no name \(like example/ },
-    { args: ["-localip", "x"], message: /^flag -localip: "x" is no IP address/ },
+    {
+      args: ["-outside", "a..b"],
+      message: /^flag -outside: "a\.\.b" is not a name \(like example/,
+    },
+    { args: ["-localip", "x"], message: /^flag -localip: "x" is not an IP address/ },
   ]
 ) {
   Deno.test(`doctor: ${args.join(" ")} is refused`, async () => {
@@ -53,10 +58,9 @@ for (
       else assert.match(error.message, message);
       return true;
     });
-    let text = "";
-    const output = { out: () => assert.fail("nothing is printed"), err: (t: string) => text += t };
-    assert.equal(await runDoctor(args, denoHost, output), 2);
-    assert.match(text, /^nodens doctor: .*\nUsage: nodens doctor \[--json\]/);
+    const { code, out, err } = await callCommand(DOCTOR, args);
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, /^nodens doctor: .*\nUsage: nodens doctor \[--json\]/);
   });
 }
 
@@ -102,11 +106,10 @@ Deno.test("doctor: exit codes", () => {
 });
 
 Deno.test("doctor: help", async () => {
-  let text = "";
-  const output = { out: (t: string) => text += t, err: (t: string) => assert.fail(t) };
-  assert.equal(await runDoctor(["-h"], denoHost, output), 0);
+  const { code, out } = await callCommand(DOCTOR, ["-h"]);
+  assert.equal(code, 0);
   for (const flag of ["-json", "-pod", "-outside", "-localip", "-conf", "-failopen"]) {
-    assert.match(text, new RegExp(`^  ${flag}\\b`, "m"));
+    assert.match(out, new RegExp(`^  ${flag}\\b`, "m"));
   }
 });
 

@@ -41,8 +41,8 @@ Deno.test("flags that cannot be understood are named with what would do", () => 
     [["-cnof", "a"], 'unknown flag -cnof (did you mean "-conf"?)'],
     [["-zzzzzz"], "unknown flag -zzzzzz"],
     [["-conf"], "flag -conf needs a value (-conf VALUE)"],
-    [["-p", "dns"], 'flag -p: "dns" is no whole number'],
-    [["-p", "-1"], 'flag -p: "-1" is no whole number'],
+    [["-p", "dns"], 'flag -p: "dns" is not a whole number'],
+    [["-p", "-1"], 'flag -p: "-1" is not a whole number'],
     [["-quiet=perhaps"], 'flag -quiet: "perhaps" is neither true nor false'],
   ];
   for (const [args, message] of bad) {

@@ -1,12 +1,13 @@
+import { runHealthcheck } from "../../src/cli/healthcheck/healthcheck.ts";
 import assert from "node:assert/strict";
-import { runHealthcheck } from "../../src/cli/healthcheck.ts";
-import { runStatus } from "../../src/cli/status.ts";
+import { STATUS } from "../../src/cli/status/command.ts";
+import { callCommand } from "../support/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import type { DataPlane } from "../../src/control/data_plane.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { probeQuery } from "../../src/engine/question/probe.ts";
-import type { Status } from "../../src/control/status.ts";
-import { StatusSource } from "../../src/control/status_source.ts";
+import type { Status } from "../../src/control/endpoints/status.ts";
+import { StatusSource } from "../../src/control/endpoints/status_source.ts";
 import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { startNodens } from "../support/servers.ts";
@@ -14,14 +15,8 @@ import { decode, queryBytes, responseBytes, soa } from "../support/messages.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
-async function status(...args: string[]) {
-  let out = "";
-  let err = "";
-  const code = await runStatus(args, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-  });
-  return { code, out, err };
+function status(...args: string[]) {
+  return callCommand(STATUS, args);
 }
 
 /** An HTTP server on loopback for the length of `use`. */
@@ -39,10 +34,10 @@ async function withServer(
 
 const USAGE: { args: string[]; message: RegExp }[] = [
   { args: ["a", "b"], message: /it takes one address, but "b" follows\nUsage: nodens status / },
-  { args: ["localhost:0"], message: /"localhost:0" is no address \(write localhost:9153/ },
-  { args: ["::1"], message: /"::1" is no address/ },
-  { args: ["https://localhost:1"], message: /is no address/ },
-  { args: ["localhost:99999"], message: /is no address/ },
+  { args: ["localhost:0"], message: /"localhost:0" is not an address \(write localhost:9153/ },
+  { args: ["::1"], message: /"::1" is not an address/ },
+  { args: ["https://localhost:1"], message: /is not an address/ },
+  { args: ["localhost:99999"], message: /is not an address/ },
   { args: ["-timeout", "0"], message: /-timeout: 0 is out of range \(1 to 3600\)/ },
   { args: ["-jsn"], message: /unknown flag -jsn \(did you mean "-json"\?\)/ },
 ];
@@ -106,7 +101,7 @@ const STRANGERS: { title: string; response: () => Response | Promise<Response>; 
   {
     title: "is out of order",
     response: () => new Response("no", { status: 500 }),
-    err: /answers 500 to \/status: that is no nodens/,
+    err: /answers 500 to \/status: that is not nodens/,
   },
   {
     title: "answers with a page",

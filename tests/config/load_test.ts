@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
-import { readConfig } from "../../src/config/read.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { readConfig } from "../../src/loading/read.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { LoadedConfig } from "../../src/config/load.ts";
+import type { LoadedConfig } from "../../src/loading/load.ts";
 import type { ReloadConfig } from "../../src/config/types.ts";
 import { Reloader } from "../../src/control/reloader.ts";
-import type { ReloadStatus } from "../../src/control/status.ts";
+import type { ReloadStatus } from "../../src/control/endpoints/status.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 import { until } from "../support/followed.ts";

@@ -1,8 +1,8 @@
 /** What the control plane tells the data planes while they change over. */
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
-import { Logger } from "../../src/control/logger.ts";
+import { Logger } from "../../src/control/log/logger.ts";
 import { Server } from "../../src/control/server.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { askUdp, freePort } from "../support/drivers.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/fake_host.ts";

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
-import { type InterfaceFacts, judgeInterface } from "../../src/doctor/interface.ts";
-import { lookAtResolvConfs } from "../../src/doctor/look_host.ts";
-import { defaultLinks, defaultLinks6 } from "../../src/doctor/look_links.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { type InterfaceFacts, judgeInterface } from "../../src/doctor/judge/interface.ts";
+import { probeResolvConfs } from "../../src/doctor/probe/host.ts";
+import { defaultLinks, defaultLinks6 } from "../../src/doctor/probe/links.ts";
 import {
   judgeKubelet,
   judgeResolvConf,
   type KubeletFacts,
   parseKubeletConfig,
   type ResolvConfFacts,
-} from "../../src/doctor/resolv_conf.ts";
-import { judgeService, type ServiceFacts } from "../../src/doctor/service.ts";
+} from "../../src/doctor/judge/resolv_conf.ts";
+import { judgeService, type ServiceFacts } from "../../src/doctor/judge/service.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { expectFinding, testFindings } from "../support/finding_table.ts";
 
@@ -172,7 +172,7 @@ Deno.test("resolv.conf: which servers are nodens itself is taken from the config
   const text = ". {\n bind 127.0.0.1\n forward . /run/resolv.conf /run/missing\n}\n" +
     ". {\n bind 127.0.0.2\n whoami\n}\n";
   const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, host);
-  assert.deepEqual(lookAtResolvConfs(config, host), [
+  assert.deepEqual(probeResolvConfs(config, host), [
     {
       path: "/run/resolv.conf",
       servers: ["127.0.0.1", "127.0.0.2", "192.0.2.9"],

@@ -1,24 +1,24 @@
 import assert from "node:assert/strict";
-import { type BeatFacts, judgeHeartbeat, lastSeen } from "../../src/doctor/heartbeat.ts";
-import { type FamilyRules, judgeIptables, judgeLock } from "../../src/doctor/iptables.ts";
-import type { Running } from "../../src/doctor/listeners.ts";
+import { type BeatFacts, judgeHeartbeat, lastSeen } from "../../src/doctor/judge/heartbeat.ts";
+import { type FamilyRules, judgeIptables, judgeLock } from "../../src/doctor/judge/iptables.ts";
+import type { Running } from "../../src/doctor/judge/listeners.ts";
 import {
   judgeMatches,
   matchesOfModules,
   type MatchFacts,
   moduleNames,
-} from "../../src/doctor/matches.ts";
-import { judgeRules, levelOf, type RuleFacts } from "../../src/doctor/rules.ts";
-import { tryRules } from "../../src/doctor/rule_trial.ts";
-import type { Backend } from "../../src/host/iptables.ts";
-import { joinWords } from "../../src/host/rule_text.ts";
+} from "../../src/doctor/probe/matches.ts";
+import { judgeRules, levelOf, type RuleFacts } from "../../src/doctor/judge/rules.ts";
+import { tryRules } from "../../src/doctor/probe/rule_trial.ts";
+import type { Backend } from "../../src/node/rules/iptables.ts";
+import { joinWords } from "../../src/node/rules/rule_text.ts";
 import {
   type FailOpenLevel,
   leftOverRules,
   nodeRules,
   type RuleOptions,
-} from "../../src/host/rules.ts";
-import { parseSaved } from "../../src/host/saved_rules.ts";
+} from "../../src/node/rules/rules.ts";
+import { parseSaved } from "../../src/node/rules/saved_rules.ts";
 import { expectFinding, testFindings } from "../support/finding_table.ts";
 
 const DNS = "10.96.0.10";

@@ -4,8 +4,8 @@ import {
   judgeListeners,
   type ListenerFacts,
   whoRuns,
-} from "../../src/doctor/listeners.ts";
-import { parseProcNet, processName, type Socket } from "../../src/doctor/sockets.ts";
+} from "../../src/doctor/judge/listeners.ts";
+import { parseProcNet, processName, type Socket } from "../../src/doctor/judge/sockets.ts";
 import { expectFinding, testFindings } from "../support/finding_table.ts";
 
 const LOCAL = "169.254.20.10";

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
-import { judgeCorefile } from "../../src/doctor/corefile.ts";
-import { answerOf } from "../../src/doctor/look_pod.ts";
-import { judgePod, type PodFacts } from "../../src/doctor/pod.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { judgeCorefile } from "../../src/doctor/judge/corefile.ts";
+import { answerOf } from "../../src/doctor/probe/pod.ts";
+import { judgePod, type PodFacts } from "../../src/doctor/judge/pod.ts";
 import {
   type Answer,
   type Asked,
   judgeQueries,
   type QueryFacts,
-} from "../../src/doctor/queries.ts";
-import { type Name, planTargets, type Target } from "../../src/doctor/targets.ts";
+} from "../../src/doctor/judge/queries.ts";
+import { type Name, planTargets, type Target } from "../../src/doctor/judge/targets.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { testFindings } from "../support/finding_table.ts";
 

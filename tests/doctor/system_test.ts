@@ -4,8 +4,8 @@ import {
   judgeCapabilities,
   mayAdminister,
   parseEffective,
-} from "../../src/doctor/capabilities.ts";
-import { judgeRuntime, type RuntimeFacts } from "../../src/doctor/runtime.ts";
+} from "../../src/doctor/judge/capabilities.ts";
+import { judgeRuntime, type RuntimeFacts } from "../../src/doctor/judge/runtime.ts";
 import { expectFinding, testFindings } from "../support/finding_table.ts";
 
 const LINUX: RuntimeFacts = {

@@ -1,7 +1,7 @@
 /** Forwarding loops, in virtual time: found, said once, broken, and gone again. */
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
-import { ProbeBoard } from "../../src/plugins/loop/board.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { SHARED_BYTES } from "../../src/plugins/shared_memory.ts";
 import { handlersWith } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/fake_host.ts";
 import { a, errorCodes, optionsOf, queryBytes, responseBytes, soa } from "../support/messages.ts";
@@ -322,9 +322,9 @@ Deno.test("queries without an answer start a round of probes, at most twice a mi
 });
 
 Deno.test("two data planes: what one has sent, the other one knows", () => {
-  const board = new ProbeBoard();
+  const shared = new SharedArrayBuffer(SHARED_BYTES);
   const said: string[] = [];
-  const handlers = handlersWith({ board, found: (why) => said.push(why) });
+  const handlers = handlersWith({ shared, onHarm: (why) => said.push(why) });
   const [one, two] = [1, 2].map((seed) => start("", { handlers, seed })) as [
     Simulation,
     Simulation,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Http2Client } from "../../src/control/http2_client.ts";
+import { Http2Client } from "../../src/control/encrypted/http/http2_client.ts";
 import {
   FLAG,
   frame,
@@ -7,8 +7,8 @@ import {
   settingsPayload,
   TYPE,
   words,
-} from "../../src/control/http2_frames.ts";
-import { joinBytes } from "../../src/control/join_bytes.ts";
+} from "../../src/control/encrypted/http/http2_frames.ts";
+import { joinBytes } from "../../src/control/encrypted/http/join_bytes.ts";
 import { seeded } from "../support/random.ts";
 
 /** Octets that may be copied for each that came: once into a frame, once into a header block. */

@@ -1,6 +1,6 @@
 /** Clients over TCP that go, do not read, or read slowly, with both drivers over real sockets. */
 import assert from "node:assert/strict";
-import type { DataPlane } from "../../src/control/data_plane.ts";
+import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";

@@ -1,7 +1,7 @@
 /** A new process beside the old one, which is told to stop: nothing is lost. */
 import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../src/sys/constants.ts";
-import { listSockets } from "../../src/sys/sock_diag.ts";
+import { listSockets } from "../../src/sys/netlink/sock_diag.ts";
 import { until } from "../support/followed.ts";
 import { skipUnless } from "../support/net_require.ts";
 import type { TestProcess } from "../support/net_process.ts";

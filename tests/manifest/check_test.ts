@@ -88,7 +88,7 @@ Deno.test("arguments on lines of their own have lines of their own", async () =>
   const args = '\n          "-localip",\n          "169.254.20.300"\n        ';
   const { lines } = await check(small(GOOD, { args }));
   assert.deepEqual(lines.filter((line) => line.includes("-localip:")), [
-    'm.yaml:28: flag -localip: "169.254.20.300" is no IP address (write 169.254.20.10,10.96.0.10)',
+    'm.yaml:28: flag -localip: "169.254.20.300" is not an IP address (write 169.254.20.10,10.96.0.10)',
   ]);
 });
 
@@ -175,7 +175,7 @@ Deno.test("a ConfigMap alone is checked; other manifests are refused", async () 
   );
   assert.deepEqual(await check("kind: Pod\n"), {
     code: 1,
-    lines: ["m.yaml:1: this is no manifest of nodens or node-cache"],
+    lines: ["m.yaml:1: this is not a manifest of nodens or node-cache"],
   });
   assert.equal((await check("")).code, 1);
 });

@@ -191,7 +191,7 @@ Deno.test("what cannot be filled is told with its line, and nothing is printed",
         "169.254.20.10;10.96.0.10",
       ),
       errors: [
-        `${argsLine}: flag -localip: "169.254.20.10;10.96.0.10" is no IP address (write` +
+        `${argsLine}: flag -localip: "169.254.20.10;10.96.0.10" is not an IP address (write` +
         " 169.254.20.10,10.96.0.10)",
       ],
     },

@@ -117,7 +117,7 @@ Deno.test("the objects refer to each other", async () => {
 Deno.test("flags that cannot be used are told of", async () => {
   const rows: [string[], string | RegExp][] = [
     [[], /flag -kubedns is needed: the address of the kube-dns service \(kubectl .*\)$/],
-    [["-kubedns", "ten"], 'flag -kubedns: "ten" is no IP address (write it like 10.96.0.10)'],
+    [["-kubedns", "ten"], 'flag -kubedns: "ten" is not an IP address (write it like 10.96.0.10)'],
     [["-kubedn", "10.96.0.10"], 'unknown flag -kubedn (did you mean "-kubedns"?)'],
     [
       ["-localdns", "10.96.0.99"],
@@ -133,16 +133,16 @@ Deno.test("flags that cannot be used are told of", async () => {
     [["-localdns", "169.254.169.254"], /clouds serve their metadata there/],
     [["-localdns", "10.96.0.10"], /that is the address of the kube-dns service/],
     [["-localdns", "fd00::10"], /are of two families \(-dual-stack takes those of the other one\)/],
-    [["-cluster-range", "10.96.0.0/33"], /"10\.96\.0\.0\/33" is no range/],
+    [["-cluster-range", "10.96.0.0/33"], /"10\.96\.0\.0\/33" is not a range/],
     [
       ["-domain", "cluster..local"],
-      'flag -domain: "cluster..local" is no domain (like cluster.local)',
+      'flag -domain: "cluster..local" is not a domain (like cluster.local)',
     ],
     [["-mode", "iptable"], 'flag -mode: "iptable" is unknown (did you mean "iptables"?)'],
     [["-mode", "ebpf"], 'flag -mode: "ebpf" is unknown (iptables, ipvs, redirect)'],
-    [["-image", "a b"], /flag -image: "a b" is no image/],
+    [["-image", "a b"], /flag -image: "a b" is not an image/],
     [["-memory", "64Mi"], /flag -memory: 64Mi is too little \(128Mi at least/],
-    [["-memory", "lots"], 'flag -memory: "lots" is no size (write it like 192Mi or 1Gi)'],
+    [["-memory", "lots"], 'flag -memory: "lots" is not a size (write it like 192Mi or 1Gi)'],
     [["-dual-stack", "fd00::10"], /is not two addresses, the local one and that of kube-dns/],
     [["-dual-stack", "fd00::10,10.0.0.1"], /is not of the other family than -localdns/],
     [
@@ -151,7 +151,7 @@ Deno.test("flags that cannot be used are told of", async () => {
     ],
     [
       ["-network-policy", "Shop"],
-      'flag -network-policy: "Shop" is no namespace (like default,shop)',
+      'flag -network-policy: "Shop" is not a namespace (like default,shop)',
     ],
     [["-diff"], "flag -diff goes with -from FILE"],
     [["-from", "a", "-check", "b"], /give one of them/],

@@ -1,4 +1,6 @@
-import { runManifest } from "../../src/cli/manifest.ts";
+import { MANIFEST } from "../../src/cli/manifest/command.ts";
+import { runManifest } from "../../src/cli/manifest/manifest.ts";
+import { callCommand } from "../support/command_call.ts";
 
 /** The manifest that Kubernetes publishes, as it is. */
 export const PUBLISHED: string = Deno.readTextFileSync(
@@ -6,9 +8,7 @@ export const PUBLISHED: string = Deno.readTextFileSync(
 );
 
 /** Runs `nodens manifest` over these files. */
-export async function manifest(args: readonly string[], files: Record<string, string> = {}) {
-  let out = "";
-  let err = "";
+export function manifest(args: readonly string[], files: Record<string, string> = {}) {
   const host = {
     readTextFile(path: string) {
       const text = files[path];
@@ -16,11 +16,7 @@ export async function manifest(args: readonly string[], files: Record<string, st
       return text;
     },
   };
-  const output = {
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (err += text),
-  };
-  return { code: await runManifest(args, host, output), out, err };
+  return callCommand(MANIFEST, args, (args, output) => runManifest(args, host, output));
 }
 
 /** Replaces one text, which must be there once. */

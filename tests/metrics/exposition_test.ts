@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseStat } from "../../src/control/process_metrics.ts";
+import { parseStat } from "../../src/control/endpoints/process_metrics.ts";
 import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../src/engine/buckets.ts";
 import { CATALOG } from "../../src/metrics/catalog.ts";
 import { chooseFormat, expose, takesGzip } from "../../src/metrics/exposition.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { Finding } from "../../src/doctor/finding.ts";
-import { nodeRules, type RuleOptions } from "../../src/host/rules.ts";
-import { joinWords } from "../../src/host/rule_text.ts";
+import type { Finding } from "../../src/doctor/judge/finding.ts";
+import { nodeRules, type RuleOptions } from "../../src/node/rules/rules.ts";
+import { joinWords } from "../../src/node/rules/rule_text.ts";
 import { until } from "../support/followed.ts";
 import { MAIN } from "../support/net_nodens.ts";
 import { skipFor } from "../support/net_require.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RedirectOptions } from "../../src/host/redirect.ts";
+import type { RedirectOptions } from "../../src/node/redirect/redirect.ts";
 import { type NodeRig, OUTSIDE, type RigNode, rigReasons } from "../support/node_rig.ts";
 import { skipFor } from "../support/net_require.ts";
 import {

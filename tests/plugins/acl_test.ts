@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { ANSWERED, DROP, NEXT, type Verdict } from "../../src/engine/handler.ts";
 import { createAcl } from "../../src/plugins/acl/handler.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseEndpoint } from "../../src/plugins/forward/endpoint.ts";
+import { parseEndpoint } from "../../src/upstream/endpoint.ts";
 import type { ForwardOptions, ForwardTo } from "../../src/plugins/forward/options.ts";
-import { parseResolvConf } from "../../src/plugins/forward/resolv_conf.ts";
+import { parseResolvConf } from "../../src/config/resolv_conf.ts";
 import { resolveTo } from "../../src/plugins/forward/resolve_to.ts";
 
 const RESOLV_CONFS = [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import type { Config } from "../../src/config/types.ts";
 import type { ForwardOptions } from "../../src/plugins/forward/options.ts";
 import { OwnListeners } from "../../src/plugins/forward/own_listeners.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import type { Io } from "../../src/engine/io.ts";

@@ -44,9 +44,9 @@ const GRAPH: Graph = follow([
     "src/types.ts": [],
     "tests/never.ts": [],
   }),
-  info({ "src/control/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
-  info({ "src/control/hosts_worker.ts": ["src/b.ts"], "src/b.ts": [] }),
-  info({ "src/control/tls_worker.ts": ["src/b.ts"], "src/b.ts": [] }),
+  info({ "src/control/plane/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
+  info({ "src/plugins/hosts/companion/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
+  info({ "src/control/encrypted/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
 ], BASE);
 
 Deno.test("the graph holds what runs: all threads' modules and packages, and no types", () => {
@@ -54,9 +54,9 @@ Deno.test("the graph holds what runs: all threads' modules and packages, and no 
     "main.ts",
     "src/a.ts",
     "src/b.ts",
-    "src/control/hosts_worker.ts",
-    "src/control/tls_worker.ts",
-    "src/control/worker.ts",
+    "src/control/encrypted/worker.ts",
+    "src/control/plane/worker.ts",
+    "src/plugins/hosts/companion/worker.ts",
   ]);
   assert.deepEqual(GRAPH.imported, ["one@1.0.0"]);
   assert.deepEqual(GRAPH.packages.map(({ name }) => name), ["one", "two"]);
@@ -97,10 +97,15 @@ nodens
 └─┬ src (2.11MB)
   ├── a.ts (1KB)
   ├── b.ts (1KB)
-  └─┬ control (4KB)
-    ├── hosts_worker.ts (2KB)
-    ├── tls_worker.ts (2KB)
-    └── worker.ts (2KB)
+  ├─┬ control (4KB)
+  │ ├─┬ encrypted (2KB)
+  │ │ └── worker.ts (2KB)
+  │ └─┬ plane (2KB)
+  │   └── worker.ts (2KB)
+  └─┬ plugins (2KB)
+    └─┬ hosts (2KB)
+      └─┬ companion (2KB)
+        └── worker.ts (2KB)
 
 Files: 3.12MB
 `);
@@ -111,16 +116,16 @@ Files: 3.12MB
     "main.ts",
     "src/a.ts",
     "src/b.ts",
-    "src/control/hosts_worker.ts",
-    "src/control/tls_worker.ts",
-    "src/control/worker.ts",
+    "src/control/encrypted/worker.ts",
+    "src/control/plane/worker.ts",
+    "src/plugins/hosts/companion/worker.ts",
   ]);
   assert.deepEqual(compareEmbedded(listing, GRAPH), []);
   const folded = [...listing.filter((path) => !path.startsWith("src/")), "src/*"];
   assert.deepEqual(compareEmbedded(folded, GRAPH), []);
   assert.deepEqual(
     compareEmbedded([...listing.slice(0, -1), "tests/never.ts"], GRAPH),
-    ["not embedded: src/control/worker.ts", "embedded in vain: tests/never.ts"],
+    ["not embedded: src/plugins/hosts/companion/worker.ts", "embedded in vain: tests/never.ts"],
   );
   assert.equal(compareEmbedded([], GRAPH).length, 9);
 });

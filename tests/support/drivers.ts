@@ -1,7 +1,7 @@
-import { loadConfig } from "../../src/config/load.ts";
-import { DataPlane } from "../../src/control/data_plane.ts";
-import type { DriverKind } from "../../src/control/messages.ts";
-import { TlsThread, type TlsThreadOptions } from "../../src/control/tls_thread.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { DataPlane } from "../../src/control/plane/data_plane.ts";
+import type { DriverKind } from "../../src/control/plane/messages.ts";
+import { TlsThread, type TlsThreadOptions } from "../../src/control/encrypted/thread.ts";
 import { fakeHost } from "./fake_host.ts";
 
 export { freePort } from "./net_ports.ts";

@@ -1,5 +1,5 @@
-import type { CommandOptions, CommandResult, RunCommand } from "../../src/host/command.ts";
-import { splitWords } from "../../src/host/rule_text.ts";
+import type { CommandOptions, CommandResult, RunCommand } from "../../src/node/rules/command.ts";
+import { splitWords } from "../../src/node/rules/rule_text.ts";
 
 /** What a fake iptables does beside keeping rules. */
 export interface FakeIptablesOptions {

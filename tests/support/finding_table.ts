@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Finding, FindingStatus } from "../../src/doctor/finding.ts";
+import type { Finding, FindingStatus } from "../../src/doctor/judge/finding.ts";
 
 /** What a finding is to be: its status, and what its texts are or match. */
 export interface ExpectedFinding {

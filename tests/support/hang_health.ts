@@ -2,10 +2,10 @@
  * Makes a data plane hang and writes what /health and /ready say before and afterwards, until the
  * control plane takes it for dead. In a process of its own: such a thread ends with it only.
  */
-import { loadConfig } from "../../src/config/load.ts";
-import { DataPlane } from "../../src/control/data_plane.ts";
-import { Endpoints } from "../../src/control/endpoints.ts";
-import { SelfChecks } from "../../src/control/self_checks.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { DataPlane } from "../../src/control/plane/data_plane.ts";
+import { Endpoints } from "../../src/control/endpoints/endpoints.ts";
+import { SelfChecks } from "../../src/control/plane/self_checks.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { fakeHost } from "./fake_host.ts";
 

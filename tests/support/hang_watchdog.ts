@@ -2,8 +2,8 @@
  * Makes a data plane hang beside a watchdog of 0.3 seconds, and exits with 3 once the control plane
  * says that it is dead. In a process of its own: such a thread ends with it only.
  */
-import { SelfChecks } from "../../src/control/self_checks.ts";
-import { ServiceManager } from "../../src/control/service_manager.ts";
+import { SelfChecks } from "../../src/control/plane/self_checks.ts";
+import { ServiceManager } from "../../src/control/service/service_manager.ts";
 import { withDataPlane } from "./drivers.ts";
 
 const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));

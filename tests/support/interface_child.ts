@@ -1,4 +1,4 @@
-import type { EnsureResult } from "../../src/host/interface.ts";
+import type { EnsureResult } from "../../src/node/interface/interface.ts";
 import type { Said } from "./interface_script.ts";
 import type { Namespace } from "./net_namespace.ts";
 

@@ -2,10 +2,10 @@
  * Runs a NodeInterface where it was started, in a network namespace: reads commands from standard
  * input, one a line, and answers each with a line of JSON. The argument holds the options as JSON.
  */
-import { NodeInterface } from "../../src/host/interface.ts";
-import { InterfaceWatch } from "../../src/host/interface_watch.ts";
-import { MendPace } from "../../src/host/mend_pace.ts";
-import { Rtnetlink } from "../../src/sys/rtnetlink.ts";
+import { NodeInterface } from "../../src/node/interface/interface.ts";
+import { InterfaceWatch } from "../../src/node/interface/watch.ts";
+import { MendPace } from "../../src/node/interface/mend_pace.ts";
+import { Rtnetlink } from "../../src/sys/netlink/rtnetlink.ts";
 
 /** A line of what it says. */
 export interface Said {

@@ -1,8 +1,8 @@
-import { ByteBudget } from "../../src/control/byte_budget.ts";
-import { CredentialFiles } from "../../src/control/tls_files.ts";
-import type { TlsContext } from "../../src/control/tls_context.ts";
-import { TlsLane } from "../../src/control/tls_lane.ts";
-import { Refusals } from "../../src/control/tls_refusals.ts";
+import { ByteBudget } from "../../src/control/encrypted/tls/byte_budget.ts";
+import { CredentialFiles } from "../../src/control/encrypted/tls/files.ts";
+import type { TlsContext } from "../../src/control/encrypted/tls/context.ts";
+import { TlsLane } from "../../src/control/encrypted/lane.ts";
+import { Refusals } from "../../src/control/encrypted/tls/refusals.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import type { Endpoint, StreamHandler, TlsEndpoint } from "../../src/engine/io.ts";

@@ -1,4 +1,4 @@
-import { type RunCommand, runCommand } from "../../src/host/command.ts";
+import { type RunCommand, runCommand } from "../../src/node/rules/command.ts";
 import { missing } from "./net_require.ts";
 
 let made = 0;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RuleOptions } from "../../src/host/rules.ts";
+import type { RuleOptions } from "../../src/node/rules/rules.ts";
 import { type Backend, KUBE_DNS, NodeRig, type RigNode } from "./node_rig.ts";
 import type { TestProcess } from "./net_process.ts";
 import type { StandInOptions } from "./rules_stand_in.ts";

@@ -3,12 +3,12 @@
  * heartbeat beside it, until SIGTERM. It is given all as JSON, says READY once the rules are there,
  * and nothing else unless something is wrong.
  */
-import { loadConfig } from "../../src/config/load.ts";
-import { DataPlane } from "../../src/control/data_plane.ts";
-import { SelfChecks } from "../../src/control/self_checks.ts";
-import { linuxNodeRules } from "../../src/host/node_rules_linux.ts";
-import type { NodeRulesOptions } from "../../src/host/node_rules.ts";
-import { OWN_MARK } from "../../src/host/rules.ts";
+import { loadConfig } from "../../src/loading/load.ts";
+import { DataPlane } from "../../src/control/plane/data_plane.ts";
+import { SelfChecks } from "../../src/control/plane/self_checks.ts";
+import { linuxNodeRules } from "../../src/node/node_rules_linux.ts";
+import type { NodeRulesOptions } from "../../src/node/node_rules.ts";
+import { OWN_MARK } from "../../src/node/rules/rules.ts";
 import { fakeHost } from "./fake_host.ts";
 
 /** What it is given. */

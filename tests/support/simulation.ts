@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { alignListeners } from "../../src/config/align.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import type { Config } from "../../src/config/types.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { CounterBook } from "../../src/engine/counters.ts";

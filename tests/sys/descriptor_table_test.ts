@@ -14,6 +14,7 @@ Deno.test({
     await reserveDescriptors(openLibc(), wanted);
     assert.ok(size() >= wanted, `${size()} of ${wanted}`);
     await reserveDescriptors(openLibc(), 2 ** 31 - 1);
-    assert.equal(open(), before);
+    // The runtime may have closed some of its own meanwhile.
+    assert.ok(open() <= before, `${open()} of ${before}`);
   },
 });

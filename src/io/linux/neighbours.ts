@@ -6,7 +6,7 @@ import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import { type DiagnosedSocket, listSockets } from "../../sys/sock_diag.ts";
+import { type DiagnosedSocket, listSockets } from "../../sys/netlink/sock_diag.ts";
 import { sameAddress } from "./inherited.ts";
 import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 

@@ -1,7 +1,7 @@
 import { EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { NetlinkSocket } from "../../sys/netlink_socket.ts";
-import { LINK_NOTICES } from "../../sys/rtnetlink_messages.ts";
+import { NetlinkSocket } from "../../sys/netlink/socket.ts";
+import { LINK_NOTICES } from "../../sys/netlink/rtnetlink_messages.ts";
 import { scopeIndex } from "../../sys/sockaddr.ts";
 import type { Poller } from "./poller.ts";
 

@@ -1,10 +1,12 @@
+import type { Controller } from "../controller.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { formatDuration } from "../../corefile/durations.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
+import type { PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
+import { completeCaches } from "./complete.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
 import { readSize } from "./size.ts";
@@ -89,6 +91,7 @@ export const cacheSetup: PluginSetup = {
       addHandler(options);
     });
   },
+  complete: (whole) => completeCaches(whole as WholeConfig<CacheOptions>),
 };
 
 function describeCache({ success, denial, serveStale, persist, zones }: CacheOptions): string {

@@ -67,7 +67,7 @@ class Rule {
     this.#timer = engine.timers.create(() => this.#summarize());
   }
 
-  /** Counts an error; true where it is to be logged at once. */
+  /** Counts an error; true if it is to be logged at once. */
   count(): boolean {
     // Queries that outlive their chain have nobody left to count for them.
     if (this.#stopped) return true;

@@ -63,7 +63,7 @@ export class ForwardHandler implements Handler {
   readonly #group: UpstreamGroup;
   readonly #response = new Response(new Memory(8));
   readonly #rewriter = new ResponseRewriter();
-  /** Null where every name of the block is forwarded. */
+  /** Null if every name of the block is forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
   readonly #lookups: InFlight<Lookup>;

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/types.ts";
-import type { Place } from "../../corefile/error.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
+import type { WholeConfig } from "../controller.ts";
 import { MEANWHILE } from "./meanwhile.ts";
 import type { ForwardOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
@@ -11,9 +11,7 @@ import { fileServer, resolveTo } from "./resolve_to.ts";
  * server block that forwards it: a resolv.conf of this machine may well name nodens itself.
  */
 export function leaveOutOwnListeners(
-  config: Config,
-  interfaces: () => readonly string[],
-  warn: (place: Place, text: string) => void,
+  { config, interfaces, warn }: WholeConfig<ForwardOptions>,
 ): void {
   const named = new Map<ForwardOptions, readonly ServerAddress[]>();
   for (const options of forwards(config).map(({ options }) => options)) {
@@ -27,7 +25,7 @@ export function leaveOutOwnListeners(
       if (to.kind === "server" && leavesOut(to.upstream)) {
         const { address, port } = to.upstream;
         const { file } = config.blocks[block]!;
-        const what = `forward: ${address} port ${port} is where this server block listens, so what`;
+        const what = `${address} port ${port} is where this server block listens, so what`;
         warn({ file, line }, `${what} is forwarded there comes back (name another server)`);
       }
       if (to.kind !== "file") continue;
@@ -40,7 +38,7 @@ export function leaveOutOwnListeners(
       options.to.every(({ kind }) => kind === "file");
     const { file } = config.blocks[block]!;
     for (const text of new Set(texts)) {
-      warn({ file, line }, `forward: ${text}${nobody ? `; ${MEANWHILE.another}` : ""}`);
+      warn({ file, line }, `${text}${nobody ? `; ${MEANWHILE.another}` : ""}`);
     }
   }
 }

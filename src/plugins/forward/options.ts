@@ -1,5 +1,5 @@
 import type { GroupSettings } from "../../upstream/group.ts";
-import type { ResolvConf } from "./resolv_conf.ts";
+import type { ResolvConf } from "../../config/resolv_conf.ts";
 import type { Policy, ServerAddress, ServerTransport } from "../../upstream/options.ts";
 
 /** One TO as the Corefile has it: what the upstreams come from. */
@@ -7,7 +7,7 @@ export type ForwardTo =
   | { kind: "server"; upstream: ServerAddress }
   /**
    * A file in the form of resolv.conf(5), followed when it changes, and what it said when the
-   * configuration was read; nothing where it does not exist.
+   * configuration was read; nothing if it does not exist.
    */
   | { kind: "file"; path: string; content: ResolvConf }
   /** A host name, resolved by the control plane. */

@@ -34,7 +34,7 @@ export class OwnListeners {
     this.#interfaces = interfaces;
   }
 
-  /** Server blocks that listen where a server is said to be. */
+  /** Server blocks that listen at the address of a server. */
   blocksAt(server: { address: string; port: number }): number[] {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
@@ -105,7 +105,7 @@ function arrivals(
   return found;
 }
 
-/** Those of the names that a directive forwards, or null where none is. */
+/** Those of the names that a directive forwards, or null if none is. */
 function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null {
   if (!isWithin(all.zone, from) && !isWithin(from, all.zone)) return null;
   const zone = isWithin(all.zone, from) ? all.zone : from;

@@ -7,7 +7,12 @@ import { parseAddress } from "../../dns/address.ts";
 import { RCODE_NAMES, rcodeNumber } from "../../dns/mnemonics.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import { readZones } from "../zones_argument.ts";
-import { type Endpoint, parseEndpoint, parseServerName, TRANSPORT_PORTS } from "./endpoint.ts";
+import {
+  type Endpoint,
+  parseEndpoint,
+  parseServerName,
+  TRANSPORT_PORTS,
+} from "../../upstream/endpoint.ts";
 import type { Policy } from "../../upstream/options.ts";
 import type { ForwardOptions } from "./options.ts";
 
@@ -38,7 +43,7 @@ export interface OptionContext {
   /** Absolute path of a file, relative to the block's `root`. */
   readonly resolvePath: (path: string) => string;
   readonly warn: (line: number, text: string) => void;
-  /** Of `tls_servername`; empty where it is not set. */
+  /** Of `tls_servername`; empty if it is not set. */
   tlsServerName: string;
 }
 

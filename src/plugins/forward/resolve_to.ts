@@ -1,7 +1,7 @@
 import type { ServerAddress } from "../../upstream/options.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
-import type { ResolvConf } from "./resolv_conf.ts";
-import { TRANSPORT_PORTS } from "./endpoint.ts";
+import type { ResolvConf } from "../../config/resolv_conf.ts";
+import { TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 
 /** What counts where neither the Corefile nor a resolv.conf says anything (CoreDNS's defaults). */
 export const UNSAID = {

@@ -1,10 +1,11 @@
+import { labelOf } from "../../upstream/options.ts";
+import { parseAddress } from "../../dns/address.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { formatDuration } from "../../corefile/durations.ts";
-import { parseAddress } from "../../dns/address.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
-import { labelOf } from "../../upstream/options.ts";
+import { leaveOutOwnListeners } from "./leave_out.ts";
 import type { ForwardOptions } from "./options.ts";
 import { COUNTS, DURATIONS, type OptionContext, OPTIONS } from "./read_options.ts";
 import { resolveTo, UNSAID } from "./resolve_to.ts";
@@ -32,6 +33,7 @@ export const forwardSetup: PluginSetup = {
       controller.addHandler(options);
     });
   },
+  complete: (whole) => leaveOutOwnListeners(whole as WholeConfig<ForwardOptions>),
 };
 
 function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOptions {

@@ -3,11 +3,11 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
-import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "./endpoint.ts";
+import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerTransport } from "../../upstream/options.ts";
 import type { ForwardTo } from "./options.ts";
 import { MEANWHILE } from "./meanwhile.ts";
-import { parseResolvConf, type ReadResolvConf } from "./resolv_conf.ts";
+import { parseResolvConf, type ReadResolvConf } from "../../config/resolv_conf.ts";
 
 /** Most TO of one directive (CoreDNS's limit); a resolv.conf or a name counts as one. */
 const MAX_TO = 15;
@@ -47,7 +47,7 @@ export function readTo(
   return all;
 }
 
-/** Reads a file of servers; null where it does not exist. */
+/** Reads a file of servers; null if it does not exist. */
 function readFile(tokens: Dispenser, path: string, host: HostView): Found {
   try {
     return parseResolvConf(host.readTextFile(path));
@@ -117,7 +117,7 @@ function readOne(
   return { kind: "name", host: endpoint.host, port, transport, serverName: name };
 }
 
-/** Whether a word that is no address or host name is the path of a file, and not a mistyped address. */
+/** Whether a word that is neither address nor host name is a path, and not a mistyped address. */
 function isFilePath(text: string): boolean {
   const [first, ...rest] = text.split("/");
   try {

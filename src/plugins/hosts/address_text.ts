@@ -12,7 +12,7 @@ const GROUPS = 8;
  * Reads an address from its octets in presentation format into `to`, without a string for each line
  * of a file. An IPv4 address in an IPv6 one (`::ffff:192.0.2.1`) is that IPv4 address.
  *
- * @returns the size of the address, 4 or 16; 0 for text that is no address
+ * @returns the size of the address, 4 or 16; 0 for text that is not an address
  */
 export function readAddress(text: Uint8Array, length: number, to: Uint8Array): 0 | 4 | 16 {
   for (let i = 0; i < length; i++) {

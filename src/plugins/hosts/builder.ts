@@ -1,6 +1,7 @@
 import { parseName } from "../../dns/name.ts";
 import type { HashKey } from "../../engine/question/keyed_hash.ts";
-import { Arena, releaseBuffer } from "./arena.ts";
+import { releaseBuffer } from "../../base/transfer.ts";
+import { Arena } from "./arena.ts";
 import {
   ENTRY_HEAD,
   HEAD,
@@ -97,7 +98,7 @@ export class TableBuilder implements HostsSink {
     const entry = this.#entryOf(name, length);
     if (entry === 0) return;
     this.#addAddress(entry);
-    // A wildcard is no name that an address has.
+    // A wildcard is not a name that an address has.
     if (this.#reverseEntry < 0 || isWildcard(name)) return;
     if (this.#reverseEntry === 0) {
       const reverse = this.#reverse.write(this.#address, itemSize(this.#kind));

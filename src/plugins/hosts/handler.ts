@@ -112,7 +112,7 @@ class HostsHandler implements Handler {
   #reverse(exchange: Exchange): Verdict {
     const lookup = this.#lookup;
     const first = lookup.first(this.#own, NAMES);
-    // What is not here is somebody else's, whatever fallthrough says.
+    // Names that are not here are passed on, whatever fallthrough says.
     if (first === 0) return NEXT;
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NOERROR, FLAG.AA);

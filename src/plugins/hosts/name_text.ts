@@ -42,7 +42,7 @@ export class NameText {
     else this.#append(octet);
   }
 
-  /** Length of the wire form; 0 if the text is no name. */
+  /** Length of the wire form; 0 if the text is not a name. */
   finish(): number {
     if (this.#escape === 1) return 0;
     if (this.#escape > 1) this.#appendDigits();

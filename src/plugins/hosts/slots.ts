@@ -1,5 +1,6 @@
 import { type HashKey, hashOctets } from "../../engine/question/keyed_hash.ts";
-import { Arena, releaseBuffer } from "./arena.ts";
+import { releaseBuffer } from "../../base/transfer.ts";
+import { Arena } from "./arena.ts";
 import { ENTRY_HEAD, SLOT_BYTES, tagOf } from "./layout.ts";
 
 const FIRST_SLOTS = 8;

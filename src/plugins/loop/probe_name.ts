@@ -35,7 +35,7 @@ export function writeProbe(memory: Memory, nonce: Uint32Array, zone: Uint8Array)
   return at + 4;
 }
 
-/** Reads the numbers in the exchange's qname into `nonce`; false where it is no name of a probe. */
+/** Reads the numbers in the exchange's qname into `nonce`; false if it is not the name of a probe. */
 export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   if (exchange.labelCount < 2) return false;
   const { bytes } = exchange.memory;

@@ -10,7 +10,7 @@ export function nameOf(nonce: Uint32Array, zone: string): string {
 /**
  * What the log says of a loop: its beginning is CoreDNS's, so that what looks for that finds it.
  *
- * `between` holds where the probe came from and what address it came to; null where that is not
+ * `between` holds where the probe came from and what address it came to; null if that is not
  * known. `others`: the block has upstreams that lead into no loop.
  */
 export function describeLoop({ zone, upstream, others, between, qname }: {

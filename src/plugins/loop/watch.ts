@@ -21,7 +21,7 @@ export class Watch {
   nextMs: number;
   /** When the loop was found, in monotonic milliseconds. */
   foundMs = 0;
-  /** Where a probe came back from last, and to; null where none came to this data plane. */
+  /** Where a probe came back from last, and to; null if none came to this data plane. */
   between: { client: Address; local: Address } | null = null;
   /** Probes of the round that have not ended; 0 between two rounds. */
   #left = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/loading/load.ts";
 import type { Exchange } from "../../../src/engine/exchange/exchange.ts";
 import { type CreateHandler, type EngineServices, WAIT } from "../../../src/engine/handler.ts";
 import { HANDLERS } from "../../../src/plugins/handlers.ts";

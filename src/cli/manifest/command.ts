@@ -1,0 +1,25 @@
+import type { Command } from "../command.ts";
+import { MANIFEST_FLAGS } from "./args.ts";
+
+/** Description of `nodens manifest`. */
+export const MANIFEST: Command = {
+  name: "manifest",
+  summary: "print a manifest for Kubernetes",
+  forms: [
+    { args: "-kubedns ADDRESS [FLAGS]", summary: "print a manifest for Kubernetes" },
+    { args: "-from FILE [FLAGS]", summary: "fill the one that Kubernetes publishes" },
+    { args: "-check FILE [FLAGS]", summary: "look for faults in one" },
+  ],
+  flags: MANIFEST_FLAGS,
+  operands: [],
+  exitCodes: [
+    [0, "printed, or no fault found"],
+    [1, "a manifest has faults, and nothing is printed"],
+    [2, "a flag that cannot be understood"],
+  ],
+  async load() {
+    const { runManifest } = await import("./manifest.ts");
+    const { commandHost } = await import("../../control/host_deno.ts");
+    return (args, { output }) => runManifest(args, commandHost, output);
+  },
+};

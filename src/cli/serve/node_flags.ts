@@ -1,0 +1,276 @@
+import { formatDuration, parseDuration } from "../../corefile/durations.ts";
+import { quote } from "../../corefile/quote.ts";
+import { MAX_DURATION_MS } from "../../corefile/values.ts";
+import { canonicalAddress, parseAddress } from "../../dns/address.ts";
+import { normalizeZone } from "../../dns/zone.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
+import { type Flag, FlagError, type FlagValues } from "../flags.ts";
+
+/** Directory of the kube-dns config map where no flag names another. */
+const CONFIG_DIRECTORY = "/etc/kube-dns";
+/** Where node-cache serves metrics unless told otherwise. */
+const METRICS_ADDRESS = "0.0.0.0:9353";
+/** Each address takes a dozen rules. */
+const MAX_LOCAL_IPS = 16;
+/** Octets of an interface's name (Linux: IFNAMSIZ without the closing zero). */
+const MAX_INTERFACE_NAME = 15;
+const PORT = { min: 1, max: 65535 } as const;
+const SYNC_INTERVAL_MS = { min: 1000, max: MAX_DURATION_MS } as const;
+const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
+
+/** Flags of the node role, with node-cache's names and defaults. */
+export const NODE_FLAGS = [
+  {
+    name: "localip",
+    kind: "text",
+    value: "ADDRESSES",
+    default: "",
+    help: "addresses to serve on this node, with commas between; without, the host is left alone",
+  },
+  {
+    name: "setupinterface",
+    kind: "boolean",
+    default: true,
+    help: "make an interface that has those addresses",
+  },
+  {
+    name: "interfacename",
+    kind: "text",
+    value: "NAME",
+    default: "nodelocaldns",
+    help: "name of that interface",
+  },
+  {
+    name: "setupiptables",
+    kind: "boolean",
+    default: true,
+    help: "make the iptables rules for those addresses",
+  },
+  {
+    name: "syncinterval",
+    kind: "text",
+    value: "DURATION",
+    default: "60",
+    help: "how often interface and rules are checked; 60, 60s, 1m",
+  },
+  {
+    name: "skipteardown",
+    kind: "boolean",
+    default: false,
+    help: "leave interface and rules when the process ends",
+  },
+  {
+    name: "health-port",
+    kind: "number",
+    value: "PORT",
+    default: 8080,
+    help: "port of the health plugin",
+  },
+  {
+    name: "corefile",
+    kind: "text",
+    value: "FILE",
+    default: "/etc/Corefile",
+    help: "where the Corefile is written; -conf goes before it",
+  },
+  {
+    name: "basecorefile",
+    kind: "text",
+    value: "FILE",
+    default: "/etc/coredns/Corefile.base",
+    help: "template that the Corefile is made from",
+  },
+  {
+    name: "kubednscm",
+    kind: "text",
+    value: "FOLDER",
+    default: "",
+    help: `directory of the kube-dns config map; else ${CONFIG_DIRECTORY} if it is there`,
+  },
+  {
+    name: "upstreamsvc",
+    kind: "text",
+    value: "NAME",
+    default: "kube-dns",
+    help: "Service whose address __PILLAR__CLUSTER__DNS__ stands for",
+  },
+  {
+    name: "domain",
+    kind: "text",
+    value: "DOMAIN",
+    default: "cluster.local",
+    help: "what __PILLAR__DNS__DOMAIN__ stands for",
+  },
+  {
+    name: "reloadwithsignal",
+    kind: "boolean",
+    default: false,
+    help: "taken and ignored: a Corefile that was made anew is always applied",
+  },
+] as const satisfies readonly Flag[];
+
+/** Values of the flags that the node role reads: its own, and some of serving. */
+export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
+  conf: string;
+  "dns.port": number;
+  "metrics-listen-address": string;
+}
+
+/**
+ * Reads the flags of the node role out of a command line.
+ *
+ * `given` holds the names of the flags that stand there. The template is made only with `-localip`
+ * or `-basecorefile`. Throws `FlagError` for a value that cannot be used.
+ */
+export function readNodeOptions(values: NodeValues, given: ReadonlySet<string>): NodeOptions {
+  const localIps = readLocalIps(values.localip, given.has("localip"));
+  const onNode = localIps.length > 0;
+  const dnsPort = readPort("dns.port", values);
+  const metrics = values["metrics-listen-address"];
+  return {
+    localIps,
+    dnsPort,
+    healthPort: readPort("health-port", values),
+    setupInterface: onNode && values.setupinterface,
+    interfaceName: readInterfaceName(values.interfacename),
+    setupIptables: onNode && values.setupiptables,
+    syncIntervalMs: readSyncInterval(values.syncinterval),
+    skipTeardown: values.skipteardown,
+    // The default of node-cache is one of the node role: elsewhere the port is nobody's.
+    metricsListenAddress: onNode && !given.has("metrics-listen-address")
+      ? METRICS_ADDRESS
+      : metrics,
+    template: onNode || given.has("basecorefile")
+      ? readTemplate(values, given, { localIps, dnsPort })
+      : null,
+  };
+}
+
+function readTemplate(
+  values: NodeValues,
+  given: ReadonlySet<string>,
+  { localIps, dnsPort }: { localIps: string[]; dnsPort: number },
+): TemplateOptions {
+  const baseFile = readPath("basecorefile", values);
+  // In node-cache -conf goes before -corefile, too.
+  const target = values.conf === "" ? readPath("corefile", values) : values.conf;
+  if (target === baseFile) {
+    throw new FlagError(
+      `flag -basecorefile: ${quote(baseFile)} is the file that the Corefile is written to ` +
+        "(-conf and -corefile name that one)",
+    );
+  }
+  const service = values.upstreamsvc;
+  if (!/^[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i.test(service)) {
+    throw new FlagError(
+      `flag -upstreamsvc: ${quote(service)} is not the name of a Service (write it without its ` +
+        "namespace, like kube-dns-upstream)",
+    );
+  }
+  const config = values.kubednscm;
+  return {
+    baseFile,
+    baseRequired: given.has("basecorefile"),
+    target,
+    configDirectory: (config || CONFIG_DIRECTORY).replace(/(?<=.)\/+$/, ""),
+    configRequired: config !== "",
+    upstreamService: service,
+    domain: readDomain(values.domain),
+    localIps,
+    dnsPort,
+  };
+}
+
+function readLocalIps(text: string, given: boolean): string[] {
+  if (!given) return [];
+  const fail = (what: string): never => {
+    throw new FlagError(`flag -localip: ${what} (write 169.254.20.10,10.96.0.10)`);
+  };
+  const addresses = text.split(",").map((part) => {
+    const address = part.trim();
+    if (address === "") return fail(`an address is missing in ${quote(text)}`);
+    if (address.includes("__PILLAR__")) {
+      return fail(`${quote(address)} is still the manifest's variable`);
+    }
+    const bytes = parseAddress(address);
+    if (bytes === null) return fail(`${quote(address)} is not an IP address`);
+    const why = uselessAddress(bytes);
+    if (why !== null) return fail(`${quote(address)} is ${why}, which no interface can have`);
+    return canonicalAddress(address);
+  });
+  const different = [...new Set(addresses)];
+  if (different.length > MAX_LOCAL_IPS) {
+    fail(`${different.length} addresses are too many, at most ${MAX_LOCAL_IPS}`);
+  }
+  return different;
+}
+
+/** What an address is that cannot be given to an interface; null for all others. */
+function uselessAddress(bytes: Uint8Array): string | null {
+  if (bytes.every((octet) => octet === 0)) return "the unspecified address";
+  const [first] = bytes as unknown as [number];
+  if (bytes.length === 4) return first >= 224 ? "a multicast or reserved address" : null;
+  if (first === 0xff) return "a multicast address";
+  const mapped = bytes.subarray(0, 10).every((octet) => octet === 0) && bytes[10] === 0xff &&
+    bytes[11] === 0xff;
+  return mapped ? "an IPv4 address in an IPv6 one's form" : null;
+}
+
+/** Names that Linux takes for an interface; a % would be a pattern to it. */
+function readInterfaceName(name: string): string {
+  const wrong = (why: string) =>
+    new FlagError(`flag -interfacename: ${quote(name)} ${why} (the default is nodelocaldns)`);
+  if (name === "") throw wrong("is empty");
+  const size = new TextEncoder().encode(name).length;
+  if (size > MAX_INTERFACE_NAME) {
+    throw wrong(`is ${size} octets long, Linux takes at most ${MAX_INTERFACE_NAME}`);
+  }
+  // deno-lint-ignore no-control-regex
+  if (name === "." || name === ".." || /[\s/:%\x00]/.test(name)) {
+    throw wrong("is not a name for an interface: no spaces, and none of / : %");
+  }
+  return name;
+}
+
+function readSyncInterval(text: string): number {
+  // node-cache multiplies a duration by a second, so 60ns is how a minute is written for it.
+  const seconds = NODE_CACHE_SECONDS.exec(text)?.[1];
+  const ms = parseDuration(seconds ?? text);
+  const { min, max } = SYNC_INTERVAL_MS;
+  if (ms === null) {
+    throw new FlagError(
+      `flag -syncinterval: ${quote(text)} is not a duration (write 60, 60s or 1m)`,
+    );
+  }
+  if (ms < min || ms > max) {
+    const range = `${formatDuration(min)} to ${formatDuration(max)}`;
+    throw new FlagError(`flag -syncinterval: ${quote(text)} is out of range (${range})`);
+  }
+  return ms;
+}
+
+function readPort(name: "dns.port" | "health-port", values: NodeValues): number {
+  const port = values[name];
+  if (port >= PORT.min && port <= PORT.max) return port;
+  throw new FlagError(`flag -${name}: ${port} is not a port (${PORT.min} to ${PORT.max})`);
+}
+
+function readPath(name: "basecorefile" | "corefile", values: NodeValues): string {
+  const path = values[name];
+  if (path === "") throw new FlagError(`flag -${name}: a path is missing (-${name} FILE)`);
+  return path;
+}
+
+/** A name that can be put into a Corefile as it is. */
+function readDomain(text: string): string {
+  try {
+    if (/[\s"#{}\\,:/]/.test(text)) throw new SyntaxError("it holds what no domain does");
+    normalizeZone(text);
+    return text;
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new FlagError(
+      `flag -domain: ${quote(text)} is not a domain (like cluster.local): ${why}`,
+    );
+  }
+}

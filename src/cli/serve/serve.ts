@@ -1,0 +1,243 @@
+import type { LoadedConfig } from "../../loading/load.ts";
+import { ConfigSource } from "../../control/config_source.ts";
+import { denoHost } from "../../control/host_deno.ts";
+import { inheritSockets } from "../../control/service/inherited_sockets.ts";
+import { surviveErrors } from "../../control/last_resort.ts";
+import { releaseAtRest } from "../../control/rest_watch.ts";
+import { Reloader } from "../../control/reloader.ts";
+import { Server } from "../../control/server.ts";
+import { neighboursText, SharedAddresses } from "../../control/plane/shared_addresses.ts";
+import { ServiceManager } from "../../control/service/service_manager.ts";
+import type { BaseCorefile } from "../../node/template/base_corefile.ts";
+import { MetricRegistry } from "../../metrics/registry.ts";
+import { CHAIN } from "../../plugins/chain.ts";
+import { announce, servingText } from "./announce.ts";
+import { chooseDriver } from "./choose_driver.ts";
+import type { CommandIo } from "../command.ts";
+import { readServeFlags } from "./flags.ts";
+import { removePidFile, writePidFile } from "./pid_file.ts";
+import {
+  failOpenGauge,
+  freeMetricsAddresses,
+  makeNodeRole,
+  type NodeContext,
+  openTemplate,
+  ownMarks,
+  setupErrorCounter,
+} from "./node.ts";
+import { ServeOutput } from "./output.ts";
+import type { Signals } from "../signals.ts";
+import { VERSION, versionText } from "../version.ts";
+
+/** CoreDNS's own configuration without a Corefile. */
+const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
+
+/** `nodens`: serves until a signal ends it. Returns the exit code. Throws `FlagError`. */
+export async function runServe(
+  args: readonly string[],
+  { output: { out }, commands, signals, exit }: CommandIo,
+): Promise<number> {
+  const options = readServeFlags(args);
+  const { values } = options;
+  if (values.h) {
+    const { mainHelp } = await import("../shell/help.ts");
+    out(mainHelp(await commands()));
+    return 0;
+  }
+  if (values.version) {
+    out(`${versionText()}\n`);
+    return 0;
+  }
+  if (values.plugins) {
+    const names = CHAIN.filter(({ supported }) => supported).map(({ name }) => `dns.${name}`);
+    out(`${names.join("\n")}\n`);
+    return 0;
+  }
+  if (signals === null) throw new Error("Cannot serve: signals have no handlers");
+  const output = await ServeOutput.open(
+    { format: values["log-format"], time: values["log-time"] },
+    exit,
+  );
+  const registry = new MetricRegistry();
+  const context = {
+    options,
+    logger: output.logger,
+    count: setupErrorCounter(registry),
+    onLevel: failOpenGauge(registry),
+  };
+  const corefile = await openCorefile(context, output);
+  if (corefile === null) return 1;
+  let loaded: LoadedConfig;
+  try {
+    loaded = await corefile.source.read();
+  } catch (error) {
+    output.fail((error as Error).message);
+    return 1;
+  }
+  for (const warning of loaded.warnings) output.warn(warning);
+  if (values.takeover !== "") {
+    output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
+  }
+  return await serve(loaded, { context, output, corefile, registry, signals });
+}
+
+/** Where the Corefile comes from, and what makes it where there is a template. */
+interface CorefileOrigin {
+  source: ConfigSource;
+  base: BaseCorefile | null;
+  /** Who is told when the template has made another one. */
+  listener: { onChange: (summary: string) => void };
+}
+
+/** Finds the Corefile; null if there is none to serve, which was said. */
+async function openCorefile(
+  context: NodeContext,
+  output: ServeOutput,
+): Promise<CorefileOrigin | null> {
+  const { node, corefile } = context.options;
+  const listener = { onChange: (_summary: string) => {} };
+  const file = corefile === "" ? "Corefile" : corefile;
+  let text: (() => string) | null = null;
+  let base: BaseCorefile | null = null;
+  if (node.template !== null) {
+    const made = await openTemplate(node.template, context, (why) => listener.onChange(why));
+    base = made.base;
+    if (made.text !== null) text = () => made.base.text!;
+    else if (denoHost.kindOf(file) !== "file") {
+      output.fail(`Cannot serve: no Corefile could be made, and there is none at "${file}"`);
+      await base.stop();
+      return null;
+    }
+  } else if (corefile === "" && denoHost.kindOf(file) !== "file") {
+    output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
+    text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
+  }
+  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
+  return { source, base, listener };
+}
+
+/** What serving begins with. */
+interface ServeParts {
+  context: NodeContext;
+  output: ServeOutput;
+  corefile: CorefileOrigin;
+  registry: MetricRegistry;
+  signals: Signals;
+}
+
+async function serve(
+  loaded: LoadedConfig,
+  { context, output, corefile, registry, signals }: ServeParts,
+): Promise<number> {
+  const { options, logger } = context;
+  const { values, node } = options;
+  const driver = chooseDriver(values.io, output);
+  if (driver === null) return 1;
+  let { workers } = values;
+  if (driver === "portable" && workers > 1) {
+    logger.log("warning", "-workers needs the linux driver; running one");
+    workers = 1;
+  }
+  const inherited = inheritSockets(loaded.config, { driver, workers, log: logger.log });
+  const manager = new ServiceManager({ log: logger.log });
+  const looped = Promise.withResolvers<number>();
+  let server: Server;
+  const role = await makeNodeRole(context, () => server.checks);
+  const wanted = driver === "linux"
+    ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
+    : null;
+  wanted?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = wanted?.neighbours() ?? [];
+  const beside = neighbours.length > 0;
+  if (beside) {
+    const where = neighboursText(neighbours);
+    logger.log("info", `another process is bound to ${where}; serving beside it`);
+  }
+  try {
+    role?.prepare();
+    server = new Server(loaded.config, {
+      driver,
+      workers: inherited.workers,
+      inherited: inherited.sockets,
+      beside,
+      marks: ownMarks(context),
+      registry,
+      logger,
+      logsFields: output.format === "json",
+      metricsAddresses: freeMetricsAddresses(options.metricsAddresses, {
+        logger,
+        shared: beside,
+        optional: node.localIps.length > 0,
+      }),
+      build: { version: VERSION, deno: Deno.version.deno },
+      onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
+      onHarm: (why) => {
+        if (!values["loop-exit"]) return;
+        // In order, so that what nodens has set up on the node goes with it.
+        void output.fatal(`${why}; ending because of -loop-exit`);
+        looped.resolve(1);
+      },
+    });
+    await server.start();
+  } catch (error) {
+    output.fail((error as Error).message);
+    await role?.abandon({ shared: (wanted?.neighbours() ?? []).length > 0 });
+    return 1;
+  }
+  surviveErrors({ registry, log: logger.log });
+  const reloader = new Reloader({
+    source: corefile.source,
+    apply: (next) => server.change(next),
+    log: logger.log,
+    registry,
+    onStart: () => manager.reloading(),
+    onDone: (status) => {
+      server.status.reload = status;
+      const refused = `reload refused, what was before is served: ${status.faults.join("; ")}`;
+      manager.ready(status.ok ? servingText(server.config) : refused);
+    },
+  });
+  reloader.start(loaded);
+  corefile.listener.onChange = (summary) => void reloader.reload(summary);
+  role?.engage();
+  const { pidfile, quiet } = values;
+  if (pidfile !== "") writePidFile(pidfile, logger);
+  if (!quiet) announce(loaded.config, logger);
+  const stopReleasing = driver === "linux" ? releaseAtRest() : () => {};
+  const reload = async (why: string) => {
+    await corefile.base?.refresh();
+    await reloader.reload(why);
+  };
+  const { ended, hurried } = signals.watch({
+    reload: (why) => void reload(why),
+    report: async () => {
+      const { printStateReport } = await import("./state_report.ts");
+      await printStateReport(server.status, logger);
+    },
+    log: logger.log,
+  });
+  manager.ready(servingText(loaded.config));
+  const watchdog = manager.watchdog();
+  // A data plane that does not take it up is seen to by its own watch.
+  if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
+  const code = await Promise.race([ended.then(() => 0), looped.promise]);
+  manager.stopping();
+  stopReleasing();
+  await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
+  const succeeded = server.hasNeighbours();
+  if (succeeded) {
+    logger.log("info", "another process accepts queries at the same addresses: it goes on");
+  } else {
+    await role?.turnAway();
+  }
+  await server.stop(hurried, { succeeded });
+  // Asked again: the other one may be gone by now, or may have been about to stop as well.
+  if (server.hasNeighbours()) {
+    await role?.leave();
+  } else {
+    if (succeeded) await role?.turnAway();
+    await role?.release();
+  }
+  if (pidfile !== "") removePidFile(pidfile);
+  return code;
+}

@@ -1,0 +1,54 @@
+import type { Status } from "../../control/endpoints/status.ts";
+import { statusTables } from "../../plugins/statuses.ts";
+import { tableText } from "../table.ts";
+
+/** A status as people read it. */
+export function statusText(status: Status): string {
+  const { version, pid, driver, corefile, uptimeSeconds, queries, listeners, blocks } = status;
+  let text = `nodens ${version}, process ${pid}, up for ${spanText(uptimeSeconds)}, ` +
+    `driver ${driver}, ${corefile}\n`;
+  text += status.dataPlanes.map(planeText).join("");
+  text += `Queries: ${queries.udp} UDP, ${queries.tcp} TCP; refused ${queries.refused}, ` +
+    `shed ${queries.shed}, no queries ${queries.dropped}\n`;
+  if (status.panics > 0) text += `Exceptions survived: ${status.panics} (the log has them)\n`;
+  const { droppedLines } = status.log;
+  if (droppedLines > 0) text += `Log: ${droppedLines} lines dropped (nobody read fast enough)\n`;
+  text += reloadText(status);
+
+  const addresses = listeners.map(({ address, port, zones }) => [
+    `${address.includes(":") ? `[${address}]` : address || "*"}:${port}`,
+    zones.join(" "),
+  ]);
+  text += `\n${tableText([["LISTENER", "ZONES"], ...addresses], [])}`;
+
+  for (const { rows, numbers } of statusTables(blocks)) text += `\n${tableText(rows, numbers)}`;
+  return text;
+}
+
+function planeText(
+  { answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][number],
+): string {
+  const beat = `last seen ${(heartbeatAgeMs / 1000).toFixed(1)} s ago`;
+  const again = restarts === 0 ? "" : `, restarted ${restarts} times`;
+  return `Data plane: ${answers ? "answers" : "DOES NOT ANSWER"} (${beat})${again}\n`;
+}
+
+function reloadText({ reload }: Status): string {
+  if (reload === null) return "Last reload: none\n";
+  if (reload.ok) return `Last reload: ${reload.at}, taken over\n`;
+  const faults = reload.faults.map((fault) => `  ${fault}\n`).join("");
+  return `Last reload: ${reload.at}, REFUSED; the configuration before it is served\n${faults}`;
+}
+
+/** Seconds as the two largest units: `3d 4h`, `2m 5s`. */
+function spanText(seconds: number): string {
+  const units: [string, number][] = [
+    ["d", Math.floor(seconds / 86_400)],
+    ["h", Math.floor(seconds / 3600) % 24],
+    ["m", Math.floor(seconds / 60) % 60],
+    ["s", seconds % 60],
+  ];
+  const first = units.findIndex(([, count]) => count > 0);
+  if (first < 0) return "0s";
+  return units.slice(first, first + 2).map(([unit, count]) => `${count}${unit}`).join(" ");
+}

@@ -1,0 +1,47 @@
+import { Address, canonicalAddress } from "../../../dns/address.ts";
+import { AF, SO, SOL, TCP_USER_TIMEOUT } from "../../../sys/constants.ts";
+import type { Libc } from "../../../sys/libc.ts";
+import { readSockaddr, SOCKADDR_SIZE } from "../../../sys/sockaddr.ts";
+
+/**
+ * Octets of answers that the kernel keeps for a client that does not read; it takes twice the number,
+ * for what it needs beside. Left alone, it would keep four mebibytes a connection.
+ */
+const SEND_BYTES = 16_384;
+/** Time after which the kernel gives up what a client does not take, also once it is closed here. */
+const UNTAKEN_MS = 3000;
+/** Descriptors that are looked at. A new socket has the lowest free number, so few are in practice. */
+const MAX_DESCRIPTOR = 65_536;
+
+/**
+ * Bounds what the kernel keeps for connections to a listening socket, which inherit these options.
+ * The runtime does not say which descriptor its socket has, so the first one with that address that
+ * is not bounded yet is looked for.
+ *
+ * @returns whether it was found
+ */
+export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
+  const name = new Uint8Array(SOCKADDR_SIZE);
+  const view = new DataView(name.buffer);
+  const address = new Address();
+  const value = new Int32Array(1);
+  const size = new Uint32Array(1);
+  const read = (fd: number, option: number) => {
+    size[0] = 4;
+    return libc.getsockopt(fd, SOL.SOCKET, option, value, size) === 0 ? value[0]! : -1;
+  };
+  for (let fd = 0; fd < MAX_DESCRIPTOR; fd++) {
+    if (read(fd, SO.ACCEPTCONN) !== 1 || read(fd, SO.SNDBUF) === 2 * SEND_BYTES) continue;
+    size[0] = SOCKADDR_SIZE;
+    if (libc.getsockname(fd, name, size) !== 0) continue;
+    const family = view.getUint16(0, true);
+    if (family !== AF.INET && family !== AF.INET6) continue;
+    readSockaddr(view, 0, address);
+    if (address.port !== listening.port) continue;
+    if (address.hostname() !== canonicalAddress(listening.hostname)) continue;
+    libc.setsockopt(fd, SOL.SOCKET, SO.SNDBUF, new Int32Array([SEND_BYTES]), 4);
+    libc.setsockopt(fd, SOL.TCP, TCP_USER_TIMEOUT, new Int32Array([UNTAKEN_MS]), 4);
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,55 @@
+import { COUNTER } from "../../engine/counters.ts";
+import type { LogFields, LogLevel } from "../../engine/handler.ts";
+import type { DataPlaneMessage, LogEntry } from "./messages.ts";
+
+/** Bytes of log lines that may be under way to the control plane; more are dropped and counted. */
+const MAX_LOG_BYTES = 1024 * 1024;
+
+/** The data plane's end of the log: lines are kept until the loop has come round, then sent. */
+export class WorkerLog {
+  /** Debug lines are wanted. */
+  debug: boolean;
+  readonly #values: Float64Array;
+  readonly #post: (message: DataPlaneMessage) => void;
+  #lines: LogEntry[] = [];
+  #bytes = 0;
+  /** Lines dropped since that was told last. */
+  #dropped = 0;
+
+  constructor(values: Float64Array, post: (message: DataPlaneMessage) => void, debug: boolean) {
+    this.#values = values;
+    this.#post = post;
+    this.debug = debug;
+  }
+
+  /** Queues one line. */
+  readonly log = (level: LogLevel, line: string, fields?: LogFields): void => {
+    if (level === "debug" && !this.debug) return;
+    if (this.#underWay() + this.#bytes > MAX_LOG_BYTES) {
+      this.#values[COUNTER.LOG_DROPPED]!++;
+      this.#dropped++;
+      return;
+    }
+    this.#lines.push({ level, line, fields });
+    this.#bytes += fields === undefined ? line.length : 2 * line.length;
+  };
+
+  /** Sends what is queued; `last` where nothing will come any more. */
+  flush(last = false): void {
+    // Told once there is room again: not with every turn of the loop.
+    if (this.#dropped > 0 && (last || this.#underWay() <= MAX_LOG_BYTES / 2)) {
+      const line = `${this.#dropped} log lines were dropped: the control plane is too slow`;
+      this.#lines.push({ level: "warning", line });
+      this.#dropped = 0;
+    }
+    if (this.#lines.length === 0) return;
+    this.#values[COUNTER.LOG_SENT]! += this.#bytes;
+    this.#post({ type: "log", lines: this.#lines, bytes: this.#bytes, timeMs: Date.now() });
+    this.#lines = [];
+    this.#bytes = 0;
+  }
+
+  #underWay(): number {
+    return this.#values[COUNTER.LOG_SENT]! - this.#values[COUNTER.LOG_WRITTEN]!;
+  }
+}

@@ -1,0 +1,86 @@
+import type { HostView } from "../../config/host.ts";
+import type { Config } from "../../config/types.ts";
+import { forwardings } from "../../plugins/config_traits.ts";
+import { parseResolvConf } from "../../config/resolv_conf.ts";
+import {
+  type KubeletFacts,
+  parseKubeletConfig,
+  type ResolvConfFacts,
+} from "../judge/resolv_conf.ts";
+
+const RESOLV_CONF = "/etc/resolv.conf";
+/** Where kubelet's configuration is: kubeadm's place, k3s's, and that of some clouds' images. */
+const KUBELET_CONFIGS = [
+  "/var/lib/kubelet/config.yaml",
+  "/etc/kubernetes/kubelet/config.json",
+  "/etc/kubernetes/kubelet/kubelet-config.json",
+  "/etc/kubernetes/kubelet.conf.d/config.yaml",
+];
+const STATUS_LIMIT_MS = 1000;
+
+/** /etc/resolv.conf and every such file that the Corefile forwards to. */
+export function probeResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
+  const leftOut = new Map<string, Set<string>>();
+  for (const { files, servers } of config === null ? [] : forwardings(config)) {
+    for (const { path, servers: named } of files) {
+      const out = leftOut.get(path) ?? new Set();
+      leftOut.set(path, out);
+      for (const address of named) {
+        if (!servers.some((server) => server.address === address)) out.add(address);
+      }
+    }
+  }
+  return [...new Set([...leftOut.keys(), RESOLV_CONF])]
+    .map((path) => ({
+      ...readResolvConf(path, leftOut.has(path), host),
+      leftOut: [...leftOut.get(path) ?? []],
+    }))
+    .filter(({ forwarded, servers }) => forwarded || servers !== null);
+}
+
+/** Kubelet's configuration, where it can be seen from here. */
+export function probeKubelet(host: HostView): KubeletFacts | null {
+  for (const path of KUBELET_CONFIGS) {
+    const text = textOf(path, host);
+    if (text === null) continue;
+    const { clusterDns, resolvConf } = parseKubeletConfig(text);
+    return {
+      path,
+      clusterDns,
+      resolvConf: resolvConf === null ? null : readResolvConf(resolvConf, false, host),
+    };
+  }
+  return null;
+}
+
+/** Asks the places where metrics are served for the status that only nodens has. */
+export async function probeStatus(
+  addresses: readonly string[],
+): Promise<{ pid: number; version: string } | null> {
+  const answers = await Promise.all(addresses.map(async (address) => {
+    try {
+      const signal = AbortSignal.timeout(STATUS_LIMIT_MS);
+      const response = await fetch(`http://${address}/status`, { signal, redirect: "error" });
+      const status = await response.json();
+      if (!response.ok || !Array.isArray(status?.blocks)) return null;
+      return { pid: Number(status.pid), version: String(status.version) };
+    } catch {
+      // Nobody there, or somebody else.
+      return null;
+    }
+  }));
+  return answers.find((answer) => answer !== null) ?? null;
+}
+
+function readResolvConf(path: string, forwarded: boolean, host: HostView): ResolvConfFacts {
+  const text = textOf(path, host);
+  return { path, servers: text === null ? null : parseResolvConf(text).servers, forwarded };
+}
+
+function textOf(path: string, host: HostView): string | null {
+  try {
+    return host.readTextFile(path);
+  } catch {
+    return null;
+  }
+}

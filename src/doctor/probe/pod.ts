@@ -1,0 +1,136 @@
+import type { LinksLook } from "./links.ts";
+import { askTargets } from "./queries.ts";
+import type { PodFacts } from "../judge/pod.ts";
+import type { Answer, Asked } from "../judge/queries.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { Target } from "../judge/targets.ts";
+
+/** Addresses of the cable to the namespace: link-local ones that no cloud uses. */
+const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
+/** Name of the namespace, before the process id. */
+const NAMESPACE = "nodens-doctor";
+/** What would end the process before it has cleaned up. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const COMMAND_LIMIT_MS = 10_000;
+/** Starting the program itself takes its time on a busy machine. */
+const START_MS = 10_000;
+
+/** Asks a server from an address of the host's that faces pods, as far as there is one. */
+export async function askFromGateway(
+  target: Target | undefined,
+  { links, ask, timeoutMs, own }: {
+    links: LinksLook;
+    ask: Surroundings["ask"];
+    timeoutMs: number;
+    own: readonly string[];
+  },
+): Promise<PodFacts> {
+  if (target === undefined) {
+    return { how: "none", why: "no address to ask at that pods could ask too" };
+  }
+  const v6 = target.address.includes(":");
+  const candidates = links.addresses.filter(({ address, kind, link }) =>
+    (kind === "bridge" || kind === "veth") && !links.uplinks.includes(link) &&
+    address.includes(":") === v6 &&
+    !own.includes(address) && !/^fe80:/i.test(address)
+  );
+  const gateway = candidates.find(({ kind }) => kind === "bridge") ?? candidates[0];
+  if (gateway === undefined) {
+    return {
+      how: "none",
+      why: "no bridge or veth of the host has an address to ask from; --pod asks from a namespace" +
+        " made for it, and changes the host for a moment",
+    };
+  }
+  const [asked = []] = await askTargets([{ ...target, transports: ["UDP"] }], {
+    ask,
+    timeoutMs,
+    source: gateway.address,
+  });
+  const server = `${target.address}:${target.port}`;
+  return { how: "gateway", source: gateway.address, link: gateway.link, asked, server };
+}
+
+/**
+ * Asks from a network namespace that a cable joins to the host's, as a pod would: the queries come in
+ * by an interface, through PREROUTING and INPUT. The namespace is gone again afterwards.
+ */
+export async function askFromNamespace(
+  target: Target | undefined,
+  { run, self, tree, timeoutMs }: Pick<Surroundings, "run" | "self" | "tree"> & {
+    timeoutMs: number;
+  },
+): Promise<PodFacts> {
+  if (target === undefined || target.address.includes(":")) {
+    return { how: "none", why: "no IPv4 address to ask at that pods could ask too" };
+  }
+  const name = `${NAMESPACE}-${Deno.pid}`;
+  const cable = `nodoc${Deno.pid % 1_000_000}`;
+  const ip = async (...args: string[]): Promise<string | null> => {
+    const result = await run("ip", { args, timeoutMs: COMMAND_LIMIT_MS });
+    if (result === null) return "there is no command ip";
+    const said = result.stderr.trim().split("\n")[0];
+    return result.code === 0 ? null : `ip ${args.join(" ")}: ${said}`;
+  };
+  const steps = [
+    ["netns", "add", name],
+    ["link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name],
+    ["addr", "add", `${CABLE.host}/30`, "dev", cable],
+    ["link", "set", cable, "up"],
+    ["-n", name, "addr", "add", `${CABLE.pod}/30`, "dev", "eth0"],
+    ["-n", name, "link", "set", "eth0", "up"],
+    ["-n", name, "route", "add", "default", "via", CABLE.host],
+  ];
+  let made = false;
+  let stopped = false;
+  const onSignal = () => stopped = true;
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
+  try {
+    await removeStale({ run, tree });
+    for (const step of steps) {
+      const why = await ip(...step);
+      if (why !== null) return { how: "failed", why: `cannot make a namespace: ${why}` };
+      made = true;
+    }
+    const asked: Asked[] = [];
+    for (const { what, name: qname } of target.names) {
+      for (const transport of target.transports) {
+        if (stopped) return { how: "failed", why: "it was interrupted" };
+        const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
+        const words = [
+          ...["netns", "exec", name, ...self, "query", qname, "A", `@${target.address}`],
+          ...["-p", String(target.port), "+tries=1", `+time=${seconds}`],
+          ...(transport === "TCP" ? ["+tcp"] : []),
+        ];
+        const limitMs = START_MS + 1000 * seconds;
+        const result = await run("ip", { args: words, timeoutMs: limitMs });
+        asked.push({ what, name: qname, transport, answer: answerOf(result?.stdout ?? "") });
+      }
+    }
+    return { how: "namespace", asked, server: `${target.address}:${target.port}` };
+  } finally {
+    if (made) {
+      await ip("link", "delete", cable);
+      await ip("netns", "delete", name);
+    }
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);
+  }
+}
+
+/** Takes away what a doctor has left that was killed; its cable goes with the namespace. */
+async function removeStale({ run, tree }: Pick<Surroundings, "run" | "tree">): Promise<void> {
+  const list = await run("ip", { args: ["netns", "list"], timeoutMs: COMMAND_LIMIT_MS });
+  if (list === null || tree === null) return;
+  const processes = new Set(tree.list("/proc"));
+  for (const [name, pid] of list.stdout.matchAll(/^nodens-doctor-([0-9]+)\b/gm)) {
+    if (processes.has(pid!)) continue;
+    await run("ip", { args: ["netns", "delete", name], timeoutMs: COMMAND_LIMIT_MS });
+  }
+}
+
+/** What `nodens query` printed, as an answer. */
+export function answerOf(text: string): Answer {
+  const rcode = / status: ([A-Z0-9]+)/.exec(text)?.[1];
+  const ms = Number(/Query time: (\d+) msec/.exec(text)?.[1]);
+  return rcode === undefined ? { failure: "no answer" } : { rcode, ms };
+}

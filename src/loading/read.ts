@@ -1,0 +1,21 @@
+import { LibraryMissing } from "../plugins/controller.ts";
+import type { HostView } from "../config/host.ts";
+import { loadConfig, type LoadedConfig } from "./load.ts";
+
+/**
+ * Reads a Corefile into a configuration, as `loadConfig` does, and loads the libraries that it needs
+ * for that. Throws `CorefileErrors` with every fault found.
+ */
+export async function readConfig(
+  source: { file: string; text: string; defaultPort: number },
+  host: HostView,
+): Promise<LoadedConfig> {
+  for (;;) {
+    try {
+      return loadConfig(source, host);
+    } catch (error) {
+      if (!(error instanceof LibraryMissing)) throw error;
+      await error.load();
+    }
+  }
+}

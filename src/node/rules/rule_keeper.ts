@@ -1,0 +1,177 @@
+import type { RunCommand } from "./command.ts";
+import {
+  applyChanges,
+  type Backend,
+  type BackendChanges,
+  type Backends,
+  IptablesError,
+  LOCK_WAIT_AT_STOP_SECONDS,
+  LOCK_WAIT_SECONDS,
+  readBackends,
+  removalCommand,
+} from "./iptables.ts";
+import { findObstacles } from "./obstacles.ts";
+import type { pause } from "./pause.ts";
+import type { Family } from "./rule_text.ts";
+import { planTrialRemoval, RuleTrial } from "./rule_trial.ts";
+import { inverseOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
+
+/** Others may change the rules between reading and changing them; then it is tried again. */
+const ATTEMPTS = 3;
+/** Pause after the first failed attempt; it grows by as much with each. */
+const ATTEMPT_PAUSE_MS = 200;
+
+/** What has been done to the rules of one family. */
+export interface KeptRules {
+  /** Commands that were run; 0 if all was as wanted. */
+  readonly changes: number;
+  /** Notes for the operator that are not failures. */
+  readonly warnings: readonly string[];
+}
+
+/** How a keeper runs commands. */
+export interface RuleKeeperOptions {
+  readonly run: RunCommand;
+  /** Waits, at most until its signal; handed in so that tests need not. */
+  readonly pause: typeof pause;
+}
+
+/** How one call is done. */
+export interface KeepOptions {
+  /** Ends it early. */
+  readonly signal: AbortSignal;
+  /** The process is stopping: locks are waited for but briefly. */
+  readonly atStop?: boolean;
+}
+
+/**
+ * Keeps the rules of one family in the backend that the node uses, and knows which one that was: as
+ * long as the rules may be there, it is read or there is an error.
+ */
+export class RuleKeeper {
+  readonly #family: Family;
+  readonly #options: RuleKeeperOptions;
+  /** Backends that may have rules of ours, the present one last. */
+  #known = new Set<Backend["name"]>();
+
+  constructor(family: Family, options: RuleKeeperOptions) {
+    this.#family = family;
+    this.#options = options;
+  }
+
+  /** Whether rules were put in, or found. */
+  get hasRules(): boolean {
+    return this.#known.size > 0;
+  }
+
+  /** A command that takes the rules out by hand. */
+  get removalCommand(): string {
+    return removalCommand(this.#family, [...this.#known].at(-1) ?? "default");
+  }
+
+  /**
+   * Makes the rules the wanted ones, in the backend that the node uses, and takes ours out of the
+   * other. All has been read again when it returns.
+   *
+   * Throws `IptablesError`; then nothing, or all of some tables, has been changed.
+   */
+  async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
+    const { run, pause } = this.#options;
+    const family = this.#family;
+    const lockWaitSeconds = atStop ? LOCK_WAIT_AT_STOP_SECONDS : LOCK_WAIT_SECONDS;
+    const done: BackendChanges[] = [];
+    for (let attempt = 1;; attempt++) {
+      const backends = await readBackends(family, { run, signal, known: this.#known });
+      const { used, other } = backends;
+      const plan = (backend: Backend, wanted: RuleSet): BackendChanges => ({
+        family,
+        backend: backend.name,
+        changes: [
+          ...planTrialRemoval(backend.saved),
+          ...planChanges(backend.saved.rules, wanted),
+        ],
+      });
+      // The other one first, so that rules are never in both.
+      const plans = [...other === null ? [] : [plan(other, nothingOf(set))], plan(used, set)]
+        .filter(({ changes }) => changes.length > 0);
+      if (plans.length === 0) {
+        this.#known = new Set([used.name]);
+        const changes = done.reduce((sum, { changes }) => sum + changes.length, 0);
+        return { changes, warnings: warningsOf(backends, { family, set }) };
+      }
+      if (attempt > ATTEMPTS) {
+        await this.#takeBack(done, signal);
+        throw new IptablesError(
+          "busy",
+          "the rules change as soon as they are put in, or iptables-save does not tell of them:" +
+            ` somebody else removes or repeats "${plans[0]!.changes[0]!.line}"`,
+        );
+      }
+      try {
+        for (const one of plans) {
+          // Known even if it fails: a command that was killed may have done its work.
+          this.#known.delete(one.backend);
+          this.#known.add(one.backend);
+          await applyChanges(one, { run, signal, lockWaitSeconds });
+          done.push(one);
+        }
+      } catch (error) {
+        const again = error instanceof IptablesError && error.fault === "other";
+        if (!again || attempt === ATTEMPTS || signal.aborted) throw error;
+        await pause(ATTEMPT_PAUSE_MS * attempt, signal);
+      }
+    }
+  }
+
+  /** Tries rules apart from all traffic, in the backend that the rules are in. */
+  trial(signal: AbortSignal): RuleTrial | null {
+    const backend = [...this.#known].at(-1);
+    if (backend === undefined) return null;
+    return new RuleTrial({ ...this.#options, family: this.#family, backend, signal });
+  }
+
+  /** Takes back what cannot be seen, so that rules do not pile up with each look. */
+  async #takeBack(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
+    for (const one of done.toReversed()) {
+      const changes = inverseOf(one.changes);
+      if (changes.length === 0) continue;
+      try {
+        await applyChanges({ ...one, changes }, { run: this.#options.run, signal });
+      } catch (error) {
+        // Somebody else has removed them.
+        if (!(error instanceof IptablesError)) throw error;
+      }
+    }
+  }
+}
+
+/** The same set with nothing wanted: what takes all of ours out. */
+export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
+  return { wanted: [], owned: [...wanted, ...owned], comments };
+}
+
+function warningsOf(
+  { used, other, reason, unread }: Backends,
+  { family, set }: { family: Family; set: RuleSet },
+): string[] {
+  const isOurs = ownership(set);
+  const warnings = findObstacles(used.saved.rules, set.wanted, isOurs);
+  if (unread !== null) {
+    warnings.push(
+      `the other kind of iptables cannot be read, so rules that were left in it stay: ${unread}`,
+    );
+  }
+  if (other !== null && countForeign(other, isOurs) > 0) {
+    const program = family === 4 ? "iptables" : "ip6tables";
+    warnings.push(
+      `${program} rules are mixed: ${countForeign(used, isOurs)} in ${used.name} and` +
+        ` ${countForeign(other, isOurs)} in ${other.name} besides those of nodens, which are in` +
+        ` ${used.name} because ${reason}; both kinds see every packet, so move all to one of them`,
+    );
+  }
+  return warnings;
+}
+
+function countForeign({ saved }: Backend, isOurs: ReturnType<typeof ownership>): number {
+  return saved.rules.filter((rule) => !isOurs(rule)).length;
+}

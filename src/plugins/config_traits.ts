@@ -1,0 +1,58 @@
+import type { Config } from "../config/types.ts";
+import { errorsTraits } from "./errors/traits.ts";
+import { forwardTraits } from "./forward/traits.ts";
+import { hostsTraits } from "./hosts/traits.ts";
+import { templateTraits } from "./template/traits.ts";
+import type { Forwarding, Library, PluginTraits } from "./traits.ts";
+
+const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, PluginTraits<never>>([
+  ["errors", errorsTraits],
+  ["forward", forwardTraits],
+  ["hosts", hostsTraits],
+  ["template", templateTraits],
+]);
+
+/** Libraries that a configuration needs, each once. */
+export function librariesOf(config: Config): Library[] {
+  const all = collect(config, (traits, options) => traits.library?.(options) ?? null);
+  return [...new Set(all.filter((library) => library !== null))];
+}
+
+/** Loads the libraries that a configuration needs. */
+export async function loadLibraries(config: Config): Promise<void> {
+  await Promise.all(librariesOf(config).map((library) => library.load()));
+}
+
+/** Whether exceptions are logged with their stacks. */
+export function logsStacks(config: Config): boolean {
+  return collect(config, (traits, options) => traits.logsStacks?.(options)).includes(true);
+}
+
+/** Whether some server is spoken to over TLS or HTTPS. */
+export function usesTls(config: Config): boolean {
+  return forwardings(config).some(({ encrypted }) => encrypted);
+}
+
+/** Where the directives of some blocks send queries. */
+export function forwardings(config: Pick<Config, "blocks">): Forwarding[] {
+  return collect(config, (traits, options) => traits.forwarding?.(options))
+    .filter((one) => one !== undefined);
+}
+
+/** A name that some block answers without a network; null for none. */
+export function ownName(config: Pick<Config, "blocks">): string | null {
+  const names = collect(config, (traits, options) => traits.ownName?.(options) ?? null);
+  return names.find((name) => name !== null) ?? null;
+}
+
+function collect<T>(
+  { blocks }: Pick<Config, "blocks">,
+  of: (traits: PluginTraits<unknown>, options: unknown) => T,
+): T[] {
+  return blocks.flatMap(({ plugins }) =>
+    plugins.flatMap(({ name, options }) => {
+      const traits = TRAITS.get(name);
+      return traits === undefined ? [] : [of(traits, options)];
+    })
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * A thread that reads one large hosts file and ends: neither the control plane nor the data planes
+ * wait for it, and what it needed beside the table is given back with it.
+ */
+import { readFailure } from "../../../corefile/read_failure.ts";
+import { MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
+import { buildFromPieces, type HostsBuildRequest, type HostsBuilt } from "./build.ts";
+
+const scope = globalThis as unknown as {
+  onmessage: ((event: MessageEvent<HostsBuildRequest>) => void) | null;
+  postMessage(message: HostsBuilt | "reading", transfer: ArrayBuffer[]): void;
+  close(): void;
+};
+
+/** Time between two signs of life. */
+const SIGN_MS = 1000;
+
+scope.onmessage = ({ data }) => {
+  const built = build(data);
+  scope.postMessage(built, built.kind === "table" ? [built.table] : []);
+  scope.close();
+};
+
+function build(request: HostsBuildRequest): HostsBuilt {
+  try {
+    requireRegular(Deno.statSync(request.path), MAX_HOSTS_BYTES);
+    using file = Deno.openSync(request.path);
+    requireRegular(file.statSync(), MAX_HOSTS_BYTES);
+    let left = MAX_HOSTS_BYTES;
+    let signedMs = -Infinity;
+    return buildFromPieces(request, {
+      read(piece) {
+        let size = 0;
+        const nowMs = performance.now();
+        if (nowMs - signedMs >= SIGN_MS) {
+          signedMs = nowMs;
+          scope.postMessage("reading", []);
+        }
+        while (size < piece.length) {
+          const count = file.readSync(piece.subarray(size));
+          if (count === null) break;
+          size += count;
+        }
+        left -= size;
+        // It has grown since it was looked at.
+        if (left < 0) throw new Error(`it is larger than ${MAX_HOSTS_BYTES} bytes`);
+        return size;
+      },
+      rewind() {
+        file.seekSync(0, Deno.SeekMode.Start);
+        left = MAX_HOSTS_BYTES;
+      },
+    });
+  } catch (error) {
+    return { kind: "failed", why: readFailure(error) };
+  }
+}

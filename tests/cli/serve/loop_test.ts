@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { askUdp, freePort } from "../../support/drivers.ts";
+import { decode, errorCodes, queryBytes } from "../../support/messages.ts";
+import { startProcess, type TestProcess } from "../../support/net_process.ts";
+import { folderWith } from "../../support/serving.ts";
+
+const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+const LIMIT_MS = 30_000;
+
+interface Scene {
+  process: TestProcess;
+  dns: number;
+  ready(): Promise<{ status: number; text: string }>;
+}
+
+/** Runs nodens that forwards to itself, and beside that serves a block that does not. */
+async function withLoop(
+  { args, option = "" }: { args: string[]; option?: string },
+  use: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const [dns, http] = [freePort(), freePort()];
+  const folder = folderWith({
+    Corefile:
+      `.:${dns} {\n bind 127.0.0.1\n ready 127.0.0.1:${http}\n prometheus 127.0.0.1:${http}\n` +
+      ` errors\n cache\n loop\n forward . 127.0.0.1:${dns} {\n${option}\n}\n}\n` +
+      `who.test:${dns} {\n bind 127.0.0.1\n loop\n whoami\n}\n`,
+  });
+  const process = await startProcess(Deno.execPath(), {
+    args: ["run", "-A", MAIN, "-conf", `${folder}/Corefile`, ...args],
+    ready: (output) => output.includes("plugin/loop"),
+    readyWithinMs: LIMIT_MS,
+  });
+  try {
+    await use({
+      process,
+      dns,
+      ready: async () => {
+        const response = await fetch(`http://127.0.0.1:${http}/ready`);
+        return { status: response.status, text: await response.text() };
+      },
+    });
+  } finally {
+    await process.stop();
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+async function until(what: () => boolean, process: TestProcess): Promise<void> {
+  const limitMs = performance.now() + LIMIT_MS;
+  while (!what()) {
+    assert.ok(performance.now() < limitMs, `not within ${LIMIT_MS / 1000} s: ${process.output}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const portable = { args: ["-io", "portable"] };
+const SETTINGS = Deno.build.os === "linux"
+  ? [
+    { args: ["-io", "linux"] },
+    { args: ["-workers", "2"] },
+    { args: ["-io", "linux"], option: "force_tcp" },
+    portable,
+  ]
+  : [portable];
+
+/** Where a probe came back; with several data planes it may have come to another one only. */
+const where = (port: number) => `(?:\\(127\\.0\\.0\\.1:\\d+ -> 127\\.0\\.0\\.1:${port}\\) )`;
+
+for (const settings of SETTINGS) {
+  const title = Object.values(settings).flat().join(" ");
+  Deno.test(`a loop to itself: nodens with ${title} goes on, and says so`, async () => {
+    await withLoop(settings, async ({ process, dns, ready }) => {
+      const planes = settings.args[0] === "-workers" ? 2 : 1;
+      const found = () => process.output.split("plugin/loop: Loop").length - 1;
+      await until(() => found() === planes && /^nodens \d/m.test(process.output), process);
+      assert.match(
+        process.output,
+        new RegExp(
+          `\\[ERROR\\] plugin/loop: Loop ${where(dns)}${planes === 1 ? "" : "?"}detected ` +
+            `for zone "\\.": what is forwarded to 127\\.0\\.0\\.1:${dns} comes back here\\.`,
+        ),
+      );
+      for (let id = 0; id < 10; id++) {
+        const query = queryBytes({ name: `n${id}.example.org`, id, edns: 1232 });
+        const answer = decode(await askUdp(query, { port: dns, limitMs: LIMIT_MS }));
+        assert.equal(answer.rcode, "SERVFAIL");
+        assert.deepEqual(errorCodes(answer), [14]);
+      }
+      assert.deepEqual(await ready(), { status: 503, text: "loop\n" });
+      // The other block is none of its business.
+      const other = await askUdp(queryBytes({ name: "a.who.test" }), { port: dns });
+      assert.equal(decode(other).rcode, "NOERROR");
+      assert.equal(found(), planes);
+      assert.equal((await process.stop()).code, 0);
+    });
+  });
+}
+
+Deno.test("with -loop-exit nodens ends with code 1", async () => {
+  const dns = freePort();
+  const folder = folderWith({
+    Corefile: `.:${dns} {\n bind 127.0.0.1\n loop\n forward . 127.0.0.1:${dns}\n}\n`,
+  });
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, "-conf", `${folder}/Corefile`, "-loop-exit"],
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  assert.equal(code, 1);
+  assert.match(
+    decoder.decode(stdout),
+    /^(?:\S+Z )?\[ERROR\] plugin\/loop: Loop \(.* detected for zone "\."/m,
+  );
+  assert.match(
+    decoder.decode(stderr),
+    /^(?:\S+Z )?\[FATAL\] plugin\/loop: a forwarding loop was found for zone "\."; ending because of -loop-exit$/m,
+  );
+  Deno.removeSync(folder, { recursive: true });
+});

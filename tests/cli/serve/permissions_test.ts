@@ -1,0 +1,55 @@
+/** nodens serves with the rights that `NEEDS` says, and no others. */
+import assert from "node:assert/strict";
+import { NEEDS } from "../../../release/permissions.ts";
+import { askUdp, freePort } from "../../support/drivers.ts";
+import { decode, queryBytes } from "../../support/messages.ts";
+import { MAIN, STARTED } from "../../support/net_nodens.ts";
+import { startProcess } from "../../support/net_process.ts";
+
+const ROWS = [
+  { name: "portable", rights: NEEDS.portable, args: ["-io", "portable"] },
+  { name: "plain", rights: NEEDS.plain, args: ["-io", "linux"] },
+  { name: "writing", rights: NEEDS.writing, args: ["-io", "linux"] },
+] as const;
+
+for (const { name, rights, args } of ROWS) {
+  Deno.test(`rights: ${name}`, {
+    ignore: name !== "portable" && Deno.build.os !== "linux",
+  }, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+    const port = freePort();
+    const file = `${folder}/Corefile`;
+    const writes = name === "writing";
+    const persist = writes ? `cache {\n persist ${folder}/cache\n }` : "cache";
+    Deno.writeTextFileSync(
+      file,
+      `.:${port} {
+        bind lo
+        nsid
+        ${persist}
+        hosts {
+          192.0.2.1 www.example.org
+        }
+        prometheus 127.0.0.1:${freePort()}
+      }\n`,
+    );
+    const nodens = await startProcess(Deno.execPath(), {
+      args: [
+        ...["run", ...rights, MAIN, "-conf", file, ...args],
+        ...writes ? ["-pidfile", `${folder}/pid`] : [],
+      ],
+      ready: (output) => STARTED.test(output),
+    });
+    try {
+      const answer = decode(await askUdp(queryBytes({ name: "www.example.org" }), { port }));
+      assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.1");
+      if (writes) assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${nodens.pid}\n`);
+    } finally {
+      const { code } = await nodens.stop();
+      assert.equal(code, 0, nodens.output);
+      assert.doesNotMatch(nodens.output, /ERROR|Requires .* access|NotCapable|not allowed/);
+      if (writes) assert.ok(Deno.statSync(`${folder}/cache`).size > 0, nodens.output);
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}

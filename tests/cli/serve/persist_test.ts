@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
+import {
+  FILE_HEADER_SIZE,
+  FILE_SUMMED_SIZE,
+  setChecksum,
+} from "../../../src/plugins/cache/persist/snapshot_file.ts";
+import { askUdp, freePort, startUpstream } from "../../support/drivers.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
+import { startProcess, type TestProcess } from "../../support/net_process.ts";
+
+const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+const linux = Deno.build.os === "linux";
+const NAMES = Array.from({ length: 30 }, (_, i) => `n${i}.example.org`);
+
+/** A folder with a Corefile whose cache is kept there, and an upstream that can be taken away. */
+class Scene {
+  readonly folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  readonly port = freePort();
+  readonly file: string;
+  readonly #args: string[];
+  readonly #upstreamPort = freePort();
+  #upstream: ReturnType<typeof startUpstream> | null = null;
+
+  constructor(options: { file?: string; interval?: string; args?: string[] } = {}) {
+    this.file = `${this.folder}/${options.file ?? "cache"}`;
+    this.#args = options.args ?? [];
+    Deno.writeTextFileSync(
+      `${this.folder}/Corefile`,
+      `.:${this.port} {
+        bind 127.0.0.1
+        cache {
+          persist ${this.file} ${options.interval ?? "1h"}
+        }
+        forward . 127.0.0.1:${this.#upstreamPort}
+      }`,
+    );
+    this.#upstream = startUpstream(this.#upstreamPort, (bytes) => {
+      const query = decode(bytes);
+      return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7", 300)] });
+    });
+  }
+
+  start(): Promise<TestProcess> {
+    return startProcess(Deno.execPath(), {
+      args: ["run", "-A", MAIN, "-conf", `${this.folder}/Corefile`, ...this.#args],
+      ready: (output) => /^nodens \d/m.test(output),
+    });
+  }
+
+  /** TTL of the answer; null where there is none but a failure. */
+  async ask(name: string): Promise<number | null> {
+    const answer = decode(await askUdp(queryBytes({ name }), { port: this.port, limitMs: 15_000 }));
+    if (answer.rcode !== "NOERROR") return null;
+    return (answer.answers![0] as { ttl: number }).ttl;
+  }
+
+  async fill(): Promise<void> {
+    for (const name of NAMES) assert.notEqual(await this.ask(name), null);
+  }
+
+  async stopUpstream(): Promise<void> {
+    await this.#upstream?.close();
+    this.#upstream = null;
+  }
+
+  /** Ends a server, which writes the file. */
+  async end(server: TestProcess): Promise<void> {
+    assert.equal((await server.stop()).code, 0, server.output);
+    const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
+    assert.ok(names.includes("cache"), `${names}: ${server.output}`);
+  }
+
+  /** Makes the file as much older as if it had been written then. */
+  age(seconds: number): void {
+    const bytes = Deno.readFileSync(this.file);
+    const view = new DataView(bytes.buffer);
+    const back = (at: number) =>
+      view.setFloat64(at, view.getFloat64(at, true) - 1000 * seconds, true);
+    back(16);
+    for (let at = FILE_HEADER_SIZE; at < bytes.length; at += 16 + view.getUint32(at, true)) {
+      back(at + 8);
+    }
+    const checksum = crc32(bytes.subarray(FILE_HEADER_SIZE));
+    setChecksum(bytes, crc32(bytes.subarray(0, FILE_SUMMED_SIZE), checksum));
+    Deno.writeFileSync(this.file, bytes);
+  }
+
+  async remove(): Promise<void> {
+    await this.stopUpstream();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const limitMs = performance.now() + 20_000;
+  while (!await condition()) {
+    if (performance.now() > limitMs) throw new Error(`it did not happen within 20 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const loaded = (server: TestProcess) =>
+  until("the file is read", () => /entries from/.test(server.output));
+
+async function assertWarm(scene: Scene): Promise<void> {
+  for (const name of NAMES) {
+    const ttl = await scene.ask(name);
+    assert.ok(ttl !== null && ttl <= 200 && ttl > 100, `${name}: TTL ${ttl}`);
+  }
+}
+
+for (
+  const args of linux ? [[], ["-workers", "2"], ["-io", "portable"]] : [["-io", "portable"]]
+) {
+  const title = args.length === 0 ? "" : ` with ${args.join(" ")}`;
+  Deno.test(`what was known at SIGTERM is known after the next start${title}`, async () => {
+    const scene = new Scene({ args });
+    const first = await scene.start();
+    // Which of two workers is asked is the kernel's choice, and the first one's cache is kept.
+    for (let i = 0; i < (args[0] === "-workers" ? 20 : 1); i++) await scene.fill();
+    await scene.end(first);
+    await scene.stopUpstream();
+    scene.age(100);
+    const second = await scene.start();
+    await loaded(second);
+    assert.match(second.output, /\[INFO\] plugin\/cache: 30 entries from ".*\/cache", in \d+ ms/);
+    // From many ports, so that both of two workers are asked.
+    await assertWarm(scene);
+    assert.equal(await scene.ask("other.example.org"), null);
+    await second.stop();
+    await scene.remove();
+  });
+}
+
+Deno.test("what was known at the last interval is known after SIGKILL", async () => {
+  const scene = new Scene({ interval: "1s" });
+  const first = await scene.start();
+  await scene.fill();
+  const sizeOf = () => {
+    try {
+      return Deno.statSync(scene.file).size;
+    } catch {
+      return 0;
+    }
+  };
+  // Each of the thirty takes about a hundred bytes; the first files may hold fewer.
+  await until("thirty entries are written", () => sizeOf() > 30 * 80);
+  Deno.kill(first.pid, "SIGKILL");
+  await first.ended;
+  await scene.stopUpstream();
+  scene.age(100);
+  const second = await scene.start();
+  await loaded(second);
+  await assertWarm(scene);
+  await second.stop();
+  await scene.remove();
+});
+
+Deno.test("a file that expired is not used, and one from the future neither", async () => {
+  const scene = new Scene();
+  const first = await scene.start();
+  await scene.fill();
+  await scene.end(first);
+  await scene.stopUpstream();
+  for (
+    const { seconds, says } of [
+      { seconds: 7200, says: /all of it has expired: it was written 120 minutes ago/ },
+      { seconds: -7200 - 3600, says: /it was written \d+ minutes in the future/ },
+    ]
+  ) {
+    scene.age(seconds);
+    const kept = Deno.readFileSync(scene.file);
+    const server = await scene.start();
+    await until("it says why", () => says.test(server.output));
+    assert.equal(await scene.ask(NAMES[0]!), null);
+    await server.stop();
+    Deno.writeFileSync(scene.file, kept);
+  }
+  await scene.remove();
+});
+
+Deno.test("garbage in the place of the file: a warning, and service as from an empty cache", async () => {
+  const scene = new Scene();
+  Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
+  const first = await scene.start();
+  await until("it warns", () => first.output.includes("it is no cache that nodens has kept"));
+  assert.match(first.output, /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is no cache/);
+  await scene.fill();
+  assert.equal((await first.stop()).code, 0);
+  const second = await scene.start();
+  await loaded(second);
+  await second.stop();
+  await scene.remove();
+});
+
+Deno.test("a folder that is missing: one warning, service goes on, and writing once it is there", async () => {
+  const scene = new Scene({ file: "absent/cache", interval: "1s" });
+  const server = await scene.start();
+  await until("it warns", () => server.output.includes("Cannot write"));
+  await scene.fill();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal(server.output.match(/Cannot write/g)!.length, 1, server.output);
+  Deno.mkdirSync(`${scene.folder}/absent`);
+  await until("it is written", () => server.output.includes("is written again"));
+  assert.ok(Deno.statSync(scene.file).isFile);
+  assert.equal((await server.stop()).code, 0);
+  await scene.remove();
+});

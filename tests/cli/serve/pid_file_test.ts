@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { removePidFile, writePidFile } from "../../../src/cli/serve/pid_file.ts";
+import { makeFifo } from "../../support/special_files.ts";
+
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+/** Writes the file in a folder that `prepare` has changed; the lines of the log. */
+function write(prepare: (folder: string) => void, look: (folder: string) => void): string[] {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  const lines: string[] = [];
+  try {
+    prepare(folder);
+    writePidFile(`${folder}/pid`, { log: (level, line) => lines.push(`${level} ${line}`) });
+    look(folder);
+    return lines.map((line) => line.replace(folder, "DIR"));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+
+Deno.test("the pid file holds the number, and nothing is left beside it", () => {
+  const lines = write(() => {}, (folder) => {
+    assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${Deno.pid}\n`);
+    assert.deepEqual(names(folder), ["pid"]);
+    removePidFile(`${folder}/pid`);
+    assert.deepEqual(names(folder), []);
+  });
+  assert.deepEqual(lines, []);
+});
+
+Deno.test(
+  "a link in its place is replaced, not followed, and not removed at the end",
+  onLinux,
+  () => {
+    const lines = write((folder) => {
+      Deno.writeTextFileSync(`${folder}/victim`, "precious");
+      Deno.symlinkSync(`${folder}/victim`, `${folder}/pid`);
+    }, (folder) => {
+      assert.equal(Deno.readTextFileSync(`${folder}/victim`), "precious");
+      assert.ok(Deno.lstatSync(`${folder}/pid`).isFile);
+      Deno.writeTextFileSync(`${folder}/victim`, `${Deno.pid}\n`);
+      Deno.removeSync(`${folder}/pid`);
+      Deno.symlinkSync(`${folder}/victim`, `${folder}/pid`);
+      removePidFile(`${folder}/pid`);
+      assert.ok(Deno.lstatSync(`${folder}/pid`).isSymlink);
+    });
+    assert.deepEqual(lines, []);
+  },
+);
+
+Deno.test("a FIFO in its place is replaced, and nobody waits for it", onLinux, () => {
+  const lines = write((folder) => makeFifo(`${folder}/pid`), (folder) => {
+    assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${Deno.pid}\n`);
+    Deno.removeSync(`${folder}/pid`);
+    makeFifo(`${folder}/pid`);
+    removePidFile(`${folder}/pid`);
+    assert.ok(Deno.lstatSync(`${folder}/pid`).isFifo);
+  });
+  assert.deepEqual(lines, []);
+});
+
+Deno.test("the file of another process stays", () => {
+  write(() => {}, (folder) => {
+    Deno.writeTextFileSync(`${folder}/pid`, "1\n");
+    removePidFile(`${folder}/pid`);
+    assert.deepEqual(names(folder), ["pid"]);
+  });
+});
+
+Deno.test("a folder that is not there, and a directory in its place, are errors in the log", () => {
+  const missing = write((folder) => Deno.removeSync(folder), (folder) => Deno.mkdirSync(folder));
+  assert.deepEqual(missing, ['error Cannot write the pid file "DIR/pid": there is no such folder']);
+  const taken = write((folder) => Deno.mkdirSync(`${folder}/pid`), (folder) => {
+    assert.deepEqual(names(folder), ["pid"]);
+  });
+  assert.equal(taken.length, 1);
+  assert.match(taken[0]!, /^error Cannot write the pid file "DIR\/pid": .*directory/i);
+});

@@ -1,0 +1,100 @@
+/** A second process at the same addresses: what both say, and what goes from one to the other. */
+import assert from "node:assert/strict";
+import { askUdp } from "../../support/drivers.ts";
+import { until } from "../../support/followed.ts";
+import { decode, queryBytes } from "../../support/messages.ts";
+import { startProcess } from "../../support/net_process.ts";
+import { missing, skipFor } from "../../support/net_require.ts";
+import { house, NAMES } from "../../support/roll_over.ts";
+
+const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux shares addresses"]);
+const asRoot = skipFor([
+  ...Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["only root starts others' processes"],
+  ...missing(["setpriv"]),
+]);
+
+const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
+
+async function askAll(port: number): Promise<void> {
+  for (const name of NAMES) {
+    assert.equal(decode(await askUdp(queryBytes({ name }), { port })).rcode, "NOERROR");
+  }
+}
+
+Deno.test({
+  name: "a new process gets the cache of the old one when that stops, and both say who serves",
+  ...onLinux,
+  fn: async () => {
+    const { port, http, upstream, start, end } = house();
+    const health = async () => await (await fetch(`http://127.0.0.1:${http}/health`)).text();
+    try {
+      const first = await start();
+      assert.doesNotMatch(first.output, /another process/);
+      await askAll(port);
+      const second = await start();
+      const beside = `another process is bound to 127.0.0.1:${port}; serving beside it`;
+      assert.equal(second.output.split(beside).length, 2, second.output);
+      assert.equal(await health(), "OK");
+      assert.equal((await first.stop()).code, 0);
+      assert.match(first.output, /another process accepts queries at the same addresses/);
+      await until(() => /the other process has stopped; serving alone/.test(second.output));
+      assert.match(second.output, /plugin\/cache: 500 entries from/);
+      const { udp, tcp } = upstream.counts;
+      await askAll(port);
+      assert.deepEqual([upstream.counts.udp, upstream.counts.tcp], [udp, tcp]);
+      assert.equal(await health(), "OK");
+      // The one that is left writes the file, and does not take its own for another's.
+      assert.equal((await second.stop()).code, 0);
+      assert.equal(count(second.output, /entries from/g), 1, second.output);
+      assert.doesNotMatch(first.output + second.output, /\[(WARNING|ERROR)\]/);
+    } finally {
+      await end();
+    }
+  },
+});
+
+Deno.test({
+  name: "-takeover does nothing but say so, once",
+  ...onLinux,
+  fn: async () => {
+    const { port, start, end } = house();
+    try {
+      const nodens = await start(["-takeover", "anything at all"]);
+      await askAll(port);
+      assert.equal((await nodens.stop()).code, 0);
+      assert.equal(count(nodens.output, /WARNING/g), 1, nodens.output);
+      assert.match(nodens.output, /\[WARNING\] -takeover does nothing any more/);
+    } finally {
+      await end();
+    }
+  },
+});
+
+Deno.test({
+  name: "an address that another user shares, or that is not shared, is in use",
+  ...asRoot,
+  fn: async () => {
+    for (const [uid, reusePort] of [["65534", true], ["0", false]] as const) {
+      const { port, start, end } = house();
+      const options = JSON.stringify({ hostname: "127.0.0.1", port, reusePort });
+      const code = `Deno.listen(${options}); console.log("UP"); setTimeout(() => {}, 60000);`;
+      const cache = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+      Deno.chmodSync(cache, 0o777);
+      const stranger = await startProcess("setpriv", {
+        args: [`--reuid=${uid}`, "--clear-groups", Deno.execPath(), "eval", code],
+        env: { DENO_DIR: cache, HOME: cache },
+        ready: (output) => output.includes("UP"),
+      });
+      try {
+        await assert.rejects(
+          start(),
+          /Cannot listen on 127\.0\.0\.1:\d+ \(tcp\): address already in use/,
+        );
+      } finally {
+        await stranger.stop();
+        await end();
+        Deno.removeSync(cache, { recursive: true });
+      }
+    }
+  },
+});

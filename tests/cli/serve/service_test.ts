@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import { openLibc } from "../../../src/sys/libc.ts";
+import { UnixDatagramSender } from "../../../src/sys/unix_datagram.ts";
+import { askUdp, freePort } from "../../support/drivers.ts";
+import { decode, queryBytes } from "../../support/messages.ts";
+import { ask } from "../../support/net_ask.ts";
+import { type ProcessOptions, startProcess, type TestProcess } from "../../support/net_process.ts";
+import { skipFor, skipUnless } from "../../support/net_require.ts";
+import { openBound, receiving } from "../../support/service.ts";
+import { folderWith } from "../../support/serving.ts";
+
+const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+const linux = Deno.build.os === "linux";
+if (!linux) skipFor(["it needs the linux driver"]);
+
+const whoami = (port: number) => `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
+const serves = (output: string) => /^(<6>)?Try: dig|"listeners":/m.test(output);
+
+/** Runs nodens with a Corefile, possibly by way of another program, for the length of `use`. */
+async function running(
+  options: {
+    corefile: string;
+    args?: string[];
+    env?: Record<string, string>;
+    /** What comes before the command of nodens. */
+    by?: string[];
+    ready?: ProcessOptions["ready"];
+  },
+  use: (process: TestProcess, corefile: string) => Promise<void>,
+): Promise<number> {
+  const { corefile, args = [], env = {}, by = [], ready = serves } = options;
+  const folder = folderWith({ Corefile: corefile });
+  const file = `${folder}/Corefile`;
+  const nodens = [Deno.execPath(), "run", "-A", MAIN, "-conf", file, ...args];
+  const [command, ...rest] = [...by, ...nodens];
+  const process = await startProcess(command!, { args: rest, env, ready, readyWithinMs: 60_000 });
+  try {
+    await use(process, file);
+  } finally {
+    await process.stop();
+    Deno.removeSync(folder, { recursive: true });
+  }
+  return (await process.ended).code;
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const limitMs = performance.now() + 30_000;
+  while (!condition()) {
+    assert.ok(performance.now() < limitMs, `${what}: not within 30 s`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+if (linux) {
+  Deno.test("the service manager is told of start, reloads, faults and stop; the watchdog lives", async () => {
+    const port = freePort();
+    await receiving(async (path, next) => {
+      /** The next notification that is no sign of life. */
+      const news = async () => {
+        for (;;) {
+          const text = await next();
+          if (text !== "WATCHDOG=1\n") return text;
+        }
+      };
+      const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "300000" };
+      const code = await running({ corefile: whoami(port), env }, async ({ pid }, file) => {
+        const serving = `READY=1\nMAINPID=${pid}\nSTATUS=serving .:${port} on 127.0.0.1\n`;
+        assert.equal(await next(), serving);
+        for (let i = 0; i < 4; i++) assert.equal(await next(), "WATCHDOG=1\n");
+        Deno.kill(pid, "SIGHUP");
+        assert.match(await news(), /^RELOADING=1\nMONOTONIC_USEC=[1-9]\d+\n$/);
+        assert.equal(await news(), serving);
+        Deno.writeTextFileSync(file, `.:${port} {\n whoam\n}\n`);
+        Deno.kill(pid, "SIGHUP");
+        assert.match(await news(), /^RELOADING=1\n/);
+        assert.match(
+          await news(),
+          /^READY=1\n.*\nSTATUS=reload refused, what was before is served: .*unknown directive "whoam"/,
+        );
+        Deno.kill(pid, "SIGTERM");
+        assert.equal(await news(), "STOPPING=1\nSTATUS=stopping\n");
+      });
+      assert.equal(code, 0);
+    });
+  });
+
+  Deno.test("a data plane that hangs stops the signs of life before the process ends", async () => {
+    const script = new URL("../../support/hang_watchdog.ts", import.meta.url).pathname;
+    await receiving(async (path, next) => {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", script, String(freePort())],
+        env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "300000" },
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      assert.match(await next(), /^READY=1\n/);
+      let lastMs = 0;
+      let signs = 0;
+      const counting = (async () => {
+        for (;;) {
+          const text = await next();
+          if (text === "END") return;
+          signs++;
+          lastMs = performance.now();
+          assert.equal(text, "WATCHDOG=1\n");
+        }
+      })();
+      const { code, stdout } = await child.output();
+      const endMs = performance.now();
+      const sender = new UnixDatagramSender(path);
+      sender.send(new TextEncoder().encode("END"));
+      sender.close();
+      await counting;
+      const silentMs = endMs - lastMs;
+      assert.equal(code, 3);
+      assert.ok(signs >= 3, `${signs} signs of life`);
+      // It is taken for dead after 5 s, and gives no sign from the moment that it hangs.
+      assert.ok(silentMs > 1000, `silent for ${silentMs} ms`);
+      const text = new TextDecoder().decode(stdout);
+      assert.match(text, /has not answered for 5 s/);
+    });
+  });
+
+  Deno.test("SIGQUIT prints the state and stops", async () => {
+    const port = freePort();
+    let output = () => "";
+    const text = await running({ corefile: whoami(port) }, async (process) => {
+      output = () => process.output;
+      await askUdp(queryBytes({ name: "www.example.org" }), { port });
+      Deno.kill(process.pid, "SIGQUIT");
+      await process.ended;
+    });
+    assert.equal(text, 0);
+    assert.match(output(), /^(?:\S+Z )?\[INFO\] SIGQUIT: stopping/m);
+    assert.match(output(), /^SIGQUIT: this was the state\nnodens .*, process \d+, up for /m);
+    assert.match(output(), /^Queries: 1 UDP, 0 TCP;/m);
+    assert.match(output(), new RegExp(`^127\\.0\\.0\\.1:${port} +\\.$`, "m"));
+    const args = ["-log-format", "json"];
+    const json = await running({ corefile: whoami(port), args }, async (process) => {
+      output = () => process.output;
+      Deno.kill(process.pid, "SIGQUIT");
+      await process.ended;
+    });
+    assert.equal(json, 0);
+    const messages = output().trim().split("\n").map((line) => JSON.parse(line));
+    const report = messages.find(({ msg }) => msg === "SIGQUIT: state report");
+    assert.equal(report.status.listeners[0].port, port);
+  });
+
+  Deno.test("a log that the journal reads has its priorities with notifications too", async () => {
+    const port = freePort();
+    await receiving(async (path, next) => {
+      const script = "exec 5>&1; export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/5);" +
+        ' exec "$0" "$@"';
+      const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "no" };
+      const by = ["sh", "-c", script];
+      await running({ corefile: whoami(port), env, by }, async (process) => {
+        assert.match(await next(), /^READY=1\n/);
+        await until(() => process.output.includes("watchdog"), "a warning");
+        Deno.kill(process.pid, "SIGQUIT");
+        await process.ended;
+        const lines = process.output.trim().split("\n");
+        assert.ok(lines.every((line) => /^<[346]>/.test(line)), process.output);
+        assert.match(process.output, /^<4>the watchdog gets no sign of life: WATCHDOG_USEC: "no"/m);
+        assert.match(process.output, /^<6>Queries: /m);
+      });
+    });
+  });
+
+  Deno.test("the portable driver cannot use what was handed over, and says so", async () => {
+    const [port, other] = [freePort(), freePort()];
+    const fds = [openBound({ kind: "udp", port: other }), openBound({ kind: "tcp", port: other })];
+    const options = { corefile: whoami(port), args: ["-io", "portable"], by: handing(fds) };
+    await running(options, async ({ output }) => {
+      assert.match(
+        output,
+        /\[WARNING\] the portable driver cannot use 2 sockets that were handed over/,
+      );
+      await askUdp(queryBytes({ name: "www.example.org" }), { port });
+    });
+    fds.forEach((fd) => openLibc().close(fd));
+  });
+
+  Deno.test("a listener on handed-over sockets goes with a reload, and comes back", async () => {
+    const [port, other] = [freePort(), freePort()];
+    const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
+    await running({ corefile: whoami(port), by: handing(fds) }, async (process, file) => {
+      const reload = async (corefile: string) => {
+        const count = () => process.output.match(/Reloading complete/g)?.length ?? 0;
+        const before = count();
+        Deno.writeTextFileSync(file, corefile);
+        Deno.kill(process.pid, "SIGHUP");
+        await until(() => count() > before, `the reload: ${process.output}`);
+      };
+      for (let turn = 0; turn < 2; turn++) {
+        await reload(whoami(other));
+        await askUdp(queryBytes({ name: "a.test" }), { port: other });
+        const waiting = askUdp(queryBytes({ name: "b.test" }), { port, limitMs: 60_000 });
+        await reload(whoami(port));
+        assert.equal(decode(await waiting).rcode, "NOERROR", "it waited in the socket");
+        await askUdp(queryBytes({ name: "c.test" }), { port });
+      }
+      assert.doesNotMatch(process.output, /handed|in use/);
+    });
+    fds.forEach((fd) => openLibc().close(fd));
+  });
+
+  Deno.test("nothing is lost while nodens is started again behind the same sockets", async () => {
+    const port = freePort();
+    const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
+    const by = handing(fds);
+    let going = true;
+    const answers: Promise<Uint8Array>[] = [];
+    const asking = (async () => {
+      while (going) {
+        const id = answers.length;
+        answers.push(askUdp(queryBytes({ name: "a.test", id }), { port, limitMs: 120_000 }));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    })();
+    const processes: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await running({ corefile: whoami(port), by }, async ({ pid }) => {
+        processes.push(pid);
+        const count = answers.length;
+        await until(() => answers.length > count + 20, "queries");
+        await answers[count + 10];
+      });
+    }
+    going = false;
+    await asking;
+    // The last ones came when nobody served; one more start answers them.
+    await running({ corefile: whoami(port), by }, async () => {
+      for (const answer of await Promise.all(answers)) {
+        assert.equal(decode(answer).rcode, "NOERROR");
+      }
+    });
+    assert.equal(new Set(processes).size, 3);
+    assert.ok(answers.length > 60, `${answers.length} queries`);
+    fds.forEach((fd) => openLibc().close(fd));
+  });
+}
+
+/** A command that hands descriptors over, numbered from 3, as sd_listen_fds(3) wants them. */
+function handing(fds: readonly number[]): string[] {
+  // By way of high numbers, so that none is overwritten before it is copied.
+  const high = fds.map((fd, i) => `exec ${100 + i}<&${fd};`).join(" ");
+  const low = fds.map((_, i) => `exec ${3 + i}<&${100 + i} ${100 + i}<&-;`).join(" ");
+  const script = `${high} ${low} export LISTEN_PID=$$ LISTEN_FDS=${fds.length}; exec "$0" "$@"`;
+  return ["bash", "-c", script];
+}
+
+Deno.test({
+  name: "systemd-socket-activate: started by the first query, which is answered, and over TCP",
+  ...skipUnless("systemd-socket-activate", "dig"),
+  async fn() {
+    const port = freePort();
+    const at = ["-l", `127.0.0.1:${port}`];
+    // It opens sockets of one type; the first passes its own through the second.
+    const by = ["systemd-socket-activate", "-d", ...at, "systemd-socket-activate", ...at];
+    for (const name of ["PATH", "HOME", "DENO_DIR"]) by.push("-E", name);
+    const ready = (output: string) => output.includes("Listening on");
+    await running({ corefile: whoami(port), by, ready }, async (process) => {
+      assert.ok(!serves(process.output), "nothing has started it yet");
+      const question = { server: "127.0.0.1", port, name: "www.example.org", type: "A" };
+      const udp = await ask("dig", { ...question, args: ["+time=60"] });
+      assert.equal(udp.status, "NOERROR");
+      const tcp = await ask("dig", { ...question, transport: "tcp" });
+      assert.equal(tcp.status, "NOERROR");
+      await until(() => serves(process.output), "the start");
+      assert.doesNotMatch(process.output, /handed/);
+    });
+  },
+});
+
+Deno.test({
+  name: "systemd-notify, another client, reaches the socket that the tests read",
+  ...skipUnless("systemd-notify"),
+  async fn() {
+    await receiving(async (path, next) => {
+      const { success } = await new Deno.Command("systemd-notify", {
+        args: ["--ready", "--no-block", "--status=serving"],
+        env: { NOTIFY_SOCKET: path },
+      }).output();
+      assert.ok(success);
+      // The order of its lines is its own.
+      const lines = (await next()).trim().split("\n");
+      assert.ok(lines.includes("READY=1") && lines.includes("STATUS=serving"), lines.join(" "));
+    });
+  },
+});

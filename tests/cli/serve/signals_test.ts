@@ -1,0 +1,240 @@
+/** Signals to a real nodens: none opens the debugger, and each is kept at every moment. */
+import assert from "node:assert/strict";
+import { PERMISSIONS } from "../../../release/permissions.ts";
+import { freePort } from "../../support/drivers.ts";
+import { until } from "../../support/followed.ts";
+import { MAIN, STARTED } from "../../support/net_nodens.ts";
+import { Namespace, namespaceReasons } from "../../support/net_namespace.ts";
+import { startProcess, type TestProcess } from "../../support/net_process.ts";
+import { skipFor } from "../../support/net_require.ts";
+import { caughtSignals, listeningPorts, send, SIGNAL } from "../../support/process_signals.ts";
+
+const { HUP, INT, QUIT, BUS, USR1, SEGV, TERM, SETXID } = SIGNAL;
+/** Signals with a handler that a serving nodens goes on after; SETXID is the C library's own. */
+const GOES_ON: readonly number[] = [HUP, USR1, SETXID];
+const DEBUGGER_PORT = 9229;
+/** Deno handles SIGUSR1 from 500 ms after the start on. */
+const DENO_LISTENS_MS = 700;
+
+const inNamespace = Deno.build.os === "linux"
+  ? skipFor(namespaceReasons())
+  : skipFor(["it needs Linux"]);
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+/** Ways to run nodens. The last one cannot touch the kernel's handlers, and holds the port instead. */
+const WAYS = [
+  { name: "from source", flags: ["-A"], args: [], holdsPort: false },
+  { name: "portable", flags: ["-A"], args: ["-io", "portable"], holdsPort: false },
+  { name: "with the rights it is shipped with", flags: PERMISSIONS, args: [], holdsPort: false },
+  { name: "without FFI", flags: ["-A", "--deny-ffi"], args: [], holdsPort: true },
+];
+
+const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+
+/** Runs `use` with a folder, a Corefile in it and a network namespace. */
+async function inFolder(use: (file: string, port: number) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  const port = freePort();
+  const file = `${folder}/Corefile`;
+  Deno.writeTextFileSync(file, `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`);
+  try {
+    await use(file, port);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** What `/json` of the debugger gives inside a namespace: the status, or what went wrong. */
+function askDebugger(namespace: Namespace): string {
+  const code = `try { const r = await fetch("http://127.0.0.1:${DEBUGGER_PORT}/json"); ` +
+    `console.log(r.status, await r.text()) } catch { console.log("refused") }`;
+  const args = namespace.exec(Deno.execPath(), "eval", code);
+  return new TextDecoder().decode(new Deno.Command("ip", { args }).outputSync().stdout).trim();
+}
+
+async function withNamespace(use: (namespace: Namespace) => Promise<void>): Promise<void> {
+  const namespace = new Namespace();
+  try {
+    await use(namespace);
+  } finally {
+    namespace.remove();
+  }
+}
+
+Deno.test("these tests see the debugger that Deno opens", inNamespace, async () => {
+  await withNamespace(async (namespace) => {
+    const code = "console.log('up'); setInterval(() => {}, 1000)";
+    const deno = await startProcess("ip", {
+      args: namespace.exec(Deno.execPath(), "eval", code),
+      ready: (output) => output.includes("up"),
+    });
+    // Deno 2.9.2 and later. Where a newer one does not do it any more, `DebuggerSignal` can go.
+    await until(() => caughtSignals(deno.pid).includes(USR1), "Deno's handler");
+    send(deno.pid, USR1);
+    await until(() => listeningPorts(deno.pid).includes(DEBUGGER_PORT), "Deno's debugger");
+    assert.match(askDebugger(namespace), /webSocketDebuggerUrl/);
+    await deno.stop();
+  });
+});
+
+for (const { name, flags, args, holdsPort } of WAYS) {
+  Deno.test(`no signal opens a port: ${name}`, inNamespace, async () => {
+    await withNamespace((namespace) =>
+      inFolder(async (file) => {
+        const start = async () => {
+          const process = await startProcess("ip", {
+            args: namespace.exec(
+              ...[Deno.execPath(), "run", ...flags, MAIN, "-conf", file, ...args],
+            ),
+            ready: (output) => STARTED.test(output),
+          });
+          await pause(DENO_LISTENS_MS);
+          return process;
+        };
+        /** Ports that are listened on; the debugger's must not answer. */
+        const ports = (process: TestProcess) => {
+          const all = listeningPorts(process.pid);
+          if (all.includes(DEBUGGER_PORT)) {
+            const answer = askDebugger(namespace);
+            assert.equal(answer, "refused", `the debugger answers: ${answer}`);
+          }
+          return all;
+        };
+
+        let nodens = await start();
+        const before = ports(nodens);
+        assert.equal(before.includes(DEBUGGER_PORT), holdsPort);
+        // A signal without a handler runs no code: the kernel ignores it or ends the process.
+        const caught = caughtSignals(nodens.pid);
+        for (const signal of [HUP, INT, QUIT, USR1, TERM]) assert.ok(caught.includes(signal));
+        const reloads = () => nodens.output.match(/Reloading complete/g)?.length ?? 0;
+        for (const signal of caught.filter((signal) => GOES_ON.includes(signal))) {
+          for (let turn = 0; turn < 2; turn++) {
+            const already = reloads();
+            send(nodens.pid, signal);
+            if (signal !== SETXID) await until(() => reloads() > already, `signal ${signal}`);
+            assert.deepEqual(ports(nodens), before, `signal ${signal}`);
+          }
+        }
+        const stops = caught.filter((signal) => !GOES_ON.includes(signal));
+        for (const signal of stops) {
+          send(nodens.pid, signal);
+          const fault = signal === BUS || signal === SEGV;
+          // The runtime takes its handler away first, and expects the fault to come again.
+          if (fault) await until(() => !caughtSignals(nodens.pid).includes(signal), "the fault");
+          if (fault) assert.deepEqual(ports(nodens), before, `signal ${signal}`);
+          if (fault) send(nodens.pid, signal);
+          const status = await nodens.ended;
+          if (!fault) assert.equal(status.code, 0, nodens.output);
+          nodens = await start();
+          assert.deepEqual(ports(nodens), before);
+        }
+        assert.equal((await nodens.stop()).code, 0);
+      })
+    );
+  });
+}
+
+/** A nodens that is not waited for. */
+class Early {
+  readonly #child: Deno.ChildProcess;
+  readonly #read: Promise<unknown>;
+  output = "";
+
+  constructor(file: string) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", MAIN, "-conf", file],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#read = Promise.all(
+      [this.#child.stdout, this.#child.stderr].map((stream) =>
+        stream.pipeThrough(new TextDecoderStream()).pipeTo(
+          new WritableStream({ write: (text) => void (this.output += text) }),
+        )
+      ),
+    );
+  }
+
+  /** Sends a signal; says whether nodens had its handlers by then. */
+  send(signal: Deno.Signal): boolean {
+    // The listener for SIGQUIT is the last one that it adds.
+    const ready = caughtSignals(this.#child.pid).includes(QUIT);
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // Gone.
+    }
+    return ready;
+  }
+
+  async end(): Promise<Deno.CommandStatus> {
+    const status = await this.#child.status;
+    await this.#read;
+    return status;
+  }
+}
+
+/** Runs things two at a time. */
+async function byTwos<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const lane = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await run(item);
+  };
+  await Promise.all([lane(), lane()]);
+}
+
+const START_STEPS_MS = [0, 20, 40, 60, 80, 100, 120, 140, 170, 200, 250];
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
+  Deno.test(`${signal} while nodens starts ends it in order`, onLinux, async () => {
+    await byTwos(START_STEPS_MS, (ms) =>
+      inFolder(async (file) => {
+        const nodens = new Early(file);
+        await pause(ms);
+        const ready = nodens.send(signal);
+        const status = await nodens.end();
+        if (ready || status.signal === null) assert.equal(status.code, 0, nodens.output);
+        // Before the first line of nodens the system decides.
+        else assert.equal(status.signal, signal, nodens.output);
+      }));
+  });
+}
+
+for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
+  Deno.test(`${signal} while nodens starts is kept until it serves`, onLinux, async () => {
+    await byTwos(START_STEPS_MS, (ms) =>
+      inFolder(async (file) => {
+        const nodens = new Early(file);
+        await pause(ms);
+        if (nodens.send(signal)) {
+          await until(
+            () => /Reloading complete/.test(nodens.output),
+            `${signal}: ${nodens.output}`,
+          );
+          assert.match(nodens.output, new RegExp(`${signal}: Reloading`));
+        }
+        nodens.send("SIGTERM");
+        const status = await nodens.end();
+        if (status.signal === null) assert.equal(status.code, 0, nodens.output);
+      }));
+  });
+}
+
+Deno.test("signals while nodens reloads, and while it stops", onLinux, async () => {
+  await byTwos([0, 1, 2, 4, 6, 8, 10, 15, 20, 30], (ms) =>
+    inFolder(async (file) => {
+      const nodens = new Early(file);
+      await until(() => STARTED.test(nodens.output), "the start");
+      for (const signal of ["SIGHUP", "SIGUSR1", "SIGHUP"] as const) {
+        nodens.send(signal);
+        await pause(ms);
+      }
+      nodens.send("SIGTERM");
+      await pause(ms);
+      for (const signal of ["SIGHUP", "SIGUSR1", "SIGQUIT"] as const) nodens.send(signal);
+      const status = await nodens.end();
+      assert.deepEqual([status.code, status.signal], [0, null], nodens.output);
+    }));
+});

@@ -1,0 +1,134 @@
+/** Files that are no regular files, wherever one can be named: an error at once, never a wait. */
+import assert from "node:assert/strict";
+import { freePort } from "../../support/drivers.ts";
+import { until } from "../../support/followed.ts";
+import { MAIN, startNodens } from "../../support/net_nodens.ts";
+import { makeFifo } from "../../support/special_files.ts";
+
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+/** Runs `use` with a folder in which there is a FIFO that nobody writes to. */
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  makeFifo(`${folder}/fifo`);
+  try {
+    await use(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Runs nodens until it ends by itself; it is killed where it does not. */
+async function run(...args: string[]): Promise<{ code: number; text: string }> {
+  const signal = AbortSignal.timeout(20_000);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...args],
+    stdin: "null",
+    signal,
+  });
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+const FIFO = "it is a FIFO, not a regular file";
+
+/** Where a FIFO stands in a Corefile, and what is said about it. */
+const ROWS: { name: string; corefile: (folder: string) => string; why: RegExp }[] = [
+  {
+    name: "import",
+    corefile: (folder) => `.:PORT {\n import ${folder}/fifo\n}\n`,
+    why: new RegExp(`Corefile:2: cannot import ".*/fifo": ${FIFO}`),
+  },
+  {
+    name: "import of all files in a folder",
+    corefile: (folder) => `.:PORT {\n import ${folder}/fif*\n}\n`,
+    why: new RegExp(`Corefile:2: cannot import ".*/fif\\*": ${FIFO}`),
+  },
+  {
+    name: "hosts",
+    corefile: (folder) => `.:PORT {\n hosts ${folder}/fifo\n}\n`,
+    why: /Corefile:2: hosts: ".*\/fifo" is not a regular file/,
+  },
+  {
+    name: "a list of servers",
+    corefile: (folder) => `.:PORT {\n forward . ${folder}/fifo\n}\n`,
+    why: /Corefile:2: forward: ".*\/fifo" is not a regular file/,
+  },
+  {
+    name: "a certificate",
+    corefile: (folder) => `.:PORT {\n forward . tls://192.0.2.1 {\n tls ${folder}/fifo\n }\n}\n`,
+    why: /Corefile:3: forward: tls: ".*\/fifo" is not a regular file/,
+  },
+];
+
+for (const { name, corefile, why } of ROWS) {
+  Deno.test(`a FIFO: ${name}`, onLinux, async () => {
+    await inFolder(async (folder) => {
+      const file = `${folder}/Corefile`;
+      Deno.writeTextFileSync(file, corefile(folder).replace("PORT", String(freePort())));
+      for (const args of [["check", file], ["-conf", file]]) {
+        const { code, text } = await run(...args);
+        assert.match(text, why);
+        assert.equal(code, 1, text);
+      }
+    });
+  });
+}
+
+Deno.test("a FIFO or a device as the Corefile, and as what commands read", onLinux, async () => {
+  await inFolder(async (folder) => {
+    for (const args of [["-conf"], ["check"], ["manifest", "-check"]]) {
+      const { code, text } = await run(...args, `${folder}/fifo`);
+      assert.match(text, new RegExp(`annot read ".*/fifo": ${FIFO}`));
+      assert.equal(code, 1, text);
+    }
+    const { code, text } = await run("-conf", "/dev/zero");
+    assert.match(text, /Cannot read "\/dev\/zero": it is a device, not a regular file/);
+    assert.equal(code, 1);
+  });
+});
+
+Deno.test(
+  "files that become FIFOs while nodens serves are told of, and reloads go on",
+  onLinux,
+  async () => {
+    await inFolder(async (folder) => {
+      const [part, hosts, servers] = ["part", "hosts", "servers"].map((name) =>
+        `${folder}/${name}`
+      );
+      Deno.writeTextFileSync(part!, "whoami\n");
+      Deno.writeTextFileSync(hosts!, "192.0.2.1 www.example.org\n");
+      Deno.writeTextFileSync(servers!, "nameserver 192.0.2.53\n");
+      const corefile = (port: number) =>
+        `.:${port} {
+        bind 127.0.0.1
+        import ${part}
+        hosts ${hosts} {
+          reload 1s
+          fallthrough
+        }
+        forward example.net ${servers}
+      }\n`;
+      const nodens = await startNodens({ corefile });
+      for (const path of [part!, hosts!, servers!]) {
+        Deno.removeSync(path);
+        makeFifo(path);
+      }
+      for (const [path, said] of [[hosts, "plugin/hosts"], [servers, "plugin/forward"]]) {
+        const line = new RegExp(`${said}.*"?${path}"?.*${FIFO}`);
+        await until(() => line.test(nodens.output), `a word about ${path}: ${nodens.output}`);
+      }
+      Deno.kill(nodens.pid, "SIGHUP");
+      await until(() => /not taken over/.test(nodens.output), "the refused reload");
+      assert.match(nodens.output, new RegExp(`cannot import ".*/part": ${FIFO}`));
+      for (const path of [part!, hosts!, servers!]) Deno.removeSync(path);
+      Deno.writeTextFileSync(part!, "whoami\n");
+      Deno.writeTextFileSync(hosts!, "192.0.2.2 www.example.org\n");
+      Deno.writeTextFileSync(servers!, "nameserver 192.0.2.53\n");
+      Deno.kill(nodens.pid, "SIGHUP");
+      await until(() => /Reloading complete/.test(nodens.output), "the reload");
+      assert.equal((await nodens.stop()).code, 0, nodens.output);
+    });
+  },
+);

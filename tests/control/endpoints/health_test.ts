@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../../../src/loading/load.ts";
+import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
+import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
+import { Readiness } from "../../../src/control/endpoints/readiness.ts";
+import { MetricRegistry } from "../../../src/metrics/registry.ts";
+import { freePort, withDataPlane } from "../../support/drivers.ts";
+import { fakeHost } from "../../support/fake_host.ts";
+import { skipFor } from "../../support/net_require.ts";
+import { until } from "../../support/followed.ts";
+import { Simulation } from "../../support/simulation.ts";
+
+const load = (text: string) =>
+  loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
+
+Deno.test({
+  name: "health fails while the data plane hangs, before the process is ended for it",
+  ...skipFor(Deno.build.os === "linux" ? [] : ["this is no Linux"]),
+  async fn() {
+    const file = new URL("../../support/hang_health.ts", import.meta.url).pathname;
+    const [port, http] = [freePort(), freePort()];
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", file, String(port), String(http)],
+      stdout: "piped",
+      stderr: "inherit",
+    }).output();
+    const fault = "the data plane does not answer";
+    assert.deepEqual(new TextDecoder().decode(stdout).trim().split("\n"), [
+      "health 200",
+      "ready 200",
+      `plugin/health: ${fault}`,
+      `health 503: ${fault}`,
+      "ready 503: data plane",
+      "failures true",
+      "age true",
+      "the data plane has not answered for 5 s",
+    ]);
+    assert.equal(code, 3);
+  },
+});
+
+for (
+  const driver of Deno.build.os === "linux" ? ["linux", "portable"] as const : ["portable"] as const
+) {
+  Deno.test(`health with the ${driver} driver: well, and a listener that is gone`, async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
+    const registry = new MetricRegistry();
+    const logs: string[] = [];
+    const log = (level: string, line: string) => logs.push(`${level}: ${line}`);
+    await withDataPlane({ driver, corefile }, async (plane) => {
+      const checks = new SelfChecks([plane]);
+      const probe = new HealthProbe({ planes: [plane], checks, registry, log });
+      probe.start(load(corefile));
+      try {
+        assert.equal(await probe.fault(), null);
+        const other = freePort();
+        probe.start(load(`.:${port} .:${other} {\n bind 127.0.0.1\n whoami\n}\n`));
+        const fault = `a query to 127.0.0.1:${other} was not answered`;
+        assert.equal(await probe.fault(), fault);
+        await until(() => logs.length > 0);
+        assert.deepEqual(logs, [`warning: plugin/health: ${fault}`]);
+      } finally {
+        probe.stop();
+      }
+    });
+  });
+}
+
+Deno.test("health: every data plane must come round", async () => {
+  const ages = [{ heartbeatAgeMs: 0 }, { heartbeatAgeMs: 0 }];
+  const target = { address: "::1", port: 53, mark: 0 };
+  let silent: typeof target | null = null;
+  const probe = new HealthProbe({
+    planes: ages,
+    checks: {
+      watchListeners: () => Promise.reject(new Error("no thread takes it up")),
+      get verdicts() {
+        return { rounds: 0, durationMs: 0, silent };
+      },
+    },
+    registry: new MetricRegistry(),
+    log: () => {},
+  });
+  probe.start(load(".:53 {\n whoami\n}\n"));
+  try {
+    assert.equal(await probe.fault(), null);
+    silent = target;
+    assert.equal(await probe.fault(), "a query to [::1]:53 was not answered");
+    ages[1]!.heartbeatAgeMs = 2001;
+    assert.equal(await probe.fault(), "1 of 2 data planes do not answer");
+  } finally {
+    probe.stop();
+  }
+});
+
+Deno.test("a forward whose names are not resolved yet is not ready", () => {
+  const simulation = new Simulation(". {\n forward . dns.example.org\n}\n");
+  assert.deepEqual(simulation.engine.unready(), [[0, "forward"]]);
+  const upstream = { address: "10.0.0.1", port: 53, transport: "dns", serverName: "" };
+  simulation.engine.deliver(0, 0, { upstreams: [upstream] });
+  assert.deepEqual(simulation.engine.unready(), []);
+});
+
+Deno.test("readiness: once ready, always ready; or asked each time", async () => {
+  const text = ". {\n errors\n forward . 10.0.0.1\n}\nexample.org {\n forward . 10.0.0.2\n}\n";
+  let nowMs = 1000;
+  let answer: unknown = [[0, "forward"], [1, "forward"]];
+  const plane = {
+    ask: () => answer === null ? Promise.reject(new Error("silent")) : Promise.resolve(answer),
+  };
+  const readiness = (continuously: boolean) =>
+    new Readiness([plane], load(text), new Map([[0, { continuously }]]));
+  const once = readiness(false);
+  const always = readiness(true);
+  for (const one of [once, always]) assert.deepEqual(await one.missing(nowMs += 100), ["forward"]);
+  answer = [[1, "forward"]];
+  for (const one of [once, always]) assert.deepEqual(await one.missing(nowMs += 100), []);
+  answer = [[0, "forward"]];
+  assert.deepEqual(await always.missing(nowMs + 99), [], "asked ten times a second at most");
+  nowMs += 1000;
+  assert.deepEqual(await once.missing(nowMs), []);
+  assert.deepEqual(await always.missing(nowMs), ["forward"]);
+  answer = null;
+  nowMs += 1000;
+  assert.deepEqual(await once.missing(nowMs), []);
+  assert.deepEqual(await always.missing(nowMs), ["data plane"]);
+  assert.deepEqual(await readiness(false).missing(), ["data plane"]);
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { COUNTER } from "../../../src/engine/counters.ts";
+import { VERDICT, VERDICTS } from "../../../src/io/check_plan.ts";
+import { askUdp, freePort, withDataPlane } from "../../support/drivers.ts";
+import { decode, queryBytes } from "../../support/messages.ts";
+import { haveIpv6 } from "../../support/net_ports.ts";
+import { skipFor } from "../../support/net_require.ts";
+
+const linux = Deno.build.os === "linux";
+if (!linux) skipFor(["it needs the linux driver"]);
+
+async function until(condition: () => boolean): Promise<void> {
+  const limitMs = performance.now() + 15_000;
+  while (!condition()) {
+    if (performance.now() > limitMs) throw new Error("it did not happen within 15 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+if (linux) {
+  Deno.test("a data plane that throws is started again on the same sockets", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane, logs) => {
+      const query = queryBytes({ name: "www.example.org" });
+      await askUdp(query, { port });
+      plane.provoke("throw");
+      await until(() => logs.some((line) => line.includes("the data plane failed")));
+      assert.equal(decode(await askUdp(query, { port })).rcode, "NOERROR");
+    });
+  });
+
+  Deno.test("one that throws after it was told to stop leaves its sockets alone afterwards", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      await plane.retire(5000);
+      await plane.drain(5000);
+      const restarted = Promise.withResolvers<void>();
+      plane.onRestarted = restarted.resolve;
+      plane.provoke("throw");
+      await restarted.promise;
+      const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
+      await socket.send(queryBytes({ name: "www.example.org" }), to);
+      const queries = () => plane.values[COUNTER.UDP_QUERIES];
+      const before = queries();
+      // The loop has come round when it has answered, and would have seen the query.
+      for (let i = 0; i < 20; i++) {
+        await plane.ask({ block: -1, position: -1, request: null }, 15_000);
+      }
+      assert.equal(queries(), before);
+      socket.close();
+    });
+  });
+
+  Deno.test("a thread that takes the place of a dead one checks itself as that did", async () => {
+    const port = freePort();
+    // A scope, as a link-local address has one, is no reason not to be asked.
+    const addresses = haveIpv6() ? ["::1", "::1%lo"] : ["127.0.0.1"];
+    const corefile = `.:${port} {\n bind ${addresses[0]}\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      const targets = addresses.map((address) => ({ address, port, mark: 0 }));
+      const verdicts = new Float64Array(
+        new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + targets.length)),
+      );
+      const answers = () => verdicts.subarray(VERDICTS.FIRST_TARGET).every((one) => one === 1);
+      const buffer = verdicts.buffer;
+      const plan = { targets, beats: [], leaveEntries: false, watchdog: null, peers: [] };
+      assert.deepEqual(await plane.check({ ...plan, verdicts: buffer }), {});
+      assert.equal(verdicts[VERDICTS.ROUNDS], 1);
+      assert.ok(answers());
+      const restarted = Promise.withResolvers<void>();
+      plane.onRestarted = restarted.resolve;
+      plane.provoke("throw");
+      await restarted.promise;
+      const rounds = verdicts[VERDICTS.ROUNDS]!;
+      verdicts.fill(VERDICT.UNKNOWN, VERDICTS.FIRST_TARGET);
+      await until(() => verdicts[VERDICTS.ROUNDS]! > rounds && answers());
+    });
+  });
+
+  Deno.test("a data plane that hangs is noticed", async () => {
+    const port = freePort();
+    // In a process of its own: a thread that never yields ends with its process only.
+    const file = new URL("../../support/hang_probe.ts", import.meta.url);
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", file.pathname, String(port)],
+      stdout: "piped",
+      stderr: "inherit",
+    }).output();
+    assert.equal(code, 3);
+    assert.match(new TextDecoder().decode(stdout), /has not answered for 5 s/);
+  });
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
+import { askMarked } from "../../../src/control/plane/marked_probe.ts";
+import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
+import { loadConfig } from "../../../src/loading/load.ts";
+import { COUNTER } from "../../../src/engine/counters.ts";
+import { MetricRegistry } from "../../../src/metrics/registry.ts";
+import { openLibc } from "../../../src/sys/libc.ts";
+import { freePort, withDataPlane } from "../../support/drivers.ts";
+import { fakeHost } from "../../support/fake_host.ts";
+import { have, skipFor } from "../../support/net_require.ts";
+
+const MARK = 0x53;
+const require = skipFor(
+  Deno.build.os !== "linux" || Deno.uid() !== 0 ? ["marking sockets needs root on Linux"] : [],
+);
+
+Deno.test({
+  name: "a marked query is answered like any other, and a silent port is no answer",
+  ...require,
+  async fn() {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      const ask = (at: number, timeoutMs: number) =>
+        askMarked(openLibc(), { address: "127.0.0.1", port: at }, { mark: MARK, timeoutMs });
+      assert.equal(await ask(port, 5000), true);
+      assert.equal(plane.values[COUNTER.PROBES], 1);
+      assert.equal(await ask(freePort(), 20), false);
+      await assert.rejects(
+        askMarked(openLibc(), { address: "localhost", port }, { mark: MARK, timeoutMs: 20 }),
+        /Cannot ask "localhost": it is no IP address/,
+      );
+    });
+  },
+});
+
+Deno.test({
+  name: "health asks with a mark where it has one",
+  ...require,
+  async fn() {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
+      const probe = new HealthProbe({
+        planes: [plane],
+        checks: new SelfChecks([plane]),
+        registry: new MetricRegistry(),
+        mark: MARK,
+        log: () => {},
+      });
+      const source = { file: "Corefile", text: corefile, defaultPort: 53 };
+      probe.start(loadConfig(source, fakeHost()).config);
+      try {
+        assert.equal(await probe.fault(), null);
+      } finally {
+        probe.stop();
+      }
+    });
+  },
+});
+
+Deno.test({
+  name: "a data plane that may not mark its sockets says so, and what would do",
+  ...skipFor(
+    Deno.build.os === "linux" && Deno.uid() === 0 && have("setpriv") ? [] : ["no setpriv"],
+  ),
+  async fn() {
+    const mark = new URL("../../../src/sys/mark.ts", import.meta.url);
+    const libc = new URL("../../../src/sys/libc.ts", import.meta.url);
+    const script = `import { requireMarks } from "${mark}"; import { openLibc } from "${libc}";
+      try { requireMarks(openLibc(), 83); } catch (error) { console.log(error.message); }`;
+    const without = "-net_admin,-net_raw";
+    const { stdout } = await new Deno.Command("setpriv", {
+      args: [
+        ...["--bounding-set", without, "--inh-caps", without],
+        ...[Deno.execPath(), "eval", script],
+      ],
+    }).output();
+    // What lies in errno by then may be of another call.
+    assert.match(
+      new TextDecoder().decode(stdout),
+      /^Cannot mark sockets with 83: .+ \(nodens needs the capability NET_ADMIN for that\)\n$/,
+    );
+  },
+});

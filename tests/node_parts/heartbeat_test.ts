@@ -1,0 +1,66 @@
+/** Which entries the data plane is told to keep, and what is remembered of what it says. */
+import assert from "node:assert/strict";
+import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
+
+function beat(entry: string): Beat {
+  return { list: "nodens", entry, target: { address: entry, port: 53 } };
+}
+
+/** A heartbeat beside a data plane that answers when it is told to. */
+function make() {
+  const told: string[] = [];
+  const answers: PromiseWithResolvers<Record<string, string>>[] = [];
+  const heartbeat = new Heartbeat((beats, { handedOver }) => {
+    told.push(`${beats.map(({ entry }) => entry).join(" ")}${handedOver ? " (left)" : ""}`);
+    const answer = Promise.withResolvers<Record<string, string>>();
+    answers.push(answer);
+    return answer.promise;
+  });
+  return { heartbeat, told, answers };
+}
+
+Deno.test("a beat joins the round that is under way, and remembers the faults", async () => {
+  const { heartbeat, told, answers } = make();
+  heartbeat.set([beat("10.96.0.10")]);
+  const joined = [heartbeat.beat(), heartbeat.beat()];
+  assert.deepEqual(told, ["10.96.0.10"]);
+  answers[0]!.resolve({ nodens: "Cannot open it" });
+  await Promise.all(joined);
+  assert.equal(heartbeat.faultOf("nodens"), "Cannot open it");
+  assert.equal(heartbeat.faultOf("nodens6"), null);
+  const next = heartbeat.beat();
+  answers[1]!.resolve({});
+  await next;
+  assert.equal(heartbeat.faultOf("nodens"), null);
+});
+
+Deno.test("what is set anew waits for no round of what was before", async () => {
+  const { heartbeat, told, answers } = make();
+  heartbeat.set([beat("10.96.0.10")]);
+  heartbeat.set([beat("169.254.20.10")]);
+  assert.deepEqual(told, ["10.96.0.10", "169.254.20.10"]);
+  const joined = heartbeat.beat();
+  answers[0]!.resolve({});
+  answers[1]!.resolve({ nodens: "gone" });
+  await joined;
+  assert.equal(told.length, 2);
+  assert.equal(heartbeat.faultOf("nodens"), "gone");
+});
+
+Deno.test("a data plane that says nothing is no reason to change the rules", async () => {
+  const { heartbeat, answers } = make();
+  heartbeat.set([beat("10.96.0.10")]);
+  answers[0]!.reject(new Error("the data plane has not answered within 3000 ms"));
+  await heartbeat.beat();
+  assert.equal(heartbeat.faultOf("nodens"), null);
+});
+
+Deno.test("stopping takes the entries out, or leaves them to another process", () => {
+  const { heartbeat, told, answers } = make();
+  heartbeat.set([beat("10.96.0.10")]);
+  heartbeat.stop();
+  heartbeat.stop({ handedOver: true });
+  assert.deepEqual(told, ["10.96.0.10", "", " (left)"]);
+  // Nobody waits for an answer, nor minds that none comes.
+  answers.forEach(({ reject }) => reject(new Error("the data plane does not run")));
+});

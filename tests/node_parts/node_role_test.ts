@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { NodeRole, type NodeRoleOptions } from "../../src/node/node_role.ts";
+
+/** A role whose parts only note what they are asked to do. */
+function notedRole(
+  options: Partial<NodeRoleOptions> & { adopted?: boolean; trouble?: () => string | null } = {},
+) {
+  const { adopted = false, trouble = () => null, ...rest } = options;
+  const done: string[] = [];
+  const limits: number[] = [];
+  const logs: string[] = [];
+  const counted: string[] = [];
+  let notice = () => {};
+  let yielded = false;
+  const rulesIn = Promise.withResolvers<void>();
+  const role = new NodeRole({
+    makeInterface: () => ({
+      ensure() {
+        const fault = trouble();
+        if (fault !== null) throw new Error(fault);
+        done.push("interface");
+        return { kind: "dummy", adopted, changes: adopted ? [] : ["made the link"] };
+      },
+      watch: (onNotice) => void (notice = onNotice),
+      yieldSource: () => yielded = done.push("source yielded") > 0,
+      reclaimSource: () => void (yielded && done.push("source reclaimed")),
+      remove: () => [`${done.push("interface removed")}`],
+      close: () => void done.push("interface closed"),
+    }),
+    makeRules: () => ({
+      ensure: () => {
+        done.push("rules");
+        rulesIn.resolve();
+        return Promise.resolve([]);
+      },
+      stop: ({ handedOver = false } = {}) => {
+        done.push(handedOver ? "rules handed over" : "rules left");
+        return Promise.resolve();
+      },
+      turnAway: (limitMs) => {
+        limits.push(limitMs!);
+        return Promise.resolve(void done.push("queries turned away"));
+      },
+      remove: (limitMs) => {
+        limits.push(limitMs!);
+        return Promise.resolve(done.push("rules removed") > 0);
+      },
+    }),
+    answers: () => Promise.resolve(true),
+    syncIntervalMs: 3_600_000,
+    skipTeardown: false,
+    log: (level, line) => logs.push(`${level}: ${line}`),
+    count: (error) => counted.push(error),
+    ...rest,
+  });
+  return { role, done, limits, logs, counted, rulesIn: rulesIn.promise, notice: () => notice() };
+}
+
+Deno.test("the interface comes first and goes last, and rules go when all is answered", async () => {
+  const { role, done, limits, rulesIn } = notedRole();
+  role.prepare();
+  assert.deepEqual(done, ["interface"]);
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  assert.deepEqual(done, ["interface", "rules", "queries turned away", "source yielded"]);
+  await role.release();
+  await role.release();
+  assert.deepEqual(done.slice(4), ["rules removed", "interface removed", "interface closed"]);
+  const [turnAwayMs, removeMs] = limits;
+  assert.equal(turnAwayMs, 2000);
+  assert.ok(removeMs! >= 2000 && removeMs! <= 9000, `${removeMs} ms for the rules`);
+});
+
+Deno.test("no rules as long as nothing answers, and none after the end", async () => {
+  const answer = Promise.withResolvers<boolean>();
+  const { role, done } = notedRole({ answers: () => answer.promise });
+  role.prepare();
+  role.engage();
+  await role.turnAway();
+  answer.resolve(true);
+  await answer.promise;
+  await role.release();
+  assert.deepEqual(done.slice(0, 2), ["interface", "source yielded"]);
+  assert.deepEqual(done.slice(2), ["interface removed", "interface closed"]);
+});
+
+Deno.test("with -skipteardown everything stays", async () => {
+  const { role, done, rulesIn } = notedRole({ skipTeardown: true });
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  await role.release();
+  assert.deepEqual(done, ["interface", "rules", "rules left", "interface closed"]);
+});
+
+Deno.test("another process gets everything as it is", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.leave();
+  assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
+});
+
+Deno.test("another process that comes while this one stops gets everything back", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  await role.leave();
+  assert.deepEqual(done.slice(4), ["rules handed over", "source reclaimed", "interface closed"]);
+});
+
+Deno.test("what was left to another process is taken away where that is gone at the end", async () => {
+  const { role, done, rulesIn } = notedRole();
+  role.prepare();
+  role.engage();
+  await rulesIn;
+  await role.turnAway();
+  await role.release();
+  assert.deepEqual(done.slice(2), [
+    "queries turned away",
+    "source yielded",
+    "rules removed",
+    "interface removed",
+    "interface closed",
+  ]);
+});
+
+Deno.test("a start that fails takes away what was made for it, and nothing that was there", async () => {
+  const made = notedRole();
+  made.role.prepare();
+  await made.role.abandon();
+  assert.deepEqual(made.done, ["interface", "interface removed", "interface closed"]);
+  const shared = notedRole();
+  shared.role.prepare();
+  await shared.role.abandon({ shared: true });
+  assert.deepEqual(shared.done, ["interface", "interface closed"]);
+  const found = notedRole({ adopted: true });
+  found.role.prepare();
+  await found.role.abandon();
+  assert.deepEqual(found.done, ["interface", "interface closed"]);
+  const refused = notedRole({ trouble: () => "a veth has that name" });
+  assert.throws(() => refused.role.prepare(), /a veth has that name/);
+  await refused.role.abandon();
+  assert.deepEqual(refused.done, ["interface closed"]);
+  assert.deepEqual(refused.counted, ["interface_add"]);
+});
+
+Deno.test("an interface that cannot be mended is counted and told, and tried again", async () => {
+  let fault: string | null = null;
+  const { role, logs, counted, notice, done } = notedRole({ trouble: () => fault });
+  role.prepare();
+  fault = "no memory";
+  notice();
+  assert.deepEqual({ logs, counted }, { logs: ["error: no memory"], counted: ["interface_check"] });
+  fault = null;
+  notice();
+  assert.deepEqual(done, ["interface", "interface"]);
+  await role.release();
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { runCommand, TIMED_OUT } from "../../../src/node/rules/command.ts";
+
+const FOREVER = { timeoutMs: 60_000 };
+const SOON = { timeoutMs: 100 };
+
+function shell(script: string, options: { timeoutMs: number; input?: string }) {
+  return runCommand("sh", { args: ["-c", script], ...options });
+}
+
+/** Whether a process is there and not merely waiting for its parent to notice its end. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("a command's input, outputs and exit code", async () => {
+  const result = await shell("cat; echo no >&2; exit 3", { ...FOREVER, input: "text" });
+  assert.deepEqual(result, { code: 3, stdout: "text", stderr: "no\n" });
+  assert.equal(await runCommand("no-such-program", { args: [], ...FOREVER }), null);
+  const unread = await shell("exit 0", { ...FOREVER, input: "x".repeat(1 << 20) });
+  assert.equal(unread?.code, 0);
+  const denied = await runCommand("/etc", { args: [], ...FOREVER });
+  assert.match(denied!.stderr, /Cannot run "\/etc": .*[Pp]ermission denied/);
+});
+
+Deno.test("a long output is whole", async () => {
+  const result = await shell("yes 0123456789 | head -n 300000", FOREVER);
+  assert.equal(result!.stdout.length, 300_000 * 11);
+});
+
+/** Whether a process ends: one that is killed may take the kernel a moment to tear down. */
+async function isGone(pid: number): Promise<boolean> {
+  for (let i = 0; isAlive(pid) && i < 1000; i++) await new Promise((next) => setTimeout(next, 1));
+  return !isAlive(pid);
+}
+
+Deno.test("a command that hangs is killed with its children", async () => {
+  const result = await shell("sleep 1000 & echo $!; wait", SOON);
+  assert.equal(result!.code, TIMED_OUT);
+  assert.equal(await isGone(Number(result!.stdout)), true);
+});
+
+Deno.test("a child that keeps the pipes is killed, and the command has done its work", async () => {
+  const result = await shell("sleep 1000 & echo $!", FOREVER);
+  assert.equal(result!.code, 0);
+  assert.equal(await isGone(Number(result!.stdout)), true);
+});
+
+Deno.test("pipes kept by a child that left the group are let go of", async () => {
+  for (const end of ["exit 0", "sleep 1000"]) {
+    const result = await shell(`setsid sleep 1000 & echo $!; ${end}`, SOON);
+    assert.equal(result!.code, end === "exit 0" ? 0 : TIMED_OUT);
+    Deno.kill(Number(result!.stdout), "SIGKILL");
+  }
+});
+
+Deno.test("a signal ends a command early, and keeps one from being started", async () => {
+  const abort = new AbortController();
+  const running = runCommand("sleep", { args: ["1000"], signal: abort.signal, ...FOREVER });
+  abort.abort();
+  assert.equal((await running)!.code, TIMED_OUT);
+  const late = await runCommand("no-such-program", { args: [], signal: abort.signal, ...FOREVER });
+  assert.equal(late!.code, TIMED_OUT);
+});
+
+Deno.test("an endless output is cut off", async () => {
+  const result = await shell("exec cat /dev/zero", FOREVER);
+  assert.match(result!.stderr, /printed more than 33554432 octets/);
+});

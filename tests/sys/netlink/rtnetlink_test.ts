@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import {
+  decodeAddress,
+  decodeLink,
+  decodeNotice,
+  encodeAddAddress,
+  encodeAddLink,
+  encodeDeleteAddress,
+  encodeDeleteLink,
+  encodeGetLink,
+  encodeListAddresses,
+  encodeListLinks,
+  encodeSetLinkUp,
+} from "../../../src/sys/netlink/rtnetlink_messages.ts";
+
+function bytes(hex: string): Uint8Array {
+  return Uint8Array.from(hex.replace(/\s/g, "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+function hex(value: Uint8Array): string {
+  return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const IPV4 = { index: 5, bytes: bytes("a9fe140a"), prefixLength: 32 };
+const IPV6 = { index: 5, bytes: bytes("fd0000000000000000000000000000 10"), prefixLength: 128 };
+const NO_LINK = "0000 0000 00000000 00000000 00000000";
+
+const REQUESTS: { what: string; made: Uint8Array; hex: string }[] = [
+  {
+    what: "get a link",
+    made: encodeGetLink("lo", 1),
+    hex: `28000000 1200 0500 01000000 00000000 ${NO_LINK} 0700 0300 6c6f0000`,
+  },
+  {
+    what: "list links",
+    made: encodeListLinks(2),
+    hex: `20000000 1200 0103 02000000 00000000 ${NO_LINK}`,
+  },
+  {
+    what: "add a link",
+    made: encodeAddLink("nodens0", "dummy", 3),
+    hex: `3c000000 1000 0506 03000000 00000000 ${NO_LINK}` +
+      "0c00 0300 6e6f64656e733000 1000 1280 0a00 0100 64756d6d79000000",
+  },
+  {
+    what: "set a link up",
+    made: encodeSetLinkUp(5, 4),
+    hex: "20000000 1000 0500 04000000 00000000 0000 0000 05000000 01000000 01000000",
+  },
+  {
+    what: "delete a link",
+    made: encodeDeleteLink(5, 5),
+    hex: "20000000 1100 0500 05000000 00000000 0000 0000 05000000 00000000 00000000",
+  },
+  {
+    what: "list addresses",
+    made: encodeListAddresses(6),
+    hex: "18000000 1600 0103 06000000 00000000 00000000 00000000",
+  },
+  {
+    what: "add an IPv4 address",
+    made: encodeAddAddress(IPV4, 7),
+    hex: "28000000 1400 0506 07000000 00000000 02 20 00 00 05000000" +
+      "0800 0200 a9fe140a 0800 0100 a9fe140a",
+  },
+  {
+    what: "add an IPv6 address, without asking other machines for it",
+    made: encodeAddAddress(IPV6, 8),
+    hex: "48000000 1400 0506 08000000 00000000 0a 80 02 00 05000000" +
+      "1400 0200 fd000000000000000000000000000010 1400 0100 fd000000000000000000000000000010" +
+      "0800 0800 02000000",
+  },
+  {
+    what: "delete an IPv4 address",
+    made: encodeDeleteAddress(IPV4, 9),
+    hex: "28000000 1500 0500 09000000 00000000 02 20 00 00 05000000" +
+      "0800 0200 a9fe140a 0800 0100 a9fe140a",
+  },
+];
+
+for (const { what, made, hex: expected } of REQUESTS) {
+  Deno.test(`rtnetlink, request: ${what}`, () => assert.equal(hex(made), hex(bytes(expected))));
+}
+
+function message(type: number, body: string) {
+  return { type, flags: 0, sequence: 0, body: bytes(body) };
+}
+
+// As Linux 6.18 sends them, cut after what matters.
+const LO = "0000 0403 01000000 49000100 00000000 0700 0300 6c6f0000 0800 0d00 e8030000";
+const PORT = "0000 0100 07000000 02100000 00000000 0900 0300 706f727400000000" +
+  "0800 0a00 05000000 1000 1280 0900 0100 7665746800000000";
+
+Deno.test("rtnetlink: links are read", () => {
+  assert.deepEqual(decodeLink(message(16, LO)), {
+    ...{ index: 1, name: "lo", kind: "", up: true, master: 0 },
+  });
+  assert.deepEqual(decodeLink(message(16, PORT)), {
+    ...{ index: 7, name: "port", kind: "veth", up: false, master: 5 },
+  });
+  assert.throws(() => decodeLink(message(16, "0000")), /a link of 2 octets/);
+});
+
+const ADDRESSES: { what: string; body: string; read: object | null }[] = [
+  {
+    what: "IPv4; the other end of a point-to-point link is not the address",
+    body: "02 20 80 00 05000000 0800 0100 0a000001 0800 0200 0a000002 0800 0800 80000000",
+    read: { index: 5, bytes: bytes("0a000002"), prefixLength: 32, duplicate: false },
+  },
+  {
+    what: "IPv6, which has no LOCAL",
+    body: "0a 80 82 00 05000000 1400 0100 fd000000000000000000000000000010",
+    read: { ...IPV6, duplicate: false },
+  },
+  {
+    what: "IPv6 that another machine has, by the flags of old kernels",
+    body: "0a 80 88 00 05000000 1400 0100 fd000000000000000000000000000010",
+    read: { ...IPV6, duplicate: true },
+  },
+  {
+    what: "IPv6 that another machine has, by the flags of 32 bits, which go before",
+    body: "0a 80 80 00 05000000 1400 0100 fd000000000000000000000000000010 0800 0800 88000000",
+    read: { ...IPV6, duplicate: true },
+  },
+  { what: "another family", body: "1c 00 00 00 05000000 0800 0100 0a000001", read: null },
+  {
+    what: "an address of the wrong length",
+    body: "02 20 00 00 05000000 0600 0100 0a00",
+    read: null,
+  },
+  { what: "no address", body: "02 20 00 00 05000000", read: null },
+];
+
+for (const { what, body, read } of ADDRESSES) {
+  Deno.test(`rtnetlink, address: ${what}`, () => {
+    assert.deepEqual(decodeAddress(message(20, body)), read);
+  });
+}
+
+Deno.test("rtnetlink: notices tell of which link", () => {
+  const address = "02 20 80 00 05000000 0800 0100 0a000001";
+  assert.deepEqual(decodeNotice(message(16, LO)), { index: 1, name: "lo" });
+  assert.deepEqual(decodeNotice(message(17, PORT)), { index: 7, name: "port" });
+  assert.deepEqual(decodeNotice(message(20, address)), { index: 5 });
+  assert.deepEqual(decodeNotice(message(21, address)), { index: 5 });
+  assert.equal(decodeNotice(message(24, address)), null);
+});
