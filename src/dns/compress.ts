@@ -1,6 +1,6 @@
 import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "./constants.ts";
 import { isDnssecType } from "./dnssec_types.ts";
-import { NameWriter } from "./name_writer.ts";
+import { NameWriter } from "./names/name_writer.ts";
 import { copyData, type DataWriter, mayCompressData } from "./record_layout.ts";
 import { MAX_RECORDS } from "./response_scan.ts";
 

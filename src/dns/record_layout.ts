@@ -1,5 +1,5 @@
 import { TYPE } from "./constants.ts";
-import type { NameReader } from "./name_reader.ts";
+import type { NameReader } from "./names/name_reader.ts";
 
 /** Steps of a layout; a number from zero on is that many octets. */
 const NAME = -1;

@@ -1,6 +1,6 @@
-import { AliasChain, NO_END } from "./alias_chain.ts";
+import { AliasChain, NO_END } from "./names/alias_chain.ts";
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "./constants.ts";
-import { NameReader } from "./name_reader.ts";
+import { NameReader } from "./names/name_reader.ts";
 import { hasGoodData } from "./record_layout.ts";
 
 /** What a response says, in the classes that a cache tells apart (RFC 2308). */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { Compressor } from "../../src/dns/compress.ts";
-import { MAX_POINTERS } from "../../src/dns/name_reader.ts";
+import { MAX_POINTERS } from "../../src/dns/names/name_reader.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 
 /** Messages here: a header, the question at 12 (its labels at 12, 16, 24), records from 33 on. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Compressor } from "../../src/dns/compress.ts";
-import { FREE_READS, READS_PER_OCTET } from "../../src/dns/name_reader.ts";
+import { FREE_READS, READS_PER_OCTET } from "../../src/dns/names/name_reader.ts";
 import { KIND, ResponseScanner } from "../../src/dns/response_scan.ts";
 
 /** Octets read for the names of a message, for each of its octets, that these may cost. */

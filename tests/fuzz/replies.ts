@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Compressor } from "../../src/dns/compress.ts";
-import { FREE_READS, READS_PER_OCTET } from "../../src/dns/name_reader.ts";
+import { FREE_READS, READS_PER_OCTET } from "../../src/dns/names/name_reader.ts";
 import { MAX_RECORDS, ResponseScanner } from "../../src/dns/response_scan.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";

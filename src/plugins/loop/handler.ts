@@ -130,6 +130,7 @@ class LoopHandler implements Handler {
 
   stop(): void {
     this.#chain = null;
+    this.#forwards = [];
     this.#engine.timers.clear(this.#timer);
     this.#probes.forgetAll();
     for (const { server } of this.#watches) server.looping = false;

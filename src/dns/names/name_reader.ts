@@ -1,4 +1,4 @@
-import { HEADER_SIZE, MAX_NAME_SIZE } from "./constants.ts";
+import { HEADER_SIZE, MAX_NAME_SIZE } from "../constants.ts";
 
 /**
  * Most compression pointers in one name: a name of 255 octets has at most 127 labels (RFC 1035

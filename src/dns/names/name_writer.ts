@@ -1,4 +1,4 @@
-import { HEADER_SIZE, MAX_MESSAGE_SIZE, MAX_NAME_SIZE } from "./constants.ts";
+import { HEADER_SIZE, MAX_MESSAGE_SIZE, MAX_NAME_SIZE } from "../constants.ts";
 import { FREE_READS, lower, MAX_POINTERS, REACH, READS_PER_OCTET } from "./name_reader.ts";
 import { NameTable, NONE, ROOT } from "./name_table.ts";
 

@@ -1,4 +1,4 @@
-import { MAX_NAME_SIZE } from "./constants.ts";
+import { MAX_NAME_SIZE } from "../constants.ts";
 import { lower } from "./name_reader.ts";
 
 /*
