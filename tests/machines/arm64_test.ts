@@ -1,0 +1,169 @@
+/**
+ * nodens on arm64, emulated: what it tells the kernel and the C library by number and offset (FFI,
+ * netlink), the contract of the linux driver, and a whole nodens that dig asks.
+ *
+ * What the emulator cannot show is left out by name in `LEFT_OUT`, with the reason.
+ */
+import assert from "node:assert/strict";
+import { decode, responseBytes } from "../support/messages.ts";
+import { freePort, startUpstream } from "../support/drivers.ts";
+import { withFolder } from "../support/folder.ts";
+import { type Answer, ask } from "../support/net_ask.ts";
+import { STARTED } from "../support/net_nodens.ts";
+import { startProcess } from "../support/net_process.ts";
+import { skipFor } from "../support/net_require.ts";
+import * as constants from "../../src/sys/constants.ts";
+import { Arm64, arm64Reasons } from "./arm64.ts";
+import { arm64Flags, assertAsInHeaders } from "./headers.ts";
+
+const CONSTANTS = new URL("../../src/sys/constants.ts", import.meta.url).href;
+
+/** Tests of all that goes to the kernel through FFI. */
+const FILES = [
+  ...["contract", "linux_streams", "poller", "steering", "upstream_sockets"]
+    .map((name) => `tests/io/${name}_test.ts`),
+  ...["descriptor_table", "kernel_file", "kernel_tree", "libc", "memory", "netlink"]
+    .map((name) => `tests/sys/${name}_test.ts`),
+  ...["rtnetlink", "sock_diag", "unix_datagram"].map((name) => `tests/sys/${name}_test.ts`),
+];
+/** Tests that are not run on arm64, and why. */
+const LEFT_OUT: Readonly<Record<string, string>> = {};
+/** Some minutes on two busy cores; one on idle ones. */
+const WITHIN_MS = 900_000;
+
+Deno.test({
+  name: "arm64",
+  ...skipFor(arm64Reasons()),
+  fn: (t) =>
+    withFolder(async (folder) => {
+      const arm64 = await Arm64.prepare(folder);
+      // Side by side: each uses one core and a half.
+      const suite = runSuite(arm64).then((text) => ({ text }), (error: Error) => ({ error }));
+      await t.step(
+        "numbers and layouts are those of the C headers, here and on arm64",
+        async () => {
+          await assertAsInHeaders(constants);
+          const code = `import * as all from "${CONSTANTS}"; console.log(JSON.stringify(all));`;
+          const { text } = await arm64.run(["eval", "--no-lock", code], WITHIN_MS);
+          await assertAsInHeaders(JSON.parse(text), await arm64Flags(arm64.root));
+        },
+      );
+      await t.step("a whole nodens answers dig", () => askWithDig(arm64, folder));
+      await t.step("the tests of drivers, FFI and netlink pass", async () => {
+        const outcome = await suite;
+        if ("error" in outcome) throw outcome.error;
+      });
+    }),
+});
+
+/** Runs the tests; throws with what they said where one failed, or where none ran. */
+async function runSuite(arm64: Arm64): Promise<string> {
+  const names = Object.keys(LEFT_OUT);
+  const filter = names.length === 0
+    ? []
+    : [`--filter=/^(?!(${names.map(RegExp.escape).join("|")})$)/`];
+  const options = ["--lock=dev.lock", "--frozen", "-A", "--no-check"];
+  const { code, text } = await arm64.run(["test", ...options, ...filter, ...FILES], WITHIN_MS);
+  const passed = Number(/^ok \| (\d+) passed/m.exec(text)?.[1] ?? 0);
+  assert.ok(code === 0 && passed > FILES.length, text);
+  return text;
+}
+
+/** A question to the emulated nodens, and what its answer must show. */
+interface Row {
+  readonly what: string;
+  readonly server?: string;
+  readonly name: string;
+  readonly type?: string;
+  readonly args?: readonly string[];
+  readonly status?: string;
+  /** Records in the answer section. */
+  readonly records?: number;
+  readonly shows?: RegExp;
+}
+
+const MANY = 60;
+const ROWS: readonly Row[] = [
+  { what: "UDP", name: "www.example.org", records: 1, shows: /192\.0\.2\.1$/m },
+  { what: "TCP", name: "www.example.org", args: ["+tcp"], records: 1 },
+  { what: "IPv6", server: "::1", name: "www.example.org", records: 1 },
+  { what: "IPv6 over TCP", server: "::1", name: "www.example.org", args: ["+tcp"], records: 1 },
+  { what: "the address that was asked", server: "127.0.0.9", name: "www.example.org", records: 1 },
+  { what: "AAAA", name: "www.example.org", type: "AAAA", records: 1, shows: /2001:db8::1$/m },
+  { what: "a name for an address", name: "1.2.0.192.in-addr.arpa", type: "PTR", records: 1 },
+  { what: "mixed case", name: "wWw.eXample.ORG", records: 1, shows: /^wWw\.eXample\.ORG\./m },
+  { what: "cut for UDP", name: "many.example.org", args: ["+noedns", "+ignore"], shows: / tc / },
+  { what: "whole over TCP", name: "many.example.org", args: ["+noedns"], records: MANY },
+  { what: "whole by EDNS", name: "many.example.org", args: ["+bufsize=4096"], records: MANY },
+  { what: "forwarded", name: "up.example.net", records: 1, shows: /198\.51\.100\.7$/m },
+  { what: "from the cache", name: "up.example.net", records: 1, shows: /198\.51\.100\.7$/m },
+  { what: "forwarded, truncated, over TCP", name: "long.example.net", type: "TXT", records: MANY },
+  { what: "no such name", name: "missing.example.net", status: "NXDOMAIN", records: 0 },
+  { what: "another opcode", name: "example.org", args: ["+opcode=NOTIFY"], status: "NOTIMP" },
+  { what: "another EDNS", name: "example.org", args: ["+edns=1", "+noednsneg"], status: "BADVERS" },
+  { what: "a transfer", name: "example.org", type: "IXFR=1", status: "REFUSED" },
+];
+
+/** Asks a nodens with hosts, a cache and an upstream; then has it stop. */
+async function askWithDig(arm64: Arm64, folder: string): Promise<void> {
+  const port = freePort();
+  const upstreamPort = freePort();
+  const upstream = startUpstream(upstreamPort, upstreamAnswer);
+  const many = Array.from({ length: MANY }, (_, i) => `192.0.2.${i + 1} many.example.org`);
+  const corefile = `.:${port} {
+  hosts /dev/null {
+    192.0.2.1 www.example.org
+    2001:db8::1 www.example.org
+    ${many.join("\n    ")}
+    fallthrough
+  }
+  cache
+  errors
+  forward . 127.0.0.1:${upstreamPort}
+}`;
+  Deno.writeTextFileSync(`${folder}/Corefile`, corefile);
+  const flags = ["run", "-A", "main.ts", "-io", "linux", "-conf", `${folder}/Corefile`];
+  const { command, ...options } = arm64.command(flags);
+  const nodens = await startProcess(command, {
+    ...options,
+    cwd: new URL("../..", import.meta.url).pathname,
+    ready: (output) => STARTED.test(output),
+    readyWithinMs: 120_000,
+  });
+  try {
+    assert.match(nodens.output, /linux\/aarch64/);
+    for (const row of ROWS) check(row, await askRow(row, port));
+    assert.equal(upstream.counts.tcp > 0, true, "the truncated answer was had over TCP");
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${nodens.output}`, { cause: error });
+  } finally {
+    Deno.kill(nodens.pid, "SIGTERM");
+    const { code } = await nodens.ended;
+    await upstream.close();
+    assert.equal(code, 0, nodens.output);
+  }
+}
+
+function askRow({ server = "127.0.0.1", name, type = "A", args = [] }: Row, port: number) {
+  return ask("dig", { server, port, name, type, args: ["+time=10", ...args] });
+}
+
+function check({ what, status = "NOERROR", records, shows }: Row, answer: Answer): void {
+  assert.equal(answer.status, status, `${what}: ${answer.text}`);
+  if (records !== undefined) assert.equal(answer.answer.length, records, `${what}: ${answer.text}`);
+  if (shows !== undefined) assert.match(answer.text, shows, what);
+}
+
+/** Answers of an upstream: an address, a text too long for UDP, or that there is no such name. */
+function upstreamAnswer(bytes: Uint8Array, transport: "udp" | "tcp"): Uint8Array | null {
+  const query = decode(bytes);
+  const { name } = query.questions![0]!;
+  if (name === "up.example.net") {
+    return responseBytes(query, { answers: [{ type: "A", name, ttl: 60, data: "198.51.100.7" }] });
+  }
+  if (name !== "long.example.net") return responseBytes(query, { rcode: 3 });
+  if (transport === "udp") return responseBytes(query, { truncated: true });
+  const texts = Array.from({ length: MANY }, (_, i) => `${i}`.padEnd(100, "x"));
+  const answers = texts.map((data) => ({ type: "TXT" as const, name, ttl: 60, data }));
+  return responseBytes(query, { answers });
+}
