@@ -11,8 +11,11 @@ const DENO_PACKAGE = `@deno/linux-arm64-glibc@${Deno.version.deno}`;
 
 /** Why nothing for arm64 can be run here; for `skipFor`. */
 export function arm64Reasons(): string[] {
-  const reasons = missing([EMULATOR, "apt-get", "dpkg-deb", "npm", "tar", "dig", "gcc"]);
-  return Deno.build.os === "linux" ? reasons : [...reasons, "it needs Linux"];
+  const reasons = missing([EMULATOR, "apt-get", "dpkg-deb", "npm", "tar", "dig", "gcc", "unshare"]);
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
+    reasons.push("a network namespace needs root on Linux");
+  }
+  return reasons;
 }
 
 /** Deno for arm64, ready to run. */
@@ -59,12 +62,18 @@ export class Arm64 {
     };
   }
 
-  /** Runs Deno to its end; gives both streams. */
-  async run(args: readonly string[], withinMs: number): Promise<{ code: number; text: string }> {
-    const { command, ...options } = this.command(args);
+  /** Runs Deno to its end, started by another program (`by`) or directly; gives both streams. */
+  async run(
+    args: readonly string[],
+    withinMs: number,
+    by: readonly string[] = [],
+  ): Promise<{ code: number; text: string }> {
+    const { command, args: all, env } = this.command(args);
     const signal = AbortSignal.timeout(withinMs);
-    const { code, stdout, stderr } = await new Deno.Command(command, {
-      ...options,
+    const words = [...by, command, ...all];
+    const { code, stdout, stderr } = await new Deno.Command(words[0]!, {
+      args: words.slice(1),
+      env,
       cwd: PROJECT,
       signal,
     }).output();
