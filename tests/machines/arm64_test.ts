@@ -153,7 +153,6 @@ const ROWS: readonly Row[] = [
   { what: "no such name", name: "missing.example.net", status: "NXDOMAIN", records: 0 },
   { what: "another opcode", name: "example.org", args: ["+opcode=NOTIFY"], status: "NOTIMP" },
   { what: "another EDNS", name: "example.org", args: ["+edns=1", "+noednsneg"], status: "BADVERS" },
-  { what: "a transfer", name: "example.org", type: "IXFR=1", status: "REFUSED" },
 ];
 
 /** Asks a nodens with hosts, a cache and an upstream; then has it stop. */

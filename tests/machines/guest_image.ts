@@ -9,9 +9,14 @@ const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 /** Parts of the project that the tests in the guest import. */
 const SOURCES = [
   ...["main.ts", "deno.json", "deno.lock", "dev.lock", "src", "release", "bench/servers"],
-  ...["tests/support", "tests/machines", "tests/config/node_local_dns.corefile"],
+  ...["tests/support", "tests/machines/guest", "tests/config/node_local_dns.corefile"],
 ];
-const TESTS = ["tests/machines/guest/node_role.ts"];
+/** The node role, and what else depends on the kernel. */
+const TESTS = [
+  "tests/machines/guest/node_role.ts",
+  ...["linux_streams", "steering", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
+  "tests/sys/sock_diag_test.ts",
+];
 /** Programs by name; the C library's loader finds the rest through `ldd`. */
 const PROGRAMS = ["ip", "dig", "named", "curl", "xtables-nft-multi", "xtables-legacy-multi"];
 /** Extensions of iptables, which it loads by name. */
@@ -63,7 +68,7 @@ export async function writePrograms(path: string, folder: string): Promise<void>
     env: { DENO_DIR: modules },
   });
   archive.copy(modules, "/root/deno");
-  for (const name of SOURCES) archive.copy(`${PROJECT}/${name}`);
+  for (const name of [...SOURCES, ...TESTS]) archive.copy(`${PROJECT}/${name}`);
   const environment = {
     PROJECT,
     DENO: deno,
