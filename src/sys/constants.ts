@@ -95,8 +95,9 @@ export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 }
 export const FD_CLOEXEC = 1;
 /** File status flag: calls do not wait. */
 export const O_NONBLOCK = 0o4000;
-/** Flags of open: for writing alone; closed in a program that this one starts. */
+/** Flag of open: for writing alone. */
 export const O_WRONLY = 1;
+/** Flag of open: closed in a program that this one starts. */
 export const O_CLOEXEC = 0o2000000;
 
 /** Layout of `struct dirent`: where the name stands. */
