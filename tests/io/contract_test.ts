@@ -153,7 +153,7 @@ for (const driver of ["linux", "portable"] as const) {
       const query = queryBytes({ name: "www.example.org" });
       for (
         const answer of [
-          await askUdp(query, { port, limitMs: 4500 }),
+          await askUdp(query, { port, limitMs: 4500 * PATIENCE }),
           (await askTcp([frame(query)], { port }))[0]!,
         ]
       ) {

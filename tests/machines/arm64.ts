@@ -9,6 +9,9 @@ const EMULATOR = "qemu-aarch64-static";
 /** Deno for arm64, as its npm package has it. */
 const DENO_PACKAGE = `@deno/linux-arm64-glibc@${Deno.version.deno}`;
 
+/** A download takes seconds; a mirror that says nothing is given up. */
+const PREPARED_WITHIN_MS = 300_000;
+
 /** Why nothing for arm64 can be run here; for `skipFor`. */
 export function arm64Reasons(): string[] {
   const reasons = missing([EMULATOR, "apt-get", "dpkg-deb", "npm", "tar", "dig", "gcc", "unshare"]);
@@ -90,6 +93,7 @@ async function run(
     args: [...args],
     env,
     cwd: PROJECT,
+    signal: AbortSignal.timeout(PREPARED_WITHIN_MS),
   }).output();
   if (success) return new TextDecoder().decode(stdout);
   const text = new TextDecoder().decode(stderr);

@@ -38,7 +38,6 @@ const ROWS: readonly Row[] = [
   { what: "whole over TCP", name: "many.example.org", args: ["+noedns"], records: MANY },
   { what: "whole by EDNS", name: "many.example.org", args: ["+bufsize=4096"], records: MANY },
   { what: "forwarded", name: "up.example.net", records: 1, shows: /198\.51\.100\.7$/m },
-  { what: "from the cache", name: "up.example.net", records: 1, shows: /198\.51\.100\.7$/m },
   {
     what: "forwarded, truncated, over TCP",
     name: "long.example.net",
@@ -80,7 +79,7 @@ export async function askWithDig(arm64: Arm64, folder: string): Promise<void> {
   try {
     assert.match(nodens.output, /linux\/aarch64/);
     for (const row of ROWS) await checkRow(row, port);
-    assert.equal(upstream.counts.tcp > 0, true, "the truncated answer was had over TCP");
+    assert.ok(upstream.counts.tcp > 0, "the truncated answer was had over TCP");
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${nodens.output}`, { cause: error });
   } finally {

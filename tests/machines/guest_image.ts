@@ -157,8 +157,7 @@ async function run(
   const { success, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
     ...options,
-  })
-    .output();
+  }).output();
   const decoder = new TextDecoder();
   if (!success) {
     throw new Error(`Cannot run ${command} ${args.join(" ")}: ${decoder.decode(stderr)}`);

@@ -26,7 +26,7 @@ export class Initramfs {
     this.#member(path, { mode: KIND.folder | 0o755 });
   }
 
-  /** Adds a file with this content; only root's program where it is executable. */
+  /** Adds a file with this content. */
   file(path: string, content: string | Uint8Array, { executable = false } = {}): void {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     this.#member(path, { mode: KIND.file | (executable ? 0o755 : 0o644), bytes });
@@ -53,11 +53,6 @@ export class Initramfs {
     for (const { name } of Deno.readDirSync(from)) this.copy(`${from}/${name}`, `${path}/${name}`);
   }
 
-  /** Whether something is at a path. */
-  has(path: string): boolean {
-    return this.#made.has(path);
-  }
-
   /** Ends the archive. */
   close(): void {
     this.#write(END, { mode: 0 });
@@ -71,13 +66,14 @@ export class Initramfs {
     this.#write(path.slice(1), what);
   }
 
-  #write(name: string, { mode, bytes = new Uint8Array(), device = [0, 0] }: Member): void {
+  #write(path: string, { mode, bytes = new Uint8Array(), device = [0, 0] }: Member): void {
+    const name = new TextEncoder().encode(`${path}\0`);
     const fields = [
       ...[this.#serial++, mode, 0, 0, 1, 0, bytes.length, 0, 0],
-      ...[...device, name.length + 1, 0],
+      ...[...device, name.length, 0],
     ];
     const header = MAGIC + fields.map((field) => field.toString(16).padStart(8, "0")).join("");
-    this.#put(new TextEncoder().encode(`${header}${name}\0`));
+    this.#put(Uint8Array.from([...new TextEncoder().encode(header), ...name]));
     this.#put(bytes);
   }
 
