@@ -95,6 +95,15 @@ export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 }
 export const FD_CLOEXEC = 1;
 /** File status flag: calls do not wait. */
 export const O_NONBLOCK = 0o4000;
+/** Flag of open: for writing alone. */
+export const O_WRONLY = 1;
+/** Flag of open: closed in a program that this one starts. */
+export const O_CLOEXEC = 0o2000000;
+
+/** Layout of `struct dirent`: where the name stands. */
+export const DIRENT = { name: 19 } as const;
+/** Advice of madvise(2): what lies there is not needed, or can be read again. */
+export const MADV_DONTNEED = 4;
 
 /** The clock that only ever goes forward. */
 export const CLOCK_MONOTONIC = 1;

@@ -1,3 +1,5 @@
+import { O_CLOEXEC, O_WRONLY } from "./constants.ts";
+
 const SYMBOLS = {
   /** int open(const char *path, int flags) */
   open: { parameters: ["buffer", "i32"], result: "i32" },
@@ -15,8 +17,6 @@ const SYMBOLS = {
   closedir: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-const O_CLOEXEC = 0o2000000;
-const O_WRONLY = 1;
 /** Larger than every file that is read but `smaps`. */
 const MAX_BYTES = 65536;
 

@@ -1,3 +1,5 @@
+import { DIRENT, O_CLOEXEC } from "./constants.ts";
+
 const SYMBOLS = {
   /** int open(const char *path, int flags) */
   open: { parameters: ["buffer", "i32"], result: "i32" },
@@ -15,9 +17,6 @@ const SYMBOLS = {
   readlink: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-const O_CLOEXEC = 0o2000000;
-/** Where the name stands in glibc's `struct dirent` (64 bits): ino, off, reclen u16, type u8. */
-const D_NAME = 19;
 const MAX_ENTRIES = 100_000;
 const MAX_LINK_SIZE = 512;
 const CHUNK_SIZE = 65_536;
@@ -67,7 +66,7 @@ export class KernelTree {
     while (names.length < MAX_ENTRIES) {
       const entry = readdir(folder);
       if (entry === null) break;
-      const name = new Deno.UnsafePointerView(entry).getCString(D_NAME);
+      const name = new Deno.UnsafePointerView(entry).getCString(DIRENT.name);
       if (name !== "." && name !== "..") names.push(name);
     }
     closedir(folder);

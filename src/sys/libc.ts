@@ -97,6 +97,7 @@ const TEXT = new Map<number, string>([
   [22, "invalid argument"],
   [24, "too many open files"],
   [32, "broken pipe"],
+  [93, "protocol not supported"],
   [95, "operation not supported"],
   [97, "address family not supported"],
   [98, "address already in use"],

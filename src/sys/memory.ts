@@ -1,9 +1,8 @@
+import { MADV_DONTNEED } from "./constants.ts";
 import { readKernelFile } from "./kernel_file.ts";
 
 /** The executable comes early in it; all of it is some 400 KB. */
 const SMAPS_BYTES = 2 ** 20;
-/** MADV_DONTNEED of madvise(2). */
-const DONTNEED = 4;
 
 /** A part of the process's memory. */
 interface Range {
@@ -34,7 +33,7 @@ export function releaseMemory(): void {
     ranges = untouched(Deno.execPath());
   }
   libc.malloc_trim(0);
-  for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, DONTNEED);
+  for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, MADV_DONTNEED);
 }
 
 /**

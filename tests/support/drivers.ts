@@ -3,6 +3,7 @@ import { DataPlane } from "../../src/control/plane/data_plane.ts";
 import type { DriverKind } from "../../src/control/plane/messages.ts";
 import { TlsThread, type TlsThreadOptions } from "../../src/control/encrypted/thread.ts";
 import { fakeHost } from "./fake_host.ts";
+import { PATIENCE } from "./patience.ts";
 
 export { freePort } from "./net_ports.ts";
 
@@ -52,7 +53,7 @@ export async function askUdp(
   bytes: Uint8Array,
   to: { hostname?: string; port: number; limitMs?: number },
 ): Promise<Uint8Array> {
-  const { hostname = "127.0.0.1", port, limitMs = 5000 } = to;
+  const { hostname = "127.0.0.1", port, limitMs = 5000 * PATIENCE } = to;
   const any = hostname.includes(":") ? "::" : "0.0.0.0";
   const socket = Deno.listenDatagram({ transport: "udp", hostname: any, port: 0 });
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -81,7 +82,7 @@ function isResponseTo(query: Uint8Array, message: Uint8Array): boolean {
 }
 
 /** Time that `askTcp` gives a server. */
-const TCP_LIMIT_MS = 15_000;
+const TCP_LIMIT_MS = 15_000 * PATIENCE;
 
 /** Sends bytes over TCP, ends the sending side, and reads frames until the server closes. */
 export async function askTcp(

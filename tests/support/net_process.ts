@@ -1,3 +1,5 @@
+import { PATIENCE } from "./patience.ts";
+
 /** A process under test. */
 export interface TestProcess {
   readonly pid: number;
@@ -20,9 +22,9 @@ export interface ProcessOptions {
   readyWithinMs?: number;
 }
 
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 15_000 * PATIENCE;
 const POLL_MS = 20;
-const STOP_MS = 5_000;
+const STOP_MS = 5_000 * PATIENCE;
 
 /** Starts a process and waits until it is ready; throws with its output where it does not come up. */
 export async function startProcess(

@@ -17,12 +17,15 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go":
     "golang-github-masterminds-sprig-dev",
   "/usr/share/gocode/src/github.com/miekg/dns/server.go": "golang-github-miekg-dns-dev",
+  "apt-get": "apt",
+  busybox: "busybox-static",
   capsh: "libcap2-bin",
   chroot: "coreutils",
   dig: "bind9-dnsutils",
   dnsmasq: "dnsmasq-base",
   "dnssec-keygen": "bind9-utils",
   "dnssec-signzone": "bind9-utils",
+  "dpkg-deb": "dpkg",
   "dpkg-query": "dpkg",
   flock: "util-linux",
   go: "golang-go",
@@ -42,6 +45,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   pdns_recursor: "pdns-recursor",
   prlimit: "util-linux",
   promtool: "prometheus",
+  "qemu-aarch64-static": "qemu-user-static",
+  "qemu-system-x86_64": "qemu-system-x86",
   setpriv: "util-linux",
   ss: "iproute2",
   systemctl: "systemd",
@@ -53,6 +58,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   unshare: "util-linux",
   "xtables-legacy-multi": "iptables",
   "xtables-nft-multi": "iptables",
+  xz: "xz-utils",
 };
 
 /** Why a test cannot run, for each executable or file that is not there; with Debian's package. */

@@ -7,6 +7,7 @@ import { KUBE_DNS, KUBE_DNS_UPSTREAM, type NodeRig, type RigNodens } from "./nod
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { MAIN, STARTED } from "./net_nodens.ts";
 import { until } from "./followed.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** The published Corefile template, word for word. */
 export const TEMPLATE = Deno.readTextFileSync(
@@ -18,7 +19,7 @@ export const LINK_LOCAL = "169.254.20.10";
 const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
 /** What the rules promise, and what a loaded machine may take longer for a query. */
 const PROMISE_MS = 2000;
-const SLACK_MS = 4000;
+const SLACK_MS = 4000 * PATIENCE;
 
 /** How to start it; the defaults are what the DaemonSet says. */
 export interface NodeCacheOptions {

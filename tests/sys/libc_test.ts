@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { AF, EFD_NONBLOCK, ERRNO, SOCK } from "../../src/sys/constants.ts";
 import { lastErrno, openLibc } from "../../src/sys/libc.ts";
+import { PATIENCE } from "../support/patience.ts";
 
-const ROUNDS = 2000;
+const ROUNDS = Math.ceil(2000 / PATIENCE);
 const BAD_DESCRIPTOR = 9;
 const INVALID = 22;
 

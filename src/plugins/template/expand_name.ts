@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:src/plugins/template/expand_name.ts
 import { MAX_NAME_SIZE } from "../../dns/constants.ts";
-========
-import { MAX_NAME_SIZE } from "../constants.ts";
->>>>>>>> w/engine:src/dns/names/expand_name.ts
 
 /**
  * The name at `at`, compression undone; `start` is where its message begins. Pointers must lead

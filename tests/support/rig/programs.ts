@@ -1,5 +1,6 @@
 import { type ProcessOptions, startProcess, type TestProcess } from "../net_process.ts";
 import { have } from "../net_require.ts";
+import { PATIENCE } from "../patience.ts";
 
 /** Which of the kernel's two packet filters `iptables` stands for. */
 export type Backend = "nft" | "legacy";
@@ -36,7 +37,7 @@ export function requiredBinaries(backend: Backend): string[] {
 const IPTABLES = ["iptables", "ip6tables"].flatMap((name) =>
   ["", "-save", "-restore"].map((suffix) => name + suffix)
 );
-const EXEC_TIMEOUT_MS = 30_000;
+const EXEC_TIMEOUT_MS = 30_000 * PATIENCE;
 const LAST_OUTPUT_MS = 500;
 
 /**

@@ -1,0 +1,85 @@
+/**
+ * The node role on the kernels of Debian 11, 12 and 13, each in a virtual machine without hardware's
+ * help: `guest/node_role.ts` runs there, and what it says of each step is a step here.
+ */
+import assert from "node:assert/strict";
+import { withFolder } from "../support/folder.ts";
+import { missing, skipFor } from "../support/net_require.ts";
+import { TOOLS, writeModules, writePrograms } from "./guest_image.ts";
+
+const UNPACK = new URL("unpack_debian", import.meta.url).pathname;
+/** Suites of Debian with the series of their kernels. */
+const KERNELS = [
+  { suite: "bullseye", series: "5.10" },
+  { suite: "bookworm", series: "6.1" },
+  { suite: "trixie", series: "6.12" },
+] as const;
+/** The smallest kernel that has all that a node needs. */
+const PACKAGE = "linux-image-cloud-amd64";
+/** The image takes 200 MB in memory, the programs as much. */
+const MEMORY_MIB = 2048;
+/** One or two minutes on idle cores; ten on busy ones. */
+const WITHIN_MS = 1_200_000;
+/** The kernel's: results over the serial line, and no check of a timer that an emulator may fail. */
+const COMMAND_LINE = "console=ttyS0 quiet panic=-1 no_timer_check";
+/** Steps of the guest: eight with nft, six with legacy. */
+const STEPS = 14;
+/** What `deno test` prints when a step ends. */
+const STEP = /^ {2}(\S.*) \.\.\. (ok|FAILED) \(/;
+
+const reasons = missing([...TOOLS, "apt-get", "dpkg-deb"]);
+if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
+  reasons.push("it needs Linux on x86-64");
+}
+
+Deno.test({
+  name: "the node role on other kernels",
+  ...skipFor(reasons),
+  fn: (t) =>
+    withFolder(async (folder) => {
+      const programs = `${folder}/programs`;
+      await writePrograms(programs, folder);
+      for (const { suite, series } of KERNELS) {
+        await t.step(`Debian ${suite}, Linux ${series}`, async (t) => {
+          const root = `${folder}/${suite}`;
+          await run(UNPACK, [root, "amd64", suite, PACKAGE]);
+          const kernel = await writeModules(root, `${root}/modules`);
+          assert.match(kernel.release, new RegExp(`^${RegExp.escape(series)}\\.`));
+          const initrd = `${root}/initrd`;
+          for (const part of [programs, `${root}/modules`]) {
+            Deno.writeFileSync(initrd, Deno.readFileSync(part), { append: true });
+          }
+          const printed = await boot(kernel.image, initrd);
+          const steps = printed.split(/[\r\n]+/).flatMap((line) => {
+            const [, name, result] = STEP.exec(line) ?? [];
+            return name === undefined ? [] : [{ name, result }];
+          });
+          for (const { name, result } of steps) {
+            await t.step(name, () => assert.equal(result, "ok", printed));
+          }
+          assert.ok(steps.length === STEPS && /^STATUS 0\r?$/m.test(printed), printed);
+        });
+      }
+    }),
+});
+
+/** Boots a kernel; gives what was printed until the machine was switched off. */
+async function boot(image: string, initrd: string): Promise<string> {
+  return await run("qemu-system-x86_64", [
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"],
+    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", String(MEMORY_MIB)],
+    ...["-kernel", image, "-initrd", initrd, "-append", COMMAND_LINE],
+  ]);
+}
+
+async function run(command: string, args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    stdin: "null",
+    signal: AbortSignal.timeout(WITHIN_MS),
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  if (success) return text;
+  const said = text + new TextDecoder().decode(stderr);
+  throw new Error(`Cannot run "${command} ${args.join(" ")}":\n${said}`);
+}
