@@ -17,6 +17,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go":
     "golang-github-masterminds-sprig-dev",
   "/usr/share/gocode/src/github.com/miekg/dns/server.go": "golang-github-miekg-dns-dev",
+  "/usr/lib/podman/netavark": "netavark",
   capsh: "libcap2-bin",
   chroot: "coreutils",
   dig: "bind9-dnsutils",
