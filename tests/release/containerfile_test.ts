@@ -3,12 +3,7 @@ import type { Copy, From, Instruction, JSONInstruction, Label } from "dockerfile
 import { DockerfileParser } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 import manifest from "../../deno.json" with { type: "json" };
-import { mustRun, runCommand } from "../../release/command.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
-import { readGraph } from "../../release/graph.ts";
-import { EmptyCache } from "../support/empty_cache.ts";
-import { withFolder } from "../support/folder.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { IMAGE } from "../support/image_root.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const TEXT = Deno.readTextFileSync(`${ROOT}Containerfile`);
@@ -103,18 +98,19 @@ Deno.test("what is copied into the build is there, and is let into it", () => {
   assert.ok(count >= 5);
 });
 
-Deno.test("the images hold the executable, run it directly, and hold no shell's work", () => {
+Deno.test("the images hold the executable where its name finds it, and run it directly", () => {
   for (const stage of ["nodens", "node"]) {
-    assert.deepEqual(json(stage, "ENTRYPOINT"), ["/nodens"], stage);
+    assert.deepEqual(json(stage, "ENTRYPOINT"), [IMAGE.executable], stage);
     assert.deepEqual(all(stage, "RUN"), [], `${stage}: there is no shell to run anything with`);
     const built = copies(stage).filter(({ from }) => from === "build");
     assert.ok(built.some(({ sources }) => sources[0] === "/build/dist/nodens"), stage);
-    assert.ok(all(stage, "ENV").some((text) => text === "DENO_DIR=/deno-dir"), stage);
+    assert.deepEqual(all(stage, "ENV"), [`PATH=${IMAGE.path}`, "DENO_DIR=/deno-dir"], stage);
     assert.deepEqual(all(stage, "EXPOSE"), ["53/udp 53/tcp"], stage);
   }
   assert.deepEqual(all("nodens", "USER"), ["65532:65532"]);
   assert.deepEqual(all("node", "USER"), ["0:0"]);
-  assert.match(all("nodens", "HEALTHCHECK")[0]!, /CMD \["\/nodens", "healthcheck"\]$/);
+  const health = `CMD ["${IMAGE.executable}", "healthcheck"]`;
+  assert.ok(all("nodens", "HEALTHCHECK")[0]!.endsWith(health));
 });
 
 Deno.test("labels say what the images are, and the version is deno.json's", () => {
@@ -144,56 +140,4 @@ Deno.test("images are compiled as releases are, with the same rights", () => {
   const [compile] = all("build", "RUN");
   assert.match(compile!, /\bdeno task compile && test -x dist\/nodens$/);
   assert.doesNotMatch(TEXT, /deno compile|--allow-/, "rights are given in one place");
-});
-
-Deno.test({
-  name: "an image's build compiles with an empty cache, without git, and writes the commit in",
-  ...skipUnless("sed", "cut", "sh"),
-  async fn() {
-    await withFolder(async (folder) => {
-      const allowed = Deno.readTextFileSync(`${ROOT}.dockerignore`).split("\n")
-        .filter((line) => line.startsWith("!")).map((line) => ROOT + line.slice(1));
-      await mustRun("cp", ["--recursive", ...allowed, folder]);
-      const cache = new EmptyCache();
-      try {
-        const COMMIT = "0123456789abcdef0123456789abcdef01234567";
-        const [compile] = all("build", "RUN");
-        const script = compile!.replaceAll(/\\\n/g, " ");
-        const result = await runCommand("sh", ["-c", script], {
-          cwd: folder,
-          env: { ...cache.env, COMMIT },
-        });
-        assert.ok(result.ok, result.text);
-        assert.deepEqual(compareEmbedded(parseListing(result.text), await readGraph(ROOT)), []);
-        const text = Deno.readTextFileSync(`${folder}/src/cli/commit.ts`);
-        assert.match(text, /^export const COMMIT: string = "0123456789ab";$/m);
-      } finally {
-        cache.remove();
-      }
-    });
-  },
-});
-
-Deno.test({
-  name: "the libraries for the node's image are found, the loader among them",
-  ...skipUnless("ldd", "install", "sh"),
-  async fn() {
-    const folder = Deno.makeTempDirSync({ prefix: "nodens_libraries_" });
-    try {
-      // Deno asks for the same libraries as what is made of it.
-      const [, command] = all("build", "RUN");
-      const script = command!.replaceAll(/\\\n/g, " ").replace("dist/nodens", Deno.execPath())
-        .replaceAll("/libraries/", `${folder}/`);
-      await mustRun("sh", ["-c", script]);
-      const found = (await mustRun("find", [folder, "-type", "f"])).trim().split("\n")
-        .map((path) => path.slice(folder.length));
-      assert.ok(found.every((path) => path.startsWith("/usr/lib")), found.join(" "));
-      const names = found.map((path) => path.slice(path.lastIndexOf("/") + 1)).sort();
-      const wanted = ["libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "librt.so.1"];
-      assert.deepEqual(wanted.filter((name) => !names.includes(name)), []);
-      assert.equal(names.filter((name) => name.startsWith("ld-linux-")).length, 1);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
-  },
 });

@@ -55,12 +55,20 @@ export function bootReasons(): string[] {
 }
 
 /** A bare Debian that boots: the one in NODENS_TREE, if .ci/run has made it, or one made in `folder`. */
-export async function baseTree(folder: string): Promise<string> {
-  const made = Deno.env.get("NODENS_TREE");
+export function baseTree(folder: string): Promise<string> {
+  return madeTree(folder, { variable: "NODENS_TREE", script: "tests/units/make_tree" });
+}
+
+/** A Debian: the one that an environment variable names, if it is there, or one that a script makes. */
+export async function madeTree(
+  folder: string,
+  { variable, script }: { variable: string; script: string },
+): Promise<string> {
+  const made = Deno.env.get(variable);
   if (made !== undefined && exists(`${made}/tree-is-complete`)) return made;
   const tree = `${folder}/tree`;
-  const script = new URL("../units/make_tree", import.meta.url).pathname;
-  const { code, text } = await output(script, [tree], MAKE_WITHIN_MS);
+  const path = new URL(`../../${script}`, import.meta.url).pathname;
+  const { code, text } = await output(path, [tree], MAKE_WITHIN_MS);
   assert.equal(code, 0, `Cannot make a tree:\n${text.slice(-4000)}`);
   return tree;
 }

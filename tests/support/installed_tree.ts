@@ -4,7 +4,7 @@ import { type Target, TARGETS } from "../../release/targets.ts";
 import { readPage } from "../docs/page.ts";
 import { baseTree, BootedTree } from "./booted_tree.ts";
 import { IMAGE } from "./image_root.ts";
-import { type Program, putNodens } from "./image_run.ts";
+import { type Program, putNodens } from "./image_program.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const VERSION: string = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)).version;

@@ -19,6 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "/usr/share/gocode/src/github.com/miekg/dns/server.go": "golang-github-miekg-dns-dev",
   "apt-get": "apt",
   busybox: "busybox-static",
+  "/usr/lib/podman/netavark": "netavark",
   capsh: "libcap2-bin",
   chroot: "coreutils",
   dig: "bind9-dnsutils",

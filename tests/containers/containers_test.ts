@@ -1,0 +1,152 @@
+/**
+ * The images, built by the Containerfile as it stands and run by podman: as docs/install.md says, and
+ * as the pods of the manifests that docs/kubernetes.md has, on a node that is a network namespace.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { ROOT } from "../../release/compile.ts";
+import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { readGraph } from "../../release/graph.ts";
+import { needsHelm } from "../manifest/chart.ts";
+import { madeTree } from "../support/booted_tree.ts";
+import { withFolder } from "../support/folder.ts";
+import { ImageBuild } from "../support/image_build.ts";
+import { commandsOf } from "../support/installed_tree.ts";
+import { skipFor } from "../support/net_require.ts";
+import { Podman, podmanReasons } from "../support/podman.ts";
+import { ADDRESS, Network } from "./network.ts";
+import { tryPod, WAYS } from "./pods.ts";
+import { CAPABILITIES, USER } from "./rights.ts";
+import { ANSWERS, Site } from "./site.ts";
+
+const { version }: { version: string } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
+/** The names that the page gives, and one for the format that keeps HEALTHCHECK. */
+const IMAGES = {
+  serving: `nodens:${version}`,
+  forNodes: `nodens-node:${version}`,
+  docker: "nodens:docker",
+} as const;
+
+const COREFILE = `. {
+    errors
+    health
+    prometheus localhost:9153
+    cache
+    hosts {
+${Object.entries(ANSWERS).map(([name, address]) => `        ${address} ${name}`).join("\n")}
+    }
+}
+`;
+
+/** A step of the test, which ends where it fails. */
+type Step = (name: string, run: () => void | Promise<void>) => Promise<void>;
+
+Deno.test({
+  name: "the images, built by the Containerfile and run by podman and as pods of the manifests",
+  ignore: needsHelm.ignore || skipFor(reasons()).ignore,
+  fn: (t) =>
+    withFolder(async (folder) => {
+      const step: Step = async (name, run) => {
+        if (!await t.step(name, run)) throw new Error("what follows needs that step");
+      };
+      const tree = await madeTree(folder, {
+        variable: "NODENS_IMAGE_TREE",
+        script: "tests/containers/make_tree",
+      });
+      const podman = await Podman.create();
+      try {
+        await buildImages(step, podman, tree);
+        await runImages(step, podman, folder);
+      } finally {
+        await podman.remove();
+      }
+    }),
+});
+
+function reasons(): string[] {
+  const saves = ["iptables-nft-save", "iptables-legacy-save", "iptables-legacy"];
+  return podmanReasons("debootstrap", "gcc", "git", "ip", "dig", "curl", "kubectl", ...saves);
+}
+
+/** The commands of `podman` that docs/install.md has for images. */
+function pageCommands(subcommand: "build" | "run"): string[] {
+  return commandsOf("## The container image")
+    .filter((line) => line.startsWith(`podman ${subcommand} `));
+}
+
+async function buildImages(step: Step, podman: Podman, tree: string): Promise<void> {
+  let build!: ImageBuild;
+  await step(
+    "the Containerfile compiles all modules and packages, and nothing else",
+    async () => {
+      build = await ImageBuild.create(podman, tree);
+      assert.deepEqual(compareEmbedded(parseListing(build.listing), await readGraph(ROOT)), []);
+    },
+  );
+  // A step's name is what a quiet run shows.
+  await step(`docs/install.md builds the images, of ${build.what}`, async () => {
+    const [serving, forNodes, ...others] = pageCommands("build");
+    assert.deepEqual(others, []);
+    await build.type(serving!);
+    await build.type(forNodes!);
+    const docker = serving!.replace(" build ", " build --format docker ");
+    await build.type(docker.replace(IMAGES.serving, IMAGES.docker));
+    for (const name of Object.values(IMAGES)) {
+      const format = '{{index .Config.Labels "org.opencontainers.image.revision"}}';
+      assert.equal((await podman.must(["inspect", "--format", format, name])).trim(), build.commit);
+      const executable = await podman.readImage(name, "/usr/local/bin/nodens");
+      const commit = `COMMIT: string = "${build.commit.slice(0, 12)}"`;
+      assert.ok(Buffer.from(executable).includes(commit), `${name}: ${commit}`);
+    }
+  });
+}
+
+/** Runs the image for serving in three ways; the last one is the cluster's DNS of the pods. */
+async function runImages(step: Step, podman: Podman, folder: string): Promise<void> {
+  Deno.writeTextFileSync(`${folder}/Corefile`, COREFILE);
+  await using site = new Site(podman, new Network());
+  const { network } = site;
+  await step("docs/install.md's command serves port 53 of a machine", async () => {
+    const [command, ...others] = pageCommands("run");
+    assert.deepEqual(others, []);
+    const line = command!.replace(" run ", " run --detach --name page ");
+    const { code, text } = await podman.type(line, folder, { namespace: network.cluster });
+    assert.equal(code, 0, text);
+    await site.assertAnswers("page", "node", ADDRESS.cluster);
+    await site.nodens("page", "status");
+    await site.stop("page");
+  });
+  const mounted = [`--volume=${folder}/Corefile:/etc/nodens/Corefile:ro`];
+  const confined = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"];
+  const limited = [...confined, `--memory=${USER.memoryBytes}`, ...mounted];
+  await step("nodens needs no capability where everybody may have port 53", async () => {
+    const sysctl = "--sysctl=net.ipv4.ip_unprivileged_port_start=53";
+    await site.start("bare", [...limited, "--network=none", sysctl, IMAGES.serving]);
+    await site.until("bare", () => site.nodens("bare", "healthcheck"));
+    assert.equal(await site.nodens("bare", "query example.org +short"), "192.0.2.80\n");
+    await site.assertConfined("bare", { ...USER, capabilities: CAPABILITIES.none });
+    await site.stop("bare");
+  });
+  await step(
+    "nodens needs NET_BIND_SERVICE alone elsewhere, and podman finds it healthy",
+    async () => {
+      const own = ["--cap-add=NET_BIND_SERVICE", `--network=ns:/run/netns/${network.cluster.name}`];
+      await site.start("dns", [...limited, ...own, IMAGES.docker]);
+      await site.assertAnswers("dns", "node", ADDRESS.cluster);
+      await site.assertConfined("dns", { ...USER, capabilities: CAPABILITIES.serving });
+      await site.podman(["healthcheck", "run", "dns"]);
+      const status = await site.nodens("dns", "status");
+      assert.match(status, /^nodens \d+\.\d+\.\d+, process 1, .*, driver linux, /);
+    },
+  );
+  await podman.setResolvConf(`nameserver ${ADDRESS.cluster}\n`);
+  const backends = ["nft", "legacy"] as const;
+  for (const [i, [name, way]] of Object.entries(WAYS).entries()) {
+    const backend = backends[i % backends.length]!;
+    await step(
+      `the pod of ${name}, on a node with iptables-${backend}`,
+      () => tryPod(site, way, { image: `localhost/${IMAGES.forNodes}`, folder, backend }),
+    );
+  }
+  await step("nodens stops in order after it has served those pods", () => site.stop("dns"));
+}
