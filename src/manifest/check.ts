@@ -144,7 +144,8 @@ async function checkCorefile(
       file: name,
       // Where they are not known, that has been told.
       localIps: localIps.length > 0 ? localIps : [STAND_IN],
-      clusterDns: { address: expected.kubeDns ?? CLUSTER_DNS },
+      // The Service that nodens asks has an address of its own, known on the node alone.
+      clusterDns: { address: CLUSTER_DNS },
       upstreamServers: [],
       domain: node.domain ?? "",
       stubDomains: [],
