@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { have } from "./net_require.ts";
+import { uniqueName } from "./unique_name.ts";
 
 const TOOLS = ["debootstrap", "systemd-nspawn", "nsenter", "unshare", "mount", "ip"];
 /** A tree took 50 s on two cores; a slow mirror may take longer, a dead one is given up. */
@@ -67,7 +68,6 @@ export async function baseTree(folder: string): Promise<string> {
 
 /** A machine of its own that systemd has booted: its own processes, files and network. */
 export class BootedTree {
-  static #count = 0;
   /** The process that is number 1 inside. */
   readonly #pid: number;
   readonly #nspawn: Deno.ChildProcess;
@@ -88,7 +88,7 @@ export class BootedTree {
 
   /** Boots a machine whose root is made of layers, the top one first; none of them is changed. */
   static async boot(layers: readonly string[]): Promise<BootedTree> {
-    const name = `nodens-test-${Deno.pid}-${++BootedTree.#count}`;
+    const name = uniqueName("nodens-test");
     const folder = Deno.makeTempDirSync({ prefix: "nodens_boot_" });
     const nspawn = new Deno.Command("unshare", {
       args: ["--mount", "sh", "-c", BOOT, layers.join(":"), folder, name, name],

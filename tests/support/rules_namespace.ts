@@ -1,7 +1,6 @@
 import { type RunCommand, runCommand } from "../../src/host/command.ts";
 import { missing } from "./net_require.ts";
-
-let made = 0;
+import { uniqueName } from "./unique_name.ts";
 
 /** Why no network namespace with iptables can be made here; none where it can. */
 export function namespaceReasons(): string[] {
@@ -24,7 +23,7 @@ export class NetNamespace {
 
   /** Makes one, with its loopback device up. */
   static async create(): Promise<NetNamespace> {
-    const name = `nodens-rules-${Deno.pid}-${++made}`;
+    const name = uniqueName("nodens-rules");
     const directory = Deno.makeTempDirSync({ prefix: "nodens_run_" });
     const namespace = new NetNamespace(name, directory);
     await must("ip", "netns", "add", name);
