@@ -4,10 +4,10 @@ import { askTcp, askUdp, freePort } from "../support/drivers.ts";
 import { decode, queryBytes } from "../support/messages.ts";
 import { folderWith, serving } from "../support/serving.ts";
 import { frame } from "../support/simulation.ts";
-import { skipFor } from "../support/net_require.ts";
+import { isLinux, skipFor } from "../support/net_require.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-const linux = Deno.build.os === "linux";
+const linux = isLinux();
 
 async function nodens(args: string[], cwd?: string) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -12,10 +12,9 @@ import { fakeHost } from "../support/fake_host.ts";
 import { decode, queryBytes } from "../support/messages.ts";
 import { haveIpv6 } from "../support/net_ports.ts";
 import { frame } from "../support/simulation.ts";
-import { skipFor } from "../support/net_require.ts";
+import { isLinux } from "../support/net_require.ts";
 
-const linux = Deno.build.os === "linux";
-if (!linux) skipFor(["it needs the linux driver"]);
+const linux = isLinux();
 
 function configOf(corefile: string) {
   return loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost()).config;

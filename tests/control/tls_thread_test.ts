@@ -10,10 +10,10 @@ import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drive
 import { fakeHost } from "../support/fake_host.ts";
 import { until } from "../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { isLinux, skipUnless } from "../support/net_require.ts";
 import { startTls } from "../support/tls_servers.ts";
 
-const driver = Deno.build.os === "linux" ? "linux" : "portable";
+const driver = isLinux() ? "linux" : "portable";
 
 function answer(bytes: Uint8Array): Uint8Array {
   const query = decode(bytes);

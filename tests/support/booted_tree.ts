@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { have } from "./net_require.ts";
+import { missing, rootReasons } from "./net_require.ts";
 import { uniqueName } from "./unique_name.ts";
 
 const TOOLS = ["debootstrap", "systemd-nspawn", "nsenter", "unshare", "mount", "ip"];
@@ -50,9 +50,7 @@ export interface Guest {
 
 /** Why no tree can be made and booted here; for `skipFor`. */
 export function bootReasons(): string[] {
-  const reasons = TOOLS.filter((name) => !have(name)).map((name) => `${name} is missing`);
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) reasons.push("booting needs root on Linux");
-  return reasons;
+  return [...rootReasons(), ...missing(TOOLS)];
 }
 
 /** A bare Debian that boots: the one in NODENS_TREE, if .ci/run has made it, or one made in `folder`. */

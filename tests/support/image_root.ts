@@ -1,4 +1,4 @@
-import { missing } from "./net_require.ts";
+import { missing, rootReasons } from "./net_require.ts";
 
 /** Where in the root what lies, and the environment; as in the images. */
 export const IMAGE = {
@@ -40,9 +40,7 @@ export interface RunOptions {
 /** Why no root can be made and run here; for `skipFor`. */
 export function imageRootReasons(...programs: string[]): string[] {
   const needed = ["capsh", "dpkg-query", "ip", "mount", ...programs];
-  const reasons = missing(needed);
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) reasons.push("roots need root on Linux");
-  return reasons;
+  return [...rootReasons(), ...missing(needed)];
 }
 
 /**

@@ -1,9 +1,9 @@
-import { missing } from "./net_require.ts";
+import { linuxReasons, missing } from "./net_require.ts";
 import { uniqueName } from "./unique_name.ts";
 
 /** Why no network namespace can be made here, and executables that are missing; empty where all is there. */
 export function namespaceReasons(...binaries: string[]): string[] {
-  const reasons = missing(["ip", ...binaries]);
+  const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;
   const name = uniqueName("nodens");
   const { success } = ip("netns", "add", name);

@@ -1,13 +1,11 @@
 import { type RunCommand, runCommand } from "../../src/host/command.ts";
-import { missing } from "./net_require.ts";
+import { missing, rootReasons } from "./net_require.ts";
 import { uniqueName } from "./unique_name.ts";
 
 /** Why no network namespace with iptables can be made here; none where it can. */
 export function namespaceReasons(): string[] {
-  const reasons = Deno.build.os === "linux" ? [] : [`this is ${Deno.build.os}`];
-  if (Deno.build.os === "linux" && Deno.uid() !== 0) reasons.push("root is needed");
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
-  return [...reasons, ...missing(binaries)];
+  return [...rootReasons(), ...missing(binaries)];
 }
 
 /** A network namespace of this process's own, with a lock file of iptables that no other uses. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { reserveDescriptors } from "../../src/sys/descriptor_table.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { skipFor } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
 Deno.test({
   name: "the table of descriptors grows once, and nothing stays open; too many are no error",
-  ...skipFor(Deno.build.os === "linux" ? [] : ["this is not Linux"]),
+  ...skipUnlessLinux(),
   async fn() {
     const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
     const size = () =>
