@@ -44,7 +44,7 @@ export async function following(
 /** Only what hangs takes this long: a machine with other work may need ten times what a test does. */
 const UNTIL_MS = 60_000;
 
-/** Waits for something that happens in the background; throws after 15 seconds. */
+/** Waits for something that happens in the background; throws after a minute. */
 export async function until(condition: () => boolean, what = "it"): Promise<void> {
   const limitMs = performance.now() + UNTIL_MS;
   while (!condition()) {
