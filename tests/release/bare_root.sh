@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Runs the README's test command on a bare Debian, as root and as an ordinary user, at the same time.
+# Runs the README's test command on a bare Debian, as root and as an ordinary user.
 #
 #   tests/release/bare_root.sh bookworm|trixie [MIRROR]
 #
 # The machine is a root made by make_bare_root, with node and npm alone: the folder in
-# NODENS_BARE_ROOT if that has been made, or one made here. It gets the tree of HEAD. What is skipped
-# there is listed with two blanks before it, after the results of each user. Needs root, debootstrap
-# and a network.
+# NODENS_BARE_ROOT if that has been made, or one made here. It gets the tree of HEAD. Needs root,
+# debootstrap and a network.
 set -euo pipefail
 
 suite=${1:?Usage: tests/release/bare_root.sh bookworm|trixie [MIRROR]}
@@ -48,35 +47,23 @@ in_root() {
       sh -ec "cd; cd nodens; $3"' in_root "$root" "$1" "$command"
 }
 
-# What a user's run printed: failures in full, what was skipped indented, and the totals.
-report() {
-  local user=$1 code=$2 log=$work/$1.log
-  echo "=== $suite, $user: $command: status $code"
-  if [ "$code" -ne 0 ]; then
-    sed -n '/^ ERRORS $/,$p' "$log" | head -n 200
-    grep -q '^ ERRORS $' "$log" || tail -n 20 "$log"
-  fi
-  sed -n 's/^SKIPPED: /  skipped: /p; /^\(ok\|FAILED\) |/p' "$log"
-}
-
+failed=0
 for user in root plain; do
   home=/home/$user
   [ "$user" != root ] || home=/root
   mkdir "$root$home/nodens"
   git -C "$sources" archive HEAD | tar -x -C "$root$home/nodens"
   chown -R --reference="$root$home" "$root$home/nodens"
+  echo "=== $suite, $user: $command"
+  log=$work/$user.log
+  started=$SECONDS status=0
+  in_root "$user" >"$log" 2>&1 || status=$?
+  if [ "$status" -ne 0 ]; then
+    failed=1
+    if grep -q '^ ERRORS $' "$log"; then sed -n '/^ ERRORS $/,$p' "$log" | head -n 200
+    else tail -n 20 "$log"; fi
+  fi
+  grep -E '^(SKIPPED: |(ok|FAILED) \|)' "$log" || true
+  echo "$suite, $user: took $((SECONDS - started)) s, status $status"
 done
-started=$SECONDS
-declare -A pids codes
-for user in root plain; do
-  in_root "$user" >"$work/$user.log" 2>&1 &
-  pids[$user]=$!
-done
-failed=0
-for user in root plain; do
-  codes[$user]=0
-  wait "${pids[$user]}" || codes[$user]=$? failed=1
-done
-for user in root plain; do report "$user" "${codes[$user]}"; done
-echo "$suite: both took $((SECONDS - started)) s"
 exit "$failed"
