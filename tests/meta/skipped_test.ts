@@ -74,6 +74,15 @@ Deno.test("the runner closes with the list, and ends as the tests do", async () 
     assert.equal(failed.code, 1);
     const both = `${why}tests/bad_test.ts, tests/good_test.ts\n`;
     assert.ok(failed.stdout.endsWith(`\n${both}`), failed.stdout);
+    // A run that fails keeps none from following it, and there is one list.
+    const [one, other] = [await run(bad, "--then", good), await run(good, "--then", bad)];
+    for (const { code, stdout } of [one, other]) {
+      assert.equal(code, 1);
+      assert.match(stdout, /^ok \| 1 passed/m);
+      assert.match(stdout, /^FAILED \| 0 passed/m);
+      assert.equal(stdout.split("SKIPPED").length, 2, stdout);
+      assert.ok(stdout.endsWith(`\n${both}`), stdout);
+    }
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
