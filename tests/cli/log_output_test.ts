@@ -4,7 +4,7 @@ import { askUdp, freePort } from "../support/drivers.ts";
 import { queryBytes } from "../support/messages.ts";
 import { ask, skipUnless, startNodens } from "../support/servers.ts";
 import { folderWith } from "../support/serving.ts";
-import { isLinux } from "../support/net_require.ts";
+import { driversHere, isLinux } from "../support/net_require.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -157,7 +157,7 @@ Deno.test("-log-format json: faults of the Corefile are objects too", async () =
   Deno.removeSync(folder, { recursive: true });
 });
 
-for (const io of isLinux() ? ["linux", "portable"] : ["portable"]) {
+for (const io of driversHere()) {
   Deno.test(`what errors has counted is told when nodens stops (${io})`, async () => {
     const nodens = await startNodens({
       args: ["-io", io],

@@ -81,7 +81,7 @@ Deno.test({
       const cache = Deno.makeTempDirSync({ prefix: "nodens_test_" });
       Deno.chmodSync(cache, 0o777);
       const stranger = await startProcess("setpriv", {
-        args: [`--reuid=${uid}`, "--clear-groups", Deno.execPath(), "eval", code],
+        args: [`--reuid=${uid}`, "--clear-groups", Deno.execPath(), "eval", "--unstable-net", code],
         env: { DENO_DIR: cache, HOME: cache },
         ready: (output) => output.includes("UP"),
       });

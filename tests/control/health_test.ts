@@ -6,7 +6,7 @@ import { Readiness } from "../../src/control/readiness.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { freePort, withDataPlane } from "../support/drivers.ts";
 import { fakeHost } from "../support/fake_host.ts";
-import { isLinux, skipUnlessLinux } from "../support/net_require.ts";
+import { driversHere, skipUnlessLinux } from "../support/net_require.ts";
 import { until } from "../support/followed.ts";
 import { Simulation } from "../support/simulation.ts";
 
@@ -40,7 +40,7 @@ Deno.test({
 });
 
 for (
-  const driver of isLinux() ? ["linux", "portable"] as const : ["portable"] as const
+  const driver of driversHere()
 ) {
   Deno.test(`health with the ${driver} driver: well, and a listener that is gone`, async () => {
     const port = freePort();

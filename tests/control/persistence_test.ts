@@ -8,7 +8,7 @@ import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drive
 import { fakeHost } from "../support/fake_host.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { loadSlice, makeCache, put, saveAll } from "../support/snapshots.ts";
-import { isLinux } from "../support/net_require.ts";
+import { driversHere } from "../support/net_require.ts";
 
 type Request = LoadRequest | SaveRequest;
 
@@ -161,7 +161,7 @@ async function damagedFile(change: (bytes: Uint8Array) => void, expected: RegExp
   });
 }
 
-for (const driver of isLinux() ? ["linux", "portable"] as const : []) {
+for (const driver of driversHere()) {
   Deno.test(`${driver}: what the file holds is known again after the data plane was replaced`, async () => {
     await inFolder(async (file) => {
       const [port, upstreamPort] = [freePort(), freePort()];

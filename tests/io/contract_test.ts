@@ -3,13 +3,11 @@ import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../suppo
 import { until } from "../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
-import { isLinux } from "../support/net_require.ts";
+import { driversHere } from "../support/net_require.ts";
 
 const SCAN_TIME = "nodens_forward_reply_scan_seconds";
-const linux = isLinux();
 
-for (const driver of ["linux", "portable"] as const) {
-  if (driver === "linux" && !linux) continue;
+for (const driver of driversHere()) {
   const run = (title: string, work: () => Promise<void>) =>
     Deno.test({ name: `${driver}: ${title}`, fn: work });
 

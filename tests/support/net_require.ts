@@ -71,9 +71,11 @@ export function skipUnless(...binaries: string[]): { ignore: boolean } {
   return skipFor(missing(binaries));
 }
 
-/** Why a test of what only Linux has cannot run here; for `skipFor`. */
+/** Why a test of what only Linux has, by way of its C library, cannot run here; for `skipFor`. */
 export function linuxReasons(): string[] {
-  return Deno.build.os === "linux" ? [] : ["this is not Linux"];
+  if (Deno.build.os !== "linux") return ["this is not Linux"];
+  const { state } = Deno.permissions.querySync({ name: "ffi" });
+  return state === "granted" ? [] : ["FFI is denied"];
 }
 
 /** Why a test that needs Linux and root cannot run here; for `skipFor`. */
@@ -90,6 +92,11 @@ export function skipUnlessLinux(): { ignore: boolean } {
 /** Whether this is Linux, for files that make fewer tests elsewhere; that is listed as skipped. */
 export function isLinux(): boolean {
   return !skipUnlessLinux().ignore;
+}
+
+/** The drivers that run here: elsewhere the portable one alone, and that is listed as skipped. */
+export function driversHere(): readonly ("linux" | "portable")[] {
+  return isLinux() ? ["linux", "portable"] : ["portable"];
 }
 
 /** Like `skipUnless`, for reasons that the caller found; skips nothing where there are none. */
