@@ -51,6 +51,7 @@ failed=0
 for user in root plain; do
   home=/home/$user
   [ "$user" != root ] || home=/root
+  rm -rf --one-file-system "$root$home/nodens"
   mkdir "$root$home/nodens"
   git -C "$sources" archive HEAD | tar -x -C "$root$home/nodens"
   chown -R --reference="$root$home" "$root$home/nodens"
