@@ -186,7 +186,8 @@ for (const driver of driversHere()) {
             return 0;
           }
         };
-        await until(() => size() > 40);
+        // More than the headers: the first file may have been begun before the answer came.
+        await until(() => size() > 40 + 16);
         await upstream.close();
         if (driver === "linux") {
           plane.provoke("throw");
