@@ -56,6 +56,8 @@ export class KeptCache {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Until what the file holds was read, nothing may take its place. */
   #loaded = false;
+  /** Restarts of the data plane that is saved, when the file was last read into it. */
+  #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
   /** The file that was read last, as the system tells it from others; "" for none. */
@@ -189,6 +191,7 @@ export class KeptCache {
 
   async #load(planes: readonly DataPlane[]): Promise<void> {
     const beganMs = performance.now();
+    const { restarts } = this.#planes[0]!;
     this.#read = await identityOf(this.#path);
     try {
       // Loaded here, since most configurations keep no cache.
@@ -225,6 +228,7 @@ export class KeptCache {
       this.#fails("read", error, "the cache starts without it");
     }
     this.#loaded = true;
+    if (planes.includes(this.#planes[0]!)) this.#restarts = restarts;
   }
 
   /** Hands slice after slice to every data plane; what became of the entries of the first. */
@@ -274,7 +278,16 @@ export class KeptCache {
     }
   }
 
+  /**
+   * Whether the data plane is the one that the file was read into. The thread that takes the place of
+   * a dead one is empty at first, and is not to be saved over what the file still holds.
+   */
+  #isFilled(): boolean {
+    return this.#planes[0]!.restarts === this.#restarts;
+  }
+
   async #save(): Promise<void> {
+    if (!this.#isFilled()) return;
     const { memory, bytes } = this.#lanes[0];
     try {
       const { SnapshotWriter } = await import("./snapshot_files.ts");
@@ -292,6 +305,7 @@ export class KeptCache {
           if (entries > 0) await writer.add(bytes, { sizeBytes, entries, timeMs });
           from = reply.next;
         }
+        if (!this.#isFilled()) return await writer.abandon();
         await writer.finish();
       } catch (error) {
         await writer.abandon();
