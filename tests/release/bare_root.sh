@@ -61,7 +61,7 @@ for user in root plain; do
   in_root "$user" >"$log" 2>&1 || status=$?
   if [ "$status" -ne 0 ]; then
     failed=1
-    if grep -q '^ ERRORS $' "$log"; then sed -n '/^ ERRORS $/,$p' "$log" | head -n 200
+    if grep -q '^ ERRORS $' "$log"; then sed -n '/^ ERRORS $/,/^ FAILURES $/p' "$log" | head -n 200
     else tail -n 20 "$log"; fi
   fi
   grep -E '^(SKIPPED: |(ok|FAILED) \|)' "$log" || true

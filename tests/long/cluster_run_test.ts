@@ -1,6 +1,31 @@
 import assert from "node:assert/strict";
+import { BEHAVIOURS } from "../../bench/cluster/behaviours.ts";
 import type { Event } from "../../bench/cluster/events.ts";
-import { run } from "./short_run.ts";
+import { TIMELINE, type Timeline } from "../../bench/cluster/parameters.ts";
+import { type ClusterOptions, runCluster } from "../../bench/cluster/run.ts";
+import { summarize, type Summary } from "../../bench/cluster/summary.ts";
+
+/** Shorter than that of the tables, and long enough for every TTL that is kept. */
+const SHORT: Timeline = {
+  ...TIMELINE,
+  steadyFrom: 40,
+  eventFrom: 80,
+  outage: 20,
+  restart: 10,
+  after: 30,
+  nodesWithin: 5,
+  podsWithin: 10,
+};
+
+function run(name: string, event: Event, options: Partial<ClusterOptions>): Summary {
+  const behaviour = BEHAVIOURS.find((one) => one.name === name)!;
+  const cluster = { nodes: 10, sample: 10, replicas: 2, seed: 1, timeline: SHORT, ...options };
+  return summarize(runCluster(behaviour, { event, cluster }));
+}
+
+function near(one: number, other: number, share: number, what: string): void {
+  assert.ok(Math.abs(one - other) <= share * other, `${what}: ${one} is far from ${other}`);
+}
 
 Deno.test("a seed gives the same figures every time, and another one others", () => {
   const figures = (seed: number) => {
@@ -19,6 +44,27 @@ Deno.test("a seed gives the same figures every time, and another one others", ()
 
 /** Of node-cache in ten nodes: steady load, queries of pods, failed share, peak after the outage. */
 const GIVEN = [192.6, 666.25, 0.14968, 941];
+
+Deno.test("a sample of the nodes stands for all of them, with room at the cluster DNS and without", () => {
+  // A part of a replica is less than pods ask, and than node-cache asks after an outage.
+  const cases = [
+    ["no node cache", [2, 0.08]],
+    ["node-cache", [2, 0.08]],
+    ["nodens", [2]],
+  ] as const;
+  for (const [name, capacities] of cases) {
+    for (const replicas of capacities) {
+      const [some, all] = [16, 48].map((sample) =>
+        run(name, "outage", { nodes: 48, sample, replicas })
+      );
+      const what = `${name}, ${replicas} replicas`;
+      near(some!.steady.cluster, all!.steady.cluster, 0.1, `steady load, ${what}`);
+      // The busiest second scatters more than what is summed up.
+      near(some!.after.peak, all!.after.peak, 0.15, `peak, ${what}`);
+      near(some!.during.failed, all!.during.failed, 0.1, `failures, ${what}`);
+    }
+  }
+});
 
 Deno.test("what nodens adds shows where it should", () => {
   const cluster = { nodes: 8, sample: 8 };
