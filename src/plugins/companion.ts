@@ -15,6 +15,8 @@ export interface Delivery {
 
 /** A data plane, as far as companions need it. */
 export interface Plane {
+  /** How often its thread was started again after a failure. */
+  readonly restarts: number;
   /**
    * Asks a handler. Resolves with `undefined` if the handler threw; rejects if the thread ends first
    * or does not answer within `limitMs`.

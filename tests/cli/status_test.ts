@@ -12,6 +12,7 @@ import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drive
 import { fakeHost } from "../support/fake_host.ts";
 import { startNodens } from "../support/servers.ts";
 import { decode, queryBytes, responseBytes, soa } from "../support/messages.ts";
+import { driversHere } from "../support/net_require.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -146,7 +147,7 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
 }
 
 for (
-  const driver of Deno.build.os === "linux" ? ["linux", "portable"] as const : ["portable"] as const
+  const driver of driversHere()
 ) {
   Deno.test(`status of a real data plane (${driver}): its cache, and upstreams that fail`, async () => {
     const [port, good, bad] = [freePort(), freePort(), freePort()];

@@ -9,10 +9,10 @@ import { askUdp, freePort } from "../support/drivers.ts";
 import { until } from "../support/followed.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { isLinux, skipUnless } from "../support/net_require.ts";
 import { startTls } from "../support/tls_servers.ts";
 
-const driver = Deno.build.os === "linux" ? "linux" : "portable";
+const driver = isLinux() ? "linux" : "portable";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost);
 

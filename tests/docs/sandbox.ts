@@ -1,4 +1,4 @@
-import { missing } from "../support/net_require.ts";
+import { missing, rootReasons } from "../support/net_require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 /** Longer than the slowest page needs on a machine that has much else to do. */
@@ -14,9 +14,8 @@ export interface Outcome {
 
 /** Why there can be no sandbox here; empty where there can. */
 export function sandboxReasons(...binaries: string[]): string[] {
-  const reasons = missing([...TOOLS, ...binaries]);
+  const reasons = [...rootReasons(), ...missing([...TOOLS, ...binaries])];
   if (reasons.length > 0) return reasons;
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return ["a sandbox needs root"];
   const { success } = new Deno.Command("unshare", {
     args: [...NAMESPACES, "bash", "-ec", `${overlayScript([])} true`],
     stdout: "null",

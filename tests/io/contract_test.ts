@@ -1,19 +1,14 @@
+import { PATIENCE } from "../support/patience.ts";
 import assert from "node:assert/strict";
 import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { until } from "../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
-import { skipFor } from "../support/net_require.ts";
-import { PATIENCE } from "../support/patience.ts";
+import { driversHere } from "../support/net_require.ts";
 
 const SCAN_TIME = "nodens_forward_reply_scan_seconds";
-const linux = Deno.build.os === "linux";
 
-for (const driver of ["linux", "portable"] as const) {
-  if (driver === "linux" && !linux) {
-    skipFor(["the linux driver needs Linux"]);
-    continue;
-  }
+for (const driver of driversHere()) {
   const run = (title: string, work: () => Promise<void>) =>
     Deno.test({ name: `${driver}: ${title}`, fn: work });
 

@@ -12,7 +12,7 @@ import { Streams } from "../../src/io/linux/streams.ts";
 import { AF, EPOLL, ERRNO, SOCK } from "../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
-import { skipFor } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
 /** One accepted connection, and its client. */
 interface Rig {
@@ -105,10 +105,9 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   }
 }
 
-const linux = Deno.build.os === "linux";
-if (!linux) skipFor(["it needs Linux"]);
+const onLinux = skipUnlessLinux();
 const run = (name: string, use: (rig: Rig) => Promise<void>) =>
-  Deno.test({ name, ignore: !linux, fn: () => withStream(use) });
+  Deno.test({ name, ...onLinux, fn: () => withStream(use) });
 
 const chunk = new Memory(32 * 1024);
 /** What the handler is told of a client's reset: which call meets it first is the kernel's affair. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Poller } from "../../src/io/linux/poller.ts";
 import { EFD_NONBLOCK, EPOLL } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { skipFor } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
 /** Descriptors that are ready, each counting how often it is told so. */
 function watch(poller: Poller, count: number): { told: number[]; close: () => void } {
@@ -13,7 +13,7 @@ function watch(poller: Poller, count: number): { told: number[]; close: () => vo
   return { told, close: () => fds.forEach((fd) => libc.close(fd)) };
 }
 
-const skip = skipFor(Deno.build.os === "linux" ? [] : ["this is no Linux"]);
+const skip = skipUnlessLinux();
 
 Deno.test({
   name: "a few events are taken at a time, and a round ends once all have had their turn",

@@ -1,4 +1,5 @@
 /** New connections go to other processes' sockets before one's own are closed. */
+import type { BoundSocket } from "../../src/io/sockets.ts";
 import assert from "node:assert/strict";
 import { bindListener, closeAll } from "../../src/io/linux/listen.ts";
 import { dropSyns, steerAway } from "../../src/io/linux/steering.ts";
@@ -7,10 +8,9 @@ import { openLibc } from "../../src/sys/libc.ts";
 import { SOCKADDR_SIZE } from "../../src/sys/sockaddr.ts";
 import { freePort } from "../support/drivers.ts";
 import { haveIpv6 } from "../support/net_ports.ts";
-import { skipFor } from "../support/net_require.ts";
-import type { BoundSocket } from "../../src/io/sockets.ts";
+import { isLinux, skipFor, skipUnlessLinux } from "../support/net_require.ts";
 
-const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux has reuseport programs"]);
+const onLinux = skipUnlessLinux();
 
 /** Listening sockets at one address; as for the kernel they might be several processes'. */
 function listening(address: string, port: number, count: number): BoundSocket[] {
@@ -37,7 +37,7 @@ async function connect(hostname: string, port: number, times: number): Promise<v
 }
 
 function takesFilters(): boolean {
-  if (Deno.build.os !== "linux") return false;
+  if (!isLinux()) return false;
   const libc = openLibc();
   const sockets = listening("127.0.0.1", freePort(), 1);
   const taken = dropSyns(libc, sockets.find(({ kind }) => kind === "tcp")!.fd);

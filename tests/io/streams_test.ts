@@ -4,10 +4,9 @@ import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages.ts";
 import { frame } from "../support/simulation.ts";
-import { skipFor } from "../support/net_require.ts";
+import { driversHere } from "../support/net_require.ts";
 
 const MI = 2 ** 20;
-const linux = Deno.build.os === "linux";
 
 /** A server block whose answers for `big.example.org` have 1.6 KB. */
 function bigAnswers(port: number, timeouts = ""): string {
@@ -42,11 +41,7 @@ async function until(holds: () => boolean, what: string): Promise<void> {
   assert.fail(what);
 }
 
-for (const driver of ["linux", "portable"] as const) {
-  if (driver === "linux" && !linux) {
-    skipFor(["the linux driver needs Linux"]);
-    continue;
-  }
+for (const driver of driversHere()) {
   const run = (title: string, work: () => Promise<void>) =>
     Deno.test({ name: `${driver}: ${title}`, fn: work });
 

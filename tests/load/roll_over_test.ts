@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../src/sys/constants.ts";
 import { listSockets } from "../../src/sys/netlink/sock_diag.ts";
 import { until } from "../support/followed.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { linuxReasons, missing, skipFor } from "../support/net_require.ts";
 import type { TestProcess } from "../support/net_process.ts";
 import { type DnsperfResult, runDnsperf } from "../support/rig/dnsperf.ts";
 import { house, NAMES } from "../support/roll_over.ts";
@@ -12,7 +12,7 @@ import { startTcpClients } from "../support/tcp_clients.ts";
 const QPS = 20_000;
 const BESIDE = /another process is bound to .*; serving beside it/;
 
-const onLinux = skipUnless(...Deno.build.os === "linux" ? ["dnsperf"] : ["dnsperf", "epoll"]);
+const onLinux = skipFor([...linuxReasons(), ...missing(["dnsperf"])]);
 const LOAD = { server: "127.0.0.1", names: NAMES, timeoutSeconds: 2, clients: 4 };
 
 function assertNoneLost({ lost, sent, completed, rcodes, text }: DnsperfResult): void {

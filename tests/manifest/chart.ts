@@ -37,17 +37,31 @@ export function withDefaults(values: Json): Json {
   return { ...structuredClone(DEFAULTS), kubeDns: "10.96.0.10", ...values };
 }
 
-/** Renders the chart as Helm would. */
-export async function renderChart(values: Json, namespace = "kube-system") {
-  const chart = parse(Deno.readTextFileSync(`${CHART}/Chart.yaml`));
-  const child = new Deno.Command("go", {
-    args: ["run", `${ROOT}tests/support/helm_template.go`, CHART],
+/** The program that renders charts, made once. */
+let renderer: string | null = null;
+
+function makeRenderer(): string {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  const program = `${folder}/helm_template`;
+  const { success, stderr } = new Deno.Command("go", {
+    args: ["build", "-o", program, `${ROOT}tests/support/helm_template.go`],
     env: {
       GO111MODULE: "off",
       GOPATH: GO_PATH,
       // Where there is no home to keep compiled files in.
       ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
     },
+  }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return program;
+}
+
+/** Renders the chart as Helm would. */
+export async function renderChart(values: Json, namespace = "kube-system") {
+  const chart = parse(Deno.readTextFileSync(`${CHART}/Chart.yaml`));
+  const child = new Deno.Command(renderer ??= makeRenderer(), {
+    args: [CHART],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

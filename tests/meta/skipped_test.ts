@@ -6,6 +6,8 @@ import { SKIPPED_FILE, skippedReport } from "../support/skipped.ts";
 const TESTS = new URL("../", import.meta.url).pathname;
 /** The lines on which a test file tells of skipping by itself. */
 const BY_ITSELF = new RegExp(`SKIPPED${":"}`);
+/** Where it skips by itself, or makes fewer tests on other systems, and tells nobody. */
+const SILENT = /\bignore:|^\s+ignore,$|Deno\.test\.ignore|Deno\.build\.os [!=]== "linux"/m;
 
 function* testFiles(folder: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
@@ -14,12 +16,14 @@ function* testFiles(folder: string): Generator<string> {
   }
 }
 
-Deno.test("no test file prints by itself what it skips", () => {
+Deno.test("no test file skips in silence, or prints by itself what it skips", () => {
   let count = 0;
   for (const path of testFiles(TESTS)) {
     count++;
     if (path.endsWith("/skipped_test.ts")) continue;
-    assert.doesNotMatch(Deno.readTextFileSync(path), BY_ITSELF, path);
+    const text = Deno.readTextFileSync(path);
+    assert.doesNotMatch(text, BY_ITSELF, path);
+    assert.doesNotMatch(text, SILENT, path);
   }
   assert.ok(count > 200);
 });
@@ -70,6 +74,15 @@ Deno.test("the runner closes with the list, and ends as the tests do", async () 
     assert.equal(failed.code, 1);
     const both = `${why}tests/bad_test.ts, tests/good_test.ts\n`;
     assert.ok(failed.stdout.endsWith(`\n${both}`), failed.stdout);
+    // A run that fails keeps none from following it, and there is one list.
+    const [one, other] = [await run(bad, "--then", good), await run(good, "--then", bad)];
+    for (const { code, stdout } of [one, other]) {
+      assert.equal(code, 1);
+      assert.match(stdout, /^ok \| 1 passed/m);
+      assert.match(stdout, /^FAILED \| 0 passed/m);
+      assert.equal(stdout.split("SKIPPED").length, 2, stdout);
+      assert.ok(stdout.endsWith(`\n${both}`), stdout);
+    }
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -1,10 +1,10 @@
-/** nodens runs with the same flags of V8 in every way that it is run. */
+/** nodens runs with the same flags of V8 in every way that it is run, and every test is run. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { compileArguments } from "../../release/compile.ts";
 import { V8_FLAGS } from "../../release/v8_flags.ts";
 
-const { compile, start } = manifest.tasks;
+const { attack, compile, start, test } = manifest.tasks;
 
 Deno.test("deno task start has the flags of V8", () => {
   assert.ok(start.command.includes(` ${V8_FLAGS} main.ts`), start.command);
@@ -14,4 +14,15 @@ Deno.test("deno task compile has the same options, rights and modules as a relea
   assert.equal(compile.command, ["deno", ...compileArguments("dist/nodens")].join(" "));
   const page = Deno.readTextFileSync(new URL("../../docs/install.md", import.meta.url));
   assert.ok(page.replaceAll(" \\\n  ", " ").includes(`\n${compile.command}\n`), "docs/install.md");
+});
+
+Deno.test("what deno task test leaves out, test-system or attack runs", () => {
+  const left = /--ignore=(\S+) tests\/$/.exec(test.command)![1]!.split(",");
+  const others = [manifest.tasks["test-system"], attack]
+    .flatMap(({ command }) => command.match(/(?<= )tests\/\w+(?= |$)/g)!);
+  assert.deepEqual(others.sort(), left.sort());
+  for (const folder of left) {
+    const files = [...Deno.readDirSync(new URL(`../../${folder}`, import.meta.url))];
+    assert.ok(files.some(({ name }) => name.endsWith("_test.ts")), folder);
+  }
 });

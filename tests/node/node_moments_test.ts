@@ -12,10 +12,8 @@ import {
   whoAnswers,
 } from "../support/node_cache.ts";
 import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/node_rig.ts";
-import type { DnsperfResult } from "../support/rig/dnsperf.ts";
 
 const HOLD = new URL("../support/hold_thread.ts", import.meta.url).pathname;
-const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 
 /** Sends a signal to the process itself, which all that started it has become. */
 const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);
@@ -43,39 +41,6 @@ function everywhere(rig: NodeRig, server: string) {
     [[], ["+tcp"]].map((words) => () => whoAnswers(rig, from, server, ...words))
   );
 }
-
-function assertNoneLost(results: readonly DnsperfResult[], atLeast: number): void {
-  for (const { sent, lost, completed, rcodes, text } of results) {
-    assert.ok(sent >= atLeast, text);
-    assert.equal(lost, 0, text);
-    assert.deepEqual(rcodes, { NOERROR: completed }, text);
-  }
-}
-
-Deno.test({
-  name: "a nodens that stops under load with -failopen=false loses no query of a pod",
-  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
-    const node = rig.nodes[0]!;
-    const before = await hostState(rig);
-    const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
-    await log(nodens, /rules for IPv4 put in order/);
-    // Each keeps its ports, as few clients do: a port that is stuck would lose all that follows.
-    const running = Promise.all(node.pods.map(({ namespace }) =>
-      rig.dnsperf(namespace, {
-        ...{ server: KUBE_DNS.v4, names: NAMES, clients: 20, timeoutSeconds: 5 },
-        ...{ qps: 4000, seconds: 3 },
-      })
-    ));
-    await new Promise((resolve) => setTimeout(resolve, 1200));
-    const asked = rig.replicas[0]!.queries();
-    assert.equal((await nodens.stop()).code, 0, nodens.output);
-    assertNoneLost(await running, 5000);
-    assert.ok(rig.replicas[0]!.queries() > asked + 1000, "kube-dns has taken them");
-    assert.deepEqual(await hostState(rig), before);
-  },
-});
 
 Deno.test({
   name: "a query that waits for its upstream when nodens stops is answered",

@@ -10,9 +10,10 @@ import {
 } from "../support/node_rig.ts";
 import { processesIn, rigNamespaces } from "../support/rig/network.ts";
 
-/** Namespaces of this process's rigs. */
-function ownNamespaces(): string[] {
-  return rigNamespaces().filter((name) => name.startsWith(`nodens-rig-${Deno.pid}-`));
+/** Those of these namespaces that are there. */
+function present(names: readonly string[]): string[] {
+  const all = rigNamespaces();
+  return names.filter((name) => all.includes(name));
 }
 
 /** Which replicas answer, in a number of questions one after the other. */
@@ -186,8 +187,8 @@ Deno.test({
   ...skipFor(rigReasons()),
   async fn() {
     const [rig, beside] = await Promise.all([NodeRig.create(), NodeRig.create()]);
-    const names = ownNamespaces();
-    assert.equal(names.length, 12, "two rigs beside each other");
+    const [others, names] = [beside.namespaces, [...rig.namespaces, ...beside.namespaces]];
+    assert.equal(present(names).length, 12, "two rigs beside each other");
     const node = rig.nodes[0]!;
     const shell = await rig.startIn(
       node.namespace,
@@ -204,10 +205,10 @@ Deno.test({
     const directory = /(\S+)\/node0\.resolv\.conf /.exec(mounted)![1]!;
     assert.ok(Deno.statSync(directory).isDirectory);
     await rig.remove();
-    assert.equal(ownNamespaces().length, 6, "the other one is still there");
+    assert.deepEqual(present(names), others, "the other one is still there");
     await beside.remove();
     await beside.remove();
-    assert.deepEqual(ownNamespaces(), []);
+    assert.deepEqual(present(names), []);
     for (const pid of pids) assert.throws(() => Deno.statSync(`/proc/${pid}/ns/net`), `${pid}`);
     assert.throws(() => Deno.statSync(directory), Deno.errors.NotFound);
   },
@@ -217,19 +218,20 @@ Deno.test({
   name: "a rig that cannot be made leaves nothing",
   ...skipFor(rigReasons()),
   async fn() {
-    const path = Deno.env.get("PATH")!;
     const directory = Deno.makeTempDirSync({ prefix: "nodens_rig_test_" });
-    Deno.writeTextFileSync(`${directory}/named`, "#!/bin/sh\necho no luck\nexit 1\n", {
-      mode: 0o755,
-    });
+    const script = "#!/bin/sh\necho no luck in $(ip netns identify $$)\nexit 1\n";
+    Deno.writeTextFileSync(`${directory}/named`, script, { mode: 0o755 });
     try {
-      Deno.env.set("PATH", `${directory}:${path}`);
-      await assert.rejects(NodeRig.create({ replicas: 2 }), /Cannot start .*no luck/s);
+      await assert.rejects(
+        NodeRig.create({ replicas: 2, programs: directory }),
+        ({ message }: Error) => {
+          const [, prefix] = /Cannot start .*no luck in (nodens-rig-\d+-\w+-)/s.exec(message)!;
+          return rigNamespaces().every((name) => !name.startsWith(prefix!));
+        },
+      );
     } finally {
-      Deno.env.set("PATH", path);
       Deno.removeSync(directory, { recursive: true });
     }
-    assert.deepEqual(ownNamespaces(), []);
     await assert.rejects(
       NodeRig.create({ nodes: 0 }),
       new RangeError("Cannot make a rig with nodes 0: 1 to 9 will do"),

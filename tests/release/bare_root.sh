@@ -3,62 +3,68 @@
 #
 #   tests/release/bare_root.sh bookworm|trixie [MIRROR]
 #
-# The machine is a root made by debootstrap (variant minbase) with node and npm, and nothing else. It
-# gets the tree of HEAD. Needs root, debootstrap and a network. Takes minutes, so .ci/run leaves it out.
+# The machine is a root made by make_bare_root, with node and npm alone: the folder in
+# NODENS_BARE_ROOT if that has been made, or one made here. It gets the tree of HEAD. Needs root,
+# debootstrap and a network.
 set -euo pipefail
 
 suite=${1:?Usage: tests/release/bare_root.sh bookworm|trixie [MIRROR]}
-mirror=${2:-}
+# Far more than a run takes on a machine that has much else to do.
 limit=900
 sources=$(cd "$(dirname "$0")/../.." && pwd)
 command=$(sed -n 's/^npx -y deno@[0-9.]* task test$/&/p' "$sources/README.md")
-root=$(mktemp -d)
-log=$(mktemp)
-# Mounts are made in a namespace of their own, so nothing but files is left to remove.
-trap 'rm -rf --one-file-system "$root" "$log"' EXIT
-chmod 755 "$root"
+test -n "$command"
+work=$(mktemp -d)
+# Mounts are made in namespaces of their own, so nothing but files is left to remove.
+trap 'rm -rf --one-file-system "$work"' EXIT
 
-echo "=== $suite: debootstrap"
-started=$SECONDS
-debootstrap --variant=minbase "$suite" "$root" $mirror >"$log" 2>&1 || { tail -n 20 "$log"; exit 1; }
-cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+root=${NODENS_BARE_ROOT:-}
+if [ ! -e "$root/root-is-complete" ] || [ -z "$root" ]; then
+  root=$work/root
+  started=$SECONDS
+  "$sources/tests/release/make_bare_root" "$suite" "$root" "${2:-}" >"$work/log" 2>&1 ||
+    { tail -n 20 "$work/log"; exit 1; }
+  echo "$suite: made in $((SECONDS - started)) s"
+fi
 
-# Runs a command in the root as a user, in namespaces that end with it.
+# Runs the command in the root as a user, in namespaces that end with it.
 in_root() {
-  local user=$1 line=$2
-  unshare --mount --pid --fork --kill-child --propagation private bash -ec '
+  timeout "$limit" unshare --mount --pid --fork --kill-child --propagation private bash -ec '
     mount --bind "$1" "$1"
     mount -t proc proc "$1/proc"
     mount -t sysfs -o ro sysfs "$1/sys"
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmpfs "$1/run"
+    mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
     cd "$1"
-    exec chroot --userspec="$2" "$1" /usr/bin/env -i HOME="/home/$2" NO_COLOR=1 \
+    home=/home/$2
+    [ "$2" != root ] || home=/root
+    exec chroot --userspec="$2" "$1" /usr/bin/env -i HOME="$home" NO_COLOR=1 \
       PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       ${SSL_CERT_FILE:+SSL_CERT_FILE=/etc/own_certificates.crt} \
       ${SSL_CERT_FILE:+NODE_EXTRA_CA_CERTS=/etc/own_certificates.crt} \
       ${SSL_CERT_FILE:+npm_config_cafile=/etc/own_certificates.crt} \
-      sh -ec "cd; $3"' in_root "$root" "$user" "$line"
+      sh -ec "cd; cd nodens; $3"' in_root "$root" "$1" "$command"
 }
-
-mkdir -p "$root/home/root"
-if [ -n "${SSL_CERT_FILE:-}" ]; then cp -L "$SSL_CERT_FILE" "$root/etc/own_certificates.crt"; fi
-in_root root 'export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq update
-  apt-get -qq install -y --no-install-recommends nodejs npm ca-certificates >/dev/null 2>&1
-  useradd --create-home plain'
-echo "=== $suite: made in $((SECONDS - started)) s"
 
 failed=0
 for user in root plain; do
-  mkdir "$root/home/$user/nodens"
-  git -C "$sources" archive HEAD | tar -x -C "$root/home/$user/nodens"
-  in_root root "chown -R $user: /home/$user"
+  home=/home/$user
+  [ "$user" != root ] || home=/root
+  rm -rf --one-file-system "$root$home/nodens"
+  mkdir "$root$home/nodens"
+  git -C "$sources" archive HEAD | tar -x -C "$root$home/nodens"
+  chown -R --reference="$root$home" "$root$home/nodens"
   echo "=== $suite, $user: $command"
-  started=$SECONDS
-  timeout "$limit" bash -c "$(declare -f in_root); root=$root in_root $user 'cd nodens; $command'" \
-    >"$log" 2>&1 || { failed=1; grep -a 'FAILED' "$log" || tail -n 20 "$log"; }
-  grep -aE '^SKIPPED|^(ok|FAILED) \|' "$log" || true
-  echo "=== $suite, $user: took $((SECONDS - started)) s"
+  log=$work/$user.log
+  started=$SECONDS status=0
+  in_root "$user" >"$log" 2>&1 || status=$?
+  if [ "$status" -ne 0 ]; then
+    failed=1
+    if grep -q '^ ERRORS $' "$log"; then sed -n '/^ ERRORS $/,/^ FAILURES $/p' "$log" | head -n 200
+    else tail -n 20 "$log"; fi
+  fi
+  grep -E '^(SKIPPED: |(ok|FAILED) \|)' "$log" || true
+  echo "$suite, $user: took $((SECONDS - started)) s, status $status"
 done
 exit "$failed"

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { have } from "./net_require.ts";
+import { missing, rootReasons } from "./net_require.ts";
+import { uniqueName } from "./unique_name.ts";
 
 const TOOLS = ["debootstrap", "systemd-nspawn", "nsenter", "unshare", "mount", "ip"];
 /** A tree took 50 s on two cores; a slow mirror may take longer, a dead one is given up. */
@@ -49,9 +50,7 @@ export interface Guest {
 
 /** Why no tree can be made and booted here; for `skipFor`. */
 export function bootReasons(): string[] {
-  const reasons = TOOLS.filter((name) => !have(name)).map((name) => `${name} is missing`);
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) reasons.push("booting needs root on Linux");
-  return reasons;
+  return [...rootReasons(), ...missing(TOOLS)];
 }
 
 /** A bare Debian that boots: the one in NODENS_TREE, if .ci/run has made it, or one made in `folder`. */
@@ -75,7 +74,6 @@ export async function madeTree(
 
 /** A machine of its own that systemd has booted: its own processes, files and network. */
 export class BootedTree {
-  static #count = 0;
   /** The process that is number 1 inside. */
   readonly #pid: number;
   readonly #nspawn: Deno.ChildProcess;
@@ -96,7 +94,7 @@ export class BootedTree {
 
   /** Boots a machine whose root is made of layers, the top one first; none of them is changed. */
   static async boot(layers: readonly string[]): Promise<BootedTree> {
-    const name = `nodens-test-${Deno.pid}-${++BootedTree.#count}`;
+    const name = uniqueName("nodens-test");
     const folder = Deno.makeTempDirSync({ prefix: "nodens_boot_" });
     const nspawn = new Deno.Command("unshare", {
       args: ["--mount", "sh", "-c", BOOT, layers.join(":"), folder, name, name],

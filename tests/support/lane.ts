@@ -10,7 +10,8 @@ import { Lane } from "../../src/io/lane.ts";
 import { makeLink } from "../../src/io/lane_link.ts";
 import { frame } from "./simulation.ts";
 
-const LIMIT_MS = 15_000;
+/** Only what hangs takes this long. */
+const LIMIT_MS = 60_000;
 const BUDGET_BYTES = 32 * 2 ** 20;
 
 /** Where a test's stream leads; what is left out is the simplest. */
@@ -44,7 +45,7 @@ export class LanePair {
       budget: this.budget,
       files: new CredentialFiles(),
       refusals: new Refusals(() => this.nowMs),
-      handshakeMs: options.handshakeMs ?? 2500,
+      handshakeMs: options.handshakeMs ?? LIMIT_MS,
       count: (reason) => void this.counted.push(reason),
       allocated: (sizeBytes) => void (this.allocatedBytes += sizeBytes),
     };

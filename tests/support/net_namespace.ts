@@ -1,10 +1,11 @@
-import { missing } from "./net_require.ts";
+import { linuxReasons, missing } from "./net_require.ts";
+import { uniqueName } from "./unique_name.ts";
 
 /** Why no network namespace can be made here, and executables that are missing; empty where all is there. */
 export function namespaceReasons(...binaries: string[]): string[] {
-  const reasons = missing(["ip", ...binaries]);
+  const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;
-  const name = `nodens-${Deno.pid}-try`;
+  const name = uniqueName("nodens");
   const { success } = ip("netns", "add", name);
   if (success) ip("netns", "delete", name);
   return success ? [] : ["no network namespace can be made (not root?)"];
@@ -12,8 +13,7 @@ export function namespaceReasons(...binaries: string[]): string[] {
 
 /** A network namespace of its own, in which only lo is there, and up. */
 export class Namespace {
-  static #count = 0;
-  readonly name: string = `nodens-${Deno.pid}-${++Namespace.#count}`;
+  readonly name: string = uniqueName("nodens");
 
   constructor() {
     this.#must("netns", "add", this.name);

@@ -18,11 +18,12 @@ export interface ProcessOptions {
   env?: Record<string, string>;
   /** Looked at whenever something was written, and every 20 ms. */
   ready(output: string): boolean;
-  /** Default: 15 seconds. */
+  /** Default: a minute. */
   readyWithinMs?: number;
 }
 
-const READY_WITHIN_MS = 15_000 * PATIENCE;
+/** Only what hangs takes this long. */
+const READY_WITHIN_MS = 60_000 * PATIENCE;
 const POLL_MS = 20;
 const STOP_MS = 5_000 * PATIENCE;
 

@@ -53,6 +53,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   systemctl: "systemd",
   "systemd-analyze": "systemd",
   "systemd-notify": "systemd",
+  "systemd-nspawn": "systemd-container",
   "systemd-socket-activate": "systemd",
   "systemd-sysusers": "systemd",
   tc: "iproute2",
@@ -75,6 +76,34 @@ export function missing(binaries: readonly string[]): string[] {
  */
 export function skipUnless(...binaries: string[]): { ignore: boolean } {
   return skipFor(missing(binaries));
+}
+
+/** Why a test of what only Linux has, by way of its C library, cannot run here; for `skipFor`. */
+export function linuxReasons(): string[] {
+  if (Deno.build.os !== "linux") return ["this is not Linux"];
+  const { state } = Deno.permissions.querySync({ name: "ffi" });
+  return state === "granted" ? [] : ["FFI is denied"];
+}
+
+/** Why a test that needs Linux and root cannot run here; for `skipFor`. */
+export function rootReasons(): string[] {
+  const reasons = linuxReasons();
+  return reasons.length > 0 || Deno.uid() === 0 ? reasons : ["it needs root"];
+}
+
+/** Like `skipUnless`, where this is not Linux. */
+export function skipUnlessLinux(): { ignore: boolean } {
+  return skipFor(linuxReasons());
+}
+
+/** Whether this is Linux, for files that make fewer tests elsewhere; that is listed as skipped. */
+export function isLinux(): boolean {
+  return !skipUnlessLinux().ignore;
+}
+
+/** The drivers that run here: elsewhere the portable one alone, and that is listed as skipped. */
+export function driversHere(): readonly ("linux" | "portable")[] {
+  return isLinux() ? ["linux", "portable"] : ["portable"];
 }
 
 /** Like `skipUnless`, for reasons that the caller found; skips nothing where there are none. */

@@ -35,6 +35,8 @@ export interface RigOptions {
   readonly backend?: Backend;
   /** Addresses, routes and rules of IPv6 too; default false. */
   readonly ipv6?: boolean;
+  /** A folder whose programs come before those of PATH. */
+  readonly programs?: string;
 }
 
 /** A pod: its queries go where its /etc/resolv.conf says, to kube-dns. */
@@ -125,7 +127,7 @@ export class NodeRig {
     let network: RigNetwork | null = null;
     let rig: NodeRig | null = null;
     try {
-      const programs = new Programs(directory, options.backend ?? "nft");
+      const programs = new Programs(directory, options);
       network = new RigNetwork(directory, options.ipv6 ?? false);
       rig = new NodeRig(options, { directory, network, programs });
       await rig.#setUp();
@@ -314,6 +316,11 @@ export class NodeRig {
     Deno.removeSync(file);
     if (code !== 0) throw new Error(`Cannot run dnsperf in ${namespace}: ${stdout}${stderr}`);
     return dnsperf.parseDnsperf(stdout);
+  }
+
+  /** Names of its namespaces; none once it is removed. */
+  get namespaces(): readonly string[] {
+    return this.#network.namespaces;
   }
 
   /** Ends all that runs in the rig and takes it away. */

@@ -1,14 +1,11 @@
 import { type RunCommand, runCommand } from "../../src/node/rules/command.ts";
-import { missing } from "./net_require.ts";
-
-let made = 0;
+import { missing, rootReasons } from "./net_require.ts";
+import { uniqueName } from "./unique_name.ts";
 
 /** Why no network namespace with iptables can be made here; none where it can. */
 export function namespaceReasons(): string[] {
-  const reasons = Deno.build.os === "linux" ? [] : [`this is ${Deno.build.os}`];
-  if (Deno.build.os === "linux" && Deno.uid() !== 0) reasons.push("root is needed");
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
-  return [...reasons, ...missing(binaries)];
+  return [...rootReasons(), ...missing(binaries)];
 }
 
 /** A network namespace of this process's own, with a lock file of iptables that no other uses. */
@@ -24,7 +21,7 @@ export class NetNamespace {
 
   /** Makes one, with its loopback device up. */
   static async create(): Promise<NetNamespace> {
-    const name = `nodens-rules-${Deno.pid}-${++made}`;
+    const name = uniqueName("nodens-rules");
     const directory = Deno.makeTempDirSync({ prefix: "nodens_run_" });
     const namespace = new NetNamespace(name, directory);
     await must("ip", "netns", "add", name);

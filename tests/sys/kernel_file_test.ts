@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { KernelFile, readKernelFile } from "../../src/sys/kernel_file.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
-const ignore = Deno.build.os !== "linux";
+const onLinux = skipUnlessLinux();
 
 Deno.test({
   name: "a file of the kernel's is read as Deno reads it with every right",
-  ignore,
+  ...onLinux,
   fn: () => {
     for (const path of ["/proc/version", "/proc/self/cgroup"]) {
       assert.equal(readKernelFile(path), Deno.readTextFileSync(path));
@@ -15,13 +16,13 @@ Deno.test({
 
 Deno.test({
   name: "a file of the kernel's that is not there is an error with its name",
-  ignore,
+  ...onLinux,
   fn: () => assert.throws(() => readKernelFile("/proc/nothing"), /"\/proc\/nothing"/),
 });
 
 Deno.test({
   name: "a file of the kernel's that is kept open tells of writes that it refuses",
-  ignore,
+  ...onLinux,
   fn: () => {
     for (const [path, taken] of [["/dev/null", true], ["/dev/full", false]] as const) {
       const file = new KernelFile(path);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { KernelTree } from "../../src/sys/kernel_tree.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
 Deno.test({
   name: "files, folders and links of the kernel's are read",
-  ignore: Deno.build.os !== "linux",
+  ...skipUnlessLinux(),
   fn() {
     using tree = new KernelTree();
     assert.match(tree.read("/proc/self/status")!, new RegExp(`^Pid:\\s+${Deno.pid}$`, "m"));

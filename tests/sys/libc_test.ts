@@ -1,7 +1,8 @@
+import { PATIENCE } from "../support/patience.ts";
 import assert from "node:assert/strict";
 import { AF, EFD_NONBLOCK, ERRNO, SOCK } from "../../src/sys/constants.ts";
 import { lastErrno, openLibc } from "../../src/sys/libc.ts";
-import { PATIENCE } from "../support/patience.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
 const ROUNDS = Math.ceil(2000 / PATIENCE);
 const BAD_DESCRIPTOR = 9;
@@ -30,13 +31,13 @@ function misread(): string[] {
 
 Deno.test({
   name: "errno is that of the call before, whatever V8 does meanwhile",
-  ignore: Deno.build.os !== "linux",
+  ...skipUnlessLinux(),
   fn: () => assert.deepEqual(misread(), []),
 });
 
 Deno.test({
   name: "errno is that of one's own thread, from its first call on",
-  ignore: Deno.build.os !== "linux",
+  ...skipUnlessLinux(),
   async fn() {
     const path = new URL("../support/errno_worker.ts", import.meta.url);
     for (let i = 0; i < 3; i++) {

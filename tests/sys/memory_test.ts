@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
 Deno.test({
   name: "megabytes of the executable are given back, and it runs on",
-  ignore: Deno.build.os !== "linux",
+  ...skipUnlessLinux(),
   async fn() {
     const path = new URL("../support/release_child.ts", import.meta.url).pathname;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {

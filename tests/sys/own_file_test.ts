@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { requireOwn } from "../../src/sys/own_file.ts";
 import { makeFifo } from "../support/special_files.ts";
-import { skipFor } from "../support/net_require.ts";
+import { rootReasons, skipFor, skipUnlessLinux } from "../support/net_require.ts";
 
-const onLinux = { ignore: Deno.build.os !== "linux" };
+const onLinux = skipUnlessLinux();
 /** Giving files away takes root. */
-const asRoot = skipFor(
-  Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["only root can give files away"],
-);
+const asRoot = skipFor(rootReasons());
 const STRANGER = 4711;
 
 interface Case {

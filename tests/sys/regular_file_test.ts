@@ -5,8 +5,9 @@ import {
   readRegularTextSync,
 } from "../../src/sys/regular_file.ts";
 import { specialFile, SPECIALS } from "../support/special_files.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
-const onLinux = { ignore: Deno.build.os !== "linux" };
+const onLinux = skipUnlessLinux();
 
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openLibc } from "../../src/sys/libc.ts";
 import { unixAddress, UnixDatagramSender } from "../../src/sys/unix_datagram.ts";
-import { skipFor } from "../support/net_require.ts";
+import { isLinux, skipFor } from "../support/net_require.ts";
 
 Deno.test("the address of a path, of an abstract name, and what is neither", () => {
   const rows: [string, number[]][] = [
@@ -16,7 +16,7 @@ Deno.test("the address of a path, of an abstract name, and what is neither", () 
   }
 });
 
-if (Deno.build.os === "linux") {
+if (isLinux()) {
   Deno.test("an abstract socket gets what is sent, and a full one is not waited for", () => {
     const libc = openLibc();
     const name = `@nodens-test-${Deno.pid}`;

@@ -5,8 +5,10 @@ import type { StageOutcome } from "./stage.ts";
 
 /** How to run an attack. */
 export interface RunOptions {
-  /** How long it attacks, and how long the machine is watched idle before. */
+  /** How long it attacks. */
   readonly seconds: number;
+  /** How long the machine is watched idle before; as long as the attack where that is not said. */
+  readonly idleSeconds?: number;
 }
 
 /** What of an attack can be judged, and what cannot be promised on a machine with other work. */
@@ -30,7 +32,8 @@ const MIB = 2 ** 20;
 let manifest: Promise<Shipped> | null = null;
 
 /** Runs an attack in namespaces and a memory group of its own, and judges what came of it. */
-export async function runAttack(attack: Attack, { seconds }: RunOptions): Promise<Verdict> {
+export async function runAttack(attack: Attack, options: RunOptions): Promise<Verdict> {
+  const seconds = Math.max(options.seconds, attack.minSeconds ?? 0);
   const folder = Deno.makeTempDirSync({ prefix: "nodens_attack_" });
   const shipped = await (manifest ??= readShipped());
   Deno.writeTextFileSync(`${folder}/shipped.json`, JSON.stringify(shipped));
@@ -40,7 +43,8 @@ export async function runAttack(attack: Attack, { seconds }: RunOptions): Promis
       args: [
         ...["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
         ...[Deno.execPath(), "run", "--quiet", "--cached-only", "-A", STAGE],
-        ...[attack.name, String(Math.max(seconds, attack.minSeconds ?? 0)), group.entrance, folder],
+        ...[attack.name, String(seconds), String(options.idleSeconds ?? seconds)],
+        ...[group.entrance, folder],
       ],
       stdin: "null",
     }).output();

@@ -4,6 +4,7 @@ import { V8_FLAGS } from "../../../release/v8_flags.ts";
 import { HTTP, PLACES } from "./places.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+const DEV_LOCK = new URL("../../../dev.lock", import.meta.url).pathname;
 const UNITS: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30 };
 
 /** What matters here of the manifest that `nodens manifest` prints. */
@@ -18,8 +19,11 @@ export interface Shipped {
 
 /** Asks nodens for its manifest. */
 export async function readShipped(): Promise<Shipped> {
-  // What nodens imports must be there: it starts where no network is.
-  await new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", MAIN] }).output();
+  // What nodens imports must be there: it starts where no network is. Types are cached too, and would
+  // be added to deno.lock.
+  await new Deno.Command(Deno.execPath(), {
+    args: ["cache", "--quiet", `--lock=${DEV_LOCK}`, "--frozen", MAIN],
+  }).output();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--cached-only", MAIN, "manifest", "-kubedns", PLACES.kubeDns],
   }).output();

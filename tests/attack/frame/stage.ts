@@ -2,7 +2,8 @@
  * One attack, from the start of everything to its end: a program that runs as the first process of
  * namespaces of its own (network, mounts, processes), so that nothing outlives it.
  *
- * Arguments: the attack's name, seconds, the memory group's entrance ("" for none), a folder.
+ * Arguments: the attack's name, seconds of it and before it, the memory group's entrance ("" for
+ * none), a folder.
  * Prints its outcome as JSON, memory of the group aside, which who started it reads.
  */
 import { attackNamed } from "../attacks.ts";
@@ -71,7 +72,7 @@ async function perform(attack: Attack): Promise<StageOutcome> {
   await attacker?.ready();
 
   const idleFrom = Date.now();
-  await sleep(seconds * 1000);
+  await sleep(idleSeconds * 1000);
   const before = await counters();
   const from = Date.now();
   let stop: Promise<{ code: number; seconds: number }> | null = null;
@@ -257,8 +258,8 @@ function run(program: string, ...args: string[]): boolean {
   return new Deno.Command(program, { args, stdin: "null", stderr: "null" }).outputSync().success;
 }
 
-const [name = "", secondsText = "3", entranceText = "", folder = "."] = Deno.args;
-const seconds = Number(secondsText);
+const [name = "", secondsText = "3", idleText = "3", entranceText = "", folder = "."] = Deno.args;
+const [seconds, idleSeconds] = [Number(secondsText), Number(idleText)];
 const shipped: Shipped = JSON.parse(Deno.readTextFileSync(`${folder}/shipped.json`));
 const entrance = entranceText === "" ? null : entranceText;
 try {

@@ -4,6 +4,7 @@ import { askUdp, freePort } from "../../support/drivers.ts";
 import { queryBytes } from "../../support/messages.ts";
 import { ask, skipUnless, startNodens } from "../../support/servers.ts";
 import { folderWith } from "../../support/serving.ts";
+import { driversHere, isLinux } from "../../support/net_require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
@@ -156,7 +157,7 @@ Deno.test("-log-format json: faults of the Corefile are objects too", async () =
   Deno.removeSync(folder, { recursive: true });
 });
 
-for (const io of Deno.build.os === "linux" ? ["linux", "portable"] : ["portable"]) {
+for (const io of driversHere()) {
   Deno.test(`what errors has counted is told when nodens stops (${io})`, async () => {
     const nodens = await startNodens({
       args: ["-io", io],
@@ -223,7 +224,7 @@ Deno.test("-log-time: text has its time in a file, and where it is asked for", a
   Deno.removeSync(folder, { recursive: true });
 });
 
-if (Deno.build.os === "linux") {
+if (isLinux()) {
   Deno.test("on the journal's stream lines begin with their priority, elsewhere not", async () => {
     const corefile = () => `.:${freePort()} {\n bind 127.0.0.1\n hosts /nonexistent\n}\n`;
     const folder = folderWith({ one: corefile(), two: corefile(), bad: ". {\n cach\n}\n" });

@@ -3,6 +3,7 @@ import { askUdp, freePort } from "../../support/drivers.ts";
 import { decode, errorCodes, queryBytes } from "../../support/messages.ts";
 import { startProcess, type TestProcess } from "../../support/net_process.ts";
 import { folderWith } from "../../support/serving.ts";
+import { isLinux } from "../../support/net_require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const LIMIT_MS = 30_000;
@@ -54,7 +55,7 @@ async function until(what: () => boolean, process: TestProcess): Promise<void> {
 }
 
 const portable = { args: ["-io", "portable"] };
-const SETTINGS = Deno.build.os === "linux"
+const SETTINGS = isLinux()
   ? [
     { args: ["-io", "linux"] },
     { args: ["-workers", "2"] },

@@ -5,6 +5,7 @@ import { askUdp, freePort } from "../../support/drivers.ts";
 import { decode, queryBytes } from "../../support/messages.ts";
 import { MAIN, STARTED } from "../../support/net_nodens.ts";
 import { startProcess } from "../../support/net_process.ts";
+import { skipUnlessLinux } from "../../support/net_require.ts";
 
 const ROWS = [
   { name: "portable", rights: NEEDS.portable, args: ["-io", "portable"] },
@@ -13,9 +14,7 @@ const ROWS = [
 ] as const;
 
 for (const { name, rights, args } of ROWS) {
-  Deno.test(`rights: ${name}`, {
-    ignore: name !== "portable" && Deno.build.os !== "linux",
-  }, async () => {
+  Deno.test(`rights: ${name}`, name === "portable" ? {} : skipUnlessLinux(), async () => {
     const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
     const port = freePort();
     const file = `${folder}/Corefile`;

@@ -8,9 +8,10 @@ import {
 import { askUdp, freePort, startUpstream } from "../../support/drivers.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
 import { startProcess, type TestProcess } from "../../support/net_process.ts";
+import { isLinux } from "../../support/net_require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
-const linux = Deno.build.os === "linux";
+const linux = isLinux();
 const NAMES = Array.from({ length: 30 }, (_, i) => `n${i}.example.org`);
 
 /** A folder with a Corefile whose cache is kept there, and an upstream that can be taken away. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { removePidFile, writePidFile } from "../../../src/cli/serve/pid_file.ts";
 import { makeFifo } from "../../support/special_files.ts";
+import { skipUnlessLinux } from "../../support/net_require.ts";
 
-const onLinux = { ignore: Deno.build.os !== "linux" };
+const onLinux = skipUnlessLinux();
 
 /** Writes the file in a folder that `prepare` has changed; the lines of the log. */
 function write(prepare: (folder: string) => void, look: (folder: string) => void): string[] {

@@ -7,8 +7,9 @@ import { until } from "../../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
 import { type Nodens, startNodens } from "../../support/net_nodens.ts";
 import { frame } from "../../support/simulation.ts";
+import { driversHere } from "../../support/net_require.ts";
 
-const DRIVERS = Deno.build.os === "linux" ? ["linux", "portable"] as const : ["portable"] as const;
+const DRIVERS = driversHere();
 
 /** A block that answers one name from the Corefile. */
 const names = (port: number, address: string, more = "bind 127.0.0.1") =>

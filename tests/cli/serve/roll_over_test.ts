@@ -4,12 +4,12 @@ import { askUdp } from "../../support/drivers.ts";
 import { until } from "../../support/followed.ts";
 import { decode, queryBytes } from "../../support/messages.ts";
 import { startProcess } from "../../support/net_process.ts";
-import { missing, skipFor } from "../../support/net_require.ts";
+import { missing, rootReasons, skipFor, skipUnlessLinux } from "../../support/net_require.ts";
 import { house, NAMES } from "../../support/roll_over.ts";
 
-const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux shares addresses"]);
+const onLinux = skipUnlessLinux();
 const asRoot = skipFor([
-  ...Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["only root starts others' processes"],
+  ...rootReasons(),
   ...missing(["setpriv"]),
 ]);
 
@@ -81,7 +81,7 @@ Deno.test({
       const cache = Deno.makeTempDirSync({ prefix: "nodens_test_" });
       Deno.chmodSync(cache, 0o777);
       const stranger = await startProcess("setpriv", {
-        args: [`--reuid=${uid}`, "--clear-groups", Deno.execPath(), "eval", code],
+        args: [`--reuid=${uid}`, "--clear-groups", Deno.execPath(), "eval", "--unstable-net", code],
         env: { DENO_DIR: cache, HOME: cache },
         ready: (output) => output.includes("UP"),
       });

@@ -4,10 +4,10 @@ import { askTcp, askUdp, freePort } from "../../support/drivers.ts";
 import { decode, queryBytes } from "../../support/messages.ts";
 import { folderWith, serving } from "../../support/serving.ts";
 import { frame } from "../../support/simulation.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { isLinux, missing, rootReasons, skipFor } from "../../support/net_require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
-const linux = Deno.build.os === "linux";
+const linux = isLinux();
 
 async function nodens(args: string[], cwd?: string) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -65,11 +65,15 @@ Deno.test("a port in use, and an address that is not there", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
-const isRoot = linux && Deno.uid() === 0;
+/** Another account, which may read what only root may (where Deno and the sources can be), no more. */
+const STRANGER = [
+  ...["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all,+dac_read_search"],
+  ...["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"],
+];
 
 Deno.test({
   name: "no right to port 53: the message says what would do",
-  ...skipFor(isRoot ? [] : ["only root can give up its right to port 53"]),
+  ...skipFor([...rootReasons(), ...missing(["setpriv"])]),
   async fn() {
     const folder = folderWith({ Corefile: ". {\n bind 127.0.0.77\n whoami\n}\n" });
     // An account without rights has no cache of compiled modules; it makes one here.
@@ -77,10 +81,9 @@ Deno.test({
     Deno.mkdirSync(cache);
     Deno.chownSync(cache, 65534, 65534);
     Deno.chmodSync(folder, 0o755);
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-lock", MAIN, "-conf", `${folder}/Corefile`],
-      uid: 65534,
-      gid: 65534,
+    const run = [Deno.execPath(), "run", "-A", "--no-lock", MAIN, "-conf", `${folder}/Corefile`];
+    const { code, stderr } = await new Deno.Command("setpriv", {
+      args: [...STRANGER, ...run],
       cwd: folder,
       env: { DENO_DIR: cache, HOME: folder },
     }).output();

@@ -5,13 +5,12 @@ import { askUdp, freePort } from "../../support/drivers.ts";
 import { decode, queryBytes } from "../../support/messages.ts";
 import { ask } from "../../support/net_ask.ts";
 import { type ProcessOptions, startProcess, type TestProcess } from "../../support/net_process.ts";
-import { skipFor, skipUnless } from "../../support/net_require.ts";
+import { isLinux, skipUnless } from "../../support/net_require.ts";
 import { openBound, receiving } from "../../support/service.ts";
 import { folderWith } from "../../support/serving.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
-const linux = Deno.build.os === "linux";
-if (!linux) skipFor(["it needs the linux driver"]);
+const linux = isLinux();
 
 const whoami = (port: number) => `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
 const serves = (output: string) => /^(<6>)?Try: dig|"listeners":/m.test(output);

@@ -5,7 +5,7 @@ import { until } from "../../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
 import { ScriptedServer } from "../../support/scripted_server.ts";
 import { folderWith, serving } from "../../support/serving.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { rootReasons, skipFor } from "../../support/net_require.ts";
 
 /** An upstream that answers every A query with `data`, every other one after a while. */
 function startSlowUpstream(
@@ -48,7 +48,7 @@ function extendedError({ additionals }: DecodedPacket): number | undefined {
 
 /** resolv.conf knows no ports, so the upstreams need port 53. */
 const asRoot = skipFor(
-  Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["only root may use port 53"],
+  rootReasons(),
 );
 
 Deno.test({

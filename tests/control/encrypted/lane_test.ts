@@ -8,7 +8,7 @@ import { type Authority, makeAuthority } from "../../support/certificates.ts";
 import { askUdp, freePort, withDataPlane } from "../../support/drivers.ts";
 import { LanePair } from "../../support/lane.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { skipUnless } from "../../support/net_require.ts";
+import { driversHere, skipUnless } from "../../support/net_require.ts";
 import { startTcp, startTls } from "../../support/tls_servers.ts";
 
 const NAME = "DNS:dns.example.org";
@@ -564,8 +564,7 @@ Deno.test("DNS over TLS: a data plane that waits for room for a command is woken
   thread.port.close();
 });
 
-for (const driver of ["linux", "portable"] as const) {
-  if (driver === "linux" && Deno.build.os !== "linux") continue;
+for (const driver of driversHere()) {
   test(`the ${driver} driver asks over TLS beside plain DNS, and stops`, async (authority) => {
     const server = await startTls(authority.issue(NAME), { answer });
     const port = freePort();

@@ -1,9 +1,9 @@
 /** The thread that speaks TLS: when it runs, and what its end does to whom. */
+import { usesTls } from "../../../src/plugins/config_traits.ts";
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
-import { usesTls } from "../../../src/plugins/config_traits.ts";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
 import { makeAuthority } from "../../support/certificates.ts";
@@ -11,10 +11,10 @@ import { askUdp, freePort, startUpstream, withDataPlane } from "../../support/dr
 import { fakeHost } from "../../support/fake_host.ts";
 import { until } from "../../support/followed.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { skipUnless } from "../../support/net_require.ts";
+import { isLinux, skipUnless } from "../../support/net_require.ts";
 import { startTls } from "../../support/tls_servers.ts";
 
-const driver = Deno.build.os === "linux" ? "linux" : "portable";
+const driver = isLinux() ? "linux" : "portable";
 
 function answer(bytes: Uint8Array): Uint8Array {
   const query = decode(bytes);

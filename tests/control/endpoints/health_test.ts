@@ -6,7 +6,7 @@ import { Readiness } from "../../../src/control/endpoints/readiness.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { freePort, withDataPlane } from "../../support/drivers.ts";
 import { fakeHost } from "../../support/fake_host.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { driversHere, skipUnlessLinux } from "../../support/net_require.ts";
 import { until } from "../../support/followed.ts";
 import { Simulation } from "../../support/simulation.ts";
 
@@ -15,7 +15,7 @@ const load = (text: string) =>
 
 Deno.test({
   name: "health fails while the data plane hangs, before the process is ended for it",
-  ...skipFor(Deno.build.os === "linux" ? [] : ["this is no Linux"]),
+  ...skipUnlessLinux(),
   async fn() {
     const file = new URL("../../support/hang_health.ts", import.meta.url).pathname;
     const [port, http] = [freePort(), freePort()];
@@ -40,7 +40,7 @@ Deno.test({
 });
 
 for (
-  const driver of Deno.build.os === "linux" ? ["linux", "portable"] as const : ["portable"] as const
+  const driver of driversHere()
 ) {
   Deno.test(`health with the ${driver} driver: well, and a listener that is gone`, async () => {
     const port = freePort();

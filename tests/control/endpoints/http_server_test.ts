@@ -15,6 +15,7 @@ import { SO, SOL } from "../../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../src/sys/sockaddr.ts";
 import { RawHttp } from "../../support/http_raw.ts";
+import { skipUnlessLinux } from "../../support/net_require.ts";
 
 const route = (host: string, port: number): HttpRoute => ({
   host,
@@ -457,7 +458,7 @@ Deno.test("stopping waits for the answer that is under way, and not for idle con
 });
 
 Deno.test("the kernel keeps little for a client that does not read", {
-  ignore: Deno.build.os !== "linux",
+  ...skipUnlessLinux(),
 }, () => {
   const port = 0;
   const libc = openLibc();

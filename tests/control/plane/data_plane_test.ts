@@ -4,10 +4,9 @@ import { VERDICT, VERDICTS } from "../../../src/io/check_plan.ts";
 import { askUdp, freePort, withDataPlane } from "../../support/drivers.ts";
 import { decode, queryBytes } from "../../support/messages.ts";
 import { haveIpv6 } from "../../support/net_ports.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { isLinux } from "../../support/net_require.ts";
 
-const linux = Deno.build.os === "linux";
-if (!linux) skipFor(["it needs the linux driver"]);
+const linux = isLinux();
 
 async function until(condition: () => boolean): Promise<void> {
   const limitMs = performance.now() + 15_000;

@@ -8,11 +8,11 @@ import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { freePort, withDataPlane } from "../../support/drivers.ts";
 import { fakeHost } from "../../support/fake_host.ts";
-import { have, skipFor } from "../../support/net_require.ts";
+import { missing, rootReasons, skipFor } from "../../support/net_require.ts";
 
 const MARK = 0x53;
 const require = skipFor(
-  Deno.build.os !== "linux" || Deno.uid() !== 0 ? ["marking sockets needs root on Linux"] : [],
+  rootReasons(),
 );
 
 Deno.test({
@@ -63,7 +63,7 @@ Deno.test({
 Deno.test({
   name: "a data plane that may not mark its sockets says so, and what would do",
   ...skipFor(
-    Deno.build.os === "linux" && Deno.uid() === 0 && have("setpriv") ? [] : ["no setpriv"],
+    [...rootReasons(), ...missing(["setpriv"])],
   ),
   async fn() {
     const mark = new URL("../../../src/sys/mark.ts", import.meta.url);

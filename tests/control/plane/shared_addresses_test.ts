@@ -6,9 +6,9 @@ import { openLibc } from "../../../src/sys/libc.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
 import { Address } from "../../../src/dns/address.ts";
 import { freePort } from "../../support/drivers.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { skipUnlessLinux } from "../../support/net_require.ts";
 
-const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux has sock_diag"]);
+const onLinux = skipUnlessLinux();
 const noLog = () => {};
 
 Deno.test({

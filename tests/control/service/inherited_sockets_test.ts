@@ -1,10 +1,10 @@
-import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { InheritedSockets } from "../../../src/control/service/inherited_sockets.ts";
 import { Address } from "../../../src/dns/address.ts";
 import { adopt, inspectDescriptor } from "../../../src/io/linux/inherited.ts";
+import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { openBound } from "../../support/service.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
@@ -13,10 +13,9 @@ import { fakeHost } from "../../support/fake_host.ts";
 import { decode, queryBytes } from "../../support/messages.ts";
 import { haveIpv6 } from "../../support/net_ports.ts";
 import { frame } from "../../support/simulation.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { isLinux } from "../../support/net_require.ts";
 
-const linux = Deno.build.os === "linux";
-if (!linux) skipFor(["it needs the linux driver"]);
+const linux = isLinux();
 
 function configOf(corefile: string) {
   return loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost()).config;

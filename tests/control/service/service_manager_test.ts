@@ -6,10 +6,9 @@ import {
   statusLine,
   watchdogPeriodMs,
 } from "../../../src/control/service/service_environment.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { isLinux } from "../../support/net_require.ts";
 
-const linux = Deno.build.os === "linux";
-if (!linux) skipFor(["it needs Linux"]);
+const linux = isLinux();
 
 const variables = (values: Record<string, string>) => (name: string) => values[name];
 

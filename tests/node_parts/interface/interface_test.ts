@@ -14,7 +14,7 @@ const AS_BRIDGE = { dummy: "nodens-none" };
 const AS_LO = { dummy: "nodens-none", bridge: "nodens-none" };
 
 const skip = skipFor(
-  Deno.build.os === "linux" ? namespaceReasons("setpriv") : ["this is no Linux"],
+  namespaceReasons("setpriv"),
 );
 
 /** A test in a network namespace of its own. */

@@ -5,7 +5,7 @@ import {
   writeAtomically,
   type WriteSteps,
 } from "../../../src/node/template/config_files.ts";
-import { missing, skipFor } from "../../support/net_require.ts";
+import { missing, rootReasons, skipFor } from "../../support/net_require.ts";
 
 /** Runs something in a fresh folder and looks what is in it afterwards. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -84,7 +84,7 @@ Deno.test("a file is written in place only where another cannot take its place",
 });
 
 const reasons = [
-  ...Deno.build.os !== "linux" || Deno.uid() !== 0 ? ["mounting needs root on Linux"] : [],
+  ...rootReasons(),
   ...missing(["unshare"]),
 ];
 

@@ -1,11 +1,10 @@
 import type { Addresses } from "./addresses.ts";
+import { uniqueName } from "../unique_name.ts";
 import { kill } from "./programs.ts";
 
 const NAMESPACES = "/run/netns";
-/** Names are nodens-rig-PID-SERIAL-ROLE. */
+/** Names are nodens-rig-PID-RANDOM-ROLE. */
 const PREFIX = "nodens-rig";
-/** Rigs that a process may have at a time. */
-const MAX_RIGS = 64;
 /** Rounds of killing what is left in the namespaces; a program may start another meanwhile. */
 const SWEEPS = 5;
 const SWEEP_PAUSE_MS = 20;
@@ -34,18 +33,11 @@ export class RigNetwork {
   readonly #ipv6: boolean;
   readonly #namespaces: string[] = [];
 
-  /** Takes the first name of this process that is free; `directory` is for scratch files. */
+  /** `directory` is for scratch files. */
   constructor(directory: string, ipv6: boolean) {
     this.#directory = directory;
     this.#ipv6 = ipv6;
-    const names = rigNamespaces();
-    // Each test file is a world of its own in one process, so a counter here would start anew.
-    const serial = Array.from({ length: MAX_RIGS }, (_, i) => i)
-      .find((serial) => !names.some((name) => name.startsWith(rigPrefix(serial))));
-    if (serial === undefined) {
-      throw new Error(`Cannot make another rig: this process has ${MAX_RIGS}, remove() one`);
-    }
-    this.#prefix = rigPrefix(serial);
+    this.#prefix = `${uniqueName(PREFIX)}-`;
   }
 
   /** Makes a namespace; `routes` switches forwarding on. */
@@ -120,6 +112,11 @@ export class RigNetwork {
     }
   }
 
+  /** Names of its namespaces. */
+  get namespaces(): readonly string[] {
+    return [...this.#namespaces];
+  }
+
   /** Kills what still runs in the namespaces, which is what the rig's programs started, and deletes them. */
   async remove(): Promise<void> {
     await removeAll(this.#namespaces.splice(0));
@@ -173,10 +170,6 @@ async function removeAll(names: readonly string[]): Promise<void> {
       if (exists(`${NAMESPACES}/${name}`)) throw error;
     }
   }
-}
-
-function rigPrefix(serial: number): string {
-  return `${PREFIX}-${Deno.pid}-${serial}-`;
 }
 
 /** Number of what a path leads to; null where it is gone, as of a process that has just ended. */

@@ -52,10 +52,17 @@ export class Programs {
   readonly #resolvConfs = new Map<string, string>();
   readonly #running = new Map<number, Promise<unknown>>();
 
-  /** Fills `${directory}/bin` with links to the backend's programs. */
-  constructor(directory: string, backend: Backend) {
+  /**
+   * Fills `${directory}/bin` with links to the backend's programs. Those of the folder `programs`
+   * come before those of PATH.
+   */
+  constructor(
+    directory: string,
+    { backend = "nft", programs }: { backend?: Backend; programs?: string },
+  ) {
     const bin = `${directory}/bin`;
-    const path = `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
+    const own = programs === undefined ? "" : `${programs}:`;
+    const path = `${own}${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
     Deno.mkdirSync(bin);
     const program = `xtables-${backend}-multi`;
     const folder = path.split(":").find((folder) => folder !== "" && have(`${folder}/${program}`));

@@ -1,4 +1,4 @@
-import { missing } from "../net_require.ts";
+import { missing, rootReasons } from "../net_require.ts";
 import { type Backend, requiredBinaries } from "./programs.ts";
 
 /**
@@ -10,10 +10,7 @@ export function rigReasons(
   options: { backend?: Backend; ipv6?: boolean; programs?: readonly string[] } = {},
 ): string[] {
   const binaries = [...requiredBinaries(options.backend ?? "nft"), ...options.programs ?? []];
-  const reasons = missing(binaries);
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
-    reasons.push("network namespaces need root on Linux");
-  }
+  const reasons = [...rootReasons(), ...missing(binaries)];
   if (options.ipv6 === true) {
     try {
       Deno.statSync("/proc/net/if_inet6");

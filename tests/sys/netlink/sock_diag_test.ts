@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../../src/sys/constants.ts";
 import { decodeSocket, encodeQuery, listSockets } from "../../../src/sys/netlink/sock_diag.ts";
 import { freePort } from "../../support/net_ports.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { skipUnlessLinux } from "../../support/net_require.ts";
 
-const onLinux = skipFor(Deno.build.os === "linux" ? [] : ["only Linux has sock_diag"]);
+const onLinux = skipUnlessLinux();
 
 /** Bytes of hexadecimal digits; blanks are for the eye. */
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));

@@ -57,6 +57,8 @@ export class PersistedCache {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Until what the file holds was read, nothing may take its place. */
   #loaded = false;
+  /** Restarts of the data plane that is saved, when the file was last read into it. */
+  #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
   /** The file that was read last, as the system tells it from others; "" for none. */
@@ -185,6 +187,7 @@ export class PersistedCache {
 
   async #load(planes: readonly Plane[]): Promise<void> {
     const beganMs = performance.now();
+    const { restarts } = this.#planes[0]!;
     this.#read = await identityOf(this.#path);
     try {
       // Loaded here, since most configurations keep no cache.
@@ -221,6 +224,7 @@ export class PersistedCache {
       this.#fails("read", error, "the cache starts without it");
     }
     this.#loaded = true;
+    if (planes.includes(this.#planes[0]!)) this.#restarts = restarts;
   }
 
   /** Hands slice after slice to every data plane; what became of the entries of the first. */
@@ -270,7 +274,16 @@ export class PersistedCache {
     }
   }
 
+  /**
+   * Whether the data plane is the one that the file was read into. The thread that takes the place of
+   * a dead one is empty at first, and is not to be saved over what the file still holds.
+   */
+  #isFilled(): boolean {
+    return this.#planes[0]!.restarts === this.#restarts;
+  }
+
   async #save(): Promise<void> {
+    if (!this.#isFilled()) return;
     const { memory, bytes } = this.#lanes[0];
     try {
       const { SnapshotWriter } = await import("./snapshot_files.ts");
@@ -288,6 +301,7 @@ export class PersistedCache {
           if (entries > 0) await writer.add(bytes, { sizeBytes, entries, timeMs });
           from = reply.next;
         }
+        if (!this.#isFilled()) return await writer.abandon();
         await writer.finish();
       } catch (error) {
         await writer.abandon();

@@ -1,9 +1,10 @@
 /** SIGTERM while an attack goes on: nodens ends in order, with code 0, within the grace time. */
 import assert from "node:assert/strict";
-import { freePort } from "../../support/drivers.ts";
-import { queryBytes } from "../../support/messages.ts";
-import { startNodens } from "../../support/net_nodens.ts";
-import { frame } from "../../support/simulation.ts";
+import { freePort } from "../support/drivers.ts";
+import { queryBytes } from "../support/messages.ts";
+import { startNodens } from "../support/net_nodens.ts";
+import { frame } from "../support/simulation.ts";
+import { driversHere } from "../support/net_require.ts";
 
 /** What Kubernetes waits, and the systemd unit. */
 const GRACE_MS = 30_000;
@@ -95,7 +96,7 @@ const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
 };
 
 const ALL = Object.keys(ATTACKS);
-for (const io of Deno.build.os === "linux" ? ["linux", "portable"] : []) {
+for (const io of driversHere()) {
   for (const names of [...io === "linux" ? ALL.map((name) => [name]) : [], ALL]) {
     const what = names.length === 1 ? names[0] : "all of it at once";
     Deno.test(`${io}: SIGTERM under attack: ${what}`, async () => {

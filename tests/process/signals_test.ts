@@ -1,13 +1,13 @@
 /** Signals to a real nodens: none opens the debugger, and each is kept at every moment. */
 import assert from "node:assert/strict";
-import { PERMISSIONS } from "../../../release/permissions.ts";
-import { freePort } from "../../support/drivers.ts";
-import { until } from "../../support/followed.ts";
-import { MAIN, STARTED } from "../../support/net_nodens.ts";
-import { Namespace, namespaceReasons } from "../../support/net_namespace.ts";
-import { startProcess, type TestProcess } from "../../support/net_process.ts";
-import { skipFor } from "../../support/net_require.ts";
-import { caughtSignals, listeningPorts, send, SIGNAL } from "../../support/process_signals.ts";
+import { PERMISSIONS } from "../../release/permissions.ts";
+import { freePort } from "../support/drivers.ts";
+import { until } from "../support/followed.ts";
+import { MAIN, STARTED } from "../support/net_nodens.ts";
+import { Namespace, namespaceReasons } from "../support/net_namespace.ts";
+import { startProcess, type TestProcess } from "../support/net_process.ts";
+import { skipFor, skipUnlessLinux } from "../support/net_require.ts";
+import { caughtSignals, listeningPorts, send, SIGNAL } from "../support/process_signals.ts";
 
 const { HUP, INT, QUIT, BUS, USR1, SEGV, TERM, SETXID } = SIGNAL;
 /** Signals with a handler that a serving nodens goes on after; SETXID is the C library's own. */
@@ -16,10 +16,8 @@ const DEBUGGER_PORT = 9229;
 /** Deno handles SIGUSR1 from 500 ms after the start on. */
 const DENO_LISTENS_MS = 700;
 
-const inNamespace = Deno.build.os === "linux"
-  ? skipFor(namespaceReasons())
-  : skipFor(["it needs Linux"]);
-const onLinux = { ignore: Deno.build.os !== "linux" };
+const inNamespace = skipFor(namespaceReasons());
+const onLinux = skipUnlessLinux();
 
 /** Ways to run nodens. The last one cannot touch the kernel's handlers, and holds the port instead. */
 const WAYS = [
@@ -142,8 +140,9 @@ class Early {
   output = "";
 
   constructor(file: string) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", MAIN, "-conf", file],
+    // A shell that starts the tests in the background has SIGINT and SIGQUIT ignored.
+    this.#child = new Deno.Command("env", {
+      args: ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -1,8 +1,8 @@
 /** The kinds of servers that have been odd about something, over real sockets. */
 import assert from "node:assert/strict";
-import { KINDS } from "../battery/kinds.ts";
-import { BURST, CLIENTS, type Row, runBattery } from "../battery/run.ts";
-import { makeTable, readTable, replaceTable, withoutTimes } from "../battery/table.ts";
+import { KINDS } from "./kinds.ts";
+import { BURST, CLIENTS, type Row, runBattery } from "./run.ts";
+import { makeTable, readTable, replaceTable, withoutTimes } from "./table.ts";
 import { skipUnlessCluster } from "../support/cluster_server.ts";
 import { Crowd, served } from "../support/crowd.ts";
 import { FORWARDERS } from "../support/forwarders.ts";

@@ -1,11 +1,11 @@
 /** Few file descriptors, and clients that take as many as they can get. */
 import assert from "node:assert/strict";
-import { shareFiles } from "../../../src/io/file_shares.ts";
-import { askUdp, freePort, startUpstream } from "../../support/drivers.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { askMisses } from "../../support/misses.ts";
-import { skipUnless } from "../../support/net_require.ts";
-import { folderWith, serving } from "../../support/serving.ts";
+import { shareFiles } from "../../src/io/file_shares.ts";
+import { askUdp, freePort, startUpstream } from "../support/drivers.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
+import { askMisses } from "../support/misses.ts";
+import { skipUnless, skipUnlessLinux } from "../support/net_require.ts";
+import { folderWith, serving } from "../support/serving.ts";
 
 const MISSES = 200;
 
@@ -23,7 +23,7 @@ async function hoard(port: number, count: number, text = ""): Promise<Deno.TcpCo
 for (const files of [256, 1024, 4096]) {
   Deno.test({
     name: `clients that hoard connections at ${files} descriptors leave others what they need`,
-    ignore: Deno.build.os !== "linux",
+    ...skipUnlessLinux(),
     async fn() {
       const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
       const upstream = startUpstream(upstreamPort, (bytes) => {

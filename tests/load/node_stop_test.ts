@@ -1,0 +1,37 @@
+/** A nodens that stops while pods ask: no query is lost. */
+import assert from "node:assert/strict";
+import { until } from "../support/followed.ts";
+import { skipFor } from "../support/net_require.ts";
+import { hostState, startNodeCache } from "../support/node_cache.ts";
+import { KUBE_DNS, NodeRig, rigReasons } from "../support/node_rig.ts";
+
+const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
+
+Deno.test({
+  name: "a nodens that stops under load with -failopen=false loses no query of a pod",
+  ...skipFor(rigReasons({ programs: ["dnsperf"] })),
+  async fn() {
+    await using rig = await NodeRig.create();
+    const node = rig.nodes[0]!;
+    const before = await hostState(rig);
+    const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
+    await until(() => /rules for IPv4 put in order/.test(nodens.output), nodens.output);
+    // Each keeps its ports, as few clients do: a port that is stuck would lose all that follows.
+    const running = Promise.all(node.pods.map(({ namespace }) =>
+      rig.dnsperf(namespace, {
+        ...{ server: KUBE_DNS.v4, names: NAMES, clients: 20, timeoutSeconds: 5 },
+        ...{ qps: 4000, seconds: 3 },
+      })
+    ));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const asked = rig.replicas[0]!.queries();
+    assert.equal((await nodens.stop()).code, 0, nodens.output);
+    for (const { sent, lost, completed, rcodes, text } of await running) {
+      assert.ok(sent >= 5000, text);
+      assert.equal(lost, 0, text);
+      assert.deepEqual(rcodes, { NOERROR: completed }, text);
+    }
+    assert.ok(rig.replicas[0]!.queries() > asked + 1000, "kube-dns has taken them");
+    assert.deepEqual(await hostState(rig), before);
+  },
+});
