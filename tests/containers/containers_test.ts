@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { ROOT } from "../../release/compile.ts";
 import { compareEmbedded, parseListing } from "../../release/embedded.ts";
 import { readGraph } from "../../release/graph.ts";
-import { needsHelm } from "../manifest/chart.ts";
+import { helmReasons } from "../manifest/chart.ts";
 import { madeTree } from "../support/booted_tree.ts";
 import { withFolder } from "../support/folder.ts";
 import { ImageBuild } from "../support/image_build.ts";
@@ -43,7 +43,7 @@ type Step = (name: string, run: () => void | Promise<void>) => Promise<void>;
 
 Deno.test({
   name: "the images, built by the Containerfile and run by podman and as pods of the manifests",
-  ignore: needsHelm.ignore || skipFor(reasons()).ignore,
+  ...skipFor([...helmReasons, ...reasons()]),
   fn: (t) =>
     withFolder(async (folder) => {
       const step: Step = async (name, run) => {

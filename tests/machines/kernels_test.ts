@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { withFolder } from "../support/folder.ts";
-import { missing, skipFor } from "../support/net_require.ts";
+import { isLinux, missing, skipFor } from "../support/net_require.ts";
 import { TOOLS, writeModules, writePrograms } from "./guest_image.ts";
 
 const UNPACK = new URL("unpack_debian", import.meta.url).pathname;
@@ -28,7 +28,7 @@ const STEPS = 14;
 const STEP = /^ {2}(\S.*) \.\.\. (ok|FAILED) \(/;
 
 const reasons = missing([...TOOLS, "apt-get", "dpkg-deb"]);
-if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
+if (!isLinux() || Deno.build.arch !== "x86_64") {
   reasons.push("it needs Linux on x86-64");
 }
 

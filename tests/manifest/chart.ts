@@ -14,11 +14,10 @@ export type Json = Record<string, unknown>;
 export const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
 
 const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
+/** Why the chart cannot be rendered here. Of a library one of its files is looked for. */
+export const helmReasons = missing(["go", `${SPRIG}/functions.go`]);
 /** What a test says that renders the chart. */
-export const needsHelm = skipFor(
-  // Of a library one of its files: files are looked for.
-  missing(["go", `${SPRIG}/functions.go`]),
-);
+export const needsHelm = skipFor(helmReasons);
 
 /** The objects of a manifest in the order of kind, namespace and name. */
 export function objects(text: string): Json[] {

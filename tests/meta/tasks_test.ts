@@ -16,10 +16,10 @@ Deno.test("deno task compile has the same options, rights and modules as a relea
   assert.ok(page.replaceAll(" \\\n  ", " ").includes(`\n${compile.command}\n`), "docs/install.md");
 });
 
-Deno.test("what deno task test leaves out, test-system or attack runs", () => {
+Deno.test("what deno task test leaves out, test-system, test-arm64 or attack runs", () => {
   const left = /--ignore=(\S+) tests\/$/.exec(test.command)![1]!.split(",");
-  const others = [manifest.tasks["test-system"], attack]
-    .flatMap(({ command }) => command.match(/(?<= )tests\/\w+(?= |$)/g)!);
+  const others = [manifest.tasks["test-system"], manifest.tasks["test-arm64"], attack]
+    .flatMap(({ command }) => command.match(/(?<= )tests\/\w+(?=\/| |$)/g)!);
   assert.deepEqual(others.sort(), left.sort());
   for (const folder of left) {
     const files = [...Deno.readDirSync(new URL(`../../${folder}`, import.meta.url))];
