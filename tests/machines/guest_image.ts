@@ -16,7 +16,7 @@ const SOURCES = [
 const TESTS = [
   "tests/machines/guest/node_role.ts",
   ...["linux_streams", "steering", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
-  "tests/sys/sock_diag_test.ts",
+  "tests/sys/netlink/sock_diag_test.ts",
 ];
 /** Programs by name; the C library's loader finds the rest through `ldd`. */
 const PROGRAMS = ["ip", "dig", "named", "curl", "xtables-nft-multi", "xtables-legacy-multi"];
