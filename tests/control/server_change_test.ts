@@ -104,7 +104,8 @@ Deno.test("what changes while the data planes change over reaches no other block
   }
 });
 
-for (const workers of driver === "linux" ? [1, 2] : [1]) {
+// A thread of the portable driver cannot be made to fail from outside.
+for (const workers of driver === "linux" ? [1, 2] : []) {
   Deno.test(`hosts files are served by ${workers} data planes, and again by one that takes a dead one's place`, async () => {
     const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
     const port = freePort();

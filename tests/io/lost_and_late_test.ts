@@ -8,32 +8,39 @@ import type { Poller, PollTarget } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
 import { EPOLL } from "../../src/sys/constants.ts";
 import type { Libc } from "../../src/sys/libc.ts";
+import { skipUnlessLinux } from "../support/net_require.ts";
 
-Deno.test("responses that the kernel does not take are counted, and the others are sent", () => {
-  let queries = 3;
-  let sent = 0;
-  /** The second of three cannot be sent. */
-  const libc = {
-    recvmmsg: () => {
-      const count = queries;
-      queries = 0;
-      return count;
-    },
-    sendmmsg: (_fd: number, _headers: Uint8Array, count: number) => {
-      if (count === 2) return -1;
-      sent++;
-      return 1;
-    },
-  } as unknown as Libc;
-  const values = new Float64Array(32);
-  const engine = { values, datagram: () => 12 } as unknown as Engine;
-  const socket = { fd: 5, listener: 0, kind: "udp", family: 4, wildcard: false };
-  new ClientDatagrams(libc, () => engine).drain(socket as unknown as BoundSocket);
-  assert.equal(values[COUNTER.SENDS_LOST], 1);
-  assert.equal(sent, 2);
-});
+const onLinux = skipUnlessLinux();
 
-Deno.test("datagrams that come to a socket that nobody waits on are late", () => {
+Deno.test(
+  "responses that the kernel does not take are counted, and the others are sent",
+  onLinux,
+  () => {
+    let queries = 3;
+    let sent = 0;
+    /** The second of three cannot be sent. */
+    const libc = {
+      recvmmsg: () => {
+        const count = queries;
+        queries = 0;
+        return count;
+      },
+      sendmmsg: (_fd: number, _headers: Uint8Array, count: number) => {
+        if (count === 2) return -1;
+        sent++;
+        return 1;
+      },
+    } as unknown as Libc;
+    const values = new Float64Array(32);
+    const engine = { values, datagram: () => 12 } as unknown as Engine;
+    const socket = { fd: 5, listener: 0, kind: "udp", family: 4, wildcard: false };
+    new ClientDatagrams(libc, () => engine).drain(socket as unknown as BoundSocket);
+    assert.equal(values[COUNTER.SENDS_LOST], 1);
+    assert.equal(sent, 2);
+  },
+);
+
+Deno.test("datagrams that come to a socket that nobody waits on are late", onLinux, () => {
   const left = [40, 40];
   const libc = {
     socket: () => 7,
