@@ -1,17 +1,7 @@
 import { formatIPv6 } from "../../dns/address.ts";
 import { formatName } from "../../dns/name.ts";
+import { SERVICE_KEYS } from "../../dns/service_keys.ts";
 import { base64Text, quoted } from "./text.ts";
-
-const KEYS = [
-  "mandatory",
-  "alpn",
-  "no-default-alpn",
-  "port",
-  "ipv4hint",
-  "ech",
-  "ipv6hint",
-  "dohpath",
-] as const;
 
 /** Data of an SVCB or HTTPS record (RFC 9460 section 2.1), or null if it is malformed. */
 export function svcbText(data: Uint8Array): string | null {
@@ -68,7 +58,7 @@ function parameterText(key: number, value: Uint8Array): string | null {
 }
 
 function keyText(key: number): string {
-  return KEYS[key] ?? `key${key}`;
+  return SERVICE_KEYS[key] ?? `key${key}`;
 }
 
 function numbers(value: Uint8Array): number[] | null {

@@ -1,18 +1,9 @@
+import { SERVICE_KEYS } from "../service_keys.ts";
 import { readAddress } from "./address.ts";
 import { octetsOf, type Word } from "./words.ts";
 
-/** Keys of the registry "Service Parameter Keys (SvcParamKeys)". */
-const KEYS = [
-  "mandatory",
-  "alpn",
-  "no-default-alpn",
-  "port",
-  "ipv4hint",
-  "ech",
-  "ipv6hint",
-  "dohpath",
-  "ohttp",
-];
+/** What records may name; `ohttp` is RFC 9540's. */
+const KEYS: readonly string[] = [...SERVICE_KEYS, "ohttp"];
 
 /** The parameters of an SVCB or HTTPS record in wire form (RFC 9460 section 2). Throws `SyntaxError`. */
 export function readServiceParameters(words: readonly Word[]): number[] {

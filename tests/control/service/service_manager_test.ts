@@ -7,6 +7,7 @@ import {
   watchdogPeriodMs,
 } from "../../../src/control/service/service_environment.ts";
 import { isLinux } from "../../support/net_require.ts";
+import { receiving } from "../../support/service.ts";
 
 const linux = isLinux();
 
@@ -172,22 +173,6 @@ Deno.test("the watchdog: whom the data plane gives signs, and signs while nodens
   assert.equal(odd.service.watchdog(), null);
   assert.match(odd.logs[0]!, /^warning: the watchdog gets no sign of life: WATCHDOG_USEC: "often"/);
 });
-
-/** A service manager's socket, by the runtime's own datagram sockets. */
-async function receiving(
-  use: (path: string, next: () => Promise<string>) => Promise<void>,
-): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  const path = `${folder}/notify`;
-  const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-  const next = async () => new TextDecoder().decode((await socket.receive())[0]);
-  try {
-    await use(path, next);
-  } finally {
-    socket.close();
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
 
 if (linux) {
   Deno.test("a real socket gets every notification, and the clock is the system's", async () => {
