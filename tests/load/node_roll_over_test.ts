@@ -19,7 +19,7 @@ const ASKER = new URL("../support/tcp_asker.ts", import.meta.url).pathname;
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 /** Queries a second from each of two pods. */
 const QPS = 10_000;
-const BESIDE = /another process is bound to .*; serving beside it/;
+const BESIDE = /another process is bound to .*; starting beside it/;
 const ALONE = /the other process has stopped; serving alone/;
 
 const onRig = skipFor(rigReasons({ programs: ["dig", "dnsperf", "ss"] }));

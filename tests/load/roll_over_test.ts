@@ -10,7 +10,7 @@ import { house, NAMES } from "../support/roll_over.ts";
 import { startTcpClients } from "../support/tcp_clients.ts";
 
 const QPS = 20_000;
-const BESIDE = /another process is bound to .*; serving beside it/;
+const BESIDE = /another process is bound to .*; starting beside it/;
 
 const onLinux = skipFor([...linuxReasons(), ...missing(["dnsperf"])]);
 const LOAD = { server: "127.0.0.1", names: NAMES, timeoutSeconds: 2, clients: 4 };

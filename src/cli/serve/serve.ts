@@ -1,3 +1,4 @@
+import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
 import { ConfigSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
@@ -71,6 +72,8 @@ export async function runServe(
   try {
     loaded = await corefile.source.read();
   } catch (error) {
+    // A variable that is not set may well be why a word is at fault.
+    if (error instanceof CorefileErrors) error.warnings.forEach((warning) => output.warn(warning));
     output.fail((error as Error).message);
     return 1;
   }
@@ -151,7 +154,7 @@ async function serve(
   const beside = neighbours.length > 0;
   if (beside) {
     const where = neighboursText(neighbours);
-    logger.log("info", `another process is bound to ${where}; serving beside it`);
+    logger.log("info", `another process is bound to ${where}; starting beside it`);
   }
   try {
     role?.prepare();

@@ -32,7 +32,7 @@ Deno.test({
       assert.doesNotMatch(first.output, /another process/);
       await askAll(port);
       const second = await start();
-      const beside = `another process is bound to 127.0.0.1:${port}; serving beside it`;
+      const beside = `another process is bound to 127.0.0.1:${port}; starting beside it`;
       assert.equal(second.output.split(beside).length, 2, second.output);
       assert.equal(await health(), "OK");
       assert.equal((await first.stop()).code, 0);

@@ -229,3 +229,16 @@ Deno.test("Corefile.example is good, and answers what needs no network", async (
   });
   Deno.removeSync(folder, { recursive: true });
 });
+
+Deno.test("a Corefile that is refused: what was noticed besides is told first", async () => {
+  const folder = folderWith({
+    Corefile: ".:1053 {\n bind 127.0.0.1\n forward . {$NODENS_TEST_ABSENT}\n}\n",
+  });
+  const { code, out, err } = await nodens(["-conf", `${folder}/Corefile`]);
+  assert.equal(code, 1);
+  const told = out + err;
+  const [unset, fault] = ['"NODENS_TEST_ABSENT" is not set', 'forward: "" is neither']
+    .map((text) => told.indexOf(text));
+  assert.ok(unset! >= 0 && fault! > unset!, told);
+  Deno.removeSync(folder, { recursive: true });
+});

@@ -103,7 +103,7 @@ async function rollOver(
   let serving = old;
   await t.step("roll-over: the old one stops and takes nothing away", async () => {
     const next = await start(rig);
-    assert.match(next.output, /another process is bound to .*; serving beside it/);
+    assert.match(next.output, /another process is bound to .*; starting beside it/);
     assert.equal((await old.stop()).code, 0, old.output);
     await until(() => SERVING_ALONE.test(next.output), next.output);
     serving = next;
