@@ -8,12 +8,12 @@
  * Needs dnsperf, go with the library miekg/dns, openssl; unbound is left out aloud where missing.
  */
 import { parseArgs } from "node:util";
-import { type Authority, makeAuthority } from "../tests/support/certificates.ts";
-import { type ClusterServer, startCluster } from "../tests/support/cluster_server.ts";
-import { startForwarder } from "../tests/support/forwarders.ts";
-import { goReasons } from "../tests/support/go_program.ts";
-import { have } from "../tests/support/net_require.ts";
-import { startNodens } from "../tests/support/servers.ts";
+import { type Authority, makeAuthority } from "../tests/support/servers/certificates.ts";
+import { type ClusterServer, startCluster } from "../tests/support/servers/cluster_server.ts";
+import { startForwarder } from "../tests/support/servers/forwarders.ts";
+import { goReasons } from "../tests/support/servers/go_program.ts";
+import { have } from "../tests/support/run/require.ts";
+import { startNodens } from "../tests/support/processes/nodens.ts";
 import { note, print } from "./output.ts";
 
 /** Clock ticks a second in /proc/PID/stat, as the kernel shows them to programs. */

@@ -5,9 +5,11 @@
  *     deno run -A bench/encrypted.ts [QUERIES]
  */
 import { createSocket } from "node:dgram";
-import { makeAuthority } from "../tests/support/certificates.ts";
-import { queryBytes } from "../tests/support/messages.ts";
-import { freePort, startNamed, startNodens } from "../tests/support/servers.ts";
+import { makeAuthority } from "../tests/support/servers/certificates.ts";
+import { queryBytes } from "../tests/support/messages/messages.ts";
+import { startNodens } from "../tests/support/processes/nodens.ts";
+import { startNamed } from "../tests/support/servers/named.ts";
+import { freePort } from "../tests/support/servers/ports.ts";
 
 const queries = Number(Deno.args[0] ?? 50_000);
 /** Clock ticks a second in /proc/PID/stat, as the kernel shows them to programs. */

@@ -14,7 +14,7 @@ import { HashKey } from "../src/engine/question/keyed_hash.ts";
 import { hashQuestion, readQuestion } from "../src/engine/question/read.ts";
 import type { Io } from "../src/engine/io.ts";
 import { HANDLERS } from "../src/plugins/handlers.ts";
-import { fakeHost } from "../tests/support/fake_host.ts";
+import { fakeHost } from "../tests/support/doubles/fake_host.ts";
 import { halfSip24 } from "./hashes/half_sip_2_4.ts";
 import { murmurLike } from "./hashes/murmur_like.ts";
 import { sip13 } from "./hashes/sip_1_3.ts";

@@ -4,7 +4,7 @@
  * Arguments after `--then` are those of another run, which follows the one before whatever became
  * of that.
  */
-import { SKIPPED_FILE, skippedReport } from "./support/skipped.ts";
+import { SKIPPED_FILE, skippedReport } from "./support/run/skipped.ts";
 
 const OPTIONS = ["--lock=dev.lock", "--frozen", "-A", "--no-check"];
 

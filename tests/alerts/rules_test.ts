@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
 import { manifest } from "../manifest/support.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { skipUnless } from "../support/run/require.ts";
 import { type AlertCase, ALERTS, type Series } from "./cases.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;

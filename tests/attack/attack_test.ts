@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
-import { namespaceReasons } from "../support/net_namespace.ts";
-import { missing, skipFor } from "../support/net_require.ts";
+import { namespaceReasons } from "../support/namespaces/namespace.ts";
+import { missing, skipFor } from "../support/run/require.ts";
 import { attackNamed, ATTACKS } from "./attacks.ts";
 import { MemoryGroup } from "./frame/memory_group.ts";
 import { runAttack, SECONDS, type Verdict } from "./frame/run.ts";

@@ -1,6 +1,6 @@
 /** The parts of the attacks that can be tried without attacking anybody. */
 import assert from "node:assert/strict";
-import { decode, optionsOf } from "../support/messages.ts";
+import { decode, optionsOf } from "../support/messages/messages.ts";
 import { ATTACKS } from "./attacks.ts";
 import { collidingName } from "./attacks/colliding_names.ts";
 import { loopReply } from "./attacks/reply_loop.ts";

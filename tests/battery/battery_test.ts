@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { KINDS } from "./kinds.ts";
 import { BURST, CLIENTS, type Row, runBattery } from "./run.ts";
 import { makeTable, readTable, replaceTable, withoutTimes } from "./table.ts";
-import { skipUnlessCluster } from "../support/cluster_server.ts";
-import { Crowd, served } from "../support/crowd.ts";
-import { FORWARDERS } from "../support/forwarders.ts";
-import { serveKind } from "../support/kind_server.ts";
-import { startNodens } from "../support/servers.ts";
-import * as kinds from "../support/upstream_kinds.ts";
+import { skipUnlessCluster } from "../support/servers/cluster_server.ts";
+import { Crowd, served } from "../support/servers/crowd.ts";
+import { FORWARDERS } from "../support/servers/forwarders.ts";
+import { serveKind } from "../support/simulation/kind_server.ts";
+import { startNodens } from "../support/processes/nodens.ts";
+import * as kinds from "../support/simulation/upstream_kinds.ts";
 
 const DATAGRAM_CLIENTS = ["plain", "EDNS 1232", "DO"] as const;
 

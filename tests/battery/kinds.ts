@@ -1,8 +1,8 @@
-import { startCluster } from "../support/cluster_server.ts";
-import { type Forwarder, FORWARDERS, startForwarder } from "../support/forwarders.ts";
-import { serveKind } from "../support/kind_server.ts";
-import type { Behaviour } from "../support/simulation.ts";
-import * as kinds from "../support/upstream_kinds.ts";
+import { startCluster } from "../support/servers/cluster_server.ts";
+import { type Forwarder, FORWARDERS, startForwarder } from "../support/servers/forwarders.ts";
+import { serveKind } from "../support/simulation/kind_server.ts";
+import type { Behaviour } from "../support/simulation/simulation.ts";
+import * as kinds from "../support/simulation/upstream_kinds.ts";
 
 /** Servers that were started for one cell of the table. */
 export interface Started {

@@ -1,5 +1,5 @@
-import { Crowd, type CrowdAnswer, served } from "../support/crowd.ts";
-import { type Nodens, startNodens } from "../support/servers.ts";
+import { Crowd, type CrowdAnswer, served } from "../support/servers/crowd.ts";
+import { type Nodens, startNodens } from "../support/processes/nodens.ts";
 import { type Kind, SLOW_LABEL, type Started } from "./kinds.ts";
 
 /** Kinds of clients, which are columns of the table. */

@@ -1,10 +1,15 @@
 /** nodens in front of real servers, above all of one that behaves as CoreDNS does. */
 import assert from "node:assert/strict";
-import { makeAuthority } from "../support/certificates.ts";
-import { type ClusterServer, skipUnlessCluster, startCluster } from "../support/cluster_server.ts";
-import { Crowd, type CrowdAnswer, served } from "../support/crowd.ts";
-import { FORWARDERS, startForwarder } from "../support/forwarders.ts";
-import { freePort, type Nodens, startNodens } from "../support/servers.ts";
+import { makeAuthority } from "../support/servers/certificates.ts";
+import {
+  type ClusterServer,
+  skipUnlessCluster,
+  startCluster,
+} from "../support/servers/cluster_server.ts";
+import { Crowd, type CrowdAnswer, served } from "../support/servers/crowd.ts";
+import { FORWARDERS, startForwarder } from "../support/servers/forwarders.ts";
+import { type Nodens, startNodens } from "../support/processes/nodens.ts";
+import { freePort } from "../support/servers/ports.ts";
 
 /** Names that are asked at once. */
 const BURST = 40;

@@ -3,7 +3,7 @@ import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
 import { MemoryLimit } from "../../src/plugins/cache/store/memory_limit.ts";
 import { type KeyedQuestion, Store } from "../../src/plugins/cache/store/store.ts";
-import { seeded } from "../support/random.ts";
+import { seeded } from "../support/run/random.ts";
 
 const MI = 2 ** 20;
 const memory = new Memory(65536 + 16);

@@ -8,7 +8,7 @@ import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../src/engine/question/read.ts";
 import { NO_SCOPE } from "../../src/engine/response/response.ts";
 import type { Store } from "../../src/plugins/cache/store/store.ts";
-import { queryBytes } from "../support/messages.ts";
+import { queryBytes } from "../support/messages/messages.ts";
 import {
   entriesOf,
   loadSlice,
@@ -18,7 +18,7 @@ import {
   saveAll,
   type TestCache,
   type TestEntry,
-} from "../support/snapshots.ts";
+} from "../support/messages/snapshots.ts";
 
 const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);
 const name = fc.array(label, { minLength: 1, maxLength: 6 }).map((labels) => labels.join("."));

@@ -3,9 +3,9 @@
  * `deno task chaos [--seconds 60] [--seed N]`. Prints the seed that fails, which replays it.
  */
 import { parseArgs } from "node:util";
-import { runChaos } from "../support/chaos.ts";
-import { runDay } from "../support/chaos_day.ts";
-import { runKinds } from "../support/chaos_kinds.ts";
+import { runChaos } from "../support/simulation/chaos.ts";
+import { runDay } from "../support/simulation/chaos_day.ts";
+import { runKinds } from "../support/simulation/chaos_kinds.ts";
 
 /** Seeds of which one gets a day of virtual time as well. */
 const DAY_EVERY = 20;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { runCheck } from "../../src/cli/check/check.ts";
 import { CHECK } from "../../src/cli/check/command.ts";
-import { callCommand } from "../support/command_call.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { callCommand } from "../support/doubles/command_call.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const FILES = {
   good: ".:1053 {\n whoami\n hosts missing\n}\n",

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { DOCTOR } from "../../src/cli/doctor/command.ts";
 import { runDoctor } from "../../src/cli/doctor/doctor.ts";
-import { callCommand } from "../support/command_call.ts";
+import { callCommand } from "../support/doubles/command_call.ts";
 import { readDoctorFlags } from "../../src/cli/doctor/flags.ts";
 import { doctorText } from "../../src/cli/doctor/text.ts";
 import { FlagError } from "../../src/cli/flags.ts";
 import { exitCode, ok, problem, skipped, warning } from "../../src/doctor/judge/finding.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
-import { linuxReasons } from "../support/net_require.ts";
+import { linuxReasons } from "../support/run/require.ts";
 
 const noEnv = () => undefined;
 

@@ -1,18 +1,19 @@
 import { runHealthcheck } from "../../src/cli/healthcheck/healthcheck.ts";
 import assert from "node:assert/strict";
 import { STATUS } from "../../src/cli/status/command.ts";
-import { callCommand } from "../support/command_call.ts";
+import { callCommand } from "../support/doubles/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/loading/load.ts";
 import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { probeQuery } from "../../src/engine/question/probe.ts";
 import type { Status } from "../../src/control/endpoints/status.ts";
 import { StatusSource } from "../../src/control/endpoints/status_source.ts";
-import { askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { startNodens } from "../support/servers.ts";
-import { decode, queryBytes, responseBytes, soa } from "../support/messages.ts";
-import { driversHere } from "../support/net_require.ts";
+import { askUdp, startUpstream, withDataPlane } from "../support/processes/drivers.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
+import { startNodens } from "../support/processes/nodens.ts";
+import { decode, queryBytes, responseBytes, soa } from "../support/messages/messages.ts";
+import { driversHere } from "../support/run/require.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 

@@ -1,15 +1,20 @@
 /**
  * A small cluster, set up by the manifest that `nodens manifest` prints: three nodes with two pods
  * each, two replicas of the cluster DNS, and what happens to them in a year. Everything is real but
- * Kubernetes itself (`tests/support/cluster/kubelet.ts`) and the container's image.
+ * Kubernetes itself (`tests/support/namespaces/cluster/kubelet.ts`) and the container's image.
  */
 import assert from "node:assert/strict";
-import { Kubelet } from "../support/cluster/kubelet.ts";
-import { type DaemonSetView, renderManifest } from "../support/cluster/manifest.ts";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
-import { KUBE_DNS, KUBE_DNS_UPSTREAM, NodeRig, rigReasons } from "../support/node_rig.ts";
-import { whoAnswers } from "../support/node_cache.ts";
+import { Kubelet } from "../support/namespaces/cluster/kubelet.ts";
+import { type DaemonSetView, renderManifest } from "../support/namespaces/cluster/manifest.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
+import {
+  KUBE_DNS,
+  KUBE_DNS_UPSTREAM,
+  NodeRig,
+  rigReasons,
+} from "../support/namespaces/node_rig.ts";
+import { whoAnswers } from "../support/namespaces/node_cache.ts";
 
 /** Queries a second of each pod: the machine carries the whole cluster. */
 const POD_QPS = 200;

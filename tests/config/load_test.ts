@@ -5,7 +5,7 @@ import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
 import { SETUPS } from "../../src/plugins/setups.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 

@@ -9,7 +9,7 @@ import {
   streamShareOf,
   tlsShareOf,
 } from "../../src/config/memory_limit.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const MI = 2 ** 20;
 

@@ -1,5 +1,5 @@
 import { mustRun } from "../../release/command.ts";
-import { Namespace } from "../support/net_namespace.ts";
+import { Namespace } from "../support/namespaces/namespace.ts";
 
 /** Addresses of the node and of where the cluster's DNS runs. */
 export const ADDRESS = { node: "192.0.2.2", cluster: "192.0.2.53" } as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
 import { type Json, objects, renderChart, withDefaults } from "../manifest/chart.ts";
-import { MAIN } from "../support/net_nodens.ts";
+import { MAIN } from "../support/processes/nodens.ts";
 import { ADDRESS, KUBE_DNS } from "./network.ts";
 import { CAPABILITIES, ROOT_USER } from "./rights.ts";
 import type { Site } from "./site.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Podman } from "../support/podman.ts";
+import type { Podman } from "../support/containers/podman.ts";
 import type { Network, Where } from "./network.ts";
 import { assertConfined, type Confinement } from "./rights.ts";
 

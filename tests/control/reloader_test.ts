@@ -5,7 +5,7 @@ import { Reloader } from "../../src/control/reloader.ts";
 import type { ReloadStatus } from "../../src/control/endpoints/status.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
-import { until } from "../support/followed.ts";
+import { until } from "../support/run/until.ts";
 
 const OFTEN: ReloadConfig = { intervalMs: 10, jitterMs: 5 };
 

@@ -5,12 +5,13 @@ import { denoHost } from "../../src/control/host_deno.ts";
 import { Logger } from "../../src/control/log/logger.ts";
 import { Server } from "../../src/control/server.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
-import { askUdp, freePort } from "../support/drivers.ts";
-import { until } from "../support/followed.ts";
-import { makeAuthority } from "../support/certificates.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { isLinux, skipUnless } from "../support/net_require.ts";
-import { startTls } from "../support/tls_servers.ts";
+import { askUdp } from "../support/processes/drivers.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { until } from "../support/run/until.ts";
+import { makeAuthority } from "../support/servers/certificates.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { isLinux, skipUnless } from "../support/run/require.ts";
+import { startTls } from "../support/servers/tls_servers.ts";
 
 const driver = isLinux() ? "linux" : "portable";
 

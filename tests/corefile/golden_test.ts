@@ -9,8 +9,8 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { compactJson } from "../support/compact_json.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
+import { compactJson } from "./compact_json.ts";
 
 await loadPatterns();
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { loadConfig } from "../../src/loading/load.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 await loadPatterns();
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Compressor } from "../../src/dns/compress.ts";
 import { FREE_READS, READS_PER_OCTET } from "../../src/dns/names/name_reader.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { assertCompressed } from "../support/compressed.ts";
-import { labelsOf } from "../support/reply_builder.ts";
-import { assertParses, readMessage } from "../support/wire_model.ts";
+import { assertCompressed } from "../support/messages/compressed.ts";
+import { labelsOf } from "../support/messages/reply_builder.ts";
+import { assertParses, readMessage } from "../support/messages/wire_model.ts";
 
 const HEADLESS = "my-headless-service.my-namespace.svc.cluster.local";
 

@@ -4,8 +4,8 @@ import * as codec from "dns-packet";
 import { Compressor } from "../../src/dns/compress.ts";
 import { isDnssecType } from "../../src/dns/dnssec_types.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { responseBytes } from "../support/messages.ts";
-import { seeded } from "../support/random.ts";
+import { responseBytes } from "../support/messages/messages.ts";
+import { seeded } from "../support/run/random.ts";
 import { mutate } from "../fuzz/engine.ts";
 
 const NUMBERS: Record<string, number> = { RRSIG: 46, NSEC: 47, DNSKEY: 48, DS: 43 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { KIND, ResponseScanner } from "../../src/dns/response_scan.ts";
-import { a, responseBytes, soa } from "../support/messages.ts";
+import { a, responseBytes, soa } from "../support/messages/messages.ts";
 
 const NAME = "www.example.org";
 const cname = (name: string, data: string, ttl = 300): codec.Answer => ({

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { HostView } from "../../src/config/host.ts";
 import { readConfig } from "../../src/loading/read.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
-import { skipFor } from "../support/net_require.ts";
+import { skipFor } from "../support/run/require.ts";
 import { type PageCommand, readPage } from "./page.ts";
 import { PAGES } from "./pages.ts";
 import { type PlannedPage, SERVE, type Step } from "./plan.ts";

@@ -1,4 +1,4 @@
-import { missing, rootReasons } from "../support/net_require.ts";
+import { missing, rootReasons } from "../support/run/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 /** Longer than the slowest page needs on a machine that has much else to do. */

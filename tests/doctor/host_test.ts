@@ -11,8 +11,8 @@ import {
   type ResolvConfFacts,
 } from "../../src/doctor/judge/resolv_conf.ts";
 import { judgeService, type ServiceFacts } from "../../src/doctor/judge/service.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { expectFinding, testFindings } from "../support/finding_table.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
+import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
 const DNS = "10.96.0.10";

@@ -19,7 +19,7 @@ import {
   type RuleOptions,
 } from "../../src/node/rules/rules.ts";
 import { parseSaved } from "../../src/node/rules/saved_rules.ts";
-import { expectFinding, testFindings } from "../support/finding_table.ts";
+import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
 
 const DNS = "10.96.0.10";
 const OPTIONS: RuleOptions = {

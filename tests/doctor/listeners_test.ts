@@ -6,7 +6,7 @@ import {
   whoRuns,
 } from "../../src/doctor/judge/listeners.ts";
 import { parseProcNet, processName, type Socket } from "../../src/doctor/judge/sockets.ts";
-import { expectFinding, testFindings } from "../support/finding_table.ts";
+import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
 const NODE: ListenerFacts = {

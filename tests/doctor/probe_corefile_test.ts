@@ -3,7 +3,7 @@ import { probeCorefile, STAND_IN } from "../../src/doctor/probe/corefile.ts";
 import type { TemplateOptions } from "../../src/node/template/options.ts";
 import type { HostView } from "../../src/config/host.ts";
 import type { ForwardOptions } from "../../src/plugins/forward/options.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const LOCAL = "169.254.20.10";
 const TEMPLATE: TemplateOptions = {

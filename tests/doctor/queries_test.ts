@@ -10,8 +10,8 @@ import {
   type QueryFacts,
 } from "../../src/doctor/judge/queries.ts";
 import { type Name, planTargets, type Target } from "../../src/doctor/judge/targets.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { testFindings } from "../support/finding_table.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
+import { testFindings } from "../support/doubles/finding_table.ts";
 
 const CLUSTER = "kubernetes.default.svc.cluster.local";
 const OUTSIDE = "example.org";

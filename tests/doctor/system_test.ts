@@ -6,7 +6,7 @@ import {
   parseEffective,
 } from "../../src/doctor/judge/capabilities.ts";
 import { judgeRuntime, type RuntimeFacts } from "../../src/doctor/judge/runtime.ts";
-import { expectFinding, testFindings } from "../support/finding_table.ts";
+import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
 
 const LINUX: RuntimeFacts = {
   os: "linux",

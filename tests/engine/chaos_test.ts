@@ -1,7 +1,7 @@
 /** A few seeds of each randomised run; `tests/long` has many, and `deno task chaos` draws others. */
-import { runChaos } from "../support/chaos.ts";
-import { runDay } from "../support/chaos_day.ts";
-import { runKinds } from "../support/chaos_kinds.ts";
+import { runChaos } from "../support/simulation/chaos.ts";
+import { runDay } from "../support/simulation/chaos_day.ts";
+import { runKinds } from "../support/simulation/chaos_kinds.ts";
 
 Deno.test("ten seeded runs of unreliable upstreams and networks keep the invariants", () => {
   for (let seed = 1; seed <= 10; seed++) runChaos(seed);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { probeQuery } from "../../src/engine/question/probe.ts";
-import { a, type Decoded, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { a, type Decoded, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const CH = 3;
 

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { CLOCK_SPAN } from "../../src/plugins/cache/store/clock.ts";
 import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
-import { runChaos } from "../support/chaos.ts";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { onlyAnswer, Simulation } from "../support/simulation.ts";
-import { makeCache, put } from "../support/snapshots.ts";
+import { runChaos } from "../support/simulation/chaos.ts";
+import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
+import { makeCache, put } from "../support/messages/snapshots.ts";
 
 /** After this time the clock of a cache's stores begins anew. */
 const SPAN_MS = 100 * CLOCK_SPAN;

@@ -4,9 +4,14 @@ import { type CreateHandler, NEXT } from "../../src/engine/handler.ts";
 import { IN_FLIGHT } from "../../src/engine/exchange/in_flight.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { Inquiry } from "../../src/upstream/message/inquiry.ts";
-import { collidingNames, rawQuery } from "../support/hashes.ts";
-import { a, errorCodes, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { collidingNames, rawQuery } from "../support/engine/hashes.ts";
+import { a, errorCodes, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../support/simulation/simulation.ts";
 
 const ATTACKER = "198.51.100.7";
 const VICTIM = "192.0.2.7";

@@ -5,7 +5,7 @@ import { ExchangePool } from "../../src/engine/exchange/pool.ts";
 import { parseQuery } from "../../src/engine/exchange/query_parser.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
-import { queryBytes } from "../support/messages.ts";
+import { queryBytes } from "../support/messages/messages.ts";
 
 const KEY = new HashKey(1, 2);
 

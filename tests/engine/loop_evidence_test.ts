@@ -9,8 +9,8 @@ import {
   queryBytes,
   responseBytes,
   soa,
-} from "../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+} from "../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const FIRST = "10.0.0.1:53";
 const SECOND = "10.0.0.2:53";

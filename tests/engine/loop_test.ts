@@ -3,9 +3,21 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { SHARED_BYTES } from "../../src/plugins/shared_memory.ts";
 import { handlersWith } from "../../src/plugins/handlers.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { a, errorCodes, optionsOf, queryBytes, responseBytes, soa } from "../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
+import {
+  a,
+  errorCodes,
+  optionsOf,
+  queryBytes,
+  responseBytes,
+  soa,
+} from "../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../support/simulation/simulation.ts";
 
 const UPSTREAM = "10.0.0.1:53";
 const OTHER = "10.0.0.2:53";

@@ -1,14 +1,14 @@
 /** Plugins that change what others see: who stands before whom decides what comes of it. */
 import assert from "node:assert/strict";
 import { type Address, parseAddress } from "../../src/dns/address.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import {
   type Asked,
   type Behaviour,
   frame,
   onlyAnswer,
   Simulation,
-} from "../support/simulation.ts";
+} from "../support/simulation/simulation.ts";
 
 /** A simulation in which clients have the address that was set last. */
 class Clients extends Simulation {

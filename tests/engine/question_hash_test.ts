@@ -10,8 +10,8 @@ import {
   halfSipHash,
   murmurLike,
   rawQuery,
-} from "../support/hashes.ts";
-import { seeded } from "../support/random.ts";
+} from "../support/engine/hashes.ts";
+import { seeded } from "../support/run/random.ts";
 
 /** Key 00 01 … 07, messages 00 01 … of each length: as the published vectors have it. */
 const REFERENCE_KEY = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const answering = (data: string, delayMs = 1): Behaviour => (query) => [{
   bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, data, 300)] }),

@@ -1,7 +1,7 @@
 /** chaos, local and header: what clients get. */
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const FORWARDED = "192.0.2.7";
 const CH = 3;

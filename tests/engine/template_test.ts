@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 await loadPatterns();
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readHostReply } from "../../src/follow/host_reply.ts";
 import { parseAddress } from "../../src/dns/address.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
 
 const HOST = "dns.example.org";
 const QUESTION = { id: 0x1234, host: HOST, type: "A" } as const;

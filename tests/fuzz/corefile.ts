@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
-import { fakeHost } from "../support/fake_host.ts";
-import { seeded } from "../support/random.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
+import { seeded } from "../support/run/random.ts";
 
 await loadPatterns();
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { CLASS, TYPE } from "../../src/dns/constants.ts";
-import { queryBytes, responseBytes } from "../support/messages.ts";
-import { seeded } from "../support/random.ts";
-import { frame, Simulation } from "../support/simulation.ts";
-import { assertParses, readMessage } from "../support/wire_model.ts";
+import { queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { seeded } from "../support/run/random.ts";
+import { frame, Simulation } from "../support/simulation/simulation.ts";
+import { assertParses, readMessage } from "../support/messages/wire_model.ts";
 
 const TYPES = ["A", "AAAA", "TXT", "MX", "SRV", "SOA", "PTR", "NS", "CNAME"];
 

@@ -7,7 +7,7 @@ import { type ItemKind, itemSize, NAMES, V4, V6 } from "../../src/plugins/hosts/
 import { HostsLines } from "../../src/plugins/hosts/lines.ts";
 import { HostsLookup } from "../../src/plugins/hosts/lookup.ts";
 import { boundOf } from "../../src/plugins/hosts/table.ts";
-import { seeded } from "../support/random.ts";
+import { seeded } from "../support/run/random.ts";
 
 const ADDRESSES = [
   "0.0.0.0",

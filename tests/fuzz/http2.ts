@@ -9,7 +9,7 @@ import {
   words,
 } from "../../src/control/encrypted/http/http2_frames.ts";
 import { joinBytes } from "../../src/control/encrypted/http/join_bytes.ts";
-import { seeded } from "../support/random.ts";
+import { seeded } from "../support/run/random.ts";
 
 /** Octets that may be copied for each that came: once into a frame, once into a header block. */
 const COPIES = 2;

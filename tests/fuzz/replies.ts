@@ -9,16 +9,21 @@ import { describeReply } from "../../src/upstream/message/reply.ts";
 import type { LoadReply, SaveReply } from "../../src/plugins/cache/persist/snapshot.ts";
 import { SNAPSHOT_START } from "../../src/plugins/cache/persist/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/persist/snapshot_file.ts";
-import { assertCompressed } from "../support/compressed.ts";
-import { seeded } from "../support/random.ts";
-import { buildReply, type Labels, labelsOf, type ReplyQuestion } from "../support/reply_builder.ts";
-import { frame, Simulation } from "../support/simulation.ts";
+import { assertCompressed } from "../support/messages/compressed.ts";
+import { seeded } from "../support/run/random.ts";
+import {
+  buildReply,
+  type Labels,
+  labelsOf,
+  type ReplyQuestion,
+} from "../support/messages/reply_builder.ts";
+import { frame, Simulation } from "../support/simulation/simulation.ts";
 import {
   assertParses,
   expectedRecords,
   type ModelRecord,
   readMessage,
-} from "../support/wire_model.ts";
+} from "../support/messages/wire_model.ts";
 import { mutate } from "./engine.ts";
 
 /** Names that a client asks for; some hold octets that look like pointers. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import * as codec from "dns-packet";
 import { Buffer } from "node:buffer";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
-import { responseBytes } from "../support/messages.ts";
-import { seeded } from "../support/random.ts";
+import { responseBytes } from "../support/messages/messages.ts";
+import { seeded } from "../support/run/random.ts";
 import { mutate } from "./engine.ts";
 
 /**

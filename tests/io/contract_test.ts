@@ -1,10 +1,11 @@
-import { PATIENCE } from "../support/patience.ts";
+import { PATIENCE } from "../support/run/patience.ts";
 import assert from "node:assert/strict";
-import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
-import { until } from "../support/followed.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { frame } from "../support/simulation.ts";
-import { driversHere } from "../support/net_require.ts";
+import { askTcp, askUdp, startUpstream, withDataPlane } from "../support/processes/drivers.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { until } from "../support/run/until.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { frame } from "../support/simulation/simulation.ts";
+import { driversHere } from "../support/run/require.ts";
 
 const SCAN_TIME = "nodens_forward_reply_scan_seconds";
 

@@ -12,7 +12,7 @@ import { Streams } from "../../src/io/linux/streams.ts";
 import { AF, EPOLL, ERRNO, SOCK } from "../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 /** One accepted connection, and its client. */
 interface Rig {

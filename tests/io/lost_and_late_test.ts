@@ -8,7 +8,7 @@ import type { Poller, PollTarget } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
 import { EPOLL } from "../../src/sys/constants.ts";
 import type { Libc } from "../../src/sys/libc.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Poller } from "../../src/io/linux/poller.ts";
 import { EFD_NONBLOCK, EPOLL } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 /** Descriptors that are ready, each counting how often it is told so. */
 function watch(poller: Poller, count: number): { told: number[]; close: () => void } {

@@ -1,12 +1,12 @@
 /** A machine whose ports have run out, in a network namespace of its own. */
 import assert from "node:assert/strict";
-import { folderWith } from "../support/serving.ts";
-import { Namespace, namespaceReasons } from "../support/net_namespace.ts";
-import { MAIN, STARTED } from "../support/net_nodens.ts";
-import { startProcess } from "../support/net_process.ts";
-import { skipFor } from "../support/net_require.ts";
+import { folderWith } from "../support/processes/serving.ts";
+import { Namespace, namespaceReasons } from "../support/namespaces/namespace.ts";
+import { MAIN, STARTED } from "../support/processes/nodens.ts";
+import { startProcess } from "../support/processes/process.ts";
+import { skipFor } from "../support/run/require.ts";
 
-const CLIENT = new URL("../support/port_shortage.ts", import.meta.url).pathname;
+const CLIENT = new URL("./port_shortage_client.ts", import.meta.url).pathname;
 /** Nothing else is in the namespace. */
 const [PORT, UPSTREAM] = [5300, 5301];
 const QUERIES = 100;

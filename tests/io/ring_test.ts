@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ringMemory, RingReader, RingWriter } from "../../src/io/ring.ts";
-import { seeded } from "../support/random.ts";
+import { seeded } from "../support/run/random.ts";
 
 const SIZE = 256;
 

@@ -6,9 +6,8 @@ import { dropSyns, steerAway } from "../../src/io/linux/steering.ts";
 import { SOCK } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { SOCKADDR_SIZE } from "../../src/sys/sockaddr.ts";
-import { freePort } from "../support/drivers.ts";
-import { haveIpv6 } from "../support/net_ports.ts";
-import { isLinux, skipFor, skipUnlessLinux } from "../support/net_require.ts";
+import { freePort, haveIpv6 } from "../support/servers/ports.ts";
+import { isLinux, skipFor, skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

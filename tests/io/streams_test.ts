@@ -1,10 +1,11 @@
 /** Clients over TCP that go, do not read, or read slowly, with both drivers over real sockets. */
 import assert from "node:assert/strict";
 import type { DataPlane } from "../../src/control/plane/data_plane.ts";
-import { askTcp, askUdp, freePort, startUpstream, withDataPlane } from "../support/drivers.ts";
-import { decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { frame } from "../support/simulation.ts";
-import { driversHere } from "../support/net_require.ts";
+import { askTcp, askUdp, startUpstream, withDataPlane } from "../support/processes/drivers.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { frame } from "../support/simulation/simulation.ts";
+import { driversHere } from "../support/run/require.ts";
 
 const MI = 2 ** 20;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { Namespace, namespaceReasons } from "../support/net_namespace.ts";
-import { skipFor } from "../support/net_require.ts";
+import { Namespace, namespaceReasons } from "../support/namespaces/namespace.ts";
+import { skipFor } from "../support/run/require.ts";
 
-const CHILD = new URL("../support/scope_child.ts", import.meta.url).pathname;
+const CHILD = new URL("./scope_child.ts", import.meta.url).pathname;
 const skip = skipFor(namespaceReasons());
 
 /** Makes a link, up, with a link-local address that can be used at once; its index. */

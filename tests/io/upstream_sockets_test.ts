@@ -6,7 +6,7 @@ import { Poller } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
 import { Address, parseAddress } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

@@ -1,25 +1,25 @@
 /** Queries under way while the node role starts, stops, changes its Corefile or its process. */
 import assert from "node:assert/strict";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
   NO_ERRORS,
   setupErrors,
   startNodeCache,
-} from "../support/node_cache.ts";
+} from "../support/namespaces/node_cache.ts";
 import {
   type Backend,
   KUBE_DNS,
   NodeRig,
   type RigNodens,
   rigReasons,
-} from "../support/node_rig.ts";
-import type { Asked } from "../support/tcp_asker.ts";
-import type { DnsperfResult } from "../support/rig/dnsperf.ts";
+} from "../support/namespaces/node_rig.ts";
+import type { Asked } from "../support/processes/tcp_asker.ts";
+import type { DnsperfResult } from "../support/namespaces/rig/dnsperf.ts";
 
-const ASKER = new URL("../support/tcp_asker.ts", import.meta.url).pathname;
+const ASKER = new URL("../support/processes/tcp_asker.ts", import.meta.url).pathname;
 const PROGRAMS = ["dig", "curl", "dnsperf"];
 const QPS = 500;
 const NAMES = Array.from({ length: 200 }, (_, i) => `n${i}.load.cluster.local`);

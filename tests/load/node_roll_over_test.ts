@@ -1,7 +1,7 @@
 /** Two nodens processes on a node: the last one takes interface and rules away, and only that one. */
 import assert from "node:assert/strict";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
@@ -10,12 +10,12 @@ import {
   TEMPLATE,
   untilAnswers,
   whoAnswers,
-} from "../support/node_cache.ts";
-import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/node_rig.ts";
-import type { DnsperfResult } from "../support/rig/dnsperf.ts";
-import type { Asked } from "../support/tcp_asker.ts";
+} from "../support/namespaces/node_cache.ts";
+import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
+import type { DnsperfResult } from "../support/namespaces/rig/dnsperf.ts";
+import type { Asked } from "../support/processes/tcp_asker.ts";
 
-const ASKER = new URL("../support/tcp_asker.ts", import.meta.url).pathname;
+const ASKER = new URL("../support/processes/tcp_asker.ts", import.meta.url).pathname;
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 /** Queries a second from each of two pods. */
 const QPS = 10_000;

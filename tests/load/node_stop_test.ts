@@ -1,9 +1,9 @@
 /** A nodens that stops while pods ask: no query is lost. */
 import assert from "node:assert/strict";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
-import { hostState, startNodeCache } from "../support/node_cache.ts";
-import { KUBE_DNS, NodeRig, rigReasons } from "../support/node_rig.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
+import { hostState, startNodeCache } from "../support/namespaces/node_cache.ts";
+import { KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts";
 
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 

@@ -1,11 +1,11 @@
 /** Queries under way while the configuration changes over and over: none is lost. */
 import assert from "node:assert/strict";
-import { freePort } from "../support/net_ports.ts";
-import { startNodens } from "../support/net_nodens.ts";
-import { skipUnless } from "../support/net_require.ts";
-import { startUpstream } from "../support/drivers.ts";
-import { a, responseBytes } from "../support/messages.ts";
-import { runDnsperf } from "../support/rig/dnsperf.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { startNodens } from "../support/processes/nodens.ts";
+import { skipUnless } from "../support/run/require.ts";
+import { startUpstream } from "../support/processes/drivers.ts";
+import { a, responseBytes } from "../support/messages/messages.ts";
+import { runDnsperf } from "../support/namespaces/rig/dnsperf.ts";
 import * as codec from "dns-packet";
 import { Buffer } from "node:buffer";
 

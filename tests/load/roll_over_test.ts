@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../src/sys/constants.ts";
 import { listSockets } from "../../src/sys/netlink/sock_diag.ts";
-import { until } from "../support/followed.ts";
-import { linuxReasons, missing, skipFor } from "../support/net_require.ts";
-import type { TestProcess } from "../support/net_process.ts";
-import { type DnsperfResult, runDnsperf } from "../support/rig/dnsperf.ts";
-import { house, NAMES } from "../support/roll_over.ts";
-import { startTcpClients } from "../support/tcp_clients.ts";
+import { until } from "../support/run/until.ts";
+import { linuxReasons, missing, skipFor } from "../support/run/require.ts";
+import type { TestProcess } from "../support/processes/process.ts";
+import { type DnsperfResult, runDnsperf } from "../support/namespaces/rig/dnsperf.ts";
+import { house, NAMES } from "../support/processes/roll_over.ts";
+import { startTcpClients } from "./tcp_clients.ts";
 
 const QPS = 20_000;
 const BESIDE = /another process is bound to .*; starting beside it/;

@@ -1,7 +1,7 @@
 /** The seeds that `tests/engine/chaos_test.ts` leaves out. */
-import { runChaos } from "../support/chaos.ts";
-import { runDay } from "../support/chaos_day.ts";
-import { runKinds } from "../support/chaos_kinds.ts";
+import { runChaos } from "../support/simulation/chaos.ts";
+import { runDay } from "../support/simulation/chaos_day.ts";
+import { runKinds } from "../support/simulation/chaos_kinds.ts";
 
 Deno.test("ninety more seeded runs of unreliable upstreams and networks keep the invariants", () => {
   for (let seed = 11; seed <= 100; seed++) runChaos(seed);

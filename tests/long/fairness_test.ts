@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { Simulation } from "../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { Simulation } from "../support/simulation/simulation.ts";
 
 const ATTACKER = "198.51.100.7";
 

@@ -1,5 +1,5 @@
 /** Programs for arm64 on a machine that is none: qemu's emulation of a process, with Debian's C library. */
-import { missing } from "../support/net_require.ts";
+import { missing } from "../support/run/require.ts";
 
 const UNPACK = new URL("unpack_debian", import.meta.url).pathname;
 const PROJECT = new URL("../..", import.meta.url).pathname;

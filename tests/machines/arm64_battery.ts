@@ -1,10 +1,11 @@
 /** A whole nodens on arm64, asked by this machine's dig. */
 import assert from "node:assert/strict";
-import { freePort, startUpstream } from "../support/drivers.ts";
-import { decode, responseBytes } from "../support/messages.ts";
-import { type Answer, ask } from "../support/net_ask.ts";
-import { STARTED } from "../support/net_nodens.ts";
-import { startProcess } from "../support/net_process.ts";
+import { startUpstream } from "../support/processes/drivers.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { decode, responseBytes } from "../support/messages/messages.ts";
+import { type Answer, ask } from "../support/servers/ask.ts";
+import { STARTED } from "../support/processes/nodens.ts";
+import { startProcess } from "../support/processes/process.ts";
 import type { Arm64 } from "./arm64.ts";
 
 /** A question to the emulated nodens, and what its answer must show. */

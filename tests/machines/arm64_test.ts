@@ -5,8 +5,8 @@
  * What the emulator cannot do is named and said, with the reason.
  */
 import assert from "node:assert/strict";
-import { withFolder } from "../support/folder.ts";
-import { skipFor } from "../support/net_require.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { skipFor } from "../support/run/require.ts";
 import * as constants from "../../src/sys/constants.ts";
 import { Arm64, arm64Reasons } from "./arm64.ts";
 import { askWithDig } from "./arm64_battery.ts";

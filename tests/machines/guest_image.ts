@@ -3,7 +3,7 @@
  * tests need, Deno and the project with its modules ready, and another one with a kernel's modules.
  */
 import { ROOTS } from "../../release/graph.ts";
-import { have } from "../support/net_require.ts";
+import { have } from "../support/run/require.ts";
 import { Initramfs } from "./initramfs.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");

@@ -3,8 +3,8 @@
  * help: `guest/node_role.ts` runs there, and what it says of each step is a step here.
  */
 import assert from "node:assert/strict";
-import { withFolder } from "../support/folder.ts";
-import { isLinux, missing, skipFor } from "../support/net_require.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { isLinux, missing, skipFor } from "../support/run/require.ts";
 import { TOOLS, writeModules, writePrograms } from "./guest_image.ts";
 
 const UNPACK = new URL("unpack_debian", import.meta.url).pathname;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
-import { missing, skipFor } from "../support/net_require.ts";
+import { missing, skipFor } from "../support/run/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** Folder of the chart. */
@@ -44,7 +44,7 @@ function makeRenderer(): string {
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   const program = `${folder}/helm_template`;
   const { success, stderr } = new Deno.Command("go", {
-    args: ["build", "-o", program, `${ROOT}tests/support/helm_template.go`],
+    args: ["build", "-o", program, `${ROOT}tests/manifest/helm_template.go`],
     env: {
       GO111MODULE: "off",
       GOPATH: GO_PATH,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
 import { VERSION } from "../../src/cli/version.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { skipUnless } from "../support/run/require.ts";
 import {
   CHART,
   DEFAULTS,

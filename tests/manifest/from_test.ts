@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { unifiedDiff } from "../../src/manifest/diff.ts";
 import { fillVariables } from "../../src/manifest/variables.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { skipUnless } from "../support/run/require.ts";
 import { edit, lineOf, manifest, PUBLISHED } from "./support.ts";
 
 const IMAGE = "registry.k8s.io/dns/k8s-dns-node-cache:1.26.4";

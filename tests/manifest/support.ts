@@ -1,6 +1,6 @@
 import { MANIFEST } from "../../src/cli/manifest/command.ts";
 import { runManifest } from "../../src/cli/manifest/manifest.ts";
-import { callCommand } from "../support/command_call.ts";
+import { callCommand } from "../support/doubles/command_call.ts";
 
 /** The manifest that Kubernetes publishes, as it is. */
 export const PUBLISHED: string = Deno.readTextFileSync(

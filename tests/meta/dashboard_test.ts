@@ -1,7 +1,7 @@
 /** Holds the dashboard to Grafana's own types, which say what Grafana would load. */
 import assert from "node:assert/strict";
 import { runCommand } from "../../release/command.ts";
-import { withFolder } from "../support/folder.ts";
+import { withFolder } from "../support/run/folder.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
@@ -9,7 +9,7 @@ const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
 /** Which dashboards Deno's type checker refuses, the text of each being a literal, and its words. */
 async function check(dashboards: readonly string[]): Promise<{ refused: number[]; text: string }> {
   return await withFolder(async (folder) => {
-    const model = new URL("../support/grafana_model.ts", import.meta.url).href;
+    const model = new URL("./grafana_model.ts", import.meta.url).href;
     // A line each, so that the line of a fault tells whose it is.
     const lines = dashboards.map((text, i) =>
       `export const n${i}: DashboardJson = ${JSON.stringify(JSON.parse(text))};`

@@ -1,7 +1,7 @@
 /** What is skipped is told by `skipFor`, which lists it at the end, and refuses it in CI. */
 import assert from "node:assert/strict";
-import { missing } from "../support/net_require.ts";
-import { SKIPPED_FILE, skippedReport } from "../support/skipped.ts";
+import { missing } from "../support/run/require.ts";
+import { SKIPPED_FILE, skippedReport } from "../support/run/skipped.ts";
 
 const TESTS = new URL("../", import.meta.url).pathname;
 /** The lines on which a test file tells of skipping by itself. */
@@ -45,7 +45,7 @@ Deno.test("the runner closes with the list, and ends as the tests do", async () 
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {
     Deno.mkdirSync(`${folder}/tests`);
-    const support = `${TESTS}support/net_require.ts`;
+    const support = `${TESTS}support/run/require.ts`;
     const tests = (fails: boolean) =>
       `import { skipUnless } from ${JSON.stringify(support)};\n` +
       `Deno.test({ name: "one", ...skipUnless("no-such-program"), fn() {} });\n` +

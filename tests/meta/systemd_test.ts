@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { skipUnless } from "../support/net_require.ts";
+import { skipUnless } from "../support/run/require.ts";
 
 const UNITS = new URL("../../deploy/systemd/", import.meta.url).pathname;
 const NAMES = ["nodens.service", "nodens.socket"];

@@ -1,7 +1,7 @@
 /** Reads what a host of repositories would run; nothing here can run it. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { loadWorkflowLinter } from "../support/workflow_linter.ts";
+import { loadWorkflowLinter } from "./workflow_linter.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const FOLDER = `${ROOT}.github/workflows`;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../src/doctor/judge/finding.ts";
 import { nodeRules, type RuleOptions } from "../../src/node/rules/rules.ts";
 import { joinWords } from "../../src/node/rules/rule_text.ts";
-import { until } from "../support/followed.ts";
-import { MAIN } from "../support/net_nodens.ts";
-import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/run/until.ts";
+import { MAIN } from "../support/processes/nodens.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   KUBE_DNS,
   KUBE_DNS_UPSTREAM,
@@ -12,7 +12,7 @@ import {
   OUTSIDE,
   type RigNode,
   rigReasons,
-} from "../support/node_rig.ts";
+} from "../support/namespaces/node_rig.ts";
 
 const LOCAL = "169.254.20.10";
 const LOCAL_IPS = `${LOCAL},${KUBE_DNS.v4}`;

@@ -1,9 +1,9 @@
 /** The heartbeat of fail-open follows the thread that answers, and nothing else. */
 import assert from "node:assert/strict";
-import { until as untilTrue } from "../support/followed.ts";
-import { KUBE_DNS, rigReasons } from "../support/node_rig.ts";
-import { skipFor } from "../support/net_require.ts";
-import { inRig, signal, startStandIn, until, whoAnswers } from "../support/rules_rig.ts";
+import { until as untilTrue } from "../support/run/until.ts";
+import { KUBE_DNS, rigReasons } from "../support/namespaces/node_rig.ts";
+import { skipFor } from "../support/run/require.ts";
+import { inRig, signal, startStandIn, until, whoAnswers } from "../support/namespaces/rules_rig.ts";
 
 const skip = skipFor(rigReasons({ programs: ["dig"] }));
 

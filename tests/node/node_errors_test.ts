@@ -1,7 +1,7 @@
 /** What the node role says and does where the host does not let it do its part. */
 import assert from "node:assert/strict";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
@@ -12,8 +12,8 @@ import {
   setupErrors,
   startNodeCache,
   whoAnswers,
-} from "../support/node_cache.ts";
-import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/node_rig.ts";
+} from "../support/namespaces/node_cache.ts";
+import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts";
 
 const PROGRAMS = ["dig", "curl"];
 

@@ -1,7 +1,7 @@
 /** A nodens that goes or is silent: what the flags and a bad moment change. */
 import assert from "node:assert/strict";
-import { skipFor } from "../support/net_require.ts";
-import { until } from "../support/followed.ts";
+import { skipFor } from "../support/run/require.ts";
+import { until } from "../support/run/until.ts";
 import {
   engaged,
   hostState,
@@ -10,10 +10,10 @@ import {
   startNodeCache,
   untilAnswers,
   whoAnswers,
-} from "../support/node_cache.ts";
-import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/node_rig.ts";
+} from "../support/namespaces/node_cache.ts";
+import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
 
-const HOLD = new URL("../support/hold_thread.ts", import.meta.url).pathname;
+const HOLD = new URL("../support/processes/hold_thread.ts", import.meta.url).pathname;
 
 /** Sends a signal to the process itself, which all that started it has become. */
 const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);

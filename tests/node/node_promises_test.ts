@@ -1,7 +1,7 @@
 /** What pods get, what is left and what is said where iptables, the kernel or others misbehave. */
 import assert from "node:assert/strict";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
@@ -11,16 +11,16 @@ import {
   startNodeCache,
   untilAnswers,
   whoAnswers,
-} from "../support/node_cache.ts";
-import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/node_rig.ts";
+} from "../support/namespaces/node_cache.ts";
+import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
 import {
   type Misbehaviour,
   type WrappedCommand,
   WrappedIptables,
-} from "../support/wrapped_iptables.ts";
+} from "../support/doubles/wrapped_iptables.ts";
 
 const PROGRAMS = ["dig", "curl", "iptables-nft-save", "iptables-legacy-save"];
-const FILL = new URL("../support/fill_conntrack.ts", import.meta.url).pathname;
+const FILL = new URL("./fill_conntrack.ts", import.meta.url).pathname;
 /** Promised are ten seconds; what a loaded machine adds to them is no fault. */
 const STOP_LIMIT_MS = 20_000;
 const LEVEL = 'nodens_failopen_level{family="4"}';

@@ -1,6 +1,6 @@
 /** nodens in the place of node-cache, with the published arguments and Corefile. */
 import assert from "node:assert/strict";
-import { skipFor } from "../support/net_require.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
@@ -11,8 +11,8 @@ import {
   setupErrors,
   startNodeCache,
   whoAnswers,
-} from "../support/node_cache.ts";
-import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/node_rig.ts";
+} from "../support/namespaces/node_cache.ts";
+import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts";
 
 const PROGRAMS = ["dig", "curl"];
 

@@ -1,7 +1,7 @@
 /** What becomes of queries when nodens in the place of node-cache dies, hangs or is worked against. */
 import assert from "node:assert/strict";
-import { until } from "../support/followed.ts";
-import { skipFor } from "../support/net_require.ts";
+import { until } from "../support/run/until.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
@@ -10,8 +10,8 @@ import {
   startNodeCache,
   untilAnswers,
   whoAnswers,
-} from "../support/node_cache.ts";
-import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/node_rig.ts";
+} from "../support/namespaces/node_cache.ts";
+import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts";
 
 const PROGRAMS = ["dig", "curl"];
 

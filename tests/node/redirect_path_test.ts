@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RedirectOptions } from "../../src/node/redirect/redirect.ts";
-import { type NodeRig, OUTSIDE, type RigNode, rigReasons } from "../support/node_rig.ts";
-import { skipFor } from "../support/net_require.ts";
+import { type NodeRig, OUTSIDE, type RigNode, rigReasons } from "../support/namespaces/node_rig.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   type Family,
   inRig,
@@ -12,7 +12,7 @@ import {
   startStandIn,
   until,
   whoAnswers,
-} from "../support/rules_rig.ts";
+} from "../support/namespaces/rules_rig.ts";
 
 /** A second address of the cache, where it has no link-local one. */
 const OWN_V6 = "fd00:53::53";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { replicaAddresses } from "../support/rig/addresses.ts";
-import { dnsperfArguments, dnsperfInput, parseDnsperf } from "../support/rig/dnsperf.ts";
-import { serviceRules } from "../support/rig/service_rules.ts";
+import { replicaAddresses } from "../support/namespaces/rig/addresses.ts";
+import { dnsperfArguments, dnsperfInput, parseDnsperf } from "../support/namespaces/rig/dnsperf.ts";
+import { serviceRules } from "../support/namespaces/rig/service_rules.ts";
 
 Deno.test("three endpoints get a third of the queries each", () => {
   const rules = serviceRules("v4", [0, 1, 2].map(replicaAddresses)).split("\n");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { skipFor } from "../support/net_require.ts";
+import { skipFor } from "../support/run/require.ts";
 import {
   KUBE_DNS,
   KUBE_DNS_UPSTREAM,
@@ -7,8 +7,8 @@ import {
   OUTSIDE,
   type RigNode,
   rigReasons,
-} from "../support/node_rig.ts";
-import { processesIn, rigNamespaces } from "../support/rig/network.ts";
+} from "../support/namespaces/node_rig.ts";
+import { processesIn, rigNamespaces } from "../support/namespaces/rig/network.ts";
 
 /** Those of these namespaces that are there. */
 function present(names: readonly string[]): string[] {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { CommandOptions, CommandResult } from "../../src/node/rules/command.ts";
 import { Heartbeat } from "../../src/node/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
-import { FakeIptables } from "../support/fake_iptables.ts";
+import { FakeIptables } from "../support/doubles/fake_iptables.ts";
 
 /** Takes the place of a command; null has it done. */
 type Fault = (

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { CommandResult } from "../../src/node/rules/command.ts";
 import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
-import { FakeIptables } from "../support/fake_iptables.ts";
+import { FakeIptables } from "../support/doubles/fake_iptables.ts";
 
 interface Made {
   rules: NodeRules;

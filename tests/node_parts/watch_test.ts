@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BaseCorefile } from "../../src/node/template/base_corefile.ts";
 import { SettledPoll } from "../../src/node/template/settled_poll.ts";
-import { until } from "../support/followed.ts";
+import { until } from "../support/run/until.ts";
 
 /** A volume as kubelet mounts it: names lead through `..data`, which is swapped for a new version. */
 class Volume {

@@ -1,5 +1,5 @@
 import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, UNSERVED } from "./battery_row.ts";
-import { wireName } from "../support/battery_message.ts";
+import { wireName } from "../support/battery/message.ts";
 
 /** Record types below the wildcard, with the records beside the one of the answer. */
 const TYPES: readonly { type: string; counts?: string }[] = [

@@ -1,5 +1,5 @@
-import { MANY } from "../support/battery_servers.ts";
-import { optBytes } from "../support/battery_message.ts";
+import { MANY } from "../support/battery/servers.ts";
+import { optBytes } from "../support/battery/message.ts";
 import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row } from "./battery_row.ts";
 
 const name = (label: string) => `${label}.e.w.battery.example`;

@@ -1,4 +1,4 @@
-import { askedBytes, optBytes } from "../support/battery_message.ts";
+import { askedBytes, optBytes } from "../support/battery/message.ts";
 import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, UNSERVED } from "./battery_row.ts";
 
 /** A name of a row's own, so that no other row finds its entry. */

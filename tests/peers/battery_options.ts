@@ -1,4 +1,4 @@
-import { OPTIONS } from "../support/battery_servers.ts";
+import { OPTIONS } from "../support/battery/servers.ts";
 import { DENIAL, EMPTY, type Row } from "./battery_row.ts";
 
 /** The same answers, whatever way the upstream is asked in. */

@@ -1,4 +1,4 @@
-import type { Asked, Told } from "../support/battery_message.ts";
+import type { Asked, Told } from "../support/battery/message.ts";
 
 /** What a response must say; what a row leaves out is as in `USUAL`. */
 export type Expected = Pick<Told, "rcode" | "bits" | "counts" | "ttls" | "question"> & {

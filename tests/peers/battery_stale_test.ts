@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { BatteryClient } from "../support/battery_client.ts";
-import { type Asked, askedBytes, tellOf, type Told } from "../support/battery_message.ts";
-import {
-  type Named,
-  type Nodens,
-  skipUnless,
-  startNamed,
-  startNodens,
-} from "../support/servers.ts";
+import { BatteryClient } from "../support/battery/client.ts";
+import { type Asked, askedBytes, tellOf, type Told } from "../support/battery/message.ts";
+import { type Nodens, startNodens } from "../support/processes/nodens.ts";
+import { skipUnless } from "../support/run/require.ts";
+import { type Named, startNamed } from "../support/servers/named.ts";
 
 /** TTL of every record and denial of the zone. */
 const TTL_SECONDS = 1;

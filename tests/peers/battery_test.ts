@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { CLASS } from "../../src/dns/constants.ts";
 import { classText } from "../../src/dns/mnemonics.ts";
-import { BatteryClient } from "../support/battery_client.ts";
-import { type Asked, askedBytes, tellOf } from "../support/battery_message.ts";
-import { type BatteryServers, startBattery } from "../support/battery_servers.ts";
-import { skipUnless } from "../support/servers.ts";
+import { BatteryClient } from "../support/battery/client.ts";
+import { type Asked, askedBytes, tellOf } from "../support/battery/message.ts";
+import { type BatteryServers, startBattery } from "../support/battery/servers.ts";
+import { skipUnless } from "../support/run/require.ts";
 import { ANSWER_ROWS } from "./battery_answers.ts";
 import { DNSSEC_ROWS } from "./battery_dnssec.ts";
 import { EDNS_ROWS } from "./battery_edns.ts";

@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
-import {
-  type Answer,
-  ask,
-  type Client,
-  haveIpv6,
-  type Named,
-  type Nodens,
-  type PrintedRecord,
-  startNamed,
-  startNodens,
-} from "../support/servers.ts";
-import { skipFor } from "../support/net_require.ts";
+import { type Nodens, startNodens } from "../support/processes/nodens.ts";
+import { type Answer, ask, type Client, type PrintedRecord } from "../support/servers/ask.ts";
+import { type Named, startNamed } from "../support/servers/named.ts";
+import { haveIpv6 } from "../support/servers/ports.ts";
+import { skipFor } from "../support/run/require.ts";
 import { QUESTIONS } from "./questions.ts";
 
 const ROUTES = [

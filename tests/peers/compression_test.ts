@@ -1,8 +1,8 @@
 /** Replies of servers that do not compress names, as CoreDNS does not, reach clients whole. */
 import assert from "node:assert/strict";
-import { skipUnlessCluster, startCluster } from "../support/cluster_server.ts";
-import { Crowd } from "../support/crowd.ts";
-import { startNodens } from "../support/servers.ts";
+import { skipUnlessCluster, startCluster } from "../support/servers/cluster_server.ts";
+import { Crowd } from "../support/servers/crowd.ts";
+import { startNodens } from "../support/processes/nodens.ts";
 
 /** A headless Service: sixty octets on the wire. */
 const SERVICE = "n20.my-headless-service.my-namespace.svc.cluster.local";

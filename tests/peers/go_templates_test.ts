@@ -1,16 +1,14 @@
 /** Templates and records beside Go's text/template and miekg/dns, which CoreDNS has them from. */
 import assert from "node:assert/strict";
 import { readRecord, type WireRecord } from "../../src/dns/record_text/record.ts";
-import { dataOf } from "../../src/plugins/template/data.ts";
-import { FUNCTION_NAMES } from "../../src/plugins/template/go_template/evaluate.ts";
-import { evaluate } from "../../src/plugins/template/go_template/evaluate.ts";
+import { dataOf, FIELD_NAMES } from "../../src/plugins/template/data.ts";
+import { evaluate, FUNCTION_NAMES } from "../../src/plugins/template/go_template/evaluate.ts";
 import { parse } from "../../src/plugins/template/go_template/parse.ts";
 import { EvaluationError } from "../../src/plugins/template/go_template/values.ts";
 import { TemplateError } from "../../src/plugins/template/go_template/syntax.ts";
-import { FIELD_NAMES } from "../../src/plugins/template/data.ts";
-import { exchangeFor } from "../support/fake_engine.ts";
-import { buildGo, goReasons } from "../support/go_program.ts";
-import { skipFor } from "../support/net_require.ts";
+import { exchangeFor } from "../support/engine/fake_engine.ts";
+import { buildGo, goReasons } from "../support/servers/go_program.ts";
+import { skipFor } from "../support/run/require.ts";
 
 const GROUPS = { name: "www.example.org.", groups: ["www.example.org.", "www", "0a"] };
 const NAMES = new Map([["host", 1], ["hex", 2]]);

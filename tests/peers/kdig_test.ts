@@ -1,4 +1,4 @@
-import { skipUnless } from "../support/servers.ts";
+import { skipUnless } from "../support/run/require.ts";
 import { compareAnswers } from "./compare.ts";
 
 Deno.test({

@@ -1,10 +1,13 @@
 /** Plugins as clients see them: a real process, asked with dig and kdig. */
 import assert from "node:assert/strict";
-import { askTcp, freePort as freeUpstreamPort, startUpstream } from "../support/drivers.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { type Answer, ask, type AskOptions, skipUnless, startNodens } from "../support/servers.ts";
-import { frame } from "../support/simulation.ts";
-import { folderWith } from "../support/serving.ts";
+import { askTcp, startUpstream } from "../support/processes/drivers.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { startNodens } from "../support/processes/nodens.ts";
+import { skipUnless } from "../support/run/require.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { type Answer, ask, type AskOptions } from "../support/servers/ask.ts";
+import { frame } from "../support/simulation/simulation.ts";
+import { folderWith } from "../support/processes/serving.ts";
 
 type Ask = (options: Partial<AskOptions> & { name: string }) => Promise<Answer>;
 
@@ -27,7 +30,7 @@ async function withNodens(
   use: (ask: Ask, port: number) => Promise<void>,
   client: "dig" | "kdig" = "dig",
 ): Promise<void> {
-  const upstreamPort = freeUpstreamPort();
+  const upstreamPort = freePort();
   const upstream = startUpstream(upstreamPort, answer);
   const nodens = await startNodens({
     corefile: (port) =>

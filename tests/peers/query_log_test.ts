@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { ask, type Nodens, skipUnless } from "../support/servers.ts";
+import { type Nodens } from "../support/processes/nodens.ts";
+import { skipUnless } from "../support/run/require.ts";
+import { ask } from "../support/servers/ask.ts";
 import { withServers } from "./compare.ts";
 
 /** TTL of `*.short.example.org`. */

@@ -9,7 +9,7 @@ export interface Question {
   answers: number;
 }
 
-/** Every kind of answer that a cache passes on; the names are those of `tests/support/zones`. */
+/** Every kind of answer that a cache passes on; the names are those of `tests/support/servers/zones`. */
 export const QUESTIONS: readonly Question[] = [
   { title: "address", name: "a.example.org", type: "A", status: "NOERROR", answers: 1 },
   { title: "two addresses", name: "two.example.org", type: "A", status: "NOERROR", answers: 2 },

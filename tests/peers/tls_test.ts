@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
-import { makeAuthority } from "../support/certificates.ts";
-import { askUdp } from "../support/drivers.ts";
-import { until } from "../support/followed.ts";
-import { decode, queryBytes } from "../support/messages.ts";
-import {
-  ask,
-  freePort,
-  type Nodens,
-  skipUnless,
-  startNamed,
-  startNodens,
-} from "../support/servers.ts";
-import { startTcp } from "../support/tls_servers.ts";
+import { makeAuthority } from "../support/servers/certificates.ts";
+import { askUdp } from "../support/processes/drivers.ts";
+import { until } from "../support/run/until.ts";
+import { decode, queryBytes } from "../support/messages/messages.ts";
+import { type Nodens, startNodens } from "../support/processes/nodens.ts";
+import { skipUnless } from "../support/run/require.ts";
+import { ask } from "../support/servers/ask.ts";
+import { startNamed } from "../support/servers/named.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { startTcp } from "../support/servers/tls_servers.ts";
 
 /** Parent of the zones that the blocks below have; named answers everything in it by a wildcard. */
 const PARENT = "wild.example.org";

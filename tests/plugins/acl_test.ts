@@ -7,8 +7,8 @@ import { createAcl } from "../../src/plugins/acl/handler.ts";
 import { NetworkSet } from "../../src/plugins/acl/network_set.ts";
 import type { AclOptions } from "../../src/plugins/acl/options.ts";
 import { INTERNAL } from "../../src/engine/exchange/origin.ts";
-import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 type Outcome = "pass" | "block" | "filter" | "drop";
 

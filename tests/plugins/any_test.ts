@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ANSWERED, NEXT } from "../../src/engine/handler.ts";
 import { createAny } from "../../src/plugins/any/handler.ts";
-import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 for (const name of ["Example.org", "."]) {
   Deno.test(`any answers a query for ANY of ${name}`, () => {

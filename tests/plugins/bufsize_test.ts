@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { NEXT } from "../../src/engine/handler.ts";
 import { createBufsize } from "../../src/plugins/bufsize/handler.ts";
-import { exchangeFor, fakeEngine } from "../support/fake_engine.ts";
-import { queryBytes, responseBytes } from "../support/messages.ts";
-import { onlyAnswer, Simulation } from "../support/simulation.ts";
+import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
+import { queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const CASES = [
   { size: 1100, edns: 4096, client: 1100, announced: 1100 },

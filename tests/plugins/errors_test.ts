@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createErrors } from "../../src/plugins/errors/handler.ts";
 import type { ConsolidateOptions } from "../../src/plugins/errors/options.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
-import { exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const TIMEOUT = "read udp 192.0.2.1:40000->192.0.2.53:53: i/o timeout";
 

@@ -3,7 +3,7 @@ import { CLASS, FLAG, RCODE, TYPE } from "../../src/dns/constants.ts";
 import type { ResponseWriter } from "../../src/engine/response/writer.ts";
 import { createLog } from "../../src/plugins/log/handler.ts";
 import type { LogClass, LogField, LogPart } from "../../src/plugins/log/options.ts";
-import { exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const COMMON: LogPart[] = [
   { field: "remote" },

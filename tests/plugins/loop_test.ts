@@ -6,9 +6,9 @@ import { NONCE_WORDS, readNonce, writeProbe } from "../../src/plugins/loop/probe
 import { describeLoop, nameOf } from "../../src/plugins/loop/report.ts";
 import { type Outcome, Schedule } from "../../src/plugins/loop/schedule.ts";
 import { type Heard, Watch } from "../../src/plugins/loop/watch.ts";
-import { exchangeFor } from "../support/fake_engine.ts";
-import { decode } from "../support/messages.ts";
-import { seeded } from "../support/random.ts";
+import { exchangeFor } from "../support/engine/fake_engine.ts";
+import { decode } from "../support/messages/messages.ts";
+import { seeded } from "../support/run/random.ts";
 
 Deno.test("loop: what is written as a name is read back, in either case", () => {
   const random = seeded(7);

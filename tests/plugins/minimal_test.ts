@@ -4,7 +4,7 @@ import { parseName } from "../../src/dns/name.ts";
 import { KIND } from "../../src/dns/response_scan.ts";
 import type { ResponseWriter } from "../../src/engine/response/writer.ts";
 import { createMinimal } from "../../src/plugins/minimal/handler.ts";
-import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const ZONE = parseName("example.org.");
 const SERVER = parseName("ns.example.org.");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RCODE } from "../../src/dns/constants.ts";
 import { NEXT } from "../../src/engine/handler.ts";
 import { createNsid } from "../../src/plugins/nsid/handler.ts";
-import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const NSID = 3;
 const COOKIE = 10;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { COUNTER, CounterBook } from "../../src/engine/counters.ts";
 import { expose } from "../../src/metrics/exposition.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
-import { a, queryBytes, responseBytes } from "../support/messages.ts";
-import { frame, Simulation } from "../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { frame, Simulation } from "../support/simulation/simulation.ts";
 
 /** Everything that is exported, a line each, without histograms' buckets. */
 function exported({ counters }: Simulation, only: RegExp): string[] {

@@ -7,7 +7,7 @@ import { WITHOUT_EFFECT } from "../../src/plugins/without_effect/setup.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
-import { fakeHost } from "../support/fake_host.ts";
+import { fakeHost } from "../support/doubles/fake_host.ts";
 
 await loadPatterns();
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ANSWERED } from "../../src/engine/handler.ts";
 import { createWhoami } from "../../src/plugins/whoami/handler.ts";
-import { decodeResponse, exchangeFor, fakeEngine } from "../support/fake_engine.ts";
+import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const LABEL = "a".repeat(63);
 const LONGEST = `${LABEL}.${LABEL}.${LABEL}.${"a".repeat(61)}`;

@@ -1,11 +1,12 @@
 /** Few file descriptors, and clients that take as many as they can get. */
 import assert from "node:assert/strict";
 import { shareFiles } from "../../src/io/file_shares.ts";
-import { askUdp, freePort, startUpstream } from "../support/drivers.ts";
-import { a, decode, queryBytes, responseBytes } from "../support/messages.ts";
-import { askMisses } from "../support/misses.ts";
-import { skipUnless, skipUnlessLinux } from "../support/net_require.ts";
-import { folderWith, serving } from "../support/serving.ts";
+import { askUdp, startUpstream } from "../support/processes/drivers.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { askMisses } from "../support/servers/misses.ts";
+import { skipUnless, skipUnlessLinux } from "../support/run/require.ts";
+import { folderWith, serving } from "../support/processes/serving.ts";
 
 const MISSES = 200;
 

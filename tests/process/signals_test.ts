@@ -1,13 +1,18 @@
 /** Signals to a real nodens: none opens the debugger, and each is kept at every moment. */
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
-import { freePort } from "../support/drivers.ts";
-import { until } from "../support/followed.ts";
-import { MAIN, STARTED } from "../support/net_nodens.ts";
-import { Namespace, namespaceReasons } from "../support/net_namespace.ts";
-import { startProcess, type TestProcess } from "../support/net_process.ts";
-import { skipFor, skipUnlessLinux } from "../support/net_require.ts";
-import { caughtSignals, listeningPorts, send, SIGNAL } from "../support/process_signals.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { until } from "../support/run/until.ts";
+import { MAIN, STARTED } from "../support/processes/nodens.ts";
+import { Namespace, namespaceReasons } from "../support/namespaces/namespace.ts";
+import { startProcess, type TestProcess } from "../support/processes/process.ts";
+import { skipFor, skipUnlessLinux } from "../support/run/require.ts";
+import {
+  caughtSignals,
+  listeningPorts,
+  send,
+  SIGNAL,
+} from "../support/processes/process_signals.ts";
 
 const { HUP, INT, QUIT, BUS, USR1, SEGV, TERM, SETXID } = SIGNAL;
 /** Signals with a handler that a serving nodens goes on after; SETXID is the C library's own. */

@@ -1,10 +1,10 @@
 /** SIGTERM while an attack goes on: nodens ends in order, with code 0, within the grace time. */
 import assert from "node:assert/strict";
-import { freePort } from "../support/drivers.ts";
-import { queryBytes } from "../support/messages.ts";
-import { startNodens } from "../support/net_nodens.ts";
-import { frame } from "../support/simulation.ts";
-import { driversHere } from "../support/net_require.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { queryBytes } from "../support/messages/messages.ts";
+import { startNodens } from "../support/processes/nodens.ts";
+import { frame } from "../support/simulation/simulation.ts";
+import { driversHere } from "../support/run/require.ts";
 
 /** What Kubernetes waits, and the systemd unit. */
 const GRACE_MS = 30_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { checksums, packFolder } from "../../release/archive.ts";
 import { mustRun, runCommand } from "../../release/command.ts";
-import { withFolder } from "../support/folder.ts";
+import { withFolder } from "../support/run/folder.ts";
 
 Deno.test("the same files give the same archive, whatever machine packs them", async () => {
   await withFolder(async (folder) => {

@@ -3,7 +3,7 @@ import type { Copy, From, Instruction, JSONInstruction, Label } from "dockerfile
 import { DockerfileParser } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 import manifest from "../../deno.json" with { type: "json" };
-import { IMAGE } from "../support/image_root.ts";
+import { IMAGE } from "../support/containers/image_root.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const TEXT = Deno.readTextFileSync(`${ROOT}Containerfile`);

@@ -4,8 +4,8 @@ import { mustRun, runCommand } from "../../release/command.ts";
 import { ROOT } from "../../release/compile.ts";
 import { debianName, packDebian } from "../../release/debian.ts";
 import { TARGETS } from "../../release/targets.ts";
-import { withFolder } from "../support/folder.ts";
-import { have, skipFor, skipUnless } from "../support/net_require.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { have, skipFor, skipUnless } from "../support/run/require.ts";
 
 const SERVICE = "usr/lib/systemd/system/nodens.service";
 const TARGET = TARGETS[0]!;

@@ -4,10 +4,10 @@ import manifest from "../../deno.json" with { type: "json" };
 import { runCommand } from "../../release/command.ts";
 import { compareEmbedded, parseListing } from "../../release/embedded.ts";
 import { readGraph } from "../../release/graph.ts";
-import { EmptyCache } from "../support/empty_cache.ts";
-import { withFolder } from "../support/folder.ts";
-import { freePort } from "../support/net_ports.ts";
-import { startProcess } from "../support/net_process.ts";
+import { EmptyCache } from "../support/containers/empty_cache.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { startProcess } from "../support/processes/process.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const STARTED = /^nodens \d+\.\d+\.\d+, deno /m;

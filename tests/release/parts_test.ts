@@ -6,8 +6,8 @@ import { readOrigin } from "../../release/origin.ts";
 import { noticeText, type PackageFacts } from "../../release/packages.ts";
 import { billOfMaterials } from "../../release/sbom.ts";
 import { reduceManifest } from "../../release/staging.ts";
-import { withFolder } from "../support/folder.ts";
-import { skipUnless } from "../support/net_require.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { skipUnless } from "../support/run/require.ts";
 
 const BASE = "file:///nodens/";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";

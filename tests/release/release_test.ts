@@ -7,8 +7,8 @@ import { readGraph } from "../../release/graph.ts";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { stage } from "../../release/staging.ts";
 import { TARGETS } from "../../release/targets.ts";
-import { EmptyCache } from "../support/empty_cache.ts";
-import { withFolder } from "../support/folder.ts";
+import { EmptyCache } from "../support/containers/empty_cache.ts";
+import { withFolder } from "../support/run/folder.ts";
 
 const ORIGIN = { commit: "0123456789ab", epochSeconds: 1_700_000_000 };
 

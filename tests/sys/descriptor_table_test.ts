@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({
   name: "the table of descriptors grows once, and nothing stays open; too many are no error",
   ...skipUnlessLinux(),
   async fn() {
-    const path = new URL("../support/descriptors_child.ts", import.meta.url).pathname;
+    const path = new URL("./descriptors_child.ts", import.meta.url).pathname;
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--quiet", "--no-check", path],
     }).output();

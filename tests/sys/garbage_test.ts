@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { V8_FLAGS } from "../../release/v8_flags.ts";
 import { GarbageWatch, RestCollector } from "../../src/sys/garbage.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test("garbage is collected once for each limit that was allocated, each eighth time all of it", () => {
   const collections: string[] = [];
@@ -47,7 +47,7 @@ for (const flags of [[], [V8_FLAGS]]) {
     name: `400 MiB of buffers are dropped within ${BOUND_MB} MB, ${flags[0] ?? "no flags of V8"}`,
     ...skipUnlessLinux(),
     async fn() {
-      const path = new URL("../support/garbage_child.ts", import.meta.url).pathname;
+      const path = new URL("./garbage_child.ts", import.meta.url).pathname;
       const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", ...PERMISSIONS, "--quiet", "--no-check", ...flags, path],
       }).output();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KernelFile, readKernelFile } from "../../src/sys/kernel_file.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

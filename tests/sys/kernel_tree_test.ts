@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KernelTree } from "../../src/sys/kernel_tree.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({
   name: "files, folders and links of the kernel's are read",

@@ -1,8 +1,8 @@
-import { PATIENCE } from "../support/patience.ts";
+import { PATIENCE } from "../support/run/patience.ts";
 import assert from "node:assert/strict";
 import { AF, EFD_NONBLOCK, ERRNO, SOCK } from "../../src/sys/constants.ts";
 import { lastErrno, openLibc } from "../../src/sys/libc.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 const ROUNDS = Math.ceil(2000 / PATIENCE);
 const BAD_DESCRIPTOR = 9;
@@ -39,7 +39,7 @@ Deno.test({
   name: "errno is that of one's own thread, from its first call on",
   ...skipUnlessLinux(),
   async fn() {
-    const path = new URL("../support/errno_worker.ts", import.meta.url);
+    const path = new URL("./errno_worker.ts", import.meta.url);
     for (let i = 0; i < 3; i++) {
       const worker = new Worker(path, { type: "module" });
       const read = await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));

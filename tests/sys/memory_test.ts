@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({
   name: "megabytes of the executable are given back, and it runs on",
   ...skipUnlessLinux(),
   async fn() {
-    const path = new URL("../support/release_child.ts", import.meta.url).pathname;
+    const path = new URL("./release_child.ts", import.meta.url).pathname;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", ...PERMISSIONS, "--quiet", "--no-check", path],
     }).output();

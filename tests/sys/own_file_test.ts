@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { requireOwn } from "../../src/sys/own_file.ts";
-import { makeFifo } from "../support/special_files.ts";
-import { rootReasons, skipFor, skipUnlessLinux } from "../support/net_require.ts";
+import { makeFifo } from "../support/doubles/special_files.ts";
+import { rootReasons, skipFor, skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 /** Giving files away takes root. */

@@ -4,8 +4,8 @@ import {
   readRegularText,
   readRegularTextSync,
 } from "../../src/sys/regular_file.ts";
-import { specialFile, SPECIALS } from "../support/special_files.ts";
-import { skipUnlessLinux } from "../support/net_require.ts";
+import { specialFile, SPECIALS } from "../support/doubles/special_files.ts";
+import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openLibc } from "../../src/sys/libc.ts";
 import { unixAddress, UnixDatagramSender } from "../../src/sys/unix_datagram.ts";
-import { isLinux, skipFor } from "../support/net_require.ts";
+import { isLinux, skipFor } from "../support/run/require.ts";
 
 Deno.test("the address of a path, of an abstract name, and what is neither", () => {
   const rows: [string, number[]][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { BootedTree } from "../support/booted_tree.ts";
-import { IMAGE } from "../support/image_root.ts";
+import type { BootedTree } from "../support/containers/booted_tree.ts";
+import { IMAGE } from "../support/containers/image_root.ts";
 import {
   commandsOf,
   EXAMPLE,
@@ -8,7 +8,7 @@ import {
   NETWORK_SERVER,
   NETWORK_UP,
   NEXT_VERSION,
-} from "../support/installed_tree.ts";
+} from "../support/containers/installed_tree.ts";
 
 const ANSWERS = `nodens query example.org @127.0.0.1 +short | grep -qx ${EXAMPLE}`;
 /**

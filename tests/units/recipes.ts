@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BootedTree } from "../support/booted_tree.ts";
+import type { BootedTree } from "../support/containers/booted_tree.ts";
 import {
   commandsOf,
   EXAMPLE,
@@ -8,7 +8,7 @@ import {
   NETWORK_SERVER,
   NETWORK_UP,
   OTHER_SERVER,
-} from "../support/installed_tree.ts";
+} from "../support/containers/installed_tree.ts";
 
 const OWN = "nameserver 127.0.0.1\noptions edns0\n";
 const RESOLVES = `getent ahostsv4 example.org | grep -q '^${EXAMPLE} '`;

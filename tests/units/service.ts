@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BootedTree } from "../support/booted_tree.ts";
+import type { BootedTree } from "../support/containers/booted_tree.ts";
 import {
   commandsOf,
   EXAMPLE,
@@ -8,7 +8,7 @@ import {
   NETWORK_SERVER,
   NETWORK_UP,
   type Trees,
-} from "../support/installed_tree.ts";
+} from "../support/containers/installed_tree.ts";
 
 const OPERATIONS = "docs/operations.md";
 const COREFILE = "/etc/nodens/Corefile";
@@ -172,7 +172,7 @@ async function withSockets(t: Deno.TestContext, tree: BootedTree): Promise<void>
 
 /** Asks steadily while something is done; every query has to be answered, though asked only once. */
 async function assertLosesNothing(tree: BootedTree, act: () => Promise<void>): Promise<void> {
-  const script = new URL("../support/ask_steadily.ts", import.meta.url).pathname;
+  const script = new URL("./ask_steadily.ts", import.meta.url).pathname;
   const load = tree.inNetwork(Deno.execPath(), "run", "-A", "--no-check", script, "127.0.0.1");
   try {
     await load.printed(/^asking$/m);

@@ -2,10 +2,10 @@
  * The units of deploy/systemd in a bare Debian that systemd has booted, installed by the commands of
  * docs/install.md as they stand there; and that page's recipes for what writes /etc/resolv.conf.
  */
-import { type BootedTree, bootReasons } from "../support/booted_tree.ts";
-import { withFolder } from "../support/folder.ts";
-import { Trees } from "../support/installed_tree.ts";
-import { skipFor } from "../support/net_require.ts";
+import { type BootedTree, bootReasons } from "../support/containers/booted_tree.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { Trees } from "../support/containers/installed_tree.ts";
+import { skipFor } from "../support/run/require.ts";
 import { tryPackage } from "./package.ts";
 import { RECIPES } from "./recipes.ts";
 import { tryUnits } from "./service.ts";

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
-import {
-  type FakeQuery,
-  FakeStreams,
-  PATIENCE_MS,
-  READ_TIMEOUT_MS,
-} from "../support/fake_streams.ts";
-import { seeded } from "../support/random.ts";
+import { type FakeQuery, FakeStreams, PATIENCE_MS, READ_TIMEOUT_MS } from "./fake_streams.ts";
+import { seeded } from "../support/run/random.ts";
 
 const MINUTE_MS = 60_000;
 

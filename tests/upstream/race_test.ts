@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RaceSettings } from "../../src/upstream/race/contest.ts";
-import { FakeServers, type RaceOptions } from "../support/fake_servers.ts";
-import { seeded } from "../support/random.ts";
+import { FakeServers, type RaceOptions } from "./fake_servers.ts";
+import { seeded } from "../support/run/random.ts";
 
 interface Row {
   name: string;

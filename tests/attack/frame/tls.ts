@@ -1,6 +1,6 @@
 /** TLS on the stage: certificates, an honest upstream over TLS, and servers of the attacker's. */
 import * as tls from "node:tls";
-import { makeAuthority } from "../../support/certificates.ts";
+import { makeAuthority } from "../../support/servers/certificates.ts";
 import { changed } from "./shipped.ts";
 import { PLACES } from "./places.ts";
 

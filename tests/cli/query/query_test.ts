@@ -4,8 +4,8 @@ import { Buffer } from "node:buffer";
 import { type Answer, decode, encode, type Packet } from "dns-packet";
 import { QUERY } from "../../../src/cli/query/command.ts";
 import { QUERY_EXIT, runQuery } from "../../../src/cli/query/query.ts";
-import { callCommand } from "../../support/command_call.ts";
-import { type Script, ScriptedServer } from "../../support/scripted_server.ts";
+import { callCommand } from "../../support/doubles/command_call.ts";
+import { type Script, ScriptedServer } from "../../support/simulation/scripted_server.ts";
 
 const A: Answer = { type: "A", name: "www.example.org", ttl: 300, data: "192.0.2.1" };
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { makeAuthority } from "../../support/certificates.ts";
-import { askUdp, freePort } from "../../support/drivers.ts";
-import { queryBytes } from "../../support/messages.ts";
-import { ask, skipUnless, startNodens } from "../../support/servers.ts";
-import { folderWith } from "../../support/serving.ts";
-import { driversHere, isLinux } from "../../support/net_require.ts";
+import { makeAuthority } from "../../support/servers/certificates.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
+import { startNodens } from "../../support/processes/nodens.ts";
+import { driversHere, isLinux, skipUnless } from "../../support/run/require.ts";
+import { ask } from "../../support/servers/ask.ts";
+import { folderWith } from "../../support/processes/serving.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 

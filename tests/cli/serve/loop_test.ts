@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { askUdp, freePort } from "../../support/drivers.ts";
-import { decode, errorCodes, queryBytes } from "../../support/messages.ts";
-import { startProcess, type TestProcess } from "../../support/net_process.ts";
-import { folderWith } from "../../support/serving.ts";
-import { isLinux } from "../../support/net_require.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { decode, errorCodes, queryBytes } from "../../support/messages/messages.ts";
+import { startProcess, type TestProcess } from "../../support/processes/process.ts";
+import { folderWith } from "../../support/processes/serving.ts";
+import { isLinux } from "../../support/run/require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const LIMIT_MS = 30_000;

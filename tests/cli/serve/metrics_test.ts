@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { METRICS } from "../../../src/metrics/catalog.ts";
-import { askUdp, freePort } from "../../support/drivers.ts";
-import { queryBytes } from "../../support/messages.ts";
-import { startProcess, type TestProcess } from "../../support/net_process.ts";
-import { haveIpv6 } from "../../support/net_ports.ts";
-import { skipUnless } from "../../support/net_require.ts";
-import { folderWith } from "../../support/serving.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
+import { startProcess, type TestProcess } from "../../support/processes/process.ts";
+import { skipUnless } from "../../support/run/require.ts";
+import { folderWith } from "../../support/processes/serving.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const MAIN = `${ROOT}main.ts`;

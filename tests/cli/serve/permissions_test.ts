@@ -1,11 +1,12 @@
 /** nodens serves with the rights that `NEEDS` says, and no others. */
 import assert from "node:assert/strict";
 import { NEEDS } from "../../../release/permissions.ts";
-import { askUdp, freePort } from "../../support/drivers.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { MAIN, STARTED } from "../../support/net_nodens.ts";
-import { startProcess } from "../../support/net_process.ts";
-import { skipUnlessLinux } from "../../support/net_require.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { MAIN, STARTED } from "../../support/processes/nodens.ts";
+import { startProcess } from "../../support/processes/process.ts";
+import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const ROWS = [
   { name: "portable", rights: NEEDS.portable, args: ["-io", "portable"] },

@@ -5,10 +5,11 @@ import {
   FILE_SUMMED_SIZE,
   setChecksum,
 } from "../../../src/plugins/cache/persist/snapshot_file.ts";
-import { askUdp, freePort, startUpstream } from "../../support/drivers.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { startProcess, type TestProcess } from "../../support/net_process.ts";
-import { isLinux } from "../../support/net_require.ts";
+import { askUdp, startUpstream } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { startProcess, type TestProcess } from "../../support/processes/process.ts";
+import { isLinux } from "../../support/run/require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const linux = isLinux();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { removePidFile, writePidFile } from "../../../src/cli/serve/pid_file.ts";
-import { makeFifo } from "../../support/special_files.ts";
-import { skipUnlessLinux } from "../../support/net_require.ts";
+import { makeFifo } from "../../support/doubles/special_files.ts";
+import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

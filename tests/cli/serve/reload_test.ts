@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
-import { askTcp, askUdp, freePort, startUpstream } from "../../support/drivers.ts";
-import { until } from "../../support/followed.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Nodens, startNodens } from "../../support/net_nodens.ts";
-import { frame } from "../../support/simulation.ts";
-import { driversHere } from "../../support/net_require.ts";
+import { askTcp, askUdp, startUpstream } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { until } from "../../support/run/until.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { type Nodens, startNodens } from "../../support/processes/nodens.ts";
+import { frame } from "../../support/simulation/simulation.ts";
+import { driversHere } from "../../support/run/require.ts";
 
 const DRIVERS = driversHere();
 

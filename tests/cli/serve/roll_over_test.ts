@@ -1,11 +1,11 @@
 /** A second process at the same addresses: what both say, and what goes from one to the other. */
 import assert from "node:assert/strict";
-import { askUdp } from "../../support/drivers.ts";
-import { until } from "../../support/followed.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { startProcess } from "../../support/net_process.ts";
-import { missing, rootReasons, skipFor, skipUnlessLinux } from "../../support/net_require.ts";
-import { house, NAMES } from "../../support/roll_over.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { until } from "../../support/run/until.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { startProcess } from "../../support/processes/process.ts";
+import { missing, rootReasons, skipFor, skipUnlessLinux } from "../../support/run/require.ts";
+import { house, NAMES } from "../../support/processes/roll_over.ts";
 
 const onLinux = skipUnlessLinux();
 const asRoot = skipFor([

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { shareFiles } from "../../../src/io/file_shares.ts";
-import { askTcp, askUdp, freePort } from "../../support/drivers.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { folderWith, serving } from "../../support/serving.ts";
-import { frame } from "../../support/simulation.ts";
-import { isLinux, missing, rootReasons, skipFor } from "../../support/net_require.ts";
+import { askTcp, askUdp } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { folderWith, serving } from "../../support/processes/serving.ts";
+import { frame } from "../../support/simulation/simulation.ts";
+import { isLinux, missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const linux = isLinux();

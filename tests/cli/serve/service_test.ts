@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { UnixDatagramSender } from "../../../src/sys/unix_datagram.ts";
-import { askUdp, freePort } from "../../support/drivers.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { ask } from "../../support/net_ask.ts";
-import { type ProcessOptions, startProcess, type TestProcess } from "../../support/net_process.ts";
-import { isLinux, skipUnless } from "../../support/net_require.ts";
-import { openBound, receiving } from "../../support/service.ts";
-import { folderWith } from "../../support/serving.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { ask } from "../../support/servers/ask.ts";
+import {
+  type ProcessOptions,
+  startProcess,
+  type TestProcess,
+} from "../../support/processes/process.ts";
+import { isLinux, skipUnless } from "../../support/run/require.ts";
+import { openBound, receiving } from "../../support/processes/service.ts";
+import { folderWith } from "../../support/processes/serving.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const linux = isLinux();
@@ -84,7 +89,7 @@ if (linux) {
   });
 
   Deno.test("a data plane that hangs stops the signs of life before the process ends", async () => {
-    const script = new URL("../../support/hang_watchdog.ts", import.meta.url).pathname;
+    const script = new URL("./hang_watchdog.ts", import.meta.url).pathname;
     await receiving(async (path, next) => {
       const child = new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", script, String(freePort())],

@@ -1,10 +1,10 @@
 /** Files that are no regular files, wherever one can be named: an error at once, never a wait. */
 import assert from "node:assert/strict";
-import { freePort } from "../../support/drivers.ts";
-import { until } from "../../support/followed.ts";
-import { MAIN, startNodens } from "../../support/net_nodens.ts";
-import { makeFifo } from "../../support/special_files.ts";
-import { skipUnlessLinux } from "../../support/net_require.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { until } from "../../support/run/until.ts";
+import { MAIN, startNodens } from "../../support/processes/nodens.ts";
+import { makeFifo } from "../../support/doubles/special_files.ts";
+import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

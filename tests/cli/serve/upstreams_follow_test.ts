@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import type { DecodedPacket } from "dns-packet";
-import { askUdp, freePort } from "../../support/drivers.ts";
-import { until } from "../../support/followed.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { ScriptedServer } from "../../support/scripted_server.ts";
-import { folderWith, serving } from "../../support/serving.ts";
-import { rootReasons, skipFor } from "../../support/net_require.ts";
+import { askUdp } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { until } from "../../support/run/until.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { ScriptedServer } from "../../support/simulation/scripted_server.ts";
+import { folderWith, serving } from "../../support/processes/serving.ts";
+import { rootReasons, skipFor } from "../../support/run/require.ts";
 
 /** An upstream that answers every A query with `data`, every other one after a while. */
 function startSlowUpstream(

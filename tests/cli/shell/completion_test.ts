@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { COMPLETION } from "../../../src/cli/shell/command.ts";
-import { callCommand } from "../../support/command_call.ts";
-import { skipUnless } from "../../support/net_require.ts";
+import { callCommand } from "../../support/doubles/command_call.ts";
+import { skipUnless } from "../../support/run/require.ts";
 
-const SUPPORT = new URL("../../support/", import.meta.url).pathname;
+const HERE = new URL("./", import.meta.url).pathname;
 const HELPERS = { bash: ["bash"], zsh: ["zsh", "-f"], fish: ["fish", "--no-config"] } as const;
 type Shell = keyof typeof HELPERS;
 
@@ -22,7 +22,7 @@ async function offered(shell: Shell, lines: readonly string[]): Promise<Map<stri
   const [binary, ...flags] = HELPERS[shell];
   try {
     const { code, stdout, stderr } = await new Deno.Command(binary, {
-      args: [...flags, `${SUPPORT}complete.${shell}`, `${folder}/.script`, ...lines],
+      args: [...flags, `${HERE}complete.${shell}`, `${folder}/.script`, ...lines],
       cwd: folder,
       env: { HOME: folder, TERM: "dumb" },
       signal: AbortSignal.timeout(30_000),

@@ -7,9 +7,9 @@ import { QUERY } from "../../../src/cli/query/command.ts";
 import { MAN } from "../../../src/cli/shell/command.ts";
 import { mainHelp } from "../../../src/cli/shell/help.ts";
 import { manualPage } from "../../../src/cli/shell/man.ts";
-import { callCommand } from "../../support/command_call.ts";
+import { callCommand } from "../../support/doubles/command_call.ts";
 import { VERSION } from "../../../src/cli/version.ts";
-import { skipUnless } from "../../support/net_require.ts";
+import { skipUnless } from "../../support/run/require.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 

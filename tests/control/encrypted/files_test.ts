@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { CredentialFiles } from "../../../src/control/encrypted/tls/files.ts";
 import { retireStale } from "../../../src/control/encrypted/renewal.ts";
-import { makeAuthority } from "../../support/certificates.ts";
-import { LanePair } from "../../support/lane.ts";
-import { decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { skipUnless } from "../../support/net_require.ts";
-import { startTls } from "../../support/tls_servers.ts";
+import { makeAuthority } from "../../support/servers/certificates.ts";
+import { LanePair } from "../../support/engine/lane.ts";
+import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { skipUnless } from "../../support/run/require.ts";
+import { startTls } from "../../support/servers/tls_servers.ts";
 
 /** Short, so that the tests are; how long it takes in truth tells nothing. */
 const LIMIT_MS = 5;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { type Authority, makeAuthority } from "../../support/certificates.ts";
-import { LanePair } from "../../support/lane.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { skipUnless } from "../../support/net_require.ts";
-import { type HttpRequest, startHttp, startTls } from "../../support/tls_servers.ts";
+import { type Authority, makeAuthority } from "../../support/servers/certificates.ts";
+import { LanePair } from "../../support/engine/lane.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { skipUnless } from "../../support/run/require.ts";
+import { type HttpRequest, startHttp, startTls } from "../../support/servers/tls_servers.ts";
 
 const NAME = "DNS:dns.example.org";
 const HEADERS = { ":status": 200, "content-type": "application/dns-message" };

@@ -4,12 +4,13 @@ import { TlsLane } from "../../../src/control/encrypted/lane.ts";
 import { MAX_LANE_QUEUED } from "../../../src/io/lane.ts";
 import { COMMAND, EVENT, makeLink } from "../../../src/io/lane_link.ts";
 import { RingReader, RingWriter } from "../../../src/io/ring.ts";
-import { type Authority, makeAuthority } from "../../support/certificates.ts";
-import { askUdp, freePort, withDataPlane } from "../../support/drivers.ts";
-import { LanePair } from "../../support/lane.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { driversHere, skipUnless } from "../../support/net_require.ts";
-import { startTcp, startTls } from "../../support/tls_servers.ts";
+import { type Authority, makeAuthority } from "../../support/servers/certificates.ts";
+import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { LanePair } from "../../support/engine/lane.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { driversHere, skipUnless } from "../../support/run/require.ts";
+import { startTcp, startTls } from "../../support/servers/tls_servers.ts";
 
 const NAME = "DNS:dns.example.org";
 

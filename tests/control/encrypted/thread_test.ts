@@ -6,13 +6,14 @@ import type { Config } from "../../../src/config/types.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
-import { makeAuthority } from "../../support/certificates.ts";
-import { askUdp, freePort, startUpstream, withDataPlane } from "../../support/drivers.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { until } from "../../support/followed.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { isLinux, skipUnless } from "../../support/net_require.ts";
-import { startTls } from "../../support/tls_servers.ts";
+import { makeAuthority } from "../../support/servers/certificates.ts";
+import { askUdp, startUpstream, withDataPlane } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { until } from "../../support/run/until.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { isLinux, skipUnless } from "../../support/run/require.ts";
+import { startTls } from "../../support/servers/tls_servers.ts";
 
 const driver = isLinux() ? "linux" : "portable";
 

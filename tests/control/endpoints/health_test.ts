@@ -4,11 +4,12 @@ import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { Readiness } from "../../../src/control/endpoints/readiness.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
-import { freePort, withDataPlane } from "../../support/drivers.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { driversHere, skipUnlessLinux } from "../../support/net_require.ts";
-import { until } from "../../support/followed.ts";
-import { Simulation } from "../../support/simulation.ts";
+import { withDataPlane } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { driversHere, skipUnlessLinux } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
+import { Simulation } from "../../support/simulation/simulation.ts";
 
 const load = (text: string) =>
   loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
@@ -17,7 +18,7 @@ Deno.test({
   name: "health fails while the data plane hangs, before the process is ended for it",
   ...skipUnlessLinux(),
   async fn() {
-    const file = new URL("../../support/hang_health.ts", import.meta.url).pathname;
+    const file = new URL("./hang_health.ts", import.meta.url).pathname;
     const [port, http] = [freePort(), freePort()];
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", file, String(port), String(http)],

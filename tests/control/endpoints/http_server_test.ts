@@ -9,13 +9,13 @@ import { type HttpRoute, HttpServers } from "../../../src/control/endpoints/http
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
 import { expose } from "../../../src/metrics/exposition.ts";
-import { freePort } from "../../support/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
 import { boundKernelBuffers } from "../../../src/control/endpoints/http/kernel_buffers.ts";
 import { SO, SOL } from "../../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../src/sys/sockaddr.ts";
-import { RawHttp } from "../../support/http_raw.ts";
-import { skipUnlessLinux } from "../../support/net_require.ts";
+import { RawHttp } from "./http_raw.ts";
+import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const route = (host: string, port: number): HttpRoute => ({
   host,

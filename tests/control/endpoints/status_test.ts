@@ -9,7 +9,7 @@ import {
 import { COUNTER, CounterBook } from "../../../src/engine/counters.ts";
 import type { ServerState } from "../../../src/upstream/options.ts";
 import { statusText } from "../../../src/cli/status/text.ts";
-import { fakeHost } from "../../support/fake_host.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 const COREFILE = `.:1053 {
   bind 127.0.0.1 ::1

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import { VERDICT, VERDICTS } from "../../../src/io/check_plan.ts";
-import { askUdp, freePort, withDataPlane } from "../../support/drivers.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { haveIpv6 } from "../../support/net_ports.ts";
-import { isLinux } from "../../support/net_require.ts";
+import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
+import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { isLinux } from "../../support/run/require.ts";
 
 const linux = isLinux();
 
@@ -82,7 +82,7 @@ if (linux) {
   Deno.test("a data plane that hangs is noticed", async () => {
     const port = freePort();
     // In a process of its own: a thread that never yields ends with its process only.
-    const file = new URL("../../support/hang_probe.ts", import.meta.url);
+    const file = new URL("./hang_probe.ts", import.meta.url);
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", file.pathname, String(port)],
       stdout: "piped",

@@ -6,9 +6,10 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
-import { freePort, withDataPlane } from "../../support/drivers.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { missing, rootReasons, skipFor } from "../../support/net_require.ts";
+import { withDataPlane } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
 const MARK = 0x53;
 const require = skipFor(

@@ -8,7 +8,7 @@ import {
   postToPlane,
   readPosted,
 } from "../../../src/control/plane/post_to_plane.ts";
-import { fakeHost } from "../../support/fake_host.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
 

@@ -5,8 +5,8 @@ import { bindListener, closeAll } from "../../../src/io/linux/listen.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
 import { Address } from "../../../src/dns/address.ts";
-import { freePort } from "../../support/drivers.ts";
-import { skipUnlessLinux } from "../../support/net_require.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 const noLog = () => {};

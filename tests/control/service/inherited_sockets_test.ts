@@ -6,14 +6,14 @@ import { Address } from "../../../src/dns/address.ts";
 import { adopt, inspectDescriptor } from "../../../src/io/linux/inherited.ts";
 import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
-import { openBound } from "../../support/service.ts";
+import { openBound } from "../../support/processes/service.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
-import { askTcp, askUdp, freePort } from "../../support/drivers.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { haveIpv6 } from "../../support/net_ports.ts";
-import { frame } from "../../support/simulation.ts";
-import { isLinux } from "../../support/net_require.ts";
+import { askTcp, askUdp } from "../../support/processes/drivers.ts";
+import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { frame } from "../../support/simulation/simulation.ts";
+import { isLinux } from "../../support/run/require.ts";
 
 const linux = isLinux();
 

@@ -6,8 +6,8 @@ import {
   statusLine,
   watchdogPeriodMs,
 } from "../../../src/control/service/service_environment.ts";
-import { isLinux } from "../../support/net_require.ts";
-import { receiving } from "../../support/service.ts";
+import { isLinux } from "../../support/run/require.ts";
+import { receiving } from "../../support/processes/service.ts";
 
 const linux = isLinux();
 

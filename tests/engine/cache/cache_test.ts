@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes, soa } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, queryBytes, responseBytes, soa } from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const COREFILE = (options = "") => `. {\n cache {\n ${options}\n }\n forward . 10.0.0.1\n}`;
 

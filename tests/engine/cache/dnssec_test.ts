@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
-import { a, type Decoded, queryBytes, responseBytes, soa } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation, WALL_MS } from "../../support/simulation.ts";
+import {
+  a,
+  type Decoded,
+  queryBytes,
+  responseBytes,
+  soa,
+} from "../../support/messages/messages.ts";
+import {
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+  WALL_MS,
+} from "../../support/simulation/simulation.ts";
 
 const NAME = "www.example.org";
 const NOW = WALL_MS / 1000;

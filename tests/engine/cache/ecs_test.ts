@@ -5,8 +5,8 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import type { Exchange } from "../../../src/engine/exchange/exchange.ts";
 import { type CreateHandler, type EngineServices, WAIT } from "../../../src/engine/handler.ts";
 import { HANDLERS } from "../../../src/plugins/handlers.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 /** What the handler below the cache saw of each query: the client subnet, in hexadecimal. */
 let seen: string[] = [];

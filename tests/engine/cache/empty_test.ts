@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
-import { a, cname, type Decoded, ns, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { failing, lame, refusing, truncating } from "../../support/upstream_kinds.ts";
+import {
+  a,
+  cname,
+  type Decoded,
+  ns,
+  queryBytes,
+  responseBytes,
+} from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import { failing, lame, refusing, truncating } from "../../support/simulation/upstream_kinds.ts";
 
 const answering: Behaviour = (query) => [{
   bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7", 100)] }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { a, errorCodes, queryBytes, responseBytes, soa } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, errorCodes, queryBytes, responseBytes, soa } from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const failing: Behaviour = (query) => [{ bytes: responseBytes(query, { rcode: 2 }) }];
 const answering: Behaviour = (query) => [{

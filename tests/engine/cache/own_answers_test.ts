@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ANSWERED, type CreateHandler } from "../../../src/engine/handler.ts";
 import { HANDLERS } from "../../../src/plugins/handlers.ts";
-import { queryBytes } from "../../support/messages.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 let asked = 0;
 /** Where in its own response the handler changes an octet, or -1. */

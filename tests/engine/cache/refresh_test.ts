@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as codec from "dns-packet";
-import { a, type Decoded, queryBytes, responseBytes } from "../../support/messages.ts";
-import { frame, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, type Decoded, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { frame, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const NAME = "www.example.org";
 const CLIENT = "192.0.2.1";

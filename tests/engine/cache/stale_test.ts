@@ -8,9 +8,14 @@ import {
   queryBytes,
   responseBytes,
   soa,
-} from "../../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { lame } from "../../support/upstream_kinds.ts";
+} from "../../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
+import { lame } from "../../support/simulation/upstream_kinds.ts";
 
 const answer =
   (data: string, options: { ttl?: number; delayMs?: number } = {}): Behaviour => (query) => [{

@@ -1,8 +1,8 @@
 /** Answers and denials for one name side by side, each for other clients (`ecs pass`). */
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes, soa } from "../../support/messages.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/subnets.ts";
+import { a, queryBytes, responseBytes, soa } from "../../support/messages/messages.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/simulation/subnets.ts";
 
 /** What an upstream says once: to whom (a client's subnet, or null) and with which scope. */
 interface Word {

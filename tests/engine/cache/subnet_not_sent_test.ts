@@ -1,9 +1,9 @@
 /** Client subnets (`ecs pass`) that an upstream was not told of: who gets its answer all the same. */
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/subnets.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/simulation/subnets.ts";
 
 interface World {
   simulation: Simulation;

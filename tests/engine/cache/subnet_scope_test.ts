@@ -1,9 +1,15 @@
 /** Client subnets that are passed on (`ecs pass`): for whom an answer is kept (RFC 7871 section 7). */
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { CLIENT_SUBNET, type Reply, scoped, subnet, subnetIn } from "../../support/subnets.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import {
+  CLIENT_SUBNET,
+  type Reply,
+  scoped,
+  subnet,
+  subnetIn,
+} from "../../support/simulation/subnets.ts";
 
 interface World {
   simulation: Simulation;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { decode, queryBytes } from "../../support/messages.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const COREFILE = ". {\n whoami\n}";
 const good = queryBytes({ name: "www.example.org", id: 9 });

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
-import { a, decode, type Decoded, queryBytes, responseBytes, soa } from "../../support/messages.ts";
-import { frame, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import {
+  a,
+  decode,
+  type Decoded,
+  queryBytes,
+  responseBytes,
+  soa,
+} from "../../support/messages/messages.ts";
+import { frame, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const QNAME = "www.example.org";
 

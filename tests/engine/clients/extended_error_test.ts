@@ -6,8 +6,8 @@ import {
   queryBytes,
   responseBytes,
   soa,
-} from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+} from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 /** An option of RFC 8914 with a text. */
 function extendedError(code: number, text = "why") {

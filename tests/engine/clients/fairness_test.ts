@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
-import { a, errorCodes, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, errorCodes, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
 
 const COREFILE = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
 const ATTACKER = "198.51.100.7";

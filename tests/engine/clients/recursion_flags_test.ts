@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Decoded } from "../../support/messages.ts";
-import { a, decode, ns, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { lame } from "../../support/upstream_kinds.ts";
+import type { Decoded } from "../../support/messages/messages.ts";
+import { a, decode, ns, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import { lame } from "../../support/simulation/upstream_kinds.ts";
 
 const RD = 0x0100;
 const CD = 0x0010;

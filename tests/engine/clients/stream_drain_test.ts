@@ -1,9 +1,9 @@
 /** TCP streams of a process that stops: what was read is answered, then they are closed with FIN. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { closings } from "../../support/closings.ts";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { frame, Simulation } from "../../support/simulation.ts";
+import { closings } from "../../support/engine/closings.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
 /** `delayMs`: how long the upstream takes. */
 function start(delayMs = 1): Simulation {

@@ -1,8 +1,8 @@
 /** How long clients may keep TCP connections open, and for how many queries (`timeouts`). */
 import assert from "node:assert/strict";
-import { closings } from "../../support/closings.ts";
-import { decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { frame, Simulation } from "../../support/simulation.ts";
+import { closings } from "../../support/engine/closings.ts";
+import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
 const query = (id = 1) => frame(queryBytes({ name: "www.example.org", id }));
 

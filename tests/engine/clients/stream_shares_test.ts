@@ -7,11 +7,15 @@ import {
   TURN_COST,
   WAIT_COST,
 } from "../../../src/engine/clients/stream_limits.ts";
-import { closings } from "../../support/closings.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { seeded } from "../../support/random.ts";
-import type { ClientOptions } from "../../support/simulated_client.ts";
-import { type ClientStreamControl, frame, Simulation } from "../../support/simulation.ts";
+import { closings } from "../../support/engine/closings.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { seeded } from "../../support/run/random.ts";
+import type { ClientOptions } from "../../support/simulation/simulated_client.ts";
+import {
+  type ClientStreamControl,
+  frame,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
 
 const HOG = "192.0.2.1";
 const OTHER = "192.0.2.2";

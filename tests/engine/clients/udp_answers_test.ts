@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { DISCARD_MS } from "../../../src/engine/clients/responses.ts";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import { DEFAULT_RATE } from "../../../src/engine/response/limiter.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import {
   type Asked,
   type Behaviour,
   frame,
   onlyAnswer,
   Simulation,
-} from "../../support/simulation.ts";
+} from "../../support/simulation/simulation.ts";
 
 const VICTIM = "203.0.113.7";
 const CLIENT = "192.0.2.1";

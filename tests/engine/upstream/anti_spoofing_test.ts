@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 interface Option {
   code: number;

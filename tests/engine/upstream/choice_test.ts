@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
 
 /** Answers with an address that names the upstream, after a delay. */
 function after(delayMs: number, data = "192.0.2.7"): Behaviour {

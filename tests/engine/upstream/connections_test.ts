@@ -7,11 +7,11 @@ import {
   bySpeed,
   mixed,
   startKinds,
-} from "../../support/kind_simulation.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
+} from "../../support/simulation/kind_simulation.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
 import type { Endpoint, StreamHandler } from "../../../src/engine/io.ts";
-import { type Asked, type Behaviour, Simulation } from "../../support/simulation.ts";
-import * as kinds from "../../support/upstream_kinds.ts";
+import { type Asked, type Behaviour, Simulation } from "../../support/simulation/simulation.ts";
+import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, refusing, serial, silent } = kinds;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 /** Client subnet options (RFC 7871 section 6): family 1, source prefix 24, scope 0. */
 const SUBNETS = {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Behaviour, frame, onlyAnswer, Simulation } from "../../support/simulation.ts";
-import { decode } from "../../support/messages.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import {
+  type Behaviour,
+  frame,
+  onlyAnswer,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
 
 const good: Behaviour = (query) => [{
   bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] }),

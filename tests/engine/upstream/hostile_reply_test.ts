@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { queryBytes } from "../../support/messages.ts";
-import { labelsOf } from "../../support/reply_builder.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
+import { labelsOf } from "../../support/messages/reply_builder.ts";
+import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const COREFILE = ". {\n cache\n forward . 10.0.0.1\n}";
 const NAME = ["a".repeat(63), "b".repeat(63), "c".repeat(36), "evil"].join(".");

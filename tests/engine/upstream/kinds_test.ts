@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
-import { answered, burst, bySpeed, mixed, startKinds } from "../../support/kind_simulation.ts";
-import { decode, queryBytes } from "../../support/messages.ts";
-import type { Asked, Behaviour } from "../../support/simulation.ts";
-import * as kinds from "../../support/upstream_kinds.ts";
+import {
+  answered,
+  burst,
+  bySpeed,
+  mixed,
+  startKinds,
+} from "../../support/simulation/kind_simulation.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import type { Asked, Behaviour } from "../../support/simulation/simulation.ts";
+import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, failing, serial, silent, refusing } = kinds;
 

@@ -3,8 +3,8 @@ import { ResponseScanner } from "../../../src/dns/response_scan.ts";
 import { Memory } from "../../../src/engine/memory.ts";
 import type { Io } from "../../../src/engine/io.ts";
 import { ScanTime } from "../../../src/upstream/message/scan_time.ts";
-import { fakeEngine } from "../../support/fake_engine.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
+import { fakeEngine } from "../../support/engine/fake_engine.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 
 const NAME = "nodens_forward_reply_scan_seconds";
 const reply = responseBytes(decode(queryBytes({ name: "www.example.org" })), {

@@ -5,8 +5,13 @@ import {
   NO_SOCKET,
   type StreamHandler,
 } from "../../../src/engine/io.ts";
-import { a, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
 
 /** Has no more than so many sockets, and streams only where told. */
 class Short extends Simulation {

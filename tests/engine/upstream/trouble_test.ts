@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { type Asked, type Behaviour, onlyAnswer, Simulation } from "../../support/simulation.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import {
+  type Asked,
+  type Behaviour,
+  onlyAnswer,
+  Simulation,
+} from "../../support/simulation/simulation.ts";
 import { Memory } from "../../../src/engine/memory.ts";
 import {
   type DatagramHandler,

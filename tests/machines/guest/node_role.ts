@@ -3,7 +3,7 @@
  * boots it and reads the results. A step is a promise of docs/kubernetes.md.
  */
 import assert from "node:assert/strict";
-import { until } from "../../support/followed.ts";
+import { until } from "../../support/run/until.ts";
 import {
   engaged,
   type HostState,
@@ -15,8 +15,13 @@ import {
   startNodeCache,
   untilAnswers,
   whoAnswers,
-} from "../../support/node_cache.ts";
-import { type Backend, KUBE_DNS, NodeRig, type RigNodens } from "../../support/node_rig.ts";
+} from "../../support/namespaces/node_cache.ts";
+import {
+  type Backend,
+  KUBE_DNS,
+  NodeRig,
+  type RigNodens,
+} from "../../support/namespaces/node_rig.ts";
 
 const SERVING_ALONE = /the other process has stopped; serving alone/;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { NodeInterface } from "../../../src/node/interface/interface.ts";
-import { InterfaceChild } from "../../support/interface_child.ts";
-import { Namespace, namespaceReasons } from "../../support/net_namespace.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { InterfaceChild } from "../../support/namespaces/interface_child.ts";
+import { Namespace, namespaceReasons } from "../../support/namespaces/namespace.ts";
+import { skipFor } from "../../support/run/require.ts";
 
 const LINK = "nodens0";
 const IPV4 = "169.254.20.10";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { REDIRECT } from "../../../src/cli/redirect/command.ts";
 import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
-import { callCommand } from "../../support/command_call.ts";
+import { callCommand } from "../../support/doubles/command_call.ts";
 import {
   containersLeftOut,
   type RedirectOptions,
@@ -9,7 +9,7 @@ import {
 } from "../../../src/node/redirect/redirect.ts";
 import { joinWords } from "../../../src/node/rules/rule_text.ts";
 import { userIdOf } from "../../../src/node/redirect/user_id.ts";
-import { FakeIptables } from "../../support/fake_iptables.ts";
+import { FakeIptables } from "../../support/doubles/fake_iptables.ts";
 
 const OPTIONS: RedirectOptions = {
   to: { 4: "169.254.20.10", 6: "::1" },

@@ -5,11 +5,11 @@ import { NodeRules, type NodeRulesOptions } from "../../../src/node/node_rules.t
 import { nodeRules, type RuleOptions } from "../../../src/node/rules/rules.ts";
 import { REDIRECT } from "../../../src/cli/redirect/command.ts";
 import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
-import { callCommand } from "../../support/command_call.ts";
+import { callCommand } from "../../support/doubles/command_call.ts";
 import { RuleTrial } from "../../../src/node/rules/rule_trial.ts";
 import { splitWords } from "../../../src/node/rules/rule_text.ts";
-import { namespaceReasons, NetNamespace } from "../../support/rules_namespace.ts";
-import { skipFor } from "../../support/net_require.ts";
+import { namespaceReasons, NetNamespace } from "../../support/namespaces/rules_namespace.ts";
+import { skipFor } from "../../support/run/require.ts";
 
 const require = skipFor(namespaceReasons());
 const BACKENDS = ["nft", "legacy"] as const;

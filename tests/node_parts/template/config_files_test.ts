@@ -5,7 +5,7 @@ import {
   writeAtomically,
   type WriteSteps,
 } from "../../../src/node/template/config_files.ts";
-import { missing, rootReasons, skipFor } from "../../support/net_require.ts";
+import { missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
 /** Runs something in a fresh folder and looks what is in it afterwards. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {

@@ -8,7 +8,7 @@ import {
 } from "../../../src/node/template/template.ts";
 import type { ForwardOptions } from "../../../src/plugins/forward/options.ts";
 import { CHAIN } from "../../../src/plugins/chain.ts";
-import { fakeHost } from "../../support/fake_host.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 /** The Corefile of the published manifest, as it stands there. */
 const PUBLISHED = await Deno.readTextFile(

@@ -9,8 +9,8 @@ import { SeriesBook } from "../../../src/metrics/series.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { V4 } from "../../../src/plugins/hosts/layout.ts";
 import { HostsLookup } from "../../../src/plugins/hosts/lookup.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { until } from "../../support/followed.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { until } from "../../support/run/until.ts";
 
 const OLD = "192.0.2.1 www.example.org\n";
 const NEW = "192.0.2.2 www.example.org\n";

@@ -4,11 +4,12 @@ import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { Persistence } from "../../../src/plugins/cache/companion/persistence.ts";
 import { SnapshotWriter } from "../../../src/plugins/cache/companion/snapshot_files.ts";
 import type { LoadRequest, SaveRequest } from "../../../src/plugins/cache/persist/snapshot.ts";
-import { askUdp, freePort, startUpstream, withDataPlane } from "../../support/drivers.ts";
-import { fakeHost } from "../../support/fake_host.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages.ts";
-import { loadSlice, makeCache, put, saveAll } from "../../support/snapshots.ts";
-import { driversHere } from "../../support/net_require.ts";
+import { askUdp, startUpstream, withDataPlane } from "../../support/processes/drivers.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { loadSlice, makeCache, put, saveAll } from "../../support/messages/snapshots.ts";
+import { driversHere } from "../../support/run/require.ts";
 
 type Request = LoadRequest | SaveRequest;
 

@@ -7,14 +7,14 @@ import {
   encodeFileHeader,
   FILE_HEADER_SIZE,
   FILE_SUMMED_SIZE,
+  MAX_SLICE_SIZE,
   setChecksum,
   SLICE_HEADER_SIZE,
   tenthsSince,
   whyUseless,
 } from "../../../src/plugins/cache/persist/snapshot_file.ts";
-import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
 import { crc32 } from "node:zlib";
-import { skipFor } from "../../support/net_require.ts";
+import { skipFor } from "../../support/run/require.ts";
 
 const TIME_MS = 1_700_000_000_123;
 const SLICES = [8, 64, 0, 24].map((size, i) => new Uint8Array(size).fill(i + 1));

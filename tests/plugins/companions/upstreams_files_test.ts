@@ -3,7 +3,8 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import { denoHost } from "../../../src/control/host_deno.ts";
 import { Upstreams } from "../../../src/plugins/forward/companion/upstreams.ts";
 import type { UpstreamsUpdate } from "../../../src/plugins/forward/options.ts";
-import { type Delivery, following, until } from "../../support/followed.ts";
+import { type Delivery, following } from "../../support/doubles/followed.ts";
+import { until } from "../../support/run/until.ts";
 
 const OLD = "nameserver 192.0.2.1\n";
 const NEW = "nameserver 192.0.2.2\n";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import type { Answer, DecodedPacket } from "dns-packet";
 import type { HostTiming } from "../../../src/follow/host_watch.ts";
-import { following, until } from "../../support/followed.ts";
-import { a, decode, responseBytes } from "../../support/messages.ts";
-import { ScriptedServer } from "../../support/scripted_server.ts";
+import { following } from "../../support/doubles/followed.ts";
+import { until } from "../../support/run/until.ts";
+import { a, decode, responseBytes } from "../../support/messages/messages.ts";
+import { ScriptedServer } from "../../support/simulation/scripted_server.ts";
 
 const HOST = "dns.example.org";
 /** The real times divided by a hundred or so, in the same order. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../../src/sys/constants.ts";
 import { decodeSocket, encodeQuery, listSockets } from "../../../src/sys/netlink/sock_diag.ts";
-import { freePort } from "../../support/net_ports.ts";
-import { skipUnlessLinux } from "../../support/net_require.ts";
+import { freePort } from "../../support/servers/ports.ts";
+import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 

@@ -1,0 +1,159 @@
+import { Buffer } from "node:buffer";
+import * as codec from "dns-packet";
+import { rcodeText, typeNumber } from "../../../src/dns/mnemonics.ts";
+
+/** Bits of a header's second word by the names that rows use. */
+const BITS: Readonly<Record<string, number>> = {
+  qr: 0x8000,
+  aa: 0x0400,
+  tc: 0x0200,
+  rd: 0x0100,
+  ra: 0x0080,
+  z: 0x0040,
+  ad: 0x0020,
+  cd: 0x0010,
+};
+
+const OPT = 41;
+const EXTENDED_ERROR = 15;
+
+/** An OPT record of a query; what is left out is zero. */
+export interface AskedOpt {
+  size: number;
+  version?: number;
+  do?: boolean;
+  /** The flags beside DO. */
+  z?: number;
+  /** Option codes and data in hexadecimal. */
+  options?: readonly (readonly [code: number, data: string])[];
+}
+
+/** A query as a row of the battery says it. */
+export interface Asked {
+  /** Presentation form without escapes, or the name in wire form. */
+  name: string | Uint8Array;
+  /** Mnemonic or TYPEn; default A. */
+  type?: string;
+  /** Default 1 (IN). */
+  qclass?: number;
+  /** Bits of the header; default "rd". */
+  bits?: string;
+  opcode?: number;
+  edns?: AskedOpt;
+  /** Changes the message after it was put together. */
+  edit?(message: Uint8Array): Uint8Array;
+}
+
+/** What a response says, in the form that rows expect it. */
+export interface Told {
+  rcode: string;
+  /** Bits that are set, in the order of the header: "qr aa rd ra". */
+  bits: string;
+  opcode: number;
+  /** Records in the answer, authority and additional sections, without OPT: "1/0/0". */
+  counts: string;
+  /** The different TTLs of all records but OPT, in ascending order. */
+  ttls: number[];
+  /** Size, version where it is not 0, do, and each option's code; an extended error as ede=N. */
+  opt: string | null;
+  /** The question is the query's, octet for octet; "none" where there is none. */
+  question: "same" | "other" | "none";
+  /** Length of the message in octets. */
+  size: number;
+}
+
+/** A name in wire form. */
+export function wireName(labels: readonly Uint8Array[]): Uint8Array {
+  const bytes: number[] = [];
+  for (const label of labels) bytes.push(label.length, ...label);
+  return Uint8Array.from([...bytes, 0]);
+}
+
+function nameBytes(name: string | Uint8Array): Uint8Array {
+  if (typeof name !== "string") return name;
+  if (name === ".") return wireName([]);
+  return wireName(name.split(".").map((label) => new TextEncoder().encode(label)));
+}
+
+/** The query in wire form. */
+export function askedBytes(asked: Asked, id: number): Uint8Array {
+  const type = typeNumber(asked.type ?? "A");
+  if (type === null) throw new RangeError(`Cannot ask for type "${asked.type}"`);
+  let flags = (asked.opcode ?? 0) << 11;
+  for (const bit of (asked.bits ?? "rd").split(" ").filter((word) => word !== "")) {
+    flags |= BITS[bit]!;
+  }
+  const words = (...values: number[]) => values.flatMap((value) => [value >> 8, value & 255]);
+  const message = Uint8Array.from([
+    ...words(id, flags, 1, 0, 0, asked.edns === undefined ? 0 : 1),
+    ...nameBytes(asked.name),
+    ...words(type, asked.qclass ?? 1),
+    ...(asked.edns === undefined ? [] : optBytes(asked.edns)),
+  ]);
+  return asked.edit?.(message) ?? message;
+}
+
+/** An OPT record in wire form. */
+export function optBytes(opt: AskedOpt): Uint8Array {
+  const options = (opt.options ?? []).flatMap(([code, text]) => {
+    const data = Uint8Array.fromHex(text);
+    return [code >> 8, code & 255, data.length >> 8, data.length & 255, ...data];
+  });
+  const flags = (opt.do === true ? 0x8000 : 0) | (opt.z ?? 0);
+  return Uint8Array.from([
+    ...[0, 0, OPT, opt.size >> 8, opt.size & 255, 0, opt.version ?? 0, flags >> 8, flags & 255],
+    ...[options.length >> 8, options.length & 255, ...options],
+  ]);
+}
+
+/** Reads a response with a codec that is not nodens' own; throws where that cannot read it. */
+export function tellOf(bytes: Uint8Array, query: Uint8Array): Told {
+  const message = codec.decode(Buffer.from(bytes)) as codec.DecodedPacket;
+  const header = new DataView(bytes.buffer, bytes.byteOffset);
+  const flags = header.getUint16(2);
+  const additionals = message.additionals ?? [];
+  const records = [...message.answers ?? [], ...message.authorities ?? [], ...additionals]
+    .filter(({ type }) => type !== "OPT") as { ttl?: number }[];
+  const opts = additionals.filter(({ type }) => type === "OPT") as unknown as Opt[];
+  const others = additionals.length - opts.length;
+  const extended = opts[0]?.extendedRcode ?? 0;
+  const ttls = [...new Set(records.map(({ ttl }) => ttl ?? 0))].toSorted((a, b) => a - b);
+  return {
+    rcode: rcodeText(extended << 4 | flags & 15),
+    bits: Object.entries(BITS).filter(([, bit]) => flags & bit).map(([name]) => name).join(" "),
+    opcode: flags >> 11 & 15,
+    counts: `${header.getUint16(6)}/${header.getUint16(8)}/${others}`,
+    ttls,
+    opt: opts.length === 0 ? null : opts.map(optText).join(", "),
+    question: sameQuestion(bytes, query),
+    size: bytes.length,
+  };
+}
+
+interface Opt {
+  udpPayloadSize: number;
+  extendedRcode: number;
+  ednsVersion: number;
+  flags: number;
+  options: { code: number; data: Uint8Array }[];
+}
+
+function optText({ udpPayloadSize, ednsVersion, flags, options }: Opt): string {
+  const words = [String(udpPayloadSize)];
+  if (ednsVersion !== 0) words.push(`version=${ednsVersion}`);
+  if (flags & 0x8000) words.push("do");
+  if (flags & 0x7fff) words.push(`z=${flags & 0x7fff}`);
+  for (const { code, data } of options) {
+    words.push(code === EXTENDED_ERROR ? `ede=${data[0]! << 8 | data[1]!}` : `option=${code}`);
+  }
+  return words.join(" ");
+}
+
+function sameQuestion(bytes: Uint8Array, query: Uint8Array): Told["question"] {
+  if (bytes[4] === 0 && bytes[5] === 0) return "none";
+  let end = 12;
+  while (bytes[end]! > 0) end += bytes[end]! + 1;
+  end += 5;
+  for (let at = 12; at < end; at++) if (bytes[at] !== query[at]) return "other";
+  return bytes[4] === 0 && bytes[5] === 1 ? "same" : "other";
+}

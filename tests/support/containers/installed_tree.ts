@@ -1,0 +1,182 @@
+import { checksums } from "../../../release/archive.ts";
+import { debianName, packDebian } from "../../../release/debian.ts";
+import { type Target, TARGETS } from "../../../release/targets.ts";
+import { readPage } from "../../docs/page.ts";
+import { baseTree, BootedTree } from "./booted_tree.ts";
+import { IMAGE } from "./image_root.ts";
+import { type Program, putNodens } from "./image_program.ts";
+
+const ROOT = new URL("../../../", import.meta.url).pathname;
+const VERSION: string = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)).version;
+const INSTALL = "docs/install.md";
+/** Where the other machines of the network have nodens, whatever is installed. */
+const NETWORK_NODENS = "/opt/nodens";
+
+/** The DNS server of the network that the trees are in; it knows example.org. */
+export const NETWORK_SERVER = "192.0.2.53";
+/** Its other address, for a network that changes its mind. */
+export const OTHER_SERVER = "192.0.2.54";
+/** What example.org is there. */
+export const EXAMPLE = "192.0.2.80";
+
+const NETWORK_COREFILE = `. {
+    bind ${NETWORK_SERVER} ${OTHER_SERVER}
+    hosts /dev/null {
+        ${EXAMPLE} example.org
+    }
+}
+`;
+
+/**
+ * Puts a tree into a network: eth0, down and without an address, is a cable to where a DNS server and
+ * the network's DHCP server may run.
+ */
+const NETWORK = `set -e
+ip netns add network
+ip link add eth0 type veth peer name eth0 netns network
+ip -n network address add ${NETWORK_SERVER}/24 dev eth0
+ip -n network address add ${OTHER_SERVER}/24 dev eth0
+ip -n network link set lo up
+ip -n network link set eth0 up
+systemd-run --quiet --unit network-dns -p Type=notify -p NetworkNamespacePath=/run/netns/network \\
+  ${NETWORK_NODENS} -conf /opt/network.Corefile`;
+
+/** Gives eth0 an address, as a network manager would. */
+export const NETWORK_UP = "ip address add 192.0.2.2/24 dev eth0 && ip link set eth0 up";
+
+/** Version of the package in /root that is an update; Debian sorts it behind the release's. */
+export const NEXT_VERSION = `${VERSION}+next`;
+
+/** The layers that trees are booted from: Debian, and the release's files in /root. */
+export class Trees {
+  readonly #layers: readonly string[];
+  /** What runs as nodens, in words. */
+  readonly what: string;
+
+  private constructor(layers: readonly string[], what: string) {
+    this.#layers = layers;
+    this.what = what;
+  }
+
+  /** Makes the layers; `folder` holds what is made. */
+  static async make(folder: string): Promise<Trees> {
+    const layer = `${folder}/release`;
+    Deno.mkdirSync(`${layer}/root`, { recursive: true });
+    Deno.mkdirSync(`${layer}/opt`);
+    const program = await putNodens({
+      copy(from, to) {
+        Deno.mkdirSync((layer + to).replace(/[^/]+\/?$/, ""), { recursive: true });
+        run("cp", "-rPT", from, layer + to);
+      },
+    });
+    const compiled = program.command === IMAGE.executable;
+    if (compiled) Deno.renameSync(layer + IMAGE.executable, layer + NETWORK_NODENS);
+    else writeProgram(layer + NETWORK_NODENS, launcher(program));
+    Deno.writeTextFileSync(`${layer}/opt/network.Corefile`, NETWORK_COREFILE);
+    packArchive(layer);
+    for (const version of [VERSION, NEXT_VERSION]) await packPackage(folder, { layer, version });
+    const what = compiled
+      ? "the compiled nodens"
+      : "a launcher of Deno with the sources (NOT TRIED: the compiled nodens, which cannot be made here)";
+    return new Trees([layer, await baseTree(folder)], what);
+  }
+
+  /** Boots a tree in a network, in which eth0 is not up yet. */
+  async boot(): Promise<BootedTree> {
+    const tree = await BootedTree.boot(this.#layers);
+    try {
+      await tree.must(NETWORK);
+      return tree;
+    } catch (error) {
+      await tree.off();
+      throw error;
+    }
+  }
+}
+
+/** What a page has the reader type below a heading, up to the next one. */
+export function commandsOf(heading: string, page: string = INSTALL): string[] {
+  return readPage(sectionOf(heading, page)).commands.map(({ text }) => text);
+}
+
+/** The file that docs/install.md has the reader save below a heading. */
+export function fileOf(heading: string): { name: string; text: string } {
+  const saved = /Save this as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
+    sectionOf(heading, INSTALL),
+  );
+  if (saved === null) throw new Error(`No file below "${heading}"`);
+  return { name: saved[1]!, text: saved[2]! };
+}
+
+function sectionOf(heading: string, page: string): string {
+  const text = Deno.readTextFileSync(ROOT + page);
+  const start = text.indexOf(`\n${heading}\n`);
+  if (start < 0) throw new Error(`${page} has no "${heading}"`);
+  const rest = text.slice(start + heading.length + 2);
+  const end = /^#{2,} /m.exec(rest)?.index ?? rest.length;
+  return rest.slice(0, end);
+}
+
+/** Installs nodens by the page, up to the Corefile, which names `servers` behind "forward .". */
+export async function install(
+  tree: BootedTree,
+  servers: string = "/etc/nodens/upstreams.conf",
+): Promise<void> {
+  // In one shell, as they are typed. Everything is root's, and a bare Debian has no sudo.
+  const [check, unpack, put, version] = commandsOf("## The executable");
+  await tree.must(["set -e", check, unpack, put!.replace("sudo ", ""), version].join("\n"));
+  const inArchive = `set -e\ncd nodens-${VERSION}-linux-$(uname -m)`;
+  await tree.must([inArchive, ...commandsOf("### Service and account")].join("\n"));
+  const { name, text } = fileOf("### Corefile");
+  const [makeFolder, ...rest] = commandsOf("### Corefile");
+  await tree.must(makeFolder!);
+  tree.write(name, text.replace(/^( +forward \.) .*$/m, `$1 ${servers}`));
+  await tree.must(["set -e", ...rest].join("\n"));
+}
+
+/** The archive of a release and its checksums. */
+function packArchive(layer: string): void {
+  const name = `nodens-${VERSION}-linux-${Deno.build.arch}`;
+  const folder = `${layer}/root/${name}`;
+  Deno.mkdirSync(folder);
+  run("cp", "-P", layer + NETWORK_NODENS, `${folder}/nodens`);
+  run("cp", "-rP", `${ROOT}deploy/systemd`, `${ROOT}Corefile.example`, folder);
+  const archive = `${name}.tar.gz`;
+  run("tar", "-czf", `${layer}/root/${archive}`, "-C", `${layer}/root`, name);
+  Deno.writeTextFileSync(`${layer}/root/SHA256SUMS`, checksums(`${layer}/root`, [archive]));
+  Deno.removeSync(folder, { recursive: true });
+}
+
+/** The Debian package of a version. */
+async function packPackage(
+  folder: string,
+  { layer, version }: { layer: string; version: string },
+): Promise<void> {
+  const target: Target = TARGETS.find(({ machine }) => machine === Deno.build.arch)!;
+  const file = `${layer}/root/${debianName({ version, target })}`;
+  const executable = layer + NETWORK_NODENS;
+  const made = {
+    root: ROOT,
+    executable,
+    notices: "",
+    target,
+    version,
+    epochSeconds: 1_700_000_000,
+  };
+  await packDebian(made, { work: `${folder}/package_${version}`, file });
+}
+
+/** What stands for the executable: the same rights, and the environment stays the unit's. */
+function launcher({ command, args }: Program): string {
+  return `#!/bin/sh\nDENO_DIR=${IMAGE.denoDir} exec ${command} ${args.join(" ")} "$@"\n`;
+}
+
+function writeProgram(path: string, text: string): void {
+  Deno.writeTextFileSync(path, text);
+  Deno.chmodSync(path, 0o755);
+}
+
+function run(command: string, ...args: string[]): void {
+  const { success, stderr } = new Deno.Command(command, { args }).outputSync();
+  if (!success) throw new Error(`Cannot run ${command}: ${new TextDecoder().decode(stderr)}`);
+}

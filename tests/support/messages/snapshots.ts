@@ -1,0 +1,223 @@
+import type * as codec from "dns-packet";
+import { Exchange } from "../../../src/engine/exchange/exchange.ts";
+import { Memory } from "../../../src/engine/memory.ts";
+import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
+import { readStoredQuestion } from "../../../src/engine/question/read.ts";
+import { Response } from "../../../src/engine/response/response.ts";
+import { ResponseScanner } from "../../../src/dns/response_scan.ts";
+import {
+  type LoadReply,
+  type SaveReply,
+  Snapshot,
+  SNAPSHOT_START,
+} from "../../../src/plugins/cache/persist/snapshot.ts";
+import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
+import { describeRow, EntryState } from "../../../src/plugins/cache/store/entry_state.ts";
+import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";
+import { STRIDE } from "../../../src/plugins/cache/store/row.ts";
+import { Store } from "../../../src/plugins/cache/store/store.ts";
+import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
+
+/** A cache without its handler, and what takes it out and puts it in. */
+export interface TestCache {
+  success: Store;
+  denial: Store;
+  snapshot: Snapshot;
+  hashKey: HashKey;
+}
+
+/** Makes an empty cache with a hash key of its own. */
+export function makeCache(
+  options: {
+    seed: number;
+    capacity?: number;
+    maxTtlSeconds?: number;
+    staleSeconds?: number;
+    keeps?: boolean;
+    bothClasses?: boolean;
+    ecs?: boolean;
+  },
+): TestCache {
+  const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0, keeps = true } =
+    options;
+  const { bothClasses = false, ecs = false } = options;
+  const hashKey = new HashKey(seed, ~seed);
+  const memory = new MemoryLimit();
+  const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", memory } as const;
+  const success = new Store(capacity, store);
+  const denial = new Store(capacity, store);
+  const snapshot = new Snapshot({
+    success,
+    denial,
+    maxTtlSeconds: { success: maxTtlSeconds, denial: maxTtlSeconds },
+    staleSeconds,
+    bothClasses,
+    ecs,
+    hashKey,
+    keeps: () => keeps,
+  });
+  return { success, denial, snapshot, hashKey };
+}
+
+/** A question with its answer, and how it stands in the cache. */
+export interface TestEntry {
+  name: string;
+  type?: "A" | "AAAA" | "TXT";
+  qclass?: number;
+  denial?: boolean;
+  dnssecOk?: boolean;
+  checkingDisabled?: boolean;
+  records?: number;
+  ttlSeconds?: number;
+  storedAt?: number;
+  touches?: number;
+  /** Data of the client subnet that it is for, and the scope of the answer; default 24. */
+  subnet?: number[];
+  scope?: number;
+  /** Extended error that the answer came with, -1 for none. */
+  extendedError?: number;
+}
+
+/** Puts an entry into a cache as an answer from an upstream gets there. */
+export function put(cache: TestCache, entry: TestEntry): void {
+  const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0, touches = 0, subnet = [] } =
+    entry;
+  const exchange = exchangeFor(cache, entry);
+  const query = decode(exchange.memory.bytes.slice(0, exchange.length));
+  const bytes = responseBytes(query, {
+    edns: false,
+    rcode: denial ? 3 : 0,
+    answers: denial ? [] : Array.from({ length: records }, (_, i) => answer(entry, i, ttlSeconds)),
+    authorities: denial ? [soa("example.org")] : [],
+  });
+  const memory = new Memory(bytes.length + 8192);
+  memory.bytes.set(bytes);
+  const scanner = new ResponseScanner();
+  if (!scanner.scan(memory.bytes, memory.view, 0, bytes.length)) throw new Error(name);
+  const response = new Response(memory);
+  response.length = scanner.length;
+  response.ttlsAt = (response.length + 1) & ~1;
+  response.ttlCount = scanner.ttlCount;
+  for (let i = 0; i < scanner.ttlCount; i++) {
+    memory.view.setUint16(response.ttlsAt + 2 * i, scanner.ttls[i]!, true);
+  }
+  if (subnet.length > 0) response.ecsScope = entry.scope ?? 24;
+  response.extendedError = entry.extendedError ?? -1;
+  const store = denial ? cache.denial : cache.success;
+  const row = store.insert(exchange, response, response.flags, ttlSeconds, storedAt);
+  for (let i = 0; i < touches; i++) store.touch(row);
+}
+
+function answer(entry: TestEntry, i: number, ttl: number): codec.Answer {
+  const { name, type = "A", qclass = 1 } = entry;
+  const common = { name, ttl, class: qclass === 1 ? "IN" : "CH" } as const;
+  if (type === "AAAA") return { type, ...common, data: `2001:db8::${i + 1}` };
+  if (type === "TXT") return { type, ...common, data: `text ${i}` };
+  return { ...a(name, `192.0.2.${i % 250}`, ttl), ...common } as codec.Answer;
+}
+
+/** The question of an entry, with the hash that this cache's process gives it. */
+export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
+  const { name, type = "A", qclass = 1, dnssecOk = false, checkingDisabled = false } = entry;
+  const bytes = queryBytes({ name, type, qclass });
+  const { subnet = [] } = entry;
+  const memory = new Memory(bytes.length + subnet.length + 16);
+  memory.bytes.set([...bytes, ...subnet]);
+  const exchange = new Exchange(memory);
+  exchange.length = bytes.length;
+  exchange.ecsAt = bytes.length;
+  exchange.ecsLength = subnet.length;
+  exchange.flags = 0x0100 | (checkingDisabled ? 0x0010 : 0);
+  exchange.dnssecOk = dnssecOk;
+  if (!readStoredQuestion(exchange, cache.hashKey)) throw new Error(name);
+  return exchange;
+}
+
+/** All that a cache knows of an entry; null where it does not have it. */
+export function look(
+  cache: TestCache,
+  entry: TestEntry,
+): {
+  state: EntryState;
+  message: Uint8Array;
+  ttlsAt: number[];
+  scope: number;
+  extendedError: number;
+} | null {
+  const store = entry.denial === true ? cache.denial : cache.success;
+  const row = store.find(exchangeFor(cache, entry), 0);
+  if (row < 0) return null;
+  const state = new EntryState();
+  describeRow(store.rows, row, state);
+  const response = new Response(new Memory(8));
+  store.read(row, response);
+  const { memory, offset, length, ttlCount } = response;
+  return {
+    state,
+    message: memory.bytes.slice(offset, offset + length),
+    scope: response.ecsScope,
+    extendedError: response.extendedError,
+    ttlsAt: Array.from(
+      { length: ttlCount },
+      (_, i) => memory.view.getUint16(response.ttlsAt + 2 * i, true),
+    ),
+  };
+}
+
+/** Every slice of a cache, as bytes. */
+export function saveAll(
+  cache: TestCache,
+  now = 0,
+): { bytes: Uint8Array<ArrayBuffer>; entries: number }[] {
+  const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+  const slices = [];
+  for (let from: SaveReply["next"] = SNAPSHOT_START; from !== null;) {
+    const reply: SaveReply = cache.snapshot.save({ type: "save", memory, from }, now);
+    const bytes = new Uint8Array(reply.sizeBytes);
+    bytes.set(new Uint8Array(memory, 0, reply.sizeBytes));
+    if (reply.entries > 0) slices.push({ bytes, entries: reply.entries });
+    from = reply.next;
+  }
+  return slices;
+}
+
+/** Puts a slice into a cache; the last reply, with all that was taken. */
+export function loadSlice(
+  cache: TestCache,
+  bytes: Uint8Array,
+  options: { now?: number; elapsedTenths?: number; most?: number } = {},
+): LoadReply {
+  const { now = 0, elapsedTenths = 0, most = 100 } = options;
+  const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+  new Uint8Array(memory).set(bytes);
+  const sum: LoadReply = { next: 0, taken: 0, left: 0, malformed: 0 };
+  while (sum.next >= 0 && sum.next < bytes.length) {
+    const { next, taken, left, malformed } = cache.snapshot.load(
+      { type: "load", memory, sizeBytes: bytes.length, from: sum.next, most, elapsedTenths },
+      now,
+    );
+    sum.next = next;
+    sum.taken += taken;
+    sum.left += left;
+    sum.malformed += malformed;
+  }
+  return sum;
+}
+
+/** Every entry of a store: its message and ttl table. */
+export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
+  const state = new EntryState();
+  const response = new Response(new Memory(8));
+  for (let row = 0; row < store.rows.length; row += STRIDE) {
+    if (!describeRow(store.rows, row, state)) continue;
+    store.read(row, response);
+    const { memory, offset, length, ttlsAt, ttlCount } = response;
+    yield {
+      message: memory.bytes.slice(offset, offset + length),
+      ttlsAt: Array.from(
+        { length: ttlCount },
+        (_, i) => memory.view.getUint16(ttlsAt + 2 * i, true),
+      ),
+    };
+  }
+}

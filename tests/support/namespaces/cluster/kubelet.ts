@@ -1,0 +1,176 @@
+import { PERMISSIONS } from "../../../../release/permissions.ts";
+import { MAIN } from "../../processes/nodens.ts";
+import type { TestProcess } from "../../processes/process.ts";
+import type { NodeRig, RigNode } from "../node_rig.ts";
+import type { DaemonSetView, HttpProbe } from "./manifest.ts";
+
+/** Everything that the host's /etc has and a program in the container needs. */
+const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
+/** Seconds of the manifest are so much shorter here: a rehearsal must not take minutes. */
+const SHORTER = 5;
+/** Looks for a container that is to become ready. */
+const LOOK_MS = 100;
+const READY_WITHIN_MS = 15_000;
+/** A kubelet notices within a second or so that a container has ended, and starts it again. */
+const RESTART_MS = 3000;
+/** Failures in a row after which a container is killed: Kubernetes's default. */
+const LIVENESS_FAILURES = 3;
+
+/**
+ * The part of a kubelet that a rehearsal needs: it starts the container of a DaemonSet with the
+ * arguments, files and probes of its manifest, again where it ends or does not answer, and updates it
+ * as `maxSurge` says: the old one is ended once the new one has been ready for `minReadySeconds`.
+ *
+ * There is no image: the sources run with the rights that the executable has, in a mount namespace
+ * of their own with the container's `/etc` and `/run`.
+ */
+export class Kubelet {
+  /** How often a container was killed because it did not answer. */
+  unhealthy = 0;
+  readonly #rig: NodeRig;
+  readonly #node: RigNode;
+  readonly #view: DaemonSetView;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #directories: string[] = [];
+  #running: TestProcess | null = null;
+  #stopped = false;
+  #restart: ReturnType<typeof setTimeout> | undefined;
+  #look: ReturnType<typeof setTimeout> | undefined;
+  #watching: Promise<void> = Promise.resolve();
+
+  /** @param env - variables of the cluster's Services, as Kubernetes gives them to containers */
+  constructor(
+    rig: NodeRig,
+    node: RigNode,
+    { view, env }: { view: DaemonSetView; env: Readonly<Record<string, string>> },
+  ) {
+    this.#rig = rig;
+    this.#node = node;
+    this.#view = view;
+    const own = view.podIpVariables.map((name) => [name, node.addresses.v4]);
+    this.#env = { ...env, ...Object.fromEntries(own) };
+  }
+
+  /** The container that serves. */
+  get container(): TestProcess {
+    if (this.#running === null) throw new Error("Cannot find the container: none runs");
+    return this.#running;
+  }
+
+  /** Starts the container, waits until it is ready, and looks after it from then on. */
+  async start(): Promise<void> {
+    await this.#run();
+    await this.#ready(0);
+    this.#watch(0);
+  }
+
+  /** Starts a new container, and ends the old one as `maxSurge` says; gives the old one's exit code. */
+  async update(): Promise<number> {
+    const old = this.container;
+    await this.#run();
+    await this.#ready(this.#view.minReadyMs / SHORTER);
+    return (await old.stop()).code;
+  }
+
+  /** Stops the container as a deleted pod is stopped, for good. */
+  async stop(): Promise<number> {
+    this.#stopped = true;
+    clearTimeout(this.#restart);
+    clearTimeout(this.#look);
+    await this.#watching;
+    return (await this.container.stop()).code;
+  }
+
+  /** Kills the container (SIGKILL), as a crash or the kernel would; it is started again. */
+  async kill(): Promise<void> {
+    const { container } = this;
+    Deno.kill(container.pid, "SIGKILL");
+    await container.ended;
+  }
+
+  /** Takes away what containers left behind. */
+  clean(): void {
+    for (const directory of this.#directories) Deno.removeSync(directory, { recursive: true });
+  }
+
+  /** Whether a probe succeeds now. */
+  async probe({ url }: HttpProbe): Promise<boolean> {
+    const { stdout } = await this.#rig.exec(
+      this.#node.namespace,
+      "curl",
+      ["-s", "-o", "/dev/null", "-m", "5", "-w", "%{http_code}", url],
+    );
+    return /^[23]/.test(stdout);
+  }
+
+  async #run(): Promise<void> {
+    const { args, emptyDirs } = this.#view;
+    const etc = this.#makeEtc();
+    const outside = emptyDirs.filter((path) => !path.startsWith("/run/"));
+    if (outside.length > 0) throw new Error(`Cannot mount ${outside.join(" ")}: only below /run`);
+    const script = 'mount -t tmpfs tmpfs /run && mount --bind "$0" /etc && ' +
+      `mkdir -p ${emptyDirs.join(" ")} && exec "$@"`;
+    const container = await this.#rig.startIn(
+      this.#node.namespace,
+      "sh",
+      ["-c", script, etc, Deno.execPath(), "run", ...PERMISSIONS, MAIN, ...args],
+      { ready: () => true, env: this.#env },
+    );
+    this.#running = container;
+    void container.ended.then(() => {
+      // Not one that was taken the place of.
+      if (this.#stopped || this.#running !== container) return;
+      this.#restart = setTimeout(() => void this.#run().catch(() => {}), RESTART_MS);
+    });
+  }
+
+  /** Waits until the readiness probe has succeeded for so long. */
+  async #ready(forMs: number): Promise<void> {
+    const limitMs = performance.now() + READY_WITHIN_MS;
+    for (let sinceMs = Infinity;;) {
+      const nowMs = performance.now();
+      if (!await this.probe(this.#view.readiness)) sinceMs = Infinity;
+      else if (sinceMs === Infinity) sinceMs = nowMs;
+      if (nowMs - sinceMs >= forMs) return;
+      if (nowMs > limitMs) throw new Error(`it is not ready: ${this.container.output}`);
+      await new Promise((wake) => setTimeout(wake, LOOK_MS));
+    }
+  }
+
+  /** Asks the liveness probe over and over, and kills a container that does not answer. */
+  #watch(failures: number): void {
+    if (this.#stopped) return;
+    const { liveness } = this.#view;
+    this.#look = setTimeout(() => {
+      this.#watching = this.probe(liveness).then((alive) => {
+        const failed = alive ? 0 : failures + 1;
+        if (failed < LIVENESS_FAILURES) return this.#watch(failed);
+        this.unhealthy++;
+        Deno.kill(this.container.pid, "SIGKILL");
+        this.#watch(0);
+      }).catch(() => {});
+    }, liveness.periodMs / SHORTER);
+  }
+
+  /** The container's /etc: the node's resolv.conf (dnsPolicy Default) and what config maps bring. */
+  #makeEtc(): string {
+    const etc = Deno.makeTempDirSync({ prefix: "nodens_etc_" });
+    this.#directories.push(etc);
+    for (const name of KEPT_OF_ETC) {
+      new Deno.Command("cp", { args: ["-a", `/etc/${name}`, etc], stderr: "null" }).outputSync();
+    }
+    Deno.copyFileSync(this.#node.resolvConf, `${etc}/resolv.conf`);
+    for (const { mountPath, files } of this.#view.files) {
+      if (!mountPath.startsWith("/etc/")) throw new Error(`Cannot mount ${mountPath}: not in /etc`);
+      const folder = etc + mountPath.slice("/etc".length);
+      // As kubelet does it: a version of all files, and links to it that are swapped at once.
+      Deno.mkdirSync(`${folder}/..1`, { recursive: true });
+      Deno.symlinkSync("..1", `${folder}/..data`);
+      for (const [name, text] of Object.entries(files)) {
+        Deno.writeTextFileSync(`${folder}/..1/${name}`, text);
+        Deno.symlinkSync(`..data/${name}`, `${folder}/${name}`);
+      }
+    }
+    return etc;
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * nodens in the place of node-cache, in a node of a rig: the arguments and the Corefile template of
+ * the published DaemonSet, and how the node looks from outside.
+ */
+import assert from "node:assert/strict";
+import { KUBE_DNS, KUBE_DNS_UPSTREAM, type NodeRig, type RigNodens } from "./node_rig.ts";
+import { PERMISSIONS } from "../../../release/permissions.ts";
+import { MAIN, STARTED } from "../processes/nodens.ts";
+import { until } from "../run/until.ts";
+import { PATIENCE } from "../run/patience.ts";
+
+/** The published Corefile template, word for word. */
+export const TEMPLATE = Deno.readTextFileSync(
+  new URL("../../config/node_local_dns.corefile", import.meta.url),
+);
+/** The published addresses: one that no Service has, and that of kube-dns. */
+export const LINK_LOCAL = "169.254.20.10";
+/** Everything that the host's /etc has and a program in the node needs. */
+const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
+/** What the rules promise, and what a loaded machine may take longer for a query. */
+const PROMISE_MS = 2000;
+const SLACK_MS = 4000 * PATIENCE;
+
+/** How to start it; the defaults are what the DaemonSet says. */
+export interface NodeCacheOptions {
+  /** Addresses of `-localip`. */
+  localIps?: readonly string[];
+  /** Flags behind those of the DaemonSet. */
+  more?: readonly string[];
+  /** Text of the template. */
+  template?: string;
+  env?: Readonly<Record<string, string>>;
+  /** What the program is started by: `setpriv` with arguments, for instance. */
+  by?: readonly string[];
+  ready?: (output: string) => boolean;
+}
+
+/**
+ * Starts it with `/etc` of its own (`nodens.directory`), where the template and `kube-dns` are, so
+ * that paths are those of the container. The pid file alone has another path: /tmp is everybody's.
+ */
+export async function startNodeCache(
+  rig: NodeRig,
+  options: NodeCacheOptions = {},
+): Promise<RigNodens> {
+  const { localIps = [LINK_LOCAL, KUBE_DNS.v4], more = [], template = TEMPLATE } = options;
+  const node = rig.nodes[0]!;
+  const directory = Deno.makeTempDirSync({ prefix: "nodens_etc_" });
+  const rewrite = (name: string, text: string) => {
+    const file = `${directory}/${name}`;
+    Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(`${file}.new`, text);
+    Deno.renameSync(`${file}.new`, file);
+  };
+  for (const name of KEPT_OF_ETC) {
+    new Deno.Command("cp", { args: ["-a", `/etc/${name}`, directory], stderr: "null" })
+      .outputSync();
+  }
+  rewrite("resolv.conf", Deno.readTextFileSync(node.resolvConf));
+  rewrite("coredns/Corefile.base", template);
+  const command = [
+    ...["sh", "-c", 'mount --bind "$0" /etc && exec "$@"', directory],
+    ...options.by ?? [],
+    // With no more rights than the executable has.
+    ...[Deno.execPath(), "run", ...PERMISSIONS, MAIN],
+    ...["-localip", localIps.join(","), "-conf", "/etc/Corefile"],
+    ...["-upstreamsvc", "kube-dns-upstream", "-pidfile", "/etc/node-cache.pid", ...more],
+  ];
+  const process = await rig.startIn(node.namespace, command[0]!, command.slice(1), {
+    ready: options.ready ?? ((output) => STARTED.test(output)),
+    env: { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4, ...options.env },
+  }).catch((error) => {
+    Deno.removeSync(directory, { recursive: true });
+    throw error;
+  });
+  const ended = process.ended.finally(() => Deno.removeSync(directory, { recursive: true }));
+  return {
+    pid: process.pid,
+    get output() {
+      return process.output;
+    },
+    ended,
+    async stop() {
+      await process.stop();
+      return await ended;
+    },
+    directory,
+    rewrite,
+  };
+}
+
+/** Waits until the rules are in and an address has got its heartbeat. */
+export async function engaged(nodens: RigNodens, address: string = KUBE_DNS.v4): Promise<void> {
+  const line = `fail-open: ${address} answers, and takes its queries`;
+  await until(() => nodens.output.includes(line), `the rules: ${nodens.output}\nthey`);
+}
+
+/** Who answers a server's address: nodens, a DNS of the cluster or outside, or nobody in a second. */
+export async function whoAnswers(
+  rig: NodeRig,
+  from: string,
+  server: string,
+  ...words: string[]
+): Promise<"cache" | "cluster" | "nobody"> {
+  // nodens implements no other opcode than QUERY and hands none on; named knows NOTIFY.
+  const question = ["+opcode=NOTIFY", "example.org", "SOA"];
+  const { answer } = await rig.dig(from, `@${server}`, ...question, "+time=1", ...words);
+  if (answer === null) return "nobody";
+  return answer.status === "NOTIMP" ? "cache" : "cluster";
+}
+
+/** Asks until `who` answers; fails where that takes longer than the rules promise. */
+export async function untilAnswers(
+  who: "cache" | "cluster",
+  ask: () => Promise<string>,
+): Promise<void> {
+  const start = performance.now();
+  for (;;) {
+    const askedMs = performance.now() - start;
+    const got = await ask();
+    if (got === who) return;
+    const took = `${got} answers after ${Math.round(askedMs)} ms, not ${who}`;
+    assert.ok(askedMs < PROMISE_MS + SLACK_MS, took);
+  }
+}
+
+/** What nodens changes of a node: rules of both families, and links with their addresses. */
+export interface HostState {
+  readonly rules: readonly string[];
+  readonly links: readonly string[];
+}
+
+/** How the node is now. Empty tables and counters do not matter. */
+export async function hostState(rig: NodeRig): Promise<HostState> {
+  const { namespace } = rig.nodes[0]!;
+  const rules: string[] = [];
+  for (const program of ["iptables", "ip6tables"]) {
+    for (const backend of ["nft", "legacy"]) {
+      const save = ["netns", "exec", namespace, `xtables-${backend}-multi`, `${program}-save`];
+      const { stdout } = await new Deno.Command("ip", { args: save, stderr: "null" }).output();
+      let table = "";
+      for (const line of new TextDecoder().decode(stdout).split("\n")) {
+        if (line.startsWith("*")) table = line.slice(1);
+        if (line.startsWith("-A")) rules.push(`${program} ${backend} ${table} ${line}`);
+      }
+    }
+  }
+  // With its index, which a link that went and came back does not keep. Addresses that the kernel
+  // gives by itself come when it pleases.
+  const { stdout } = await rig.exec(namespace, "ip", ["-oneline", "address"]);
+  const links = stdout.split("\n").flatMap((line) => {
+    const [index, name, family, address] = line.trim().split(/\s+/);
+    return address === undefined || address.startsWith("fe80:")
+      ? []
+      : [`${index} ${name} ${family} ${address}`];
+  });
+  return { rules, links };
+}
+
+/** Rules of nodens among those of a node. */
+export function ownRules({ rules }: HostState): string[] {
+  return rules.filter((rule) => /NodeLocal DNS Cache|nodens/.test(rule));
+}
+
+/** Figures that nodens serves are at most this old. */
+const COPY_MS = 1000;
+/** When each node's metrics were last read. */
+const readMs = new WeakMap<NodeRig, number>();
+
+/** Metrics as nodens serves them in the node; newer than those that were read before. */
+async function scrape(rig: NodeRig, port: number): Promise<string> {
+  const waitMs = (readMs.get(rig) ?? -Infinity) + COPY_MS - performance.now();
+  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  const url = `http://127.0.0.1:${port}/metrics`;
+  const { stdout } = await rig.exec(rig.nodes[0]!.namespace, "curl", ["-s", url]);
+  readMs.set(rig, performance.now());
+  return stdout;
+}
+
+function valueOf(text: string, series: string): number | null {
+  const line = text.split("\n").find((one) => one.startsWith(`${series} `));
+  return line === undefined ? null : Number(line.slice(series.length + 1));
+}
+
+/** Value of a metric that has one series with these labels, as nodens serves it in the node. */
+export async function metric(rig: NodeRig, name: string, port = 9353): Promise<number | null> {
+  return valueOf(await scrape(rig, port), name);
+}
+
+/** How often setting the node up has failed, by node-cache's labels. */
+export async function setupErrors(rig: NodeRig): Promise<Record<string, number | null>> {
+  const types = ["iptables", "iptables_lock", "interface_add", "interface_check", "configmap"];
+  const text = await scrape(rig, 9353);
+  return Object.fromEntries(types.map((type) => {
+    const series = `coredns_nodecache_setup_errors_total{errortype="${type}"}`;
+    return [type, valueOf(text, series)];
+  }));
+}
+
+/** All counts at zero. */
+export const NO_ERRORS = {
+  iptables: 0,
+  iptables_lock: 0,
+  interface_add: 0,
+  interface_check: 0,
+  configmap: 0,
+};

@@ -1,0 +1,379 @@
+/**
+ * A Kubernetes-like network of network namespaces, for tests as root:
+ *
+ *     pod ─┐                      ┌─ kube-dns (named: cluster.local), any number of replicas
+ *     pod ─┴─ node ── fabric ─────┤
+ *     pod ─┬─ node ──┘            └─ outside (named: example.org, example.net)
+ *     pod ─┘
+ *
+ * All cables are routed. Nodes have kube-proxy's rules for the services of `rig/addresses.ts`.
+ * Nothing leaves the namespaces; their names carry the process id.
+ */
+import { type Answer, parseAnswer } from "../servers/ask.ts";
+import { MAIN, STARTED } from "../processes/nodens.ts";
+import type { TestProcess } from "../processes/process.ts";
+import * as plan from "./rig/addresses.ts";
+import * as dnsperf from "./rig/dnsperf.ts";
+import { type End, removeStaleRigs, RigNetwork } from "./rig/network.ts";
+import { type Backend, type ExecOptions, type ExecResult, Programs } from "./rig/programs.ts";
+import type { StartOptions } from "./rig/programs.ts";
+import { Resolver } from "./rig/resolvers.ts";
+import { foundationRules, type Ruleset, serviceRules } from "./rig/service_rules.ts";
+
+export { KUBE_DNS, KUBE_DNS_UPSTREAM, OUTSIDE } from "./rig/addresses.ts";
+export type { Addresses } from "./rig/addresses.ts";
+export { rigReasons } from "./rig/require.ts";
+export type { Backend, ExecOptions, ExecResult, Resolver, StartOptions };
+
+/** What a rig is made of. */
+export interface RigOptions {
+  /** Default 1, at most 9. */
+  readonly nodes?: number;
+  /** Replicas of kube-dns; default 1, at most 9. */
+  readonly replicas?: number;
+  /** Whose rules `iptables` reads and writes; default "nft". */
+  readonly backend?: Backend;
+  /** Addresses, routes and rules of IPv6 too; default false. */
+  readonly ipv6?: boolean;
+  /** A folder whose programs come before those of PATH. */
+  readonly programs?: string;
+}
+
+/** A pod: its queries go where its /etc/resolv.conf says, to kube-dns. */
+export interface RigPod {
+  readonly namespace: string;
+  readonly addresses: plan.Addresses;
+}
+
+/** A node; its /etc/resolv.conf names the resolver outside. */
+export interface RigNode {
+  readonly index: number;
+  readonly namespace: string;
+  readonly addresses: plan.Addresses;
+  readonly pods: readonly RigPod[];
+  /** The file that programs in the node see as /etc/resolv.conf; to be written in place. */
+  readonly resolvConf: string;
+}
+
+/** What dig or kdig brought. */
+export interface Reply {
+  readonly code: number;
+  /** Null where no answer came. */
+  readonly answer: Answer | null;
+  /** Data of the records in the answer section, in order. */
+  readonly data: readonly string[];
+  /** All that was printed. */
+  readonly text: string;
+}
+
+/** How to start nodens in a node. */
+export interface NodensOptions {
+  /** Text for `${directory}/Corefile`, which `-conf` is then given. */
+  readonly corefile?: string | ((directory: string) => string);
+  /** More files by name, in the same directory; names may have folders. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** More flags, given the directory. */
+  readonly args?: readonly string[] | ((directory: string) => readonly string[]);
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: its start-up line. */
+  readonly ready?: (output: string) => boolean;
+}
+
+/** A nodens in a node. */
+export interface RigNodens extends TestProcess {
+  /** Where its files are. */
+  readonly directory: string;
+  /** Replaces one of them in one step. */
+  rewrite(name: string, text: string): void;
+}
+
+const COUNTS = { min: 1, max: 9 };
+const PODS_A_NODE = { default: 2, max: 200 };
+const POD_RESOLV_CONF = `search default.svc.cluster.local svc.cluster.local cluster.local
+nameserver ${plan.KUBE_DNS.v4}
+options ndots:5
+`;
+const NODE_RESOLV_CONF = `nameserver ${plan.OUTSIDE.v4}\n`;
+
+interface MutableNode extends RigNode {
+  readonly pods: RigPod[];
+}
+
+/** The network and what runs in it; see the top of this file. */
+export class NodeRig {
+  readonly backend: Backend;
+  readonly ipv6: boolean;
+  readonly nodes: readonly RigNode[];
+  /** Replicas of kube-dns, endpoints of both services. */
+  readonly replicas: readonly Resolver[];
+  readonly outside: Resolver;
+  readonly #directory: string;
+  readonly #network: RigNetwork;
+  readonly #programs: Programs;
+  #files = 0;
+
+  /** Makes the network and starts the resolvers; leaves nothing behind where that fails. */
+  static async create(options: RigOptions = {}): Promise<NodeRig> {
+    for (const name of ["nodes", "replicas"] as const) {
+      const value = options[name] ?? 1;
+      if (!Number.isInteger(value) || value < COUNTS.min || value > COUNTS.max) {
+        throw new RangeError(
+          `Cannot make a rig with ${name} ${value}: ${COUNTS.min} to ${COUNTS.max} will do`,
+        );
+      }
+    }
+    await removeStaleRigs();
+    const directory = Deno.makeTempDirSync({ prefix: "nodens_rig_" });
+    let network: RigNetwork | null = null;
+    let rig: NodeRig | null = null;
+    try {
+      const programs = new Programs(directory, options);
+      network = new RigNetwork(directory, options.ipv6 ?? false);
+      rig = new NodeRig(options, { directory, network, programs });
+      await rig.#setUp();
+      return rig;
+    } catch (error) {
+      if (rig !== null) await rig.remove();
+      else {
+        await network?.remove();
+        Deno.removeSync(directory, { recursive: true });
+      }
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: RigOptions,
+    parts: { directory: string; network: RigNetwork; programs: Programs },
+  ) {
+    this.backend = options.backend ?? "nft";
+    this.ipv6 = options.ipv6 ?? false;
+    this.#directory = parts.directory;
+    this.#network = parts.network;
+    this.#programs = parts.programs;
+    const fabric = this.#network.add("fabric", { routes: true });
+    const gateway = plan.FABRIC;
+    const toFabric = (name: string): End => ({ namespace: fabric, interface: name });
+    const nodes = Array.from({ length: options.nodes ?? 1 }, (_, index): MutableNode => {
+      const namespace = this.#network.add(`node${index}`, { routes: true });
+      const resolvConf = this.#write(`node${index}.resolv.conf`, NODE_RESOLV_CONF);
+      this.#programs.setResolvConf(namespace, resolvConf);
+      return { index, namespace, addresses: plan.nodeAddresses(index), pods: [], resolvConf };
+    });
+    this.nodes = nodes;
+    this.replicas = Array.from(
+      { length: options.replicas ?? 1 },
+      (_, replica) => this.#resolver(`dns${replica}`, plan.replicaAddresses(replica), replica),
+    );
+    this.outside = this.#resolver("outside", plan.OUTSIDE);
+    this.#network.connect([
+      ...nodes.map(({ index, namespace, addresses: address }) => ({
+        parent: toFabric(`node${index}`),
+        child: { namespace, interface: "fabric0" },
+        gateway,
+        address,
+        behind: plan.nodePodNetwork(index),
+      })),
+      ...[this.outside, ...this.replicas].map(({ namespace, addresses: address }, i) => ({
+        parent: toFabric(`dns${i}`),
+        child: { namespace, interface: "eth0" },
+        gateway,
+        address,
+      })),
+    ]);
+    for (const node of nodes) this.addNodePods(node);
+  }
+
+  async #setUp(): Promise<void> {
+    // All are waited for, so that none starts after a failure of another was cleaned up.
+    const results = await Promise.allSettled([
+      ...[this.outside, ...this.replicas].map((resolver) => resolver.start()),
+      this.#applyRules(foundationRules).then(() => this.setEndpoints(this.replicas.keys())),
+    ]);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** Adds pods to a node, two unless told; gives the new ones, which are in `node.pods` too. */
+  addNodePods(node: RigNode, count: number = PODS_A_NODE.default): RigPod[] {
+    const { pods } = node as MutableNode;
+    if (!Number.isInteger(count) || count < 1 || pods.length + count > PODS_A_NODE.max) {
+      throw new RangeError(`Cannot add ${count} pods: a node takes 1 to ${PODS_A_NODE.max} in all`);
+    }
+    const resolvConf = this.#write("pod.resolv.conf", POD_RESOLV_CONF);
+    const first = pods.length;
+    const added = Array.from({ length: count }, (_, i): RigPod => {
+      const namespace = this.#network.add(`node${node.index}-pod${first + i}`, { routes: false });
+      this.#programs.setResolvConf(namespace, resolvConf);
+      return { namespace, addresses: plan.podAddresses(node.index, first + i) };
+    });
+    this.#network.connect(added.map(({ namespace, addresses: address }, i) => ({
+      parent: { namespace: node.namespace, interface: `pod${first + i}` },
+      child: { namespace, interface: "eth0" },
+      gateway: plan.podGateway(node.index),
+      address,
+    })));
+    pods.push(...added);
+    return added;
+  }
+
+  /** Says which replicas kube-proxy believes in, on all nodes; with none, the services refuse. */
+  async setEndpoints(replicas: Iterable<number>): Promise<void> {
+    const endpoints = [...replicas].map((i) => this.#replica(i).addresses);
+    await this.#applyRules((family) => serviceRules(family, endpoints));
+  }
+
+  /** Kills a replica of kube-dns (SIGKILL); it stays an endpoint until `setEndpoints`. */
+  async killReplica(i: number): Promise<void> {
+    await this.#replica(i).kill();
+  }
+
+  /** Starts a replica again that was killed. */
+  async startReplica(i: number): Promise<void> {
+    await this.#replica(i).start();
+  }
+
+  /** Runs a program in a namespace to its end, 30 seconds at most unless told. */
+  exec(
+    namespace: string,
+    command: string,
+    args: readonly string[] = [],
+    options: ExecOptions = {},
+  ): Promise<ExecResult> {
+    return this.#programs.exec(namespace, command, args, options);
+  }
+
+  /** Starts a program in a namespace; `remove` ends it where nobody else does. */
+  startIn(
+    namespace: string,
+    command: string,
+    args: readonly string[] = [],
+    options: StartOptions = {},
+  ): Promise<TestProcess> {
+    return this.#programs.start(namespace, command, args, options);
+  }
+
+  /** Starts nodens from source in a node and waits for its start-up line. */
+  async startNodensIn(node: RigNode, options: NodensOptions): Promise<RigNodens> {
+    const directory = `${this.#directory}/nodens${this.#files++}`;
+    const rewrite = (name: string, text: string): void => {
+      const file = `${directory}/${name}`;
+      Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+      Deno.writeTextFileSync(`${file}.new`, text);
+      Deno.renameSync(`${file}.new`, file);
+    };
+    Deno.mkdirSync(directory);
+    for (const [name, text] of Object.entries(options.files ?? {})) rewrite(name, text);
+    const { args = [], corefile, env, ready } = options;
+    const flags = typeof args === "function" ? [...args(directory)] : [...args];
+    if (corefile !== undefined) {
+      rewrite("Corefile", typeof corefile === "function" ? corefile(directory) : corefile);
+      flags.unshift("-conf", `${directory}/Corefile`);
+    }
+    const process = await this.startIn(
+      node.namespace,
+      Deno.execPath(),
+      ["run", "-A", MAIN, ...flags],
+      { ready: ready ?? ((output) => STARTED.test(output)), ...(env === undefined ? {} : { env }) },
+    );
+    return {
+      pid: process.pid,
+      get output() {
+        return process.output;
+      },
+      ended: process.ended,
+      stop: () => process.stop(),
+      directory,
+      rewrite,
+    };
+  }
+
+  /** Asks with dig: one try, five seconds, unless the words say otherwise. */
+  dig(namespace: string, ...words: string[]): Promise<Reply> {
+    return this.#ask(namespace, "dig", ["-r", "+tries=1", "+time=5", ...words]);
+  }
+
+  /** Asks with kdig: one try, five seconds, unless the words say otherwise. */
+  kdig(namespace: string, ...words: string[]): Promise<Reply> {
+    return this.#ask(namespace, "kdig", ["+retry=0", "+time=5", ...words]);
+  }
+
+  async #ask(namespace: string, client: string, args: readonly string[]): Promise<Reply> {
+    const { code, stdout, stderr } = await this.exec(namespace, client, args);
+    const text = stdout + stderr;
+    const answer = / status: \w+/.test(text) ? parseAnswer(text) : null;
+    return { code, answer, data: answer?.answer.map(({ data }) => data) ?? [], text };
+  }
+
+  /** Puts a bounded load on a server and counts what comes back. */
+  async dnsperf(
+    namespace: string,
+    options: dnsperf.DnsperfOptions,
+  ): Promise<dnsperf.DnsperfResult> {
+    const file = this.#write(`names${this.#files++}`, dnsperf.dnsperfInput(options.names));
+    const args = dnsperf.dnsperfArguments(options, file);
+    const timeoutMs = (options.seconds + 30) * 1000;
+    const { code, stdout, stderr } = await this.exec(namespace, "dnsperf", args, { timeoutMs });
+    Deno.removeSync(file);
+    if (code !== 0) throw new Error(`Cannot run dnsperf in ${namespace}: ${stdout}${stderr}`);
+    return dnsperf.parseDnsperf(stdout);
+  }
+
+  /** Names of its namespaces; none once it is removed. */
+  get namespaces(): readonly string[] {
+    return this.#network.namespaces;
+  }
+
+  /** Ends all that runs in the rig and takes it away. */
+  async remove(): Promise<void> {
+    // Whatever a program left behind goes first: it may hold that program's output open.
+    await this.#network.remove();
+    await this.#programs.end();
+    try {
+      Deno.removeSync(this.#directory, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // removed before
+    }
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.remove();
+  }
+
+  async #applyRules(rules: (family: keyof plan.Addresses) => Ruleset): Promise<void> {
+    for (const family of this.ipv6 ? ["v4", "v6"] as const : ["v4"] as const) {
+      const command = family === "v4" ? "iptables-restore" : "ip6tables-restore";
+      const file = this.#write(`rules${this.#files++}`, rules(family));
+      for (const { namespace } of this.nodes) {
+        await this.#programs.run(namespace, command, "-w", "5", "--noflush", file);
+      }
+    }
+  }
+
+  #resolver(role: string, addresses: plan.Addresses, replica?: number): Resolver {
+    const namespace = this.#network.add(role, { routes: false });
+    const directory = `${this.#directory}/${role}`;
+    Deno.mkdirSync(directory);
+    return new Resolver(this.#programs, {
+      namespace,
+      addresses,
+      ipv6: this.ipv6,
+      directory,
+      ...(replica === undefined ? {} : { replica }),
+    });
+  }
+
+  #replica(i: number): Resolver {
+    const replica = this.replicas[i];
+    if (replica === undefined) {
+      throw new RangeError(`Cannot find replica ${i}: there are ${this.replicas.length}`);
+    }
+    return replica;
+  }
+
+  #write(name: string, text: string): string {
+    const file = `${this.#directory}/${name}`;
+    Deno.writeTextFileSync(file, text);
+    return file;
+  }
+}

@@ -1,0 +1,193 @@
+import type { Addresses } from "./addresses.ts";
+import { uniqueName } from "../../run/unique_name.ts";
+import { kill } from "./programs.ts";
+
+const NAMESPACES = "/run/netns";
+/** Names are nodens-rig-PID-RANDOM-ROLE. */
+const PREFIX = "nodens-rig";
+/** Rounds of killing what is left in the namespaces; a program may start another meanwhile. */
+const SWEEPS = 5;
+const SWEEP_PAUSE_MS = 20;
+
+/** One end of a cable: a namespace, and the name that the interface has there. */
+export interface End {
+  readonly namespace: string;
+  readonly interface: string;
+}
+
+/** A cable from a parent, which routes, to a child, which sends everything there. */
+export interface Cable {
+  readonly parent: End;
+  readonly child: End;
+  /** The parent's address on the cable. */
+  readonly gateway: Addresses;
+  readonly address: Addresses;
+  /** More networks that the parent reaches through the child. */
+  readonly behind?: Addresses;
+}
+
+/** The namespaces of a rig and the cables between them; routed, without a bridge. */
+export class RigNetwork {
+  readonly #prefix: string;
+  readonly #directory: string;
+  readonly #ipv6: boolean;
+  readonly #namespaces: string[] = [];
+
+  /** `directory` is for scratch files. */
+  constructor(directory: string, ipv6: boolean) {
+    this.#directory = directory;
+    this.#ipv6 = ipv6;
+    this.#prefix = `${uniqueName(PREFIX)}-`;
+  }
+
+  /** Makes a namespace; `routes` switches forwarding on. */
+  add(role: string, options: { routes: boolean }): string {
+    const name = `${this.#prefix}${role}`;
+    run("ip", "netns", "add", name);
+    this.#namespaces.push(name);
+    const forward = options.routes ? 1 : 0;
+    const settings = [
+      ["ipv4/conf/all/rp_filter", 0],
+      ["ipv4/conf/default/rp_filter", 0],
+      ["ipv4/ip_forward", forward],
+      ...(this.#ipv6
+        ? [
+          ["ipv6/conf/all/disable_ipv6", 0],
+          ["ipv6/conf/default/disable_ipv6", 0],
+          ["ipv6/conf/all/accept_dad", 0],
+          ["ipv6/conf/default/accept_dad", 0],
+          ["ipv6/conf/default/accept_ra", 0],
+          ["ipv6/conf/all/forwarding", forward],
+        ]
+        : []),
+    ];
+    const lines = settings.map(([name, value]) => `echo ${value} >/proc/sys/net/${name}`);
+    run("ip", "netns", "exec", name, "sh", "-ec", [...lines, "ip link set lo up"].join("\n"));
+    return name;
+  }
+
+  /** Lays cables; the namespaces are there. */
+  connect(cables: readonly Cable[]): void {
+    const batches = new Map<string, string[]>();
+    const batch = (namespace: string): string[] => {
+      const lines = batches.get(namespace) ?? [];
+      batches.set(namespace, lines);
+      return lines;
+    };
+    const links: string[] = [];
+    for (const { parent, child, gateway, address, behind } of cables) {
+      links.push(
+        `link add ${parent.interface} netns ${parent.namespace} type veth ` +
+          `peer name ${child.interface} netns ${child.namespace}`,
+      );
+      const above = batch(parent.namespace);
+      const below = batch(child.namespace);
+      above.push(`link set ${parent.interface} up`);
+      below.push(`link set ${child.interface} up`);
+      for (const family of this.#ipv6 ? ["v4", "v6"] as const : ["v4"] as const) {
+        const length = family === "v4" ? "32" : "128 nodad";
+        const anywhere = family === "v4" ? "0.0.0.0/0" : "::/0";
+        const at = `dev ${parent.interface}`;
+        above.push(
+          `address add ${gateway[family]}/${length} ${at}`,
+          `route add ${address[family]} ${at} src ${gateway[family]}`,
+        );
+        below.push(
+          `address add ${address[family]}/${length} dev ${child.interface}`,
+          `route add ${gateway[family]} dev ${child.interface}`,
+          `route add ${anywhere} via ${gateway[family]} dev ${child.interface} ` +
+            `src ${address[family]}`,
+        );
+        if (behind !== undefined) {
+          above.push(`route add ${behind[family]} via ${address[family]} ${at}`);
+        }
+      }
+    }
+    const file = `${this.#directory}/ip.batch`;
+    Deno.writeTextFileSync(file, `${links.join("\n")}\n`);
+    run("ip", "-batch", file);
+    for (const [namespace, lines] of batches) {
+      Deno.writeTextFileSync(file, `${lines.join("\n")}\n`);
+      run("ip", "-n", namespace, "-batch", file);
+    }
+  }
+
+  /** Names of its namespaces. */
+  get namespaces(): readonly string[] {
+    return [...this.#namespaces];
+  }
+
+  /** Kills what still runs in the namespaces, which is what the rig's programs started, and deletes them. */
+  async remove(): Promise<void> {
+    await removeAll(this.#namespaces.splice(0));
+  }
+}
+
+/** Removes what is left of rigs whose process is gone. */
+export async function removeStaleRigs(): Promise<void> {
+  const stale = rigNamespaces().filter((name) => {
+    const pid = name.slice(PREFIX.length + 1).split("-")[0];
+    return !exists(`/proc/${pid}`);
+  });
+  await removeAll(stale);
+}
+
+/** Namespaces of rigs that there are on this machine. */
+export function rigNamespaces(): string[] {
+  return namespaces().filter((name) => name.startsWith(`${PREFIX}-`));
+}
+
+function namespaces(): string[] {
+  try {
+    return [...Deno.readDirSync(NAMESPACES)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Processes in any of these namespaces. */
+export function processesIn(names: readonly string[]): number[] {
+  const inodes = new Set(names.map((name) => inode(`${NAMESPACES}/${name}`)));
+  inodes.delete(null);
+  if (inodes.size === 0) return [];
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name))
+    .filter((pid) => Number.isInteger(pid) && inodes.has(inode(`/proc/${pid}/ns/net`)));
+}
+
+async function removeAll(names: readonly string[]): Promise<void> {
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    const pids = processesIn(names);
+    if (pids.length === 0) break;
+    pids.forEach(kill);
+    await new Promise((wake) => setTimeout(wake, SWEEP_PAUSE_MS));
+  }
+  for (const name of names) {
+    try {
+      run("ip", "netns", "delete", name);
+    } catch (error) {
+      // Somebody else may have found the same stale rig.
+      if (exists(`${NAMESPACES}/${name}`)) throw error;
+    }
+  }
+}
+
+/** Number of what a path leads to; null where it is gone, as of a process that has just ended. */
+function inode(path: string): number | null {
+  try {
+    return Deno.statSync(path).ino;
+  } catch {
+    return null;
+  }
+}
+
+function exists(path: string): boolean {
+  return inode(path) !== null;
+}
+
+function run(...words: string[]): void {
+  const { success, stderr } = new Deno.Command(words[0]!, { args: words.slice(1) }).outputSync();
+  if (!success) {
+    throw new Error(`Cannot run "${words.join(" ")}": ${new TextDecoder().decode(stderr).trim()}`);
+  }
+}

@@ -1,0 +1,22 @@
+import { missing, rootReasons } from "../../run/require.ts";
+import { type Backend, requiredBinaries } from "./programs.ts";
+
+/**
+ * Why a rig cannot be made here: no root, or programs that are missing; for `skipFor`.
+ *
+ * `programs` are further ones that a test uses, `dig` for instance.
+ */
+export function rigReasons(
+  options: { backend?: Backend; ipv6?: boolean; programs?: readonly string[] } = {},
+): string[] {
+  const binaries = [...requiredBinaries(options.backend ?? "nft"), ...options.programs ?? []];
+  const reasons = [...rootReasons(), ...missing(binaries)];
+  if (options.ipv6 === true) {
+    try {
+      Deno.statSync("/proc/net/if_inet6");
+    } catch {
+      reasons.push("the kernel has no IPv6");
+    }
+  }
+  return reasons;
+}

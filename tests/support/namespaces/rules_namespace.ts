@@ -1,0 +1,95 @@
+import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts";
+import { missing, rootReasons } from "../run/require.ts";
+import { uniqueName } from "../run/unique_name.ts";
+
+/** Why no network namespace with iptables can be made here; none where it can. */
+export function namespaceReasons(): string[] {
+  const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
+  return [...rootReasons(), ...missing(binaries)];
+}
+
+/** A network namespace of this process's own, with a lock file of iptables that no other uses. */
+export class NetNamespace {
+  readonly name: string;
+  /** Stands for /run in what runs here. */
+  readonly runDirectory: string;
+
+  private constructor(name: string, runDirectory: string) {
+    this.name = name;
+    this.runDirectory = runDirectory;
+  }
+
+  /** Makes one, with its loopback device up. */
+  static async create(): Promise<NetNamespace> {
+    const name = uniqueName("nodens-rules");
+    const directory = Deno.makeTempDirSync({ prefix: "nodens_run_" });
+    const namespace = new NetNamespace(name, directory);
+    await must("ip", "netns", "add", name);
+    await namespace.exec("ip", "link", "set", "lo", "up");
+    return namespace;
+  }
+
+  /** The command that runs another one here. */
+  wrap(binary: string, args: readonly string[]): [string, ...string[]] {
+    const script = 'mount --bind "$0" /run && exec "$@"';
+    return [
+      "ip",
+      "netns",
+      "exec",
+      this.name,
+      "sh",
+      "-c",
+      script,
+      this.runDirectory,
+      binary,
+      ...args,
+    ];
+  }
+
+  /** Runs a command here; its output. Throws where it fails. */
+  async exec(binary: string, ...args: string[]): Promise<string> {
+    return await must(...this.wrap(binary, args));
+  }
+
+  /** Runs iptables-restore here. */
+  async restore(binary: string, input: string): Promise<void> {
+    const [command, ...args] = this.wrap(binary, ["--noflush", "-w", "5"]);
+    const result = await runCommand(command, { args, input, timeoutMs: 30_000 });
+    if (result?.code !== 0) throw new Error(`Cannot restore with ${binary}: ${result?.stderr}`);
+  }
+
+  /** Runs commands of iptables here; those of other backends are not there. */
+  runner(backends: readonly string[], prefix: readonly string[] = []): RunCommand {
+    return (binary, { args, ...options }) => {
+      if (!backends.some((backend) => binary.includes(`-${backend}-`))) {
+        return Promise.resolve(null);
+      }
+      const words = [...prefix, binary, ...args];
+      const [command, ...rest] = this.wrap(words[0]!, words.slice(1));
+      return runCommand(command, { ...options, args: rest });
+    };
+  }
+
+  /** Rules as iptables-save prints them, as `table: -A …`. */
+  async rules(backend: string, family: 4 | 6 = 4): Promise<string[]> {
+    const text = await this.exec(`${family === 4 ? "iptables" : "ip6tables"}-${backend}-save`);
+    let table = "";
+    return text.split("\n").flatMap((line) => {
+      if (line.startsWith("*")) table = line.slice(1);
+      return line.startsWith("-A ") ? [`${table}: ${line}`] : [];
+    });
+  }
+
+  /** Ends what runs here and takes the namespace away. */
+  async remove(): Promise<void> {
+    await must("ip", "netns", "delete", this.name);
+    Deno.removeSync(this.runDirectory, { recursive: true });
+  }
+}
+
+async function must(...[command, ...args]: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command!, { args }).output();
+  const decoder = new TextDecoder();
+  if (success) return decoder.decode(stdout);
+  throw new Error(`Cannot run "${command} ${args.join(" ")}": ${decoder.decode(stderr)}`);
+}

@@ -1,0 +1,62 @@
+import { freePort } from "../servers/ports.ts";
+import { startProcess, type TestProcess } from "./process.ts";
+
+/** The program, to be run from source. */
+export const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+
+/** The line that ends the start: name, version, runtime. */
+export const STARTED = /^.*\bnodens\b.*\d+\.\d+\.\d+.*\bDeno\b.*$/mi;
+
+/** A nodens that serves. */
+export interface Nodens extends TestProcess {
+  readonly port: number;
+  /** Path of its Corefile; changed through `rewrite`. */
+  readonly file: string;
+  /** Replaces the Corefile in one step. */
+  rewrite(corefile: string): void;
+}
+
+/** Starts nodens from source with a Corefile and waits for its start-up line. */
+export async function startNodens(options: {
+  /** Text of the Corefile for the port that was found free. */
+  corefile(port: number): string;
+  /** More flags. */
+  args?: string[];
+  env?: Record<string, string>;
+}): Promise<Nodens> {
+  const port = await freePort();
+  const directory = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  const file = `${directory}/Corefile`;
+
+  function rewrite(corefile: string): void {
+    Deno.writeTextFileSync(`${file}.new`, corefile);
+    Deno.renameSync(`${file}.new`, file);
+  }
+
+  rewrite(options.corefile(port));
+  try {
+    const process = await startProcess(Deno.execPath(), {
+      args: ["run", "-A", MAIN, "-conf", file, ...options.args ?? []],
+      ...(options.env === undefined ? {} : { env: options.env }),
+      ready: (output) => STARTED.test(output),
+    });
+    return {
+      pid: process.pid,
+      get output() {
+        return process.output;
+      },
+      ended: process.ended,
+      port,
+      file,
+      rewrite,
+      async stop() {
+        const status = await process.stop();
+        Deno.removeSync(directory, { recursive: true });
+        return status;
+      },
+    };
+  } catch (error) {
+    Deno.removeSync(directory, { recursive: true });
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import { PATIENCE } from "./patience.ts";
+
+/** Only what hangs takes this long: a machine with other work may need ten times what a test does. */
+const UNTIL_MS = 60_000 * PATIENCE;
+
+/** Waits for something that happens in the background; throws after a minute. */
+export async function until(condition: () => boolean, what = "it"): Promise<void> {
+  const limitMs = performance.now() + UNTIL_MS;
+  while (!condition()) {
+    if (performance.now() > limitMs) {
+      throw new Error(`${what} did not happen within ${UNTIL_MS / 1000} s`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
