@@ -10,6 +10,7 @@ import { house, NAMES } from "../support/processes/roll_over.ts";
 import { startTcpClients } from "./tcp_clients.ts";
 
 const QPS = 20_000;
+const KEPT_CLIENTS = 4;
 const BESIDE = /another process is bound to .*; starting beside it/;
 
 const onLinux = skipFor([...linuxReasons(), ...missing(["dnsperf"])]);
@@ -28,6 +29,16 @@ function say(line: string): void {
 
 function sayLost(what: string, { lost, sent }: DnsperfResult): void {
   say(`${what}: ${lost} of ${sent} queries lost`);
+}
+
+/** Octets in the receive buffer of a UDP socket that is connected, that is, turned away (proc(5)). */
+function unreadOctets(port: number): number {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const fields = Deno.readTextFileSync("/proc/net/udp").split("\n").map((line) =>
+    line.trim().split(/\s+/)
+  ).find(([, address, , state]) => address === local && state === "01");
+  assert.ok(fields !== undefined, `no connected UDP socket has ${local}`);
+  return parseInt(fields[4]!.split(":")[1]!, 16);
 }
 
 async function stopped(nodens: TestProcess): Promise<void> {
@@ -152,13 +163,23 @@ Deno.test({
       let serving = await start();
       await runDnsperf({ ...LOAD, port, qps: 1000, seconds: 1 });
       // A client that asks all the time keeps the old one draining.
-      const clients = startTcpClients({ port, names: NAMES, fresh: 0, kept: 4, pauseMs: 2 });
+      const clients = startTcpClients({
+        port,
+        names: NAMES,
+        fresh: 0,
+        kept: KEPT_CLIENTS,
+        pauseMs: 2,
+      });
       const run = runDnsperf({ ...LOAD, port, qps: QPS, seconds: 60 }, done.promise);
       for (let i = 0; i < 3; i++) {
         const next = await start();
         Deno.kill(serving.pid, "SIGTERM");
         const query = { family: 4, kind: "udp", port, states: [SOCKET_STATE.CLOSE] } as const;
         await until(() => listSockets([query]).length === 1, "turning away");
+        // It still answers what had reached it by then; its TCP clients show that a turn has passed.
+        await until(() => unreadOctets(port) === 0, "an empty receive buffer");
+        const { answers } = clients.counts;
+        await until(() => clients.counts.answers >= answers + 2 * KEPT_CLIENTS, "TCP answers");
         Deno.kill(serving.pid, "SIGKILL");
         assert.equal((await serving.ended).signal, "SIGKILL");
         serving = next;
