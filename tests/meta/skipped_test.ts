@@ -58,7 +58,7 @@ Deno.test("the runner closes with the list, and ends as the tests do", async () 
     Deno.writeTextFileSync(bad, tests(true));
     const run = async (...files: string[]) => {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", `${TESTS}main.ts`, "--parallel", ...files],
+        args: ["run", "-A", `${TESTS}main.ts`, "--jobs=2", ...files],
         cwd: `${TESTS}..`,
         env: { CI: "", NO_COLOR: "1", [SKIPPED_FILE]: "" },
       }).output();
