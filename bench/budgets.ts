@@ -1,7 +1,7 @@
 import type { FigureName } from "./session.ts";
 import { type Column, medianOf } from "./report.ts";
 
-/** What is promised of a nodens figure: a limit, and whether it is below every peer's as well. */
+/** Budget of a figure of nodens: a limit, and whether it must also be below every peer's. */
 interface Budget {
   figure: FigureName;
   title: string;

@@ -1,5 +1,5 @@
 /**
- * What compressing a reply costs when it is taken in, beside checking it and beside a plain copy, and
+ * Cost of compressing a reply on arrival, beside checking it and a plain copy, and
  * what it saves in the cache: nanoseconds, without sockets.
  *
  *   deno run -A bench/compress.ts [--rounds 50]

@@ -27,7 +27,7 @@ const SLOW_PERCENT = 10;
 
 type Transport = "TCP" | "TLS";
 
-/** What a name asks of the server, by its number. */
+/** How the server treats a name, by its number. */
 const DELAYS: Readonly<Record<string, (i: number) => number>> = {
   "10 ms": () => 10,
   "100 ms": () => 100,
@@ -46,7 +46,7 @@ interface Subject {
   start(transport: Transport, upstream: ClusterServer, authority: Authority): Promise<Running>;
 }
 
-/** What one run found. */
+/** Result of one run. */
 interface Figures {
   answered: number;
   asked: number;

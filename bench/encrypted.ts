@@ -1,5 +1,5 @@
 /**
- * What a miss costs over plain UDP, DNS over TLS and DNS over HTTPS, with named as the upstream on
+ * Cost of a miss over plain UDP, DNS over TLS and DNS over HTTPS, with named as the upstream on
  * this machine: CPU of nodens (all threads) and latency as dnsperf sees it.
  *
  *     deno run -A bench/encrypted.ts [QUERIES]

@@ -1,6 +1,6 @@
 /**
  * Shows what clients see of nodens and its peers when one of two upstreams fails, or both, in
- * network namespaces of its own. Needs root.
+ * its network namespaces. Needs root.
  *
  *   deno run -A bench/failures.ts [--only killed,slow] [--servers nodens,unbound] [--seconds 6]
  *                                 [--rate 500] [--nodens "COMMAND"] [--forward "policy fastest"]
@@ -46,7 +46,7 @@ const servers = choose("servers", {
   names: flags.servers,
 });
 
-/** What must be gone when the program ends, however it does. */
+/** Removed when the program ends, in every way. */
 const processes = new Processes();
 let network: Network | null = null;
 let directory = "";
@@ -79,10 +79,10 @@ if (Deno.uid() !== 0) {
   }
 }
 
-/** Runs everything; false where a query failed that must not, and that matters. */
+/** Runs everything; false if a query failed that must not fail. */
 async function measure(): Promise<boolean> {
   directory = Deno.makeTempDirSync({ prefix: "nodens_failures_" });
-  // named gives its rights up where it can, and must find its files all the same.
+  // named drops its privileges, and must still find its files.
   Deno.chmodSync(directory, 0o755);
   const runs: Run[] = [];
   for (const failing of [1, 2] as const) {

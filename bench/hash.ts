@@ -1,5 +1,5 @@
 /**
- * What hashes of questions cost, and what part of a cache hit that is: nanoseconds of the engine
+ * Cost of hashes of questions, and their share of a cache hit: nanoseconds of the engine
  * alone, without sockets, in which a hit of the whole server takes 2.5 to 5 microseconds.
  *
  *   deno run -A bench/hash.ts [--rounds 50]

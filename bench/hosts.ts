@@ -1,5 +1,5 @@
 /**
- * What block lists in hosts files cost, beside dnsmasq where it is installed: memory, time until
+ * Cost of block lists in hosts files, beside dnsmasq if it is installed: memory, time until
  * they are served, and lookups.
  *
  *   deno run -A bench/hosts.ts [--names 10000,150000,500000,1000000] [--reloads 10]
@@ -42,7 +42,7 @@ if (!Number.isInteger(reloads) || reloads < 0) {
 interface Contender {
   readonly name: string;
   readonly command: (folder: string, list: string) => string[];
-  /** Has it read the file again; nothing where it looks by itself. */
+  /** Makes it read the file again; does nothing if it polls the file. */
   readonly reload: (pid: number) => void;
 }
 

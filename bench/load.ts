@@ -1,4 +1,4 @@
-/** What dnsperf is to do. */
+/** Options of dnsperf. */
 export interface LoadOptions {
   port: number;
   /** File with one `NAME TYPE` a line. */
@@ -12,7 +12,7 @@ export interface LoadOptions {
   rate?: number;
 }
 
-/** What dnsperf saw. */
+/** Results of dnsperf. */
 export interface LoadResult {
   sent: number;
   completed: number;
@@ -67,7 +67,7 @@ function figure(text: string, label: string): number {
   const start = text.indexOf(`${label}:`);
   const value = start < 0 ? NaN : parseFloat(text.slice(start + label.length + 1));
   if (Number.isNaN(value)) {
-    // Averages are left out or "nan" where no query completed.
+    // Averages are absent or "nan" if no query completed.
     if (/Queries completed:\s+0\b/.test(text)) return NaN;
     throw new Error(`Cannot read dnsperf's report: no "${label}" in it:\n${text}`);
   }

@@ -41,7 +41,7 @@ const seconds = wholeNumber("seconds", flags.seconds);
 const rounds = wholeNumber("rounds", flags.rounds);
 const entries = wholeNumber("entries", flags.entries);
 const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns];
-/** Only where it is asked for: what `prometheus` and `errors` cost. */
+/** Only on request: the cost of `prometheus` and `errors`. */
 const bare = nodens(flags.nodens, [], true);
 const servers = chooseServers(DEFAULT, flags.only);
 

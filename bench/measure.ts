@@ -11,7 +11,7 @@ export function cpuSeconds(pid: number): number {
 /** Memory of a process in megabytes (10^6 bytes). */
 export interface ProcessMemory {
   resident: number;
-  /** What of it belongs to the process alone: neither program text nor other files. */
+  /** Its anonymous part: neither program text nor other files. */
   anonymous: number;
   /** The most that was ever resident. */
   peak: number;
@@ -28,7 +28,7 @@ export function processMemory(pid: number): ProcessMemory {
   return { resident: field("VmRSS"), anonymous: field("RssAnon"), peak: field("VmHWM") };
 }
 
-/** The middle value; the mean of the two middle ones where there is no single one. */
+/** Median; the mean of the two middle values for an even number. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -50,7 +50,7 @@ function family(pid: number): number[] {
   return ticks;
 }
 
-/** Fields of /proc/PID/stat from the third on (state, ppid, …), or null where it ended. */
+/** Fields of /proc/PID/stat from the third on (state, ppid, …), or null if it has ended. */
 function statFields(pid: string): string[] | null {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);

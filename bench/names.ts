@@ -2,7 +2,7 @@
 export interface NameFiles {
   /** The names that the hit rows ask. */
   readonly hot: string;
-  /** Names that nobody asked before: the miss row, and what fills the cache. */
+  /** New names, for the miss row and to fill the cache. */
   readonly cold: string;
   readonly hotCount: number;
   readonly coldCount: number;

@@ -10,7 +10,7 @@ export const PORTS_PROGRAM = `${BUILD}ports`;
 /** TTL of what it answers: an hour, so that nothing expires in a run. */
 export const TTL_SECONDS = 3600;
 
-/** Builds a C program (default: the floor) with gcc; says why and returns false where it cannot. */
+/** Builds a C program (default: the floor) with gcc; reports why and returns false if it cannot. */
 export function buildNative(program: string = ANSWER_PROGRAM): boolean {
   Deno.mkdirSync(BUILD, { recursive: true });
   try {

@@ -1,5 +1,5 @@
 /**
- * What a warm start costs: writing and reading a cache of many entries, the slices that queries
+ * Cost of a warm start: writing and reading a cache of many entries, the slices that queries
  * wait for, and the first answer of a process that starts with it.
  *
  *   deno run -A bench/persist.ts [--entries 200000] [--nodens "COMMAND"]

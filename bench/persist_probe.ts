@@ -5,13 +5,13 @@ const ROOT = new URL("../", import.meta.url).pathname;
 /** How long a server is asked after its start, and how often. */
 const PROBE = { lengthMs: 1500, everyMs: 1 } as const;
 
-/** What was seen of one start, in milliseconds. */
+/** Times of one start in milliseconds. */
 export interface Probed {
   /** From spawn to the first answer. */
   firstAnswerMs: number;
   /** From query to answer, of the queries that were sent after the first answer. */
   latenciesMs: number[];
-  /** What the server says that reading took; null where it read nothing. */
+  /** Time that reading took by the server's log; null if it read nothing. */
   readMs: number | null;
   /** From spawn to the first answer for the last name of the file. */
   warmMs: number | null;
@@ -42,7 +42,7 @@ export function buildQuery(name: string, id = 0): Uint8Array {
   ]);
 }
 
-/** Starts nodens, and asks it all the while for a name of `whoami` and one that the file holds. */
+/** Starts nodens and continuously queries a name of `whoami` and one of the file. */
 export async function probeWhile(options: {
   folder: string;
   /** The cache that is kept, or null for none. */

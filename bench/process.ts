@@ -11,7 +11,7 @@ export interface RunningServer {
   readonly pid: number;
   /** From spawn to the first correct answer over UDP. */
   readonly firstAnswerMs: number;
-  /** Ends it by SIGTERM, by SIGKILL where that does nothing, and waits until it is gone. */
+  /** Stops the process with SIGTERM, then SIGKILL, and waits until it has ended. */
   stop(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function installed(binary: string): boolean {
   });
 }
 
-/** Whether processes can be held on cores of their own. */
+/** Whether processes can be pinned to cores. */
 export const canPin: boolean = installed("taskset") && navigator.hardwareConcurrency >= 2;
 
 /** Moves this program, and with it all it starts unpinned, away from the servers' core. */

@@ -42,7 +42,7 @@ function rows(hot: number, entries: number): Row[] {
   ];
 }
 
-/** The median of a column's rounds for one figure; NaN where it was not measured. */
+/** The median of a column's rounds for one figure; NaN if it was not measured. */
 export function medianOf(column: Column | undefined, figure: FigureName): number {
   const values =
     column?.rounds.map((round) => round[figure]).filter((value) =>

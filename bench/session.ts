@@ -4,7 +4,7 @@ import type { NameFiles } from "./names.ts";
 import { note } from "./output.ts";
 import type { RunningServer } from "./process.ts";
 
-/** What one server showed in one round; what does not apply to it is left out. */
+/** Measurements of one server in one round, without those that do not apply to it. */
 export type Figures = Partial<Record<FigureName, number>>;
 
 /** One measured quantity: a row of the table. */
@@ -33,7 +33,7 @@ export type FigureName =
   | "answerBytes"
   | "startMs";
 
-/** What a session needs to know. */
+/** Options of a session. */
 export interface SessionOptions {
   port: number;
   /** Process that the server forwards to. */
@@ -111,7 +111,7 @@ export async function measureServer(
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
-    // What the time did not suffice for, so that every server ends with the same entries.
+    // Names for which time ran out, so that every server ends with the same entries.
     await load({ dataFile: names.cold });
     await load({ dataFile: names.cold });
     const full = processMemory(server.pid);

@@ -4,7 +4,7 @@ interface Entry {
   readonly run: () => void;
 }
 
-/** Virtual time: what is to happen, earliest first, and in the order of asking at the same time. */
+/** Virtual time: events in order, equal times in the order of insertion. */
 export class Agenda {
   nowMs = 0;
   readonly #heap: Entry[] = [];

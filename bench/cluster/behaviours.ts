@@ -9,10 +9,10 @@ import { type Event, EVENTS } from "./events.ts";
 import type { Servers } from "./servers.ts";
 import type { NodeDns } from "./stub.ts";
 
-/** What stands on the nodes, as a table and a plot have it. */
+/** A cache on the nodes, as named in tables and plots. */
 export interface Behaviour {
   readonly name: string;
-  /** What is meant by it. */
+  /** Description. */
   readonly text: string;
   /** Events that it differs in from the behaviour before. */
   readonly events: readonly Event[];

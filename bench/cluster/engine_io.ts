@@ -18,7 +18,7 @@ type Done = (outcome: Outcome) => void;
 interface Socket {
   endpoint: Endpoint;
   handler: DatagramHandler | null;
-  /** Counts how often it was opened: an answer to an earlier life finds nobody. */
+  /** Number of times it was opened, so that answers to an earlier use are dropped. */
   life: number;
 }
 

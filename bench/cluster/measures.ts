@@ -4,10 +4,10 @@ import { CATEGORIES, type Category, type Query } from "./names.ts";
 const STEPS = 8;
 const LEAST_MS = 0.1;
 const BUCKETS = 160;
-/** What many programs wait for a connection, name included. */
+/** Time that many programs wait for a connection, including the name. */
 const LATE_MS = 5000;
 
-/** What a run counts, by second of virtual time. */
+/** Counts of a run, by second of virtual time. */
 export class Measures {
   /** Queries that nodes or pods sent to the cluster DNS, whether it was there or not. */
   readonly cluster: Float64Array;

@@ -1,4 +1,4 @@
-/** What a client learns from a response. */
+/** A response as a client sees it. */
 export const OUTCOME = { WAITS: 0, ANSWER: 1, NODATA: 2, NXDOMAIN: 3, FAILED: 4 } as const;
 /** One of `OUTCOME`. */
 export type Outcome = typeof OUTCOME[keyof typeof OUTCOME];
@@ -59,7 +59,7 @@ export class NameBook {
     return step;
   }
 
-  /** The question of a message, or undefined where nobody asks it (a health check). */
+  /** The question of a message, or undefined for a health check. */
   find(bytes: Uint8Array): Query | undefined {
     return this.#byHash.get(hashOf(bytes))?.find(({ wire }) => asksTheSame(wire, bytes));
   }
@@ -120,7 +120,7 @@ export class NameBook {
   }
 }
 
-/** What a response in wire form says. */
+/** Reads a response in wire form. */
 export function outcomeOf(bytes: Uint8Array, offset: number): Outcome {
   const rcode = bytes[offset + 3]! & 15;
   if (rcode === 3) return OUTCOME.NXDOMAIN;

@@ -34,8 +34,8 @@ interface Caches {
 }
 
 /**
- * What CoreDNS does in node-cache: two stores a server block, random eviction, every miss is a
- * query of its own, a failure is not kept (its `forward` makes it up), and a restart empties all.
+ * CoreDNS in node-cache: two stores a server block, random eviction, every miss is a
+ * separate query, failures are not cached (`forward` makes them), and a restart empties all.
  */
 export class NodeCache implements NodeDns {
   readonly #agenda: Agenda;

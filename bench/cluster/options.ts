@@ -16,7 +16,7 @@ const SEED = { min: 0, max: 0x7fffffff } as const;
 const SAMPLE = { min: 1, max: 500 } as const;
 const REPLICAS = { min: 1, max: 10_000 } as const;
 
-/** What the program is told to do. */
+/** Options of the program. */
 export interface Options {
   readonly nodes: readonly number[];
   readonly seed: number;

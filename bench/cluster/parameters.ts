@@ -1,5 +1,5 @@
 /**
- * What the model assumes, with where it is from. "Assumed" marks what no source settles: it decides
+ * Assumptions of the model, with their sources. "Assumed" marks those without a source: they decide
  * the absolute figures more than the ratios between behaviours, but for the bursts, which decide what
  * coalescing saves in steady state. `docs/scale.md` lists it all.
  */
@@ -20,12 +20,12 @@ export const PARAMETERS = {
   namesPerWorkload: 8,
   /** How a workload writes them, as shares. Assumed. */
   forms: {
-    /** `api`: a service of its own namespace, found at the first suffix. */
+    /** `api`: a service of the same namespace, found at the first suffix. */
     short: 0.3,
     /** `api.shop`: found at the second suffix. */
     withNamespace: 0.28,
     /**
-     * `api.shop.svc.cluster.local` without a dot behind: found as it stands, after all suffixes.
+     * `api.shop.svc.cluster.local` without a final dot: found as written, after all suffixes.
      */
     full: 0.14,
     /** `www.example.org`: the same. */
@@ -44,7 +44,7 @@ export const PARAMETERS = {
   /** Pods differ: their rates follow a lognormal distribution with this sigma. Assumed. */
   rateSigma: 1,
   /**
-   * Share of lookups that come as several at once for one name, as where a pool of connections
+   * Share of lookups that come several at once for one name, as when a pool of connections
    * fills, and how many at most (from 2, all alike). Assumed.
    */
   burst: { share: 0.05, most: 10 },
@@ -120,7 +120,7 @@ export interface Timeline {
   readonly outage: number;
   readonly restart: number;
   readonly update: number;
-  /** How long a run goes on after the event. */
+  /** Length of a run after the event. */
   readonly after: number;
   /** After a restart nodes come back within this time of each other. Assumed. */
   readonly nodesWithin: number;

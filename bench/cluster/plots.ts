@@ -18,7 +18,7 @@ const LOOKS: Record<string, number> = {
   "nodens, all": 3,
   "nodens, persist": 4,
 };
-/** What most plots show: all behaviours at once cannot be read. */
+/** Behaviours in most plots: all at once are unreadable. */
 const SHOWN = ["no node cache", "node-cache", "nodens", "nodens, all"];
 
 /** The plots of a run by file name. */
@@ -74,7 +74,7 @@ export function plotsOf(runs: readonly PlottedRun[]): Map<string, Plot> {
   return plots;
 }
 
-/** What happens by the second, from shortly before an event. */
+/** Values by second, from shortly before an event. */
 function over(
   runs: readonly PlottedRun[],
   event: Event,

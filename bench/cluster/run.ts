@@ -12,7 +12,7 @@ import { mix, type Pod, Workloads } from "./workload.ts";
 /** A cluster, and how much of it is simulated. */
 export interface ClusterOptions {
   readonly nodes: number;
-  /** Nodes that are simulated; each stands for `nodes / sample`. */
+  /** Simulated nodes; each represents `nodes / sample`. */
   readonly sample: number;
   readonly replicas: number;
   readonly seed: number;
@@ -20,7 +20,7 @@ export interface ClusterOptions {
   readonly timeline?: Timeline;
 }
 
-/** What came of a run; series are of the sample, and `scale` makes them the cluster's. */
+/** Result of a run; series are of the sample, times `scale` of the cluster. */
 export interface Result {
   readonly measures: Measures;
   readonly scale: number;

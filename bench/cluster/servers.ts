@@ -3,9 +3,9 @@ import type { Measures } from "./measures.ts";
 import type { Query } from "./names.ts";
 import { PARAMETERS } from "./parameters.ts";
 
-/** What the nodes ask: the cluster DNS and a resolver outside. */
+/** The servers that nodes query: the cluster DNS and a resolver outside. */
 export class Servers {
-  /** The cluster DNS is out: what is sent to it is lost. */
+  /** The cluster DNS is down: queries to it are lost. */
   down = false;
   readonly #agenda: Agenda;
   readonly #random: () => number;
@@ -25,7 +25,7 @@ export class Servers {
   }
 
   /**
-   * Takes a query to the cluster DNS; the time until its answer is back, or -1 where it is lost.
+   * Takes a query to the cluster DNS; the time until its answer is back, or -1 if it is lost.
    *
    * @param query - undefined for a health check
    */

@@ -7,8 +7,8 @@ import type { Target } from "./workload.ts";
 /** Whom the pods of a node ask. */
 export interface NodeDns {
   /**
-   * Takes a query of pod `client`. Gives the outcome where it is known at once, or `WAITS`; then
-   * `done` is called later, or never where the query is lost.
+   * Takes a query of pod `client`. Returns the outcome if it is known at once, or `WAITS`; then
+   * `done` is called later, or never if the query is lost.
    */
   ask(query: Query, client: number, done: (outcome: Outcome) => void): Outcome;
   /** The node goes down; queries that wait are forgotten. */
@@ -21,7 +21,7 @@ export interface NodeDns {
  * A lookup as glibc's getaddrinfo does it: A and AAAA together, name by name of the search list.
  *
  * A failure or silence is asked once more; after SERVFAIL twice the next name has its turn, after
- * silence twice only the last one, which is the name as it stands. No `single-request`, no cache.
+ * silence twice only the last one, which is the name as written. No `single-request`, no cache.
  */
 export class Lookup {
   readonly #world: { agenda: Agenda; measures: Measures; dns: NodeDns; alive: () => boolean };

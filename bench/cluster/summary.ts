@@ -2,7 +2,7 @@ import { meanOf, sumOf } from "./measures.ts";
 import type { Category } from "./names.ts";
 import type { Result } from "./run.ts";
 
-/** What a reader wants to know of a run; rates are the whole cluster's, a second. */
+/** Summary of a run; rates are the whole cluster's per second. */
 export interface Summary {
   readonly steady: {
     readonly cluster: number;
@@ -43,7 +43,7 @@ export interface Summary {
   };
 }
 
-/** What counts as the usual load again, as a multiple of it. */
+/** Limit of the usual load, as a multiple of it. */
 const SETTLED = 1.5;
 /** Seconds over which that is looked at, so that the noise of a small sample does not count. */
 const SMOOTH = 5;

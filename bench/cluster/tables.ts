@@ -3,7 +3,7 @@ import { CATEGORIES } from "./names.ts";
 import { PARAMETERS } from "./parameters.ts";
 import type { Summary } from "./summary.ts";
 
-/** What came of one behaviour in one event and cluster. */
+/** Result of one behaviour in one event and cluster. */
 export interface Run {
   readonly nodes: number;
   readonly behaviour: string;

@@ -7,7 +7,7 @@ export interface Target {
   readonly steps: readonly Step[];
 }
 
-/** What a pod does. */
+/** Behaviour of a pod. */
 export interface Pod {
   readonly targets: readonly Target[];
   /** Draws one of them. */
@@ -119,7 +119,7 @@ export class Workloads {
     };
   }
 
-  /** What the search list makes of a name with fewer dots than `ndots`, up to where it is found. */
+  /** The names that the search list makes of one with fewer dots than `ndots`, up to the found one. */
   #search(name: string, namespace: number): Step[] {
     const { suffixes, clusterTtlSeconds, outsideDenialSeconds } = PARAMETERS;
     const steps: Step[] = [];
@@ -137,7 +137,7 @@ export class Workloads {
   }
 }
 
-/** A seed of its own for a thing by number and sort. */
+/** A distinct seed by number and kind. */
 export function mix(seed: number, number: number, sort: number): number {
   let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(number + 1, 0xc2b2ae35);
   hash = Math.imul(hash ^ (hash >>> 15) ^ Math.imul(sort, 0x27d4eb2f), 0x2c1b3c6d);

@@ -21,9 +21,9 @@ const socket = createSocket("udp4");
 const outcomes: Outcome[] = [];
 /** Queries under way by id. */
 const waiting = new Map<number, { index: number; sentMs: number }>();
-/** What marks this run's names, so that no cache knows them. */
+/** Makes the names of this run unique, so that no cache has them. */
 const run = crypto.randomUUID().slice(0, 8);
-/** Where in a message the letter stands that tells the warm-up from the run. */
+/** Offset in a message of the letter that distinguishes warm-up and run. */
 const KIND_AT = 12 + 1 + run.length + 1;
 const WARM_UP_KIND = "w".charCodeAt(0);
 let warmedUp = 0;
@@ -42,7 +42,7 @@ socket.on("message", (bytes: Uint8Array) => {
   waiting.delete(id);
   outcomes[query.index] = [query.sentMs - startMs, nowMs - query.sentMs, rcode];
 });
-socket.on("error", () => {}); // nobody listens yet
+socket.on("error", () => {}); // no server yet
 
 await warmUp();
 startMs = performance.now();

@@ -1,4 +1,4 @@
-/** An upstream's end of the network: a namespace of its own, and its address there. */
+/** An upstream's end of the network: its namespace and address. */
 export interface Site {
   readonly namespace: string;
   /** Of RFC 2544's range for benchmarks; reachable from the middle alone. */
@@ -7,7 +7,7 @@ export interface Site {
 
 /**
  * Three network namespaces: the middle, where a server and its client run, and two upstreams, each
- * at the other end of a cable (veth) of its own. Nothing leaves them.
+ * at the other end of a veth pair. No traffic leaves them.
  *
  * Names carry the process id, so that runs beside each other do not meet.
  */
@@ -24,7 +24,7 @@ export class Network {
     ];
   }
 
-  /** Makes it; throws, leaving nothing behind, where the system does not allow it. */
+  /** Creates the network; throws, leaving nothing behind, if the system does not allow it. */
   static create(): Network {
     const network = new Network();
     try {
@@ -51,7 +51,7 @@ export class Network {
     }
   }
 
-  /** Takes away what is there of it; the processes inside must have been ended before. */
+  /** Removes it; the processes inside must have ended. */
   remove(): void {
     for (const namespace of this.#namespaces()) {
       // Not there, where creating it failed half way.

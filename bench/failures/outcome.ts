@@ -4,7 +4,7 @@ export const ZONE = "failures.example";
 /** How long the client waits for an answer: as long as a stub resolver (`timeout:5`). */
 export const CLIENT_TIMEOUT_MS = 5_000;
 
-/** What became of a query: when it was sent, how long its answer took (-1: none), and its code. */
+/** Outcome of a query: when it was sent, the time to its answer (-1 without one), and its code. */
 export type Outcome = [sentMs: number, latencyMs: number, rcode: number];
 
 /** A span of a run by what clients saw in it. */
@@ -16,7 +16,7 @@ export interface Span {
   failed: number;
   /** Not answered within the client's timeout. */
   lost: number;
-  /** Of all queries, the lost ones counted with the client's timeout; NaN where nothing was sent. */
+  /** Of all queries, lost ones counted with the client's timeout; NaN if none were sent. */
   p50Ms: number;
   p99Ms: number;
   maxMs: number;

@@ -1,7 +1,7 @@
 /** A process that runs in a network namespace. */
 export interface InsideProcess {
   readonly pid: number;
-  /** What it has written to standard output. */
+  /** Its standard output so far. */
   readonly output: string;
   /** The beginning of what it has written to standard error. */
   readonly complaints: string;
@@ -28,7 +28,7 @@ const KEPT_CHARACTERS = 20_000;
 export class Processes {
   readonly #running = new Set<Deno.ChildProcess>();
 
-  /** Starts one; throws with what it wrote where it does not become ready. */
+  /** Starts a process; throws with its output if it does not become ready. */
   async start({ namespace, command, ready }: StartOptions): Promise<InsideProcess> {
     // `ip netns exec` becomes the command, so the pid is the command's own.
     const child = new Deno.Command("ip", {

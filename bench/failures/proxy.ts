@@ -4,7 +4,7 @@
  *
  *   deno run -A bench/failures/proxy.ts ADDRESS PORT TO
  *
- * It stands in for `tc netem`, which not every kernel has.
+ * It replaces `tc netem`, which not every kernel has.
  */
 import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
@@ -15,7 +15,7 @@ let delayMs = 0;
 
 const clients = createSocket("udp4");
 const upstream = createSocket("udp4");
-/** Who asked, under which id, by the id that the question goes on with. */
+/** Client and its id, by the id of the forwarded question. */
 const asked = new Array<{ port: number; address: string; id: number } | undefined>(65536);
 let nextId = 0;
 

@@ -14,7 +14,7 @@ export interface Run {
 
 /** After the failure began: the time that a server has to find out. */
 export const FIRST_MS = 1_000;
-/** What is promised with one of two upstreams dead, after the first second. */
+/** The promise with one of two upstreams dead, after the first second. */
 export const P99_LIMIT_MS = 50;
 
 const HEADINGS = [
@@ -43,7 +43,7 @@ export function formatRuns(runs: readonly Run[]): string {
   return lines.join("\n");
 }
 
-/** What a run's spans are. */
+/** The spans of a run. */
 export function spansOf({ outcomes, failedAtMs }: Run): Record<
   "all" | "before" | "first" | "after",
   Span
@@ -73,7 +73,7 @@ function milliseconds(value: number): string {
   return value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en-US");
 }
 
-/** A line on what is promised of a run of nodens, and whether a query failed against it. */
+/** A line about the promise for a run of nodens, and whether a query broke it. */
 export function judgeRun(run: Run): { line: string; failed: boolean } | null {
   if (run.server !== "nodens" || run.failing !== 1) return null;
   const { all, after } = spansOf(run);

@@ -4,7 +4,7 @@ import type { RunningUpstream } from "./upstreams.ts";
 /** One way for an upstream to fail. */
 export interface Scenario {
   readonly name: string;
-  /** What happens to the upstream. */
+  /** Does it to the upstream. */
   readonly text: string;
   /** It answers nothing any more, so the promise about dead upstreams applies. */
   readonly dead: boolean;

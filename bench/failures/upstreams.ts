@@ -6,12 +6,12 @@ const PROXY = new URL("./proxy.ts", import.meta.url).pathname;
 const PORT = 53;
 const HIDDEN_PORT = 5353;
 
-/** A named that answers every name of the zone, and what stands before it. */
+/** A named that answers every name of the zone, and the proxy in front of it. */
 export interface RunningUpstream {
   readonly site: Site;
   readonly port: number;
   readonly server: InsideProcess;
-  /** The proxy that can hold answers back, where there is one. */
+  /** The proxy that can delay answers, if there is one. */
   readonly proxy: InsideProcess | null;
 }
 

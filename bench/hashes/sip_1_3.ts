@@ -29,7 +29,7 @@ export function sip13(
     }
     d ^= m;
     D ^= M;
-    // Each line: one step of SipRound, low and high half; a sum carries where it is below a part.
+    // Each line: one step of SipRound, low and high half; a sum below a part has carried.
     let low = (a + b) | 0;
     A = (A + B + (low >>> 0 < a >>> 0 ? 1 : 0)) | 0;
     a = low;

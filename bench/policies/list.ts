@@ -24,7 +24,7 @@ export class List {
     this.size++;
   }
 
-  /** Takes a node out, wherever it stands. */
+  /** Removes a node from its list. */
   remove(node: Node): void {
     if (node.newer === null) this.newest = node.older;
     else node.newer.older = node.older;
@@ -43,7 +43,7 @@ export class List {
   }
 }
 
-/** Makes a node that stands in no list. */
+/** Makes a node that is not in a list. */
 export function createNode(key: number, value: number): Node {
   return { key, value, uses: 0, newer: null, older: null };
 }

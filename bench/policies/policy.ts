@@ -2,6 +2,6 @@
 export interface Policy {
   /** When the entry expires in seconds, or undefined; counts as a use of it. */
   get(key: number, nowSeconds: number): number | undefined;
-  /** Keeps an entry, or renews it; something else goes where the room runs out. */
+  /** Inserts or renews an entry, and evicts another if there is no room. */
   put(key: number, expiresSeconds: number, nowSeconds: number): void;
 }

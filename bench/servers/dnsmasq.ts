@@ -28,7 +28,7 @@ log-facility=/dev/null
   },
 };
 
-/** The current user by name or number: dnsmasq would change to one of its own otherwise. */
+/** The current user by name or number; otherwise dnsmasq would change to another. */
 function userName(): string {
   const uid = String(Deno.uid() ?? 0);
   const entry = Deno.readTextFileSync("/etc/passwd").split("\n")

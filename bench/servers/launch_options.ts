@@ -10,7 +10,7 @@ export interface LaunchOptions {
   /** Port on 127.0.0.1 for UDP and TCP. */
   readonly port: number;
   readonly upstreams: readonly UpstreamAddress[];
-  /** Empty directory of its own. */
+  /** Empty directory for its files. */
   readonly directory: string;
   /** Entries that the cache must be able to hold. */
   readonly capacity: number;

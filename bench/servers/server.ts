@@ -10,7 +10,7 @@ export const FIRST_SOURCE_PORT = 32_768;
 export interface ServerKind {
   /** Name in the table and in `--only`. */
   readonly name: string;
-  /** Executable that must be there; where it is not, the server is left out aloud. */
+  /** Required executable; without it the server is left out, which is reported. */
   readonly binary: string;
   /** It keeps answers, so filling it and missing it mean something. */
   readonly caches: boolean;

@@ -68,7 +68,7 @@ export const ATTACKS: readonly Attack[] = [
   hostsGrowth,
 ];
 
-/** An attack by its name; throws where there is none. */
+/** An attack by its name; throws if there is none. */
 export function attackNamed(name: string): Attack {
   const found = ATTACKS.find((attack) => attack.name === name);
   if (found !== undefined) return found;

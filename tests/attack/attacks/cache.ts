@@ -76,7 +76,7 @@ const MAX_AGE_SECONDS = FROZEN_TTL + 2;
 const FREEZE_RATE = 200;
 const MASK = 0xffffff;
 
-/** What the name's address is at a moment: the time. */
+/** The name's address at a moment: the time. */
 function addressNow(): number {
   return Math.floor(Date.now() / 1000) & MASK;
 }

@@ -68,7 +68,7 @@ export const terminated: Attack = {
   ],
 };
 
-/** Signals by number that end a process by default, and that nobody needs to survive. */
+/** Signals that end a process by default and need not be survived. */
 const ALL_SIGNALS = Array.from({ length: 64 }, (_, i) => i + 1)
   .filter((signal) => ![9, 19, 32, 33].includes(signal)); // KILL, STOP; two are glibc's own
 /** Signals that must not end nodens: reload, a hang-up of a pipe, and those that nothing heeds. */

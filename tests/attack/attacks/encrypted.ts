@@ -136,7 +136,7 @@ const FRAMES: Readonly<Record<string, readonly [first: Uint8Array, again: Uint8A
 /** Octets of a client's beginning, with the acknowledgement of settings. */
 const PREFACE_BYTES = 110;
 const WAYS = Object.values(FRAMES);
-/** A server for each, since one that was cut off is left alone for a while. */
+/** One server each, because nodens avoids a server that it cut off for a while. */
 const HOSTILE_HTTPS = WAYS.map((_, i) => `https://${PLACES.attacker}:${TLS_PORT.https + i}`)
   .join(" ");
 

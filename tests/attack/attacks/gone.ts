@@ -29,7 +29,7 @@ const WARM_UP_MS = 200;
 /** The ways to go: at once, after one's own FIN, and while an answer is being written. */
 const WAYS = ["reset", "half-closed", "midway"] as const;
 
-/** A connection with queries that nobody waits for; `leave` ends it. */
+/** A connection with queries whose answers are not read; `leave` ends it. */
 function abandoned(way: typeof WAYS[number], { tcp }: Hands): { leave: () => void } {
   const name = way === "midway" ? LARGE_NAME : MIDDLE_NAME;
   const one = framed(query(name, TYPE.TXT));
@@ -82,7 +82,7 @@ const SOURCES = 32;
 const HELD_MS = 600;
 /** Time in which sockets are given up again, at 64 a second. */
 const SHRINK_SECONDS = 5;
-/** What is given up at least in it, a second or two after the burst. */
+/** Least number of exchanges given up a second or two after the burst. */
 const GIVEN_UP = 128;
 
 /** Sockets that a process has open. */

@@ -7,7 +7,7 @@ const HEALTH = { address: PLACES.dns, port: HTTP.health };
 const HALF_SENT = 2_200;
 const PIPELINED = 60;
 const encoder = new TextEncoder();
-/** A header that goes on, by the kilobyte. */
+/** A header without an end, by the kilobyte. */
 const HALF = encoder.encode(`GET /metrics HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(1_000)}`);
 const WHOLE = encoder.encode("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
 const ODD = [
@@ -32,7 +32,7 @@ export async function healthy(): Promise<boolean> {
   }
 }
 
-/** Status of a page; 0 where there is none. */
+/** Status of a page; 0 without one. */
 export async function statusOf(page: string): Promise<number> {
   try {
     const response = await fetch(`http://${METRICS.address}:${METRICS.port}${page}`, {

@@ -170,7 +170,7 @@ function repeat<T>(count: number, make: (i: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => make(i));
 }
 
-/** All lies about a query, for tests of them. */
+/** All malformed replies to a query, for tests. */
 export function allLies(message: (name: string) => Uint8Array): Uint8Array[] {
   return NAMES.map((name) => LIES[name]!(message(`${name}-0.${EVIL_ZONES.udp}`)));
 }

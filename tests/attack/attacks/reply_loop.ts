@@ -8,7 +8,7 @@ const LABELS = ["a".repeat(63), "b".repeat(63)];
 
 /**
  * A name that points back into earlier data and runs forward from there, label by label, through the
- * record that points, into the OPT record: where a cache keeps its TTLs when OPT is gone.
+ * record that points, into the OPT record: where a cache stores its TTLs after removing OPT.
  */
 export function loopReply(message: Uint8Array): Uint8Array {
   const label = record(QNAME, TYPE.UNKNOWN, 60, join(56, new Uint8Array(32).fill(0x61)));

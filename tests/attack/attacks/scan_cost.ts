@@ -18,7 +18,7 @@ import {
 const ALIASES = 8;
 /** Below the largest message by what a resolver adds. */
 const BYTES = 62_500;
-/** What must be left of it behind the resolver, and how often it is looked for. */
+/** How much of it must pass the resolver, and how often that is checked. */
 const LEAST_BYTES = 60_000;
 const PROBE_TRIES = 50;
 const TTL = 3600;

@@ -14,7 +14,7 @@ export function subnetQuery(name: string, n: number): Uint8Array {
   return withOption(query(name, TYPE.A), data);
 }
 
-/** What the upstream says: each subnet has an answer of its own; for odd names, one of another's. */
+/** The upstream's answers: each subnet has its own; odd names get another's. */
 export function subnetReply(message: Uint8Array): Uint8Array {
   const answer = reply(message, { answers: [address(60, Uint8Array.of(10, 6, 6, 6))] });
   const data = subnetOf(message);

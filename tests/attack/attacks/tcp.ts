@@ -5,7 +5,7 @@ import { framed, join, query, reply, text, truncated, TYPE } from "../frame/wire
 
 const BIG_NAME = `big.${EVIL_ZONES.udp}`;
 const BIG_BYTES = 4_000;
-/** What a client sends on a connection at once. */
+/** Sent on a connection at once. */
 const PIPELINE_BYTES = 65_000;
 const SMALL_WINDOW = 4_096;
 
@@ -25,7 +25,7 @@ function bigAnswer(message: Uint8Array, transport: "udp" | "tcp"): Uint8Array {
     : reply(message, { answers: [text(300, BIG_BYTES)] });
 }
 
-/** Opens connections whose answers nobody reads, one octet now and then aside. */
+/** Opens connections whose answers are read one octet now and then. */
 async function pipelineUnread(
   { tcp, left, pause }: Hands,
   sourceOf: (n: number) => string,

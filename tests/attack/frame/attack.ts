@@ -7,7 +7,7 @@ export type Facts = Readonly<Record<string, number | string>>;
 /** A reply of the upstream: octets, or octets later. */
 export type UpstreamReply = Uint8Array | { readonly delayMs: number; readonly message: Uint8Array };
 
-/** What the upstream says to a query for the attacker's names; null for silence. */
+/** The upstream's response to a query for the attacker's names; null for silence. */
 export type UpstreamScript = (
   query: Uint8Array,
   transport: "udp" | "tcp",
@@ -17,7 +17,7 @@ export type UpstreamScript = (
 export interface Setting {
   /** Limit of file descriptors. */
   readonly files?: number;
-  /** First and last port that the kernel gives out by itself. */
+  /** First and last ephemeral port. */
   readonly ports?: readonly [number, number];
   /** Whether an unbound stands between nodens and the servers of all names outside of the cluster. */
   readonly unbound?: boolean;
@@ -29,7 +29,7 @@ export interface Setting {
   readonly withoutCapabilities?: boolean;
 }
 
-/** What an attacker's process works with. */
+/** Tools of an attacker's process. */
 export interface Hands {
   /** How long it may attack. */
   readonly seconds: number;
@@ -45,7 +45,7 @@ export interface Hands {
   pause(ms: number): Promise<void>;
 }
 
-/** What an attack from beside nodens works with: signals and files. */
+/** Tools of an attack on the same host: signals and files. */
 export interface Stage {
   readonly seconds: number;
   /** A folder for files. */
@@ -54,13 +54,13 @@ export interface Stage {
   readonly pid: number;
   /** Everything that it wrote. */
   log(): string;
-  /** Sends a signal to it by number; false where it is gone. */
+  /** Sends a signal by number; false if it has ended. */
   signal(number: number): boolean;
   /** The Corefile that it was started with. */
   readonly corefile: string;
   /** Puts another Corefile in its place, in one step. */
   rewrite(text: string): void;
-  /** Starts another nodens with a Corefile of its own, as the first one was started. */
+  /** Starts another nodens with this Corefile, in the way of the first. */
   another(corefile: string): Another;
   /** Sends SIGTERM to the first nodens; resolves with its exit code and how long it took. */
   terminate(): Promise<{ code: number; seconds: number }>;
@@ -78,9 +78,9 @@ export interface Another {
   kill(): Promise<void>;
 }
 
-/** What came of an attack. */
+/** Result of an attack. */
 export interface Outcome {
-  /** Whether nodens lived when the attack was over (or ended in order, where it was told to). */
+  /** Whether nodens survived the attack (or ended in order, if it was stopped). */
   readonly alive: boolean;
   /** Exit code, once it was told to stop. */
   readonly code: number;
@@ -104,18 +104,18 @@ export interface Outcome {
 export interface Attack {
   /** As `--only` has it. */
   readonly name: string;
-  /** What is done, in one sentence. */
+  /** The attack in one sentence. */
   readonly summary: string;
   /** How long it takes at least to show. */
   readonly minSeconds?: number;
   readonly setting?: Setting;
   readonly upstream?: UpstreamScript;
-  /** Runs in a process of its own. */
+  /** Runs in a separate process. */
   readonly attack?: (hands: Hands) => Promise<Facts>;
   /** Runs beside nodens, at the same time. */
   readonly beside?: (stage: Stage) => Promise<Facts>;
   /** Faults beyond those that every attack is judged by. */
   readonly judge?: (outcome: Outcome) => readonly string[];
-  /** What took longer than promised, or null: like latencies, held to that with `--check` alone. */
+  /** What took longer than promised, or null; checked only with `--check`, like latencies. */
   readonly slow?: (outcome: Outcome) => string | null;
 }

@@ -1,6 +1,6 @@
 /**
- * The attacker, a process of its own: waits for a line on standard input, attacks, and prints what it
- * found as JSON. It ends by itself, soon after its time.
+ * The attacker's process: waits for a line on standard input, attacks, and prints what it
+ * found as JSON. It ends soon after its time.
  */
 import { attackNamed } from "../attacks.ts";
 import type { Hands } from "./attack.ts";

@@ -26,7 +26,7 @@ export class Child {
         new WritableStream({ write: (text) => void (this.#output += text) }),
       )
     );
-    // Deno knows no real-time signals, and rejects where one ended the process.
+    // Deno knows no real-time signals, and rejects if one ended the process.
     this.#ended = this.#process.status.then(({ code }) => code, () => UNKNOWN_CODE)
       .then(async (code) => {
         this.#code = code;
@@ -40,7 +40,7 @@ export class Child {
     return this.#output;
   }
 
-  /** Exit code; null while it runs. 128 and the signal's number where a signal ended it. */
+  /** Exit code; null while it runs. 128 plus the signal's number if a signal ended it. */
   get code(): number | null {
     return this.#code;
   }
@@ -87,7 +87,7 @@ export class Child {
     }
   }
 
-  /** Sends a signal; false where it has ended. */
+  /** Sends a signal; false if it has ended. */
   signal(signal: Deno.Signal): boolean {
     if (this.#code !== null) return false;
     try {

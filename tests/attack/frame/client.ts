@@ -1,5 +1,5 @@
 /**
- * The well-behaved client, a process of its own: hits and misses over UDP, a few over TCP, at a
+ * The well-behaved client's process: hits and misses over UDP, a few over TCP, at a
  * steady pace from when it starts until its standard input ends; then prints its samples as JSON.
  *
  * One thread that blocks in poll, so that what it measures is nodens and not its own event loop.
@@ -14,7 +14,7 @@ import { framed, headerOf, query, questionOf } from "./wire.ts";
 const RATES = [200, 20, 5, 5];
 /** Names that are asked for again and again. */
 const HIT_NAMES = 100;
-/** What was not answered for so long is lost, once nothing is asked any more. */
+/** A query without an answer for this long is lost. */
 const PATIENCE_MS = 3_000;
 /** Source ports over TCP, so that none is needed of the kernel's own, which an attack may use up. */
 const TCP_PORTS = { first: 21_000, count: 8_000 } as const;
@@ -62,7 +62,7 @@ function run(): void {
   settle(PATIENCE_MS);
 }
 
-/** Waits for what is outstanding; what does not come is lost. */
+/** Waits for outstanding answers; the rest is lost. */
 function settle(ms: number): void {
   const end = performance.now() + ms;
   while (waiting.size + connections.length > 0 && performance.now() < end) turn(20, false);

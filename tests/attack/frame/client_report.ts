@@ -15,7 +15,7 @@ export interface KindReport {
   readonly p99: number;
 }
 
-/** What the client saw in a span of time: hits and misses, over UDP and TCP. */
+/** Results of the client in a span of time: hits and misses, over UDP and TCP. */
 export interface ClientReport {
   readonly hits: KindReport;
   readonly misses: KindReport;
@@ -27,7 +27,7 @@ export function reportOn(samples: readonly Sample[], from: number, to: number): 
   return { hits: reportKind(within, "hit"), misses: reportKind(within, "miss") };
 }
 
-/** Latencies are those over UDP; what is lost counts over both. */
+/** Latencies are of UDP; losses are of both. */
 function reportKind(samples: readonly Sample[], kind: "hit" | "miss"): KindReport {
   const both = samples.filter(([index]) => KINDS[index]!.endsWith(kind));
   const latencies = both.filter(([index, , ms]) => KINDS[index] === kind && ms >= 0)
@@ -40,7 +40,7 @@ function reportKind(samples: readonly Sample[], kind: "hit" | "miss"): KindRepor
   };
 }
 
-/** A quantile of sorted numbers (nearest rank); 0 where there are none. */
+/** A quantile of sorted numbers (nearest rank); 0 if there are none. */
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
 }

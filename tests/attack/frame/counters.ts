@@ -10,7 +10,7 @@ const ORDINARY = new Set([
   "nodens_upstream_replies_total",
 ]);
 
-/** Counters of nodens itself by family, all series added up; empty where they cannot be had. */
+/** Counters of nodens by family, all series added up; empty if they cannot be read. */
 export async function counters(): Promise<Record<string, number>> {
   try {
     const response = await fetch(`http://${PLACES.node}:${HTTP.metrics}/metrics`, {

@@ -1,4 +1,4 @@
-/** TCP ports on which a process listens, as /proc has them; empty where it has ended. */
+/** TCP ports on which a process listens, as /proc has them; empty if it has ended. */
 export function listeningPorts(pid: number): Set<number> {
   const sockets = new Set<string>();
   const ports = new Set<number>();

@@ -2,7 +2,7 @@
 export interface MemoryUse {
   /** Peak of the group. */
   readonly peak: number;
-  /** Peak of its TCP buffers, where the kernel counts them apart (version 1); part of `peak` else. */
+  /** Peak of its TCP buffers, if the kernel counts them separately (version 1); otherwise part of `peak`. */
   readonly sockets: number;
   /** Processes that were killed for want of memory. */
   readonly kills: number;
@@ -59,7 +59,7 @@ export class MemoryGroup {
     throw new Error(`Cannot make a control group with a memory limit: ${reasons.join("; ")}`);
   }
 
-  /** Why no group can be made here; empty where one can. */
+  /** Why no group can be made here; empty if one can. */
   static async reasons(): Promise<string[]> {
     try {
       await MemoryGroup.make(64 * MIB).remove();
@@ -69,7 +69,7 @@ export class MemoryGroup {
     }
   }
 
-  /** What its members used so far. */
+  /** CPU time of its members so far. */
   use(): MemoryUse {
     const mib = (file: string) => Number(this.#read(file) ?? 0) / MIB;
     const events = this.#read(this.#version === 1 ? "memory.oom_control" : "memory.events") ?? "";
@@ -104,7 +104,7 @@ export class MemoryGroup {
     }
     this.#write("memory.limit_in_bytes", bytes);
     this.#tryWrite("memory.memsw.limit_in_bytes", bytes);
-    // Version 2 counts TCP buffers with the rest; version 1 apart, and only where there is a limit.
+    // Version 2 counts TCP buffers with the rest; version 1 separately, and only with a limit.
     this.#tryWrite("memory.kmem.tcp.limit_in_bytes", bytes);
   }
 

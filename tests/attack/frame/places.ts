@@ -7,13 +7,13 @@ import type { Endpoint } from "./sockets.ts";
 export const PLACES = {
   /** Where nodens serves. */
   dns: "169.254.20.10",
-  /** The address of the kube-dns Service, where it serves too. */
+  /** The address of the kube-dns Service, which it also serves. */
   kubeDns: "10.96.0.10",
   /** Where nodens forwards the cluster's names, over TCP. */
   clusterUpstream: "10.96.0.11",
   /** Where it forwards all other names. */
   upstream: "10.0.0.53",
-  /** The servers behind unbound, where it takes the upstream's place. */
+  /** The servers behind unbound, if that is the upstream. */
   authority: "10.0.0.61",
   /** The node's own address, with metrics. */
   node: "10.0.0.1",
@@ -31,7 +31,7 @@ export const SERVER: Endpoint = { address: PLACES.dns, port: 53 };
 /** Ports of nodens over HTTP. */
 export const HTTP = { metrics: 9253, health: 8080, ready: 8181 } as const;
 
-/** What every honest address record says. */
+/** Address in every honest record. */
 export const HONEST_ADDRESS: Uint8Array = Uint8Array.of(10, 9, 9, 9);
 
 /** Zones of the well-behaved client: one is asked for over UDP, the other over TCP. */

@@ -7,16 +7,16 @@ import type { StageOutcome } from "./stage.ts";
 export interface RunOptions {
   /** How long it attacks. */
   readonly seconds: number;
-  /** How long the machine is watched idle before; as long as the attack where that is not said. */
+  /** How long the machine is watched idle before; as long as the attack by default. */
   readonly idleSeconds?: number;
 }
 
-/** What of an attack can be judged, and what cannot be promised on a machine with other work. */
+/** Verdict on an attack, and what a busy machine makes uncertain. */
 export interface Verdict {
   readonly outcome: Outcome;
   /** Broken promises. */
   readonly faults: readonly string[];
-  /** What took longer than promised: hits beside those on the idle machine, or what the attack names. */
+  /** What took longer than promised: hits compared with the idle machine, or what the attack names. */
   readonly slow: string | null;
 }
 
@@ -31,7 +31,7 @@ const MIB = 2 ** 20;
 /** Read once. */
 let manifest: Promise<Shipped> | null = null;
 
-/** Runs an attack in namespaces and a memory group of its own, and judges what came of it. */
+/** Runs an attack in its own namespaces and memory group, and judges the result. */
 export async function runAttack(attack: Attack, options: RunOptions): Promise<Verdict> {
   const seconds = Math.max(options.seconds, attack.minSeconds ?? 0);
   const folder = Deno.makeTempDirSync({ prefix: "nodens_attack_" });

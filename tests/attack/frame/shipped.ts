@@ -7,7 +7,7 @@ const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const DEV_LOCK = new URL("../../../dev.lock", import.meta.url).pathname;
 const UNITS: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30 };
 
-/** What matters here of the manifest that `nodens manifest` prints. */
+/** The parts of `nodens manifest`'s output that the stage uses. */
 export interface Shipped {
   /** Its Corefile, the variables filled for this stage. */
   readonly corefile: string;
@@ -19,7 +19,7 @@ export interface Shipped {
 
 /** Asks nodens for its manifest. */
 export async function readShipped(): Promise<Shipped> {
-  // What nodens imports must be there: it starts where no network is. Types are cached too, and would
+  // Its imports must be cached: it starts without a network. Types are cached too, and would
   // be added to deno.lock.
   await new Deno.Command(Deno.execPath(), {
     args: ["cache", "--quiet", `--lock=${DEV_LOCK}`, "--frozen", MAIN],
@@ -42,7 +42,7 @@ export async function readShipped(): Promise<Shipped> {
   };
 }
 
-/** Fills the variables, and serves metrics where the stage looks for them. */
+/** Fills the variables, and serves metrics at the stage's address. */
 function fill(corefile: string): string {
   return corefile
     .replaceAll("__PILLAR__CLUSTER__DNS__", PLACES.clusterUpstream)
@@ -51,7 +51,7 @@ function fill(corefile: string): string {
     .replaceAll(/^( *)errors$/gm, `$1errors\n$1prometheus ${PLACES.node}:${HTTP.metrics}`);
 }
 
-/** A Corefile with something else in it; throws where it does not have what is to be replaced. */
+/** A Corefile with a replacement; throws if the text to replace is missing. */
 export function changed(corefile: string, from: string | RegExp, to: string): string {
   const result = corefile.replaceAll(from, to);
   if (result === corefile) throw new Error(`Cannot find ${from} in the Corefile`);
@@ -65,7 +65,7 @@ export interface StartOptions {
   readonly capabilities: readonly string[];
   /** Limit of open files. */
   readonly files: number;
-  /** Entrance of the memory group; null leaves it where it is. */
+  /** The memory group's cgroup.procs; null for the current group. */
   readonly entrance: string | null;
 }
 

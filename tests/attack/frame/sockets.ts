@@ -46,7 +46,7 @@ const scratch = new Uint8Array(MAX_MESSAGE + 2);
 /** An IPv4 address and a port. */
 export interface Endpoint {
   readonly address: string;
-  /** 0 lets the kernel choose, where it is a source. */
+  /** For a source, 0 lets the kernel choose. */
   readonly port: number;
 }
 
@@ -75,7 +75,7 @@ export class Socket {
     return Socket.#open(SOCK.STREAM, source, { peer, ...options });
   }
 
-  /** A UDP socket bound beside others (SO_REUSEPORT); null where the kernel refuses. */
+  /** A UDP socket bound beside others (SO_REUSEPORT); null if the kernel refuses. */
   static bindBeside(at: Endpoint, transport: "udp" | "tcp"): Socket | null {
     const fd = libc.socket(AF_INET, transport === "udp" ? SOCK.DGRAM : SOCK.STREAM, 0);
     setInt(fd, SO.REUSEPORT, 1);
@@ -107,7 +107,7 @@ export class Socket {
     return libc.send(this.fd, bytes as Uint8Array<ArrayBuffer>, bytes.length, MSG_NOSIGNAL);
   }
 
-  /** What has come, at most `limit` octets; null where nothing has, empty where the peer closed. */
+  /** Up to `limit` received octets; null without any, empty if the peer has closed. */
   receive(limit: number = MAX_MESSAGE): Uint8Array | null {
     const count = libc.recv(this.fd, scratch, Math.min(limit, scratch.length), 0);
     return count < 0 ? null : scratch.slice(0, count);
@@ -142,7 +142,7 @@ export class Socket {
   }
 }
 
-/** What to wait for on a descriptor. */
+/** Events to wait for on a descriptor. */
 export interface Interest {
   readonly fd: number;
   readonly events: number;

@@ -1,6 +1,6 @@
 /**
  * One attack, from the start of everything to its end: a program that runs as the first process of
- * namespaces of its own (network, mounts, processes), so that nothing outlives it.
+ * its own namespaces (network, mounts, processes), so that nothing outlives it.
  *
  * Arguments: the attack's name, seconds of it and before it, the memory group's entrance ("" for
  * none), a folder.
@@ -19,11 +19,11 @@ import { say } from "./say.ts";
 import { makeCertificates } from "./tls.ts";
 import { query } from "./wire.ts";
 
-/** What the stage knows; the memory group is somebody else's. */
+/** State of the stage; the memory group belongs to the caller. */
 export type StageOutcome = Omit<Outcome, "memory" | "outOfMemory"> & { readonly peakMiB: number };
 
 const START_MS = 10_000;
-/** How long the client goes on when the attack is over. */
+/** Time that the client runs after the attack. */
 const TAIL_MS = 200;
 /** An attacker that takes this much longer than its time is killed. */
 const ATTACKER_GRACE_MS = 10_000;
@@ -32,7 +32,7 @@ const STOP_MS = 30_000;
 const LOG_LENGTH = 1_500;
 /**
  * How parts run beside nodens: the client before everybody, since its own delays would count as those
- * of nodens; the attacker in what is left, since it would sit on another machine.
+ * of nodens; the attacker gets the rest, because it would run on another machine.
  */
 const SCHEDULE = {
   client: ["nice", "-n", "-15"],
@@ -177,7 +177,7 @@ async function untilServing(nodens: Child): Promise<void> {
       socket.close();
       return;
     }
-    socket.receive(); // takes the error of a port that nobody serves yet
+    socket.receive(); // reads the error of a port without a server
   }
   throw new Error(`Cannot start nodens\n${nodens.output}`);
 }
@@ -244,7 +244,7 @@ function openFiles(): number {
   return Number(line?.[1] ?? 1024);
 }
 
-/** Peak of a process's memory in MiB; 0 where it has ended. */
+/** Peak of a process's memory in MiB; 0 if it has ended. */
 function peakOf(pid: number): number {
   try {
     const status = Deno.readTextFileSync(`/proc/${pid}/status`);

@@ -4,7 +4,7 @@ import { makeAuthority } from "../../support/servers/certificates.ts";
 import { changed } from "./shipped.ts";
 import { PLACES } from "./places.ts";
 
-/** Where all parts of a stage find the certificates; set where there are some. */
+/** Folder of the stage's certificates, if it has some. */
 const VARIABLE = "NODENS_ATTACK_CERTIFICATES";
 /** Whom they are for. */
 const SERVER_NAME = "dns.example.org";
@@ -63,7 +63,7 @@ ${zone}:53 {
   };
 }
 
-/** A TLS server of the attacker's. Whatever becomes of its connections is no fault of the stage. */
+/** A TLS server of the attacker. Errors of its connections are ignored. */
 export function serveTls(
   port: number,
   use: (socket: tls.TLSSocket) => void,

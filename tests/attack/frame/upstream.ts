@@ -1,5 +1,5 @@
 /**
- * The upstream, a process of its own: honest for the client's names, by the attack's script for the
+ * The upstream's process: honest for the client's names, by the attack's script for the
  * others. Serves until its standard input ends, then prints what it counted as JSON.
  */
 import { attackNamed } from "../attacks.ts";
@@ -15,7 +15,7 @@ const TTL = 600;
 const RESEND_MS = 1_000;
 const MAX_DATAGRAM = 65_535;
 
-/** What is printed at the end. */
+/** Printed at the end. */
 export interface UpstreamReport {
   readonly udp: number;
   readonly tcp: number;

@@ -74,7 +74,7 @@ export function record(
   return join(owner, u16(type), u16(1), u32(ttl), u16(data.length), data);
 }
 
-/** What a query may have beyond name and type. */
+/** Further options of a query. */
 export interface QueryOptions {
   readonly id?: number;
   /** Default: RD. */
