@@ -1,5 +1,5 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
-import { isSameName, isWithin, resolve } from "../../dns/names/same_name.ts";
+import { isSameName, isWithin, resolveName as resolve } from "../../dns/names/walk.ts";
 import type { Response } from "./response.ts";
 
 /*
