@@ -1,13 +1,13 @@
 /**
- * Most octets of an extended error's text that are handed on. RFC 8914 section 2 leaves the length
- * open and lets text be left out; the texts of unbound, BIND and public resolvers are shorter.
+ * Maximum number of octets of an extended error's text that are forwarded. RFC 8914 section 2 leaves
+ * the length open; the texts of unbound, BIND and public resolvers are shorter.
  */
 export const MAX_ERROR_TEXT = 64;
 
 /**
- * First and last of what does not show or changes the order of what does, in ascending order: control
- * characters, separators of lines, surrogates, noncharacters, annotations, and all that Unicode calls
- * default ignorable (soft hyphen, marks of direction, zero width, variation selectors, tags).
+ * Ranges (first, last) of characters that are invisible or reorder others: controls, line separators,
+ * surrogates, noncharacters, annotations and Unicode's default ignorables (soft hyphen, direction
+ * marks, zero width, variation selectors, tags).
  */
 const UNPRINTABLE: readonly number[] = [
   ...[0x80, 0x9f, 0xad, 0xad, 0x34f, 0x34f, 0x61c, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5],
@@ -19,15 +19,15 @@ const UNPRINTABLE: readonly number[] = [
 /** Text of an Extended DNS Error (RFC 8914): printable UTF-8, cut to `MAX_ERROR_TEXT` octets. */
 export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
-  /** Octets of it; 0 for no text. */
+  /** Size in octets; 0 for no text. */
   length = 0;
 
   /**
-   * Takes a peer's text over, as much of it as fits. One that is not UTF-8, or holds control
-   * characters, is left out: it might end up in somebody's terminal.
+   * Copies as much of a peer's text as fits. A text that is not UTF-8 or has control characters is
+   * left out, because it may be printed to a terminal.
    */
   set(from: Uint8Array, at: number, size: number): void {
-    // It may be null-terminated, for no reason.
+    // Some servers terminate it with a null.
     while (size > 0 && from[at + size - 1] === 0) size--;
     let length = 0;
     for (let i = 0; i < size;) {
@@ -42,14 +42,14 @@ export class ErrorText {
     this.copy(from, at, length);
   }
 
-  /** Takes over a text that has been checked. */
+  /** Copies a text that has been checked. */
   copy(from: Uint8Array, at: number, length: number): void {
     for (let i = 0; i < length; i++) this.bytes[i] = from[at + i]!;
     this.length = length;
   }
 }
 
-/** Octets of the printable character in UTF-8 (RFC 3629) at `at`; 0 where there is none. */
+/** Size of the printable UTF-8 character (RFC 3629) at `at`; 0 if there is none. */
 function printableAt(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at]!;
   if (first < 0x80) return first >= 0x20 && first !== 0x7f ? 1 : 0;
@@ -65,11 +65,10 @@ function printableAt(bytes: Uint8Array, at: number, end: number): number {
   return code >= least && code <= 0x10ffff && isPrintable(code) ? size : 0;
 }
 
-/** Whether a character beyond ASCII shows, and leaves the order of the others alone. */
 function isPrintable(code: number): boolean {
   for (let i = 0; i < UNPRINTABLE.length && UNPRINTABLE[i]! <= code; i += 2) {
     if (code <= UNPRINTABLE[i + 1]!) return false;
   }
-  // The last two of each plane are no characters.
+  // The last two of each plane are not characters.
   return (code & 0xfffe) !== 0xfffe;
 }

@@ -1,5 +1,12 @@
 import { HEADER_SIZE, MAX_NAME_SIZE } from "../constants.ts";
-import { isSameName, lower, pointerAt, type ReadCount, resolveName, skipPlainName } from "./walk.ts";
+import {
+  isSameName,
+  lower,
+  pointerAt,
+  type ReadCount,
+  resolveName,
+  skipPlainName,
+} from "./walk.ts";
 
 /**
  * Maximum number of compression pointers in a name: 255 octets hold at most 127 labels (RFC 1035
