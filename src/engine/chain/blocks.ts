@@ -1,12 +1,18 @@
 import type { Config } from "../../config/types.ts";
+import { TYPE } from "../../dns/constants.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
-import type { ZoneTable } from "../question/zones.ts";
+import { ZoneTable } from "../question/zones.ts";
 import type { HandlerChain } from "./chain.ts";
 import { buildChains } from "./chains.ts";
-import { buildRoutes, findObservers, findRoute, type Route } from "./routes.ts";
 
-/** The server blocks of the configuration that serves: their chains, and which queries go to which. */
+/** The chain that serves a zone, and the zone's index among those of the listener. */
+export interface Route {
+  readonly chain: HandlerChain;
+  readonly zone: number;
+}
+
+/** The server blocks of the current configuration: their chains, and the routes to them. */
 export class Blocks {
   readonly #handlers: ReadonlyMap<string, CreateHandler>;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
@@ -14,12 +20,12 @@ export class Blocks {
   #routes: ZoneTable<Route>[] = [];
   #observers: (Handler | null)[] = [];
 
-  /** @param handlers - makes the handlers, by plugin name */
+  /** @param handlers - create the handlers, by plugin name */
   constructor(handlers: ReadonlyMap<string, CreateHandler>) {
     this.#handlers = handlers;
   }
 
-  /** Replaces the configuration. Chains that it keeps go on; the others are stopped. */
+  /** Replaces the configuration; chains that it does not reuse are stopped. */
   configure(config: Config, engine: EngineServices): void {
     const old = this.#chains;
     const chains = buildChains(config, {
@@ -27,19 +33,25 @@ export class Blocks {
       engine,
       previous: { config: this.#config, chains: old },
     });
-    this.#routes = buildRoutes(config, chains);
-    this.#observers = findObservers(config, chains);
+    this.#routes = config.listeners.map(({ zones }) =>
+      new ZoneTable(zones.map(({ zone, block }, i) => [zone, { chain: chains[block]!, zone: i }]))
+    );
+    this.#observers = config.listeners.map(({ zones }) =>
+      zones.map(({ block }) => chains[block]!.observer).find((one) => one !== null) ?? null
+    );
     this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Where the query of an exchange goes, or null. */
+  /** The route of a query, or null if there is none. DS records belong to the parent zone. */
   route(exchange: Exchange): Route | null {
-    return findRoute(this.#routes[exchange.listener]!, exchange);
+    const zones = this.#routes[exchange.listener]!;
+    if (exchange.qnameLength === 0) return null;
+    return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
   }
 
-  /** The observer of queries to a listener that are rejected before any chain runs, or null. */
+  /** Observer of a listener's queries that are rejected before any chain runs, or null. */
   observerOf(listener: number): Handler | null {
     return this.#observers[listener] ?? null;
   }
@@ -49,7 +61,7 @@ export class Blocks {
     return this.#chains[block]?.handlers[position];
   }
 
-  /** The handlers that cannot do their work yet: block and plugin of each. */
+  /** Block and plugin of each handler that is not ready. */
   unready(): [block: number, plugin: string][] {
     return this.#chains.flatMap(({ handlers }, block) =>
       handlers.filter((handler) => handler.ready?.() === false)

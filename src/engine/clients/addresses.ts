@@ -3,19 +3,19 @@ import { CLIENT_BUCKETS, type Exchange } from "../exchange/exchange.ts";
 import type { Io } from "../io.ts";
 import { type HashKey, hashOctets } from "../question/keyed_hash.ts";
 
-/** Addresses of the clients of exchanges, asked of the driver when somebody wants them. */
+/** Reads the addresses of exchanges' clients from the driver when they are needed. */
 export class ClientAddresses {
   readonly #io: Io;
   readonly #key: HashKey;
   readonly #client = new Address();
 
-  /** @param key - for the hash by which clients are told apart */
+  /** @param key - for the hash that distinguishes clients */
   constructor(io: Io, key: HashKey) {
     this.#io = io;
     this.#key = key;
   }
 
-  /** Which of `CLIENT_BUCKETS` the client is in; 0 for nodens itself. */
+  /** The client's bucket of `CLIENT_BUCKETS`; 0 for internal queries. */
   bucket(exchange: Exchange): number {
     if (exchange.client >= 0) return exchange.client;
     if (exchange.internal) return 0;
@@ -40,7 +40,7 @@ export class ClientAddresses {
     }
   }
 
-  /** Writes the client's address, or the one that it asked; nothing for a query of nodens' own. */
+  /** Reads the client's address, or the address that it asked; nothing for an internal query. */
   read({ origin }: Exchange, side: "client" | "local", target: Address): void {
     if (origin.kind === "datagram") this.#io.address("slot", origin.slot, side, target);
     else if (origin.kind === "kept") this.#io.address("kept", origin.address, side, target);

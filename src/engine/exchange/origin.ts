@@ -1,7 +1,7 @@
 import type { Memory } from "../memory.ts";
 
 /**
- * Where a query came from, and so where its response goes.
+ * Where a query came from and its response goes.
  *
  * ```
  *             parked                answered
@@ -10,12 +10,12 @@ import type { Memory } from "../memory.ts";
  *   internal ──────── internal ──────────────► (rises to the handler that asked)
  * ```
  *
- * None of these objects is made for a query: the engine has one for the receive slot, each exchange
- * one for a kept address, and a connection is its own.
+ * No object is allocated per query: the engine has one for the receive slot, each exchange one for a
+ * kept address, and a connection is its own.
  */
 export type Origin = SlotOrigin | KeptOrigin | StreamOrigin | InternalOrigin;
 
-/** A datagram that still lies in the driver's receive slot of this number. */
+/** A datagram in the driver's receive slot of this number. */
 export interface SlotOrigin {
   readonly kind: "datagram";
   slot: number;
@@ -27,7 +27,7 @@ export interface KeptOrigin {
   address: number;
 }
 
-/** A client's connection, as far as its queries need it. */
+/** A client's connection. */
 export interface StreamOrigin {
   readonly kind: "stream";
   /** The driver's number. */
@@ -37,18 +37,18 @@ export interface StreamOrigin {
   readonly family: 4 | 6;
   /** Queries that wait for an upstream. */
   outstanding: number;
-  /** Closed, by whichever side. */
+  /** Closed, by either side. */
   readonly gone: boolean;
-  /** Sends a response that had to wait; two octets of length stand before it. */
+  /** Sends a response that had to wait, with its two octets of length. */
   answer(memory: Memory, offset: number, length: number): void;
-  /** Goes on reading, or closes, as the stream's state asks. */
+  /** Resumes reading, or closes, depending on the stream's state. */
   update(): void;
 }
 
-/** A query of nodens' own. */
+/** A query of nodens itself. */
 export interface InternalOrigin {
   readonly kind: "internal";
 }
 
-/** The origin of all queries of nodens' own. */
+/** The origin of all internal queries. */
 export const INTERNAL: InternalOrigin = { kind: "internal" };

@@ -2,19 +2,19 @@ import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
- * Share of the free exchanges that one client may hold. `n` clients that come one after the other and
- * want all leave (2/3)^n of the pool free, and 2 / (2 + n) once their waits have begun to end. The
- * share also bounds how many answers one client can pile up to have them sent at once (DNSBomb, IEEE
- * S&P 2024).
+ * Share of the free exchanges that one client may hold. `n` clients that want all leave (2/3)^n of
+ * the pool free if they come one after the other, and 2 / (2 + n) once their queries finish. The
+ * share also bounds how many answers a client can accumulate to be sent at once (DNSBomb, IEEE S&P
+ * 2024).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Exchanges that wait, which are used again, and never more than `limit`.
+ * Pool of waiting exchanges, at most `limit`.
  *
- * A client (bucket) may hold half as many exchanges as are free: a third of all where it is alone,
- * and in the long run a quarter each where two want all, which leaves half to everybody else. No
- * client has to be known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
+ * A client (bucket) may hold half as many exchanges as are free: a third of all if it is alone; two
+ * get a quarter each in the long run. No client has to be known beforehand (dynamic thresholds,
+ * Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
   readonly #free: Exchange[] = [];
@@ -29,7 +29,7 @@ export class ExchangePool {
     this.#chain = chain;
   }
 
-  /** Every exchange is in use. */
+  /** All exchanges are in use. */
   get full(): boolean {
     return this.#used >= this.#limit;
   }
@@ -39,7 +39,7 @@ export class ExchangePool {
     return this.#used;
   }
 
-  /** Exchanges in use and those kept for the next queries. */
+  /** Exchanges in memory, in use or free. */
   get size(): number {
     return this.#used + this.#free.length;
   }
@@ -49,7 +49,7 @@ export class ExchangePool {
     return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
   }
 
-  /** Counts an exchange that is about to wait; false if too many do, in all or of its client. */
+  /** Counts an exchange that is about to wait; false if too many do, in total or of its client. */
   admit(client: number): boolean {
     if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.#used)) return false;
     this.#used++;
@@ -57,13 +57,13 @@ export class ExchangePool {
     return true;
   }
 
-  /** Takes back what `admit` counted. */
+  /** Reverts `admit`. */
   dismiss(client: number): void {
     this.#used--;
     this.#counts[client]!--;
   }
 
-  /** Frees a parked exchange for another query. */
+  /** Returns a parked exchange to the pool. */
   release(exchange: Exchange): void {
     if (!exchange.parked) return;
     this.dismiss(exchange.client);

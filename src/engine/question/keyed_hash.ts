@@ -1,18 +1,14 @@
 /**
- * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): a hash whose
- * collisions nobody can prepare without its key.
+ * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): its collisions cannot
+ * be prepared without the key. Clients choose names, addresses and subnets, and could otherwise fill
+ * one chain of a table. It does not authenticate: 32 bits are too few, and peers must not see them.
  *
- * Whoever chooses what is hashed (clients choose names, addresses and subnets) could otherwise send
- * keys that all fall into one chain of a table. The key of 64 bits is drawn at the start and never
- * leaves the process. The hash does not authenticate messages: 32 bits are too few for that, and a
- * peer must not see them.
- *
- * The state lives in local variables of one function, because V8 would allocate an object to return
- * four numbers; so the round is written out here and in `read.ts`. Results are signed, because V8
- * keeps a number that fits in 32 bits with its sign without an object.
+ * The state is in local variables, because V8 would allocate an object to return four numbers; so the
+ * round is repeated here and in `read.ts`. Results are signed, because V8 stores 32 bits with a sign
+ * without an object.
  */
 
-/** Constants that the third and fourth word of the state start from. */
+/** Initial third and fourth word of the state. */
 export const INITIAL = { V2: 0x6c796765, V3: 0x74656462 } as const;
 
 /** A secret key of 64 bits. */
@@ -25,7 +21,7 @@ export class HashKey {
     this.k1 = k1 | 0;
   }
 
-  /** Draws a key from a source of uniform 32-bit numbers that is fit for security. */
+  /** Draws a key; `random` returns uniform 32-bit numbers fit for security. */
   static draw(random: () => number): HashKey {
     return new HashKey(random(), random());
   }
@@ -44,7 +40,7 @@ export function hashOctets(
   let v2 = k0 ^ INITIAL.V2;
   let v3 = k1 ^ INITIAL.V3;
   const whole = at + (length & ~3);
-  // After the whole words come the last one, with the length, and two rounds on nothing.
+  // After the whole words: the last one, with the length, and finalization rounds.
   let left = (length >> 2) + 4;
   for (let next = at; left > 0; left--) {
     let word = 0;

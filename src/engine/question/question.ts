@@ -1,32 +1,33 @@
 import type { Memory } from "../memory.ts";
 
-/**
- * A question where it lies in a message, with what was read of it. An exchange is one, so that
- * nothing is copied or allocated for a query.
- */
-export interface Question {
-  /** Where the message lies; the header starts at `offset`, the question 12 bytes on. */
+/** A question in place in its message, with what was read of it. */
+export class Question {
+  /** The message's memory; the header starts at `offset`, the question 12 bytes on. */
   memory: Memory;
-  offset: number;
+  offset = 0;
   /** Size of the message in bytes. */
-  length: number;
-  id: number;
+  length = 0;
+  id = 0;
   /** The header's second word. */
-  flags: number;
+  flags = 0;
   /** Length of the wire-form qname in bytes, its closing zero included. */
-  qnameLength: number;
-  qtype: number;
-  qclass: number;
+  qnameLength = 0;
+  qtype = 0;
+  qclass = 0;
   /** Keyed hash of the lower-cased qname with qtype, qclass, DO and CD: signed 32 bits. */
-  hash: number;
-  /** Number of labels, the root not counted. */
-  labelCount: number;
+  hash = 0;
+  /** Number of labels without the root. */
+  labelCount = 0;
   /** The qname has upper-case letters. */
-  mixedCase: boolean;
+  mixedCase = false;
   /** DO bit (RFC 3225). */
-  dnssecOk: boolean;
+  dnssecOk = false;
   /** Offset of the data of the client subnet option (RFC 7871) from the start of the message. */
-  ecsAt: number;
-  /** Length of that data in bytes, 0 where the client sent none that can be used. */
-  ecsLength: number;
+  ecsAt = 0;
+  /** Length of that data in bytes, 0 if the client sent no valid option. */
+  ecsLength = 0;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+  }
 }

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import {
   costOf,
-  ROUND_COST,
-  TURN_COST,
+  ROUND_QUANTUM,
+  QUANTUM,
   WAIT_COST,
 } from "../../../src/engine/clients/stream_limits.ts";
 import { closings } from "../../support/engine/closings.ts";
@@ -271,10 +271,10 @@ Deno.test("no stream has more than its turn before others, and a round no more t
   simulation.run(0);
   assert.deepEqual(counts(), streams.map(() => 300));
   for (const round of rounds) {
-    assert.ok(Math.max(...round) <= TURN_COST, `${round}`);
-    assert.ok(round.reduce((a, b) => a + b) < ROUND_COST + TURN_COST, `${round}`);
+    assert.ok(Math.max(...round) <= QUANTUM, `${round}`);
+    assert.ok(round.reduce((a, b) => a + b) < ROUND_QUANTUM + QUANTUM, `${round}`);
   }
-  assert.ok(rounds.length > 3000 / ROUND_COST / 2);
+  assert.ok(rounds.length > 3000 / ROUND_QUANTUM / 2);
 });
 
 Deno.test("queries that wait, and large answers, use a turn up sooner", () => {
@@ -285,7 +285,7 @@ Deno.test("queries that wait, and large answers, use a turn up sooner", () => {
   ]);
   simulation.openStream().send(Uint8Array.from(pieces.flat()));
   // One turn when they came, one at the end of that round.
-  assert.equal(simulation.engine.waiting, 2 * TURN_COST / WAIT_COST);
+  assert.equal(simulation.engine.waiting, 2 * QUANTUM / WAIT_COST);
   simulation.run(0);
   assert.equal(simulation.engine.waiting, 40);
   assert.deepEqual([0, 100, 4096, 65_535].map(costOf), [WAIT_COST, 1, 33, 512]);
@@ -454,12 +454,12 @@ Deno.test("a listener that goes answers every query that was read for it", () =>
   const block = (port: number) => `.:${port} {\n whoami\n}\n`;
   const simulation = new Simulation(block(53) + block(1053));
   const one = simulation.openStream(1);
-  const read = Array.from({ length: TURN_COST + 20 }, (_, id) => [...shortQuery(id)]).flat();
+  const read = Array.from({ length: QUANTUM + 20 }, (_, id) => [...shortQuery(id)]).flat();
   // They come in one piece, more than one turn.
   assert.ok(read.length < 2048 * 2);
   one.send(Uint8Array.from(read));
   simulation.reload(block(53));
-  assert.equal(one.received.length, TURN_COST + 20);
+  assert.equal(one.received.length, QUANTUM + 20);
   assert.equal(one.finished(), true);
   one.end();
   assert.equal(one.closed(), true);
