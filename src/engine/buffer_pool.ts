@@ -10,9 +10,10 @@ const MAX_BITS = 17;
  * ten thousand would exceed a container's memory limit.
  */
 export class BufferPool {
+  /** Unused bytes in the pool. */
+  bytes = 0;
   readonly #free: Memory[][] = [];
   readonly #maxBytes: number;
-  #bytes = 0;
 
   /** @param maxBytes - limit of the unused bytes in the pool */
   constructor(maxBytes: number) {
@@ -20,17 +21,12 @@ export class BufferPool {
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) this.#free.push([]);
   }
 
-  /** Unused bytes in the pool. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Takes a buffer of at least this size; its content is undefined. */
   take(sizeBytes: number): Memory {
     const bits = Math.max(MIN_BITS, 32 - Math.clz32(sizeBytes - 1));
     const memory = this.#free[bits - MIN_BITS]?.pop();
     if (memory === undefined) return new Memory(2 ** bits);
-    this.#bytes -= memory.bytes.length;
+    this.bytes -= memory.bytes.length;
     return memory;
   }
 
@@ -38,8 +34,8 @@ export class BufferPool {
   give(memory: Memory): void {
     const size = memory.bytes.length;
     const free = this.#free[31 - Math.clz32(size) - MIN_BITS];
-    if (free === undefined || this.#bytes + size > this.#maxBytes) return;
-    this.#bytes += size;
+    if (free === undefined || this.bytes + size > this.#maxBytes) return;
+    this.bytes += size;
     free.push(memory);
   }
 }

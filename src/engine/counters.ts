@@ -1,51 +1,46 @@
 /** Indices of the engine's own counters in the shared array. */
 export const COUNTER = {
-  /** Loops of the data plane; if it stops, the control plane assumes a hang. */
+  /** Counts loops; if it stops, the control plane assumes a hang. */
   HEARTBEAT: 0,
   UDP_QUERIES: 1,
   TCP_QUERIES: 2,
-  /** Messages that were not queries: too short, or responses. */
+  /** Messages that were not queries. */
   DROPPED: 3,
   /** Queries answered with an error before any plugin ran. */
   REFUSED: 4,
-  /** Queries that could not wait because too many did. */
   SHED: 5,
   STREAMS_REFUSED: 6,
   /** Exceptions caught in the data plane: each is a bug. */
   PANICS: 8,
-  /** Log lines lost because the log could not be written fast enough. */
+  /** Log lines lost because the log was too slow. */
   LOG_DROPPED: 9,
-  /** Bytes of log lines sent to the control plane. */
   LOG_SENT: 10,
-  /** Bytes of log lines that the control plane has written; only it sets this one. */
+  /** Set by the control plane alone. */
   LOG_WRITTEN: 11,
-  /** Health queries (`question/probe.ts`) over UDP, answered. */
+  /** See `question/probe.ts`. */
   PROBES: 12,
-  /** Counters for which there was no space. */
   WITHOUT_ROOM: 13,
-  /** Queries that could not wait because their client had its share of waiting queries. */
+  /** As `SHED`, because of the client's share. */
   SHED_SHARE: 20,
-  /** UDP queries not answered because they had waited too long. */
+  /** UDP queries that had waited too long for an answer. */
   DISCARDED: 21,
-  /** Large UDP responses sent truncated because of their network's rate. */
+  /** UDP responses truncated because of `rrl`. */
   LIMITED: 22,
-  /** UDP responses that the kernel rejected. */
   SENDS_LOST: 23,
-  /** Unexpected upstream replies to an idle UDP socket. */
+  /** Upstream replies to an idle UDP socket. */
   UNEXPECTED_UDP: 24,
-  /** Unexpected upstream replies over a stream: their id is not in use. */
+  /** Upstream replies over a stream with an unused id. */
   UNEXPECTED_TCP: 25,
-  /** UDP queries to upstreams for which the kernel had no buffer. */
+  /** UDP queries to upstreams that the kernel rejected. */
   QUERIES_LOST: 26,
-  /** As `PROBES`, over TCP. */
   PROBES_TCP: 27,
-  /** Queries to upstreams over TLS lost because the channel to the TLS thread was full. */
+  /** Queries lost because the channel to the TLS thread was full. */
   TLS_UNSENT: 28,
 } as const;
 
 /** First index for plugins. */
 const FIRST_FREE = 32;
-/** Doubles at the end, shared by all that find no space; more than any histogram has. */
+/** Doubles at the end for whatever finds no space; more than any histogram has. */
 const WASTE = 32;
 
 /** Name, labels and index of a plugin's counter, gauge or histogram. */
@@ -57,12 +52,7 @@ export interface CounterPlace {
   bounds?: readonly number[];
 }
 
-/**
- * Counters in shared memory, each a double with a single writer.
- *
- * The data plane allocates indices as handlers ask for them; `places` tells the control plane what is
- * at which.
- */
+/** Counters in shared memory, each a double with one writer. `places` describes them. */
 export class CounterBook {
   readonly values: Float64Array<SharedArrayBuffer>;
   readonly places: CounterPlace[] = [];
@@ -81,7 +71,6 @@ export class CounterBook {
     if (known.length > 0) this.values.fill(0, this.#next);
   }
 
-  /** Index of a counter, allocated on the first call. */
   counter(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.histogram(name, labels);
   }
@@ -114,7 +103,6 @@ function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
   return JSON.stringify([name, Object.entries(labels).sort()]);
 }
 
-/** Doubles of a counter (without bounds) or histogram. */
 function sizeOf(bounds: readonly number[] | undefined): number {
   return bounds === undefined ? 1 : bounds.length + 2;
 }

@@ -1,22 +1,35 @@
 import type { Config, StreamTimeouts } from "../config/types.ts";
-import type { Address } from "../dns/address.ts";
+import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
-import type { BufferPool } from "./buffer_pool.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { Blocks } from "./chain/blocks.ts";
 import { HandlerChain } from "./chain/chain.ts";
-import { ClientAddresses } from "./clients/addresses.ts";
 import { ClientResponses } from "./clients/responses.ts";
 import type { StreamLimits } from "./clients/stream_limits.ts";
 import { ClientStreams } from "./clients/streams.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
-import { ANSWERED, DROP, type Exchange, NEXT, TCP, WAIT } from "./exchange/exchange.ts";
-import type { Origin, SlotOrigin, StreamOrigin } from "./exchange/origin.ts";
+import {
+  ANSWERED,
+  CLIENT_BUCKETS,
+  DROP,
+  type Exchange,
+  NEXT,
+  TCP,
+  WAIT,
+} from "./exchange/exchange.ts";
+import {
+  clientFamily,
+  type Origin,
+  readAddress,
+  type SlotOrigin,
+  type StreamOrigin,
+} from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io, StreamHandler } from "./io.ts";
 import { Memory } from "./memory.ts";
-import { HashKey } from "./question/keyed_hash.ts";
+import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
 import { Response } from "./response/response.ts";
 import { ResponseWriter } from "./response/writer.ts";
@@ -25,6 +38,9 @@ import type { Traffic } from "./traffic.ts";
 
 /** Largest message with its two octets of length and the slack that word copies need. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
+
+/** Limit of unused buffers: half of the smallest byte budget of streams. */
+const POOL_BYTES = 8 * 2 ** 20;
 
 /** The engine's environment and bounds. */
 export interface EngineOptions {
@@ -56,6 +72,7 @@ export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
 export class Engine implements EngineServices, Traffic {
   nowMs = 0;
   readonly timers = new Timers();
+  readonly buffers = new BufferPool(POOL_BYTES);
   readonly writer = new ResponseWriter();
   readonly values: Float64Array;
   readonly counter: CounterBook["counter"];
@@ -71,7 +88,9 @@ export class Engine implements EngineServices, Traffic {
 
   readonly #limits: Partial<StreamLimits> | undefined;
   readonly #blocks: Blocks;
-  readonly #clients: ClientAddresses;
+  /** For the hash that distinguishes clients. */
+  readonly #clientKey: HashKey;
+  readonly #client = new Address();
   readonly #pool: ExchangePool;
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
@@ -97,7 +116,7 @@ export class Engine implements EngineServices, Traffic {
     this.hashKey = HashKey.draw(options.random);
     this.#limits = options.limits;
     this.#blocks = new Blocks(options.handlers);
-    this.#clients = new ClientAddresses(options.io, HashKey.draw(options.random));
+    this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
     this.#current = this.#pool.fresh();
@@ -140,10 +159,6 @@ export class Engine implements EngineServices, Traffic {
   /** Block and plugin of each handler that is not ready. */
   unready(): [block: number, plugin: string][] {
     return this.#blocks.unready();
-  }
-
-  get buffers(): BufferPool {
-    return this.streams.buffers;
   }
 
   advance(nowMs: number): void {
@@ -252,19 +267,25 @@ export class Engine implements EngineServices, Traffic {
   }
 
   clientBucket(exchange: Exchange): number {
-    return this.#clients.bucket(exchange);
+    if (exchange.client >= 0) return exchange.client;
+    if (exchange.internal) return 0;
+    this.clientAddress(exchange, this.#client);
+    const { family, bytes } = this.#client;
+    // An IPv6 network of 64 bits is one client (RFC 4291 section 2.5.4).
+    const hash = hashOctets(this.#clientKey, bytes, 0, family === 6 ? 8 : 4);
+    return exchange.client = hash & (CLIENT_BUCKETS - 1);
   }
 
-  clientFamily(exchange: Exchange): 4 | 6 {
-    return this.#clients.family(exchange);
+  clientFamily({ origin }: Exchange): 4 | 6 {
+    return clientFamily(this.io, origin);
   }
 
-  clientAddress(exchange: Exchange, target: Address): void {
-    this.#clients.read(exchange, "client", target);
+  clientAddress({ origin }: Exchange, target: Address): void {
+    readAddress(this.io, origin, "client", target);
   }
 
-  localAddress(exchange: Exchange, target: Address): void {
-    this.#clients.read(exchange, "local", target);
+  localAddress({ origin }: Exchange, target: Address): void {
+    readAddress(this.io, origin, "local", target);
   }
 
   failure(exchange: Exchange, rcode: number): Response {

@@ -20,25 +20,21 @@ export interface TlsEndpoint {
   readonly certFile: string | null;
   readonly keyFile: string | null;
   readonly caFile: string | null;
-  /** Method of DNS over HTTPS; null for DNS over TLS. The stream carries frames as TCP in both. */
+  /** Method of DNS over HTTPS; null for DNS over TLS. Both carry frames as TCP. */
   readonly http: "GET" | "POST" | null;
 }
 
-/** The engine's end of a byte stream. The driver calls it with `nowMs` already set. */
+/** The engine's end of a byte stream. */
 export interface StreamHandler {
-  /** An outgoing stream is connected. Not called for accepted ones. */
+  /** Not called for accepted streams. */
   connected?(): void;
-  /** Bytes arrived. They are valid only during the call. */
+  /** The bytes are valid only during the call. */
   data(memory: Memory, offset: number, length: number): void;
   /** The peer will send no more, but may still read. */
   ended(): void;
-  /**
-   * The stream is closed by the peer, broken, or could not be connected. Always the last call.
-   *
-   * @param why - for the operator ("connection refused", "certificate has expired"), if known
-   */
+  /** Always the last call. `why` is for the operator: "connection refused". */
   closed(why?: string): void;
-  /** What had been queued for a slow reader was sent. */
+  /** The queue was sent. */
   drained?(): void;
 }
 
@@ -47,65 +43,50 @@ export const NO_SOCKET = -2;
 
 /** The engine's end of a datagram socket to an upstream. */
 export interface DatagramHandler {
-  /** A datagram arrived, at offset 0 of `memory`, which has room for tables behind it. */
+  /** A datagram is at offset 0 of `memory`, which has room for tables behind it. */
   reply(memory: Memory, length: number): void;
   /** The upstream's host refused (ICMP) or the socket failed. */
   failed(): void;
 }
 
-/**
- * The outside world as drivers implement it. Calls never block and never throw; results below zero
- * are failures.
- */
+/** The outside world; drivers implement it. Calls never block or throw; below zero is a failure. */
 export interface Io {
   /** Keeps the return address of the datagram in a receive slot until `reply` or `forget`. */
   keep(slot: number): number;
   /** Sends a response to a kept return address and releases it. */
   reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
-  /** Releases a kept return address. */
   forget(returnAddress: number): void;
 
-  /** Opens a stream to an upstream. */
   connect(endpoint: Endpoint, handler: StreamHandler): number;
   /** Sends bytes, or queues what the peer does not accept at once. */
   write(stream: number, memory: Memory, offset: number, length: number): void;
-  /**
-   * Whether a stream has room for so many bytes now. If not, its carrier is busy, which says nothing
-   * about the peer. Undefined if every stream always has room.
-   */
+  /** False if the stream's carrier, not its peer, is busy. Undefined if there always is room. */
   hasRoom?(stream: number, length: number): boolean;
-  /** Bytes queued for a slow reader. */
   queued(stream: number): number;
   /** Memory in bytes of that queue. */
   queueSize(stream: number): number;
-  /** Sent bytes in the kernel that the peer has not acknowledged; 0 if the driver cannot tell. */
+  /** Unacknowledged bytes in the kernel; 0 if unknown. */
   inKernel(stream: number): number;
-  /** Stops or resumes reading. */
   pause(stream: number, paused: boolean): void;
   /**
-   * Closes the stream once its queue has been sent. If `abrupt`, closes at once and discards what the
-   * kernel has, if the driver can. `closed` is not called any more.
+   * Closes the stream once its queue has been sent, or at once if `abrupt`, then discarding what the
+   * kernel has if possible. `closed` is not called.
    */
   close(stream: number, abrupt?: boolean): void;
   /**
-   * Ends sending (FIN) once the queue has been sent. The handler is called until the peer ends too or
-   * `close` is called: otherwise a peer that still sends would get a reset and lose unread answers.
+   * Sends FIN after the queue. The handler is called until the peer ends too or `close` is called: a
+   * reset would cost a peer that still sends its unread answers.
    */
   finish(stream: number): void;
 
-  /**
-   * Opens a datagram socket on a fresh, random port, connected to the upstream. `NO_SOCKET` if none
-   * is free, another number below zero if the upstream cannot be reached.
-   */
+  /** Opens a socket on a random port, connected to the upstream; may return `NO_SOCKET`. */
   open(endpoint: Endpoint, handler: DatagramHandler): number;
-  /** Sends one datagram; false if it could not be sent. */
+  /** False if the datagram could not be sent. */
   send(socket: number, memory: Memory, offset: number, length: number): boolean;
   /** Releases the socket; its handler is not called any more. */
   release(socket: number): void;
 
-  /** Family of the client's address. */
   family(of: "slot" | "kept" | "stream", reference: number): 4 | 6;
-  /** Reads the client's address, or the address that it asked (local). */
   address(
     of: "slot" | "kept" | "stream",
     reference: number,
@@ -114,9 +95,8 @@ export interface Io {
   ): void;
 
   /**
-   * Monotonic nanoseconds as a signed 32-bit number that wraps around (V8 stores it without an
-   * object), for durations of up to four seconds within a batch. A read costs some 50 ns. Undefined
-   * if time is virtual.
+   * Monotonic nanoseconds, wrapping around at 32 bits with sign (V8 stores that without an object),
+   * for durations within a batch. A read costs some 50 ns. Undefined if time is virtual.
    */
   nanoseconds?(): number;
 }

@@ -1,10 +1,8 @@
-import type { BufferPool } from "../buffer_pool.ts";
 import type { StreamOrigin } from "../exchange/origin.ts";
 import type { EngineServices } from "../handler.ts";
 import type { StreamHandler } from "../io.ts";
 import { Memory } from "../memory.ts";
 import { PendingFrames } from "../pending_frames.ts";
-import { Delivery } from "./delivery.ts";
 import type { StreamClient } from "./stream_client.ts";
 import {
   type CloseReason,
@@ -22,7 +20,6 @@ const batch = { memory: null as Memory | null };
 
 /** What a stream needs of the engine. */
 export interface StreamServices extends EngineServices {
-  /** Handles one message; returns the length of the response, 0 for none (yet). */
   streamQuery(
     stream: StreamOrigin,
     memory: Memory,
@@ -35,14 +32,11 @@ export interface StreamServices extends EngineServices {
 
 /** What a stream needs of `ClientStreams`. */
 export interface StreamOwner {
-  readonly buffers: BufferPool;
-  /** What the stream's queries may cost now. */
+  /** Cost that a stream's queries may have now. */
   allowance(): number;
-  /** Counts a cost against the allowance. */
   spend(cost: number): void;
   /** Queues a call of `turn`; returns whether it comes before the driver reads again. */
   enqueue(stream: ClientStream): boolean;
-  /** Records activity of the client. */
   touch(stream: ClientStream): void;
   /** Counts memory; may close this stream or others. */
   charge(stream: ClientStream, bytes: number): void;
@@ -56,30 +50,26 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   readonly id: number;
   readonly listener: number;
   readonly client: StreamClient<ClientStream>;
-  readonly delivery: Delivery;
   activeMs: number;
-  /** Neighbours in the client's list. */
   previous: ClientStream | null = null;
   next: ClientStream | null = null;
   /** It waits for its turn, before `nextWaiting`. */
   waiting = false;
   nextWaiting: ClientStream | null = null;
-  /** Memory in bytes that is counted for it. */
   bytes = 0;
   /** `bytes` includes what was in the kernel at the last measurement. */
   countsKernel = false;
   outstanding = 0;
+  phase: Phase = "open";
 
   readonly #services: StreamServices;
   readonly #owner: StreamOwner;
   readonly #limits: StreamLimits;
   readonly #watch: StreamWatch;
   readonly #pending: PendingFrames;
-  #phase: Phase = "open";
   #family: 4 | 6 | null = null;
   /** Why it ends, if that is the client's fault. */
   #fault: CloseReason | null = null;
-  /** Frames are being answered. */
   #answering = false;
   #paused = false;
   #queries = 0;
@@ -101,8 +91,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.client = client;
     this.#limits = limits;
     this.activeMs = services.nowMs;
-    this.delivery = new Delivery(services.io, id);
-    this.#pending = new PendingFrames(owner.buffers);
+    this.#pending = new PendingFrames(services.buffers);
     this.#watch = new StreamWatch(this, limits, services);
   }
 
@@ -110,12 +99,8 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     return this.#family ??= this.#services.io.family("stream", this.id);
   }
 
-  get phase(): Phase {
-    return this.#phase;
-  }
-
   get gone(): boolean {
-    return this.#phase === "closed";
+    return this.phase === "closed";
   }
 
   get hasAsked(): boolean {
@@ -144,17 +129,17 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
 
   ended(): void {
     if (this.gone) return;
-    if (this.#phase !== "finished") {
-      this.#phase = "ended";
+    if (this.phase !== "finished") {
+      this.phase = "ended";
       this.update();
-    } else if (!this.delivery.hasBacklog) {
+    } else if (!this.#watch.hasBacklog) {
       this.close(null);
     }
   }
 
   closed(): void {
     // Drivers may report the end of both sides in this way.
-    this.#forget(this.#phase === "finished" ? null : "broken");
+    this.#forget(this.phase === "finished" ? null : "broken");
   }
 
   drained(): void {
@@ -164,27 +149,26 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** Answers queries that were read before and had to wait for their turn. */
   turn(): void {
     if (this.gone) return;
     this.#answerPending();
     this.update();
   }
 
-  /** Continues to answer until the client is silent for a moment or the time is up. */
+  /** Answers until the client is silent for a moment or the time is up. */
   drain(): void {
-    if (this.#phase === "open") this.#phase = "draining";
+    if (this.phase === "open") this.phase = "draining";
     this.#watch.drain();
   }
 
   stopReading(): void {
-    if (this.#accepts) this.#phase = "retired";
+    if (this.#accepts) this.phase = "retired";
     this.update();
   }
 
   /** As `stopReading`, but answers at once: the stream's listener is about to be removed. */
   retire(): void {
-    if (this.#accepts) this.#phase = "retired";
+    if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
     if (this.gone) return;
     // What is left could only be answered for a listener that no longer exists.
@@ -196,7 +180,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   /** Closes gracefully if everything is delivered, else abruptly. */
   close(reason: CloseReason | null): void {
     if (this.gone) return;
-    const abrupt = this.delivery.hasBacklog;
+    const abrupt = this.#watch.hasBacklog;
     this.#forget(reason ?? this.#fault);
     this.#services.io.close(this.id, abrupt);
   }
@@ -208,7 +192,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
 
   measure(): boolean {
     if (this.gone) return false;
-    const inKernel = this.delivery.measure();
+    const inKernel = this.#watch.measure();
     this.countsKernel = inKernel > UNCOUNTED_BYTES;
     const counted = this.countsKernel ? inKernel : 0;
     this.#charge(this.#pending.sizeBytes + this.#services.io.queueSize(this.id) + counted);
@@ -221,10 +205,10 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     const { hasFrame } = this.#pending;
     const mayAnswer = this.#mayAnswer();
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
-    const { measuring, queued } = this.delivery;
+    const { measuring, queued } = this.#watch;
     // A paused stream may have queries that were not read.
     const resting = queued === 0 && !this.underWay && this.hasAsked && !this.#paused;
-    if (this.#phase === "draining" && resting && this.#watch.overdue) this.#phase = "retired";
+    if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
     if (queued > 0 && !measuring) this.#watch.watchRate();
     // Counting its memory may have closed it.
     if (this.gone) return;
@@ -234,24 +218,23 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
       this.#services.io.pause(this.id, blocked);
     }
     if (hasFrame || this.outstanding > 0) return;
-    if (this.#phase === "retired") {
-      this.#phase = "finished";
+    if (this.phase === "retired") {
+      this.phase = "finished";
       this.#services.io.finish(this.id);
       this.#watch.watchFinished();
-    } else if (this.#phase === "ended") {
+    } else if (this.phase === "ended") {
       // The kernel keeps an undelivered rest after closing, uncounted.
-      if (!this.delivery.hasBacklog) this.close(null);
-      else if (!this.delivery.measuring) this.#watch.watchLast();
+      if (!this.#watch.hasBacklog) this.close(null);
+      else if (!this.#watch.measuring) this.#watch.watchLast();
     }
   }
 
-  /** Queries are read. */
   get #accepts(): boolean {
-    return this.#phase === "open" || this.#phase === "draining";
+    return this.phase === "open" || this.phase === "draining";
   }
 
   #mayAnswer(): boolean {
-    return this.outstanding < this.#limits.outstanding && this.delivery.queued <= QUEUED_BYTES;
+    return this.outstanding < this.#limits.outstanding && this.#watch.queued <= QUEUED_BYTES;
   }
 
   #answerPending(allowance?: number): void {
@@ -315,14 +298,14 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
         // A frame that is not a query means that the peer has lost the framing.
-        this.#phase = "ended";
+        this.phase = "ended";
         this.#fault = "protocol";
         at = end;
         break;
       }
       at += 2 + size;
       if (++this.#queries === this.#limits.queries) {
-        this.#phase = "ended";
+        this.phase = "ended";
         at = end;
         break;
       }
@@ -337,9 +320,9 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   #write(memory: Memory, offset: number, length: number): void {
-    this.delivery.send(length);
+    this.#watch.send(length);
     this.#services.io.write(this.id, memory, offset, length);
-    if (this.delivery.mayHaveBacklog) this.measure();
+    if (this.#watch.mayHaveBacklog) this.measure();
   }
 
   #charge(bytes: number): void {
@@ -355,7 +338,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   #forget(reason: CloseReason | null): void {
-    this.#phase = "closed";
+    this.phase = "closed";
     this.#pending.clear(this.#answering);
     this.#charge(0);
     this.#watch.stop();

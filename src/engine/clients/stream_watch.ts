@@ -1,13 +1,12 @@
-import type { Timer, Timers } from "../timers.ts";
-import type { Delivery } from "./delivery.ts";
-import type { CloseReason, StreamLimits } from "./stream_limits.ts";
+import type { EngineServices } from "../handler.ts";
+import type { Timer } from "../timers.ts";
+import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /**
- * Times for draining a stream when the process stops; together less than the six seconds that a data
- * plane has. A stream is retired after `quietMs` of silence, so that most likely no query crosses the
- * FIN; after `busyMs` if it has brought no query yet. If its client asks all the time, it is retired
- * behind the first answer after `busyMs`, when most likely no query is on its way; after `lastMs` in
- * any case. Then the client has `finMs` to close its side and receive its answers.
+ * Times for draining a stream when the process stops; together less than a data plane's six seconds.
+ * To avoid that a query crosses the FIN, a stream is retired after `quietMs` of silence (`busyMs`
+ * before its first query), or behind the first answer after `busyMs`; after `lastMs` in any case.
+ * Then the client has `finMs` to receive its answers and close its side.
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
@@ -19,8 +18,7 @@ const LAST_CHECK_MS = 20;
  * - `open`: queries are read and answered.
  * - `draining`: the same, but the process stops: `retired` soon.
  * - `ended`: the client sends no more, or may not. Closed once it has received its last answers.
- * - `retired`: queries are no longer read, but the client may send some. Once those that were read are
- *   answered, this side is closed.
+ * - `retired`: queries are no longer read; this side is closed once those read are answered.
  * - `finished`: this side is closed; the client has to close the other.
  * - `closed`: by either side.
  */
@@ -28,8 +26,8 @@ export type Phase = "open" | "draining" | "ended" | "retired" | "finished" | "cl
 
 /** A stream as its watch sees it. */
 export interface Watched {
+  readonly id: number;
   readonly phase: Phase;
-  readonly delivery: Delivery;
   /** A whole query has arrived. */
   readonly hasAsked: boolean;
   /** A whole query is not answered yet. */
@@ -40,86 +38,125 @@ export interface Watched {
   readonly activeMs: number;
   /** Counts its memory; returns whether it is still open. */
   measure(): boolean;
-  /** Stops reading queries; those read are still answered. */
   stopReading(): void;
   update(): void;
   /** Closes it; without a reason, the client or the configuration ended it. */
   close(reason: CloseReason | null): void;
 }
 
-/** Closes a stream whose client receives too slowly or is idle for too long. Has one timer. */
+/**
+ * Measures what a stream's client receives, and closes the stream if that is too slow or the client is
+ * idle for too long. Has one timer.
+ */
 export class StreamWatch {
+  /** The rate is being measured. */
+  measuring = false;
+
   readonly #stream: Watched;
   readonly #limits: StreamLimits;
-  readonly #clock: { readonly nowMs: number; readonly timers: Timers };
+  readonly #engine: EngineServices;
   readonly #timer: Timer;
   /** When the process started to stop, or Infinity. */
   #drainingMs = Infinity;
+  /** Bytes sent, and those known to be received. */
+  #sent = 0;
+  #received = 0;
+  /** When the rate's measurement started, and what was received by then. */
+  #sinceMs = 0;
+  #receivedThen = 0;
 
-  constructor(
-    stream: Watched,
-    limits: StreamLimits,
-    clock: { readonly nowMs: number; readonly timers: Timers },
-  ) {
+  constructor(stream: Watched, limits: StreamLimits, engine: EngineServices) {
     this.#stream = stream;
     this.#limits = limits;
-    this.#clock = clock;
+    this.#engine = engine;
     // The timer is not moved for every query: it checks the last activity when it fires.
-    this.#timer = clock.timers.create((nowMs) => this.#check(nowMs));
-    this.#wakeAt(clock.nowMs + limits.readMs);
+    this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
+    this.#wakeAt(engine.nowMs + limits.readMs);
   }
 
-  /** Starts the idle timeout. */
-  watchIdle(): void {
-    const { phase, delivery } = this.#stream;
-    if (phase === "draining" || phase === "finished") return;
-    delivery.stop();
-    this.#wakeAt(this.#clock.nowMs + this.#limits.idleMs);
+  /** Bytes queued by the driver. */
+  get queued(): number {
+    return this.#engine.io.queued(this.#stream.id);
   }
 
-  /** Starts the write timeout. */
-  watchRate(): void {
-    if (this.#stream.phase !== "draining") this.#startRate(this.#limits.writeMs);
+  /** Something is queued, or the kernel may have more than is left uncounted. */
+  get mayHaveBacklog(): boolean {
+    return this.queued > 0 || this.#sent - this.#received > UNCOUNTED_BYTES;
   }
 
-  /** As `watchRate`; also closes the stream as soon as everything is delivered. */
-  watchLast(): void {
-    this.#startRate(LAST_CHECK_MS);
-  }
-
-  /** As `watchRate`; also closes the stream if everything is delivered after a while. */
-  watchFinished(): void {
-    this.#startRate(DRAIN.finMs);
-  }
-
-  /** Starts draining: the process stops. */
-  drain(): void {
-    if (this.#drainingMs !== Infinity) return;
-    this.#drainingMs = this.#clock.nowMs;
-    if (this.#stream.phase === "draining") this.#stream.delivery.stop();
-    this.#wakeAt(this.#drainingMs + DRAIN.quietMs);
+  /** More is undelivered than the kernel may keep for a closed stream. */
+  get hasBacklog(): boolean {
+    return this.queued > 0 ||
+      this.mayHaveBacklog && this.#engine.io.inKernel(this.#stream.id) > UNCOUNTED_BYTES;
   }
 
   /** Even a busy stream should be retired behind its next answer. */
   get overdue(): boolean {
-    return this.#clock.nowMs >= this.#drainingMs + DRAIN.busyMs;
+    return this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs;
   }
 
-  /** Stops the timer. */
+  /** Counts bytes that are about to be sent. */
+  send(length: number): void {
+    this.#sent += length;
+  }
+
+  /** Updates what was received; returns the undelivered bytes in the kernel. */
+  measure(): number {
+    const inKernel = this.#engine.io.inKernel(this.#stream.id);
+    this.#received = this.#sent - this.queued - inKernel;
+    return inKernel;
+  }
+
+  /** Starts the idle timeout. */
+  watchIdle(): void {
+    const { phase } = this.#stream;
+    if (phase === "draining" || phase === "finished") return;
+    this.measuring = false;
+    this.#wakeAt(this.#engine.nowMs + this.#limits.idleMs);
+  }
+
+  /** Starts the write timeout. */
+  watchRate(): void {
+    if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
+  }
+
+  /** As `watchRate`; also closes the stream as soon as everything is delivered. */
+  watchLast(): void {
+    this.#watchRate(LAST_CHECK_MS);
+  }
+
+  /** As `watchRate`; also closes the stream if everything is delivered after a while. */
+  watchFinished(): void {
+    this.#watchRate(DRAIN.finMs);
+  }
+
+  drain(): void {
+    if (this.#drainingMs !== Infinity) return;
+    this.#drainingMs = this.#engine.nowMs;
+    if (this.#stream.phase === "draining") this.measuring = false;
+    this.#wakeAt(this.#drainingMs + DRAIN.quietMs);
+  }
+
   stop(): void {
-    this.#clock.timers.clear(this.#timer);
+    this.#engine.timers.clear(this.#timer);
   }
 
-  #startRate(checkMs: number): void {
-    const { nowMs } = this.#clock;
+  #watchRate(checkMs: number): void {
+    const { nowMs } = this.#engine;
     // Counting its memory may close it.
     if (!this.#stream.measure()) return;
-    this.#stream.delivery.start(nowMs);
+    this.#startMeasuring(nowMs);
     this.#wakeAt(nowMs + checkMs);
   }
 
+  #startMeasuring(nowMs: number): void {
+    this.measuring = true;
+    this.#sinceMs = nowMs;
+    this.#receivedThen = this.#received;
+  }
+
   #wakeAt(dueMs: number): void {
-    this.#clock.timers.set(this.#timer, Math.min(dueMs, this.#lastMs));
+    this.#engine.timers.set(this.#timer, Math.min(dueMs, this.#lastMs));
   }
 
   /** When a draining stream is closed unconditionally, or Infinity. */
@@ -130,9 +167,9 @@ export class StreamWatch {
   #check(nowMs: number): void {
     const stream = this.#stream;
     if (!stream.measure()) return;
-    if (nowMs >= this.#lastMs) stream.close(stream.delivery.hasBacklog ? "slow" : null);
+    if (nowMs >= this.#lastMs) stream.close(this.hasBacklog ? "slow" : null);
     else if (stream.phase === "draining") this.#checkDraining(nowMs);
-    else if (stream.delivery.measuring) this.#checkRate(nowMs);
+    else if (this.measuring) this.#checkRate(nowMs);
     else this.#checkIdle(nowMs);
   }
 
@@ -140,27 +177,29 @@ export class StreamWatch {
     const stream = this.#stream;
     // A new connection is about to bring a query.
     const quietMs = stream.hasAsked ? DRAIN.quietMs : DRAIN.busyMs;
-    const busy = stream.underWay || stream.delivery.queued > 0 ||
-      nowMs < stream.activeMs + quietMs;
+    const busy = stream.underWay || this.queued > 0 || nowMs < stream.activeMs + quietMs;
     this.#wakeAt(nowMs + DRAIN.quietMs);
     if (!busy || nowMs >= this.#drainingMs + DRAIN.lastMs) stream.stopReading();
   }
 
   #checkRate(nowMs: number): void {
-    const { phase, delivery } = this.#stream;
+    const { phase } = this.#stream;
+    if (phase === "finished" && !this.hasBacklog) return this.#stream.close(null);
     const { writeMs } = this.#limits;
-    if (phase === "finished" && !delivery.hasBacklog) {
-      this.#stream.close(null);
-    } else if (delivery.isSlow(nowMs, writeMs)) {
-      this.#stream.close("slow");
-    } else if (phase === "finished") {
-      this.#wakeAt(Math.min(nowMs + DRAIN.finMs, delivery.nextMs(writeMs)));
-    } else if (delivery.queued > 0) {
-      this.#wakeAt(delivery.nextMs(writeMs));
+    if (nowMs >= this.#sinceMs + writeMs) {
+      const received = this.#received - this.#receivedThen;
+      this.#startMeasuring(nowMs);
+      if (received < MIN_RATE * writeMs / 1000) return this.#stream.close("slow");
+    }
+    const dueMs = this.#sinceMs + writeMs;
+    if (phase === "finished") {
+      this.#wakeAt(Math.min(nowMs + DRAIN.finMs, dueMs));
+    } else if (this.queued > 0) {
+      this.#wakeAt(dueMs);
     } else if (phase === "open") {
       this.watchIdle();
     } else {
-      this.#wakeAt(Math.min(nowMs + LAST_CHECK_MS, delivery.nextMs(writeMs)));
+      this.#wakeAt(Math.min(nowMs + LAST_CHECK_MS, dueMs));
       this.#stream.update();
     }
   }

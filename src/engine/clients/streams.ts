@@ -1,5 +1,4 @@
 import { Address } from "../../dns/address.ts";
-import { BufferPool } from "../buffer_pool.ts";
 import { COUNTER } from "../counters.ts";
 import { ClientStream, type StreamOwner, type StreamServices } from "./stream.ts";
 import { StreamClient } from "./stream_client.ts";
@@ -13,8 +12,6 @@ import {
   type StreamLimits,
 } from "./stream_limits.ts";
 
-/** Limit of unused buffers: half of the smallest byte budget. */
-const POOL_BYTES = 8 * 2 ** 20;
 /** Turns that always fit into a round. */
 const SURE_TURNS = Math.floor(ROUND_QUANTUM / QUANTUM);
 /** Share of its bytes that a client over its share may keep. */
@@ -27,13 +24,17 @@ type Client = StreamClient<ClientStream>;
  *
  * A client (an IPv4 address or an IPv6 network of 64 bits) with at least as many connections as are
  * free makes room for its next one: the longest idle connection of the largest client is closed. So a
- * single client gets half of all, two get a third each, and one is always left for a new client
- * (dynamic thresholds, Choudhury and Hahne, 1998). The byte budget is shared in the same way.
+ * single client gets half of all, two a third each, and one is always free (dynamic thresholds,
+ * Choudhury and Hahne, 1998). The byte budget is shared in the same way.
  *
  * Streams are served round robin: `QUANTUM` each, `ROUND_QUANTUM` in total before datagrams.
  */
 export class ClientStreams implements StreamOwner {
-  readonly buffers = new BufferPool(POOL_BYTES);
+  /** Number of open streams. */
+  size = 0;
+  /** Memory of their buffers. */
+  bytes = 0;
+
   readonly #services: StreamServices;
   readonly #clients = new Map<string, Client>();
   readonly #address = new Address();
@@ -41,8 +42,6 @@ export class ClientStreams implements StreamOwner {
   readonly #openGauge: number;
   readonly #bytesGauge: number;
   #limits: StreamLimits = STREAM_LIMITS;
-  #size = 0;
-  #bytes = 0;
   #enforcing = false;
 
   /** Queue of streams that wait for their turn. */
@@ -50,7 +49,6 @@ export class ClientStreams implements StreamOwner {
   #lastWaiting: ClientStream | null = null;
   /** Streams queued since the last round, or at least `SURE_TURNS`. */
   #waitingCount = 0;
-  /** A round is running. */
   #running = false;
   /** What is left of the round's quantum, and when that was last refilled. */
   #roundLeft = 0;
@@ -71,22 +69,10 @@ export class ClientStreams implements StreamOwner {
     services.values[this.#bytesGauge] = 0;
   }
 
-  /** Number of open streams. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Memory in bytes of the streams' buffers. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** A stream waits for its turn. */
   get waiting(): boolean {
     return this.#firstWaiting !== null;
   }
 
-  /** Sets the limits shared by all listeners. */
   configure(limits: Partial<StreamLimits>): void {
     this.#limits = { ...STREAM_LIMITS, ...limits };
   }
@@ -94,7 +80,7 @@ export class ClientStreams implements StreamOwner {
   /** Accepts a stream, or returns null if there are too many. */
   accept(listener: number, id: number, limits: Partial<StreamLimits>): ClientStream | null {
     const client = this.#clientOf(id);
-    const left = this.#limits.streams - this.#size;
+    const left = this.#limits.streams - this.size;
     if (client.count >= left && !this.#makeRoom(client)) {
       this.#services.values[COUNTER.STREAMS_REFUSED]!++;
       return null;
@@ -107,7 +93,7 @@ export class ClientStreams implements StreamOwner {
       limits: { ...this.#limits, ...limits },
     });
     client.append(stream);
-    this.#services.values[this.#openGauge] = ++this.#size;
+    this.#services.values[this.#openGauge] = ++this.size;
     return stream;
   }
 
@@ -172,9 +158,9 @@ export class ClientStreams implements StreamOwner {
   }
 
   charge({ client }: ClientStream, bytes: number): void {
-    this.#bytes += bytes;
+    this.bytes += bytes;
     client.bytes += bytes;
-    this.#services.values[this.#bytesGauge] = this.#bytes;
+    this.#services.values[this.#bytesGauge] = this.bytes;
     if (bytes > 0 && !this.#enforcing) {
       this.#enforcing = true;
       this.#enforce(client);
@@ -187,7 +173,7 @@ export class ClientStreams implements StreamOwner {
     const { values } = this.#services;
     client.remove(stream);
     if (client.count === 0) this.#clients.delete(client.key);
-    values[this.#openGauge] = --this.#size;
+    values[this.#openGauge] = --this.size;
     if (reason !== null) values[this.#closed.get(reason)!]!++;
   }
 
@@ -198,7 +184,7 @@ export class ClientStreams implements StreamOwner {
     return this.#clients.get(key) ?? new StreamClient<ClientStream>(key);
   }
 
-  /** Closes a connection of the largest client; false if none should be closed for `client`. */
+  /** Closes a connection of the largest client, if one should be closed for `client`. */
   #makeRoom(client: Client): boolean {
     const largest = this.#largest(client, "count");
     let victim = largest.first;
@@ -215,21 +201,17 @@ export class ClientStreams implements StreamOwner {
     return largest;
   }
 
-  /** Closes streams until the total and the bytes of `client` are within their bounds. */
   #enforce(client: Client): void {
     const { bytes } = this.#limits;
-    const overBudget = () => this.#bytes > bytes;
+    const overBudget = () => this.bytes > bytes;
     while (overBudget()) trim(this.#largest(client, "bytes"), overBudget);
     const overShare = () =>
-      client.bytes > bytes * ASSURED_SHARE && client.bytes > bytes - this.#bytes;
+      client.bytes > bytes * ASSURED_SHARE && client.bytes > bytes - this.bytes;
     if (overShare()) trim(client, overShare);
   }
 }
 
-/**
- * Closes a client's largest streams until it is within its bound and below `TRIM_TO` of its bytes, so
- * that not every response starts a search. Measures the kernel's part again first.
- */
+/** Closes a client's largest streams, below its bound, so that not every response starts a search. */
 function trim(client: Client, exceeds: () => boolean): void {
   const streams: ClientStream[] = [];
   for (let stream = client.first; stream !== null; stream = stream.next) {

@@ -29,14 +29,12 @@ export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
 /** The handlers of a server block (`HandlerChain`). */
 export interface Chain {
-  /** Number of handlers. */
   readonly length: number;
-  /** A handler asks upstreams for clients, so recursion is available (RA). */
+  /** Recursion is available (RA). */
   readonly recursive: boolean;
   /** Header flags set and cleared in every response. */
   readonly flagsSet: number;
   readonly flagsCleared: number;
-  /** Name of the plugin at this position. */
   pluginAt(position: number): string | undefined;
   /**
    * Asks the handlers from position `start` down; an answer rises through those above.
@@ -46,7 +44,7 @@ export interface Chain {
   descend(exchange: Exchange, start: number): Verdict;
   /** Shows the response to the handlers above position `from`, the nearest first. */
   rise(exchange: Exchange, from: number): void;
-  /** Reports a client's finished query and the size of what was sent, 0 for nothing. */
+  /** Reports a client's finished query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
 
@@ -63,23 +61,18 @@ const NO_CHAIN: Chain = {
 };
 
 /**
- * One query being answered, from the first byte parsed to the response handed to the driver.
- *
- * The engine reuses one exchange for queries that are answered at once; it points into the receive
- * buffer. To wait it is parked (`Engine.park`): it copies its question, and the engine continues with
- * another exchange. So a handler may only hold a reference to an exchange that it answered `WAIT` for.
+ * One query being answered. The engine reuses one exchange for queries that are answered at once; it
+ * points into the receive buffer. A parked exchange has its own copy of the question, and only to it
+ * may a handler hold a reference.
  */
 export class Exchange extends Question {
   // The query beyond its question.
 
-  /** The client sent an OPT record. */
   edns = false;
-  /** UDP payload size that the client announced, 0 without OPT. */
   ednsSize = 0;
   ednsVersion = 0;
-  /** Offset of the OPT record's options from the start of the message; valid with `edns`. */
+  /** The OPT record's options, from the start of the message; valid with `edns`. */
   optionsAt = 0;
-  /** Length of all options in bytes; valid with `edns`. */
   optionsLength = 0;
   /** Offset of the mark of a loop probe from the start of the message; 0 for none. */
   markAt = 0;
@@ -87,51 +80,45 @@ export class Exchange extends Question {
   // Its origin.
 
   origin: Origin = INTERNAL;
-  /** Index of the listener in the configuration. */
   listener = 0;
   /** Index of the matching zone among those of the listener, or -1 for none. */
   zone = -1;
-  /** It may wait: the question is in its own memory. */
+  /** The question is in its own memory. */
   parked = false;
-  /** Monotonic milliseconds at which the query was received. */
   receivedMs = 0;
-  /** The client's bucket of `CLIENT_BUCKETS`, or -1 until `clientBucket` computes it. */
+  /** The client's bucket, or -1 until `clientBucket` computes it. */
   client = -1;
 
   // Its way through the chain.
 
   chain: Chain;
-  /** Position of the handler at work. */
   position = 0;
   /** Position above which responses do not rise (internal exchanges), else 0. */
   top = 0;
-  /** Position of the handler that answered, or -1 for the engine itself. */
+  /** Position of the handler that answered, or -1 for the engine. */
   answeredBy = -1;
   response: Response | null = null;
   /** Extended DNS Error to send to the client (RFC 8914), or -1. */
   extendedError = -1;
-  /** UDP payload size to announce, to the client and to upstreams. */
   payloadSize: number = EDNS_PAYLOAD;
-  /** Largest UDP response to the client (`bufsize`). */
+  /** `bufsize` */
   maxUdpSize: number = EDNS_PAYLOAD;
-  /** Rate of large UDP responses to the client's network (`rrl`); null for no limit. */
+  /** `rrl`; null for no limit. */
   rate: ResponseRate | null = DEFAULT_RATE;
-  /** Name of this server to send to the client (RFC 5001), or null. */
+  /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
-  /** What went wrong, for the error log; empty if nothing did. */
+  /** For the error log; empty if nothing went wrong. */
   error = "";
   /** The only server that it may go to, whatever its health; null for any. */
   only: object | null = null;
-  /** It may go to servers that lead into a loop. */
   intoLoops = false;
-  /** The response must not be cached: an equal one already is, or it says nothing about the name. */
+  /** An equal response is cached already, or it says nothing about the name. */
   uncacheable = false;
   /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 
   /** The question's memory while it is parked; allocated when first needed. */
   #own: Memory | null = null;
-  /** The origin of a parked datagram; allocated when first needed. */
   #kept: KeptOrigin | null = null;
 
   constructor(memory: Memory, chain: Chain = NO_CHAIN) {
@@ -139,7 +126,6 @@ export class Exchange extends Question {
     this.chain = chain;
   }
 
-  /** Resets the exchange for another query. */
   begin(nowMs: number): void {
     this.receivedMs = nowMs;
     this.response = null;
@@ -164,7 +150,6 @@ export class Exchange extends Question {
     this.uncacheable = false;
   }
 
-  /** Sets the number under which the driver keeps the return address. */
   keep(address: number): void {
     const kept = this.#kept ??= { kind: "kept", address };
     kept.address = address;
@@ -172,10 +157,9 @@ export class Exchange extends Question {
   }
 
   /**
-   * Parks this exchange as an internal query with the key of another; its response rises to `top`.
-   *
-   * Only the key is the client's (name, type, DO, CD, client subnet). No other bit of its header or
-   * of its way here may influence what is cached for everybody.
+   * Parks this exchange as an internal query for the question of another; its response rises to `top`.
+   * Only name, type, DO, CD and client subnet are the client's: nothing else may influence what is
+   * cached for everybody.
    */
   beginOwn(from: Exchange, top: number): void {
     Object.assign(this, from);
@@ -192,7 +176,6 @@ export class Exchange extends Question {
     this.nextWaiter = null;
   }
 
-  /** Drops references to other objects once it is finished. */
   clear(chain: Chain): void {
     this.parked = false;
     this.origin = INTERNAL;
@@ -202,7 +185,6 @@ export class Exchange extends Question {
     this.chain = chain;
   }
 
-  /** Copies the parts of a query that outlive its receive slot, and points at the copies. */
   #copyQuestion({ memory, offset, qnameLength, ecsAt, ecsLength, markAt }: Exchange): void {
     const own = this.#own ??= new Memory(QUERY_SIZE);
     const from = memory.bytes;
@@ -222,12 +204,11 @@ export class Exchange extends Question {
     this.offset = 0;
   }
 
-  /** Transport of the query. */
   get transport(): typeof UDP | typeof TCP {
     return this.origin.kind === "stream" ? TCP : UDP;
   }
 
-  /** A query of nodens itself, such as a refresh: no client waits. */
+  /** A query of nodens itself, such as a refresh. */
   get internal(): boolean {
     return this.origin.kind === "internal";
   }

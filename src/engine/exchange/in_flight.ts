@@ -4,15 +4,12 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
 /**
  * Bounds of a table of questions in flight.
  *
- * - `questions`: above the 6,144 exchanges that may wait (`MAX_EXCHANGES`), each of which has at most
- *   one question, so the exchanges run out first.
+ * - `questions`: above the 6,144 exchanges that may wait, so the exchanges run out first.
  * - `waiters`: exchanges that get one answer.
- * - `chain`: with a keyed hash and as many buckets as questions, chance makes a longer one less than
- *   once in 10^10 fillings of the table (Poisson, mean 1).
+ * - `chain`: chance makes a longer one less than once in 10^10 fillings (Poisson, mean 1).
  * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers in
- *   one burst to one address. Programs that start together and look up the same name stay below it.
- *   This host's programs are one client and may be many more, but a burst to them leaves no machine:
- *   they are exempt.
+ *   one burst to one address. Programs that start together stay below it. This host's programs are one
+ *   client, but exempt: a burst to them leaves no machine.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
@@ -48,31 +45,28 @@ export abstract class PendingQuestion {
   /** Waiters of each client bucket; null while too few wait for a client to reach its bound. */
   waits: Uint8Array | null = null;
 
-  /** Whether the exchange asks exactly this question. */
   abstract asksFor(exchange: Exchange): boolean;
 }
 
 /**
- * Questions in flight. A query for one of them joins it and waits for the same answer.
- *
- * Everything is bounded (`IN_FLIGHT`), and refusals are counted by reason. Nothing is allocated once
- * the table has grown to its load: questions are chained directly.
+ * Questions in flight. A query for one of them joins it and waits for the same answer. Everything is
+ * bounded (`IN_FLIGHT`), and nothing is allocated once the table has grown to its load.
  *
  * A stranger in the same client bucket can use up a client's waits, but only for a question that he
  * asks 64 times, until it is answered.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Why the last exchange was refused, for the error log. */
+  /** Reason of the last refusal, for the error log. */
   refusal = "";
+  /** Questions in flight. */
+  size = 0;
 
   readonly #engine: InFlightServices;
   readonly #refused: Readonly<Record<Refusal, number>>;
-  /** Free tables for `PendingQuestion.waits`, all zero. */
   readonly #spareWaits: Uint8Array[] = [];
   readonly #client = new Address();
   readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
-  #size = 0;
 
   /** @param table - label of the refusal counters */
   constructor(engine: InFlightServices, table: "forward" | "verify") {
@@ -87,11 +81,6 @@ export class InFlight<T extends PendingQuestion> {
     };
   }
 
-  /** Number of questions in flight. */
-  get size(): number {
-    return this.#size;
-  }
-
   /** The question that the exchange asks, or null if it is not in flight. */
   find(exchange: Exchange, hash: number): T | null {
     let question = this.#first(hash);
@@ -101,7 +90,7 @@ export class InFlight<T extends PendingQuestion> {
     return null;
   }
 
-  /** Parks the exchange with the question's waiters; false if it is refused. */
+  /** Parks the exchange as a waiter; false if it is refused. */
   join(question: T, exchange: Exchange): boolean {
     if (question.waiterCount >= IN_FLIGHT.waiters) return this.#refuse("waiters");
     if (!this.#mayWait(question, exchange)) return this.#refuse("client");
@@ -116,16 +105,12 @@ export class InFlight<T extends PendingQuestion> {
     return true;
   }
 
-  /**
-   * Adds a question that `find` did not find, and parks the exchange as its first waiter.
-   *
-   * @returns the parked exchange, or null if it is refused
-   */
+  /** Adds a question with the exchange as its first waiter; returns it parked, or null if refused. */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
     const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;
-    if (this.#size >= this.#buckets.length) this.#grow();
-    this.#size++;
+    if (this.size >= this.#buckets.length) this.#grow();
+    this.size++;
     question.hash = hash;
     question.waiters = parked;
     question.waiterCount = 1;
@@ -136,7 +121,7 @@ export class InFlight<T extends PendingQuestion> {
   /** Removes a question; returns its waiters, chained by `nextWaiter`. */
   end(question: T): Exchange | null {
     this.#unlink(question);
-    this.#size--;
+    this.size--;
     if (question.waits !== null) {
       question.waits.fill(0);
       this.#spareWaits.push(question.waits);
@@ -149,7 +134,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   #hasRoom(hash: number): boolean {
-    if (this.#size >= IN_FLIGHT.questions) return this.#refuse("questions");
+    if (this.size >= IN_FLIGHT.questions) return this.#refuse("questions");
     let length = 0;
     let other = this.#first(hash);
     for (; other !== null; other = other.nextInBucket) length++;
@@ -165,9 +150,8 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   /**
-   * Whether a program of this host asks: one end is a loopback address (rules may have redirected the
-   * query), or both ends are equal, as the kernel chooses for the node's own address. By the kernel's
-   * defaults no other machine can send such a query, and answers stay here.
+   * Whether a program of this host asks: one end is a loopback address (rules may redirect queries),
+   * or both ends are equal, as for the node's own address. No other machine can send such a query.
    */
   #isOfThisHost(exchange: Exchange): boolean {
     this.#engine.clientAddress(exchange, this.#client);

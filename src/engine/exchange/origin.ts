@@ -1,3 +1,5 @@
+import type { Address } from "../../dns/address.ts";
+import type { Io } from "../io.ts";
 import type { Memory } from "../memory.ts";
 
 /**
@@ -52,3 +54,22 @@ export interface InternalOrigin {
 
 /** The origin of all internal queries. */
 export const INTERNAL: InternalOrigin = { kind: "internal" };
+
+/** Family of the client's address. */
+export function clientFamily(io: Io, origin: Origin): 4 | 6 {
+  if (origin.kind === "datagram") return io.family("slot", origin.slot);
+  if (origin.kind === "kept") return io.family("kept", origin.address);
+  return origin.kind === "stream" ? origin.family : 4;
+}
+
+/** Reads the client's address, or the address that it asked; nothing for an internal query. */
+export function readAddress(
+  io: Io,
+  origin: Origin,
+  side: "client" | "local",
+  target: Address,
+): void {
+  if (origin.kind === "datagram") io.address("slot", origin.slot, side, target);
+  else if (origin.kind === "kept") io.address("kept", origin.address, side, target);
+  else if (origin.kind === "stream") io.address("stream", origin.id, side, target);
+}

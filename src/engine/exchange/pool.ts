@@ -17,11 +17,12 @@ const FREE_SHARE = 1 / 2;
  * Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
+  /** Exchanges in use. */
+  used = 0;
   readonly #free: Exchange[] = [];
   readonly #limit: number;
   readonly #chain: Chain;
   readonly #nothing = new Memory(0);
-  #used = 0;
   readonly #counts = new Int32Array(CLIENT_BUCKETS);
 
   constructor(limit: number, chain: Chain) {
@@ -31,17 +32,12 @@ export class ExchangePool {
 
   /** All exchanges are in use. */
   get full(): boolean {
-    return this.#used >= this.#limit;
-  }
-
-  /** Exchanges in use. */
-  get used(): number {
-    return this.#used;
+    return this.used >= this.#limit;
   }
 
   /** Exchanges in memory, in use or free. */
   get size(): number {
-    return this.#used + this.#free.length;
+    return this.used + this.#free.length;
   }
 
   /** An exchange for the next query. */
@@ -51,15 +47,15 @@ export class ExchangePool {
 
   /** Counts an exchange that is about to wait; false if too many do, in total or of its client. */
   admit(client: number): boolean {
-    if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.#used)) return false;
-    this.#used++;
+    if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.used)) return false;
+    this.used++;
     this.#counts[client]!++;
     return true;
   }
 
   /** Reverts `admit`. */
   dismiss(client: number): void {
-    this.#used--;
+    this.used--;
     this.#counts[client]!--;
   }
 
