@@ -1,10 +1,10 @@
-/** A socket address. It is reused, so that reading addresses allocates nothing. */
+/** A socket address, reused to avoid allocations. */
 export class Address {
   family: 4 | 6 = 4;
-  /** The address in network order: the first four bytes for IPv4, all sixteen for IPv6. */
+  /** In network order; IPv4 uses the first four. */
   readonly bytes: Uint8Array = new Uint8Array(16);
   port = 0;
-  /** Scope of a link-local IPv6 address (interface index), else 0. */
+  /** Interface index of a link-local IPv6 address, else 0. */
   scope = 0;
 
   /** Turns `::ffff:a.b.c.d`, as IPv6 sockets receive it, into IPv4. */
@@ -17,7 +17,6 @@ export class Address {
     b.copyWithin(0, 12, 16);
   }
 
-  /** Loopback address: only this machine can send from it. */
   get isLoopback(): boolean {
     const b = this.bytes;
     if (this.family === 4) return b[0] === 127;
@@ -25,7 +24,6 @@ export class Address {
     return b[15] === 1;
   }
 
-  /** Compares addresses without ports. */
   sameHost(other: Address): boolean {
     if (this.family !== other.family) return false;
     const length = this.family === 4 ? 4 : 16;
@@ -40,7 +38,7 @@ export class Address {
   }
 }
 
-/** Text of an IPv6 address of sixteen bytes (RFC 5952: lower case, longest run of zeros cut). */
+/** Text of an IPv6 address of sixteen bytes (RFC 5952). */
 export function formatIPv6(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < 16; i += 2) {
@@ -55,7 +53,7 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text.slice(0, at) || ":"}${text.slice(at + run.length) || ":"}`;
 }
 
-/** Canonical spelling of an IPv6 address, its scope preserved; other text is unchanged. */
+/** Canonical spelling of an IPv6 address with its scope; other text is unchanged. */
 export function canonicalAddress(text: string): string {
   const [host, scope] = text.split("%");
   const bytes = parseAddress(host!);
@@ -76,7 +74,7 @@ function parseIPv4(text: string): Uint8Array | null {
 }
 
 function parseIPv6(text: string): Uint8Array | null {
-  // The URL parser accepts the same text, and leaves only groups of base 16 and one "::".
+  // The URL parser normalizes it to groups of base 16 and at most one "::".
   const url = /^[0-9a-fA-F:.]+$/.test(text) ? URL.parse(`http://[${text}]`) : null;
   if (url === null) return null;
   const [head = [], tail = []] = url.hostname.slice(1, -1).split("::")

@@ -18,12 +18,12 @@ export function longestPrefix(family: number): number {
   return family === 1 ? 32 : family === 2 ? 128 : -1;
 }
 
-/** Size in octets of the data with a prefix of this length. */
+/** Size of the data with a prefix of this length. */
 export function subnetSize(prefix: number): number {
   return SUBNET.ADDRESS + ((prefix + 7) >>> 3);
 }
 
-/** Whether the `size` octets at `at` are exactly the data of a valid option of a query. */
+/** Whether `size` octets are the data of a query's valid option. */
 export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
   if (size < SUBNET.ADDRESS) return false;
   const prefix = bytes[at + SUBNET.SOURCE]!;
@@ -32,12 +32,12 @@ export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
     size === subnetSize(prefix) && (rest === 0 || (bytes[at + size - 1]! & (0xff >>> rest)) === 0);
 }
 
-/** Family of the data at `at`. */
+/** Address family of a subnet. */
 export function familyAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + SUBNET.FAMILY]! << 8) | bytes[at + SUBNET.FAMILY + 1]!;
 }
 
-/** Whether two networks, both at least `prefix` bits long, agree in family and these bits. */
+/** Whether two networks have the same family and first `prefix` bits. */
 export function sameNetwork(
   one: Uint8Array,
   oneAt: number,
@@ -54,7 +54,7 @@ export function sameNetwork(
   return rest === 0 || ((one[a + whole]! ^ other[b + whole]!) & (0xff00 >> rest) & 0xff) === 0;
 }
 
-/** Copies the data at `fromAt`, shortened to a prefix; returns its size. */
+/** Copies a subnet shortened to a prefix; returns its size. */
 export function writeNetwork(
   from: Uint8Array,
   fromAt: number,

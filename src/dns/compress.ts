@@ -8,11 +8,8 @@ import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
 /**
  * Copies a response with its names compressed (RFC 1035 section 4.1.4), in time linear in its length.
  *
- * Owners are compressed, and names in the data of the types of RFC 1035. Names in the data of other
- * types are written in full, and no pointer leads to them (RFC 3597 section 4). A name may get the
- * case of an equal name before it; if that is the question's, the case of each client.
- *
- * Bounds and names are checked again, whoever calls.
+ * Names in the data of types newer than RFC 1035 are written in full, and no pointer leads to them
+ * (RFC 3597 section 4). A name may get the case of an equal name before it.
  */
 export class Compressor {
   /** Length of the message written. */
@@ -27,18 +24,15 @@ export class Compressor {
   #to: Uint8Array = new Uint8Array(0);
   #out = 0;
 
-  /** Octets read for the names of the last message. */
   get octetsRead(): number {
     return this.#names.octetsRead;
   }
 
   /**
-   * Copies the message `from` to the beginning of `to`, compressed. The copy may be longer, if names
-   * were compressed that must not be.
+   * Copies the message to the beginning of `to`, which has room for 65,535 bytes. The copy is longer
+   * if names were compressed that must not be.
    *
-   * @param records - number of records in the message
-   * @param to - has room for 65,535 bytes
-   * @returns false for a malformed message, or if the copy would be longer than a message can be
+   * @returns false if the message is malformed or its copy too long
    */
   compress(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, true);
@@ -91,7 +85,6 @@ export class Compressor {
     return true;
   }
 
-  /** Copies the data in [at, end); false if it does not have the layout of its type, or fit. */
   #copyData(type: number, at: number, end: number): boolean {
     const layout = layoutOf(type);
     const compressed = mayCompressData(type);
@@ -116,7 +109,6 @@ export class Compressor {
     return true;
   }
 
-  /** Copies a name; returns its end in the source, or -1. */
   #copyName(at: number, compressed: boolean): number {
     const next = this.#names.write(at, this.#out, compressed);
     if (next >= 0) this.#out = this.#names.end;

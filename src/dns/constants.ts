@@ -1,7 +1,7 @@
-/** Size of the header (RFC 1035 section 4.1.1). */
+/** RFC 1035 section 4.1.1. */
 export const HEADER_SIZE = 12;
 
-/** Bits of the header's second 16-bit word (RFC 1035 section 4.1.1, RFC 4035 section 3.2). */
+/** Header flags (RFC 1035 section 4.1.1, RFC 4035 section 3.2). */
 export const FLAG = {
   QR: 0x8000,
   OPCODE: 0x7800,
@@ -15,7 +15,7 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
-/** Response codes (RFC 1035 section 4.1.1, RFC 6895 section 2.3). */
+/** Response codes that code refers to. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -25,7 +25,6 @@ export const RCODE = {
   REFUSED: 5,
   YXDOMAIN: 6,
   BADVERS: 16,
-  /** The server wants its fresh cookie (RFC 7873 section 8). */
   BADCOOKIE: 23,
 } as const;
 
@@ -52,10 +51,10 @@ export const TYPE = {
   ANY: 255,
 } as const;
 
-/** Classes (RFC 1035 section 3.2.4). */
+/** RFC 1035 section 3.2.4. */
 export const CLASS = { IN: 1, CH: 3, ANY: 255 } as const;
 
-/** Longest name in wire form, the root's zero octet included (RFC 1035 section 2.3.4). */
+/** With the root's zero octet (RFC 1035 section 2.3.4). */
 export const MAX_NAME_SIZE = 255;
 
 /** Largest UDP response to a client without EDNS (RFC 1035 section 2.3.4). */
@@ -70,10 +69,10 @@ export const MAX_UDP_PAYLOAD = 4096;
  */
 export const EDNS_PAYLOAD = 1232;
 
-/** The DO bit in the flags of an OPT record (RFC 3225 section 3). */
+/** RFC 3225 section 3. */
 export const EDNS_DO = 0x8000;
 
-/** EDNS option codes (IANA). */
+/** EDNS option codes. */
 export const EDNS_OPTION = {
   NSID: 3,
   CLIENT_SUBNET: 8,
@@ -84,13 +83,13 @@ export const EDNS_OPTION = {
   LOOP_MARK: 65313,
 } as const;
 
-/** Size of a loop probe's mark. */
+/** Octets of a loop probe's mark. */
 export const LOOP_MARK_SIZE = 8;
 
-/** Largest DNS message; over TCP its length is a 16-bit number (RFC 1035 section 4.2.2). */
+/** RFC 1035 section 4.2.2. */
 export const MAX_MESSAGE_SIZE = 65535;
 
-/** Extended DNS Error codes (RFC 8914 section 4) that nodens sends. */
+/** Extended DNS Errors that nodens sends (RFC 8914 section 4). */
 export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,

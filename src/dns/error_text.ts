@@ -1,13 +1,12 @@
 /**
- * Maximum number of octets of an extended error's text that are forwarded. RFC 8914 section 2 leaves
- * the length open; the texts of unbound, BIND and public resolvers are shorter.
+ * Maximum size of a forwarded text; RFC 8914 section 2 has none. The texts of unbound, BIND and public
+ * resolvers are shorter.
  */
 export const MAX_ERROR_TEXT = 64;
 
 /**
  * Ranges (first, last) of characters that are invisible or reorder others: controls, line separators,
- * surrogates, noncharacters, annotations and Unicode's default ignorables (soft hyphen, direction
- * marks, zero width, variation selectors, tags).
+ * surrogates, noncharacters, annotations, default ignorables.
  */
 const UNPRINTABLE: readonly number[] = [
   ...[0x80, 0x9f, 0xad, 0xad, 0x34f, 0x34f, 0x61c, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5],
@@ -19,12 +18,11 @@ const UNPRINTABLE: readonly number[] = [
 /** Text of an Extended DNS Error (RFC 8914): printable UTF-8, cut to `MAX_ERROR_TEXT` octets. */
 export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
-  /** Size in octets; 0 for no text. */
   length = 0;
 
   /**
-   * Copies as much of a peer's text as fits. A text that is not UTF-8 or has control characters is
-   * left out, because it may be printed to a terminal.
+   * Copies as much of a peer's text as fits. Only printable UTF-8 is accepted, because it may be shown
+   * on a terminal.
    */
   set(from: Uint8Array, at: number, size: number): void {
     // Some servers terminate it with a null.
@@ -42,7 +40,6 @@ export class ErrorText {
     this.copy(from, at, length);
   }
 
-  /** Copies a text that has been checked. */
   copy(from: Uint8Array, at: number, length: number): void {
     for (let i = 0; i < length; i++) this.bytes[i] = from[at + i]!;
     this.length = length;

@@ -1,8 +1,8 @@
 import { FLAG } from "./constants.ts";
 
-/** Names of consecutive numbers, from the IANA registry "Domain Name System (DNS) Parameters". */
 type Names = readonly (readonly [first: number, names: string])[];
 
+/** From the IANA registry "Domain Name System (DNS) Parameters". */
 const TYPES = numbers([
   [1, "A NS MD MF CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT NSAP"],
   [23, "NSAP-PTR SIG KEY PX GPOS AAAA LOC NXT EID NIMLOC SRV ATMA NAPTR KX CERT A6 DNAME SINK OPT"],
@@ -34,46 +34,46 @@ const CLASS_TEXT = texts(CLASSES);
 const RCODE_TEXT = texts(RCODES);
 const OPCODE_TEXT = texts(OPCODES);
 
-/** Names of all response codes, for messages that list them. */
+/** For messages that list them. */
 export const RCODE_NAMES: readonly string[] = [...RCODES.keys()];
 
-/** Mnemonic of a type: `A`, or `TYPE65280` (RFC 3597 section 5). */
+/** `A`, or `TYPE65280` (RFC 3597 section 5). */
 export function typeText(type: number): string {
   return TYPE_TEXT.get(type) ?? `TYPE${type}`;
 }
 
-/** Number of a type from its mnemonic or `TYPEnnn`, in either case; null for other text. */
+/** Type of a mnemonic or `TYPEnnn`, in either case; null for other text. */
 export function typeNumber(text: string): number | null {
   return lookUp(TYPES, text, /^TYPE([0-9]{1,5})$/i);
 }
 
-/** Mnemonic of a class: `IN`, or `CLASS32` (RFC 3597 section 5). */
+/** `IN`, or `CLASS32` (RFC 3597 section 5). */
 export function classText(qclass: number): string {
   return CLASS_TEXT.get(qclass) ?? `CLASS${qclass}`;
 }
 
-/** Number of a class from its mnemonic or `CLASSnnn`, in either case; null for other text. */
+/** Class of a mnemonic or `CLASSnnn`, in either case; null for other text. */
 export function classNumber(text: string): number | null {
   return lookUp(CLASSES, text, /^CLASS([0-9]{1,5})$/i);
 }
 
-/** Mnemonic of a response code: `NXDOMAIN`, or `RCODE24`. */
+/** `NXDOMAIN`, or `RCODE24`. */
 export function rcodeText(rcode: number): string {
   return RCODE_TEXT.get(rcode) ?? `RCODE${rcode}`;
 }
 
-/** Number of a response code from its mnemonic, in either case; null for other text. */
+/** Response code of a mnemonic, in either case; null for other text. */
 export function rcodeNumber(text: string): number | null {
   const name = text.toUpperCase();
   return RCODES.get(name) ?? RCODE_ALIASES.get(name) ?? null;
 }
 
-/** Mnemonic of an opcode: `QUERY`, or `OPCODE3`. */
+/** `QUERY`, or `OPCODE3`. */
 export function opcodeText(opcode: number): string {
   return OPCODE_TEXT.get(opcode) ?? `OPCODE${opcode}`;
 }
 
-/** Names of the bits set in the header's second word: `qr,rd,ra` with the separator `,`. */
+/** Flags of the header's second word: `qr,rd,ra` with the separator `,`. */
 export function flagsText(flags: number, separator: string): string {
   let text = "";
   for (const [bit, name] of FLAGS) {

@@ -6,11 +6,8 @@ const MAX_LABEL_SIZE = 63;
 const encoder = new TextEncoder();
 
 /**
- * Wire form of a name in presentation format, its case preserved.
- *
- * `\.` and the like are the character itself, `\DDD` is an octet (RFC 1035 section 5.1); the closing
- * dot is optional. Throws `SyntaxError` for text that is not a name and `RangeError` for a label over
- * 63 or a name over 255 octets.
+ * Wire form of a name in presentation format (RFC 1035 section 5.1); the closing dot is optional.
+ * Throws `SyntaxError` for text that is not a name and `RangeError` for one that is too long.
  */
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
@@ -47,8 +44,8 @@ export function parseName(text: string): Uint8Array {
 }
 
 /**
- * Reads an octet or escape of presentation format at `at`, and returns the position of the next. The
- * octet is undefined if nothing follows a backslash, and over 255 if `\DDD` is.
+ * Reads an octet or escape at `at`, and returns the position of the next. The octet is undefined if
+ * nothing follows a backslash, and over 255 if `\DDD` is.
  */
 export function readOctet(source: Uint8Array, at: number): [octet: number | undefined, number] {
   if (source[at] !== 0x5c) return [source[at], at + 1];
@@ -57,9 +54,8 @@ export function readOctet(source: Uint8Array, at: number): [octet: number | unde
 }
 
 /**
- * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot.
- *
- * Throws `RangeError` if the name does not end within `bytes`.
+ * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot. Throws
+ * `RangeError` if it does not end within `bytes`.
  */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
@@ -83,7 +79,7 @@ function formatOctet(octet: number): string {
   return '.\\"();@$'.includes(character) ? `\\${character}` : character;
 }
 
-/** Quotes a name for error messages; control characters are escaped, long names cut. */
+/** A name in error messages: quoted, escaped, and cut if long. */
 function shown(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 77)}...`);
 }

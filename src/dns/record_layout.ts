@@ -19,11 +19,10 @@ const OPAQUE: Layout = [];
 /**
  * Layouts of record data; the data of other types is opaque.
  *
- * Every type whose data may contain compressed names is here, because only those may be rewritten
- * (RFC 3597 section 4; also KX and DNAME, which some servers compress). RRSIG and NSEC must not be
- * compressed, but a compressed name in them must still be well-formed. The others are here so that
- * clients can parse what they get. A6, whose name is never compressed (RFC 2874 section 3.1), is
- * opaque.
+ * Every type whose data may contain compressed names is here (RFC 3597 section 4; also KX and DNAME,
+ * which some servers compress, and RRSIG and NSEC, whose compressed names must still be well-formed).
+ * The others are here so that clients can parse what they get. A6 is never compressed (RFC 2874
+ * section 3.1).
  */
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ([
@@ -61,7 +60,7 @@ export function layoutOf(type: number): Layout {
   return LAYOUTS.get(type) ?? OPAQUE;
 }
 
-/** Whether the data of a record in [at, end) has the layout of its type. */
+/** Whether the data in [at, end) has the layout of its type. */
 export function hasGoodData(
   bytes: Uint8Array,
   names: NameReader,
@@ -82,7 +81,7 @@ export function hasGoodData(
   return next === end;
 }
 
-/** Whether names in the data of the type may be compressed (RFC 3597 section 4). */
+/** RFC 3597 section 4. */
 export function mayCompressData(type: number): boolean {
   return type < 32 && ((COMPRESSED_TYPES >>> type) & 1) !== 0;
 }

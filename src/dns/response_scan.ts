@@ -4,7 +4,7 @@ import { NameReader } from "./names/name_reader.ts";
 import { passName } from "./names/walk.ts";
 import { hasGoodData } from "./record_layout.ts";
 
-/** What a response says, in the classes that a cache distinguishes (RFC 2308). */
+/** Classes of responses that a cache distinguishes (RFC 2308). */
 export const KIND = {
   UNKNOWN: 0,
   SUCCESS: 1,
@@ -20,17 +20,15 @@ export const KIND = {
   OTHER: 7,
 } as const;
 
-/** Maximum number of records in a message; more is treated as malformed. */
+/** A message with more records is treated as malformed. */
 export const MAX_RECORDS = 4096;
 
-/** Size of type, class, TTL and data length of a record. */
+/** Size of a record's type, class, TTL and data length. */
 export const RECORD_FIELDS_SIZE = 10;
 
 /**
- * Walks over a whole response once: checks every length, name and pointer, finds each TTL, removes
- * the OPT record and classifies the response. The cost is linear in its length (`NameReader`).
- *
- * A scanner is reused for every message; its fields describe the last one.
+ * Checks every length, name and pointer of a response, finds its TTLs, removes OPT and classifies it,
+ * in time linear in its length. The fields describe the last message.
  */
 export class ResponseScanner {
   /** Length of the message without its OPT record and what follows that. */
@@ -41,11 +39,11 @@ export class ResponseScanner {
   edns = false;
   truncated = false;
   ttlCount = 0;
-  /** Offset of each record's TTL from the start of the message. */
+  /** Offsets from the start of the message. */
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
   /**
-   * Lowest TTL of all records in seconds; Infinity without records. A denial is also bounded by the
-   * SOA record's MINIMUM (RFC 2308 section 5).
+   * Lowest TTL of all records, for a denial also its SOA's MINIMUM (RFC 2308 section 5); Infinity
+   * without records.
    */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
@@ -56,16 +54,11 @@ export class ResponseScanner {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #start = 0;
 
-  /** Octets read for the names of the last message. */
   get octetsRead(): number {
     return this.#names.octetsRead;
   }
 
-  /**
-   * Scans the message of `length` bytes at `start`, which must have one question.
-   *
-   * @returns false for a malformed message
-   */
+  /** Scans the message at `start`; false if it is malformed or does not have one question. */
   scan(bytes: Uint8Array, view: DataView, start: number, length: number): boolean {
     const names = this.#names;
     const end = start + length;
@@ -159,7 +152,6 @@ export class ResponseScanner {
     return this.truncated;
   }
 
-  /** Whether `records` records lie between `at` and `end`, none of them another OPT. */
   #pass(at: number, end: number, records: number): boolean {
     const view = this.#view;
     for (let i = 0, from = at; i < records; i++) {
@@ -194,10 +186,7 @@ export class ResponseScanner {
     }
   }
 
-  /**
-   * Classifies an answer section that may have aliases: a success if the end of the CNAME chain
-   * from the qname has a record of the type (RFC 1034 section 3.6.2).
-   */
+  /** A success if the end of the qname's CNAME chain has a record of the type (RFC 1034 3.6.2). */
   #followAliases(qtype: number, answers: number, answersAt: number, soa: boolean): number {
     const names = this.#names;
     const qname = this.#start + HEADER_SIZE;

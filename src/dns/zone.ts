@@ -1,7 +1,7 @@
 import { parseAddress } from "./address.ts";
 import { formatName, parseName } from "./name.ts";
 
-/** Canonical spelling of a name: lower case, closing dot. Throws for text that is not a name. */
+/** A name in lower case with a closing dot. Throws for text that is not a name. */
 export function normalizeZone(text: string): string {
   const name = parseName(text);
   // No length octet is as large as a letter, so all octets can be treated alike.
@@ -12,10 +12,8 @@ export function normalizeZone(text: string): string {
 }
 
 /**
- * The normalized zones of a name, or of a network in CIDR notation.
- *
- * A network that ends within a label of its reverse zone has several: `10.0.0.0/23` has those of
- * 10.0.0 and 10.0.1. Throws an error that says what is wrong for other text.
+ * The normalized zones of a name, or of a network in CIDR notation: `10.0.0.0/23` has those of 10.0.0
+ * and 10.0.1. Throws for other text.
  */
 export function expandZone(text: string): string[] {
   const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);
@@ -31,7 +29,6 @@ export function expandZone(text: string): string[] {
 /** Reverse zones of a network (RFC 1035 section 3.5, RFC 3596 section 2.5). */
 function reverseZones(bytes: Uint8Array, prefix: number): string[] {
   const v4 = bytes.length === 4;
-  /** Bits in a label. */
   const step = v4 ? 8 : 4;
   const digits = v4 ? [...bytes] : [...bytes].flatMap((octet) => [octet >> 4, octet & 15]);
   const suffix = v4 ? "in-addr.arpa." : "ip6.arpa.";

@@ -1,6 +1,6 @@
 import type { NameReader } from "./name_reader.ts";
 
-/** Longest chain of aliases that is followed; a response with a longer one is not cached. */
+/** Longest chain that is followed; a response with a longer one is not cached. */
 export const MAX_ALIASES = 32;
 
 /** The name is not an alias. */
@@ -16,12 +16,10 @@ export class AliasChain {
   readonly #targetHashes = new Int32Array(MAX_ALIASES);
   #count = 0;
 
-  /** Removes all records. */
   clear(): void {
     this.#count = 0;
   }
 
-  /** Adds a record whose names are well-formed. */
   add(names: NameReader, ownerAt: number, targetAt: number): void {
     if (this.#count < MAX_ALIASES) {
       this.#owners[this.#count] = ownerAt;
@@ -37,7 +35,7 @@ export class AliasChain {
     return this.#find(names, at, names.hash(at)) >= 0;
   }
 
-  /** Position of the name that ends the chain starting with the one at `at`, or `NO_END`. */
+  /** Position of the name at the end of the chain from `at`, or `NO_END`. */
   end(names: NameReader, at: number): number {
     if (this.#count === 0) return at;
     let name = at;
@@ -52,7 +50,6 @@ export class AliasChain {
     return NO_END;
   }
 
-  /** Index of the record that makes the name an alias, `NO_ALIAS` or `NO_END`. */
   #find(names: NameReader, at: number, hash: number): number {
     if (this.#count > MAX_ALIASES) return NO_END;
     let found = NO_ALIAS;

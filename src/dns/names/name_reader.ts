@@ -9,14 +9,13 @@ import {
 } from "./walk.ts";
 
 /**
- * Maximum number of compression pointers in a name: 255 octets hold at most 127 labels (RFC 1035
- * section 2.3.4), and a pointer is needed only between two of them.
+ * Maximum number of pointers in a name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4),
+ * and a pointer is only needed between two of them.
  */
 export const MAX_POINTERS = 126;
 
 /**
- * Octets that may be read for names, per octet of the message: each is read once in place and once
- * as the target of pointers, and owners are compared. Honest servers stay below two
+ * Octets that may be read for names, per octet of the message. Honest servers stay below two
  * (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
@@ -32,22 +31,20 @@ const POINTERS = 0x7f;
 const SPAN_SHIFT = 15;
 
 /**
- * Reads the names of one message at a time, in time linear in its length whatever it contains.
+ * Reads the names of a message, in time linear in its length.
  *
  * A compressed name consists of chunks: labels that end with the root or with a pointer to the next
  * chunk. Each chunk must end before the chunk that points at it, so names cannot loop. A chunk must
- * not cover what changes when the message is sent again: the header, the fixed fields of a record
- * (its TTL ages), or half a label of the question (it gets the client's case).
+ * not cover what changes when the message is sent again: the header, a record's fixed fields (TTL), or
+ * half a label of the question (the client's case).
  *
- * A memo holds what is known of each label that a pointer led to, so it is read once however many
- * names point at it:
+ * A memo of each label that a pointer led to ensures that it is read once:
  *
  * ```
  *  memo word:  | octets to the end of its chunk, less one 8 | pointers 7 | size 8 |  0: unknown
  * ```
  */
 export class NameReader implements ReadCount {
-  /** Octets read since `begin`. */
   octetsRead = 0;
   /** Records in the array of TTL offsets given to the constructor. */
   records = 0;
@@ -56,14 +53,13 @@ export class NameReader implements ReadCount {
   #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
-  /** Offset of the first record from the start of the message. */
   #recordsAt = 0;
   #maxReads = 0;
   /** Allocated for the first name that points at anything but the qname. */
   #memo: Int32Array | null = null;
-  /** For each word of the memo: the end of the chunk after its own, or 0. */
+  /** By memo index: the end of the chunk after its own, or 0. */
   #nextEnd: Uint16Array = new Uint16Array(0);
-  /** Offsets of the labels and pointers of the name being read. */
+  /** Labels and pointers of the name being read. */
   #path: Uint16Array = new Uint16Array(0);
   /** The memo is ready for this message. */
   #primed = false;
@@ -73,11 +69,7 @@ export class NameReader implements ReadCount {
     this.#ttls = ttls;
   }
 
-  /**
-   * Starts with the message in `bytes` at `start` and reads the uncompressed name of its question.
-   *
-   * @returns the end of that name, or -1 for a malformed one
-   */
+  /** Starts with the message at `start`; returns the end of its qname, or -1 if malformed. */
   begin(bytes: Uint8Array, start: number, length: number): number {
     this.#bytes = bytes;
     this.#start = start;
@@ -127,10 +119,7 @@ export class NameReader implements ReadCount {
     return isSameName(this.#bytes, this.#start, a, b, this);
   }
 
-  /**
-   * FNV-1a of a name that `skip` has checked, ignoring case. Collisions can be constructed; `isSame`
-   * decides, and its cost is bounded.
-   */
+  /** FNV-1a of a name that `skip` has checked, ignoring case. */
   hash(at: number): number {
     const bytes = this.#bytes;
     let hash = 0x811c9dc5 | 0;
@@ -146,10 +135,8 @@ export class NameReader implements ReadCount {
   }
 
   /**
-   * Reads the chunks that a pointer leads to, starting at `target`.
-   *
-   * @param limit - offset at which the first chunk must have ended
-   * @returns a word of the memo, or 0 for a malformed name
+   * Reads the chunks from `target`, the first of which must end before `limit`; returns a word of the
+   * memo, or 0 for a malformed name.
    */
   #readChunks(target: number, limit: number): number {
     if (!this.#primed) this.#prime();
@@ -200,12 +187,11 @@ export class NameReader implements ReadCount {
   }
 
   /**
-   * Writes the labels of `#path` into the memo, from the last to the first. Positional parameters,
-   * because an options object would be allocated for each name.
+   * Writes the labels of `#path` into the memo, from the last to the first.
    *
    * @param last - offset of what ended the path: the root, or a label in the memo
-   * @param end - where its chunk ends
-   * @param nextEnd - where the chunk after that ends
+   * @param end - of its chunk
+   * @param nextEnd - end of the chunk after that
    * @returns the word of the first label
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {
@@ -235,7 +221,6 @@ export class NameReader implements ReadCount {
     return word;
   }
 
-  /** Clears the memo and enters the labels of the question. */
   #prime(): void {
     this.#primed = true;
     if (this.#memo === null) {
@@ -253,7 +238,6 @@ export class NameReader implements ReadCount {
     }
   }
 
-  /** Whether type, class, TTL or length of a record lie in [from, to). */
   #coversFields(from: number, to: number): boolean {
     const ttls = this.#ttls;
     let low = 0;

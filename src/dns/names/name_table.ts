@@ -2,22 +2,21 @@ import { lower } from "./walk.ts";
 
 /** The node of the root, present in every table. */
 export const ROOT = 0;
-/** Node not found, or not added. */
+/** No node. */
 export const NONE = -1;
 
 /**
- * Maximum number of labels in the table. A pointer reaches 16,384 octets and a record with a new
- * label has at least fourteen, so nearly all fit; further names are written but not entered.
+ * Maximum number of labels. A pointer reaches 16,384 octets and a record with a new label has at least
+ * fourteen, so nearly all fit; others are written but not entered.
  */
 const MAX_LABELS = 1024;
 /** Half of the slots stay free, so that searches are short. */
 const SLOTS = 2 * MAX_LABELS;
-/** Slots that a search may visit; only labels chosen for their hashes need more. */
+/** Slots that a search may visit; only prepared collisions need more. */
 const MAX_PROBES = 16;
 
 /**
- * The names written into a message, as a tree. A node is a label and the node of what follows it, so
- * finding or adding a name is linear in its length.
+ * The names written into a message, as a tree: a node is a label and the node of what follows it.
  *
  * ```
  *  slot:  node, 0 if free       open addressing, by the hash of label and parent
@@ -25,7 +24,6 @@ const MAX_PROBES = 16;
  * ```
  */
 export class NameTable {
-  /** Octets hashed or compared since `clear`. */
   octetsRead = 0;
 
   readonly #slots = new Uint16Array(SLOTS);
@@ -40,7 +38,6 @@ export class NameTable {
     this.#sizes[ROOT] = 1;
   }
 
-  /** Empties the table for the message at the beginning of `bytes`. */
   clear(bytes: Uint8Array): void {
     this.#bytes = bytes;
     this.octetsRead = 0;
@@ -48,17 +45,15 @@ export class NameTable {
     this.#count = 0;
   }
 
-  /** Offset in the message of a node's name; not for the root. */
   offsetOf(node: number): number {
     return this.#offsets[node]!;
   }
 
-  /** Uncompressed size of a node's name. */
   sizeOf(node: number): number {
     return this.#sizes[node]!;
   }
 
-  /** The node of the label at `at` of `bytes` followed by `parent`, ignoring case; or `NONE`. */
+  /** The node of the label at `at` of `bytes` before `parent`, or `NONE`. */
   find(parent: number, bytes: Uint8Array, at: number): number {
     const hash = this.#hash(parent, bytes, at);
     for (let i = 0; i < MAX_PROBES; i++) {
@@ -72,7 +67,7 @@ export class NameTable {
     return NONE;
   }
 
-  /** Adds the label at `offset` of the message in front of `parent`; returns its node or `NONE`. */
+  /** Adds the label at `offset` of the message before `parent`; returns its node or `NONE`. */
   add(parent: number, offset: number): number {
     if (this.#count === MAX_LABELS) return NONE;
     const hash = this.#hash(parent, this.#bytes, offset);

@@ -4,21 +4,18 @@ import { NameTable, NONE, ROOT } from "./name_table.ts";
 import { lower, pointerAt, skipPlainName } from "./walk.ts";
 
 /**
- * Copies the names of one message into another, compressed, in time linear in the length of both
- * whatever they contain.
+ * Copies the names of one message into another, compressed, in time linear in the length of both.
  *
- * Names are looked up label by label from the root (`NameTable`). The memo holds the node of each
- * offset that a pointer of the source led to, so each is looked up once. The chunks of a name
- * precede each other as `NameReader` requires; all bounds are checked again here.
+ * Names are looked up label by label from the root (`NameTable`). A memo of the node at each offset
+ * that a pointer led to ensures that it is looked up once. Bounds are checked again here.
  */
 export class NameWriter {
-  /** End of the name that was written last. */
+  /** End of the last name written. */
   end = 0;
 
   readonly #table = new NameTable();
   /** Node plus one by offset in the source, 0 if unknown. */
   readonly #memo = new Uint16Array(REACH);
-  /** Offsets in the source of the labels and pointers of the name being read. */
   readonly #path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
   #depth = 0;
   /** The node of what follows the path. */
@@ -26,25 +23,18 @@ export class NameWriter {
   #from: Uint8Array = new Uint8Array(0);
   #to: Uint8Array = new Uint8Array(0);
   #questionEnd = 0;
-  /** The memo is cleared and the question entered. */
   #primed = false;
-  /** The last name that pointers may lead to, initially the qname: in the source, and as written. */
+  /** Last name that pointers may lead to, in the source and as written. */
   #lastAt = 0;
   #lastOffset = 0;
   #reads = 0;
   #maxReads = 0;
 
-  /** Octets read for the names of the last message. */
   get octetsRead(): number {
     return this.#reads + this.#table.octetsRead;
   }
 
-  /**
-   * Starts with the message `from`: copies its header and the uncompressed name of its question to
-   * the beginning of `to`.
-   *
-   * @returns the end of that name in both, or -1 for a malformed one
-   */
+  /** Copies header and qname to the beginning of `to`; returns their end, or -1 if malformed. */
   begin(from: Uint8Array, to: Uint8Array): number {
     this.#from = from;
     this.#to = to;
@@ -60,10 +50,8 @@ export class NameWriter {
   }
 
   /**
-   * Writes the name at offset `at` of the source to offset `out`.
-   *
-   * @param compressed - false for a name that must stay in full and not be pointed at
-   * @returns its end in the source, or -1 if it is malformed or does not fit
+   * Writes the name at `at` of the source to `out`; in full, and without pointers to it, unless
+   * `compressed`. Returns its end in the source, or -1 if it is malformed or does not fit.
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;
@@ -124,7 +112,6 @@ export class NameWriter {
     }
   }
 
-  /** Clears the memo and enters the question. */
   #prime(): void {
     this.#primed = true;
     const table = this.#table;
@@ -206,18 +193,13 @@ export class NameWriter {
     return end;
   }
 
-  /** Writes a pointer to `offset` at `out`; returns its end. */
   #writePointer(offset: number, out: number): number {
     this.#to[out] = 0xc0 | (offset >> 8);
     this.#to[out + 1] = offset & 255;
     return out + 2;
   }
 
-  /**
-   * Adds the first labels of the path, written up to `labelsEnd`, in front of `node`.
-   *
-   * @returns the node of the whole name, or `NONE` if not all could be added
-   */
+  /** Adds the path's first labels before `node`; returns the node of the name, or `NONE`. */
   #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;

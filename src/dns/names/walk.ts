@@ -11,7 +11,7 @@ export function lower(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
 
-/** Target of the compression pointer at `at`, from the start of the message. */
+/** Target of the pointer at `at`, from the start of the message. */
 export function pointerAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
 }
@@ -29,8 +29,8 @@ export function skipPlainName(bytes: Uint8Array, at: number, end: number): numbe
 }
 
 /**
- * Steps over the name at `at` without following its pointer. The returned end is -1 for a malformed
- * name, and may be one octet beyond `end` after a pointer.
+ * Steps over the name at `at` without following its pointer; -1 for a malformed name. A pointer may
+ * end one octet beyond `end`.
  */
 export function passName(bytes: Uint8Array, at: number, end: number): number {
   for (let label = at; label < end;) {
@@ -44,8 +44,7 @@ export function passName(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /**
- * Position of the first label of the name at `at` in the message that starts at `start`. The name
- * must be well-formed: pointers lead backwards.
+ * Position of the first label of the well-formed name at `at`; `start` is the message's.
  */
 export function resolveName(
   bytes: Uint8Array,
@@ -64,10 +63,7 @@ export function resolveName(
 }
 
 /**
- * Compares two well-formed names of a message, ignoring case. An exhausted `count` makes them
- * different.
- *
- * @param a - position in `bytes`, as `b`
+ * Compares the well-formed names at `a` and `b`, ignoring case; false if `count` is exhausted.
  */
 export function isSameName(
   bytes: Uint8Array,
@@ -82,7 +78,6 @@ export function isSameName(
     if (count?.exhausted) return false;
     left = resolveName(bytes, start, left, count);
     right = resolveName(bytes, start, right, count);
-    // Compressed names with a common end usually share it in memory.
     if (left === right) return true;
     const size = bytes[left]!;
     if (size !== bytes[right]) return false;

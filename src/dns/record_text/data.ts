@@ -16,7 +16,6 @@ class DataReader {
     this.#words = words;
   }
 
-  /** The words not read yet. */
   get left(): readonly Word[] {
     return this.#words.slice(this.#at);
   }
@@ -126,10 +125,8 @@ const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
 );
 
 /**
- * The wire form of a record's data. Data of any type may be written as `\# LENGTH HEX` (RFC 3597
- * section 5); data of types without an entry above must be.
- *
- * Throws `SyntaxError`, or what `parseName` throws.
+ * The wire form of a record's data, which may be written as `\# LENGTH HEX` (RFC 3597 section 5).
+ * Throws `SyntaxError`, or as `parseName`.
  */
 export function readRecordData(type: number, words: readonly Word[]): Uint8Array {
   const data = new DataReader(words);

@@ -4,12 +4,10 @@ import { classNumber, typeNumber } from "../mnemonics.ts";
 import { readRecordData, readSeconds } from "./data.ts";
 import { splitRecord } from "./words.ts";
 
-/** TTL of a record without one. */
 const DEFAULT_TTL_SECONDS = 3600;
 
 /** A record in wire form. */
 export interface WireRecord {
-  /** Its case is preserved. */
   readonly owner: Uint8Array;
   readonly type: number;
   readonly qclass: number;

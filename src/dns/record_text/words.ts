@@ -9,9 +9,8 @@ export interface Word {
 }
 
 /**
- * Splits a record into words. Parentheses join lines and are left out, `;` starts a comment.
- *
- * Throws `SyntaxError` for a quote or parenthesis that is not closed, and for a second record.
+ * Splits a record into words; parentheses join lines, `;` starts a comment. Throws `SyntaxError` for
+ * an open quote or parenthesis, and for a second record.
  */
 export function splitRecord(text: string): Word[] {
   const words: Word[] = [];
