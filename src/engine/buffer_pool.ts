@@ -6,16 +6,16 @@ const MIN_BITS = 11;
 const MAX_BITS = 17;
 
 /**
- * Pool of buffers of 2 KiB to 128 KiB. ArrayBuffers are outside V8's heap and are collected late: some
- * ten thousand would exceed a container's memory limit.
+ * Pool of buffers. ArrayBuffers are outside V8's heap and collected late: ten thousand of them would
+ * exceed a container's memory limit.
  */
 export class BufferPool {
   /** Unused bytes in the pool. */
   bytes = 0;
   readonly #free: Memory[][] = [];
+  /** Limit of `bytes`. */
   readonly #maxBytes: number;
 
-  /** @param maxBytes - limit of the unused bytes in the pool */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) this.#free.push([]);
@@ -30,7 +30,6 @@ export class BufferPool {
     return memory;
   }
 
-  /** Returns a buffer that nobody uses any more. */
   give(memory: Memory): void {
     const size = memory.bytes.length;
     const free = this.#free[31 - Math.clz32(size) - MIN_BITS];

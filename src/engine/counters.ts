@@ -4,7 +4,6 @@ export const COUNTER = {
   HEARTBEAT: 0,
   UDP_QUERIES: 1,
   TCP_QUERIES: 2,
-  /** Messages that were not queries. */
   DROPPED: 3,
   /** Queries answered with an error before any plugin ran. */
   REFUSED: 4,
@@ -24,7 +23,6 @@ export const COUNTER = {
   SHED_SHARE: 20,
   /** UDP queries that had waited too long for an answer. */
   DISCARDED: 21,
-  /** UDP responses truncated because of `rrl`. */
   LIMITED: 22,
   SENDS_LOST: 23,
   /** Upstream replies to an idle UDP socket. */
@@ -48,7 +46,6 @@ export interface CounterPlace {
   name: string;
   labels: Record<string, string>;
   index: number;
-  /** Upper bounds of a histogram's buckets (`buckets.ts`). */
   bounds?: readonly number[];
 }
 

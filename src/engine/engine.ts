@@ -46,16 +46,14 @@ const POOL_BYTES = 8 * 2 ** 20;
 export interface EngineOptions {
   io: Io;
   counters: CounterBook;
-  /** Uniform unsigned 32-bit random numbers, fit for security. */
+  /** Uniform 32-bit numbers, fit for security. */
   random: () => number;
-  /** Create the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
   /** The log is structured; default false. */
   logsFields?: boolean;
-  /** Milliseconds since 1970 by the wall clock; without it nothing that depends on it is checked. */
+  /** Milliseconds since 1970; without it nothing that depends on it is checked. */
   wallMs?: () => number;
-  /** Maximum number of waiting queries. */
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
 }
@@ -64,10 +62,8 @@ export interface EngineOptions {
 export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
 
 /**
- * The data plane's state machine: queries in, responses out. Nothing here throws for peer input.
- *
- * Handlers see it as `EngineServices`, drivers as `Traffic`; the control plane calls `configure`,
- * `deliver`, `ask` and `unready`.
+ * The data plane's state machine. Handlers see it as `EngineServices`, drivers as `Traffic`; the
+ * control plane calls `configure`, `deliver`, `ask` and `unready`.
  */
 export class Engine implements EngineServices, Traffic {
   nowMs = 0;
@@ -83,7 +79,6 @@ export class Engine implements EngineServices, Traffic {
   readonly logsFields: boolean;
   readonly wallMs: () => number;
   readonly hashKey: HashKey;
-  /** Clients' TCP connections. */
   readonly streams: ClientStreams;
 
   readonly #limits: Partial<StreamLimits> | undefined;
@@ -100,7 +95,6 @@ export class Engine implements EngineServices, Traffic {
   #current: Exchange;
   /** Its origin, if it is a datagram. */
   readonly #slot: SlotOrigin = { kind: "datagram", slot: 0 };
-  /** By listener. */
   #timeouts: StreamTimeouts[] = [];
 
   constructor(options: EngineOptions) {
@@ -146,17 +140,15 @@ export class Engine implements EngineServices, Traffic {
     for (const one of this.streams.list()) one.drain();
   }
 
-  /** Passes data of the control plane to the handler at `position` of a block. */
   deliver(block: number, position: number, data: unknown): void {
     this.#blocks.handlerAt(block, position)?.receive?.(data);
   }
 
-  /** Asks the handler at `position` of a block; undefined if it cannot answer. */
+  /** Undefined if the handler cannot answer. */
   ask(block: number, position: number, request: unknown): unknown {
     return this.#blocks.handlerAt(block, position)?.ask?.(request);
   }
 
-  /** Block and plugin of each handler that is not ready. */
   unready(): [block: number, plugin: string][] {
     return this.#blocks.unready();
   }
@@ -182,7 +174,6 @@ export class Engine implements EngineServices, Traffic {
     return this.streams.size;
   }
 
-  /** Exchanges in memory, in use or not. */
   get exchanges(): number {
     return this.#pool.size;
   }
@@ -201,7 +192,7 @@ export class Engine implements EngineServices, Traffic {
     return this.#query(this.#slot, listener, memory, offset, length, out, outOffset);
   }
 
-  /** As `datagram`, for one message of a TCP stream; the response may be as long as 65,535 bytes. */
+  /** As `datagram`, for a stream; the response may have 65,535 bytes. */
   streamQuery(
     stream: StreamOrigin,
     memory: Memory,
@@ -363,7 +354,6 @@ export class Engine implements EngineServices, Traffic {
     return ANSWERED;
   }
 
-  /** Sends the response of a parked exchange, and frees it. */
   #finish(exchange: Exchange): void {
     const { origin } = exchange;
     if (origin.kind === "stream") this.#answerStream(exchange, origin);

@@ -12,7 +12,7 @@ import type { Timers } from "./timers.ts";
 
 export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/exchange.ts";
 
-/** Severity of a log line, in CoreDNS's words. */
+/** As in CoreDNS. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** Values of a log line, for structured logs. */
@@ -73,7 +73,6 @@ export interface EngineServices {
   readonly hashKey: HashKey;
   /** Shared counters; a handler adds to `values[index]`. */
   readonly values: Float64Array;
-  /** Index of a counter, allocated on the first call. */
   readonly counter: CounterBook["counter"];
   /** Index of the first bucket of a histogram (`buckets.ts`). */
   readonly histogram: CounterBook["histogram"];

@@ -1,9 +1,6 @@
 /**
- * A block of bytes with its views.
- *
- * V8 allocates an object for every `subarray`, so code on the query path passes a `Memory` and an
- * offset instead. `words` copies eight bytes at a time; what is copied so starts at a multiple of
- * eight.
+ * A block of bytes with its views. V8 allocates an object for every `subarray`, so code on the query
+ * path passes a `Memory` and an offset instead.
  */
 export class Memory {
   /** Total of bytes ever allocated: they are outside V8's heap, which hardly counts them. */

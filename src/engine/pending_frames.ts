@@ -1,9 +1,8 @@
 import type { BufferPool } from "./buffer_pool.ts";
 import type { Memory } from "./memory.ts";
 
-/** Unprocessed input of a stream: part of a frame, or frames that wait for their turn. */
+/** Input of a stream: part of a frame, or frames that wait for their turn. */
 export class PendingFrames {
-  /** `length` bytes from the start; null if there are none. */
   memory: Memory | null = null;
   length = 0;
   readonly #buffers: BufferPool;
@@ -12,7 +11,6 @@ export class PendingFrames {
     this.#buffers = buffers;
   }
 
-  /** Size of the buffer. */
   get sizeBytes(): number {
     return this.memory === null ? 0 : this.memory.bytes.length;
   }
@@ -22,7 +20,6 @@ export class PendingFrames {
     return this.length >= 2 && this.length >= 2 + this.memory!.view.getUint16(0);
   }
 
-  /** Appends bytes. */
   append(from: Memory, offset: number, length: number): void {
     const total = this.length + length;
     let { memory } = this;
@@ -38,7 +35,6 @@ export class PendingFrames {
     this.length = total;
   }
 
-  /** Removes bytes from the start. */
   consume(length: number): void {
     if (length === this.length) {
       this.clear();

@@ -2,7 +2,6 @@ import type { Config } from "../config/types.ts";
 
 /** A zone of a server block on one of its listeners. */
 export interface ServedZone {
-  /** Index of the listener in the configuration. */
   listener: number;
   /** Index of the zone among those of the listener (`Exchange.zone`). */
   place: number;

@@ -1,17 +1,15 @@
 /** A deadline with its callback; see `Timers`. */
 export interface Timer {
-  /** Monotonic milliseconds. */
   dueMs: number;
   /** Index in the heap, -1 while stopped. */
   index: number;
   readonly fire: (nowMs: number) => void;
 }
 
-/** Deadlines in a binary heap: setting, clearing and firing one costs O(log n). */
+/** Deadlines in monotonic milliseconds, in a binary heap. */
 export class Timers {
   readonly #heap: Timer[] = [];
 
-  /** Creates a stopped timer. */
   create(fire: (nowMs: number) => void): Timer {
     return { dueMs: 0, index: -1, fire };
   }
@@ -26,7 +24,6 @@ export class Timers {
     this.#down(this.#up(timer.index));
   }
 
-  /** Stops the timer, if it is running. */
   clear(timer: Timer): void {
     const at = timer.index;
     if (at < 0) return;
@@ -38,7 +35,6 @@ export class Timers {
     this.#down(this.#up(at));
   }
 
-  /** Number of running timers. */
   get size(): number {
     return this.#heap.length;
   }

@@ -8,27 +8,20 @@ export interface Traffic {
   /** Monotonic milliseconds. The driver sets it once a batch, here or by `advance`. */
   nowMs: number;
   readonly timers: Timers;
-  /** Shared values of the counters. */
   readonly values: Float64Array;
   /** Buffers for incomplete input of streams. */
   readonly buffers: BufferPool;
   /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   readonly nextDeadlineMs: number;
-  /** Queries that wait for an upstream. */
   readonly waiting: number;
-  /** Open streams of clients. */
   readonly openStreams: number;
 
-  /** Sets the clock, in monotonic milliseconds. */
   advance(nowMs: number): void;
   /** Runs due timers, and reads the queries of streams that wait for a turn. */
   runTimers(): void;
   /**
-   * Handles one UDP query and writes the response, if there is one at once.
-   *
-   * @param slot - the driver's number of the receive slot
-   * @param outOffset - a multiple of eight, with room for 4096 bytes and seven more
-   * @returns length of the response, or 0 for none (yet)
+   * Handles the UDP query in a receive slot. Returns the length of the response, 0 for none (yet);
+   * `outOffset` is a multiple of eight with room for 4096 bytes and seven more.
    */
   datagram(
     listener: number,

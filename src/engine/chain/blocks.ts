@@ -20,7 +20,6 @@ export class Blocks {
   #routes: ZoneTable<Route>[] = [];
   #observers: (Handler | null)[] = [];
 
-  /** @param handlers - create the handlers, by plugin name */
   constructor(handlers: ReadonlyMap<string, CreateHandler>) {
     this.#handlers = handlers;
   }
@@ -56,12 +55,10 @@ export class Blocks {
     return this.#observers[listener] ?? null;
   }
 
-  /** The handler at a position of a block. */
   handlerAt(block: number, position: number): Handler | undefined {
     return this.#chains[block]?.handlers[position];
   }
 
-  /** Block and plugin of each handler that is not ready. */
   unready(): [block: number, plugin: string][] {
     return this.#chains.flatMap(({ handlers }, block) =>
       handlers.filter((handler) => handler.ready?.() === false)

@@ -11,7 +11,6 @@ export class HandlerChain implements Chain {
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
-  /** The handler that observes every query and what was sent, or null. */
   readonly observer: Handler | null;
   readonly #everyClass: boolean;
   /** Positions of the handlers that see queries. */
@@ -35,10 +34,7 @@ export class HandlerChain implements Chain {
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
-  /**
-   * Whether it takes a query of this class. Most local data is of class IN; chains that forward take
-   * every class, ANY and NONE included, as in CoreDNS.
-   */
+  /** Chains that forward take every class, ANY and NONE included, as in CoreDNS. */
   serves(qclass: number): boolean {
     return this.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }
@@ -79,7 +75,6 @@ export class HandlerChain implements Chain {
     if (this.observer !== null) this.observer.sent!(exchange, sizeBytes);
   }
 
-  /** Stops the handlers. */
   stop(): void {
     for (const handler of this.handlers) handler.stop?.();
   }

@@ -3,9 +3,7 @@ import type { CreateHandler, EngineServices } from "../handler.ts";
 import { servedZones } from "../served.ts";
 import { HandlerChain } from "./chain.ts";
 
-/** What `buildChains` needs. */
 interface ChainsOptions {
-  /** Create the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
   engine: EngineServices;
   /** The configuration being replaced, and its chains by block. */
@@ -13,8 +11,8 @@ interface ChainsOptions {
 }
 
 /**
- * The chains of a configuration, by block. An unchanged block reuses its chain; the handlers of a
- * changed one get their predecessors.
+ * The chains of a configuration. An unchanged block reuses its chain; the handlers of a changed one
+ * get their predecessors.
  */
 export function buildChains(config: Config, options: ChainsOptions): HandlerChain[] {
   const { handlers, engine, previous } = options;
@@ -43,7 +41,6 @@ export function buildChains(config: Config, options: ChainsOptions): HandlerChai
   });
 }
 
-/** What identifies a block across configurations. */
 interface Identity {
   zones: string;
   /** No other block has these zones. */
@@ -53,9 +50,9 @@ interface Identity {
 }
 
 /**
- * The predecessor of each block, by index, or -1: the block with the same zones on the same listeners;
- * or on some of them; or on others, if these zones are unique in both configurations. No block is the
- * predecessor of two, which would share its cache.
+ * The predecessor of each block, or -1: the block with the same zones on the same listeners, or on
+ * some of them, or on others if these zones are unique in both configurations. No two blocks have the
+ * same, because they would share its cache.
  */
 function predecessors(next: Config, previous: Config): number[] {
   const before = identitiesOf(previous);

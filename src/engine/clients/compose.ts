@@ -21,19 +21,14 @@ const OPTION_HEADER_SIZE = 4;
 /** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
 const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 
-/** Header bits that come from the response. */
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the exchange's response for its client: id, flags, the client's case of the name, ageing
- * TTLs and OPT. Allocates nothing.
- *
- * Records keep their stored order; an order per client (rotating addresses) would belong here, because
- * the stored message is shared. Records that do not fit are removed from the end, and TC is set if the
- * client needs them (`response/cut.ts`).
+ * Writes the exchange's response for its client: id, flags, case of the name, ageing TTLs and OPT.
+ * Records that do not fit are removed (`response/cut.ts`). An order of records per client (rotation)
+ * would belong here, because the stored message is shared.
  *
  * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
- * @param limit - maximum size for the client, at least 512
  * @returns length of the message in bytes
  */
 export function compose(
@@ -66,7 +61,7 @@ export function compose(
     flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
   );
 
-  // A cache stores names in lower case; other responses may have another client's case.
+  // Cached names are in lower case; other responses may have another client's case.
   if (exchange.mixedCase || !response.cached) {
     const from = exchange.memory.bytes;
     const to = out.bytes;
@@ -88,8 +83,8 @@ export function compose(
 }
 
 /**
- * As `compose`, with only an OPT record, with TC set, and no larger than the query: its only option is
- * a client subnet that the client sent.
+ * As `compose`, with only an OPT record and TC, and no larger than the query: its only option is the
+ * client's subnet.
  */
 export function composeTruncated(
   exchange: Exchange,
@@ -123,8 +118,7 @@ function flagsFor(exchange: Exchange, response: Response, kept: number): number 
   const { chain } = exchange;
   // RD and CD are the client's in errors too, as in unbound and CoreDNS.
   let flags = kept | (exchange.flags & (FLAG.RD | FLAG.CD));
-  // Clients ignore answers without RA. If nobody recurses it must stay clear, so that they try their
-  // next server.
+  // Without RA clients try their next server, as they should if nobody recurses.
   if (chain.recursive && response.kind !== KIND.LAME) flags |= FLAG.RA;
   flags = (flags | chain.flagsSet) & ~chain.flagsCleared;
   // AD only for a client that asked for it (RFC 6840 section 5.8).
@@ -135,7 +129,6 @@ function flagsFor(exchange: Exchange, response: Response, kept: number): number 
   return flags;
 }
 
-/** Size of the OPT record without an error's text. */
 function sizeOfOpt(exchange: Exchange, response: Response): number {
   let size = OPT_SIZE;
   if (exchange.extendedError >= 0) size += EDE_SIZE;
@@ -145,7 +138,6 @@ function sizeOfOpt(exchange: Exchange, response: Response): number {
   return size;
 }
 
-/** Writes the OPT record. `textSize` is of the text of the response's own error. */
 function writeOpt(
   exchange: Exchange,
   response: Response,
@@ -202,7 +194,6 @@ function writeBytes(
   return at + size;
 }
 
-/** The response came with another error than the exchange's. */
 function hasOtherError(exchange: Exchange, response: Response): boolean {
   return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
 }

@@ -11,8 +11,8 @@ import type { Response } from "../response/response.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
 
 /**
- * Default time that a UDP query may wait: unbound's `discard-timeout`. It bounds how long an attacker
- * can accumulate queries of a forged address to have all answers sent at once (DNSBomb, IEEE S&P 2024).
+ * Default of unbound's `discard-timeout`. It bounds how long an attacker can accumulate queries to have
+ * all answers sent at once (DNSBomb, IEEE S&P 2024).
  */
 export const DISCARD_MS = 1900;
 
@@ -24,23 +24,18 @@ export class ClientResponses {
   /** Maximum wait of UDP queries by listener; 0 for no limit. */
   #discardMs: readonly number[] = [];
 
-  /** @param key - for the hash of client networks */
   constructor(engine: EngineServices, key: HashKey) {
     this.#engine = engine;
     this.#limiter = new ResponseLimiter(key);
   }
 
-  /** Sets each listener's maximum wait. */
   configure(listeners: readonly ListenerConfig[]): void {
     this.#discardMs = listeners.map(({ timeouts }) => timeouts?.discardMs ?? DISCARD_MS);
   }
 
   /**
-   * Writes the client's response. Large UDP responses beyond `exchange.rate` are truncated and have no
-   * records: they are no larger than the query, and a real client asks again over TCP. Dropping them
-   * would not help a victim, and cost a client its time-out.
-   *
-   * @returns length of the message in bytes
+   * Writes the client's response and returns its length. Large UDP responses beyond `exchange.rate` are
+   * truncated: they are no larger than the query, and a real client asks again over TCP.
    */
   write(exchange: Exchange, response: Response, out: Memory, outOffset: number): number {
     if (exchange.transport === TCP) {
@@ -56,9 +51,8 @@ export class ClientResponses {
   }
 
   /**
-   * Whether a UDP query has waited too long for this response; counts it. Failures and stale answers
-   * are always sent and spare the client its time-out: a failure is hardly larger than the query, and
-   * a stale answer is no later than the upstreams' time-outs.
+   * Whether a UDP query has waited too long for this response; counts it. Failures are always sent,
+   * because they are small, and stale answers, which come after the upstreams' timeouts.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
     // A listener removed by a reload has no entry.

@@ -1,10 +1,8 @@
 /** Limits of clients' TCP streams (RFC 7766 section 6). */
 export interface StreamLimits {
-  /** Open streams in total. */
   streams: number;
   /** Memory in bytes of all streams' buffers. */
   bytes: number;
-  /** Time for the first query to arrive. */
   readMs: number;
   /** Interval over which the rate of a client with undelivered responses is measured. */
   writeMs: number;
@@ -31,9 +29,8 @@ export const STREAM_LIMITS: StreamLimits = {
 export const WAIT_COST = 16;
 
 /**
- * Quantum: cost of one stream's queries before the next stream is served. The short answers to one
- * read of the Linux driver (2 KiB) cost no more, unless names are shorter than two letters; leaving
- * frames for another turn takes more time.
+ * Cost of one stream's queries before the next stream is served. It covers the short answers to one
+ * read of the Linux driver (2 KiB).
  */
 export const QUANTUM = 96;
 
@@ -41,8 +38,8 @@ export const QUANTUM = 96;
 export const ROUND_QUANTUM = 1024;
 
 /**
- * Cost of a query with an answer of this length; 0 for one that waits. The kernel needs as long to
- * send a kibibyte as nodens for eight short answers.
+ * Cost of a query by the length of its answer, 0 if it waits. The kernel needs as long to send a
+ * kibibyte as nodens for eight short answers.
  */
 export function costOf(answerLength: number): number {
   return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 7);
@@ -52,21 +49,21 @@ export function costOf(answerLength: number): number {
 export const QUEUED_BYTES = 16 * 1024;
 
 /**
- * Bytes a second that a client must receive while responses are undelivered, on average over
- * `writeMs`. A modem of 9,600 baud delivers 1,200.
+ * Bytes a second that a client must receive, on average over `writeMs`. A modem of 9,600 baud delivers
+ * 1,200.
  */
 export const MIN_RATE = 1024;
 
 /**
- * Bytes in the kernel's buffer that are not counted for a stream. Most streams never have more, so
- * the kernel need not be asked for each response.
+ * Bytes in the kernel's buffer that are not counted. Most streams never have more, so the kernel need
+ * not be asked for each response.
  */
 export const UNCOUNTED_BYTES = 4096;
 
 /** Share of the byte budget that a client may always use. */
 export const ASSURED_SHARE = 1 / 64;
 
-/** Why nodens closed a client's stream: the label of the metric. */
+/** Label of the metric of closed streams. */
 export const CLOSE_REASONS = ["idle", "slow", "budget", "share", "protocol", "broken"] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];

@@ -22,17 +22,14 @@ type Client = StreamClient<ClientStream>;
 /**
  * All clients' streams: admission, scheduling and memory.
  *
- * A client (an IPv4 address or an IPv6 network of 64 bits) with at least as many connections as are
- * free makes room for its next one: the longest idle connection of the largest client is closed. So a
- * single client gets half of all, two a third each, and one is always free (dynamic thresholds,
- * Choudhury and Hahne, 1998). The byte budget is shared in the same way.
+ * If a client (an IPv4 address or an IPv6 network of 64 bits) has as many connections as are free, its
+ * next one closes the longest idle connection of the largest client. So one client gets half of all,
+ * two a third each (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
  *
  * Streams are served round robin: `QUANTUM` each, `ROUND_QUANTUM` in total before datagrams.
  */
 export class ClientStreams implements StreamOwner {
-  /** Number of open streams. */
   size = 0;
-  /** Memory of their buffers. */
   bytes = 0;
 
   readonly #services: StreamServices;
@@ -44,7 +41,6 @@ export class ClientStreams implements StreamOwner {
   #limits: StreamLimits = STREAM_LIMITS;
   #enforcing = false;
 
-  /** Queue of streams that wait for their turn. */
   #firstWaiting: ClientStream | null = null;
   #lastWaiting: ClientStream | null = null;
   /** Streams queued since the last round, or at least `SURE_TURNS`. */
@@ -97,7 +93,6 @@ export class ClientStreams implements StreamOwner {
     return stream;
   }
 
-  /** A copy of the open streams, for loops that may close some. */
   list(): ClientStream[] {
     const streams: ClientStream[] = [];
     for (const client of this.#clients.values()) {

@@ -10,7 +10,7 @@ export const UDP = 0;
 /** Transport of a query. */
 export const TCP = 1;
 
-/** Number of client buckets: ten bits of a keyed hash of the address, for fairness. */
+/** Number of buckets of clients, by a keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
 /** Header, longest name, type and class, client subnet, mark, and slack for word reads. */
@@ -24,7 +24,7 @@ export const ANSWERED = 1;
 export const WAIT = 2;
 /** The query gets no answer. */
 export const DROP = 3;
-/** What a handler made of a query. */
+/** A handler's result. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
 /** The handlers of a server block (`HandlerChain`). */
@@ -48,7 +48,6 @@ export interface Chain {
   sent(exchange: Exchange, sizeBytes: number): void;
 }
 
-/** The chain of exchanges that only carry a question. */
 const NO_CHAIN: Chain = {
   length: 0,
   recursive: false,

@@ -68,7 +68,6 @@ export class InFlight<T extends PendingQuestion> {
   readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
 
-  /** @param table - label of the refusal counters */
   constructor(engine: InFlightServices, table: "forward" | "verify") {
     const counter = (reason: Refusal) =>
       engine.counter("nodens_in_flight_refused_total", { table, reason });
@@ -81,7 +80,6 @@ export class InFlight<T extends PendingQuestion> {
     };
   }
 
-  /** The question that the exchange asks, or null if it is not in flight. */
   find(exchange: Exchange, hash: number): T | null {
     let question = this.#first(hash);
     for (; question !== null; question = question.nextInBucket) {
@@ -118,7 +116,7 @@ export class InFlight<T extends PendingQuestion> {
     return parked;
   }
 
-  /** Removes a question; returns its waiters, chained by `nextWaiter`. */
+  /** Returns the waiters, chained by `nextWaiter`. */
   end(question: T): Exchange | null {
     this.#unlink(question);
     this.size--;

@@ -12,8 +12,8 @@ import type { Memory } from "../memory.ts";
  *   internal ──────── internal ──────────────► (rises to the handler that asked)
  * ```
  *
- * No object is allocated per query: the engine has one for the receive slot, each exchange one for a
- * kept address, and a connection is its own.
+ * None is allocated per query: the engine has one for the receive slot, each exchange one for a kept
+ * address, and a connection is its own.
  */
 export type Origin = SlotOrigin | KeptOrigin | StreamOrigin | InternalOrigin;
 
@@ -35,11 +35,9 @@ export interface StreamOrigin {
   /** The driver's number. */
   readonly id: number;
   readonly listener: number;
-  /** Family of the client's address. */
   readonly family: 4 | 6;
   /** Queries that wait for an upstream. */
   outstanding: number;
-  /** Closed, by either side. */
   readonly gone: boolean;
   /** Sends a response that had to wait, with its two octets of length. */
   answer(memory: Memory, offset: number, length: number): void;
@@ -55,6 +53,7 @@ export interface InternalOrigin {
 /** The origin of all internal queries. */
 export const INTERNAL: InternalOrigin = { kind: "internal" };
 
+/** Family of the client's address. */
 /** Family of the client's address. */
 export function clientFamily(io: Io, origin: Origin): 4 | 6 {
   if (origin.kind === "datagram") return io.family("slot", origin.slot);

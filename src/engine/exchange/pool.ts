@@ -3,18 +3,14 @@ import { Memory } from "../memory.ts";
 
 /**
  * Share of the free exchanges that one client may hold. `n` clients that want all leave (2/3)^n of
- * the pool free if they come one after the other, and 2 / (2 + n) once their queries finish. The
- * share also bounds how many answers a client can accumulate to be sent at once (DNSBomb, IEEE S&P
- * 2024).
+ * the pool free at first, and 2 / (2 + n) in the long run. The share also bounds the answers that a
+ * client can accumulate to be sent at once (DNSBomb, IEEE S&P 2024).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Pool of waiting exchanges, at most `limit`.
- *
- * A client (bucket) may hold half as many exchanges as are free: a third of all if it is alone; two
- * get a quarter each in the long run. No client has to be known beforehand (dynamic thresholds,
- * Choudhury and Hahne, 1998).
+ * Pool of waiting exchanges. A client (bucket) may hold half as many as are free: a third of all if it
+ * is alone (dynamic thresholds, Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
   /** Exchanges in use. */
@@ -30,17 +26,14 @@ export class ExchangePool {
     this.#chain = chain;
   }
 
-  /** All exchanges are in use. */
   get full(): boolean {
     return this.used >= this.#limit;
   }
 
-  /** Exchanges in memory, in use or free. */
   get size(): number {
     return this.used + this.#free.length;
   }
 
-  /** An exchange for the next query. */
   fresh(): Exchange {
     return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
   }
@@ -53,13 +46,11 @@ export class ExchangePool {
     return true;
   }
 
-  /** Reverts `admit`. */
   dismiss(client: number): void {
     this.used--;
     this.#counts[client]!--;
   }
 
-  /** Returns a parked exchange to the pool. */
   release(exchange: Exchange): void {
     if (!exchange.parked) return;
     this.dismiss(exchange.client);

@@ -26,12 +26,10 @@ const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
 
 /**
- * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
- * Afterwards `qnameLength` is 0 if the question could not be read. The question is hashed only if
- * the query is accepted.
+ * Reads the query at `exchange.offset`. `qnameLength` is 0 if the question could not be read; it is
+ * hashed only if the query is accepted.
  *
- * @returns RCODE.NOERROR for an accepted query, another response code to answer at once, or
- *   `NO_QUERY` to drop it
+ * @returns NOERROR if it is accepted, another response code to answer at once, or `NO_QUERY`
  */
 export function parseQuery(exchange: Exchange, key: HashKey): number {
   const { memory: { view }, offset, length } = exchange;
@@ -104,10 +102,8 @@ function readRecords(
 }
 
 /**
- * Finds the client subnet and the mark among the options of an OPT record. A subnet that violates
- * RFC 7871 section 6 is ignored, and so never forwarded.
- *
- * @returns false if the options do not fill the record's data exactly (RFC 6891 section 6.1.2)
+ * Finds the client subnet, ignored if it violates RFC 7871 section 6, and the mark. Returns false if
+ * the options do not fill the record's data exactly (RFC 6891 section 6.1.2).
  */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;

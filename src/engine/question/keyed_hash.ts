@@ -1,17 +1,16 @@
 /**
- * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): its collisions cannot
- * be prepared without the key. Clients choose names, addresses and subnets, and could otherwise fill
- * one chain of a table. It does not authenticate: 32 bits are too few, and peers must not see them.
+ * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): collisions cannot be
+ * prepared without the key, so clients cannot fill one chain of a table. Peers must not see hashes: 32
+ * bits are few.
  *
- * The state is in local variables, because V8 would allocate an object to return four numbers; so the
- * round is repeated here and in `read.ts`. Results are signed, because V8 stores 32 bits with a sign
- * without an object.
+ * V8 would allocate an object to return the state, so the round is repeated here and in `read.ts`; and
+ * it stores numbers of 32 bits without an object only if they are signed.
  */
 
-/** Initial third and fourth word of the state. */
+/** Initial words of the state. */
 export const INITIAL = { V2: 0x6c796765, V3: 0x74656462 } as const;
 
-/** A secret key of 64 bits. */
+/** A secret key. */
 export class HashKey {
   readonly k0: number;
   readonly k1: number;

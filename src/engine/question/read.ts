@@ -11,11 +11,9 @@ const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
 
 /**
- * Reads the question (RFC 1035 section 4.1.2) of the message at `question.offset` into the
- * question's fields: labels without compression, at most 255 octets, type and class. It reads queries
- * and stored responses, which may come from a manipulated file.
+ * Reads the question (RFC 1035 section 4.1.2) of an untrusted message at `question.offset`.
  *
- * @returns the end of the question in `question.memory`, or -1 if it is malformed
+ * @returns its end in `question.memory`, or -1 if it is malformed
  */
 export function readQuestion(question: Question): number {
   const { memory, offset, length } = question;
@@ -43,10 +41,9 @@ export function readQuestion(question: Question): number {
 }
 
 /**
- * Hashes the question that `readQuestion` found, with its DO and CD, and sets `mixedCase`.
- *
- * It is `hashOctets` of type and bits, as four octets, and the name in lower case, inlined because it
- * runs for every query. Classes other than IN, which are rare, are hashed in afterwards.
+ * Hashes the question that `readQuestion` found, with DO and CD, and sets `mixedCase`. It is
+ * `hashOctets` of type and bits, as four octets, and the folded name, inlined because it runs for
+ * every query. Classes other than IN are hashed in afterwards.
  */
 export function hashQuestion(question: Question, key: HashKey): void {
   const { view } = question.memory;
@@ -108,11 +105,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
   question.hash = question.qclass === CLASS.IN ? hash : hashClass(hash, question.qclass, key);
 }
 
-/**
- * Reads and hashes the question of a stored response; the caller sets DO and CD.
- *
- * @returns false for a malformed question
- */
+/** Reads and hashes the question of a stored response, with DO and CD as set; false if malformed. */
 export function readStoredQuestion(question: Question, key: HashKey): boolean {
   const { memory, offset, length } = question;
   if (length < HEADER_SIZE || memory.view.getUint16(offset + 4) !== 1) return false;
@@ -131,7 +124,6 @@ export function hashSubnet(question: Question, key: HashKey): number {
   return hashOctets(key, scratch, 0, 4 + ecsLength);
 }
 
-/** Hash of a question of class IN together with another class. */
 function hashClass(hash: number, qclass: number, key: HashKey): number {
   putHash(hash);
   scratch[4] = qclass >> 8;

@@ -3,15 +3,14 @@ import { parseName } from "../../dns/name.ts";
 import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
-/** A zone and its value. */
+/** A zone in lower-case wire form and its value. */
 export interface Zone<T> {
-  /** Lower-case wire form. */
   readonly name: Uint8Array;
   readonly labelCount: number;
   readonly value: T;
 }
 
-/** Zones of a listener or plugin; finds the longest that contains a qname. */
+/** Finds the longest zone that contains a qname. */
 export class ZoneTable<T> {
   /** Longest first, the root last. */
   readonly #zones: readonly Zone<T>[];
@@ -23,7 +22,6 @@ export class ZoneTable<T> {
     }).sort((a, b) => b.labelCount - a.labelCount);
   }
 
-  /** The value of the longest zone that contains the question's name, or null. */
   match(question: Question): T | null {
     for (const zone of this.#zones) if (isBelow(question, zone)) return zone.value;
     return null;

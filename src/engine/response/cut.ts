@@ -3,22 +3,19 @@ import { isSameName, isWithin, passName, resolveName } from "../../dns/names/wal
 import type { Response } from "./response.ts";
 
 /*
- * Cuts a response that is too large for its client. Records are removed from the end, because
- * compression pointers lead backwards.
- *
- * Of the authority and additional sections whole RRsets are removed, with their signatures (RFC 2181
- * section 9). Of the answer section the records that fit stay: stub resolvers without TCP (musl before
- * 1.2.4) depend on them, and others ask again over TCP.
+ * Cuts a response that is too large for its client from the end, because compression pointers lead
+ * backwards. Of the authority and additional sections whole RRsets are removed (RFC 2181 section 9); of
+ * the answer section the records that fit stay: stub resolvers without TCP (musl before 1.2.4) depend
+ * on them.
  */
 
 /**
- * Maximum number of names compared octet by octet for one response. Equal names of a compressed
- * message are in one place, so few are; an upstream may send hundreds of long ones, at the cost of
- * every hit.
+ * Maximum number of names compared per response. Equal names of a compressed message are in one place;
+ * hundreds of others would cost every hit.
  */
 const MAX_COMPARISONS = 16;
 
-/** How many records from the start fit into `room` octets. */
+/** Number of records, from the start, that fit into `room` octets. */
 export function countKept(response: Response, room: number): number {
   const total = response.ttlCount;
   let kept = 0;
@@ -40,10 +37,9 @@ export function countKept(response: Response, room: number): number {
 }
 
 /**
- * Whether a response cut to `kept` records lacks any that the client needs, so that TC must be set
- * (RFC 2181 section 9): its answers; a denial's SOA and proofs; a referral's name servers and their
- * addresses within the zone (RFC 9471 section 3). Name servers beside an answer are optional: unbound
- * always leaves them out (`minimal-responses`).
+ * Whether a response cut to `kept` records needs TC (RFC 2181 section 9), because it lacks answers; a
+ * denial's SOA or proofs; a referral's name servers or their addresses within the zone (RFC 9471
+ * section 3). Name servers beside an answer are optional (unbound's `minimal-responses`).
  */
 export function isIncomplete(response: Response, kept: number): boolean {
   const answers = response.answerCount;
@@ -66,7 +62,7 @@ export function isIncomplete(response: Response, kept: number): boolean {
   return false;
 }
 
-/** End of the first `count` records from the start of the message; of the question for 0. */
+/** Offset at which the first `count` records end; the question for 0. */
 export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number): number {
   const { bytes, view } = memory;
   if (count === 0) {
@@ -78,12 +74,11 @@ export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number)
   return ttlAt + 6 + view.getUint16(offset + ttlAt + 4);
 }
 
-/** Position of a record's owner in memory. */
 function ownerOf(response: Response, record: number): number {
   return response.offset + endOfRecord(response, record);
 }
 
-/** Position in memory of the zone of a referral, or -1 for other responses. */
+/** Position of a referral's zone, or -1 for other responses. */
 function zoneOfReferral(response: Response): number {
   const authorities = Math.min(response.authorityCount, response.ttlCount);
   let zone = -1;

@@ -11,9 +11,9 @@ export interface ResponseRate {
 }
 
 /**
- * Default rate. 200 responses of 1,232 octets are 2 Mbit/s: little for a victim, more than a stub
- * resolver needs. Pods of a node share the first 24 bits of their addresses, so each IPv4 address has
- * its own rate; an IPv6 network of 64 bits is one client (RFC 4291 section 2.5.4).
+ * 200 responses of 1,232 octets are 2 Mbit/s: little for a victim, more than a stub resolver needs.
+ * Pods of a node share 24 bits, so each IPv4 address has its own rate; an IPv6 network of 64 bits is
+ * one client (RFC 4291 section 2.5.4).
  */
 export const DEFAULT_RATE: ResponseRate = {
   perSecond: 200,
@@ -25,17 +25,15 @@ export const DEFAULT_RATE: ResponseRate = {
 const METERS = 8192;
 
 /**
- * Limits the rate of large UDP responses to each network, in memory of a fixed size.
- *
- * A network has a meter in each of two rows and is over its rate when both are, so two networks
- * interfere only if they share both. A meter is the time at which its responses would be finished if
- * they were evenly spaced (generic cell rate algorithm, ITU-T I.371).
+ * Limits the rate of large UDP responses to each network, in memory of a fixed size. A network has a
+ * meter in each of two rows and is over its rate if both are. A meter is the time at which evenly
+ * spaced responses would be finished, in monotonic milliseconds (generic cell rate algorithm, ITU-T
+ * I.371).
  */
 export class ResponseLimiter {
   readonly #key: HashKey;
   /** Family and leading bits of an address, for the hash. */
   readonly #network = new Uint8Array(17);
-  /** Monotonic milliseconds. */
   readonly #meters = new Float64Array(2 * METERS);
 
   constructor(key: HashKey) {

@@ -12,7 +12,7 @@ export const NO_SCOPE = {
 } as const;
 
 /**
- * A response on its way to a client: a whole message without its OPT record, and where its TTLs are.
+ * A response on its way to a client: a message without OPT, and the offsets of its TTLs.
  *
  * ```
  *  memory:  ... | header | question | answer, authority, additional | ttl table | ...
@@ -20,11 +20,9 @@ export const NO_SCOPE = {
  *               |<------------------- length ---------------------->|
  * ```
  *
- * The ttl table has `ttlCount` 16-bit numbers in the machine's byte order: the offset of each record's
- * TTL from the start of the message, in the order of the records. The question section is exactly the
- * question of the exchange that it answers, except for case.
- *
- * Handlers describe a response; only the engine writes it out (`clients/compose.ts`).
+ * The ttl table has `ttlCount` 16-bit numbers in the machine's byte order: the offsets of the TTLs
+ * from the start of the message, in the order of the records. The question section is the question of
+ * the exchange, except for case. `clients/compose.ts` writes the response out.
  */
 export class Response {
   memory: Memory;
@@ -36,7 +34,6 @@ export class Response {
   ttlSeconds = -1;
   /** Upper eight bits of an extended response code (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
-  /** It came from a cache. */
   cached = false;
   /** One of `KIND`; `UNKNOWN` until somebody classifies it. */
   kind = 0;
@@ -44,19 +41,15 @@ export class Response {
   minTtlSeconds = Infinity;
   /** Scope of its client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
   ecsScope: number = NO_SCOPE.NEEDED;
-  /** Extended DNS Error that it came with from elsewhere (RFC 8914), or -1. */
+  /** Extended DNS Error from elsewhere (RFC 8914), or -1. */
   extendedError = -1;
-  /** Text of that error. */
   errorText: ErrorText = new ErrorText();
 
   constructor(memory: Memory) {
     this.memory = memory;
   }
 
-  /**
-   * Makes it a response without records, at the beginning of its memory: header and question, or
-   * only the header for a question that could not be read. `flags` are those beside QR.
-   */
+  /** Starts a response at the beginning of its memory, without a question if that was malformed. */
   begin(question: Question, rcode: number, flags: number): void {
     const { bytes, view } = this.memory;
     const questionLength = question.qnameLength === 0 ? 0 : question.qnameLength + 4;
@@ -78,27 +71,22 @@ export class Response {
     this.extendedError = -1;
   }
 
-  /** Copies all fields of `other`. */
   assign(other: Response): void {
     Object.assign(this, other);
   }
 
-  /** The header's second word. */
   get flags(): number {
     return this.memory.view.getUint16(this.offset + 2);
   }
 
-  /** The whole response code, with its extended bits. */
   get rcode(): number {
     return (this.flags & FLAG.RCODE) | (this.extendedRcode << 4);
   }
 
-  /** Number of records in the answer section. */
   get answerCount(): number {
     return this.memory.view.getUint16(this.offset + 6);
   }
 
-  /** Number of records in the authority section. */
   get authorityCount(): number {
     return this.memory.view.getUint16(this.offset + 8);
   }

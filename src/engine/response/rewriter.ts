@@ -5,13 +5,11 @@ import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../memory.ts";
 import { Response } from "./response.ts";
 
-/** Size of a compression pointer. */
 const POINTER_SIZE = 2;
 
-/** Makes responses smaller. Results are in its own memory and valid until the next call. */
+/** Makes responses smaller. Results are valid until the next call. */
 export class ResponseRewriter {
   readonly #stripped = new Response(new Memory(8));
-  /** Allocated when first needed. */
   #tools: { compressor: Compressor; memory: Memory } | null = null;
 
   /** Points the response at a copy with compressed names, if that is smaller. */
@@ -22,7 +20,7 @@ export class ResponseRewriter {
     if (usable && compressor.length < response.length) finish(response, compressor, memory);
   }
 
-  /** The response without DNSSEC records that its question did not ask for; itself if malformed. */
+  /** The response without DNSSEC records not asked for; itself if malformed. */
   withoutDnssec(response: Response): Response {
     const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;

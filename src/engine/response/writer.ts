@@ -8,7 +8,7 @@ import { Response } from "./response.ts";
 const QNAME_POINTER = 0xc000 | HEADER_SIZE;
 
 /**
- * Writes the responses that handlers make themselves, record by record.
+ * Writes a handler's own response, record by record.
  *
  * ```ts
  * writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
@@ -16,8 +16,8 @@ const QNAME_POINTER = 0xc000 | HEADER_SIZE;
  * exchange.response = writer.end();
  * ```
  *
- * Records come in the order answer, authority, additional. What does not fit in 65,535 bytes is left
- * out and the response marked truncated. The response is valid until the next `begin`.
+ * Sections come in order. Records that do not fit in 65,535 bytes are left out and TC is set. The
+ * response is valid until the next `begin`.
  */
 export class ResponseWriter {
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -68,21 +68,18 @@ export class ResponseWriter {
     return this;
   }
 
-  /** Appends a byte to the record's data. */
   uint8(value: number): this {
     if (this.#at < MAX_MESSAGE_SIZE) this.#memory.bytes[this.#at] = value;
     this.#at++;
     return this;
   }
 
-  /** Appends a 16-bit number to the record's data. */
   uint16(value: number): this {
     if (this.#at + 2 <= MAX_MESSAGE_SIZE) this.#memory.view.setUint16(this.#at, value);
     this.#at += 2;
     return this;
   }
 
-  /** Appends `length` bytes of `source` to the record's data. */
   raw(source: Uint8Array, offset: number, length: number): this {
     const { bytes } = this.#memory;
     if (this.#at + length <= MAX_MESSAGE_SIZE) {
@@ -92,7 +89,6 @@ export class ResponseWriter {
     return this;
   }
 
-  /** Closes the message and returns it. */
   end(): Response {
     this.#closeRecord();
     const { view } = this.#memory;
