@@ -15,7 +15,6 @@ export class Compressor {
   /** Length of the message written. */
   length = 0;
   ttlCount = 0;
-  /** Offset of each record's TTL in the message written. */
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
 
   readonly #names = new NameWriter();

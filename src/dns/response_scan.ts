@@ -31,10 +31,9 @@ export const RECORD_FIELDS_SIZE = 10;
  * in time linear in its length. The fields describe the last message.
  */
 export class ResponseScanner {
-  /** Length of the message without its OPT record and what follows that. */
+  /** Without OPT and what follows it. */
   length = 0;
   rcode = 0;
-  /** Upper eight bits of the response code, from OPT (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
   edns = false;
   truncated = false;
@@ -146,7 +145,7 @@ export class ResponseScanner {
     return true;
   }
 
-  /** A truncated message may end in the middle of a record; the records before it are good. */
+  /** The records before the end are good. */
   #cutShort(): boolean {
     this.kind = KIND.OTHER;
     return this.truncated;
@@ -165,7 +164,7 @@ export class ResponseScanner {
     return true;
   }
 
-  /** Classifies by the header and SOA; `UNKNOWN` if the answer section decides. */
+  /** `UNKNOWN` if the answer section decides. */
   #classify(flags: number, soa: boolean, answers: number): number {
     if (this.truncated || this.extendedRcode !== 0) return KIND.OTHER;
     switch (this.rcode) {

@@ -5,7 +5,6 @@ export const COUNTER = {
   UDP_QUERIES: 1,
   TCP_QUERIES: 2,
   DROPPED: 3,
-  /** Queries answered with an error before any plugin ran. */
   REFUSED: 4,
   SHED: 5,
   STREAMS_REFUSED: 6,
@@ -14,7 +13,6 @@ export const COUNTER = {
   /** Log lines lost because the log was too slow. */
   LOG_DROPPED: 9,
   LOG_SENT: 10,
-  /** Set by the control plane alone. */
   LOG_WRITTEN: 11,
   /** See `question/probe.ts`. */
   PROBES: 12,
@@ -36,7 +34,7 @@ export const COUNTER = {
   TLS_UNSENT: 28,
 } as const;
 
-/** First index for plugins. */
+/** For plugins. */
 const FIRST_FREE = 32;
 /** Doubles at the end for whatever finds no space; more than any histogram has. */
 const WASTE = 32;

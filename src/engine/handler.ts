@@ -28,7 +28,6 @@ export interface Handler {
   readonly everyClass?: boolean;
   /** Header flags set and cleared in every response of the block. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
-  /** Called once with the finished chain. */
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Way down, in the order of the chain. */
   query?(exchange: Exchange): Verdict;
@@ -67,11 +66,11 @@ export interface EngineServices {
   readonly timers: Timers;
   readonly io: Io;
   readonly buffers: BufferPool;
-  /** Uniform unsigned 32-bit random number, fit for security. */
+  /** Uniform 32-bit numbers, fit for security. */
   readonly random: () => number;
   /** Secret key of the hashes of questions. */
   readonly hashKey: HashKey;
-  /** Shared counters; a handler adds to `values[index]`. */
+  /** Counters; a handler adds to `values[index]`. */
   readonly values: Float64Array;
   readonly counter: CounterBook["counter"];
   /** Index of the first bucket of a histogram (`buckets.ts`). */
@@ -82,7 +81,6 @@ export interface EngineServices {
   failure(exchange: Exchange, rcode: number): Response;
   /** Parks the exchange, so that it can wait; null if too many wait already. */
   park(exchange: Exchange): Exchange | null;
-  /** Sends `exchange.response` up from the waiting handler and to the client. */
   resume(exchange: Exchange): void;
   /** Passes the query of a waiting handler to the next one in the chain. */
   proceed(exchange: Exchange): void;
@@ -99,7 +97,6 @@ export interface EngineServices {
   localAddress(exchange: Exchange, target: Address): void;
   /** Logs a line; `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;
-  /** The log is structured (`-log-format json`). */
   readonly logsFields: boolean;
 }
 

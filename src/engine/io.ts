@@ -4,19 +4,18 @@ import type { Memory } from "./memory.ts";
 /** Address of an upstream, and how to reach it. */
 export interface Endpoint {
   readonly address: Address;
-  /** Interface of a link-local IPv6 address, by name or number; else empty. */
+  /** Interface of a link-local address, by name or number; else empty. */
   readonly scope: string;
-  /** Address to send from, or null for the kernel's choice. Its port is not used. */
+  /** Address to send from, without port; null for the kernel's choice. */
   readonly source: Address | null;
-  /** Encryption of streams, or null. Plain data: it is sent between threads. */
   readonly tls: TlsEndpoint | null;
 }
 
-/** Parameters of a stream over TLS (RFC 7858, RFC 8484). Files are read by the control plane. */
+/** TLS parameters (RFC 7858, RFC 8484). Plain data: it is sent between threads. */
 export interface TlsEndpoint {
-  /** Name that the certificate must have; empty for the IP address. */
+  /** Empty for the IP address. */
   readonly serverName: string;
-  /** PEM files; null for no client certificate, and for the system's authorities. */
+  /** PEM files; null for no client certificate and for the system's authorities. */
   readonly certFile: string | null;
   readonly keyFile: string | null;
   readonly caFile: string | null;
@@ -30,7 +29,7 @@ export interface StreamHandler {
   connected?(): void;
   /** The bytes are valid only during the call. */
   data(memory: Memory, offset: number, length: number): void;
-  /** The peer will send no more, but may still read. */
+  /** The peer sends no more, but may still read. */
   ended(): void;
   /** Always the last call. `why` is for the operator: "connection refused". */
   closed(why?: string): void;
@@ -45,7 +44,7 @@ export const NO_SOCKET = -2;
 export interface DatagramHandler {
   /** A datagram is at offset 0 of `memory`, which has room for tables behind it. */
   reply(memory: Memory, length: number): void;
-  /** The upstream's host refused (ICMP) or the socket failed. */
+  /** ICMP refusal or socket error. */
   failed(): void;
 }
 
@@ -53,7 +52,7 @@ export interface DatagramHandler {
 export interface Io {
   /** Keeps the return address of the datagram in a receive slot until `reply` or `forget`. */
   keep(slot: number): number;
-  /** Sends a response to a kept return address and releases it. */
+  /** Sends a response and releases the address. */
   reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
   forget(returnAddress: number): void;
 
@@ -63,7 +62,7 @@ export interface Io {
   /** False if the stream's carrier, not its peer, is busy. Undefined if there always is room. */
   hasRoom?(stream: number, length: number): boolean;
   queued(stream: number): number;
-  /** Memory in bytes of that queue. */
+  /** Memory of the queue. */
   queueSize(stream: number): number;
   /** Unacknowledged bytes in the kernel; 0 if unknown. */
   inKernel(stream: number): number;
@@ -83,7 +82,6 @@ export interface Io {
   open(endpoint: Endpoint, handler: DatagramHandler): number;
   /** False if the datagram could not be sent. */
   send(socket: number, memory: Memory, offset: number, length: number): boolean;
-  /** Releases the socket; its handler is not called any more. */
   release(socket: number): void;
 
   family(of: "slot" | "kept" | "stream", reference: number): 4 | 6;

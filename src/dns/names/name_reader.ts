@@ -22,7 +22,7 @@ export const READS_PER_OCTET = 4;
 /** Further octets that may be read: a chain of 32 aliases has 65 names of up to 255 octets. */
 export const FREE_READS = 16_640;
 
-/** Octets that a pointer can reach (RFC 1035 section 4.1.4: its offset has fourteen bits). */
+/** Octets that a pointer can reach (RFC 1035 section 4.1.4). */
 export const REACH = 0x4000;
 
 const SIZE = 0xff;
@@ -46,7 +46,6 @@ const SPAN_SHIFT = 15;
  */
 export class NameReader implements ReadCount {
   octetsRead = 0;
-  /** Records in the array of TTL offsets given to the constructor. */
   records = 0;
 
   readonly #ttls: Uint16Array;
@@ -55,16 +54,14 @@ export class NameReader implements ReadCount {
   #end = 0;
   #recordsAt = 0;
   #maxReads = 0;
-  /** Allocated for the first name that points at anything but the qname. */
   #memo: Int32Array | null = null;
   /** By memo index: the end of the chunk after its own, or 0. */
   #nextEnd: Uint16Array = new Uint16Array(0);
   /** Labels and pointers of the name being read. */
   #path: Uint16Array = new Uint16Array(0);
-  /** The memo is ready for this message. */
   #primed = false;
 
-  /** @param ttls - offsets of the TTLs of the records read so far; the caller fills it */
+  /** @param ttls - offsets of the TTLs of the first `records` records */
   constructor(ttls: Uint16Array = new Uint16Array(0)) {
     this.#ttls = ttls;
   }
@@ -84,7 +81,7 @@ export class NameReader implements ReadCount {
     return nameEnd;
   }
 
-  /** More octets were read than a message of this length may cost: it is malformed. */
+  /** The message is malformed: it costs too much. */
   get exhausted(): boolean {
     return this.octetsRead > this.#maxReads;
   }
@@ -161,7 +158,7 @@ export class NameReader implements ReadCount {
         if (end > limit || nextEnd > chunk) return 0;
         break;
       }
-      // All labels of the question are in the memo already.
+      // The question's labels are in the memo.
       if (at < this.#recordsAt || at >= limit) return 0;
       this.octetsRead++;
       const octet = bytes[start + at]!;

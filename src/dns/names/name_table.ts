@@ -10,7 +10,6 @@ export const NONE = -1;
  * fourteen, so nearly all fit; others are written but not entered.
  */
 const MAX_LABELS = 1024;
-/** Half of the slots stay free, so that searches are short. */
 const SLOTS = 2 * MAX_LABELS;
 /** Slots that a search may visit; only prepared collisions need more. */
 const MAX_PROBES = 16;
@@ -85,7 +84,6 @@ export class NameTable {
     return NONE;
   }
 
-  /** FNV-1a of the label and the node that follows it. */
   #hash(parent: number, bytes: Uint8Array, at: number): number {
     let hash = Math.imul(0x811c9dc5 ^ parent, 0x01000193);
     const end = at + bytes[at]!;

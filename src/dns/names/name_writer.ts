@@ -18,7 +18,6 @@ export class NameWriter {
   readonly #memo = new Uint16Array(REACH);
   readonly #path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
   #depth = 0;
-  /** The node of what follows the path. */
   #rest = ROOT;
   #from: Uint8Array = new Uint8Array(0);
   #to: Uint8Array = new Uint8Array(0);
@@ -91,7 +90,7 @@ export class NameWriter {
     return next;
   }
 
-  /** End of the name at `at` if it equals the last one, ignoring case; otherwise -1. */
+  /** End of the name at `at` if it equals the last one; otherwise -1. */
   #skipSame(at: number): number {
     const from = this.#from;
     const away = at - this.#lastAt;
@@ -128,7 +127,7 @@ export class NameWriter {
     }
   }
 
-  /** Reads the labels of a name up to the root or the memo into the path; returns its end, or -1. */
+  /** Reads labels up to the root or the memo into the path; returns the name's end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;

@@ -18,7 +18,7 @@ const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
 
-/** What a stream needs of the engine. */
+/** The engine as streams see it. */
 export interface StreamServices extends EngineServices {
   streamQuery(
     stream: StreamOrigin,
@@ -40,7 +40,6 @@ export interface StreamOwner {
   touch(stream: ClientStream): void;
   /** Counts memory; may close this stream or others. */
   charge(stream: ClientStream, bytes: number): void;
-  /** Removes a stream; without a reason, the client or the configuration ended it. */
   forget(stream: ClientStream, reason: CloseReason | null): void;
 }
 
@@ -53,11 +52,9 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   activeMs: number;
   previous: ClientStream | null = null;
   next: ClientStream | null = null;
-  /** It waits for its turn, before `nextWaiting`. */
   waiting = false;
   nextWaiting: ClientStream | null = null;
   bytes = 0;
-  /** `bytes` includes what was in the kernel at the last measurement. */
   countsKernel = false;
   outstanding = 0;
   phase: Phase = "open";

@@ -17,7 +17,7 @@ const LAST_CHECK_MS = 20;
  * States of a stream:
  * - `open`: queries are read and answered.
  * - `draining`: the same, but the process stops: `retired` soon.
- * - `ended`: the client sends no more, or may not. Closed once it has received its last answers.
+ * - `ended`: the client sends no more, or may not. Closed once its answers are delivered.
  * - `retired`: queries are no longer read; this side is closed once those read are answered.
  * - `finished`: this side is closed; the client has to close the other.
  * - `closed`: by either side.
@@ -28,7 +28,6 @@ export type Phase = "open" | "draining" | "ended" | "retired" | "finished" | "cl
 export interface Watched {
   readonly id: number;
   readonly phase: Phase;
-  /** A whole query has arrived. */
   readonly hasAsked: boolean;
   /** A whole query is not answered yet. */
   readonly busy: boolean;
@@ -44,19 +43,15 @@ export interface Watched {
   close(reason: CloseReason | null): void;
 }
 
-/**
- * Measures what a stream's client receives, and closes the stream if that is too slow or the client is
- * idle for too long. Has one timer.
- */
+/** Closes a stream whose client receives too slowly or is idle for too long. */
 export class StreamWatch {
-  /** The rate is being measured. */
   measuring = false;
 
   readonly #stream: Watched;
   readonly #limits: StreamLimits;
   readonly #engine: EngineServices;
   readonly #timer: Timer;
-  /** When the process started to stop, or Infinity. */
+  /** When draining started. */
   #drainingMs = Infinity;
   /** Bytes sent, and those known to be received. */
   #sent = 0;
@@ -74,7 +69,6 @@ export class StreamWatch {
     this.#wakeAt(engine.nowMs + limits.readMs);
   }
 
-  /** Bytes queued by the driver. */
   get queued(): number {
     return this.#engine.io.queued(this.#stream.id);
   }
@@ -84,7 +78,7 @@ export class StreamWatch {
     return this.queued > 0 || this.#sent - this.#received > UNCOUNTED_BYTES;
   }
 
-  /** More is undelivered than the kernel may keep for a closed stream. */
+  /** More is undelivered than may be left in the kernel. */
   get hasBacklog(): boolean {
     return this.queued > 0 ||
       this.mayHaveBacklog && this.#engine.io.inKernel(this.#stream.id) > UNCOUNTED_BYTES;
@@ -95,19 +89,17 @@ export class StreamWatch {
     return this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs;
   }
 
-  /** Counts bytes that are about to be sent. */
   send(length: number): void {
     this.#sent += length;
   }
 
-  /** Updates what was received; returns the undelivered bytes in the kernel. */
+  /** Returns the undelivered bytes in the kernel. */
   measure(): number {
     const inKernel = this.#engine.io.inKernel(this.#stream.id);
     this.#received = this.#sent - this.queued - inKernel;
     return inKernel;
   }
 
-  /** Starts the idle timeout. */
   watchIdle(): void {
     const { phase } = this.#stream;
     if (phase === "draining" || phase === "finished") return;
@@ -115,7 +107,6 @@ export class StreamWatch {
     this.#wakeAt(this.#engine.nowMs + this.#limits.idleMs);
   }
 
-  /** Starts the write timeout. */
   watchRate(): void {
     if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
   }

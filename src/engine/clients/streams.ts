@@ -12,9 +12,9 @@ import {
   type StreamLimits,
 } from "./stream_limits.ts";
 
-/** Turns that always fit into a round. */
+/** Turns that fit into a round. */
 const SURE_TURNS = Math.floor(ROUND_QUANTUM / QUANTUM);
-/** Share of its bytes that a client over its share may keep. */
+/** Share of its bytes that a trimmed client keeps. */
 const TRIM_TO = 7 / 8;
 
 type Client = StreamClient<ClientStream>;
@@ -73,7 +73,6 @@ export class ClientStreams implements StreamOwner {
     this.#limits = { ...STREAM_LIMITS, ...limits };
   }
 
-  /** Accepts a stream, or returns null if there are too many. */
   accept(listener: number, id: number, limits: Partial<StreamLimits>): ClientStream | null {
     const client = this.#clientOf(id);
     const left = this.#limits.streams - this.size;

@@ -13,7 +13,7 @@ export const TCP = 1;
 /** Number of buckets of clients, by a keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, longest name, type and class, client subnet, mark, and slack for word reads. */
+/** Header, question, client subnet, mark, and slack for word reads. */
 const QUERY_SIZE = 312;
 
 /** The handler has no answer: ask the next one in the chain. */
@@ -30,19 +30,14 @@ export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 /** The handlers of a server block (`HandlerChain`). */
 export interface Chain {
   readonly length: number;
-  /** Recursion is available (RA). */
   readonly recursive: boolean;
-  /** Header flags set and cleared in every response. */
+  /** Header flags of every response. */
   readonly flagsSet: number;
   readonly flagsCleared: number;
   pluginAt(position: number): string | undefined;
-  /**
-   * Asks the handlers from position `start` down; an answer rises through those above.
-   *
-   * @returns `NEXT` if no handler answered
-   */
+  /** Asks the handlers from `start` down; an answer rises. Returns `NEXT` if none answered. */
   descend(exchange: Exchange, start: number): Verdict;
-  /** Shows the response to the handlers above position `from`, the nearest first. */
+  /** Shows the response to the handlers above `from`, the nearest first. */
   rise(exchange: Exchange, from: number): void;
   /** Reports a client's finished query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
@@ -65,34 +60,29 @@ const NO_CHAIN: Chain = {
  * may a handler hold a reference.
  */
 export class Exchange extends Question {
-  // The query beyond its question.
-
   edns = false;
   ednsSize = 0;
   ednsVersion = 0;
   /** The OPT record's options, from the start of the message; valid with `edns`. */
   optionsAt = 0;
   optionsLength = 0;
-  /** Offset of the mark of a loop probe from the start of the message; 0 for none. */
+  /** A loop probe's mark, from the start of the message; 0 for none. */
   markAt = 0;
-
-  // Its origin.
 
   origin: Origin = INTERNAL;
   listener = 0;
-  /** Index of the matching zone among those of the listener, or -1 for none. */
+  /** Index among the listener's zones, or -1. */
   zone = -1;
   /** The question is in its own memory. */
   parked = false;
+  /** Monotonic. */
   receivedMs = 0;
   /** The client's bucket, or -1 until `clientBucket` computes it. */
   client = -1;
 
-  // Its way through the chain.
-
   chain: Chain;
   position = 0;
-  /** Position above which responses do not rise (internal exchanges), else 0. */
+  /** Position above which an internal exchange's response does not rise. */
   top = 0;
   /** Position of the handler that answered, or -1 for the engine. */
   answeredBy = -1;
@@ -100,23 +90,20 @@ export class Exchange extends Question {
   /** Extended DNS Error to send to the client (RFC 8914), or -1. */
   extendedError = -1;
   payloadSize: number = EDNS_PAYLOAD;
-  /** `bufsize` */
   maxUdpSize: number = EDNS_PAYLOAD;
-  /** `rrl`; null for no limit. */
+  /** Null for no limit. */
   rate: ResponseRate | null = DEFAULT_RATE;
   /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
-  /** For the error log; empty if nothing went wrong. */
+  /** For the error log. */
   error = "";
-  /** The only server that it may go to, whatever its health; null for any. */
+  /** The only server that it may go to; null for any. */
   only: object | null = null;
   intoLoops = false;
   /** An equal response is cached already, or it says nothing about the name. */
   uncacheable = false;
-  /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 
-  /** The question's memory while it is parked; allocated when first needed. */
   #own: Memory | null = null;
   #kept: KeptOrigin | null = null;
 

@@ -13,7 +13,6 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
-/** Initial number of buckets; it doubles with the questions and never shrinks. */
 const FIRST_BUCKETS = 64;
 
 /** Reasons for refusals: the label `reason`, and the text of the error log. */
@@ -35,11 +34,11 @@ export interface InFlightServices {
   localAddress(exchange: Exchange, target: Address): void;
 }
 
-/** A question in flight and the exchanges that wait for its answer; tables reuse it. */
+/** A question in flight and its waiters; tables reuse it. */
 export abstract class PendingQuestion {
   hash = 0;
   nextInBucket: PendingQuestion | null = null;
-  /** The exchange that asked first and those that joined (`Exchange.nextWaiter`), or null. */
+  /** Chained by `Exchange.nextWaiter`; the first asked first. */
   waiters: Exchange | null = null;
   waiterCount = 0;
   /** Waiters of each client bucket; null while too few wait for a client to reach its bound. */
@@ -139,7 +138,6 @@ export class InFlight<T extends PendingQuestion> {
     return length < IN_FLIGHT.chain || this.#refuse("chain");
   }
 
-  /** Whether the client may wait once more. Internal queries (refreshes) are not counted. */
   #mayWait(question: T, exchange: Exchange): boolean {
     if (question.waiterCount < IN_FLIGHT.waitsPerClient || exchange.internal) return true;
     const client = this.#engine.clientBucket(exchange);

@@ -30,7 +30,7 @@ export class Response {
   length = 0;
   ttlsAt = 0;
   ttlCount = 0;
-  /** TTL in seconds for every record, or -1 to leave each as in the message. */
+  /** For every record; -1 to leave each unchanged. */
   ttlSeconds = -1;
   /** Upper eight bits of an extended response code (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
@@ -69,10 +69,6 @@ export class Response {
     this.kind = 0;
     this.ecsScope = NO_SCOPE.NEEDED;
     this.extendedError = -1;
-  }
-
-  assign(other: Response): void {
-    Object.assign(this, other);
   }
 
   get flags(): number {

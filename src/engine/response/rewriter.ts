@@ -24,7 +24,7 @@ export class ResponseRewriter {
   withoutDnssec(response: Response): Response {
     const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;
-    this.#stripped.assign(response);
+    Object.assign(this.#stripped, response);
     finish(this.#stripped, compressor, memory);
     return this.#stripped;
   }
