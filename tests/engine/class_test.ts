@@ -7,7 +7,7 @@ import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simula
 
 const CH = 3;
 
-/** Answers with the class that it was asked for as text. */
+/** Answers with the class of the question as text. */
 const telling: Behaviour = (query) => {
   const { name, class: asked } = query.questions![0]!;
   const txt = { type: "TXT", name, ttl: 300, class: asked, data: String(asked) } as codec.Answer;
@@ -31,7 +31,7 @@ function textOf(answer: Decoded): string {
   return record === undefined ? answer.rcode : new TextDecoder().decode(record.data[0]);
 }
 
-Deno.test("every class is forwarded, and cached as a question of its own", () => {
+Deno.test("every class is forwarded and cached separately", () => {
   const simulation = start();
   for (const round of [1, 2]) {
     assert.equal(textOf(ask(simulation, {})), "IN", `round ${round}`);
@@ -49,7 +49,7 @@ Deno.test("NONE and ANY are forwarded as well", () => {
     }]);
     const asked = simulation.ask(queryBytes({ name: "example.org", qclass }));
     simulation.run(100);
-    // The codec of these tests cannot repeat a class that it has no name for.
+    // The tests' codec cannot repeat a class without a name.
     if (qclass === 255) assert.equal(onlyAnswer(asked).rcode, "NOTIMP");
     assert.ok(simulation.seen.length > 0, `class ${qclass}`);
   }
@@ -81,7 +81,7 @@ Deno.test("an answer of another class than the question's is not used", () => {
   assert.ok(simulation.count("nodens_forward_mismatched_replies_total") > 0);
 });
 
-Deno.test("a stale entry, its refresh and its verification keep to their class", () => {
+Deno.test("stale entries, refreshes and verifications respect the class", () => {
   for (const mode of ["immediate", "verify 500ms"]) {
     const simulation = start(
       `. {\n cache {\n success 9984 10\n serve_stale 1h ${mode}\n }\n forward . 10.0.0.1\n}`,
@@ -95,7 +95,7 @@ Deno.test("a stale entry, its refresh and its verification keep to their class",
   }
 });
 
-Deno.test("plugins with data of their own answer for class IN alone", () => {
+Deno.test("plugins with local data answer class IN only", () => {
   const simulation = start(`. {
   hosts {
     192.0.2.1 host.test

@@ -9,7 +9,7 @@ import { queryBytes } from "../support/messages/messages.ts";
 
 const KEY = new HashKey(1, 2);
 
-/** A query as it lies in a receive slot, somewhere in the driver's memory. */
+/** A query in a receive slot within the driver's memory. */
 function receive(name: string): Exchange {
   const bytes = queryBytes({ name, edns: 1232, dnssecOk: true });
   const memory = new Memory(bytes.length + 80);
@@ -23,14 +23,14 @@ function receive(name: string): Exchange {
   return exchange;
 }
 
-/** The key of an exchange, read where it lies now. */
+/** The key of an exchange, read from its memory. */
 function keyOf(exchange: Exchange): unknown[] {
   const { memory, offset, qnameLength, qtype, hash, dnssecOk } = exchange;
   const name = memory.bytes.slice(offset + 12, offset + 12 + qnameLength);
   return [String.fromCharCode(...name), qtype, hash, dnssecOk];
 }
 
-Deno.test("exchange: parked, it keeps its question when the receive slot is used again", () => {
+Deno.test("exchange: a parked one keeps its question when the receive slot is reused", () => {
   const exchange = receive("Example.org");
   const { memory: slot } = exchange;
   const key = keyOf(exchange);
@@ -43,7 +43,7 @@ Deno.test("exchange: parked, it keeps its question when the receive slot is used
   assert.equal(exchange.transport, UDP);
 });
 
-Deno.test("exchange: a query of nodens' own has the key of another and nothing else of it", () => {
+Deno.test("exchange: an internal query has only the key of its source", () => {
   const from = receive("example.org");
   from.error = "it failed";
   from.extendedError = 3;
@@ -60,7 +60,7 @@ Deno.test("exchange: a query of nodens' own has the key of another and nothing e
   assert.equal(keyOf(own)[0], "\x07example\x03org\0");
 });
 
-Deno.test("exchange: nothing of an earlier query is left in one that is used again", () => {
+Deno.test("exchange: nothing is left of an earlier query", () => {
   const pool = new ExchangePool(4, new Exchange(new Memory(0)).chain);
   const first = pool.fresh();
   first.beginOwn(receive("a.example.org"), 5);
@@ -96,7 +96,7 @@ Deno.test("exchange: the transport follows from the origin", () => {
   assert.deepEqual([exchange.transport, exchange.internal], [UDP, true]);
 });
 
-/** All fields but those that say where it is in its chain, which every handler sets anew. */
+/** All fields except those that are set before each use. */
 function stateOf(exchange: Exchange): Record<string, unknown> {
   const { position: _position, ecsAt: _ecsAt, optionsAt: _at, memory: _memory, ...rest } = {
     ...exchange,

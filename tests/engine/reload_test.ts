@@ -62,7 +62,7 @@ const dropped: { what: string; to: string }[] = [
 ];
 
 for (const { what, to } of dropped) {
-  Deno.test(`a reload that changes ${what} begins with an empty cache`, () => {
+  Deno.test(`a reload that changes ${what} starts with an empty cache`, () => {
     const simulation = start();
     ask(simulation);
     simulation.reload(to);
@@ -73,7 +73,7 @@ for (const { what, to } of dropped) {
   });
 }
 
-Deno.test("a query in flight is answered by the upstream that was asked, and its answer is kept", () => {
+Deno.test("a query in flight is answered by its upstream, and the answer is cached", () => {
   const simulation = start();
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 400));
   const asked = simulation.ask(queryBytes({ name: "slow.example.org" }));
@@ -86,7 +86,7 @@ Deno.test("a query in flight is answered by the upstream that was asked, and its
   assert.equal(simulation.openUpstream, 0);
 });
 
-Deno.test("a block that stays as it is keeps its connections and its lookups under way", () => {
+Deno.test("an unchanged block keeps its connections and lookups in flight", () => {
   const text = corefile("", "").replace(
     "forward . 10.0.0.1",
     "forward . 10.0.0.1 {\n force_tcp\n}",
@@ -103,7 +103,7 @@ Deno.test("a block that stays as it is keeps its connections and its lookups und
   assert.equal(simulation.seen.filter((line) => line.includes("two")).length, 1);
 });
 
-Deno.test("streams of a listener that stays go on; those of one that goes are answered, then closed", () => {
+Deno.test("streams of a remaining listener continue; those of a removed one are answered, then closed", () => {
   const block = (port: number) => `.:${port} {\n forward . 10.0.0.1 {\n max_fails ${port}\n }\n}\n`;
   const simulation = start(block(53) + block(54));
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 200));
@@ -118,13 +118,13 @@ Deno.test("streams of a listener that stays go on; those of one that goes are an
   simulation.run(1000);
   assert.equal(goes!.received.length, 1);
   assert.equal(goes!.finished(), true);
-  // What comes still is read, but not answered.
+  // Later data is read, but not answered.
   goes!.send(frame(queryBytes({ name: "late.example.org" })));
   assert.equal(goes!.closed(), false);
   goes!.end();
   assert.equal(goes!.closed(), true);
   assert.equal(goes!.received.length, 1);
-  // A client that does not close its side is not waited for for long.
+  // A client that does not close its side is not waited for.
   simulation.run(2000);
   assert.equal(idle!.closed(), true);
   assert.equal(stays!.received.length, 1);
@@ -132,7 +132,7 @@ Deno.test("streams of a listener that stays go on; those of one that goes are an
   simulation.run(1000);
   assert.equal(stays!.received.length, 2);
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1"));
-  // The new listener has taken the place of the one that went.
+  // The new listener has the index of the removed one.
   assert.equal(dataOf(ask(simulation, "new.example.org", 1)), "192.0.2.1");
 });
 
@@ -150,7 +150,7 @@ Deno.test("a thousand reloads leave no timer, socket or exchange behind", () => 
   assert.equal(simulation.count("coredns_cache_entries"), 1000);
 });
 
-Deno.test("an upstream that is gone is not exported any more; one that stays is", () => {
+Deno.test("a removed upstream is no longer exported; a remaining one is", () => {
   const both = ". {\n cache\n forward . 10.0.0.1 10.0.0.2 {\n policy round_robin\n }\n}\n";
   const simulation = start(both);
   for (const name of ["a.example.org", "b.example.org", "c.example.org"]) ask(simulation, name);
@@ -166,7 +166,7 @@ Deno.test("an upstream that is gone is not exported any more; one that stays is"
   assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [NaN, 1]);
 });
 
-/** Two blocks for the same zone, told apart by their ports. */
+/** Two blocks for the same zone on different ports. */
 const twins = (first: string, second: string) =>
   [[53, "10.0.0.1", first], [54, "10.0.0.2", second]].map(([port, upstream, more]) =>
     `.:${port} {\n cache\n forward . ${upstream}\n ${more}\n}\n`
@@ -182,7 +182,7 @@ for (
     },
   ]
 ) {
-  Deno.test(`blocks for the same zone on two ports keep each its own cache: ${what}`, () => {
+  Deno.test(`blocks for the same zone on two ports keep their own caches: ${what}`, () => {
     const simulation = start(twins("", ""));
     assert.deepEqual([0, 1].map((on) => dataOf(ask(simulation, "a.example.org", on))), [
       "192.0.2.1",
@@ -193,12 +193,12 @@ for (
       const answers = [0, 1].map((on) => dataOf(ask(simulation, name, on)));
       assert.deepEqual(answers, ["192.0.2.1", "192.0.2.2"], name);
     }
-    // Only the new name was asked for.
+    // Upstreams saw only the new name.
     assert.equal(simulation.seen.length, 4);
   });
 }
 
-Deno.test("where it is not certain whose place a block takes, it begins with an empty cache", () => {
+Deno.test("a block without a certain predecessor starts with an empty cache", () => {
   const simulation = start(twins("", ""));
   ask(simulation, "a.example.org", 0);
   ask(simulation, "a.example.org", 1);
@@ -207,7 +207,7 @@ Deno.test("where it is not certain whose place a block takes, it begins with an 
   assert.equal(dataOf(ask(simulation, "a.example.org", 1)), "192.0.2.2");
 });
 
-Deno.test("a block that alone has its zone keeps the cache when it moves to another port", () => {
+Deno.test("the only block of a zone keeps its cache when it moves to another port", () => {
   const simulation = start();
   ask(simulation);
   simulation.reload(corefile().replace(". {", ".:54 {"));
@@ -215,7 +215,7 @@ Deno.test("a block that alone has its zone keeps the cache when it moves to anot
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("a block that comes to another listener keeps the cache, beside others for its zone", () => {
+Deno.test("a block with an added listener keeps its cache, beside others of its zone", () => {
   const main = (addresses: string) => corefile("", `bind ${addresses}`);
   const other = ".:54 {\n cache\n forward . 10.0.0.2\n}\n";
   const simulation = start(main("127.0.0.1"));
@@ -227,7 +227,7 @@ Deno.test("a block that comes to another listener keeps the cache, beside others
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("of two that a block is split into, one keeps its cache, and neither has the other's", () => {
+Deno.test("when a block is split in two, one keeps the cache, and they do not share it", () => {
   const both = corefile("", "bind 127.0.0.1 127.0.0.2");
   const simulation = start(both);
   ask(simulation, "a.example.org");

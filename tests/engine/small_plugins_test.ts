@@ -1,4 +1,4 @@
-/** chaos, local and header: what clients get. */
+/** What clients get from chaos, local and header. */
 import assert from "node:assert/strict";
 import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
@@ -23,7 +23,7 @@ function ask(simulation: Simulation, query: Parameters<typeof queryBytes>[0]) {
   return onlyAnswer(asked);
 }
 
-/** Data of records, and the type of those whose data is no text. */
+/** Data of records, or the type if the data is not text. */
 function texts(records: unknown): string[] {
   return (records as { type: string; data: unknown }[]).map(({ type, data }) =>
     Array.isArray(data) ? data.join("|") : typeof data === "string" ? data : type
@@ -74,7 +74,7 @@ for (
   });
 }
 
-Deno.test("chaos: answers about the server, and lets all else pass", () => {
+Deno.test("chaos: answers queries about the server, and passes others on", () => {
   const simulation = start('chaos v1 "zoe" adam\n forward . 10.0.0.1');
   const text = (name: string, type = "TXT") =>
     texts(ask(simulation, { name, type, qclass: CH }).answers);
@@ -93,7 +93,7 @@ Deno.test("chaos: a name that no plugin answers is SERVFAIL", () => {
   assert.equal(ask(simulation, { name: "x.bind", type: "TXT", qclass: CH }).rcode, "SERVFAIL");
 });
 
-Deno.test("header: responses have its flags, those out of the cache and errors too", () => {
+Deno.test("header: responses have its flags, from the cache too", () => {
   const rules = "header {\n response set aa\n response clear ra rd\n }\n";
   const simulation = start(`cache\n ${rules} forward . 10.0.0.1`);
   for (let i = 0; i < 2; i++) {
@@ -103,7 +103,7 @@ Deno.test("header: responses have its flags, those out of the cache and errors t
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("header: a query has its flags for the plugins behind it", () => {
+Deno.test("header: the plugins behind it see its flags in queries", () => {
   for (const [rule, wanted] of [["query set rd", true], ["query clear rd", false]] as const) {
     const simulation = new Simulation(
       `. {\n header {\n ${rule}\n }\n forward . 10.0.0.1\n}`,

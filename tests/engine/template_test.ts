@@ -178,7 +178,7 @@ for (const { title, plugins, ask: [name, type = "A"], rcode, answers, authoritie
   });
 }
 
-Deno.test("template: an alias of a name that cannot be resolved is SERVFAIL, and nobody waits on", () => {
+Deno.test("template: an alias of an unresolvable name is SERVFAIL, and nothing keeps waiting", () => {
   const failing: Behaviour = (query) => [{ bytes: responseBytes(query, { rcode: 2 }) }];
   for (const upstream of [failing, () => []] as Behaviour[]) {
     const plugins = 'template IN ANY foo.test {\n answer "foo.test 60 IN CNAME www.test"\n }';
@@ -190,7 +190,7 @@ Deno.test("template: an alias of a name that cannot be resolved is SERVFAIL, and
   }
 });
 
-Deno.test("template: five hundred aliases at once are all answered, each with its own name", () => {
+Deno.test("template: five hundred simultaneous aliases are answered, each with its own name", () => {
   const plugins = 'template IN A foo.test {\n match ^(?P<n>[0-9]+)\n answer "{{ .Name }} 60 IN ' +
     'CNAME n{{ .Group.n }}.test"\n }';
   const simulation = start(plugins);
@@ -205,7 +205,7 @@ Deno.test("template: five hundred aliases at once are all answered, each with it
   });
 });
 
-Deno.test("template: answers are cached, counted, and carry the extended error", () => {
+Deno.test("template: answers are cached, counted, and have the extended error", () => {
   const plugins = "cache\n template ANY ANY gone.test {\n rcode NXDOMAIN\n" +
     ' authority "gone.test. 60 IN SOA ns.test. host.test. (1 60 60 60 60)"\n' +
     ' ederror 15 "not here"\n }';
@@ -225,7 +225,7 @@ Deno.test("template: answers are cached, counted, and carry the extended error",
   assert.equal(simulation.count("coredns_template_matches_total"), 1);
 });
 
-Deno.test("template: failures are counted by what failed", () => {
+Deno.test("template: failures are counted by kind", () => {
   const plugins = 'template IN A a.test {\n answer "{{ index .Match 9 }}"\n }\n' +
     ' template IN A b.test {\n answer "{{ .Name }} 60 IN A {{ .Type }}"\n }';
   const simulation = start(plugins);
@@ -238,7 +238,7 @@ Deno.test("template: failures are counted by what failed", () => {
   assert.equal(simulation.count("coredns_template_rr_failures_total"), 2);
 });
 
-Deno.test("template: work that a template may ask for is bounded", () => {
+Deno.test("template: the work of a template is bounded", () => {
   const nested = "{{ range .Group }}".repeat(8) + "x" + "{{ end }}".repeat(8);
   const doubling = "{{ $x := `0123456789` }}" +
     "{{ $x = printf `%s%s` $x $x }}".repeat(40) + "{{ $x }}";
@@ -254,7 +254,7 @@ Deno.test("template: work that a template may ask for is bounded", () => {
   }
 });
 
-Deno.test("template: other classes are taken where a template is for them", () => {
+Deno.test("template: other classes are answered if a template matches them", () => {
   for (const [qclass, rcode] of [["ANY", "NXDOMAIN"], ["IN", "REFUSED"]]) {
     const corefile = `. {\n template ${qclass} ANY gone.test {\n rcode NXDOMAIN\n }\n}`;
     const simulation = new Simulation(corefile, { seed: 1 });

@@ -64,7 +64,7 @@ Deno.test("EDNS version 1 is answered BADVERS with version 0", () => {
   assert.equal(answer.rcode, "NOERROR");
 });
 
-Deno.test("a zone that no block serves is refused", () => {
+Deno.test("a name outside all zones is refused", () => {
   const simulation = new Simulation("example.org {\n whoami\n}");
   assert.equal(onlyAnswer(simulation.ask(queryBytes({ name: "example.com" }))).rcode, "REFUSED");
   assert.equal(onlyAnswer(simulation.ask(queryBytes({ name: "EXAMPLE.org" }))).rcode, "NOERROR");

@@ -50,7 +50,7 @@ interface Sections {
   additionals?: codec.Answer[];
 }
 
-/** A reply with records in the additional section as well, before OPT. */
+/** A reply with additional records. */
 function reply(query: codec.DecodedPacket, sections: Sections, rcode = 0): Uint8Array {
   const { answers = [], authorities = [], additionals = [] } = sections;
   const bytes = responseBytes(query, {
@@ -70,7 +70,7 @@ const kinds = ({ answers, authorities, additionals }: Decoded) =>
     .map((section) => section.map(({ type }) => type).join(" "));
 const times = (count: number, type: string) => Array(count).fill(type).join(" ");
 
-/** For 512 octets: header and question have 33 of them, an address of the qname has 16. */
+/** For 512 octets: header and question have 33, an address of the qname 16. */
 const CASES: {
   title: string;
   sections: Sections;
@@ -253,7 +253,7 @@ for (const { title, sections, rcode, edns, dnssecOk = false, left, truncated } o
       assert.equal(answer.flag_tc, truncated);
       assert.ok(asked.answers[0]!.bytes.length <= 512);
     }
-    // Over TCP there is room for all.
+    // Over TCP everything fits.
     const stream = simulation.openStream();
     stream.send(frame(queryBytes(query)));
     simulation.run(100);
@@ -265,7 +265,7 @@ for (const { title, sections, rcode, edns, dnssecOk = false, left, truncated } o
   });
 }
 
-Deno.test("cut: addresses of a headless Service fit a client without EDNS, forwarded or own", () => {
+Deno.test("cut: twenty addresses of a headless Service fit a client without EDNS, forwarded or local", () => {
   const name = "my-headless-service.my-namespace.svc.cluster.local";
   const addresses = Array.from({ length: 20 }, (_, i) => `10.1.2.${i + 1}`);
   const hosts = addresses.map((address) => ` ${address} own.${name}`).join("\n");

@@ -70,7 +70,7 @@ const own: {
   { title: "two answers in the query", query: { name: "x.test" }, edit: (b) => b[7] = 2 },
 ];
 
-Deno.test("RA tells whether the block forwards, whoever answers", async (t) => {
+Deno.test("RA says whether the block forwards, whoever answers", async (t) => {
   for (const { title, query, edit } of own) {
     for (const flags of [0, RD, CD, RD | CD]) {
       const told = [(flags & RD) !== 0 && "rd", "ra", (flags & CD) !== 0 && "cd"]
@@ -82,13 +82,13 @@ Deno.test("RA tells whether the block forwards, whoever answers", async (t) => {
         const before = simulation.seen.length;
         const answer = decode(simulation.ask(bytes).answers[0]!.bytes);
         assert.equal(bitsOf(answer), told);
-        assert.equal(simulation.seen.length, before, "nodens answers by itself");
+        assert.equal(simulation.seen.length, before, "no upstream was asked");
       });
     }
   }
 });
 
-Deno.test("RA in answers of an upstream that does not recurse, fresh, cached and failed", () => {
+Deno.test("RA with an upstream that does not recurse: fresh, cached and failed", () => {
   const simulation = start(FORWARDING);
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
@@ -99,7 +99,7 @@ Deno.test("RA in answers of an upstream that does not recurse, fresh, cached and
   assert.equal(bitsOf(failed), "rd ra cd");
 });
 
-Deno.test("RA in a refusal because too many ask", () => {
+Deno.test("RA in a refusal because of too many queries", () => {
   const simulation = start(FORWARDING, () => []);
   simulation.ask(queryBytes({ name: "slow.test" }));
   const refused = onlyAnswer(simulation.ask(queryBytes({ name: "more.test" })));
@@ -107,27 +107,27 @@ Deno.test("RA in a refusal because too many ask", () => {
   assert.equal(bitsOf(refused), "rd ra");
 });
 
-Deno.test("no RA where no question was read, and so no block is known", () => {
+Deno.test("no RA if the question could not be read, so that no block is known", () => {
   const bytes = queryBytes({ name: "x.test" });
   bytes[2]! |= 4 << 3;
   assert.equal(bitsOf(ask(start(FORWARDING), bytes)), "rd");
 });
 
-Deno.test("no RA where no block forwards", () => {
+Deno.test("no RA if no block forwards", () => {
   const simulation = start("test {\n hosts {\n 192.0.2.1 host.test\n }\n}\n");
   for (const name of ["host.test", "absent.test", "elsewhere.example"]) {
     assert.equal(bitsOf(ask(simulation, queryBytes({ name, flags: RD | CD }))), "rd cd", name);
   }
 });
 
-Deno.test("no RA for another block's name, though one forwards", () => {
+Deno.test("no RA for the name of a block that does not forward", () => {
   const simulation = start("test {\n whoami\n}\norg {\n forward . 10.0.0.1\n}");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.org" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.com" }))), "rd");
 });
 
-Deno.test("an only server that is lame is told as it is: clients have other servers", () => {
+Deno.test("a lame answer of the only server is forwarded without RA, so that clients try others", () => {
   for (const kind of ["referral", "empty"] as const) {
     const simulation = start(". {\n cache\n forward . 10.0.0.1\n}", lame(kind));
     for (let i = 0; i < 2; i++) {
