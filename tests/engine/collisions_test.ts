@@ -5,7 +5,8 @@ import { IN_FLIGHT } from "../../src/engine/exchange/in_flight.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { collidingNames, rawQuery } from "../support/engine/hashes.ts";
-import { a, errorCodes, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { answering } from "../support/engine/scenario.ts";
+import { errorCodes, queryBytes } from "../support/messages/messages.ts";
 import {
   type Asked,
   type Behaviour,
@@ -17,11 +18,10 @@ const ATTACKER = "198.51.100.7";
 const VICTIM = "192.0.2.7";
 
 /** Silent in the attacker's zone, elsewhere an answer after `delayMs`. */
-const upstream = (delayMs: number): Behaviour => (query) => {
-  const { name } = query.questions![0]!;
-  if (name.endsWith("evil.test")) return [];
-  return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7")] }), delayMs }];
-};
+const upstream = (delayMs: number): Behaviour => (query, transport) =>
+  query.questions![0]!.name.endsWith("evil.test")
+    ? []
+    : answering("192.0.2.7", { delayMs })(query, transport);
 
 function start(corefile: string, { delayMs = 1, handlers = HANDLERS } = {}): Simulation {
   const simulation = new Simulation(corefile, { handlers });

@@ -135,20 +135,20 @@ Deno.test("in flight: a client's waits for one question are bounded", () => {
   for (const client of [7, 9]) assert.notEqual(rig.ask(1, { client }), "joined");
 });
 
-const ENDS: { client: string; local: string; bounded: boolean; why: string }[] = [
-  { client: "127.0.0.1", local: "127.0.0.1", bounded: false, why: "a program of this host" },
-  { client: "127.0.0.1", local: "127.0.0.53", bounded: false, why: "another loopback address" },
-  { client: "::1", local: "::1", bounded: false, why: "the same over IPv6" },
-  { client: "10.96.0.10", local: "10.96.0.10", bounded: false, why: "an address of the node" },
-  { client: "fd00::10", local: "fd00::10", bounded: false, why: "the same over IPv6" },
-  { client: "192.0.2.5", local: "127.0.0.1", bounded: false, why: "a redirected program" },
-  { client: "192.0.2.5", local: "192.0.2.1", bounded: true, why: "a machine of the network" },
-  { client: "128.0.0.1", local: "192.0.2.1", bounded: true, why: "not a loopback address" },
-  { client: "::2", local: "2001:db8::1", bounded: true, why: "not a loopback address" },
-  { client: "2001:db8::2", local: "2001:db8::1", bounded: true, why: "only the same network" },
+const ENDS: [client: string, local: string, bounded: boolean, why: string][] = [
+  ["127.0.0.1", "127.0.0.1", false, "a program of this host"],
+  ["127.0.0.1", "127.0.0.53", false, "another loopback address"],
+  ["::1", "::1", false, "the same over IPv6"],
+  ["10.96.0.10", "10.96.0.10", false, "an address of the node"],
+  ["fd00::10", "fd00::10", false, "the same over IPv6"],
+  ["192.0.2.5", "127.0.0.1", false, "a redirected program"],
+  ["192.0.2.5", "192.0.2.1", true, "a machine of the network"],
+  ["128.0.0.1", "192.0.2.1", true, "not a loopback address"],
+  ["::2", "2001:db8::1", true, "not a loopback address"],
+  ["2001:db8::2", "2001:db8::1", true, "only the same network"],
 ];
 
-for (const { client, local, bounded, why } of ENDS) {
+for (const [client, local, bounded, why] of ENDS) {
   const title = bounded ? "has bounded waits" : "waits without bound";
   Deno.test(`in flight: ${client} at ${local} (${why}) ${title}`, () => {
     const rig = new Rig();

@@ -21,33 +21,15 @@ const KEY = new HashKey(0x12345678, -0x76543210);
 
 /** HalfSipHash-2-4 by length, `vectors_hsip32` of the authors' https://github.com/veorq/SipHash. */
 const VECTORS_2_4: Readonly<Record<number, number>> = {
-  0: 0x5b9f35a9,
-  1: 0xb85a4727,
-  2: 0x03a662fa,
-  3: 0x04e7fe8a,
-  4: 0x89466e2a,
-  7: 0xc563cf8b,
-  8: 0x8f84b8d0,
-  16: 0x84acb5d9,
-  31: 0x1a9f585d,
-  63: 0x744aea59,
+  ...{ 0: 0x5b9f35a9, 1: 0xb85a4727, 2: 0x03a662fa, 3: 0x04e7fe8a, 4: 0x89466e2a },
+  ...{ 7: 0xc563cf8b, 8: 0x8f84b8d0, 16: 0x84acb5d9, 31: 0x1a9f585d, 63: 0x744aea59 },
 };
 
 /** HalfSipHash-1-3, the 32-bit vectors of Linux's `siphash_kunit.c`, made with the same reference. */
 const VECTORS_1_3: Readonly<Record<number, number>> = {
-  0: 0x5814c896,
-  1: 0xe7e864ca,
-  2: 0xbc4b0e30,
-  3: 0x01539939,
-  4: 0x7e059ea6,
-  5: 0x88e3d89b,
-  6: 0xa0080b65,
-  7: 0x9d38d9d6,
-  8: 0x577999b1,
-  16: 0x8b31d501,
-  31: 0x08d8791a,
-  32: 0xbc6dda8d,
-  63: 0x87178304,
+  ...{ 0: 0x5814c896, 1: 0xe7e864ca, 2: 0xbc4b0e30, 3: 0x01539939, 4: 0x7e059ea6 },
+  ...{ 5: 0x88e3d89b, 6: 0xa0080b65, 7: 0x9d38d9d6, 8: 0x577999b1, 16: 0x8b31d501 },
+  ...{ 31: 0x08d8791a, 32: 0xbc6dda8d, 63: 0x87178304 },
 };
 
 function keyOf(octets: Uint8Array): HashKey {
@@ -185,38 +167,23 @@ Deno.test("names with equal hashes under one key have different ones under anoth
   assert.ok(pairs >= 1 && pairs <= 14, `${pairs} pairs`);
 });
 
-for (
-  const { title, make } of [
-    { title: "numbered names", make: (i: number) => hashOfText(`host-${i}.example.org.`) },
-    { title: "one name of many types", make: (i: number) => hashOfText("example.org.", i + 1) },
-    {
-      title: "one name of many classes",
-      make: (i: number) => hashOfText("example.org.", 1, i + 2),
-    },
-    {
-      title: "reverse names",
-      make: (i: number) => hashOfText(`${i & 255}.${i >> 8}.in-addr.arpa.`),
-    },
-    {
-      title: "IPv4 networks",
-      make: (i: number) => hashOctets(KEY, Uint8Array.of(10, i >> 8, i & 255, 1), 0, 4),
-    },
-    {
-      title: "IPv6 networks",
-      make: (i: number) =>
-        hashOctets(KEY, Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, i >> 8, i & 255), 0, 8),
-    },
-    {
-      title: "client subnets of one name",
-      make: (i: number) => {
-        const exchange = exchangeOf(Uint8Array.of(0, 1, 24, 0, 10, i >> 8, i & 255));
-        exchange.hash = 0x5eed;
-        exchange.ecsLength = 7;
-        return hashSubnet(exchange, KEY);
-      },
-    },
-  ]
-) {
+const KINDS: Readonly<Record<string, (i: number) => number>> = {
+  "numbered names": (i) => hashOfText(`host-${i}.example.org.`),
+  "one name of many types": (i) => hashOfText("example.org.", i + 1),
+  "one name of many classes": (i) => hashOfText("example.org.", 1, i + 2),
+  "reverse names": (i) => hashOfText(`${i & 255}.${i >> 8}.in-addr.arpa.`),
+  "IPv4 networks": (i) => hashOctets(KEY, Uint8Array.of(10, i >> 8, i & 255, 1), 0, 4),
+  "IPv6 networks": (i) =>
+    hashOctets(KEY, Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, i >> 8, i & 255), 0, 8),
+  "client subnets of one name": (i) => {
+    const exchange = exchangeOf(Uint8Array.of(0, 1, 24, 0, 10, i >> 8, i & 255));
+    exchange.hash = 0x5eed;
+    exchange.ecsLength = 7;
+    return hashSubnet(exchange, KEY);
+  },
+};
+
+for (const [title, make] of Object.entries(KINDS)) {
   Deno.test(`hashes spread evenly over buckets: ${title}`, () => {
     const hashes = Array.from({ length: 32_768 }, (_, i) => make(i));
     for (const shift of [0, 22]) {

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
-import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
-
-const answering = (data: string, delayMs = 1): Behaviour => (query) => [{
-  bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, data, 300)] }),
-  delayMs,
-}];
+import { answering, ask as askOnce } from "../support/engine/scenario.ts";
+import { queryBytes } from "../support/messages/messages.ts";
+import { frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const corefile = (options = "", more = "") =>
   `. {\n cache {\n ${options}\n }\n forward . 10.0.0.1\n ${more}\n}\n`;
@@ -17,31 +13,24 @@ function start(text = corefile()): Simulation {
   return simulation;
 }
 
-function ask(simulation: Simulation, name = "www.example.org", listener = 0) {
-  const asked = simulation.ask(queryBytes({ name }), listener);
-  simulation.run(50);
-  return onlyAnswer(asked);
-}
+const ask = (simulation: Simulation, name = "www.example.org", listener = 0) =>
+  askOnce(simulation, { name }, { runMs: 50, listener });
 
 const dataOf = (answer: { answers?: unknown[] | undefined }) =>
   (answer.answers![0] as { data: string }).data;
 
-const kept: { what: string; from?: string; to: string }[] = [
-  { what: "nothing", to: corefile() },
-  { what: "only comments and places", to: `\n\n# new\n${corefile()}` },
-  { what: "another plugin", to: corefile("", "errors") },
-  { what: "upstreams", to: corefile().replace("10.0.0.1", "10.0.0.2") },
-  { what: "prefetch", to: corefile("prefetch 3 1m 20%") },
-  {
-    what: "the limit in bytes",
-    from: corefile("capacity_bytes 8Mi"),
-    to: corefile("capacity_bytes 16Mi"),
-  },
-  { what: "another block", to: `${corefile()}example.net {\n whoami\n}\n` },
-  { what: "another block before it", to: `example.net {\n whoami\n}\n${corefile()}` },
+const KEPT: [what: string, to: string, from?: string][] = [
+  ["nothing", corefile()],
+  ["only comments and lines", `\n\n# new\n${corefile()}`],
+  ["another plugin", corefile("", "errors")],
+  ["upstreams", corefile().replace("10.0.0.1", "10.0.0.2")],
+  ["prefetch", corefile("prefetch 3 1m 20%")],
+  ["the limit in bytes", corefile("capacity_bytes 16Mi"), corefile("capacity_bytes 8Mi")],
+  ["another block", `${corefile()}example.net {\n whoami\n}\n`],
+  ["another block before it", `example.net {\n whoami\n}\n${corefile()}`],
 ];
 
-for (const { what, from = corefile(), to } of kept) {
+for (const [what, to, from = corefile()] of KEPT) {
   Deno.test(`a reload that changes ${what} keeps the cache`, () => {
     const simulation = start(from);
     ask(simulation);
@@ -54,14 +43,14 @@ for (const { what, from = corefile(), to } of kept) {
   });
 }
 
-const dropped: { what: string; to: string }[] = [
-  { what: "the capacity", to: corefile("success 2000") },
-  { what: "the longest TTL", to: corefile("success 9984 60") },
-  { what: "what is served stale", to: corefile("serve_stale 1h") },
-  { what: "the zones of the block", to: corefile().replace(". {", ". example.net {") },
+const DROPPED = [
+  ["the capacity", corefile("success 2000")],
+  ["the longest TTL", corefile("success 9984 60")],
+  ["stale serving", corefile("serve_stale 1h")],
+  ["the zones of the block", corefile().replace(". {", ". example.net {")],
 ];
 
-for (const { what, to } of dropped) {
+for (const [what, to] of DROPPED as [string, string][]) {
   Deno.test(`a reload that changes ${what} starts with an empty cache`, () => {
     const simulation = start();
     ask(simulation);
@@ -75,7 +64,7 @@ for (const { what, to } of dropped) {
 
 Deno.test("a query in flight is answered by its upstream, and the answer is cached", () => {
   const simulation = start();
-  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 400));
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs: 400 }));
   const asked = simulation.ask(queryBytes({ name: "slow.example.org" }));
   simulation.run(100);
   simulation.reload(corefile("", "errors").replace("10.0.0.1", "10.0.0.2"));
@@ -87,10 +76,7 @@ Deno.test("a query in flight is answered by its upstream, and the answer is cach
 });
 
 Deno.test("an unchanged block keeps its connections and lookups in flight", () => {
-  const text = corefile("", "").replace(
-    "forward . 10.0.0.1",
-    "forward . 10.0.0.1 {\n force_tcp\n}",
-  );
+  const text = corefile().replace("10.0.0.1", "10.0.0.1 {\n force_tcp\n}");
   const simulation = start(text);
   ask(simulation, "one.example.org");
   const slow = simulation.ask(queryBytes({ name: "two.example.org" }));
@@ -106,7 +92,7 @@ Deno.test("an unchanged block keeps its connections and lookups in flight", () =
 Deno.test("streams of a remaining listener continue; those of a removed one are answered, then closed", () => {
   const block = (port: number) => `.:${port} {\n forward . 10.0.0.1 {\n max_fails ${port}\n }\n}\n`;
   const simulation = start(block(53) + block(54));
-  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 200));
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs: 200 }));
   const [stays, goes, idle] = [0, 1, 1].map((listener) => simulation.openStream(listener));
   for (const stream of [stays!, goes!]) {
     stream.send(frame(queryBytes({ name: "www.example.org" })));
@@ -173,14 +159,11 @@ const twins = (first: string, second: string) =>
   ).join("");
 
 for (
-  const { what, to } of [
-    { what: "one of them changes", to: twins("", "errors") },
-    { what: "both change", to: twins("errors", "errors") },
-    {
-      what: "they change places, too",
-      to: twins("errors", "errors").split(/^(?=\.:)/m).reverse().join(""),
-    },
-  ]
+  const [what, to] of Object.entries({
+    "one of them changes": twins("", "errors"),
+    "both change": twins("errors", "errors"),
+    "their order changes too": twins("errors", "errors").split(/^(?=\.:)/m).reverse().join(""),
+  })
 ) {
   Deno.test(`blocks for the same zone on two ports keep their own caches: ${what}`, () => {
     const simulation = start(twins("", ""));

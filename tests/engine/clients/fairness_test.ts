@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
-import { a, errorCodes, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { answering } from "../../support/engine/scenario.ts";
+import { errorCodes, queryBytes } from "../../support/messages/messages.ts";
 import {
   type Asked,
   type Behaviour,
@@ -14,11 +15,10 @@ const ATTACKER = "198.51.100.7";
 const SERVER = "192.0.2.1";
 
 /** Silent for the attacker's names. */
-const behaviour: Behaviour = (query) => {
-  const { name } = query.questions![0]!;
-  if (name.startsWith("silent")) return [];
-  return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7", 3600)] }) }];
-};
+const behaviour: Behaviour = (query, transport) =>
+  query.questions![0]!.name.startsWith("silent")
+    ? []
+    : answering("192.0.2.7", { ttl: 3600 })(query, transport);
 
 function start(maxExchanges = 1024): Simulation {
   const simulation = new Simulation(COREFILE, { maxExchanges });

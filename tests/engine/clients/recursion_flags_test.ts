@@ -9,12 +9,10 @@ const CD = 0x0010;
 const AA = 0x0400;
 
 /** An authoritative server without recursion. */
-const authoritative: Behaviour = (query) => [{
-  bytes: responseBytes(query, {
-    flags: AA,
-    answers: [a(query.questions![0]!.name, "192.0.2.7")],
-  }),
-}];
+const authoritative: Behaviour = (query) => {
+  const answers = [a(query.questions![0]!.name, "192.0.2.7")];
+  return [{ bytes: responseBytes(query, { flags: AA, answers }) }];
+};
 
 /** RD, RA and CD of an answer. */
 function bitsOf({ flag_rd, flag_ra, flag_cd }: Decoded): string {
@@ -50,28 +48,22 @@ const FORWARDING = `. {
   }
 }`;
 
-const own: {
-  title: string;
-  query: Parameters<typeof queryBytes>[0];
-  edit?: (b: Uint8Array) => void;
-}[] = [
-  { title: "hosts", query: { name: "host.test" } },
-  { title: "hosts, NODATA", query: { name: "host.test", type: "AAAA" } },
-  { title: "any", query: { name: "x.test", type: "ANY" } },
-  { title: "acl block", query: { name: "x.test", type: "HINFO" } },
-  { title: "acl filter", query: { name: "x.test", type: "MX" } },
-  { title: "no plugin answers", query: { name: "a.nowhere.test" } },
-  { title: "AXFR", query: { name: "x.test", type: "AXFR" } },
-  {
-    title: "EDNS version 1",
-    query: { name: "x.test", edns: 1232 },
-    edit: (b) => b[b.length - 5]! = 1,
-  },
-  { title: "two answers in the query", query: { name: "x.test" }, edit: (b) => b[7] = 2 },
+type Query = Parameters<typeof queryBytes>[0];
+
+const OWN: [title: string, Query, edit?: (b: Uint8Array) => void][] = [
+  ["hosts", { name: "host.test" }],
+  ["hosts, NODATA", { name: "host.test", type: "AAAA" }],
+  ["any", { name: "x.test", type: "ANY" }],
+  ["acl block", { name: "x.test", type: "HINFO" }],
+  ["acl filter", { name: "x.test", type: "MX" }],
+  ["no plugin answers", { name: "a.nowhere.test" }],
+  ["AXFR", { name: "x.test", type: "AXFR" }],
+  ["EDNS version 1", { name: "x.test", edns: 1232 }, (b) => b[b.length - 5]! = 1],
+  ["two answers in the query", { name: "x.test" }, (b) => b[7] = 2],
 ];
 
 Deno.test("RA says whether the block forwards, whoever answers", async (t) => {
-  for (const { title, query, edit } of own) {
+  for (const [title, query, edit] of OWN) {
     for (const flags of [0, RD, CD, RD | CD]) {
       const told = [(flags & RD) !== 0 && "rd", "ra", (flags & CD) !== 0 && "cd"]
         .filter(Boolean).join(" ");

@@ -1,17 +1,14 @@
 /** TCP streams when the process stops: queries that were read are answered, then FIN is sent. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { closings } from "../../support/engine/closings.ts";
-import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { answering, closings } from "../../support/engine/scenario.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
 /** `delayMs` is the upstream's delay. */
 function start(delayMs = 1): Simulation {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}\n");
-  simulation.upstream("10.0.0.1:53", (query) => [{
-    bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1")] }),
-    delayMs,
-  }]);
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs }));
   return simulation;
 }
 

@@ -1,6 +1,6 @@
 /** Timeouts of TCP connections, and their number of queries (`timeouts`). */
 import assert from "node:assert/strict";
-import { closings } from "../../support/engine/closings.ts";
+import { closings } from "../../support/engine/scenario.ts";
 import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 

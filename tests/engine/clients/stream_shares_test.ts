@@ -7,8 +7,8 @@ import {
   ROUND_QUANTUM,
   WAIT_COST,
 } from "../../../src/engine/clients/stream_limits.ts";
-import { closings } from "../../support/engine/closings.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { answering, closings } from "../../support/engine/scenario.ts";
+import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { seeded } from "../../support/run/random.ts";
 import type { ClientOptions } from "../../support/simulation/simulated_client.ts";
 import {
@@ -40,17 +40,21 @@ function open(simulation: Simulation, client: string, count: number, options: Cl
   return Array.from({ length: count }, () => simulation.openStream(0, { client, ...options }));
 }
 
+function assertNoStreams({ engine: { streams } }: Simulation): void {
+  assert.deepEqual([streams.size, streams.bytes], [0, 0]);
+}
+
 const alive = (streams: ClientStreamControl[]) => streams.filter((one) => !one.closed()).length;
 
-const SHARES = [
-  { opened: [100], held: [32] },
-  { opened: [100, 100], held: [21, 22] },
-  { opened: [5, 100], held: [5, 30] },
-  { opened: [100, 100, 100], held: [16, 16, 16] },
-  { opened: [100, 1, 1, 1], held: [31, 1, 1, 1] },
+const SHARES: [opened: number[], held: number[]][] = [
+  [[100], [32]],
+  [[100, 100], [21, 22]],
+  [[5, 100], [5, 30]],
+  [[100, 100, 100], [16, 16, 16]],
+  [[100, 1, 1, 1], [31, 1, 1, 1]],
 ];
 
-for (const { opened, held } of SHARES) {
+for (const [opened, held] of SHARES) {
   Deno.test(`64 connections: ${held.join(" and ")} of ${opened.join(" and ")} opened are kept`, () => {
     const simulation = start({ streams: 64 });
     const clients = opened.map((): ClientStreamControl[] => []);
@@ -101,10 +105,7 @@ Deno.test("the longest idle connection is closed first", () => {
 
 Deno.test("no waiting query is lost to a client that holds as many connections", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { streams: 4 } });
-  simulation.upstream("10.0.0.1:53", (question) => [{
-    bytes: responseBytes(question, { answers: [a(question.questions![0]!.name, "192.0.2.7")] }),
-    delayMs: 500,
-  }]);
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.7", { delayMs: 500 }));
   const busy = [0, 1, 2, 3].map((n) => simulation.openStream(0, { client: `192.0.2.${n}` }));
   busy.forEach((one, id) => one.send(frame(queryBytes({ name: `n${id}.example.org`, id }))));
   assert.equal(simulation.openStream(0, { client: "192.0.2.9" }).closed(), true);
@@ -325,20 +326,15 @@ Deno.test("answers are complete and in order, however queries are cut and read",
   }
 });
 
-const FRAMES = [
-  { what: "length 0", bytes: [0, 0], reason: "protocol", atMs: 0 },
-  { what: "length 11", bytes: [0, 11, ...Array(11).fill(0)], reason: "protocol", atMs: 0 },
-  {
-    what: "a response",
-    bytes: [0, 12, 0, 1, 0x80, ...Array(9).fill(0)],
-    reason: "protocol",
-    atMs: 0,
-  },
-  { what: "one octet of a length", bytes: [0], reason: "idle", atMs: 3000 },
-  { what: "length 65,535, without end", bytes: [0xff, 0xff, 7], reason: "idle", atMs: 3000 },
+const FRAMES: [what: string, bytes: number[], reason: string, atMs: number][] = [
+  ["length 0", [0, 0], "protocol", 0],
+  ["length 11", [0, 11, ...Array(11).fill(0)], "protocol", 0],
+  ["a response", [0, 12, 0, 1, 0x80, ...Array(9).fill(0)], "protocol", 0],
+  ["one octet of a length", [0], "idle", 3000],
+  ["length 65,535 without an end", [0xff, 0xff, 7], "idle", 3000],
 ];
 
-for (const { what, bytes, reason, atMs } of FRAMES) {
+for (const [what, bytes, reason, atMs] of FRAMES) {
   Deno.test(`a frame of ${what} closes the stream after ${atMs} ms: ${reason}`, () => {
     const simulation = new Simulation(". {\n whoami\n}");
     const one = simulation.openStream();
@@ -390,19 +386,18 @@ Deno.test("answers that waited for an upstream are within the budget", () => {
   const bytes = 1 << 20;
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { bytes } });
   const text = "x".repeat(250);
-  simulation.upstream("10.0.0.1:53", (question, transport) => [{
-    bytes: transport === "udp"
-      ? responseBytes(question, { truncated: true })
-      : responseBytes(question, {
-        answers: Array.from({ length: 150 }, () => ({
-          type: "TXT" as const,
-          name: question.questions![0]!.name,
-          ttl: 60,
-          data: text,
-        })),
-      }),
-    delayMs: 100,
-  }]);
+  simulation.upstream("10.0.0.1:53", (question, transport) => {
+    const answer = {
+      type: "TXT",
+      name: question.questions![0]!.name,
+      ttl: 60,
+      data: text,
+    } as const;
+    const options = transport === "udp"
+      ? { truncated: true }
+      : { answers: Array(150).fill(answer) };
+    return [{ bytes: responseBytes(question, options), delayMs: 100 }];
+  });
   const one = simulation.openStream(0, { client: HOG, takes: 0 });
   for (let id = 0; id < 100; id++) {
     one.send(frame(queryBytes({ name: `n${id}.example.org`, type: "TXT", id })));
@@ -445,8 +440,7 @@ Deno.test("a connection that exceeds the budget by its first response is closed 
     simulation.run(0);
   }
   simulation.run(10_000);
-  assert.equal(simulation.engine.streams.size, 0);
-  assert.equal(simulation.engine.streams.bytes, 0);
+  assertNoStreams(simulation);
   assert.equal(simulation.count("nodens_streams_closed_total"), 50);
 });
 

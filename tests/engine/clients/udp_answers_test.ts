@@ -86,12 +86,12 @@ Deno.test("a failure is sent however late, because it is no larger than the quer
 });
 
 for (
-  const { discard, delayMs, answers } of [
-    { discard: "1.9s", delayMs: DISCARD_MS - 1, answers: 1 },
-    { discard: "500ms", delayMs: 600, answers: 0 },
-    { discard: "3s", delayMs: 1950, answers: 1 },
-    { discard: "0", delayMs: 1950, answers: 1 },
-  ]
+  const [discard, delayMs, answers] of [
+    ["1.9s", DISCARD_MS - 1, 1],
+    ["500ms", 600, 0],
+    ["3s", 1950, 1],
+    ["0", 1950, 1],
+  ] as const
 ) {
   Deno.test(`discard ${discard}: ${answers} answers after ${delayMs} ms`, () => {
     const simulation = start(`timeouts {\n discard ${discard}\n }`, delayMs);
@@ -145,39 +145,25 @@ Deno.test("a limited answer has no options", () => {
   assert.ok(limited.answers[0]!.bytes.length <= bytes.length);
 });
 
-for (
-  const { title, options, clients, whole } of [
-    { title: "a rate of 5", options: "responses-per-second 5", clients: [CLIENT], whole: 5 },
-    { title: "no limit", options: "responses-per-second 0", clients: [CLIENT], whole: 300 },
-    {
-      title: "IPv4 addresses one by one",
-      options: "responses-per-second 5",
-      clients: ["192.0.2.1", "192.0.2.2"],
-      whole: 10,
-    },
-    {
-      title: "IPv4 networks of 24 bits",
-      options: "responses-per-second 5\n ipv4-prefix-length 24",
-      clients: ["192.0.2.1", "192.0.2.2"],
-      whole: 5,
-    },
-    {
-      title: "IPv6 networks of 64 bits",
-      options: "responses-per-second 5",
-      clients: ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"],
-      whole: 10,
-    },
-    {
-      title: "IPv6 networks of 57 bits",
-      options: "responses-per-second 5\n ipv6-prefix-length 57",
-      clients: ["2001:db8::1", "2001:db8:0:7f::1", "2001:db8:0:80::1"],
-      whole: 10,
-    },
-    { title: "loopback too", options: "responses-per-second 5", clients: ["127.0.0.1"], whole: 5 },
-  ]
-) {
+const RATES: [title: string, clients: string[], whole: number, options?: string][] = [
+  ["a rate of 5", [CLIENT], 5],
+  ["no limit", [CLIENT], 300, "responses-per-second 0"],
+  ["IPv4 addresses one by one", ["192.0.2.1", "192.0.2.2"], 10],
+  ["IPv4 networks of 24 bits", ["192.0.2.1", "192.0.2.2"], 5, "ipv4-prefix-length 24"],
+  ["IPv6 networks of 64 bits", ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"], 10],
+  [
+    "IPv6 networks of 57 bits",
+    ["2001:db8::1", "2001:db8:0:7f::1", "2001:db8:0:80::1"],
+    10,
+    "ipv6-prefix-length 57",
+  ],
+  ["loopback too", ["127.0.0.1"], 5],
+];
+
+for (const [title, clients, whole, options = ""] of RATES) {
   Deno.test(`rrl: ${title}`, () => {
-    const simulation = start(`rrl {\n ${options}\n }`);
+    const rate = options.startsWith("responses") ? "" : "responses-per-second 5\n ";
+    const simulation = start(`rrl {\n ${rate}${options}\n }`);
     ask(simulation, "large.example.org", "198.51.100.99");
     simulation.run(2000);
     const all = Array.from(
