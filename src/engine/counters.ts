@@ -13,6 +13,7 @@ export const COUNTER = {
   /** Log lines lost because the log was too slow. */
   LOG_DROPPED: 9,
   LOG_SENT: 10,
+  /** Set by the control plane. */
   LOG_WRITTEN: 11,
   /** See `question/probe.ts`. */
   PROBES: 12,
