@@ -3,8 +3,9 @@ import { TYPE } from "../../dns/constants.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
 import { ZoneTable } from "../question/zones.ts";
-import type { HandlerChain } from "./chain.ts";
-import { buildChains } from "./chains.ts";
+import { servedZones } from "../served.ts";
+import { HandlerChain } from "./chain.ts";
+import { predecessors } from "./predecessors.ts";
 
 /** The chain that serves a zone, and the zone's index among those of the listener. */
 export interface Route {
@@ -27,11 +28,7 @@ export class Blocks {
   /** Replaces the configuration; chains that it does not reuse are stopped. */
   configure(config: Config, engine: EngineServices): void {
     const old = this.#chains;
-    const chains = buildChains(config, {
-      handlers: this.#handlers,
-      engine,
-      previous: { config: this.#config, chains: old },
-    });
+    const chains = this.#build(config, engine);
     this.#routes = config.listeners.map(({ zones }) =>
       new ZoneTable(zones.map(({ zone, block }, i) => [zone, { chain: chains[block]!, zone: i }]))
     );
@@ -41,6 +38,30 @@ export class Blocks {
     this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
+  }
+
+  /** An unchanged block reuses its chain; the handlers of a changed one get their predecessors. */
+  #build(config: Config, engine: EngineServices): HandlerChain[] {
+    const allServed = servedZones(config);
+    const blockBefore = predecessors(config, this.#config);
+    const reusable = new Map(this.#chains.map((chain) => [chain.signature, chain]));
+    return config.blocks.map(({ zones, plugins }, index) => {
+      const served = allServed[index]!;
+      // All that the behaviour of a block depends on; its lines in the Corefile are not.
+      const parts = plugins.map(({ name, options }) => [name, options]);
+      const signature = JSON.stringify([zones, parts, served]);
+      const reused = reusable.get(signature);
+      if (reused !== undefined) return reused;
+      const left = [...this.#chains[blockBefore[index]!]?.handlers ?? []];
+      const handlers = plugins.map(({ name, options }, position) => {
+        const create = this.#handlers.get(name);
+        if (create === undefined) throw new TypeError(`Cannot run plugin "${name}"`);
+        const at = left.findIndex((handler) => handler.name === name);
+        const previous = at < 0 ? null : left.splice(at, 1)[0]!;
+        return create(options, { zones, position, engine, plugins, served, previous });
+      });
+      return new HandlerChain(handlers, signature);
+    });
   }
 
   /** The route of a query, or null if there is none. DS records belong to the parent zone. */
