@@ -17,13 +17,7 @@ import {
   TCP,
   WAIT,
 } from "./exchange/exchange.ts";
-import {
-  clientFamily,
-  type Origin,
-  readAddress,
-  type SlotOrigin,
-  type StreamOrigin,
-} from "./exchange/origin.ts";
+import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
@@ -94,7 +88,7 @@ export class Engine implements EngineServices, Traffic {
   /** The exchange for the next query. */
   #current: Exchange;
   /** Its origin, if it is a datagram. */
-  readonly #slot: SlotOrigin = { kind: "datagram", slot: 0 };
+  readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
 
   constructor(options: EngineOptions) {
@@ -187,7 +181,7 @@ export class Engine implements EngineServices, Traffic {
     out: Memory,
     outOffset: number,
   ): number {
-    this.#slot.slot = slot;
+    this.#slot.id = slot;
     this.values[COUNTER.UDP_QUERIES]!++;
     return this.#query(this.#slot, listener, memory, offset, length, out, outOffset);
   }
@@ -215,8 +209,8 @@ export class Engine implements EngineServices, Traffic {
     if (!this.#admit(exchange)) return null;
     if (origin.kind === "stream") {
       origin.outstanding++;
-    } else if (origin.kind === "datagram") {
-      const address = this.io.keep(origin.slot);
+    } else if (origin.kind === "slot") {
+      const address = this.io.keep(origin.id);
       if (address < 0) {
         this.#pool.dismiss(exchange.client);
         this.values[COUNTER.SHED]!++;
@@ -268,15 +262,16 @@ export class Engine implements EngineServices, Traffic {
   }
 
   clientFamily({ origin }: Exchange): 4 | 6 {
-    return clientFamily(this.io, origin);
+    if (origin.kind === "internal") return 4;
+    return origin.kind === "stream" ? origin.family : this.io.family(origin.kind, origin.id);
   }
 
   clientAddress({ origin }: Exchange, target: Address): void {
-    readAddress(this.io, origin, "client", target);
+    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "client", target);
   }
 
   localAddress({ origin }: Exchange, target: Address): void {
-    readAddress(this.io, origin, "local", target);
+    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "local", target);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
@@ -357,7 +352,7 @@ export class Engine implements EngineServices, Traffic {
   #finish(exchange: Exchange): void {
     const { origin } = exchange;
     if (origin.kind === "stream") this.#answerStream(exchange, origin);
-    else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.address);
+    else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.id);
     this.#pool.release(exchange);
   }
 

@@ -17,7 +17,7 @@ function receive(name: string): Exchange {
   const exchange = new Exchange(memory);
   exchange.offset = 64;
   exchange.length = bytes.length;
-  exchange.origin = { kind: "datagram", slot: 3 };
+  exchange.origin = { kind: "slot", id: 3 };
   exchange.begin(1000);
   assert.equal(parseQuery(exchange, KEY), 0);
   return exchange;
@@ -38,7 +38,7 @@ Deno.test("exchange: a parked one keeps its question when the receive slot is re
   exchange.park();
   slot.bytes.fill(0xff);
   assert.deepEqual(keyOf(exchange), key);
-  assert.deepEqual(exchange.origin, { kind: "kept", address: 7 });
+  assert.deepEqual(exchange.origin, { kind: "kept", id: 7 });
   assert.equal(exchange.optionsLength, 0);
   assert.equal(exchange.transport, UDP);
 });
@@ -55,7 +55,7 @@ Deno.test("exchange: an internal query has only the key of its source", () => {
   assert.notEqual(own.memory, from.memory);
   assert.equal(own.origin, INTERNAL);
   assert.deepEqual([own.flags, own.top, own.error, own.extendedError], [0x0100, 1, "", -1]);
-  assert.deepEqual([from.origin.kind, from.parked, from.error], ["datagram", false, "it failed"]);
+  assert.deepEqual([from.origin.kind, from.parked, from.error], ["slot", false, "it failed"]);
   from.memory.bytes.fill(0);
   assert.equal(keyOf(own)[0], "\x07example\x03org\0");
 });
@@ -75,12 +75,12 @@ Deno.test("exchange: nothing is left of an earlier query", () => {
   const second = pool.fresh();
   assert.equal(second, first);
   const { memory, offset, length } = receive("b.example.org");
-  Object.assign(second, { memory, offset, length, origin: { kind: "datagram", slot: 0 } });
+  Object.assign(second, { memory, offset, length, origin: { kind: "slot", id: 0 } });
   second.begin(2000);
   assert.equal(parseQuery(second, KEY), 0);
   second.answeredBy = -1;
   const fresh = new Exchange(memory);
-  Object.assign(fresh, { offset, length, origin: { kind: "datagram", slot: 0 } });
+  Object.assign(fresh, { offset, length, origin: { kind: "slot", id: 0 } });
   fresh.begin(2000);
   parseQuery(fresh, KEY);
   assert.deepEqual(stateOf(second), stateOf(fresh));

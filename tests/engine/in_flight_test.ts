@@ -83,7 +83,7 @@ function makeExchange(id: number, client: number, internal = false): Exchange {
   const exchange = new Exchange(new Memory(0));
   exchange.id = id;
   exchange.client = client;
-  exchange.origin = internal ? INTERNAL : { kind: "datagram", slot: 0 };
+  exchange.origin = internal ? INTERNAL : { kind: "slot", id: 0 };
   return exchange;
 }
 

@@ -3,7 +3,7 @@ import { Memory } from "../memory.ts";
 import { Question } from "../question/question.ts";
 import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
-import { INTERNAL, type KeptOrigin, type Origin } from "./origin.ts";
+import { type DatagramOrigin, INTERNAL, type Origin } from "./origin.ts";
 
 /** Transport of a query. */
 export const UDP = 0;
@@ -105,7 +105,7 @@ export class Exchange extends Question {
   nextWaiter: Exchange | null = null;
 
   #own: Memory | null = null;
-  #kept: KeptOrigin | null = null;
+  #kept: DatagramOrigin | null = null;
 
   constructor(memory: Memory, chain: Chain = NO_CHAIN) {
     super(memory);
@@ -136,9 +136,9 @@ export class Exchange extends Question {
     this.uncacheable = false;
   }
 
-  keep(address: number): void {
-    const kept = this.#kept ??= { kind: "kept", address };
-    kept.address = address;
+  keep(id: number): void {
+    const kept = this.#kept ??= { kind: "kept", id };
+    kept.id = id;
     this.origin = kept;
   }
 

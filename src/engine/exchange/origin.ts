@@ -1,13 +1,11 @@
-import type { Address } from "../../dns/address.ts";
-import type { Io } from "../io.ts";
 import type { Memory } from "../memory.ts";
 
 /**
- * Where a query came from and its response goes.
+ * Where a query came from and its response goes. Kind and id are those of `Io.address`.
  *
  * ```
  *             parked                answered
- *   datagram ───────► kept ──────────────────► (sent, or forgotten)
+ *   slot     ───────► kept ──────────────────► (sent, or forgotten)
  *   stream   ───────► stream ────────────────► (written, unless the client has gone)
  *   internal ──────── internal ──────────────► (rises to the handler that asked)
  * ```
@@ -15,26 +13,20 @@ import type { Memory } from "../memory.ts";
  * None is allocated per query: the engine has one for the receive slot, each exchange one for a kept
  * address, and a connection is its own.
  */
-export type Origin = SlotOrigin | KeptOrigin | StreamOrigin | InternalOrigin;
+export type Origin = DatagramOrigin | StreamOrigin | { readonly kind: "internal" };
 
-/** A datagram in the driver's receive slot of this number. */
-export interface SlotOrigin {
-  readonly kind: "datagram";
-  slot: number;
-}
-
-/** A datagram whose return address the driver keeps under this number. */
-export interface KeptOrigin {
-  readonly kind: "kept";
-  address: number;
+/** A datagram in the driver's receive slot, or whose return address the driver keeps. */
+export interface DatagramOrigin {
+  readonly kind: "slot" | "kept";
+  id: number;
 }
 
 /** A client's connection. */
 export interface StreamOrigin {
   readonly kind: "stream";
-  /** The driver's number. */
   readonly id: number;
   readonly listener: number;
+  /** Family of the client's address. */
   readonly family: 4 | 6;
   /** Queries that wait for an upstream. */
   outstanding: number;
@@ -45,30 +37,5 @@ export interface StreamOrigin {
   update(): void;
 }
 
-/** A query of nodens itself. */
-export interface InternalOrigin {
-  readonly kind: "internal";
-}
-
 /** The origin of all internal queries. */
-export const INTERNAL: InternalOrigin = { kind: "internal" };
-
-/** Family of the client's address. */
-/** Family of the client's address. */
-export function clientFamily(io: Io, origin: Origin): 4 | 6 {
-  if (origin.kind === "datagram") return io.family("slot", origin.slot);
-  if (origin.kind === "kept") return io.family("kept", origin.address);
-  return origin.kind === "stream" ? origin.family : 4;
-}
-
-/** Reads the client's address, or the address that it asked; nothing for an internal query. */
-export function readAddress(
-  io: Io,
-  origin: Origin,
-  side: "client" | "local",
-  target: Address,
-): void {
-  if (origin.kind === "datagram") io.address("slot", origin.slot, side, target);
-  else if (origin.kind === "kept") io.address("kept", origin.address, side, target);
-  else if (origin.kind === "stream") io.address("stream", origin.id, side, target);
-}
+export const INTERNAL: Origin = { kind: "internal" };

@@ -78,7 +78,7 @@ export function exchangeFor(
   memory.bytes.set(bytes);
   const exchange = new Exchange(memory);
   exchange.length = bytes.length;
-  exchange.origin = options.transport === "tcp" ? fakeConnection() : { kind: "datagram", slot: 0 };
+  exchange.origin = options.transport === "tcp" ? fakeConnection() : { kind: "slot", id: 0 };
   parseQuery(exchange, new HashKey(1, 2));
   return exchange;
 }
