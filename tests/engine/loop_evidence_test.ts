@@ -25,18 +25,34 @@ const good: Behaviour = (query) => {
   return [{ bytes, delayMs: 5 }];
 };
 
-/** Records the probes, and answers as a good server. */
-function noting(probes: { name: string; mark: Uint8Array | null }[]): Behaviour {
-  return (query, transport) => {
-    const { name, type } = query.questions![0]!;
-    const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
-    if (type === "HINFO") probes.push({ name, mark });
-    return good(query, transport);
-  };
+interface Probe {
+  name: string;
+  mark: Uint8Array | null;
+}
+
+/** Makes upstreams good servers; returns the probes that they get. */
+function record(
+  simulation: Simulation,
+  upstreams = [FIRST],
+  onProbe: (probe: Probe) => void = () => {},
+): Probe[] {
+  const probes: Probe[] = [];
+  for (const to of upstreams) {
+    simulation.upstream(to, (query, transport) => {
+      const { name, type } = query.questions![0]!;
+      const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
+      if (type === "HINFO") {
+        probes.push({ name, mark });
+        onProbe({ name, mark });
+      }
+      return good(query, transport);
+    });
+  }
+  return probes;
 }
 
 /** Sends a probe back as a client's query. */
-function replay(simulation: Simulation, name: string, mark: Uint8Array | null): void {
+function replay(simulation: Simulation, { name, mark }: Probe): void {
   const ednsOptions = mark === null ? [] : [{ code: MARK, data: mark }];
   const asked = simulation.ask(queryBytes({ name, type: "HINFO", edns: 1232, ednsOptions }));
   simulation.run(0);
@@ -71,8 +87,7 @@ function rebuilt(bytes: Uint8Array, edns: { edns?: number }): Uint8Array {
 
 Deno.test("each probe has a unique mark", () => {
   const simulation = start("10.0.0.1");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  simulation.upstream(FIRST, noting(probes));
+  const probes = record(simulation);
   simulation.run(12 * 375_000);
   assert.ok(probes.length >= 9);
   const marks = new Set(probes.map(({ mark }) => mark!.join()));
@@ -82,8 +97,7 @@ Deno.test("each probe has a unique mark", () => {
 
 Deno.test("each upstream gets its own probes", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy sequential");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  for (const to of [FIRST, SECOND]) simulation.upstream(to, noting(probes));
+  const probes = record(simulation, [FIRST, SECOND]);
   simulation.run(100);
   const seen = simulation.seen.filter((line) => line.endsWith("HINFO"));
   assert.deepEqual(seen.map((line) => line.split(" ")[1]).sort(), [FIRST, SECOND]);
@@ -153,8 +167,7 @@ Deno.test("a loop through a server that drops queries with options is found", ()
 
 Deno.test("without cookies probes have no option: a loop is found by repeated probes", () => {
   const simulation = start("10.0.0.1", "no_cookies");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  simulation.upstream(FIRST, noting(probes));
+  const probes = record(simulation);
   simulation.run(100);
   assert.deepEqual(probes.map(({ mark }) => mark), [null]);
   simulation.leadBack(FIRST);
@@ -209,12 +222,11 @@ Deno.test("if one of two upstreams leads back without options, the other is aske
 for (const upstreams of ["10.0.0.1", "10.0.0.1 10.0.0.2"]) {
   Deno.test(`a probe's name replayed every three seconds is not a loop: ${upstreams}`, () => {
     const simulation = start(upstreams, "policy sequential");
-    const probes: { name: string; mark: Uint8Array | null }[] = [];
-    simulation.upstream(FIRST, noting(probes));
+    const probes = record(simulation);
     simulation.upstream(SECOND, good);
     for (let ms = 0; ms < MINUTES_10; ms += 3000) {
       simulation.run(2900);
-      replay(simulation, probes.at(-1)!.name, null);
+      replay(simulation, { ...probes.at(-1)!, mark: null });
       assert.equal(ask(simulation), "NOERROR");
     }
     assert.equal(found(simulation), 0);
@@ -227,14 +239,11 @@ for (const upstreams of ["10.0.0.1", "10.0.0.1 10.0.0.2"]) {
 Deno.test("an upstream that replays every first probe's name is not a loop", () => {
   const simulation = start("10.0.0.1");
   const seen = new Set<number>();
-  simulation.upstream(FIRST, (query, transport) => {
-    const { name, type } = query.questions![0]!;
-    const second = Math.floor(simulation.nowMs / 300);
-    if (type === "HINFO" && !seen.has(second)) {
-      seen.add(second);
-      replay(simulation, name, null);
-    }
-    return good(query, transport);
+  record(simulation, [FIRST], ({ name }) => {
+    const round = Math.floor(simulation.nowMs / 300);
+    if (seen.has(round)) return;
+    seen.add(round);
+    replay(simulation, { name, mark: null });
   });
   for (let i = 0; i < 200; i++) {
     simulation.run(2900);
@@ -246,12 +255,7 @@ Deno.test("an upstream that replays every first probe's name is not a loop", () 
 
 Deno.test("an upstream that replays every probe with its mark only excludes itself", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
-  simulation.upstream(FIRST, (query, transport) => {
-    const { name, type } = query.questions![0]!;
-    const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
-    if (type === "HINFO") replay(simulation, name, mark);
-    return good(query, transport);
-  });
+  record(simulation, [FIRST], (probe) => replay(simulation, probe));
   simulation.upstream(SECOND, good);
   for (let i = 0; i < 200; i++) {
     simulation.run(2900);
@@ -263,16 +267,15 @@ Deno.test("an upstream that replays every probe with its mark only excludes itse
 
 Deno.test("recorded marks prove nothing later, nor with another probe's name", () => {
   const simulation = start("10.0.0.1");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  simulation.upstream(FIRST, noting(probes));
+  const probes = record(simulation);
   for (let round = 0; round < 20; round++) {
     const before = probes.length;
     while (probes.length === before) simulation.run(1000);
-    const [last] = probes.slice(-1);
-    for (const { mark } of probes.slice(0, -1)) replay(simulation, last!.name, mark);
-    for (const { name, mark } of probes.slice(0, -1)) replay(simulation, name, mark);
+    const { name } = probes.at(-1)!;
+    for (const { mark } of probes.slice(0, -1)) replay(simulation, { name, mark });
+    for (const probe of probes.slice(0, -1)) replay(simulation, probe);
     simulation.run(7000);
-    for (const { name, mark } of probes) replay(simulation, name, mark);
+    for (const probe of probes) replay(simulation, probe);
     assert.equal(ask(simulation), "NOERROR");
   }
   assert.equal(found(simulation), 0);
