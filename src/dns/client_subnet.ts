@@ -3,27 +3,27 @@
  *
  * ```
  *  0   family   u16: 1 IPv4, 2 IPv6
- *  2   source   u8, length of the prefix that the client gives
+ *  2   source   u8, length of the client's prefix
  *  3   scope    u8, length of the prefix that the answer is for; 0 in queries
- *  4   address  as many octets as the source takes, zeros behind the prefix
+ *  4   address  as many octets as the source needs, padded with zero bits
  * ```
  */
 export const SUBNET = { FAMILY: 0, SOURCE: 2, SCOPE: 3, ADDRESS: 4 } as const;
 
-/** Most octets of the data: an IPv6 address in full. */
+/** Maximum size of the data: a whole IPv6 address. */
 export const MAX_SUBNET_SIZE = 20;
 
-/** Longest prefix of a family; -1 for a family that has none. */
+/** Longest prefix of a family; -1 for an unknown family. */
 export function longestPrefix(family: number): number {
   return family === 1 ? 32 : family === 2 ? 128 : -1;
 }
 
-/** Octets of the data with a prefix of this length. */
+/** Size of the data with a prefix of this length. */
 export function subnetSize(prefix: number): number {
   return SUBNET.ADDRESS + ((prefix + 7) >>> 3);
 }
 
-/** Whether `size` octets at `at` are the data of a query's option, whole and with nothing beyond. */
+/** Whether `size` octets are the data of a query's valid option. */
 export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
   if (size < SUBNET.ADDRESS) return false;
   const prefix = bytes[at + SUBNET.SOURCE]!;
@@ -32,15 +32,12 @@ export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
     size === subnetSize(prefix) && (rest === 0 || (bytes[at + size - 1]! & (0xff >>> rest)) === 0);
 }
 
-/** Family of the data at `at`. */
+/** Address family of a subnet. */
 export function familyAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + SUBNET.FAMILY]! << 8) | bytes[at + SUBNET.FAMILY + 1]!;
 }
 
-/**
- * Whether two networks agree in family and in the first `prefix` bits of their addresses, which both
- * must have.
- */
+/** Whether two networks have the same family and first `prefix` bits. */
 export function sameNetwork(
   one: Uint8Array,
   oneAt: number,
@@ -57,7 +54,7 @@ export function sameNetwork(
   return rest === 0 || ((one[a + whole]! ^ other[b + whole]!) & (0xff00 >> rest) & 0xff) === 0;
 }
 
-/** Writes the network of the data at `fromAt` with a prefix no longer than its own; returns its size. */
+/** Copies a subnet shortened to a prefix; returns its size. */
 export function writeNetwork(
   from: Uint8Array,
   fromAt: number,

@@ -1,9 +1,7 @@
-/** Numbers of the DNS protocol that code refers to by name. Text for them is in `mnemonics.ts`. */
-
-/** Header layout (RFC 1035 section 4.1.1), offsets in bytes from the start of the message. */
+/** RFC 1035 section 4.1.1. */
 export const HEADER_SIZE = 12;
 
-/** Bits of the header's second 16-bit word (RFC 1035 section 4.1.1, RFC 4035 section 3.2). */
+/** Header flags (RFC 1035 section 4.1.1, RFC 4035 section 3.2). */
 export const FLAG = {
   QR: 0x8000,
   OPCODE: 0x7800,
@@ -17,7 +15,7 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
-/** Response codes (RFC 1035 section 4.1.1, RFC 6895 section 2.3). */
+/** Response codes that code refers to. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -27,11 +25,10 @@ export const RCODE = {
   REFUSED: 5,
   YXDOMAIN: 6,
   BADVERS: 16,
-  /** The server wants its fresh cookie (RFC 7873 section 8). */
   BADCOOKIE: 23,
 } as const;
 
-/** Resource record and query types that code treats specially (IANA DNS parameters). */
+/** Record and query types that code refers to; `mnemonics.ts` has all. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -54,46 +51,45 @@ export const TYPE = {
   ANY: 255,
 } as const;
 
-/** Classes (RFC 1035 section 3.2.4). */
+/** RFC 1035 section 3.2.4. */
 export const CLASS = { IN: 1, CH: 3, ANY: 255 } as const;
 
-/** Longest name in wire form, the root's zero octet included (RFC 1035 section 2.3.4). */
+/** With the root's zero octet (RFC 1035 section 2.3.4). */
 export const MAX_NAME_SIZE = 255;
 
-/** Largest UDP answer to a client that sent no OPT record (RFC 1035 section 2.3.4). */
+/** Largest UDP response to a client without EDNS (RFC 1035 section 2.3.4). */
 export const MIN_UDP_PAYLOAD = 512;
 
-/** Largest UDP answer that can be configured (`bufsize`); the receive and send slots are made for it. */
+/** Maximum of `bufsize`; receive and send slots have this size. */
 export const MAX_UDP_PAYLOAD = 4096;
 
 /**
- * Payload size that nodens announces to clients and upstreams, and the largest UDP answer it sends
- * unless `bufsize` allows more, whatever the client offers (DNS flag day 2020): it fits through
- * nearly every network in one piece, and gives an attacker less to aim at somebody else.
+ * Payload size announced to clients and upstreams, and largest UDP response unless `bufsize` allows
+ * more (DNS flag day 2020): it is rarely fragmented, and bounds amplification.
  */
 export const EDNS_PAYLOAD = 1232;
 
-/** The DO bit in the flags of an OPT record (RFC 3225 section 3). */
+/** RFC 3225 section 3. */
 export const EDNS_DO = 0x8000;
 
-/** EDNS options (IANA DNS EDNS0 Option Codes) that are written into responses. */
+/** EDNS option codes. */
 export const EDNS_OPTION = {
   NSID: 3,
   CLIENT_SUBNET: 8,
   COOKIE: 10,
   PADDING: 12,
   EXTENDED_ERROR: 15,
-  /** The mark of a probe for loops: nodens' own, from the range for local use (RFC 6891 section 9). */
+  /** Marks the `loop` plugin's probes; from the range for local use (RFC 6891 section 9). */
   LOOP_MARK: 65313,
 } as const;
 
-/** Octets of a probe's mark. */
+/** Octets of a loop probe's mark. */
 export const LOOP_MARK_SIZE = 8;
 
-/** Largest DNS message; over TCP its length is a 16-bit number (RFC 1035 section 4.2.2). */
+/** RFC 1035 section 4.2.2. */
 export const MAX_MESSAGE_SIZE = 65535;
 
-/** Extended DNS Error codes (RFC 8914 section 4) that nodens sends. */
+/** Extended DNS Errors that nodens sends (RFC 8914 section 4). */
 export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,

@@ -1,205 +1,79 @@
-/** Numbers of the IANA registry "Domain Name System (DNS) Parameters" and the text for them. */
 import { FLAG } from "./constants.ts";
 
-const TYPES: Readonly<Record<string, number>> = {
-  A: 1,
-  NS: 2,
-  MD: 3,
-  MF: 4,
-  CNAME: 5,
-  SOA: 6,
-  MB: 7,
-  MG: 8,
-  MR: 9,
-  NULL: 10,
-  WKS: 11,
-  PTR: 12,
-  HINFO: 13,
-  MINFO: 14,
-  MX: 15,
-  TXT: 16,
-  RP: 17,
-  AFSDB: 18,
-  X25: 19,
-  ISDN: 20,
-  RT: 21,
-  NSAP: 22,
-  "NSAP-PTR": 23,
-  SIG: 24,
-  KEY: 25,
-  PX: 26,
-  GPOS: 27,
-  AAAA: 28,
-  LOC: 29,
-  NXT: 30,
-  EID: 31,
-  NIMLOC: 32,
-  SRV: 33,
-  ATMA: 34,
-  NAPTR: 35,
-  KX: 36,
-  CERT: 37,
-  A6: 38,
-  DNAME: 39,
-  SINK: 40,
-  OPT: 41,
-  APL: 42,
-  DS: 43,
-  SSHFP: 44,
-  IPSECKEY: 45,
-  RRSIG: 46,
-  NSEC: 47,
-  DNSKEY: 48,
-  DHCID: 49,
-  NSEC3: 50,
-  NSEC3PARAM: 51,
-  TLSA: 52,
-  SMIMEA: 53,
-  HIP: 55,
-  NINFO: 56,
-  RKEY: 57,
-  TALINK: 58,
-  CDS: 59,
-  CDNSKEY: 60,
-  OPENPGPKEY: 61,
-  CSYNC: 62,
-  ZONEMD: 63,
-  SVCB: 64,
-  HTTPS: 65,
-  DSYNC: 66,
-  HHIT: 67,
-  BRID: 68,
-  SPF: 99,
-  UINFO: 100,
-  UID: 101,
-  GID: 102,
-  UNSPEC: 103,
-  NID: 104,
-  L32: 105,
-  L64: 106,
-  LP: 107,
-  EUI48: 108,
-  EUI64: 109,
-  NXNAME: 128,
-  TKEY: 249,
-  TSIG: 250,
-  IXFR: 251,
-  AXFR: 252,
-  MAILB: 253,
-  MAILA: 254,
-  ANY: 255,
-  URI: 256,
-  CAA: 257,
-  AVC: 258,
-  DOA: 259,
-  AMTRELAY: 260,
-  RESINFO: 261,
-  WALLET: 262,
-  CLA: 263,
-  IPN: 264,
-  TA: 32768,
-  DLV: 32769,
-};
+type Names = readonly (readonly [first: number, names: string])[];
 
-const CLASSES: Readonly<Record<string, number>> = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 };
-
-/** 16 is BADVERS in an OPT record and BADSIG in a TSIG record; only the former is met here. */
-const RCODES: Readonly<Record<string, number>> = {
-  NOERROR: 0,
-  FORMERR: 1,
-  SERVFAIL: 2,
-  NXDOMAIN: 3,
-  NOTIMP: 4,
-  REFUSED: 5,
-  YXDOMAIN: 6,
-  YXRRSET: 7,
-  NXRRSET: 8,
-  NOTAUTH: 9,
-  NOTZONE: 10,
-  DSOTYPENI: 11,
-  BADVERS: 16,
-  BADKEY: 17,
-  BADTIME: 18,
-  BADMODE: 19,
-  BADNAME: 20,
-  BADALG: 21,
-  BADTRUNC: 22,
-  BADCOOKIE: 23,
-};
+/** From the IANA registry "Domain Name System (DNS) Parameters". */
+const TYPES = numbers([
+  [1, "A NS MD MF CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT NSAP"],
+  [23, "NSAP-PTR SIG KEY PX GPOS AAAA LOC NXT EID NIMLOC SRV ATMA NAPTR KX CERT A6 DNAME SINK OPT"],
+  [42, "APL DS SSHFP IPSECKEY RRSIG NSEC DNSKEY DHCID NSEC3 NSEC3PARAM TLSA SMIMEA"],
+  [55, "HIP NINFO RKEY TALINK CDS CDNSKEY OPENPGPKEY CSYNC ZONEMD SVCB HTTPS DSYNC HHIT BRID"],
+  [99, "SPF UINFO UID GID UNSPEC NID L32 L64 LP EUI48 EUI64"],
+  [128, "NXNAME"],
+  [249, "TKEY TSIG IXFR AXFR MAILB MAILA ANY URI CAA AVC DOA AMTRELAY RESINFO WALLET CLA IPN"],
+  [32768, "TA DLV"],
+]);
+const CLASSES = numbers([[1, "IN"], [3, "CH HS"], [254, "NONE ANY"]]);
+const OPCODES = numbers([[0, "QUERY IQUERY STATUS"], [4, "NOTIFY UPDATE DSO"]]);
+/** 16 is BADVERS in an OPT record and BADSIG in a TSIG record; only the former occurs here. */
+const RCODES = numbers([
+  [0, "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE"],
+  [11, "DSOTYPENI"],
+  [16, "BADVERS BADKEY BADTIME BADMODE BADNAME BADALG BADTRUNC BADCOOKIE"],
+]);
 
 /** Further spellings of response codes that Corefiles use. */
-const RCODE_ALIASES: Readonly<Record<string, number>> = {
-  NOTIMPL: 4,
-  STATEFULTYPENOTIMP: 11,
-  BADSIG: 16,
-};
-
-const OPCODES: Readonly<Record<string, number>> = {
-  QUERY: 0,
-  IQUERY: 1,
-  STATUS: 2,
-  NOTIFY: 4,
-  UPDATE: 5,
-  DSO: 6,
-};
+const RCODE_ALIASES = new Map([["NOTIMPL", 4], ["STATEFULTYPENOTIMP", 11], ["BADSIG", 16]]);
 
 /** Bits of the header, from left to right. */
-const FLAGS: readonly (readonly [bit: number, name: string])[] = [
-  [FLAG.QR, "qr"],
-  [FLAG.AA, "aa"],
-  [FLAG.TC, "tc"],
-  [FLAG.RD, "rd"],
-  [FLAG.RA, "ra"],
-  [FLAG.Z, "z"],
-  [FLAG.AD, "ad"],
-  [FLAG.CD, "cd"],
-];
+const FLAGS = (["QR", "AA", "TC", "RD", "RA", "Z", "AD", "CD"] as const)
+  .map((name) => [FLAG[name], name.toLowerCase()] as const);
 
-const TYPE_TEXT = turnAround(TYPES);
-const CLASS_TEXT = turnAround(CLASSES);
-const RCODE_TEXT = turnAround(RCODES);
-const OPCODE_TEXT = turnAround(OPCODES);
+const TYPE_TEXT = texts(TYPES);
+const CLASS_TEXT = texts(CLASSES);
+const RCODE_TEXT = texts(RCODES);
+const OPCODE_TEXT = texts(OPCODES);
 
-/** Every response code that has a name, for messages that list them. */
-export const RCODE_NAMES: readonly string[] = Object.keys(RCODES);
+/** For messages that list them. */
+export const RCODE_NAMES: readonly string[] = [...RCODES.keys()];
 
-/** Mnemonic of a type: `A`, or `TYPE65280` (RFC 3597 section 5). */
+/** `A`, or `TYPE65280` (RFC 3597 section 5). */
 export function typeText(type: number): string {
   return TYPE_TEXT.get(type) ?? `TYPE${type}`;
 }
 
-/** Number of a type from its mnemonic or `TYPEnnn`, in either case; null where it is neither. */
+/** Type of a mnemonic or `TYPEnnn`, in either case; null for other text. */
 export function typeNumber(text: string): number | null {
-  return lookUp(TYPES, text.toUpperCase(), "TYPE");
+  return lookUp(TYPES, text, /^TYPE([0-9]{1,5})$/i);
 }
 
-/** Mnemonic of a class: `IN`, or `CLASS32` (RFC 3597 section 5). */
+/** `IN`, or `CLASS32` (RFC 3597 section 5). */
 export function classText(qclass: number): string {
   return CLASS_TEXT.get(qclass) ?? `CLASS${qclass}`;
 }
 
-/** Number of a class from its mnemonic or `CLASSnnn`, in either case; null for anything else. */
+/** Class of a mnemonic or `CLASSnnn`, in either case; null for other text. */
 export function classNumber(text: string): number | null {
-  return lookUp(CLASSES, text.toUpperCase(), "CLASS");
+  return lookUp(CLASSES, text, /^CLASS([0-9]{1,5})$/i);
 }
 
-/** Mnemonic of a response code: `NXDOMAIN`, or `RCODE24`. */
+/** `NXDOMAIN`, or `RCODE24`. */
 export function rcodeText(rcode: number): string {
   return RCODE_TEXT.get(rcode) ?? `RCODE${rcode}`;
 }
 
-/** Number of a response code from its mnemonic, in either case; null for an unknown one. */
+/** Response code of a mnemonic, in either case; null for other text. */
 export function rcodeNumber(text: string): number | null {
   const name = text.toUpperCase();
-  return lookUp(RCODES, name, null) ?? lookUp(RCODE_ALIASES, name, null);
+  return RCODES.get(name) ?? RCODE_ALIASES.get(name) ?? null;
 }
 
-/** Mnemonic of an opcode: `QUERY`, or `OPCODE3`. */
+/** `QUERY`, or `OPCODE3`. */
 export function opcodeText(opcode: number): string {
   return OPCODE_TEXT.get(opcode) ?? `OPCODE${opcode}`;
 }
 
-/** Names of the bits that are set in the header's second word, with this between them: `qr,rd,ra`. */
+/** Flags of the header's second word: `qr,rd,ra` with the separator `,`. */
 export function flagsText(flags: number, separator: string): string {
   let text = "";
   for (const [bit, name] of FLAGS) {
@@ -208,18 +82,25 @@ export function flagsText(flags: number, separator: string): string {
   return text;
 }
 
-function turnAround(table: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
-  return new Map(Object.entries(table).map(([text, number]) => [number, text]));
+function numbers(rows: Names): ReadonlyMap<string, number> {
+  return new Map(
+    rows.flatMap(([first, names]) =>
+      names.split(" ").map((name, i): [string, number] => [name, first + i])
+    ),
+  );
+}
+
+function texts(numbers: ReadonlyMap<string, number>): ReadonlyMap<number, string> {
+  return new Map([...numbers].map(([text, number]) => [number, text]));
 }
 
 function lookUp(
-  table: Readonly<Record<string, number>>,
-  name: string,
-  prefix: string | null,
+  numbers: ReadonlyMap<string, number>,
+  text: string,
+  numeric: RegExp,
 ): number | null {
-  if (Object.hasOwn(table, name)) return table[name]!;
-  if (prefix === null || !name.startsWith(prefix)) return null;
-  const digits = name.slice(prefix.length);
-  if (!/^[0-9]{1,5}$/.test(digits) || Number(digits) > 0xffff) return null;
-  return Number(digits);
+  const known = numbers.get(text.toUpperCase());
+  if (known !== undefined) return known;
+  const number = Number(numeric.exec(text)?.[1] ?? Infinity);
+  return number <= 0xffff ? number : null;
 }

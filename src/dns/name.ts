@@ -6,63 +6,56 @@ const MAX_LABEL_SIZE = 63;
 const encoder = new TextEncoder();
 
 /**
- * Wire form of a name in presentation format, letters as they stand.
- *
- * `\.` and the like stand for the character itself, `\DDD` for an octet (RFC 1035 section 5.1); a
- * closing dot may be left out. Throws `SyntaxError` for text that is not a name and `RangeError` for a
- * label over 63 or a name over 255 octets.
+ * Wire form of a name in presentation format (RFC 1035 section 5.1); the closing dot is optional.
+ * Throws `SyntaxError` for text that is not a name and `RangeError` for one that is too long.
  */
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
   if (text === ".") return new Uint8Array(1);
-  // An octet takes four characters at most, so a long text need not be read to its end.
-  if (text.length > 4 * MAX_NAME_SIZE) throw tooLong(text);
-  const octets: number[] = [];
+  const cannot = `Cannot parse name ${shown(text)}`;
+  const tooLong = () => new RangeError(`${cannot}: it is longer than ${MAX_NAME_SIZE} octets`);
+  // An octet takes at most four characters, so a long text need not be read to its end.
+  if (text.length > 4 * MAX_NAME_SIZE) throw tooLong();
+  const octets = [0];
   let lengthAt = 0;
-  octets.push(0);
+  const closeLabel = () => {
+    const size = octets.length - lengthAt - 1;
+    if (size === 0) throw new SyntaxError(`${cannot}: it has an empty label`);
+    if (size > MAX_LABEL_SIZE) throw new RangeError(`${cannot}: a label is longer than 63 octets`);
+    octets[lengthAt] = size;
+    lengthAt = octets.push(0) - 1;
+  };
   const source = encoder.encode(text);
-  for (let i = 0; i < source.length; i++) {
-    let octet = source[i]!;
-    if (octet === 0x2e) {
-      closeLabel(octets, lengthAt, text);
-      lengthAt = octets.length;
-      octets.push(0);
+  for (let i = 0; i < source.length;) {
+    if (source[i] === 0x2e) {
+      closeLabel();
+      i++;
       continue;
     }
-    if (octet === 0x5c) {
-      const digits = String.fromCharCode(...source.subarray(i + 1, i + 4));
-      if (/^[0-9]{3}$/.test(digits)) {
-        octet = Number(digits);
-        if (octet > 255) {
-          throw new SyntaxError(`Cannot parse name ${shown(text)}: \\${digits} is no octet`);
-        }
-        i += 3;
-      } else {
-        i++;
-        if (i >= source.length) {
-          throw new SyntaxError(
-            `Cannot parse name ${shown(text)}: nothing follows the last backslash`,
-          );
-        }
-        octet = source[i]!;
-      }
-    }
+    const [octet, next] = readOctet(source, i);
+    if (octet === undefined) throw new SyntaxError(`${cannot}: nothing follows the last backslash`);
+    if (octet > 255) throw new SyntaxError(`${cannot}: \\${octet} is not an octet`);
     octets.push(octet);
+    i = next;
   }
-  if (octets.length - 1 > lengthAt) {
-    closeLabel(octets, lengthAt, text);
-    octets.push(0);
-  }
-  if (octets.length > MAX_NAME_SIZE) {
-    throw tooLong(text);
-  }
+  if (octets.length - 1 > lengthAt) closeLabel();
+  if (octets.length > MAX_NAME_SIZE) throw tooLong();
   return Uint8Array.from(octets);
 }
 
 /**
- * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot.
- *
- * Throws `RangeError` if the name does not end within `bytes`.
+ * Reads an octet or escape at `at`, and returns the position of the next. The octet is undefined if
+ * nothing follows a backslash, and over 255 if `\DDD` is.
+ */
+export function readOctet(source: Uint8Array, at: number): [octet: number | undefined, number] {
+  if (source[at] !== 0x5c) return [source[at], at + 1];
+  const digits = String.fromCharCode(...source.subarray(at + 1, at + 4));
+  return /^[0-9]{3}$/.test(digits) ? [Number(digits), at + 4] : [source[at + 1], at + 2];
+}
+
+/**
+ * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot. Throws
+ * `RangeError` if it does not end within `bytes`.
  */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
@@ -86,22 +79,7 @@ function formatOctet(octet: number): string {
   return '.\\"();@$'.includes(character) ? `\\${character}` : character;
 }
 
-function closeLabel(octets: number[], lengthAt: number, text: string): void {
-  const size = octets.length - lengthAt - 1;
-  if (size === 0) throw new SyntaxError(`Cannot parse name ${shown(text)}: it has an empty label`);
-  if (size > MAX_LABEL_SIZE) {
-    throw new RangeError(`Cannot parse name ${shown(text)}: a label is longer than 63 octets`);
-  }
-  octets[lengthAt] = size;
-}
-
-function tooLong(text: string): RangeError {
-  return new RangeError(
-    `Cannot parse name ${shown(text)}: it is longer than ${MAX_NAME_SIZE} octets`,
-  );
-}
-
-/** The name as messages show it: in quotes, control characters escaped, and not all of a long one. */
+/** A name in error messages: quoted, escaped, and cut if long. */
 function shown(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 77)}...`);
 }

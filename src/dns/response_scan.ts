@@ -1,74 +1,67 @@
-import { AliasChain, NO_END } from "./names/alias_chain.ts";
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "./constants.ts";
+import { AliasChain, NO_END } from "./names/alias_chain.ts";
 import { NameReader } from "./names/name_reader.ts";
+import { passName } from "./names/walk.ts";
 import { hasGoodData } from "./record_layout.ts";
 
-/** What a response says, in the classes that a cache tells apart (RFC 2308). */
+/** Classes of responses that a cache distinguishes (RFC 2308). */
 export const KIND = {
   UNKNOWN: 0,
-  /** Answers the question. */
   SUCCESS: 1,
   NXDOMAIN: 2,
   NODATA: 3,
-  /** No error and no answer, but nothing that denies one: a referral, or not even that. */
+  /** No error, no answer and no denial: a referral, or not even that. */
   EMPTY: 4,
   /** As `EMPTY`, from a server that neither recurses nor has authority. */
   LAME: 5,
-  /** SERVFAIL, FORMERR, NOTIMP or REFUSED; or aliases without an end (RFC 9520 section 2). */
+  /** SERVFAIL, FORMERR, NOTIMP, REFUSED, or aliases without an end (RFC 9520 section 2). */
   FAILURE: 6,
-  /** Nothing that may be kept. */
+  /** Must not be cached. */
   OTHER: 7,
 } as const;
 
-/** Most records that a message may hold here; more is treated as malformed. */
+/** A message with more records is treated as malformed. */
 export const MAX_RECORDS = 4096;
 
-/** Size of type, class, TTL and length of a record. */
-const FIELDS_SIZE = 10;
+/** Size of a record's type, class, TTL and data length. */
+export const RECORD_FIELDS_SIZE = 10;
 
 /**
- * Walks over a whole response once: checks every length, name and pointer, finds each TTL, takes the
- * OPT record off, and says what kind of answer it is. The cost is linear in the length of the
- * message (`NameReader`).
- *
- * One scanner is used again for every message; its fields describe the last one.
+ * Checks every length, name and pointer of a response, finds its TTLs, removes OPT and classifies it,
+ * in time linear in its length. The fields describe the last message.
  */
 export class ResponseScanner {
-  /** Length of the message without its OPT record and what follows that. */
+  /** Without OPT and what follows it. */
   length = 0;
   rcode = 0;
-  /** Upper eight bits of the response code, from OPT (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
   edns = false;
   truncated = false;
   ttlCount = 0;
-  /** Offset of each record's TTL from the start of the message. */
+  /** Offsets from the start of the message. */
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
   /**
-   * Lowest TTL of all records, in seconds; Infinity without records. For a denial also the SOA
-   * record's MINIMUM, which bounds how long it is good (RFC 2308 section 5).
+   * Lowest TTL of all records, for a denial also its SOA's MINIMUM (RFC 2308 section 5); Infinity
+   * without records.
    */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 
   readonly #names = new NameReader(this.ttls);
   readonly #aliases = new AliasChain();
+  #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #start = 0;
 
-  /** Octets that were read for the names of the last message: what its scan has cost. */
   get octetsRead(): number {
     return this.#names.octetsRead;
   }
 
-  /**
-   * Scans the message in `bytes` at `start`, `length` bytes long, with one question.
-   *
-   * @returns false for a message that must not be used at all
-   */
+  /** Scans the message at `start`; false if it is malformed or does not have one question. */
   scan(bytes: Uint8Array, view: DataView, start: number, length: number): boolean {
     const names = this.#names;
     const end = start + length;
+    this.#bytes = bytes;
     this.#view = view;
     this.#start = start;
     this.kind = KIND.UNKNOWN;
@@ -97,23 +90,23 @@ export class ResponseScanner {
     let aliases = 0;
     let soaMinimum = Infinity;
     let kept = 0;
-    let lengthKept = at - start;
+    this.length = at - start;
     this.#aliases.clear();
     for (let i = 0; i < total; i++) {
       const ownerAt = at;
       at = names.skip(at);
-      if (at < 0 || at + FIELDS_SIZE > end) return this.#cutShort(kept, lengthKept);
+      if (at < 0 || at + RECORD_FIELDS_SIZE > end) return this.#cutShort();
       const type = view.getUint16(at);
-      const dataAt = at + FIELDS_SIZE;
+      const dataAt = at + RECORD_FIELDS_SIZE;
       const next = dataAt + view.getUint16(at + 8);
-      if (next > end) return this.#cutShort(kept, lengthKept);
+      if (next > end) return this.#cutShort();
       if (type === TYPE.OPT) {
         // One, in the additional section, owned by the root (RFC 6891 section 6.1.1).
         if (i < answers + authorities || bytes[ownerAt] !== 0) return false;
         this.edns = true;
         this.extendedRcode = bytes[at + 4]!;
         // A record behind OPT (a transaction signature) was meant for this hop alone.
-        if (!this.#passes(next, end, total - i - 1)) return false;
+        if (!this.#pass(next, end, total - i - 1)) return false;
         break;
       }
       this.ttls[kept++] = at + 4 - start;
@@ -131,19 +124,20 @@ export class ResponseScanner {
           type === qtype && bytes[ownerAt] === 0xc0 && bytes[ownerAt + 1] === HEADER_SIZE &&
           view.getUint16(at + 2) === qclass
         ) direct = true;
-      } else if (i < answers + authorities) {
-        if (type === TYPE.SOA) {
-          soa = true;
-          soaMinimum = Math.min(soaMinimum, view.getUint32(next - 4));
-        }
+      } else if (i < answers + authorities && type === TYPE.SOA) {
+        soa = true;
+        soaMinimum = Math.min(soaMinimum, view.getUint32(next - 4));
       }
       at = next;
-      lengthKept = at - start;
+      this.ttlCount = kept;
+      this.length = at - start;
     }
-    this.ttlCount = kept;
-    this.length = lengthKept;
-    const answered = direct && aliases === 0;
-    this.kind = this.#classify(flags, qtype, answers, answersAt, soa, answered);
+    this.kind = this.#classify(flags, soa, answers);
+    if (this.kind === KIND.UNKNOWN) {
+      this.kind = direct && aliases === 0
+        ? KIND.SUCCESS
+        : this.#followAliases(qtype, answers, answersAt, soa);
+    }
     if (names.exhausted) return false;
     if (this.kind === KIND.NXDOMAIN || this.kind === KIND.NODATA) {
       if (soaMinimum < this.minTtlSeconds) this.minTtlSeconds = soaMinimum;
@@ -151,42 +145,31 @@ export class ResponseScanner {
     return true;
   }
 
-  /** A truncated message may end in the middle of a record: what came before is still good. */
-  #cutShort(kept: number, length: number): boolean {
-    if (!this.truncated) return false;
-    this.ttlCount = kept;
-    this.length = length;
+  /** The records before the end are good. */
+  #cutShort(): boolean {
     this.kind = KIND.OTHER;
-    return true;
+    return this.truncated;
   }
 
-  /** Whether as many records lie between `at` and `end`, and none of them is another OPT. */
-  #passes(at: number, end: number, records: number): boolean {
+  #pass(at: number, end: number, records: number): boolean {
     const view = this.#view;
     for (let i = 0, from = at; i < records; i++) {
-      from = this.#names.pass(from);
-      if (from < 0 || from + FIELDS_SIZE > end || view.getUint16(from) === TYPE.OPT) return false;
-      from += FIELDS_SIZE + view.getUint16(from + 8);
+      from = passName(this.#bytes, from, end);
+      if (from < 0 || from + RECORD_FIELDS_SIZE > end || view.getUint16(from) === TYPE.OPT) {
+        return false;
+      }
+      from += RECORD_FIELDS_SIZE + view.getUint16(from + 8);
       if (from > end) return false;
     }
     return true;
   }
 
-  #classify(
-    flags: number,
-    qtype: number,
-    answers: number,
-    answersAt: number,
-    soa: boolean,
-    direct: boolean,
-  ): number {
+  /** `UNKNOWN` if the answer section decides. */
+  #classify(flags: number, soa: boolean, answers: number): number {
     if (this.truncated || this.extendedRcode !== 0) return KIND.OTHER;
     switch (this.rcode) {
       case RCODE.NOERROR:
-        if (answers > 0) {
-          if (direct) return KIND.SUCCESS;
-          return this.#followAliases(qtype, answers, answersAt, soa);
-        }
+        if (answers > 0) return KIND.UNKNOWN;
         if (soa) return KIND.NODATA;
         return (flags & (FLAG.RA | FLAG.AA)) === 0 ? KIND.LAME : KIND.EMPTY;
       case RCODE.NXDOMAIN:
@@ -202,14 +185,10 @@ export class ResponseScanner {
     }
   }
 
-  /**
-   * Judges an answer section that may have aliases: a success if the end of the CNAME chain
-   * from the qname has a record of the type (RFC 1034 section 3.6.2).
-   */
+  /** A success if the end of the qname's CNAME chain has a record of the type (RFC 1034 3.6.2). */
   #followAliases(qtype: number, answers: number, answersAt: number, soa: boolean): number {
     const names = this.#names;
     const qname = this.#start + HEADER_SIZE;
-    // A chain that ends nowhere is a denial with an SOA, and no answer at all without.
     const nothing = soa ? KIND.NODATA : KIND.OTHER;
     if (qtype === TYPE.CNAME) return this.#aliases.has(names, qname) ? KIND.SUCCESS : nothing;
     const owner = qtype === TYPE.ANY ? qname : this.#aliases.end(names, qname);
@@ -217,13 +196,13 @@ export class ResponseScanner {
     const view = this.#view;
     const qclass = view.getUint16(answersAt - 2);
     for (let i = 0, at = answersAt; i < answers; i++) {
-      const fieldsAt = names.pass(at);
+      const fieldsAt = passName(this.#bytes, at, this.#bytes.length);
       const type = view.getUint16(fieldsAt);
       if (
         (type === qtype || qtype === TYPE.ANY) && view.getUint16(fieldsAt + 2) === qclass &&
         names.isSame(at, owner)
       ) return KIND.SUCCESS;
-      at = fieldsAt + FIELDS_SIZE + view.getUint16(fieldsAt + 8);
+      at = fieldsAt + RECORD_FIELDS_SIZE + view.getUint16(fieldsAt + 8);
     }
     return nothing;
   }

@@ -1,11 +1,3 @@
-/** Keys of service parameters by number (RFC 9460 section 14.3.2, RFC 9461). */
-export const SERVICE_KEYS = [
-  "mandatory",
-  "alpn",
-  "no-default-alpn",
-  "port",
-  "ipv4hint",
-  "ech",
-  "ipv6hint",
-  "dohpath",
-] as const;
+/** Service parameter keys by number (RFC 9460 section 14.3.2, RFC 9461). */
+export const SERVICE_KEYS: readonly string[] =
+  "mandatory alpn no-default-alpn port ipv4hint ech ipv6hint dohpath".split(" ");

@@ -1,7 +1,7 @@
 import { parseAddress } from "./address.ts";
 import { formatName, parseName } from "./name.ts";
 
-/** A name in one spelling for equal names: lower case, closing dot. Throws where it is none. */
+/** A name in lower case with a closing dot. Throws for text that is not a name. */
 export function normalizeZone(text: string): string {
   const name = parseName(text);
   // No length octet is as large as a letter, so all octets can be treated alike.
@@ -12,10 +12,8 @@ export function normalizeZone(text: string): string {
 }
 
 /**
- * The zones that a name, or a network in CIDR notation, stands for, normalised.
- *
- * A network that ends within a label of its reverse zone stands for several: `10.0.0.0/23` for
- * those of 10.0.0 and 10.0.1. Throws an error that says what is wrong where it is neither.
+ * The normalized zones of a name, or of a network in CIDR notation: `10.0.0.0/23` has those of 10.0.0
+ * and 10.0.1. Throws for other text.
  */
 export function expandZone(text: string): string[] {
   const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);
@@ -23,7 +21,7 @@ export function expandZone(text: string): string[] {
   const bytes = parseAddress(cidr[1]!);
   if (bytes === null || Number(cidr[2]) > bytes.length * 8) {
     const example = text.includes(":") ? "2001:db8::/32" : "10.0.0.0/24";
-    throw new RangeError(`${JSON.stringify(text)} is no network (write it like ${example})`);
+    throw new RangeError(`${JSON.stringify(text)} is not a network (write it like ${example})`);
   }
   return reverseZones(bytes, Number(cidr[2]));
 }
@@ -31,12 +29,11 @@ export function expandZone(text: string): string[] {
 /** Reverse zones of a network (RFC 1035 section 3.5, RFC 3596 section 2.5). */
 function reverseZones(bytes: Uint8Array, prefix: number): string[] {
   const v4 = bytes.length === 4;
-  // One label of the reverse zone stands for eight bits of IPv4 and four of IPv6.
   const step = v4 ? 8 : 4;
   const digits = v4 ? [...bytes] : [...bytes].flatMap((octet) => [octet >> 4, octet & 15]);
   const suffix = v4 ? "in-addr.arpa." : "ip6.arpa.";
   const name = (labels: number[]) =>
-    [...labels].reverse().map((label) => label.toString(v4 ? 10 : 16) + ".").join("") + suffix;
+    labels.toReversed().map((label) => label.toString(v4 ? 10 : 16) + ".").join("") + suffix;
   const whole = Math.floor(prefix / step);
   const rest = prefix % step;
   const base = digits.slice(0, whole);

@@ -1,12 +1,9 @@
 /**
- * Upper bounds of histograms' buckets, those of CoreDNS, and how the query path finds the bucket of
- * a value without a search.
- *
- * A histogram lies in the counters as one double for each bound, one for what is above all of them,
- * and one for the sum of all values.
+ * Upper bounds of the buckets of histograms, those of CoreDNS. A histogram occupies one double per
+ * bound in the counters, one for values above all bounds, and one for the sum.
  */
 
-/** Seconds that a query took: from a quarter of a millisecond to eight seconds. */
+/** Durations of queries in seconds. */
 export const TIME_BUCKETS: readonly number[] = powers(0.00025, 2, 16);
 /** As `TIME_BUCKETS`, in five steps. */
 export const SLIM_TIME_BUCKETS: readonly number[] = powers(0.00025, 10, 5);
@@ -35,19 +32,19 @@ export function timeBucket(durationMs: number): number {
   return bucket < TIME_BUCKETS.length ? bucket : TIME_BUCKETS.length;
 }
 
-/** Bucket of each size of a message, 0 to 65,535, among `SIZE_BUCKETS`. */
+/** Bucket among `SIZE_BUCKETS` of each size from 0 to 65,535. */
 export function sizeBuckets(): Uint8Array {
   if (buckets === null) {
     buckets = new Uint8Array(65536).fill(SIZE_BUCKETS.length);
-    for (let bucket = SIZE_BUCKETS.length - 1; bucket >= 0; bucket--) {
-      buckets.fill(bucket, 0, SIZE_BUCKETS[bucket]! + 1);
-    }
+    SIZE_BUCKETS.forEach((bound, i) =>
+      buckets!.fill(i, i === 0 ? 0 : SIZE_BUCKETS[i - 1]! + 1, bound + 1)
+    );
   }
   return buckets;
 }
 let buckets: Uint8Array | null = null;
 
-/** Index of the first bound that is not below the value; their number where all are. */
+/** Index of the first bound that is not below the value; the number of bounds if all are. */
 export function bucketOf(bounds: readonly number[], value: number): number {
   let bucket = 0;
   while (bucket < bounds.length && bounds[bucket]! < value) bucket++;

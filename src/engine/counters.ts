@@ -1,75 +1,61 @@
-/** Places of the engine's own counters in the shared array, so that the hot path needs no look-up. */
+/** Indices of the engine's own counters in the shared array. */
 export const COUNTER = {
-  /** Loops of the data plane; the control plane takes a standstill for a hang. */
+  /** Counts loops; if it stops, the control plane assumes a hang. */
   HEARTBEAT: 0,
   UDP_QUERIES: 1,
   TCP_QUERIES: 2,
-  /** Messages that were no query: too short, or responses. */
   DROPPED: 3,
-  /** Queries answered with an error before any plugin saw them. */
   REFUSED: 4,
-  /** Queries that could not wait because too many did. */
   SHED: 5,
   STREAMS_REFUSED: 6,
-  /** Exceptions caught in the data plane: each is a fault of nodens. */
+  /** Exceptions caught in the data plane: each is a bug. */
   PANICS: 8,
-  /** Log lines lost because the log could not be written fast enough. */
+  /** Log lines lost because the log was too slow. */
   LOG_DROPPED: 9,
-  /** Bytes of log lines handed to the control plane. */
   LOG_SENT: 10,
-  /** Bytes of log lines that the control plane has written; it alone sets this one. */
+  /** Set by the control plane. */
   LOG_WRITTEN: 11,
-  /** Queries of nodens's own (`question/probe.ts`) over UDP, answered. */
+  /** See `question/probe.ts`. */
   PROBES: 12,
-  /** Counters that found no room. */
   WITHOUT_ROOM: 13,
-  /** Queries that could not wait because their client had its share of those that may. */
+  /** As `SHED`, because of the client's share. */
   SHED_SHARE: 20,
-  /** UDP queries not answered because they had waited for too long. */
+  /** UDP queries that had waited too long for an answer. */
   DISCARDED: 21,
-  /** Large UDP responses sent truncated because too many went to that network. */
   LIMITED: 22,
-  /** UDP responses that the kernel did not take. */
   SENDS_LOST: 23,
-  /** Replies of upstreams to nothing that waits: by a UDP socket at rest. */
+  /** Upstream replies to an idle UDP socket. */
   UNEXPECTED_UDP: 24,
-  /** The same by a stream: with an id that is not in use. */
+  /** Upstream replies over a stream with an unused id. */
   UNEXPECTED_TCP: 25,
-  /** UDP queries to upstreams that the kernel had no room for. */
+  /** UDP queries to upstreams that the kernel rejected. */
   QUERIES_LOST: 26,
-  /** As `PROBES`, over TCP. */
   PROBES_TCP: 27,
-  /** Queries to upstreams over TLS that found the way to the thread for TLS full. */
+  /** Queries lost because the channel to the TLS thread was full. */
   TLS_UNSENT: 28,
 } as const;
 
-/** First place that plugins are given. */
+/** For plugins. */
 const FIRST_FREE = 32;
-/** Doubles at the end for whatever finds no room; more than any histogram has. */
+/** Doubles at the end for whatever finds no space; more than any histogram has. */
 const WASTE = 32;
 
-/** Where a counter, gauge or histogram of a plugin lies. */
+/** Name, labels and index of a plugin's counter, gauge or histogram. */
 export interface CounterPlace {
   name: string;
   labels: Record<string, string>;
   index: number;
-  /** Upper bounds of a histogram's buckets (`buckets.ts` says how it lies). */
   bounds?: readonly number[];
 }
 
-/**
- * Counters in shared memory, each a double that one thread alone adds to.
- *
- * The data plane hands out places as handlers ask for them; `places` tells the control plane what
- * lies where.
- */
+/** Counters in shared memory, each a double with one writer. `places` describes them. */
 export class CounterBook {
   readonly values: Float64Array<SharedArrayBuffer>;
   readonly places: CounterPlace[] = [];
   readonly #byKey = new Map<string, number>();
   #next = FIRST_FREE;
 
-  /** @param known - places that a data plane before this one has given out in the same buffer */
+  /** @param known - places allocated in the same buffer by the previous data plane */
   constructor(buffer: SharedArrayBuffer, known: readonly CounterPlace[] = []) {
     this.values = new Float64Array(buffer);
     for (const place of known) {
@@ -77,25 +63,16 @@ export class CounterBook {
       this.#byKey.set(keyOf(place.name, place.labels), place.index);
       this.#next = Math.max(this.#next, place.index + sizeOf(place.bounds));
     }
-    // Indices that the data plane before gave out and did not report are free again.
+    // Indices that the previous data plane allocated without reporting them are free again.
     if (known.length > 0) this.values.fill(0, this.#next);
   }
 
-  /** Index of the counter; the last ones in the buffer serve all that find no room. */
   counter(name: string, labels: Readonly<Record<string, string>> = {}): number {
-    return this.#place(name, labels);
+    return this.histogram(name, labels);
   }
 
-  /** Index of the first bucket of a histogram. */
+  /** Index of the first bucket of a histogram; without bounds, of a counter. */
   histogram(
-    name: string,
-    labels: Readonly<Record<string, string>>,
-    bounds: readonly number[],
-  ): number {
-    return this.#place(name, labels, bounds);
-  }
-
-  #place(
     name: string,
     labels: Readonly<Record<string, string>>,
     bounds?: readonly number[],
@@ -104,9 +81,9 @@ export class CounterBook {
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const size = sizeOf(bounds);
-    const room = this.values.length - WASTE;
-    const fits = this.#next + size <= room;
-    const index = fits ? this.#next : room;
+    const limit = this.values.length - WASTE;
+    const fits = this.#next + size <= limit;
+    const index = fits ? this.#next : limit;
     this.#byKey.set(key, index);
     if (fits) {
       this.#next += size;
@@ -122,7 +99,6 @@ function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
   return JSON.stringify([name, Object.entries(labels).sort()]);
 }
 
-/** Doubles that a counter (without bounds) or a histogram takes. */
 function sizeOf(bounds: readonly number[] | undefined): number {
   return bounds === undefined ? 1 : bounds.length + 2;
 }

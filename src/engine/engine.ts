@@ -1,27 +1,30 @@
 import type { Config, StreamTimeouts } from "../config/types.ts";
-import type { Address } from "../dns/address.ts";
+import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
-import type { BufferPool } from "./buffer_pool.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { Blocks } from "./chain/blocks.ts";
 import { HandlerChain } from "./chain/chain.ts";
-import { serves } from "./chain/routes.ts";
-import { ClientAddresses } from "./clients/addresses.ts";
 import { ClientResponses } from "./clients/responses.ts";
 import type { StreamLimits } from "./clients/stream_limits.ts";
 import { ClientStreams } from "./clients/streams.ts";
-import type { Control } from "./control.ts";
 import { COUNTER, type CounterBook } from "./counters.ts";
-import { type Exchange, TCP } from "./exchange/exchange.ts";
-import type { SlotOrigin, StreamOrigin } from "./exchange/origin.ts";
+import {
+  ANSWERED,
+  CLIENT_BUCKETS,
+  DROP,
+  type Exchange,
+  NEXT,
+  TCP,
+  WAIT,
+} from "./exchange/exchange.ts";
+import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
-import { ANSWERED, DROP, NEXT, WAIT } from "./exchange/verdict.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io, StreamHandler } from "./io.ts";
 import { Memory } from "./memory.ts";
-import { HashKey } from "./question/keyed_hash.ts";
+import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
-import { writeFailure } from "./response/failure.ts";
 import { Response } from "./response/response.ts";
 import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
@@ -30,89 +33,95 @@ import type { Traffic } from "./traffic.ts";
 /** Largest message with its two octets of length and the slack that word copies need. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
 
-/** What an engine is made of; all that touches the world is handed in. */
+/** Limit of unused buffers: half of the smallest byte budget of streams. */
+const POOL_BYTES = 8 * 2 ** 20;
+
+/** The engine's environment and bounds. */
 export interface EngineOptions {
   io: Io;
   counters: CounterBook;
-  /** Uniform unsigned 32-bit random numbers, fit for security. */
+  /** Uniform 32-bit numbers, fit for security. */
   random: () => number;
-  /** Makes the handlers, by plugin name. */
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
-  /** The log takes `fields`; default: it does not. */
+  /** The log is structured; default false. */
   logsFields?: boolean;
-  /** Milliseconds since 1970 by the wall clock; without it nothing that depends on it is judged. */
+  /** Milliseconds since 1970; without it nothing that depends on it is checked. */
   wallMs?: () => number;
-  /** Most queries that may wait at a time. */
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
 }
 
-/** Bounds of the engine: values tried with the miss benchmark, far above what it needs. */
+/** Bounds of `maxExchanges`: tried with the miss benchmark, far above its needs. */
 export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
 
 /**
- * The data plane's state machine: queries in, responses out. Nothing here throws for peer input.
- *
- * It shows a narrow face to each of its users: `EngineServices` to handlers, `Traffic` to the driver,
- * which sets the time, hands over what arrived and runs the timers, and `Control` to the control plane.
+ * The data plane's state machine. Handlers see it as `EngineServices`, drivers as `Traffic`; the
+ * control plane calls `configure`, `deliver`, `ask` and `unready`.
  */
-export class Engine implements EngineServices, Traffic, Control {
+export class Engine implements EngineServices, Traffic {
   nowMs = 0;
   readonly timers = new Timers();
+  readonly buffers = new BufferPool(POOL_BYTES);
   readonly writer = new ResponseWriter();
   readonly values: Float64Array;
+  readonly counter: CounterBook["counter"];
+  readonly histogram: CounterBook["histogram"];
   readonly random: () => number;
   readonly io: Io;
   readonly log: EngineServices["log"];
   readonly logsFields: boolean;
   readonly wallMs: () => number;
   readonly hashKey: HashKey;
-  /** Clients' TCP connections. */
   readonly streams: ClientStreams;
 
-  readonly #options: EngineOptions;
-  readonly #counters: CounterBook;
+  readonly #limits: Partial<StreamLimits> | undefined;
   readonly #blocks: Blocks;
-  readonly #clients: ClientAddresses;
+  /** For the hash that distinguishes clients. */
+  readonly #clientKey: HashKey;
+  readonly #client = new Address();
   readonly #pool: ExchangePool;
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
-  readonly #failure: Response;
+  readonly #failure = new Response(new Memory(512));
   readonly #empty = new HandlerChain([]);
   /** The exchange for the next query. */
   #current: Exchange;
   /** Its origin, if it is a datagram. */
-  readonly #slot: SlotOrigin = { kind: "datagram", slot: 0 };
-  /** What clients may do over TCP, by listener. */
+  readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
 
   constructor(options: EngineOptions) {
-    this.#options = options;
-    this.#counters = options.counters;
-    this.values = options.counters.values;
+    const { counters } = options;
+    this.values = counters.values;
+    this.counter = counters.counter.bind(counters);
+    this.histogram = counters.histogram.bind(counters);
     this.random = options.random;
     this.io = options.io;
     this.log = options.log;
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
+    this.#limits = options.limits;
     this.#blocks = new Blocks(options.handlers);
-    this.#clients = new ClientAddresses(options.io, HashKey.draw(options.random));
+    this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
-    this.#failure = new Response(new Memory(512));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
     this.#current = this.#pool.fresh();
     this.streams = new ClientStreams(this);
   }
 
+  /**
+   * Replaces the configuration; waiting queries finish on their old chains. A listener that stays
+   * must keep its index (`alignListeners`): open streams refer to it.
+   */
   configure(config: Config): void {
     this.#blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     const { streamBytes } = config;
     this.streams.configure({
       ...streamBytes !== undefined && { bytes: streamBytes },
-      ...this.#options.limits,
+      ...this.#limits,
     });
     this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
   }
@@ -129,16 +138,13 @@ export class Engine implements EngineServices, Traffic, Control {
     this.#blocks.handlerAt(block, position)?.receive?.(data);
   }
 
+  /** Undefined if the handler cannot answer. */
   ask(block: number, position: number, request: unknown): unknown {
     return this.#blocks.handlerAt(block, position)?.ask?.(request);
   }
 
   unready(): [block: number, plugin: string][] {
     return this.#blocks.unready();
-  }
-
-  get buffers(): BufferPool {
-    return this.streams.buffers;
   }
 
   advance(nowMs: number): void {
@@ -162,21 +168,8 @@ export class Engine implements EngineServices, Traffic, Control {
     return this.streams.size;
   }
 
-  /** Exchanges in memory, in use or not. */
   get exchanges(): number {
     return this.#pool.size;
-  }
-
-  counter(name: string, labels?: Readonly<Record<string, string>>): number {
-    return this.#counters.counter(name, labels);
-  }
-
-  histogram(
-    name: string,
-    labels: Readonly<Record<string, string>>,
-    bounds: readonly number[],
-  ): number {
-    return this.#counters.histogram(name, labels, bounds);
   }
 
   datagram(
@@ -188,18 +181,12 @@ export class Engine implements EngineServices, Traffic, Control {
     out: Memory,
     outOffset: number,
   ): number {
-    const exchange = this.#current;
-    exchange.memory = memory;
-    exchange.offset = offset;
-    exchange.length = length;
-    exchange.listener = listener;
-    this.#slot.slot = slot;
-    exchange.origin = this.#slot;
+    this.#slot.id = slot;
     this.values[COUNTER.UDP_QUERIES]!++;
-    return this.#query(exchange, out, outOffset);
+    return this.#query(this.#slot, listener, memory, offset, length, out, outOffset);
   }
 
-  /** As `datagram`, for one message of a TCP stream; the response may be as long as 65,535 bytes. */
+  /** As `datagram`, for a stream; the response may have 65,535 bytes. */
   streamQuery(
     stream: StreamOrigin,
     memory: Memory,
@@ -208,14 +195,8 @@ export class Engine implements EngineServices, Traffic, Control {
     out: Memory,
     outOffset: number,
   ): number {
-    const exchange = this.#current;
-    exchange.memory = memory;
-    exchange.offset = offset;
-    exchange.length = length;
-    exchange.listener = stream.listener;
-    exchange.origin = stream;
     this.values[COUNTER.TCP_QUERIES]!++;
-    return this.#query(exchange, out, outOffset);
+    return this.#query(stream, stream.listener, memory, offset, length, out, outOffset);
   }
 
   accept(listener: number, stream: number): StreamHandler | null {
@@ -228,8 +209,8 @@ export class Engine implements EngineServices, Traffic, Control {
     if (!this.#admit(exchange)) return null;
     if (origin.kind === "stream") {
       origin.outstanding++;
-    } else if (origin.kind === "datagram") {
-      const address = this.io.keep(origin.slot);
+    } else if (origin.kind === "slot") {
+      const address = this.io.keep(origin.id);
       if (address < 0) {
         this.#pool.dismiss(exchange.client);
         this.values[COUNTER.SHED]!++;
@@ -263,35 +244,56 @@ export class Engine implements EngineServices, Traffic, Control {
     return true;
   }
 
-  /** Counts an exchange that is about to wait; false, and counted as well, if too many do. */
+  /** Counts an exchange that is about to wait, or a refusal if too many do. */
   #admit(exchange: Exchange): boolean {
-    this.clientBucket(exchange);
-    const admitted = this.#pool.admit(Math.max(0, exchange.client));
+    const admitted = this.#pool.admit(this.clientBucket(exchange));
     if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
     return admitted;
   }
 
   clientBucket(exchange: Exchange): number {
-    return this.#clients.bucket(exchange);
+    if (exchange.client >= 0) return exchange.client;
+    if (exchange.internal) return 0;
+    this.clientAddress(exchange, this.#client);
+    const { family, bytes } = this.#client;
+    // An IPv6 network of 64 bits is one client (RFC 4291 section 2.5.4).
+    const hash = hashOctets(this.#clientKey, bytes, 0, family === 6 ? 8 : 4);
+    return exchange.client = hash & (CLIENT_BUCKETS - 1);
+  }
+
+  clientFamily({ origin }: Exchange): 4 | 6 {
+    if (origin.kind === "internal") return 4;
+    return origin.kind === "stream" ? origin.family : this.io.family(origin.kind, origin.id);
+  }
+
+  clientAddress({ origin }: Exchange, target: Address): void {
+    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "client", target);
+  }
+
+  localAddress({ origin }: Exchange, target: Address): void {
+    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "local", target);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
-    return writeFailure(this.#failure, exchange, rcode);
+    this.#failure.begin(exchange, rcode, exchange.flags & (FLAG.OPCODE | FLAG.RD));
+    return this.#failure;
   }
 
-  clientFamily(exchange: Exchange): 4 | 6 {
-    return this.#clients.family(exchange);
-  }
-
-  clientAddress(exchange: Exchange, target: Address): void {
-    this.#clients.read(exchange, "client", target);
-  }
-
-  localAddress(exchange: Exchange, target: Address): void {
-    this.#clients.read(exchange, "local", target);
-  }
-
-  #query(exchange: Exchange, out: Memory, outOffset: number): number {
+  #query(
+    origin: Origin,
+    listener: number,
+    memory: Memory,
+    offset: number,
+    length: number,
+    out: Memory,
+    outOffset: number,
+  ): number {
+    const exchange = this.#current;
+    exchange.origin = origin;
+    exchange.listener = listener;
+    exchange.memory = memory;
+    exchange.offset = offset;
+    exchange.length = length;
     exchange.begin(this.nowMs);
     const rcode = parseQuery(exchange, this.hashKey);
     if (rcode === NO_QUERY) {
@@ -302,40 +304,40 @@ export class Engine implements EngineServices, Traffic, Control {
     const chain = route?.chain ?? this.#empty;
     exchange.chain = chain;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
-    if (route === null || !serves(chain, exchange)) {
+    if (route === null || !chain.serves(exchange.qclass)) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
     }
-    exchange.zone = route.place;
+    exchange.zone = route.zone;
     const verdict = this.#descend(exchange, 0);
     if (verdict === WAIT) return 0;
-    const length = verdict === DROP
+    const size = verdict === DROP
       ? 0
       : this.#responses.write(exchange, exchange.response!, out, outOffset);
-    chain.sent(exchange, length);
-    return length;
+    chain.sent(exchange, size);
+    return size;
   }
 
-  #refuse(x: Exchange, rcode: number, out: Memory, outOffset: number): number {
-    const probe = isProbe(x);
-    const probes = x.transport === TCP ? COUNTER.PROBES_TCP : COUNTER.PROBES;
-    this.values[probe ? probes : COUNTER.REFUSED]!++;
-    const response = this.failure(x, rcode);
-    const length = this.#responses.write(x, response, out, outOffset);
-    // An opcode that is not understood is echoed (RFC 1035 section 4.1.1).
-    const opcode = x.flags & FLAG.OPCODE;
+  #refuse(exchange: Exchange, rcode: number, out: Memory, outOffset: number): number {
+    const response = this.failure(exchange, rcode);
+    const length = this.#responses.write(exchange, response, out, outOffset);
+    // An unknown opcode is echoed (RFC 1035 section 4.1.1).
+    const opcode = exchange.flags & FLAG.OPCODE;
     if (opcode !== 0) {
       out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | opcode);
     }
-    if (!probe) {
-      x.response = response;
-      x.zone = -1;
-      x.answeredBy = -1;
-      this.#blocks.observerOf(x.listener)?.sent?.(x, length);
+    if (isProbe(exchange)) {
+      this.values[exchange.transport === TCP ? COUNTER.PROBES_TCP : COUNTER.PROBES]!++;
+    } else {
+      this.values[COUNTER.REFUSED]!++;
+      exchange.response = response;
+      exchange.zone = -1;
+      exchange.answeredBy = -1;
+      this.#blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
     }
     return length;
   }
 
-  /** Asks the handlers from `start` on; a query that none of them answers fails. */
+  /** Asks the handlers from `start` down; a query that none of them answers fails. */
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
     const { chain } = exchange;
     const verdict = chain.descend(exchange, start);
@@ -347,11 +349,10 @@ export class Engine implements EngineServices, Traffic, Control {
     return ANSWERED;
   }
 
-  /** Sends the response of a parked exchange, and frees it. */
   #finish(exchange: Exchange): void {
     const { origin } = exchange;
     if (origin.kind === "stream") this.#answerStream(exchange, origin);
-    else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.address);
+    else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.id);
     this.#pool.release(exchange);
   }
 
@@ -364,7 +365,7 @@ export class Engine implements EngineServices, Traffic, Control {
       this.#out.view.setUint16(6, length);
       stream.answer(this.#out, 6, length + 2);
     }
-    // Not after `update`, which may read another query.
+    // Before `update`, which may read another query.
     chain.sent(exchange, length);
     stream.update();
   }

@@ -1,18 +1,15 @@
 /**
- * One block of bytes with the views that the hot path needs made once.
- *
- * V8 allocates an object for every `subarray`, so code on the query path passes a `Memory` and an
- * offset instead. `words` allows copies of eight bytes at a time; anything copied that way starts
- * at a multiple of eight.
+ * A block of bytes with its views. V8 allocates an object for every `subarray`, so code on the query
+ * path passes a `Memory` and an offset instead.
  */
 export class Memory {
-  /** Bytes that were ever allocated: they lie outside V8's heap, which hardly counts them. */
+  /** Total of bytes ever allocated: they are outside V8's heap, which hardly counts them. */
   static allocatedBytes = 0;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly words: BigUint64Array<ArrayBuffer>;
 
-  /** Allocates `sizeBytes` (rounded up to eight), or wraps an existing buffer of such a length. */
+  /** Allocates `sizeBytes` (rounded up to eight), or wraps a buffer of such a length. */
   constructor(source: number | ArrayBuffer) {
     const buffer = typeof source === "number" ? new ArrayBuffer((source + 7) & ~7) : source;
     if (typeof source === "number") Memory.allocatedBytes += buffer.byteLength;
@@ -22,7 +19,7 @@ export class Memory {
   }
 }
 
-/** Copies `length` bytes, up to seven more than asked; both offsets are multiples of eight. */
+/** Copies `length` bytes and up to seven more; both offsets are multiples of eight. */
 export function copyWords(
   from: Memory,
   fromOffset: number,

@@ -1,9 +1,8 @@
 import type { BufferPool } from "./buffer_pool.ts";
 import type { Memory } from "./memory.ts";
 
-/** What was read of a stream and not used yet: part of a frame, or frames that wait for their turn. */
+/** Input of a stream: part of a frame, or frames that wait for their turn. */
 export class PendingFrames {
-  /** The bytes, `length` of them from the start; null where there are none. */
   memory: Memory | null = null;
   length = 0;
   readonly #buffers: BufferPool;
@@ -12,17 +11,15 @@ export class PendingFrames {
     this.#buffers = buffers;
   }
 
-  /** Bytes of memory that are taken. */
   get sizeBytes(): number {
     return this.memory === null ? 0 : this.memory.bytes.length;
   }
 
-  /** The first frame (RFC 1035 section 4.2.2) is there, whole. */
+  /** The first frame (RFC 1035 section 4.2.2) is complete. */
   get hasFrame(): boolean {
     return this.length >= 2 && this.length >= 2 + this.memory!.view.getUint16(0);
   }
 
-  /** Adds bytes behind those that there are. */
   append(from: Memory, offset: number, length: number): void {
     const total = this.length + length;
     let { memory } = this;
@@ -38,7 +35,6 @@ export class PendingFrames {
     this.length = total;
   }
 
-  /** Takes bytes away from the start. */
   consume(length: number): void {
     if (length === this.length) {
       this.clear();
@@ -48,7 +44,7 @@ export class PendingFrames {
     }
   }
 
-  /** Forgets everything. A buffer that somebody still reads is not used again. */
+  /** Removes everything. A buffer that is being read is not returned to the pool. */
   clear(isRead = false): void {
     if (this.memory !== null && !isRead) this.#buffers.give(this.memory);
     this.memory = null;

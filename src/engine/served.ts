@@ -1,17 +1,16 @@
 import type { Config } from "../config/types.ts";
 
-/** A zone of a server block on one of the listeners that serve it. */
+/** A zone of a server block on one of its listeners. */
 export interface ServedZone {
-  /** Index of the listener in the configuration. */
   listener: number;
-  /** Place of the zone among those of the listener (`Exchange.zone`). */
+  /** Index of the zone among those of the listener (`Exchange.zone`). */
   place: number;
   zone: string;
-  /** The listener as CoreDNS names it in labels: `dns://:53`, `dns://[::1]:53`. */
+  /** The listener as in CoreDNS's labels: `dns://:53`, `dns://[::1]:53`. */
   server: string;
 }
 
-/** What each server block serves, by its index. */
+/** The served zones of each server block, by its index. */
 export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   const served: ServedZone[][] = blocks.map(() => []);
   listeners.forEach(({ address, port, zones }, listener) => {
@@ -23,7 +22,7 @@ export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   return served;
 }
 
-/** A listener as CoreDNS names it in labels. */
+/** A listener as in CoreDNS's labels. */
 export function serverLabel(address: string, port: number): string {
   return `dns://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

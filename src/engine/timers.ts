@@ -1,22 +1,20 @@
-/** A deadline that calls back; see `Timers`. */
+/** A deadline with its callback; see `Timers`. */
 export interface Timer {
-  /** Monotonic milliseconds. */
   dueMs: number;
-  /** Place in the heap, -1 when not waiting. */
+  /** Index in the heap, -1 while stopped. */
   index: number;
   readonly fire: (nowMs: number) => void;
 }
 
-/** Deadlines in a binary heap: setting, clearing and firing one costs O(log n). */
+/** Deadlines in monotonic milliseconds, in a binary heap. */
 export class Timers {
   readonly #heap: Timer[] = [];
 
-  /** Makes a timer that does not run yet. */
   create(fire: (nowMs: number) => void): Timer {
     return { dueMs: 0, index: -1, fire };
   }
 
-  /** Starts the timer, or moves it where it runs already. */
+  /** Starts the timer, or moves a running one. */
   set(timer: Timer, dueMs: number): void {
     timer.dueMs = dueMs;
     if (timer.index < 0) {
@@ -26,7 +24,6 @@ export class Timers {
     this.#down(this.#up(timer.index));
   }
 
-  /** Stops the timer; no harm where it does not run. */
   clear(timer: Timer): void {
     const at = timer.index;
     if (at < 0) return;
@@ -38,7 +35,6 @@ export class Timers {
     this.#down(this.#up(at));
   }
 
-  /** Timers that run. */
   get size(): number {
     return this.#heap.length;
   }
@@ -48,7 +44,7 @@ export class Timers {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.dueMs;
   }
 
-  /** Fires what is due; timers that one sets while it fires wait for the next call. */
+  /** Fires due timers; timers set by callbacks wait for the next call. */
   run(nowMs: number): void {
     let budget = this.#heap.length;
     while (budget-- > 0 && this.#heap.length > 0 && this.#heap[0]!.dueMs <= nowMs) {
@@ -66,12 +62,10 @@ export class Timers {
       const parent = (at - 1) >> 1;
       const other = heap[parent]!;
       if (other.dueMs <= timer.dueMs) break;
-      heap[at] = other;
-      other.index = at;
+      this.#put(other, at);
       at = parent;
     }
-    heap[at] = timer;
-    timer.index = at;
+    this.#put(timer, at);
     return at;
   }
 
@@ -85,11 +79,14 @@ export class Timers {
       if (child + 1 < heap.length && heap[child + 1]!.dueMs < heap[child]!.dueMs) child++;
       const other = heap[child]!;
       if (other.dueMs >= timer.dueMs) break;
-      heap[at] = other;
-      other.index = at;
+      this.#put(other, at);
       at = child;
     }
-    heap[at] = timer;
+    this.#put(timer, at);
+  }
+
+  #put(timer: Timer, at: number): void {
+    this.#heap[at] = timer;
     timer.index = at;
   }
 }

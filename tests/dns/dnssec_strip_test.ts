@@ -5,6 +5,7 @@ import { Compressor } from "../../src/dns/compress.ts";
 import { isDnssecType } from "../../src/dns/dnssec_types.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { responseBytes } from "../support/messages/messages.ts";
+import { name as nameOctets, pointer, record, response, viewOf } from "../support/messages/wire.ts";
 import { seeded } from "../support/run/random.ts";
 import { mutate } from "../fuzz/engine.ts";
 
@@ -46,26 +47,25 @@ function randomRecord(dice: () => number): codec.Answer {
   return { ...base, ...kinds[dice() % kinds.length]! } as codec.Answer;
 }
 
-/** Compresses names as servers do: each that ends like the question's points into it. */
+/** Compresses the first owner, if it ends like the question. */
 function compress(bytes: Uint8Array): Uint8Array {
   const suffix = Buffer.from("\x07example\x03org\x00", "latin1");
   const buffer = Buffer.from(bytes);
   const questionEnd = buffer.indexOf(0, 12) + 5;
   const at = buffer.indexOf(suffix, questionEnd);
-  // Only an owner directly behind the question can be cut without counting lengths again.
   if (at < 0 || at > questionEnd + 4) return bytes;
-  return new Uint8Array(Buffer.concat([
-    buffer.subarray(0, at),
-    Buffer.from([0xc0, 12 + 4]),
-    buffer.subarray(at + suffix.length),
-  ]));
+  return Uint8Array.from([
+    ...buffer.subarray(0, at),
+    ...pointer(12 + 4),
+    ...buffer.subarray(at + suffix.length),
+  ]);
 }
 
 const records = (
   message: codec.DecodedPacket,
 ) => [message.answers!, message.authorities!, message.additionals!];
 
-Deno.test("stripping leaves every other record as another codec reads it", () => {
+Deno.test("stripping leaves all other records unchanged, as another codec reads them", () => {
   const scanner = new ResponseScanner();
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);
@@ -81,8 +81,7 @@ Deno.test("stripping leaves every other record as another codec reads it", () =>
       edns: false,
     });
     const bytes = compress(plain);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    assert.ok(scanner.scan(bytes, view, 0, bytes.length), `seed ${seed}`);
+    assert.ok(scanner.scan(bytes, viewOf(bytes), 0, bytes.length), `seed ${seed}`);
     const { length, ttlCount } = scanner;
     assert.ok(stripper.strip(bytes.subarray(0, length), ttlCount, out), `seed ${seed}`);
     const before = codec.decode(Buffer.from(bytes));
@@ -93,8 +92,7 @@ Deno.test("stripping leaves every other record as another codec reads it", () =>
     assert.deepEqual(records(after), wanted, `seed ${seed}`);
     assert.deepEqual(after.questions, before.questions);
     stripped += records(before).flat().length - records(after).flat().length;
-    const outView = new DataView(out.buffer);
-    assert.ok(scanner.scan(out, outView, 0, stripper.length));
+    assert.ok(scanner.scan(out, viewOf(out), 0, stripper.length));
     assert.deepEqual(
       [...scanner.ttls.subarray(0, scanner.ttlCount)],
       [...stripper.ttls.subarray(0, stripper.ttlCount)],
@@ -103,19 +101,15 @@ Deno.test("stripping leaves every other record as another codec reads it", () =>
   assert.ok(stripped > 500, `${stripped} records`);
 });
 
-Deno.test("names that point into a record that goes are written out", () => {
-  const name = [3, 119, 119, 119, 7, 101, 120, 97, 109, 112, 108, 101, 3, 111, 114, 103, 0];
-  const rdata = [...new Array(18).fill(0), 2, 110, 115, 0xc0, 16];
-  const bytes = Uint8Array.from([
-    ...[0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, ...name, 0, 15, 0, 1],
-    // A signature of www.example.org, its signer ns.example.org at 63.
-    ...[0xc0, 12, 0, 46, 0, 1, 0, 0, 0, 60, 0, rdata.length, ...rdata],
-    // MX of www.example.org: 10 mail.ns.example.org.
-    ...[0xc0, 12, 0, 15, 0, 1, 0, 0, 0, 60, 0, 9, 0, 10, 4, 109, 97, 105, 108, 0xc0, 63],
+Deno.test("names that point into a stripped record are written out", () => {
+  // The signer is ns.example.org at 63; then 10 mail.ns.example.org.
+  const signature = [...new Array(18).fill(0), 2, 110, 115, ...pointer(16)];
+  const bytes = response([...nameOctets("www.example.org"), 0, 15, 0, 1], [
+    record(pointer(12), 46, signature),
+    record(pointer(12), 15, [0, 10, 4, 109, 97, 105, 108, ...pointer(63)]),
   ]);
-  const view = new DataView(bytes.buffer);
   const scanner = new ResponseScanner();
-  assert.ok(scanner.scan(bytes, view, 0, bytes.length));
+  assert.ok(scanner.scan(bytes, viewOf(bytes), 0, bytes.length));
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);
   assert.ok(stripper.strip(bytes, 2, out));
@@ -125,7 +119,7 @@ Deno.test("names that point into a record that goes are written out", () => {
   ]);
 });
 
-Deno.test("stripping damaged messages that a scan takes neither throws nor makes bad ones", () => {
+Deno.test("stripping damaged messages that pass a scan neither throws nor produces bad ones", () => {
   const scanner = new ResponseScanner();
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);
@@ -137,14 +131,13 @@ Deno.test("stripping damaged messages that a scan takes neither throws nor makes
       answers: Array.from({ length: 1 + dice() % 4 }, () => randomRecord(dice)),
     });
     const bytes = mutate(whole, dice);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (!scanner.scan(bytes, view, 0, bytes.length)) continue;
+    if (!scanner.scan(bytes, viewOf(bytes), 0, bytes.length)) continue;
     scanned++;
     if (!stripper.strip(bytes.subarray(0, scanner.length), scanner.ttlCount, out)) continue;
     assert.ok(stripper.length <= 65_535);
-    // A truncated message counts more records than it has.
+    // A truncated message counts missing records.
     if (scanner.truncated) continue;
-    assert.ok(scanner.scan(out, new DataView(out.buffer), 0, stripper.length), `seed ${seed}`);
+    assert.ok(scanner.scan(out, viewOf(out), 0, stripper.length), `seed ${seed}`);
   }
   assert.ok(scanned > 500, `${scanned} messages`);
 });

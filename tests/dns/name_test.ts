@@ -24,7 +24,7 @@ const NAMES: [text: string, wire: Uint8Array, formatted?: string][] = [
   [`${"a".repeat(63)}.`, bytes(63, "a".repeat(63), 0)],
 ];
 
-Deno.test("names are read and written", () => {
+Deno.test("names are parsed and formatted", () => {
   for (const [text, wire, formatted = text] of NAMES) {
     assert.deepEqual(parseName(text), wire, text);
     assert.equal(formatName(wire), formatted);
@@ -43,7 +43,7 @@ Deno.test("names have limits", () => {
     [".a", SyntaxError, /empty label/],
     ["a..b", SyntaxError, /empty label/],
     ["a\\", SyntaxError, /last backslash/],
-    ["\\256", SyntaxError, /no octet/],
+    ["\\256", SyntaxError, /not an octet/],
     ["a".repeat(64), RangeError, /label is longer than 63 octets/],
     [`${longest}${"d".repeat(62)}.`, RangeError, /longer than 255 octets/],
     ["a.".repeat(10_000), RangeError, /longer than 255 octets/],
@@ -56,19 +56,19 @@ Deno.test("names have limits", () => {
   }
 });
 
-Deno.test("names that do not end are refused when written", () => {
+Deno.test("formatting refuses names without an end", () => {
   for (const wire of [bytes(), bytes(1), bytes(1, "a"), bytes(3, "ab", 0), bytes(64, 0)]) {
     assert.throws(() => formatName(wire), RangeError);
   }
 });
 
-Deno.test("zones have one spelling", () => {
+Deno.test("zones are normalized", () => {
   assert.equal(normalizeZone("EXAMPLE.Org"), "example.org.");
   assert.equal(normalizeZone("\\065.\\."), "a.\\..");
   assert.equal(normalizeZone("."), ".");
 });
 
-Deno.test("networks stand for reverse zones", () => {
+Deno.test("networks are expanded to reverse zones", () => {
   assert.deepEqual(expandZone("10.1.2.3/32"), ["3.2.1.10.in-addr.arpa."]);
   assert.deepEqual(expandZone("10.1.2.3/16"), ["1.10.in-addr.arpa."]);
   assert.deepEqual(expandZone("10.1.254.0/23"), [
@@ -83,6 +83,6 @@ Deno.test("networks stand for reverse zones", () => {
   ]);
   assert.deepEqual(expandZone("0/25.2.0.192.in-addr.arpa"), ["0/25.2.0.192.in-addr.arpa."]);
   for (const text of ["10.0.0.0/33", "10/8", "::/129", "10.0.0.256/24"]) {
-    assert.throws(() => expandZone(text), /is no network/);
+    assert.throws(() => expandZone(text), /is not a network/);
   }
 });

@@ -1,156 +1,92 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { KIND, ResponseScanner } from "../../src/dns/response_scan.ts";
-import { a, responseBytes, soa } from "../support/messages/messages.ts";
+import { a, cname, responseBytes, soa } from "../support/messages/messages.ts";
+import { viewOf } from "../support/messages/wire.ts";
 
 const NAME = "www.example.org";
-const cname = (name: string, data: string, ttl = 300): codec.Answer => ({
-  type: "CNAME",
-  name,
-  ttl,
-  data,
-  class: "IN",
-});
 const ns: codec.Answer = { type: "NS", name: "example.org", ttl: 60, data: "ns.example.org" };
-const loop = Array.from(
+const chain = Array.from(
   { length: 40 },
   (_, i) => cname(i === 0 ? NAME : `a${i}.example`, `a${i + 1}.example`),
 );
+const [toB, toC] = [cname(NAME, "b.example"), cname(NAME, "c.example")];
+const [own, atB, atC] = [
+  a(NAME, "192.0.2.1"),
+  a("b.example", "192.0.2.1"),
+  a("c.example", "192.0.2.1"),
+];
+const inChaos = (record: codec.Answer) => ({ ...record, class: "CH" }) as codec.Answer;
+const withTtl = (record: codec.Answer, ttl: number) => ({ ...record, ttl }) as codec.Answer;
 
-interface Case {
-  title: string;
+interface Parts {
   qtype?: string;
   rcode?: number;
   answers?: codec.Answer[];
   authorities?: codec.Answer[];
-  kind: number;
+  /** Expected `minTtlSeconds`. */
   ttl?: number;
 }
 
-const CASES: Case[] = [
-  { title: "an answer", answers: [a(NAME, "192.0.2.1")], kind: KIND.SUCCESS },
-  {
-    title: "a chain",
-    answers: [cname(NAME, "b.example"), a("B.example", "192.0.2.1")],
-    kind: KIND.SUCCESS,
-  },
-  {
-    title: "a chain in another order",
-    answers: [a("b.example", "192.0.2.1"), cname(NAME, "b.example")],
-    kind: KIND.SUCCESS,
-  },
-  { title: "a chain that ends nowhere", answers: [cname(NAME, "b.example")], kind: KIND.OTHER },
-  {
-    title: "a chain that ends in a denial",
-    answers: [cname(NAME, "b.example", 100)],
-    authorities: [soa("example", 50)],
-    kind: KIND.NODATA,
-    ttl: 50,
-  },
-  {
-    title: "a chain that ends in NXDOMAIN",
-    rcode: 3,
-    answers: [cname(NAME, "b.example", 40)],
-    authorities: [soa("example", 50)],
-    kind: KIND.NXDOMAIN,
-    ttl: 40,
-  },
-  {
-    title: "a record of another name",
-    answers: [a("other.example", "192.0.2.1")],
-    kind: KIND.OTHER,
-  },
-  {
-    title: "two targets",
-    answers: [cname(NAME, "b.example"), cname(NAME, "c.example"), a("c.example", "192.0.2.1")],
-    kind: KIND.FAILURE,
-  },
-  {
-    title: "the same target twice",
-    answers: [cname(NAME, "b.example"), cname(NAME, "B.example"), a("b.example", "192.0.2.1")],
-    kind: KIND.SUCCESS,
-  },
-  {
-    title: "two targets beside a record of the qname's own",
-    answers: [a(NAME, "192.0.2.1"), cname(NAME, "b.example"), cname(NAME, "c.example")],
-    kind: KIND.FAILURE,
-  },
-  {
-    title: "a loop",
-    answers: [cname(NAME, "b.example"), cname("b.example", NAME), a("c.example", "192.0.2.1")],
-    kind: KIND.FAILURE,
-  },
-  { title: "a loop of one", answers: [cname(NAME, NAME)], kind: KIND.FAILURE },
-  {
-    title: "a chain too long",
-    answers: [...loop, a("a40.example", "192.0.2.1")],
-    kind: KIND.FAILURE,
-  },
-  {
-    title: "CNAME asked for",
-    qtype: "CNAME",
-    answers: [cname(NAME, "b.example")],
-    kind: KIND.SUCCESS,
-  },
-  {
-    title: "CNAME asked for, two targets",
-    qtype: "CNAME",
-    answers: [cname(NAME, "b.example"), cname(NAME, "c.example")],
-    kind: KIND.OTHER,
-  },
-  {
-    title: "a record of another class",
-    answers: [{ ...a(NAME, "192.0.2.1"), class: "CH" } as codec.Answer],
-    kind: KIND.OTHER,
-  },
-  {
-    title: "an alias of another class",
-    answers: [
-      { ...cname(NAME, "b.example"), class: "CH" } as codec.Answer,
-      a("b.example", "192.0.2.1"),
-    ],
-    kind: KIND.OTHER,
-  },
-  { title: "NODATA", authorities: [soa("example.org", 60)], kind: KIND.NODATA, ttl: 60 },
-  {
-    title: "the SOA's minimum bounds a denial",
-    rcode: 3,
-    authorities: [{ ...soa("example.org", 15), ttl: 600 } as codec.Answer],
-    kind: KIND.NXDOMAIN,
-    ttl: 15,
-  },
-  {
-    title: "the SOA's TTL bounds a denial",
-    rcode: 3,
-    authorities: [{ ...soa("example.org", 600), ttl: 15 } as codec.Answer],
-    kind: KIND.NXDOMAIN,
-    ttl: 15,
-  },
-  {
-    title: "the SOA's minimum says nothing of an answer",
-    answers: [a(NAME, "192.0.2.1", 300)],
-    authorities: [{ ...soa("example.org", 15), ttl: 600 } as codec.Answer],
-    kind: KIND.SUCCESS,
-    ttl: 300,
-  },
-  { title: "NXDOMAIN without SOA", rcode: 3, kind: KIND.OTHER },
-  { title: "a referral", authorities: [ns], kind: KIND.EMPTY },
-  { title: "an empty answer", kind: KIND.EMPTY },
-  { title: "SERVFAIL", rcode: 2, kind: KIND.FAILURE },
-  { title: "NOTIMP", rcode: 4, kind: KIND.FAILURE },
-  { title: "FORMERR", rcode: 1, kind: KIND.FAILURE },
-  { title: "REFUSED", rcode: 5, kind: KIND.FAILURE },
-  { title: "YXDOMAIN", rcode: 6, kind: KIND.OTHER },
+const CASES: [title: string, kind: keyof typeof KIND, Parts][] = [
+  ["an answer", "SUCCESS", { answers: [own] }],
+  ["a chain", "SUCCESS", { answers: [toB, a("B.example", "192.0.2.1")] }],
+  ["a chain in another order", "SUCCESS", { answers: [atB, toB] }],
+  ["a chain without an end", "OTHER", { answers: [toB] }],
+  [
+    "a chain that ends in a denial",
+    "NODATA",
+    { answers: [withTtl(toB, 100)], authorities: [soa("example", 50)], ttl: 50 },
+  ],
+  [
+    "a chain that ends in NXDOMAIN",
+    "NXDOMAIN",
+    { rcode: 3, answers: [withTtl(toB, 40)], authorities: [soa("example", 50)], ttl: 40 },
+  ],
+  ["a record of another name", "OTHER", { answers: [atB] }],
+  ["two targets", "FAILURE", { answers: [toB, toC, atC] }],
+  ["the same target twice", "SUCCESS", { answers: [toB, cname(NAME, "B.example"), atB] }],
+  ["two targets beside the qname's own record", "FAILURE", { answers: [own, toB, toC] }],
+  ["a loop", "FAILURE", { answers: [toB, cname("b.example", NAME), atC] }],
+  ["a loop of one", "FAILURE", { answers: [cname(NAME, NAME)] }],
+  ["a chain too long", "FAILURE", { answers: [...chain, a("a40.example", "192.0.2.1")] }],
+  ["a CNAME query", "SUCCESS", { qtype: "CNAME", answers: [toB] }],
+  ["a CNAME query with two targets", "OTHER", { qtype: "CNAME", answers: [toB, toC] }],
+  ["a record of another class", "OTHER", { answers: [inChaos(own)] }],
+  ["an alias of another class", "OTHER", { answers: [inChaos(toB), atB] }],
+  ["NODATA", "NODATA", { authorities: [soa("example.org", 60)], ttl: 60 }],
+  [
+    "a denial bounded by the SOA's minimum",
+    "NXDOMAIN",
+    { rcode: 3, authorities: [withTtl(soa("example.org", 15), 600)], ttl: 15 },
+  ],
+  [
+    "a denial bounded by the SOA's TTL",
+    "NXDOMAIN",
+    { rcode: 3, authorities: [withTtl(soa("example.org", 600), 15)], ttl: 15 },
+  ],
+  [
+    "an answer not bounded by the SOA's minimum",
+    "SUCCESS",
+    { answers: [own], authorities: [withTtl(soa("example.org", 15), 600)], ttl: 300 },
+  ],
+  ["NXDOMAIN without SOA", "OTHER", { rcode: 3 }],
+  ["a referral", "EMPTY", { authorities: [ns] }],
+  ["an empty answer", "EMPTY", {}],
+  ["SERVFAIL", "FAILURE", { rcode: 2 }],
+  ["NOTIMP", "FAILURE", { rcode: 4 }],
+  ["FORMERR", "FAILURE", { rcode: 1 }],
+  ["REFUSED", "FAILURE", { rcode: 5 }],
+  ["YXDOMAIN", "OTHER", { rcode: 6 }],
 ];
 
-for (const { title, qtype = "A", kind, ttl, ...parts } of CASES) {
+for (const [title, kind, { qtype = "A", ttl, ...parts }] of CASES) {
   Deno.test(`classification: ${title}`, () => {
     const question = { name: NAME, type: qtype as codec.RecordType, class: "IN" as const };
     const bytes = responseBytes({ id: 1, questions: [question] } as codec.DecodedPacket, parts);
     const scanner = new ResponseScanner();
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    assert.ok(scanner.scan(bytes, view, 0, bytes.length));
-    assert.equal(scanner.kind, kind);
+    assert.ok(scanner.scan(bytes, viewOf(bytes), 0, bytes.length));
+    assert.equal(scanner.kind, KIND[kind]);
     if (ttl !== undefined) assert.equal(scanner.minTtlSeconds, ttl);
   });
 }

@@ -1,4 +1,4 @@
-/** A few seeds of each randomised run; `tests/long` has many, and `deno task chaos` draws others. */
+/** A few seeds of each randomized run; `tests/long` has many, and `deno task chaos` random ones. */
 import { runChaos } from "../support/simulation/chaos.ts";
 import { runDay } from "../support/simulation/chaos_day.ts";
 import { runKinds } from "../support/simulation/chaos_kinds.ts";
@@ -7,15 +7,15 @@ Deno.test("ten seeded runs of unreliable upstreams and networks keep the invaria
   for (let seed = 1; seed <= 10; seed++) runChaos(seed);
 });
 
-Deno.test("ten seeded runs beside slow names and broken servers fail no name that can be answered", () => {
+Deno.test("ten seeded runs with slow names and broken servers answer every name that can be answered", () => {
   for (let seed = 1; seed <= 10; seed++) runKinds(seed);
 });
 
-Deno.test("a day of virtual time: what is held goes when nobody asks, and tables stay level", () => {
+Deno.test("a day of virtual time: resources are released when idle, and tables do not grow", () => {
   runDay(1);
 });
 
-Deno.test("a better form is due while another is being tried: one trial at a time, no socket lost", () => {
-  // The draws by which a second trial began in the place of the first one.
+Deno.test("form trials do not overlap and lose no socket", () => {
+  // A seed that once started a second trial during the first.
   runChaos(742936283);
 });

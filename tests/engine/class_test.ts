@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { probeQuery } from "../../src/engine/question/probe.ts";
+import { ask as askOnce } from "../support/engine/scenario.ts";
 import { a, type Decoded, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const CH = 3;
 
-/** Answers with the class that it was asked for as text. */
+/** Answers with the class of the question as text. */
 const telling: Behaviour = (query) => {
   const { name, class: asked } = query.questions![0]!;
   const txt = { type: "TXT", name, ttl: 300, class: asked, data: String(asked) } as codec.Answer;
@@ -20,18 +21,15 @@ function start(corefile = ". {\n cache\n forward . 10.0.0.1\n}", behaviour = tel
   return simulation;
 }
 
-function ask(simulation: Simulation, query: Partial<Parameters<typeof queryBytes>[0]>): Decoded {
-  const asked = simulation.ask(queryBytes({ name: "version.bind", type: "TXT", ...query }));
-  simulation.run(100);
-  return onlyAnswer(asked);
-}
+const ask = (simulation: Simulation, query: Partial<Parameters<typeof queryBytes>[0]>) =>
+  askOnce(simulation, { name: "version.bind", type: "TXT", ...query });
 
 function textOf(answer: Decoded): string {
   const record = answer.answers![0] as { data: Uint8Array[] } | undefined;
   return record === undefined ? answer.rcode : new TextDecoder().decode(record.data[0]);
 }
 
-Deno.test("every class is forwarded, and cached as a question of its own", () => {
+Deno.test("every class is forwarded and cached separately", () => {
   const simulation = start();
   for (const round of [1, 2]) {
     assert.equal(textOf(ask(simulation, {})), "IN", `round ${round}`);
@@ -44,12 +42,10 @@ Deno.test("every class is forwarded, and cached as a question of its own", () =>
 
 Deno.test("NONE and ANY are forwarded as well", () => {
   for (const qclass of [0, 254, 255, 65535]) {
-    const simulation = start(undefined, (query) => [{
-      bytes: responseBytes(query, { rcode: 4 }),
-    }]);
+    const simulation = start(undefined, (query) => [{ bytes: responseBytes(query, { rcode: 4 }) }]);
     const asked = simulation.ask(queryBytes({ name: "example.org", qclass }));
     simulation.run(100);
-    // The codec of these tests cannot repeat a class that it has no name for.
+    // The tests' codec cannot repeat a class without a name.
     if (qclass === 255) assert.equal(onlyAnswer(asked).rcode, "NOTIMP");
     assert.ok(simulation.seen.length > 0, `class ${qclass}`);
   }
@@ -81,7 +77,7 @@ Deno.test("an answer of another class than the question's is not used", () => {
   assert.ok(simulation.count("nodens_forward_mismatched_replies_total") > 0);
 });
 
-Deno.test("a stale entry, its refresh and its verification keep to their class", () => {
+Deno.test("stale entries, refreshes and verifications respect the class", () => {
   for (const mode of ["immediate", "verify 500ms"]) {
     const simulation = start(
       `. {\n cache {\n success 9984 10\n serve_stale 1h ${mode}\n }\n forward . 10.0.0.1\n}`,
@@ -95,7 +91,7 @@ Deno.test("a stale entry, its refresh and its verification keep to their class",
   }
 });
 
-Deno.test("plugins with data of their own answer for class IN alone", () => {
+Deno.test("plugins with local data answer class IN only", () => {
   const simulation = start(`. {
   hosts {
     192.0.2.1 host.test
@@ -117,20 +113,16 @@ Deno.test("any answers in the class that was asked", () => {
 });
 
 for (
-  const { title, corefile, name } of [
-    { title: "whoami", corefile: ". {\n whoami\n}", name: "version.bind" },
-    { title: "cache alone", corefile: ". {\n cache\n}", name: "version.bind" },
-    {
-      title: "a block beside one that forwards",
-      corefile: "bind {\n whoami\n}\n. {\n forward . 10.0.0.1\n}",
-      name: "version.bind",
-    },
-  ]
+  const [title, corefile] of Object.entries({
+    whoami: ". {\n whoami\n}",
+    "cache alone": ". {\n cache\n}",
+    "a block beside one that forwards": "bind {\n whoami\n}\n. {\n forward . 10.0.0.1\n}",
+  })
 ) {
   Deno.test(`a block that does not forward refuses other classes: ${title}`, () => {
     const simulation = start(corefile);
     for (const qclass of [CH, 4, 254, 255]) {
-      assert.equal(ask(simulation, { name, qclass }).rcode, "REFUSED");
+      assert.equal(ask(simulation, { qclass }).rcode, "REFUSED");
     }
     assert.equal(simulation.seen.length, 0);
   });

@@ -1,4 +1,4 @@
-/** Clocks: numbers that run over after years, and machines that were suspended. */
+/** Clocks: overflow after years, and suspended machines. */
 import assert from "node:assert/strict";
 import { CLOCK_SPAN } from "../../src/plugins/cache/store/clock.ts";
 import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
@@ -7,11 +7,11 @@ import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 import { makeCache, put } from "../support/messages/snapshots.ts";
 
-/** After this time the clock of a cache's stores begins anew. */
+/** Period after which the clock of a cache's stores wraps. */
 const SPAN_MS = 100 * CLOCK_SPAN;
 const YEAR_SECONDS = 31_556_952;
 
-/** Answers are numbered, and good for `ttl`. */
+/** Answers are numbered, with the TTL `ttl`. */
 function start(cache: string, ttl = 300): { simulation: Simulation; asked: () => number } {
   const simulation = new Simulation(`. {\ncache 2147483647 {\n${cache}\n}\nforward . 10.0.0.1\n}`);
   let asked = 0;
@@ -30,7 +30,7 @@ function ask(simulation: Simulation, name = "www.example.org") {
 }
 
 for (const spans of [1, 2, 4]) {
-  Deno.test(`an entry ages across the end of the cache's clock: ${spans} times 3.4 years`, () => {
+  Deno.test(`an entry ages across a wrap of the cache's clock: ${spans} times 3.4 years`, () => {
     const { simulation } = start("");
     simulation.run(spans * SPAN_MS - 30_000);
     assert.deepEqual(ask(simulation), { number: 1, ttl: 300 });
@@ -52,7 +52,7 @@ for (
     ["serve_stale 1h verify 1s 1s 10s", [2, 2]],
   ] as const
 ) {
-  Deno.test(`an entry expires at the end of the cache's clock, with ${options}`, () => {
+  Deno.test(`an entry expires at a wrap of the cache's clock, with ${options}`, () => {
     const { simulation } = start(options, 30);
     simulation.run(SPAN_MS - 30_500);
     assert.equal(ask(simulation).number, 1);
@@ -61,7 +61,7 @@ for (
   });
 }
 
-Deno.test("a refresh that failed before the end of the cache's clock is tried again behind it", () => {
+Deno.test("a refresh that failed before a wrap of the cache's clock is retried after it", () => {
   const { simulation, asked } = start("serve_stale 1h immediate 5s 20s", 30);
   simulation.run(SPAN_MS - 45_000);
   ask(simulation);
@@ -78,7 +78,7 @@ Deno.test("a refresh that failed before the end of the cache's clock is tried ag
   assert.equal(asked(), 1);
 });
 
-Deno.test("prefetching goes on across the end of the cache's clock", () => {
+Deno.test("prefetching continues across a wrap of the cache's clock", () => {
   const { simulation, asked } = start("prefetch 2 1m 50%", 40);
   simulation.run(SPAN_MS - 15_000);
   for (let i = 0; i < 12; i++) {
@@ -89,7 +89,7 @@ Deno.test("prefetching goes on across the end of the cache's clock", () => {
   assert.equal(simulation.count("coredns_cache_misses_total"), 1);
 });
 
-Deno.test("an answer for 68 years has at most what is left of them, whenever it is asked for", () => {
+Deno.test("an answer with a TTL of 68 years never gets more than what is left", () => {
   const { simulation } = start("", 0x7fffffff);
   assert.equal(ask(simulation).ttl, 0x7fffffff);
   let age = 0;
@@ -103,7 +103,7 @@ Deno.test("an answer for 68 years has at most what is left of them, whenever it 
   assert.fail("it was never asked for again");
 });
 
-Deno.test("what is too old for the cache's clock is no longer kept", () => {
+Deno.test("entries too old for the cache's clock are evicted", () => {
   const cache = makeCache({ seed: 1 });
   const { success } = cache;
   put(cache, { name: "old.example.org", storedAt: 5, ttlSeconds: 0x7fffffff });
@@ -116,7 +116,7 @@ Deno.test("what is too old for the cache's clock is no longer kept", () => {
   assert.equal(success.size, 0);
 });
 
-Deno.test("the count for prefetching stays at its largest number", () => {
+Deno.test("the count for prefetching saturates", () => {
   const cache = makeCache({ seed: 1 });
   const { success } = cache;
   put(cache, { name: "www.example.org" });
@@ -137,19 +137,19 @@ for (
     ["the cache's clock, twice", { idleMs: 2 * SPAN_MS - 20_000 }],
   ] as const
 ) {
-  Deno.test(`the randomised simulation keeps its invariants across the end of ${what}`, () => {
+  Deno.test(`the randomized simulation keeps its invariants across the overflow of ${what}`, () => {
     for (let seed = 1; seed <= 8; seed++) runChaos(seed, times);
   });
 }
 
 for (const hours of [1, 8, 10_000]) {
-  Deno.test(`a machine that was suspended for ${hours} h: answers have aged, nothing is held up`, () => {
+  Deno.test(`a machine suspended for ${hours} h: answers have aged, nothing is delayed`, () => {
     const { simulation, asked } = start("", 3000);
     assert.equal(ask(simulation).number, 1);
     const waiting = simulation.ask(queryBytes({ name: "waits.example.org" }));
     simulation.leap(hours * 3_600_000);
     simulation.run(10_000);
-    // Its reply lay in the socket, or it was given up; the client is told either way, if it waits.
+    // Its reply was in the socket, or it was abandoned.
     assert.ok(waiting.answers.length <= 1);
     assert.equal(ask(simulation).ttl, 3000);
     const before = asked();
@@ -162,19 +162,19 @@ for (const hours of [1, 8, 10_000]) {
   });
 }
 
-Deno.test("ages in a kept cache, whatever the wall clock did meanwhile", () => {
+Deno.test("ages in a persisted cache, whatever the wall clock did meanwhile", () => {
   const day = 86_400_000;
   const now = 1_767_225_600_000;
   for (
     const [writtenMs, tenths, useless] of [
       [now - 1234, 12, null],
       [now, 0, null],
-      // Set back a little: no entry gets younger than it was when it was written.
+      // Set back a little: no entry gets younger than it was when written.
       [now + 299_000, 0, null],
       [now + 301_000, 0, /^it was written 5 minutes in the future/],
       [now + 400 * day, 0, /^it was written 576000 minutes in the future/],
       [now - 2 * day, 1_728_000, /^all of it has expired/],
-      // A machine without a battery begins in 1970, and is set right later.
+      // A machine without a battery starts in 1970, and is corrected later.
       [0, 0x3fffffff, /^all of it has expired/],
       [-1, 0x3fffffff, /^all of it has expired/],
       [Infinity, 0, /^it is damaged/],

@@ -5,7 +5,8 @@ import { IN_FLIGHT } from "../../src/engine/exchange/in_flight.ts";
 import { HANDLERS } from "../../src/plugins/handlers.ts";
 import { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { collidingNames, rawQuery } from "../support/engine/hashes.ts";
-import { a, errorCodes, queryBytes, responseBytes } from "../support/messages/messages.ts";
+import { answering } from "../support/engine/scenario.ts";
+import { errorCodes, queryBytes } from "../support/messages/messages.ts";
 import {
   type Asked,
   type Behaviour,
@@ -16,12 +17,11 @@ import {
 const ATTACKER = "198.51.100.7";
 const VICTIM = "192.0.2.7";
 
-/** Silent in the attacker's zone, an answer after `delayMs` elsewhere. */
-const upstream = (delayMs: number): Behaviour => (query) => {
-  const { name } = query.questions![0]!;
-  if (name.endsWith("evil.test")) return [];
-  return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7")] }), delayMs }];
-};
+/** Silent in the attacker's zone, elsewhere an answer after `delayMs`. */
+const upstream = (delayMs: number): Behaviour => (query, transport) =>
+  query.questions![0]!.name.endsWith("evil.test")
+    ? []
+    : answering("192.0.2.7", { delayMs })(query, transport);
 
 function start(corefile: string, { delayMs = 1, handlers = HANDLERS } = {}): Simulation {
   const simulation = new Simulation(corefile, { handlers });
@@ -45,7 +45,7 @@ function comparisons(work: () => void): number {
   return count;
 }
 
-Deno.test("names that once collided, a thousand a second in a silent zone: others are served", () => {
+Deno.test("a thousand names a second that collide under MurmurHash do not delay others", () => {
   const simulation = start(". {\n cache\n forward . 10.0.0.1\n}");
   const names = collidingNames(8000, parseName("evil.test."));
   const served: Asked[] = [];
@@ -65,12 +65,12 @@ Deno.test("names that once collided, a thousand a second in a silent zone: other
     assert.equal(answer.answers!.length, 1);
     assert.ok(asked.answers[0]!.atMs - asked.atMs <= 5);
   }
-  // Only equal hashes are compared any further, and these names no longer have them.
+  // Only equal hashes are compared, and these names have different ones.
   assert.ok(count <= 8, `${count} comparisons`);
   assert.equal(simulation.count("nodens_in_flight_refused_total"), 0);
 });
 
-/** Takes the place of `any` in the chain, and gives all questions one hash. */
+/** Replaces `any` in the chain, and gives all questions the same hash. */
 const equalHashes: CreateHandler = () => ({
   name: "any",
   query(exchange) {
@@ -80,7 +80,7 @@ const equalHashes: CreateHandler = () => ({
 });
 
 for (const cache of ["", "cache\n"]) {
-  Deno.test(`equal hashes fill one chain and no more${cache && ", in the cache too"}`, () => {
+  Deno.test(`equal hashes fill one chain at most${cache && ", in the cache too"}`, () => {
     const handlers = new Map([...HANDLERS, ["any", equalHashes]]);
     const simulation = start(`. {\n any\n ${cache}forward . 10.0.0.1\n}`, { handlers });
     const asked: Asked[] = [];
@@ -99,14 +99,14 @@ for (const cache of ["", "cache\n"]) {
     simulation.run(20_000);
     assert.equal(simulation.engine.waiting, 0);
     assert.equal(onlyAnswer(asked[0]!).rcode, "SERVFAIL");
-    // A refusal says nothing of the name, and is not kept.
+    // A refusal says nothing about the name, and is not cached.
     const again = simulation.ask(queryBytes({ name: "n999.example.org" }));
     simulation.run(5);
     assert.equal(onlyAnswer(again).answers!.length, 1);
   });
 }
 
-Deno.test("one client waits 64 times for one question; others and other questions go on", () => {
+Deno.test("one client waits 64 times for one question; others and other questions are not affected", () => {
   const simulation = start(". {\n cache\n forward . 10.0.0.1\n}", { delayMs: 200 });
   const ask = (name: string, client: string) =>
     simulation.ask(queryBytes({ name, edns: 1232 }), 0, client);
@@ -123,11 +123,11 @@ Deno.test("one client waits 64 times for one question; others and other question
   for (const one of [...greedy.filter((one) => !refused.includes(one)), ...others]) {
     assert.equal(onlyAnswer(one).answers!.length, 1);
   }
-  // Neither refusal nor wait outlasts the answer.
+  // The bound ends with the answer.
   assert.equal(onlyAnswer(ask("www.example.org", ATTACKER)).answers!.length, 1);
 });
 
-Deno.test("one client waits 64 times for one verification, then gets the stale answer at once", () => {
+Deno.test("one client waits 64 times for one verification, then gets stale answers at once", () => {
   const simulation = start(
     ". {\n cache {\n serve_stale 1h verify 500ms\n }\n forward . 10.0.0.1\n}",
   );
@@ -146,7 +146,7 @@ Deno.test("one client waits 64 times for one verification, then gets the stale a
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("subnets are part of a question's hash where they are part of the question", () => {
+Deno.test("subnets are hashed if they are part of the question", () => {
   for (const cache of ["", "cache\n "]) {
     const simulation = start(`. {\n ${cache}forward . 10.0.0.1 {\n ecs pass\n }\n}`, {
       delayMs: 50,

@@ -9,7 +9,7 @@ import { queryBytes } from "../support/messages/messages.ts";
 
 const KEY = new HashKey(1, 2);
 
-/** A query as it lies in a receive slot, somewhere in the driver's memory. */
+/** A query in a receive slot within the driver's memory. */
 function receive(name: string): Exchange {
   const bytes = queryBytes({ name, edns: 1232, dnssecOk: true });
   const memory = new Memory(bytes.length + 80);
@@ -17,20 +17,20 @@ function receive(name: string): Exchange {
   const exchange = new Exchange(memory);
   exchange.offset = 64;
   exchange.length = bytes.length;
-  exchange.origin = { kind: "datagram", slot: 3 };
+  exchange.origin = { kind: "slot", id: 3 };
   exchange.begin(1000);
   assert.equal(parseQuery(exchange, KEY), 0);
   return exchange;
 }
 
-/** The key of an exchange, read where it lies now. */
+/** The key of an exchange, read from its memory. */
 function keyOf(exchange: Exchange): unknown[] {
   const { memory, offset, qnameLength, qtype, hash, dnssecOk } = exchange;
   const name = memory.bytes.slice(offset + 12, offset + 12 + qnameLength);
   return [String.fromCharCode(...name), qtype, hash, dnssecOk];
 }
 
-Deno.test("exchange: parked, it keeps its question when the receive slot is used again", () => {
+Deno.test("exchange: a parked one keeps its question when the receive slot is reused", () => {
   const exchange = receive("Example.org");
   const { memory: slot } = exchange;
   const key = keyOf(exchange);
@@ -38,12 +38,12 @@ Deno.test("exchange: parked, it keeps its question when the receive slot is used
   exchange.park();
   slot.bytes.fill(0xff);
   assert.deepEqual(keyOf(exchange), key);
-  assert.deepEqual(exchange.origin, { kind: "kept", address: 7 });
+  assert.deepEqual(exchange.origin, { kind: "kept", id: 7 });
   assert.equal(exchange.optionsLength, 0);
   assert.equal(exchange.transport, UDP);
 });
 
-Deno.test("exchange: a query of nodens' own has the key of another and nothing else of it", () => {
+Deno.test("exchange: an internal query has only the key of its source", () => {
   const from = receive("example.org");
   from.error = "it failed";
   from.extendedError = 3;
@@ -55,12 +55,12 @@ Deno.test("exchange: a query of nodens' own has the key of another and nothing e
   assert.notEqual(own.memory, from.memory);
   assert.equal(own.origin, INTERNAL);
   assert.deepEqual([own.flags, own.top, own.error, own.extendedError], [0x0100, 1, "", -1]);
-  assert.deepEqual([from.origin.kind, from.parked, from.error], ["datagram", false, "it failed"]);
+  assert.deepEqual([from.origin.kind, from.parked, from.error], ["slot", false, "it failed"]);
   from.memory.bytes.fill(0);
   assert.equal(keyOf(own)[0], "\x07example\x03org\0");
 });
 
-Deno.test("exchange: nothing of an earlier query is left in one that is used again", () => {
+Deno.test("exchange: nothing is left of an earlier query", () => {
   const pool = new ExchangePool(4, new Exchange(new Memory(0)).chain);
   const first = pool.fresh();
   first.beginOwn(receive("a.example.org"), 5);
@@ -75,12 +75,12 @@ Deno.test("exchange: nothing of an earlier query is left in one that is used aga
   const second = pool.fresh();
   assert.equal(second, first);
   const { memory, offset, length } = receive("b.example.org");
-  Object.assign(second, { memory, offset, length, origin: { kind: "datagram", slot: 0 } });
+  Object.assign(second, { memory, offset, length, origin: { kind: "slot", id: 0 } });
   second.begin(2000);
   assert.equal(parseQuery(second, KEY), 0);
   second.answeredBy = -1;
   const fresh = new Exchange(memory);
-  Object.assign(fresh, { offset, length, origin: { kind: "datagram", slot: 0 } });
+  Object.assign(fresh, { offset, length, origin: { kind: "slot", id: 0 } });
   fresh.begin(2000);
   parseQuery(fresh, KEY);
   assert.deepEqual(stateOf(second), stateOf(fresh));
@@ -96,7 +96,7 @@ Deno.test("exchange: the transport follows from the origin", () => {
   assert.deepEqual([exchange.transport, exchange.internal], [UDP, true]);
 });
 
-/** All fields but those that say where it is in its chain, which every handler sets anew. */
+/** All fields except those that are set before each use. */
 function stateOf(exchange: Exchange): Record<string, unknown> {
   const { position: _position, ecsAt: _ecsAt, optionsAt: _at, memory: _memory, ...rest } = {
     ...exchange,

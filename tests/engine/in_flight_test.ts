@@ -7,7 +7,7 @@ import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/exchange/in_flight.ts";
 
-/** Which question an exchange of these tests asks stands in its `id`. */
+/** A question identified by the exchange's `id`. */
 class Question extends PendingQuestion {
   asked = 0;
 
@@ -21,16 +21,16 @@ class Question extends PendingQuestion {
   }
 }
 
-/** A table and what it has refused. */
+/** A table with a fake engine. */
 class Rig {
   readonly values = new Float64Array(8);
   readonly reasons: string[] = [];
-  /** Addresses of whoever asks, and what is asked. */
+  /** Addresses of the client and of what it asks. */
   ends = { client: "192.0.2.99", local: "192.0.2.1" };
   /** Exchanges that may still be parked. */
   places = Infinity;
   readonly table: InFlight<Question>;
-  /** Questions looked at so far. */
+  /** Questions in flight. */
   readonly questions: Question[] = [];
 
   constructor() {
@@ -46,7 +46,7 @@ class Rig {
     this.table = new InFlight(engine as unknown as EngineServices, "forward");
   }
 
-  /** Asks, as a handler does: "joined", "begun", or why not. */
+  /** Asks as a handler does: "joined", "begun", or the reason of the refusal. */
   ask(id: number, { hash = id, client = 0, internal = false } = {}): string {
     const exchange = makeExchange(id, client, internal);
     const known = this.table.find(exchange, hash);
@@ -57,7 +57,7 @@ class Rig {
     return "begun";
   }
 
-  /** Ends a question; the clients that waited for it. */
+  /** Ends a question; returns the clients that waited for it. */
   end(id: number): number[] {
     const at = this.questions.findIndex((question) => question.id === id);
     const [question] = this.questions.splice(at, 1);
@@ -83,11 +83,11 @@ function makeExchange(id: number, client: number, internal = false): Exchange {
   const exchange = new Exchange(new Memory(0));
   exchange.id = id;
   exchange.client = client;
-  exchange.origin = internal ? INTERNAL : { kind: "datagram", slot: 0 };
+  exchange.origin = internal ? INTERNAL : { kind: "slot", id: 0 };
   return exchange;
 }
 
-Deno.test("in flight: as many questions as there are bounds for, and no more", () => {
+Deno.test("in flight: the number of questions is bounded", () => {
   const rig = new Rig();
   for (let id = 0; id < IN_FLIGHT.questions; id++) assert.equal(rig.ask(id), "begun");
   assert.equal(rig.ask(-1), "too many questions are in flight");
@@ -98,7 +98,7 @@ Deno.test("in flight: as many questions as there are bounds for, and no more", (
   assert.equal(rig.ask(-1), "begun");
 });
 
-Deno.test("in flight: equal hashes are refused beyond the chain's bound, and never walked far", () => {
+Deno.test("in flight: equal hashes are refused beyond the chain's bound, and searches are short", () => {
   const rig = new Rig();
   const said = Array.from({ length: 1000 }, (_, id) => rig.ask(id, { hash: 42, client: id % 50 }));
   assert.deepEqual(
@@ -109,13 +109,13 @@ Deno.test("in flight: equal hashes are refused beyond the chain's bound, and nev
   assert.deepEqual(rig.refused, { chain: 1000 - IN_FLIGHT.chain });
   const compared = rig.questions.reduce((sum, { asked }) => sum + asked, 0);
   assert.ok(compared <= 1000 * IN_FLIGHT.chain, `${compared} comparisons`);
-  // Who asks what is there already joins, whatever the length of its chain.
+  // A known question is joined, whatever the length of its chain.
   assert.equal(rig.ask(3, { hash: 42 }), "joined");
   rig.end(3);
   assert.equal(rig.ask(1000, { hash: 42 }), "begun");
 });
 
-Deno.test("in flight: one client waits for one question a bounded number of times", () => {
+Deno.test("in flight: a client's waits for one question are bounded", () => {
   const rig = new Rig();
   const most = IN_FLIGHT.waitsPerClient;
   rig.ask(1, { client: 7 });
@@ -123,47 +123,47 @@ Deno.test("in flight: one client waits for one question a bounded number of time
   assert.equal(said.filter((one) => one === "joined").length, most - 1);
   assert.equal(said.at(-1), "the client waits for this question too often already");
   assert.deepEqual(rig.refused, { client: 200 - (most - 1) });
-  // Other clients, other questions and the cache's own queries are not concerned.
+  // Other clients, other questions and internal queries are not affected.
   assert.equal(rig.ask(1, { client: 8 }), "joined");
   assert.equal(rig.ask(2, { client: 7 }), "begun");
   assert.equal(rig.ask(1, { client: 7, internal: true }), "joined");
   assert.equal(rig.end(1).filter((client) => client === 7).length, most + 1);
-  // What was counted is forgotten with the question, whoever gets its table next.
+  // The counts are cleared with the question.
   assert.equal(rig.ask(1, { client: 9 }), "begun");
   for (let i = 1; i < most; i++) assert.equal(rig.ask(1, { client: 9 }), "joined");
   for (let i = 0; i < most; i++) assert.equal(rig.ask(1, { client: 7 }), "joined");
   for (const client of [7, 9]) assert.notEqual(rig.ask(1, { client }), "joined");
 });
 
-const ENDS: { client: string; local: string; bounded: boolean; why: string }[] = [
-  { client: "127.0.0.1", local: "127.0.0.1", bounded: false, why: "a program of this host" },
-  { client: "127.0.0.1", local: "127.0.0.53", bounded: false, why: "another loopback address" },
-  { client: "::1", local: "::1", bounded: false, why: "the same over IPv6" },
-  { client: "10.96.0.10", local: "10.96.0.10", bounded: false, why: "an address of the node" },
-  { client: "fd00::10", local: "fd00::10", bounded: false, why: "the same over IPv6" },
-  { client: "192.0.2.5", local: "127.0.0.1", bounded: false, why: "a redirected program" },
-  { client: "192.0.2.5", local: "192.0.2.1", bounded: true, why: "a machine of the network" },
-  { client: "128.0.0.1", local: "192.0.2.1", bounded: true, why: "no loopback address" },
-  { client: "::2", local: "2001:db8::1", bounded: true, why: "no loopback address" },
-  { client: "2001:db8::2", local: "2001:db8::1", bounded: true, why: "the same network alone" },
+const ENDS: [client: string, local: string, bounded: boolean, why: string][] = [
+  ["127.0.0.1", "127.0.0.1", false, "a program of this host"],
+  ["127.0.0.1", "127.0.0.53", false, "another loopback address"],
+  ["::1", "::1", false, "the same over IPv6"],
+  ["10.96.0.10", "10.96.0.10", false, "an address of the node"],
+  ["fd00::10", "fd00::10", false, "the same over IPv6"],
+  ["192.0.2.5", "127.0.0.1", false, "a redirected program"],
+  ["192.0.2.5", "192.0.2.1", true, "a machine of the network"],
+  ["128.0.0.1", "192.0.2.1", true, "not a loopback address"],
+  ["::2", "2001:db8::1", true, "not a loopback address"],
+  ["2001:db8::2", "2001:db8::1", true, "only the same network"],
 ];
 
-for (const { client, local, bounded, why } of ENDS) {
-  const title = bounded ? "is held to its waits" : "waits as often as it likes";
+for (const [client, local, bounded, why] of ENDS) {
+  const title = bounded ? "has bounded waits" : "waits without bound";
   Deno.test(`in flight: ${client} at ${local} (${why}) ${title}`, () => {
     const rig = new Rig();
     rig.ends = { client, local };
     const said = Array.from({ length: 600 }, () => rig.ask(1, { client: 7 }));
     const refused = said.filter((one) => one !== "joined" && one !== "begun").length;
     assert.equal(refused, bounded ? 600 - IN_FLIGHT.waitsPerClient : 0);
-    // Who is no program of this host is held to it in the same bucket.
+    // Another client in the same bucket is bounded.
     rig.ends = { client: "192.0.2.99", local: "192.0.2.1" };
     assert.notEqual(rig.ask(1, { client: 7 }), "joined");
     assert.equal(rig.ask(1, { client: 8 }), "joined");
   });
 }
 
-Deno.test("in flight: what the cache asks itself takes no waits from the client it asks for", () => {
+Deno.test("in flight: internal queries do not use up the client's waits", () => {
   const rig = new Rig();
   rig.ask(1, { client: 7, internal: true });
   const most = IN_FLIGHT.waitsPerClient;
@@ -171,7 +171,7 @@ Deno.test("in flight: what the cache asks itself takes no waits from the client 
   assert.notEqual(rig.ask(1, { client: 7 }), "joined");
 });
 
-Deno.test("in flight: one answer goes to a bounded number of exchanges", () => {
+Deno.test("in flight: the waiters of a question are bounded", () => {
   const rig = new Rig();
   for (let i = 0; i < IN_FLIGHT.waiters; i++) rig.ask(1, { client: i & 1023 });
   assert.equal(rig.ask(1, { client: 5 }), "too many queries wait for this question");
@@ -179,7 +179,7 @@ Deno.test("in flight: one answer goes to a bounded number of exchanges", () => {
   assert.equal(rig.end(1).length, IN_FLIGHT.waiters);
 });
 
-Deno.test("in flight: where no exchange can be parked nothing is kept", () => {
+Deno.test("in flight: nothing is added if no exchange can be parked", () => {
   const rig = new Rig();
   rig.places = 1;
   assert.equal(rig.ask(1), "begun");
@@ -187,7 +187,7 @@ Deno.test("in flight: where no exchange can be parked nothing is kept", () => {
   assert.equal(rig.ask(2), "too many queries are waiting");
   assert.equal(rig.table.size, 1);
   assert.equal(rig.end(1).length, 1);
-  // The engine counts those itself.
+  // The engine counts those.
   assert.deepEqual(rig.refused, {});
 });
 

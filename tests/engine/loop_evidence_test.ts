@@ -1,4 +1,4 @@
-/** What shows a forwarding loop and what does not, in virtual time: chains, strippers, replayers. */
+/** What is and is not evidence of a forwarding loop: chains, stripped options, replays. */
 import assert from "node:assert/strict";
 import { LOOP_MARK_SIZE } from "../../src/dns/constants.ts";
 import {
@@ -25,18 +25,34 @@ const good: Behaviour = (query) => {
   return [{ bytes, delayMs: 5 }];
 };
 
-/** Notes the probes that it is sent, and answers as a good one does. */
-function noting(probes: { name: string; mark: Uint8Array | null }[]): Behaviour {
-  return (query, transport) => {
-    const { name, type } = query.questions![0]!;
-    const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
-    if (type === "HINFO") probes.push({ name, mark });
-    return good(query, transport);
-  };
+interface Probe {
+  name: string;
+  mark: Uint8Array | null;
 }
 
-/** Sends a probe back as a client's query, with this mark. */
-function replay(simulation: Simulation, name: string, mark: Uint8Array | null): void {
+/** Makes upstreams good servers; returns the probes that they get. */
+function record(
+  simulation: Simulation,
+  upstreams = [FIRST],
+  onProbe: (probe: Probe) => void = () => {},
+): Probe[] {
+  const probes: Probe[] = [];
+  for (const to of upstreams) {
+    simulation.upstream(to, (query, transport) => {
+      const { name, type } = query.questions![0]!;
+      const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
+      if (type === "HINFO") {
+        probes.push({ name, mark });
+        onProbe({ name, mark });
+      }
+      return good(query, transport);
+    });
+  }
+  return probes;
+}
+
+/** Sends a probe back as a client's query. */
+function replay(simulation: Simulation, { name, mark }: Probe): void {
   const ednsOptions = mark === null ? [] : [{ code: MARK, data: mark }];
   const asked = simulation.ask(queryBytes({ name, type: "HINFO", edns: 1232, ednsOptions }));
   simulation.run(0);
@@ -57,7 +73,7 @@ function ask(simulation: Simulation, listener = 0): string {
   return onlyAnswer(asked).rcode;
 }
 
-/** What a server does that takes options, or all of EDNS, off. */
+/** Servers that strip options, or all of EDNS. */
 const without = {
   options: (bytes: Uint8Array) => rebuilt(bytes, { edns: 1232 }),
   edns: (bytes: Uint8Array) => rebuilt(bytes, {}),
@@ -69,10 +85,9 @@ function rebuilt(bytes: Uint8Array, edns: { edns?: number }): Uint8Array {
   return queryBytes({ name, type, id: id!, ...edns });
 }
 
-Deno.test("a probe carries a mark of its own, which no other has", () => {
+Deno.test("each probe has a unique mark", () => {
   const simulation = start("10.0.0.1");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  simulation.upstream(FIRST, noting(probes));
+  const probes = record(simulation);
   simulation.run(12 * 375_000);
   assert.ok(probes.length >= 9);
   const marks = new Set(probes.map(({ mark }) => mark!.join()));
@@ -80,10 +95,9 @@ Deno.test("a probe carries a mark of its own, which no other has", () => {
   assert.ok(probes.every(({ mark }) => mark!.length === LOOP_MARK_SIZE));
 });
 
-Deno.test("each upstream gets probes of its own", () => {
+Deno.test("each upstream gets its own probes", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy sequential");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  for (const to of [FIRST, SECOND]) simulation.upstream(to, noting(probes));
+  const probes = record(simulation, [FIRST, SECOND]);
   simulation.run(100);
   const seen = simulation.seen.filter((line) => line.endsWith("HINFO"));
   assert.deepEqual(seen.map((line) => line.split(" ")[1]).sort(), [FIRST, SECOND]);
@@ -91,7 +105,7 @@ Deno.test("each upstream gets probes of its own", () => {
 });
 
 for (const [what, change] of Object.entries(without)) {
-  Deno.test(`a loop through a server that takes ${what} off shows in copies, and goes again`, () => {
+  Deno.test(`a loop through a server that strips ${what} is found by repeated probes, and ends`, () => {
     const simulation = start("10.0.0.1");
     simulation.leadBack(FIRST, { change });
     simulation.run(200);
@@ -111,9 +125,9 @@ for (const [what, change] of Object.entries(without)) {
 for (
   const [what, change] of Object.entries({ nothing: (bytes: Uint8Array) => bytes, ...without })
 ) {
-  Deno.test(`a loop that takes ${what} off and loses probes now and then stays found`, () => {
+  Deno.test(`a loop that strips ${what} and loses some probes stays found`, () => {
     const simulation = start("10.0.0.1");
-    // Of the rounds, never two in a row; a name stays lost, however often it is sent.
+    // Never two rounds in a row; a lost name is always lost.
     const rounds: { atMs: number; lost: string }[] = [];
     simulation.leadBack(FIRST, {
       change: (bytes) => {
@@ -136,12 +150,12 @@ for (
     assert.ok(rounds.filter(({ lost }) => lost !== "").length > 50);
     assert.equal(found(simulation), 1);
     assert.deepEqual(simulation.logs.filter((line) => line.includes("plugin/loop")), []);
-    // No query of a client's has gone into the loop.
+    // No client's query went into the loop.
     assert.deepEqual(simulation.seen.slice(seen).filter((line) => line.endsWith(" A")), []);
   });
 }
 
-Deno.test("a server that drops queries with options: a loop shows all the same", () => {
+Deno.test("a loop through a server that drops queries with options is found", () => {
   const simulation = start("10.0.0.1");
   simulation.leadBack(FIRST, {
     change: (bytes) => optionsOf(decode(bytes)).length > 0 ? new Uint8Array(4) : bytes,
@@ -151,20 +165,19 @@ Deno.test("a server that drops queries with options: a loop shows all the same",
   assert.equal(ask(simulation), "SERVFAIL");
 });
 
-Deno.test("no option goes to a server for the sake of probes alone: a loop shows in copies", () => {
+Deno.test("without cookies probes have no option: a loop is found by repeated probes", () => {
   const simulation = start("10.0.0.1", "no_cookies");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  simulation.upstream(FIRST, noting(probes));
+  const probes = record(simulation);
   simulation.run(100);
   assert.deepEqual(probes.map(({ mark }) => mark), [null]);
   simulation.leadBack(FIRST);
-  // It gets no answer, which starts a round.
+  // Its missing answer starts a round.
   simulation.ask(queryBytes({ name: "www.example.org" }));
   simulation.run(60_000);
   assert.equal(found(simulation), 1);
 });
 
-/** Two server blocks that stand for two hosts: what one forwards, the other gets. */
+/** Two server blocks as two hosts that forward to each other. */
 function chain(options: { first?: string; second?: string } = {}): Simulation {
   const { first = "loop", second = "loop" } = options;
   const simulation = new Simulation(
@@ -177,11 +190,11 @@ function chain(options: { first?: string; second?: string } = {}): Simulation {
 
 for (
   const [title, options] of [
-    ["both look for loops", {}],
-    ["the other one does not", { second: "" }],
+    ["both detect loops", {}],
+    ["only one does", { second: "" }],
   ] as const
 ) {
-  Deno.test(`a loop through another nodens shows with the first probe: ${title}`, () => {
+  Deno.test(`a loop through another nodens is found with the first probe: ${title}`, () => {
     const simulation = chain(options);
     simulation.run(20);
     assert.ok(found(simulation) >= 1);
@@ -193,7 +206,7 @@ for (
   });
 }
 
-Deno.test("one of two upstreams leads back without options: the other one is asked", () => {
+Deno.test("if one of two upstreams leads back without options, the other is asked", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
   simulation.leadBack(FIRST, { change: without.edns });
   simulation.upstream(SECOND, good);
@@ -207,34 +220,30 @@ Deno.test("one of two upstreams leads back without options: the other one is ask
 });
 
 for (const upstreams of ["10.0.0.1", "10.0.0.1 10.0.0.2"]) {
-  Deno.test(`a probe sent back by name, one datagram every three seconds: ${upstreams}`, () => {
+  Deno.test(`a probe's name replayed every three seconds is not a loop: ${upstreams}`, () => {
     const simulation = start(upstreams, "policy sequential");
-    const probes: { name: string; mark: Uint8Array | null }[] = [];
-    simulation.upstream(FIRST, noting(probes));
+    const probes = record(simulation);
     simulation.upstream(SECOND, good);
     for (let ms = 0; ms < MINUTES_10; ms += 3000) {
       simulation.run(2900);
-      replay(simulation, probes.at(-1)!.name, null);
+      replay(simulation, { ...probes.at(-1)!, mark: null });
       assert.equal(ask(simulation), "NOERROR");
     }
     assert.equal(found(simulation), 0);
-    // The first one of a round makes nodens look closer, which costs a few probes.
+    // The first of a round triggers a few more probes.
     const names = new Set(probes.map(({ name }) => name));
     assert.ok(names.size < 40, `${names.size} probes`);
   });
 }
 
-Deno.test("an upstream that sends back every first probe at once, by name", () => {
+Deno.test("an upstream that replays every first probe's name is not a loop", () => {
   const simulation = start("10.0.0.1");
   const seen = new Set<number>();
-  simulation.upstream(FIRST, (query, transport) => {
-    const { name, type } = query.questions![0]!;
-    const second = Math.floor(simulation.nowMs / 300);
-    if (type === "HINFO" && !seen.has(second)) {
-      seen.add(second);
-      replay(simulation, name, null);
-    }
-    return good(query, transport);
+  record(simulation, [FIRST], ({ name }) => {
+    const round = Math.floor(simulation.nowMs / 300);
+    if (seen.has(round)) return;
+    seen.add(round);
+    replay(simulation, { name, mark: null });
   });
   for (let i = 0; i < 200; i++) {
     simulation.run(2900);
@@ -244,14 +253,9 @@ Deno.test("an upstream that sends back every first probe at once, by name", () =
   assert.ok(simulation.count("nodens_loop_replays_total") > 0);
 });
 
-Deno.test("an upstream that sends back every probe, mark and all, harms itself alone", () => {
+Deno.test("an upstream that replays every probe with its mark only excludes itself", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
-  simulation.upstream(FIRST, (query, transport) => {
-    const { name, type } = query.questions![0]!;
-    const mark = optionsOf(query).find(({ code }) => code === MARK)?.data ?? null;
-    if (type === "HINFO") replay(simulation, name, mark);
-    return good(query, transport);
-  });
+  record(simulation, [FIRST], (probe) => replay(simulation, probe));
   simulation.upstream(SECOND, good);
   for (let i = 0; i < 200; i++) {
     simulation.run(2900);
@@ -261,24 +265,23 @@ Deno.test("an upstream that sends back every probe, mark and all, harms itself a
   assert.deepEqual(simulation.engine.unready(), []);
 });
 
-Deno.test("what was recorded of probes shows nothing later, nor with another probe's name", () => {
+Deno.test("recorded marks prove nothing later, nor with another probe's name", () => {
   const simulation = start("10.0.0.1");
-  const probes: { name: string; mark: Uint8Array | null }[] = [];
-  simulation.upstream(FIRST, noting(probes));
+  const probes = record(simulation);
   for (let round = 0; round < 20; round++) {
     const before = probes.length;
     while (probes.length === before) simulation.run(1000);
-    const [last] = probes.slice(-1);
-    for (const { mark } of probes.slice(0, -1)) replay(simulation, last!.name, mark);
-    for (const { name, mark } of probes.slice(0, -1)) replay(simulation, name, mark);
+    const { name } = probes.at(-1)!;
+    for (const { mark } of probes.slice(0, -1)) replay(simulation, { name, mark });
+    for (const probe of probes.slice(0, -1)) replay(simulation, probe);
     simulation.run(7000);
-    for (const { name, mark } of probes) replay(simulation, name, mark);
+    for (const probe of probes) replay(simulation, probe);
     assert.equal(ask(simulation), "NOERROR");
   }
   assert.equal(found(simulation), 0);
 });
 
-Deno.test("two of three come back without options: that shows no loop", () => {
+Deno.test("two of three probes that come back without options are not a loop", () => {
   const simulation = start("10.0.0.1");
   let sent = 0;
   simulation.leadBack(FIRST, {
@@ -288,7 +291,7 @@ Deno.test("two of three come back without options: that shows no loop", () => {
   assert.equal(found(simulation), 0);
 });
 
-Deno.test("queries that no upstream may have are counted, and said to be for now", () => {
+Deno.test("queries without an upstream outside loops are counted, with a temporary error", () => {
   const simulation = start("10.0.0.1 10.0.0.2");
   for (const to of [FIRST, SECOND]) simulation.leadBack(to);
   simulation.run(100);
@@ -299,7 +302,7 @@ Deno.test("queries that no upstream may have are counted, and said to be for now
   assert.deepEqual(simulation.engine.unready(), [[0, "loop"]]);
 });
 
-Deno.test("only the forward whose server leads back refuses what it is there for", () => {
+Deno.test("only the forward whose server leads back refuses its queries", () => {
   const simulation = new Simulation(
     ". {\nloop\nforward cluster.local 10.0.0.2\nforward . 10.0.0.1\n}",
   );

@@ -1,4 +1,4 @@
-/** Forwarding loops, in virtual time: found, said once, broken, and gone again. */
+/** Forwarding loops: found, logged once, broken, and ended. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { SHARED_BYTES } from "../../src/plugins/shared_memory.ts";
@@ -24,7 +24,7 @@ const OTHER = "10.0.0.2:53";
 const PROBE = /HINFO$/;
 const NAME = / ([0-9a-f]{16}\.[0-9a-f]{16}(?:\.\S+)?) HINFO$/;
 
-/** Knows every address, and of nothing else anything. */
+/** Answers A queries; denies all others. */
 const good: Behaviour = (query) => {
   const { name, type } = query.questions![0]!;
   return [{
@@ -71,7 +71,7 @@ const refused = (asked: Asked) => {
   assert.deepEqual(errorCodes(answer), [14]);
 };
 
-Deno.test("no loop: one probe, then a rare one; nothing cached, no client counted", () => {
+Deno.test("without a loop probes are rare, and neither cached nor counted", () => {
   const simulation = start("prometheus\nerrors\nlog\ncache");
   simulation.upstream(UPSTREAM, good);
   assert.deepEqual(unready(simulation), [[0, "loop"]]);
@@ -81,7 +81,7 @@ Deno.test("no loop: one probe, then a rare one; nothing cached, no client counte
   simulation.run(200_000);
   assert.equal(probes(simulation).length, 1);
   simulation.run(3_400_000);
-  // Twelve are usual in an hour; chance shortens or lengthens pauses by a quarter.
+  // Twelve an hour on average; pauses vary by a quarter.
   const names = probes(simulation);
   assert.ok(names.length >= 9 && names.length <= 17, `${names.length} probes`);
   assert.equal(new Set(names).size, names.length);
@@ -92,12 +92,12 @@ Deno.test("no loop: one probe, then a rare one; nothing cached, no client counte
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a loop to itself: said once, SERVFAIL, the cache goes on, few probes", () => {
+Deno.test("a loop to itself is logged once and gets SERVFAIL; the cache continues, probes are few", () => {
   const simulation = start("errors\nlog\ncache 3600");
   simulation.upstream(UPSTREAM, good);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
   simulation.leadBack(UPSTREAM, { client: "127.0.0.5" });
-  // Queries get no answer, which starts a probe long before the next one is due.
+  // Missing answers start a probe long before the next is due.
   simulation.run(40_000);
   simulation.logs.length = 0;
   ask(simulation, "first.example.org");
@@ -149,7 +149,7 @@ for (
     12_000,
   ]] as const
 ) {
-  Deno.test(`a loop that goes away: the upstream ${how}`, () => {
+  Deno.test(`a loop ends: the upstream ${how}`, () => {
     const simulation = start("cache");
     simulation.leadBack(UPSTREAM);
     simulation.run(20_000);
@@ -165,12 +165,12 @@ for (
     assert.equal(simulation.count("nodens_loop_present"), 0);
     simulation.upstream(UPSTREAM, good);
     simulation.run(2000);
-    // The failure of before is not in the cache.
+    // The earlier failure is not cached.
     assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
   });
 }
 
-Deno.test("two blocks that forward to one another: both find it, and recover together", () => {
+Deno.test("two blocks that forward to each other both find the loop and recover together", () => {
   const simulation = new Simulation(
     `.:53 {\ncache\nloop\nforward . ${UPSTREAM}\n}\n.:5353 {\ncache\nloop\nforward . ${OTHER}\n}`,
   );
@@ -181,7 +181,7 @@ Deno.test("two blocks that forward to one another: both find it, and recover tog
   assert.equal(simulation.count("nodens_loop_detected_total"), 2);
   assert.equal(simulation.logs.length, 2);
   assert.match(simulation.logs.join("\n"), /forwarded to 10\.0\.0\.1:53 .*\n.* to 10\.0\.0\.2:53 /);
-  // Each probe passes both upstreams, and no further.
+  // Each probe passes both upstreams once.
   assert.ok(simulation.seen.length <= 120, `${simulation.seen.length} queries`);
   assert.equal(simulation.count("coredns_cache_entries"), 0);
   for (const listener of [0, 1]) refused(ask(simulation, "www.example.org", {}, listener));
@@ -195,7 +195,7 @@ Deno.test("two blocks that forward to one another: both find it, and recover tog
   assert.equal(simulation.logs.length, 4);
 });
 
-Deno.test("a block that loops to itself behind one that does not", () => {
+Deno.test("a block that loops to itself behind a block that does not", () => {
   const simulation = new Simulation(
     `.:53 {\nloop\nforward . ${UPSTREAM}\n}\n.:5353 {\nloop\nforward . ${OTHER}\n}`,
   );
@@ -206,7 +206,7 @@ Deno.test("a block that loops to itself behind one that does not", () => {
   assert.equal(simulation.logs.length, 1);
 });
 
-Deno.test("a dead upstream is no loop, and probes get rarer", () => {
+Deno.test("a dead upstream is not a loop, and probes get rarer", () => {
   for (const behaviour of [silent, "refuse"] as const) {
     const simulation = start("errors");
     simulation.upstream(UPSTREAM, behaviour === "refuse" ? () => "refuse" : behaviour);
@@ -223,7 +223,7 @@ Deno.test("a dead upstream is no loop, and probes get rarer", () => {
   }
 });
 
-Deno.test("a stranger's query is no loop, whatever it looks like", () => {
+Deno.test("another client's query is not a loop, whatever its name", () => {
   const simulation = start("cache");
   simulation.upstream(UPSTREAM, good);
   simulation.run(10_000);
@@ -233,7 +233,7 @@ Deno.test("a stranger's query is no loop, whatever it looks like", () => {
     "0123456789abcdef.0123456789abcdef",
     "0123456789abcdef.0123456789abcdeg",
     "1.2",
-    // A probe of long ago.
+    // An old probe.
     own,
   ];
   for (const name of names) {
@@ -243,11 +243,11 @@ Deno.test("a stranger's query is no loop, whatever it looks like", () => {
   assert.equal(onlyAnswer(ask(simulation, own)).rcode, "NOERROR");
   assert.deepEqual(simulation.logs, []);
   assert.deepEqual(unready(simulation), []);
-  // What looks like a probe is not cached; one of them was asked for its address.
+  // Names like a probe's are not cached; one of them was queried for its address.
   assert.equal(simulation.count("coredns_cache_entries"), 4);
 });
 
-Deno.test("a probe's name sent ten thousand times: no loop, no query more; case does not matter", () => {
+Deno.test("a probe's name sent ten thousand times, in either case, is not a loop and sends no query", () => {
   const simulation = start();
   simulation.upstream(UPSTREAM, silent);
   simulation.run(100);
@@ -267,7 +267,7 @@ Deno.test("a probe's name sent ten thousand times: no loop, no query more; case 
   assert.equal(simulation.engine.waiting, 1);
 });
 
-Deno.test("while there is a loop, others' probes pass, ten a second", () => {
+Deno.test("during a loop ten probes of others pass a second", () => {
   const simulation = start();
   simulation.leadBack(UPSTREAM);
   simulation.run(1000);
@@ -283,7 +283,7 @@ Deno.test("while there is a loop, others' probes pass, ten a second", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("one upstream of two leads back: found, and not taken for gone too soon", () => {
+Deno.test("a loop through one of two upstreams is found, and does not end too early", () => {
   const simulation = start("", { to: `${UPSTREAM} ${OTHER}`, seed: 3 });
   simulation.upstream(OTHER, good);
   simulation.leadBack(UPSTREAM);
@@ -319,7 +319,7 @@ Deno.test("new upstreams are probed within seconds", () => {
   assert.match(simulation.logs.join("\n"), /^error: .* forwarded to 10\.0\.0\.2:53 comes back/);
 });
 
-Deno.test("queries without an answer start a round of probes, at most twice a minute", () => {
+Deno.test("unanswered queries start a round of probes, at most twice a minute", () => {
   const simulation = start();
   simulation.upstream(UPSTREAM, good);
   simulation.run(40_000);
@@ -333,7 +333,7 @@ Deno.test("queries without an answer start a round of probes, at most twice a mi
   assert.ok(more >= 2 && more <= 8, `${more} probes`);
 });
 
-Deno.test("two data planes: what one has sent, the other one knows", () => {
+Deno.test("two data planes share their probes", () => {
   const shared = new SharedArrayBuffer(SHARED_BYTES);
   const said: string[] = [];
   const handlers = handlersWith({ shared, onHarm: (why) => said.push(why) });
@@ -343,7 +343,7 @@ Deno.test("two data planes: what one has sent, the other one knows", () => {
   ];
   two.upstream(UPSTREAM, good);
   two.run(100);
-  // What one sends comes to the other, as the kernel will have it.
+  // What one sends arrives at the other.
   one.upstream(UPSTREAM, (query) => {
     const { name, type } = query.questions![0]!;
     const ednsOptions = optionsOf(query);
@@ -363,7 +363,7 @@ function reload(simulation: Simulation, text: string): void {
   simulation.engine.configure(config);
 }
 
-Deno.test("a reload with other upstreams serves at once; one with the same changes nothing", () => {
+Deno.test("a reload with other upstreams serves at once; with the same, nothing changes", () => {
   const simulation = start();
   simulation.leadBack(UPSTREAM);
   simulation.upstream(OTHER, good);
@@ -380,7 +380,7 @@ Deno.test("a reload with other upstreams serves at once; one with the same chang
   assert.equal(simulation.logs.length, 1);
 });
 
-Deno.test("a handler that is not needed any more sends no probe", () => {
+Deno.test("a stopped handler sends no probe", () => {
   const simulation = start();
   simulation.upstream(UPSTREAM, silent);
   simulation.run(100);
@@ -392,13 +392,13 @@ Deno.test("a handler that is not needed any more sends no probe", () => {
 });
 
 for (const options of ["serve_stale 1h", "serve_stale 1h verify", "prefetch 1 1h 90%"]) {
-  Deno.test(`what is cached is served while there is a loop, with ${options}`, () => {
+  Deno.test(`cached answers are served during a loop, with ${options}`, () => {
     const simulation = start(`cache {\n${options}\n}`);
     simulation.upstream(UPSTREAM, good);
     assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
     simulation.leadBack(UPSTREAM);
     simulation.run(60_000);
-    // An answer that does not come starts a probe.
+    // A missing answer starts a probe.
     ask(simulation, "away.example.org");
     simulation.run(10_000);
     assert.deepEqual(unready(simulation), [[0, "loop"]]);

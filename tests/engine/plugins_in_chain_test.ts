@@ -1,4 +1,4 @@
-/** Plugins that change what others see: who stands before whom decides what comes of it. */
+/** Plugins that change what others see: their order matters. */
 import assert from "node:assert/strict";
 import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -10,7 +10,7 @@ import {
   Simulation,
 } from "../support/simulation/simulation.ts";
 
-/** A simulation in which clients have the address that was set last. */
+/** A simulation with a configurable client address. */
 class Clients extends Simulation {
   client = "192.0.2.7";
 
@@ -28,7 +28,7 @@ class Clients extends Simulation {
 const UPSTREAM = "10.0.0.1";
 const LARGE = "large.example.org";
 
-/** Answers A queries; other types of a large name with 1,500 octets; the rest is an alias's NODATA. */
+/** Answers A queries, and a large name with 1,500 octets of TXT; other answers are empty. */
 const upstream: Behaviour = (query, transport) => {
   const { name, type } = query.questions![0]!;
   const server = { type: "NS" as const, name: "example.org", ttl: 20, data: "ns.example.org" };
@@ -72,7 +72,7 @@ function optOf(asked: Asked): { size: number; options: { code: number; data: str
   };
 }
 
-Deno.test("acl is asked before the cache, whatever lies there", () => {
+Deno.test("acl is asked before the cache, whatever is cached", () => {
   const simulation = start("cache\nacl {\n allow net 192.0.2.0/25\n block\n}");
   assert.equal(onlyAnswer(ask(simulation)).rcode, "NOERROR");
   assert.equal(simulation.count("coredns_cache_entries"), 1);
@@ -81,14 +81,14 @@ Deno.test("acl is asked before the cache, whatever lies there", () => {
   assert.equal(onlyAnswer(blocked).rcode, "REFUSED");
   assert.deepEqual(optOf(blocked)!.options.map(({ code }) => code), [15]);
   assert.equal(onlyAnswer(blocked).answers!.length, 0);
-  // A client that is let in still gets it from the cache.
+  // An allowed client still gets it from the cache.
   simulation.client = "192.0.2.8";
   assert.equal(onlyAnswer(ask(simulation)).answers!.length, 1);
   assert.equal(simulation.seen.length, 1);
   assert.equal(simulation.count("coredns_cache_entries"), 1);
 });
 
-Deno.test("acl's answers are neither kept in the cache nor errors in the log", () => {
+Deno.test("acl's answers are neither cached nor logged as errors", () => {
   const simulation = start("errors\ncache\nacl {\n filter type AAAA\n block type MX\n}");
   for (let i = 0; i < 2; i++) {
     const filtered = ask(simulation, { type: "AAAA" });
@@ -102,7 +102,7 @@ Deno.test("acl's answers are neither kept in the cache nor errors in the log", (
   assert.equal(simulation.count("coredns_cache_requests_total"), 0);
 });
 
-Deno.test("acl drops over UDP and TCP; the stream goes on", () => {
+Deno.test("acl drops over UDP and TCP without closing the stream", () => {
   const simulation = start("acl {\n drop type AAAA\n}");
   const asked = simulation.ask(queryBytes({ name: "www.example.org", type: "AAAA" }));
   const stream = simulation.openStream();
@@ -124,7 +124,7 @@ Deno.test("any answers before acl, cache and upstreams", () => {
   assert.deepEqual(simulation.seen, []);
 });
 
-Deno.test("the cache keeps what minimal has left, for as long as that is good", () => {
+Deno.test("the cache stores what minimal leaves, with its own TTL", () => {
   const simulation = start("cache\nminimal");
   for (let i = 0; i < 2; i++) {
     const { answers, authorities } = onlyAnswer(ask(simulation));
@@ -132,11 +132,11 @@ Deno.test("the cache keeps what minimal has left, for as long as that is good", 
     assert.deepEqual(answers!.map((record) => (record as { ttl?: number }).ttl), [60]);
   }
   assert.equal(simulation.seen.length, 1);
-  // A delegation stays what it is.
+  // A delegation is unchanged.
   assert.equal(onlyAnswer(ask(simulation, { type: "MX" })).authorities!.length, 1);
 });
 
-Deno.test("without minimal the authority section is there", () => {
+Deno.test("without minimal the authority section is sent", () => {
   assert.equal(onlyAnswer(ask(start("cache"))).authorities!.length, 1);
 });
 
@@ -164,7 +164,7 @@ for (const { bufsize, edns, truncated, announced } of SIZES) {
   });
 }
 
-Deno.test("the announced size is that of each query's own block", () => {
+Deno.test("the announced size is that of the query's block", () => {
   const simulation = new Simulation(
     "a.example.org {\n bufsize 600\n whoami\n}\nb.example.org {\n whoami\n}\n",
   );
@@ -174,7 +174,7 @@ Deno.test("the announced size is that of each query's own block", () => {
   }
 });
 
-Deno.test("nsid is told to those who ask, also those who waited and those who hit", () => {
+Deno.test("nsid is sent to clients that ask for it, with waiting queries and with hits", () => {
   const simulation = start("nsid Use The Force\ncache");
   const ednsOptions = [{ code: 3, data: new Uint8Array(0) }];
   const asking = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232, ednsOptions }));

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
-import { type Behaviour, frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
-
-const answering = (data: string, delayMs = 1): Behaviour => (query) => [{
-  bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, data, 300)] }),
-  delayMs,
-}];
+import { answering, ask as askOnce } from "../support/engine/scenario.ts";
+import { queryBytes } from "../support/messages/messages.ts";
+import { frame, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
 
 const corefile = (options = "", more = "") =>
   `. {\n cache {\n ${options}\n }\n forward . 10.0.0.1\n ${more}\n}\n`;
@@ -17,31 +13,24 @@ function start(text = corefile()): Simulation {
   return simulation;
 }
 
-function ask(simulation: Simulation, name = "www.example.org", listener = 0) {
-  const asked = simulation.ask(queryBytes({ name }), listener);
-  simulation.run(50);
-  return onlyAnswer(asked);
-}
+const ask = (simulation: Simulation, name = "www.example.org", listener = 0) =>
+  askOnce(simulation, { name }, { runMs: 50, listener });
 
 const dataOf = (answer: { answers?: unknown[] | undefined }) =>
   (answer.answers![0] as { data: string }).data;
 
-const kept: { what: string; from?: string; to: string }[] = [
-  { what: "nothing", to: corefile() },
-  { what: "only comments and places", to: `\n\n# new\n${corefile()}` },
-  { what: "another plugin", to: corefile("", "errors") },
-  { what: "upstreams", to: corefile().replace("10.0.0.1", "10.0.0.2") },
-  { what: "prefetch", to: corefile("prefetch 3 1m 20%") },
-  {
-    what: "the limit in bytes",
-    from: corefile("capacity_bytes 8Mi"),
-    to: corefile("capacity_bytes 16Mi"),
-  },
-  { what: "another block", to: `${corefile()}example.net {\n whoami\n}\n` },
-  { what: "another block before it", to: `example.net {\n whoami\n}\n${corefile()}` },
+const KEPT: [what: string, to: string, from?: string][] = [
+  ["nothing", corefile()],
+  ["only comments and lines", `\n\n# new\n${corefile()}`],
+  ["another plugin", corefile("", "errors")],
+  ["upstreams", corefile().replace("10.0.0.1", "10.0.0.2")],
+  ["prefetch", corefile("prefetch 3 1m 20%")],
+  ["the limit in bytes", corefile("capacity_bytes 16Mi"), corefile("capacity_bytes 8Mi")],
+  ["another block", `${corefile()}example.net {\n whoami\n}\n`],
+  ["another block before it", `example.net {\n whoami\n}\n${corefile()}`],
 ];
 
-for (const { what, from = corefile(), to } of kept) {
+for (const [what, to, from = corefile()] of KEPT) {
   Deno.test(`a reload that changes ${what} keeps the cache`, () => {
     const simulation = start(from);
     ask(simulation);
@@ -54,15 +43,15 @@ for (const { what, from = corefile(), to } of kept) {
   });
 }
 
-const dropped: { what: string; to: string }[] = [
-  { what: "the capacity", to: corefile("success 2000") },
-  { what: "the longest TTL", to: corefile("success 9984 60") },
-  { what: "what is served stale", to: corefile("serve_stale 1h") },
-  { what: "the zones of the block", to: corefile().replace(". {", ". example.net {") },
+const DROPPED = [
+  ["the capacity", corefile("success 2000")],
+  ["the longest TTL", corefile("success 9984 60")],
+  ["stale serving", corefile("serve_stale 1h")],
+  ["the zones of the block", corefile().replace(". {", ". example.net {")],
 ];
 
-for (const { what, to } of dropped) {
-  Deno.test(`a reload that changes ${what} begins with an empty cache`, () => {
+for (const [what, to] of DROPPED as [string, string][]) {
+  Deno.test(`a reload that changes ${what} starts with an empty cache`, () => {
     const simulation = start();
     ask(simulation);
     simulation.reload(to);
@@ -73,9 +62,9 @@ for (const { what, to } of dropped) {
   });
 }
 
-Deno.test("a query in flight is answered by the upstream that was asked, and its answer is kept", () => {
+Deno.test("a query in flight is answered by its upstream, and the answer is cached", () => {
   const simulation = start();
-  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 400));
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs: 400 }));
   const asked = simulation.ask(queryBytes({ name: "slow.example.org" }));
   simulation.run(100);
   simulation.reload(corefile("", "errors").replace("10.0.0.1", "10.0.0.2"));
@@ -86,11 +75,8 @@ Deno.test("a query in flight is answered by the upstream that was asked, and its
   assert.equal(simulation.openUpstream, 0);
 });
 
-Deno.test("a block that stays as it is keeps its connections and its lookups under way", () => {
-  const text = corefile("", "").replace(
-    "forward . 10.0.0.1",
-    "forward . 10.0.0.1 {\n force_tcp\n}",
-  );
+Deno.test("an unchanged block keeps its connections and lookups in flight", () => {
+  const text = corefile().replace("10.0.0.1", "10.0.0.1 {\n force_tcp\n}");
   const simulation = start(text);
   ask(simulation, "one.example.org");
   const slow = simulation.ask(queryBytes({ name: "two.example.org" }));
@@ -103,10 +89,10 @@ Deno.test("a block that stays as it is keeps its connections and its lookups und
   assert.equal(simulation.seen.filter((line) => line.includes("two")).length, 1);
 });
 
-Deno.test("streams of a listener that stays go on; those of one that goes are answered, then closed", () => {
+Deno.test("streams of a remaining listener continue; those of a removed one are answered, then closed", () => {
   const block = (port: number) => `.:${port} {\n forward . 10.0.0.1 {\n max_fails ${port}\n }\n}\n`;
   const simulation = start(block(53) + block(54));
-  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", 200));
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs: 200 }));
   const [stays, goes, idle] = [0, 1, 1].map((listener) => simulation.openStream(listener));
   for (const stream of [stays!, goes!]) {
     stream.send(frame(queryBytes({ name: "www.example.org" })));
@@ -118,13 +104,13 @@ Deno.test("streams of a listener that stays go on; those of one that goes are an
   simulation.run(1000);
   assert.equal(goes!.received.length, 1);
   assert.equal(goes!.finished(), true);
-  // What comes still is read, but not answered.
+  // Later data is read, but not answered.
   goes!.send(frame(queryBytes({ name: "late.example.org" })));
   assert.equal(goes!.closed(), false);
   goes!.end();
   assert.equal(goes!.closed(), true);
   assert.equal(goes!.received.length, 1);
-  // A client that does not close its side is not waited for for long.
+  // A client that does not close its side is not waited for.
   simulation.run(2000);
   assert.equal(idle!.closed(), true);
   assert.equal(stays!.received.length, 1);
@@ -132,7 +118,7 @@ Deno.test("streams of a listener that stays go on; those of one that goes are an
   simulation.run(1000);
   assert.equal(stays!.received.length, 2);
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1"));
-  // The new listener has taken the place of the one that went.
+  // The new listener has the index of the removed one.
   assert.equal(dataOf(ask(simulation, "new.example.org", 1)), "192.0.2.1");
 });
 
@@ -150,7 +136,7 @@ Deno.test("a thousand reloads leave no timer, socket or exchange behind", () => 
   assert.equal(simulation.count("coredns_cache_entries"), 1000);
 });
 
-Deno.test("an upstream that is gone is not exported any more; one that stays is", () => {
+Deno.test("a removed upstream is no longer exported; a remaining one is", () => {
   const both = ". {\n cache\n forward . 10.0.0.1 10.0.0.2 {\n policy round_robin\n }\n}\n";
   const simulation = start(both);
   for (const name of ["a.example.org", "b.example.org", "c.example.org"]) ask(simulation, name);
@@ -166,23 +152,20 @@ Deno.test("an upstream that is gone is not exported any more; one that stays is"
   assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [NaN, 1]);
 });
 
-/** Two blocks for the same zone, told apart by their ports. */
+/** Two blocks for the same zone on different ports. */
 const twins = (first: string, second: string) =>
   [[53, "10.0.0.1", first], [54, "10.0.0.2", second]].map(([port, upstream, more]) =>
     `.:${port} {\n cache\n forward . ${upstream}\n ${more}\n}\n`
   ).join("");
 
 for (
-  const { what, to } of [
-    { what: "one of them changes", to: twins("", "errors") },
-    { what: "both change", to: twins("errors", "errors") },
-    {
-      what: "they change places, too",
-      to: twins("errors", "errors").split(/^(?=\.:)/m).reverse().join(""),
-    },
-  ]
+  const [what, to] of Object.entries({
+    "one of them changes": twins("", "errors"),
+    "both change": twins("errors", "errors"),
+    "their order changes too": twins("errors", "errors").split(/^(?=\.:)/m).reverse().join(""),
+  })
 ) {
-  Deno.test(`blocks for the same zone on two ports keep each its own cache: ${what}`, () => {
+  Deno.test(`blocks for the same zone on two ports keep their own caches: ${what}`, () => {
     const simulation = start(twins("", ""));
     assert.deepEqual([0, 1].map((on) => dataOf(ask(simulation, "a.example.org", on))), [
       "192.0.2.1",
@@ -193,12 +176,12 @@ for (
       const answers = [0, 1].map((on) => dataOf(ask(simulation, name, on)));
       assert.deepEqual(answers, ["192.0.2.1", "192.0.2.2"], name);
     }
-    // Only the new name was asked for.
+    // Upstreams saw only the new name.
     assert.equal(simulation.seen.length, 4);
   });
 }
 
-Deno.test("where it is not certain whose place a block takes, it begins with an empty cache", () => {
+Deno.test("a block without a certain predecessor starts with an empty cache", () => {
   const simulation = start(twins("", ""));
   ask(simulation, "a.example.org", 0);
   ask(simulation, "a.example.org", 1);
@@ -207,7 +190,7 @@ Deno.test("where it is not certain whose place a block takes, it begins with an 
   assert.equal(dataOf(ask(simulation, "a.example.org", 1)), "192.0.2.2");
 });
 
-Deno.test("a block that alone has its zone keeps the cache when it moves to another port", () => {
+Deno.test("the only block of a zone keeps its cache when it moves to another port", () => {
   const simulation = start();
   ask(simulation);
   simulation.reload(corefile().replace(". {", ".:54 {"));
@@ -215,7 +198,7 @@ Deno.test("a block that alone has its zone keeps the cache when it moves to anot
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("a block that comes to another listener keeps the cache, beside others for its zone", () => {
+Deno.test("a block with an added listener keeps its cache, beside others of its zone", () => {
   const main = (addresses: string) => corefile("", `bind ${addresses}`);
   const other = ".:54 {\n cache\n forward . 10.0.0.2\n}\n";
   const simulation = start(main("127.0.0.1"));
@@ -227,7 +210,7 @@ Deno.test("a block that comes to another listener keeps the cache, beside others
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("of two that a block is split into, one keeps its cache, and neither has the other's", () => {
+Deno.test("when a block is split in two, one keeps the cache, and they do not share it", () => {
   const both = corefile("", "bind 127.0.0.1 127.0.0.2");
   const simulation = start(both);
   ask(simulation, "a.example.org");

@@ -1,29 +1,18 @@
-/** chaos, local and header: what clients get. */
+/** What clients get from chaos, local and header. */
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
-import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
+import { answering, ask } from "../support/engine/scenario.ts";
+import { Simulation } from "../support/simulation/simulation.ts";
 
 const FORWARDED = "192.0.2.7";
 const CH = 3;
 
-const answering: Behaviour = (query) => {
-  const { name } = query.questions![0]!;
-  return [{ bytes: responseBytes(query, { answers: [a(name, FORWARDED)] }) }];
-};
-
 function start(plugins: string): Simulation {
   const simulation = new Simulation(`. {\n ${plugins}\n}`, { seed: 1 });
-  simulation.upstream("10.0.0.1:53", answering);
+  simulation.upstream("10.0.0.1:53", answering(FORWARDED));
   return simulation;
 }
 
-function ask(simulation: Simulation, query: Parameters<typeof queryBytes>[0]) {
-  const asked = simulation.ask(queryBytes(query));
-  simulation.run(100);
-  return onlyAnswer(asked);
-}
-
-/** Data of records, and the type of those whose data is no text. */
+/** Data of records, or the type if the data is not text. */
 function texts(records: unknown): string[] {
   return (records as { type: string; data: unknown }[]).map(({ type, data }) =>
     Array.isArray(data) ? data.join("|") : typeof data === "string" ? data : type
@@ -31,6 +20,7 @@ function texts(records: unknown): string[] {
 }
 
 const LOCAL = "local\n forward . 10.0.0.1";
+const NO_PREFIX = LOCAL.replace("local", "local {\n localhost_prefix off\n }");
 
 for (
   const [name, type, rcode, answers, authorities, plugins = LOCAL] of [
@@ -39,19 +29,7 @@ for (
     ["a.b.localhost", "A", "NOERROR", ["127.0.0.1"], []],
     ["localhost.example.org", "A", "NOERROR", ["127.0.0.1"], []],
     ["localhost.example.org", "MX", "NOERROR", [], ["SOA"]],
-    [
-      "localhost.example.org",
-      "A",
-      "NOERROR",
-      [FORWARDED],
-      [],
-      LOCAL.replace(
-        "local",
-        `local {
-      localhost_prefix off
-    }`,
-      ),
-    ],
+    ["localhost.example.org", "A", "NOERROR", [FORWARDED], [], NO_PREFIX],
     ["localhosts.example.org", "A", "NOERROR", [FORWARDED], []],
     ["localhost", "TXT", "NOERROR", [], ["SOA"]],
     ["localhost", "SOA", "NOERROR", ["SOA"], []],
@@ -74,7 +52,7 @@ for (
   });
 }
 
-Deno.test("chaos: answers about the server, and lets all else pass", () => {
+Deno.test("chaos: answers queries about the server, and passes others on", () => {
   const simulation = start('chaos v1 "zoe" adam\n forward . 10.0.0.1');
   const text = (name: string, type = "TXT") =>
     texts(ask(simulation, { name, type, qclass: CH }).answers);
@@ -93,7 +71,7 @@ Deno.test("chaos: a name that no plugin answers is SERVFAIL", () => {
   assert.equal(ask(simulation, { name: "x.bind", type: "TXT", qclass: CH }).rcode, "SERVFAIL");
 });
 
-Deno.test("header: responses have its flags, those out of the cache and errors too", () => {
+Deno.test("header: responses have its flags, from the cache too", () => {
   const rules = "header {\n response set aa\n response clear ra rd\n }\n";
   const simulation = start(`cache\n ${rules} forward . 10.0.0.1`);
   for (let i = 0; i < 2; i++) {
@@ -103,7 +81,7 @@ Deno.test("header: responses have its flags, those out of the cache and errors t
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("header: a query has its flags for the plugins behind it", () => {
+Deno.test("header: the plugins behind it see its flags in queries", () => {
   for (const [rule, wanted] of [["query set rd", true], ["query clear rd", false]] as const) {
     const simulation = new Simulation(
       `. {\n header {\n ${rule}\n }\n forward . 10.0.0.1\n}`,
@@ -112,7 +90,7 @@ Deno.test("header: a query has its flags for the plugins behind it", () => {
     const seen: boolean[] = [];
     simulation.upstream("10.0.0.1:53", (query, ...rest) => {
       seen.push(query.flag_rd);
-      return answering(query, ...rest);
+      return answering(FORWARDED)(query, ...rest);
     });
     ask(simulation, { name: "example.org", flags: wanted ? 0 : 0x0100 });
     assert.deepEqual(seen, [wanted]);

@@ -10,66 +10,30 @@ import { boundOf } from "../../src/plugins/hosts/table.ts";
 import { seeded } from "../support/run/random.ts";
 
 const ADDRESSES = [
-  "0.0.0.0",
-  "127.0.0.1",
-  "127.9.9.9",
-  "192.0.2.1",
-  "192.0.2.255",
-  "10.200.30.4",
-  "::",
-  "::1",
-  "2001:db8::1",
-  "fe80::1%eth0",
-  "::ffff:192.0.2.1",
-  "::ffff:127.0.0.1",
-  "2001:DB8:0:0:1:2:3:4",
-  "1::2:3:4:5:6:7",
-  "64:ff9b::192.0.2.1",
-  "1:2:3:4:5:6:7::",
-  "192.0.2.01",
-  "256.1.1.1",
-  "1.2.3",
-  "1.2.3.4.5",
-  "::1::",
-  ":1",
-  "1:",
-  "12345::",
-  "1:2:3:4:5:6:7:8:9",
-  "192.0.2.1%x",
-  "%eth0",
+  ...`0.0.0.0 127.0.0.1 127.9.9.9 192.0.2.1 192.0.2.255 10.200.30.4 :: ::1 2001:db8::1 fe80::1%eth0
+    ::ffff:192.0.2.1 ::ffff:127.0.0.1 2001:DB8:0:0:1:2:3:4 1::2:3:4:5:6:7 64:ff9b::192.0.2.1
+    1:2:3:4:5:6:7:: 192.0.2.01 256.1.1.1 1.2.3 1.2.3.4.5 ::1:: :1 1: 12345:: 1:2:3:4:5:6:7:8:9
+    192.0.2.1%x %eth0`.split(/\s+/),
   `${"0".repeat(70)}::1`,
 ];
+const letters = [..."abcd"].map((letter) => letter.repeat(63)).join(".");
 const NAMES_SEEN = [
-  "a",
-  "b.example.org",
-  "B.Example.ORG.",
-  "*.example.org",
-  "\\*.example.net",
-  "*",
-  ".",
-  "..",
-  "a..b",
-  ".a",
-  "a\\.b.c",
-  "a\\098c",
-  "\\1a\\12.x\\",
-  "\\256",
-  "\\065bc",
-  "caf\u00e9.example",
-  "sub.zone.test",
-  "zone.test",
-  "xzone.test",
-  "x".repeat(63),
-  "x".repeat(64),
-  [..."abcd"].map((letter) => letter.repeat(63)).join(".").slice(0, 253),
-  [..."abcd"].map((letter) => letter.repeat(63)).join(".").slice(0, 254),
-  "1.2.0.192.in-addr.arpa",
+  ...String
+    .raw`a b.example.org B.Example.ORG. *.example.org \*.example.net * . .. a..b .a a\.b.c a\098c
+    \1a\12.x\ \256 \065bc sub.zone.test zone.test xzone.test 1.2.0.192.in-addr.arpa`.split(/\s+/),
+  ...[
+    "caf\u00e9.example",
+    "x".repeat(63),
+    "x".repeat(64),
+    letters.slice(0, 253),
+    letters.slice(0, 254),
+  ],
 ];
 const BETWEEN = [" ", "  ", "\t", "\r", "\v", "\f", "\0", "#", "\\", "%", "\u00ff"];
 const ENDS = ["\n", "\n", "\n", "\r\n", "\n\n", " # comment\n", "#", "\r", ""];
 const ZONES: readonly (readonly string[])[] = [["."], ["."], ["zone.test.", "example.org."]];
 
-/** What a hosts file says, by wire form in hexadecimal. */
+/** The content of a hosts file; names in wire form, in hexadecimal. */
 interface Model {
   entries: Map<string, string[][]>;
   items: number;
@@ -83,8 +47,8 @@ interface Model {
 /**
  * Builds tables of hosts files, some of them damaged, in pieces.
  *
- * Oracles: a table holds what a reader made of strings and maps finds, in its order, and nothing
- * else; it stays within its bound; and a smaller bound refuses it rather than leaving something out.
+ * Oracles: a table contains exactly what a reader of strings and maps finds, in its order; it stays
+ * within its bound; and a smaller bound refuses it rather than leaving something out.
  */
 export function fuzzHosts(seed: number, iterations: number): { entries: number } {
   const dice = seeded(seed);
@@ -131,7 +95,7 @@ export function fuzzHosts(seed: number, iterations: number): { entries: number }
     }
     seen += expected.size;
     for (const left of [dice() % table.byteLength, 0]) {
-      // As a table that is given back in steps.
+      // As for a table that is freed in steps.
       table.resize(left & ~3);
       for (const [hex, lists] of expected) {
         const name = octetsOf(hex);
@@ -167,7 +131,7 @@ function randomFile(dice: () => number): Uint8Array {
   return octets;
 }
 
-/** Reads the file a second way: with strings, a map, and the parsers of the Corefile. */
+/** Reads the file with strings, a map, and the parsers of the Corefile. */
 function modelOf(
   octets: Uint8Array,
   { zones, autoReverse }: { zones: readonly string[]; autoReverse: boolean },
@@ -275,7 +239,7 @@ function reverseOf(address: Uint8Array): string {
     : `${[...hexOf(address)].reverse().join(".")}.ip6.arpa.`;
 }
 
-/** Whether the zone is the end of the name, at the start of a label. */
+/** Whether the name ends with the zone. */
 function isBelow(hex: string, zone: string): boolean {
   const end = hexOf(parseName(zone));
   for (let at = 0; at < hex.length;) {

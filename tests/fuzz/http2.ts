@@ -11,11 +11,11 @@ import {
 import { joinBytes } from "../../src/control/encrypted/http/join_bytes.ts";
 import { seeded } from "../support/run/random.ts";
 
-/** Octets that may be copied for each that came: once into a frame, once into a header block. */
+/** Copies allowed per octet received: into a frame and into a header block. */
 const COPIES = 2;
-/** Octets that a request takes, and the connection's beginning. */
+/** Size of a request, and of the connection's preface. */
 const REQUEST_BYTES = 250;
-/** Events that a frame may bring about: content, and the end of its request. */
+/** Events allowed per frame: content, and the end of its request. */
 const EVENTS_PER_FRAME = 2;
 
 /** What a client reported and wrote. */
@@ -27,7 +27,7 @@ interface Run {
   broken: boolean;
 }
 
-/** Gives a client with `requests` requests what a server sends, in pieces. */
+/** Feeds a server's octets in pieces to a client with `requests` requests. */
 function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
   const events: string[] = [];
   const bodies = new Map<number, number[]>();
@@ -68,7 +68,7 @@ function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
   return { events, bodies, written, copied: client.copied, broken };
 }
 
-/** A response in frames as a server may send it: padded, continued, cut anywhere. */
+/** A valid response: padded or continued, cut anywhere. */
 function response(stream: number, body: Uint8Array, dice: () => number): Uint8Array[] {
   const block = [0x88, 0x0f, 0x10, 3, 0x61, 0x2f, 0x62];
   const cut = dice() % block.length;
@@ -96,7 +96,7 @@ function response(stream: number, body: Uint8Array, dice: () => number): Uint8Ar
   return frames;
 }
 
-/** What servers may send beside, or send to do harm. */
+/** A frame beside responses, perhaps a hostile one. */
 function other(dice: () => number): Uint8Array {
   const stream = [0, 1, 3, 5, 7, 9, 2, 1001][dice() % 8]!;
   const payload = Uint8Array.from({ length: dice() % 4 === 0 ? dice() % 300 : dice() % 9 }, dice);
@@ -115,9 +115,10 @@ function other(dice: () => number): Uint8Array {
 }
 
 /**
- * Holds the client to what it promises, whatever comes: octets are cut into frames alike wherever
- * their pieces begin, work and what it writes are in proportion to what came, nothing is told after
- * the end, and what servers do is understood.
+ * Feeds honest and hostile servers' frames to the HTTP/2 client.
+ *
+ * Oracles: the events do not depend on how the octets are cut; work and output are proportional to the
+ * input; no event follows the end; honest responses arrive whole.
  */
 export function fuzzHttp2(seed: number, rounds: number): { answered: number; broken: number } {
   const dice = seeded(seed);
@@ -137,7 +138,7 @@ export function fuzzHttp2(seed: number, rounds: number): { answered: number; bro
       frames.push(...one);
       if (hostile && dice() % 8 === 0) frames.splice(dice() % frames.length, 1);
     }
-    // Now and then the same again and again.
+    // Sometimes one frame many times.
     if (hostile && dice() % 4 === 0) {
       const again = other(dice);
       for (let i = 0; i < 400; i++) frames.push(again);
@@ -151,7 +152,7 @@ export function fuzzHttp2(seed: number, rounds: number): { answered: number; bro
     assert.deepEqual(cut.bodies, whole.bodies);
     for (const { copied, written, events } of [whole, cut]) {
       assert.ok(copied <= COPIES * bytes.length, `${copied} octets copied of ${bytes.length}`);
-      // What is written for a frame is hardly longer than it; requests are there before.
+      // Requests, and hardly more than a frame for each frame.
       const most = REQUEST_BYTES * (requests + 1) + 2 * bytes.length;
       assert.ok(written <= most, `${written} octets written for ${bytes.length}`);
       assert.ok(events.length <= EVENTS_PER_FRAME * (bytes.length / FRAME_HEADER + 1));

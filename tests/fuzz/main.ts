@@ -1,5 +1,5 @@
 /**
- * Seeded fuzzing: `deno task fuzz [--seconds 20] [--seed N]`. Prints the seed that fails.
+ * Seeded fuzzing: `deno task fuzz [--seconds 20] [--seed N]`. Prints a failing seed.
  */
 import { parseArgs } from "node:util";
 import { fuzzCorefile } from "./corefile.ts";

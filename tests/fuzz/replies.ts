@@ -17,6 +17,7 @@ import {
   labelsOf,
   type ReplyQuestion,
 } from "../support/messages/reply_builder.ts";
+import { viewOf } from "../support/messages/wire.ts";
 import { frame, Simulation } from "../support/simulation/simulation.ts";
 import {
   assertParses,
@@ -26,7 +27,7 @@ import {
 } from "../support/messages/wire_model.ts";
 import { mutate } from "./engine.ts";
 
-/** Names that a client asks for; some hold octets that look like pointers. */
+/** Names of questions; some contain octets that look like pointers. */
 const NAMES: Labels[] = [
   labelsOf("www.example.org"),
   labelsOf("WWW.Example.Org"),
@@ -38,7 +39,7 @@ const NAMES: Labels[] = [
 ];
 const TYPES = [1, 28, 5, 15, 16, 26, 30, 33, 35, 46, 48, 255, 65280];
 
-/** Octets that may be read for one name beyond a bound that is looked at before. */
+/** Octets that one name may be read beyond the bound. */
 const ONE_NAME = 1024;
 
 function randomQuestion(dice: () => number): ReplyQuestion {
@@ -51,7 +52,7 @@ const withoutTtl = (records: readonly ModelRecord[]) =>
 const recordsWithoutTtl = (message: Uint8Array) =>
   readMessage(message).sections.map((section) => withoutTtl(section));
 
-/** A message with other TTLs and the question in the other case, as another client may get it. */
+/** A message with other TTLs and the question in the other case, as for another client. */
 function resent(message: Uint8Array, { ttls, ttlCount }: ResponseScanner): Uint8Array {
   const bytes = message.slice();
   for (const at of ttls.subarray(0, ttlCount)) bytes.set([0xc0, 0xff, 0x01, 0xc0], at);
@@ -63,13 +64,11 @@ function resent(message: Uint8Array, { ttls, ttlCount }: ResponseScanner): Uint8
 }
 
 /**
- * Scans replies of every kind, good and bad, writes the tables as a forwarder does, compresses and
- * strips them.
+ * Scans, compresses and strips replies of every kind, good and bad.
  *
- * Oracles: a good reply is taken; what is taken, and what is left of it, can be parsed by another
- * codec and reads as the model reads the reply; the octets read are within the bound. Copies are
- * compressed as far as can be, and compressing one again changes nothing; what a forwarder hands on
- * is never larger than the reply.
+ * Oracles: a good reply is accepted; an accepted one and its copies parse with another codec and equal
+ * the model; the octets read are within the bound; copies are compressed as far as possible, and
+ * compressing one again changes nothing; a forwarded reply never grows.
  */
 export function fuzzScan(seed: number, iterations: number): { taken: number; refused: number } {
   const dice = seeded(seed);
@@ -87,7 +86,7 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
     const question = randomQuestion(dice);
     const built = buildReply(question, { dice, hostile });
     const reply = hostile && dice() % 4 === 0 ? mutate(built, dice) : built;
-    // What lies behind the message is not part of it.
+    // Octets behind the message are not part of it.
     memory.bytes.fill(0xc0);
     memory.bytes.set(reply);
     const usable = scanner.scan(memory.bytes, memory.view, 0, reply.length);
@@ -121,7 +120,7 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
 
     const qnameLength = question.name.reduce((sum, label) => sum + label.length + 1, 1);
     rewriter.compress(response, qnameLength);
-    // Pointers to the root, which would be shorter in full, are not looked for.
+    // Pointers to the root, which would be shorter in full, are not replaced.
     const least = Math.min(length, compressed.length);
     assert.ok(response.length === least || response.length === length, where);
     assert.ok(response.length <= least + ttlCount, where);
@@ -142,20 +141,16 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
     assertCompressed(stripped, where);
     const rest = expectedRecords({ ...model, qtype: model.qtype === 255 ? 0 : model.qtype }, false);
     assert.deepEqual(readMessage(stripped).sections, rest, where);
-    const view = new DataView(out.buffer);
-    assert.ok(scanner.scan(out, view, 0, stripper.length), `${where}: the copy is refused`);
+    assert.ok(scanner.scan(out, viewOf(out), 0, stripper.length), `${where}: the copy is refused`);
     assert.deepEqual(
       [...scanner.ttls.subarray(0, scanner.ttlCount)],
       [...stripper.ttls.subarray(0, stripper.ttlCount)],
       where,
     );
-    // Whatever it is given, it must come to an end, within its bounds.
+    // Any input terminates within the bounds.
     stripper.strip(mutate(reply, dice).subarray(0, dice() % (reply.length + 1)), dice() % 40, out);
     assert.ok(stripper.length <= 65_535);
-    assert.ok(
-      stripper.octetsRead <= bound + 65_535,
-      `${where}: ${stripper.octetsRead} octets read`,
-    );
+    assert.ok(stripper.octetsRead <= bound + 65_535, `${where}: ${stripper.octetsRead} read`);
   }
   return counts;
 }
@@ -163,11 +158,11 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
 const CACHE = `. {\n cache {\n success 1024 3600\n }\n forward . 10.0.0.1\n}`;
 
 /**
- * Has a client ask a forwarding cache whose upstream sends replies of every kind, good and bad; asks
- * again, and once more of another cache that was filled from a snapshot of the first.
+ * Asks a forwarding cache whose upstream sends replies of every kind; asks again, and then another
+ * cache that was filled from a snapshot of the first.
  *
- * Oracles: every answer parses with another codec and holds what the model reads in the reply, or is
- * a failure; a good reply is never a failure; a snapshot that was written is taken as a whole.
+ * Oracles: every answer parses with another codec and equals the model of the reply, or is a failure;
+ * a good reply never makes a failure; a snapshot is loaded whole.
  */
 export function fuzzReplies(seed: number, questions: number): { good: number; failed: number } {
   const dice = seeded(seed);
@@ -185,7 +180,7 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
   for (let i = 0; i < questions; i++) {
     const where = `seed ${seed}, question ${i}`;
     const hostile = dice() % 2 === 0;
-    // A name of its own, so that each reply is asked for.
+    // A new name, so that each reply is asked for.
     const { name, type } = randomQuestion(dice);
     const fresh = name.length > 30 ? name.slice(0, -1) : name;
     asked = { name: [[0x66, 0x41 + i % 26, 0x30 + (i / 26) % 64], ...fresh], type };
@@ -197,7 +192,7 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
       const stream = dice() % 2 === 0;
       const answer = askOne(simulation, { ...asked, dnssecOk, stream });
       if (answer === null) {
-        // The second cache has no upstream: what it does not have it cannot answer.
+        // The second cache has no upstream.
         assert.ok(simulation === second, `${where}: no answer`);
         continue;
       }
@@ -214,7 +209,7 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
       const records = expectedRecords(got, true);
       const all = withoutTtl(records.flat());
       const expected = withoutTtl(wanted.flat());
-      // Over UDP the end may be missing, without TC only what the client can do without.
+      // Over UDP the end may be missing, without TC only optional records.
       assert.deepEqual(all, stream ? expected : expected.slice(0, all.length), where);
       if ((got.flags & 0x0200) !== 0) continue;
       assert.equal(records[0]!.length, wanted[0]!.length, `${where}: answers cut without TC`);
@@ -228,7 +223,7 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
   return counts;
 }
 
-/** Asks as a client does, letters in either case; the answer, or null for none. */
+/** Asks as a client; the answer, or null for none. */
 function askOne(
   simulation: Simulation,
   { name, type, dnssecOk, stream }: ReplyQuestion & { dnssecOk: boolean; stream: boolean },
@@ -251,7 +246,7 @@ function askOne(
   return client.received[0] ?? null;
 }
 
-/** Takes everything that is in one cache over into the other, as a restart does. */
+/** Copies one cache to the other, as a restart does. */
 function copyCache(from: Simulation, to: Simulation, where: string): void {
   const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   for (let next: SaveReply["next"] = SNAPSHOT_START; next !== null;) {
@@ -259,7 +254,7 @@ function copyCache(from: Simulation, to: Simulation, where: string): void {
     const { sizeBytes } = saved;
     const request = { type: "load", memory, sizeBytes, from: 0, most: 10_000, elapsedTenths: 0 };
     const loaded = to.engine.ask(0, 0, request) as LoadReply;
-    assert.equal(loaded.malformed, 0, `${where}: what was kept is malformed`);
+    assert.equal(loaded.malformed, 0, `${where}: the snapshot is malformed`);
     assert.equal(loaded.next, sizeBytes, where);
     next = saved.next;
   }

@@ -1,17 +1,14 @@
 import type { NameReader } from "./name_reader.ts";
 
-/** Longest chain of aliases that is followed; more make an answer that is not kept. */
+/** Longest chain that is followed; a response with a longer one is not cached. */
 export const MAX_ALIASES = 32;
 
-/** No record of the answer section makes an alias of the name. */
+/** The name is not an alias. */
 const NO_ALIAS = -1;
-/** The chain forks (RFC 2181 section 10.1), closes in a loop, or is too long. */
+/** The chain forks (RFC 2181 section 10.1), loops or is too long. */
 export const NO_END = -2;
 
-/**
- * The CNAME records of one answer section. Each of their names is read once, for its hash; only
- * names of equal hash are compared.
- */
+/** The CNAME records of an answer section. Names are hashed once; only equal hashes are compared. */
 export class AliasChain {
   readonly #owners = new Int32Array(MAX_ALIASES);
   readonly #ownerHashes = new Int32Array(MAX_ALIASES);
@@ -19,12 +16,10 @@ export class AliasChain {
   readonly #targetHashes = new Int32Array(MAX_ALIASES);
   #count = 0;
 
-  /** Forgets all records. */
   clear(): void {
     this.#count = 0;
   }
 
-  /** Adds a record; both names have been found good. */
   add(names: NameReader, ownerAt: number, targetAt: number): void {
     if (this.#count < MAX_ALIASES) {
       this.#owners[this.#count] = ownerAt;
@@ -35,28 +30,26 @@ export class AliasChain {
     this.#count++;
   }
 
-  /** Whether the name at `at` is an alias, and of one name alone. */
+  /** Whether the name at `at` is an alias of exactly one name. */
   has(names: NameReader, at: number): boolean {
     return this.#find(names, at, names.hash(at)) >= 0;
   }
 
-  /** Offset of the name at the end of the chain that begins with the one at `at`, or `NO_END`. */
+  /** Position of the name at the end of the chain from `at`, or `NO_END`. */
   end(names: NameReader, at: number): number {
     if (this.#count === 0) return at;
     let name = at;
     let hash = names.hash(at);
-    // Without a loop each hop takes another record.
+    // Without a loop each hop uses another record.
     for (let hops = 0; hops <= this.#count; hops++) {
       const alias = this.#find(names, name, hash);
-      if (alias === NO_ALIAS) return name;
-      if (alias === NO_END) return NO_END;
+      if (alias < 0) return alias === NO_ALIAS ? name : NO_END;
       name = this.#targets[alias]!;
       hash = this.#targetHashes[alias]!;
     }
     return NO_END;
   }
 
-  /** Number of the record that makes an alias of a name; `NO_ALIAS` or `NO_END`. */
   #find(names: NameReader, at: number, hash: number): number {
     if (this.#count > MAX_ALIASES) return NO_END;
     let found = NO_ALIAS;

@@ -1,83 +1,72 @@
 import { HEADER_SIZE, MAX_NAME_SIZE } from "../constants.ts";
+import {
+  isSameName,
+  lower,
+  pointerAt,
+  type ReadCount,
+  resolveName,
+  skipPlainName,
+} from "./walk.ts";
 
 /**
- * Most compression pointers in one name: a name of 255 octets has at most 127 labels (RFC 1035
- * section 2.3.4), and a pointer is needed only between two of them.
+ * Maximum number of pointers in a name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4),
+ * and a pointer is only needed between two of them.
  */
 export const MAX_POINTERS = 126;
 
 /**
- * Octets that may be read for names, for each octet of the message. Each is read once where it lies
- * and once as the target of pointers; comparing owners comes on top. What an honest server sends
- * stays below two (`tests/dns/scan_cost_test.ts`).
+ * Octets that may be read for names, per octet of the message. Honest servers stay below two
+ * (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
-/** Octets that may be read besides: a chain of 32 aliases has 65 names of up to 255 octets. */
+/** Further octets that may be read: a chain of 32 aliases has 65 names of up to 255 octets. */
 export const FREE_READS = 16_640;
 
-/** Octets that a pointer can reach (RFC 1035 section 4.1.4: its offset has fourteen bits). */
+/** Octets that a pointer can reach (RFC 1035 section 4.1.4). */
 export const REACH = 0x4000;
 
-/** Bits of a word of the memo; the generation fills the nine above. */
 const SIZE = 0xff;
 const POINTERS_SHIFT = 8;
 const POINTERS = 0x7f;
 const SPAN_SHIFT = 15;
-const SPAN = 0xff;
-const GENERATION_SHIFT = 23;
-const LAST_GENERATION = 0x1ff;
 
 /**
- * Reads the names of one message at a time, in time that is linear in its length whatever it holds.
+ * Reads the names of a message, in time linear in its length.
  *
- * A compressed name lies in chunks: labels that end with the root or with a pointer to the next
- * chunk. Each chunk must end before the one that points at it begins, so names cannot loop and
- * nothing is read that lies behind the name. A chunk may not cover what changes when the message is
- * sent again: the header, the fixed fields of a record (its TTL ages), or half of a label of the
- * question (its letters get the client's case).
+ * A compressed name consists of chunks: labels that end with the root or with a pointer to the next
+ * chunk. Each chunk must end before the chunk that points at it, so names cannot loop. A chunk must
+ * not cover what changes when the message is sent again: the header, a record's fixed fields (TTL), or
+ * half a label of the question (the client's case).
  *
- * Findings about the target of a pointer are remembered, for each label there, so it is read
- * once however many names point at it:
+ * A memo of each label that a pointer led to ensures that it is read once:
  *
  * ```
- *  memo word:  | generation 9 | octets to the end of its chunk, less one 8 | pointers 7 | size 8 |
+ *  memo word:  | octets to the end of its chunk, less one 8 | pointers 7 | size 8 |  0: unknown
  * ```
- *
- * The memo of an earlier message has another generation, so nothing has to be cleared.
  */
-export class NameReader {
-  /** Octets read since `begin`. */
+export class NameReader implements ReadCount {
   octetsRead = 0;
-  /** Records whose TTL offsets stand in the array given to the constructor. */
   records = 0;
 
   readonly #ttls: Uint16Array;
   #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
-  /** Offset of the first record from the start of the message. */
   #recordsAt = 0;
   #maxReads = 0;
-  /** Made for the first name that has a pointer to anything but the qname. */
   #memo: Int32Array | null = null;
-  /** For each word of the memo: where the chunk that follows its own ends; 0 without one. */
+  /** By memo index: the end of the chunk after its own, or 0. */
   #nextEnd: Uint16Array = new Uint16Array(0);
-  /** Offsets of the labels and pointers of the name being read. */
+  /** Labels and pointers of the name being read. */
   #path: Uint16Array = new Uint16Array(0);
-  #generation = 0;
   #primed = false;
 
-  /** @param ttls - offsets of the TTLs of the records read so far, kept by the caller */
+  /** @param ttls - offsets of the TTLs of the first `records` records */
   constructor(ttls: Uint16Array = new Uint16Array(0)) {
     this.#ttls = ttls;
   }
 
-  /**
-   * Starts with the message in `bytes` at `start` and reads the name of its question, which must be
-   * uncompressed.
-   *
-   * @returns where that name ends, or -1 for a bad one
-   */
+  /** Starts with the message at `start`; returns the end of its qname, or -1 if malformed. */
   begin(bytes: Uint8Array, start: number, length: number): number {
     this.#bytes = bytes;
     this.#start = start;
@@ -87,25 +76,17 @@ export class NameReader {
     this.records = 0;
     this.#primed = false;
     if (this.#end > bytes.length) return -1;
-    let at = start + HEADER_SIZE;
-    const most = Math.min(this.#end, at + MAX_NAME_SIZE);
-    for (;;) {
-      if (at >= most || bytes[at]! > 63) return -1;
-      this.octetsRead++;
-      const octet = bytes[at]!;
-      at += octet + 1;
-      if (octet === 0) break;
-    }
-    this.#recordsAt = at + 4 - start;
-    return at;
+    const nameEnd = skipPlainName(bytes, start + HEADER_SIZE, this.#end);
+    this.#recordsAt = nameEnd + 4 - start;
+    return nameEnd;
   }
 
-  /** Whether more was read than a message of this length may cost: it is malformed. */
+  /** The message is malformed: it costs too much. */
   get exhausted(): boolean {
     return this.octetsRead > this.#maxReads;
   }
 
-  /** Checks all of the name at `at` (RFC 1035 section 4.1.4); where it ends, or -1 for a bad one. */
+  /** Checks the whole name at `at` (RFC 1035 section 4.1.4); returns its end, or -1. */
   skip(at: number): number {
     const bytes = this.#bytes;
     const end = this.#end;
@@ -130,64 +111,17 @@ export class NameReader {
     return ((rest >>> POINTERS_SHIFT) & POINTERS) < MAX_POINTERS ? label + 2 : -1;
   }
 
-  /** Steps over the name at `at` without a look at what its pointer leads to; -1 for a bad one. */
-  pass(at: number): number {
-    const bytes = this.#bytes;
-    const end = this.#end;
-    for (let label = at;;) {
-      if (label >= end) return -1;
-      this.octetsRead++;
-      const octet = bytes[label]!;
-      if (octet === 0) return label + 1;
-      if (octet >= 0xc0) return label + 2 <= end ? label + 2 : -1;
-      if (octet > 63) return -1;
-      label += octet + 1;
-    }
-  }
-
-  /** Where the first label of the name at `at` lies, which `skip` has found good. */
-  resolve(at: number): number {
-    const bytes = this.#bytes;
-    let label = at;
-    while (bytes[label]! >= 0xc0) {
-      this.octetsRead += 2;
-      label = this.#start + pointerAt(bytes, label);
-    }
-    return label;
-  }
-
-  /** Compares two names, both found good by `skip`, without regard to case. */
+  /** Compares two names that `skip` has checked, ignoring case. */
   isSame(a: number, b: number): boolean {
-    const bytes = this.#bytes;
-    let left = a;
-    let right = b;
-    for (;;) {
-      if (this.exhausted) return false;
-      left = this.resolve(left);
-      right = this.resolve(right);
-      if (left === right) return true;
-      const size = bytes[left]!;
-      this.octetsRead += 2;
-      if (size !== bytes[right]) return false;
-      if (size === 0) return true;
-      for (let i = 1; i <= size; i++) {
-        this.octetsRead += 2;
-        if (lower(bytes[left + i]!) !== lower(bytes[right + i]!)) return false;
-      }
-      left += size + 1;
-      right += size + 1;
-    }
+    return isSameName(this.#bytes, this.#start, a, b, this);
   }
 
-  /**
-   * A number that equal names have in common, whatever their case (FNV-1a). Names can be made that
-   * share it without being equal: `isSame` tells, and reads no more than the bound allows.
-   */
+  /** FNV-1a of a name that `skip` has checked, ignoring case. */
   hash(at: number): number {
     const bytes = this.#bytes;
     let hash = 0x811c9dc5 | 0;
     for (let label = at;;) {
-      label = this.resolve(label);
+      label = resolveName(bytes, this.#start, label, this);
       const size = bytes[label]!;
       this.octetsRead += size + 1;
       if (size === 0) return hash;
@@ -198,10 +132,8 @@ export class NameReader {
   }
 
   /**
-   * Reads what a pointer leads to, from `target` on.
-   *
-   * @param limit - offset at which the first chunk must have ended
-   * @returns a word of the memo, or 0 for a bad name
+   * Reads the chunks from `target`, the first of which must end before `limit`; returns a word of the
+   * memo, or 0 for a malformed name.
    */
   #readChunks(target: number, limit: number): number {
     if (!this.#primed) this.#prime();
@@ -209,7 +141,6 @@ export class NameReader {
     const start = this.#start;
     const memo = this.#memo!;
     const path = this.#path;
-    const generation = this.#generation;
     let chunk = target;
     let at = target;
     let depth = 0;
@@ -219,15 +150,15 @@ export class NameReader {
     let nextEnd = 0;
     for (;;) {
       const known = memo[at]!;
-      if (known >>> GENERATION_SHIFT === generation) {
+      if (known !== 0) {
         size += known & SIZE;
         pointers += (known >>> POINTERS_SHIFT) & POINTERS;
-        end = at + ((known >>> SPAN_SHIFT) & SPAN) + 1;
+        end = at + (known >>> SPAN_SHIFT) + 1;
         nextEnd = this.#nextEnd[at]!;
         if (end > limit || nextEnd > chunk) return 0;
         break;
       }
-      // In the question every label is known; in between there is none.
+      // The question's labels are in the memo.
       if (at < this.#recordsAt || at >= limit) return 0;
       this.octetsRead++;
       const octet = bytes[start + at]!;
@@ -253,12 +184,11 @@ export class NameReader {
   }
 
   /**
-   * Notes what is known of each label of `#path`, from the last back to the first. An options object
-   * would be made for each name here.
+   * Writes the labels of `#path` into the memo, from the last to the first.
    *
-   * @param last - offset of what ended the path: the root, or a label that is known already
-   * @param end - where its chunk ends
-   * @param nextEnd - where the chunk that follows that one ends
+   * @param last - offset of what ended the path: the root, or a label in the memo
+   * @param end - of its chunk
+   * @param nextEnd - end of the chunk after that
    * @returns the word of the first label
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {
@@ -266,10 +196,9 @@ export class NameReader {
     const start = this.#start;
     const memo = this.#memo!;
     const path = this.#path;
-    const base = this.#generation << GENERATION_SHIFT;
     let word = memo[last]!;
-    let size = word >>> GENERATION_SHIFT === this.#generation ? word & SIZE : 0;
-    let pointers = size === 0 ? 0 : (word >>> POINTERS_SHIFT) & POINTERS;
+    let size = word & SIZE;
+    let pointers = (word >>> POINTERS_SHIFT) & POINTERS;
     let chunkEnd = end;
     let following = nextEnd;
     for (let i = depth - 1; i >= 0; i--) {
@@ -282,37 +211,30 @@ export class NameReader {
         following = chunkEnd;
         chunkEnd = at + 2;
       }
-      word = base | ((chunkEnd - at - 1) << SPAN_SHIFT) | (pointers << POINTERS_SHIFT) | size;
+      word = ((chunkEnd - at - 1) << SPAN_SHIFT) | (pointers << POINTERS_SHIFT) | size;
       memo[at] = word;
       this.#nextEnd[at] = following;
     }
     return word;
   }
 
-  /** Begins a generation of the memo, with the labels of the question in it. */
   #prime(): void {
     this.#primed = true;
     if (this.#memo === null) {
-      // A chunk that begins within reach may end as far beyond as a name is long.
+      // A chunk that starts within reach may end as far beyond as a name is long.
       this.#memo = new Int32Array(REACH + MAX_NAME_SIZE + 1);
       this.#nextEnd = new Uint16Array(REACH + MAX_NAME_SIZE + 1);
       this.#path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
     }
-    if (this.#generation === LAST_GENERATION) {
-      this.#memo.fill(0);
-      this.#generation = 0;
-    }
-    this.#generation++;
-    const base = this.#generation << GENERATION_SHIFT;
+    this.#memo.fill(0, 0, this.#end - this.#start);
     const end = this.#recordsAt - 4;
     for (let at = HEADER_SIZE; at < end; at += this.#bytes[this.#start + at]! + 1) {
       this.octetsRead++;
-      this.#memo[at] = base | ((end - at - 1) << SPAN_SHIFT) | (end - at);
+      this.#memo[at] = ((end - at - 1) << SPAN_SHIFT) | (end - at);
       this.#nextEnd[at] = 0;
     }
   }
 
-  /** Whether type, class, TTL or length of a record lie between two offsets, the last not included. */
   #coversFields(from: number, to: number): boolean {
     const ttls = this.#ttls;
     let low = 0;
@@ -324,14 +246,4 @@ export class NameReader {
     }
     return low < this.records && ttls[low]! - 4 < to;
   }
-}
-
-/** Offset that the pointer at `at` holds. */
-function pointerAt(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
-}
-
-/** The octet, a capital letter of ASCII as a small one (RFC 4343 section 3). */
-export function lower(octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }

@@ -1,85 +1,56 @@
 import { HEADER_SIZE, MAX_MESSAGE_SIZE, MAX_NAME_SIZE } from "../constants.ts";
-import { FREE_READS, lower, MAX_POINTERS, REACH, READS_PER_OCTET } from "./name_reader.ts";
+import { FREE_READS, MAX_POINTERS, REACH, READS_PER_OCTET } from "./name_reader.ts";
 import { NameTable, NONE, ROOT } from "./name_table.ts";
-
-const NODE = 0xffff;
-const GENERATION_SHIFT = 16;
-const LAST_GENERATION = 0xffff;
+import { lower, pointerAt, skipPlainName } from "./walk.ts";
 
 /**
- * Copies the names of one message into another, compressed, in time that is linear in the length of
- * both whatever they hold.
+ * Copies the names of one message into another, compressed, in time linear in the length of both.
  *
- * Names are looked up label by label from the root (`NameTable`). What a pointer of the source leads
- * to is looked up once: the memo has the node for each offset that a pointer can reach. Every bound is
- * checked here; chunks of a name lie one before the other, as `NameReader` wants them.
+ * Names are looked up label by label from the root (`NameTable`). A memo of the node at each offset
+ * that a pointer led to ensures that it is looked up once. Bounds are checked again here.
  */
 export class NameWriter {
-  /** Where the name that was written last ends. */
+  /** End of the last name written. */
   end = 0;
 
   readonly #table = new NameTable();
-  /** Generation and node, as in the slots of the table, by offset in the source. */
-  readonly #memo = new Int32Array(REACH);
-  /** Offsets of the labels and pointers of the name being read, in the source. */
+  /** Node plus one by offset in the source, 0 if unknown. */
+  readonly #memo = new Uint16Array(REACH);
   readonly #path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
   #depth = 0;
-  /** The node of what follows the path. */
   #rest = ROOT;
   #from: Uint8Array = new Uint8Array(0);
   #to: Uint8Array = new Uint8Array(0);
   #questionEnd = 0;
-  #generation = 0;
-  /** Whether the labels of the question are in the table. */
   #primed = false;
-  /** The last name that a pointer may lead to, the question's at first: in the source, and written. */
+  /** Last name that pointers may lead to, in the source and as written. */
   #lastAt = 0;
   #lastOffset = 0;
   #reads = 0;
   #maxReads = 0;
 
-  /** Octets read for the names of the last message. */
   get octetsRead(): number {
     return this.#reads + this.#table.octetsRead;
   }
 
-  /**
-   * Starts with the message `from`: copies its header and the name of its question, which must be
-   * uncompressed, to the beginning of `to`.
-   *
-   * @returns offset of that name's end in either, or -1 for a bad one
-   */
+  /** Copies header and qname to the beginning of `to`; returns their end, or -1 if malformed. */
   begin(from: Uint8Array, to: Uint8Array): number {
     this.#from = from;
     this.#to = to;
     this.#reads = 0;
     this.#maxReads = READS_PER_OCTET * from.length + FREE_READS + MAX_MESSAGE_SIZE;
     this.#table.clear(to);
-    if (this.#generation === LAST_GENERATION) {
-      this.#memo.fill(0);
-      this.#generation = 0;
-    }
-    this.#generation++;
-    const most = Math.min(from.length, HEADER_SIZE + MAX_NAME_SIZE);
-    let at = HEADER_SIZE;
-    for (;;) {
-      if (at >= most || from[at]! > 63) return -1;
-      const octet = from[at]!;
-      at += octet + 1;
-      if (octet === 0) break;
-    }
-    for (let i = 0; i < at; i++) to[i] = from[i]!;
-    this.#questionEnd = at;
     this.#primed = false;
     this.#lastAt = this.#lastOffset = HEADER_SIZE;
-    return at;
+    const nameEnd = skipPlainName(from, HEADER_SIZE, from.length);
+    for (let i = 0; i < nameEnd; i++) to[i] = from[i]!;
+    this.#questionEnd = nameEnd;
+    return nameEnd;
   }
 
   /**
-   * Writes the name at offset `at` of the source to offset `out`.
-   *
-   * @param compressed - false for one that must stand in full, and that no pointer leads to
-   * @returns where it ends in the source, or -1 for a bad name or without room
+   * Writes the name at `at` of the source to `out`; in full, and without pointers to it, unless
+   * `compressed`. Returns its end in the source, or -1 if it is malformed or does not fit.
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;
@@ -119,20 +90,7 @@ export class NameWriter {
     return next;
   }
 
-  /** Steps over the name at offset `at` of the source, whatever its pointer leads to; -1 for none. */
-  pass(at: number): number {
-    const from = this.#from;
-    for (let label = at; label < from.length;) {
-      this.#reads++;
-      const octet = from[label]!;
-      if (octet >= 0xc0) return label + 2;
-      label += octet + 1;
-      if (octet === 0) return label;
-    }
-    return -1;
-  }
-
-  /** Where the name at `at` ends, if it is the last one again, whatever its case; otherwise -1. */
+  /** End of the name at `at` if it equals the last one; otherwise -1. */
   #skipSame(at: number): number {
     const from = this.#from;
     const away = at - this.#lastAt;
@@ -153,10 +111,10 @@ export class NameWriter {
     }
   }
 
-  /** Puts the question into the table. */
   #prime(): void {
     this.#primed = true;
     const table = this.#table;
+    this.#memo.fill(0, 0, this.#from.length);
     let depth = 0;
     for (let at = HEADER_SIZE; this.#from[at] !== 0; at += this.#from[at]! + 1) {
       this.#path[depth++] = at;
@@ -169,7 +127,7 @@ export class NameWriter {
     }
   }
 
-  /** Finds the labels of a name up to the root or to what is known; where it ends, or -1. */
+  /** Reads labels up to the root or the memo into the path; returns the name's end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;
@@ -183,13 +141,11 @@ export class NameWriter {
     let next = -1;
     for (;;) {
       if (label >= limit || this.octetsRead > this.#maxReads) return -1;
-      if (compressed && pointers > 0) {
-        const known = memo[label]!;
-        if (known >>> GENERATION_SHIFT === this.#generation) {
-          this.#rest = known & NODE;
-          size += this.#table.sizeOf(this.#rest) - 1;
-          break;
-        }
+      const known = compressed && pointers > 0 ? memo[label]! : 0;
+      if (known !== 0) {
+        this.#rest = known - 1;
+        size += this.#table.sizeOf(this.#rest) - 1;
+        break;
       }
       this.#reads++;
       const octet = from[label]!;
@@ -202,7 +158,7 @@ export class NameWriter {
         if (label + 2 > limit || ++pointers > MAX_POINTERS) return -1;
         path[depth++] = label;
         if (next < 0) next = label + 2;
-        const target = ((octet & 0x3f) << 8) | from[label + 1]!;
+        const target = pointerAt(from, label);
         if (target < HEADER_SIZE) return -1;
         limit = chunk;
         chunk = label = target;
@@ -217,38 +173,32 @@ export class NameWriter {
     return size > MAX_NAME_SIZE ? -1 : next;
   }
 
-  /** Writes the first labels of the path to `out`; where they end. */
+  /** Writes the first labels of the path to `out`; returns their end. */
   #writeLabels(count: number, out: number): number {
     const from = this.#from;
     const to = this.#to;
     let end = out;
     for (let i = 0; i < count; i++) {
       const label = this.#path[i]!;
-      let at = label;
-      const size = from[at]!;
+      const size = from[label]!;
       if (size >= 0xc0) continue;
       this.#reads += size;
-      // The letters of the question are the client's, and of no meaning elsewhere.
+      // The letters of the question are the client's and mean nothing elsewhere.
       const folded = label < this.#questionEnd;
-      for (const last = at + size; at <= last; at++) {
+      for (let at = label; at <= label + size; at++) {
         to[end++] = folded ? lower(from[at]!) : from[at]!;
       }
     }
     return end;
   }
 
-  /** Writes a pointer to `offset` at `out`; where it ends. */
   #writePointer(offset: number, out: number): number {
     this.#to[out] = 0xc0 | (offset >> 8);
     this.#to[out + 1] = offset & 255;
     return out + 2;
   }
 
-  /**
-   * Adds the first labels of the path, which end at `labelsEnd`, the last one in front of `node`.
-   *
-   * @returns the node of the whole name, or `NONE` where not all could be added
-   */
+  /** Adds the path's first labels before `node`; returns the node of the name, or `NONE`. */
   #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;
@@ -265,8 +215,7 @@ export class NameWriter {
     return parent;
   }
 
-  /** Notes the node of what begins at an offset of the source. */
   #note(at: number, node: number): void {
-    if (at < REACH) this.#memo[at] = (this.#generation << GENERATION_SHIFT) | node;
+    if (at < REACH) this.#memo[at] = node + 1;
   }
 }

@@ -1,14 +1,12 @@
-import { TYPE } from "../constants.ts";
-import { parseName } from "../name.ts";
 import { typeNumber, typeText } from "../mnemonics.ts";
-import { readAddress } from "./address.ts";
+import { parseName } from "../name.ts";
 import { readServiceParameters } from "./service_parameters.ts";
-import { octetsOf, type Word } from "./words.ts";
+import { addressOctets, octetsOf, type Word } from "./words.ts";
 
 /** Longest character string (RFC 1035 section 3.3). */
 const MAX_STRING = 255;
 
-/** Reads the words of a record's data, one after the other, and collects its octets. */
+/** Reads the words of a record's data one after the other and collects its octets. */
 class DataReader {
   readonly #words: readonly Word[];
   readonly #octets: number[] = [];
@@ -18,8 +16,8 @@ class DataReader {
     this.#words = words;
   }
 
-  get more(): boolean {
-    return this.#at < this.#words.length;
+  get left(): readonly Word[] {
+    return this.#words.slice(this.#at);
   }
 
   word(what: string): Word {
@@ -28,12 +26,14 @@ class DataReader {
     return word;
   }
 
-  add(octets: Iterable<number>): void {
-    for (const octet of octets) this.#octets.push(octet);
+  rest(): readonly Word[] {
+    const { left } = this;
+    this.#at = this.#words.length;
+    return left;
   }
 
-  name(what: string): void {
-    this.add(parseName(this.word(what).text));
+  add(octets: Iterable<number>): void {
+    for (const octet of octets) this.#octets.push(octet);
   }
 
   number(what: string, octets: number, value = this.word(what).text): void {
@@ -42,151 +42,115 @@ class DataReader {
     for (let i = octets - 1; i >= 0; i--) this.add([Math.floor(number / 256 ** i) % 256]);
   }
 
-  seconds(what: string): void {
-    const { text } = this.word(what);
-    const seconds = readSeconds(text);
-    if (seconds === null) throw new SyntaxError(`${what} ${text} is not a time`);
-    this.number(what, 4, String(seconds));
-  }
-
-  string(what: string): void {
-    const octets = octetsOf(this.word(what));
-    if (octets.length > MAX_STRING) throw new SyntaxError(`${what} is over ${MAX_STRING} octets`);
-    this.add([octets.length, ...octets]);
-  }
-
-  address(family: 4 | 6): void {
-    const { text } = this.word("the address");
-    this.add(readAddress(text, family));
-  }
-
-  /** The words that are left, joined: digits of base 16 may be in groups. */
-  hexadecimal(what: string): void {
-    let text = "";
-    while (this.more) text += this.word(what).text;
-    if (!/^([0-9a-fA-F]{2})*$/.test(text)) throw new SyntaxError(`${what} is not hexadecimal`);
-    this.add(Uint8Array.fromHex(text));
-  }
-
   finish(): Uint8Array {
-    if (this.more) throw new SyntaxError(`unexpected ${JSON.stringify(this.word("").text)}`);
+    const [word] = this.left;
+    if (word !== undefined) throw new SyntaxError(`unexpected ${JSON.stringify(word.text)}`);
     return Uint8Array.from(this.#octets);
   }
 }
 
-const oneName = (data: DataReader) => data.name("the name");
-const strings = (data: DataReader) => {
-  do data.string("the text"); while (data.more);
-};
-const service = (data: DataReader) => {
-  data.number("the priority", 2);
-  data.name("the target");
-  const words: Word[] = [];
-  while (data.more) words.push(data.word(""));
-  data.add(readServiceParameters(words));
+type Field = (data: DataReader) => void;
+
+const number = (octets: number) => (what: string): Field => (data) => data.number(what, octets);
+const [u8, u16, u32] = [number(1), number(2), number(4)];
+const address = (family: 4 | 6): Field => (data) =>
+  data.add(addressOctets(data.word("the address").text, family));
+const name = (what: string): Field => (data) => data.add(parseName(data.word(what).text));
+const octets = (what: string): Field => (data) => data.add(octetsOf(data.word(what)));
+
+const seconds = (what: string): Field => (data) => {
+  const { text } = data.word(what);
+  const seconds = readSeconds(text);
+  if (seconds === null) throw new SyntaxError(`${what} ${text} is not a time`);
+  data.number(what, 4, String(seconds));
 };
 
-/** How the data of each type is written, by type (RFC 1035 section 3.3 and the types' own RFCs). */
-const READERS = new Map<number, (data: DataReader) => void>([
-  [TYPE.A, (data) => data.address(4)],
-  [TYPE.AAAA, (data) => data.address(6)],
-  ...["NS", "CNAME", "PTR", "DNAME", "MD", "MF", "MB", "MG", "MR"].map((type) =>
-    [typeNumber(type)!, oneName] as const
+const string = (what: string): Field => (data) => {
+  const octets = octetsOf(data.word(what));
+  if (octets.length > MAX_STRING) throw new SyntaxError(`${what} is over ${MAX_STRING} octets`);
+  data.add([octets.length, ...octets]);
+};
+
+const strings: Field = (data) => {
+  do string("the text")(data); while (data.left.length > 0);
+};
+
+/** Digits of base 16 up to the end, perhaps in groups. */
+const hexadecimal = (what: string): Field => (data) => {
+  const text = data.rest().map((word) => word.text).join("");
+  if (!/^([0-9a-fA-F]{2})*$/.test(text)) throw new SyntaxError(`${what} is not hexadecimal`);
+  data.add(Uint8Array.fromHex(text));
+};
+
+const parameters: Field = (data) => data.add(readServiceParameters(data.rest()));
+
+/** The fields of each type's data (RFC 1035 section 3.3 and the types' own RFCs). */
+const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
+  ([
+    ["A", address(4)],
+    ["AAAA", address(6)],
+    ["NS CNAME PTR DNAME MD MF MB MG MR", name("the name")],
+    ["TXT SPF AVC NINFO RESINFO", strings],
+    ["SVCB HTTPS", u16("the priority"), name("the target"), parameters],
+    ["MX KX RT AFSDB LP", u16("the preference"), name("the name")],
+    ["RP MINFO", name("the first name"), name("the second name")],
+    [
+      "SOA",
+      ...[name("the primary server"), name("the mailbox"), u32("the serial number")],
+      ...[seconds("refresh"), seconds("retry"), seconds("expire"), seconds("minimum")],
+    ],
+    ["SRV", u16("the priority"), u16("the weight"), u16("the port"), name("the target")],
+    ["HINFO", string("the CPU"), string("the operating system")],
+    [
+      "NAPTR",
+      ...[u16("the order"), u16("the preference"), string("flags"), string("services")],
+      ...[string("the expression"), name("the replacement")],
+    ],
+    ["CAA", u8("flags"), string("the tag"), octets("the value")],
+    ["URI", u16("the priority"), u16("the weight"), octets("the target")],
+    [
+      "DS CDS DLV",
+      ...[u16("the key tag"), u8("the algorithm"), u8("the digest type")],
+      hexadecimal("the digest"),
+    ],
+    [
+      "TLSA SMIMEA",
+      ...[u8("the usage"), u8("the selector"), u8("the matching type")],
+      hexadecimal("the certificate's data"),
+    ],
+    ["SSHFP", u8("the algorithm"), u8("the fingerprint type"), hexadecimal("the fingerprint")],
+  ] satisfies [types: string, ...Field[]][]).flatMap(([types, ...fields]) =>
+    types.split(" ").map((type) => [typeNumber(type)!, fields] as const)
   ),
-  ...["TXT", "SPF", "AVC", "NINFO", "RESINFO"].map((type) => [typeNumber(type)!, strings] as const),
-  ...["SVCB", "HTTPS"].map((type) => [typeNumber(type)!, service] as const),
-  ...["MX", "KX", "RT", "AFSDB", "LP"].map((type) =>
-    [typeNumber(type)!, (data: DataReader) => {
-      data.number("the preference", 2);
-      data.name("the name");
-    }] as const
-  ),
-  ...["RP", "MINFO"].map((type) =>
-    [typeNumber(type)!, (data: DataReader) => {
-      data.name("the first name");
-      data.name("the second name");
-    }] as const
-  ),
-  [typeNumber("SOA")!, (data) => {
-    data.name("the primary server");
-    data.name("the mailbox");
-    data.number("the serial number", 4);
-    for (const what of ["refresh", "retry", "expire", "minimum"]) data.seconds(what);
-  }],
-  [typeNumber("SRV")!, (data) => {
-    for (const what of ["the priority", "the weight", "the port"]) data.number(what, 2);
-    data.name("the target");
-  }],
-  [typeNumber("HINFO")!, (data) => {
-    data.string("the CPU");
-    data.string("the operating system");
-  }],
-  [typeNumber("NAPTR")!, (data) => {
-    data.number("the order", 2);
-    data.number("the preference", 2);
-    for (const what of ["flags", "services", "the expression"]) data.string(what);
-    data.name("the replacement");
-  }],
-  [typeNumber("CAA")!, (data) => {
-    data.number("flags", 1);
-    data.string("the tag");
-    data.add(octetsOf(data.word("the value")));
-  }],
-  [typeNumber("URI")!, (data) => {
-    data.number("the priority", 2);
-    data.number("the weight", 2);
-    data.add(octetsOf(data.word("the target")));
-  }],
-  ...["DS", "CDS", "DLV"].map((type) =>
-    [typeNumber(type)!, (data: DataReader) => {
-      data.number("the key tag", 2);
-      data.number("the algorithm", 1);
-      data.number("the digest type", 1);
-      data.hexadecimal("the digest");
-    }] as const
-  ),
-  ...["TLSA", "SMIMEA"].map((type) =>
-    [typeNumber(type)!, (data: DataReader) => {
-      for (const what of ["the usage", "the selector", "the matching type"]) data.number(what, 1);
-      data.hexadecimal("the certificate's data");
-    }] as const
-  ),
-  [typeNumber("SSHFP")!, (data) => {
-    data.number("the algorithm", 1);
-    data.number("the fingerprint type", 1);
-    data.hexadecimal("the fingerprint");
-  }],
-]);
+);
 
 /**
- * The wire form of a record's data. Data of any type may stand as `\# LENGTH HEX` (RFC 3597 section
- * 5); other types than those above must.
- *
- * Throws `SyntaxError`, or what `parseName` throws.
+ * The wire form of a record's data, which may be written as `\# LENGTH HEX` (RFC 3597 section 5).
+ * Throws `SyntaxError`, or as `parseName`.
  */
 export function readRecordData(type: number, words: readonly Word[]): Uint8Array {
   const data = new DataReader(words);
   if (words[0]?.text === "\\#" && !words[0].quoted) {
     data.word("");
     const { text } = data.word("the length");
-    data.hexadecimal("the data");
+    hexadecimal("the data")(data);
     const octets = data.finish();
     if (String(octets.length) !== text) {
       throw new SyntaxError(`the data has ${octets.length} octets and not ${text}`);
     }
     return octets;
   }
-  const read = READERS.get(type);
-  if (read === undefined) {
+  const fields = FIELDS.get(type);
+  if (fields === undefined) {
     throw new SyntaxError(`data of type ${typeText(type)} must be written as \\# LENGTH HEX`);
   }
-  read(data);
+  for (const read of fields) read(data);
   return data.finish();
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Seconds of a number or of a time such as `1h30m`; null for anything else or over 32 bits. */
+/** Seconds of a number or of a time such as `1h30m`; null for other text or over 32 bits. */
 export function readSeconds(text: string): number | null {
   if (!/^([0-9]+[smhdw]?)+$/i.test(text)) return null;
   let seconds = 0;

@@ -4,12 +4,10 @@ import { classNumber, typeNumber } from "../mnemonics.ts";
 import { readRecordData, readSeconds } from "./data.ts";
 import { splitRecord } from "./words.ts";
 
-/** TTL of a record that names none. */
 const DEFAULT_TTL_SECONDS = 3600;
 
 /** A record in wire form. */
 export interface WireRecord {
-  /** Owner, letters as they stand. */
   readonly owner: Uint8Array;
   readonly type: number;
   readonly qclass: number;
@@ -18,10 +16,10 @@ export interface WireRecord {
 }
 
 /**
- * Reads a record in presentation format (RFC 1035 section 5.1): `NAME [TTL] [CLASS] TYPE DATA`, TTL and
- * class in either order. Names are taken as fully qualified, with a closing dot or without.
+ * Reads a record in presentation format (RFC 1035 section 5.1): `NAME [TTL] [CLASS] TYPE DATA`, TTL
+ * and class in either order. Names are fully qualified with or without a closing dot.
  *
- * Throws `SyntaxError` or `RangeError` with what is wrong.
+ * Throws `SyntaxError` or `RangeError`.
  */
 export function readRecord(text: string): WireRecord {
   const words = splitRecord(text);

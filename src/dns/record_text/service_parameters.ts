@@ -1,8 +1,7 @@
 import { SERVICE_KEYS } from "../service_keys.ts";
-import { readAddress } from "./address.ts";
-import { octetsOf, type Word } from "./words.ts";
+import { addressOctets, octetsOf, type Word } from "./words.ts";
 
-/** What records may name; `ohttp` is RFC 9540's. */
+/** Known keys; `ohttp` is from RFC 9540. */
 const KEYS: readonly string[] = [...SERVICE_KEYS, "ohttp"];
 
 /** The parameters of an SVCB or HTTPS record in wire form (RFC 9460 section 2). Throws `SyntaxError`. */
@@ -10,7 +9,7 @@ export function readServiceParameters(words: readonly Word[]): number[] {
   const parameters = new Map<number, number[]>();
   for (let i = 0; i < words.length; i++) {
     const [, name = "", equals, plain = ""] = /^([^=]*)(=?)([^]*)$/.exec(words[i]!.text)!;
-    // A quoted value is a word of its own.
+    // A quoted value is a separate word.
     const quoted = equals === "=" && plain === "" && words[i + 1]?.quoted === true;
     const value = quoted ? words[++i]! : { text: plain, quoted: false };
     const key = keyNumber(name);
@@ -54,7 +53,7 @@ function readValue(name: string, value: Word): number[] {
     case "ipv4hint":
     case "ipv6hint": {
       const family = name === "ipv4hint" ? 4 : 6;
-      return items().flatMap((text) => [...readAddress(text, family)]);
+      return items().flatMap((text) => [...addressOctets(text, family)]);
     }
     case "ech":
       try {

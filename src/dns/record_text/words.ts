@@ -1,14 +1,16 @@
+import { parseAddress } from "../address.ts";
+import { readOctet } from "../name.ts";
+
 /** A word of a record in presentation format (RFC 1035 section 5.1). */
 export interface Word {
-  /** As it stands, escapes included, quotes left out. */
+  /** The text with its escapes, without quotes. */
   text: string;
   quoted: boolean;
 }
 
 /**
- * Splits a record into words. Parentheses join lines and are left out, `;` begins a comment.
- *
- * Throws `SyntaxError` for a quote or parenthesis that is not closed, and for a second record.
+ * Splits a record into words; parentheses join lines, `;` starts a comment. Throws `SyntaxError` for
+ * an open quote or parenthesis, and for a second record.
  */
 export function splitRecord(text: string): Word[] {
   const words: Word[] = [];
@@ -35,23 +37,24 @@ export function splitRecord(text: string): Word[] {
   return words;
 }
 
-/** The octets of a word: `\DDD` is one octet, a backslash before anything else is left out. */
+/** The octets of a word, its escapes resolved. Throws `SyntaxError`. */
 export function octetsOf({ text }: Word): Uint8Array {
   const octets: number[] = [];
   const source = new TextEncoder().encode(text);
-  for (let i = 0; i < source.length; i++) {
-    if (source[i] !== 0x5c) {
-      octets.push(source[i]!);
-      continue;
-    }
-    const digits = String.fromCharCode(...source.subarray(i + 1, i + 4));
-    if (/^[0-9]{3}$/.test(digits)) {
-      if (Number(digits) > 255) throw new SyntaxError(`\\${digits} is not an octet`);
-      octets.push(Number(digits));
-      i += 3;
-    } else {
-      octets.push(source[++i]!);
-    }
+  for (let i = 0; i < source.length;) {
+    const [octet, next] = readOctet(source, i);
+    if (octet! > 255) throw new SyntaxError(`\\${octet} is not an octet`);
+    octets.push(octet!);
+    i = next;
   }
   return Uint8Array.from(octets);
+}
+
+/** The octets of an address of this family. Throws `SyntaxError`. */
+export function addressOctets(text: string, family: 4 | 6): Uint8Array {
+  const octets = parseAddress(text);
+  if (octets?.length !== (family === 4 ? 4 : 16)) {
+    throw new SyntaxError(`${text} is not an IPv${family} address`);
+  }
+  return octets;
 }

@@ -1,12 +1,19 @@
 import type { Config } from "../../config/types.ts";
+import { TYPE } from "../../dns/constants.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
-import type { ZoneTable } from "../question/zones.ts";
-import type { HandlerChain } from "./chain.ts";
-import { buildChains } from "./chains.ts";
-import { buildRoutes, findObservers, findRoute, type Route } from "./routes.ts";
+import { ZoneTable } from "../question/zones.ts";
+import { servedZones } from "../served.ts";
+import { HandlerChain } from "./chain.ts";
+import { predecessors } from "./predecessors.ts";
 
-/** The server blocks of the configuration that serves: their chains, and which queries go to which. */
+/** The chain that serves a zone, and the zone's index among those of the listener. */
+export interface Route {
+  readonly chain: HandlerChain;
+  readonly zone: number;
+}
+
+/** The server blocks of the current configuration: their chains, and the routes to them. */
 export class Blocks {
   readonly #handlers: ReadonlyMap<string, CreateHandler>;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
@@ -14,42 +21,65 @@ export class Blocks {
   #routes: ZoneTable<Route>[] = [];
   #observers: (Handler | null)[] = [];
 
-  /** @param handlers - makes the handlers, by plugin name */
   constructor(handlers: ReadonlyMap<string, CreateHandler>) {
     this.#handlers = handlers;
   }
 
-  /** Replaces the configuration. Chains that it keeps go on; the others are stopped. */
+  /** Replaces the configuration; chains that it does not reuse are stopped. */
   configure(config: Config, engine: EngineServices): void {
     const old = this.#chains;
-    const chains = buildChains(config, {
-      handlers: this.#handlers,
-      engine,
-      previous: { config: this.#config, chains: old },
-    });
-    this.#routes = buildRoutes(config, chains);
-    this.#observers = findObservers(config, chains);
+    const chains = this.#build(config, engine);
+    this.#routes = config.listeners.map(({ zones }) =>
+      new ZoneTable(zones.map(({ zone, block }, i) => [zone, { chain: chains[block]!, zone: i }]))
+    );
+    this.#observers = config.listeners.map(({ zones }) =>
+      zones.map(({ block }) => chains[block]!.observer).find((one) => one !== null) ?? null
+    );
     this.#config = config;
     this.#chains = chains;
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Where the query of an exchange goes, or null. */
-  route(exchange: Exchange): Route | null {
-    return findRoute(this.#routes[exchange.listener]!, exchange);
+  /** An unchanged block reuses its chain; the handlers of a changed one get their predecessors. */
+  #build(config: Config, engine: EngineServices): HandlerChain[] {
+    const allServed = servedZones(config);
+    const blockBefore = predecessors(config, this.#config);
+    const reusable = new Map(this.#chains.map((chain) => [chain.signature, chain]));
+    return config.blocks.map(({ zones, plugins }, index) => {
+      const served = allServed[index]!;
+      // All that the behaviour of a block depends on; its lines in the Corefile are not.
+      const parts = plugins.map(({ name, options }) => [name, options]);
+      const signature = JSON.stringify([zones, parts, served]);
+      const reused = reusable.get(signature);
+      if (reused !== undefined) return reused;
+      const left = [...this.#chains[blockBefore[index]!]?.handlers ?? []];
+      const handlers = plugins.map(({ name, options }, position) => {
+        const create = this.#handlers.get(name);
+        if (create === undefined) throw new TypeError(`Cannot run plugin "${name}"`);
+        const at = left.findIndex((handler) => handler.name === name);
+        const previous = at < 0 ? null : left.splice(at, 1)[0]!;
+        return create(options, { zones, position, engine, plugins, served, previous });
+      });
+      return new HandlerChain(handlers, signature);
+    });
   }
 
-  /** The observer of queries to a listener that are rejected before any chain runs, or null. */
+  /** The route of a query, or null if there is none. DS records belong to the parent zone. */
+  route(exchange: Exchange): Route | null {
+    const zones = this.#routes[exchange.listener]!;
+    if (exchange.qnameLength === 0) return null;
+    return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
+  }
+
+  /** Observer of a listener's queries that are rejected before any chain runs, or null. */
   observerOf(listener: number): Handler | null {
     return this.#observers[listener] ?? null;
   }
 
-  /** The handler at a position of a block. */
   handlerAt(block: number, position: number): Handler | undefined {
     return this.#chains[block]?.handlers[position];
   }
 
-  /** The handlers that cannot do their work yet: block and plugin of each. */
   unready(): [block: number, plugin: string][] {
     return this.#chains.flatMap(({ handlers }, block) =>
       handlers.filter((handler) => handler.ready?.() === false)

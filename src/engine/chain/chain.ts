@@ -1,39 +1,42 @@
-import type { Chain, Exchange } from "../exchange/exchange.ts";
+import { CLASS } from "../../dns/constants.ts";
+import { ANSWERED, type Chain, type Exchange, NEXT, type Verdict } from "../exchange/exchange.ts";
 import type { Handler } from "../handler.ts";
-import { ANSWERED, NEXT, type Verdict } from "../exchange/verdict.ts";
 
-/** The handlers of one server block, in order, and who sees the responses of each. */
+/** The handlers of one server block, in order. */
 export class HandlerChain implements Chain {
-  /** What it was made of: a block with the same signature keeps its chain over a reload. */
+  /** A block with the same signature reuses its chain in a reload. */
   readonly signature: string;
   readonly handlers: readonly Handler[];
   readonly length: number;
-  /** A handler asks others on behalf of clients, so recursion is available (RA). */
   readonly recursive: boolean;
-  /** Queries of every class are taken, and not of class IN alone. */
-  readonly everyClass: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
-  /** The handler that sees every query that came in and what was sent, or null. */
   readonly observer: Handler | null;
-  /** Positions of the handlers that take part on the way down. */
+  readonly #everyClass: boolean;
+  /** Positions of the handlers that see queries. */
   readonly #queries: readonly number[];
-  /** Positions of the handlers that take part on the way up, the last one first. */
+  /** Positions of the handlers that see responses, the last one first. */
   readonly #responders: readonly number[];
 
   constructor(handlers: readonly Handler[], signature = "") {
+    const positions = (method: "query" | "response") =>
+      handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
     this.handlers = handlers;
     this.length = handlers.length;
-    this.#queries = handlers.flatMap((handler, i) => handler.query === undefined ? [] : [i]);
-    this.#responders = handlers.flatMap((handler, i) => handler.response === undefined ? [] : [i])
-      .reverse();
+    this.#queries = positions("query");
+    this.#responders = positions("response").reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
-    this.everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
+    this.#everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
     this.flagsSet = handlers.reduce((all, one) => all | (one.responseFlags?.set ?? 0), 0);
     this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this, handlers);
+  }
+
+  /** Chains that forward take every class, ANY and NONE included, as in CoreDNS. */
+  serves(qclass: number): boolean {
+    return this.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }
 
   pluginAt(position: number): string | undefined {
@@ -72,7 +75,6 @@ export class HandlerChain implements Chain {
     if (this.observer !== null) this.observer.sent!(exchange, sizeBytes);
   }
 
-  /** Stops the handlers: their timers, their sockets. */
   stop(): void {
     for (const handler of this.handlers) handler.stop?.();
   }

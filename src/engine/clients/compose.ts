@@ -5,35 +5,30 @@ import {
   HEADER_SIZE,
   MIN_UDP_PAYLOAD,
   RCODE,
+  TYPE,
 } from "../../dns/constants.ts";
-import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
+import { SUBNET } from "../../dns/client_subnet.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { copyWords, type Memory } from "../memory.ts";
+import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
 /** Size of an OPT record without options: root name, type, class, TTL, data length. */
 const OPT_SIZE = 11;
-/** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
-const EDE_SIZE = 6;
-/** Code and length in front of an option's data. */
+/** Size of an option's code and length. */
 const OPTION_HEADER_SIZE = 4;
+/** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
+const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 
-/** Bits of a response's header that come from the response itself. */
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the exchange's response for its client: id, flags, the client's own spelling of the name,
- * ageing TTLs, and the OPT record that this client gets. Allocates nothing.
- *
- * Records go out in the order in which they are stored. An order of each client's own (addresses that
- * rotate) belongs here, where the client's copy is patched, because the stored message is everybody's.
- *
- * Records that do not fit are left out from the end, and TC is set if the client needs them
- * (`response/cut.ts`).
+ * Writes the exchange's response for its client: id, flags, case of the name, ageing TTLs and OPT.
+ * Records that do not fit are removed (`response/cut.ts`). An order of records per client (rotation)
+ * would belong here, because the stored message is shared.
  *
  * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
- * @param limit - most bytes that the client can take, at least 512
  * @returns length of the message in bytes
  */
 export function compose(
@@ -44,21 +39,11 @@ export function compose(
   limit: number,
 ): number {
   const { view } = out;
-  let optSize = 0;
-  let textSize = 0;
-  if (exchange.edns) {
-    optSize = OPT_SIZE;
-    if (exchange.extendedError >= 0) optSize += EDE_SIZE;
-    if (hasOtherError(exchange, response)) {
-      optSize += EDE_SIZE;
-      textSize = response.errorText.length;
-    }
-    if (exchange.nsid !== null) optSize += OPTION_HEADER_SIZE + exchange.nsid.length;
-    if (hasSubnet(exchange, response)) optSize += OPTION_HEADER_SIZE + exchange.ecsLength;
-  }
+  const optSize = exchange.edns ? sizeOfOpt(exchange, response) : 0;
+  let textSize = exchange.edns && hasOtherError(exchange, response) ? response.errorText.length : 0;
   let length = response.length;
   let ttlCount = response.ttlCount;
-  // A text is worth no record: it goes first.
+  // The text is dropped before any record.
   if (length + optSize + textSize > limit) textSize = 0;
   if (length + optSize <= limit) {
     copyWords(response.memory, response.offset, out, outOffset, length);
@@ -67,27 +52,16 @@ export function compose(
     length = endOfRecord(response, ttlCount);
     copyWords(response.memory, response.offset, out, outOffset, length);
     cutCounts(view, outOffset, ttlCount);
-    if (isIncomplete(response, ttlCount)) {
-      view.setUint16(outOffset + 2, view.getUint16(outOffset + 2) | FLAG.TC);
-    }
+    if (isIncomplete(response, ttlCount)) setTruncated(view, outOffset);
   }
 
   view.setUint16(outOffset, exchange.id);
-  let flags = view.getUint16(outOffset + 2) & KEPT;
-  // Both are the client's in errors too, as unbound and CoreDNS have it.
-  flags |= exchange.flags & (FLAG.RD | FLAG.CD);
-  // Clients pass over answers without RA. Where nobody recurses it must stay clear, so that they go
-  // on to their next server.
-  if (exchange.chain.recursive && response.kind !== KIND.LAME) flags |= FLAG.RA;
-  flags = (flags | exchange.chain.flagsSet) & ~exchange.chain.flagsCleared;
-  // AD only for a client that asked for it (RFC 6840 section 5.8).
-  if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
-  if (response.extendedRcode !== 0 && !exchange.edns) {
-    flags = (flags & ~FLAG.RCODE) | RCODE.SERVFAIL;
-  }
-  view.setUint16(outOffset + 2, flags);
+  view.setUint16(
+    outOffset + 2,
+    flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
+  );
 
-  // A cache keeps names in lower case; every other response may be spelled as somebody else asked.
+  // Cached names are in lower case; other responses may have another client's case.
   if (exchange.mixedCase || !response.cached) {
     const from = exchange.memory.bytes;
     const to = out.bytes;
@@ -102,14 +76,15 @@ export function compose(
       view.setUint32(outOffset + table.getUint16(at, true), response.ttlSeconds);
     }
   }
-  return optSize === 0
-    ? length
-    : length + writeOpt(exchange, response, out, outOffset, outOffset + length, textSize);
+  if (optSize === 0) return length;
+  writeOpt(exchange, response, out, outOffset + length, textSize);
+  view.setUint16(outOffset + 10, view.getUint16(outOffset + 10) + 1);
+  return length + optSize + textSize;
 }
 
 /**
- * As `compose`, with no record but OPT, with TC set, and no larger than the query: no options but a
- * client subnet that the client sent itself.
+ * As `compose`, with only an OPT record and TC, and no larger than the query: its only option is the
+ * client's subnet.
  */
 export function composeTruncated(
   exchange: Exchange,
@@ -125,88 +100,8 @@ export function composeTruncated(
   exchange.extendedError = extendedError;
   exchange.nsid = nsid;
   response.extendedError = otherError;
-  out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | FLAG.TC);
+  setTruncated(out.view, outOffset);
   return length;
-}
-
-/** Appends the OPT record and counts it; returns its size. `textSize` is of the error from elsewhere. */
-function writeOpt(
-  exchange: Exchange,
-  response: Response,
-  out: Memory,
-  start: number,
-  at: number,
-  textSize: number,
-): number {
-  const { view } = out;
-  view.setUint8(at, 0);
-  view.setUint16(at + 1, 41);
-  view.setUint16(at + 3, exchange.payloadSize);
-  view.setUint8(at + 5, response.extendedRcode);
-  view.setUint8(at + 6, 0);
-  view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
-  view.setUint16(start + 10, view.getUint16(start + 10) + 1);
-  let end = at + OPT_SIZE;
-  if (exchange.extendedError >= 0) end = writeError(exchange.extendedError, view, end, 0);
-  if (hasOtherError(exchange, response)) {
-    const { bytes } = response.errorText;
-    const textAt = writeError(response.extendedError, view, end, textSize);
-    for (let i = 0; i < textSize; i++) out.bytes[textAt + i] = bytes[i]!;
-    end = textAt + textSize;
-  }
-  if (hasSubnet(exchange, response)) {
-    // The client's own subnet comes back with the scope that the answer is for (RFC 7871 7.2.1).
-    const { ecsLength } = exchange;
-    const from = exchange.memory.view;
-    const source = exchange.offset + exchange.ecsAt;
-    view.setUint16(end, EDNS_OPTION.CLIENT_SUBNET);
-    view.setUint16(end + 2, ecsLength);
-    for (let i = 0; i < ecsLength; i++) view.setUint8(end + 4 + i, from.getUint8(source + i));
-    view.setUint8(end + 4 + 3, response.ecsScope);
-    end += 4 + ecsLength;
-  }
-  if (exchange.nsid !== null) end = writeNsid(exchange.nsid, out, end);
-  view.setUint16(at + 9, end - at - OPT_SIZE);
-  return end - at;
-}
-
-/** Whether the response came with an error that nodens does not tell of itself. */
-function hasOtherError(exchange: Exchange, response: Response): boolean {
-  return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
-}
-
-/** Appends an Extended DNS Error option; returns where its text of `textSize` octets belongs. */
-function writeError(code: number, view: DataView, at: number, textSize: number): number {
-  view.setUint16(at, EDNS_OPTION.EXTENDED_ERROR);
-  view.setUint16(at + 2, 2 + textSize);
-  view.setUint16(at + 4, code);
-  return at + EDE_SIZE;
-}
-
-/** Whether the answer is for the client's subnet rather than for anybody. */
-function hasSubnet(exchange: Exchange, response: Response): boolean {
-  return response.ecsScope >= 0 && exchange.ecsLength > 0;
-}
-
-/** Appends an NSID option (RFC 5001 section 2.3); returns where it ends. */
-function writeNsid(nsid: Uint8Array, { bytes, view }: Memory, at: number): number {
-  const { length } = nsid;
-  view.setUint16(at, EDNS_OPTION.NSID);
-  view.setUint16(at + 2, length);
-  const to = at + OPTION_HEADER_SIZE;
-  for (let i = 0; i < length; i++) bytes[to + i] = nsid[i]!;
-  return to + length;
-}
-
-/** Lowers the section counts to `kept` records in all. */
-function cutCounts(view: DataView, start: number, kept: number): void {
-  const answers = view.getUint16(start + 6);
-  const authorities = view.getUint16(start + 8);
-  const keptAnswers = Math.min(answers, kept);
-  const keptAuthorities = Math.min(authorities, kept - keptAnswers);
-  view.setUint16(start + 6, keptAnswers);
-  view.setUint16(start + 8, keptAuthorities);
-  view.setUint16(start + 10, kept - keptAnswers - keptAuthorities);
 }
 
 /** Largest UDP response for the exchange's client (RFC 6891 section 6.2.3). */
@@ -216,4 +111,107 @@ export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
     : ednsSize < maxUdpSize
     ? ednsSize
     : maxUdpSize;
+}
+
+/** The header's second word; `kept` are its bits from the response. */
+function flagsFor(exchange: Exchange, response: Response, kept: number): number {
+  const { chain } = exchange;
+  // RD and CD are the client's in errors too, as in unbound and CoreDNS.
+  let flags = kept | (exchange.flags & (FLAG.RD | FLAG.CD));
+  // Without RA clients try their next server, as they should if nobody recurses.
+  if (chain.recursive && response.kind !== KIND.LAME) flags |= FLAG.RA;
+  flags = (flags | chain.flagsSet) & ~chain.flagsCleared;
+  // AD only for a client that asked for it (RFC 6840 section 5.8).
+  if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
+  if (response.extendedRcode !== 0 && !exchange.edns) {
+    flags = (flags & ~FLAG.RCODE) | RCODE.SERVFAIL;
+  }
+  return flags;
+}
+
+function sizeOfOpt(exchange: Exchange, response: Response): number {
+  let size = OPT_SIZE;
+  if (exchange.extendedError >= 0) size += EDE_SIZE;
+  if (hasOtherError(exchange, response)) size += EDE_SIZE;
+  if (hasSubnet(exchange, response)) size += OPTION_HEADER_SIZE + exchange.ecsLength;
+  if (exchange.nsid !== null) size += OPTION_HEADER_SIZE + exchange.nsid.length;
+  return size;
+}
+
+function writeOpt(
+  exchange: Exchange,
+  response: Response,
+  out: Memory,
+  at: number,
+  textSize: number,
+): void {
+  const { view } = out;
+  const { memory, ecsLength, nsid } = exchange;
+  view.setUint8(at, 0);
+  view.setUint16(at + 1, TYPE.OPT);
+  view.setUint16(at + 3, exchange.payloadSize);
+  view.setUint8(at + 5, response.extendedRcode);
+  view.setUint8(at + 6, 0);
+  view.setUint16(at + 7, exchange.dnssecOk ? EDNS_DO : 0);
+  view.setUint16(at + 9, sizeOfOpt(exchange, response) + textSize - OPT_SIZE);
+  let end = at + OPT_SIZE;
+  if (exchange.extendedError >= 0) {
+    end = writeHeader(view, end, EDNS_OPTION.EXTENDED_ERROR, 2);
+    view.setUint16(end, exchange.extendedError);
+    end += 2;
+  }
+  if (hasOtherError(exchange, response)) {
+    end = writeHeader(view, end, EDNS_OPTION.EXTENDED_ERROR, 2 + textSize);
+    view.setUint16(end, response.extendedError);
+    end = writeBytes(out, end + 2, response.errorText.bytes, 0, textSize);
+  }
+  if (hasSubnet(exchange, response)) {
+    // The client's own subnet, with the scope that the answer is for (RFC 7871 section 7.2.1).
+    const dataAt = writeHeader(view, end, EDNS_OPTION.CLIENT_SUBNET, ecsLength);
+    end = writeBytes(out, dataAt, memory.bytes, exchange.offset + exchange.ecsAt, ecsLength);
+    view.setUint8(dataAt + SUBNET.SCOPE, response.ecsScope);
+  }
+  if (nsid !== null) {
+    end = writeHeader(view, end, EDNS_OPTION.NSID, nsid.length);
+    writeBytes(out, end, nsid, 0, nsid.length);
+  }
+}
+
+function writeHeader(view: DataView, at: number, code: number, size: number): number {
+  view.setUint16(at, code);
+  view.setUint16(at + 2, size);
+  return at + OPTION_HEADER_SIZE;
+}
+
+function writeBytes(
+  { bytes }: Memory,
+  at: number,
+  from: Uint8Array,
+  fromAt: number,
+  size: number,
+): number {
+  for (let i = 0; i < size; i++) bytes[at + i] = from[fromAt + i]!;
+  return at + size;
+}
+
+function hasOtherError(exchange: Exchange, response: Response): boolean {
+  return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
+}
+
+/** The answer is specific to the client's subnet. */
+function hasSubnet(exchange: Exchange, response: Response): boolean {
+  return response.ecsScope >= 0 && exchange.ecsLength > 0;
+}
+
+function setTruncated(view: DataView, start: number): void {
+  view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
+}
+
+/** Reduces the section counts to `kept` records in total. */
+function cutCounts(view: DataView, start: number, kept: number): void {
+  const answers = Math.min(view.getUint16(start + 6), kept);
+  const authorities = Math.min(view.getUint16(start + 8), kept - answers);
+  view.setUint16(start + 6, answers);
+  view.setUint16(start + 8, authorities);
+  view.setUint16(start + 10, kept - answers - authorities);
 }

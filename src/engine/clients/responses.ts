@@ -1,49 +1,41 @@
 import type { ListenerConfig } from "../../config/types.ts";
 import { Address } from "../../dns/address.ts";
 import { EDE, MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
-import { compose, composeTruncated, limitOf } from "./compose.ts";
 import { COUNTER } from "../counters.ts";
 import { type Exchange, TCP } from "../exchange/exchange.ts";
 import type { EngineServices } from "../handler.ts";
 import type { Memory } from "../memory.ts";
-import type { Response } from "../response/response.ts";
 import type { HashKey } from "../question/keyed_hash.ts";
 import { ResponseLimiter } from "../response/limiter.ts";
+import type { Response } from "../response/response.ts";
+import { compose, composeTruncated, limitOf } from "./compose.ts";
 
 /**
- * How long a UDP query may wait for its answer, unless `timeouts` says otherwise: unbound's
- * `discard-timeout`. Whoever collects waiting queries for an address that is not his, to have all
- * answers sent at one moment (DNSBomb, IEEE S&P 2024), has no more than this time for it.
+ * Default of unbound's `discard-timeout`. It bounds how long an attacker can accumulate queries to have
+ * all answers sent at once (DNSBomb, IEEE S&P 2024).
  */
 export const DISCARD_MS = 1900;
 
-/** Writes responses for clients, and decides which are not sent, or not whole, because of UDP. */
+/** Writes responses for clients; over UDP some are not sent, or not whole. */
 export class ClientResponses {
   readonly #engine: EngineServices;
   readonly #limiter: ResponseLimiter;
   readonly #address = new Address();
-  /** How long UDP queries may wait, by listener; 0 for any time. */
+  /** Maximum wait of UDP queries by listener; 0 for no limit. */
   #discardMs: readonly number[] = [];
 
-  /** @param key - for the hash of client networks */
   constructor(engine: EngineServices, key: HashKey) {
     this.#engine = engine;
     this.#limiter = new ResponseLimiter(key);
   }
 
-  /** Takes over how long the UDP queries of each listener may wait. */
   configure(listeners: readonly ListenerConfig[]): void {
     this.#discardMs = listeners.map(({ timeouts }) => timeouts?.discardMs ?? DISCARD_MS);
   }
 
   /**
-   * Writes the response that the client gets.
-   *
-   * More large UDP responses to one network than `exchange.rate` allows go out truncated, without
-   * any record: they are no larger than the query, and whoever is there asks again over TCP. None is
-   * dropped, because that would spare a victim nothing and cost a client its time-out.
-   *
-   * @returns length of the message in bytes
+   * Writes the client's response and returns its length. Large UDP responses beyond `exchange.rate` are
+   * truncated: they are no larger than the query, and a real client asks again over TCP.
    */
   write(exchange: Exchange, response: Response, out: Memory, outOffset: number): number {
     if (exchange.transport === TCP) {
@@ -59,23 +51,17 @@ export class ClientResponses {
   }
 
   /**
-   * Whether a UDP query has waited for too long to get this response; counts it.
-   *
-   * What is sent because asking has failed is sent however late, and spares the client its time-out:
-   * a failure is no larger than the query but for extended errors, and a stale answer comes no
-   * later than the upstreams' own time-outs.
+   * Whether a UDP query has waited too long for this response; counts it. Failures are always sent,
+   * because they are small, and stale answers, which come after the upstreams' timeouts.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
-    // A listener that a reload removed has no place any more.
+    // A listener removed by a reload has no entry.
     const limitMs = this.#discardMs[exchange.listener] ?? DISCARD_MS;
     const waitedMs = this.#engine.nowMs - exchange.receivedMs;
-    if (limitMs === 0 || waitedMs <= limitMs || ttlCount === 0 || isStale(exchange)) return false;
+    const { extendedError } = exchange;
+    const stale = extendedError === EDE.STALE || extendedError === EDE.STALE_NXDOMAIN;
+    if (limitMs === 0 || waitedMs <= limitMs || ttlCount === 0 || stale) return false;
     this.#engine.values[COUNTER.DISCARDED]!++;
     return true;
   }
-}
-
-/** The response is a stale one out of the cache (RFC 8767). */
-function isStale({ extendedError }: Exchange): boolean {
-  return extendedError === EDE.STALE || extendedError === EDE.STALE_NXDOMAIN;
 }

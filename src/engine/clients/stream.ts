@@ -1,6 +1,6 @@
-import type { Io, StreamHandler } from "../io.ts";
-import type { StreamOrigin as Origin } from "../exchange/origin.ts";
-import type { BufferPool } from "../buffer_pool.ts";
+import type { StreamOrigin } from "../exchange/origin.ts";
+import type { EngineServices } from "../handler.ts";
+import type { StreamHandler } from "../io.ts";
 import { Memory } from "../memory.ts";
 import { PendingFrames } from "../pending_frames.ts";
 import type { StreamClient } from "./stream_client.ts";
@@ -11,25 +11,17 @@ import {
   type StreamLimits,
   UNCOUNTED_BYTES,
 } from "./stream_limits.ts";
-import { mayFollow, type Phase } from "./phase.ts";
-import { StreamWatch, type Watched } from "./stream_watch.ts";
-import type { Timers } from "../timers.ts";
-import { Uptake } from "./uptake.ts";
+import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
-/** Responses of one turn, written out together; a whole response always fits behind. */
+/** Responses of one turn are written together; a whole response always fits behind. */
 const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
 
-/** What a stream needs of the engine. */
-export interface StreamServices {
-  readonly nowMs: number;
-  readonly timers: Timers;
-  readonly io: Io;
-  readonly values: Float64Array;
-  counter(name: string, labels?: Readonly<Record<string, string>>): number;
+/** The engine as streams see it. */
+export interface StreamServices extends EngineServices {
   streamQuery(
-    stream: Origin,
+    stream: StreamOrigin,
     memory: Memory,
     offset: number,
     length: number,
@@ -38,54 +30,43 @@ export interface StreamServices {
   ): number;
 }
 
-/** What a stream needs of those who watch over all streams. */
+/** What a stream needs of `ClientStreams`. */
 export interface StreamOwner {
-  readonly buffers: BufferPool;
-  /** What the stream's queries may cost now. */
+  /** Cost that a stream's queries may have now. */
   allowance(): number;
-  /** Counts against the allowance. */
   spend(cost: number): void;
-  /**
-   * Calls `turn` once it is this stream's turn. Returns whether that will be before the driver reads
-   * again.
-   */
+  /** Queues a call of `turn`; returns whether it comes before the driver reads again. */
   enqueue(stream: ClientStream): boolean;
-  /** Notes that the client has asked or been answered. */
   touch(stream: ClientStream): void;
   /** Counts memory; may close this stream or others. */
   charge(stream: ClientStream, bytes: number): void;
-  /** Lets go of a stream; without a reason, the client or the configuration ended it. */
   forget(stream: ClientStream, reason: CloseReason | null): void;
 }
 
-/** A client's TCP connection: frames in, frames out, in whatever order the answers come. */
-export class ClientStream implements StreamHandler, Origin, Watched {
+/** A client's TCP connection: frames in, frames out, in the order in which answers come. */
+export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   readonly kind = "stream";
   readonly id: number;
   readonly listener: number;
   readonly client: StreamClient<ClientStream>;
-  readonly uptake: Uptake;
   activeMs: number;
-  /** Neighbours among the client's streams, in the order of their last activity. */
   previous: ClientStream | null = null;
   next: ClientStream | null = null;
-  /** It waits for its turn, before `nextWaiting`. */
   waiting = false;
   nextWaiting: ClientStream | null = null;
-  /** Bytes of memory that are counted for it. */
   bytes = 0;
-  /** Bytes in the kernel are among them, and may have left since. */
   countsKernel = false;
   outstanding = 0;
+  phase: Phase = "open";
 
   readonly #services: StreamServices;
   readonly #owner: StreamOwner;
   readonly #limits: StreamLimits;
   readonly #watch: StreamWatch;
   readonly #pending: PendingFrames;
-  /** Why it ends, if the client is to blame. */
+  #family: 4 | 6 | null = null;
+  /** Why it ends, if that is the client's fault. */
   #fault: CloseReason | null = null;
-  /** Frames are being answered right now. */
   #answering = false;
   #paused = false;
   #queries = 0;
@@ -93,7 +74,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   constructor(
     services: StreamServices,
     owner: StreamOwner,
-    options: {
+    { listener, id, client, limits }: {
       listener: number;
       id: number;
       client: StreamClient<ClientStream>;
@@ -102,28 +83,21 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   ) {
     this.#services = services;
     this.#owner = owner;
-    this.listener = options.listener;
-    this.id = options.id;
-    this.client = options.client;
-    this.#limits = options.limits;
+    this.listener = listener;
+    this.id = id;
+    this.client = client;
+    this.#limits = limits;
     this.activeMs = services.nowMs;
-    this.uptake = new Uptake(services.io, options.id);
-    this.#pending = new PendingFrames(owner.buffers);
-    this.#watch = new StreamWatch(this, options.limits, services);
+    this.#pending = new PendingFrames(services.buffers);
+    this.#watch = new StreamWatch(this, limits, services);
   }
 
   get family(): 4 | 6 {
     return this.#family ??= this.#services.io.family("stream", this.id);
   }
-  #family: 4 | 6 | null = null;
-
-  get phase(): Phase {
-    return this.#phase;
-  }
-  #phase: Phase = "open";
 
   get gone(): boolean {
-    return this.#phase === "closed";
+    return this.phase === "closed";
   }
 
   get hasAsked(): boolean {
@@ -139,7 +113,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   data(memory: Memory, offset: number, length: number): void {
-    // Bytes behind the last query are read, so that closing does not reset the connection.
+    // Bytes behind the last query are read and ignored, so that closing does not reset.
     if (!this.#accepts) return;
     const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
     if (used < length && !this.gone) {
@@ -153,15 +127,15 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   ended(): void {
     if (this.gone) return;
     if (this.phase !== "finished") {
-      this.#enter("ended");
+      this.phase = "ended";
       this.update();
-    } else if (!this.uptake.holdsMuch) {
+    } else if (!this.#watch.hasBacklog) {
       this.close(null);
     }
   }
 
   closed(): void {
-    // The driver may tell the end of both sides in this way.
+    // Drivers may report the end of both sides in this way.
     this.#forget(this.phase === "finished" ? null : "broken");
   }
 
@@ -172,39 +146,38 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     this.update();
   }
 
-  /** Answers queries that were read before, now that others have had their turn. */
   turn(): void {
     if (this.gone) return;
     this.#answerPending();
     this.update();
   }
 
-  /** Answers on, and is retired as soon as the client is silent for a moment, or after a while. */
+  /** Answers until the client is silent for a moment or the time is up. */
   drain(): void {
-    if (this.phase === "open") this.#enter("draining");
+    if (this.phase === "open") this.phase = "draining";
     this.#watch.drain();
   }
 
   stopReading(): void {
-    if (this.#accepts) this.#enter("retired");
+    if (this.#accepts) this.phase = "retired";
     this.update();
   }
 
-  /** As `stopReading`, but answers what was read at once: the stream's listener is about to go. */
+  /** As `stopReading`, but answers at once: the stream's listener is about to be removed. */
   retire(): void {
-    if (this.#accepts) this.#enter("retired");
+    if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
     if (this.gone) return;
-    // The rest could only be answered for a listener that is gone.
+    // What is left could only be answered for a listener that no longer exists.
     this.#charge(this.bytes - this.#pending.sizeBytes);
     this.#pending.clear();
     this.update();
   }
 
-  /** Closes in order where nothing is left for the client, or else at once. */
+  /** Closes gracefully if everything is delivered, else abruptly. */
   close(reason: CloseReason | null): void {
     if (this.gone) return;
-    const abrupt = this.uptake.holdsMuch;
+    const abrupt = this.#watch.hasBacklog;
     this.#forget(reason ?? this.#fault);
     this.#services.io.close(this.id, abrupt);
   }
@@ -216,7 +189,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
 
   measure(): boolean {
     if (this.gone) return false;
-    const inKernel = this.uptake.measure();
+    const inKernel = this.#watch.measure();
     this.countsKernel = inKernel > UNCOUNTED_BYTES;
     const counted = this.countsKernel ? inKernel : 0;
     this.#charge(this.#pending.sizeBytes + this.#services.io.queueSize(this.id) + counted);
@@ -224,15 +197,15 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   update(): void {
-    // A query may be answered while frames are being read; whoever reads them updates afterwards.
+    // While frames are being answered, their reader updates afterwards.
     if (this.gone || this.#answering) return;
     const { hasFrame } = this.#pending;
     const mayAnswer = this.#mayAnswer();
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
-    const { measuring, queued } = this.uptake;
-    // While it was paused, queries may have come that are still to be read.
+    const { measuring, queued } = this.#watch;
+    // A paused stream may have queries that were not read.
     const resting = queued === 0 && !this.underWay && this.hasAsked && !this.#paused;
-    if (this.phase === "draining" && resting && this.#watch.overdue) this.#enter("retired");
+    if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
     if (queued > 0 && !measuring) this.#watch.watchRate();
     // Counting its memory may have closed it.
     if (this.gone) return;
@@ -242,57 +215,48 @@ export class ClientStream implements StreamHandler, Origin, Watched {
       this.#services.io.pause(this.id, blocked);
     }
     if (hasFrame || this.outstanding > 0) return;
-    if (this.phase === "retired") this.#finish();
-    else if (this.phase === "ended") this.#end();
+    if (this.phase === "retired") {
+      this.phase = "finished";
+      this.#services.io.finish(this.id);
+      this.#watch.watchFinished();
+    } else if (this.phase === "ended") {
+      // The kernel keeps an undelivered rest after closing, uncounted.
+      if (!this.#watch.hasBacklog) this.close(null);
+      else if (!this.#watch.measuring) this.#watch.watchLast();
+    }
   }
 
-  /** Closes this side, and waits for the client to close the other. */
-  #finish(): void {
-    this.#enter("finished");
-    this.#services.io.finish(this.id);
-    this.#watch.watchFinished();
-  }
-
-  /** Closes the stream once the client has taken its last answers. */
-  #end(): void {
-    // The kernel keeps what is left after closing, uncounted.
-    if (!this.uptake.holdsMuch) this.close(null);
-    else if (!this.uptake.measuring) this.#watch.watchLast();
-  }
-
-  /** Queries are read. */
   get #accepts(): boolean {
     return this.phase === "open" || this.phase === "draining";
   }
 
   #mayAnswer(): boolean {
-    return this.outstanding < this.#limits.outstanding &&
-      this.uptake.queued <= QUEUED_BYTES;
+    return this.outstanding < this.#limits.outstanding && this.#watch.queued <= QUEUED_BYTES;
   }
 
-  #answerPending(most?: number): void {
+  #answerPending(allowance?: number): void {
     const { memory, length, sizeBytes } = this.#pending;
     if (memory === null || this.#answering) return;
-    const used = this.#answerFrames(memory, 0, length, most);
+    const used = this.#answerFrames(memory, 0, length, allowance);
     if (this.gone) return;
     this.#pending.consume(used);
     this.#charge(this.bytes + this.#pending.sizeBytes - sizeBytes);
   }
 
-  /** Answers whole frames (RFC 1035 section 4.2.2) and returns how many bytes they took. */
+  /** Answers whole frames (RFC 1035 section 4.2.2); returns their size in bytes. */
   #answerFrames(
     memory: Memory,
     offset: number,
     length: number,
-    most = this.#owner.allowance(),
+    allowance = this.#owner.allowance(),
   ): number {
     const first = this.#queries === 0;
     let used = length;
     this.#answering = true;
     try {
-      used = this.#answerEach(memory, offset, length, most);
+      used = this.#answerEach(memory, offset, length, allowance);
     } catch (error) {
-      // It would fail over this query again and again.
+      // The same query would throw again and again.
       this.close(null);
       throw error;
     } finally {
@@ -304,24 +268,24 @@ export class ClientStream implements StreamHandler, Origin, Watched {
     return used;
   }
 
-  #answerEach(memory: Memory, offset: number, length: number, most: number): number {
+  #answerEach(memory: Memory, offset: number, length: number, allowance: number): number {
     const services = this.#services;
     const out = batch.memory ??= new Memory(BATCH_BYTES + FRAME_ROOM);
     const { view, bytes } = memory;
     const end = offset + length;
     let at = offset;
     let filled = 0;
-    let left = most;
+    let left = allowance;
     while (left > 0 && at + 2 <= end) {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
-      // Responses are written at a multiple of eight, then moved up against the one before.
+      // Responses are written at a multiple of eight, then moved next to the previous one.
       const composeAt = (filled + 2 + 7) & ~7;
       const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
       const cost = costOf(written);
       left -= cost;
       this.#owner.spend(cost);
-      // Another stream's responses may have made this one too much.
+      // Another stream's response may have exceeded the budget and closed this one.
       if (this.gone) return length;
       if (written > 0) {
         if (composeAt !== filled + 2) {
@@ -330,15 +294,15 @@ export class ClientStream implements StreamHandler, Origin, Watched {
         out.view.setUint16(filled, written);
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
-        // A frame that is not a query comes from a peer out of step with the framing.
-        this.#enter("ended");
+        // A frame that is not a query means that the peer has lost the framing.
+        this.phase = "ended";
         this.#fault = "protocol";
         at = end;
         break;
       }
       at += 2 + size;
       if (++this.#queries === this.#limits.queries) {
-        this.#enter("ended");
+        this.phase = "ended";
         at = end;
         break;
       }
@@ -353,17 +317,9 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   #write(memory: Memory, offset: number, length: number): void {
-    const { io } = this.#services;
-    this.uptake.send(length);
-    io.write(this.id, memory, offset, length);
-    if (this.uptake.mayBeMuch) this.measure();
-  }
-
-  #enter(phase: Phase): void {
-    if (!mayFollow(this.#phase, phase)) {
-      throw new Error(`Cannot go from ${this.#phase} to ${phase}`);
-    }
-    this.#phase = phase;
+    this.#watch.send(length);
+    this.#services.io.write(this.id, memory, offset, length);
+    if (this.#watch.mayHaveBacklog) this.measure();
   }
 
   #charge(bytes: number): void {
@@ -379,7 +335,7 @@ export class ClientStream implements StreamHandler, Origin, Watched {
   }
 
   #forget(reason: CloseReason | null): void {
-    this.#enter("closed");
+    this.phase = "closed";
     this.#pending.clear(this.#answering);
     this.#charge(0);
     this.#watch.stop();

@@ -1,13 +1,7 @@
-/** Neighbours in a client's list of streams. */
-export interface Linked<T> {
-  previous: T | null;
-  next: T | null;
-}
-
-/** What one client holds. Its streams are linked in the order of their last activity. */
-export class StreamClient<T extends Linked<T>> {
+/** A client's streams, linked in the order of their last activity. */
+export class StreamClient<T extends { previous: T | null; next: T | null }> {
   readonly key: string;
-  /** Stream whose last activity is the longest ago. */
+  /** The least recently active stream. */
   first: T | null = null;
   last: T | null = null;
   count = 0;
@@ -17,7 +11,7 @@ export class StreamClient<T extends Linked<T>> {
     this.key = key;
   }
 
-  /** Appends a stream as the one that was active last. */
+  /** Appends a stream as the most recently active. */
   append(stream: T): void {
     stream.previous = this.last;
     stream.next = null;
@@ -27,7 +21,7 @@ export class StreamClient<T extends Linked<T>> {
     this.count++;
   }
 
-  /** Takes a stream out of the list. */
+  /** Removes a stream from the list. */
   remove(stream: T): void {
     const { previous, next } = stream;
     if (previous === null) this.first = next;

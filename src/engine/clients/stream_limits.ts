@@ -1,22 +1,20 @@
-/** What clients may do over TCP (RFC 7766 section 6). */
+/** Limits of clients' TCP streams (RFC 7766 section 6). */
 export interface StreamLimits {
-  /** Open streams in all. */
   streams: number;
-  /** Bytes of memory that all streams' buffers may take. */
+  /** Memory in bytes of all streams' buffers. */
   bytes: number;
-  /** Time for the first query to be in, whole. */
   readMs: number;
-  /** Time over which the rate of a client that has responses waiting is measured. */
+  /** Interval over which the rate of a client with undelivered responses is measured. */
   writeMs: number;
-  /** Time without a further whole query after which a stream is closed. */
+  /** Time without a query after which a stream is closed. */
   idleMs: number;
-  /** Queries that one stream may bring; -1 for any number. */
+  /** Queries per stream; -1 for any number. */
   queries: number;
-  /** Queries of one stream that may wait at a time; more are not read. */
+  /** Waiting queries per stream; more are not read. */
   outstanding: number;
 }
 
-/** The times are CoreDNS's. `bytes` holds where the memory of the process has no known limit. */
+/** Defaults. The times are CoreDNS's; `bytes` is for a process without a known memory limit. */
 export const STREAM_LIMITS: StreamLimits = {
   streams: 4096,
   bytes: 64 * 2 ** 20,
@@ -27,46 +25,45 @@ export const STREAM_LIMITS: StreamLimits = {
   outstanding: 128,
 };
 
-/** What a query that has to wait costs its stream, where a short answer from the cache costs one. */
+/** Cost of a query that has to wait; a short answer from the cache costs one. */
 export const WAIT_COST = 16;
 
 /**
- * Cost of the queries of one stream before the next stream has its turn. The short answers to
- * one read of the Linux driver (2 KiB) cost no more, unless names are shorter than two letters: a
- * turn that leaves something costs more time.
+ * Cost of one stream's queries before the next stream is served. It covers the short answers to one
+ * read of the Linux driver (2 KiB).
  */
-export const TURN_COST = 96;
+export const QUANTUM = 96;
 
-/** What those of all streams may cost before datagrams have their turn: about half a millisecond. */
-export const ROUND_COST = 1024;
+/** Cost of all streams' queries before datagrams are served: about half a millisecond. */
+export const ROUND_QUANTUM = 1024;
 
 /**
- * Cost of a query of which the answer has this length; 0 for one that waits. To send a kibibyte takes
- * the kernel as long as eight short answers take nodens.
+ * Cost of a query by the length of its answer, 0 if it waits. The kernel needs as long to send a
+ * kibibyte as nodens for eight short answers.
  */
 export function costOf(answerLength: number): number {
   return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 7);
 }
 
-/** Bytes of responses that wait for a slow reader above which no query is answered. */
+/** Bytes queued for a slow reader above which no query is answered. */
 export const QUEUED_BYTES = 16 * 1024;
 
 /**
- * Bytes a second that a client must take while responses wait for it, on average over `writeMs`. A
- * modem of 9,600 baud brings 1,200.
+ * Bytes a second that a client must receive, on average over `writeMs`. A modem of 9,600 baud delivers
+ * 1,200.
  */
 export const MIN_RATE = 1024;
 
 /**
- * Bytes in the kernel's buffer that are not counted for a stream. Most streams never have more, so
- * the kernel need not be asked for each response.
+ * Bytes in the kernel's buffer that are not counted. Most streams never have more, so the kernel need
+ * not be asked for each response.
  */
 export const UNCOUNTED_BYTES = 4096;
 
-/** Part of the byte budget that a client may always take, however full it is. */
+/** Share of the byte budget that a client may always use. */
 export const ASSURED_SHARE = 1 / 64;
 
-/** Why nodens closed a client's stream, as the metric says it. */
+/** Label of the metric of closed streams. */
 export const CLOSE_REASONS = ["idle", "slow", "budget", "share", "protocol", "broken"] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];

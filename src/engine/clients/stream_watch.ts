@@ -1,119 +1,156 @@
-import type { CloseReason, StreamLimits } from "./stream_limits.ts";
-import type { Timer, Timers } from "../timers.ts";
-import type { Phase } from "./phase.ts";
-import type { Uptake } from "./uptake.ts";
+import type { EngineServices } from "../handler.ts";
+import type { Timer } from "../timers.ts";
+import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /**
- * Times of a stream while the process stops; together less than the six seconds that a data plane has.
- * A stream is retired after `quietMs` of silence, so that most likely no query crosses the FIN; one
- * that has brought no query yet after `busyMs`. One whose client asks all the time is retired behind
- * an answer once `busyMs` have passed, since it is then that the client has sent nothing else yet.
- * After `lastMs` any is retired. A client has `finMs` to close its side, and to take its answers where
- * the process stops.
+ * Times for draining a stream when the process stops; together less than a data plane's six seconds.
+ * To avoid that a query crosses the FIN, a stream is retired after `quietMs` of silence (`busyMs`
+ * before its first query), or behind the first answer after `busyMs`; after `lastMs` in any case.
+ * Then the client has `finMs` to receive its answers and close its side.
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
-/** Pause between two looks at whether a client that has sent its last query has taken its answers. */
-const LAST_LOOK_MS = 20;
+/** Interval of checks whether a client that sent its last query has received its answers. */
+const LAST_CHECK_MS = 20;
 
-/** What is watched of a stream. */
+/**
+ * States of a stream:
+ * - `open`: queries are read and answered.
+ * - `draining`: the same, but the process stops: `retired` soon.
+ * - `ended`: the client sends no more, or may not. Closed once its answers are delivered.
+ * - `retired`: queries are no longer read; this side is closed once those read are answered.
+ * - `finished`: this side is closed; the client has to close the other.
+ * - `closed`: by either side.
+ */
+export type Phase = "open" | "draining" | "ended" | "retired" | "finished" | "closed";
+
+/** A stream as its watch sees it. */
 export interface Watched {
+  readonly id: number;
   readonly phase: Phase;
-  readonly uptake: Uptake;
-  /** A query has come, whole. */
   readonly hasAsked: boolean;
-  /** A query that came whole is not answered yet. */
+  /** A whole query is not answered yet. */
   readonly busy: boolean;
   /** A query is not answered yet, or not whole. */
   readonly underWay: boolean;
-  /** When the client has last asked or been answered. */
+  /** When the client last asked or was answered. */
   readonly activeMs: number;
-  /** Counts what it holds. Returns whether it is still open. */
+  /** Counts its memory; returns whether it is still open. */
   measure(): boolean;
-  /** Reads no more queries; those that were read are still answered. */
   stopReading(): void;
   update(): void;
   /** Closes it; without a reason, the client or the configuration ended it. */
   close(reason: CloseReason | null): void;
 }
 
-/** Closes a stream whose client takes too little or asks nothing for too long. Has one timer. */
+/** Closes a stream whose client receives too slowly or is idle for too long. */
 export class StreamWatch {
+  measuring = false;
+
   readonly #stream: Watched;
   readonly #limits: StreamLimits;
-  readonly #clock: { readonly nowMs: number; readonly timers: Timers };
+  readonly #engine: EngineServices;
   readonly #timer: Timer;
-  /** Since when the process stops; Infinity before. */
+  /** When draining started. */
   #drainingMs = Infinity;
+  /** Bytes sent, and those known to be received. */
+  #sent = 0;
+  #received = 0;
+  /** When the rate's measurement started, and what was received by then. */
+  #sinceMs = 0;
+  #receivedThen = 0;
 
-  constructor(
-    stream: Watched,
-    limits: StreamLimits,
-    clock: { readonly nowMs: number; readonly timers: Timers },
-  ) {
+  constructor(stream: Watched, limits: StreamLimits, engine: EngineServices) {
     this.#stream = stream;
     this.#limits = limits;
-    this.#clock = clock;
-    // The timer is not moved for every query: it looks at the last activity when it fires.
-    this.#timer = clock.timers.create((nowMs) => this.#check(nowMs));
-    this.#wakeAt(clock.nowMs + limits.readMs);
+    this.#engine = engine;
+    // The timer is not moved for every query: it checks the last activity when it fires.
+    this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
+    this.#wakeAt(engine.nowMs + limits.readMs);
   }
 
-  /** Gives the client the idle time from now on. */
+  get queued(): number {
+    return this.#engine.io.queued(this.#stream.id);
+  }
+
+  /** Something is queued, or the kernel may have more than is left uncounted. */
+  get mayHaveBacklog(): boolean {
+    return this.queued > 0 || this.#sent - this.#received > UNCOUNTED_BYTES;
+  }
+
+  /** More is undelivered than may be left in the kernel. */
+  get hasBacklog(): boolean {
+    return this.queued > 0 ||
+      this.mayHaveBacklog && this.#engine.io.inKernel(this.#stream.id) > UNCOUNTED_BYTES;
+  }
+
+  /** Even a busy stream should be retired behind its next answer. */
+  get overdue(): boolean {
+    return this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs;
+  }
+
+  send(length: number): void {
+    this.#sent += length;
+  }
+
+  /** Returns the undelivered bytes in the kernel. */
+  measure(): number {
+    const inKernel = this.#engine.io.inKernel(this.#stream.id);
+    this.#received = this.#sent - this.queued - inKernel;
+    return inKernel;
+  }
+
   watchIdle(): void {
-    const { phase, uptake } = this.#stream;
+    const { phase } = this.#stream;
     if (phase === "draining" || phase === "finished") return;
-    uptake.stop();
-    this.#wakeAt(this.#clock.nowMs + this.#limits.idleMs);
+    this.measuring = false;
+    this.#wakeAt(this.#engine.nowMs + this.#limits.idleMs);
   }
 
-  /** Judges from now on how fast the client takes what waits for it. */
   watchRate(): void {
-    if (this.#stream.phase !== "draining") this.#startRate(this.#limits.writeMs);
+    if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
   }
 
-  /** As `watchRate`, and closes the stream as soon as the client has taken everything. */
+  /** As `watchRate`; also closes the stream as soon as everything is delivered. */
   watchLast(): void {
-    this.#startRate(LAST_LOOK_MS);
+    this.#watchRate(LAST_CHECK_MS);
   }
 
-  /** As `watchRate`, and closes the stream after a while if the client has taken everything. */
+  /** As `watchRate`; also closes the stream if everything is delivered after a while. */
   watchFinished(): void {
-    this.#startRate(DRAIN.finMs);
+    this.#watchRate(DRAIN.finMs);
   }
 
-  /** The process stops. */
   drain(): void {
     if (this.#drainingMs !== Infinity) return;
-    this.#drainingMs = this.#clock.nowMs;
-    if (this.#stream.phase === "draining") this.#stream.uptake.stop();
+    this.#drainingMs = this.#engine.nowMs;
+    if (this.#stream.phase === "draining") this.measuring = false;
     this.#wakeAt(this.#drainingMs + DRAIN.quietMs);
   }
 
-  /** While the process stops: it is time to go for who asks all the time, behind an answer. */
-  get overdue(): boolean {
-    return this.#clock.nowMs >= this.#drainingMs + DRAIN.busyMs;
-  }
-
-  /** Watches no more. */
   stop(): void {
-    this.#clock.timers.clear(this.#timer);
+    this.#engine.timers.clear(this.#timer);
   }
 
-  #startRate(lookMs: number): void {
-    const { nowMs } = this.#clock;
+  #watchRate(checkMs: number): void {
+    const { nowMs } = this.#engine;
     // Counting its memory may close it.
     if (!this.#stream.measure()) return;
-    this.#stream.uptake.start(nowMs);
-    this.#wakeAt(nowMs + lookMs);
+    this.#startMeasuring(nowMs);
+    this.#wakeAt(nowMs + checkMs);
   }
 
-  /** Sets the timer. Where the process stops, it fires when the stream's time is up at the latest. */
+  #startMeasuring(nowMs: number): void {
+    this.measuring = true;
+    this.#sinceMs = nowMs;
+    this.#receivedThen = this.#received;
+  }
+
   #wakeAt(dueMs: number): void {
-    this.#clock.timers.set(this.#timer, Math.min(dueMs, this.#lastMs));
+    this.#engine.timers.set(this.#timer, Math.min(dueMs, this.#lastMs));
   }
 
-  /** When the stream is closed whatever its client does; Infinity unless the process stops. */
+  /** When a draining stream is closed unconditionally, or Infinity. */
   get #lastMs(): number {
     return this.#drainingMs + DRAIN.lastMs + DRAIN.finMs;
   }
@@ -121,36 +158,39 @@ export class StreamWatch {
   #check(nowMs: number): void {
     const stream = this.#stream;
     if (!stream.measure()) return;
-    if (nowMs >= this.#lastMs) stream.close(stream.uptake.holdsMuch ? "slow" : null);
+    if (nowMs >= this.#lastMs) stream.close(this.hasBacklog ? "slow" : null);
     else if (stream.phase === "draining") this.#checkDraining(nowMs);
-    else if (stream.uptake.measuring) this.#checkRate(nowMs);
+    else if (this.measuring) this.#checkRate(nowMs);
     else this.#checkIdle(nowMs);
   }
 
   #checkDraining(nowMs: number): void {
     const stream = this.#stream;
-    // Whoever has just connected is about to ask.
+    // A new connection is about to bring a query.
     const quietMs = stream.hasAsked ? DRAIN.quietMs : DRAIN.busyMs;
-    const busy = stream.underWay || stream.uptake.queued > 0 || nowMs < stream.activeMs + quietMs;
+    const busy = stream.underWay || this.queued > 0 || nowMs < stream.activeMs + quietMs;
     this.#wakeAt(nowMs + DRAIN.quietMs);
     if (!busy || nowMs >= this.#drainingMs + DRAIN.lastMs) stream.stopReading();
   }
 
   #checkRate(nowMs: number): void {
-    const { phase, uptake } = this.#stream;
+    const { phase } = this.#stream;
+    if (phase === "finished" && !this.hasBacklog) return this.#stream.close(null);
     const { writeMs } = this.#limits;
-    if (phase === "finished" && !uptake.holdsMuch) {
-      this.#stream.close(null);
-    } else if (uptake.isSlow(nowMs, writeMs)) {
-      this.#stream.close("slow");
-    } else if (phase === "finished") {
-      this.#wakeAt(Math.min(nowMs + DRAIN.finMs, uptake.nextMs(writeMs)));
-    } else if (uptake.queued > 0) {
-      this.#wakeAt(uptake.nextMs(writeMs));
+    if (nowMs >= this.#sinceMs + writeMs) {
+      const received = this.#received - this.#receivedThen;
+      this.#startMeasuring(nowMs);
+      if (received < MIN_RATE * writeMs / 1000) return this.#stream.close("slow");
+    }
+    const dueMs = this.#sinceMs + writeMs;
+    if (phase === "finished") {
+      this.#wakeAt(Math.min(nowMs + DRAIN.finMs, dueMs));
+    } else if (this.queued > 0) {
+      this.#wakeAt(dueMs);
     } else if (phase === "open") {
       this.watchIdle();
     } else {
-      this.#wakeAt(Math.min(nowMs + LAST_LOOK_MS, uptake.nextMs(writeMs)));
+      this.#wakeAt(Math.min(nowMs + LAST_CHECK_MS, dueMs));
       this.#stream.update();
     }
   }

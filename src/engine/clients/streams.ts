@@ -1,103 +1,81 @@
 import { Address } from "../../dns/address.ts";
-import { BufferPool } from "../buffer_pool.ts";
-import { ClientStream, type StreamOwner, type StreamServices } from "./stream.ts";
 import { COUNTER } from "../counters.ts";
+import { ClientStream, type StreamOwner, type StreamServices } from "./stream.ts";
 import { StreamClient } from "./stream_client.ts";
 import {
   ASSURED_SHARE,
   CLOSE_REASONS,
   type CloseReason,
-  ROUND_COST,
+  QUANTUM,
+  ROUND_QUANTUM,
   STREAM_LIMITS,
   type StreamLimits,
-  TURN_COST,
 } from "./stream_limits.ts";
 
-/** Buffers that are kept for later streams: half of the smallest byte budget. */
-const POOL_BYTES = 8 * 2 ** 20;
-/** Turns that a round always has room for. */
-const SURE_TURNS = Math.floor(ROUND_COST / TURN_COST);
-/** Part of its bytes that a client which took too many is left with. */
+/** Turns that fit into a round. */
+const SURE_TURNS = Math.floor(ROUND_QUANTUM / QUANTUM);
+/** Share of its bytes that a trimmed client keeps. */
 const TRIM_TO = 7 / 8;
 
 type Client = StreamClient<ClientStream>;
 
 /**
- * All clients' streams: who may open one, whose turn it is, and how much memory they take.
+ * All clients' streams: admission, scheduling and memory.
  *
- * A client (an IPv4 address or an IPv6 network of 64 bits) that holds at least as many connections
- * as are free makes room for its next one: the longest idle connection of whoever holds most is
- * closed. So a client alone gets half of all, two get a third each, and there is always one left for
- * somebody new (dynamic thresholds, Choudhury and Hahne, 1998). The byte budget is shared in the same
- * way.
+ * If a client (an IPv4 address or an IPv6 network of 64 bits) has as many connections as are free, its
+ * next one closes the longest idle connection of the largest client. So one client gets half of all,
+ * two a third each (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
+ *
+ * Streams are served round robin: `QUANTUM` each, `ROUND_QUANTUM` in total before datagrams.
  */
 export class ClientStreams implements StreamOwner {
-  readonly buffers = new BufferPool(POOL_BYTES);
+  size = 0;
+  bytes = 0;
+
   readonly #services: StreamServices;
   readonly #clients = new Map<string, Client>();
   readonly #address = new Address();
-  readonly #closed: Record<CloseReason, number>;
+  readonly #closed: ReadonlyMap<CloseReason, number>;
   readonly #openGauge: number;
   readonly #bytesGauge: number;
   #limits: StreamLimits = STREAM_LIMITS;
-  #size = 0;
-  #bytes = 0;
   #enforcing = false;
 
-  /** Streams that wait for their turn, in order. */
   #firstWaiting: ClientStream | null = null;
   #lastWaiting: ClientStream | null = null;
-  /** How many came since the last round, or `SURE_TURNS` and more. */
+  /** Streams queued since the last round, or at least `SURE_TURNS`. */
   #waitingCount = 0;
-  /** They have their turns right now. */
   #running = false;
-  /** What is left until datagrams have their turn, and the time at which that was last refilled. */
+  /** What is left of the round's quantum, and when that was last refilled. */
   #roundLeft = 0;
   #roundMs = -1;
 
   constructor(services: StreamServices) {
     this.#services = services;
-    const place = (reason: CloseReason) =>
-      services.counter("nodens_streams_closed_total", { reason });
-    this.#closed = Object.fromEntries(CLOSE_REASONS.map((one) => [one, place(one)])) as Record<
-      CloseReason,
-      number
-    >;
+    this.#closed = new Map(
+      CLOSE_REASONS.map((reason) => [
+        reason,
+        services.counter("nodens_streams_closed_total", { reason }),
+      ]),
+    );
     this.#openGauge = services.counter("nodens_streams");
     this.#bytesGauge = services.counter("nodens_stream_bytes");
-    // A data plane that takes the place of a dead one has none of its streams.
+    // A restarted data plane has lost its streams.
     services.values[this.#openGauge] = 0;
     services.values[this.#bytesGauge] = 0;
   }
 
-  /** Open streams. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Bytes of memory that the streams' buffers take. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Whether a stream waits for its turn. */
   get waiting(): boolean {
     return this.#firstWaiting !== null;
   }
 
-  /** Sets the limits that hold for all listeners together. */
   configure(limits: Partial<StreamLimits>): void {
     this.#limits = { ...STREAM_LIMITS, ...limits };
   }
 
-  /** Accepts a stream, or returns null if there are too many. */
-  accept(
-    listener: number,
-    id: number,
-    limits: Partial<StreamLimits>,
-  ): ClientStream | null {
+  accept(listener: number, id: number, limits: Partial<StreamLimits>): ClientStream | null {
     const client = this.#clientOf(id);
-    const left = this.#limits.streams - this.#size;
+    const left = this.#limits.streams - this.size;
     if (client.count >= left && !this.#makeRoom(client)) {
       this.#services.values[COUNTER.STREAMS_REFUSED]!++;
       return null;
@@ -110,11 +88,10 @@ export class ClientStreams implements StreamOwner {
       limits: { ...this.#limits, ...limits },
     });
     client.append(stream);
-    this.#services.values[this.#openGauge] = ++this.#size;
+    this.#services.values[this.#openGauge] = ++this.size;
     return stream;
   }
 
-  /** All open streams, for loops that may close some. */
   list(): ClientStream[] {
     const streams: ClientStream[] = [];
     for (const client of this.#clients.values()) {
@@ -123,10 +100,10 @@ export class ClientStreams implements StreamOwner {
     return streams;
   }
 
-  /** Gives each waiting stream a turn, until the round has cost what it may. */
+  /** Gives each waiting stream a turn, within the round's quantum. */
   runTurns(): void {
     this.#roundMs = this.#services.nowMs;
-    this.#roundLeft = ROUND_COST;
+    this.#roundLeft = ROUND_QUANTUM;
     const last = this.#lastWaiting;
     this.#running = true;
     while (this.#firstWaiting !== null && this.#roundLeft > 0) {
@@ -136,11 +113,11 @@ export class ClientStreams implements StreamOwner {
       stream.nextWaiting = null;
       stream.waiting = false;
       stream.turn();
-      // Those that came meanwhile wait until datagrams have had theirs.
+      // Streams queued meanwhile wait for the next round.
       if (stream === last) break;
     }
     this.#running = false;
-    // Those that are left come first; how many there are does not matter then.
+    // Streams that are left come first, so no other is sure of the next round.
     this.#waitingCount = this.#firstWaiting === null ? 0 : SURE_TURNS;
   }
 
@@ -148,9 +125,9 @@ export class ClientStreams implements StreamOwner {
     const { nowMs } = this.#services;
     if (nowMs !== this.#roundMs) {
       this.#roundMs = nowMs;
-      this.#roundLeft = ROUND_COST;
+      this.#roundLeft = ROUND_QUANTUM;
     }
-    return Math.min(TURN_COST, this.#roundLeft);
+    return Math.min(QUANTUM, this.#roundLeft);
   }
 
   spend(cost: number): void {
@@ -174,11 +151,10 @@ export class ClientStreams implements StreamOwner {
     client.append(stream);
   }
 
-  charge(stream: ClientStream, bytes: number): void {
-    const { client } = stream;
-    this.#bytes += bytes;
+  charge({ client }: ClientStream, bytes: number): void {
+    this.bytes += bytes;
     client.bytes += bytes;
-    this.#services.values[this.#bytesGauge] = this.#bytes;
+    this.#services.values[this.#bytesGauge] = this.bytes;
     if (bytes > 0 && !this.#enforcing) {
       this.#enforcing = true;
       this.#enforce(client);
@@ -191,8 +167,8 @@ export class ClientStreams implements StreamOwner {
     const { values } = this.#services;
     client.remove(stream);
     if (client.count === 0) this.#clients.delete(client.key);
-    values[this.#openGauge] = --this.#size;
-    if (reason !== null) values[this.#closed[reason]]!++;
+    values[this.#openGauge] = --this.size;
+    if (reason !== null) values[this.#closed.get(reason)!]!++;
   }
 
   #clientOf(id: number): Client {
@@ -202,38 +178,34 @@ export class ClientStreams implements StreamOwner {
     return this.#clients.get(key) ?? new StreamClient<ClientStream>(key);
   }
 
-  /** Closes a connection of the client that holds most; false where none should go for `client`. */
+  /** Closes a connection of the largest client, if one should be closed for `client`. */
   #makeRoom(client: Client): boolean {
-    let most = client;
-    for (const one of this.#clients.values()) if (one.count > most.count) most = one;
-    let victim = most.first;
+    const largest = this.#largest(client, "count");
+    let victim = largest.first;
     while (victim !== null && victim.busy) victim = victim.next;
-    // Nobody's queries are lost for a client that holds about as much.
-    if (victim === null && most.count > client.count + 1) victim = most.first;
+    // A busy one is not closed for a client with about as many.
+    if (victim === null && largest.count > client.count + 1) victim = largest.first;
     victim?.close("share");
     return victim !== null;
   }
 
-  /** Brings the bytes of all, and those of `client`, back within their bounds. */
+  #largest(client: Client, by: "count" | "bytes"): Client {
+    let largest = client;
+    for (const one of this.#clients.values()) if (one[by] > largest[by]) largest = one;
+    return largest;
+  }
+
   #enforce(client: Client): void {
     const { bytes } = this.#limits;
-    const fullOver = () => this.#bytes > bytes;
-    while (fullOver()) {
-      let most = client;
-      for (const one of this.#clients.values()) if (one.bytes > most.bytes) most = one;
-      trim(most, fullOver);
-    }
-    const shareOver = () =>
-      client.bytes > bytes * ASSURED_SHARE && client.bytes > bytes - this.#bytes;
-    if (shareOver()) trim(client, shareOver);
+    const overBudget = () => this.bytes > bytes;
+    while (overBudget()) trim(this.#largest(client, "bytes"), overBudget);
+    const overShare = () =>
+      client.bytes > bytes * ASSURED_SHARE && client.bytes > bytes - this.bytes;
+    if (overShare()) trim(client, overShare);
   }
 }
 
-/**
- * Closes streams of a client, those that take most memory first, until it no longer takes too much
- * and has given up some more, so that not every response begins a search. Looks first whether what
- * was counted is still there.
- */
+/** Closes a client's largest streams, below its bound, so that not every response starts a search. */
 function trim(client: Client, exceeds: () => boolean): void {
   const streams: ClientStream[] = [];
   for (let stream = client.first; stream !== null; stream = stream.next) {
@@ -242,7 +214,7 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
   if (!exceeds()) return;
   const goal = client.bytes * TRIM_TO;
-  // Of equal ones that whose last activity is the longest ago goes first: the sort is stable.
+  // The sort is stable: of equal ones the least recently active is closed first.
   streams.sort((a, b) => b.bytes - a.bytes);
   for (const stream of streams) {
     if (client.bytes <= goal && !exceeds()) return;
@@ -250,10 +222,10 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
 }
 
-/** Names a client: its IPv4 address or its IPv6 network of 64 bits (RFC 4291 section 2.5.4). */
+/** Key of a client: its IPv4 address or its IPv6 network of 64 bits (RFC 4291 section 2.5.4). */
 function clientKey({ family, bytes }: Address): string {
   const word = (at: number) =>
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
-  // A text that is a number would be hashed without a seed.
+  // V8 would hash a text that is a number without a seed.
   return `${family}:${word(0)}:${family === 4 ? 0 : word(4)}`;
 }

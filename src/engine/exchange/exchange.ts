@@ -1,45 +1,48 @@
 import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../../dns/constants.ts";
 import { Memory } from "../memory.ts";
-import { INTERNAL, type KeptOrigin, type Origin } from "./origin.ts";
-import type { Response } from "../response/response.ts";
+import { Question } from "../question/question.ts";
 import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
-import { NEXT, type Verdict } from "./verdict.ts";
+import type { Response } from "../response/response.ts";
+import { type DatagramOrigin, INTERNAL, type Origin } from "./origin.ts";
 
-/** Transport a query came in by. */
+/** Transport of a query. */
 export const UDP = 0;
-/** Transport a query came in by. */
+/** Transport of a query. */
 export const TCP = 1;
 
-/** Clients are told apart, for fairness, by ten bits of a keyed hash of their address. */
+/** Number of buckets of clients, by a keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, the longest name, type and class, a client subnet, a mark, and the slack of word reads. */
+/** Header, question, client subnet, mark, and slack for word reads. */
 const QUERY_SIZE = 312;
 
-/** The handlers of a server block, as an exchange goes through them (`HandlerChain`). */
+/** The handler has no answer: ask the next one in the chain. */
+export const NEXT = 0;
+/** `exchange.response` is set. */
+export const ANSWERED = 1;
+/** The handler parked the exchange and will call `resume` or `proceed` on the engine. */
+export const WAIT = 2;
+/** The query gets no answer. */
+export const DROP = 3;
+/** A handler's result. */
+export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
+
+/** The handlers of a server block (`HandlerChain`). */
 export interface Chain {
-  /** Number of handlers. */
   readonly length: number;
-  /** A handler asks others on behalf of clients, so recursion is available (RA). */
   readonly recursive: boolean;
-  /** Flags that every response has, and those that none has. */
+  /** Header flags of every response. */
   readonly flagsSet: number;
   readonly flagsCleared: number;
-  /** Name of the plugin whose handler is at this position. */
   pluginAt(position: number): string | undefined;
-  /**
-   * Asks the handlers from position `start` on; an answer then rises through those before.
-   *
-   * @returns `NEXT` where none of them made anything of the query
-   */
+  /** Asks the handlers from `start` down; an answer rises. Returns `NEXT` if none answered. */
   descend(exchange: Exchange, start: number): Verdict;
-  /** Shows the response to the handlers before position `from`, the nearest first. */
+  /** Shows the response to the handlers above `from`, the nearest first. */
   rise(exchange: Exchange, from: number): void;
-  /** Reports a client's query that is done with, and the size of what was sent, 0 for nothing. */
+  /** Reports a client's finished query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
 
-/** The chain of exchanges that go through none, such as those that only hold a question. */
 const NO_CHAIN: Chain = {
   length: 0,
   recursive: false,
@@ -52,110 +55,63 @@ const NO_CHAIN: Chain = {
 };
 
 /**
- * One query being answered, from the first byte parsed to the response handed to the driver.
- *
- * The engine uses one exchange again and again for queries that are answered at once; it points into
- * the receive buffer. One that must wait is parked (`Engine.park`): it copies its question into memory
- * of its own, and the engine goes on with a fresh one. So no handler keeps a reference to an exchange
- * that it did not answer `WAIT` for.
+ * One query being answered. The engine reuses one exchange for queries that are answered at once; it
+ * points into the receive buffer. A parked exchange has its own copy of the question, and only to it
+ * may a handler hold a reference.
  */
-export class Exchange {
-  // The query, as the parser found it.
-
-  /** Where the query lies; the header starts at `offset`, the question 12 bytes on. */
-  memory: Memory;
-  offset = 0;
-  /** Size of the query in bytes, as received. */
-  length = 0;
-  id = 0;
-  /** The header's second word, as received. */
-  flags = 0;
-  /** Length of the wire-form qname in bytes, its closing zero included. */
-  qnameLength = 0;
-  qtype = 0;
-  qclass = 0;
-  /** Keyed hash of the lower-cased qname with qtype, qclass, DO and CD: signed 32 bits. */
-  hash = 0;
-  /** Number of labels, the root not counted. */
-  labelCount = 0;
-  /** The qname has upper-case letters. */
-  mixedCase = false;
-  /** The client sent an OPT record. */
+export class Exchange extends Question {
   edns = false;
-  /** UDP payload size that the client announced, 0 without OPT. */
   ednsSize = 0;
   ednsVersion = 0;
-  /** Where the options of the OPT record begin, from the start of the message; good with `edns`. */
+  /** The OPT record's options, from the start of the message; valid with `edns`. */
   optionsAt = 0;
-  /** Length of all options in bytes; good with `edns`. */
   optionsLength = 0;
-  /** DO bit (RFC 3225). */
-  dnssecOk = false;
-  /** Offset of the data of the client subnet option (RFC 7871) from the start of the message. */
-  ecsAt = 0;
-  /** Length of that data in bytes, 0 where the client sent none that can be used. */
-  ecsLength = 0;
-  /** Offset of the mark of a probe for loops from the start of the message; 0 for none. */
+  /** A loop probe's mark, from the start of the message; 0 for none. */
   markAt = 0;
 
-  // Where it came from.
-
   origin: Origin = INTERNAL;
-  /** Index of the listener in the configuration. */
   listener = 0;
-  /** Position of the zone that answers it among those of the listener, or -1 for none. */
+  /** Index among the listener's zones, or -1. */
   zone = -1;
-  /** It waits, or may: the question lies in memory of its own. */
+  /** The question is in its own memory. */
   parked = false;
-  /** Monotonic milliseconds at which the query was received. */
+  /** Monotonic. */
   receivedMs = 0;
-
-  /** Which of `CLIENT_BUCKETS` the client is in, or -1 before the first look (`clientBucket`). */
+  /** The client's bucket, or -1 until `clientBucket` computes it. */
   client = -1;
 
-  // Its way through the chain.
-
   chain: Chain;
-  /** Index in the chain of the handler at work. */
   position = 0;
-  /** Index in the chain above which responses do not rise (internal exchanges), else 0. */
+  /** Position above which an internal exchange's response does not rise. */
   top = 0;
-  /** Index in the chain of the handler that answered, or -1 for the engine itself. */
+  /** Position of the handler that answered, or -1 for the engine. */
   answeredBy = -1;
-  /** The response, once there is one. */
   response: Response | null = null;
-  /** Extended DNS Error to tell the client (RFC 8914), or -1. */
+  /** Extended DNS Error to send to the client (RFC 8914), or -1. */
   extendedError = -1;
-  /** UDP payload size to announce, to the client and to upstreams. */
   payloadSize: number = EDNS_PAYLOAD;
-  /** Largest UDP response to the client, whatever it offers (`bufsize`). */
   maxUdpSize: number = EDNS_PAYLOAD;
-  /** How many large UDP responses a second may go to the client's network (`rrl`); null for any. */
+  /** Null for no limit. */
   rate: ResponseRate | null = DEFAULT_RATE;
-  /** Name of this server to tell the client (RFC 5001), or null. */
+  /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
-  /** What went wrong, for the error log; empty when nothing did. */
+  /** For the error log. */
   error = "";
-  /** The one server that it may go to, whatever is held against that; null for any. */
+  /** The only server that it may go to; null for any. */
   only: object | null = null;
-  /** It may go to servers that lead into a loop. */
   intoLoops = false;
-  /** The response is not to be kept: an equal one is already, or it says nothing of the name. */
+  /** An equal response is cached already, or it says nothing about the name. */
   uncacheable = false;
-  /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 
-  /** Where the question lies while it is parked; made when first needed. */
   #own: Memory | null = null;
-  /** The origin of a parked datagram; made when first needed. */
-  #kept: KeptOrigin | null = null;
+  #kept: DatagramOrigin | null = null;
 
   constructor(memory: Memory, chain: Chain = NO_CHAIN) {
-    this.memory = memory;
+    super(memory);
     this.chain = chain;
   }
 
-  /** Forgets the query before: another one has come. */
   begin(nowMs: number): void {
     this.receivedMs = nowMs;
     this.response = null;
@@ -172,7 +128,7 @@ export class Exchange {
     if (this.error !== "") this.error = "";
   }
 
-  /** Parks the exchange, so that the memory that it came in may be used again. */
+  /** Parks the exchange, so that the memory of the message may be reused. */
   park(): void {
     this.#copyQuestion(this);
     this.parked = true;
@@ -180,19 +136,16 @@ export class Exchange {
     this.uncacheable = false;
   }
 
-  /** From now on the driver keeps the return address, under this number. */
-  keep(address: number): void {
-    const kept = this.#kept ??= { kind: "kept", address };
-    kept.address = address;
+  keep(id: number): void {
+    const kept = this.#kept ??= { kind: "kept", id };
+    kept.id = id;
     this.origin = kept;
   }
 
   /**
-   * Parks this exchange as a query of nodens' own with the key of another, whose response rises to
-   * `top`.
-   *
-   * Only the key is the client's (name, type, DO, CD, client subnet). No other bit of its header or
-   * of its way here may change what everybody gets out of the cache afterwards.
+   * Parks this exchange as an internal query for the question of another; its response rises to `top`.
+   * Only name, type, DO, CD and client subnet are the client's: nothing else may influence what is
+   * cached for everybody.
    */
   beginOwn(from: Exchange, top: number): void {
     Object.assign(this, from);
@@ -209,7 +162,6 @@ export class Exchange {
     this.nextWaiter = null;
   }
 
-  /** Forgets what others hold, once it is done with. */
   clear(chain: Chain): void {
     this.parked = false;
     this.origin = INTERNAL;
@@ -219,7 +171,6 @@ export class Exchange {
     this.chain = chain;
   }
 
-  /** Copies the parts of a query that outlive its receive slot, and points at the copies. */
   #copyQuestion({ memory, offset, qnameLength, ecsAt, ecsLength, markAt }: Exchange): void {
     const own = this.#own ??= new Memory(QUERY_SIZE);
     const from = memory.bytes;
@@ -233,31 +184,30 @@ export class Exchange {
       this.markAt = end;
     }
     this.ecsAt = size;
-    // Options are not copied: handlers look at them before anything waits.
+    // Options are not copied: handlers read them before anything waits.
     this.optionsLength = 0;
     this.memory = own;
     this.offset = 0;
   }
 
-  /** Transport that it came in by. */
   get transport(): typeof UDP | typeof TCP {
     return this.origin.kind === "stream" ? TCP : UDP;
   }
 
-  /** No client waits: a refresh or another query of nodens' own. */
+  /** A query of nodens itself, such as a refresh. */
   get internal(): boolean {
     return this.origin.kind === "internal";
   }
 
   get recursionDesired(): boolean {
-    return (this.flags & 0x0100) !== 0;
+    return (this.flags & FLAG.RD) !== 0;
   }
 
   get checkingDisabled(): boolean {
-    return (this.flags & 0x0010) !== 0;
+    return (this.flags & FLAG.CD) !== 0;
   }
 
   get authenticData(): boolean {
-    return (this.flags & 0x0020) !== 0;
+    return (this.flags & FLAG.AD) !== 0;
   }
 }

@@ -4,22 +4,18 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
 /**
  * Bounds of a table of questions in flight.
  *
- * - `questions`: above the 6,144 exchanges that may wait (`MAX_EXCHANGES`), each of which has at
- *   most one question, so the exchanges run out first.
- * - `waiters`: exchanges that one answer is sent to.
- * - `chain`: with a keyed hash and as many buckets as questions, chance makes one longer less than
- *   once in 10^10 fillings of the table (Poisson, mean 1).
- * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers to
- *   it that one burst brings to one address. What a client starts together and looks up the same name
- *   stays below it. The programs of this host are one client and may be many more, and a burst to
- *   them leaves no machine: for them only the other bounds hold.
+ * - `questions`: above the 6,144 exchanges that may wait, so the exchanges run out first.
+ * - `waiters`: exchanges that get one answer.
+ * - `chain`: chance makes a longer one less than once in 10^10 fillings (Poisson, mean 1).
+ * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers in
+ *   one burst to one address. Programs that start together stay below it. This host's programs are one
+ *   client, but exempt: a burst to them leaves no machine.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
-/** Buckets at first; they double as questions come, and stay. */
 const FIRST_BUCKETS = 64;
 
-/** Why a table refuses an exchange: the label `reason`, and the text of the error log. */
+/** Reasons for refusals: the label `reason`, and the text of the error log. */
 const REFUSALS = {
   questions: "too many questions are in flight",
   chain: "too many questions in flight fall into one hash bucket",
@@ -38,45 +34,39 @@ export interface InFlightServices {
   localAddress(exchange: Exchange, target: Address): void;
 }
 
-/** A question in flight and the exchanges that wait for its answer; tables use it again. */
+/** A question in flight and its waiters; tables reuse it. */
 export abstract class PendingQuestion {
   hash = 0;
-  /** The next question in the same bucket. */
   nextInBucket: PendingQuestion | null = null;
-  /** The exchange that asked first and those that joined (`Exchange.nextWaiter`), or null. */
+  /** Chained by `Exchange.nextWaiter`; the first asked first. */
   waiters: Exchange | null = null;
   waiterCount = 0;
-  /** Waiters of each client bucket; null while there are too few for a client to reach its bound. */
+  /** Waiters of each client bucket; null while too few wait for a client to reach its bound. */
   waits: Uint8Array | null = null;
 
-  /** Whether the exchange asks exactly this question. */
   abstract asksFor(exchange: Exchange): boolean;
 }
 
 /**
- * Questions in flight. A query for one of them joins it and waits for the same answer.
+ * Questions in flight. A query for one of them joins it and waits for the same answer. Everything is
+ * bounded (`IN_FLIGHT`), and nothing is allocated once the table has grown to its load.
  *
- * Everything is bounded (`IN_FLIGHT`), and what is refused is counted by reason. Nothing is
- * allocated once the table has grown to its load: questions are chained through themselves.
- *
- * Clients are told apart by their bucket, one of `CLIENT_BUCKETS`. A stranger in the same bucket
- * can use up a client's waits, but only for the one question that he asks 64 times, and only until
- * that is answered.
+ * A stranger in the same client bucket can use up a client's waits, but only for a question that he
+ * asks 64 times, until it is answered.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Why the last exchange was refused, for the error log. */
+  /** Reason of the last refusal, for the error log. */
   refusal = "";
+  /** Questions in flight. */
+  size = 0;
 
   readonly #engine: InFlightServices;
   readonly #refused: Readonly<Record<Refusal, number>>;
-  /** Tables of `PendingQuestion.waits`, all zero. */
   readonly #spareWaits: Uint8Array[] = [];
   readonly #client = new Address();
   readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
-  #size = 0;
 
-  /** @param table - value of the label by which refusals are counted */
   constructor(engine: InFlightServices, table: "forward" | "verify") {
     const counter = (reason: Refusal) =>
       engine.counter("nodens_in_flight_refused_total", { table, reason });
@@ -89,12 +79,6 @@ export class InFlight<T extends PendingQuestion> {
     };
   }
 
-  /** Questions in flight. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** The question that the exchange asks, or null if it is not in flight. */
   find(exchange: Exchange, hash: number): T | null {
     let question = this.#first(hash);
     for (; question !== null; question = question.nextInBucket) {
@@ -103,7 +87,7 @@ export class InFlight<T extends PendingQuestion> {
     return null;
   }
 
-  /** Parks the exchange with those who wait for the question; false if it is refused. */
+  /** Parks the exchange as a waiter; false if it is refused. */
   join(question: T, exchange: Exchange): boolean {
     if (question.waiterCount >= IN_FLIGHT.waiters) return this.#refuse("waiters");
     if (!this.#mayWait(question, exchange)) return this.#refuse("client");
@@ -118,16 +102,12 @@ export class InFlight<T extends PendingQuestion> {
     return true;
   }
 
-  /**
-   * Adds a question that `find` did not find, and parks the exchange as the first to wait for it.
-   *
-   * @returns the parked exchange, or null if it is refused
-   */
+  /** Adds a question with the exchange as its first waiter; returns it parked, or null if refused. */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
     const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;
-    if (this.#size >= this.#buckets.length) this.#grow();
-    this.#size++;
+    if (this.size >= this.#buckets.length) this.#grow();
+    this.size++;
     question.hash = hash;
     question.waiters = parked;
     question.waiterCount = 1;
@@ -135,10 +115,10 @@ export class InFlight<T extends PendingQuestion> {
     return parked;
   }
 
-  /** Removes a question; returns the exchanges that waited for it, chained by `nextWaiter`. */
+  /** Returns the waiters, chained by `nextWaiter`. */
   end(question: T): Exchange | null {
     this.#unlink(question);
-    this.#size--;
+    this.size--;
     if (question.waits !== null) {
       question.waits.fill(0);
       this.#spareWaits.push(question.waits);
@@ -151,13 +131,13 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   #hasRoom(hash: number): boolean {
-    if (this.#size >= IN_FLIGHT.questions) return this.#refuse("questions");
+    if (this.size >= IN_FLIGHT.questions) return this.#refuse("questions");
     let length = 0;
-    for (let other = this.#first(hash); other !== null; other = other.nextInBucket) length++;
+    let other = this.#first(hash);
+    for (; other !== null; other = other.nextInBucket) length++;
     return length < IN_FLIGHT.chain || this.#refuse("chain");
   }
 
-  /** Whether the client may wait once more. The cache's own queries (refreshes) are nobody's. */
   #mayWait(question: T, exchange: Exchange): boolean {
     if (question.waiterCount < IN_FLIGHT.waitsPerClient || exchange.internal) return true;
     const client = this.#engine.clientBucket(exchange);
@@ -166,9 +146,8 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   /**
-   * Whether a program of this host asks: one end is a loopback address (both, or what was asked where
-   * rules have redirected the query), or the ends are the same, as the kernel chooses for an address
-   * of the node's own. By the kernel's defaults no other machine can send so, and answers stay here.
+   * Whether a program of this host asks: one end is a loopback address (rules may redirect queries),
+   * or both ends are equal, as for the node's own address. No other machine can send such a query.
    */
   #isOfThisHost(exchange: Exchange): boolean {
     this.#engine.clientAddress(exchange, this.#client);
@@ -196,20 +175,25 @@ export class InFlight<T extends PendingQuestion> {
     return false;
   }
 
-  /** The first question in the bucket of a hash. */
   #first(hash: number): PendingQuestion | null {
-    return this.#buckets[hash & (this.#buckets.length - 1)]!;
+    return this.#buckets[this.#bucketOf(hash)]!;
+  }
+
+  #bucketOf(hash: number): number {
+    return hash & (this.#buckets.length - 1);
   }
 
   #link(question: PendingQuestion): void {
-    question.nextInBucket = this.#first(question.hash);
-    this.#buckets[question.hash & (this.#buckets.length - 1)] = question;
+    const bucket = this.#bucketOf(question.hash);
+    question.nextInBucket = this.#buckets[bucket]!;
+    this.#buckets[bucket] = question;
   }
 
   #unlink(question: PendingQuestion): void {
-    let before = this.#first(question.hash)!;
+    const bucket = this.#bucketOf(question.hash);
+    let before = this.#buckets[bucket]!;
     if (before === question) {
-      this.#buckets[question.hash & (this.#buckets.length - 1)] = question.nextInBucket;
+      this.#buckets[bucket] = question.nextInBucket;
     } else {
       while (before.nextInBucket !== question) before = before.nextInBucket!;
       before.nextInBucket = question.nextInBucket;
@@ -230,7 +214,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 }
 
-/** Counts a waiter with its client, up to the bound: what lies above it changes nothing. */
+/** Counts a client's waiter, up to the bound: more would change nothing. */
 function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
   if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
 }

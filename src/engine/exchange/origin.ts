@@ -1,54 +1,41 @@
 import type { Memory } from "../memory.ts";
 
 /**
- * Where a query came from, and so where its response goes.
+ * Where a query came from and its response goes. Kind and id are those of `Io.address`.
  *
  * ```
  *             parked                answered
- *   datagram ───────► kept ──────────────────► (sent, or forgotten)
+ *   slot     ───────► kept ──────────────────► (sent, or forgotten)
  *   stream   ───────► stream ────────────────► (written, unless the client has gone)
  *   internal ──────── internal ──────────────► (rises to the handler that asked)
  * ```
  *
- * None of these objects is made for a query: the engine has one for the receive slot, each exchange
- * one for a kept address, and a connection is its own.
+ * None is allocated per query: the engine has one for the receive slot, each exchange one for a kept
+ * address, and a connection is its own.
  */
-export type Origin = SlotOrigin | KeptOrigin | StreamOrigin | InternalOrigin;
+export type Origin = DatagramOrigin | StreamOrigin | { readonly kind: "internal" };
 
-/** A datagram that still lies in the driver's receive slot of this number. */
-export interface SlotOrigin {
-  readonly kind: "datagram";
-  slot: number;
+/** A datagram in the driver's receive slot, or whose return address the driver keeps. */
+export interface DatagramOrigin {
+  readonly kind: "slot" | "kept";
+  id: number;
 }
 
-/** A datagram whose return address the driver keeps under this number. */
-export interface KeptOrigin {
-  readonly kind: "kept";
-  address: number;
-}
-
-/** A client's connection, as far as its queries need it. */
+/** A client's connection. */
 export interface StreamOrigin {
   readonly kind: "stream";
-  /** The driver's number. */
   readonly id: number;
   readonly listener: number;
   /** Family of the client's address. */
   readonly family: 4 | 6;
   /** Queries that wait for an upstream. */
   outstanding: number;
-  /** Closed, by whichever side. */
   readonly gone: boolean;
-  /** Sends a response that had to wait; two octets of length stand before it. */
+  /** Sends a response that had to wait, with its two octets of length. */
   answer(memory: Memory, offset: number, length: number): void;
-  /** Goes on reading, or closes, as the stream's state asks. */
+  /** Resumes reading, or closes, depending on the stream's state. */
   update(): void;
 }
 
-/** A query of nodens' own. */
-export interface InternalOrigin {
-  readonly kind: "internal";
-}
-
-/** The origin of all queries of nodens' own. */
-export const INTERNAL: InternalOrigin = { kind: "internal" };
+/** The origin of all internal queries. */
+export const INTERNAL: Origin = { kind: "internal" };

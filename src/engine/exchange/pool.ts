@@ -2,26 +2,23 @@ import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
- * Share of the free exchanges that one client may hold. `n` clients that come one after the other and
- * want all leave (2/3)^n of the pool free, and 2 / (2 + n) once their waits have begun to end. The
- * share also bounds how many answers one client can pile up to have them sent at once (DNSBomb, IEEE
- * S&P 2024).
+ * Share of the free exchanges that one client may hold. `n` clients that want all leave (2/3)^n of
+ * the pool free at first, and 2 / (2 + n) in the long run. The share also bounds the answers that a
+ * client can accumulate to be sent at once (DNSBomb, IEEE S&P 2024).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Exchanges that wait, which are used again, and never more than `limit`.
- *
- * A client (bucket) may hold half as many exchanges as are free: a third of all where it is alone,
- * and in the long run a quarter each where two want all, which leaves half to everybody else. No
- * client has to be known beforehand (dynamic thresholds, Choudhury and Hahne, 1998).
+ * Pool of waiting exchanges. A client (bucket) may hold half as many as are free: a third of all if it
+ * is alone (dynamic thresholds, Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
+  /** Exchanges in use. */
+  used = 0;
   readonly #free: Exchange[] = [];
   readonly #limit: number;
   readonly #chain: Chain;
   readonly #nothing = new Memory(0);
-  #used = 0;
   readonly #counts = new Int32Array(CLIENT_BUCKETS);
 
   constructor(limit: number, chain: Chain) {
@@ -29,41 +26,31 @@ export class ExchangePool {
     this.#chain = chain;
   }
 
-  /** Every exchange is in use. */
   get full(): boolean {
-    return this.#used >= this.#limit;
+    return this.used >= this.#limit;
   }
 
-  /** Exchanges in use. */
-  get used(): number {
-    return this.#used;
-  }
-
-  /** Exchanges in use and those kept for the next queries. */
   get size(): number {
-    return this.#used + this.#free.length;
+    return this.used + this.#free.length;
   }
 
-  /** An exchange for the next query. */
   fresh(): Exchange {
     return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
   }
 
-  /** Counts an exchange that is about to wait; false if too many do, in all or of its client. */
+  /** Counts an exchange that is about to wait; false if too many do, in total or of its client. */
   admit(client: number): boolean {
-    if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.#used)) return false;
-    this.#used++;
+    if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.used)) return false;
+    this.used++;
     this.#counts[client]!++;
     return true;
   }
 
-  /** Takes back what `admit` counted. */
   dismiss(client: number): void {
-    this.#used--;
+    this.used--;
     this.#counts[client]!--;
   }
 
-  /** Frees a parked exchange for another query. */
   release(exchange: Exchange): void {
     if (!exchange.parked) return;
     this.dismiss(exchange.client);

@@ -10,28 +10,26 @@ import {
   RCODE,
   TYPE,
 } from "../../dns/constants.ts";
-import type { Exchange } from "./exchange.ts";
-import { isProbe } from "../question/probe.ts";
+import { passName } from "../../dns/names/walk.ts";
+import { RECORD_FIELDS_SIZE } from "../../dns/response_scan.ts";
 import type { HashKey } from "../question/keyed_hash.ts";
+import { isProbe } from "../question/probe.ts";
 import { hashQuestion, readQuestion } from "../question/read.ts";
+import type { Exchange } from "./exchange.ts";
 
-/** The message is not a query that deserves an answer (too short, or itself a response). */
+/** The message is not a query (too short, or itself a response). */
 export const NO_QUERY = -1;
 
-/** Most records that a query may carry besides its question, by section (as CoreDNS accepts). */
+/** Maximum number of records beside the question, by section, as in CoreDNS. */
 const MAX_ANSWERS = 1;
 const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
 
 /**
- * Reads the query at `exchange.offset` into the exchange's fields, without copying or allocating.
+ * Reads the query at `exchange.offset`. `qnameLength` is 0 if the question could not be read; it is
+ * hashed only if the query is accepted.
  *
- * Afterwards `qnameLength` is 0 unless the question could be read, so that an error can be answered
- * with or without it. The question is hashed only if the query goes on.
- *
- * @param key - drawn by this process, so that nobody can prepare names with equal hashes
- * @returns RCODE.NOERROR for a query to go on with, another response code to answer at once, or
- *   `NO_QUERY` to drop it
+ * @returns NOERROR if it is accepted, another response code to answer at once, or `NO_QUERY`
  */
 export function parseQuery(exchange: Exchange, key: HashKey): number {
   const { memory: { view }, offset, length } = exchange;
@@ -57,10 +55,9 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   if (questionEnd < 0) return RCODE.FORMERR;
   if ((answers | authorities | additionals) !== 0) {
     if (
-      answers > MAX_ANSWERS || authorities > MAX_AUTHORITIES || additionals > MAX_ADDITIONALS
+      answers > MAX_ANSWERS || authorities > MAX_AUTHORITIES || additionals > MAX_ADDITIONALS ||
+      !readRecords(exchange, questionEnd, answers + authorities, additionals)
     ) return RCODE.FORMERR;
-    const rcode = readRecords(exchange, questionEnd, answers + authorities, additionals);
-    if (rcode !== RCODE.NOERROR) return rcode;
   }
   if (exchange.ednsVersion !== 0) return RCODE.BADVERS;
   if (exchange.qtype === TYPE.AXFR || exchange.qtype === TYPE.IXFR) return RCODE.REFUSED;
@@ -70,79 +67,65 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   return RCODE.NOERROR;
 }
 
-/** Steps over the records behind the question and reads the OPT record among them (RFC 6891). */
+/** Steps over the records behind the question and reads the OPT record; false if malformed. */
 function readRecords(
   exchange: Exchange,
   start: number,
   others: number,
   additionals: number,
-): number {
+): boolean {
   const { bytes, view } = exchange.memory;
   const end = exchange.offset + exchange.length;
   let at = start;
   for (let i = 0; i < others + additionals; i++) {
     const nameAt = at;
-    for (;;) {
-      if (at >= end) return RCODE.FORMERR;
-      const size = bytes[at]!;
-      if (size === 0) {
-        at++;
-        break;
-      }
-      if (size >= 0xc0) {
-        at += 2;
-        break;
-      }
-      if (size > 63 || at - nameAt > MAX_NAME_SIZE) return RCODE.FORMERR;
-      at += size + 1;
-    }
-    if (at + 10 > end) return RCODE.FORMERR;
+    at = passName(bytes, nameAt, Math.min(end, nameAt + MAX_NAME_SIZE + 1));
+    if (at < 0 || at + RECORD_FIELDS_SIZE > end) return false;
     const type = view.getUint16(at);
     const dataLength = view.getUint16(at + 8);
-    if (at + 10 + dataLength > end) return RCODE.FORMERR;
+    const dataAt = at + RECORD_FIELDS_SIZE;
+    if (dataAt + dataLength > end) return false;
     if (type === TYPE.OPT) {
       // At most one, in the additional section, owned by the root (RFC 6891 section 6.1.1).
-      if (i < others || exchange.edns || bytes[nameAt] !== 0) return RCODE.FORMERR;
+      if (i < others || exchange.edns || bytes[nameAt] !== 0) return false;
       exchange.edns = true;
       exchange.ednsSize = view.getUint16(at + 2);
       exchange.ednsVersion = bytes[at + 5]!;
-      exchange.optionsAt = at + 10 - exchange.offset;
+      exchange.optionsAt = dataAt - exchange.offset;
       exchange.optionsLength = dataLength;
       exchange.dnssecOk = (view.getUint16(at + 6) & EDNS_DO) !== 0;
-      if (dataLength > 0 && !readOptions(exchange, at + 10, dataLength)) return RCODE.FORMERR;
+      if (dataLength > 0 && !readOptions(exchange, dataAt, dataLength)) return false;
     }
-    at += 10 + dataLength;
+    at = dataAt + dataLength;
   }
-  return RCODE.NOERROR;
+  return true;
 }
 
 /**
- * Walks over the options of an OPT record; finds the client subnet and a mark among them. A subnet
- * that breaks RFC 7871 section 6 is ignored here, and so never forwarded.
- *
- * @returns false if the options do not fill the record's data exactly (RFC 6891 section 6.1.2)
+ * Finds the client subnet, ignored if it violates RFC 7871 section 6, and the mark. Returns false if
+ * the options do not fill the record's data exactly (RFC 6891 section 6.1.2).
  */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;
   const end = start + length;
   let at = start;
   while (at + 4 <= end) {
+    const code = view.getUint16(at);
     const size = view.getUint16(at + 2);
-    const next = at + 4 + size;
-    if (next > end) return false;
+    const dataAt = at + 4;
+    at = dataAt + size;
+    if (at > end) return false;
     if (
-      view.getUint16(at) === EDNS_OPTION.CLIENT_SUBNET && exchange.ecsLength === 0 &&
-      isSubnet(bytes, at + 4, size)
+      code === EDNS_OPTION.CLIENT_SUBNET && exchange.ecsLength === 0 &&
+      isSubnet(bytes, dataAt, size)
     ) {
-      exchange.ecsAt = at + 4 - exchange.offset;
+      exchange.ecsAt = dataAt - exchange.offset;
       exchange.ecsLength = size;
     }
-    // Only probes for loops have one, and those are of this type.
+    // Only loop probes have a mark, and they are of this type.
     if (
-      exchange.qtype === TYPE.HINFO && size === LOOP_MARK_SIZE &&
-      view.getUint16(at) === EDNS_OPTION.LOOP_MARK
-    ) exchange.markAt = at + 4 - exchange.offset;
-    at = next;
+      code === EDNS_OPTION.LOOP_MARK && size === LOOP_MARK_SIZE && exchange.qtype === TYPE.HINFO
+    ) exchange.markAt = dataAt - exchange.offset;
   }
   return at === end;
 }

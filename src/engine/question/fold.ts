@@ -1,11 +1,9 @@
 /**
- * Case folding of names (RFC 4343), four octets at a time.
- *
- * Length octets of labels (at most 63) are below `A`, so folding leaves the structure of a name in
- * wire form alone.
+ * Case folding of names (RFC 4343), four octets at a time. Length octets of labels (at most 63) are
+ * below `A`, so folding does not change them.
  */
 
-/** The octets of `word` that are upper-case letters, as 0x20 in each such octet. */
+/** 0x20 in each octet of `word` that is an upper-case letter. */
 export function upperMask(word: number): number {
   const low = word & 0x7f7f7f7f;
   const fromA = low + 0x3f3f3f3f;
@@ -27,7 +25,7 @@ export function copyFolded(
   }
 }
 
-/** Whether two names of the same length in wire form are equal but for their case. */
+/** Compares two wire-form names of the same length, ignoring case. */
 export function sameName(
   a: Uint8Array,
   aAt: number,

@@ -1,21 +1,16 @@
 /**
- * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): a hash whose
- * collisions nobody can prepare without its key.
+ * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): collisions cannot be
+ * prepared without the key, so clients cannot fill one chain of a table. Peers must not see hashes: 32
+ * bits are few.
  *
- * Whoever chooses what is hashed (clients choose names, addresses and subnets) could otherwise send
- * keys that all fall into one chain of a table. The key of 64 bits is drawn at the start and never
- * leaves the process. The hash does not authenticate messages: 32 bits are too few for that, and a
- * peer must not see them.
- *
- * The state lives in local variables of one function, because V8 would allocate an object to return
- * four numbers; so the round is written out here and in `read.ts`. Results are signed, because V8
- * keeps a number that fits in 32 bits with its sign without an object.
+ * V8 would allocate an object to return the state, so the round is repeated here and in `read.ts`; and
+ * it stores numbers of 32 bits without an object only if they are signed.
  */
 
-/** Constants that the third and fourth word of the state start from. */
+/** Initial words of the state. */
 export const INITIAL = { V2: 0x6c796765, V3: 0x74656462 } as const;
 
-/** A secret key of 64 bits. */
+/** A secret key. */
 export class HashKey {
   readonly k0: number;
   readonly k1: number;
@@ -25,7 +20,7 @@ export class HashKey {
     this.k1 = k1 | 0;
   }
 
-  /** Draws a key from a source of uniform 32-bit numbers that is fit for security. */
+  /** Draws a key; `random` returns uniform 32-bit numbers fit for security. */
   static draw(random: () => number): HashKey {
     return new HashKey(random(), random());
   }
@@ -44,7 +39,7 @@ export function hashOctets(
   let v2 = k0 ^ INITIAL.V2;
   let v3 = k1 ^ INITIAL.V3;
   const whole = at + (length & ~3);
-  // After the whole words come the last one, with the length, and two rounds on nothing.
+  // After the whole words: the last one, with the length, and finalization rounds.
   let left = (length >> 2) + 4;
   for (let next = at; left > 0; left--) {
     let word = 0;

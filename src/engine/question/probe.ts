@@ -1,13 +1,11 @@
 import { CLASS, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
-import type { Question } from "./question.ts";
 import { sameName } from "./fold.ts";
+import type { Question } from "./question.ts";
 
 /**
- * Name of the query, of class CH, by which nodens finds out whether a listener answers. The engine
- * refuses it before it looks for a zone, and counts it apart.
+ * Name of the query, of class CH, that checks whether a listener answers. The engine refuses it
+ * before looking for a zone, and counts it separately.
  */
-export const PROBE_NAME = "health.nodens.";
-
 const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
 /** Flags and counts of a query with one question. */
 const QUERY = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -23,13 +21,7 @@ export function answersProbe(message: Uint8Array, query: Uint8Array): boolean {
 }
 
 /** Whether a query is such a probe. */
-export function isProbe(question: Question): boolean {
-  if (question.qnameLength !== WIRE.length || question.qclass !== CLASS.CH) return false;
-  return sameName(
-    question.memory.bytes,
-    question.offset + HEADER_SIZE,
-    WIRE,
-    0,
-    WIRE.length,
-  );
+export function isProbe({ memory, offset, qnameLength, qclass }: Question): boolean {
+  return qnameLength === WIRE.length && qclass === CLASS.CH &&
+    sameName(memory.bytes, offset + HEADER_SIZE, WIRE, 0, WIRE.length);
 }

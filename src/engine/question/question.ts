@@ -1,32 +1,29 @@
 import type { Memory } from "../memory.ts";
 
-/**
- * A question where it lies in a message, with what was read of it. An exchange is one, so that
- * nothing is copied or allocated for a query.
- */
-export interface Question {
-  /** Where the message lies; the header starts at `offset`, the question 12 bytes on. */
+/** A question in place in its message, with what was read of it. */
+export class Question {
   memory: Memory;
-  offset: number;
-  /** Size of the message in bytes. */
-  length: number;
-  id: number;
-  /** The header's second word. */
-  flags: number;
-  /** Length of the wire-form qname in bytes, its closing zero included. */
-  qnameLength: number;
-  qtype: number;
-  qclass: number;
-  /** Keyed hash of the lower-cased qname with qtype, qclass, DO and CD: signed 32 bits. */
-  hash: number;
-  /** Number of labels, the root not counted. */
-  labelCount: number;
-  /** The qname has upper-case letters. */
-  mixedCase: boolean;
+  offset = 0;
+  length = 0;
+  id = 0;
+  flags = 0;
+  /** In wire form, with its closing zero. */
+  qnameLength = 0;
+  qtype = 0;
+  qclass = 0;
+  /** Keyed hash of lower-cased qname, qtype, qclass, DO and CD: signed 32 bits. */
+  hash = 0;
+  /** Without the root. */
+  labelCount = 0;
+  mixedCase = false;
   /** DO bit (RFC 3225). */
-  dnssecOk: boolean;
-  /** Offset of the data of the client subnet option (RFC 7871) from the start of the message. */
-  ecsAt: number;
-  /** Length of that data in bytes, 0 where the client sent none that can be used. */
-  ecsLength: number;
+  dnssecOk = false;
+  /** Client subnet option's data (RFC 7871), from the start of the message. */
+  ecsAt = 0;
+  /** 0 without a valid option. */
+  ecsLength = 0;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+  }
 }

@@ -4,20 +4,16 @@ import { upperMask } from "./fold.ts";
 import { type HashKey, hashOctets, INITIAL } from "./keyed_hash.ts";
 import type { Question } from "./question.ts";
 
-/** A hash and what is to be hashed with it. */
+/** A hash and what is hashed with it. */
 const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 
-/** Bits that represent DO and CD beside the type in the hash of a question. */
+/** Bits for DO and CD beside the type in the hash of a question. */
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
 
 /**
- * Reads the question (RFC 1035 section 4.1.2) of the message at `question.offset` into the
- * question's fields: labels without compression, at most 255 octets, type and class.
+ * Reads the question (RFC 1035 section 4.1.2) of an untrusted message at `question.offset`.
  *
- * The only reader of questions: it trusts nothing, because a query comes from anybody and a stored
- * response may come from a file that anybody wrote.
- *
- * @returns where the question ends in `question.memory`, or -1 where there is none that can be read
+ * @returns its end in `question.memory`, or -1 if it is malformed
  */
 export function readQuestion(question: Question): number {
   const { memory, offset, length } = question;
@@ -45,11 +41,9 @@ export function readQuestion(question: Question): number {
 }
 
 /**
- * Hashes the question that `readQuestion` found, with its DO and CD, and notes whether
- * the name has upper-case letters.
- *
- * It is `hashOctets` of type and bits, as four octets, and the name in lower case; written out
- * because it runs for every query. Another class than IN, which is rare, is hashed in afterwards.
+ * Hashes the question that `readQuestion` found, with DO and CD, and sets `mixedCase`. It is
+ * `hashOctets` of type and bits, as four octets, and the folded name, inlined because it runs for
+ * every query. Classes other than IN are hashed in afterwards.
  */
 export function hashQuestion(question: Question, key: HashKey): void {
   const { view } = question.memory;
@@ -84,7 +78,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
     word = value | mask;
     at += 4;
   }
-  // Type and class follow the name, so four octets can be read; those beyond the name are cut off.
+  // Type and class follow the name, so four octets can be read; those beyond it are masked.
   const rest = view.getInt32(at, true) & ((1 << ((qnameLength & 3) << 3)) - 1);
   const mask = upperMask(rest);
   upper |= mask;
@@ -111,12 +105,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
   question.hash = question.qclass === CLASS.IN ? hash : hashClass(hash, question.qclass, key);
 }
 
-/**
- * Reads and hashes the question of a stored response as the parser does that of a query; DO and CD
- * come from the question.
- *
- * @returns false if it has no such question
- */
+/** Reads and hashes the question of a stored response, with DO and CD as set; false if malformed. */
 export function readStoredQuestion(question: Question, key: HashKey): boolean {
   const { memory, offset, length } = question;
   if (length < HEADER_SIZE || memory.view.getUint16(offset + 4) !== 1) return false;
@@ -125,20 +114,23 @@ export function readStoredQuestion(question: Question, key: HashKey): boolean {
   return true;
 }
 
-/** Hash of a question together with its client subnet; it must have one. */
+/** Hash of a question together with its client subnet, which it must have. */
 export function hashSubnet(question: Question, key: HashKey): number {
   const { hash, ecsLength } = question;
-  for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
+  putHash(hash);
   const { bytes } = question.memory;
   const at = question.offset + question.ecsAt;
   for (let i = 0; i < ecsLength; i++) scratch[4 + i] = bytes[at + i]!;
   return hashOctets(key, scratch, 0, 4 + ecsLength);
 }
 
-/** Hash of a question of class IN together with another class. */
 function hashClass(hash: number, qclass: number, key: HashKey): number {
-  for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
+  putHash(hash);
   scratch[4] = qclass >> 8;
   scratch[5] = qclass;
   return hashOctets(key, scratch, 0, 6);
+}
+
+function putHash(hash: number): void {
+  for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
 }

@@ -1,17 +1,16 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import type { Question } from "./question.ts";
 import { sameName } from "./fold.ts";
+import type { Question } from "./question.ts";
 
-/** A zone in the form in which names are compared with it. */
+/** A zone in lower-case wire form and its value. */
 export interface Zone<T> {
-  /** Lower-case wire form. */
   readonly name: Uint8Array;
   readonly labelCount: number;
   readonly value: T;
 }
 
-/** Zones of a listener or plugin; finds the longest one that a qname lies in. */
+/** Finds the longest zone that contains a qname. */
 export class ZoneTable<T> {
   /** Longest first, the root last. */
   readonly #zones: readonly Zone<T>[];
@@ -23,13 +22,12 @@ export class ZoneTable<T> {
     }).sort((a, b) => b.labelCount - a.labelCount);
   }
 
-  /** The value of the longest zone that the question's name is in or below, or null. */
   match(question: Question): T | null {
     for (const zone of this.#zones) if (isBelow(question, zone)) return zone.value;
     return null;
   }
 
-  /** As `match`, but the shortest zone other than the root where there is one (queries for DS). */
+  /** As `match`, but of the shortest zone except the root, if there is one (queries for DS). */
   matchParent(question: Question): T | null {
     let found: T | null = null;
     for (const zone of this.#zones) {
@@ -39,16 +37,16 @@ export class ZoneTable<T> {
   }
 }
 
-/** Whether the question's name is the zone's name or below it, case aside. */
-export function isBelow(question: Question, zone: Zone<unknown>): boolean {
-  let skip = question.labelCount - zone.labelCount;
+/** Whether the question's name is the zone's name or below it, ignoring case. */
+export function isBelow(question: Question, { name, labelCount }: Zone<unknown>): boolean {
+  let skip = question.labelCount - labelCount;
   if (skip < 0) return false;
-  if (zone.labelCount === 0) return true;
+  if (labelCount === 0) return true;
   const { bytes } = question.memory;
-  let at = question.offset + HEADER_SIZE;
+  const nameAt = question.offset + HEADER_SIZE;
+  let at = nameAt;
   for (; skip > 0; skip--) at += bytes[at]! + 1;
-  const { name } = zone;
-  return question.offset + HEADER_SIZE + question.qnameLength - at === name.length &&
+  return nameAt + question.qnameLength - at === name.length &&
     sameName(bytes, at, name, 0, name.length);
 }
 

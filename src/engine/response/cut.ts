@@ -1,23 +1,21 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
-import { isSameName, isWithin, resolve } from "../../dns/names/same_name.ts";
+import { isSameName, isWithin, passName, resolveName } from "../../dns/names/walk.ts";
 import type { Response } from "./response.ts";
 
 /*
- * Cuts a response that is too large for its client. Records go from the end, because
- * compression pointers lead backwards.
- *
- * Of the authority and additional sections whole RRsets go, with their signatures (RFC 2181 section
- * 9). Of the answer section the records stay that fit: stub resolvers without TCP (musl before 1.2.4)
- * live on those, and whoever has TCP asks again.
+ * Cuts a response that is too large for its client from the end, because compression pointers lead
+ * backwards. Of the authority and additional sections whole RRsets are removed (RFC 2181 section 9); of
+ * the answer section the records that fit stay: stub resolvers without TCP (musl before 1.2.4) depend
+ * on them.
  */
 
 /**
- * Names that are compared for one response, octet by octet. Equal names of a compressed message lie
- * at one place, so few are; an upstream may send hundreds of long ones, and each hit pays.
+ * Maximum number of names compared per response. Equal names of a compressed message are in one place;
+ * hundreds of others would cost every hit.
  */
 const MAX_COMPARISONS = 16;
 
-/** How many records from the start are left of a response with `room` octets for it. */
+/** Number of records, from the start, that fit into `room` octets. */
 export function countKept(response: Response, room: number): number {
   const total = response.ttlCount;
   let kept = 0;
@@ -32,19 +30,16 @@ export function countKept(response: Response, room: number): number {
   let comparisons = 0;
   for (; kept > sectionAt && setType(response, kept - 1) === setType(response, first); kept--) {
     const other = ownerOf(response, kept - 1);
-    if (resolve(bytes, offset, owner) === resolve(bytes, offset, other)) continue;
+    if (resolveName(bytes, offset, owner) === resolveName(bytes, offset, other)) continue;
     if (++comparisons <= MAX_COMPARISONS && !isSameName(bytes, offset, owner, other)) break;
   }
   return kept;
 }
 
 /**
- * Whether a response cut to so many records lacks any that it must have, so that TC is due (RFC 2181
- * section 9).
- *
- * Those are its answers; a denial's SOA and proofs; a referral's name servers and the addresses of
- * those within the zone that it leads to (RFC 9471 section 3). The name servers that stand beside an
- * answer are none: unbound leaves them out of every one (`minimal-responses`).
+ * Whether a response cut to `kept` records needs TC (RFC 2181 section 9), because it lacks answers; a
+ * denial's SOA or proofs; a referral's name servers or their addresses within the zone (RFC 9471
+ * section 3). Name servers beside an answer are optional (unbound's `minimal-responses`).
  */
 export function isIncomplete(response: Response, kept: number): boolean {
   const answers = response.answerCount;
@@ -60,33 +55,30 @@ export function isIncomplete(response: Response, kept: number): boolean {
   for (let i = Math.max(kept, additional); i < response.ttlCount; i++) {
     const type = setType(response, i);
     if (type !== TYPE.A && type !== TYPE.AAAA) continue;
-    // For the addresses of other zones TC may be set as well (RFC 9471 section 3.2).
+    // TC is also allowed for the addresses of other zones (RFC 9471 section 3.2).
     if (++comparisons > MAX_COMPARISONS) return true;
     if (isWithin(bytes, offset, ownerOf(response, i), zone)) return true;
   }
   return false;
 }
 
-/** Where the first `count` records end, from the start of the message; the question's end for none. */
+/** Offset at which the first `count` records end; the question for 0. */
 export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number): number {
   const { bytes, view } = memory;
   if (count === 0) {
-    let at = HEADER_SIZE;
     // A failure of a query that could not be read has no question.
-    if (view.getUint16(offset + 4) === 0) return at;
-    while (bytes[offset + at] !== 0) at += bytes[offset + at]! + 1;
-    return at + 5;
+    if (view.getUint16(offset + 4) === 0) return HEADER_SIZE;
+    return passName(bytes, offset + HEADER_SIZE, bytes.length) + 4 - offset;
   }
   const ttlAt = view.getUint16(ttlsAt + 2 * (count - 1), true);
   return ttlAt + 6 + view.getUint16(offset + ttlAt + 4);
 }
 
-/** Place in memory of a record's owner. */
 function ownerOf(response: Response, record: number): number {
   return response.offset + endOfRecord(response, record);
 }
 
-/** Place in memory of the zone that a referral leads to, or -1 for anything but a referral. */
+/** Position of a referral's zone, or -1 for other responses. */
 function zoneOfReferral(response: Response): number {
   const authorities = Math.min(response.authorityCount, response.ttlCount);
   let zone = -1;
@@ -99,7 +91,7 @@ function zoneOfReferral(response: Response): number {
   return zone;
 }
 
-/** Type of the RRset that a record is in or, for a signature, that it covers. */
+/** Type of a record's RRset; of the covered RRset for a signature. */
 function setType({ memory, offset, ttlsAt }: Response, record: number): number {
   const { view } = memory;
   const ttlAt = offset + view.getUint16(ttlsAt + 2 * record, true);

@@ -1,20 +1,19 @@
 import type { Address } from "../../dns/address.ts";
 import { type HashKey, hashOctets } from "../question/keyed_hash.ts";
 
-/** How many large UDP responses may go to one network. */
+/** Rate of large UDP responses to one network. */
 export interface ResponseRate {
-  /** Large responses a second; as many may go at once after a second without any. */
+  /** Large responses a second; as many may be sent in a burst after a second without any. */
   readonly perSecond: number;
-  /** Addresses that agree in this many leading bits are one network. */
+  /** Addresses with this many equal leading bits are one network. */
   readonly ipv4PrefixLength: number;
   readonly ipv6PrefixLength: number;
 }
 
 /**
- * The rate unless `rrl` says otherwise. 200 responses of 1,232 octets are 2 Mbit/s: little for a
- * victim, and more than a stub resolver asks for. Pods of one node share the first 24 bits of their
- * addresses, so each IPv4 address has a rate of its own; an IPv6 network of 64 bits is one client
- * (RFC 4291 section 2.5.4).
+ * 200 responses of 1,232 octets are 2 Mbit/s: little for a victim, more than a stub resolver needs.
+ * Pods of a node share 24 bits, so each IPv4 address has its own rate; an IPv6 network of 64 bits is
+ * one client (RFC 4291 section 2.5.4).
  */
 export const DEFAULT_RATE: ResponseRate = {
   perSecond: 200,
@@ -22,29 +21,26 @@ export const DEFAULT_RATE: ResponseRate = {
   ipv6PrefixLength: 64,
 };
 
-/** Meters in each of the two rows; a power of two. 100,000 responses a second exhaust 500 of them. */
+/** Meters per row; a power of two. 100,000 responses a second exhaust 500 of them. */
 const METERS = 8192;
 
 /**
- * Counts the large UDP responses that go to each network, in memory of a fixed size.
- *
- * A network has one meter in each of two rows, and is over its rate when both meters are. So two
- * networks disturb each other only where they share both, and one that floods does not use up the
- * rate of a neighbour in the table. A meter holds the time at which the responses so far would be
- * over, had they been spaced evenly (the generic cell rate algorithm, ITU-T I.371).
+ * Limits the rate of large UDP responses to each network, in memory of a fixed size. A network has a
+ * meter in each of two rows and is over its rate if both are. A meter is the time at which evenly
+ * spaced responses would be finished, in monotonic milliseconds (generic cell rate algorithm, ITU-T
+ * I.371).
  */
 export class ResponseLimiter {
   readonly #key: HashKey;
-  /** The family and the leading bits of an address, which are hashed. */
+  /** Family and leading bits of an address, for the hash. */
   readonly #network = new Uint8Array(17);
-  /** Monotonic milliseconds. */
   readonly #meters = new Float64Array(2 * METERS);
 
   constructor(key: HashKey) {
     this.#key = key;
   }
 
-  /** Counts a response to the address; false, and not counted, if that is one too many. */
+  /** Counts a response to the address; false if it exceeds the rate. */
   allows(address: Address, rate: ResponseRate, nowMs: number): boolean {
     const meters = this.#meters;
     const hash = this.#hash(address, rate);
@@ -52,7 +48,7 @@ export class ResponseLimiter {
     const second = METERS + ((hash >>> 16) & (METERS - 1));
     const stepMs = 1000 / rate.perSecond;
     const untilMs = Math.max(nowMs, Math.min(meters[first]!, meters[second]!)) + stepMs;
-    // A thousandth of a step for what is lost in rounding.
+    // A thousandth of a step against rounding errors.
     if (untilMs - nowMs > 1000 + stepMs / 1000) return false;
     if (meters[first]! < untilMs) meters[first] = untilMs;
     if (meters[second]! < untilMs) meters[second] = untilMs;

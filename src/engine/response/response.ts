@@ -1,16 +1,18 @@
+import { FLAG, HEADER_SIZE } from "../../dns/constants.ts";
 import { ErrorText } from "../../dns/error_text.ts";
 import { Memory } from "../memory.ts";
+import type { Question } from "../question/question.ts";
 
-/** What a response says instead of the scope of a client subnet; clients are told none. */
+/** Values of `ecsScope` for a response without the scope of a client subnet. */
 export const NO_SCOPE = {
   /** It does not depend on the client's subnet. */
   NEEDED: -1,
-  /** Whoever made it was not told of the client's subnet, so it may be wrong for other clients. */
+  /** Its source did not get the client's subnet, so it may be wrong for other clients. */
   KNOWN: -2,
 } as const;
 
 /**
- * A response on its way to a client: a whole message without its OPT record, and where its TTLs are.
+ * A response on its way to a client: a message without OPT, and the offsets of its TTLs.
  *
  * ```
  *  memory:  ... | header | question | answer, authority, additional | ttl table | ...
@@ -18,11 +20,9 @@ export const NO_SCOPE = {
  *               |<------------------- length ---------------------->|
  * ```
  *
- * The ttl table holds `ttlCount` 16-bit numbers in the machine's byte order: the offset of each
- * record's TTL field from the start of the message, in the order of the records. The question
- * section holds exactly the question of the exchange it answers (case aside).
- *
- * Handlers describe a response; the engine alone writes it out (`clients/compose.ts`).
+ * The ttl table has `ttlCount` 16-bit numbers in the machine's byte order: the offsets of the TTLs
+ * from the start of the message, in the order of the records. The question section is the question of
+ * the exchange, except for case. `clients/compose.ts` writes the response out.
  */
 export class Response {
   memory: Memory;
@@ -30,48 +30,59 @@ export class Response {
   length = 0;
   ttlsAt = 0;
   ttlCount = 0;
-  /** TTL in seconds to give every record, or -1 to leave each as it stands in the message. */
+  /** For every record; -1 to leave each unchanged. */
   ttlSeconds = -1;
   /** Upper eight bits of an extended response code (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
-  /** True for a response out of a cache. */
   cached = false;
-  /** What it says, one of `KIND`, where that is known already. */
+  /** One of `KIND`; `UNKNOWN` until somebody classifies it. */
   kind = 0;
-  /** Lowest TTL of its records in seconds, where `kind` is known; Infinity without records. */
+  /** Lowest TTL of its records in seconds, if `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
-  /** Scope of the client subnet that it is for (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
+  /** Scope of its client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
   ecsScope: number = NO_SCOPE.NEEDED;
-  /** Extended DNS Error that it came with from elsewhere (RFC 8914), or -1. */
+  /** Extended DNS Error from elsewhere (RFC 8914), or -1. */
   extendedError = -1;
-  /** Text of that error; says nothing where there is none. */
   errorText: ErrorText = new ErrorText();
 
   constructor(memory: Memory) {
     this.memory = memory;
   }
 
-  /** Takes over everything that `other` says. */
-  assign(other: Response): void {
-    Object.assign(this, other);
+  /** Starts a response at the beginning of its memory, without a question if that was malformed. */
+  begin(question: Question, rcode: number, flags: number): void {
+    const { bytes, view } = this.memory;
+    const questionLength = question.qnameLength === 0 ? 0 : question.qnameLength + 4;
+    view.setUint16(0, question.id);
+    view.setUint16(2, FLAG.QR | flags | (rcode & FLAG.RCODE));
+    view.setUint16(4, questionLength === 0 ? 0 : 1);
+    view.setUint16(6, 0);
+    view.setUint32(8, 0);
+    const from = question.memory.bytes;
+    const at = question.offset + HEADER_SIZE;
+    for (let i = 0; i < questionLength; i++) bytes[HEADER_SIZE + i] = from[at + i]!;
+    this.length = HEADER_SIZE + questionLength;
+    this.ttlCount = 0;
+    this.ttlSeconds = -1;
+    this.extendedRcode = rcode >> 4;
+    this.cached = false;
+    this.kind = 0;
+    this.ecsScope = NO_SCOPE.NEEDED;
+    this.extendedError = -1;
   }
 
-  /** The header's second word: QR, opcode, flags and the lower four bits of the response code. */
   get flags(): number {
     return this.memory.view.getUint16(this.offset + 2);
   }
 
-  /** The whole response code, extended bits included. */
   get rcode(): number {
-    return (this.flags & 0xf) | (this.extendedRcode << 4);
+    return (this.flags & FLAG.RCODE) | (this.extendedRcode << 4);
   }
 
-  /** Records in the answer section. */
   get answerCount(): number {
     return this.memory.view.getUint16(this.offset + 6);
   }
 
-  /** Records in the authority section. */
   get authorityCount(): number {
     return this.memory.view.getUint16(this.offset + 8);
   }

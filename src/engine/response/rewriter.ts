@@ -5,42 +5,39 @@ import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../memory.ts";
 import { Response } from "./response.ts";
 
-/** Size of a compression pointer. */
 const POINTER_SIZE = 2;
 
-/**
- * Makes smaller messages of responses, in memory of its own that is made when first needed: what it
- * has made is good until the next call.
- */
+/** Makes responses smaller. Results are valid until the next call. */
 export class ResponseRewriter {
   readonly #stripped = new Response(new Memory(8));
-  #compressor: Compressor | null = null;
-  #memory: Memory | null = null;
+  #tools: { compressor: Compressor; memory: Memory } | null = null;
 
-  /** Points the response at a copy with compressed names, where that is smaller. */
+  /** Points the response at a copy with compressed names, if that is smaller. */
   compress(response: Response, qnameLength: number): void {
     if (!hasNames(response, qnameLength)) return;
-    const compressor = this.#compressor ??= new Compressor();
-    const memory = this.#memory ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
+    const { compressor, memory } = this.#tools ??= makeTools();
     const usable = compressor.compress(messageOf(response), response.ttlCount, memory.bytes);
     if (usable && compressor.length < response.length) finish(response, compressor, memory);
   }
 
-  /**
-   * The response without the DNSSEC records that its question did not ask for; the response itself
-   * where it is malformed.
-   */
+  /** The response without DNSSEC records not asked for; itself if malformed. */
   withoutDnssec(response: Response): Response {
-    const compressor = this.#compressor ??= new Compressor();
-    const memory = this.#memory ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
+    const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;
-    this.#stripped.assign(response);
+    Object.assign(this.#stripped, response);
     finish(this.#stripped, compressor, memory);
     return this.#stripped;
   }
 }
 
-/** Whether any name is more than a pointer to the question's, so that compressing may pay. */
+function makeTools() {
+  return {
+    compressor: new Compressor(),
+    memory: new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS),
+  };
+}
+
+/** Whether a name is more than a pointer, so that compressing may help. */
 function hasNames(response: Response, qnameLength: number): boolean {
   const { view } = response.memory;
   let end = HEADER_SIZE + qnameLength + 4;
@@ -59,7 +56,7 @@ function messageOf({ memory, offset, length }: Response): Uint8Array {
   return memory.bytes.subarray(offset, offset + length);
 }
 
-/** Points the response at what has been written at the beginning of `memory`. */
+/** Points the response at the message written at the beginning of `memory`. */
 function finish(response: Response, written: Compressor, memory: Memory): void {
   const { length, ttlCount, ttls } = written;
   response.memory = memory;

@@ -1,15 +1,14 @@
 import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
-import type { Question } from "../question/question.ts";
+import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import { Memory } from "../memory.ts";
-import { NO_SCOPE, Response } from "./response.ts";
-
-const MAX_RECORDS = 4096;
+import type { Question } from "../question/question.ts";
+import { Response } from "./response.ts";
 
 /** Offset of the qname as a compression pointer (RFC 1035 section 4.1.4). */
 const QNAME_POINTER = 0xc000 | HEADER_SIZE;
 
 /**
- * Writes the responses that handlers make themselves, record by record, into one block of memory.
+ * Writes a handler's own response, record by record.
  *
  * ```ts
  * writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
@@ -17,8 +16,8 @@ const QNAME_POINTER = 0xc000 | HEADER_SIZE;
  * exchange.response = writer.end();
  * ```
  *
- * Records come in the order answer, authority, additional. What does not fit in 65,535 bytes is
- * left out and the response marked truncated. The response is good until the next `begin`.
+ * Sections come in order. Records that do not fit in 65,535 bytes are left out and TC is set. The
+ * response is valid until the next `begin`.
  */
 export class ResponseWriter {
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -37,30 +36,15 @@ export class ResponseWriter {
 
   /** Starts a response to the question; `flags` are added to QR and the client's RD. */
   begin(question: Question, rcode: number, flags = 0): this {
-    const { bytes, view } = this.#memory;
-    const questionLength = question.qnameLength + 4;
-    view.setUint16(0, question.id);
-    view.setUint16(2, FLAG.QR | (question.flags & FLAG.RD) | flags | (rcode & 0xf));
-    view.setUint16(4, 1);
-    view.setUint16(6, 0);
-    view.setUint32(8, 0);
-    const from = question.memory.bytes;
-    let at = question.offset + HEADER_SIZE;
-    for (let i = 0; i < questionLength; i++) bytes[HEADER_SIZE + i] = from[at++]!;
-    this.#at = HEADER_SIZE + questionLength;
+    this.#response.begin(question, rcode, (question.flags & FLAG.RD) | flags);
+    this.#at = this.#response.length;
     this.#ttlCount = 0;
     this.#lengthAt = 0;
     this.#full = false;
-    this.#response.extendedRcode = rcode >> 4;
-    this.#response.ttlSeconds = -1;
-    this.#response.cached = false;
-    this.#response.kind = 0;
-    this.#response.ecsScope = NO_SCOPE.NEEDED;
-    this.#response.extendedError = -1;
     return this;
   }
 
-  /** Opens a record; `owner` is a wire-form name, or null for the qname. Follow with its data. */
+  /** Opens a record, its data follows; `owner` is a wire-form name, or null for the qname. */
   record(
     section: "answer" | "authority" | "additional",
     owner: Uint8Array | null,
@@ -84,21 +68,18 @@ export class ResponseWriter {
     return this;
   }
 
-  /** Appends a byte to the record's data. */
   uint8(value: number): this {
     if (this.#at < MAX_MESSAGE_SIZE) this.#memory.bytes[this.#at] = value;
     this.#at++;
     return this;
   }
 
-  /** Appends a 16-bit number to the record's data. */
   uint16(value: number): this {
     if (this.#at + 2 <= MAX_MESSAGE_SIZE) this.#memory.view.setUint16(this.#at, value);
     this.#at += 2;
     return this;
   }
 
-  /** Appends `length` bytes of `source` (a wire-form name, an address) to the record's data. */
   raw(source: Uint8Array, offset: number, length: number): this {
     const { bytes } = this.#memory;
     if (this.#at + length <= MAX_MESSAGE_SIZE) {
@@ -108,7 +89,6 @@ export class ResponseWriter {
     return this;
   }
 
-  /** Closes the message and returns it. */
   end(): Response {
     this.#closeRecord();
     const { view } = this.#memory;
@@ -122,7 +102,7 @@ export class ResponseWriter {
     return response;
   }
 
-  /** Counts the open record, or takes it back where it did not fit. */
+  /** Counts the open record, or removes it if it does not fit. */
   #closeRecord(): void {
     if (this.#lengthAt === 0) return;
     const { view } = this.#memory;

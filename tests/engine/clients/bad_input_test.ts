@@ -19,37 +19,34 @@ function twoOpts(): Uint8Array {
   return bytes;
 }
 
-const rows: { title: string; bytes: Uint8Array; rcode: string | null }[] = [
-  { title: "empty", bytes: new Uint8Array(), rcode: null },
-  { title: "shorter than a header", bytes: good.slice(0, 11), rcode: null },
-  { title: "a response", bytes: changed(good, (b) => b[2]! |= 0x80), rcode: null },
-  { title: "opcode NOTIFY", bytes: changed(good, (b) => b[2] = 4 << 3), rcode: "NOTIMP" },
-  { title: "opcode UPDATE", bytes: changed(good, (b) => b[2] = 5 << 3), rcode: "NOTIMP" },
-  { title: "no question", bytes: changed(good, (b) => b[5] = 0), rcode: "FORMERR" },
-  { title: "two questions", bytes: changed(good, (b) => b[5] = 2), rcode: "FORMERR" },
-  { title: "a header alone", bytes: good.slice(0, 12), rcode: "FORMERR" },
-  { title: "a name cut off", bytes: good.slice(0, 20), rcode: "FORMERR" },
-  { title: "a type cut off", bytes: good.slice(0, -3), rcode: "FORMERR" },
-  { title: "a pointer in the name", bytes: changed(good, (b) => b[12] = 0xc0), rcode: "FORMERR" },
-  { title: "a label of 64", bytes: changed(good, (b) => b[12] = 64), rcode: "FORMERR" },
-  { title: "an OPT count without OPT", bytes: changed(good, (b) => b[11] = 1), rcode: "FORMERR" },
-  { title: "two OPT records", bytes: twoOpts(), rcode: "FORMERR" },
-  { title: "AXFR", bytes: queryBytes({ name: "example.org", type: "AXFR" }), rcode: "REFUSED" },
-  { title: "IXFR", bytes: queryBytes({ name: "example.org", type: "IXFR" }), rcode: "REFUSED" },
-  { title: "class CH", bytes: changed(good, (b) => b[b.length - 1] = 3), rcode: "REFUSED" },
-  { title: "a good query", bytes: good, rcode: "NOERROR" },
-  { title: "a good query with OPT", bytes: withEdns, rcode: "NOERROR" },
+const CASES: [title: string, bytes: Uint8Array, rcode: string | null][] = [
+  ["empty", new Uint8Array(), null],
+  ["shorter than a header", good.slice(0, 11), null],
+  ["a response", changed(good, (b) => b[2]! |= 0x80), null],
+  ["opcode NOTIFY", changed(good, (b) => b[2] = 4 << 3), "NOTIMP"],
+  ["opcode UPDATE", changed(good, (b) => b[2] = 5 << 3), "NOTIMP"],
+  ["no question", changed(good, (b) => b[5] = 0), "FORMERR"],
+  ["two questions", changed(good, (b) => b[5] = 2), "FORMERR"],
+  ["a header alone", good.slice(0, 12), "FORMERR"],
+  ["a name cut off", good.slice(0, 20), "FORMERR"],
+  ["a type cut off", good.slice(0, -3), "FORMERR"],
+  ["a pointer in the name", changed(good, (b) => b[12] = 0xc0), "FORMERR"],
+  ["a label of 64", changed(good, (b) => b[12] = 64), "FORMERR"],
+  ["an OPT count without OPT", changed(good, (b) => b[11] = 1), "FORMERR"],
+  ["two OPT records", twoOpts(), "FORMERR"],
+  ["AXFR", queryBytes({ name: "example.org", type: "AXFR" }), "REFUSED"],
+  ["IXFR", queryBytes({ name: "example.org", type: "IXFR" }), "REFUSED"],
+  ["class CH", changed(good, (b) => b[b.length - 1] = 3), "REFUSED"],
+  ["a good query", good, "NOERROR"],
+  ["a good query with OPT", withEdns, "NOERROR"],
 ];
 
-for (const { title, bytes, rcode } of rows) {
+for (const [title, bytes, rcode] of CASES) {
   Deno.test(`query: ${title}: ${rcode ?? "dropped"}`, () => {
     const simulation = new Simulation(COREFILE);
     const asked = simulation.ask(bytes);
-    if (rcode === null) {
-      assert.equal(asked.answers.length, 0);
-    } else {
-      assert.equal(onlyAnswer(asked).rcode, rcode);
-    }
+    if (rcode === null) assert.equal(asked.answers.length, 0);
+    else assert.equal(onlyAnswer(asked).rcode, rcode);
     assert.equal(simulation.engine.waiting, 0);
   });
 }
@@ -64,9 +61,14 @@ Deno.test("EDNS version 1 is answered BADVERS with version 0", () => {
   assert.equal(answer.rcode, "NOERROR");
 });
 
-Deno.test("a zone that no block serves is refused", () => {
+Deno.test("a name outside all zones is refused", () => {
   const simulation = new Simulation("example.org {\n whoami\n}");
-  assert.equal(onlyAnswer(simulation.ask(queryBytes({ name: "example.com" }))).rcode, "REFUSED");
-  assert.equal(onlyAnswer(simulation.ask(queryBytes({ name: "EXAMPLE.org" }))).rcode, "NOERROR");
-  assert.equal(onlyAnswer(simulation.ask(queryBytes({ name: "notexample.org" }))).rcode, "REFUSED");
+  const rcodes = {
+    "example.com": "REFUSED",
+    "EXAMPLE.org": "NOERROR",
+    "notexample.org": "REFUSED",
+  };
+  for (const [name, rcode] of Object.entries(rcodes)) {
+    assert.equal(onlyAnswer(simulation.ask(queryBytes({ name }))).rcode, rcode);
+  }
 });

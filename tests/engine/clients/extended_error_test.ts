@@ -9,7 +9,7 @@ import {
 } from "../../support/messages/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
-/** An option of RFC 8914 with a text. */
+/** An extended error with a text. */
 function extendedError(code: number, text = "why") {
   const data = Uint8Array.of(code >> 8, code & 255, ...new TextEncoder().encode(text));
   return { code: 15, data };
@@ -40,18 +40,18 @@ function codes(simulation: Simulation, options: Partial<Parameters<typeof queryB
 }
 
 for (const [kind, options] of Object.entries(kinds)) {
-  Deno.test(`the upstream's extended error is passed on and kept with ${kind}`, () => {
+  Deno.test(`the upstream's extended error is forwarded and cached with ${kind}`, () => {
     const failure = kind === "SERVFAIL" || kind === "REFUSED";
     const simulation = start(replying({ ...options, options: [extendedError(6)] }));
     assert.deepEqual(codes(simulation), [6]);
     const lookups = simulation.count("nodens_forward_lookups_total");
-    // A cached failure says that of itself, too.
+    // A cached failure adds its own.
     assert.deepEqual(codes(simulation), failure ? [13, 6] : [6]);
     assert.equal(simulation.count("nodens_forward_lookups_total"), lookups);
   });
 }
 
-Deno.test("clients without OPT get no extended error, and no OPT", () => {
+Deno.test("clients without OPT get neither an extended error nor OPT", () => {
   const simulation = start(replying({ ...kinds["answer"]!, options: [extendedError(18)] }));
   for (let i = 0; i < 2; i++) {
     const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
@@ -61,7 +61,7 @@ Deno.test("clients without OPT get no extended error, and no OPT", () => {
   assert.deepEqual(codes(simulation), [18]);
 });
 
-Deno.test("the first of several errors is passed on; one without a code is none", () => {
+Deno.test("the first of several errors is forwarded; an error without a code is ignored", () => {
   const several = [extendedError(9), extendedError(10)];
   assert.deepEqual(codes(start(replying({ ...kinds["answer"]!, options: several }))), [9]);
   const short = [{ code: 15, data: Uint8Array.of(9) }];
@@ -71,7 +71,7 @@ Deno.test("the first of several errors is passed on; one without a code is none"
   assert.deepEqual([codes(simulation), codes(simulation)], [[65535], [65535]]);
 });
 
-Deno.test("one entry's error is not told with another", () => {
+Deno.test("one entry's error is not sent with another", () => {
   const simulation = start((query) =>
     replying({
       answers: [a(query.questions![0]!.name, "192.0.2.7")],
@@ -84,7 +84,7 @@ Deno.test("one entry's error is not told with another", () => {
   }
 });
 
-Deno.test("an error goes with its entry: the next answer has none", () => {
+Deno.test("an error expires with its entry", () => {
   let options = [extendedError(15)];
   const simulation = start((query) =>
     replying({ answers: [a("www.example.org", "192.0.2.7", 20)], options })(query, "udp")
@@ -95,7 +95,7 @@ Deno.test("an error goes with its entry: the next answer has none", () => {
   assert.deepEqual([codes(simulation), codes(simulation)], [[], []]);
 });
 
-Deno.test("a stale answer has the error that it came with beside nodens' own, each once", () => {
+Deno.test("a stale answer has its own error and nodens', each once", () => {
   for (const code of [15, 3]) {
     let dead = false;
     const simulation = start(
@@ -110,7 +110,7 @@ Deno.test("a stale answer has the error that it came with beside nodens' own, ea
   }
 });
 
-Deno.test("everybody who waits for one answer is told its error", () => {
+Deno.test("all clients that wait for one answer get its error", () => {
   const simulation = start(replying({ ...kinds["answer"]!, options: [extendedError(17)] }));
   const asked = [1, 2, 3].map(() =>
     simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }))
@@ -119,7 +119,7 @@ Deno.test("everybody who waits for one answer is told its error", () => {
   assert.deepEqual(asked.map((one) => errorCodes(onlyAnswer(one))), [[17], [17], [17]]);
 });
 
-Deno.test("a failure that is handed on after others were silent keeps its error", () => {
+Deno.test("a failure forwarded after other upstreams were silent keeps its error", () => {
   const simulation = new Simulation(
     ". {\n forward . 10.0.0.1 10.0.0.2 {\n policy sequential\n }\n}",
   );
@@ -141,7 +141,7 @@ function texts(simulation: Simulation, options: Partial<Parameters<typeof queryB
 }
 
 for (const [kind, options] of Object.entries(kinds)) {
-  Deno.test(`the text of the upstream's error is passed on and kept with ${kind}`, () => {
+  Deno.test(`the text of the upstream's error is forwarded and cached with ${kind}`, () => {
     const text = "blocked by policy, see RFC 8914";
     const simulation = start(replying({ ...options, options: [extendedError(15, text)] }));
     const failure = kind === "SERVFAIL" || kind === "REFUSED";
@@ -151,7 +151,7 @@ for (const [kind, options] of Object.entries(kinds)) {
   });
 }
 
-Deno.test("an error's text is nobody else's", () => {
+Deno.test("an error's text is not sent with another", () => {
   const simulation = start((query) => {
     const { name } = query.questions![0]!;
     const options = name.startsWith("bad")
@@ -166,7 +166,7 @@ Deno.test("an error's text is nobody else's", () => {
   }
 });
 
-Deno.test("a text for which there is no room is left out, before any record is", () => {
+Deno.test("a text that does not fit is dropped before any record", () => {
   const answers = Array.from({ length: 28 }, (_, i) => a("www.example.org", `192.0.2.${i}`));
   const text = "x".repeat(64);
   const simulation = start(replying({ answers, options: [extendedError(15, text)] }));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
-import { a, errorCodes, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { answering } from "../../support/engine/scenario.ts";
+import { errorCodes, queryBytes } from "../../support/messages/messages.ts";
 import {
   type Asked,
   type Behaviour,
@@ -10,15 +11,14 @@ import {
 
 const COREFILE = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
 const ATTACKER = "198.51.100.7";
-/** Where the simulation's queries go to. */
+/** Destination of the simulation's queries. */
 const SERVER = "192.0.2.1";
 
-/** Silent for names of the attacker's, an answer for all others. */
-const behaviour: Behaviour = (query) => {
-  const { name } = query.questions![0]!;
-  if (name.startsWith("silent")) return [];
-  return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7", 3600)] }) }];
-};
+/** Silent for the attacker's names. */
+const behaviour: Behaviour = (query, transport) =>
+  query.questions![0]!.name.startsWith("silent")
+    ? []
+    : answering("192.0.2.7", { ttl: 3600 })(query, transport);
 
 function start(maxExchanges = 1024): Simulation {
   const simulation = new Simulation(COREFILE, { maxExchanges });
@@ -33,7 +33,7 @@ function flood(simulation: Simulation, count: number, client: string): Asked[] {
   );
 }
 
-Deno.test("one client cannot take every place where queries wait", () => {
+Deno.test("one client cannot use up all waiting queries", () => {
   const simulation = start();
   const flooding = flood(simulation, 3000, ATTACKER);
   // A third of all: half of what is then free.
@@ -51,19 +51,19 @@ Deno.test("one client cannot take every place where queries wait", () => {
   }
   simulation.run(20_000);
   assert.equal(simulation.engine.waiting, 0);
-  // Everything is given back: the client may wait again.
+  // Everything is released: the client may wait again.
   flood(simulation, 300, ATTACKER);
   assert.equal(simulation.engine.waiting, 300);
 });
 
-Deno.test("several such clients leave places to others", () => {
+Deno.test("several such clients leave room for others", () => {
   const simulation = start();
   for (const client of ["198.51.100.1", "198.51.100.2", "198.51.100.3"]) {
     for (let i = 0; i < 1000; i++) {
       simulation.ask(queryBytes({ name: `silent${i}.${client}.example` }), 0, client);
     }
   }
-  // Each has taken a third of what it found free.
+  // Each uses a third of what it finds free.
   assert.equal(simulation.engine.waiting, 722);
   const asked = simulation.ask(queryBytes({ name: "www.example.org" }), 0, "192.0.2.1");
   simulation.run(5);
@@ -79,7 +79,7 @@ Deno.test("addresses of one IPv6 network of 64 bits are one client", () => {
   assert.equal(simulation.engine.waiting, 342);
 });
 
-/** Queries of a client for one name at once; how many of them get the answer. */
+/** How many of a client's 300 simultaneous queries for one name get the answer. */
 function burst(client: string, simulation = start()): number {
   const asked = Array.from(
     { length: 300 },
@@ -89,21 +89,21 @@ function burst(client: string, simulation = start()): number {
   return asked.filter((one) => onlyAnswer(one).rcode === "NOERROR").length;
 }
 
-Deno.test("a client waits for one question 64 times, the programs of this host as often as they ask", () => {
+Deno.test("a client waits for one question at most 64 times, this host's programs without limit", () => {
   assert.equal(burst(ATTACKER), 64);
   assert.equal(burst("2001:db8::1"), 64);
-  // They are one client, and no stranger can have that address here.
+  // They are one client, and no other machine can have that address.
   for (const address of ["127.0.0.1", "127.0.0.53", "::1", SERVER]) {
     assert.equal(burst(address), 300, address);
   }
-  // Whoever they share a bucket with is not let in with them.
+  // Another client in the same bucket is not exempt.
   const simulation = start();
   assert.equal(burst("127.0.0.1", simulation), 300);
   simulation.run(3_600_000);
   assert.equal(burst(ATTACKER, simulation), 64);
 });
 
-Deno.test("the programs of this host leave places to others", () => {
+Deno.test("this host's programs leave room for others", () => {
   const simulation = start();
   for (let i = 0; i < 3000; i++) {
     simulation.ask(queryBytes({ name: "silent.example.org" }), 0, "127.0.0.1");

@@ -9,12 +9,10 @@ const CD = 0x0010;
 const AA = 0x0400;
 
 /** An authoritative server without recursion. */
-const authoritative: Behaviour = (query) => [{
-  bytes: responseBytes(query, {
-    flags: AA,
-    answers: [a(query.questions![0]!.name, "192.0.2.7")],
-  }),
-}];
+const authoritative: Behaviour = (query) => {
+  const answers = [a(query.questions![0]!.name, "192.0.2.7")];
+  return [{ bytes: responseBytes(query, { flags: AA, answers }) }];
+};
 
 /** RD, RA and CD of an answer. */
 function bitsOf({ flag_rd, flag_ra, flag_cd }: Decoded): string {
@@ -50,28 +48,22 @@ const FORWARDING = `. {
   }
 }`;
 
-const own: {
-  title: string;
-  query: Parameters<typeof queryBytes>[0];
-  edit?: (b: Uint8Array) => void;
-}[] = [
-  { title: "hosts", query: { name: "host.test" } },
-  { title: "hosts, NODATA", query: { name: "host.test", type: "AAAA" } },
-  { title: "any", query: { name: "x.test", type: "ANY" } },
-  { title: "acl block", query: { name: "x.test", type: "HINFO" } },
-  { title: "acl filter", query: { name: "x.test", type: "MX" } },
-  { title: "no plugin answers", query: { name: "a.nowhere.test" } },
-  { title: "AXFR", query: { name: "x.test", type: "AXFR" } },
-  {
-    title: "EDNS version 1",
-    query: { name: "x.test", edns: 1232 },
-    edit: (b) => b[b.length - 5]! = 1,
-  },
-  { title: "two answers in the query", query: { name: "x.test" }, edit: (b) => b[7] = 2 },
+type Query = Parameters<typeof queryBytes>[0];
+
+const OWN: [title: string, Query, edit?: (b: Uint8Array) => void][] = [
+  ["hosts", { name: "host.test" }],
+  ["hosts, NODATA", { name: "host.test", type: "AAAA" }],
+  ["any", { name: "x.test", type: "ANY" }],
+  ["acl block", { name: "x.test", type: "HINFO" }],
+  ["acl filter", { name: "x.test", type: "MX" }],
+  ["no plugin answers", { name: "a.nowhere.test" }],
+  ["AXFR", { name: "x.test", type: "AXFR" }],
+  ["EDNS version 1", { name: "x.test", edns: 1232 }, (b) => b[b.length - 5]! = 1],
+  ["two answers in the query", { name: "x.test" }, (b) => b[7] = 2],
 ];
 
-Deno.test("RA tells whether the block forwards, whoever answers", async (t) => {
-  for (const { title, query, edit } of own) {
+Deno.test("RA says whether the block forwards, whoever answers", async (t) => {
+  for (const [title, query, edit] of OWN) {
     for (const flags of [0, RD, CD, RD | CD]) {
       const told = [(flags & RD) !== 0 && "rd", "ra", (flags & CD) !== 0 && "cd"]
         .filter(Boolean).join(" ");
@@ -82,13 +74,13 @@ Deno.test("RA tells whether the block forwards, whoever answers", async (t) => {
         const before = simulation.seen.length;
         const answer = decode(simulation.ask(bytes).answers[0]!.bytes);
         assert.equal(bitsOf(answer), told);
-        assert.equal(simulation.seen.length, before, "nodens answers by itself");
+        assert.equal(simulation.seen.length, before, "no upstream was asked");
       });
     }
   }
 });
 
-Deno.test("RA in answers of an upstream that does not recurse, fresh, cached and failed", () => {
+Deno.test("RA with an upstream that does not recurse: fresh, cached and failed", () => {
   const simulation = start(FORWARDING);
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
@@ -99,7 +91,7 @@ Deno.test("RA in answers of an upstream that does not recurse, fresh, cached and
   assert.equal(bitsOf(failed), "rd ra cd");
 });
 
-Deno.test("RA in a refusal because too many ask", () => {
+Deno.test("RA in a refusal because of too many queries", () => {
   const simulation = start(FORWARDING, () => []);
   simulation.ask(queryBytes({ name: "slow.test" }));
   const refused = onlyAnswer(simulation.ask(queryBytes({ name: "more.test" })));
@@ -107,27 +99,27 @@ Deno.test("RA in a refusal because too many ask", () => {
   assert.equal(bitsOf(refused), "rd ra");
 });
 
-Deno.test("no RA where no question was read, and so no block is known", () => {
+Deno.test("no RA if the question could not be read, so that no block is known", () => {
   const bytes = queryBytes({ name: "x.test" });
   bytes[2]! |= 4 << 3;
   assert.equal(bitsOf(ask(start(FORWARDING), bytes)), "rd");
 });
 
-Deno.test("no RA where no block forwards", () => {
+Deno.test("no RA if no block forwards", () => {
   const simulation = start("test {\n hosts {\n 192.0.2.1 host.test\n }\n}\n");
   for (const name of ["host.test", "absent.test", "elsewhere.example"]) {
     assert.equal(bitsOf(ask(simulation, queryBytes({ name, flags: RD | CD }))), "rd cd", name);
   }
 });
 
-Deno.test("no RA for another block's name, though one forwards", () => {
+Deno.test("no RA for the name of a block that does not forward", () => {
   const simulation = start("test {\n whoami\n}\norg {\n forward . 10.0.0.1\n}");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.org" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.com" }))), "rd");
 });
 
-Deno.test("an only server that is lame is told as it is: clients have other servers", () => {
+Deno.test("a lame answer of the only server is forwarded without RA, so that clients try others", () => {
   for (const kind of ["referral", "empty"] as const) {
     const simulation = start(". {\n cache\n forward . 10.0.0.1\n}", lame(kind));
     for (let i = 0; i < 2; i++) {

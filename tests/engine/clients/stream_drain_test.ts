@@ -1,23 +1,20 @@
-/** TCP streams of a process that stops: what was read is answered, then they are closed with FIN. */
+/** TCP streams when the process stops: queries that were read are answered, then FIN is sent. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { closings } from "../../support/engine/closings.ts";
-import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { answering, closings } from "../../support/engine/scenario.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
-/** `delayMs`: how long the upstream takes. */
+/** `delayMs` is the upstream's delay. */
 function start(delayMs = 1): Simulation {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}\n");
-  simulation.upstream("10.0.0.1:53", (query) => [{
-    bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1")] }),
-    delayMs,
-  }]);
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs }));
   return simulation;
 }
 
 const query = (id = 1) => frame(queryBytes({ name: `n${id}.example.org`, id }));
 
-Deno.test("a silent stream is finished soon, and closed when the client closes its side", () => {
+Deno.test("a silent stream is finished soon, and closed with the client's side", () => {
   const simulation = start();
   const stream = simulation.openStream();
   stream.send(query());
@@ -37,12 +34,12 @@ Deno.test("a client that never closes its side is not waited for", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
-  // It has asked nothing yet.
+  // It has not asked yet.
   simulation.run(900);
   assert.equal(stream.finished(), false);
   simulation.run(200);
   assert.equal(stream.finished(), true);
-  // What comes behind the FIN is read, so that nothing is reset, and not answered.
+  // Data behind the FIN is read, so that nothing is reset, but not answered.
   stream.send(query());
   simulation.run(1500);
   assert.equal(stream.closed(), false);
@@ -51,7 +48,7 @@ Deno.test("a client that never closes its side is not waited for", () => {
   assert.equal(stream.received.length, 0);
 });
 
-Deno.test("queries that wait for an upstream are answered before", () => {
+Deno.test("queries that wait for an upstream are answered first", () => {
   const simulation = start(700);
   const stream = simulation.openStream();
   stream.send(query(1));
@@ -64,7 +61,7 @@ Deno.test("queries that wait for an upstream are answered before", () => {
   assert.equal(stream.finished(), true);
 });
 
-Deno.test("a client that asks all the time is finished behind an answer", () => {
+Deno.test("a client that asks constantly is finished behind an answer", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
@@ -77,7 +74,7 @@ Deno.test("a client that asks all the time is finished behind an answer", () => 
   assert.equal(stream.received.length, sent);
 });
 
-Deno.test("the rest of a query is waited for, but not for ever", () => {
+Deno.test("the rest of a query is waited for, but not forever", () => {
   for (const comes of [true, false]) {
     const simulation = start();
     const stream = simulation.openStream();
@@ -93,13 +90,13 @@ Deno.test("the rest of a query is waited for, but not for ever", () => {
   }
 });
 
-/** A block whose answers have 1.6 KB. */
+/** A block with answers of 1.6 KB. */
 const BIG = `. {\n hosts /dev/null {\n ${
   Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`).join("\n")
 }\n }\n}`;
 const big = (id: number) => frame(queryBytes({ name: "big.example.org", id }));
 
-Deno.test("a client that reads slowly gets all that was read of it before the FIN", () => {
+Deno.test("a slow reader gets all answers before the FIN", () => {
   const simulation = new Simulation(BIG);
   const stream = simulation.openStream(0, { takes: 0 });
   for (let id = 0; id < 20; id++) stream.send(big(id));
@@ -117,7 +114,7 @@ Deno.test("a client that reads slowly gets all that was read of it before the FI
   assert.deepEqual(closings(simulation), {});
 });
 
-Deno.test("a client that takes nothing has five seconds, and its memory counts until then", () => {
+Deno.test("a client that receives nothing has five seconds, and its memory counts until then", () => {
   const simulation = new Simulation(BIG);
   const stream = simulation.openStream(0, { takes: 0 });
   for (let id = 0; id < 200; id++) stream.send(big(id));
@@ -132,7 +129,7 @@ Deno.test("a client that takes nothing has five seconds, and its memory counts u
   assert.deepEqual(closings(simulation), { slow: 1 });
 });
 
-Deno.test("a query whose upstream never answers does not keep a stream beyond its time", () => {
+Deno.test("a query without an upstream's answer does not keep a stream beyond its time", () => {
   const simulation = start(60_000);
   const stream = simulation.openStream();
   stream.send(query());
@@ -143,7 +140,7 @@ Deno.test("a query whose upstream never answers does not keep a stream beyond it
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a client that has sent FIN is not kept beyond the time of a process that stops", () => {
+Deno.test("a client that has sent FIN is not kept beyond the drain time", () => {
   for (const stops of [false, true]) {
     const simulation = new Simulation(BIG);
     const stream = simulation.openStream(0, { takes: 0 });
@@ -151,7 +148,7 @@ Deno.test("a client that has sent FIN is not kept beyond the time of a process t
     stream.end();
     for (let second = 0; second < 10; second++) {
       if (stops && second === 4) simulation.engine.drainStreams();
-      // Fast enough for the write time, and far from everything in ten seconds.
+      // Fast enough for the write timeout, too slow for everything in ten seconds.
       stream.take(1100);
       simulation.run(1000);
     }
@@ -160,7 +157,7 @@ Deno.test("a client that has sent FIN is not kept beyond the time of a process t
   }
 });
 
-Deno.test("a reset behind the FIN ends a stream as well as a FIN does", () => {
+Deno.test("a reset behind the FIN ends a stream as a FIN does", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
@@ -171,7 +168,7 @@ Deno.test("a reset behind the FIN ends a stream as well as a FIN does", () => {
   assert.deepEqual(closings(simulation), {});
 });
 
-Deno.test("whatever a client does, all that is read before the FIN is answered", () => {
+Deno.test("whatever a client does, every query read before the FIN is answered", () => {
   const step = fc.record({ count: fc.nat({ max: 3 }), pauseMs: fc.nat({ max: 150 }) });
   fc.assert(fc.property(
     fc.array(step, { maxLength: 40 }),
@@ -196,7 +193,7 @@ Deno.test("whatever a client does, all that is read before the FIN is answered",
   ));
 });
 
-Deno.test("whatever clients do, no stream outlives its time, and memory stays within its bound", () => {
+Deno.test("whatever clients do, streams end in time and memory stays within its bound", () => {
   const step = fc.record({
     of: fc.nat({ max: 7 }),
     what: fc.constantFrom("ask", "take", "part", "end", "reset"),

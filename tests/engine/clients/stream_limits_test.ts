@@ -1,6 +1,6 @@
-/** How long clients may keep TCP connections open, and for how many queries (`timeouts`). */
+/** Timeouts of TCP connections, and their number of queries (`timeouts`). */
 import assert from "node:assert/strict";
-import { closings } from "../../support/engine/closings.ts";
+import { closings } from "../../support/engine/scenario.ts";
 import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
@@ -21,7 +21,7 @@ for (const { timeouts, ms } of READ) {
   Deno.test(`the first query may take ${ms} ms with "${timeouts.replace("\n", ", ")}"`, () => {
     const simulation = start(timeouts);
     const stream = simulation.openStream();
-    // Part of a query is none.
+    // Part of a query does not count.
     simulation.run(ms / 2);
     stream.send(query().slice(0, 5));
     simulation.run(ms / 2 - 10);
@@ -63,7 +63,7 @@ for (const { timeouts, ms } of WRITE) {
   const title = timeouts.replaceAll("\n", ", ");
 
   for (const rate of [0, 1, 500]) {
-    Deno.test(`who takes ${rate} octets a second is cut off after ${ms} ms with "${title}"`, () => {
+    Deno.test(`a client that receives ${rate} octets a second is cut off after ${ms} ms with "${title}"`, () => {
       const simulation = start(timeouts);
       const stream = simulation.openStream(0, { takes: 0 });
       for (let id = 0; id < 500; id++) stream.send(query(id));
@@ -81,7 +81,7 @@ for (const { timeouts, ms } of WRITE) {
     });
   }
 
-  Deno.test(`who takes 1,500 octets a second gets everything with "${title}"`, () => {
+  Deno.test(`a client that receives 1,500 octets a second gets everything with "${title}"`, () => {
     const simulation = start(timeouts);
     const stream = simulation.openStream(0, { takes: 0 });
     const sent = 500;
@@ -100,7 +100,7 @@ for (const { timeouts, ms } of WRITE) {
   });
 }
 
-Deno.test("a client that has taken all has the idle time from then on", () => {
+Deno.test("the idle timeout starts when the client has received everything", () => {
   const simulation = start("write 30s\nidle 2s");
   const stream = simulation.openStream(0, { takes: 0 });
   stream.send(query());
@@ -158,7 +158,7 @@ Deno.test("the last queries of a connection may wait for an upstream", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("limits are those of the listener", () => {
+Deno.test("limits belong to the listener", () => {
   const simulation = new Simulation(
     "a.test:53 b.test:1053 {\n timeouts {\n idle 1s\n }\n whoami\n}\n" +
       "c.test:2053 {\n whoami\n}\nd.test:1053 {\n timeouts {\n idle 5s\n }\n whoami\n}\n",

@@ -1,14 +1,14 @@
-/** What TCP clients may hold of what all have in common: connections, memory, turns. */
+/** How TCP clients share connections, memory and time. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import {
   costOf,
-  ROUND_COST,
-  TURN_COST,
+  QUANTUM,
+  ROUND_QUANTUM,
   WAIT_COST,
 } from "../../../src/engine/clients/stream_limits.ts";
-import { closings } from "../../support/engine/closings.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { answering, closings } from "../../support/engine/scenario.ts";
+import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { seeded } from "../../support/run/random.ts";
 import type { ClientOptions } from "../../support/simulation/simulated_client.ts";
 import {
@@ -27,7 +27,7 @@ const SIZE = MANY[0]!.length;
 const ALL = new Uint8Array(MANY.length * SIZE);
 MANY.forEach((one, n) => ALL.set(one, n * SIZE));
 
-/** Many queries in one piece. */
+/** Queries in one piece. */
 function queries(count: number): Uint8Array {
   return ALL.slice(0, count * SIZE);
 }
@@ -40,21 +40,25 @@ function open(simulation: Simulation, client: string, count: number, options: Cl
   return Array.from({ length: count }, () => simulation.openStream(0, { client, ...options }));
 }
 
+function assertNoStreams({ engine: { streams } }: Simulation): void {
+  assert.deepEqual([streams.size, streams.bytes], [0, 0]);
+}
+
 const alive = (streams: ClientStreamControl[]) => streams.filter((one) => !one.closed()).length;
 
-const SHARES = [
-  { opened: [100], held: [32] },
-  { opened: [100, 100], held: [21, 22] },
-  { opened: [5, 100], held: [5, 30] },
-  { opened: [100, 100, 100], held: [16, 16, 16] },
-  { opened: [100, 1, 1, 1], held: [31, 1, 1, 1] },
+const SHARES: [opened: number[], held: number[]][] = [
+  [[100], [32]],
+  [[100, 100], [21, 22]],
+  [[5, 100], [5, 30]],
+  [[100, 100, 100], [16, 16, 16]],
+  [[100, 1, 1, 1], [31, 1, 1, 1]],
 ];
 
-for (const { opened, held } of SHARES) {
-  Deno.test(`of 64 connections, ${opened.join(" and ")} asked for are ${held.join(" and ")}`, () => {
+for (const [opened, held] of SHARES) {
+  Deno.test(`64 connections: ${held.join(" and ")} of ${opened.join(" and ")} opened are kept`, () => {
     const simulation = start({ streams: 64 });
     const clients = opened.map((): ClientStreamControl[] => []);
-    // By turns, so that nobody comes first with everything.
+    // In turn, so that no client opens all of its own first.
     for (let i = 0; i < Math.max(...opened); i++) {
       opened.forEach((count, n) => {
         if (i >= count) return;
@@ -70,7 +74,7 @@ for (const { opened, held } of SHARES) {
   });
 }
 
-Deno.test("one client that holds what it can keeps no other out, and is not cut to nothing", () => {
+Deno.test("one client with all it can hold neither excludes others nor loses everything", () => {
   const simulation = start({ streams: 64 });
   const hog = open(simulation, HOG, 200);
   for (let i = 0; i < 100; i++) {
@@ -84,7 +88,7 @@ Deno.test("one client that holds what it can keeps no other out, and is not cut 
   assert.equal(alive(hog), 32);
 });
 
-Deno.test("the connection that has been idle for the longest goes first", () => {
+Deno.test("the longest idle connection is closed first", () => {
   const simulation = start({ streams: 8 });
   const streams = open(simulation, HOG, 4);
   for (const one of [2, 0, 3, 1, 2]) {
@@ -99,12 +103,9 @@ Deno.test("the connection that has been idle for the longest goes first", () => 
   assert.deepEqual(order, [0, 3, 1]);
 });
 
-Deno.test("no query that waits is lost for a client that holds as much", () => {
+Deno.test("no waiting query is lost to a client that holds as many connections", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { streams: 4 } });
-  simulation.upstream("10.0.0.1:53", (question) => [{
-    bytes: responseBytes(question, { answers: [a(question.questions![0]!.name, "192.0.2.7")] }),
-    delayMs: 500,
-  }]);
+  simulation.upstream("10.0.0.1:53", answering("192.0.2.7", { delayMs: 500 }));
   const busy = [0, 1, 2, 3].map((n) => simulation.openStream(0, { client: `192.0.2.${n}` }));
   busy.forEach((one, id) => one.send(frame(queryBytes({ name: `n${id}.example.org`, id }))));
   assert.equal(simulation.openStream(0, { client: "192.0.2.9" }).closed(), true);
@@ -114,7 +115,7 @@ Deno.test("no query that waits is lost for a client that holds as much", () => {
   assert.equal(simulation.openStream(0, { client: "192.0.2.9" }).closed(), false);
 });
 
-Deno.test("a client with more connections gives one up even where all are busy", () => {
+Deno.test("a client with more connections loses one even if all are busy", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { streams: 4 } });
   simulation.upstream("10.0.0.1:53", () => []);
   const hog = open(simulation, HOG, 2);
@@ -134,7 +135,7 @@ Deno.test("an IPv6 network of 64 bits is one client", () => {
   assert.deepEqual([alive(network), alive(others)], [4, 2]);
 });
 
-Deno.test("who does not read has the bytes of all within the budget, and others are served", () => {
+Deno.test("a client that does not read stays within the byte budget, and others are served", () => {
   const bytes = 512 * 1024;
   const simulation = start({ bytes });
   const hog: ClientStreamControl[] = [];
@@ -154,7 +155,7 @@ Deno.test("who does not read has the bytes of all within the budget, and others 
   assert.deepEqual(closings(simulation), { budget: 200 - alive(hog) });
 });
 
-Deno.test("many clients that do not read have the bytes of all within the budget", () => {
+Deno.test("many clients that do not read stay within the byte budget", () => {
   const bytes = 512 * 1024;
   const simulation = start({ bytes });
   const reader = simulation.openStream(0, { client: OTHER, takes: 3000 });
@@ -170,7 +171,7 @@ Deno.test("many clients that do not read have the bytes of all within the budget
   assert.ok((closings(simulation).budget ?? 0) > 100);
 });
 
-Deno.test("what a client has taken meanwhile does not count against it", () => {
+Deno.test("what a client has received meanwhile is not counted", () => {
   const simulation = start({ bytes: 256 * 1024 });
   const streams = open(simulation, HOG, 100, { takes: 0, kernelBytes: 1 << 20 });
   for (const stream of streams) {
@@ -182,7 +183,7 @@ Deno.test("what a client has taken meanwhile does not count against it", () => {
   assert.equal(alive(streams), 100);
 });
 
-Deno.test("a stream of which the memory was counted leaves none behind, however it ends", () => {
+Deno.test("a stream leaves no counted memory behind, however it ends", () => {
   const simulation = start({ bytes: 256 * 1024 });
   const ends = [
     (one: ClientStreamControl) => one.reset(),
@@ -192,7 +193,7 @@ Deno.test("a stream of which the memory was counted leaves none behind, however 
   ];
   for (const end of ends) {
     const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 6000 });
-    // A frame that is not complete behind queries whose answers are not taken.
+    // An incomplete frame behind queries whose answers are not received.
     one.send(Uint8Array.from([...queries(70), 0xff, 0xff, 1, 2, 3]));
     simulation.run(0);
     assert.ok(simulation.engine.streams.bytes > 0);
@@ -204,7 +205,7 @@ Deno.test("a stream of which the memory was counted leaves none behind, however 
   assert.equal(simulation.engine.streams.size, 0);
 });
 
-Deno.test("an honest stop in the middle of large answers costs nothing but the wait", () => {
+Deno.test("a client that pauses within large answers still gets all", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 5000, kernelBytes: 8192 });
   one.send(queries(1000));
@@ -217,7 +218,7 @@ Deno.test("an honest stop in the middle of large answers costs nothing but the w
   assert.equal(one.closing(), "in order");
 });
 
-Deno.test("what was asked before FIN is answered, and FIN waits until it is taken", () => {
+Deno.test("queries before FIN are answered, and FIN is sent once the answers are delivered", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 1 << 20 });
   one.send(queries(300));
@@ -234,7 +235,7 @@ Deno.test("what was asked before FIN is answered, and FIN waits until it is take
   assert.deepEqual(closings(simulation), {});
 });
 
-Deno.test("who asks, sends FIN and does not read is closed at once after the write time", () => {
+Deno.test("a client that asks, sends FIN and does not read is reset after the write timeout", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 1 << 20 });
   one.send(queries(300));
@@ -246,7 +247,7 @@ Deno.test("who asks, sends FIN and does not read is closed at once after the wri
   assert.deepEqual(closings(simulation), { slow: 1 });
 });
 
-Deno.test("nothing is answered for a client that takes nothing, beyond one batch", () => {
+Deno.test("a client that receives nothing gets at most one batch of answers", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 0 });
   one.send(queries(5000));
@@ -254,7 +255,7 @@ Deno.test("nothing is answered for a client that takes nothing, beyond one batch
   assert.ok(one.queued() < 2 * 16 * 1024 + 128, `${one.queued()} bytes`);
 });
 
-Deno.test("no stream has more than its turn before others, and a round no more than its queries", () => {
+Deno.test("a turn is bounded by the quantum, and a round by its own", () => {
   const simulation = start();
   const streams = open(simulation, HOG, 10);
   const counts = () => streams.map(({ received }) => received.length);
@@ -266,32 +267,32 @@ Deno.test("no stream has more than its turn before others, and a round no more t
     runTurns.call(engine.streams);
     rounds.push(counts().map((count, i) => count - before[i]!));
   };
-  // All at one moment: what is read then belongs to one round.
+  // All at once, so that they are read in one round.
   for (const stream of streams) stream.send(queries(300));
   simulation.run(0);
   assert.deepEqual(counts(), streams.map(() => 300));
   for (const round of rounds) {
-    assert.ok(Math.max(...round) <= TURN_COST, `${round}`);
-    assert.ok(round.reduce((a, b) => a + b) < ROUND_COST + TURN_COST, `${round}`);
+    assert.ok(Math.max(...round) <= QUANTUM, `${round}`);
+    assert.ok(round.reduce((a, b) => a + b) < ROUND_QUANTUM + QUANTUM, `${round}`);
   }
-  assert.ok(rounds.length > 3000 / ROUND_COST / 2);
+  assert.ok(rounds.length > 3000 / ROUND_QUANTUM / 2);
 });
 
-Deno.test("queries that wait, and large answers, use a turn up sooner", () => {
+Deno.test("waiting queries and large answers use up a turn sooner", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}");
   simulation.upstream("10.0.0.1:53", () => []);
   const pieces = Array.from({ length: 40 }, (_, id) => [
     ...frame(queryBytes({ name: `n${id}.example.org`, id })),
   ]);
   simulation.openStream().send(Uint8Array.from(pieces.flat()));
-  // One turn when they came, one at the end of that round.
-  assert.equal(simulation.engine.waiting, 2 * TURN_COST / WAIT_COST);
+  // One turn when they arrive, one at the end of that round.
+  assert.equal(simulation.engine.waiting, 2 * QUANTUM / WAIT_COST);
   simulation.run(0);
   assert.equal(simulation.engine.waiting, 40);
   assert.deepEqual([0, 100, 4096, 65_535].map(costOf), [WAIT_COST, 1, 33, 512]);
 });
 
-Deno.test("nothing is lost or out of order, however the queries are cut and read", () => {
+Deno.test("answers are complete and in order, however queries are cut and read", () => {
   for (let seed = 1; seed <= 40; seed++) {
     const random = seeded(seed);
     const simulation = start();
@@ -313,7 +314,7 @@ Deno.test("nothing is lost or out of order, however the queries are cut and read
       simulation.run(100);
       one.take(9000);
     }
-    // The kernel has the rest.
+    // The rest is in the kernel.
     one.take(1 << 20);
     assert.deepEqual(
       one.received.map((bytes) => decode(bytes).id),
@@ -325,21 +326,16 @@ Deno.test("nothing is lost or out of order, however the queries are cut and read
   }
 });
 
-const FRAMES = [
-  { what: "length 0", bytes: [0, 0], reason: "protocol", atMs: 0 },
-  { what: "length 11", bytes: [0, 11, ...Array(11).fill(0)], reason: "protocol", atMs: 0 },
-  {
-    what: "a response",
-    bytes: [0, 12, 0, 1, 0x80, ...Array(9).fill(0)],
-    reason: "protocol",
-    atMs: 0,
-  },
-  { what: "one octet of a length", bytes: [0], reason: "idle", atMs: 3000 },
-  { what: "length 65,535, without end", bytes: [0xff, 0xff, 7], reason: "idle", atMs: 3000 },
+const FRAMES: [what: string, bytes: number[], reason: string, atMs: number][] = [
+  ["length 0", [0, 0], "protocol", 0],
+  ["length 11", [0, 11, ...Array(11).fill(0)], "protocol", 0],
+  ["a response", [0, 12, 0, 1, 0x80, ...Array(9).fill(0)], "protocol", 0],
+  ["one octet of a length", [0], "idle", 3000],
+  ["length 65,535 without an end", [0xff, 0xff, 7], "idle", 3000],
 ];
 
-for (const { what, bytes, reason, atMs } of FRAMES) {
-  Deno.test(`a frame of ${what} is closed as ${reason} after ${atMs} ms`, () => {
+for (const [what, bytes, reason, atMs] of FRAMES) {
+  Deno.test(`a frame of ${what} closes the stream after ${atMs} ms: ${reason}`, () => {
     const simulation = new Simulation(". {\n whoami\n}");
     const one = simulation.openStream();
     one.send(Uint8Array.from(bytes));
@@ -354,7 +350,7 @@ for (const { what, bytes, reason, atMs } of FRAMES) {
   });
 }
 
-Deno.test("one octet at a time wins no time, neither before the first query nor after", () => {
+Deno.test("single octets do not extend the timeout, before or after the first query", () => {
   for (const first of [true, false]) {
     const simulation = new Simulation(". {\n whoami\n}");
     const one = simulation.openStream();
@@ -386,23 +382,22 @@ Deno.test("unfinished frames of 65,535 octets stay within the budget", () => {
   assert.deepEqual(closings(simulation), { budget: 30 - alive(streams) });
 });
 
-Deno.test("answers that waited are within the budget as well", () => {
+Deno.test("answers that waited for an upstream are within the budget", () => {
   const bytes = 1 << 20;
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { bytes } });
   const text = "x".repeat(250);
-  simulation.upstream("10.0.0.1:53", (question, transport) => [{
-    bytes: transport === "udp"
-      ? responseBytes(question, { truncated: true })
-      : responseBytes(question, {
-        answers: Array.from({ length: 150 }, () => ({
-          type: "TXT" as const,
-          name: question.questions![0]!.name,
-          ttl: 60,
-          data: text,
-        })),
-      }),
-    delayMs: 100,
-  }]);
+  simulation.upstream("10.0.0.1:53", (question, transport) => {
+    const answer = {
+      type: "TXT",
+      name: question.questions![0]!.name,
+      ttl: 60,
+      data: text,
+    } as const;
+    const options = transport === "udp"
+      ? { truncated: true }
+      : { answers: Array(150).fill(answer) };
+    return [{ bytes: responseBytes(question, options), delayMs: 100 }];
+  });
   const one = simulation.openStream(0, { client: HOG, takes: 0 });
   for (let id = 0; id < 100; id++) {
     one.send(frame(queryBytes({ name: `n${id}.example.org`, type: "TXT", id })));
@@ -419,7 +414,7 @@ Deno.test("answers that waited are within the budget as well", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a query over which nodens fails costs its connection alone, and nothing is left of it", () => {
+Deno.test("a query whose handling throws costs only its connection, and leaves nothing behind", () => {
   const simulation = start();
   const { engine } = simulation;
   const [bad, good] = [HOG, OTHER].map((client) => simulation.openStream(0, { client }));
@@ -445,27 +440,26 @@ Deno.test("a connection that exceeds the budget by its first response is closed 
     simulation.run(0);
   }
   simulation.run(10_000);
-  assert.equal(simulation.engine.streams.size, 0);
-  assert.equal(simulation.engine.streams.bytes, 0);
+  assertNoStreams(simulation);
   assert.equal(simulation.count("nodens_streams_closed_total"), 50);
 });
 
-Deno.test("a listener that goes answers every query that was read for it", () => {
+Deno.test("a removed listener answers every query that was read", () => {
   const block = (port: number) => `.:${port} {\n whoami\n}\n`;
   const simulation = new Simulation(block(53) + block(1053));
   const one = simulation.openStream(1);
-  const read = Array.from({ length: TURN_COST + 20 }, (_, id) => [...shortQuery(id)]).flat();
-  // They come in one piece, more than one turn.
+  const read = Array.from({ length: QUANTUM + 20 }, (_, id) => [...shortQuery(id)]).flat();
+  // They arrive in one piece, more than one turn.
   assert.ok(read.length < 2048 * 2);
   one.send(Uint8Array.from(read));
   simulation.reload(block(53));
-  assert.equal(one.received.length, TURN_COST + 20);
+  assert.equal(one.received.length, QUANTUM + 20);
   assert.equal(one.finished(), true);
   one.end();
   assert.equal(one.closed(), true);
 });
 
-/** A client with answers to take whose listener a reload removes. */
+/** A client with undelivered answers whose listener a reload removes. */
 function withoutListener(): { simulation: Simulation; client: ClientStreamControl; count: number } {
   const block = (port: number) => `.:${port} {\n whoami\n}\n`;
   const simulation = new Simulation(block(53) + block(1053));
@@ -476,7 +470,7 @@ function withoutListener(): { simulation: Simulation; client: ClientStreamContro
   return { simulation, client, count };
 }
 
-Deno.test("a listener that goes lets a slow reader take its answers, then waits for FIN", () => {
+Deno.test("a removed listener lets a slow reader receive its answers, then waits for FIN", () => {
   const { simulation, client, count } = withoutListener();
   for (let i = 0; i < 60 && client.received.length < count; i++) {
     client.take(150);
@@ -489,7 +483,7 @@ Deno.test("a listener that goes lets a slow reader take its answers, then waits 
   assert.deepEqual(closings(simulation), {});
 });
 
-Deno.test("a listener that goes does not wait for who takes nothing", () => {
+Deno.test("a removed listener does not wait for a client that receives nothing", () => {
   const { simulation, client } = withoutListener();
   simulation.run(4990);
   assert.equal(client.closed(), false);
@@ -499,7 +493,7 @@ Deno.test("a listener that goes does not wait for who takes nothing", () => {
   assert.equal(simulation.engine.streams.bytes, 0);
 });
 
-/** A query of 19 octets with its length: more than a turn's fit into one read. */
+/** A query of 19 octets with its length: one read holds more than a turn. */
 function shortQuery(id: number): Uint8Array {
   return frame(queryBytes({ name: ".", id }));
 }

@@ -14,7 +14,7 @@ import {
 const VICTIM = "203.0.113.7";
 const CLIENT = "192.0.2.1";
 
-/** Addresses of an answer of about 1,000 octets. */
+/** Addresses for an answer of about 1,000 octets. */
 const MANY = Array.from({ length: 30 }, (_, i) => `198.51.100.${i}`);
 
 /** Answers names that begin with "large" in about 1,000 octets, others shortly, after a delay. */
@@ -40,12 +40,12 @@ function ask(simulation: Simulation, name: string, client = CLIENT, edns = 1232)
 const truncated = (all: readonly Asked[]) => all.filter((one) => onlyAnswer(one).flag_tc).length;
 const counter = (simulation: Simulation, place: number) => simulation.counters.values[place];
 
-Deno.test("an answer that comes too late is cached and counted, but not sent over UDP", () => {
+Deno.test("a late answer is cached and counted, but not sent over UDP", () => {
   const simulation = start("", DISCARD_MS + 50);
   const asked = ask(simulation, "www.example.org");
   const stream = simulation.openStream();
   stream.send(frame(queryBytes({ name: "www.example.org" })));
-  // One that asks again meanwhile joins the question, and has waited for less.
+  // A second query joins the question, and has waited for less.
   simulation.run(1500);
   const again = ask(simulation, "www.example.org");
   simulation.run(1000);
@@ -62,7 +62,7 @@ Deno.test("an answer that comes too late is cached and counted, but not sent ove
   assert.equal(simulation.seen.length, sent);
 });
 
-Deno.test("an answer for a listener that a reload has removed is not too late for that", () => {
+Deno.test("an answer for a removed listener is not discarded because of that", () => {
   const block = (zone: string) => `${zone} {\n forward . 10.0.0.1\n}\n`;
   const simulation = new Simulation(block(".:53") + block(".:54"));
   simulation.upstream("10.0.0.1:53", after(100));
@@ -72,7 +72,7 @@ Deno.test("an answer for a listener that a reload has removed is not too late fo
   assert.equal(onlyAnswer(asked).answers!.length, 1);
 });
 
-Deno.test("a failure is sent however late, for it is no larger than the query", () => {
+Deno.test("a failure is sent however late, because it is no larger than the query", () => {
   const simulation = start();
   simulation.upstream("10.0.0.1:53", () => []);
   const asked = ask(simulation, "www.example.org");
@@ -86,12 +86,12 @@ Deno.test("a failure is sent however late, for it is no larger than the query", 
 });
 
 for (
-  const { discard, delayMs, answers } of [
-    { discard: "1.9s", delayMs: DISCARD_MS - 1, answers: 1 },
-    { discard: "500ms", delayMs: 600, answers: 0 },
-    { discard: "3s", delayMs: 1950, answers: 1 },
-    { discard: "0", delayMs: 1950, answers: 1 },
-  ]
+  const [discard, delayMs, answers] of [
+    ["1.9s", DISCARD_MS - 1, 1],
+    ["500ms", 600, 0],
+    ["3s", 1950, 1],
+    ["0", 1950, 1],
+  ] as const
 ) {
   Deno.test(`discard ${discard}: ${answers} answers after ${delayMs} ms`, () => {
     const simulation = start(`timeouts {\n discard ${discard}\n }`, delayMs);
@@ -102,7 +102,7 @@ for (
   });
 }
 
-Deno.test("large answers beyond the rate go out without records, no larger than the query", () => {
+Deno.test("large answers beyond the rate are sent without records, no larger than the query", () => {
   const simulation = start();
   ask(simulation, "large.example.org");
   simulation.run(2000);
@@ -116,7 +116,7 @@ Deno.test("large answers beyond the rate go out without records, no larger than 
     assert.deepEqual(answer.questions, decode(bytes).questions);
     assert.ok(answers[0]!.bytes.length <= bytes.length);
   }
-  // Neither short answers nor those over TCP are counted, nor anybody else's.
+  // Short answers, answers over TCP and other clients' answers are not counted.
   ask(simulation, "www.example.org");
   simulation.run(2);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).flag_tc, false);
@@ -124,13 +124,13 @@ Deno.test("large answers beyond the rate go out without records, no larger than 
   stream.send(frame(queryBytes({ name: "large.example.org" })));
   assert.equal(decode(stream.received[0]!).answers!.length, MANY.length);
   assert.equal(truncated([ask(simulation, "large.example.org", "192.0.2.2")]), 0);
-  // The rate comes back with time.
+  // The rate recovers with time.
   simulation.run(500);
   const half = Array.from({ length: perSecond }, () => ask(simulation, "large.example.org"));
   assert.ok(Math.abs(truncated(half) - perSecond / 2) <= 1, `${truncated(half)} truncated`);
 });
 
-Deno.test("a limited answer carries no options but the client's own", () => {
+Deno.test("a limited answer has no options", () => {
   const simulation = start(
     "nsid a-name-that-is-longer-than-the-whole-query-that-asked-for-it\n" +
       "rrl {\n responses-per-second 1\n }",
@@ -145,39 +145,25 @@ Deno.test("a limited answer carries no options but the client's own", () => {
   assert.ok(limited.answers[0]!.bytes.length <= bytes.length);
 });
 
-for (
-  const { title, options, clients, whole } of [
-    { title: "a rate of 5", options: "responses-per-second 5", clients: [CLIENT], whole: 5 },
-    { title: "no limit", options: "responses-per-second 0", clients: [CLIENT], whole: 300 },
-    {
-      title: "IPv4 addresses one by one",
-      options: "responses-per-second 5",
-      clients: ["192.0.2.1", "192.0.2.2"],
-      whole: 10,
-    },
-    {
-      title: "IPv4 networks of 24 bits",
-      options: "responses-per-second 5\n ipv4-prefix-length 24",
-      clients: ["192.0.2.1", "192.0.2.2"],
-      whole: 5,
-    },
-    {
-      title: "IPv6 networks of 64 bits",
-      options: "responses-per-second 5",
-      clients: ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"],
-      whole: 10,
-    },
-    {
-      title: "IPv6 networks of 57 bits",
-      options: "responses-per-second 5\n ipv6-prefix-length 57",
-      clients: ["2001:db8::1", "2001:db8:0:7f::1", "2001:db8:0:80::1"],
-      whole: 10,
-    },
-    { title: "loopback too", options: "responses-per-second 5", clients: ["127.0.0.1"], whole: 5 },
-  ]
-) {
+const RATES: [title: string, clients: string[], whole: number, options?: string][] = [
+  ["a rate of 5", [CLIENT], 5],
+  ["no limit", [CLIENT], 300, "responses-per-second 0"],
+  ["IPv4 addresses one by one", ["192.0.2.1", "192.0.2.2"], 10],
+  ["IPv4 networks of 24 bits", ["192.0.2.1", "192.0.2.2"], 5, "ipv4-prefix-length 24"],
+  ["IPv6 networks of 64 bits", ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"], 10],
+  [
+    "IPv6 networks of 57 bits",
+    ["2001:db8::1", "2001:db8:0:7f::1", "2001:db8:0:80::1"],
+    10,
+    "ipv6-prefix-length 57",
+  ],
+  ["loopback too", ["127.0.0.1"], 5],
+];
+
+for (const [title, clients, whole, options = ""] of RATES) {
   Deno.test(`rrl: ${title}`, () => {
-    const simulation = start(`rrl {\n ${options}\n }`);
+    const rate = options.startsWith("responses") ? "" : "responses-per-second 5\n ";
+    const simulation = start(`rrl {\n ${rate}${options}\n }`);
     ask(simulation, "large.example.org", "198.51.100.99");
     simulation.run(2000);
     const all = Array.from(
@@ -188,7 +174,7 @@ for (
   });
 }
 
-Deno.test("rrl holds for the names of its own block", () => {
+Deno.test("rrl applies to the names of its own block", () => {
   const simulation = new Simulation(
     "a.example {\n rrl {\n responses-per-second 3\n }\n forward . 10.0.0.1\n}\n" +
       ". {\n forward . 10.0.0.1\n}",
@@ -203,7 +189,7 @@ Deno.test("rrl holds for the names of its own block", () => {
   assert.equal(some("b.example", "192.0.2.2"), 0);
 });
 
-Deno.test("answers collected in a victim's name are few, short, or no larger than the queries", () => {
+Deno.test("answers accumulated for a victim are few, short, or no larger than the queries", () => {
   // The attacker's own server keeps all queries waiting, then answers all at once.
   for (const delayMs of [DISCARD_MS - 100, DISCARD_MS + 100]) {
     const simulation = start("", 0);
@@ -221,13 +207,13 @@ Deno.test("answers collected in a victim's name are few, short, or no larger tha
     );
     simulation.run(10_000);
     const late = asked.flatMap(({ answers }) => answers.filter(({ atMs }) => atMs >= releaseMs));
-    // A third of all may wait, and whoever waited for too long gets no records.
+    // A third of all may wait, and late answers have no records.
     assert.ok(late.length <= 2048, `${late.length} answers`);
     if (delayMs > DISCARD_MS) {
       assert.ok(late.every(({ bytes }) => decode(bytes).answers!.length === 0));
     }
     const octets = late.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    // Longer names come later, and an extended error takes six octets.
+    // Later names are longer, and an extended error takes six octets.
     const query = asked.at(-1)!.bytes.length + 6;
     assert.ok(
       octets <= DEFAULT_RATE.perSecond * 1232 + late.length * query,
@@ -238,7 +224,7 @@ Deno.test("answers collected in a victim's name are few, short, or no larger tha
   }
 });
 
-Deno.test("random names of a silent zone, by one client or two, leave others their misses", () => {
+Deno.test("random names of a silent zone, from one or two clients, do not cost others their misses", () => {
   for (const attackers of [["198.51.100.1"], ["198.51.100.1", "198.51.100.2"]]) {
     const simulation = new Simulation(". {\n cache\n forward . 10.0.0.1\n}");
     simulation.upstream(
@@ -271,7 +257,7 @@ Deno.test("random names of a silent zone, by one client or two, leave others the
   }
 });
 
-Deno.test("a reply over TCP with an id that is not in use is counted, and used for nothing", () => {
+Deno.test("a reply over TCP with an unused id is counted and ignored", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1 {\n force_tcp\n }\n}");
   simulation.upstream("10.0.0.1:53", (query, transport) => {
     const [reply] = after(1)(query, transport) as { bytes: Uint8Array; delayMs: number }[];
@@ -282,6 +268,6 @@ Deno.test("a reply over TCP with an id that is not in use is counted, and used f
   const asked = ask(simulation, "www.example.org");
   simulation.run(100);
   assert.equal(onlyAnswer(asked).answers!.length, 1);
-  // One before the answer, and the answer once more.
+  // One before the answer, and the answer repeated.
   assert.equal(counter(simulation, COUNTER.UNEXPECTED_TCP), 2);
 });

@@ -12,18 +12,18 @@ import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
 import type { Io } from "../../../src/engine/io.ts";
 import { decode, type Decoded, queryBytes } from "../messages/messages.ts";
 
-/** An engine for one handler under test: the real one, with addresses, time and log in reach. */
+/** The engine with controllable addresses, time and log, for tests of one handler. */
 export interface FakeEngine extends EngineServices {
   nowMs: number;
-  /** Lines logged, with their level in front. */
+  /** Logged lines with their level. */
   readonly lines: string[];
-  /** Fires the timers that are due at this time. */
+  /** Sets the time and fires due timers. */
   advanceTo(nowMs: number): void;
-  /** The value of a counter, whatever its labels. */
+  /** The value of a counter with any labels. */
   value(name: string): number;
 }
 
-/** Makes an engine whose client has this address; the address asked is 127.0.0.1 or ::1, port 53. */
+/** Makes an engine whose client has this address and asks 127.0.0.1 or ::1, port 53. */
 export function fakeEngine(client = { address: "192.0.2.7", port: 40212 }): FakeEngine {
   const lines: string[] = [];
   const counters = new CounterBook(new SharedArrayBuffer(8 * 256));
@@ -69,7 +69,7 @@ function fakeConnection(): StreamOrigin {
   };
 }
 
-/** A query as the engine hands it to handlers. */
+/** A query as handlers get it. */
 export function exchangeFor(
   options: Parameters<typeof queryBytes>[0] & { transport?: "udp" | "tcp" },
 ): Exchange {
@@ -78,12 +78,12 @@ export function exchangeFor(
   memory.bytes.set(bytes);
   const exchange = new Exchange(memory);
   exchange.length = bytes.length;
-  exchange.origin = options.transport === "tcp" ? fakeConnection() : { kind: "datagram", slot: 0 };
+  exchange.origin = options.transport === "tcp" ? fakeConnection() : { kind: "slot", id: 0 };
   parseQuery(exchange, new HashKey(1, 2));
   return exchange;
 }
 
-/** What the exchange's client would get, decoded with a codec that is not ours. */
+/** The client's response, decoded with another codec. */
 export function decodeResponse(exchange: Exchange): Decoded {
   const out = new Memory(65535 + 8);
   const length = compose(exchange, exchange.response!, out, 0, 65535);

@@ -4,7 +4,7 @@ import { upperMask } from "../../../src/engine/question/fold.ts";
 import { seeded } from "../run/random.ts";
 
 /**
- * HalfSipHash-c-d with a tag of 32 bits, written from its definition with BigInt, for comparison.
+ * HalfSipHash-c-d with a tag of 32 bits, written from its definition with BigInt as a reference.
  *
  * @param key - eight octets
  */
@@ -43,7 +43,7 @@ export function halfSipHash(
   return Number(v[1]! ^ v[3]!);
 }
 
-/** The hash that nodens had first: MurmurHash3's mixing of words, from a secret seed. */
+/** MurmurHash3's mixing of words, from a secret seed. */
 export function murmurLike(seed: number, name: Uint8Array, type: number): number {
   const mix = (hash: number, word: number) => {
     const h = hash ^ mixed(word);
@@ -68,13 +68,13 @@ function mixed(word: number): number {
   return Math.imul((k << 15) | (k >>> 17), 0x1b873593);
 }
 
-/** The word that `mixed` makes this of. */
+/** Inverse of `mixed`. */
 function unmixed(value: number): number {
   const k = Math.imul(value, inverse(0x1b873593));
   return Math.imul((k << 17) | (k >>> 15), inverse(0xcc9e2d51));
 }
 
-/** The number that an odd one makes 1 with, modulo 2^32 (Newton's iteration). */
+/** Inverse of an odd number modulo 2^32 (Newton's iteration). */
 function inverse(odd: number): number {
   let x = odd;
   for (let i = 0; i < 5; i++) x = Math.imul(x, 2 - Math.imul(odd, x));
@@ -84,9 +84,9 @@ function inverse(odd: number): number {
 /**
  * Names in wire form, at most 2^18, that have one `murmurLike` hash under every seed.
  *
- * A flip of bit 18 after the mixing of one word becomes, by rotation and multiplication, one of bit
- * 31, which a flip of bit 31 after the mixing of the next word takes back. So each pair of words has
- * a second form with the same effect, and n pairs make 2^n names.
+ * A flip of bit 18 after mixing one word becomes, by rotation and multiplication, a flip of bit 31,
+ * which a flip of bit 31 after mixing the next word reverts. So each pair of words has a second form
+ * with the same effect, and n pairs make 2^n names.
  *
  * @param zone - in wire form
  */
@@ -121,7 +121,7 @@ export function collidingNames(count: number, zone: Uint8Array): Uint8Array[] {
   });
 }
 
-/** A query for a name in wire form, of type A and class IN unless told otherwise. */
+/** A query for a name in wire form. */
 export function rawQuery(
   name: Uint8Array,
   { type = 1, qclass = 1, id = 1, flags = 0x0100 } = {},
@@ -130,7 +130,7 @@ export function rawQuery(
   return Uint8Array.from([...header, ...name, type >> 8, type & 255, qclass >> 8, qclass & 255]);
 }
 
-/** An exchange with this message, of which nothing has been read yet. */
+/** An exchange with an unread message. */
 export function exchangeOf(message: Uint8Array): Exchange {
   const memory = new Memory(message.length + 16);
   memory.bytes.set(message);

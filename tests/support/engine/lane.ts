@@ -10,30 +10,30 @@ import { Lane } from "../../../src/io/lane.ts";
 import { makeLink } from "../../../src/io/lane_link.ts";
 import { frame } from "../simulation/simulation.ts";
 
-/** Only what hangs takes this long. */
+/** Only a hang takes this long. */
 const LIMIT_MS = 60_000;
 const BUDGET_BYTES = 32 * 2 ** 20;
 
-/** Where a test's stream leads; what is left out is the simplest. */
+/** Target of a test's stream. */
 export interface LaneTarget extends Partial<TlsEndpoint> {
   address?: string;
   port: number;
   source?: string;
 }
 
-/** Both ends of the lane in one thread; each wakes the other as it does between two. */
+/** Both ends of the lane in one thread; each wakes the other. */
 export class LanePair {
   readonly lane: Lane;
   readonly control: TlsLane;
   readonly budget: ByteBudget;
   readonly context: TlsContext;
-  /** What was counted, in order. */
+  /** Reasons counted, in order. */
   readonly counted: string[] = [];
-  /** What was said to be allocated. */
+  /** Reported allocations. */
   allocatedBytes = 0;
-  /** Virtual time of what is kept in mind of refused servers. */
+  /** Virtual time for remembered refusals. */
   nowMs = 0;
-  /** The data plane is busy with something else. */
+  /** The data plane is busy. */
   held = false;
   #scheduled = false;
   readonly #port: MessagePort;
@@ -56,7 +56,7 @@ export class LanePair {
     this.lane.attach(plane, "");
   }
 
-  /** Has the data plane's loop come round soon. */
+  /** Schedules a turn of the data plane's loop. */
   turn(): void {
     if (this.#scheduled || this.held) return;
     this.#scheduled = true;
@@ -69,7 +69,7 @@ export class LanePair {
     });
   }
 
-  /** Waits until what was asked for has been done. */
+  /** Waits until pending messages have been handled. */
   async settled(): Promise<void> {
     for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
   }
@@ -90,18 +90,18 @@ export class LanePair {
     return client;
   }
 
-  /** Opens a stream that is expected to fail, and says why it did. */
+  /** Opens a stream that is expected to fail; returns the reason. */
   async refusal(target: LaneTarget): Promise<string> {
     const client = this.open(target);
     await client.until(() => client.connects > 0 || client.why !== null);
-    // The peer may refuse after the handshake, as it does for a missing certificate in TLS 1.3.
+    // The peer may refuse after the handshake, as for a missing certificate in TLS 1.3.
     client.send(new Uint8Array(12));
     await client.until(() => client.why !== null);
     return client.why!;
   }
 }
 
-/** A stream as the engine would use it: collects what comes. */
+/** A stream as the engine would use it; collects frames. */
 export class LaneClient implements StreamHandler {
   stream = -1;
   connects = 0;
@@ -127,7 +127,7 @@ export class LaneClient implements StreamHandler {
     this.#lane.flush();
   }
 
-  /** Sends queries and waits for as many answers; they come in any order. */
+  /** Sends queries and waits for as many answers, in any order. */
   async ask(...messages: Uint8Array[]): Promise<Uint8Array[]> {
     const wanted = this.frames.length + messages.length;
     this.send(...messages);
@@ -140,7 +140,7 @@ export class LaneClient implements StreamHandler {
     this.#lane.flush();
   }
 
-  /** Waits until something has been reported that makes the condition true. */
+  /** Waits until a report makes the condition true. */
   async until(condition: () => boolean): Promise<void> {
     let late = false;
     const timer = setTimeout(() => {

@@ -40,10 +40,10 @@ export function queryBytes(options: {
   return bytes;
 }
 
-/** A decoded message; `rcode` and the record arrays are what tests look at. */
+/** A decoded message. */
 export type Decoded = codec.DecodedPacket & { rcode: string };
 
-/** Decodes with a codec that is not ours. */
+/** Decodes with another codec. */
 export function decode(bytes: Uint8Array): Decoded {
   return codec.decode(Buffer.from(bytes)) as Decoded;
 }
@@ -100,12 +100,12 @@ export function cname(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "CNAME", name, ttl, data, class: "IN" };
 }
 
-/** An NS record of a zone, as referrals carry it. */
+/** An NS record of a zone, as in referrals. */
 export function ns(name: string, ttl = 518_400): codec.Answer {
   return { type: "NS", name, ttl, data: `ns.${name}`, class: "IN" };
 }
 
-/** An SOA record, as denials carry it. */
+/** An SOA record, as in denials. */
 export function soa(name: string, ttl = 60): codec.Answer {
   return {
     type: "SOA",

@@ -1,71 +1,38 @@
-/** Builds replies of every kind of record, compressed in every way that is good, or bad. */
+/** Builds replies with every kind of record, compressed in every good or bad way. */
 
 /** Labels of a name, as octets. */
 export type Labels = readonly (readonly number[])[];
 
-/** What a reply is to. */
+/** The question of a reply. */
 export interface ReplyQuestion {
   name: Labels;
   type: number;
 }
 
-/** How a reply is made. */
+/** Options of `buildReply`. */
 export interface ReplyOptions {
   dice: () => number;
-  /** Names may be anything at all. */
+  /** Names may be malformed. */
   hostile: boolean;
-  /** Most records in a section. */
+  /** Maximum number of records in a section. */
   records?: number;
 }
 
 const RRSIG = 46;
-/** Types with their data: digits are octets, `N` a name that may be compressed, `F` one that may not. */
-const KINDS: readonly (readonly [type: number, data: string])[] = [
-  [1, "4"],
-  [28, "16"],
-  [2, "N"],
-  [3, "N"],
-  [4, "N"],
-  [5, "N"],
-  [6, "NN20"],
-  [7, "N"],
-  [8, "N"],
-  [9, "N"],
-  [12, "N"],
-  [13, "SS"],
-  [14, "NN"],
-  [15, "2N"],
-  [16, ""],
-  [16, "S"],
-  [16, "SSS"],
-  [17, "NN"],
-  [18, "2N"],
-  [21, "2N"],
-  [24, "18N9"],
-  [26, "2NN"],
-  [30, "N4"],
-  [33, "6N"],
-  [35, "4SSSN"],
-  [36, "2N"],
-  [38, "17"],
-  [39, "N"],
-  [43, "24"],
-  [44, "G"],
-  [RRSIG, "18F30"],
-  [47, "FM"],
-  [48, "K20"],
-  [50, "4SSM"],
-  [52, "23"],
-  [64, "2F6"],
-  [99, "S"],
-  [257, "1S8"],
-  [65280, "0"],
-  [65280, "2P"],
-  [65281, "P1"],
-  [65282, "F"],
-];
+type Kind = readonly [type: number, data: string];
 
-const HOSTILE_KINDS = [...KINDS, ...Array(15).fill([65283, "T"]) as (typeof KINDS)[number][]];
+/** Types with their data: digits are octets, `N` a name that may be compressed, `F` one that may not. */
+const KINDS = [
+  "1:4 28:16 2:N 3:N 4:N 5:N 6:NN20 7:N 8:N 9:N 12:N 13:SS 14:NN 15:2N 16: 16:S",
+  "16:SSS 17:NN 18:2N 21:2N 24:18N9 26:2NN 30:N4 33:6N 35:4SSSN 36:2N 38:17 39:N",
+  "43:24 44:G 46:18F30 47:FM 48:K20 50:4SSM 52:23 64:2F6 99:S 257:1S8 65280:0",
+  "65280:2P 65281:P1 65282:F",
+].flatMap((row) => row.split(" ")).map((kind): Kind => {
+  const [type, data] = kind.split(":");
+  return [Number(type), data!];
+});
+
+const HOSTILE_KINDS = [...KINDS, ...Array<Kind>(15).fill([65283, "T"])];
 
 const text = (label: string) => [...label].map((letter) => letter.charCodeAt(0));
 /** A name from its text. */
@@ -88,12 +55,12 @@ class Builder {
   readonly octets: number[] = [];
   readonly #dice: () => number;
   readonly #hostile: boolean;
-  /** Where names begin that a pointer may lead to, by their labels. */
+  /** Positions of names that a pointer may lead to, by their labels. */
   readonly #places = new Map<string, number[]>();
   readonly #names: Labels[];
-  /** Where the TTLs of records lie. */
+  /** Positions of TTLs. */
   readonly #ttls: number[] = [];
-  /** Octets in opaque data that are nearly names. */
+  /** Positions in opaque data of what is nearly a name. */
   readonly #traps: number[] = [];
   #questionEnd = 0;
 
@@ -124,7 +91,7 @@ class Builder {
     return this.one(this.#names);
   }
 
-  /** Writes the name of the question: in full, and as the query spells it, so that the reply counts. */
+  /** Writes the qname in full and in the query's case, so that the reply is accepted. */
   question(labels: Labels): void {
     labels.forEach((label, i) => {
       this.#places.set(keysOf(labels)[i]!, [this.octets.length]);
@@ -134,7 +101,7 @@ class Builder {
     this.#questionEnd = this.octets.length;
   }
 
-  /** Writes a name; in hostile messages now and then something that is none, or should be none. */
+  /** Writes a name; in hostile messages sometimes a malformed one. */
   name(labels: Labels, compressed = true): void {
     if (this.#hostile && this.chance(8)) {
       this.#badName(labels);
@@ -148,7 +115,7 @@ class Builder {
       const at = this.octets.length;
       if (compressed && i >= least && places.length > 0) {
         this.uint16(0xc000 | this.one(places));
-        // A pointer to a pointer is as good a name.
+        // A pointer to a pointer is a name too.
         if (at < 0x4000 && this.chance(3)) places.push(at);
         return;
       }
@@ -165,12 +132,12 @@ class Builder {
       octets.push(...labels.slice(0, 1).flatMap((label) => [label.length, ...label]));
     }
     const targets = [
-      at, // itself
+      at, // the name itself
       octets.length, // the pointer
-      at + 2 + this.#dice() % 300, // what comes
+      at + 2 + this.#dice() % 300, // what follows
       this.#dice() % 12, // the header
       12 + this.#dice() % (this.#questionEnd - 8), // the question, half a label of it, its type
-      Math.max(12, at - this.#dice() % 64), // what has just been
+      Math.max(12, at - this.#dice() % 64), // what was just written
       this.#dice() % (at + 1),
       ...[this.#ttls, this.#traps].flatMap((list) => list.length === 0 ? [] : [this.one(list)]),
       ...this.#traps.slice(-2),
@@ -199,7 +166,7 @@ class Builder {
     }
   }
 
-  record(owner: Labels, [type, data]: readonly [number, string], target?: Labels): void {
+  record(owner: Labels, [type, data]: Kind, target?: Labels): void {
     this.name(owner);
     const { octets } = this;
     this.#ttls.push(octets.length + 4);
@@ -234,7 +201,7 @@ class Builder {
     } else this.random(Number(step));
   }
 
-  /** Opaque data that a pointer may lead into, to no good end. */
+  /** Opaque data that makes a bad name of a pointer into it. */
   #trap(): void {
     const { octets } = this;
     const at = octets.length;
@@ -251,7 +218,7 @@ class Builder {
         octets.push(...labels, 0xc0 | (target >> 8), target & 255);
         break;
       case 2:
-        // Labels within which others begin, and lead back.
+        // Labels within which others begin and lead back.
         this.#traps.push(at + 1);
         octets.push(4, 1, 97, 0xc0 | (target >> 8), target & 255, 0);
         break;
@@ -280,7 +247,7 @@ class Builder {
   }
 }
 
-/** A reply to the question; `dice` decides everything else. */
+/** A reply to the question; `dice` determines everything else. */
 export function buildReply(question: ReplyQuestion, options: ReplyOptions): Uint8Array {
   const { dice, hostile, records = 6 } = options;
   const builder = new Builder(options, question);
@@ -329,7 +296,7 @@ function sizeOf(labels: Labels): number {
   return labels.reduce((sum, label) => sum + label.length + 1, 1);
 }
 
-/** A text for each suffix of a name, the whole first; letters of either case differ. */
+/** A key for each suffix of a name, the whole first; case matters. */
 function keysOf(labels: Labels): readonly string[] {
   let keys = known.get(labels);
   if (keys === undefined) {

@@ -11,6 +11,7 @@ import {
   Snapshot,
   SNAPSHOT_START,
 } from "../../../src/plugins/cache/persist/snapshot.ts";
+import { describeReply } from "../../../src/upstream/message/reply.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
 import { describeRow, EntryState } from "../../../src/plugins/cache/store/entry_state.ts";
 import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";
@@ -18,7 +19,7 @@ import { STRIDE } from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
-/** A cache without its handler, and what takes it out and puts it in. */
+/** A cache without its handler, with its snapshot. */
 export interface TestCache {
   success: Store;
   denial: Store;
@@ -26,7 +27,7 @@ export interface TestCache {
   hashKey: HashKey;
 }
 
-/** Makes an empty cache with a hash key of its own. */
+/** Makes an empty cache with its own hash key. */
 export function makeCache(
   options: {
     seed: number;
@@ -38,9 +39,8 @@ export function makeCache(
     ecs?: boolean;
   },
 ): TestCache {
-  const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0, keeps = true } =
-    options;
-  const { bothClasses = false, ecs = false } = options;
+  const { seed, capacity = 10_000, maxTtlSeconds = 86_400, staleSeconds = 0 } = options;
+  const { keeps = true, bothClasses = false, ecs = false } = options;
   const hashKey = new HashKey(seed, ~seed);
   const memory = new MemoryLimit();
   const store = { graceSeconds: staleSeconds, subnets: ecs ? "scope" : "none", memory } as const;
@@ -59,7 +59,7 @@ export function makeCache(
   return { success, denial, snapshot, hashKey };
 }
 
-/** A question with its answer, and how it stands in the cache. */
+/** A question with its answer and cache state. */
 export interface TestEntry {
   name: string;
   type?: "A" | "AAAA" | "TXT";
@@ -71,17 +71,17 @@ export interface TestEntry {
   ttlSeconds?: number;
   storedAt?: number;
   touches?: number;
-  /** Data of the client subnet that it is for, and the scope of the answer; default 24. */
+  /** Data of the client subnet, and the scope of the answer; default 24. */
   subnet?: number[];
   scope?: number;
   /** Extended error that the answer came with, -1 for none. */
   extendedError?: number;
 }
 
-/** Puts an entry into a cache as an answer from an upstream gets there. */
+/** Inserts an entry as an upstream's answer. */
 export function put(cache: TestCache, entry: TestEntry): void {
-  const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0, touches = 0, subnet = [] } =
-    entry;
+  const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0 } = entry;
+  const { touches = 0, subnet = [] } = entry;
   const exchange = exchangeFor(cache, entry);
   const query = decode(exchange.memory.bytes.slice(0, exchange.length));
   const bytes = responseBytes(query, {
@@ -95,12 +95,7 @@ export function put(cache: TestCache, entry: TestEntry): void {
   const scanner = new ResponseScanner();
   if (!scanner.scan(memory.bytes, memory.view, 0, bytes.length)) throw new Error(name);
   const response = new Response(memory);
-  response.length = scanner.length;
-  response.ttlsAt = (response.length + 1) & ~1;
-  response.ttlCount = scanner.ttlCount;
-  for (let i = 0; i < scanner.ttlCount; i++) {
-    memory.view.setUint16(response.ttlsAt + 2 * i, scanner.ttls[i]!, true);
-  }
+  describeReply(response, scanner, memory);
   if (subnet.length > 0) response.ecsScope = entry.scope ?? 24;
   response.extendedError = entry.extendedError ?? -1;
   const store = denial ? cache.denial : cache.success;
@@ -116,7 +111,7 @@ function answer(entry: TestEntry, i: number, ttl: number): codec.Answer {
   return { ...a(name, `192.0.2.${i % 250}`, ttl), ...common } as codec.Answer;
 }
 
-/** The question of an entry, with the hash that this cache's process gives it. */
+/** The question of an entry, hashed with the cache's key. */
 export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   const { name, type = "A", qclass = 1, dnssecOk = false, checkingDisabled = false } = entry;
   const bytes = queryBytes({ name, type, qclass });
@@ -133,17 +128,8 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   return exchange;
 }
 
-/** All that a cache knows of an entry; null where it does not have it. */
-export function look(
-  cache: TestCache,
-  entry: TestEntry,
-): {
-  state: EntryState;
-  message: Uint8Array;
-  ttlsAt: number[];
-  scope: number;
-  extendedError: number;
-} | null {
+/** Everything about an entry in a cache; null if it is not there. */
+export function look(cache: TestCache, entry: TestEntry) {
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry), 0);
   if (row < 0) return null;
@@ -151,20 +137,17 @@ export function look(
   describeRow(store.rows, row, state);
   const response = new Response(new Memory(8));
   store.read(row, response);
-  const { memory, offset, length, ttlCount } = response;
+  const { memory, offset, length } = response;
   return {
     state,
     message: memory.bytes.slice(offset, offset + length),
     scope: response.ecsScope,
     extendedError: response.extendedError,
-    ttlsAt: Array.from(
-      { length: ttlCount },
-      (_, i) => memory.view.getUint16(response.ttlsAt + 2 * i, true),
-    ),
+    ttlsAt: ttlTableOf(response),
   };
 }
 
-/** Every slice of a cache, as bytes. */
+/** All slices of a cache. */
 export function saveAll(
   cache: TestCache,
   now = 0,
@@ -181,7 +164,7 @@ export function saveAll(
   return slices;
 }
 
-/** Puts a slice into a cache; the last reply, with all that was taken. */
+/** Loads a slice into a cache; the sum of all replies. */
 export function loadSlice(
   cache: TestCache,
   bytes: Uint8Array,
@@ -204,20 +187,18 @@ export function loadSlice(
   return sum;
 }
 
-/** Every entry of a store: its message and ttl table. */
+/** Message and ttl table of each entry of a store. */
 export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
   const state = new EntryState();
   const response = new Response(new Memory(8));
   for (let row = 0; row < store.rows.length; row += STRIDE) {
     if (!describeRow(store.rows, row, state)) continue;
     store.read(row, response);
-    const { memory, offset, length, ttlsAt, ttlCount } = response;
-    yield {
-      message: memory.bytes.slice(offset, offset + length),
-      ttlsAt: Array.from(
-        { length: ttlCount },
-        (_, i) => memory.view.getUint16(ttlsAt + 2 * i, true),
-      ),
-    };
+    const { memory, offset, length } = response;
+    yield { message: memory.bytes.slice(offset, offset + length), ttlsAt: ttlTableOf(response) };
   }
+}
+
+function ttlTableOf({ memory, ttlsAt, ttlCount }: Response): number[] {
+  return Array.from({ length: ttlCount }, (_, i) => memory.view.getUint16(ttlsAt + 2 * i, true));
 }

@@ -1,11 +1,11 @@
 /**
- * Reads DNS messages in the most obvious way, to compare with: names written out and in lower case,
- * data in hexadecimal. It shares nothing with the sources, and knows more types than dns-packet.
+ * Reads DNS messages in the simplest way, as a reference: names in full and in lower case, data in
+ * hexadecimal. It shares nothing with the sources, and knows more types than dns-packet.
  */
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 
-/** A record as two messages can be compared by. */
+/** A record in a form that can be compared. */
 export interface ModelRecord {
   owner: string;
   type: number;
@@ -22,7 +22,7 @@ export interface ModelMessage {
   qtype: number;
   /** Answer, authority and additional section. */
   sections: ModelRecord[][];
-  /** Where the last record ends. */
+  /** End of the last record. */
   end: number;
 }
 
@@ -30,36 +30,24 @@ export interface ModelMessage {
  * Layout of data with names: a digit or two for octets, `N` a name, `S` a string, `*` what follows.
  * Types of RFC 3597 section 4, and KX, DNAME, RRSIG and NSEC.
  */
-const WITH_NAMES: Record<number, string> = {
-  2: "N",
-  3: "N",
-  4: "N",
-  5: "N",
-  6: "NN*",
-  7: "N",
-  8: "N",
-  9: "N",
-  12: "N",
-  14: "NN",
-  15: "2N",
-  17: "NN",
-  18: "2N",
-  21: "2N",
-  24: "18N*",
-  26: "2NN",
-  30: "N*",
-  33: "6N",
-  35: "4SSSN",
-  36: "2N",
-  39: "N",
-  46: "18N*",
-  47: "N*",
-};
+const WITH_NAMES: ReadonlyMap<number, string> = new Map(
+  ([
+    ["N", [2, 3, 4, 5, 7, 8, 9, 12, 39]],
+    ["NN", [14, 17]],
+    ["NN*", [6]],
+    ["2N", [15, 18, 21, 36]],
+    ["2NN", [26]],
+    ["18N*", [24, 46]],
+    ["N*", [30, 47]],
+    ["6N", [33]],
+    ["4SSSN", [35]],
+  ] as const).flatMap(([layout, types]) => types.map((type) => [type, layout])),
+);
 
-/** Is told of a name where it stands: an owner (type 0), or in the data of a record of the type. */
+/** Called for each name: an owner (type 0), or in the data of a record of the type. */
 export type NameVisitor = (at: number, type: number) => void;
 
-/** Reads a message; throws for what cannot be read. */
+/** Reads a message; throws if it is malformed. */
 export function readMessage(bytes: Uint8Array, visit: NameVisitor = () => {}): ModelMessage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const question = readName(bytes, 12);
@@ -100,7 +88,7 @@ function readData(
     text += Buffer.from(bytes.subarray(at, at + size)).toString("hex");
     at += size;
   };
-  for (const [step] of (WITH_NAMES[type] ?? "*").matchAll(/\d+|\D/g)) {
+  for (const [step] of (WITH_NAMES.get(type) ?? "*").matchAll(/\d+|\D/g)) {
     if (step === "*") take(end - at);
     else if (step === "S") take(1 + (bytes[at] ?? 0));
     else if (step === "N") {
@@ -114,7 +102,7 @@ function readData(
   return text;
 }
 
-/** The name at `start`, and where it ends there. */
+/** The name at `start`, and its end. */
 export function readName(bytes: Uint8Array, start: number): { name: string; end: number } {
   const labels: string[] = [];
   let lowest = start;
@@ -139,7 +127,7 @@ export function readName(bytes: Uint8Array, start: number): { name: string; end:
   }
 }
 
-/** What of a message is to come out of nodens: no OPT, nothing behind it, no DNSSEC unasked for. */
+/** The records that nodens should send: no OPT, nothing behind it, no DNSSEC unless asked for. */
 export function expectedRecords(message: ModelMessage, dnssecOk: boolean): ModelRecord[][] {
   const all = message.sections[2]!;
   const optAt = all.findIndex(({ type }) => type === 41);
@@ -151,13 +139,13 @@ export function expectedRecords(message: ModelMessage, dnssecOk: boolean): Model
   );
 }
 
-/** Throws where another codec cannot read a message, but for what only that one does not know. */
+/** Throws if another codec cannot read a message, except for types that it does not support. */
 export function assertParses(bytes: Uint8Array): void {
   try {
     codec.decode(Buffer.from(bytes));
   } catch (error) {
     const known = readMessage(bytes).sections.flat().every(({ type, data }) =>
-      // It wants protocol 3 (RFC 4034 section 2.1.2) and knows two kinds of fingerprints.
+      // It requires protocol 3 (RFC 4034 section 2.1.2) and supports two kinds of fingerprints.
       !(type === 48 && data.slice(4, 6) !== "03") && type !== 44
     );
     if (known) throw error;

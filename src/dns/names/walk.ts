@@ -1,0 +1,113 @@
+import { MAX_NAME_SIZE } from "../constants.ts";
+
+/** Counts the octets read for names, against a bound. */
+export interface ReadCount {
+  octetsRead: number;
+  readonly exhausted: boolean;
+}
+
+/** Lower-cases an ASCII letter (RFC 4343 section 3). */
+export function lower(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+}
+
+/** Target of the pointer at `at`, from the start of the message. */
+export function pointerAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
+}
+
+/** End of the uncompressed name at `at`, or -1 for a malformed one. */
+export function skipPlainName(bytes: Uint8Array, at: number, end: number): number {
+  const nameEnd = Math.min(end, at + MAX_NAME_SIZE);
+  for (let label = at; label < nameEnd;) {
+    const size = bytes[label]!;
+    if (size > 63) return -1;
+    label += size + 1;
+    if (size === 0) return label;
+  }
+  return -1;
+}
+
+/**
+ * Steps over the name at `at` without following its pointer; -1 for a malformed name. A pointer may
+ * end one octet beyond `end`.
+ */
+export function passName(bytes: Uint8Array, at: number, end: number): number {
+  for (let label = at; label < end;) {
+    const size = bytes[label]!;
+    if (size >= 0xc0) return label + 2;
+    if (size > 63) return -1;
+    label += size + 1;
+    if (size === 0) return label;
+  }
+  return -1;
+}
+
+/**
+ * Position of the first label of the well-formed name at `at`; `start` is the message's.
+ */
+export function resolveName(
+  bytes: Uint8Array,
+  start: number,
+  at: number,
+  count?: ReadCount,
+): number {
+  let label = at;
+  while (bytes[label]! >= 0xc0) {
+    if (count !== undefined) count.octetsRead += 2;
+    const target = start + pointerAt(bytes, label);
+    if (target >= label) return label;
+    label = target;
+  }
+  return label;
+}
+
+/**
+ * Compares the well-formed names at `a` and `b`, ignoring case; false if `count` is exhausted.
+ */
+export function isSameName(
+  bytes: Uint8Array,
+  start: number,
+  a: number,
+  b: number,
+  count?: ReadCount,
+): boolean {
+  let left = a;
+  let right = b;
+  for (let labels = 0; labels < MAX_NAME_SIZE; labels++) {
+    if (count?.exhausted) return false;
+    left = resolveName(bytes, start, left, count);
+    right = resolveName(bytes, start, right, count);
+    if (left === right) return true;
+    const size = bytes[left]!;
+    if (size !== bytes[right]) return false;
+    if (size === 0) return true;
+    let i = 1;
+    while (i <= size && lower(bytes[left + i]!) === lower(bytes[right + i]!)) i++;
+    if (count !== undefined) count.octetsRead += 2 * i;
+    if (i <= size) return false;
+    left += size + 1;
+    right += size + 1;
+  }
+  return false;
+}
+
+/** Whether a well-formed name is `zone` or below it. */
+export function isWithin(bytes: Uint8Array, start: number, name: number, zone: number): boolean {
+  let label = name;
+  let above = countLabels(bytes, start, name) - countLabels(bytes, start, zone);
+  for (; above > 0; above--) {
+    label = resolveName(bytes, start, label);
+    label += bytes[label]! + 1;
+  }
+  return isSameName(bytes, start, label, zone);
+}
+
+function countLabels(bytes: Uint8Array, start: number, name: number): number {
+  let label = resolveName(bytes, start, name);
+  let count = 0;
+  for (; bytes[label] !== 0 && count < MAX_NAME_SIZE; count++) {
+    label = resolveName(bytes, start, label + bytes[label]! + 1);
+  }
+  return count;
+}

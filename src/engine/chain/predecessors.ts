@@ -1,0 +1,44 @@
+import type { Config } from "../../config/types.ts";
+import { servedZones } from "../served.ts";
+
+interface Identity {
+  zones: string;
+  /** No other block has these zones. */
+  alone: boolean;
+  /** Each zone on each listener. */
+  served: Set<string>;
+}
+
+/**
+ * The predecessor of each block, or -1: the block with the same zones on the same listeners, or on
+ * some of them, or on others if these zones are unique in both configurations. No two blocks have the
+ * same, because they would share its cache.
+ */
+export function predecessors(next: Config, previous: Config): number[] {
+  const before = identitiesOf(previous);
+  const after = identitiesOf(next);
+  const found = after.map(() => -1);
+  const rules: ((one: Identity, old: Identity) => boolean)[] = [
+    (one, old) => one.served.symmetricDifference(old.served).size === 0,
+    (one, old) => !one.served.isDisjointFrom(old.served),
+    (one, old) => one.alone && old.alone,
+  ];
+  for (const fits of rules) {
+    after.forEach((one, index) => {
+      if (found[index]! >= 0) return;
+      found[index] = before.findIndex((old, at) =>
+        old.zones === one.zones && !found.includes(at) && fits(one, old)
+      );
+    });
+  }
+  return found;
+}
+
+function identitiesOf(config: Config): Identity[] {
+  const keys = config.blocks.map(({ zones }) => zones.toSorted().join(" "));
+  return servedZones(config).map((served, index) => ({
+    zones: keys[index]!,
+    alone: keys.filter((key) => key === keys[index]).length === 1,
+    served: new Set(served.map(({ server, zone }) => `${server} ${zone}`)),
+  }));
+}
