@@ -2,10 +2,10 @@ import { RLIMIT_NOFILE } from "./constants.ts";
 import type { Libc } from "./libc.ts";
 
 /**
- * Lets the process open as many files as it may: service managers start programs with a low soft
- * limit, for the sake of select(2), and leave the hard one high.
+ * Raises the soft limit of open files to the hard one: service managers leave the soft limit low for
+ * programs that use select(2).
  *
- * @returns the limit that holds from now on, or Infinity where it cannot be read
+ * @returns the new limit, or Infinity if it cannot be read
  */
 export function raiseFileLimit(libc: Libc): number {
   const limits = new BigUint64Array(2);

@@ -6,7 +6,7 @@ Deno.test({
   name: "files, folders and links of the kernel's are read",
   ...skipUnlessLinux(),
   fn() {
-    using tree = new KernelTree();
+    const tree = new KernelTree();
     assert.match(tree.read("/proc/self/status")!, new RegExp(`^Pid:\\s+${Deno.pid}$`, "m"));
     assert.ok(tree.list("/proc").includes(String(Deno.pid)));
     assert.ok(tree.list("/proc/self/fd").length >= 3);

@@ -1,27 +1,11 @@
-import { NetlinkError, NetlinkSocket, type Request } from "./socket.ts";
-import {
-  decodeAddress,
-  decodeLink,
-  encodeAddAddress,
-  encodeAddLink,
-  encodeDeleteAddress,
-  encodeDeleteLink,
-  encodeGetLink,
-  encodeListAddresses,
-  encodeListLinks,
-  encodeSetLinkUp,
-  type Link,
-  type LinkAddress,
-} from "./rtnetlink_messages.ts";
-import {
-  decodeSource,
-  encodeDeleteLocalRoute,
-  encodeGetRoute,
-  encodeSetLocalRoute,
-  type LocalRoute,
-} from "./route_messages.ts";
+import type { NetlinkMessage, NetlinkRequest } from "./netlink.ts";
+import * as messages from "./rtnetlink_messages.ts";
+import type { AddressRequest, Link, LinkAddress, LocalRoute } from "./rtnetlink_messages.ts";
+import { NetlinkError, NetlinkSocket } from "./socket.ts";
 
-/** Error numbers of the kernel's that mean something to callers. */
+export type { AddressRequest } from "./rtnetlink_messages.ts";
+
+/** Error numbers of netlink replies that callers distinguish. */
 export const ERRNO = {
   PERM: 1,
   SRCH: 3,
@@ -32,105 +16,94 @@ export const ERRNO = {
   ADDRNOTAVAIL: 99,
 } as const;
 
-/** An address to add or to take away. */
-export type AddressRequest = Omit<LinkAddress, "duplicate">;
-
 /**
- * Links, addresses and routes of local addresses in the process's network namespace.
- *
- * Each method is one exchange with the kernel and throws a NetlinkError if it refuses.
+ * Links, addresses and local routes in the process's network namespace. Methods throw a NetlinkError
+ * if the kernel refuses.
  */
 export class Rtnetlink {
-  readonly #socket: NetlinkSocket;
+  /** Opening it throws if the system has no netlink or does not allow it. */
+  readonly #socket = new NetlinkSocket();
 
-  /** Throws if the system has no netlink or does not allow it. */
-  constructor() {
-    this.#socket = new NetlinkSocket();
-  }
-
-  /** The link of a name, or null if there is none. */
+  /** The link of a name, or null. */
   getLink(name: string): Link | null {
-    const found = this.#socket.get((n) => encodeGetLink(name, n), ERRNO.NODEV);
-    return found && decodeLink(found);
+    const found = this.#try(messages.getLink(name), ERRNO.NODEV)?.[0];
+    return found === undefined ? null : messages.decodeLink(found);
   }
 
-  /** All links. */
   listLinks(): Link[] {
-    return this.#socket.dump(encodeListLinks).map(decodeLink);
+    return this.#socket.dump(messages.listLinks()).map(messages.decodeLink);
   }
 
-  /** Makes a link; it is down. The kernel refuses kinds that it has not with OPNOTSUPP. */
+  /** Adds a link; it is down. OPNOTSUPP means that the kernel lacks the kind. */
   addLink(name: string, kind: string): void {
-    this.#socket.run((n) => encodeAddLink(name, kind, n));
+    this.#socket.run(messages.addLink(name, kind));
   }
 
-  /** Sets a link up. */
   setLinkUp(index: number): void {
-    this.#socket.run((n) => encodeSetLinkUp(index, n));
+    this.#socket.run(messages.setLinkUp(index));
   }
 
-  /** Deletes a link, and its addresses with it. Returns whether it was there. */
+  /** Deletes a link with its addresses; returns whether it existed. */
   deleteLink(index: number): boolean {
-    return this.#wasThere((n) => encodeDeleteLink(index, n), ERRNO.NODEV);
+    return this.#try(messages.deleteLink(index), ERRNO.NODEV) !== null;
   }
 
   /** Addresses of all links. */
   listAddresses(): LinkAddress[] {
-    return this.#socket.dump(encodeListAddresses)
-      .map(decodeAddress)
+    return this.#socket.dump(messages.listAddresses())
+      .map(messages.decodeAddress)
       .filter((address) => address !== null);
   }
 
-  /** Adds an address. Where it is there already, nothing happens. */
+  /** Adds an address, unless it exists. */
   addAddress(address: AddressRequest): void {
-    this.#wasThere((n) => encodeAddAddress(address, n), ERRNO.EXIST);
+    this.#try(messages.addAddress(address), ERRNO.EXIST);
   }
 
-  /** Takes an address away. Returns whether it was there. */
+  /** Deletes an address; returns whether it existed. */
   deleteAddress(address: AddressRequest): boolean {
-    return this.#wasThere((n) => encodeDeleteAddress(address, n), ERRNO.ADDRNOTAVAIL, ERRNO.NODEV);
+    const gone = this.#try(messages.deleteAddress(address), ERRNO.ADDRNOTAVAIL, ERRNO.NODEV);
+    return gone !== null;
   }
 
-  /** Source of packets that this host sends to an address; null if no route leads there. */
+  /** Source address of this host's packets to an address; null without a route. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
     try {
-      const [route] = this.#socket.dump((n) => encodeGetRoute(destination, n));
-      return route === undefined ? null : decodeSource(route);
+      const [route] = this.#socket.dump(messages.getRoute(destination));
+      return route === undefined ? null : messages.decodeSource(route);
     } catch (error) {
-      // There is none, or it refuses packets, for which the kernel has several numbers.
+      // No route, or one that rejects packets; the kernel has several error numbers for that.
       if (error instanceof NetlinkError) return null;
       throw error;
     }
   }
 
   /**
-   * Gives the host's own packets to a local address another source than that address itself. They
-   * are delivered as before, and so is what comes for the address.
+   * Changes the source address of this host's own packets to a local address. Delivery of packets
+   * does not change.
    */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // A route of IPv6 does not replace the kernel's own, which has a metric that no request can name:
-    // it stands behind that until it goes.
-    this.#socket.run((n) => encodeSetLocalRoute(route, source, n));
+    // For IPv6 this does not replace the kernel's route, whose metric no request can name, but adds a
+    // second route that is used once the first is deleted.
+    this.#socket.run(messages.setLocalRoute(route, source));
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
-  /** Takes the route of a local address away. Returns whether it was there. */
+  /** Deletes the route of a local address; returns whether it existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
-    return this.#wasThere((n) => encodeDeleteLocalRoute(route, n), ERRNO.SRCH, ERRNO.NODEV);
+    return this.#try(messages.deleteLocalRoute(route), ERRNO.SRCH, ERRNO.NODEV) !== null;
   }
 
-  /** Closes the socket. */
   close(): void {
     this.#socket.close();
   }
 
-  /** Whether a request was carried out, and not refused with one of some error numbers. */
-  #wasThere(request: Request, ...errnos: number[]): boolean {
+  /** Runs a request; null if the kernel refuses it with one of `errnos`. */
+  #try(request: NetlinkRequest, ...errnos: number[]): NetlinkMessage[] | null {
     try {
-      this.#socket.run(request);
-      return true;
+      return this.#socket.run(request);
     } catch (error) {
-      if (error instanceof NetlinkError && errnos.includes(error.errno)) return false;
+      if (error instanceof NetlinkError && errnos.includes(error.errno)) return null;
       throw error;
     }
   }

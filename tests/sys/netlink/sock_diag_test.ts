@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../../src/sys/constants.ts";
-import { decodeSocket, encodeQuery, listSockets } from "../../../src/sys/netlink/sock_diag.ts";
+import { encodeRequest } from "../../../src/sys/netlink/netlink.ts";
+import { decodeSocket, listSockets, socketRequest } from "../../../src/sys/netlink/sock_diag.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { skipUnlessLinux } from "../../support/run/require.ts";
 
@@ -10,10 +11,8 @@ const onLinux = skipUnlessLinux();
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));
 
 Deno.test("a request names family, protocol, states and port", () => {
-  const request = encodeQuery(
-    { family: 6, kind: "tcp", port: 53, states: [SOCKET_STATE.LISTEN] },
-    7,
-  );
+  const query = { family: 6, kind: "tcp", port: 53, states: [SOCKET_STATE.LISTEN] } as const;
+  const request = encodeRequest(socketRequest(query), 7);
   const zeros = "00".repeat(44);
   assert.deepEqual(
     request,
