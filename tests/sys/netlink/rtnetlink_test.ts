@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
 import { encodeRequest, type NetlinkRequest } from "../../../src/sys/netlink/netlink.ts";
+import { Rtnetlink } from "../../../src/sys/netlink/rtnetlink.ts";
 import {
-  addAddress,
-  addLink,
   decodeAddress,
   decodeLink,
   decodeNotice,
-  deleteAddress,
-  deleteLink,
-  getLink,
-  listAddresses,
-  listLinks,
-  setLinkUp,
 } from "../../../src/sys/netlink/rtnetlink_messages.ts";
 
 /** Octets in hexadecimal; spaces are ignored. */
@@ -21,62 +14,86 @@ const IPV4 = { index: 5, bytes: bytes("a9fe140a"), prefixLength: 32 };
 const IPV6 = { index: 5, bytes: bytes("fd0000000000000000000000000000 10"), prefixLength: 128 };
 const NO_LINK = "0000 0000 00000000 00000000 00000000";
 
-const REQUESTS: { what: string; made: NetlinkRequest; hex: string }[] = [
+const REQUESTS: { what: string; ask: (kernel: Rtnetlink) => void; hex: string }[] = [
   {
     what: "get a link",
-    made: getLink("lo"),
+    ask: (kernel) => kernel.getLink("lo"),
     hex: `28000000 1200 0500 01000000 00000000 ${NO_LINK} 0700 0300 6c6f0000`,
   },
   {
     what: "list links",
-    made: listLinks(),
+    ask: (kernel) => kernel.listLinks(),
     hex: `20000000 1200 0103 02000000 00000000 ${NO_LINK}`,
   },
   {
     what: "add a link",
-    made: addLink("nodens0", "dummy"),
+    ask: (kernel) => kernel.addLink("nodens0", "dummy"),
     hex: `3c000000 1000 0506 03000000 00000000 ${NO_LINK}` +
       "0c00 0300 6e6f64656e733000 1000 1280 0a00 0100 64756d6d79000000",
   },
   {
     what: "set a link up",
-    made: setLinkUp(5),
+    ask: (kernel) => kernel.setLinkUp(5),
     hex: "20000000 1000 0500 04000000 00000000 0000 0000 05000000 01000000 01000000",
   },
   {
     what: "delete a link",
-    made: deleteLink(5),
+    ask: (kernel) => kernel.deleteLink(5),
     hex: "20000000 1100 0500 05000000 00000000 0000 0000 05000000 00000000 00000000",
   },
   {
     what: "list addresses",
-    made: listAddresses(),
+    ask: (kernel) => kernel.listAddresses(),
     hex: "18000000 1600 0103 06000000 00000000 00000000 00000000",
   },
   {
     what: "add an IPv4 address",
-    made: addAddress(IPV4),
+    ask: (kernel) => kernel.addAddress(IPV4),
     hex: "28000000 1400 0506 07000000 00000000 02 20 00 00 05000000" +
       "0800 0200 a9fe140a 0800 0100 a9fe140a",
   },
   {
     what: "add an IPv6 address, without asking other machines for it",
-    made: addAddress(IPV6),
+    ask: (kernel) => kernel.addAddress(IPV6),
     hex: "48000000 1400 0506 08000000 00000000 0a 80 02 00 05000000" +
       "1400 0200 fd000000000000000000000000000010 1400 0100 fd000000000000000000000000000010" +
       "0800 0800 02000000",
   },
   {
     what: "delete an IPv4 address",
-    made: deleteAddress(IPV4),
+    ask: (kernel) => kernel.deleteAddress(IPV4),
     hex: "28000000 1500 0500 09000000 00000000 02 20 00 00 05000000" +
       "0800 0200 a9fe140a 0800 0100 a9fe140a",
   },
+  {
+    what: "the source towards an address",
+    ask: (kernel) => kernel.sourceTowards(bytes("c0000201")),
+    hex: "24000000 1a00 0500 0a000000 00000000 02 20 00 00 00 00 00 00 00000000 0800 0100 c0000201",
+  },
+  {
+    what: "the source of packets to a local IPv4 address",
+    ask: (kernel) => kernel.setLocalSource(IPV4, bytes("c0000201")),
+    hex: "34000000 1800 0505 0b000000 00000000 02 20 00 00 ff 02 fe 02 00000000" +
+      "0800 0100 a9fe140a 0800 0400 05000000 0800 0700 c0000201",
+  },
+  {
+    what: "delete the route of a local IPv6 address",
+    ask: (kernel) => kernel.deleteLocalRoute(IPV6),
+    hex: "38000000 1900 0500 0c000000 00000000 0a 80 00 00 ff 02 00 02 00000000" +
+      "1400 0100 fd000000000000000000000000000010 0800 0400 05000000",
+  },
 ];
 
-for (const [i, { what, made, hex }] of REQUESTS.entries()) {
-  Deno.test(`rtnetlink, request: ${what}`, () =>
-    assert.deepEqual(encodeRequest(made, i + 1), bytes(hex)));
+for (const [i, { what, ask, hex }] of REQUESTS.entries()) {
+  Deno.test(`rtnetlink, request: ${what}`, () => {
+    const sent: Uint8Array[] = [];
+    const run = (request: NetlinkRequest) => {
+      sent.push(encodeRequest(request, i + 1));
+      return [];
+    };
+    ask(new Rtnetlink({ run, dump: run, close: () => {} }));
+    assert.deepEqual(sent, [bytes(hex)]);
+  });
 }
 
 function message(type: number, body: string) {
