@@ -78,8 +78,9 @@ export function isWildcard({ bytes }: Address): boolean {
   return bytes.every((octet) => octet === 0);
 }
 
-/** Address and port as text, without the scope: `127.0.0.1:53`, `[::1]:53`. */
+/** Address and port as text: `127.0.0.1:53`, `[fe80::1%2]:53`. */
 export function hostPort(address: Address): string {
-  const host = address.hostname();
-  return address.family === 4 ? `${host}:${address.port}` : `[${host}]:${address.port}`;
+  const { family, port, scope } = address;
+  const host = scope === 0 ? address.hostname() : `${address.hostname()}%${scope}`;
+  return family === 4 ? `${host}:${port}` : `[${host}]:${port}`;
 }
