@@ -37,14 +37,15 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
   }
 }
 
-/** Reads the address that an IP socket is bound to; null if the call fails or it is another socket. */
-export function readLocalAddress(libc: Libc, fd: number): Address | null {
+/**
+ * Reads the address that an IP socket is bound to into `address`, which it returns; null if the call
+ * fails or it is another kind of socket.
+ */
+export function readLocalAddress(libc: Libc, fd: number, address = new Address()): Address | null {
   const view = new DataView(new ArrayBuffer(SOCKADDR_SIZE));
-  const name = new Uint8Array(view.buffer);
-  if (libc.getsockname(fd, name, new Uint32Array([SOCKADDR_SIZE])) < 0) return null;
+  if (libc.getsockname(fd, view, new Uint32Array([SOCKADDR_SIZE])) < 0) return null;
   const family = view.getUint16(0, true);
   if (family !== AF.INET && family !== AF.INET6) return null;
-  const address = new Address();
   readSockaddr(view, 0, address);
   return address;
 }
