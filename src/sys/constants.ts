@@ -10,7 +10,9 @@ export const ERRNO = {
   NOBUFS: 105,
   INPROGRESS: 115,
 } as const;
+/** Address families. */
 export const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
+/** Socket types and flags. */
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 /** Levels of socket options. */
 export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41, NETLINK: 270 } as const;
@@ -41,11 +43,15 @@ export const TCP_USER_TIMEOUT = 18;
 export const SIOCOUTQ = 0x5411;
 /** Control messages with the destination of a datagram. */
 export const IP_PKTINFO = 8;
+/** The same for IPv6. */
 export const IPV6_RECVPKTINFO = 49;
+/** Excludes IPv4. */
 export const IPV6_V6ONLY = 26;
 /** States of TCP sockets; a UDP socket that is not connected is CLOSE. */
 export const SOCKET_STATE = { ESTABLISHED: 1, SYN_RECV: 3, CLOSE: 7, LISTEN: 10 } as const;
+/** Ends sending. */
 export const SHUT_WR = 1;
+/** Flags of send and receive calls. */
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, TRUNC: 0x20 } as const;
 /** Events and operations of epoll. */
 export const EPOLL = {
@@ -58,7 +64,9 @@ export const EPOLL = {
   DEL: 2,
   MOD: 3,
 } as const;
+/** Flag of epoll_create1. */
 export const EPOLL_CLOEXEC = 0o2000000;
+/** Flag of eventfd. */
 export const EFD_NONBLOCK = 0o4000;
 
 /** Layout of `struct epoll_event`, which is packed on x86-64 alone. */
@@ -79,20 +87,28 @@ export const MMSGHDR = {
   length: 56,
 } as const;
 
+/** Values of SO.PROTOCOL. */
 export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 /** Commands of fcntl. */
 export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 } as const;
+/** Descriptor flag of F.GETFD. */
 export const FD_CLOEXEC = 1;
+/** Flags of open, and of F.SETFL. */
 export const O_NONBLOCK = 0o4000;
+/** For writing alone. */
 export const O_WRONLY = 1;
+/** Not inherited by other programs. */
 export const O_CLOEXEC = 0o2000000;
 
 /** Offset of the name in `struct dirent`. */
 export const DIRENT = { name: 19 } as const;
+/** Advice of madvise. */
 export const MADV_DONTNEED = 4;
 
+/** Clocks of clock_gettime. */
 export const CLOCK_MONOTONIC = 1;
 /** Includes the time for which the machine is suspended. */
 export const CLOCK_BOOTTIME = 7;
 
+/** Resource of getrlimit: open files. */
 export const RLIMIT_NOFILE = 7;

@@ -26,9 +26,11 @@ export const NOTICE_GROUPS = 1 << 0 | 1 << 4 | 1 << 8;
 /** The group of links alone. */
 export const LINK_NOTICES = 1 << 0;
 
+/** Flag of links. */
 export const IFF_UP = 1;
 /** Attributes of links. */
 export const IFLA = { IFNAME: 3, MASTER: 10, LINKINFO: 18 } as const;
+/** Attribute within LINKINFO. */
 export const IFLA_INFO_KIND = 1;
 /** Attributes of addresses. */
 export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const;
@@ -79,6 +81,7 @@ export interface Notice {
   readonly name?: string;
 }
 
+/** Decodes a link. */
 export function decodeLink({ body }: NetlinkMessage): Link {
   if (body.length < IFINFOMSG) throw new RangeError(`Cannot read a link of ${body.length} octets`);
   const attributes = decodeAttributes(body.subarray(IFINFOMSG));
