@@ -1,6 +1,6 @@
-/** A file of the kernel's or a socket that is written to. Never waits. */
+/** A kernel file or socket to write to. Never blocks. */
 export interface Sink<T> {
-  /** False where it was not taken. */
+  /** Returns false if it was not accepted. */
   write(what: T): boolean;
   close(): void;
 }
@@ -10,24 +10,22 @@ export class RecentLists {
   readonly #openList: (name: string) => Sink<string>;
   readonly #open = new Map<string, Sink<string>>();
 
-  /** @param openList - opens a list, which is there only while a rule refers to it; throws */
+  /** @param openList - opens a list, which exists only while a rule refers to it; throws */
   constructor(openList: (name: string) => Sink<string>) {
     this.#openList = openList;
   }
 
-  /** Writes to a list; null, or what is wrong. */
+  /** Writes to a list; returns null, or what is wrong. */
   write(name: string, text: string): string | null {
-    // A list that went with its last rule and came back is another file.
+    // A list that was removed with its last rule and recreated is another file.
     for (let attempt = 0; attempt < 2; attempt++) {
       let list = this.#open.get(name);
-      if (list === undefined) {
-        try {
-          list = this.#openList(name);
-        } catch (error) {
-          return (error as Error).message;
-        }
-        this.#open.set(name, list);
+      try {
+        list ??= this.#openList(name);
+      } catch (error) {
+        return (error as Error).message;
       }
+      this.#open.set(name, list);
       if (list.write(text)) return null;
       list.close();
       this.#open.delete(name);
@@ -35,8 +33,8 @@ export class RecentLists {
     return `the kernel refused "${text}" for the list "${name}"`;
   }
 
-  /** Closes all lists but these. */
-  closeBut(names: ReadonlySet<string>): void {
+  /** Closes all other lists. */
+  closeExcept(names: ReadonlySet<string>): void {
     for (const [name, list] of this.#open) {
       if (names.has(name)) continue;
       list.close();
