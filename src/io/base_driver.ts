@@ -10,7 +10,6 @@ export const MAX_SLEEP_MS = 1000;
 
 /** Options of every driver. */
 export interface DriverOptions {
-  /** What it may have open. */
   files: FileShares;
   /** Called once a loop, after the answers are sent. */
   afterLoop: () => void;
@@ -31,7 +30,6 @@ export interface DriverStream {
 
 /** The part that all drivers share: streams by number, those above `LANE_STREAMS` in the lane. */
 export abstract class BaseDriver {
-  /** Encrypted streams. */
   readonly lane: Lane;
   protected engine!: Traffic;
   /** The lane has more to do than one turn allows. */
@@ -40,7 +38,6 @@ export abstract class BaseDriver {
     connect(endpoint: Endpoint, handler: StreamHandler): number;
     get(stream: number): DriverStream | null;
   };
-  /** UDP sockets to upstreams. */
   protected abstract readonly sockets: Pick<Io, "open" | "send" | "release">;
 
   constructor({ files }: DriverOptions) {

@@ -3,17 +3,13 @@ import type { ProbeTarget } from "./probe_socket.ts";
 /** An entry of an `-m recent` list, which tells rules that a target answers. */
 export interface Beat {
   readonly list: string;
-  /** Address as written in the list. */
   readonly entry: string;
-  /** Index of the target that must answer. */
   readonly target: number;
 }
 
 /** A service manager's watchdog. */
 export interface Watchdog {
-  /** `$NOTIFY_SOCKET`. */
   readonly socket: string;
-  /** Interval of the signs of life. */
   readonly everyMs: number;
 }
 
@@ -29,15 +25,12 @@ export interface CheckPlan {
   readonly watchdog: Watchdog | null;
   /** Counters of the other data planes, which share the ports and must turn as well. */
   readonly peers: readonly SharedArrayBuffer[];
-  /** Where the verdicts are written (`VERDICTS`). */
   readonly verdicts: SharedArrayBuffer;
 }
 
 /** Doubles in the shared block of verdicts; those of the targets follow. */
 export const VERDICTS = {
-  /** Completed rounds. */
   ROUNDS: 0,
-  /** Duration of the last round in milliseconds. */
   DURATION_MS: 1,
   FIRST_TARGET: 2,
 } as const;

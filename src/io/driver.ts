@@ -26,7 +26,6 @@ export interface Driver extends Io {
 /** The effect of a reload on a driver. */
 export interface ListenerChange {
   readonly listeners: readonly ListenerConfig[];
-  /** Sockets that the control plane opened for new listeners. */
   readonly opened: readonly BoundSocket[];
   /** Sockets of removed listeners. They stay open for the remaining answers. */
   readonly closing: readonly BoundSocket[];

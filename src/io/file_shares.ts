@@ -1,13 +1,9 @@
-/**
- * How the process shares out its file descriptors (RLIMIT_NOFILE), so that no part starves another:
- * clients that hoard connections block neither queries to upstreams nor probes.
- */
+/** How the process shares out its file descriptors (RLIMIT_NOFILE), so that no part starves another. */
 
 /** Smallest limit at which every part has what it needs. */
 export const LEAST_FILES = 256;
 
 interface Share {
-  /** Fraction of the limit. */
   of: number;
   min: number;
   max: number;
@@ -15,11 +11,7 @@ interface Share {
 
 /** The parts of the limit; clients' connections get the rest. */
 export const FILE_SHARES = {
-  /**
-   * The runtime, standard streams and one data plane use 36 at rest, probes of `health` 16, and TLS
-   * connections that are closing or investigate a refused certificate 6; the others are for files
-   * that are open for a moment.
-   */
+  /** 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
   process: { of: 0, min: 64, max: 64 },
   /** HTTP connections: four addresses with 64 each. */
   http: { of: 1 / 8, min: 32, max: 256 },
@@ -38,7 +30,7 @@ const PLANE_FILES = 8;
 
 /** Maximum numbers of open descriptors: `http` in total, the others in each data plane. */
 export interface FileShares {
-  /** Descriptors to share out; Infinity without a limit. */
+  /** Infinity without a limit. */
   limit: number;
   /** Maximum of all parts and data planes together. */
   total: number;

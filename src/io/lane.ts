@@ -1,15 +1,11 @@
 /**
- * The data plane's end of the lane: encrypted streams to upstreams. The TLS thread speaks TLS and
- * HTTP/2, and may be slow or fail. The data plane has only numbers of streams and two rings of records
- * (`ring.ts`): one for commands, one for events.
+ * The data plane's end of the lane: encrypted streams to upstreams. TLS and HTTP/2 run in another
+ * thread, which may be slow or fail; a ring of commands leads to it, and a ring of events back. The
+ * TLS thread stops reading from the network while the event ring is full.
  *
- * A turn of the loop handles at most `LANE_TURN`, so an upstream that sends much delays others no
- * longer than that. The command ring and `MAX_LANE_QUEUED` bound what waits to be sent, the event ring
- * what was received; the TLS thread does not read from the network while it is full.
- *
- * A full command ring means that the thread is slow and says nothing of an upstream, so no stream is
- * closed for it: `hasRoom` defers queries, and a backlog holds commands that open and close streams
- * until the thread has made room and wakes the data plane.
+ * A full command ring says nothing of an upstream, so no stream is closed for it: `hasRoom` defers
+ * queries, and a backlog has the commands that open and close streams until the thread has made room
+ * and wakes the data plane.
  */
 import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { Memory } from "../engine/memory.ts";
@@ -65,7 +61,6 @@ export class Lane {
    */
   #backlog: Command[] = [];
 
-  /** @param limit - maximum number of open streams */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -148,8 +143,7 @@ export class Lane {
 
   /** Closes failed streams and sends the commands of this turn. */
   flush(): void {
-    // A handler may react with another stream that fails. That is reported in the next turn, so that
-    // this one ends.
+    // A handler may open another stream that fails: that one is for the next turn.
     for (const stream of this.#failing.splice(0)) {
       const entry = this.#streams.get(stream);
       if (entry === undefined) continue;

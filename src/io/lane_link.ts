@@ -2,10 +2,7 @@
 import type { TlsEndpoint } from "../engine/io.ts";
 import { ringMemory } from "./ring.ts";
 
-/**
- * Size of each ring: thousands of queries. A larger one for events is no faster, since the data plane
- * handles a part of it each turn; the rest waits in the TLS thread or on the network.
- */
+/** Size of each ring: thousands of queries. A larger one is no faster. */
 const RING_BYTES = 256 * 1024;
 
 /** Records to the TLS thread. */
@@ -33,7 +30,6 @@ export interface LaneEndpoint {
   /** IP address, with the scope of a link-local one (`fe80::1%eth0`). */
   readonly address: string;
   readonly port: number;
-  /** Address to send from, or null. */
   readonly source: string | null;
   readonly tls: TlsEndpoint;
 }

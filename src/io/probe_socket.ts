@@ -1,6 +1,5 @@
 /** A listener to probe, as a client would query it. */
 export interface ProbeTarget {
-  /** IP address. */
   readonly address: string;
   readonly port: number;
   /** SO_MARK of the query, which rules let pass while they redirect all others; 0 for none. */

@@ -1,6 +1,5 @@
 /** A kernel file or socket to write to. Never blocks. */
 export interface Sink<T> {
-  /** Returns false if it was not accepted. */
   write(what: T): boolean;
   close(): void;
 }
@@ -33,7 +32,6 @@ export class RecentLists {
     return `the kernel refused "${text}" for the list "${name}"`;
   }
 
-  /** Closes all other lists. */
   closeExcept(names: ReadonlySet<string>): void {
     for (const [name, list] of this.#open) {
       if (names.has(name)) continue;

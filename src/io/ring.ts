@@ -92,7 +92,6 @@ export class RingWriter extends RingEnd {
 export class RingReader extends RingEnd {
   kind = 0;
   stream = 0;
-  /** Octets of the payload. */
   length = 0;
   #tail = Atomics.load(this.marks, TAIL);
   #payload = 0;

@@ -30,7 +30,6 @@ export interface SelfCheckOptions {
   openProbe: OpenProbe;
   /** Opens an `-m recent` list; throws if it does not exist or is not writable. */
   openList: (list: string) => Sink<string>;
-  /** Opens a service manager's socket; throws. */
   openManager: (name: string) => Sink<Uint8Array>;
   log: (level: LogLevel, line: string) => void;
   /** A list is no longer writable: usually it was removed with the rules. */
@@ -39,11 +38,9 @@ export interface SelfCheckOptions {
 
 /**
  * Checks from within the data plane's loop whether it answers, and tells the rules of fail-open, the
- * service manager's watchdog and (through shared memory) the control plane. So all of them depend
- * only on the thread that answers: if the loop hangs, all of this stops.
- *
- * A probe is a real query from a fresh port to a listener's address. It is answered only if the loop
- * turns, the listener is open, the address exists, and no rule redirects the query.
+ * service manager's watchdog and (through shared memory) the control plane. If the loop hangs, all of
+ * this stops. A probe is a real query from a fresh port: it is answered only if the loop turns, the
+ * listener is open, the address exists, and no rule redirects the query.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -53,21 +50,17 @@ export class SelfCheck {
   #plan: CheckPlan | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
   #peers: BeatAge[] = [];
-  /** Probes in progress, by target. */
   #probes: (ProbeSocket | null)[] = [];
   #sentMs = 0;
   #pauseMs = 0;
-  /** Called at the end of the round. */
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
   /** Why entries could not be renewed, by list: in the last round, and in the current one. */
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
-  /** The last logged state of each beat. */
   readonly #alive = new Map<string, boolean>();
   #manager: Sink<Uint8Array> | null = null;
   #peersSilent = false;
-  /** It was logged that the manager's socket cannot be opened. */
   #unopened = false;
 
   constructor(options: SelfCheckOptions) {
@@ -79,10 +72,7 @@ export class SelfCheck {
     this.#sign = timers.create((nowMs) => this.#giveSign(nowMs));
   }
 
-  /**
-   * Replaces the plan and begins a round. Entries that the new plan lacks are removed from their
-   * lists, so that rules redirect queries at once. `done` is called at the end of the round.
-   */
+  /** Begins a round of a new plan; entries that it lacks are removed. `done` follows the round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
     const nowMs = this.#options.nowMs();
     this.#dropEntries(plan);
@@ -195,7 +185,6 @@ export class SelfCheck {
     }
   }
 
-  /** Removes the entries that the next plan lacks. */
   #dropEntries(next: CheckPlan): void {
     const kept = new Set(next.beats.map(keyOf));
     for (const beat of this.#plan?.beats ?? []) {
@@ -206,7 +195,6 @@ export class SelfCheck {
     this.#lists.closeExcept(new Set(next.beats.map(({ list }) => list)));
   }
 
-  /** Whether the loops of all other data planes turn. */
   #peersTurn(nowMs: number): boolean {
     const agesMs = this.#peers.map((peer) => peer.look(nowMs));
     return agesMs.every((ageMs) => ageMs < PEER_SILENT_MS);

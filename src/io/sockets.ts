@@ -22,7 +22,6 @@ export interface ListenPlace extends BoundPlace {
 
 /** An address that other processes are bound to as well. */
 export interface Neighbour extends BoundPlace {
-  /** How many of their sockets accept queries there. */
   readonly count: number;
 }
 
@@ -30,7 +29,6 @@ export interface Neighbour extends BoundPlace {
 export interface BoundSocket {
   fd: number;
   kind: "udp" | "tcp";
-  /** Index of the listener in the configuration. */
   listener: number;
   port: number;
   family: 4 | 6;
@@ -46,7 +44,6 @@ export interface BoundSocket {
 /** A socket for queries that another process opened. */
 export interface InheritedSocket {
   readonly fd: number;
-  /** Its name in the socket unit, or "". */
   readonly name: string;
   readonly kind: "udp" | "tcp";
   readonly family: 4 | 6;
@@ -62,6 +59,5 @@ export interface InheritedSocket {
 export interface InheritedSource {
   /** Those of a listener for data plane number `plane`. */
   of(listener: ListenerConfig, plane: number): InheritedSocket[];
-  /** Whether there are any of this port. */
   hasPort(port: number): boolean;
 }

@@ -56,19 +56,16 @@ export class ClientDatagrams {
     this.#engine = engine;
   }
 
-  /** Poll target of a socket. */
   target(socket: BoundSocket): PollTarget {
     return { ready: (events) => void this.receive(socket, events) };
   }
 
-  /** Answers everything that the socket has received. */
   drain(socket: BoundSocket): void {
     for (let round = 0; round < DRAIN_ROUNDS; round++) {
       if (this.receive(socket, EPOLL.IN) === 0) return;
     }
   }
 
-  /** See `Io.keep`. */
   keep(slot: number): number {
     const kept = this.#kept;
     const index = this.#keptSockets.add(this.#socket!);
@@ -96,7 +93,6 @@ export class ClientDatagrams {
     this.#keptSockets.remove(index);
   }
 
-  /** Sends what is queued. */
   flush(): void {
     const count = this.#outCount;
     if (count === 0) return;
@@ -122,7 +118,6 @@ export class ClientDatagrams {
     return this.#client.family;
   }
 
-  /** See `Io.address`. */
   address(of: "slot" | "kept", reference: number, side: "client" | "local", target: Address): void {
     const { names, controls } = of === "slot" ? this.#in : this.#kept;
     if (side === "client") {

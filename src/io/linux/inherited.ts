@@ -1,8 +1,6 @@
 /**
- * Sockets that the process was started with (socket activation).
- *
- * The process that opened them keeps them too. So queries wait in the kernel while nodens restarts,
- * and closing a socket here does not close it there.
+ * Sockets that the process was started with (socket activation). Their opener keeps them too, so
+ * queries wait in the kernel while nodens restarts.
  */
 import type { Address } from "../../dns/address.ts";
 import {
@@ -28,10 +26,7 @@ export const BACKLOG = 1024;
 /** Socket buffers: room for a burst of some thousand queries while the loop is busy. */
 export const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/**
- * Inspects a descriptor: a socket for queries, or the reason why it is not. `ours` is false if it
- * was not handed over at all and must be left alone.
- */
+/** A socket for queries, or why it is not one; `ours` is false if it was not handed over at all. */
 export function inspectDescriptor(
   libc: Libc,
   { fd, name }: { fd: number; name: string },
@@ -64,10 +59,8 @@ export function inspectDescriptor(
 }
 
 /**
- * Duplicates an inherited socket and configures the copy as nodens does its own. The original stays,
- * so that a listener that one configuration removes can return with the next.
- *
- * Throws an error that names the address.
+ * Duplicates and configures an inherited socket. The original stays, in case a later configuration has
+ * the listener again. Throws an error that names the address.
  */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;

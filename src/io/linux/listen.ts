@@ -24,14 +24,9 @@ export function listenPlaces(libc: Libc, { address, port }: ListenTarget): Liste
 }
 
 /**
- * Opens the UDP and TCP sockets of one listener; both families if `address` is empty.
- *
- * They share their addresses (SO_REUSEPORT) with the other data planes, with a process of the same
- * user that takes over from this one, and a wildcard socket with those of single addresses. Throws an
+ * Opens the UDP and TCP sockets of one listener, unless they are inherited. They share their addresses
+ * (SO_REUSEPORT) with other data planes and with a process that takes over from this one. Throws an
  * error that names the address and the remedy.
- *
- * @param inherited - sockets of this listener that the process was started with; they are used
- * instead of new ones
  */
 export function bindListener(
   libc: Libc,

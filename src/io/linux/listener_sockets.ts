@@ -10,16 +10,12 @@ import { findNeighbours, placeText } from "./neighbours.ts";
 /** Time for the last answers before the socket of a removed listener is closed. */
 const CLOSE_AFTER_MS = 6000;
 
-/**
- * The sockets that one data plane serves. The control plane opens and closes them, so they outlive a
- * thread that died. A listener keeps its index as long as it is served (`alignListeners`).
- */
+/** The sockets that one data plane serves; they belong to the control plane and outlive the thread. */
 export class ListenerSockets {
   readonly #libc: Libc;
   readonly #inherited: InheritedSource | null;
   readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
-  /** What `#sockets` were opened for. */
   #listeners: readonly ListenerConfig[] = [];
   /** UDP sockets of removed listeners, by what cancels closing them after the last answers. */
   readonly #closing = new Map<Cancel, BoundSocket[]>();
@@ -30,16 +26,11 @@ export class ListenerSockets {
     this.#clock = clock;
   }
 
-  /** All sockets that are served. */
   get all(): BoundSocket[] {
     return [...this.#sockets];
   }
 
-  /**
-   * Opens the sockets of these listeners. Throws an error that names the address and the remedy.
-   *
-   * @param plane - index of this data plane among those that share the ports
-   */
+  /** Opens the sockets of these listeners for data plane number `plane`. Throws as `bindListener`. */
   open(listeners: readonly ListenerConfig[], plane: number): void {
     this.change(listeners, this.prepare(listeners, plane));
   }
@@ -64,9 +55,9 @@ export class ListenerSockets {
   }
 
   /**
-   * Orders listeners so that those that another process has too are opened last: this process gets
-   * queries from then on, and would lose them if another listener then failed. Binding TCP, which
-   * receives nothing, detects other servers first; one without TCP there does not count as sharing.
+   * Puts listeners that another process has too last: this process gets queries from then on, and
+   * would lose them if another listener failed. Binding TCP, which receives nothing, detects a server
+   * that does not share.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
     const places = wanted.map((listener) =>
@@ -99,7 +90,6 @@ export class ListenerSockets {
     }
   }
 
-  /** Closes what `prepare` opened. */
   discard(opened: readonly BoundSocket[]): void {
     closeAll(this.#libc, opened);
   }
@@ -138,7 +128,6 @@ export class ListenerSockets {
     this.#sockets = udp;
   }
 
-  /** Closes everything. */
   closeAll(): void {
     closeAll(this.#libc, [...this.#sockets, ...[...this.#closing.values()].flat()]);
     this.#sockets = [];

@@ -51,14 +51,12 @@ export class MessageBatch {
     this.headers.view.setUint32(row * MMSGHDR.size + MMSGHDR.flags, 0, true);
   }
 
-  /** Sets the lengths of a row's name and control message. */
   setHeader(row: number, nameLength: number, controlLength: number): void {
     const { view } = this.headers;
     view.setUint32(row * MMSGHDR.size + MMSGHDR.nameLength, nameLength, true);
     view.setUint32(row * MMSGHDR.size + MMSGHDR.controlLength, controlLength, true);
   }
 
-  /** Length of a received control message. */
   controlLength(row: number): number {
     return this.headers.view.getUint32(row * MMSGHDR.size + MMSGHDR.controlLength, true);
   }

@@ -1,7 +1,4 @@
-/**
- * Other processes bound to the addresses of this one (SO_REUSEPORT, which the kernel allows only to
- * processes of the same user), as the kernel lists them.
- */
+/** Other processes of the same user that are bound to the addresses of this one (SO_REUSEPORT). */
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
@@ -11,10 +8,8 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 import { sameAddress } from "./inherited.ts";
 
 /**
- * The `places` where other processes accept queries: by UDP sockets that are not connected, and by
- * TCP sockets that listen. Throws if the kernel cannot be asked.
- *
- * @param own - cookies of this process's sockets
+ * The `places` where other processes accept queries; `own` has the cookies of this process's sockets.
+ * Throws if the kernel cannot be asked.
  */
 export function findNeighbours(
   places: readonly BoundPlace[],

@@ -1,10 +1,7 @@
 import { EPOLL, EPOLL_CLOEXEC, EPOLL_EVENT } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 
-/**
- * Events per wait. What arrives meanwhile waits for them: 256 connections took up to 10 ms, which a
- * UDP query saw as latency.
- */
+/** Events per wait, which new queries wait for: 256 connections took up to 10 ms. */
 const MAX_EVENTS = 32;
 /** Consecutive waits after which a round ends although more is ready. */
 const MAX_WAITS = 8;
@@ -55,7 +52,6 @@ export class Poller {
     this.#control(EPOLL.DEL, fd, 0);
   }
 
-  /** Whether `target` is the current target of the descriptor. */
   watches(fd: number, target: PollTarget): boolean {
     return this.#targets[fd] === target;
   }
@@ -74,7 +70,6 @@ export class Poller {
     return this.#waits >= MAX_WAITS;
   }
 
-  /** Calls the target of event `i`. */
   dispatch(i: number): void {
     const at = i * EPOLL_EVENT.size;
     const view = this.#eventsView;

@@ -8,10 +8,7 @@ import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 /** Maximum length of an answer; a nodens listener's is as long as the query. */
 const ANSWER_SIZE = 512;
 
-/**
- * Sends a probe query through the C library, since the runtime's sockets cannot be marked. Throws if
- * this process may not mark sockets, which needs the capability NET_ADMIN.
- */
+/** Sends a probe query. Throws if this process may not mark sockets. */
 export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | null {
   const address = parseSocketAddress(libc, target.address, target.port);
   if (address === null) throw new TypeError(`Cannot ask "${target.address}": not an IP address`);

@@ -9,11 +9,9 @@ import type { Poller } from "./poller.ts";
 const MAX_NOTICES = 64;
 
 /**
- * Indexes of the interfaces that scopes of link-local addresses name (`fe80::1%eth0`).
- *
- * A recreated interface has another index, and a renamed one has given up its name, so indexes are
- * valid until the kernel reports a change to any link. Without such notices (no netlink) a caller
- * must look an index up again when it fails.
+ * Indexes of the interfaces that scopes of link-local addresses name (`fe80::1%eth0`). They are valid
+ * until the kernel reports a change to any link; without such reports (no netlink) a caller must look
+ * an index up again when it fails.
  */
 export class Scopes {
   /** Grows with each change to the links; indexes of earlier generations may be wrong. */

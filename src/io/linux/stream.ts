@@ -17,20 +17,16 @@ import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import type { DriverStream } from "../base_driver.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
-/**
- * Bytes per read of a client's connection: some forty queries, as many as one event may delay others.
- * epoll reports the rest again.
- */
+/** Bytes per read of a client's connection: some forty queries. epoll reports the rest again. */
 const CLIENT_READ_SIZE = 2048;
 /** Time after which the kernel drops unacknowledged data of a closed client's connection. */
 const KEEP_TIME_MS = 10_000;
-/** Pause before the next send if the kernel lacked memory; epoll would report the stream at once. */
+/** Pause after the kernel lacked memory: epoll would report the stream at once. */
 const NO_MEMORY_PAUSE_MS = 20;
 /** Errors that concern the machine, not this connection. */
 export const NO_MEMORY: readonly number[] = [ERRNO.NOBUFS, ERRNO.NOMEM];
 /** Maximum number of reads from a connection whose peer is gone. */
 const LAST_READS = 64;
-/** Time for a closing stream to send its queue. */
 const LINGER_MS = 5000;
 
 const keepTime = new Int32Array([KEEP_TIME_MS]);
@@ -46,9 +42,7 @@ const peerSize = new Uint32Array(1);
 export interface StreamOwner {
   readonly libc: Libc;
   readonly poller: Poller;
-  /** Shared by all reads. */
   readonly readBuffer: Memory;
-  /** Buffers for queues. */
   readonly buffers: BufferPool;
   /** The stream is closed; its descriptor may be reused. */
   forget(stream: Stream): void;
@@ -58,7 +52,6 @@ export interface StreamOwner {
 /** One TCP connection: non-blocking reads, queued writes. */
 export class Stream implements PollTarget, DriverStream {
   readonly fd: number;
-  /** Number in the owner's table. */
   id = -1;
   /** Address of the client; null for a stream to an upstream. */
   readonly client: Address | null;
@@ -74,16 +67,12 @@ export class Stream implements PollTarget, DriverStream {
   #starved = false;
   /** What follows once the queue is sent. */
   #then: "nothing" | "finish" | "close" = "nothing";
-  /** Events that epoll watches for. */
   #watched: number;
   #queue: Memory | null = null;
   #queueStart = 0;
   #queueEnd = 0;
 
-  /**
-   * @param client - null for a connection to an upstream, whose `connect` was just called
-   * @param fault - the error of that call
-   */
+  /** @param fault - why `connect` to an upstream failed */
   constructor(owner: StreamOwner, fd: number, client: Address | null, fault: string | null = null) {
     this.#owner = owner;
     this.fd = fd;
@@ -127,8 +116,8 @@ export class Stream implements PollTarget, DriverStream {
     // Closed by its handler or after its queue: the descriptor may be another stream's now.
     if (this.#closed) return;
     if (this.#fault !== null || (events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
-      // An upstream's last bytes are still there. A client needs no more answers; but if both sides
-      // have sent FIN, closing with unread bytes would be a reset.
+      // An upstream's last bytes count. A client's do not, but after FIN from both sides closing with
+      // unread bytes would be a reset.
       if (this.client === null || this.#then === "finish") {
         for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);
       }
@@ -271,7 +260,6 @@ export class Stream implements PollTarget, DriverStream {
     this.#owner.poller.modify(this.fd, wanted);
   }
 
-  /** Closes a broken stream and reports the reason. */
   #fail(): void {
     if (this.#closed) return;
     const why = this.#fault ?? this.#takeError() ?? undefined;

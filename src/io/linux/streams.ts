@@ -19,11 +19,7 @@ import type { Poller, PollTarget } from "./poller.ts";
 import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
 const READ_SIZE = 65536;
-/**
- * Kernel buffers of a client's connection; the kernel uses up to twice as much. By default a client
- * that does not read fills megabytes, which count against the control group's memory. 32 KiB in
- * flight are 640 KiB a second over a link of 50 ms.
- */
+/** Kernel buffers of a client's connection, megabytes by default: 640 KiB/s over a link of 50 ms. */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
 /** Connections that one listener may accept before other events. */
 const ACCEPTS = 16;
@@ -44,7 +40,6 @@ export class Streams implements StreamOwner {
   readonly #name = new Memory(SOCKADDR_SIZE);
   readonly #nameSize = new Uint32Array([SOCKADDR_SIZE]);
 
-  /** @param options - `mark`: SO_MARK of streams to upstreams, or 0; `mostUpstreams`: their limit */
   constructor(
     libc: Libc,
     poller: Poller,
@@ -62,7 +57,6 @@ export class Streams implements StreamOwner {
     return this.#engine().buffers;
   }
 
-  /** Poll target of a listening socket. */
   listener(socket: BoundSocket): PollTarget {
     // Accepted connections inherit these.
     for (const buffer of [SO.SNDBUF, SO.RCVBUF]) {
@@ -82,7 +76,6 @@ export class Streams implements StreamOwner {
     return target;
   }
 
-  /** Accepts every connection that waits on a listening socket. */
   drain(socket: BoundSocket): void {
     while (this.#accept(socket) === ACCEPTS);
   }
@@ -118,7 +111,6 @@ export class Streams implements StreamOwner {
     return this.#streams.get(id);
   }
 
-  /** Reads the peer's or the local address of a stream. */
   address(id: number, side: "client" | "local", target: Address): void {
     const stream = this.#streams.get(id);
     if (stream === null) return;
@@ -143,7 +135,6 @@ export class Streams implements StreamOwner {
     timers.set(timers.create(act), nowMs + ms);
   }
 
-  /** Closes all streams at once. */
   close(): void {
     for (const stream of this.#streams) stream.drop();
   }
@@ -153,7 +144,6 @@ export class Streams implements StreamOwner {
     return stream;
   }
 
-  /** Marks and binds a socket to an upstream. */
   #prepare(fd: number, source: Address | null): boolean {
     if (this.#mark !== 0 && !markSocket(this.libc, fd, this.#mark)) return false;
     this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
@@ -161,7 +151,6 @@ export class Streams implements StreamOwner {
     return source === null || this.libc.bind(fd, name, writeSockaddr(source, name)) === 0;
   }
 
-  /** Returns how many connections were accepted. */
   #accept({ fd: listening, listener }: BoundSocket): number {
     for (let i = 0; i < ACCEPTS; i++) {
       this.#nameSize[0] = SOCKADDR_SIZE;
@@ -178,7 +167,6 @@ export class Streams implements StreamOwner {
     return ACCEPTS;
   }
 
-  /** Offers a client's connection to the engine, which may refuse it. */
   #offer(stream: Stream, listener: number): void {
     try {
       stream.handler = this.#engine().accept(listener, stream.id);

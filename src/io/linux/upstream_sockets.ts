@@ -25,9 +25,7 @@ interface Pool {
   readonly sockets: Socket[];
   /** Fewest free sockets since the last trim: these were not needed. */
   least: number;
-  /** Free sockets at the last trim. */
   before: number;
-  /** Consecutive trims between which none was needed. */
   unused: number;
 }
 
@@ -38,10 +36,7 @@ const LATE_READS = 64;
 const TRIM_MS = 1000;
 /** Free sockets that a pool keeps: enough for some thousand misses a second. */
 const KEPT = 64;
-/**
- * Trims after which an unused pool keeps none: a reload may have removed its `source_address`, and a
- * minute without a miss needs no speed.
- */
+/** Trims after which an unused pool keeps none: a reload may have removed its `source_address`. */
 const UNUSED_TRIMS = 60;
 /** Sockets closed per trim, which takes a fraction of a millisecond; a burst's are gone in a minute. */
 const TRIMMED = 64;
@@ -53,13 +48,11 @@ const SHORTAGES: readonly number[] = [
 ];
 
 /**
- * UDP sockets to upstreams, each connected for one query at a time, from a random port that the
- * kernel chooses.
+ * UDP sockets to upstreams, each connected for one query at a time, from a random port of the kernel.
  *
- * A socket is not closed between queries: `connect` to AF_UNSPEC releases its port, and the next
- * `connect` draws another one. This saves creating, polling and closing a descriptor, which is three
- * quarters of the cost of a fresh port. A released socket may still hold datagrams or an ICMP error
- * of the previous query, so it rests for a round of the poller, which reads them, before it is reused.
+ * Between queries `connect` to AF_UNSPEC releases the port; a new descriptor would cost four times as
+ * much. A released socket may still have datagrams or an ICMP error of the previous query, so it rests
+ * for a round of the poller, which reads them, before it is reused.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -82,10 +75,6 @@ export class UpstreamSockets {
   #resting: Socket[] = [];
   readonly #unspec = new Uint8Array(16);
 
-  /**
-   * @param limit - maximum number of open sockets
-   * @param mark - SO_MARK of what they send; 0 for none
-   */
   constructor(libc: Libc, poller: Poller, limit: number, mark = 0) {
     this.#libc = libc;
     this.#poller = poller;
@@ -94,12 +83,10 @@ export class UpstreamSockets {
     this.#scopes = new Scopes(libc, poller);
   }
 
-  /** Open sockets, including free ones. */
   get size(): number {
     return this.#sockets.size;
   }
 
-  /** See `Io.open`. */
   open(endpoint: Endpoint, handler: DatagramHandler): number {
     const prepared = this.#prepared.get(endpoint) ?? this.#prepare(endpoint);
     const { pool } = prepared;
@@ -130,7 +117,6 @@ export class UpstreamSockets {
     return true;
   }
 
-  /** Releases a socket and its port. */
   release(index: number): void {
     const socket = this.#sockets.get(index)!;
     if (socket.handler === null) return;
@@ -151,7 +137,6 @@ export class UpstreamSockets {
     this.#released = rested;
   }
 
-  /** Receives the datagrams of a socket. */
   read(socket: Socket, events: number): void {
     const { bytes } = this.buffer;
     const reads = socket.handler === null ? LATE_READS : READS;
@@ -255,10 +240,8 @@ export class UpstreamSockets {
   }
 }
 
-/** One socket of a pool. */
 class Socket implements PollTarget {
   readonly fd: number;
-  /** Number in the owner's table. */
   index = -1;
   readonly pool: Pool;
   handler: DatagramHandler | null = null;

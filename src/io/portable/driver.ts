@@ -17,20 +17,16 @@ const CLOSE_AFTER_MS = 6000;
 
 /** What the driver needs of the thread that it runs in. */
 export interface PortableDriverOptions extends DriverOptions {
-  /** Monotonic milliseconds. */
   now: () => number;
 }
 
-/** The sockets of one listener. */
 interface Listening {
   readonly socket: Deno.DatagramConn;
   readonly tcp: Deno.TcpListener;
   readonly listener: number;
-  /** Queries are no longer read. */
   retired: boolean;
 }
 
-/** A client that sent a datagram. */
 interface Client {
   from: Listening;
   to: Deno.NetAddr;
@@ -53,7 +49,6 @@ export class PortableDriver extends BaseDriver implements Driver {
   /** Where `#listening` listen, by index of the listener. */
   #where: readonly Where[] = [];
   readonly #kept = new IndexTable<Client>();
-  /** The client whose datagram is being handled. */
   #current: Client | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
@@ -120,7 +115,6 @@ export class PortableDriver extends BaseDriver implements Driver {
     this.engine.drainStreams();
   }
 
-  /** Closes everything. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -220,7 +214,6 @@ export class PortableDriver extends BaseDriver implements Driver {
     }
   }
 
-  /** Listens at the datagram socket's address; closes that socket on failure. */
   #listenTcp(socket: Deno.DatagramConn, listener: number): Deno.TcpListener {
     const { hostname, port } = socket.addr as Deno.NetAddr;
     try {

@@ -21,10 +21,6 @@ export class PortableSockets {
   readonly #limit: number;
   readonly #buffers: () => BufferPool;
 
-  /**
-   * @param limit - maximum number of open sockets
-   * @param buffers - for received replies
-   */
   constructor(run: (work: () => void) => void, limit: number, buffers: () => BufferPool) {
     this.#run = run;
     this.#limit = limit;

@@ -9,28 +9,24 @@ const READ_SIZE = 65536;
 const CLIENT_READ_SIZE = 2048;
 /** Pause after `accept` failed (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
-/** Time for a closing stream to send its queue. */
 const LINGER_MS = 5000;
 
 /** TCP streams over the runtime's sockets. */
 export class PortableStreams {
   readonly engine: () => Traffic;
   readonly run: (work: () => void) => void;
-  /** Received bytes, for the duration of a handler's call. */
   readonly memory = new Memory(READ_SIZE);
   readonly #streams = new IndexTable<PortableStream>();
   readonly #maxUpstreams: number;
   #upstreams = 0;
   #closed = false;
 
-  /** @param maxUpstreams - maximum number of open streams to upstreams */
   constructor(engine: () => Traffic, run: (work: () => void) => void, maxUpstreams: number) {
     this.engine = engine;
     this.run = run;
     this.#maxUpstreams = maxUpstreams;
   }
 
-  /** Accepts connections for a listener until the socket is closed. */
   listen(hostname: string, port: number, listener: number): Deno.TcpListener {
     const socket = Deno.listen({ hostname, port });
     void this.#accept(socket, listener);
@@ -53,7 +49,6 @@ export class PortableStreams {
     return this.#streams.get(id);
   }
 
-  /** Called by a stream that is closed. */
   forget({ id, isClient }: PortableStream): void {
     this.#streams.remove(id);
     if (!isClient) this.#upstreams--;
@@ -91,9 +86,7 @@ export class PortableStreams {
   }
 }
 
-/** One TCP connection. */
 class PortableStream implements DriverStream {
-  /** Number in the owner's table. */
   id = -1;
   readonly isClient: boolean;
   handler: StreamHandler | null = null;
@@ -167,7 +160,6 @@ class PortableStream implements DriverStream {
     if (this.queued === 0) void this.#endSending();
   }
 
-  /** Closes the connection at once. */
   drop(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -180,7 +172,6 @@ class PortableStream implements DriverStream {
     }
   }
 
-  /** Closes a broken stream and reports the reason. */
   fail(error: unknown): void {
     this.#owner.run(() => {
       if (this.#closed) return;
