@@ -1,20 +1,17 @@
 /**
  * Keeps V8's debugger closed. This must run before anything else.
  *
- * On SIGUSR1 `deno run` (2.9.2 and later) opens the inspector on 127.0.0.1:9229, where every user of
- * the machine can run code as this process. No option prevents that, another listener for the signal
- * does not replace it, and a signal ignored at exec is handled all the same. Deno begins to listen
- * 500 ms after the start. The runtime in a compiled nodens does not listen.
+ * On SIGUSR1 `deno run` (2.9.2 and later, from 500 ms after the start) opens the inspector on
+ * 127.0.0.1:9229, where every user of the machine can run code as this process. No option, listener or
+ * signal mask prevents that. A compiled nodens does not do it.
  *
  * Deno installs the kernel's signal handler once, for the first listener. So this adds a listener and
- * then replaces the handler by the C library's `sigignore`. The kernel calls that with the signal's
- * number, and it makes the kernel ignore the signal from then on: one system call, safe in a handler.
- * `arrived` detects this and installs it again.
+ * then replaces the handler by the C library's `sigignore`, which makes the kernel ignore the signal
+ * when it comes: one system call, safe in a handler. `arrived` detects this and installs it again.
  */
 import { systemClock } from "../base/clock.ts";
 
 const SIGUSR1 = 10;
-/** Where Deno's inspector listens. */
 const DEBUGGER = { hostname: "127.0.0.1", port: 9229 } as const;
 /** Deno may open the debugger after the listener ran, so it is closed a second time. */
 const CLOSE_AGAIN_MS = 100;
@@ -23,7 +20,6 @@ const OCCUPY_AGAIN_MS = 200;
 
 const SYMBOLS = {
   signal: { parameters: ["i32", "pointer"], result: "pointer" },
-  /** Only its address is used. */
   sigignore: { type: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -67,10 +63,7 @@ function openHandler(): (() => boolean) | null {
   }
 }
 
-/**
- * Without FFI, occupying the port keeps the debugger from it; while another process has the port, the
- * debugger cannot have it either. Connections are closed at once.
- */
+/** Without FFI, keeps the port from the debugger, as any other process does that has it. */
 async function occupyPort(): Promise<void> {
   const host = `${DEBUGGER.hostname}:${DEBUGGER.port}`;
   if (!isGranted({ name: "net", host })) return;
@@ -80,7 +73,7 @@ async function occupyPort(): Promise<void> {
       listener ??= Deno.listen(DEBUGGER);
       (await listener.accept()).close();
     } catch {
-      // The port is in use, or there are no descriptors left.
+      // The port is in use, or descriptors have run out.
       await systemClock.sleep(OCCUPY_AGAIN_MS);
     }
   }

@@ -1,8 +1,7 @@
 /**
- * Collects garbage that V8 does not see. Buffers lie outside its heap, so tens of megabytes of them
- * trigger nothing: a thread that drops 4 KiB buffers grows to 150 MB and more, whatever
- * `--max-heap-size` says. V8's heap flags cannot be changed at run time (`v8.setFlagsFromString` has
- * no effect), so nodens counts what it allocates and requests collections.
+ * Collects garbage that V8 does not see. Buffers lie outside its heap: a thread that drops 4 KiB
+ * buffers grows to 150 MB and more, whatever `--max-heap-size` says. V8's heap flags have no effect at
+ * run time, so nodens counts what it allocates and requests collections.
  */
 import v8 from "node:v8";
 

@@ -5,10 +5,7 @@ import { cString, type Libc, openLibc } from "./libc.ts";
 const MAX_FILE_BYTES = 8 * 2 ** 20;
 const MAX_LINK_BYTES = 512;
 
-/**
- * Files, folders and links below /proc and /sys. Unreadable ones are null or empty, since most come
- * and go.
- */
+/** Files, folders and links below /proc and /sys; unreadable ones are null or empty. */
 export class KernelTree {
   readonly #libc: Libc;
 
@@ -22,12 +19,10 @@ export class KernelTree {
     return readText(this.#libc, path, MAX_FILE_BYTES);
   }
 
-  /** Names in a folder, at most 100,000; none if it cannot be read. */
   list(path: string): string[] {
     return listNames(this.#libc, path) ?? [];
   }
 
-  /** Target of a link; null if it cannot be read. */
   readLink(path: string): string | null {
     const bytes = new Uint8Array(MAX_LINK_BYTES);
     const length = this.#libc.readlink(cString(path), bytes, bytes.length);

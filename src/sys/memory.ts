@@ -13,9 +13,8 @@ interface Range {
 let ranges: Range[] | null = null;
 
 /**
- * Releases memory that was needed to start and warm up: free pages of the C heap, which compiling
- * JavaScript leaves behind, and read-only pages of the executable (code, constants and V8's snapshot,
- * about 40 MB), which the page cache supplies again when they are used.
+ * Releases what starting has left: free pages of the C heap, and read-only pages of the executable
+ * (about 40 MB), which the page cache supplies again when they are used.
  */
 export function releaseMemory(): void {
   const libc = openLibc();
@@ -24,10 +23,7 @@ export function releaseMemory(): void {
   for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, MADV_DONTNEED);
 }
 
-/**
- * Read-only mappings of a file, none if the kernel does not list them. Those that were written to
- * before (addresses filled in by the dynamic linker) cannot be read back from the file.
- */
+/** Read-only mappings of a file. Any that the dynamic linker has modified must stay in memory. */
 function untouched(path: string): Range[] {
   let smaps: string;
   try {

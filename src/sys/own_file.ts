@@ -2,11 +2,9 @@
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Requires that no other user can replace or modify a file whose content nodens trusts. The file and
- * its folder must belong to this user or root, and nobody else may write to them; a sticky folder
- * (/tmp) does not suffice, since anybody may create the file first. A missing file is accepted.
- *
- * Throws an error that says what is wrong, with the remedy.
+ * Throws an error with the remedy if another user could replace or modify the file, whose content
+ * nodens trusts. A sticky folder (/tmp) does not protect it, since anybody may create the file first.
+ * A missing file is accepted.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

@@ -1,9 +1,8 @@
 /**
- * Reads files that users name: only regular files of a bounded size.
+ * Reads files that users name: only regular files of a bounded size, and /dev/null.
  *
  * Opening a FIFO blocks until it has a writer, and a device may never end. So the type is checked
- * before opening and again on the descriptor. Only users who may write to the file's folder can put a
- * FIFO there in between and block the reader. /dev/null means "no file" and is allowed.
+ * before opening and again on the descriptor.
  */
 
 /** A Corefile or its sources; Kubernetes config maps are no larger. */
@@ -53,10 +52,7 @@ export function fileState(
   };
 }
 
-/**
- * Reads the text of a regular file of at most `maxBytes`. Throws the system's errors, or one that
- * gives the reason for refusing the file.
- */
+/** Reads text of at most `maxBytes`. Throws the system's errors, or why the file is refused. */
 export function readRegularTextSync(path: string, maxBytes: number): string {
   requireRegular(Deno.statSync(path), maxBytes);
   using file = Deno.openSync(path);
@@ -71,7 +67,7 @@ export async function readRegularText(path: string, maxBytes: number): Promise<s
   return decode(await readRegularFile(path, maxBytes));
 }
 
-/** Reads a regular file of at most `maxBytes`. Throws as `readRegularTextSync`. */
+/** Reads at most `maxBytes`. Throws as `readRegularTextSync`. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Uint8Array> {
   requireRegular(await Deno.stat(path), maxBytes);
   using file = await Deno.open(path);
@@ -95,7 +91,6 @@ class Content {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Room for the next read. */
   get free(): Uint8Array {
     if (this.#length === this.#buffer.length) {
       const larger = new Uint8Array(2 * this.#length);

@@ -37,10 +37,7 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
   }
 }
 
-/**
- * Reads the address that an IP socket is bound to into `address`, which it returns; null if the call
- * fails or it is another kind of socket.
- */
+/** Reads the address that an IP socket is bound to; null for other descriptors. */
 export function readLocalAddress(libc: Libc, fd: number, address = new Address()): Address | null {
   const view = new DataView(new ArrayBuffer(SOCKADDR_SIZE));
   if (libc.getsockname(fd, view, new Uint32Array([SOCKADDR_SIZE])) < 0) return null;

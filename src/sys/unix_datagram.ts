@@ -5,17 +5,14 @@ import { lastErrorText, type Libc, openLibc } from "./libc.ts";
 const PATH_SIZE = 108;
 const PATH_AT = 2;
 
-/**
- * Socket address of a path, or of an abstract name if it begins with `@`, as in `$NOTIFY_SOCKET`.
- * Throws if it is neither, or too long.
- */
+/** Socket address of a path, or of an abstract name that begins with `@`. Throws for other names. */
 export function unixAddress(name: string): Uint8Array {
   const abstract = name.startsWith("@");
   if ((!abstract && !name.startsWith("/")) || name.length < 2 || name.includes("\0")) {
     throw new TypeError(`"${name}" is neither a path nor "@" with an abstract name`);
   }
   const text = new TextEncoder().encode(name);
-  // A path ends with a zero octet; the length of the address delimits an abstract name.
+  // Only a path ends with a zero octet.
   const length = abstract ? text.length : text.length + 1;
   if (length > PATH_SIZE) {
     throw new RangeError(`"${name}" is too long for a socket (${PATH_SIZE} octets at most)`);

@@ -46,9 +46,7 @@ export interface NetlinkMessage {
 /** A message to the kernel; the socket adds the sequence number. */
 export interface NetlinkRequest {
   readonly type: number;
-  /** Flags besides `NLM_F.REQUEST`. */
   readonly flags: number;
-  /** The family's own header. */
   readonly header: Uint8Array;
   readonly attributes?: readonly Attribute[];
 }
@@ -61,7 +59,6 @@ export type Attribute = readonly [
 
 /** Result of a request. */
 export interface Acknowledgement {
-  /** 0 for success. */
   readonly errno: number;
   /** The kernel's explanation, or "". */
   readonly text: string;

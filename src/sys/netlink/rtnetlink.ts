@@ -44,10 +44,7 @@ const IFA_F_NODAD = 0x02;
 /** Fields of a local address's route: RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
 const LOCAL = { table: 255, protocol: 2, hostScope: 254, type: 2 } as const;
 
-/**
- * Links, addresses and local routes in the process's network namespace. Methods throw a NetlinkError
- * if the kernel refuses.
- */
+/** Links, addresses and routes of this network namespace. Methods throw a NetlinkError. */
 export class Rtnetlink {
   readonly #socket: Pick<NetlinkSocket, "run" | "dump" | "close">;
 
@@ -56,7 +53,6 @@ export class Rtnetlink {
     this.#socket = socket;
   }
 
-  /** The link of a name, or null. */
   getLink(name: string): Link | null {
     const attributes: Attribute[] = [[IFLA.IFNAME, name]];
     const request = { type: RTM.GETLINK, flags: NLM_F.ACK, header: linkHeader(0), attributes };
@@ -86,7 +82,6 @@ export class Rtnetlink {
     return this.#run(request, ERRNO.NODEV) !== null;
   }
 
-  /** Addresses of all links. */
   listAddresses(): LinkAddress[] {
     const header = new Uint8Array(IFADDRMSG);
     return this.#socket.dump({ type: RTM.GETADDR, flags: NLM_F.DUMP, header })
@@ -103,7 +98,6 @@ export class Rtnetlink {
     this.#run({ type: RTM.NEWADDR, flags: NEW, header, attributes }, ERRNO.EXIST);
   }
 
-  /** Deletes an address; returns whether it existed. */
   deleteAddress(address: AddressRequest): boolean {
     const [header, attributes] = [addressHeader(address, 0), addressAttributes(address)];
     const request = { type: RTM.DELADDR, flags: NLM_F.ACK, header, attributes };
@@ -126,10 +120,7 @@ export class Rtnetlink {
     }
   }
 
-  /**
-   * Changes the source address of this host's own packets to a local address. Delivery of packets
-   * does not change.
-   */
+  /** Changes the source address of this host's own packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
     // For IPv6 this does not replace the kernel's route, whose metric no request can name, but adds a
     // second route that is used once the first is deleted.

@@ -41,10 +41,7 @@ export const RTA = { DST: 1, OIF: 4, PREFSRC: 7 } as const;
 const IFINFOMSG = 16;
 /** Size of `struct ifaddrmsg`: family, prefix length, flags and scope u8 each, index u32@4. */
 export const IFADDRMSG = 8;
-/**
- * Size of `struct rtmsg`: family, lengths of destination and source, tos, table, protocol, scope and
- * type u8 each, flags u32@8.
- */
+/** Size of `struct rtmsg`: family, prefix lengths, tos, table, protocol, scope, type u8; flags u32@8. */
 export const RTMSG = 12;
 
 /** A network interface. */
@@ -75,7 +72,6 @@ export type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
 
 /** A change that the kernel reports. */
 export interface Notice {
-  /** Index of the link concerned. */
   readonly index: number;
   /** Name of the link, if the link itself changed. */
   readonly name?: string;

@@ -36,9 +36,7 @@ export interface DiagnosedSocket {
 export interface DiagnosisQuery {
   family: 4 | 6;
   kind: "udp" | "tcp";
-  /** Local port. */
   port: number;
-  /** States of `SOCKET_STATE`. */
   states: readonly number[];
 }
 

@@ -44,10 +44,7 @@ export class NetlinkSocket {
   #fd: number;
   #sequence = 0;
 
-  /**
-   * Subscribes to the notices of `groups`: bit n-1 selects group n. Throws if the system does not
-   * allow it.
-   */
+  /** Subscribes to notices: bit n-1 of `groups` selects group n. Throws if that is not allowed. */
   constructor(groups = 0, protocol: number = NETLINK_PROTOCOL.ROUTE) {
     this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol);
     if (this.#fd < 0) throw new Error(`Cannot open a netlink socket: ${lastErrorText()}`);
@@ -68,10 +65,7 @@ export class NetlinkSocket {
     return this.#fd;
   }
 
-  /**
-   * Sends a request and returns what precedes its acknowledgement. Throws a NetlinkError if the
-   * kernel refuses it.
-   */
+  /** Sends a request; returns the messages before its acknowledgement, or throws a NetlinkError. */
   run(request: NetlinkRequest): NetlinkMessage[] {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const bytes = encodeRequest(request, this.#sequence);
@@ -101,7 +95,6 @@ export class NetlinkSocket {
     throw new Error("Cannot read the kernel's reply to a netlink request: none came");
   }
 
-  /** Runs a request for a list until no change disturbs it. */
   dump(request: NetlinkRequest): NetlinkMessage[] {
     for (let i = 0; i < MAX_DUMPS; i++) {
       const messages = this.run(request);
