@@ -4,6 +4,7 @@ import { TlsThread, type TlsThreadOptions } from "../../../src/control/encrypted
 import { loadConfig } from "../../../src/loading/load.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 import { a, decode, responseBytes } from "../messages/messages.ts";
+import { freePort } from "../servers/ports.ts";
 import { frame } from "../simulation/simulation.ts";
 import { PATIENCE } from "../run/patience.ts";
 
@@ -41,6 +42,16 @@ export async function withDataPlane(
     await plane.stop(2000);
     await tls.stop();
   }
+}
+
+/** As `withDataPlane`, for one server block on a free port of 127.0.0.1 with these directives. */
+export async function withServer(
+  options: { driver: DriverKind; directives: string; memoryBytes?: number },
+  use: (port: number, plane: DataPlane, logs: string[]) => Promise<void>,
+): Promise<void> {
+  const port = freePort();
+  const corefile = `.:${port} {\n bind 127.0.0.1\n ${options.directives}\n}`;
+  await withDataPlane({ ...options, corefile }, (plane, logs) => use(port, plane, logs));
 }
 
 /** Sends a query and waits for its response; throws after `limitMs`. */
