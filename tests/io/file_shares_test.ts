@@ -3,7 +3,7 @@ import { describeShares, FILE_SHARES, LEAST_FILES, shareFiles } from "../../src/
 
 for (const planes of [1, 2, 8]) {
   for (const limit of [64, 128, 256, 512, 1024, 4096, 20_000, 65_536, 1_048_576]) {
-    Deno.test(`${limit} descriptors for ${planes} data planes: the parts fit, and none is empty`, () => {
+    Deno.test(`${limit} descriptors for ${planes} data planes: the parts fit, and each has some`, () => {
       const { http, ...each } = shareFiles(limit, { planes, listeners: 4 * planes });
       const { encryptedStreams, upstreamStreams, upstreamSockets, clientStreams } = each;
       const open = 4 * planes + http +
@@ -62,7 +62,7 @@ Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", (
   ]);
 });
 
-Deno.test("the log says what a limit makes small, and nothing where it does not", () => {
+Deno.test("the log describes shares that a limit makes small", () => {
   assert.match(
     describeShares(shareFiles(1024))!,
     /^1024 file descriptors .* 363 TCP connections of clients, 341 UDP sockets .* 128 HTTP/,

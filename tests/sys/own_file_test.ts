@@ -4,48 +4,48 @@ import { makeFifo } from "../support/doubles/special_files.ts";
 import { rootReasons, skipFor, skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
-/** Giving files away takes root. */
+/** Only root can give files away. */
 const asRoot = skipFor(rootReasons());
 const STRANGER = 4711;
 
 interface Case {
   name: string;
-  /** Changes the folder, in which there is a file `cache`, both good. */
+  /** Changes a valid folder with a valid file `cache`. */
   spoil: (folder: string) => void;
   why: RegExp | null;
   root?: boolean;
 }
 
 const CASES: Case[] = [
-  { name: "nothing wrong", spoil: () => {}, why: null },
-  { name: "no file yet", spoil: (folder) => Deno.removeSync(`${folder}/cache`), why: null },
+  { name: "valid", spoil: () => {}, why: null },
+  { name: "a missing file", spoil: (folder) => Deno.removeSync(`${folder}/cache`), why: null },
   {
-    name: "a folder that everybody may write to",
+    name: "a folder writable by others",
     spoil: (folder) => Deno.chmodSync(folder, 0o777),
     why: /^other users may write to the folder ".*" \(use chmod go-w, or name another folder\)$/,
   },
   {
-    name: "a sticky folder that everybody may write to",
+    name: "a sticky folder writable by others",
     spoil: (folder) => Deno.chmodSync(folder, 0o1777),
     why: /^other users may write to the folder/,
   },
   {
-    name: "a folder that the group may write to",
+    name: "a folder writable by the group",
     spoil: (folder) => Deno.chmodSync(folder, 0o770),
     why: /^other users may write to the folder/,
   },
   {
-    name: "a file that the group may write to",
+    name: "a file writable by the group",
     spoil: (folder) => Deno.chmodSync(`${folder}/cache`, 0o660),
     why: /^other users may write to it/,
   },
   {
-    name: "a file that everybody may write to",
+    name: "a file writable by others",
     spoil: (folder) => Deno.chmodSync(`${folder}/cache`, 0o602),
     why: /^other users may write to it/,
   },
   {
-    name: "a link to a good file",
+    name: "a link to a valid file",
     spoil(folder) {
       Deno.renameSync(`${folder}/cache`, `${folder}/real`);
       Deno.symlinkSync(`${folder}/real`, `${folder}/cache`);
@@ -53,7 +53,7 @@ const CASES: Case[] = [
     why: /^it is a symbolic link/,
   },
   {
-    name: "a link to nothing",
+    name: "a dangling link",
     spoil(folder) {
       Deno.removeSync(`${folder}/cache`);
       Deno.symlinkSync(`${folder}/real`, `${folder}/cache`);
@@ -69,13 +69,13 @@ const CASES: Case[] = [
     why: /^it is not a regular file$/,
   },
   {
-    name: "a folder of somebody else",
+    name: "another user's folder",
     spoil: (folder) => Deno.chownSync(folder, STRANGER, null),
     why: /^the folder ".*" belongs to user 4711, not to root \(use chown\)$/,
     root: true,
   },
   {
-    name: "a file of somebody else",
+    name: "another user's file",
     spoil: (folder) => Deno.chownSync(`${folder}/cache`, STRANGER, null),
     why: /^it belongs to user 4711, not to root \(use chown\)$/,
     root: true,
@@ -83,7 +83,7 @@ const CASES: Case[] = [
 ];
 
 for (const { name, spoil, why, root = false } of CASES) {
-  Deno.test(`a file that is believed: ${name}`, root ? asRoot : onLinux, async () => {
+  Deno.test(`requireOwn: ${name}`, root ? asRoot : onLinux, async () => {
     const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
     const path = `${folder}/cache`;
     Deno.writeTextFileSync(path, "", { mode: 0o600 });

@@ -19,7 +19,7 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 }
 
 for (const special of SPECIALS) {
-  Deno.test(`${special} is not read, directly or by a link`, onLinux, async () => {
+  Deno.test(`${special} is not read, directly or through a link`, onLinux, async () => {
     await inFolder(async (folder) => {
       using made = specialFile(special, folder);
       const { path, what } = made;
@@ -34,10 +34,10 @@ for (const special of SPECIALS) {
   });
 }
 
-Deno.test("a file may be as large as it is allowed to, and no larger", async () => {
+Deno.test("a file may have the maximum size, and not an octet more", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/file`;
-    // Beyond the first buffer, and with a character that lies across its end.
+    // Larger than the first buffer, with a character across its end.
     const text = `${"x".repeat(65_535)}ä${"y".repeat(100_000)}`;
     Deno.writeTextFileSync(path, text);
     const { size } = Deno.statSync(path);
@@ -50,7 +50,7 @@ Deno.test("a file may be as large as it is allowed to, and no larger", async () 
 });
 
 Deno.test(
-  "files of the kernel, which say that they are empty, are bounded too",
+  "kernel files, whose declared size is 0, are bounded too",
   onLinux,
   async () => {
     const { length } = Deno.readTextFileSync("/proc/cpuinfo");
@@ -62,7 +62,7 @@ Deno.test(
   },
 );
 
-Deno.test("/dev/null is an empty file, by a link too", onLinux, async () => {
+Deno.test("/dev/null is an empty file, also through a link", onLinux, async () => {
   await inFolder(async (folder) => {
     Deno.symlinkSync("/dev/null", `${folder}/link`);
     for (const path of ["/dev/null", `${folder}/link`]) {

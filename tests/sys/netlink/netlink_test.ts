@@ -62,7 +62,7 @@ const ACKNOWLEDGEMENTS: {
     read: { errno: 0, text: "" },
   },
   {
-    what: "refused, in the kernel's words, the request cut",
+    what: "refused with an explanation, the request capped",
     type: 2,
     flags: 0x300,
     body: "a1ffffff 3c000000 1000 0506 01000000 00000000" +
@@ -70,7 +70,7 @@ const ACKNOWLEDGEMENTS: {
     read: { errno: 95, text: "Unknown device type." },
   },
   {
-    what: "refused, in the kernel's words behind the whole request",
+    what: "refused with an explanation after the whole request",
     type: 2,
     flags: 0x200,
     body: "eaffffff 16000000 1000 0500 01000000 00000000 ffffffffffff 0000" +
@@ -78,7 +78,7 @@ const ACKNOWLEDGEMENTS: {
     read: { errno: 22, text: "no" },
   },
   {
-    what: "refused without a word",
+    what: "refused without explanation",
     type: 2,
     flags: 0x100,
     body: "ffffffff 3c000000 1000 0506 01000000 00000000",
@@ -87,7 +87,7 @@ const ACKNOWLEDGEMENTS: {
   { what: "the end of a dump", type: 3, flags: 2, body: "00000000", read: { errno: 0, text: "" } },
   { what: "the end of an old dump", type: 3, flags: 2, body: "", read: { errno: 0, text: "" } },
   {
-    what: "a dump that failed, with words",
+    what: "a failed dump, with an explanation",
     type: 3,
     flags: 0x202,
     body: "eaffffff 0700 0100 6e6f00 00",
@@ -109,17 +109,17 @@ const MALFORMED: { what: string; decode: () => unknown; message: RegExp }[] = [
     message: /message of 0 octets: 6 are left/,
   },
   {
-    what: "a message longer than what came",
+    what: "a message longer than the data",
     decode: () => decodeMessages(bytes("11000000 1200 0103 00000000 00000000")),
     message: /message of 17 octets: 16 are left/,
   },
   {
-    what: "a message shorter than its header, which would never end",
+    what: "a message shorter than its header, which would loop",
     decode: () => decodeMessages(bytes("00000000 1200 0103 00000000 00000000")),
     message: /message of 0 octets/,
   },
   {
-    what: "an attribute longer than what is left",
+    what: "an attribute longer than the rest",
     decode: () => decodeAttributes(bytes("0900 0100 61626300")),
     message: /attribute of 9 octets: 8 are left/,
   },
@@ -144,7 +144,7 @@ for (const { what, decode, message } of MALFORMED) {
 const UINT16 = fc.integer({ min: 0, max: 0xffff });
 const SEQUENCE = fc.integer({ min: 0, max: 0xffffffff });
 
-Deno.test("netlink: what is encoded is decoded again", () => {
+Deno.test("netlink: decoding reverses encoding", () => {
   const attributes = fc.uniqueArray(
     fc.tuple(fc.integer({ min: 0, max: 0x3fff }), fc.uint8Array({ maxLength: 40 })),
     { selector: ([type]) => type, maxLength: 8 },
@@ -168,7 +168,7 @@ Deno.test("netlink: what is encoded is decoded again", () => {
   }));
 });
 
-Deno.test("netlink: any bytes are read or refused with a RangeError", () => {
+Deno.test("netlink: any bytes are decoded or refused with a RangeError", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), UINT16, (body, flags) => {
     for (
       const decode of [

@@ -53,7 +53,7 @@ const REQUESTS: { what: string; ask: (kernel: Rtnetlink) => void; hex: string }[
       "0800 0200 a9fe140a 0800 0100 a9fe140a",
   },
   {
-    what: "add an IPv6 address, without asking other machines for it",
+    what: "add an IPv6 address, without duplicate address detection",
     ask: (kernel) => kernel.addAddress(IPV6),
     hex: "48000000 1400 0506 08000000 00000000 0a 80 02 00 05000000" +
       "1400 0200 fd000000000000000000000000000010 1400 0100 fd000000000000000000000000000010" +
@@ -100,12 +100,12 @@ function message(type: number, body: string) {
   return { type, flags: 0, sequence: 0, body: bytes(body) };
 }
 
-// As Linux 6.18 sends them, cut after what matters.
+// As sent by Linux 6.18, truncated.
 const LO = "0000 0403 01000000 49000100 00000000 0700 0300 6c6f0000 0800 0d00 e8030000";
 const PORT = "0000 0100 07000000 02100000 00000000 0900 0300 706f727400000000" +
   "0800 0a00 05000000 1000 1280 0900 0100 7665746800000000";
 
-Deno.test("rtnetlink: links are read", () => {
+Deno.test("rtnetlink: links are decoded", () => {
   assert.deepEqual(decodeLink(message(16, LO)), {
     ...{ index: 1, name: "lo", kind: "", up: true, master: 0 },
   });
@@ -117,7 +117,7 @@ Deno.test("rtnetlink: links are read", () => {
 
 const ADDRESSES: { what: string; body: string; read: object | null }[] = [
   {
-    what: "IPv4; the other end of a point-to-point link is not the address",
+    what: "IPv4; not the peer's on a point-to-point link",
     body: "02 20 80 00 05000000 0800 0100 0a000001 0800 0200 0a000002 0800 0800 80000000",
     read: { index: 5, bytes: bytes("0a000002"), prefixLength: 32, duplicate: false },
   },
@@ -127,12 +127,12 @@ const ADDRESSES: { what: string; body: string; read: object | null }[] = [
     read: { ...IPV6, duplicate: false },
   },
   {
-    what: "IPv6 that another machine has, by the flags of old kernels",
+    what: "a duplicate IPv6 address, by the flags of old kernels",
     body: "0a 80 88 00 05000000 1400 0100 fd000000000000000000000000000010",
     read: { ...IPV6, duplicate: true },
   },
   {
-    what: "IPv6 that another machine has, by the flags of 32 bits, which go before",
+    what: "a duplicate IPv6 address, by the 32-bit flags, which take precedence",
     body: "0a 80 80 00 05000000 1400 0100 fd000000000000000000000000000010 0800 0800 88000000",
     read: { ...IPV6, duplicate: true },
   },
@@ -151,7 +151,7 @@ for (const { what, body, read } of ADDRESSES) {
   });
 }
 
-Deno.test("rtnetlink: notices tell of which link", () => {
+Deno.test("rtnetlink: notices name their link", () => {
   const address = "02 20 80 00 05000000 0800 0100 0a000001";
   assert.deepEqual(decodeNotice(message(16, LO)), { index: 1, name: "lo" });
   assert.deepEqual(decodeNotice(message(17, PORT)), { index: 7, name: "port" });
