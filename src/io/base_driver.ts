@@ -11,9 +11,8 @@ export const MAX_SLEEP_MS = 1000;
 /** Options of every driver. */
 export interface DriverOptions {
   files: FileShares;
-  /** Called once a loop, after the answers are sent. */
   afterLoop: () => void;
-  /** Reports an exception that reached the loop: a bug in nodens, never a peer's fault. */
+  /** Reports an exception that reached the loop. */
   onPanic: (error: unknown) => void;
 }
 
@@ -28,7 +27,7 @@ export interface DriverStream {
   finish(): void;
 }
 
-/** The part that all drivers share: streams by number, those above `LANE_STREAMS` in the lane. */
+/** What all drivers share: streams and sockets by number. */
 export abstract class BaseDriver {
   readonly lane: Lane;
   protected engine!: Traffic;
@@ -74,8 +73,6 @@ export abstract class BaseDriver {
     if (stream >= LANE_STREAMS) return this.lane.queued(stream);
     return this.streams.get(stream)?.queueSize ?? 0;
   }
-
-  // The lane has upstreams alone; the following are called for clients' streams.
 
   inKernel(stream: number): number {
     return this.streams.get(stream)?.inKernel ?? 0;

@@ -17,7 +17,6 @@ export class BeatAge {
   #seenMs = 0;
   #lookedMs = 0;
 
-  /** @param index - counter of the turns among `values` */
   constructor(values: Float64Array, nowMs: number, index: number = COUNTER.HEARTBEAT) {
     this.#values = values;
     this.#index = index;

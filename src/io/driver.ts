@@ -19,7 +19,6 @@ export interface Driver extends Io {
   change(next: ListenerChange, takeOver: () => void): void;
   /** Stops accepting queries; those in progress are still answered. */
   retireAll(): void;
-  /** Whether everything is answered and closed after `retireAll`. */
   readonly drained: boolean;
 }
 
@@ -27,7 +26,6 @@ export interface Driver extends Io {
 export interface ListenerChange {
   readonly listeners: readonly ListenerConfig[];
   readonly opened: readonly BoundSocket[];
-  /** Sockets of removed listeners. They stay open for the remaining answers. */
   readonly closing: readonly BoundSocket[];
 }
 

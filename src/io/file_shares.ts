@@ -13,13 +13,10 @@ interface Share {
 export const FILE_SHARES = {
   /** 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
   process: { of: 0, min: 64, max: 64 },
-  /** HTTP connections: four addresses with 64 each. */
   http: { of: 1 / 8, min: 32, max: 256 },
   /** TLS and HTTPS connections to upstreams; `max_conns` bounds those to each. */
   encryptedStreams: { of: 1 / 16, min: 16, max: 1024 },
-  /** The same for TCP. */
   upstreamStreams: { of: 1 / 16, min: 16, max: 1024 },
-  /** UDP sockets to upstreams, one per query. */
   upstreamSockets: { of: 1 / 3, min: 80, max: 8192 },
   /** Each takes up to 200 KB. */
   clientStreams: { of: 1, min: 8, max: 4096 },
@@ -30,7 +27,6 @@ const PLANE_FILES = 8;
 
 /** Maximum numbers of open descriptors: `http` in total, the others in each data plane. */
 export interface FileShares {
-  /** Infinity without a limit. */
   limit: number;
   /** Maximum of all parts and data planes together. */
   total: number;
@@ -41,11 +37,7 @@ export interface FileShares {
   clientStreams: number;
 }
 
-/**
- * Shares out `limit` descriptors. Below `LEAST_FILES` the parts shrink in proportion.
- *
- * @param listeners - sockets that receive queries, in all data planes
- */
+/** Shares out `limit` descriptors (Infinity for none). Below `LEAST_FILES` the parts shrink in proportion. */
 export function shareFiles(
   limit: number,
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},

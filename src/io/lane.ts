@@ -17,10 +17,7 @@ export const LANE_STREAMS = 1 << 24;
 const LAST_STREAM = 0x7fffffff;
 /** Octets that may wait for a peer that does not read; a stream with more is closed. */
 export const MAX_LANE_QUEUED = 256 * 1024;
-/**
- * Limits of one turn: the longest DNS message, which takes half a millisecond to check, or as many
- * short ones as a batch of datagrams.
- */
+/** Limits of one turn: the longest DNS message, which takes half a millisecond to check. */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
 const MEMORY_BYTES = 65536;
 const NO_THREAD = "TLS is not ready yet";
@@ -30,7 +27,6 @@ const NO_ROOM = "too much is under way to upstreams over TLS";
 interface LaneStream {
   readonly handler: StreamHandler;
   queued: number;
-  /** Its OPEN command is still in the backlog. */
   pending: boolean;
   /** Why it will be closed at the end of this turn, or null. */
   failing: string | null;
@@ -51,7 +47,6 @@ export class Lane {
   #link: LaneLink | null = null;
   #commands: RingWriter | null = null;
   #events: RingReader | null = null;
-  /** Why there is no link. */
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
@@ -141,7 +136,6 @@ export class Lane {
     return left === 0 || bytes <= 0;
   }
 
-  /** Closes failed streams and sends the commands of this turn. */
   flush(): void {
     // A handler may open another stream that fails: that one is for the next turn.
     for (const stream of this.#failing.splice(0)) {
@@ -154,7 +148,7 @@ export class Lane {
     if (this.#commands?.publish() === true) this.#wake();
   }
 
-  /** Whether `flush` has left something for the next turn, which should come soon. */
+  /** Whether `flush` has left something for the next turn. */
   get unfinished(): boolean {
     return this.#failing.length > 0;
   }
@@ -191,7 +185,6 @@ export class Lane {
     this.#failing.push(stream);
   }
 
-  /** Writes a command; returns false if it waits in the backlog. */
   #command(command: number, stream: number, payload: Uint8Array): boolean {
     const ring = this.#commands;
     if (ring === null) return true;

@@ -27,7 +27,6 @@ export const EVENT = {
 
 /** The peer of a stream, as sent between threads. */
 export interface LaneEndpoint {
-  /** IP address, with the scope of a link-local one (`fe80::1%eth0`). */
   readonly address: string;
   readonly port: number;
   readonly source: string | null;

@@ -8,23 +8,16 @@ export interface ProbeTarget {
 
 /** A probe query in progress. */
 export interface ProbeSocket {
-  /** Whether the answer has come. Never blocks. */
   answered(): boolean;
   close(): void;
 }
 
-/**
- * Sends a probe query from a fresh port; null if nothing can be sent there now. Throws if this process
- * can never send one.
- */
+/** Sends a probe query; null if that fails now, an exception if this process can never send one. */
 export type OpenProbe = (target: ProbeTarget) => ProbeSocket | null;
 
 const MAX_PAUSE_MS = 32;
 
-/**
- * Time until the answer is polled again, after a pause of `beforeMs` (0 for none): most answers come
- * within a fraction of a millisecond, others take long.
- */
+/** Pause before the answer is polled again, after a pause of `beforeMs` (0 for none). */
 export function nextPause(beforeMs: number): number {
   return Math.min(Math.max(1, 2 * beforeMs), MAX_PAUSE_MS);
 }

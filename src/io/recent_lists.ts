@@ -14,7 +14,6 @@ export class RecentLists {
     this.#openList = openList;
   }
 
-  /** Writes to a list; returns null, or what is wrong. */
   write(name: string, text: string): string | null {
     // A list that was removed with its last rule and recreated is another file.
     for (let attempt = 0; attempt < 2; attempt++) {

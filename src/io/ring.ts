@@ -74,7 +74,6 @@ export class RingWriter extends RingEnd {
     return true;
   }
 
-  /** Makes records visible; returns whether the reader must be woken. */
   publish(): boolean {
     if (Atomics.load(this.marks, HEAD) === this.#head) return false;
     Atomics.store(this.marks, HEAD, this.#head);

@@ -15,7 +15,6 @@ import { RecentLists, type Sink } from "./recent_lists.ts";
 
 /** Interval of beats. Four fit into the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
-/** Interval of rounds for `/health` alone. */
 const ROUND_MS = 1000;
 /** Part of the interval within which an answer must come. */
 const LIMIT = 0.9;
@@ -24,11 +23,9 @@ const PEER_SILENT_MS = 2000;
 
 /** What the check needs of the thread that it runs in. */
 export interface SelfCheckOptions {
-  /** The engine's timers: they fire when the loop turns. */
   timers: Timers;
   nowMs: () => number;
   openProbe: OpenProbe;
-  /** Opens an `-m recent` list; throws if it does not exist or is not writable. */
   openList: (list: string) => Sink<string>;
   openManager: (name: string) => Sink<Uint8Array>;
   log: (level: LogLevel, line: string) => void;
@@ -143,7 +140,6 @@ export class SelfCheck {
     this.#continue(nowMs);
   }
 
-  /** Schedules the next poll, or ends the round. */
   #continue(nowMs: number): void {
     const { timers } = this.#options;
     if (this.#probes.some((probe) => probe !== null)) {

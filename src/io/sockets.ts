@@ -32,7 +32,6 @@ export interface BoundSocket {
   listener: number;
   port: number;
   family: 4 | 6;
-  /** Bound to all addresses: replies must come from the address that was asked. */
   wildcard: boolean;
   /** Set for a socket that was handed over: others have it too, so it is never turned away. */
   inherited?: {
@@ -49,9 +48,7 @@ export interface InheritedSocket {
   readonly family: 4 | 6;
   readonly address: Address;
   readonly wildcard: boolean;
-  /** IPv6 on all addresses that accepts IPv4 as well. */
   readonly dual: boolean;
-  /** Others may be bound to the same address (SO_REUSEPORT). */
   readonly reusePort: boolean;
 }
 

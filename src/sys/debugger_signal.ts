@@ -15,7 +15,6 @@ const SIGUSR1 = 10;
 const DEBUGGER = { hostname: "127.0.0.1", port: 9229 } as const;
 /** Deno may open the debugger after the listener ran, so it is closed a second time. */
 const CLOSE_AGAIN_MS = 100;
-/** Interval at which the port is tried while another process has it. */
 const OCCUPY_AGAIN_MS = 200;
 
 const SYMBOLS = {

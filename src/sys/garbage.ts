@@ -42,7 +42,6 @@ export class RestCollector {
     this.#collect = collect;
   }
 
-  /** Checks the heap; to be called regularly while there is little to do. */
   look(): void {
     if (this.#sizeBytes() - this.#leftBytes < GROWN_BYTES) return;
     this.#collect();

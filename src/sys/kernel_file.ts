@@ -8,8 +8,8 @@ const MAX_FILE_BYTES = 65536;
 const MAX_ENTRIES = 100_000;
 
 /**
- * Reads a file below /proc or /sys, which Deno itself reads only with all permissions. Text beyond
- * `maxBytes` is left out. Throws if there is no glibc, no FFI, or the file cannot be read.
+ * The first `maxBytes` of a file below /proc or /sys, which Deno itself reads only with all permissions.
+ * Throws if there is no glibc, no FFI, or the file cannot be read.
  */
 export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES): string {
   const text = readText(openLibc(), path, maxBytes);
@@ -24,12 +24,11 @@ export function countKernelEntries(path: string): number {
   return names.length - 1;
 }
 
-/** A kernel file that is kept open for writing. */
+/** A kernel file that is kept open for writing. Opening throws. */
 export class KernelFile {
   readonly #libc: Libc;
   readonly #fd: number;
 
-  /** Throws if there is no glibc, no FFI, or the file cannot be opened for writing. */
   constructor(path: string) {
     this.#libc = openLibc();
     this.#fd = this.#libc.open(cString(path), O_WRONLY | O_CLOEXEC);

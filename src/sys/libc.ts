@@ -45,7 +45,6 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: POINTER },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Declares a function that returns an int. */
 function fn<const P extends Deno.NativeType[]>(...parameters: P) {
   return { parameters, result: INT } as const;
 }
@@ -54,7 +53,6 @@ function fn<const P extends Deno.NativeType[]>(...parameters: P) {
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 let symbols: Libc | null = null;
-/** This thread's errno, mapped from the C library's memory. */
 let errno = new Int32Array(1);
 
 /** Opens glibc. Throws if there is none (musl, another system) or FFI is not allowed. */

@@ -30,7 +30,6 @@ export class UnixDatagramSender {
   readonly #address: Uint8Array;
   readonly #fd: number;
 
-  /** Throws if there is no glibc, no FFI, or `name` is not an address. */
   constructor(name: string) {
     this.#address = unixAddress(name);
     this.#libc = openLibc();

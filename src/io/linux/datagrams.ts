@@ -40,7 +40,6 @@ export class ClientDatagrams {
   readonly #out = new MessageBatch(BATCH, RESPONSE_SIZE);
   #outCount = 0;
   #outFd = -1;
-  /** The socket of the current receive slots. */
   #socket: BoundSocket | null = null;
   /** Return addresses of waiting queries, and what belongs to them by the same index. */
   readonly #kept = {
@@ -80,7 +79,6 @@ export class ClientDatagrams {
     return index;
   }
 
-  /** Queues a response to a kept return address, and forgets that. */
   reply(index: number, memory: Memory, offset: number, length: number): void {
     const socket = this.#keptSockets.remove(index)!;
     if (this.#outCount === BATCH || this.#outFd !== socket.fd) this.flush();
@@ -133,7 +131,6 @@ export class ClientDatagrams {
     target.bytes.set(controls.bytes.subarray(from, from + (isIPv4 ? 4 : 16)));
   }
 
-  /** Receives and answers datagrams; returns the size of the last batch. */
   receive(socket: BoundSocket, events: number): number {
     if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return 0;
     const engine = this.#engine();

@@ -22,7 +22,6 @@ const DISCARD_PORT = 9;
 /** What the driver needs of the thread that it runs in. */
 export interface LinuxDriverOptions extends DriverOptions {
   libc: Libc;
-  /** SO_MARK of everything sent to upstreams; 0 for none. */
   mark: number;
   /** eventfd that the control plane writes to when it has sent a message. */
   wakeFd: number;
@@ -126,7 +125,6 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#poller.remove(socket.fd);
   }
 
-  /** Runs until `onWake` returns false; may be called again. */
   run(): void {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;

@@ -68,7 +68,6 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
   if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
   libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
   if (kind === "tcp") {
-    // It listens already; this sets the backlog.
     if (libc.listen(fd, BACKLOG) < 0) {
       const why = lastErrorText();
       libc.close(fd);

@@ -94,7 +94,6 @@ export class ListenerSockets {
     closeAll(this.#libc, opened);
   }
 
-  /** Switches to these listeners and their new sockets; returns the sockets no longer needed. */
   change(listeners: readonly ListenerConfig[], opened: readonly BoundSocket[]): BoundSocket[] {
     const stays = ({ listener }: BoundSocket) => {
       const now = listeners[listener];

@@ -56,7 +56,6 @@ export class Poller {
     return this.#targets[fd] === target;
   }
 
-  /** Waits at most `timeoutMs`; returns the number of events for `dispatch`. */
   wait(timeoutMs: number): number {
     if (this.roundOver) this.#waits = 0;
     // -1 means that a signal interrupted the call.

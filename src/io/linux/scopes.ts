@@ -40,7 +40,6 @@ export class Scopes {
     this.#socket = null;
   }
 
-  /** Called for the first scope, since few configurations have any. */
   #watch(): void {
     this.#isWatching = true;
     try {

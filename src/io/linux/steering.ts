@@ -36,7 +36,6 @@ const BPF = {
 } as const;
 /** Loading from this offset yields a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
 const RANDOM = 0xfffff000 + 56;
-/** Offset of the flags in a TCP header. */
 const TCP_FLAGS = 13;
 const SYN = 0x02;
 const SYN_ACK = 0x12;

@@ -25,7 +25,6 @@ const KEEP_TIME_MS = 10_000;
 const NO_MEMORY_PAUSE_MS = 20;
 /** Errors that concern the machine, not this connection. */
 export const NO_MEMORY: readonly number[] = [ERRNO.NOBUFS, ERRNO.NOMEM];
-/** Maximum number of reads from a connection whose peer is gone. */
 const LAST_READS = 64;
 const LINGER_MS = 5000;
 
@@ -176,7 +175,6 @@ export class Stream implements PollTarget, DriverStream {
     this.#owner.forget(this);
   }
 
-  /** Passes received bytes to the handler; returns false if there are none. */
   #read(): boolean {
     const { readBuffer, libc } = this.#owner;
     const most = this.client === null ? readBuffer.bytes.length : CLIENT_READ_SIZE;
@@ -203,7 +201,6 @@ export class Stream implements PollTarget, DriverStream {
     return 0;
   }
 
-  /** Pauses sending; the caller queues what is to be sent. */
   #starve(): void {
     if (this.#starved) return;
     this.#starved = true;
@@ -274,7 +271,6 @@ export class Stream implements PollTarget, DriverStream {
     return this.#owner.libc.getpeername(this.fd, peer, peerSize) === 0;
   }
 
-  /** Reads and clears the socket's pending error; null if there is none. */
   #takeError(): string | null {
     valueSize[0] = 4;
     this.#owner.libc.getsockopt(this.fd, SOL.SOCKET, SO.ERROR, value, valueSize);

@@ -19,7 +19,7 @@ import type { Poller, PollTarget } from "./poller.ts";
 import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
 const READ_SIZE = 65536;
-/** Kernel buffers of a client's connection, megabytes by default: 640 KiB/s over a link of 50 ms. */
+/** Kernel buffers of a client's connection, by default megabytes; enough for 640 KiB/s at 50 ms. */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
 /** Connections that one listener may accept before other events. */
 const ACCEPTS = 16;

@@ -65,7 +65,6 @@ export class UpstreamSockets {
   readonly #limit: number;
   readonly #mark: number;
   readonly #scopes: Scopes;
-  /** Weak, because lists of upstreams change. */
   readonly #prepared = new WeakMap<Endpoint, Prepared>();
   readonly #pools = new Map<string, Pool>();
   readonly #sockets = new IndexTable<Socket>();
@@ -171,7 +170,6 @@ export class UpstreamSockets {
     return this.#libc.connect(fd, prepared.name, prepared.nameLength) === 0;
   }
 
-  /** Looks up the interface of a scope; returns whether its index has changed. */
   #resolveScope({ address, scope }: Endpoint, prepared: Prepared): boolean {
     const before = address.scope;
     address.scope = this.#scopes.index(scope);
@@ -180,7 +178,6 @@ export class UpstreamSockets {
     return address.scope !== before;
   }
 
-  /** Closes some of the sockets that were not needed since the last trim. */
   #trim(nowMs: number): void {
     this.#nextTrimMs = nowMs + TRIM_MS;
     for (const pool of this.#pools.values()) {

@@ -46,7 +46,6 @@ export class PortableDriver extends BaseDriver implements Driver {
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
   #listening: Listening[] = [];
-  /** Where `#listening` listen, by index of the listener. */
   #where: readonly Where[] = [];
   readonly #kept = new IndexTable<Client>();
   #current: Client | null = null;
@@ -78,7 +77,6 @@ export class PortableDriver extends BaseDriver implements Driver {
     if (link !== null) link.port.onmessage = () => this.run(() => {});
   }
 
-  /** Opens the listeners. Throws an error that names the address. */
   listen(listeners: readonly ListenerConfig[]): void {
     listeners.forEach((where, listener) => this.#open(where, listener));
     this.#where = listeners;

@@ -91,7 +91,6 @@ class PortableStream implements DriverStream {
   readonly isClient: boolean;
   handler: StreamHandler | null = null;
   connection: Deno.TcpConn | null;
-  /** The kernel's queue cannot be inspected. */
   readonly inKernel = 0;
   queued = 0;
   readonly #owner: PortableStreams;
@@ -181,7 +180,6 @@ class PortableStream implements DriverStream {
     });
   }
 
-  /** Passes received bytes to the handler until the stream ends. */
   async read(): Promise<void> {
     const { memory, run, engine } = this.#owner;
     const { buffers } = engine();

@@ -60,7 +60,6 @@ export type Attribute = readonly [
 /** Result of a request. */
 export interface Acknowledgement {
   readonly errno: number;
-  /** The kernel's explanation, or "". */
   readonly text: string;
 }
 
@@ -167,7 +166,6 @@ function align(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** Concatenates, each part padded to four octets. */
 function join(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + align(part.length), 0));
   let at = 0;

@@ -76,7 +76,6 @@ export class Rtnetlink {
     this.#run({ type: RTM.NEWLINK, flags: NLM_F.ACK, header: linkHeader(index, IFF_UP) });
   }
 
-  /** Deletes a link with its addresses; returns whether it existed. */
   deleteLink(index: number): boolean {
     const request = { type: RTM.DELLINK, flags: NLM_F.ACK, header: linkHeader(index) };
     return this.#run(request, ERRNO.NODEV) !== null;
@@ -130,7 +129,6 @@ export class Rtnetlink {
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
-  /** Deletes the route of a local address; returns whether it existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
     const [header, attributes] = [localRouteHeader(route), routeAttributes(route)];
     const request = { type: RTM.DELROUTE, flags: NLM_F.ACK, header, attributes };

@@ -73,7 +73,6 @@ export type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
 /** A change that the kernel reports. */
 export interface Notice {
   readonly index: number;
-  /** Name of the link, if the link itself changed. */
   readonly name?: string;
 }
 

@@ -25,7 +25,6 @@ const REPLY = { port: 4, peerPort: 6, address: 8, peer: 24, interface: 40, cooki
 
 /** A socket as the kernel describes it. */
 export interface DiagnosedSocket {
-  /** Its own address and port; the scope is the interface that it is bound to. */
   readonly local: Address;
   readonly peer: Address;
   /** Identifies the socket until the system restarts (`SO_COOKIE`). */

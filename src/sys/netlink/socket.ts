@@ -60,7 +60,6 @@ export class NetlinkSocket {
     }
   }
 
-  /** Its descriptor, to be polled for notices; -1 after `close`. */
   get fd(): number {
     return this.#fd;
   }
@@ -123,7 +122,6 @@ export class NetlinkSocket {
     return lost ? null : messages;
   }
 
-  /** Closes it; may be called again. */
   close(): void {
     if (this.#fd >= 0) this.#libc.close(this.#fd);
     this.#fd = -1;
