@@ -11,7 +11,6 @@ import {
   type Watchdog,
 } from "./check_plan.ts";
 import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
-import { RecentLists, type Sink } from "./recent_lists.ts";
 
 /** Interval of beats. Four fit into the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
@@ -20,6 +19,12 @@ const ROUND_MS = 1000;
 const LIMIT = 0.9;
 /** Age at which another data plane counts as silent; its loop should turn every second. */
 const PEER_SILENT_MS = 2000;
+
+/** A kernel file or socket to write to. Never blocks. */
+interface Sink<T> {
+  write(what: T): boolean;
+  close(): void;
+}
 
 /** What the check needs of the thread that it runs in. */
 export interface SelfCheckOptions {
@@ -235,4 +240,40 @@ export class SelfCheck {
 
 function keyOf({ list, entry }: Beat): string {
   return `${list} ${entry}`;
+}
+
+/** Lists of `-m recent`, kept open for writing. */
+class RecentLists {
+  readonly #openList: (name: string) => Sink<string>;
+  readonly #open = new Map<string, Sink<string>>();
+
+  /** @param openList - opens a list, which exists only while a rule refers to it; throws */
+  constructor(openList: (name: string) => Sink<string>) {
+    this.#openList = openList;
+  }
+
+  write(name: string, text: string): string | null {
+    // A list that was removed with its last rule and recreated is another file.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      let list = this.#open.get(name);
+      try {
+        list ??= this.#openList(name);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      this.#open.set(name, list);
+      if (list.write(text)) return null;
+      list.close();
+      this.#open.delete(name);
+    }
+    return `the kernel refused "${text}" for the list "${name}"`;
+  }
+
+  closeExcept(names: ReadonlySet<string>): void {
+    for (const [name, list] of this.#open) {
+      if (names.has(name)) continue;
+      list.close();
+      this.#open.delete(name);
+    }
+  }
 }

@@ -25,13 +25,6 @@ const NAME_LENGTH = { 4: 16, 6: 28 } as const;
 /** Offset of the addresses in a control message: after `struct cmsghdr`. */
 const PKTINFO = 16;
 
-/** Return addresses in rows: of receive slots, or kept ones. */
-interface ReturnAddresses {
-  names: Memory;
-  /** Control messages, which hold the address that the client asked. */
-  controls: Memory;
-}
-
 /** Client datagrams: receives and answers them in batches. */
 export class ClientDatagrams {
   readonly #libc: Libc;
@@ -174,7 +167,7 @@ export class ClientDatagrams {
   #queue(
     socket: BoundSocket,
     length: number,
-    from: ReturnAddresses,
+    from: Pick<MessageBatch, "names" | "controls">,
     index: number,
     controlLength: number,
   ): void {

@@ -105,20 +105,15 @@ function bindOne(libc: Libc, place: ListenPlace): number {
 function closeRefused(libc: Libc, fd: number, { kind, target }: ListenPlace): Error {
   const why = lastErrorText();
   libc.close(fd);
-  return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${remedy(why)}`);
+  return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${REMEDIES[why] ?? ""}`);
 }
 
-function remedy(why: string): string {
-  switch (why) {
-    case "address already in use":
-      return " (another server listens there: stop it, `bind` another address, or choose another" +
-        " port: behind the zone, as in .:1053, or with -dns.port where the zone has none)";
-    case "permission denied":
-      return " (ports below 1024 need CAP_NET_BIND_SERVICE or root; or choose another port:" +
-        " behind the zone, as in .:1053, or with -dns.port where the zone has none)";
-    case "address not available":
-      return " (no interface of this host has the address: add it, or `bind` another)";
-    default:
-      return "";
-  }
-}
+const ANOTHER_PORT = "choose another port: behind the zone, as in .:1053, or with -dns.port where" +
+  " the zone has none)";
+const REMEDIES: Readonly<Record<string, string>> = {
+  "address already in use":
+    ` (another server listens there: stop it, \`bind\` another address, or ${ANOTHER_PORT}`,
+  "permission denied": ` (ports below 1024 need CAP_NET_BIND_SERVICE or root; or ${ANOTHER_PORT}`,
+  "address not available":
+    " (no interface of this host has the address: add it, or `bind` another)",
+};

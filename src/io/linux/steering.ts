@@ -24,16 +24,6 @@ import type { Libc } from "../../sys/libc.ts";
 /** An instruction of classic BPF: code, jump if true, jump if false, operand. */
 type Instruction = readonly [code: number, jt: number, jf: number, k: number];
 
-const BPF = {
-  LOAD_WORD: 0x20,
-  LOAD_BYTE: 0x30,
-  ADD: 0x04,
-  AND: 0x54,
-  MODULO: 0x94,
-  JUMP_EQUAL: 0x15,
-  RETURN: 0x06,
-  RETURN_A: 0x16,
-} as const;
 /** Loading from this offset yields a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
 const RANDOM = 0xfffff000 + 56;
 const TCP_FLAGS = 13;
@@ -52,21 +42,21 @@ export function steerAway(
 ): boolean {
   const first = Math.max(own, others);
   return attach(libc, fd, SO.ATTACH_REUSEPORT_CBPF, [
-    [BPF.LOAD_WORD, 0, 0, RANDOM],
-    [BPF.MODULO, 0, 0, own + others - first],
-    [BPF.ADD, 0, 0, first],
-    [BPF.RETURN_A, 0, 0, 0],
+    [0x20, 0, 0, RANDOM], // load a word
+    [0x94, 0, 0, own + others - first], // modulo
+    [0x04, 0, 0, first], // add
+    [0x16, 0, 0, 0], // return the accumulator
   ]);
 }
 
 /** Drops new handshakes at a listening socket; false if the kernel refuses. */
 export function dropSyns(libc: Libc, fd: number): boolean {
   return attach(libc, fd, SO.ATTACH_FILTER, [
-    [BPF.LOAD_BYTE, 0, 0, TCP_FLAGS],
-    [BPF.AND, 0, 0, SYN_ACK],
-    [BPF.JUMP_EQUAL, 0, 1, SYN],
-    [BPF.RETURN, 0, 0, 0],
-    [BPF.RETURN, 0, 0, WHOLE],
+    [0x30, 0, 0, TCP_FLAGS], // load an octet
+    [0x54, 0, 0, SYN_ACK], // and
+    [0x15, 0, 1, SYN], // unless equal, skip one
+    [0x06, 0, 0, 0], // return: drop
+    [0x06, 0, 0, WHOLE], // return: keep
   ]);
 }
 

@@ -38,10 +38,7 @@ export class PortableStreams {
     this.#upstreams++;
     const stream = this.#add(new PortableStream(this, READ_SIZE));
     stream.handler = handler;
-    Deno.connect({ hostname: address.hostname(), port: address.port }).then(
-      (connection) => stream.connected(connection),
-      (error) => stream.fail(error),
-    );
+    void stream.connect(Deno.connect({ hostname: address.hostname(), port: address.port }));
     return stream.id;
   }
 
@@ -95,8 +92,8 @@ class PortableStream implements DriverStream {
   queued = 0;
   readonly #owner: PortableStreams;
   readonly #readSize: number;
-  readonly #queue: Uint8Array<ArrayBuffer>[] = [];
-  #writing = false;
+  /** The writes in progress, after the connection is open. */
+  #writing: Promise<void> = Promise.resolve();
   #paused = false;
   #resume: (() => void) | null = null;
   #closed = false;
@@ -119,21 +116,25 @@ class PortableStream implements DriverStream {
     return this.queued;
   }
 
-  connected(connection: Deno.TcpConn): void {
-    if (this.#closed) {
-      connection.close();
-      return;
+  async connect(connecting: Promise<Deno.TcpConn>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#writing = promise;
+    try {
+      const connection = await connecting;
+      if (this.#closed) return connection.close();
+      this.connection = connection;
+      this.#owner.run(() => this.handler?.connected?.());
+      void this.read();
+      resolve();
+    } catch (error) {
+      this.fail(error);
     }
-    this.connection = connection;
-    this.#owner.run(() => this.handler?.connected?.());
-    void this.read();
-    void this.#flush();
   }
 
   write(memory: Memory, offset: number, length: number): void {
-    this.#queue.push(memory.bytes.slice(offset, offset + length));
+    const bytes = memory.bytes.slice(offset, offset + length);
     this.queued += length;
-    void this.#flush();
+    this.#writing = this.#writing.then(() => this.#write(bytes));
   }
 
   pause(paused: boolean): void {
@@ -209,18 +210,15 @@ class PortableStream implements DriverStream {
     }
   }
 
-  async #flush(): Promise<void> {
-    if (this.#writing || this.connection === null) return;
-    this.#writing = true;
+  async #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.#closed) return;
     try {
-      for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
-        for (let at = 0; at < bytes.length;) {
-          const count = await this.connection.write(bytes.subarray(at));
-          at += count;
-          this.queued -= count;
-        }
+      for (let at = 0; at < bytes.length;) {
+        const count = await this.connection!.write(bytes.subarray(at));
+        at += count;
+        this.queued -= count;
       }
-      this.#writing = false;
+      if (this.queued > 0) return;
       if (this.#then === "close") this.drop();
       else if (this.#then === "finish") await this.#endSending();
       else this.#owner.run(() => this.handler?.drained?.());
