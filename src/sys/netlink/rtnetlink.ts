@@ -1,13 +1,6 @@
 import { AF } from "../constants.ts";
+import { type Attribute, type NetlinkMessage, NLM_F, viewOf } from "./netlink.ts";
 import {
-  type Attribute,
-  type NetlinkMessage,
-  type NetlinkRequest,
-  NLM_F,
-  viewOf,
-} from "./netlink.ts";
-import {
-  type AddressRequest,
   decodeAddress,
   decodeLink,
   decodeSource,
@@ -18,14 +11,16 @@ import {
   IFLA_INFO_KIND,
   type Link,
   type LinkAddress,
-  type LocalRoute,
   RTA,
   RTM,
   RTMSG,
 } from "./rtnetlink_messages.ts";
 import { NetlinkError, NetlinkSocket } from "./socket.ts";
 
-export type { AddressRequest } from "./rtnetlink_messages.ts";
+/** An address to add or delete. */
+export type AddressRequest = Omit<LinkAddress, "duplicate">;
+/** The route by which packets for a local address are delivered. */
+type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
 
 /** Error numbers of netlink replies that callers distinguish. */
 export const ERRNO = {
@@ -38,7 +33,8 @@ export const ERRNO = {
   ADDRNOTAVAIL: 99,
 } as const;
 
-const NEW = NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCLUSIVE;
+const { ACK, DUMP } = NLM_F;
+const NEW = ACK | NLM_F.CREATE | NLM_F.EXCLUSIVE;
 /** No duplicate address detection, during which the address cannot be used for a second. */
 const IFA_F_NODAD = 0x02;
 /** Fields of a local address's route: RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
@@ -54,38 +50,33 @@ export class Rtnetlink {
   }
 
   getLink(name: string): Link | null {
-    const attributes: Attribute[] = [[IFLA.IFNAME, name]];
-    const request = { type: RTM.GETLINK, flags: NLM_F.ACK, header: linkHeader(0), attributes };
-    const found = this.#run(request, ERRNO.NODEV)?.[0];
-    return found === undefined ? null : decodeLink(found);
+    const found = this.#run(RTM.GETLINK, ACK, linkHeader(0), [[IFLA.IFNAME, name]], ERRNO.NODEV);
+    return found?.[0] === undefined ? null : decodeLink(found[0]);
   }
 
   listLinks(): Link[] {
-    const request = { type: RTM.GETLINK, flags: NLM_F.DUMP, header: linkHeader(0) };
+    const request = { type: RTM.GETLINK, flags: DUMP, header: linkHeader(0) };
     return this.#socket.dump(request).map(decodeLink);
   }
 
   /** Adds a link; it is down. OPNOTSUPP means that the kernel lacks the kind. */
   addLink(name: string, kind: string): void {
     const info: Attribute = [IFLA.LINKINFO, [[IFLA_INFO_KIND, kind]]];
-    const attributes: Attribute[] = [[IFLA.IFNAME, name], info];
-    this.#run({ type: RTM.NEWLINK, flags: NEW, header: linkHeader(0), attributes });
+    this.#run(RTM.NEWLINK, NEW, linkHeader(0), [[IFLA.IFNAME, name], info]);
   }
 
   setLinkUp(index: number): void {
-    this.#run({ type: RTM.NEWLINK, flags: NLM_F.ACK, header: linkHeader(index, IFF_UP) });
+    this.#run(RTM.NEWLINK, ACK, linkHeader(index, IFF_UP), []);
   }
 
+  /** Returns whether the link existed. */
   deleteLink(index: number): boolean {
-    const request = { type: RTM.DELLINK, flags: NLM_F.ACK, header: linkHeader(index) };
-    return this.#run(request, ERRNO.NODEV) !== null;
+    return this.#run(RTM.DELLINK, ACK, linkHeader(index), [], ERRNO.NODEV) !== null;
   }
 
   listAddresses(): LinkAddress[] {
-    const header = new Uint8Array(IFADDRMSG);
-    return this.#socket.dump({ type: RTM.GETADDR, flags: NLM_F.DUMP, header })
-      .map(decodeAddress)
-      .filter((address) => address !== null);
+    const request = { type: RTM.GETADDR, flags: DUMP, header: new Uint8Array(IFADDRMSG) };
+    return this.#socket.dump(request).map(decodeAddress).filter((address) => address !== null);
   }
 
   /** Adds an address, unless it exists; an IPv6 one without duplicate address detection. */
@@ -93,24 +84,23 @@ export class Rtnetlink {
     const flags = address.bytes.length === 16 ? IFA_F_NODAD : 0;
     const attributes = addressAttributes(address);
     if (flags !== 0) attributes.push([IFA.FLAGS, flags]);
-    const header = addressHeader(address, flags);
-    this.#run({ type: RTM.NEWADDR, flags: NEW, header, attributes }, ERRNO.EXIST);
+    this.#run(RTM.NEWADDR, NEW, addressHeader(address, flags), attributes, ERRNO.EXIST);
   }
 
+  /** Returns whether the address existed. */
   deleteAddress(address: AddressRequest): boolean {
     const [header, attributes] = [addressHeader(address, 0), addressAttributes(address)];
-    const request = { type: RTM.DELADDR, flags: NLM_F.ACK, header, attributes };
-    return this.#run(request, ERRNO.ADDRNOTAVAIL, ERRNO.NODEV) !== null;
+    const gone = [ERRNO.ADDRNOTAVAIL, ERRNO.NODEV];
+    return this.#run(RTM.DELADDR, ACK, header, attributes, ...gone) !== null;
   }
 
   /** Source address of this host's packets to an address; null without a route. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
-    const attributes: Attribute[] = [[RTA.DST, destination]];
     const header = routeHeader(destination);
+    const attributes: Attribute[] = [[RTA.DST, destination]];
     try {
-      const [route] = this.#socket.dump({
-        ...{ type: RTM.GETROUTE, flags: NLM_F.ACK, header, attributes },
-      });
+      const request = { type: RTM.GETROUTE, flags: ACK, header, attributes };
+      const [route] = this.#socket.dump(request);
       return route === undefined ? null : decodeSource(route);
     } catch (error) {
       // No route, or one that rejects packets; the kernel has several error numbers for that.
@@ -123,16 +113,16 @@ export class Rtnetlink {
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
     // For IPv6 this does not replace the kernel's route, whose metric no request can name, but adds a
     // second route that is used once the first is deleted.
-    const flags = NLM_F.ACK | NLM_F.CREATE | NLM_F.REPLACE;
+    const flags = ACK | NLM_F.CREATE | NLM_F.REPLACE;
     const attributes: Attribute[] = [...routeAttributes(route), [RTA.PREFSRC, source]];
-    this.#run({ type: RTM.NEWROUTE, flags, header: localRouteHeader(route), attributes });
+    this.#run(RTM.NEWROUTE, flags, localRouteHeader(route), attributes);
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
+  /** Returns whether the route existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
     const [header, attributes] = [localRouteHeader(route), routeAttributes(route)];
-    const request = { type: RTM.DELROUTE, flags: NLM_F.ACK, header, attributes };
-    return this.#run(request, ERRNO.SRCH, ERRNO.NODEV) !== null;
+    return this.#run(RTM.DELROUTE, ACK, header, attributes, ERRNO.SRCH, ERRNO.NODEV) !== null;
   }
 
   close(): void {
@@ -140,9 +130,15 @@ export class Rtnetlink {
   }
 
   /** Runs a request; null if the kernel refuses it with one of `errnos`. */
-  #run(request: NetlinkRequest, ...errnos: number[]): NetlinkMessage[] | null {
+  #run(
+    type: number,
+    flags: number,
+    header: Uint8Array,
+    attributes: Attribute[],
+    ...errnos: number[]
+  ): NetlinkMessage[] | null {
     try {
-      return this.#socket.run(request);
+      return this.#socket.run({ type, flags, header, attributes });
     } catch (error) {
       if (error instanceof NetlinkError && errnos.includes(error.errno)) return null;
       throw error;

@@ -65,11 +65,6 @@ export interface LinkAddress {
   readonly duplicate: boolean;
 }
 
-/** An address to add or delete. */
-export type AddressRequest = Omit<LinkAddress, "duplicate">;
-/** The route by which packets for a local address are delivered. */
-export type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
-
 /** A change that the kernel reports. */
 export interface Notice {
   readonly index: number;
