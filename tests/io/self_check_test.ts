@@ -67,6 +67,14 @@ class Thread {
     onUnwritable: (list) => void this.unwritable.push(list),
   });
 
+  /** A thread that follows a plan for these addresses, which answer. */
+  static following(addresses: readonly string[], changes?: Partial<CheckPlan>): Thread {
+    const thread = new Thread();
+    for (const address of addresses) thread.alive.add(address);
+    thread.check.follow(plan(addresses, changes));
+    return thread;
+  }
+
   /** Moves the clock; returns what was written meanwhile. */
   pass(ms: number, eachMs: () => void = () => {}): string[] {
     const before = this.written.length;
@@ -87,9 +95,7 @@ class Thread {
 }
 
 Deno.test("every answer renews its entry, and nothing else does", () => {
-  const thread = new Thread();
-  for (const address of ["10.96.0.10", "fd00::a"]) thread.alive.add(address);
-  thread.check.follow(plan(["10.96.0.10", "fd00::a"]));
+  const thread = Thread.following(["10.96.0.10", "fd00::a"]);
   assert.deepEqual(thread.pass(490), ["nodens +10.96.0.10", "nodens +fd00::a"]);
   thread.alive.delete("10.96.0.10");
   assert.deepEqual(thread.pass(2 * BEAT_MS), ["nodens +fd00::a", "nodens +fd00::a"]);
@@ -113,9 +119,7 @@ Deno.test("an unreachable address counts as silent", () => {
 });
 
 Deno.test("a loop that hangs renews nothing, and renews again when it turns", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
-  thread.check.follow(plan(["10.96.0.10"]));
+  const thread = Thread.following(["10.96.0.10"]);
   thread.pass(BEAT_MS);
   assert.deepEqual(thread.hang(60_000), []);
   assert.ok(thread.pass(10).includes("nodens +10.96.0.10"));
@@ -131,12 +135,10 @@ Deno.test("an answer that came while the loop hung counts", () => {
 });
 
 Deno.test("the loops of all data planes must turn", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
   const peers = [0, 1].map(() => new SharedArrayBuffer(8 * 32));
   const turns = (i: number) => new Float64Array(peers[i]!)[COUNTER.HEARTBEAT]!++;
   const watchdog = { socket: "/run/x", everyMs: 400 };
-  thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
+  const thread = Thread.following(["10.96.0.10"], { peers, watchdog });
   let hung = false;
   const both = () => {
     if (thread.nowMs % 1000 === 0) turns(0);
@@ -234,9 +236,7 @@ Deno.test("faults of lists are reported per round", () => {
 });
 
 Deno.test("a list that was removed and recreated is opened again", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
-  thread.check.follow(plan(["10.96.0.10"]));
+  const thread = Thread.following(["10.96.0.10"]);
   thread.pass(10);
   thread.broken.add(1);
   assert.deepEqual(thread.pass(BEAT_MS), ["nodens closed", "nodens +10.96.0.10"]);
@@ -244,9 +244,7 @@ Deno.test("a list that was removed and recreated is opened again", () => {
 });
 
 Deno.test("entries that a plan lacks are removed at once, unless another process renews them", () => {
-  const thread = new Thread();
-  for (const address of ["10.96.0.10", "169.254.20.10"]) thread.alive.add(address);
-  thread.check.follow(plan(["10.96.0.10", "169.254.20.10"]));
+  const thread = Thread.following(["10.96.0.10", "169.254.20.10"]);
   thread.pass(10);
   thread.check.follow(plan(["169.254.20.10"]));
   assert.deepEqual(thread.written.slice(2), ["nodens -10.96.0.10"]);
@@ -272,11 +270,10 @@ Deno.test("a process that cannot send probes reports a fault", () => {
 });
 
 Deno.test("the end closes everything and lets the entries expire", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
-  thread.check.follow(plan(["10.96.0.10"], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+  const watchdog = { socket: "/run/x", everyMs: 100 };
+  const thread = Thread.following(["10.96.0.10"], { watchdog });
   thread.pass(10);
-  thread.check.follow(plan(["::1"], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+  thread.check.follow(plan(["::1"], { watchdog }));
   const before = thread.written.length;
   thread.check.end();
   assert.deepEqual(thread.written.slice(before), ["nodens closed", "/run/x closed"]);

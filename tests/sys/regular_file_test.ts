@@ -5,22 +5,14 @@ import {
   readRegularTextSync,
 } from "../../src/sys/regular_file.ts";
 import { specialFile, SPECIALS } from "../support/doubles/special_files.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  try {
-    await use(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
 for (const special of SPECIALS) {
   Deno.test(`${special} is not read, directly or through a link`, onLinux, async () => {
-    await inFolder(async (folder) => {
+    await withFolder(async (folder) => {
       using made = specialFile(special, folder);
       const { path, what } = made;
       Deno.symlinkSync(path, `${folder}/link`);
@@ -35,7 +27,7 @@ for (const special of SPECIALS) {
 }
 
 Deno.test("a file may have the maximum size, and not an octet more", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/file`;
     // Larger than the first buffer, with a character across its end.
     const text = `${"x".repeat(65_535)}ä${"y".repeat(100_000)}`;
@@ -63,7 +55,7 @@ Deno.test(
 );
 
 Deno.test("/dev/null is an empty file, also through a link", onLinux, async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     Deno.symlinkSync("/dev/null", `${folder}/link`);
     for (const path of ["/dev/null", `${folder}/link`]) {
       assert.equal(readRegularTextSync(path, 10), "");
