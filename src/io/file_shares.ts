@@ -1,7 +1,7 @@
 /** How the process shares out its file descriptors (RLIMIT_NOFILE), so that no part starves another. */
 
 /** Smallest limit at which every part has what it needs. */
-export const LEAST_FILES = 256;
+export const MIN_FILES = 256;
 
 interface Share {
   of: number;
@@ -37,12 +37,12 @@ export interface FileShares {
   clientStreams: number;
 }
 
-/** Shares out `limit` descriptors (Infinity for none). Below `LEAST_FILES` the parts shrink in proportion. */
+/** Shares out `limit` descriptors (Infinity for none). Below `MIN_FILES` the parts shrink in proportion. */
 export function shareFiles(
   limit: number,
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},
 ): FileShares {
-  const scale = Math.min(1, limit / LEAST_FILES);
+  const scale = Math.min(1, limit / MIN_FILES);
   const part = ({ of, min, max }: Share) =>
     Math.floor(of === 0 ? min * scale : Math.min(max * planes, Math.max(min * scale, limit * of)));
   const each = (files: number, { max }: Share) =>

@@ -16,7 +16,7 @@ export interface BoundPlace {
 }
 
 /** A socket that a listener needs. */
-export interface ListenPlace extends BoundPlace {
+export interface ListenAddress extends BoundPlace {
   wildcard: boolean;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeShares, FILE_SHARES, LEAST_FILES, shareFiles } from "../../src/io/file_shares.ts";
+import { describeShares, FILE_SHARES, MIN_FILES, shareFiles } from "../../src/io/file_shares.ts";
 
 for (const planes of [1, 2, 8]) {
   for (const limit of [64, 128, 256, 512, 1024, 4096, 20_000, 65_536, 1_048_576]) {
@@ -10,7 +10,7 @@ for (const planes of [1, 2, 8]) {
         planes * (encryptedStreams + upstreamStreams + upstreamSockets + clientStreams);
       for (const files of [http, ...Object.values(each)]) assert.ok(files >= 1, `${files}`);
       assert.ok(each.total <= limit, `${each.total} in all`);
-      if (limit < LEAST_FILES * planes) return;
+      if (limit < MIN_FILES * planes) return;
       assert.ok(open <= each.total, `${open} of ${each.total}`);
       assert.ok(open + FILE_SHARES.process.min <= limit, `${open} beside the process itself`);
       assert.ok(http >= FILE_SHARES.http.min);

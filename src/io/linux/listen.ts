@@ -9,11 +9,11 @@ import {
   SOCKADDR_SIZE,
   writeSockaddr,
 } from "../../sys/sockaddr.ts";
-import type { BoundSocket, InheritedSocket, ListenPlace, ListenTarget } from "../sockets.ts";
+import type { BoundSocket, InheritedSocket, ListenAddress, ListenTarget } from "../sockets.ts";
 import { adopt, BACKLOG, BUFFER_BYTES, requestDestinations, sameAddress } from "./inherited.ts";
 
 /** The sockets that a listener needs, IPv4 before IPv6; both families if `address` is empty. */
-export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenPlace[] {
+export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
     const target = parseSocketAddress(libc, host, port);
@@ -68,7 +68,7 @@ export function closeAll(libc: Libc, sockets: Iterable<BoundSocket>): void {
 }
 
 /** Binds a place and releases it. Throws as `bindListener`. */
-export function tryBind(libc: Libc, place: ListenPlace): void {
+export function tryBind(libc: Libc, place: ListenAddress): void {
   try {
     libc.close(bindOne(libc, place));
   } catch (error) {
@@ -80,7 +80,7 @@ export function tryBind(libc: Libc, place: ListenPlace): void {
 class FamilyError extends Error {}
 
 /** Opens one socket; TCP does not listen yet. */
-function bindOne(libc: Libc, place: ListenPlace): number {
+function bindOne(libc: Libc, place: ListenAddress): number {
   const { kind, target, wildcard } = place;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
   const fd = libc.socket(domainOf(target), type, 0);
@@ -102,7 +102,7 @@ function bindOne(libc: Libc, place: ListenPlace): number {
 }
 
 /** Closes a socket whose last call failed; returns the error to throw. */
-function closeRefused(libc: Libc, fd: number, { kind, target }: ListenPlace): Error {
+function closeRefused(libc: Libc, fd: number, { kind, target }: ListenAddress): Error {
   const why = lastErrorText();
   libc.close(fd);
   return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${REMEDIES[why] ?? ""}`);
