@@ -1,14 +1,11 @@
-/**
- * Gives a buffer's memory back now; views of it are empty from then on. Does nothing to one that was
- * handed to another thread.
- */
+/** Frees a buffer's memory now; views of it become empty. Does nothing to a transferred buffer. */
 export function releaseBuffer(buffer: ArrayBuffer): void {
   if (buffer.detached) return;
   if (buffer.resizable) buffer.resize(0);
   else buffer.transfer(0);
 }
 
-/** A copy that gives its memory back in the same way. */
+/** Copies a buffer to one that `releaseBuffer` can resize. */
 export function copyBuffer(buffer: ArrayBuffer): ArrayBuffer {
   const size = buffer.byteLength;
   const copy = new ArrayBuffer(size, { maxByteLength: size });

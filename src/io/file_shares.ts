@@ -1,47 +1,34 @@
-/**
- * How the process shares out the file descriptors that it may open (RLIMIT_NOFILE), so that nobody
- * takes what another part needs: clients that hoard connections neither keep queries from upstreams
- * nor probes from an answer.
- */
+/** How the process shares out its file descriptors (RLIMIT_NOFILE), so that no part starves another. */
 
 /** Smallest limit at which every part has what it needs. */
-export const LEAST_FILES = 256;
+export const MIN_FILES = 256;
 
 interface Share {
-  /** Part of the limit. */
   of: number;
   min: number;
   max: number;
 }
 
-/** The parts of the limit; clients' connections have the rest. */
+/** The parts of the limit; clients' connections get the rest. */
 export const FILE_SHARES = {
-  /**
-   * The runtime, standard streams and one data plane hold 36 at rest; 16 are for the probes of
-   * `health`, 6 for TLS connections that say goodbye or find out why a certificate was refused, and
-   * the others for files that are read or written for a moment.
-   */
+  /** 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
   process: { of: 0, min: 64, max: 64 },
-  /** HTTP connections: four addresses with 64 each. */
   http: { of: 1 / 8, min: 32, max: 256 },
   /** TLS and HTTPS connections to upstreams; `max_conns` bounds those to each. */
   encryptedStreams: { of: 1 / 16, min: 16, max: 1024 },
-  /** The same for TCP. */
   upstreamStreams: { of: 1 / 16, min: 16, max: 1024 },
-  /** UDP sockets towards upstreams, of which each carries one query at a time. */
   upstreamSockets: { of: 1 / 3, min: 80, max: 8192 },
   /** Each takes up to 200 KB. */
   clientStreams: { of: 1, min: 8, max: 4096 },
 } as const satisfies Record<string, Share>;
 
-/** Descriptors that a data plane beyond the first takes for itself (epoll, eventfd, its thread). */
+/** Descriptors of each data plane beyond the first (epoll, eventfd, its thread). */
 const PLANE_FILES = 8;
 
-/** What the parts may have open: `http` in all, the others in each data plane. */
+/** Maximum numbers of open descriptors: `http` in total, the others in each data plane. */
 export interface FileShares {
-  /** Descriptors to share out; Infinity without a limit. */
   limit: number;
-  /** What all parts may have open together, over all data planes. */
+  /** Maximum of all parts and data planes together. */
   total: number;
   http: number;
   encryptedStreams: number;
@@ -50,41 +37,37 @@ export interface FileShares {
   clientStreams: number;
 }
 
-/**
- * Shares out `limit` descriptors. Below `LEAST_FILES` the parts shrink in proportion.
- *
- * @param listeners - sockets that queries come to, over all data planes
- */
+/** Shares out `limit` descriptors (Infinity for none). Below `MIN_FILES` the parts shrink in proportion. */
 export function shareFiles(
   limit: number,
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},
 ): FileShares {
-  const scale = Math.min(1, limit / LEAST_FILES);
+  const scale = Math.min(1, limit / MIN_FILES);
   const part = ({ of, min, max }: Share) =>
     Math.floor(of === 0 ? min * scale : Math.min(max * planes, Math.max(min * scale, limit * of)));
   const each = (files: number, { max }: Share) =>
     Math.max(1, Math.min(max, Math.floor(files / planes)));
-  const { process, clientStreams, ...others } = FILE_SHARES;
-  const http = Math.min(FILE_SHARES.http.max, part(others.http));
-  const encryptedStreams = part(others.encryptedStreams);
-  const upstreamStreams = part(others.upstreamStreams);
-  const upstreamSockets = part(others.upstreamSockets);
-  const taken = part(process) + listeners + PLANE_FILES * (planes - 1) + http + encryptedStreams +
-    upstreamStreams + upstreamSockets;
-  const rest = Math.max(clientStreams.min * scale, limit - taken);
-  const streams = each(rest, clientStreams);
+  const shares = FILE_SHARES;
+  const http = Math.min(shares.http.max, part(shares.http));
+  const encryptedStreams = part(shares.encryptedStreams);
+  const upstreamStreams = part(shares.upstreamStreams);
+  const upstreamSockets = part(shares.upstreamSockets);
+  const taken = part(shares.process) + listeners + PLANE_FILES * (planes - 1) + http +
+    encryptedStreams + upstreamStreams + upstreamSockets;
+  const rest = Math.max(shares.clientStreams.min * scale, limit - taken);
+  const clientStreams = each(rest, shares.clientStreams);
   return {
     limit,
-    total: Math.min(limit, taken + planes * streams),
+    total: Math.min(limit, taken + planes * clientStreams),
     http,
-    encryptedStreams: each(encryptedStreams, others.encryptedStreams),
-    upstreamStreams: each(upstreamStreams, others.upstreamStreams),
-    upstreamSockets: each(upstreamSockets, others.upstreamSockets),
-    clientStreams: streams,
+    encryptedStreams: each(encryptedStreams, shares.encryptedStreams),
+    upstreamStreams: each(upstreamStreams, shares.upstreamStreams),
+    upstreamSockets: each(upstreamSockets, shares.upstreamSockets),
+    clientStreams,
   };
 }
 
-/** What the log says of the shares where the limit keeps some part small; null where it does not. */
+/** Describes the shares for the log; null if the limit restricts none of the large ones. */
 export function describeShares(shares: FileShares): string | null {
   const { limit, http, encryptedStreams, upstreamStreams, upstreamSockets, clientStreams } = shares;
   const ample = clientStreams === FILE_SHARES.clientStreams.max &&

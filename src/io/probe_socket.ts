@@ -1,35 +1,23 @@
-/** A listener that is asked whether it answers, as a client would ask it. */
+/** A listener to probe, as a client would query it. */
 export interface ProbeTarget {
-  /** IP address. */
   readonly address: string;
   readonly port: number;
-  /**
-   * SO_MARK of the query, by which rules let it through while they turn everybody else's away; 0 for
-   * none.
-   */
+  /** SO_MARK of the query, which rules let pass while they redirect all others; 0 for none. */
   readonly mark: number;
 }
 
-/** Pauses between two looks for the answer to a probe, in milliseconds; see `nextPause`. */
-const PAUSE_MS = { first: 1, longest: 32 } as const;
-
-/**
- * Time until the next look for an answer, `beforeMs` being the time until the last one (0 for none).
- * The answer is there within a fraction of a millisecond, or it may take long.
- */
-export function nextPause(beforeMs: number): number {
-  return beforeMs === 0 ? PAUSE_MS.first : Math.min(2 * beforeMs, PAUSE_MS.longest);
-}
-
-/** One probe query under way. */
+/** A probe query in progress. */
 export interface ProbeSocket {
-  /** Whether the answer has come. Never waits. */
   answered(): boolean;
   close(): void;
 }
 
-/**
- * Sends a probe query from a fresh port; null where nothing can be sent there now. Throws where no
- * probe can ever be sent from this process.
- */
+/** Sends a probe query; null if that fails now, an exception if this process can never send one. */
 export type OpenProbe = (target: ProbeTarget) => ProbeSocket | null;
+
+const MAX_PAUSE_MS = 32;
+
+/** Pause before the answer is polled again, after a pause of `beforeMs` (0 for none). */
+export function nextPause(beforeMs: number): number {
+  return Math.min(Math.max(1, 2 * beforeMs), MAX_PAUSE_MS);
+}

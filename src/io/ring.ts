@@ -1,10 +1,10 @@
 /**
- * A queue of records from one thread to another, in shared memory. No buffer is allocated and nothing
- * serialised for a record, and what is under way can never exceed the size of the ring.
+ * A bounded queue of records from one thread to another, in shared memory. A record costs no
+ * allocation and no serialization.
  *
  * ```
  *    0  i32 head: octets written, modulo 2^32; set by the writer
- *    4  i32 1 from when the reader is woken until it looks
+ *    4  i32 1 from when the reader is woken until it reads
  *    8  i32 1 while the writer waits for room
  *   64  i32 tail: octets read, modulo 2^32; set by the reader
  *  128  records, in a power of two octets
@@ -12,8 +12,7 @@
  *  record, aligned to 8:  u32 kind << 24 | length of the payload | u32 stream | payload, padded to 8
  * ```
  *
- * Only a payload may run on from the end of the ring to its start: sizes are multiples of eight, so
- * the eight octets before it never do.
+ * A payload may wrap around the end of the ring; a header of eight octets never does.
  */
 const HEAD = 0;
 const WOKEN = 1;
@@ -31,7 +30,6 @@ export function ringMemory(sizeBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(RECORDS_AT + sizeBytes);
 }
 
-/** What both ends have. */
 class RingEnd {
   protected readonly marks: Int32Array<SharedArrayBuffer>;
   protected readonly words: Uint32Array<SharedArrayBuffer>;
@@ -44,22 +42,17 @@ class RingEnd {
   }
 }
 
-/** The end that writes. */
+/** The writer's end. */
 export class RingWriter extends RingEnd {
-  #head: number;
+  #head = Atomics.load(this.marks, HEAD);
 
-  constructor(memory: SharedArrayBuffer) {
-    super(memory);
-    this.#head = Atomics.load(this.marks, HEAD);
-  }
-
-  /** Longest payload that a record may have now; below zero where there is room for no record. */
+  /** Maximum payload of the next record; negative if there is no room for a record. */
   get room(): number {
     const used = (this.#head - Atomics.load(this.marks, TAIL)) >>> 0;
     return Math.min(this.bytes.length - used - HEADER, MAX_PAYLOAD);
   }
 
-  /** Adds a record, which the reader sees after `publish`; false if it does not fit. */
+  /** Adds a record, which the reader sees after `publish`; returns false if it does not fit. */
   write(
     kind: number,
     stream: number,
@@ -81,40 +74,33 @@ export class RingWriter extends RingEnd {
     return true;
   }
 
-  /** Shows the reader what was written; true where it has to be woken. */
   publish(): boolean {
     if (Atomics.load(this.marks, HEAD) === this.#head) return false;
     Atomics.store(this.marks, HEAD, this.#head);
     return Atomics.exchange(this.marks, WOKEN, 1) === 0;
   }
 
-  /** Has the reader tell when it has made room; true where there is room for `length` already. */
+  /** Asks the reader to wake this end once there is room; returns whether there is already. */
   waitForRoom(length: number): boolean {
     Atomics.store(this.marks, WAITS, 1);
     return length <= this.room;
   }
 }
 
-/** The end that reads. */
+/** The reader's end. */
 export class RingReader extends RingEnd {
   kind = 0;
   stream = 0;
-  /** Octets of the payload. */
   length = 0;
-  #tail: number;
+  #tail = Atomics.load(this.marks, TAIL);
   #payload = 0;
 
-  constructor(memory: SharedArrayBuffer) {
-    super(memory);
-    this.#tail = Atomics.load(this.marks, TAIL);
-  }
-
-  /** Begins to look: whoever writes from now on wakes the reader again. */
+  /** Begins to read: the next `publish` wakes the reader again. */
   begin(): void {
     Atomics.store(this.marks, WOKEN, 0);
   }
 
-  /** Goes to the next record; false where there is none. */
+  /** Advances to the next record; returns false if there is none. */
   next(): boolean {
     if (Atomics.load(this.marks, HEAD) === this.#tail) return false;
     const at = (this.#tail >>> 0) & (this.bytes.length - 1);
@@ -127,7 +113,7 @@ export class RingReader extends RingEnd {
     return true;
   }
 
-  /** Copies the payload, or the part of it from `from` to `to`, to the start of `target`. */
+  /** Copies the payload, or its octets `from` to `to`, to the start of `target`. */
   copy(target: Uint8Array, from = 0, to = this.length): void {
     const size = this.bytes.length;
     const start = (this.#payload + from) & (size - 1);
@@ -136,7 +122,7 @@ export class RingReader extends RingEnd {
     if (first < to - from) target.set(this.bytes.subarray(0, to - from - first), first);
   }
 
-  /** Gives the room of what was read back; true where the writer waits for it and must be woken. */
+  /** Frees the room of the records read; returns whether the writer waits for it and must be woken. */
   release(): boolean {
     if (Atomics.load(this.marks, TAIL) === this.#tail) return false;
     Atomics.store(this.marks, TAIL, this.#tail);

@@ -11,40 +11,38 @@ import {
   type Watchdog,
 } from "./check_plan.ts";
 import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
-import { RecentLists, type Sink } from "./recent_lists.ts";
 
-/** Time between two beats. Four fit into the two seconds that the rules wait for the next. */
+/** Interval of beats. Four fit into the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
-/** Time between two rounds where nobody but `/health` wants to know. */
 const ROUND_MS = 1000;
-/** Part of that time in which an answer must come. */
+/** Part of the interval within which an answer must come. */
 const LIMIT = 0.9;
-/** A data plane beside this one that has not come round for so long is silent; it should every second. */
+/** Age at which another data plane counts as silent; its loop should turn every second. */
 const PEER_SILENT_MS = 2000;
+
+/** A kernel file or socket to write to. Never blocks. */
+interface Sink<T> {
+  write(what: T): boolean;
+  close(): void;
+}
 
 /** What the check needs of the thread that it runs in. */
 export interface SelfCheckOptions {
-  /** The engine's timers: they fire when the loop comes round. */
   timers: Timers;
   nowMs: () => number;
   openProbe: OpenProbe;
-  /** Opens a list of `-m recent`; throws where it is not there or cannot be written to. */
   openList: (list: string) => Sink<string>;
-  /** Opens a service manager's socket; throws. */
   openManager: (name: string) => Sink<Uint8Array>;
   log: (level: LogLevel, line: string) => void;
-  /** A list cannot be written to any more: mostly the rules are gone, and it with them. */
+  /** A list is no longer writable: usually it was removed with the rules. */
   onUnwritable: (list: string) => void;
 }
 
 /**
- * Finds out from within the data plane's loop whether it answers, and tells those who must know:
- * the rules of fail-open, the service manager's watchdog, and the control plane, which reads shared
- * memory. So what they see depends on nothing but the thread that answers.
- *
- * A probe is a real query from a fresh port to a listener's address. It is answered only where the
- * loop comes round, the listener is open, the address is there, and no rule keeps the query away. A
- * loop that hangs stops everything here by itself.
+ * Checks from within the data plane's loop whether it answers, and tells the rules of fail-open, the
+ * service manager's watchdog and (through shared memory) the control plane. If the loop hangs, all of
+ * this stops. A probe is a real query from a fresh port: it is answered only if the loop turns, the
+ * listener is open, the address exists, and no rule redirects the query.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -54,43 +52,36 @@ export class SelfCheck {
   #plan: CheckPlan | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
   #peers: BeatAge[] = [];
-  /** Probes under way, by target; null where its verdict is known. */
   #probes: (ProbeSocket | null)[] = [];
   #sentMs = 0;
-  /** Pause before the last look of this round. */
   #pauseMs = 0;
-  /** Who waits for the end of the round. */
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
-  /** Why entries could not be renewed, by list: in the last round, and in the one under way. */
+  /** Why entries could not be renewed, by list: in the last round, and in the current one. */
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
   #manager: Sink<Uint8Array> | null = null;
-  #silent = false;
-  /** The manager's socket cannot be opened, which was said. */
-  #deaf = false;
+  #peersSilent = false;
+  #unopened = false;
 
   constructor(options: SelfCheckOptions) {
     this.#options = options;
     const { timers, openList } = options;
     this.#lists = new RecentLists(openList);
     this.#round = timers.create((nowMs) => this.#begin(nowMs));
-    this.#poll = timers.create((nowMs) => this.#look(nowMs));
+    this.#poll = timers.create((nowMs) => this.#pollProbes(nowMs));
     this.#sign = timers.create((nowMs) => this.#giveSign(nowMs));
   }
 
-  /**
-   * Follows this plan from now on, beginning with a round at once; entries that it does not have are
-   * taken out of their lists, so that traffic turns away. `done` is told of the end of the round.
-   */
+  /** Begins a round of a new plan; entries that it lacks are removed. `done` follows the round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
     const nowMs = this.#options.nowMs();
     this.#dropEntries(plan);
     this.#closeProbes();
     this.#plan = plan;
     this.#verdicts = new Float64Array(plan.verdicts);
-    // They are the same in every plan, and what is known of them stays.
+    // All plans have the same peers, so their ages stay.
     if (this.#peers.length === 0) {
       this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
     }
@@ -99,12 +90,12 @@ export class SelfCheck {
     this.#begin(nowMs);
   }
 
-  /** Ends it; entries of lists stay and grow old. */
+  /** Stops; entries stay in their lists and expire. */
   end(): void {
     const { timers } = this.#options;
     for (const timer of [this.#round, this.#poll, this.#sign]) timers.clear(timer);
     this.#closeProbes();
-    this.#lists.closeBut(new Set());
+    this.#lists.closeExcept(new Set());
     this.#manager?.close();
     this.#manager = null;
     this.#plan = null;
@@ -116,7 +107,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#sentMs = nowMs;
     this.#newFaults = new Map();
-    // Peers must be looked at often, or this thread takes itself for late.
+    // Peers must be observed often, or this thread counts itself as late.
     const needed = targets.length + this.#peers.length > 0;
     if (needed) timers.set(this.#round, nowMs + this.#periodMs);
     else timers.clear(this.#round);
@@ -125,7 +116,7 @@ export class SelfCheck {
         this.#probes[i] = openProbe(target);
         if (this.#probes[i] === null) this.#judge(i, false);
       } catch (error) {
-        // The rules must not wait for what cannot be.
+        // Reported at once: no later probe can succeed either.
         this.#probes[i] = null;
         this.#verdicts[VERDICTS.FIRST_TARGET + i] = VERDICT.SILENT;
         const why = (error as Error).message;
@@ -133,16 +124,15 @@ export class SelfCheck {
       }
     });
     this.#pauseMs = 0;
-    this.#peersComeRound(nowMs);
-    this.#wait(nowMs);
+    this.#peersTurn(nowMs);
+    this.#continue(nowMs);
   }
 
   get #periodMs(): number {
     return this.#plan!.beats.length > 0 ? BEAT_MS : ROUND_MS;
   }
 
-  /** Looks for answers, and gives up those that do not come. */
-  #look(nowMs: number): void {
+  #pollProbes(nowMs: number): void {
     const late = nowMs - this.#sentMs >= LIMIT * this.#periodMs;
     this.#probes.forEach((probe, i) => {
       if (probe === null) return;
@@ -150,13 +140,12 @@ export class SelfCheck {
       if (!answered && !late) return;
       probe.close();
       this.#probes[i] = null;
-      this.#judge(i, answered && this.#peersComeRound(nowMs));
+      this.#judge(i, answered && this.#peersTurn(nowMs));
     });
-    this.#wait(nowMs);
+    this.#continue(nowMs);
   }
 
-  /** Sees to the next look, or to the end of the round. */
-  #wait(nowMs: number): void {
+  #continue(nowMs: number): void {
     const { timers } = this.#options;
     if (this.#probes.some((probe) => probe !== null)) {
       this.#pauseMs = nextPause(this.#pauseMs);
@@ -179,15 +168,13 @@ export class SelfCheck {
   #beat(beat: Beat, answers: boolean): void {
     const { log, onUnwritable } = this.#options;
     const { list, entry, target } = beat;
-    if (answers) {
-      const fault = this.#lists.write(list, `+${entry}`);
-      if (fault !== null) {
-        const isNew = !this.#faults.has(list) && !this.#newFaults.has(list);
-        this.#newFaults.set(list, fault);
-        if (isNew) onUnwritable(list);
-        // It answers, but the rules do not know that.
-        return;
-      }
+    const fault = answers ? this.#lists.write(list, `+${entry}`) : null;
+    if (fault !== null) {
+      const isNew = !this.#faults.has(list) && !this.#newFaults.has(list);
+      this.#newFaults.set(list, fault);
+      if (isNew) onUnwritable(list);
+      // It answers, but the rules do not know that.
+      return;
     }
     if (this.#alive.get(keyOf(beat)) === answers) return;
     this.#alive.set(keyOf(beat), answers);
@@ -199,7 +186,6 @@ export class SelfCheck {
     }
   }
 
-  /** Takes out the entries that the next plan does not have. */
   #dropEntries(next: CheckPlan): void {
     const kept = new Set(next.beats.map(keyOf));
     for (const beat of this.#plan?.beats ?? []) {
@@ -207,21 +193,19 @@ export class SelfCheck {
       this.#alive.delete(keyOf(beat));
       if (!next.leaveEntries) this.#lists.write(beat.list, `-${beat.entry}`);
     }
-    const lists = new Set(next.beats.map(({ list }) => list));
-    this.#lists.closeBut(lists);
+    this.#lists.closeExcept(new Set(next.beats.map(({ list }) => list)));
   }
 
-  #peersComeRound(nowMs: number): boolean {
-    // Each is looked at, whatever the one before it shows.
-    return this.#peers.map((peer) => peer.look(nowMs)).every((ageMs) => ageMs < PEER_SILENT_MS);
+  #peersTurn(nowMs: number): boolean {
+    const agesMs = this.#peers.map((peer) => peer.look(nowMs));
+    return agesMs.every((ageMs) => ageMs < PEER_SILENT_MS);
   }
 
   #watch(watchdog: Watchdog | null, nowMs: number): void {
-    const { timers } = this.#options;
     this.#manager?.close();
     this.#manager = null;
-    this.#deaf = false;
-    timers.clear(this.#sign);
+    this.#unopened = false;
+    this.#options.timers.clear(this.#sign);
     if (watchdog !== null) this.#giveSign(nowMs);
   }
 
@@ -231,20 +215,20 @@ export class SelfCheck {
     timers.set(this.#sign, nowMs + everyMs);
     try {
       this.#manager ??= openManager(socket);
-      this.#deaf = false;
+      this.#unopened = false;
     } catch (error) {
-      // No descriptor, perhaps: it is tried again with the next one.
+      // Descriptors may have run out: the next sign tries again.
       const line = `the watchdog gets no sign of life: ${(error as Error).message}`;
-      if (!this.#deaf) log("warning", line);
-      this.#deaf = true;
+      if (!this.#unopened) log("warning", line);
+      this.#unopened = true;
       return;
     }
-    const silent = !this.#peersComeRound(nowMs);
-    if (silent && !this.#silent) {
+    const silent = !this.#peersTurn(nowMs);
+    if (silent && !this.#peersSilent) {
       log("warning", "a data plane does not answer: the watchdog gets no sign of life");
     }
-    this.#silent = silent;
-    // The next one says more than a repetition of this one would.
+    this.#peersSilent = silent;
+    // Not repeated on failure: the next sign is as good.
     if (!silent) this.#manager.write(SIGN_OF_LIFE);
   }
 
@@ -256,4 +240,40 @@ export class SelfCheck {
 
 function keyOf({ list, entry }: Beat): string {
   return `${list} ${entry}`;
+}
+
+/** Lists of `-m recent`, kept open for writing. */
+class RecentLists {
+  readonly #openList: (name: string) => Sink<string>;
+  readonly #open = new Map<string, Sink<string>>();
+
+  /** @param openList - opens a list, which exists only while a rule refers to it; throws */
+  constructor(openList: (name: string) => Sink<string>) {
+    this.#openList = openList;
+  }
+
+  write(name: string, text: string): string | null {
+    // A list that was removed with its last rule and recreated is another file.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      let list = this.#open.get(name);
+      try {
+        list ??= this.#openList(name);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      this.#open.set(name, list);
+      if (list.write(text)) return null;
+      list.close();
+      this.#open.delete(name);
+    }
+    return `the kernel refused "${text}" for the list "${name}"`;
+  }
+
+  closeExcept(names: ReadonlySet<string>): void {
+    for (const [name, list] of this.#open) {
+      if (names.has(name)) continue;
+      list.close();
+      this.#open.delete(name);
+    }
+  }
 }

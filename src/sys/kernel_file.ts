@@ -1,96 +1,80 @@
-import { O_CLOEXEC, O_WRONLY } from "./constants.ts";
+import { DIRENT, O_CLOEXEC, O_WRONLY } from "./constants.ts";
+import { cString, type Libc, openLibc } from "./libc.ts";
 
-const SYMBOLS = {
-  /** int open(const char *path, int flags) */
-  open: { parameters: ["buffer", "i32"], result: "i32" },
-  /** ssize_t read(int fd, void *buf, size_t n) */
-  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  /** ssize_t write(int fd, const void *buf, size_t n) */
-  write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  /** int close(int fd) */
-  close: { parameters: ["i32"], result: "i32" },
-  /** DIR *opendir(const char *name) */
-  opendir: { parameters: ["buffer"], result: "pointer" },
-  /** struct dirent *readdir(DIR *dir) */
-  readdir: { parameters: ["pointer"], result: "pointer" },
-  /** int closedir(DIR *dir) */
-  closedir: { parameters: ["pointer"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-/** Larger than every file that is read but `smaps`. */
-const MAX_BYTES = 65536;
+/** Shared by all reads: buffers are garbage that V8 hardly counts. */
+const chunk = new Uint8Array(65536);
+/** Larger than every file read by `readKernelFile` but `smaps`. */
+const MAX_FILE_BYTES = 65536;
+const MAX_ENTRIES = 100_000;
 
 /**
- * Text of a file of the kernel's, below /proc or /sys, which Deno itself reads only with every
- * right there is. Throws if there is no glibc, no FFI, or the file cannot be read. What is beyond
- * `maxBytes` is left out.
+ * The first `maxBytes` of a file below /proc or /sys, which Deno itself reads only with all permissions.
+ * Throws if there is no glibc, no FFI, or the file cannot be read.
  */
-export function readKernelFile(path: string, maxBytes = MAX_BYTES): string {
-  const library = Deno.dlopen("libc.so.6", SYMBOLS);
-  try {
-    const { open, read, close } = library.symbols;
-    const fd = open(new TextEncoder().encode(`${path}\0`), O_CLOEXEC);
-    if (fd < 0) throw new Error(`Cannot open "${path}"`);
-    try {
-      const bytes = new Uint8Array(maxBytes);
-      let length = 0;
-      while (length < maxBytes) {
-        const count = read(fd, bytes.subarray(length), maxBytes - length);
-        if (count < 0) throw new Error(`Cannot read "${path}"`);
-        if (count === 0) break;
-        length += count;
-      }
-      return new TextDecoder().decode(bytes.subarray(0, length));
-    } finally {
-      close(fd);
-    }
-  } finally {
-    library.close();
-  }
+export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES): string {
+  const text = readText(openLibc(), path, maxBytes);
+  if (text === null) throw new Error(`Cannot read "${path}"`);
+  return text;
 }
 
-/** How many entries a folder of the kernel's has, the one for reading it not counted. */
+/** Counts the entries of /proc/self/fd or its like, without the descriptor that reads the folder. */
 export function countKernelEntries(path: string): number {
-  const library = Deno.dlopen("libc.so.6", SYMBOLS);
-  try {
-    const { opendir, readdir, closedir } = library.symbols;
-    const folder = opendir(new TextEncoder().encode(`${path}\0`));
-    if (folder === null) throw new Error(`Cannot open "${path}"`);
-    let count = 0;
-    while (readdir(folder) !== null) count++;
-    closedir(folder);
-    // "." and ".." are no entries, and one is that of the folder itself.
-    return count - 3;
-  } finally {
-    library.close();
-  }
+  const names = listNames(openLibc(), path);
+  if (names === null) throw new Error(`Cannot open "${path}"`);
+  return names.length - 1;
 }
 
-/** A file of the kernel's that is written to again and again, kept open. */
+/** A kernel file that is kept open for writing. Opening throws. */
 export class KernelFile {
-  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #libc: Libc;
   readonly #fd: number;
 
-  /** Throws if there is no glibc, no FFI, or the file cannot be opened for writing. */
   constructor(path: string) {
-    this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
-    this.#fd = this.#library.symbols.open(
-      new TextEncoder().encode(`${path}\0`),
-      O_WRONLY | O_CLOEXEC,
-    );
-    if (this.#fd >= 0) return;
-    this.#library.close();
-    throw new Error(`Cannot open "${path}" for writing`);
+    this.#libc = openLibc();
+    this.#fd = this.#libc.open(cString(path), O_WRONLY | O_CLOEXEC);
+    if (this.#fd < 0) throw new Error(`Cannot open "${path}" for writing`);
   }
 
-  /** Writes by one call; false if the kernel refused, or the file is no longer what it was. */
+  /** Writes with one call; returns false if the kernel refused or the file was replaced. */
   write(text: string): boolean {
     const bytes = new TextEncoder().encode(text);
-    return this.#library.symbols.write(this.#fd, bytes, bytes.length) >= bytes.length;
+    return this.#libc.write(this.#fd, bytes, bytes.length) >= bytes.length;
   }
 
   close(): void {
-    this.#library.symbols.close(this.#fd);
-    this.#library.close();
+    this.#libc.close(this.#fd);
   }
+}
+
+/** Text of a file's first `maxBytes`; null if it cannot be read. */
+export function readText(libc: Libc, path: string, maxBytes: number): string | null {
+  const fd = libc.open(cString(path), O_CLOEXEC);
+  if (fd < 0) return null;
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let size = 0; size < maxBytes;) {
+      const count = libc.read(fd, chunk, Math.min(chunk.length, maxBytes - size));
+      if (count < 0) return null;
+      if (count === 0) break;
+      size += count;
+      text += decoder.decode(chunk.subarray(0, count), { stream: true });
+    }
+    return text + decoder.decode();
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** Names in a folder, at most 100,000; null if it cannot be read. */
+export function listNames(libc: Libc, path: string): string[] | null {
+  const folder = libc.opendir(cString(path));
+  if (folder === null) return null;
+  const names: string[] = [];
+  for (let entry; names.length < MAX_ENTRIES && (entry = libc.readdir(folder)) !== null;) {
+    const name = new Deno.UnsafePointerView(entry).getCString(DIRENT.name);
+    if (name !== "." && name !== "..") names.push(name);
+  }
+  libc.closedir(folder);
+  return names;
 }

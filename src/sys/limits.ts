@@ -1,12 +1,7 @@
 import { RLIMIT_NOFILE } from "./constants.ts";
 import type { Libc } from "./libc.ts";
 
-/**
- * Lets the process open as many files as it may: service managers start programs with a low soft
- * limit, for the sake of select(2), and leave the hard one high.
- *
- * @returns the limit that holds from now on, or Infinity where it cannot be read
- */
+/** Raises the soft limit of open files to the hard one; returns it, or Infinity if it is unknown. */
 export function raiseFileLimit(libc: Libc): number {
   const limits = new BigUint64Array(2);
   const bytes = new Uint8Array(limits.buffer);

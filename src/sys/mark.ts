@@ -1,10 +1,21 @@
 import { AF, SO, SOCK, SOL } from "./constants.ts";
 import { lastErrorText, type Libc } from "./libc.ts";
 
-/** Gives what a socket sends a mark (SO_MARK), by which iptables rules know it; false if it may not. */
+/** Value of an integer option, or null if the call fails. */
+export function readOption(libc: Libc, fd: number, level: number, name: number): number | null {
+  const value = new Int32Array(1);
+  const size = new Uint32Array([value.byteLength]);
+  return libc.getsockopt(fd, level, name, value, size) < 0 ? null : value[0]!;
+}
+
+/** Sets an integer option, by default to "on"; returns whether the kernel accepted it. */
+export function setOption(libc: Libc, fd: number, level: number, name: number, value = 1): boolean {
+  return libc.setsockopt(fd, level, name, new Int32Array([value]), 4) === 0;
+}
+
+/** Marks what a socket sends (SO_MARK), for iptables rules; returns false if this is not allowed. */
 export function markSocket(libc: Libc, fd: number, mark: number): boolean {
-  const value = new Uint8Array(new Uint32Array([mark]).buffer);
-  return libc.setsockopt(fd, SOL.SOCKET, SO.MARK, value, value.length) === 0;
+  return setOption(libc, fd, SOL.SOCKET, SO.MARK, mark);
 }
 
 /** Throws if this process may not mark sockets. */

@@ -1,22 +1,16 @@
-/**
- * Files that nobody else may put in place of nodens' own: what is read from them is believed.
- *
- * The file and its folder must belong to the own user or root, and nobody else may write to them. In
- * a folder where everybody may write (/tmp, sticky or not), anybody can be first.
- */
-
-/** Bits of the mode that let the group or everybody write. */
+/** Permission bits that let the group or others write. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Throws an error with the remedy where somebody else may write to the folder of the file, or to the
- * file, or where the file is a link or no regular file. A file that is not there is all right.
+ * Throws an error with the remedy if another user could replace or modify the file, whose content
+ * nodens trusts. A sticky folder (/tmp) does not protect it, since anybody may create the file first.
+ * A missing file is accepted.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   const uid = ownUser();
   const folder = path.includes("/") ? path.replace(/\/[^/]*$/, "") || "/" : ".";
-  requireOwner(await Deno.stat(folder), { what: `the folder "${folder}"`, uid });
+  requireOwner(`the folder "${folder}"`, await Deno.stat(folder), uid);
   let file: Deno.FileInfo;
   try {
     file = await Deno.lstat(path);
@@ -26,13 +20,10 @@ export async function requireOwn(path: string): Promise<void> {
   }
   if (file.isSymlink) throw new Error("it is a symbolic link (name the file itself)");
   if (!file.isFile) throw new Error("it is not a regular file");
-  requireOwner(file, { what: "it", uid });
+  requireOwner("it", file, uid);
 }
 
-function requireOwner(
-  { uid, mode }: Deno.FileInfo,
-  { what, uid: own }: { what: string; uid: number },
-): void {
+function requireOwner(what: string, { uid, mode }: Deno.FileInfo, own: number): void {
   if (uid !== own && uid !== 0) {
     const allowed = own === 0 ? "root" : `user ${own} or root`;
     throw new Error(`${what} belongs to user ${uid}, not to ${allowed} (use chown)`);

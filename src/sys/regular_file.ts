@@ -1,14 +1,11 @@
 /**
- * Reading of files that somebody named: regular files of a bounded size, nothing else.
+ * Reads files that users name: only regular files of a bounded size, and /dev/null.
  *
- * Opening a FIFO waits for its writer, and a device may never end. So what a path leads to is looked
- * at before it is opened, and again through the descriptor. Whoever may write to the folder of the
- * file can still put a FIFO there in between, and make the reader wait.
- *
- * /dev/null counts as a regular file that is empty: it is how one says "no file".
+ * Opening a FIFO blocks until it has a writer, and a device may never end. So the type is checked
+ * before opening and again on the descriptor.
  */
 
-/** A Corefile or what it is made from; no config map of Kubernetes is larger. */
+/** A Corefile or its sources; Kubernetes config maps are no larger. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 /** PEM files; all authorities of a system take some 250 KiB. */
 export const MAX_CERTIFICATES_BYTES = 4 * 1024 * 1024;
@@ -18,8 +15,10 @@ export const MAX_HOSTS_BYTES = 256 * 1024 * 1024;
 export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 
 const CHUNK_BYTES = 64 * 1024;
-/** Device 1:3 of Linux. */
+/** Device 1:3 on Linux. */
 const NULL_DEVICE = (1 << 8) | 3;
+/** File timestamps may be too coarse to show a second change within this time. */
+const FRESH_MS = 2000;
 
 /** Whether it is a regular file or /dev/null. */
 export function isRegular({ isFile, isCharDevice, rdev }: Deno.FileInfo): boolean {
@@ -32,92 +31,80 @@ export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
 }
 
-/** What tells one content of a file from another without reading it. */
+/** Identifies the content of a file without reading it. */
 export interface FileState {
-  /** The same text as long as nothing has changed. */
+  /** Equal while the file is unchanged. */
   text: string;
-  /** The file may change again without another state: its times are too coarse for that. */
+  /** The file changed so recently that another change might not alter the state. */
   fresh: boolean;
 }
 
-/** A file that changed this short a time ago may change again without a later time. */
-const FRESH_MS = 2000;
-
-/** State of a file: a replaced one differs by its inode, one with forged times by its change time. */
+/** State of a file: the inode detects replacement, the change time forged modification times. */
 export function fileState(
   { dev, ino, size, mtime, ctime }: Deno.FileInfo,
   nowMs: number,
 ): FileState {
   const times = [mtime, ctime].map((date) => date?.getTime() ?? 0);
+  const changedMs = (ctime ?? mtime)?.getTime() ?? nowMs;
   return {
     text: [dev, ino, size, ...times].join(" "),
-    // Nobody can forge the change time.
-    fresh: Math.abs(nowMs - ((ctime ?? mtime)?.getTime() ?? nowMs)) < FRESH_MS,
+    fresh: Math.abs(nowMs - changedMs) < FRESH_MS,
   };
 }
 
-/**
- * Text of a regular file of at most `maxBytes`. Throws the system's errors, and one that says why it
- * is not read.
- */
+/** Reads text of at most `maxBytes`. Throws the system's errors, or why the file is refused. */
 export function readRegularTextSync(path: string, maxBytes: number): string {
   requireRegular(Deno.statSync(path), maxBytes);
   using file = Deno.openSync(path);
   requireRegular(file.statSync(), maxBytes);
-  const content = new Bounded(maxBytes);
-  for (;;) {
-    const count = file.readSync(content.room());
-    if (count === null) return decode(content.bytes());
-    content.grow(count);
-  }
+  const content = new Content(maxBytes);
+  while (content.add(file.readSync(content.free)));
+  return decode(content.bytes);
 }
 
-/** Like `readRegularTextSync`, without making other work of this thread wait. */
+/** As `readRegularTextSync`, but does not block the thread. */
 export async function readRegularText(path: string, maxBytes: number): Promise<string> {
   return decode(await readRegularFile(path, maxBytes));
 }
 
-/** Content of a regular file of at most `maxBytes`. Throws like `readRegularTextSync`. */
+/** Reads at most `maxBytes`. Throws as `readRegularTextSync`. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Uint8Array> {
   requireRegular(await Deno.stat(path), maxBytes);
   using file = await Deno.open(path);
   requireRegular(await file.stat(), maxBytes);
-  const content = new Bounded(maxBytes);
-  for (;;) {
-    const count = await file.read(content.room());
-    if (count === null) return content.bytes();
-    content.grow(count);
-  }
+  const content = new Content(maxBytes);
+  while (content.add(await file.read(content.free)));
+  return content.bytes;
 }
 
-/** What has been read; files of the kernel do not say their size before. */
-class Bounded {
+/** A growing buffer: files of the kernel do not declare their size. */
+class Content {
   readonly #maxBytes: number;
-  #bytes = new Uint8Array(CHUNK_BYTES);
+  #buffer = new Uint8Array(CHUNK_BYTES);
   #length = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Where more can be put. */
-  room(): Uint8Array {
-    if (this.#length === this.#bytes.length) {
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  get free(): Uint8Array {
+    if (this.#length === this.#buffer.length) {
       const larger = new Uint8Array(2 * this.#length);
-      larger.set(this.#bytes);
-      this.#bytes = larger;
+      larger.set(this.#buffer);
+      this.#buffer = larger;
     }
-    return this.#bytes.subarray(this.#length);
+    return this.#buffer.subarray(this.#length);
   }
 
-  /** Takes what has been put there; throws if that is too much. */
-  grow(count: number): void {
-    this.#length += count;
+  /** Adds what was read into `free`; false at the end of the file. Throws if it is too much. */
+  add(count: number | null): boolean {
+    this.#length += count ?? 0;
     if (this.#length > this.#maxBytes) throw tooLarge(this.#maxBytes);
-  }
-
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return count !== null;
   }
 }
 
@@ -132,6 +119,5 @@ function tooLarge(maxBytes: number): Error {
 function kindOf(stat: Deno.FileInfo): string {
   if (stat.isDirectory) return "a directory";
   if (stat.isFifo) return "a FIFO";
-  if (stat.isSocket) return "a socket";
-  return "a device";
+  return stat.isSocket ? "a socket" : "a device";
 }

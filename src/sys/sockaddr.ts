@@ -1,25 +1,21 @@
-import type { Address } from "../dns/address.ts";
+import { Address, parseAddress } from "../dns/address.ts";
 import { AF } from "./constants.ts";
-import type { Libc } from "./libc.ts";
+import { cString, type Libc } from "./libc.ts";
 
-/** Size of the larger of the two, `struct sockaddr_in6`, rounded up to whole words. */
+/** Size of the larger one, `struct sockaddr_in6`, rounded up to whole words. */
 export const SOCKADDR_SIZE = 32;
-/** Length to pass for IPv4. */
 const SIZE_IN = 16;
-/** Length to pass for IPv6. */
 const SIZE_IN6 = 28;
 
-/** Writes a socket address; returns the length to pass. */
-export function writeSockaddr(address: Address, bytes: Uint8Array, offset = 0): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, SOCKADDR_SIZE);
+/** Writes a socket address; returns its length. */
+export function writeSockaddr(address: Address, bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, SOCKADDR_SIZE);
+  view.setUint16(0, domainOf(address), true);
+  view.setUint16(2, address.port);
   if (address.family === 4) {
-    view.setUint16(0, AF.INET, true);
-    view.setUint16(2, address.port);
     for (let i = 0; i < 4; i++) view.setUint8(4 + i, address.bytes[i]!);
     return SIZE_IN;
   }
-  view.setUint16(0, AF.INET6, true);
-  view.setUint16(2, address.port);
   view.setUint32(4, 0);
   for (let i = 0; i < 16; i++) view.setUint8(8 + i, address.bytes[i]!);
   view.setUint32(24, address.scope, true);
@@ -41,8 +37,48 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
   }
 }
 
+/** Reads the address that an IP socket is bound to; null for other descriptors. */
+export function readLocalAddress(libc: Libc, fd: number, address = new Address()): Address | null {
+  const view = new DataView(new ArrayBuffer(SOCKADDR_SIZE));
+  if (libc.getsockname(fd, view, new Uint32Array([SOCKADDR_SIZE])) < 0) return null;
+  const family = view.getUint16(0, true);
+  if (family !== AF.INET && family !== AF.INET6) return null;
+  readSockaddr(view, 0, address);
+  return address;
+}
+
+/** Socket domain of an address. */
+export function domainOf({ family }: Address): number {
+  return family === 4 ? AF.INET : AF.INET6;
+}
+
 /** Index of the interface that a scope names, or 0 if there is none (RFC 4007 section 11). */
 export function scopeIndex(libc: Libc, scope: string): number {
   if (scope === "") return 0;
-  return Number(scope) || libc.if_nametoindex(new TextEncoder().encode(`${scope}\0`));
+  return Number(scope) || libc.if_nametoindex(cString(scope));
+}
+
+/** Parses an IP address, with a scope if any (`fe80::1%eth0`); null if `host` is not one. */
+export function parseSocketAddress(libc: Libc, host: string, port: number): Address | null {
+  const [text, scope] = host.split("%");
+  const bytes = parseAddress(text!);
+  if (bytes === null) return null;
+  const address = new Address();
+  address.family = bytes.length === 4 ? 4 : 6;
+  address.bytes.set(bytes);
+  address.port = port;
+  address.scope = scopeIndex(libc, scope ?? "");
+  return address;
+}
+
+/** Whether it means all addresses of its family. */
+export function isWildcard({ bytes }: Address): boolean {
+  return bytes.every((octet) => octet === 0);
+}
+
+/** Address and port as text: `127.0.0.1:53`, `[fe80::1%2]:53`. */
+export function hostPort(address: Address): string {
+  const { family, port, scope } = address;
+  const host = scope === 0 ? address.hostname() : `${address.hostname()}%${scope}`;
+  return family === 4 ? `${host}:${port}` : `[${host}]:${port}`;
 }

@@ -1,4 +1,4 @@
-/** The data plane's end of the lane, beside a thread that these tests play. */
+/** The data plane's end of the lane; these tests act as the TLS thread. */
 import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
@@ -10,7 +10,7 @@ import { RingReader, RingWriter } from "../../src/io/ring.ts";
 const TLS = { serverName: "", certFile: null, keyFile: null, caFile: null, http: null };
 const ENDPOINT: Endpoint = { address: new Address(), scope: "", source: null, tls: TLS };
 
-/** What a stream was told. */
+/** Counts the calls of a stream's handler. */
 class Heard implements StreamHandler {
   bytes = 0;
   pieces = 0;
@@ -48,7 +48,7 @@ function makeLane(most = 10) {
   return { lane, commands, events, close };
 }
 
-Deno.test("lane: 1 MiB comes in over turns of a bounded size, whatever was sent", () => {
+Deno.test("lane: 1 MiB is received in turns of a bounded size", () => {
   const { lane, events, close } = makeLane();
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
@@ -64,7 +64,7 @@ Deno.test("lane: 1 MiB comes in over turns of a bounded size, whatever was sent"
     events.publish();
     const before = heard.bytes;
     const more = lane.receive();
-    // The last record of a turn may go beyond.
+    // The last record of a turn may exceed the limit.
     assert.ok(heard.bytes - before < LANE_TURN.bytes + 60_000);
     assert.ok(more || heard.bytes === sent);
     turns++;
@@ -73,7 +73,7 @@ Deno.test("lane: 1 MiB comes in over turns of a bounded size, whatever was sent"
   close();
 });
 
-Deno.test("lane: a turn takes no more events than its bound", () => {
+Deno.test("lane: a turn handles a bounded number of events", () => {
   const { lane, events, close } = makeLane();
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
@@ -84,7 +84,7 @@ Deno.test("lane: a turn takes no more events than its bound", () => {
   close();
 });
 
-Deno.test("lane: what is for a stream that is closed reaches nobody", () => {
+Deno.test("lane: events for a closed stream are dropped", () => {
   const { lane, commands, events, close } = makeLane();
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
@@ -101,19 +101,19 @@ Deno.test("lane: what is for a stream that is closed reaches nobody", () => {
   close();
 });
 
-Deno.test("lane: a stream with too much under way is closed", () => {
+Deno.test("lane: a stream that exceeds its queue is closed", () => {
   const { lane, close } = makeLane();
   const first = new Heard();
   const slow = lane.connect(ENDPOINT, first);
   const memory = new Memory(MAX_LANE_QUEUED + 8);
   lane.write(slow, memory, 0, MAX_LANE_QUEUED + 1);
-  assert.equal(first.why, null, "told amid a turn");
+  assert.equal(first.why, null, "called during a turn");
   lane.flush();
   assert.equal(first.why, "the upstream does not read what it is sent");
   close();
 });
 
-Deno.test("lane: while the thread takes nothing, streams stay open and take no more", () => {
+Deno.test("lane: while the thread reads nothing, streams stay open and have no room", () => {
   const { lane, commands, close } = makeLane();
   const heard = Array.from({ length: 4 }, () => new Heard());
   const streams = heard.map((one) => lane.connect(ENDPOINT, one));
@@ -130,12 +130,12 @@ Deno.test("lane: while the thread takes nothing, streams stay open and take no m
   assert.deepEqual(heard.map(({ why }) => why), [null, null, null, null]);
   commands.begin();
   while (commands.next());
-  assert.equal(commands.release(), false, "nobody waits for room");
+  assert.equal(commands.release(), false, "the writer does not wait");
   assert.ok(streams.every((stream) => lane.hasRoom(stream, 60)));
   close();
 });
 
-Deno.test("lane: what is opened and closed while the ring is full waits, bounded, and spins not", () => {
+Deno.test("lane: streams opened and closed while the ring is full wait in a bounded backlog", () => {
   const most = 10;
   const { lane, commands, close } = makeLane(most);
   const early = Array.from({ length: most }, () => lane.connect(ENDPOINT, new Heard()));
@@ -143,7 +143,7 @@ Deno.test("lane: what is opened and closed while the ring is full waits, bounded
   while (lane.hasRoom(early[0]!, 60)) lane.write(early[0]!, memory, 0, 60);
   lane.flush();
   for (const stream of early) lane.close(stream);
-  // Streams that the thread never learns of leave nothing behind.
+  // Streams that the thread never sees leave no commands behind.
   for (let i = 0; i < 1000; i++) {
     const stream = lane.connect(ENDPOINT, new Heard());
     assert.equal(lane.hasRoom(stream, 60), false);
@@ -164,7 +164,7 @@ Deno.test("lane: what is opened and closed while the ring is full waits, bounded
     return seen;
   };
   take();
-  assert.equal(commands.release(), true, "the data plane waits for room, and is not woken");
+  assert.equal(commands.release(), true, "the data plane is not woken");
   lane.flush();
   assert.deepEqual(take(), [
     ...early.map((stream) => `${COMMAND.CLOSE} ${stream}`),
@@ -175,11 +175,11 @@ Deno.test("lane: what is opened and closed while the ring is full waits, bounded
   close();
 });
 
-Deno.test("lane: without a thread streams fail with the reason, in turns that end", () => {
+Deno.test("lane: without a thread streams fail with the reason, one per turn", () => {
   const lane = new Lane(10);
   let told = 0;
   const heard = new Heard();
-  // Asks again at once, as the engine may.
+  // Reconnects at once, as the engine may.
   heard.onClosed = () => {
     told++;
     lane.connect(ENDPOINT, heard);
@@ -196,7 +196,7 @@ Deno.test("lane: without a thread streams fail with the reason, in turns that en
   }
 });
 
-Deno.test("lane: another link closes the streams of the one before, and serves new ones", () => {
+Deno.test("lane: a new link closes the old one's streams and serves new ones", () => {
   const { lane, close } = makeLane(1);
   const heard = new Heard();
   assert.ok(lane.connect(ENDPOINT, heard) > 0);

@@ -1,41 +1,46 @@
-/** Clients' streams of the Linux driver, without an engine. */
+/** TCP streams of the Linux driver, without an engine. */
 import assert from "node:assert/strict";
-import { Address, parseAddress } from "../../src/dns/address.ts";
+import { Address } from "../../src/dns/address.ts";
 import { BufferPool } from "../../src/engine/buffer_pool.ts";
 import type { Engine } from "../../src/engine/engine.ts";
+import type { StreamHandler } from "../../src/engine/io.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { Timers } from "../../src/engine/timers.ts";
-import type { StreamHandler } from "../../src/engine/io.ts";
+import { bindListener, closeAll } from "../../src/io/linux/listen.ts";
 import { Poller, type PollTarget } from "../../src/io/linux/poller.ts";
 import type { Stream } from "../../src/io/linux/stream.ts";
 import { Streams } from "../../src/io/linux/streams.ts";
-import { AF, EPOLL, ERRNO, SOCK } from "../../src/sys/constants.ts";
+import { EPOLL, ERRNO } from "../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../src/sys/libc.ts";
-import { readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "../../src/sys/sockaddr.ts";
+import { parseSocketAddress } from "../../src/sys/sockaddr.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
+import { freePort } from "../support/servers/ports.ts";
 
 /** One accepted connection, and its client. */
 interface Rig {
-  /** The C library of the streams; its calls may be replaced. */
+  /** The C library of the streams; its functions may be replaced. */
   libc: { -readonly [Call in keyof Libc]: Libc[Call] };
   timers: Timers;
   streams: Streams;
   listener: PollTarget;
-  /** Connections accepted so far. */
+  /** Number of accepted connections. */
   accepted(): number;
   buffers: BufferPool;
   stream: Stream;
   client: Deno.TcpConn;
-  /** What the stream's handler was told. */
+  /** Calls of the stream's handler. */
   told: string[];
-  /** Dispatches what epoll reports, until `holds`; throws where it does not come. */
+  /** Dispatches events until `holds`; throws after five seconds. */
   loop(holds: () => boolean): Promise<void>;
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   const libc = { ...openLibc() };
   const poller = new Poller(libc);
   const buffers = new BufferPool(1 << 20);
+  const timers = new Timers();
   const told: string[] = [];
   const handler: StreamHandler = {
     data: (_memory, _offset, length) => told.push(`data ${length}`),
@@ -43,60 +48,38 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
     closed: (why) => told.push(why === undefined ? "closed" : `closed: ${why}`),
     drained: () => told.push("drained"),
   };
-  let accepted = -1;
-  let count = 0;
-  const timers = new Timers();
-  const engine = {
-    nowMs: 0,
-    timers,
-    buffers,
-    accept(_listener: number, id: number) {
-      accepted = id;
-      count++;
-      return handler;
-    },
-  } as unknown as Engine;
+  const accepted: number[] = [];
+  const accept = (_listener: number, id: number) => {
+    accepted.push(id);
+    return handler;
+  };
+  const engine = { nowMs: 0, timers, buffers, accept } as unknown as Engine;
   const streams = new Streams(libc, poller, () => engine, { mark: 0, mostUpstreams: 64 });
-  const fd = libc.socket(AF.INET, SOCK.STREAM | SOCK.NONBLOCK, 0);
-  const name = new Uint8Array(SOCKADDR_SIZE);
-  const address = new Address();
-  address.bytes.set(parseAddress("127.0.0.1")!);
-  assert.equal(libc.bind(fd, name, writeSockaddr(address, name)), 0);
-  assert.equal(libc.listen(fd, 8), 0);
-  libc.getsockname(fd, name, new Uint32Array([SOCKADDR_SIZE]));
-  readSockaddr(new DataView(name.buffer), 0, address);
-  const { port } = address;
-  const socket = { fd, kind: "tcp", listener: 0, port, family: 4, wildcard: false } as const;
+  const port = freePort();
+  const sockets = bindListener(libc, { address: "127.0.0.1", port, index: 0 });
+  const socket = sockets.find(({ kind }) => kind === "tcp")!;
   const listener = streams.listener(socket);
-  poller.add(fd, EPOLL.IN, listener);
+  poller.add(socket.fd, EPOLL.IN, listener);
   const loop = async (holds: () => boolean) => {
     for (let i = 0; i < 500 && !holds(); i++) {
       const count = poller.wait(0);
       for (let n = 0; n < count; n++) poller.dispatch(n);
-      if (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
+      if (!holds()) await pause(10);
     }
     assert.ok(holds(), "it does not come");
   };
   const client = await Deno.connect({ hostname: "127.0.0.1", port });
   try {
-    await loop(() => accepted >= 0);
-    const stream = streams.get(accepted)!;
+    await loop(() => accepted.length > 0);
     await use({
-      libc,
-      timers,
-      streams,
-      listener,
-      accepted: () => count,
-      buffers,
-      stream,
-      client,
-      told,
-      loop,
+      ...{ libc, timers, streams, listener, buffers, client, told, loop },
+      accepted: () => accepted.length,
+      stream: streams.get(accepted[0]!)!,
     });
   } finally {
     streams.close();
     poller.close();
-    libc.close(fd);
+    closeAll(libc, sockets);
     try {
       client.close();
     } catch {
@@ -110,7 +93,7 @@ const run = (name: string, use: (rig: Rig) => Promise<void>) =>
   Deno.test({ name, ...onLinux, fn: () => withStream(use) });
 
 const chunk = new Memory(32 * 1024);
-/** What the handler is told of a client's reset: which call meets it first is the kernel's affair. */
+/** Why a stream closes after a client's reset: it depends on which call detects it. */
 const GONE = /^closed: (connection reset by peer|broken pipe)$/;
 
 /** Writes until something has to be queued; returns how much was written. */
@@ -125,11 +108,11 @@ function fill(stream: Stream): number {
 }
 
 run(
-  "what a client does not read lies in the kernel up to a bound, then in the queue",
+  "unread answers fill the kernel up to a bound, then the queue",
   async (rig) => {
     const { stream, loop, told, client, buffers } = rig;
     let written = fill(stream);
-    // The client's kernel may just have taken the rest; its room is bounded as well.
+    // The client's kernel may just have received the rest; its buffer is bounded as well.
     while (stream.inKernel === 0) {
       await loop(() => told.includes("drained"));
       told.length = 0;
@@ -145,20 +128,20 @@ run(
     await loop(() => told.includes("drained"));
     await reading;
     assert.equal(stream.queueSize, 0);
-    assert.ok(buffers.bytes > 0, "the buffer is not kept");
+    assert.ok(buffers.bytes > 0, "the buffer is returned");
     assert.deepEqual(told, ["drained"]);
   },
 );
 
 run(
-  "what is written to a client that is gone is not queued",
+  "data for a client that is gone is not queued",
   async ({ stream, loop, told, client }) => {
-    // Something unread makes the kernel send a reset.
+    // Unread data makes the kernel send a reset.
     stream.write(chunk, 0, 1000);
     client.close();
     for (let i = 0; i < 500 && stream.inKernel > 0; i++) {
       stream.write(chunk, 0, chunk.bytes.length);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause(10);
     }
     stream.write(chunk, 0, chunk.bytes.length);
     assert.deepEqual([stream.queued, stream.queueSize, stream.inKernel], [0, 0, 0]);
@@ -168,7 +151,7 @@ run(
 );
 
 run(
-  "what was queued for a client that goes is given back",
+  "the queue of a client that disappears is freed",
   async ({ stream, loop, told, client, buffers }) => {
     fill(stream);
     const { queueSize } = stream;
@@ -180,7 +163,7 @@ run(
   },
 );
 
-run("what is written behind one's own FIN ends the stream and is not queued", async (rig) => {
+run("a write after FIN ends the stream and is not queued", async (rig) => {
   const { streams, stream, told, loop } = rig;
   stream.finish();
   stream.write(chunk, 0, 1000);
@@ -193,48 +176,47 @@ run("what is written behind one's own FIN ends the stream and is not queued", as
 run("a reset between two writes of one answer ends the stream", async (rig) => {
   const { stream, told, loop, client, buffers } = rig;
   fill(stream);
-  // Unread octets make the close a reset.
+  // Unread data makes the kernel send a reset.
   client.close();
-  // The kernel has seen the reset, and epoll has not told of it yet.
-  for (let i = 0; i < 500 && stream.inKernel > 0; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  // The kernel has received the reset, and epoll has not reported it yet.
+  for (let i = 0; i < 500 && stream.inKernel > 0; i++) await pause(2);
   stream.write(chunk, 0, chunk.bytes.length);
   await loop(() => told.length > 0);
   assert.match(told.join(), GONE);
   assert.equal(stream.queueSize, 0);
-  assert.ok(buffers.bytes > 0, "the buffer is not kept");
+  assert.ok(buffers.bytes > 0, "the buffer is returned");
 });
 
-run("a connection that another process has accepted is no want of descriptors", async (rig) => {
+run("a connection that another process accepted does not pause accepting", async (rig) => {
   rig.listener.ready(EPOLL.IN);
   const { hostname, port } = rig.client.remoteAddr as Deno.NetAddr;
   const next = await Deno.connect({ hostname, port });
-  // Time stands still here, so a pause would never end.
+  // The clock does not move, so a pause would never end.
   await rig.loop(() => rig.accepted() === 2);
   next.close();
 });
 
-run("a connection to an upstream that fails at once says why", async ({ streams, loop }) => {
-  const address = new Address();
-  address.bytes.set(parseAddress("255.255.255.255")!);
-  address.port = 53;
-  const told: string[] = [];
-  const endpoint = { address, scope: "", source: null, tls: null };
-  streams.connect(endpoint, {
-    data() {},
-    ended() {},
-    closed: (why) => told.push(`closed: ${why}`),
-  });
-  await loop(() => told.length > 0);
-  assert.deepEqual(told, ["closed: network is unreachable"]);
-});
+run(
+  "a connection to an upstream that fails at once reports the reason",
+  async ({ streams, loop }) => {
+    const address = parseSocketAddress(openLibc(), "255.255.255.255", 53)!;
+    const told: string[] = [];
+    const endpoint = { address, scope: "", source: null, tls: null };
+    streams.connect(endpoint, {
+      data() {},
+      ended() {},
+      closed: (why) => told.push(`closed: ${why}`),
+    });
+    await loop(() => told.length > 0);
+    assert.deepEqual(told, ["closed: network is unreachable"]);
+  },
+);
 
-run("the address of a client that is gone is still known", async ({ streams, stream, client }) => {
+run("the address of a client is known after it has gone", async ({ streams, stream, client }) => {
   const { port } = client.localAddr as Deno.NetAddr;
   stream.write(chunk, 0, 1000);
   client.close();
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 500 && stream.inKernel > 0; i++) await pause(2);
   const address = new Address();
   address.bytes.fill(9);
   streams.address(stream.id, "client", address);
@@ -242,13 +224,13 @@ run("the address of a client that is gone is still known", async ({ streams, str
   assert.equal(address.port, port);
 });
 
-run("a turn reads no more than forty queries or so", async ({ loop, told, client }) => {
+run("one read of a client takes 2 KiB", async ({ loop, told, client }) => {
   await client.write(new Uint8Array(5000));
   await loop(() => told.length >= 3);
   assert.deepEqual(told, ["data 2048", "data 2048", "data 904"]);
 });
 
-run("a stream that is closed at once leaves nothing in the kernel", async ({ stream, client }) => {
+run("closing abruptly discards the kernel's data", async ({ stream, client }) => {
   fill(stream);
   stream.close(true);
   const buffer = new Uint8Array(1 << 20);
@@ -257,7 +239,7 @@ run("a stream that is closed at once leaves nothing in the kernel", async ({ str
   }, /reset/i);
 });
 
-/** Reads all that comes before the end; rejects where that is a reset. */
+/** Number of bytes until the end; rejects for a reset. */
 async function readAll(client: Deno.TcpConn): Promise<number> {
   const buffer = new Uint8Array(1 << 16);
   let read = 0;
@@ -265,7 +247,7 @@ async function readAll(client: Deno.TcpConn): Promise<number> {
   return read;
 }
 
-run("FIN comes behind what was queued, and reading goes on", async (rig) => {
+run("FIN follows the queue, and reading continues", async (rig) => {
   const { stream, client, told, loop } = rig;
   const written = fill(stream);
   stream.finish();
@@ -279,7 +261,7 @@ run("FIN comes behind what was queued, and reading goes on", async (rig) => {
   assert.deepEqual(told, ["drained", "data 3", "ended", "closed"]);
 });
 
-run("what came before the client's FIN is read behind one's own", async (rig) => {
+run("data before the client's FIN is read after our own", async (rig) => {
   const { streams, stream, client, told, loop } = rig;
   stream.write(chunk, 0, 1000);
   stream.finish();
@@ -291,7 +273,7 @@ run("what came before the client's FIN is read behind one's own", async (rig) =>
   assert.equal(await readAll(client), 1000);
 });
 
-run("a stream that is closed after FIN is gone", async ({ streams, stream, client, told }) => {
+run("a stream that is closed after FIN is forgotten", async ({ streams, stream, client, told }) => {
   stream.finish();
   assert.equal(await readAll(client), 0);
   stream.close(false);
@@ -299,13 +281,13 @@ run("a stream that is closed after FIN is gone", async ({ streams, stream, clien
   assert.deepEqual(told, []);
 });
 
-/** Fails as a call does for which the kernel has no memory. */
+/** A call that fails because the kernel has no memory. */
 function noMemory(): number {
   setErrno(ERRNO.NOBUFS);
   return -1;
 }
 
-/** Sets this thread's errno, which nothing may touch until it is read. */
+/** Sets this thread's errno, which must be read at once. */
 function setErrno(value: number): void {
   const symbols = { __errno_location: { parameters: [], result: "pointer" } } as const;
   errno ??= new Int32Array(
@@ -319,7 +301,7 @@ function setErrno(value: number): void {
 let errno: Int32Array | null = null;
 
 run(
-  "a stream outlives a want of memory in the kernel, and asks again after a pause",
+  "a stream survives a lack of kernel memory, and tries again after a pause",
   async (rig) => {
     const { libc, timers, stream, client, told, loop } = rig;
     const { send } = libc;
@@ -331,7 +313,7 @@ run(
     stream.write(chunk, 0, 1000);
     stream.write(chunk, 0, 500);
     assert.equal(stream.queued, 1500);
-    // epoll must not report it again and again, since it could be written to.
+    // epoll must not report it as writable meanwhile.
     await client.write(new Uint8Array(3));
     await loop(() => told.includes("data 3"));
     assert.equal(tries, 1);
@@ -347,7 +329,7 @@ run(
 );
 
 run(
-  "a connection that the kernel has no memory for is none, and no server's fault",
+  "a connection for which the kernel has no memory is not opened",
   ({ libc, streams }) => {
     const closed: number[] = [];
     const { close } = libc;
@@ -357,7 +339,7 @@ run(
       return close(fd);
     };
     const endpoint = { address: new Address(), scope: "", source: null, tls: null };
-    const nobody = { data() {}, ended() {}, closed: () => assert.fail("it was never there") };
+    const nobody = { data() {}, ended() {}, closed: () => assert.fail("it was never open") };
     assert.equal(streams.connect(endpoint, nobody), -1);
     assert.equal(closed.length, 1);
     return Promise.resolve();

@@ -2,62 +2,53 @@ import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import type { BoundSocket } from "../../src/io/sockets.ts";
 import { ClientDatagrams } from "../../src/io/linux/datagrams.ts";
 import type { Poller, PollTarget } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
+import type { BoundSocket } from "../../src/io/sockets.ts";
 import { EPOLL } from "../../src/sys/constants.ts";
 import type { Libc } from "../../src/sys/libc.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-Deno.test(
-  "responses that the kernel does not take are counted, and the others are sent",
-  onLinux,
-  () => {
-    let queries = 3;
-    let sent = 0;
-    /** The second of three cannot be sent. */
-    const libc = {
-      recvmmsg: () => {
-        const count = queries;
-        queries = 0;
-        return count;
-      },
-      sendmmsg: (_fd: number, _headers: Uint8Array, count: number) => {
-        if (count === 2) return -1;
-        sent++;
-        return 1;
-      },
-    } as unknown as Libc;
-    const values = new Float64Array(32);
-    const engine = { values, datagram: () => 12 } as unknown as Engine;
-    const socket = { fd: 5, listener: 0, kind: "udp", family: 4, wildcard: false };
-    new ClientDatagrams(libc, () => engine).drain(socket as unknown as BoundSocket);
-    assert.equal(values[COUNTER.SENDS_LOST], 1);
-    assert.equal(sent, 2);
-  },
-);
-
-Deno.test("datagrams that come to a socket that nobody waits on are late", onLinux, () => {
-  const left = [40, 40];
+Deno.test("responses that the kernel refuses are counted, and the others sent", onLinux, () => {
+  let queries = 3;
+  let sent = 0;
+  /** Refuses the second of three. */
   const libc = {
-    socket: () => 7,
-    connect: () => 0,
-    recv: () => left.pop() ?? -1,
+    recvmmsg() {
+      const count = queries;
+      queries = 0;
+      return count;
+    },
+    sendmmsg(_fd: number, _headers: Uint8Array, count: number) {
+      if (count === 2) return -1;
+      sent++;
+      return 1;
+    },
   } as unknown as Libc;
+  const values = new Float64Array(32);
+  const engine = { values, datagram: () => 12 } as unknown as Engine;
+  const socket = { fd: 5, listener: 0, kind: "udp", family: 4, wildcard: false };
+  new ClientDatagrams(libc, () => engine).drain(socket as unknown as BoundSocket);
+  assert.equal(values[COUNTER.SENDS_LOST], 1);
+  assert.equal(sent, 2);
+});
+
+Deno.test("datagrams to a released socket are counted as late", onLinux, () => {
+  const left = [40, 40];
+  const libc = { socket: () => 7, connect: () => 0, recv: () => left.pop() ?? -1 };
   const targets: PollTarget[] = [];
-  const poller = {
-    add: (_fd: number, _events: number, target: PollTarget) => targets.push(target),
-  } as unknown as Poller;
-  const sockets = new UpstreamSockets(libc, poller, 4);
+  const add = (_fd: number, _events: number, target: PollTarget) => targets.push(target);
+  const sockets = new UpstreamSockets(
+    libc as unknown as Libc,
+    { add } as unknown as Poller,
+    4,
+  );
   const endpoint = { address: new Address(), scope: "", source: null, tls: null };
-  const index = sockets.open(endpoint, {
-    reply: () => assert.fail("nobody waits"),
-    failed: () => assert.fail("nobody waits"),
-  });
-  sockets.release(index);
+  const unexpected = () => assert.fail("the query is over");
+  sockets.release(sockets.open(endpoint, { reply: unexpected, failed: unexpected }));
   targets[0]!.ready(EPOLL.IN);
   assert.equal(sockets.late, 2);
 });

@@ -4,7 +4,7 @@ import { seeded } from "../support/run/random.ts";
 
 const SIZE = 256;
 
-/** A ring that has seen so many octets already. */
+/** A ring through which so many octets have passed. */
 function makeRing(seen = 0) {
   const memory = ringMemory(SIZE);
   const marks = new Int32Array(memory);
@@ -19,7 +19,7 @@ function payload(reader: RingReader): number[] {
   return [...bytes];
 }
 
-Deno.test("ring: records come out as they went in, across its end and the wrap of its counters", () => {
+Deno.test("ring: records are read as written, across its end and the wrap of its counters", () => {
   const dice = seeded(7);
   // The counters of octets pass 2^32 on the way.
   const { writer, reader } = makeRing(-SIZE * 8);
@@ -42,7 +42,7 @@ Deno.test("ring: records come out as they went in, across its end and the wrap o
   assert.ok(read > 1500, `${read} records`);
 });
 
-Deno.test("ring: what is not published is not seen, and room comes back with release", () => {
+Deno.test("ring: publish makes records visible, release frees their room", () => {
   const { writer, reader } = makeRing();
   assert.equal(writer.room, SIZE - 8);
   assert.equal(writer.write(1, 2, new Uint8Array(SIZE)), false);
@@ -56,7 +56,7 @@ Deno.test("ring: what is not published is not seen, and room comes back with rel
   assert.equal(writer.room, SIZE - 8);
 });
 
-Deno.test("ring: a part of a payload can be copied, also where it runs on at the start", () => {
+Deno.test("ring: a part of a payload can be copied, also across the end", () => {
   const { writer, reader } = makeRing(SIZE - 32);
   writer.write(1, 1, Uint8Array.from({ length: 100 }, (_, i) => i));
   writer.publish();
@@ -66,7 +66,7 @@ Deno.test("ring: a part of a payload can be copied, also where it runs on at the
   assert.deepEqual([...part], Array.from({ length: 30 }, (_, i) => 10 + i));
 });
 
-Deno.test("ring: the reader is woken once until it looks, the writer once it waits", () => {
+Deno.test("ring: the reader is woken once until it reads, the writer once it waits", () => {
   const { writer, reader } = makeRing();
   assert.equal(writer.publish(), false);
   writer.write(1, 1);

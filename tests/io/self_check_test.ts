@@ -1,4 +1,4 @@
-/** What a data plane finds out of itself, and whom it tells, in virtual time. */
+/** The self-check of a data plane, in virtual time. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { Timers } from "../../src/engine/timers.ts";
@@ -22,21 +22,21 @@ function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): C
   };
 }
 
-/** A check whose loop comes round every millisecond, beside listeners and lists in memory. */
+/** A check whose loop turns every millisecond, with listeners and lists in memory. */
 class Thread {
   readonly timers = new Timers();
   nowMs = 1e6;
   /** Addresses that answer. */
   readonly alive = new Set<string>();
-  /** What was written to lists and to the service manager. */
+  /** Writes to lists and to the service manager. */
   readonly written: string[] = [];
   readonly logs: string[] = [];
   readonly unwritable: string[] = [];
-  /** Lists that refuse, by their number in the order of opening. */
+  /** Lists that refuse writes, by the order of opening. */
   readonly broken = new Set<number>();
   missing = false;
   mayMark = true;
-  /** Probes that are open. */
+  /** Number of open probes. */
   open = 0;
   #lists = 0;
   readonly check = new SelfCheck({
@@ -67,7 +67,15 @@ class Thread {
     onUnwritable: (list) => void this.unwritable.push(list),
   });
 
-  /** Lets time pass; returns what was written meanwhile. */
+  /** A thread that follows a plan for these addresses, which answer. */
+  static following(addresses: readonly string[], changes?: Partial<CheckPlan>): Thread {
+    const thread = new Thread();
+    for (const address of addresses) thread.alive.add(address);
+    thread.check.follow(plan(addresses, changes));
+    return thread;
+  }
+
+  /** Moves the clock; returns what was written meanwhile. */
   pass(ms: number, eachMs: () => void = () => {}): string[] {
     const before = this.written.length;
     for (let i = 0; i < ms; i++) {
@@ -78,7 +86,7 @@ class Thread {
     return this.written.slice(before);
   }
 
-  /** The loop stands still. */
+  /** Moves the clock while the loop hangs. */
   hang(ms: number): string[] {
     const before = this.written.length;
     this.nowMs += ms;
@@ -86,10 +94,8 @@ class Thread {
   }
 }
 
-Deno.test("an entry is renewed with every answer, and only with an answer", () => {
-  const thread = new Thread();
-  for (const address of ["10.96.0.10", "fd00::a"]) thread.alive.add(address);
-  thread.check.follow(plan(["10.96.0.10", "fd00::a"]));
+Deno.test("every answer renews its entry, and nothing else does", () => {
+  const thread = Thread.following(["10.96.0.10", "fd00::a"]);
   assert.deepEqual(thread.pass(490), ["nodens +10.96.0.10", "nodens +fd00::a"]);
   thread.alive.delete("10.96.0.10");
   assert.deepEqual(thread.pass(2 * BEAT_MS), ["nodens +fd00::a", "nodens +fd00::a"]);
@@ -103,7 +109,7 @@ Deno.test("an entry is renewed with every answer, and only with an answer", () =
   ]);
 });
 
-Deno.test("an address that nothing can be sent to does not answer", () => {
+Deno.test("an unreachable address counts as silent", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 3);
   thread.check.follow(plan(["unreachable"], { verdicts }));
@@ -112,10 +118,8 @@ Deno.test("an address that nothing can be sent to does not answer", () => {
   assert.equal(new Float64Array(verdicts)[VERDICTS.FIRST_TARGET], VERDICT.SILENT);
 });
 
-Deno.test("a loop that hangs renews nothing, and goes on where it comes round again", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
-  thread.check.follow(plan(["10.96.0.10"]));
+Deno.test("a loop that hangs renews nothing, and renews again when it turns", () => {
+  const thread = Thread.following(["10.96.0.10"]);
   thread.pass(BEAT_MS);
   assert.deepEqual(thread.hang(60_000), []);
   assert.ok(thread.pass(10).includes("nodens +10.96.0.10"));
@@ -130,13 +134,11 @@ Deno.test("an answer that came while the loop hung counts", () => {
   assert.deepEqual(thread.pass(1), ["nodens +10.96.0.10"]);
 });
 
-Deno.test("with several data planes all must come round", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
+Deno.test("the loops of all data planes must turn", () => {
   const peers = [0, 1].map(() => new SharedArrayBuffer(8 * 32));
   const turns = (i: number) => new Float64Array(peers[i]!)[COUNTER.HEARTBEAT]!++;
   const watchdog = { socket: "/run/x", everyMs: 400 };
-  thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
+  const thread = Thread.following(["10.96.0.10"], { peers, watchdog });
   let hung = false;
   const both = () => {
     if (thread.nowMs % 1000 === 0) turns(0);
@@ -148,7 +150,7 @@ Deno.test("with several data planes all must come round", () => {
   hung = true;
   thread.pass(3000, both);
   assert.deepEqual(thread.pass(2000, both), []);
-  // A new plan is no news of them.
+  // A new plan does not change that.
   thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
   assert.deepEqual(thread.pass(2000, both), []);
   assert.match(thread.logs.join("\n"), /10\.96\.0\.10 does not answer/);
@@ -157,7 +159,7 @@ Deno.test("with several data planes all must come round", () => {
   assert.ok(thread.pass(4000, both).includes("nodens +10.96.0.10"));
 });
 
-Deno.test("the watchdog gets signs of life as long as the loop comes round", () => {
+Deno.test("the watchdog gets signs of life while the loop turns", () => {
   const thread = new Thread();
   const watchdog = { socket: "/run/x", everyMs: 100 };
   thread.check.follow(plan([], { watchdog }));
@@ -168,7 +170,7 @@ Deno.test("the watchdog gets signs of life as long as the loop comes round", () 
   assert.deepEqual(thread.pass(1000), []);
 });
 
-Deno.test("a watchdog whose socket cannot be opened is tried again with the next sign", () => {
+Deno.test("a watchdog socket that cannot be opened is tried again with the next sign", () => {
   const thread = new Thread();
   thread.missing = true;
   thread.check.follow(plan([], { watchdog: { socket: "/run/x", everyMs: 100 } }));
@@ -180,7 +182,7 @@ Deno.test("a watchdog whose socket cannot be opened is tried again with the next
   assert.equal(thread.pass(1000).length, 10);
 });
 
-Deno.test("verdicts lie in shared memory, with the rounds and how long they took", () => {
+Deno.test("verdicts, rounds and durations are written to shared memory", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 4);
   const values = new Float64Array(verdicts);
@@ -200,7 +202,7 @@ Deno.test("verdicts lie in shared memory, with the rounds and how long they took
   assert.ok(values[VERDICTS.DURATION_MS]! < 10);
 });
 
-Deno.test("an answer that the rules cannot be told of is not reported as one", () => {
+Deno.test("an answer is not logged if its entry cannot be renewed", () => {
   const thread = new Thread();
   const found: unknown[] = [];
   thread.missing = true;
@@ -209,7 +211,7 @@ Deno.test("an answer that the rules cannot be told of is not reported as one", (
   thread.pass(2 * BEAT_MS);
   assert.deepEqual(found.splice(0), [{ nodens: 'Cannot open "nodens" for writing' }]);
   assert.deepEqual(thread.logs, []);
-  assert.deepEqual(thread.unwritable, ["nodens"], "told once");
+  assert.deepEqual(thread.unwritable, ["nodens"], "reported once");
   thread.missing = false;
   assert.deepEqual(thread.pass(BEAT_MS), ["nodens +10.96.0.10"]);
   thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
@@ -217,7 +219,7 @@ Deno.test("an answer that the rules cannot be told of is not reported as one", (
   assert.deepEqual(found, [{}]);
 });
 
-Deno.test("a fault of a list is of one round: the next one finds it anew, or not", () => {
+Deno.test("faults of lists are reported per round", () => {
   const thread = new Thread();
   const found: unknown[] = [];
   const follow = () => thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
@@ -225,7 +227,7 @@ Deno.test("a fault of a list is of one round: the next one finds it anew, or not
   thread.alive.add("10.96.0.10");
   follow();
   thread.pass(BEAT_MS);
-  // The list is back, but nothing answers, so nothing is written to it.
+  // The list is back, but there is no answer to write.
   thread.missing = false;
   thread.alive.clear();
   follow();
@@ -233,20 +235,16 @@ Deno.test("a fault of a list is of one round: the next one finds it anew, or not
   assert.deepEqual(found, [{ nodens: 'Cannot open "nodens" for writing' }, {}]);
 });
 
-Deno.test("a list that went with its rules and came back is opened again", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
-  thread.check.follow(plan(["10.96.0.10"]));
+Deno.test("a list that was removed and recreated is opened again", () => {
+  const thread = Thread.following(["10.96.0.10"]);
   thread.pass(10);
   thread.broken.add(1);
   assert.deepEqual(thread.pass(BEAT_MS), ["nodens closed", "nodens +10.96.0.10"]);
   assert.deepEqual(thread.unwritable, []);
 });
 
-Deno.test("entries that a plan does not have go at once, unless another process has them", () => {
-  const thread = new Thread();
-  for (const address of ["10.96.0.10", "169.254.20.10"]) thread.alive.add(address);
-  thread.check.follow(plan(["10.96.0.10", "169.254.20.10"]));
+Deno.test("entries that a plan lacks are removed at once, unless another process renews them", () => {
+  const thread = Thread.following(["10.96.0.10", "169.254.20.10"]);
   thread.pass(10);
   thread.check.follow(plan(["169.254.20.10"]));
   assert.deepEqual(thread.written.slice(2), ["nodens -10.96.0.10"]);
@@ -255,14 +253,14 @@ Deno.test("entries that a plan does not have go at once, unless another process 
   thread.check.follow(plan([], { leaveEntries: true }));
   assert.deepEqual(thread.written.slice(before), ["nodens closed"]);
   thread.check.follow(plan(["10.96.0.10"]));
-  // Stopped while the answer is under way: the entry must not come back.
+  // Stopped before the answer: the entry must not come back.
   thread.check.follow(plan([]));
   assert.deepEqual(thread.written.slice(before + 1), ["nodens -10.96.0.10", "nodens closed"]);
   assert.deepEqual(thread.pass(2000), []);
   assert.equal(thread.open, 0);
 });
 
-Deno.test("a machine on which nothing can be asked is a fault and no answer", () => {
+Deno.test("a process that cannot send probes reports a fault", () => {
   const thread = new Thread();
   thread.mayMark = false;
   const found: unknown[] = [];
@@ -271,12 +269,11 @@ Deno.test("a machine on which nothing can be asked is a fault and no answer", ()
   assert.deepEqual([thread.written, thread.logs], [[], []]);
 });
 
-Deno.test("the end closes everything and leaves the entries to grow old", () => {
-  const thread = new Thread();
-  thread.alive.add("10.96.0.10");
-  thread.check.follow(plan(["10.96.0.10"], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+Deno.test("the end closes everything and lets the entries expire", () => {
+  const watchdog = { socket: "/run/x", everyMs: 100 };
+  const thread = Thread.following(["10.96.0.10"], { watchdog });
   thread.pass(10);
-  thread.check.follow(plan(["::1"], { watchdog: { socket: "/run/x", everyMs: 100 } }));
+  thread.check.follow(plan(["::1"], { watchdog }));
   const before = thread.written.length;
   thread.check.end();
   assert.deepEqual(thread.written.slice(before), ["nodens closed", "/run/x closed"]);
@@ -284,7 +281,7 @@ Deno.test("the end closes everything and leaves the entries to grow old", () => 
   assert.equal(thread.open, 0);
 });
 
-Deno.test("looks for the answer to a probe come ever more rarely, up to a bound", () => {
+Deno.test("pauses between polls of a probe double up to a bound", () => {
   const pauses: number[] = [];
   for (let pauseMs = 0; pauses.length < 8;) pauses.push(pauseMs = nextPause(pauseMs));
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);

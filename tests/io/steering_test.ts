@@ -1,4 +1,4 @@
-/** New connections go to other processes' sockets before one's own are closed. */
+/** Steering new connections to other processes' sockets. */
 import type { BoundSocket } from "../../src/io/sockets.ts";
 import assert from "node:assert/strict";
 import { bindListener, closeAll } from "../../src/io/linux/listen.ts";
@@ -11,13 +11,13 @@ import { isLinux, skipFor, skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Listening sockets at one address; as for the kernel they might be several processes'. */
+/** Listening sockets at one address; for the kernel they may belong to several processes. */
 function listening(address: string, port: number, count: number): BoundSocket[] {
   return Array.from({ length: count }, () => bindListener(openLibc(), { address, port, index: 0 }))
     .flat();
 }
 
-/** How many connections wait at each socket; they are accepted and closed. */
+/** Accepts and closes the connections that wait at each socket; returns their numbers. */
 function accepted(sockets: readonly BoundSocket[]): number[] {
   const libc = openLibc();
   return sockets.filter(({ kind }) => kind === "tcp").map(({ fd }) => {
@@ -39,17 +39,18 @@ function takesFilters(): boolean {
   if (!isLinux()) return false;
   const libc = openLibc();
   const sockets = listening("127.0.0.1", freePort(), 1);
-  const taken = dropSyns(libc, sockets.find(({ kind }) => kind === "tcp")!.fd);
+  const taken = dropSyns(libc, tcpOf(sockets));
   closeAll(libc, sockets);
   return taken;
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+const tcpOf = (sockets: readonly BoundSocket[]) => sockets.find(({ kind }) => kind === "tcp")!.fd;
 
 for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
   for (const address of ["127.0.0.1", ...haveIpv6() ? ["::1"] : []]) {
     Deno.test({
-      name: `of ${own} and ${others} sockets at ${address} the others get all, also afterwards`,
+      name: `of ${own} and ${others} sockets at ${address} the others get all connections`,
       ...onLinux,
       fn: async () => {
         const libc = openLibc();
@@ -59,7 +60,7 @@ for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
         try {
           await connect(address, port, 50);
           assert.equal(sum(accepted([...mine, ...theirs])), 50);
-          const { fd } = mine.find(({ kind }) => kind === "tcp")!;
+          const fd = tcpOf(mine);
           assert.equal(steerAway(libc, fd, { own, others }), true);
           await connect(address, port, 50);
           assert.equal(sum(accepted(mine)), 0);
@@ -68,7 +69,7 @@ for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
           await connect(address, port, 200);
           const counts = accepted(theirs);
           assert.equal(sum(counts), 200);
-          // The program chooses none any more, so all have their share again.
+          // The program no longer chooses, so each gets a share.
           assert.ok(counts.every((count) => count > 0), counts.join(" "));
         } finally {
           closeAll(libc, [...mine, ...theirs]);
@@ -79,9 +80,9 @@ for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
 }
 
 Deno.test({
-  name: "where the order is another one, a connection waits until the socket is closed",
+  name: "in another order, a connection waits until the socket is closed",
   ...skipFor(
-    takesFilters() ? [] : ["the kernel takes no filter at a TCP socket without NET_ADMIN"],
+    takesFilters() ? [] : ["the kernel requires NET_ADMIN for a filter at a TCP socket"],
   ),
   fn: async () => {
     const libc = openLibc();
@@ -89,7 +90,7 @@ Deno.test({
     const theirs = listening("127.0.0.1", port, 1);
     const mine = listening("127.0.0.1", port, 1);
     try {
-      const { fd } = mine.find(({ kind }) => kind === "tcp")!;
+      const fd = tcpOf(mine);
       steerAway(libc, fd, { own: 1, others: 1 });
       dropSyns(libc, fd);
       const connecting = connect("127.0.0.1", port, 1);

@@ -1,22 +1,29 @@
-/** Clients over TCP that go, do not read, or read slowly, with both drivers over real sockets. */
+/** TCP clients that disappear, do not read, or read slowly, with both drivers over real sockets. */
 import assert from "node:assert/strict";
 import type { DataPlane } from "../../src/control/plane/data_plane.ts";
-import { askTcp, askUdp, startUpstream, withDataPlane } from "../support/processes/drivers.ts";
-import { freePort } from "../support/servers/ports.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
-import { frame } from "../support/simulation/simulation.ts";
+import {
+  askTcp,
+  askUdp,
+  readFrames,
+  startUpstream,
+  withServer,
+} from "../support/processes/drivers.ts";
 import { driversHere } from "../support/run/require.ts";
+import { until } from "../support/run/until.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { frame } from "../support/simulation/simulation.ts";
 
 const MI = 2 ** 20;
 
-/** A server block whose answers for `big.example.org` have 1.6 KB. */
-function bigAnswers(port: number, timeouts = ""): string {
+/** Directives whose answers for `big.example.org` have 1.6 KB. */
+function bigAnswers(timeouts = ""): string {
   const addresses = Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`);
-  return `.:${port} {\n bind 127.0.0.1\n timeouts {\n idle 24h\n ${timeouts}\n }\n` +
-    ` hosts /dev/null {\n ${addresses.join("\n")}\n }\n}`;
+  return `timeouts {\n idle 24h\n ${timeouts}\n }\n` +
+    ` hosts /dev/null {\n ${addresses.join("\n")}\n }`;
 }
 
-/** Many queries for the same name, by their ids. */
+/** Many queries for that name, numbered by their ids. */
 function pipeline(count: number): Uint8Array<ArrayBuffer> {
   const one = frame(queryBytes({ name: "big.example.org" }));
   const all = new Uint8Array(count * one.length);
@@ -33,76 +40,59 @@ function value(plane: DataPlane, name: string, reason?: string): number {
   ).reduce((sum, { index }) => sum + plane.values[index]!, 0);
 }
 
-/** Waits for something that is about to be so; fails where it does not come in ten seconds. */
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.fail(what);
-}
+const noStreams = (plane: DataPlane) =>
+  until(() => value(plane, "nodens_streams") === 0, "the end of all streams");
 
 for (const driver of driversHere()) {
-  const run = (title: string, work: () => Promise<void>) =>
-    Deno.test({ name: `${driver}: ${title}`, fn: work });
+  const run = (title: string, fn: () => Promise<void>) =>
+    Deno.test({ name: `${driver}: ${title}`, fn });
+  const serve = (directives: string, use: Parameters<typeof withServer>[1]) =>
+    withServer({ driver, directives }, use);
 
-  run("clients that go without reading leave nothing behind", async () => {
-    const port = freePort();
-    await withDataPlane({ driver, corefile: bigAnswers(port) }, async (plane) => {
-      const queries = pipeline(200);
-      for (let i = 0; i < 100; i++) {
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-        await connection.write(queries);
-        // What it has not read makes the kernel send a reset.
-        await connection.read(new Uint8Array(1));
-        connection.close();
-      }
-      await until(() => value(plane, "nodens_streams") === 0, "streams are left");
-      assert.equal(value(plane, "nodens_stream_bytes"), 0);
-      assert.ok(value(plane, "nodens_streams_closed_total", "broken") > 0);
-    });
-  });
+  run(
+    "clients that disappear without reading leave nothing behind",
+    () =>
+      serve(bigAnswers(), async (port, plane) => {
+        const queries = pipeline(200);
+        for (let i = 0; i < 100; i++) {
+          const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+          await connection.write(queries);
+          // Unread answers make the kernel send a reset.
+          await connection.read(new Uint8Array(1));
+          connection.close();
+        }
+        await noStreams(plane);
+        assert.equal(value(plane, "nodens_stream_bytes"), 0);
+        assert.ok(value(plane, "nodens_streams_closed_total", "broken") > 0);
+      }),
+  );
 
-  run("answers for a client that has gone meanwhile are not queued", async () => {
-    const port = freePort();
+  run("answers for a client that has disappeared are not queued", async () => {
     const upstreamPort = freePort();
-    let queries = 0;
-    const socket = Deno.listenDatagram({
-      hostname: "127.0.0.1",
-      port: upstreamPort,
-      transport: "udp",
+    let last = Promise.resolve();
+    const upstream = startUpstream(upstreamPort, async (bytes) => {
+      // The client is gone by then: the first answer detects that, the others come one by one.
+      last = last.then(() => new Promise((resolve) => setTimeout(resolve, 10)));
+      await last;
+      return responseBytes(decode(bytes));
     });
-    const serving = (async () => {
-      const sent: Promise<unknown>[] = [];
-      for await (const [bytes, from] of socket) {
-        queries++;
-        const answer = responseBytes(decode(bytes));
-        // By then the client is gone, which the first answer finds out and the others meet.
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        sent.push(socket.send(answer, from));
-      }
-      await Promise.allSettled(sent);
-    })();
-    const corefile = `.:${port} {\n bind 127.0.0.1\n forward . 127.0.0.1:${upstreamPort} {\n` +
-      ` max_fails 0\n prefer_udp\n }\n}`;
-    await withDataPlane({ driver, corefile }, async (plane) => {
+    const options = "{\n max_fails 0\n prefer_udp\n }";
+    await serve(`forward . 127.0.0.1:${upstreamPort} ${options}`, async (port, plane) => {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port });
       for (let id = 0; id < 20; id++) {
         await connection.write(frame(queryBytes({ name: `n${id}.example.org`, id })));
       }
-      await until(() => queries > 0, "no query came to the upstream");
+      await until(() => upstream.counts.udp > 0, "a query to the upstream");
       connection.close();
-      await until(() => value(plane, "nodens_streams") === 0, "the stream is left");
+      await noStreams(plane);
       assert.equal(value(plane, "nodens_stream_bytes"), 0);
     });
-    socket.close();
-    await serving;
+    await upstream.close();
   });
 
-  run("clients that do not read stay within the budget, and others are served", async () => {
-    const port = freePort();
-    const corefile = bigAnswers(port, "write 24h");
-    await withDataPlane({ driver, corefile, memoryBytes: 64 * MI }, async (plane) => {
+  run("clients that do not read stay within the budget, and others are served", () => {
+    const directives = bigAnswers("write 24h");
+    return withServer({ driver, directives, memoryBytes: 64 * MI }, async (port, plane) => {
       const queries = pipeline(1000);
       const connections: Deno.TcpConn[] = [];
       for (let i = 0; i < 200; i++) {
@@ -116,23 +106,23 @@ for (const driver of driversHere()) {
           assert.equal(decode((await askTcp([frame(query)], { port }))[0]!).answers!.length, 100);
         }
       }
-      // The portable driver does not see what the kernel holds, so little is counted there.
+      // The portable driver cannot see the kernel's buffers, so it counts little.
       if (driver === "linux") {
         const closed = () => value(plane, "nodens_streams_closed_total", "budget");
-        await until(() => closed() > 0, "nobody was closed");
-        await until(() => value(plane, "nodens_streams") === 200 - closed(), "others were closed");
+        await until(() => closed() > 0, "closing for the budget");
+        const streams = () => value(plane, "nodens_streams");
+        await until(() => streams() === 200 - closed(), "closing no others");
       }
       for (const connection of connections) connection.close();
-      await until(() => value(plane, "nodens_streams") === 0, "streams are left");
+      await noStreams(plane);
       assert.equal(value(plane, "nodens_stream_bytes"), 0);
     });
   });
 
   run(
-    "megabytes of answers come whole and in order before FIN, to a client with pauses",
-    async () => {
-      const port = freePort();
-      await withDataPlane({ driver, corefile: bigAnswers(port) }, async (plane) => {
+    "a client that pauses gets megabytes of answers whole and in order before FIN",
+    () =>
+      serve(bigAnswers(), async (port, plane) => {
         const count = 2000;
         const connection = await Deno.connect({ hostname: "127.0.0.1", port });
         const sending = (async () => {
@@ -140,56 +130,43 @@ for (const driver of driversHere()) {
           for (let at = 0; at < all.length;) at += await connection.write(all.subarray(at));
           await connection.closeWrite();
         })();
-        const buffer = new Uint8Array(30_000);
-        const pieces: Uint8Array[] = [];
-        for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
-          pieces.push(buffer.slice(0, n));
-          if (pieces.length % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+        const ids: number[] = [];
+        for await (const answer of readFrames(connection)) {
+          ids.push(new DataView(answer.buffer).getUint16(0));
+          if (ids.length % 200 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
         }
         await sending;
         connection.close();
-        const all = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
-        const view = new DataView(all.buffer);
-        const ids = [];
-        for (let at = 0; at < all.length; at += 2 + view.getUint16(at)) {
-          ids.push(view.getUint16(at + 2));
-        }
         assert.deepEqual(ids, Array.from({ length: count }, (_, id) => id));
-        await until(() => value(plane, "nodens_streams") === 0, "the stream is left");
+        await noStreams(plane);
         assert.equal(value(plane, "nodens_streams_closed_total"), 0);
-      });
-    },
+      }),
   );
 
   run(
-    "a process that stops answers what it has read, then sends FIN and waits for it",
-    async () => {
-      const port = freePort();
-      await withDataPlane({ driver, corefile: bigAnswers(port) }, async (plane) => {
+    "a process that stops answers what it has read, then sends FIN and waits for the client's",
+    () =>
+      serve(bigAnswers(), async (port, plane) => {
         const connection = await Deno.connect({ hostname: "127.0.0.1", port });
         await connection.write(pipeline(40));
-        await until(() => value(plane, "nodens_streams") === 1, "no stream");
+        await until(() => value(plane, "nodens_streams") === 1, "a stream");
         await plane.retire(5000);
         const drained = plane.drain(10_000);
-        let read = 0;
-        const buffer = new Uint8Array(30_000);
-        for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
-          read += n;
-        }
+        const sizes: number[] = [];
+        for await (const { length } of readFrames(connection)) sizes.push(2 + length);
+        const read = sizes.reduce((sum, size) => sum + size, 0);
         assert.equal(read % 40, 0);
         assert.ok(read > 40 * 1600, `${read} bytes`);
-        // Too late, but no fault of the client; on a slow machine the stream may be gone by now.
+        // Too late, but not the client's fault; on a slow machine the stream may be closed by now.
         await connection.write(pipeline(1)).catch(() => {});
         connection.close();
         await drained;
         assert.equal(value(plane, "nodens_streams"), 0);
         assert.equal(value(plane, "nodens_streams_closed_total"), 0);
-      });
-    },
+      }),
   );
 
-  run("an upstream that closes in the middle of a query is asked again", async () => {
-    const port = freePort();
+  run("an upstream that closes the connection during a query is asked again", async () => {
     const upstreamPort = freePort();
     let asked = 0;
     const upstream = startUpstream(upstreamPort, (bytes, transport) => {
@@ -197,9 +174,8 @@ for (const driver of driversHere()) {
       if (++asked === 1) throw new Error("closes");
       return responseBytes(decode(bytes));
     });
-    const corefile =
-      `.:${port} {\n bind 127.0.0.1\n forward . 127.0.0.1:${upstreamPort} {\n max_fails 0\n }\n}`;
-    await withDataPlane({ driver, corefile }, async () => {
+    const options = "{\n max_fails 0\n }";
+    await serve(`forward . 127.0.0.1:${upstreamPort} ${options}`, async (port) => {
       for (let id = 1; id <= 3; id++) {
         const query = queryBytes({ name: `n${id}.example.org`, id });
         const [answer] = await askTcp([frame(query)], { port });

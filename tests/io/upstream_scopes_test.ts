@@ -5,7 +5,7 @@ import { skipFor } from "../support/run/require.ts";
 const CHILD = new URL("./scope_child.ts", import.meta.url).pathname;
 const skip = skipFor(namespaceReasons());
 
-/** Makes a link, up, with a link-local address that can be used at once; its index. */
+/** Adds a link with a link-local address; returns its index. */
 function addLink(namespace: Namespace, name: string): number {
   namespace.ip("link", "add", name, "type", "bridge");
   namespace.ip("address", "add", "fe80::2/64", "dev", name, "nodad");
@@ -14,7 +14,7 @@ function addLink(namespace: Namespace, name: string): number {
 }
 
 Deno.test({
-  name: "the interface of a link-local upstream is found again when it is another one",
+  name: "an upstream with a scope follows its interface when that is recreated or renamed",
   ...skip,
   fn: async () => {
     const namespace = new Namespace();
@@ -30,7 +30,7 @@ Deno.test({
       return Number((await output.read()).value);
     };
     try {
-      assert.equal(await ask("failure"), -1, "there is no such interface");
+      assert.equal(await ask("failure"), -1, "the interface does not exist");
       const first = addLink(namespace, "uplink");
       assert.equal(await ask("failure"), first);
 
@@ -40,7 +40,7 @@ Deno.test({
       assert.notEqual(second, first);
       assert.equal(await ask("failure"), second);
 
-      // The old one still takes packets, so nothing fails: only the kernel's notice tells.
+      // The old interface still accepts packets, so only the kernel's notice reveals the change.
       namespace.ip("link", "set", "uplink", "down");
       namespace.ip("link", "set", "uplink", "name", "former");
       namespace.ip("link", "set", "former", "up");

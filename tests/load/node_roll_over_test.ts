@@ -1,4 +1,4 @@
-/** Two nodens processes on a node: the last one takes interface and rules away, and only that one. */
+/** Two nodens processes on a node: only the last one to stop removes interface and rules. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -13,9 +13,8 @@ import {
 } from "../support/namespaces/node_cache.ts";
 import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
 import type { DnsperfResult } from "../support/namespaces/rig/dnsperf.ts";
-import type { Asked } from "../support/processes/tcp_asker.ts";
+import { startAsker } from "../support/processes/tcp_asker.ts";
 
-const ASKER = new URL("../support/processes/tcp_asker.ts", import.meta.url).pathname;
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 /** Queries a second from each of two pods. */
 const QPS = 10_000;
@@ -24,11 +23,18 @@ const ALONE = /the other process has stopped; serving alone/;
 
 const onRig = skipFor(rigReasons({ programs: ["dig", "dnsperf", "ss"] }));
 
+function test(name: string, use: (rig: NodeRig) => Promise<void>): void {
+  Deno.test(name, onRig, async () => {
+    await using rig = await NodeRig.create();
+    await use(rig);
+  });
+}
+
 /** Waits until the log has a line. */
 const log = (nodens: RigNodens, line: RegExp) =>
   until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
 
-/** Starts one that is there with its rules and its heartbeat. */
+/** Starts a process and waits for its rules and heartbeat. */
 async function start(rig: NodeRig): Promise<RigNodens> {
   const nodens = await startNodeCache(rig);
   await engaged(nodens);
@@ -45,7 +51,7 @@ async function killed(nodens: RigNodens): Promise<void> {
   await nodens.ended;
 }
 
-/** Waits until only one process takes UDP queries in. */
+/** Waits until only one process receives UDP queries. */
 async function turnedAway(rig: NodeRig): Promise<void> {
   const list = ["-Hlnu", "src", `${LINK_LOCAL}:53`];
   for (;;) {
@@ -104,184 +110,135 @@ async function answersAll(rig: NodeRig): Promise<void> {
   }
 }
 
-Deno.test({
-  name: "ten roll-overs in a row on a node, with 20,000 queries a second, lose none",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    let serving = await start(rig);
-    const whole = await hostState(rig);
-    const { namespace } = rig.nodes[0]!.pods[0]!;
-    const asker = await rig.startIn(
-      namespace,
-      Deno.execPath(),
-      ["run", "-A", ASKER, KUBE_DNS.v4, NAMES[0]!],
-      { ready: (output) => output.includes("ASKING") },
-    );
-    const results = await underLoad(rig, async () => {
-      for (let turn = 0; turn < 10; turn++) {
-        const next = await start(rig);
-        assert.match(next.output, BESIDE);
-        await stopped(serving);
-        await log(next, ALONE);
-        assert.doesNotMatch(next.output, /put in order|changed from outside/);
-        serving = next;
-      }
-    });
-    say("ten roll-overs on a node", results);
-    assertNoneLost(results);
-    assert.deepEqual(await hostState(rig), whole);
-    await asker.stop();
-    const { hung, ended }: Asked = JSON.parse(asker.output.trim().split("\n").at(-1)!);
-    assert.equal(hung, 0, asker.output);
-    // Once a turn: each old one closes the connection.
-    assert.ok(ended <= 10, asker.output);
-    await stopped(serving);
-    assert.deepEqual(await hostState(rig), before);
-  },
-});
-
-Deno.test({
-  name: "whichever of two goes, in order or killed, leaves everything to the other",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    let first = await start(rig);
-    const whole = await hostState(rig);
-    for (const goes of ["new", "old"] as const) {
-      for (const end of [stopped, killed]) {
-        const second = await start(rig);
-        await end(goes === "new" ? second : first);
-        if (goes === "old") first = second;
-        assert.deepEqual(await hostState(rig), whole, goes);
-        await answersAll(rig);
-      }
+test("ten consecutive roll-overs on a node at 20,000 queries a second lose none", async (rig) => {
+  const before = await hostState(rig);
+  let serving = await start(rig);
+  const whole = await hostState(rig);
+  const asker = await startAsker(rig, KUBE_DNS.v4, NAMES[0]!);
+  const results = await underLoad(rig, async () => {
+    for (let turn = 0; turn < 10; turn++) {
+      const next = await start(rig);
+      assert.match(next.output, BESIDE);
+      await stopped(serving);
+      await log(next, ALONE);
+      assert.doesNotMatch(next.output, /put in order|changed from outside/);
+      serving = next;
     }
-    assert.doesNotMatch(first.output, /changed from outside/);
-    await stopped(first);
-    assert.deepEqual(await hostState(rig), before);
-  },
+  });
+  say("ten roll-overs on a node", results);
+  assertNoneLost(results);
+  assert.deepEqual(await hostState(rig), whole);
+  const { ended } = await asker.stop();
+  // Each old process closes the connection.
+  assert.ok(ended <= 10, `${ended} connections ended`);
+  await stopped(serving);
+  assert.deepEqual(await hostState(rig), before);
 });
 
-Deno.test({
-  name: "a new one that is killed before it serves has taken nothing away, and costs nothing",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const first = await start(rig);
-    const whole = await hostState(rig);
-    const results = await underLoad(rig, async () => {
-      for (let i = 0; i < 5; i++) {
-        await killed(await startNodeCache(rig, { ready: (output) => BESIDE.test(output) }));
-        assert.deepEqual(await hostState(rig), whole);
-      }
-      // One that cannot start leaves as much.
-      const broken = `${TEMPLATE}\n.:53 {\n bind 192.0.2.9\n whoami\n}\n`;
-      await assert.rejects(startNodeCache(rig, { template: broken }), /192\.0\.2\.9/);
-      assert.deepEqual(await hostState(rig), whole);
-    });
-    say("new ones killed before they served", results);
-    assertNoneLost(results);
-    assert.doesNotMatch(first.output, /changed from outside/);
-    await stopped(first);
-  },
+test("either of two processes, stopped or killed, leaves everything to the other", async (rig) => {
+  const before = await hostState(rig);
+  let first = await start(rig);
+  const whole = await hostState(rig);
+  for (const goes of ["new", "old"] as const) {
+    for (const end of [stopped, killed]) {
+      const second = await start(rig);
+      await end(goes === "new" ? second : first);
+      if (goes === "old") first = second;
+      assert.deepEqual(await hostState(rig), whole, goes);
+      await answersAll(rig);
+    }
+  }
+  assert.doesNotMatch(first.output, /changed from outside/);
+  await stopped(first);
+  assert.deepEqual(await hostState(rig), before);
 });
 
-Deno.test({
-  name: "an old one that is killed while it drains has taken nothing away, and costs nothing",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    let first = await start(rig);
-    const whole = await hostState(rig);
-    const { namespace } = rig.nodes[0]!.pods[0]!;
-    const results = await underLoad(rig, async () => {
-      for (let i = 0; i < 3; i++) {
-        // A connection of a client that asks all the time keeps the old one draining.
-        const asker = await rig.startIn(
-          namespace,
-          Deno.execPath(),
-          ["run", "-A", ASKER, KUBE_DNS.v4, NAMES[0]!],
-          { ready: (output) => output.includes("ASKING") },
-        );
-        const next = await start(rig);
-        Deno.kill(first.pid, "SIGTERM");
-        await turnedAway(rig);
-        await killed(first);
-        assert.equal((await first.ended).signal, "SIGKILL");
-        await asker.stop();
-        assert.deepEqual(await hostState(rig), whole);
-        first = next;
-      }
-    });
-    say("old ones killed while they drained", results);
-    assertNoneLost(results);
-    await answersAll(rig);
-    await stopped(first);
-  },
-});
-
-Deno.test({
-  name: "two that stop at once leave nothing behind",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
+test("a new process killed before it serves removes and loses nothing", async (rig) => {
+  const first = await start(rig);
+  const whole = await hostState(rig);
+  const results = await underLoad(rig, async () => {
     for (let i = 0; i < 5; i++) {
-      const [first, second] = [await start(rig), await start(rig)];
-      // From both at the same moment to one that is well on its way.
-      const ending = first.stop();
-      await new Promise((resolve) => setTimeout(resolve, 20 * i));
-      const ended = await Promise.all([ending, second.stop()]);
-      assert.deepEqual(ended.map(({ code }) => code), [0, 0], first.output + second.output);
-      assert.deepEqual(await hostState(rig), before, first.output + second.output);
+      await killed(await startNodeCache(rig, { ready: (output) => BESIDE.test(output) }));
+      assert.deepEqual(await hostState(rig), whole);
     }
-  },
+    // So does one that cannot start.
+    const broken = `${TEMPLATE}\n.:53 {\n bind 192.0.2.9\n whoami\n}\n`;
+    await assert.rejects(startNodeCache(rig, { template: broken }), /192\.0\.2\.9/);
+    assert.deepEqual(await hostState(rig), whole);
+  });
+  say("new ones killed before they served", results);
+  assertNoneLost(results);
+  assert.doesNotMatch(first.output, /changed from outside/);
+  await stopped(first);
 });
 
-Deno.test({
-  name: "two that start at once both serve, and the last one takes everything away",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
+test("an old process killed while it drains removes and loses nothing", async (rig) => {
+  let first = await start(rig);
+  const whole = await hostState(rig);
+  const results = await underLoad(rig, async () => {
     for (let i = 0; i < 3; i++) {
-      const both = await Promise.all([start(rig), start(rig)]);
-      await answersAll(rig);
-      const { links } = await hostState(rig);
-      assert.ok(links.some((one) => one.endsWith(`nodelocaldns inet ${LINK_LOCAL}/32`)));
-      await stopped(both[i % 2]!);
-      await answersAll(rig);
-      await stopped(both[1 - i % 2]!);
-      assert.deepEqual(await hostState(rig), before, both.map(({ output }) => output).join("\n"));
+      // A client that asks all the time keeps the old process draining.
+      const asker = await startAsker(rig, KUBE_DNS.v4, NAMES[0]!);
+      const next = await start(rig);
+      Deno.kill(first.pid, "SIGTERM");
+      await turnedAway(rig);
+      await killed(first);
+      assert.equal((await first.ended).signal, "SIGKILL");
+      await asker.stop();
+      assert.deepEqual(await hostState(rig), whole);
+      first = next;
     }
-  },
+  });
+  say("old ones killed while they drained", results);
+  assertNoneLost(results);
+  await answersAll(rig);
+  await stopped(first);
 });
 
-Deno.test({
-  name: "a stranger on the metrics port is told and keeps it, beside another process as well",
-  ...onRig,
-  async fn() {
-    await using rig = await NodeRig.create();
-    const node = rig.nodes[0]!;
-    const code = "Deno.listen({ port: 9353 }); console.log('UP'); setTimeout(() => {}, 120000);";
-    await rig.startIn(node.namespace, Deno.execPath(), ["eval", code], {
-      ready: (output) => output.includes("UP"),
-    });
-    const first = await start(rig);
-    const told = /\[ERROR\] no metrics on 0\.0\.0\.0:9353: .* \(-metrics-listen-address\)/;
-    await log(first, told);
-    const second = await start(rig);
-    assert.match(second.output, told);
-    await killed(second);
+test("two processes that stop at once leave nothing behind", async (rig) => {
+  const before = await hostState(rig);
+  for (let i = 0; i < 5; i++) {
+    const [first, second] = [await start(rig), await start(rig)];
+    // From the same moment to well after each other.
+    const ending = first.stop();
+    await new Promise((resolve) => setTimeout(resolve, 20 * i));
+    const ended = await Promise.all([ending, second.stop()]);
+    assert.deepEqual(ended.map(({ code }) => code), [0, 0], first.output + second.output);
+    assert.deepEqual(await hostState(rig), before, first.output + second.output);
+  }
+});
+
+test("two processes that start at once both serve, and the last one removes everything", async (rig) => {
+  const before = await hostState(rig);
+  for (let i = 0; i < 3; i++) {
+    const both = await Promise.all([start(rig), start(rig)]);
     await answersAll(rig);
-  },
+    const { links } = await hostState(rig);
+    assert.ok(links.some((one) => one.endsWith(`nodelocaldns inet ${LINK_LOCAL}/32`)));
+    await stopped(both[i % 2]!);
+    await answersAll(rig);
+    await stopped(both[1 - i % 2]!);
+    assert.deepEqual(await hostState(rig), before, both.map(({ output }) => output).join("\n"));
+  }
+});
+
+test("another program on the metrics port is logged and keeps it", async (rig) => {
+  const node = rig.nodes[0]!;
+  const code = "Deno.listen({ port: 9353 }); console.log('UP'); setTimeout(() => {}, 120000);";
+  await rig.startIn(node.namespace, Deno.execPath(), ["eval", code], {
+    ready: (output) => output.includes("UP"),
+  });
+  const first = await start(rig);
+  const told = /\[ERROR\] no metrics on 0\.0\.0\.0:9353: .* \(-metrics-listen-address\)/;
+  await log(first, told);
+  const second = await start(rig);
+  assert.match(second.output, told);
+  await killed(second);
+  await answersAll(rig);
 });
 
 Deno.test({
-  name: "root without capabilities finds no socket to take, and cannot share the addresses",
+  name: "root without capabilities cannot find a socket or share the addresses",
   ...skipFor(rigReasons({ programs: ["dig", "setpriv"] })),
   async fn() {
     await using rig = await NodeRig.create();

@@ -1,4 +1,4 @@
-/** A nodens that stops while pods ask: no query is lost. */
+/** A nodens that stops while pods send queries. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -8,7 +8,7 @@ import { KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 
 Deno.test({
-  name: "a nodens that stops under load with -failopen=false loses no query of a pod",
+  name: "stopping under load with -failopen=false loses no query of a pod",
   ...skipFor(rigReasons({ programs: ["dnsperf"] })),
   async fn() {
     await using rig = await NodeRig.create();
@@ -16,7 +16,7 @@ Deno.test({
     const before = await hostState(rig);
     const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
     await until(() => /rules for IPv4 put in order/.test(nodens.output), nodens.output);
-    // Each keeps its ports, as few clients do: a port that is stuck would lose all that follows.
+    // The ports stay: one that is stuck would lose all further queries.
     const running = Promise.all(node.pods.map(({ namespace }) =>
       rig.dnsperf(namespace, {
         ...{ server: KUBE_DNS.v4, names: NAMES, clients: 20, timeoutSeconds: 5 },
@@ -31,7 +31,7 @@ Deno.test({
       assert.equal(lost, 0, text);
       assert.deepEqual(rcodes, { NOERROR: completed }, text);
     }
-    assert.ok(rig.replicas[0]!.queries() > asked + 1000, "kube-dns has taken them");
+    assert.ok(rig.replicas[0]!.queries() > asked + 1000, "kube-dns gets them");
     assert.deepEqual(await hostState(rig), before);
   },
 });

@@ -1,35 +1,30 @@
-/**
- * Clients over TCP that never stop: some open a connection for each query, some keep theirs as long
- * as the server does. What happens to them is counted.
- */
+/** TCP clients that open a connection for each query, or keep theirs as long as the server does. */
 import * as codec from "dns-packet";
 
-/** What became of connections and queries. */
+/** Results of connections and queries. */
 export interface TcpCounts {
   connections: number;
   answers: number;
-  /** Connections that were not opened. */
   refused: number;
-  /** Connections that ended with a reset. */
   reset: number;
-  /** Connections that had just been opened, and were closed without an answer. */
+  /** New connections that were closed without an answer. */
   unserved: number;
   /** Connections that the server closed between two queries. */
   closed: number;
-  /** Queries that crossed the server's FIN on a connection that was open for longer: asked again. */
+  /** Queries on older connections that crossed the server's FIN. */
   askedAgain: number;
 }
 
-/** Runs clients of both kinds, and counts until `stop`. */
+/** Runs clients of both kinds until `stop`. */
 export function startTcpClients(
   { port, names, fresh, kept, pauseMs }: {
     port: number;
     names: readonly string[];
-    /** Clients with a connection a query. */
+    /** Clients with a connection for each query. */
     fresh: number;
     /** Clients that keep their connections. */
     kept: number;
-    /** Pause of those between two queries. */
+    /** Pause between two queries of the latter. */
     pauseMs: number;
   },
 ): { counts: TcpCounts; stop(): Promise<void> } {
@@ -68,7 +63,7 @@ export function startTcpClients(
         }
         counts.answers++;
         if (!keep) return;
-        // Notices the end of the connection as it comes, as programs do that wait for events.
+        // Detects the end of the connection at once, as event-driven programs do.
         if (await reader.endsWithin(pauseMs)) {
           counts.closed++;
           return;
@@ -97,7 +92,7 @@ export function startTcpClients(
   };
 }
 
-/** Reads frames, of which one comes at a time. */
+/** Reads frames, which come one at a time. */
 class FrameReader {
   readonly #connection: Deno.TcpConn;
   readonly #buffer = new Uint8Array(4096);
@@ -107,7 +102,7 @@ class FrameReader {
     this.#connection = connection;
   }
 
-  /** Resolves when a frame is there; false where the server has closed its side before. */
+  /** Waits for a frame; returns false if the server has ended the connection. */
   async next(): Promise<boolean> {
     const frame: number[] = [];
     for (;;) {
@@ -119,7 +114,7 @@ class FrameReader {
     }
   }
 
-  /** Whether the server closes its side within this time. */
+  /** Whether the server ends the connection within this time. */
   async endsWithin(ms: number): Promise<boolean> {
     const pause = new Promise<false>((resolve) => setTimeout(() => resolve(false), ms));
     return await Promise.race([this.#read().then((count) => count === null), pause]);

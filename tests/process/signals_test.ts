@@ -1,7 +1,8 @@
-/** Signals to a real nodens: none opens the debugger, and each is kept at every moment. */
+/** Signals to a real nodens: none opens the debugger, and none is lost. */
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { freePort } from "../support/servers/ports.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { until } from "../support/run/until.ts";
 import { MAIN, STARTED } from "../support/processes/nodens.ts";
 import { Namespace, namespaceReasons } from "../support/namespaces/namespace.ts";
@@ -15,7 +16,7 @@ import {
 } from "../support/processes/process_signals.ts";
 
 const { HUP, INT, QUIT, BUS, USR1, SEGV, TERM, SETXID } = SIGNAL;
-/** Signals with a handler that a serving nodens goes on after; SETXID is the C library's own. */
+/** Signals that do not end nodens; SETXID is the C library's own. */
 const GOES_ON: readonly number[] = [HUP, USR1, SETXID];
 const DEBUGGER_PORT = 9229;
 /** Deno handles SIGUSR1 from 500 ms after the start on. */
@@ -24,30 +25,26 @@ const DENO_LISTENS_MS = 700;
 const inNamespace = skipFor(namespaceReasons());
 const onLinux = skipUnlessLinux();
 
-/** Ways to run nodens. The last one cannot touch the kernel's handlers, and holds the port instead. */
+/** Ways to run nodens. The last one cannot replace signal handlers, and occupies the port instead. */
 const WAYS = [
   { name: "from source", flags: ["-A"], args: [], holdsPort: false },
   { name: "portable", flags: ["-A"], args: ["-io", "portable"], holdsPort: false },
-  { name: "with the rights it is shipped with", flags: PERMISSIONS, args: [], holdsPort: false },
+  { name: "with its own permissions", flags: PERMISSIONS, args: [], holdsPort: false },
   { name: "without FFI", flags: ["-A", "--deny-ffi"], args: [], holdsPort: true },
 ];
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** Runs `use` with a folder, a Corefile in it and a network namespace. */
-async function inFolder(use: (file: string, port: number) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  const port = freePort();
-  const file = `${folder}/Corefile`;
-  Deno.writeTextFileSync(file, `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`);
-  try {
-    await use(file, port);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+/** Runs `use` with a Corefile. */
+function withCorefile(use: (file: string) => Promise<void>): Promise<void> {
+  return withFolder((folder) => {
+    const file = `${folder}/Corefile`;
+    Deno.writeTextFileSync(file, `.:${freePort()} {\n bind 127.0.0.1\n whoami\n}\n`);
+    return use(file);
+  });
 }
 
-/** What `/json` of the debugger gives inside a namespace: the status, or what went wrong. */
+/** Fetches `/json` of the debugger in a namespace; returns the status and text, or "refused". */
 function askDebugger(namespace: Namespace): string {
   const code = `try { const r = await fetch("http://127.0.0.1:${DEBUGGER_PORT}/json"); ` +
     `console.log(r.status, await r.text()) } catch { console.log("refused") }`;
@@ -64,14 +61,14 @@ async function withNamespace(use: (namespace: Namespace) => Promise<void>): Prom
   }
 }
 
-Deno.test("these tests see the debugger that Deno opens", inNamespace, async () => {
+Deno.test("SIGUSR1 opens the debugger of a plain Deno", inNamespace, async () => {
   await withNamespace(async (namespace) => {
     const code = "console.log('up'); setInterval(() => {}, 1000)";
     const deno = await startProcess("ip", {
       args: namespace.exec(Deno.execPath(), "eval", code),
       ready: (output) => output.includes("up"),
     });
-    // Deno 2.9.2 and later. Where a newer one does not do it any more, `DebuggerSignal` can go.
+    // If a newer Deno no longer does this, `DebuggerSignal` is not needed.
     await until(() => caughtSignals(deno.pid).includes(USR1), "Deno's handler");
     send(deno.pid, USR1);
     await until(() => listeningPorts(deno.pid).includes(DEBUGGER_PORT), "Deno's debugger");
@@ -83,7 +80,7 @@ Deno.test("these tests see the debugger that Deno opens", inNamespace, async () 
 for (const { name, flags, args, holdsPort } of WAYS) {
   Deno.test(`no signal opens a port: ${name}`, inNamespace, async () => {
     await withNamespace((namespace) =>
-      inFolder(async (file) => {
+      withCorefile(async (file) => {
         const start = async () => {
           const process = await startProcess("ip", {
             args: namespace.exec(
@@ -94,7 +91,7 @@ for (const { name, flags, args, holdsPort } of WAYS) {
           await pause(DENO_LISTENS_MS);
           return process;
         };
-        /** Ports that are listened on; the debugger's must not answer. */
+        /** Ports of listeners; the debugger's must not answer. */
         const ports = (process: TestProcess) => {
           const all = listeningPorts(process.pid);
           if (all.includes(DEBUGGER_PORT)) {
@@ -107,7 +104,7 @@ for (const { name, flags, args, holdsPort } of WAYS) {
         let nodens = await start();
         const before = ports(nodens);
         assert.equal(before.includes(DEBUGGER_PORT), holdsPort);
-        // A signal without a handler runs no code: the kernel ignores it or ends the process.
+        // Without a handler the kernel ignores the signal or ends the process.
         const caught = caughtSignals(nodens.pid);
         for (const signal of [HUP, INT, QUIT, USR1, TERM]) assert.ok(caught.includes(signal));
         const reloads = () => nodens.output.match(/Reloading complete/g)?.length ?? 0;
@@ -123,7 +120,7 @@ for (const { name, flags, args, holdsPort } of WAYS) {
         for (const signal of stops) {
           send(nodens.pid, signal);
           const fault = signal === BUS || signal === SEGV;
-          // The runtime takes its handler away first, and expects the fault to come again.
+          // The runtime removes its handler and expects the fault again.
           if (fault) await until(() => !caughtSignals(nodens.pid).includes(signal), "the fault");
           if (fault) assert.deepEqual(ports(nodens), before, `signal ${signal}`);
           if (fault) send(nodens.pid, signal);
@@ -138,14 +135,14 @@ for (const { name, flags, args, holdsPort } of WAYS) {
   });
 }
 
-/** A nodens that is not waited for. */
+/** A nodens that may still be starting. */
 class Early {
   readonly #child: Deno.ChildProcess;
   readonly #read: Promise<unknown>;
   output = "";
 
   constructor(file: string) {
-    // A shell that starts the tests in the background has SIGINT and SIGQUIT ignored.
+    // A shell ignores SIGINT and SIGQUIT for tests in the background.
     this.#child = new Deno.Command("env", {
       args: ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file],
       stdin: "null",
@@ -161,14 +158,14 @@ class Early {
     );
   }
 
-  /** Sends a signal; says whether nodens had its handlers by then. */
+  /** Sends a signal; returns whether nodens had its handlers before. */
   send(signal: Deno.Signal): boolean {
-    // The listener for SIGQUIT is the last one that it adds.
+    // The listener for SIGQUIT is the last one.
     const ready = caughtSignals(this.#child.pid).includes(QUIT);
     try {
       this.#child.kill(signal);
     } catch {
-      // Gone.
+      // It has ended.
     }
     return ready;
   }
@@ -180,7 +177,7 @@ class Early {
   }
 }
 
-/** Runs things two at a time. */
+/** Runs two at a time. */
 async function byTwos<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
   const lane = async () => {
@@ -192,24 +189,24 @@ async function byTwos<T>(items: readonly T[], run: (item: T) => Promise<void>): 
 const START_STEPS_MS = [0, 20, 40, 60, 80, 100, 120, 140, 170, 200, 250];
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
-  Deno.test(`${signal} while nodens starts ends it in order`, onLinux, async () => {
+  Deno.test(`${signal} while nodens starts ends it with code 0`, onLinux, async () => {
     await byTwos(START_STEPS_MS, (ms) =>
-      inFolder(async (file) => {
+      withCorefile(async (file) => {
         const nodens = new Early(file);
         await pause(ms);
         const ready = nodens.send(signal);
         const status = await nodens.end();
         if (ready || status.signal === null) assert.equal(status.code, 0, nodens.output);
-        // Before the first line of nodens the system decides.
+        // Before the first line of nodens, the default action applies.
         else assert.equal(status.signal, signal, nodens.output);
       }));
   });
 }
 
 for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
-  Deno.test(`${signal} while nodens starts is kept until it serves`, onLinux, async () => {
+  Deno.test(`${signal} while nodens starts takes effect when it serves`, onLinux, async () => {
     await byTwos(START_STEPS_MS, (ms) =>
-      inFolder(async (file) => {
+      withCorefile(async (file) => {
         const nodens = new Early(file);
         await pause(ms);
         if (nodens.send(signal)) {
@@ -226,9 +223,9 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
   });
 }
 
-Deno.test("signals while nodens reloads, and while it stops", onLinux, async () => {
+Deno.test("signals while nodens reloads or stops do not harm", onLinux, async () => {
   await byTwos([0, 1, 2, 4, 6, 8, 10, 15, 20, 30], (ms) =>
-    inFolder(async (file) => {
+    withCorefile(async (file) => {
       const nodens = new Early(file);
       await until(() => STARTED.test(nodens.output), "the start");
       for (const signal of ["SIGHUP", "SIGUSR1", "SIGHUP"] as const) {

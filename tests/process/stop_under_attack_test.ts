@@ -1,4 +1,4 @@
-/** SIGTERM while an attack goes on: nodens ends in order, with code 0, within the grace time. */
+/** SIGTERM under attack: nodens exits with code 0 within the grace time. */
 import assert from "node:assert/strict";
 import { freePort } from "../support/servers/ports.ts";
 import { queryBytes } from "../support/messages/messages.ts";
@@ -6,15 +6,15 @@ import { startNodens } from "../support/processes/nodens.ts";
 import { frame } from "../support/simulation/simulation.ts";
 import { driversHere } from "../support/run/require.ts";
 
-/** What Kubernetes waits, and the systemd unit. */
+/** Grace time of Kubernetes and the systemd unit. */
 const GRACE_MS = 30_000;
-/** An attack sends this much at once and then lets others run, on a machine that is shared. */
+/** Messages per burst; pauses let others run on a shared machine. */
 const BURST = 200;
 const PAUSE_MS = 5;
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** Where nodens is attacked, and whether it still goes on. */
+/** A nodens under attack. */
 interface Target {
   port: number;
   http: number;
@@ -22,10 +22,17 @@ interface Target {
   ended: () => boolean;
 }
 
+/** Adds a connection if nodens accepts one. */
+async function connect(port: number, to: Deno.Conn[]): Promise<Deno.Conn | null> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
+  if (connection !== null) to.push(connection);
+  return connection;
+}
+
 const hit = queryBytes({ name: "www.example.org" });
 const miss = (n: number) => queryBytes({ name: `n${n}.example.net` });
 
-/** Attacks by name; each goes on until nodens has ended. */
+/** Attacks by name; each continues until nodens has ended. */
 const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
   async "datagrams, hits and misses"({ port, ended }) {
     const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
@@ -36,27 +43,21 @@ const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
     }
     socket.close();
   },
-  async "streams that ask and do not read"({ port, ended }) {
+  async "streams that do not read answers"({ port, ended }) {
     const batch = new Uint8Array(BURST * (hit.length + 2));
     for (let i = 0; i < BURST; i++) batch.set(frame(hit), i * (hit.length + 2));
     const connections: Deno.Conn[] = [];
     while (!ended()) {
-      if (connections.length < 50) {
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
-        if (connection !== null) connections.push(connection);
-      }
+      if (connections.length < 50) await connect(port, connections);
       for (const connection of connections) void connection.write(batch).catch(() => {});
       await pause(10 * PAUSE_MS);
     }
     for (const connection of connections) connection.close();
   },
-  async "streams that ask what nobody answers, a little at a time"({ port, ended }) {
+  async "streams with slow queries that no upstream answers"({ port, ended }) {
     const connections: Deno.Conn[] = [];
     for (let n = 0; !ended(); n++) {
-      if (connections.length < 50) {
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
-        if (connection !== null) connections.push(connection);
-      }
+      if (connections.length < 50) await connect(port, connections);
       const whole = frame(miss(n));
       const half = n % 3 === 0 ? whole.subarray(0, 7) : whole;
       void connections[n % connections.length]?.write(half).catch(() => {});
@@ -64,31 +65,27 @@ const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
     }
     for (const connection of connections) connection.close();
   },
-  async "HTTP requests that are never finished, and some that are"({ http, ended }) {
+  async "finished and unfinished HTTP requests"({ http, ended }) {
     const connections: Deno.Conn[] = [];
     const text = (part: string) => new TextEncoder().encode(part);
     for (let n = 0; !ended(); n++) {
       if (connections.length < 60) {
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port: http })
-          .catch(() => null);
-        if (connection !== null) {
-          connections.push(connection);
-          const end = n % 2 === 0 ? "" : "\r\n";
-          const request = text(`GET /metrics HTTP/1.1\r\nHost: localhost\r\n${end}`);
-          void connection.write(request).catch(() => {});
-        }
+        const connection = await connect(http, connections);
+        const end = n % 2 === 0 ? "" : "\r\n";
+        const request = text(`GET /metrics HTTP/1.1\r\nHost: localhost\r\n${end}`);
+        void connection?.write(request).catch(() => {});
       }
       void connections[n % connections.length]?.write(text("X: y\r\n")).catch(() => {});
       await pause(PAUSE_MS);
     }
     for (const connection of connections) connection.close();
   },
-  async "reloads without end"({ pid, ended }) {
+  async "endless reloads"({ pid, ended }) {
     for (let n = 0; !ended(); n++) {
       try {
         Deno.kill(pid, n % 2 === 0 ? "SIGHUP" : "SIGUSR1");
       } catch {
-        // It is gone.
+        // It has ended.
       }
       await pause(PAUSE_MS);
     }
@@ -98,7 +95,7 @@ const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
 const ALL = Object.keys(ATTACKS);
 for (const io of driversHere()) {
   for (const names of [...io === "linux" ? ALL.map((name) => [name]) : [], ALL]) {
-    const what = names.length === 1 ? names[0] : "all of it at once";
+    const what = names.length === 1 ? names[0] : "all at once";
     Deno.test(`${io}: SIGTERM under attack: ${what}`, async () => {
       const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
       const upstream = (silent.addr as Deno.NetAddr).port;
@@ -124,7 +121,7 @@ for (const io of driversHere()) {
       const attacks = names.map((name) => ATTACKS[name]!(target));
       await pause(500);
       Deno.kill(nodens.pid, "SIGTERM");
-      // What Kubernetes and systemd do to one that does not end.
+      // As Kubernetes and systemd do.
       const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), GRACE_MS);
       const status = await nodens.ended;
       clearTimeout(timer);

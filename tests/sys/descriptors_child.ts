@@ -1,6 +1,6 @@
 /**
- * Grows the table of descriptors in a process of its own, where nothing else opens any; prints how
- * many were open before and after, and what was wanted and given.
+ * Enlarges the table of descriptors in a process where nothing else opens any; prints how many were
+ * open before and after, and the wanted and actual size.
  */
 import { reserveDescriptors } from "../../src/sys/descriptor_table.ts";
 import { openLibc } from "../../src/sys/libc.ts";

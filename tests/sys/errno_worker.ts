@@ -1,4 +1,4 @@
-/** Posts the error numbers of the first calls of its thread that fail: EBADF and EAGAIN, twice. */
+/** Posts the error numbers of its thread's first failing calls: EBADF and EAGAIN, twice. */
 import { EFD_NONBLOCK } from "../../src/sys/constants.ts";
 import { lastErrno, openLibc } from "../../src/sys/libc.ts";
 

@@ -4,7 +4,7 @@ import { V8_FLAGS } from "../../release/v8_flags.ts";
 import { GarbageWatch, RestCollector } from "../../src/sys/garbage.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
-Deno.test("garbage is collected once for each limit that was allocated, each eighth time all of it", () => {
+Deno.test("garbage is collected per limit allocated, every eighth time with old objects", () => {
   const collections: string[] = [];
   const watch = new GarbageWatch(100, ({ type }) => collections.push(type));
   for (let bytes = 0; bytes <= 850; bytes += 50) watch.look(bytes);
@@ -14,7 +14,7 @@ Deno.test("garbage is collected once for each limit that was allocated, each eig
   assert.equal(collections.length, 9);
 });
 
-Deno.test("the garbage watch follows its limit", () => {
+Deno.test("the garbage watch uses its current limit", () => {
   let collections = 0;
   const watch = new GarbageWatch(1000, () => collections++);
   watch.look(500);
@@ -39,12 +39,14 @@ Deno.test("a heap that has grown by megabytes is collected once", () => {
   assert.deepEqual(counts, [1, 1, 1, 2, 3, 3]);
 });
 
-/** What may lie as garbage in the test, and V8's own, which collects when it likes. */
+/** Allows for the test's garbage and V8's own. */
 const BOUND_MB = 48;
 
 for (const flags of [[], [V8_FLAGS]]) {
   Deno.test({
-    name: `400 MiB of buffers are dropped within ${BOUND_MB} MB, ${flags[0] ?? "no flags of V8"}`,
+    name: `400 MiB of dropped buffers take at most ${BOUND_MB} MB, ${
+      flags[0] ?? "without V8 flags"
+    }`,
     ...skipUnlessLinux(),
     async fn() {
       const path = new URL("./garbage_child.ts", import.meta.url).pathname;

@@ -5,7 +5,7 @@ import { skipUnlessLinux } from "../support/run/require.ts";
 const onLinux = skipUnlessLinux();
 
 Deno.test({
-  name: "a file of the kernel's is read as Deno reads it with every right",
+  name: "a kernel file reads as in Deno with all permissions",
   ...onLinux,
   fn: () => {
     for (const path of ["/proc/version", "/proc/self/cgroup"]) {
@@ -15,13 +15,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a file of the kernel's that is not there is an error with its name",
+  name: "a missing kernel file is an error that names it",
   ...onLinux,
   fn: () => assert.throws(() => readKernelFile("/proc/nothing"), /"\/proc\/nothing"/),
 });
 
 Deno.test({
-  name: "a file of the kernel's that is kept open tells of writes that it refuses",
+  name: "a kernel file that is kept open reports refused writes",
   ...onLinux,
   fn: () => {
     for (const [path, taken] of [["/dev/null", true], ["/dev/full", false]] as const) {

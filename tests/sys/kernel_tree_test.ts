@@ -3,15 +3,15 @@ import { KernelTree } from "../../src/sys/kernel_tree.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({
-  name: "files, folders and links of the kernel's are read",
+  name: "kernel files, folders and links are read",
   ...skipUnlessLinux(),
   fn() {
-    using tree = new KernelTree();
+    const tree = new KernelTree();
     assert.match(tree.read("/proc/self/status")!, new RegExp(`^Pid:\\s+${Deno.pid}$`, "m"));
     assert.ok(tree.list("/proc").includes(String(Deno.pid)));
     assert.ok(tree.list("/proc/self/fd").length >= 3);
     assert.equal(tree.readLink("/proc/self"), String(Deno.pid));
-    // More than one chunk, and a character that two of them share.
+    // More than one chunk, with a character across their boundary.
     const file = Deno.makeTempFileSync({ prefix: "nodens_tree_" });
     try {
       const text = `x${"ä".repeat(100_000)}`;

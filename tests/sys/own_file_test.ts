@@ -1,98 +1,65 @@
 import assert from "node:assert/strict";
 import { requireOwn } from "../../src/sys/own_file.ts";
 import { makeFifo } from "../support/doubles/special_files.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { rootReasons, skipFor, skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
-/** Giving files away takes root. */
+/** Only root can give files away. */
 const asRoot = skipFor(rootReasons());
 const STRANGER = 4711;
 
-interface Case {
-  name: string;
-  /** Changes the folder, in which there is a file `cache`, both good. */
-  spoil: (folder: string) => void;
-  why: RegExp | null;
-  root?: boolean;
-}
+const WRITABLE_FOLDER =
+  /^other users may write to the folder ".*" \(use chmod go-w, or name another folder\)$/;
+const WRITABLE_FILE = /^other users may write to it /;
+const LINK = /^it is a symbolic link/;
+
+/** A name, what changes a valid folder with a valid file `cache`, and the error. */
+type Case = [name: string, spoil: (folder: string, file: string) => void, why: RegExp | null];
 
 const CASES: Case[] = [
-  { name: "nothing wrong", spoil: () => {}, why: null },
-  { name: "no file yet", spoil: (folder) => Deno.removeSync(`${folder}/cache`), why: null },
-  {
-    name: "a folder that everybody may write to",
-    spoil: (folder) => Deno.chmodSync(folder, 0o777),
-    why: /^other users may write to the folder ".*" \(use chmod go-w, or name another folder\)$/,
-  },
-  {
-    name: "a sticky folder that everybody may write to",
-    spoil: (folder) => Deno.chmodSync(folder, 0o1777),
-    why: /^other users may write to the folder/,
-  },
-  {
-    name: "a folder that the group may write to",
-    spoil: (folder) => Deno.chmodSync(folder, 0o770),
-    why: /^other users may write to the folder/,
-  },
-  {
-    name: "a file that the group may write to",
-    spoil: (folder) => Deno.chmodSync(`${folder}/cache`, 0o660),
-    why: /^other users may write to it/,
-  },
-  {
-    name: "a file that everybody may write to",
-    spoil: (folder) => Deno.chmodSync(`${folder}/cache`, 0o602),
-    why: /^other users may write to it/,
-  },
-  {
-    name: "a link to a good file",
-    spoil(folder) {
-      Deno.renameSync(`${folder}/cache`, `${folder}/real`);
-      Deno.symlinkSync(`${folder}/real`, `${folder}/cache`);
-    },
-    why: /^it is a symbolic link/,
-  },
-  {
-    name: "a link to nothing",
-    spoil(folder) {
-      Deno.removeSync(`${folder}/cache`);
-      Deno.symlinkSync(`${folder}/real`, `${folder}/cache`);
-    },
-    why: /^it is a symbolic link/,
-  },
-  {
-    name: "a FIFO",
-    spoil(folder) {
-      Deno.removeSync(`${folder}/cache`);
-      makeFifo(`${folder}/cache`);
-    },
-    why: /^it is not a regular file$/,
-  },
-  {
-    name: "a folder of somebody else",
-    spoil: (folder) => Deno.chownSync(folder, STRANGER, null),
-    why: /^the folder ".*" belongs to user 4711, not to root \(use chown\)$/,
-    root: true,
-  },
-  {
-    name: "a file of somebody else",
-    spoil: (folder) => Deno.chownSync(`${folder}/cache`, STRANGER, null),
-    why: /^it belongs to user 4711, not to root \(use chown\)$/,
-    root: true,
-  },
+  ["valid", () => {}, null],
+  ["a missing file", (_, file) => Deno.removeSync(file), null],
+  ["a folder writable by others", (folder) => Deno.chmodSync(folder, 0o777), WRITABLE_FOLDER],
+  ["a sticky folder writable by all", (folder) => Deno.chmodSync(folder, 0o1777), WRITABLE_FOLDER],
+  ["a folder writable by the group", (folder) => Deno.chmodSync(folder, 0o770), WRITABLE_FOLDER],
+  ["a file writable by the group", (_, file) => Deno.chmodSync(file, 0o660), WRITABLE_FILE],
+  ["a file writable by others", (_, file) => Deno.chmodSync(file, 0o602), WRITABLE_FILE],
+  ["a link to a valid file", (folder, file) => {
+    Deno.renameSync(file, `${folder}/real`);
+    Deno.symlinkSync(`${folder}/real`, file);
+  }, LINK],
+  ["a dangling link", (folder, file) => {
+    Deno.removeSync(file);
+    Deno.symlinkSync(`${folder}/real`, file);
+  }, LINK],
+  ["a FIFO", (_, file) => {
+    Deno.removeSync(file);
+    makeFifo(file);
+  }, /^it is not a regular file$/],
+];
+const ROOT_CASES: Case[] = [
+  [
+    "another user's folder",
+    (folder) => Deno.chownSync(folder, STRANGER, null),
+    /^the folder ".*" belongs to user 4711, not to root \(use chown\)$/,
+  ],
+  [
+    "another user's file",
+    (_, file) => Deno.chownSync(file, STRANGER, null),
+    /^it belongs to user 4711, not to root \(use chown\)$/,
+  ],
 ];
 
-for (const { name, spoil, why, root = false } of CASES) {
-  Deno.test(`a file that is believed: ${name}`, root ? asRoot : onLinux, async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-    const path = `${folder}/cache`;
-    Deno.writeTextFileSync(path, "", { mode: 0o600 });
-    try {
-      spoil(folder);
-      if (why === null) await requireOwn(path);
-      else await assert.rejects(requireOwn(path), { message: why });
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
-  });
+for (const [cases, options] of [[CASES, onLinux], [ROOT_CASES, asRoot]] as const) {
+  for (const [name, spoil, why] of cases) {
+    Deno.test(`requireOwn: ${name}`, options, () =>
+      withFolder(async (folder) => {
+        const path = `${folder}/cache`;
+        Deno.writeTextFileSync(path, "", { mode: 0o600 });
+        spoil(folder, path);
+        if (why === null) await requireOwn(path);
+        else await assert.rejects(requireOwn(path), { message: why });
+      }));
+  }
 }

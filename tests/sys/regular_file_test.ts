@@ -5,22 +5,14 @@ import {
   readRegularTextSync,
 } from "../../src/sys/regular_file.ts";
 import { specialFile, SPECIALS } from "../support/doubles/special_files.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  try {
-    await use(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
 for (const special of SPECIALS) {
-  Deno.test(`${special} is not read, directly or by a link`, onLinux, async () => {
-    await inFolder(async (folder) => {
+  Deno.test(`${special} is not read, directly or through a link`, onLinux, async () => {
+    await withFolder(async (folder) => {
       using made = specialFile(special, folder);
       const { path, what } = made;
       Deno.symlinkSync(path, `${folder}/link`);
@@ -34,10 +26,10 @@ for (const special of SPECIALS) {
   });
 }
 
-Deno.test("a file may be as large as it is allowed to, and no larger", async () => {
-  await inFolder(async (folder) => {
+Deno.test("a file may have the maximum size, and not an octet more", async () => {
+  await withFolder(async (folder) => {
     const path = `${folder}/file`;
-    // Beyond the first buffer, and with a character that lies across its end.
+    // Larger than the first buffer, with a character across its end.
     const text = `${"x".repeat(65_535)}ä${"y".repeat(100_000)}`;
     Deno.writeTextFileSync(path, text);
     const { size } = Deno.statSync(path);
@@ -50,7 +42,7 @@ Deno.test("a file may be as large as it is allowed to, and no larger", async () 
 });
 
 Deno.test(
-  "files of the kernel, which say that they are empty, are bounded too",
+  "kernel files, whose declared size is 0, are bounded too",
   onLinux,
   async () => {
     const { length } = Deno.readTextFileSync("/proc/cpuinfo");
@@ -62,8 +54,8 @@ Deno.test(
   },
 );
 
-Deno.test("/dev/null is an empty file, by a link too", onLinux, async () => {
-  await inFolder(async (folder) => {
+Deno.test("/dev/null is an empty file, also through a link", onLinux, async () => {
+  await withFolder(async (folder) => {
     Deno.symlinkSync("/dev/null", `${folder}/link`);
     for (const path of ["/dev/null", `${folder}/link`]) {
       assert.equal(readRegularTextSync(path, 10), "");

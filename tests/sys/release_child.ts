@@ -1,4 +1,4 @@
-/** Gives memory back three times with work in between, and prints its pages of files in MB. */
+/** Releases memory three times with work in between; prints its file-backed pages in MB. */
 import { readKernelFile } from "../../src/sys/kernel_file.ts";
 import { releaseMemory } from "../../src/sys/memory.ts";
 
@@ -10,7 +10,7 @@ function filesMb(): number {
 const beforeMb = filesMb();
 for (let round = 0; round < 3; round++) {
   releaseMemory();
-  // Needs code and constants of all kinds again.
+  // Uses code and constants again.
   const text = JSON.stringify(Array.from({ length: 1000 }, (_, i) => ({ i, text: `${i}` })));
   if (JSON.parse(text).length !== 1000 || !/"text":"999"/.test(text)) Deno.exit(1);
   await new Promise((resolve) => setTimeout(resolve, 1));

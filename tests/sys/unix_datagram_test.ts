@@ -3,7 +3,7 @@ import { openLibc } from "../../src/sys/libc.ts";
 import { unixAddress, UnixDatagramSender } from "../../src/sys/unix_datagram.ts";
 import { isLinux, skipFor } from "../support/run/require.ts";
 
-Deno.test("the address of a path, of an abstract name, and what is neither", () => {
+Deno.test("unixAddress encodes paths and abstract names, and refuses other names", () => {
   const rows: [string, number[]][] = [
     ["/a", [1, 0, 0x2f, 0x61, 0]],
     ["@ab", [1, 0, 0, 0x61, 0x62]],
@@ -17,7 +17,7 @@ Deno.test("the address of a path, of an abstract name, and what is neither", () 
 });
 
 if (isLinux()) {
-  Deno.test("an abstract socket gets what is sent, and a full one is not waited for", () => {
+  Deno.test("datagrams reach an abstract socket, and a full queue does not block", () => {
     const libc = openLibc();
     const name = `@nodens-test-${Deno.pid}`;
     const receiver = libc.socket(1, 2, 0);
@@ -31,7 +31,7 @@ if (isLinux()) {
     assert.equal(new TextDecoder().decode(buffer.subarray(0, length)), "READY=1\n");
     let sent = 0;
     while (sent < 100_000 && sender.send(buffer)) sent++;
-    assert.ok(sent > 0 && sent < 100_000, `${sent} datagrams in a queue that nobody reads`);
+    assert.ok(sent > 0 && sent < 100_000, `${sent} datagrams in an unread queue`);
     sender.close();
     libc.close(receiver);
     const gone = new UnixDatagramSender(name);

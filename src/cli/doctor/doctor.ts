@@ -26,7 +26,6 @@ export async function runDoctor(
   const diagnosis = await examine(options, {
     ...{ host, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },
   });
-  tree?.close();
   output.out(
     json ? jsonText(diagnosis, options) : doctorText(diagnosis.findings, {
       head: headText(diagnosis, options),

@@ -1,29 +1,31 @@
+import { IndexTable } from "../../base/index_table.ts";
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
-import type { Traffic } from "../../engine/traffic.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
+import type { Traffic } from "../../engine/traffic.ts";
 import { EPOLL, MMSGHDR, MSG } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
+import { readLocalAddress, readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import type { BoundSocket } from "../sockets.ts";
 import { CONTROL_SIZE, MessageBatch } from "./message_batch.ts";
 import type { PollTarget } from "./poller.ts";
 
-/** Datagrams a system call; more bring nothing once the call's own cost is shared by thirty. */
+/** Datagrams per system call; thirty already share the cost of the call. */
 const BATCH = 64;
-/** Largest query taken in; a longer one is cut, and answered FORMERR. */
+/** Maximum query size; longer ones are truncated, and answered FORMERR. */
 const QUERY_SIZE = 2048;
-/** Largest response with the slack that word copies need. */
+/** Maximum response size, with the slack that word copies need. */
 const RESPONSE_SIZE = 4096 + 16;
-/** Rounds of a full batch that one socket may take before others get their turn. */
+/** Full batches that one socket may receive before other sockets. */
 const ROUNDS = 8;
-/** Looks at a socket that is to be closed: more than its buffer can hold. */
+/** Receive rounds on a socket that is to be closed: more than its buffer holds. */
 const DRAIN_ROUNDS = 64;
+/** Lengths of `struct sockaddr_in` and `struct sockaddr_in6`. */
+const NAME_LENGTH = { 4: 16, 6: 28 } as const;
+/** Offset of the addresses in a control message: after `struct cmsghdr`. */
+const PKTINFO = 16;
 
-/** One kept return address: sockaddr, control message, and what belongs to them. */
-const KEPT_SIZE = SOCKADDR_SIZE + CONTROL_SIZE;
-
-/** Client datagrams: received and answered in batches, with the return addresses of those that wait. */
+/** Client datagrams: receives and answers them in batches. */
 export class ClientDatagrams {
   readonly #libc: Libc;
   readonly #engine: () => Traffic;
@@ -31,145 +33,97 @@ export class ClientDatagrams {
   readonly #out = new MessageBatch(BATCH, RESPONSE_SIZE);
   #outCount = 0;
   #outFd = -1;
-  /** The socket whose batch is being answered; receive slots belong to it. */
   #socket: BoundSocket | null = null;
-
-  #kept = new Memory(64 * KEPT_SIZE);
-  #keptSockets: (BoundSocket | null)[] = [];
-  #keptControl: number[] = [];
-  readonly #free: number[] = [];
+  /** Return addresses of waiting queries, and what belongs to them by the same index. */
+  readonly #kept = {
+    names: new Memory(64 * SOCKADDR_SIZE),
+    controls: new Memory(64 * CONTROL_SIZE),
+  };
+  readonly #keptSockets = new IndexTable<BoundSocket>();
+  readonly #keptControlLengths: number[] = [];
+  readonly #client = new Address();
 
   constructor(libc: Libc, engine: () => Traffic) {
     this.#libc = libc;
     this.#engine = engine;
   }
 
-  /** What epoll calls when the socket has queries. */
   target(socket: BoundSocket): PollTarget {
     return { ready: (events) => void this.receive(socket, events) };
   }
 
-  /** Answers all that has come to the socket, of which no more than its buffer holds comes still. */
   drain(socket: BoundSocket): void {
     for (let round = 0; round < DRAIN_ROUNDS; round++) {
       if (this.receive(socket, EPOLL.IN) === 0) return;
     }
   }
 
-  /** Keeps the return address of a receive slot. */
   keep(slot: number): number {
-    const index = this.#free.pop() ?? this.#keptSockets.length;
-    if ((index + 1) * KEPT_SIZE > this.#kept.bytes.length) {
-      const larger = new Memory(2 * this.#kept.bytes.length);
-      larger.bytes.set(this.#kept.bytes);
-      this.#kept = larger;
+    const kept = this.#kept;
+    const index = this.#keptSockets.add(this.#socket!);
+    if ((index + 1) * SOCKADDR_SIZE > kept.names.bytes.length) {
+      kept.names = doubled(kept.names);
+      kept.controls = doubled(kept.controls);
     }
-    const at = index * KEPT_SIZE;
-    copyWords(this.#in.names, slot * SOCKADDR_SIZE, this.#kept, at, SOCKADDR_SIZE);
-    copyWords(
-      this.#in.controls,
-      slot * CONTROL_SIZE,
-      this.#kept,
-      at + SOCKADDR_SIZE,
-      CONTROL_SIZE,
-    );
-    this.#keptSockets[index] = this.#socket;
-    this.#keptControl[index] = this.#in.headers.view.getUint32(
-      slot * MMSGHDR.size + MMSGHDR.controlLength,
-      true,
-    );
+    const { names, controls } = this.#in;
+    copyWords(names, slot * SOCKADDR_SIZE, kept.names, index * SOCKADDR_SIZE, SOCKADDR_SIZE);
+    copyWords(controls, slot * CONTROL_SIZE, kept.controls, index * CONTROL_SIZE, CONTROL_SIZE);
+    this.#keptControlLengths[index] = this.#in.controlLength(slot);
     return index;
   }
 
-  /** Queues a response to a kept return address, and lets go of it. */
   reply(index: number, memory: Memory, offset: number, length: number): void {
-    const socket = this.#keptSockets[index]!;
-    if (this.#outCount === BATCH || (this.#outFd !== socket.fd && this.#outCount > 0)) this.flush();
+    const socket = this.#keptSockets.remove(index)!;
+    if (this.#outCount === BATCH || this.#outFd !== socket.fd) this.flush();
     this.#outFd = socket.fd;
     copyWords(memory, offset, this.#out.data, this.#outCount * RESPONSE_SIZE, length);
-    const at = index * KEPT_SIZE;
-    this.#commit(socket, length, {
-      names: this.#kept,
-      nameAt: at,
-      controls: this.#kept,
-      controlAt: at + SOCKADDR_SIZE,
-      controlLength: this.#keptControl[index]!,
-    });
-    this.forget(index);
+    this.#queue(socket, length, this.#kept, index, this.#keptControlLengths[index]!);
   }
 
-  /** Lets go of a kept return address. */
   forget(index: number): void {
-    if (this.#keptSockets[index] === null) return;
-    this.#keptSockets[index] = null;
-    this.#free.push(index);
+    this.#keptSockets.remove(index);
   }
 
-  /** Sends what is queued. */
   flush(): void {
     const count = this.#outCount;
     if (count === 0) return;
     this.#outCount = 0;
     const { bytes } = this.#out.headers;
-    let sent = this.#libc.sendmmsg(this.#outFd, bytes, count, MSG.DONTWAIT | MSG.NOSIGNAL);
-    // One bad destination stops a batch: step over it and go on.
+    const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
+    let sent = Math.max(0, this.#libc.sendmmsg(this.#outFd, bytes, count, flags));
+    // A bad destination stops a batch: skip it.
     while (sent < count) {
-      if (sent < 0) sent = 0;
-      const more = this.#libc.sendmmsg(
-        this.#outFd,
-        bytes.subarray(sent * MMSGHDR.size),
-        count - sent,
-        MSG.DONTWAIT | MSG.NOSIGNAL,
-      );
-      if (more > 0) {
-        sent += more;
-      } else {
-        this.#engine().values[COUNTER.SENDS_LOST]!++;
-        sent++;
-      }
+      const rest = bytes.subarray(sent * MMSGHDR.size);
+      const more = this.#libc.sendmmsg(this.#outFd, rest, count - sent, flags);
+      if (more <= 0) this.#engine().values[COUNTER.SENDS_LOST]!++;
+      sent += Math.max(1, more);
     }
   }
 
-  /** Family of the client's address: that of the socket, unless it takes both in. */
+  /** Family of the client's address: that of the socket, unless it accepts both. */
   family(of: "slot" | "kept", reference: number): 4 | 6 {
-    const socket = of === "slot" ? this.#socket! : this.#keptSockets[reference]!;
+    const socket = this.#socketOf(of, reference);
     if (socket.inherited?.dual !== true) return socket.family;
     this.address(of, reference, "client", this.#client);
     this.#client.unmap();
     return this.#client.family;
   }
-  readonly #client = new Address();
 
-  /** Reads the client's or the asked address of a slot or kept address. */
-  address(
-    of: "slot" | "kept",
-    reference: number,
-    side: "client" | "local",
-    target: Address,
-  ): void {
-    const socket = of === "slot" ? this.#socket! : this.#keptSockets[reference]!;
-    const names = of === "slot" ? this.#in.names : this.#kept;
-    const nameAt = reference * (of === "slot" ? SOCKADDR_SIZE : KEPT_SIZE);
+  address(of: "slot" | "kept", reference: number, side: "client" | "local", target: Address): void {
+    const { names, controls } = of === "slot" ? this.#in : this.#kept;
     if (side === "client") {
-      readSockaddr(names.view, nameAt, target);
+      readSockaddr(names.view, reference * SOCKADDR_SIZE, target);
       return;
     }
-    const length = new Uint32Array([SOCKADDR_SIZE]);
-    const local = new Memory(SOCKADDR_SIZE);
-    this.#libc.getsockname(socket.fd, local.bytes, length);
-    readSockaddr(local.view, 0, target);
+    const socket = this.#socketOf(of, reference);
+    readLocalAddress(this.#libc, socket.fd, target);
     if (!socket.wildcard) return;
-    const controls = of === "slot" ? this.#in.controls : this.#kept;
-    const controlAt = of === "slot"
-      ? reference * CONTROL_SIZE
-      : reference * KEPT_SIZE + SOCKADDR_SIZE;
-    const from = socket.family === 4 ? controlAt + 16 + 4 : controlAt + 16;
-    for (let i = 0; i < (socket.family === 4 ? 4 : 16); i++) {
-      target.bytes[i] = controls.bytes[from + i]!;
-    }
+    // `struct in_pktinfo` begins with the interface, `struct in6_pktinfo` with the address.
+    const isIPv4 = socket.family === 4;
+    const from = reference * CONTROL_SIZE + PKTINFO + (isIPv4 ? 4 : 0);
+    target.bytes.set(controls.bytes.subarray(from, from + (isIPv4 ? 4 : 16)));
   }
 
-  /** Takes datagrams in; returns how many the last look found. */
   receive(socket: BoundSocket, events: number): number {
     if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return 0;
     const engine = this.#engine();
@@ -191,17 +145,16 @@ export class ClientDatagrams {
       this.#socket = socket;
       for (let slot = 0; slot < count; slot++) {
         if (this.#outCount === BATCH) this.flush();
-        const header = slot * MMSGHDR.size;
         const length = engine.datagram(
           socket.listener,
           slot,
           incoming.data,
           slot * QUERY_SIZE,
-          view.getUint32(header + MMSGHDR.length, true),
+          view.getUint32(slot * MMSGHDR.size + MMSGHDR.length, true),
           this.#out.data,
           this.#outCount * RESPONSE_SIZE,
         );
-        if (length > 0) this.#answer(socket, slot, length);
+        if (length > 0) this.#queue(socket, length, incoming, slot, incoming.controlLength(slot));
         incoming.reset(slot);
       }
       this.flush();
@@ -210,57 +163,34 @@ export class ClientDatagrams {
     return BATCH;
   }
 
-  #answer(socket: BoundSocket, slot: number, length: number): void {
-    const out = this.#out;
-    const row = this.#outCount++;
-    out.setLength(row, length);
-    const from = slot * MMSGHDR.size;
-    const to = row * MMSGHDR.size;
-    const { view } = this.#in.headers;
-    copyWords(this.#in.names, slot * SOCKADDR_SIZE, out.names, row * SOCKADDR_SIZE, SOCKADDR_SIZE);
-    out.headers.view.setUint32(
-      to + MMSGHDR.nameLength,
-      view.getUint32(from + MMSGHDR.nameLength, true),
-      true,
-    );
-    let control = 0;
-    if (socket.wildcard) {
-      control = view.getUint32(from + MMSGHDR.controlLength, true);
-      copyWords(this.#in.controls, slot * CONTROL_SIZE, out.controls, row * CONTROL_SIZE, control);
-      this.#clearInterface(socket, row);
-    }
-    out.headers.view.setUint32(to + MMSGHDR.controlLength, control, true);
-  }
-
-  #commit(
+  /** Queues the response that is in the next row, to the return address at `index`. */
+  #queue(
     socket: BoundSocket,
     length: number,
-    from: {
-      names: Memory;
-      nameAt: number;
-      controls: Memory;
-      controlAt: number;
-      controlLength: number;
-    },
+    from: Pick<MessageBatch, "names" | "controls">,
+    index: number,
+    controlLength: number,
   ): void {
     const out = this.#out;
     const row = this.#outCount++;
+    const isIPv4 = socket.family === 4;
     out.setLength(row, length);
-    const to = row * MMSGHDR.size;
-    copyWords(from.names, from.nameAt, out.names, row * SOCKADDR_SIZE, SOCKADDR_SIZE);
-    out.headers.view.setUint32(to + MMSGHDR.nameLength, socket.family === 4 ? 16 : 28, true);
-    let control = 0;
-    if (socket.wildcard) {
-      control = from.controlLength;
-      copyWords(from.controls, from.controlAt, out.controls, row * CONTROL_SIZE, control);
-      this.#clearInterface(socket, row);
-    }
-    out.headers.view.setUint32(to + MMSGHDR.controlLength, control, true);
+    copyWords(from.names, index * SOCKADDR_SIZE, out.names, row * SOCKADDR_SIZE, SOCKADDR_SIZE);
+    out.setHeader(row, NAME_LENGTH[socket.family], socket.wildcard ? controlLength : 0);
+    if (!socket.wildcard) return;
+    const at = row * CONTROL_SIZE;
+    copyWords(from.controls, index * CONTROL_SIZE, out.controls, at, controlLength);
+    // Clears the interface: the reply follows the route to its destination instead.
+    out.controls.view.setUint32(at + PKTINFO + (isIPv4 ? 0 : 16), 0, true);
   }
 
-  /** The reply takes the route of its destination, not the interface that the query came by. */
-  #clearInterface(socket: BoundSocket, row: number): void {
-    const at = row * CONTROL_SIZE + 16 + (socket.family === 4 ? 0 : 16);
-    this.#out.controls.view.setUint32(at, 0, true);
+  #socketOf(of: "slot" | "kept", reference: number): BoundSocket {
+    return of === "slot" ? this.#socket! : this.#keptSockets.get(reference)!;
   }
+}
+
+function doubled(memory: Memory): Memory {
+  const larger = new Memory(2 * memory.bytes.length);
+  larger.bytes.set(memory.bytes);
+  return larger;
 }

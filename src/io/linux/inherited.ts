@@ -1,11 +1,8 @@
 /**
- * Sockets that the process was started with (socket activation): what they are, and how one is made
- * fit to be served.
- *
- * Whoever opened them keeps them too, so a query that comes while nodens is started again waits in
- * the kernel; and closing one here does not close it there.
+ * Sockets that the process was started with (socket activation). Their opener keeps them too, so
+ * queries wait in the kernel while nodens restarts.
  */
-import { Address } from "../../dns/address.ts";
+import type { Address } from "../../dns/address.ts";
 import {
   AF,
   F,
@@ -20,32 +17,31 @@ import {
   SOL,
 } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import { BACKLOG, BUFFER_BYTES } from "./room.ts";
+import { readOption, setOption } from "../../sys/mark.ts";
+import { hostPort, isWildcard, readLocalAddress, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import type { InheritedSocket } from "../sockets.ts";
 
-/**
- * Inspects a descriptor: a socket for queries, or in words why it is not. `ours` is false where it
- * was not handed over at all, so that it must be left alone.
- */
+/** Maximum number of connections that wait to be accepted. */
+export const BACKLOG = 1024;
+/** Socket buffers: room for a burst of some thousand queries while the loop is busy. */
+export const BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** A socket for queries, or why it is not one; `ours` is false if it was not handed over at all. */
 export function inspectDescriptor(
   libc: Libc,
   { fd, name }: { fd: number; name: string },
 ): InheritedSocket | { unfit: string; ours: boolean } {
   const flags = libc.fcntl(fd, F.GETFD, 0);
   if (flags < 0) return { unfit: "it is not open", ours: false };
-  // Nothing with this flag gets past the start of a program: the runtime has opened it since.
+  // A new program starts without such descriptors: the runtime has opened it since.
   if ((flags & FD_CLOEXEC) !== 0) return { unfit: "it was not handed over", ours: false };
-  const type = option(libc, fd, SOL.SOCKET, SO.TYPE);
-  if (type === null) return { unfit: "it is no socket", ours: true };
-  const bytes = new Uint8Array(SOCKADDR_SIZE);
-  const view = new DataView(bytes.buffer);
-  libc.getsockname(fd, bytes, new Uint32Array([SOCKADDR_SIZE]));
-  const family = view.getUint16(0, true);
-  if (family !== AF.INET && family !== AF.INET6) {
+  const type = readOption(libc, fd, SOL.SOCKET, SO.TYPE);
+  if (type === null) return { unfit: "it is not a socket", ours: true };
+  const address = readLocalAddress(libc, fd);
+  if (address === null) {
     return { unfit: "it has no IP address (write ListenDatagram=ADDRESS:PORT)", ours: true };
   }
-  const protocol = option(libc, fd, SOL.SOCKET, SO.PROTOCOL);
+  const protocol = readOption(libc, fd, SOL.SOCKET, SO.PROTOCOL);
   const udp = type === SOCK.DGRAM && protocol === IPPROTO.UDP;
   if (!udp && !(type === SOCK.STREAM && protocol === IPPROTO.TCP)) {
     return { unfit: "it is neither UDP nor TCP", ours: true };
@@ -53,35 +49,25 @@ export function inspectDescriptor(
   if (libc.getpeername(fd, new Uint8Array(SOCKADDR_SIZE), new Uint32Array([SOCKADDR_SIZE])) === 0) {
     return { unfit: "it is connected to one client (write Accept=no)", ours: true };
   }
-  const address = new Address();
-  readSockaddr(view, 0, address);
-  const wildcard = address.bytes.every((octet) => octet === 0);
+  const { family } = address;
+  const wildcard = isWildcard(address);
   return {
-    fd,
-    name,
-    kind: udp ? "udp" : "tcp",
-    family: address.family,
-    address,
-    wildcard,
-    dual: wildcard && family === AF.INET6 && option(libc, fd, SOL.IPV6, IPV6_V6ONLY) === 0,
-    reusePort: option(libc, fd, SOL.SOCKET, SO.REUSEPORT) === 1,
+    ...{ fd, name, kind: udp ? "udp" : "tcp", family, address, wildcard },
+    dual: wildcard && family === 6 && readOption(libc, fd, SOL.IPV6, IPV6_V6ONLY) === 0,
+    reusePort: readOption(libc, fd, SOL.SOCKET, SO.REUSEPORT) === 1,
   };
 }
 
 /**
- * Makes a socket like those that nodens opens itself, and returns a descriptor of its own for it, so
- * that a listener that goes with one configuration may come back with the next.
- *
- * Throws an error that names the address.
+ * Duplicates and configures an inherited socket. The original stays, in case a later configuration has
+ * the listener again. Throws an error that names the address.
  */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;
   const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
   if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
   libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
-  const on = new Int32Array([1]);
   if (kind === "tcp") {
-    // Listening again does no harm: it sets how many connections may wait.
     if (libc.listen(fd, BACKLOG) < 0) {
       const why = lastErrorText();
       libc.close(fd);
@@ -90,42 +76,35 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
     return fd;
   }
   for (const buffer of [SO.RCVBUF, SO.SNDBUF]) enlarge(libc, fd, buffer);
-  if (wildcard) {
-    if (family === 4) libc.setsockopt(fd, SOL.IP, IP_PKTINFO, on, 4);
-    else libc.setsockopt(fd, SOL.IPV6, IPV6_RECVPKTINFO, on, 4);
-  }
+  if (wildcard) requestDestinations(libc, fd, family);
   return fd;
 }
 
-/** Whether both are the same address and port. */
+/** Has the kernel deliver the destination address with each datagram. */
+export function requestDestinations(libc: Libc, fd: number, family: 4 | 6): void {
+  if (family === 4) setOption(libc, fd, SOL.IP, IP_PKTINFO);
+  else setOption(libc, fd, SOL.IPV6, IPV6_RECVPKTINFO);
+}
+
+/** Whether address, port and scope are equal. */
 export function sameAddress(one: Address, other: Address): boolean {
-  return one.family === other.family && one.port === other.port && one.scope === other.scope &&
-    one.bytes.every((octet, i) => octet === other.bytes[i]);
+  return one.port === other.port && one.scope === other.scope && one.sameHost(other);
 }
 
-/** The socket in words: address, port, type, descriptor and name. */
+/** Describes a socket by address, type, descriptor and name. */
 export function nameSocket({ fd, name, kind, address }: InheritedSocket): string {
-  const host = address.family === 4 ? address.hostname() : `[${address.hostname()}]`;
   const from = name === "" ? `descriptor ${fd}` : `descriptor ${fd}, ${name}`;
-  return `the handed-over socket ${host}:${address.port} (${kind}, ${from})`;
+  return `the handed-over socket ${hostPort(address)} (${kind}, ${from})`;
 }
 
-/** Whoever opened the socket may give it more room than this process may: then it stays. */
+/** Enlarges a buffer, unless the opener of the socket gave it more than this process may. */
 function enlarge(libc: Libc, fd: number, buffer: number): void {
   const trial = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
   if (trial < 0) return;
-  const size = new Int32Array([BUFFER_BYTES]);
-  libc.setsockopt(trial, SOL.SOCKET, buffer, size, 4);
-  const allowed = option(libc, trial, SOL.SOCKET, buffer) ?? 0;
+  setOption(libc, trial, SOL.SOCKET, buffer, BUFFER_BYTES);
+  const allowed = readOption(libc, trial, SOL.SOCKET, buffer) ?? 0;
   libc.close(trial);
-  if (allowed > (option(libc, fd, SOL.SOCKET, buffer) ?? 0)) {
-    libc.setsockopt(fd, SOL.SOCKET, buffer, size, 4);
+  if (allowed > (readOption(libc, fd, SOL.SOCKET, buffer) ?? 0)) {
+    setOption(libc, fd, SOL.SOCKET, buffer, BUFFER_BYTES);
   }
-}
-
-/** Value of an integer option, or null where there is none. */
-function option(libc: Libc, fd: number, level: number, name: number): number | null {
-  const value = new Int32Array(1);
-  const size = new Uint32Array([4]);
-  return libc.getsockopt(fd, level, name, value, size) < 0 ? null : value[0]!;
 }

@@ -1,63 +1,56 @@
-import { Address, parseAddress } from "../../dns/address.ts";
-import {
-  AF,
-  IP_PKTINFO,
-  IPV6_RECVPKTINFO,
-  IPV6_V6ONLY,
-  SO,
-  SOCK,
-  SOL,
-} from "../../sys/constants.ts";
+import { IPV6_V6ONLY, SO, SOCK, SOL } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { scopeIndex, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import { adopt, sameAddress } from "./inherited.ts";
-import { BACKLOG, BUFFER_BYTES } from "./room.ts";
-import type { BoundSocket, InheritedSocket, ListenPlace, ListenTarget } from "../sockets.ts";
+import { setOption } from "../../sys/mark.ts";
+import {
+  domainOf,
+  hostPort,
+  isWildcard,
+  parseSocketAddress,
+  SOCKADDR_SIZE,
+  writeSockaddr,
+} from "../../sys/sockaddr.ts";
+import type { BoundSocket, InheritedSocket, ListenAddress, ListenTarget } from "../sockets.ts";
+import { adopt, BACKLOG, BUFFER_BYTES, requestDestinations, sameAddress } from "./inherited.ts";
 
-/** The sockets that a listener needs, IPv4 before IPv6; both families where `address` is empty. */
-export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenPlace[] {
+/** The sockets that a listener needs, IPv4 before IPv6; both families if `address` is empty. */
+export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
-    const target = resolve(libc, host, port);
-    const wildcard = target.bytes.every((octet) => octet === 0);
+    const target = parseSocketAddress(libc, host, port);
+    if (target === null) throw new TypeError(`Cannot listen on "${host}": not an IP address`);
+    const wildcard = isWildcard(target);
     return (["udp", "tcp"] as const).map((kind) => ({ kind, target, wildcard }));
   });
 }
 
 /**
- * Opens the UDP and TCP sockets of one listener; both families where `address` is empty.
- *
- * They share their addresses (SO_REUSEPORT): with the other data planes of the process, with a
- * process of the same user that takes this one's place, and a socket on all addresses with those on
- * single ones. Throws an error that names the address and says what would do.
- *
- * @param inherited - sockets of this listener that the process was started with: they are used, not
- * bound anew
+ * Opens the UDP and TCP sockets of one listener, unless they are inherited. They share their addresses
+ * (SO_REUSEPORT) with other data planes and with a process that takes over from this one. Throws an
+ * error that names the address and the remedy.
  */
 export function bindListener(
   libc: Libc,
   listener: ListenTarget & { index: number },
   inherited: readonly InheritedSocket[] = [],
 ): BoundSocket[] {
-  const { address, index } = listener;
+  const { address, port, index } = listener;
   const sockets: BoundSocket[] = [];
   try {
     for (const socket of inherited) {
       const { kind, family, wildcard, dual } = socket;
-      const { port } = listener;
-      const own = { kind, listener: index, port, family, wildcard, inherited: { dual } };
-      sockets.push({ fd: adopt(libc, socket), ...own });
+      const fd = adopt(libc, socket);
+      sockets.push({ fd, kind, listener: index, port, family, wildcard, inherited: { dual } });
     }
-    for (const { kind, target, wildcard } of listenPlaces(libc, listener)) {
+    for (const place of listenPlaces(libc, listener)) {
+      const { kind, target, wildcard } = place;
       const covered = inherited.some((socket) =>
         socket.kind === kind &&
         (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
       );
       if (covered) continue;
-      const fd = bindOne(libc, { kind, target, wildcard });
-      if (kind === "tcp" && libc.listen(fd, BACKLOG) < 0) throw refused(libc, fd, { kind, target });
-      const { family, port } = target;
-      sockets.push({ fd, kind, listener: index, port, family, wildcard });
+      const fd = bindOne(libc, place);
+      if (kind === "tcp" && libc.listen(fd, BACKLOG) < 0) throw closeRefused(libc, fd, place);
+      sockets.push({ fd, kind, listener: index, port, family: target.family, wildcard });
     }
   } catch (error) {
     // A host without IPv6 still serves IPv4.
@@ -69,13 +62,13 @@ export function bindListener(
   return sockets;
 }
 
-/** Closes sockets that `bindListener` opened. */
-export function closeAll(libc: Libc, sockets: readonly BoundSocket[]): void {
+/** Closes sockets. */
+export function closeAll(libc: Libc, sockets: Iterable<BoundSocket>): void {
   for (const { fd } of sockets) libc.close(fd);
 }
 
-/** Binds a place and lets it go again. Throws as `bindListener`. */
-export function tryBind(libc: Libc, place: ListenPlace): void {
+/** Binds a place and releases it. Throws as `bindListener`. */
+export function tryBind(libc: Libc, place: ListenAddress): void {
   try {
     libc.close(bindOne(libc, place));
   } catch (error) {
@@ -83,76 +76,44 @@ export function tryBind(libc: Libc, place: ListenPlace): void {
   }
 }
 
+/** The host lacks the address family. */
 class FamilyError extends Error {}
 
 /** Opens one socket; TCP does not listen yet. */
-function bindOne(libc: Libc, { kind, target, wildcard }: ListenPlace): number {
-  const domain = target.family === 4 ? AF.INET : AF.INET6;
+function bindOne(libc: Libc, place: ListenAddress): number {
+  const { kind, target, wildcard } = place;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
-  const where = `${describe(target)} (${kind})`;
-  const fd = libc.socket(domain, type, 0);
-  if (fd < 0) throw new FamilyError(`Cannot listen on ${where}: ${lastErrorText()}`);
-  const on = new Int32Array([1]);
-  const set = (level: number, name: number, value = on) =>
-    libc.setsockopt(fd, level, name, value, 4);
-  if (kind === "tcp") set(SOL.SOCKET, SO.REUSEADDR);
-  set(SOL.SOCKET, SO.REUSEPORT);
-  if (target.family === 6) set(SOL.IPV6, IPV6_V6ONLY);
+  const fd = libc.socket(domainOf(target), type, 0);
+  if (fd < 0) {
+    throw new FamilyError(`Cannot listen on ${hostPort(target)} (${kind}): ${lastErrorText()}`);
+  }
+  if (kind === "tcp") setOption(libc, fd, SOL.SOCKET, SO.REUSEADDR);
+  setOption(libc, fd, SOL.SOCKET, SO.REUSEPORT);
+  if (target.family === 6) setOption(libc, fd, SOL.IPV6, IPV6_V6ONLY);
   if (kind === "udp") {
-    const size = new Int32Array([BUFFER_BYTES]);
-    set(SOL.SOCKET, SO.RCVBUF, size);
-    set(SOL.SOCKET, SO.SNDBUF, size);
-    if (wildcard) {
-      if (target.family === 4) set(SOL.IP, IP_PKTINFO);
-      else set(SOL.IPV6, IPV6_RECVPKTINFO);
+    for (const buffer of [SO.RCVBUF, SO.SNDBUF]) {
+      setOption(libc, fd, SOL.SOCKET, buffer, BUFFER_BYTES);
     }
+    if (wildcard) requestDestinations(libc, fd, target.family);
   }
   const name = new Uint8Array(SOCKADDR_SIZE);
-  const length = writeSockaddr(target, name);
-  if (libc.bind(fd, name, length) < 0) throw refused(libc, fd, { kind, target });
+  if (libc.bind(fd, name, writeSockaddr(target, name)) < 0) throw closeRefused(libc, fd, place);
   return fd;
 }
 
-/** The error of the last call, about a socket that is of no use then. */
-function refused(
-  libc: Libc,
-  fd: number,
-  { kind, target }: Pick<ListenPlace, "kind" | "target">,
-): Error {
+/** Closes a socket whose last call failed; returns the error to throw. */
+function closeRefused(libc: Libc, fd: number, { kind, target }: ListenAddress): Error {
   const why = lastErrorText();
   libc.close(fd);
-  return new Error(`Cannot listen on ${describe(target)} (${kind}): ${why}${remedy(why)}`);
+  return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${REMEDIES[why] ?? ""}`);
 }
 
-function describe(address: Address): string {
-  const host = address.hostname();
-  return address.family === 4 ? `${host}:${address.port}` : `[${host}]:${address.port}`;
-}
-
-function remedy(why: string): string {
-  switch (why) {
-    case "address already in use":
-      return " (another server listens there: stop it, `bind` another address, or choose another" +
-        " port: behind the zone, as in .:1053, or with -dns.port where the zone has none)";
-    case "permission denied":
-      return " (ports below 1024 need CAP_NET_BIND_SERVICE or root; or choose another port:" +
-        " behind the zone, as in .:1053, or with -dns.port where the zone has none)";
-    case "address not available":
-      return " (no interface of this host has the address: add it, or `bind` another)";
-    default:
-      return "";
-  }
-}
-
-/** Socket address of text that the configuration has checked; a scope may be a name. */
-function resolve(libc: Libc, host: string, port: number): Address {
-  const [text, scope] = host.split("%");
-  const bytes = parseAddress(text!);
-  if (bytes === null) throw new TypeError(`Cannot listen on "${host}": not an IP address`);
-  const address = new Address();
-  address.family = bytes.length === 4 ? 4 : 6;
-  address.bytes.set(bytes);
-  address.port = port;
-  address.scope = scopeIndex(libc, scope ?? "");
-  return address;
-}
+const ANOTHER_PORT = "choose another port: behind the zone, as in .:1053, or with -dns.port where" +
+  " the zone has none)";
+const REMEDIES: Readonly<Record<string, string>> = {
+  "address already in use":
+    ` (another server listens there: stop it, \`bind\` another address, or ${ANOTHER_PORT}`,
+  "permission denied": ` (ports below 1024 need CAP_NET_BIND_SERVICE or root; or ${ANOTHER_PORT}`,
+  "address not available":
+    " (no interface of this host has the address: add it, or `bind` another)",
+};

@@ -1,3 +1,4 @@
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { isOpen, keyOf } from "../../config/align.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
@@ -6,54 +7,44 @@ import type { BoundSocket, InheritedSource } from "../sockets.ts";
 import { bindListener, closeAll, listenPlaces, tryBind } from "./listen.ts";
 import { findNeighbours, placeText } from "./neighbours.ts";
 
-/** Time that queries have to be answered before the socket that they came by is closed. */
+/** Time for the last answers before the socket of a removed listener is closed. */
 const CLOSE_AFTER_MS = 6000;
 
-/**
- * The sockets that one data plane serves, as the control plane holds them: it opens and closes them,
- * so that they outlive a thread that died.
- *
- * Listeners are known by their index, and keep it as long as they are served (`alignListeners`).
- */
+/** The sockets that one data plane serves; they belong to the control plane and outlive the thread. */
 export class ListenerSockets {
   readonly #libc: Libc;
   readonly #inherited: InheritedSource | null;
+  readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
-  /** What they were opened for. */
   #listeners: readonly ListenerConfig[] = [];
-  /** Their listeners are gone; they are closed when the last answers are out. */
-  readonly #closing = new Set<BoundSocket>();
+  /** UDP sockets of removed listeners, by what cancels closing them after the last answers. */
+  readonly #closing = new Map<Cancel, BoundSocket[]>();
 
-  constructor(libc: Libc, inherited: InheritedSource | null = null) {
+  constructor(libc: Libc, inherited: InheritedSource | null = null, clock: Clock = systemClock) {
     this.#libc = libc;
     this.#inherited = inherited;
+    this.#clock = clock;
   }
 
-  /** All that are served. */
   get all(): BoundSocket[] {
     return [...this.#sockets];
   }
 
-  /**
-   * Opens what these listeners need. Throws an error that names the address and what would do.
-   *
-   * @param plane - index of this data plane among those that share the ports
-   */
+  /** Opens the sockets of these listeners for data plane number `plane`. Throws as `bindListener`. */
   open(listeners: readonly ListenerConfig[], plane: number): void {
     this.change(listeners, this.prepare(listeners, plane));
   }
 
-  /** Opens what these listeners need beside what there is; throws as `open`, and changes nothing. */
+  /** Opens the sockets that these listeners need in addition. Throws as `open`; changes nothing. */
   prepare(listeners: readonly ListenerConfig[], plane: number): BoundSocket[] {
     const known = new Set(this.#sockets.map(({ listener }) => listener));
     const wanted = listeners.flatMap((listener, index) => {
       const kept = known.has(index) && keyOf(this.#listeners[index]!) === keyOf(listener);
       return kept || !isOpen(listener) ? [] : [{ index, ...listener }];
     });
-    const ordered = plane === 0 ? this.#sharedLast(wanted) : wanted;
     const opened: BoundSocket[] = [];
     try {
-      for (const listener of ordered) {
+      for (const listener of plane === 0 ? this.#sharedLast(wanted) : wanted) {
         opened.push(...this.#bind(listener, plane));
       }
       return opened;
@@ -64,14 +55,13 @@ export class ListenerSockets {
   }
 
   /**
-   * Listeners in the order in which they are opened. Those that another process has as well come
-   * last: from then on queries come to this one, and are lost where another listener cannot be opened.
-   * A stranger's server is noticed before by binding TCP, which alone takes nothing in; one that has
-   * no TCP there is not taken for a process that shares the address.
+   * Puts listeners that another process has too last: this process gets queries from then on, and
+   * would lose them if another listener failed. Binding TCP, which receives nothing, detects a server
+   * that does not share.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
     const places = wanted.map((listener) =>
-      // A port of which sockets were handed over is nobody else's.
+      // Nobody else has a port whose sockets were handed over.
       this.#inherited?.hasPort(listener.port)
         ? []
         : listenPlaces(this.#libc, listener).filter(({ kind }) => kind === "tcp")
@@ -80,21 +70,17 @@ export class ListenerSockets {
     try {
       taken = new Set(findNeighbours(places.flat(), new Set()).map(placeText));
     } catch {
-      // The kernel does not tell; then any order will do.
+      // The kernel cannot be asked; then any order will do.
     }
     const shared = places.map((tcp) => tcp.some((place) => taken.has(placeText(place))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
-    return [
-      ...wanted.filter((_, i) => !shared[i]),
-      ...wanted.filter((_, i) => shared[i]),
-    ];
+    return [...wanted.filter((_, i) => !shared[i]), ...wanted.filter((_, i) => shared[i])];
   }
 
   #bind(listener: { index: number } & ListenerConfig, plane: number): BoundSocket[] {
     const { port } = listener;
-    const inherited = this.#inherited?.of(listener, plane) ?? [];
     try {
-      return bindListener(this.#libc, listener, inherited);
+      return bindListener(this.#libc, listener, this.#inherited?.of(listener, plane));
     } catch (error) {
       if (this.#inherited?.hasPort(port) !== true) throw error;
       throw new Error(
@@ -104,56 +90,57 @@ export class ListenerSockets {
     }
   }
 
-  /** Closes what `prepare` has opened. */
   discard(opened: readonly BoundSocket[]): void {
     closeAll(this.#libc, opened);
   }
 
-  /** Takes over the listeners and what was opened for them; returns what they no longer need. */
   change(listeners: readonly ListenerConfig[], opened: readonly BoundSocket[]): BoundSocket[] {
     const stays = ({ listener }: BoundSocket) => {
       const now = listeners[listener];
       return now !== undefined && isOpen(now) && keyOf(now) === keyOf(this.#listeners[listener]!);
     };
-    const gone = this.#sockets.filter((socket) => !stays(socket));
-    this.#sockets = [...this.#sockets.filter(stays), ...opened];
+    const { gone = [], kept = [] } = Object.groupBy(
+      this.#sockets,
+      (socket) => stays(socket) ? "kept" : "gone",
+    );
+    this.#sockets = [...kept, ...opened];
     this.#listeners = listeners;
     return gone;
   }
 
-  /** Closes sockets whose listeners are gone: TCP at once, UDP when the last answers are out. */
+  /** Closes the sockets of removed listeners: TCP at once, UDP after the last answers. */
   close(gone: readonly BoundSocket[]): void {
-    if (gone.length === 0) return;
-    closeAll(this.#libc, gone.filter(({ kind }) => kind === "tcp"));
-    const rest = gone.filter(({ kind }) => kind === "udp");
-    for (const socket of rest) this.#closing.add(socket);
-    const timer = setTimeout(() => {
-      for (const socket of rest) if (this.#closing.delete(socket)) closeAll(this.#libc, [socket]);
-    }, CLOSE_AFTER_MS);
-    Deno.unrefTimer(timer);
+    const { tcp = [], udp = [] } = Object.groupBy(gone, ({ kind }) => kind);
+    closeAll(this.#libc, tcp);
+    if (udp.length === 0) return;
+    const cancel = this.#clock.after(CLOSE_AFTER_MS, () => {
+      this.#closing.delete(cancel);
+      closeAll(this.#libc, udp);
+    });
+    this.#closing.set(cancel, udp);
   }
 
-  /** Closes the sockets that listen for connections: all that waited are accepted. */
+  /** Closes the sockets that listen for connections, once all waiting ones are accepted. */
   closeListening(): void {
-    closeAll(this.#libc, this.#sockets.filter(({ kind }) => kind === "tcp"));
-    this.#sockets = this.#sockets.filter(({ kind }) => kind !== "tcp");
+    const { tcp = [], udp = [] } = Object.groupBy(this.#sockets, ({ kind }) => kind);
+    closeAll(this.#libc, tcp);
+    this.#sockets = udp;
   }
 
-  /** Closes everything. */
   closeAll(): void {
-    closeAll(this.#libc, [...this.#sockets, ...this.#closing]);
+    closeAll(this.#libc, [...this.#sockets, ...[...this.#closing.values()].flat()]);
     this.#sockets = [];
+    for (const cancel of this.#closing.keys()) cancel();
     this.#closing.clear();
   }
 
-  /** Datagrams that the kernel threw away because a socket's buffer was full. */
+  /** Datagrams that the kernel dropped because a socket's buffer was full. */
   *drops(): Generator<{ listener: number; drops: number }> {
     const words = new Uint32Array(SK_MEMINFO.WORDS);
-    const bytes = new Uint8Array(words.buffer);
     for (const { fd, kind, listener } of this.#sockets) {
       if (kind !== "udp") continue;
       const size = new Uint32Array([words.byteLength]);
-      if (this.#libc.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, bytes, size) < 0) continue;
+      if (this.#libc.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, words, size) < 0) continue;
       yield { listener, drops: words[SK_MEMINFO.DROPS]! };
     }
   }

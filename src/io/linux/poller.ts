@@ -1,22 +1,19 @@
 import { EPOLL, EPOLL_CLOEXEC, EPOLL_EVENT } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 
-/**
- * Events taken at a time. Few, because what comes meanwhile waits for them: a turn of 256 connections
- * took up to 10 ms, which a UDP query saw as its latency.
- */
+/** Events per wait, which new queries wait for: 256 connections took up to 10 ms. */
 const MAX_EVENTS = 32;
-/** Waits in a row after which a round is over although more is ready. */
-const MOST_WAITS = 8;
+/** Consecutive waits after which a round ends although more is ready. */
+const MAX_WAITS = 8;
 
-/** What happens on a file descriptor; `events` are EPOLL bits. */
+/** Receives the events of a file descriptor; `events` are EPOLL bits. */
 export interface PollTarget {
   ready(events: number): void;
 }
 
 /**
- * epoll, level-triggered. Targets are found by file descriptor and generation, so an event for a
- * descriptor that was closed and opened anew in the same round reaches nobody.
+ * Level-triggered epoll. Targets are found by descriptor and generation, so an event for a descriptor
+ * that was closed and reused in the same round is dropped.
  */
 export class Poller {
   readonly #libc: Libc;
@@ -35,7 +32,6 @@ export class Poller {
     if (this.#fd < 0) throw new Error(`Cannot create an epoll instance: ${lastErrorText()}`);
   }
 
-  /** Watches a descriptor. */
   add(fd: number, events: number, target: PollTarget): void {
     while (this.#targets.length <= fd) {
       this.#targets.push(null);
@@ -46,37 +42,33 @@ export class Poller {
     this.#control(EPOLL.ADD, fd, events);
   }
 
-  /** Changes what is watched for. */
   modify(fd: number, events: number): void {
     this.#control(EPOLL.MOD, fd, events);
   }
 
-  /** Stops watching; call it before the descriptor is closed. */
+  /** Call it before the descriptor is closed. */
   remove(fd: number): void {
     this.#targets[fd] = null;
     this.#control(EPOLL.DEL, fd, 0);
   }
 
-  /** Whether this target is what the descriptor is watched for. */
   watches(fd: number, target: PollTarget): boolean {
     return this.#targets[fd] === target;
   }
 
-  /** Waits for events, `timeoutMs` at most; returns how many `dispatch` will find. */
   wait(timeoutMs: number): number {
     if (this.roundOver) this.#waits = 0;
-    // -1 is an interruption by a signal: nothing happened.
+    // -1 means that a signal interrupted the call.
     const count = Math.max(0, this.#libc.epoll_wait(this.#fd, this.#events, MAX_EVENTS, timeoutMs));
-    this.#waits = count < MAX_EVENTS ? MOST_WAITS : this.#waits + 1;
+    this.#waits = count < MAX_EVENTS ? MAX_WAITS : this.#waits + 1;
     return count;
   }
 
-  /** Whatever was ready when the round began has been dispatched, unless very much was. */
+  /** Whether everything that was ready at the start of the round is dispatched, within limits. */
   get roundOver(): boolean {
-    return this.#waits >= MOST_WAITS;
+    return this.#waits >= MAX_WAITS;
   }
 
-  /** Calls the target of event `i`. */
   dispatch(i: number): void {
     const at = i * EPOLL_EVENT.size;
     const view = this.#eventsView;
@@ -85,7 +77,6 @@ export class Poller {
     this.#targets[fd]?.ready(view.getUint32(at, true));
   }
 
-  /** Closes the epoll instance. */
   close(): void {
     this.#libc.close(this.#fd);
   }

@@ -1,81 +1,66 @@
+import { IndexTable } from "../../base/index_table.ts";
+import type { ListenerConfig } from "../../config/types.ts";
 import { Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
-import type { Traffic } from "../../engine/traffic.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { ListenerConfig } from "../../config/types.ts";
-import type { DatagramHandler, Endpoint, StreamHandler } from "../../engine/io.ts";
+import type { Traffic } from "../../engine/traffic.ts";
+import { BaseDriver, type DriverOptions, MAX_SLEEP_MS } from "../base_driver.ts";
 import { type Driver, type ListenerChange, ListenError } from "../driver.ts";
-import type { FileShares } from "../file_shares.ts";
-import { Lane, LANE_STREAMS } from "../lane.ts";
 import type { LaneLink } from "../lane_link.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
 const QUERY_SIZE = 65536;
 const RESPONSE_SIZE = 4096 + 16;
-const MAX_SLEEP_MS = 1000;
+/** Time for the last answers before the socket of a removed listener is closed. */
+const CLOSE_AFTER_MS = 6000;
 
-/** What a driver needs from the thread that it runs in. */
-export interface PortableDriverOptions {
+/** What the driver needs of the thread that it runs in. */
+export interface PortableDriverOptions extends DriverOptions {
   now: () => number;
-  /** What it may have open. */
-  files: FileShares;
-  onPanic: (error: unknown) => void;
-  afterLoop: () => void;
 }
 
-/** The sockets of one listener. */
 interface Listening {
   readonly socket: Deno.DatagramConn;
   readonly tcp: Deno.TcpListener;
   readonly listener: number;
-  /** Queries are no longer read. */
   retired: boolean;
 }
 
-/** Address and port that a listener has; the place of one that is gone has port 0. */
+interface Client {
+  from: Listening;
+  to: Deno.NetAddr;
+}
+
+/** Address and port of a listener; port 0 for a removed one. */
 type Where = Pick<ListenerConfig, "address" | "port">;
 
-/** Time that queries have to be answered before their socket is closed. */
-const CLOSE_AFTER_MS = 6000;
-
 /**
- * The data plane on the runtime's own sockets, for systems where the Linux driver cannot run. One
- * datagram at a time, so it costs about four times the CPU.
+ * The data plane on the runtime's own sockets, for systems where the Linux driver cannot run. It
+ * handles one datagram at a time, which costs about four times the CPU.
  */
-export class PortableDriver implements Driver {
-  /** Encrypted streams. */
-  readonly lane: Lane;
+export class PortableDriver extends BaseDriver implements Driver {
+  protected readonly streams: PortableStreams;
+  protected readonly sockets: PortableSockets;
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
   #listening: Listening[] = [];
-  /** What is listened on, by the index of the listener. */
   #where: readonly Where[] = [];
-  readonly #kept: ({ from: Listening; to: Deno.NetAddr } | null)[] = [];
-  readonly #freeKept: number[] = [];
-  readonly #streams: PortableStreams;
-  readonly #sockets: PortableSockets;
-  #engine!: Traffic;
-  #current: { from: Listening; to: Deno.NetAddr } | null = null;
+  readonly #kept = new IndexTable<Client>();
+  #current: Client | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
   #beat: ReturnType<typeof setInterval> | undefined;
   #stopped = false;
-  /** The lane has more than one turn takes in. */
-  #laneBusy = false;
 
   constructor(options: PortableDriverOptions) {
+    super(options);
     this.#options = options;
-    const { files } = options;
-    this.lane = new Lane(files.encryptedStreams);
+    const { upstreamStreams, upstreamSockets } = options.files;
     const run = (work: () => void) => this.run(work);
-    this.#streams = new PortableStreams(() => this.#engine, run, files.upstreamStreams);
-    this.#sockets = new PortableSockets(
-      run,
-      files.upstreamSockets,
-      () => this.#engine.buffers,
-    );
+    this.streams = new PortableStreams(() => this.engine, run, upstreamStreams);
+    this.sockets = new PortableSockets(run, upstreamSockets, () => this.engine.buffers);
   }
 
   nanoseconds(): number {
@@ -83,20 +68,19 @@ export class PortableDriver implements Driver {
   }
 
   attach(engine: Traffic): void {
-    this.#engine = engine;
+    this.engine = engine;
     engine.advance(this.#options.now());
   }
 
-  /** Opens the listeners. Throws an error that names the address. */
+  override attachLane(link: LaneLink | null, why: string): void {
+    super.attachLane(link, why);
+    if (link !== null) link.port.onmessage = () => this.run(() => {});
+  }
+
   listen(listeners: readonly ListenerConfig[]): void {
     listeners.forEach((where, listener) => this.#open(where, listener));
     this.#where = listeners;
     this.#beat = setInterval(() => this.run(() => {}), MAX_SLEEP_MS);
-  }
-
-  attachLane(link: LaneLink | null, why: string): void {
-    this.lane.attach(link, why);
-    if (link !== null) link.port.onmessage = () => this.run(() => {});
   }
 
   change({ listeners }: Pick<ListenerChange, "listeners">, takeOver: () => void): void {
@@ -104,36 +88,31 @@ export class PortableDriver implements Driver {
     const differs = (i: number) =>
       listeners[i]?.address !== old[i]?.address || listeners[i]?.port !== old[i]?.port;
     const going = this.#listening.filter(({ listener }) => differs(listener));
-    const held = this.#listening.length;
+    const before = this.#listening.length;
     try {
       listeners.forEach((where, i) => {
         if (where.port !== 0 && differs(i)) this.#open(where, i);
       });
     } catch (error) {
-      for (const from of this.#listening.splice(held)) {
+      for (const from of this.#listening.splice(before)) {
         retire(from);
         from.socket.close();
       }
       throw error;
     }
     going.forEach(retire);
-    this.#engine.retireStreams(new Set(going.map(({ listener }) => listener)));
+    this.engine.retireStreams(new Set(going.map(({ listener }) => listener)));
     this.#where = listeners;
     takeOver();
-    if (this.#engine.waiting === 0) this.#closeRetired();
+    if (this.engine.waiting === 0) this.#closeRetired();
     else setTimeout(() => this.#closeRetired(), CLOSE_AFTER_MS);
   }
 
   retireAll(): void {
     this.#listening.forEach(retire);
-    this.#engine.drainStreams();
+    this.engine.drainStreams();
   }
 
-  get drained(): boolean {
-    return this.#engine.waiting === 0 && this.#engine.openStreams === 0;
-  }
-
-  /** Closes everything. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -142,29 +121,29 @@ export class PortableDriver implements Driver {
       if (!from.retired) retire(from);
       from.socket.close();
     }
-    this.#streams.close();
-    this.#sockets.close();
+    this.streams.close();
+    this.sockets.close();
   }
 
-  /** Runs a piece of the engine's work with the clock set, then sees to timers and log. */
+  /** Sets the engine's clock and does `work`, then what follows every turn of a loop. */
   run(work: () => void): void {
-    const engine = this.#engine;
+    const { engine } = this;
     engine.advance(this.#options.now());
     engine.values[COUNTER.HEARTBEAT]!++;
-    engine.values[COUNTER.UNEXPECTED_UDP]! += this.#sockets.unexpected;
-    this.#sockets.unexpected = 0;
+    engine.values[COUNTER.UNEXPECTED_UDP]! += this.sockets.unexpected;
+    this.sockets.unexpected = 0;
     try {
       work();
-      this.#laneBusy = this.lane.receive();
+      this.laneBusy = this.lane.receive();
       if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
       this.lane.flush();
-      this.#laneBusy ||= this.lane.unfinished;
+      this.laneBusy ||= this.lane.unfinished;
     } catch (error) {
       engine.values[COUNTER.PANICS]!++;
       this.#options.onPanic(error);
     }
     this.#options.afterLoop();
-    const nextMs = this.#laneBusy ? engine.nowMs : engine.nextDeadlineMs;
+    const nextMs = this.laneBusy ? engine.nowMs : engine.nextDeadlineMs;
     if (this.#stopped || nextMs === this.#timerMs) return;
     clearTimeout(this.#timer);
     this.#timerMs = nextMs;
@@ -176,73 +155,16 @@ export class PortableDriver implements Driver {
   }
 
   keep(_slot: number): number {
-    const index = this.#freeKept.pop() ?? this.#kept.length;
-    this.#kept[index] = this.#current;
-    return index;
+    return this.#kept.add(this.#current!);
   }
 
   reply(returnAddress: number, memory: Memory, offset: number, length: number): void {
-    const kept = this.#kept[returnAddress]!;
-    this.#send(kept, memory.bytes.slice(offset, offset + length));
-    this.forget(returnAddress);
+    const client = this.#kept.remove(returnAddress)!;
+    this.#send(client, memory.bytes.slice(offset, offset + length));
   }
 
   forget(returnAddress: number): void {
-    this.#kept[returnAddress] = null;
-    this.#freeKept.push(returnAddress);
-  }
-
-  connect(endpoint: Endpoint, handler: StreamHandler): number {
-    return endpoint.tls === null
-      ? this.#streams.connect(endpoint, handler)
-      : this.lane.connect(endpoint, handler);
-  }
-
-  write(stream: number, memory: Memory, offset: number, length: number): void {
-    if (stream >= LANE_STREAMS) this.lane.write(stream, memory, offset, length);
-    else this.#streams.write(stream, memory, offset, length);
-  }
-
-  hasRoom(stream: number, length: number): boolean {
-    return stream < LANE_STREAMS || this.lane.hasRoom(stream, length);
-  }
-
-  queued(stream: number): number {
-    return stream >= LANE_STREAMS ? this.lane.queued(stream) : this.#streams.queued(stream);
-  }
-
-  queueSize(stream: number): number {
-    return this.queued(stream);
-  }
-
-  inKernel(_stream: number): number {
-    return 0;
-  }
-
-  pause(stream: number, paused: boolean): void {
-    // Clients' streams alone are paused.
-    this.#streams.pause(stream, paused);
-  }
-
-  close(stream: number, abrupt = false): void {
-    if (stream >= LANE_STREAMS) this.lane.close(stream, abrupt);
-    else this.#streams.closeOne(stream, abrupt);
-  }
-
-  finish(stream: number): void {
-    this.#streams.finish(stream);
-  }
-
-  open(endpoint: Endpoint, handler: DatagramHandler): number {
-    return this.#sockets.open(endpoint, handler);
-  }
-
-  send(socket: number, memory: Memory, offset: number, length: number): boolean {
-    return this.#sockets.send(socket, memory, offset, length);
-  }
-
-  release(socket: number): void {
-    this.#sockets.release(socket);
+    this.#kept.remove(returnAddress);
   }
 
   family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
@@ -257,23 +179,24 @@ export class PortableDriver implements Driver {
     side: "client" | "local",
     target: Address,
   ): void {
-    let found: Deno.NetAddr | null;
-    if (of === "stream") found = this.#streams.address(reference, side);
-    else {
-      const peer = of === "slot" ? this.#current! : this.#kept[reference]!;
-      found = side === "client" ? peer.to : peer.from.socket.addr as Deno.NetAddr;
+    let found: Deno.NetAddr | undefined;
+    if (of === "stream") {
+      const connection = this.streams.get(reference)?.connection;
+      found = side === "client" ? connection?.remoteAddr : connection?.localAddr;
+    } else {
+      const { from, to } = of === "slot" ? this.#current! : this.#kept.get(reference)!;
+      found = side === "client" ? to : from.socket.addr as Deno.NetAddr;
     }
-    if (found === null) return;
-    const bytes = parseAddress(found.hostname);
+    const bytes = parseAddress(found?.hostname ?? "");
     if (bytes === null) return;
     target.family = bytes.length === 4 ? 4 : 6;
     target.bytes.set(bytes);
-    target.port = found.port;
+    target.port = found!.port;
     target.unmap();
   }
 
   #open({ address, port }: Where, listener: number): void {
-    // The runtime's IPv6 wildcard takes IPv4 in as well; without IPv6 there is IPv4 alone.
+    // The runtime's IPv6 wildcard accepts IPv4 too; a host without IPv6 uses IPv4 alone.
     for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
       try {
         const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
@@ -289,11 +212,10 @@ export class PortableDriver implements Driver {
     }
   }
 
-  /** Listens where the datagram socket does; closes that where it cannot. */
   #listenTcp(socket: Deno.DatagramConn, listener: number): Deno.TcpListener {
     const { hostname, port } = socket.addr as Deno.NetAddr;
     try {
-      return this.#streams.listen(hostname, port, listener);
+      return this.streams.listen(hostname, port, listener);
     } catch (error) {
       socket.close();
       throw error;
@@ -309,43 +231,35 @@ export class PortableDriver implements Driver {
   async #receive(from: Listening): Promise<void> {
     const buffer = new Uint8Array(QUERY_SIZE);
     while (!this.#stopped && !from.retired) {
-      let length: number;
-      let to: Deno.NetAddr;
+      let bytes: Uint8Array;
+      let to: Deno.Addr;
       try {
-        const [bytes, address] = await from.socket.receive(buffer);
-        to = address as Deno.NetAddr;
-        length = bytes.length;
-        this.#query.bytes.set(bytes);
+        [bytes, to] = await from.socket.receive(buffer);
       } catch {
-        // A refused reply shows up at the next receive; a closed socket ends the loop.
+        // A refused reply fails the next receive; a closed socket ends the loop.
         continue;
       }
       if (from.retired) return;
-      this.#current = { from, to };
-      this.run(() => {
-        const size = this.#engine.datagram(
-          from.listener,
-          0,
-          this.#query,
-          0,
-          length,
-          this.#response,
-          0,
-        );
-        if (size > 0) this.#send(this.#current!, this.#response.bytes.slice(0, size));
-      });
+      this.#query.bytes.set(bytes);
+      this.#current = { from, to: to as Deno.NetAddr };
+      this.run(() => this.#answer(from.listener, bytes.length));
       this.#current = null;
     }
   }
 
-  #send(peer: { from: Listening; to: Deno.NetAddr }, bytes: Uint8Array): void {
-    peer.from.socket.send(bytes, peer.to).catch(() => {
-      this.#engine.values[COUNTER.SENDS_LOST]!++;
+  #answer(listener: number, length: number): void {
+    const size = this.engine.datagram(listener, 0, this.#query, 0, length, this.#response, 0);
+    if (size > 0) this.#send(this.#current!, this.#response.bytes.slice(0, size));
+  }
+
+  #send({ from, to }: Client, bytes: Uint8Array): void {
+    from.socket.send(bytes, to).catch(() => {
+      this.engine.values[COUNTER.SENDS_LOST]!++;
     });
   }
 }
 
-/** Takes no more from a listener's sockets; the datagram socket stays open for answers. */
+/** Stops reading queries; the datagram socket stays open for answers. */
 function retire(from: Listening): void {
   from.retired = true;
   from.tcp.close();

@@ -1,13 +1,13 @@
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 
-/** Sends a probe query by the runtime's own sockets, which cannot be marked. */
+/** Sends a probe query through the runtime's sockets, which cannot be marked. */
 export function openPortableProbe({ address, port }: ProbeTarget): ProbeSocket | null {
   const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
+  const hostname = address.includes(":") ? "::" : "0.0.0.0";
   let socket: Deno.DatagramConn;
   try {
-    const any = address.includes(":") ? "::" : "0.0.0.0";
-    socket = Deno.listenDatagram({ transport: "udp", hostname: any, port: 0 });
+    socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
   } catch {
     return null;
   }
@@ -19,7 +19,7 @@ export function openPortableProbe({ address, port }: ProbeTarget): ProbeSocket |
         if ((from as Deno.NetAddr).port === port && answersProbe(message, query)) answered = true;
       }
     } catch {
-      // Nobody is there, or the socket was closed.
+      // The port is not in use, or the socket was closed.
     }
   })();
   return { answered: () => answered, close: () => socket.close() };

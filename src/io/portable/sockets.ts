@@ -1,8 +1,9 @@
+import { IndexTable } from "../../base/index_table.ts";
 import { MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { MAX_RECORDS } from "../../dns/response_scan.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
-import { Memory } from "../../engine/memory.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
+import { Memory } from "../../engine/memory.ts";
 
 interface Entry {
   readonly socket: Deno.DatagramConn;
@@ -10,57 +11,39 @@ interface Entry {
   handler: DatagramHandler | null;
 }
 
-/** UDP sockets towards upstreams, one a query. The sender of each reply is compared by hand. */
+/** UDP sockets to upstreams, one per query. They are not connected, so senders are checked here. */
 export class PortableSockets {
-  readonly #entries: (Entry | null)[] = [];
-  readonly #free: number[] = [];
+  /** Datagrams that did not come from the upstream. */
+  unexpected = 0;
+  readonly #entries = new IndexTable<Entry>();
   readonly #run: (work: () => void) => void;
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
-  readonly #most: number;
+  readonly #limit: number;
   readonly #buffers: () => BufferPool;
-  #open = 0;
-  /** Datagrams from somebody else than the upstream that was asked. */
-  unexpected = 0;
 
-  /**
-   * @param most - sockets that may be open at a time
-   * @param buffers - what replies are received into
-   */
-  constructor(run: (work: () => void) => void, most: number, buffers: () => BufferPool) {
+  constructor(run: (work: () => void) => void, limit: number, buffers: () => BufferPool) {
     this.#run = run;
-    this.#most = most;
+    this.#limit = limit;
     this.#buffers = buffers;
   }
 
-  open(endpoint: Endpoint, handler: DatagramHandler): number {
-    if (this.#open >= this.#most) return NO_SOCKET;
-    const { address, source } = endpoint;
-    const any = address.family === 4 ? "0.0.0.0" : "::";
+  open({ address, source }: Endpoint, handler: DatagramHandler): number {
+    if (this.#entries.size >= this.#limit) return NO_SOCKET;
+    const hostname = source?.hostname() ?? (address.family === 4 ? "0.0.0.0" : "::");
     let socket: Deno.DatagramConn;
     try {
-      socket = Deno.listenDatagram({
-        transport: "udp",
-        hostname: source?.hostname() ?? any,
-        port: 0,
-      });
+      socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     } catch (error) {
       return isShortage(error) ? NO_SOCKET : -1;
     }
-    const to: Deno.NetAddr = {
-      transport: "udp",
-      hostname: address.hostname(),
-      port: address.port,
-    };
+    const to = { transport: "udp", hostname: address.hostname(), port: address.port } as const;
     const entry = { socket, to, handler };
-    const index = this.#free.pop() ?? this.#entries.length;
-    this.#entries[index] = entry;
-    this.#open++;
     void this.#receive(entry);
-    return index;
+    return this.#entries.add(entry);
   }
 
   send(index: number, memory: Memory, offset: number, length: number): boolean {
-    const entry = this.#entries[index]!;
+    const entry = this.#entries.get(index)!;
     entry.socket.send(memory.bytes.slice(offset, offset + length), entry.to).catch(() => {
       this.#run(() => entry.handler?.failed());
     });
@@ -68,17 +51,17 @@ export class PortableSockets {
   }
 
   release(index: number): void {
-    const entry = this.#entries[index];
-    if (entry === null || entry === undefined) return;
+    const entry = this.#entries.remove(index);
+    if (entry === null) return;
     entry.handler = null;
     entry.socket.close();
-    this.#entries[index] = null;
-    this.#free.push(index);
-    this.#open--;
   }
 
   close(): void {
-    this.#entries.forEach((_, index) => this.release(index));
+    for (const entry of this.#entries) {
+      entry.handler = null;
+      entry.socket.close();
+    }
   }
 
   async #receive(entry: Entry): Promise<void> {

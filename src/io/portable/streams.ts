@@ -1,145 +1,64 @@
-import type { Traffic } from "../../engine/traffic.ts";
-import { Memory } from "../../engine/memory.ts";
+import { IndexTable } from "../../base/index_table.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
+import { Memory } from "../../engine/memory.ts";
+import type { Traffic } from "../../engine/traffic.ts";
+import type { DriverStream } from "../base_driver.ts";
 
 const READ_SIZE = 65536;
-/** What is read of a client's connection at a time, as in the Linux driver. */
+/** Bytes per read of a client's connection, as in the Linux driver. */
 const CLIENT_READ_SIZE = 2048;
-/** Pause after an accept that failed (no descriptors left). */
+/** Pause after `accept` failed (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
-/** Time that a closing stream is given to send what is queued. */
 const LINGER_MS = 5000;
 
-interface Entry {
-  /** Opened to an upstream, not accepted from a client. */
-  outgoing: boolean;
-  connection: Deno.TcpConn | null;
-  handler: StreamHandler | null;
-  queue: Uint8Array<ArrayBuffer>[];
-  queued: number;
-  writing: boolean;
-  paused: boolean;
-  resume: (() => void) | null;
-  closing: boolean;
-  finishing: boolean;
-}
-
-/** TCP streams on the runtime's own sockets. */
+/** TCP streams over the runtime's sockets. */
 export class PortableStreams {
-  readonly #engine: () => Traffic;
-  readonly #run: (work: () => void) => void;
-  readonly #entries: (Entry | null)[] = [];
-  readonly #free: number[] = [];
-  readonly #memory = new Memory(READ_SIZE);
-  readonly #mostUpstreams: number;
+  readonly engine: () => Traffic;
+  readonly run: (work: () => void) => void;
+  readonly memory = new Memory(READ_SIZE);
+  readonly #streams = new IndexTable<PortableStream>();
+  readonly #maxUpstreams: number;
   #upstreams = 0;
   #closed = false;
 
-  /** @param mostUpstreams - streams to upstreams that may be open */
-  constructor(engine: () => Traffic, run: (work: () => void) => void, mostUpstreams: number) {
-    this.#engine = engine;
-    this.#run = run;
-    this.#mostUpstreams = mostUpstreams;
+  constructor(engine: () => Traffic, run: (work: () => void) => void, maxUpstreams: number) {
+    this.engine = engine;
+    this.run = run;
+    this.#maxUpstreams = maxUpstreams;
   }
 
-  /** Accepts connections for a listener until the socket is closed. */
   listen(hostname: string, port: number, listener: number): Deno.TcpListener {
     const socket = Deno.listen({ hostname, port });
     void this.#accept(socket, listener);
     return socket;
   }
 
-  connect(endpoint: Endpoint, handler: StreamHandler): number {
-    if (this.#upstreams >= this.#mostUpstreams) return -1;
+  connect({ address }: Endpoint, handler: StreamHandler): number {
+    if (this.#upstreams >= this.#maxUpstreams) return -1;
     this.#upstreams++;
-    const id = this.#add(handler, true);
-    const entry = this.#entries[id]!;
-    Deno.connect({ hostname: endpoint.address.hostname(), port: endpoint.address.port }).then(
-      (connection) => {
-        if (this.#entries[id] !== entry) {
-          connection.close();
-          return;
-        }
-        entry.connection = connection;
-        this.#run(() => entry.handler?.connected?.());
-        void this.#read(id, entry, READ_SIZE);
-        void this.#flush(id, entry);
-      },
-      (error) => this.#run(() => this.#broken(id, entry, reason(error))),
-    );
-    return id;
+    const stream = this.#add(new PortableStream(this, READ_SIZE));
+    stream.handler = handler;
+    void stream.connect(Deno.connect({ hostname: address.hostname(), port: address.port }));
+    return stream.id;
   }
 
-  write(id: number, memory: Memory, offset: number, length: number): void {
-    const entry = this.#entries[id];
-    if (entry === null || entry === undefined) return;
-    entry.queue.push(memory.bytes.slice(offset, offset + length));
-    entry.queued += length;
-    void this.#flush(id, entry);
+  get(id: number): PortableStream | null {
+    return this.#streams.get(id);
   }
 
-  queued(id: number): number {
-    return this.#entries[id]?.queued ?? 0;
-  }
-
-  pause(id: number, paused: boolean): void {
-    const entry = this.#entries[id];
-    if (entry === null || entry === undefined) return;
-    entry.paused = paused;
-    if (!paused) {
-      entry.resume?.();
-      entry.resume = null;
-    }
-  }
-
-  closeOne(id: number, abrupt: boolean): void {
-    const entry = this.#entries[id];
-    if (entry === null || entry === undefined) return;
-    entry.handler = null;
-    entry.closing = true;
-    if (abrupt || entry.queued === 0) {
-      this.#drop(id, entry);
-      return;
-    }
-    const { timers, nowMs } = this.#engine();
-    timers.set(timers.create(() => this.#drop(id, entry)), nowMs + LINGER_MS);
-  }
-
-  finish(id: number): void {
-    const entry = this.#entries[id];
-    if (entry === null || entry === undefined) return;
-    entry.finishing = true;
-    if (entry.queued === 0) void this.#endSending(entry);
-  }
-
-  address(id: number, side: "client" | "local"): Deno.NetAddr | null {
-    const connection = this.#entries[id]?.connection;
-    if (connection === null || connection === undefined) return null;
-    return side === "client" ? connection.remoteAddr : connection.localAddr;
+  forget({ id, isClient }: PortableStream): void {
+    this.#streams.remove(id);
+    if (!isClient) this.#upstreams--;
   }
 
   close(): void {
     this.#closed = true;
-    this.#entries.forEach((entry, id) => {
-      if (entry !== null) this.#drop(id, entry);
-    });
+    for (const stream of this.#streams) stream.drop();
   }
 
-  #add(handler: StreamHandler | null, outgoing: boolean): number {
-    const id = this.#free.pop() ?? this.#entries.length;
-    this.#entries[id] = {
-      outgoing,
-      connection: null,
-      handler,
-      queue: [],
-      queued: 0,
-      writing: false,
-      paused: false,
-      resume: null,
-      closing: false,
-      finishing: false,
-    };
-    return id;
+  #add(stream: PortableStream): PortableStream {
+    stream.id = this.#streams.add(stream);
+    return stream;
   }
 
   async #accept(socket: Deno.TcpListener, listener: number): Promise<void> {
@@ -148,102 +67,177 @@ export class PortableStreams {
       try {
         connection = await socket.accept();
       } catch (error) {
-        // The listener is closed; anything else passes.
+        // The listener is closed; other errors are temporary.
         if (error instanceof Deno.errors.BadResource) return;
         if (error instanceof Deno.errors.Interrupted) return;
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
         continue;
       }
-      this.#run(() => {
-        const id = this.#add(null, false);
-        const entry = this.#entries[id]!;
-        entry.connection = connection;
-        entry.handler = this.#engine().accept(listener, id);
-        if (entry.handler === null) this.#drop(id, entry);
-        else void this.#read(id, entry, CLIENT_READ_SIZE);
+      this.run(() => {
+        const stream = this.#add(new PortableStream(this, CLIENT_READ_SIZE, connection));
+        stream.handler = this.engine().accept(listener, stream.id);
+        if (stream.handler === null) stream.drop();
+        else void stream.read();
       });
     }
   }
+}
 
-  async #read(id: number, entry: Entry, most: number): Promise<void> {
-    const { buffers } = this.#engine();
-    const buffer = buffers.take(most);
-    const bytes = buffer.bytes.subarray(0, most);
+class PortableStream implements DriverStream {
+  id = -1;
+  readonly isClient: boolean;
+  handler: StreamHandler | null = null;
+  connection: Deno.TcpConn | null;
+  readonly inKernel = 0;
+  queued = 0;
+  readonly #owner: PortableStreams;
+  readonly #readSize: number;
+  /** The writes in progress, after the connection is open. */
+  #writing: Promise<void> = Promise.resolve();
+  #paused = false;
+  #resume: (() => void) | null = null;
+  #closed = false;
+  /** What follows once the queue is sent. */
+  #then: "nothing" | "finish" | "close" = "nothing";
+
+  /** @param connection - a client's; null for a stream to an upstream, until `connected` */
+  constructor(
+    owner: PortableStreams,
+    readSize: number,
+    connection: Deno.TcpConn | null = null,
+  ) {
+    this.#owner = owner;
+    this.#readSize = readSize;
+    this.connection = connection;
+    this.isClient = connection !== null;
+  }
+
+  get queueSize(): number {
+    return this.queued;
+  }
+
+  async connect(connecting: Promise<Deno.TcpConn>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#writing = promise;
     try {
-      for (;;) {
-        if (entry.paused) await new Promise<void>((resolve) => entry.resume = resolve);
-        if (this.#entries[id] !== entry) return;
-        const length = await entry.connection!.read(bytes);
-        if (this.#entries[id] !== entry) return;
+      const connection = await connecting;
+      if (this.#closed) return connection.close();
+      this.connection = connection;
+      this.#owner.run(() => this.handler?.connected?.());
+      void this.read();
+      resolve();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  write(memory: Memory, offset: number, length: number): void {
+    const bytes = memory.bytes.slice(offset, offset + length);
+    this.queued += length;
+    this.#writing = this.#writing.then(() => this.#write(bytes));
+  }
+
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (paused) return;
+    this.#resume?.();
+    this.#resume = null;
+  }
+
+  close(abrupt: boolean): void {
+    this.handler = null;
+    this.#then = "close";
+    if (abrupt || this.queued === 0) {
+      this.drop();
+      return;
+    }
+    const { timers, nowMs } = this.#owner.engine();
+    timers.set(timers.create(() => this.drop()), nowMs + LINGER_MS);
+  }
+
+  finish(): void {
+    this.#then = "finish";
+    if (this.queued === 0) void this.#endSending();
+  }
+
+  drop(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#owner.forget(this);
+    this.#resume?.();
+    try {
+      this.connection?.close();
+    } catch {
+      // The peer's reset has closed it.
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#owner.run(() => {
+      if (this.#closed) return;
+      const { handler } = this;
+      this.drop();
+      handler?.closed(reason(error));
+    });
+  }
+
+  async read(): Promise<void> {
+    const { memory, run, engine } = this.#owner;
+    const { buffers } = engine();
+    const buffer = buffers.take(this.#readSize);
+    const bytes = buffer.bytes.subarray(0, this.#readSize);
+    try {
+      while (!this.#closed) {
+        if (this.#paused) {
+          await new Promise<void>((resolve) => this.#resume = resolve);
+          continue;
+        }
+        const length = await this.connection!.read(bytes);
+        if (this.#closed) return;
         if (length === null) {
-          this.#run(() => entry.handler?.ended());
+          run(() => this.handler?.ended());
           return;
         }
-        this.#run(() => {
-          this.#memory.bytes.set(bytes.subarray(0, length));
-          entry.handler?.data(this.#memory, 0, length);
+        run(() => {
+          memory.bytes.set(bytes.subarray(0, length));
+          this.handler?.data(memory, 0, length);
         });
-        if (this.#entries[id] !== entry) return;
       }
     } catch (error) {
-      this.#run(() => this.#broken(id, entry, reason(error)));
+      this.fail(error);
     } finally {
       buffers.give(buffer);
     }
   }
 
-  async #flush(id: number, entry: Entry): Promise<void> {
-    if (entry.writing || entry.connection === null) return;
-    entry.writing = true;
+  async #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.#closed) return;
     try {
-      for (let bytes = entry.queue.shift(); bytes !== undefined; bytes = entry.queue.shift()) {
-        for (let at = 0; at < bytes.length;) {
-          const taken = await entry.connection.write(bytes.subarray(at));
-          at += taken;
-          entry.queued -= taken;
-        }
+      for (let at = 0; at < bytes.length;) {
+        const count = await this.connection!.write(bytes.subarray(at));
+        at += count;
+        this.queued -= count;
       }
-      entry.writing = false;
-      if (entry.closing) this.#drop(id, entry);
-      else if (entry.finishing) await this.#endSending(entry);
-      else this.#run(() => entry.handler?.drained?.());
+      if (this.queued > 0) return;
+      if (this.#then === "close") this.drop();
+      else if (this.#then === "finish") await this.#endSending();
+      else this.#owner.run(() => this.handler?.drained?.());
     } catch (error) {
-      this.#run(() => this.#broken(id, entry, reason(error)));
+      this.fail(error);
     }
   }
 
-  async #endSending(entry: Entry): Promise<void> {
+  async #endSending(): Promise<void> {
     try {
-      await entry.connection?.closeWrite();
+      await this.connection?.closeWrite();
     } catch {
-      // The peer has reset the connection, which reading tells.
-    }
-  }
-
-  #broken(id: number, entry: Entry, why: string | undefined): void {
-    if (this.#entries[id] !== entry) return;
-    const { handler } = entry;
-    this.#drop(id, entry);
-    handler?.closed(why);
-  }
-
-  #drop(id: number, entry: Entry): void {
-    if (this.#entries[id] !== entry) return;
-    this.#entries[id] = null;
-    this.#free.push(id);
-    if (entry.outgoing) this.#upstreams--;
-    entry.resume?.();
-    try {
-      entry.connection?.close();
-    } catch {
-      // Closed already by the peer's reset.
+      // The peer has reset the connection; reading reports that.
     }
   }
 }
 
-/** The system's reason in an error of the runtime, as the linux driver says it; else undefined. */
+/** The system's reason in an error of the runtime, in the Linux driver's words; else undefined. */
 function reason(error: unknown): string | undefined {
-  const [, text] = /^(.*) \(os error \d+\)$/.exec(error instanceof Error ? error.message : "") ??
-    [];
-  return text?.toLowerCase();
+  const message = error instanceof Error ? error.message : "";
+  return /^(.*) \(os error \d+\)$/.exec(message)?.[1]?.toLowerCase();
 }

@@ -1,16 +1,16 @@
 /**
- * Netlink's messages as bytes (RFC 3549 section 2), without a socket.
+ * Netlink messages as bytes (RFC 3549 section 2), without a socket.
  *
  *     message:    length u32 | type u16 | flags u16 | sequence u32 | port u32 | header | attributes
  *     attribute:  length u16 | type u16 | value | padding to four octets
  *
- * Numbers are in the order of the machine; both that nodens runs on are little-endian. A length
- * counts its own header and no padding.
+ * Numbers are in host order, which is little-endian on both architectures of nodens. A length
+ * includes its own header but no padding.
  */
 
-/** Types of messages that every family has. */
+/** Message types common to all families. */
 export const NLMSG = { ERROR: 2, DONE: 3 } as const;
-/** Flags of messages. */
+/** Message flags. */
 export const NLM_F = {
   REQUEST: 0x1,
   ACK: 0x4,
@@ -21,82 +21,75 @@ export const NLM_F = {
   CREATE: 0x400,
 } as const;
 
-/** Flag of an acknowledgement: the request in it is cut after its header. */
+/** Flag of an acknowledgement: the copy of the request ends after its header. */
 const CAPPED = 0x100;
 /** Flag of an acknowledgement: attributes follow. */
 const ACK_ATTRIBUTES = 0x200;
-/** Attribute of an acknowledgement: the kernel's own words. */
+/** Attribute of an acknowledgement: the kernel's explanation. */
 const ACK_TEXT = 1;
-/** Size of a message's header. */
 const HEADER = 16;
 const ATTRIBUTE_HEADER = 4;
-/** Marks attributes that hold attributes. */
+/** Marks attributes that contain attributes. */
 const NESTED = 0x8000;
-/** What is left of an attribute's type without such marks. */
+/** Removes such marks from a type. */
 const TYPE_MASK = 0x3fff;
 
-/** A message as it was read; what it holds lies in the buffer that it was read from. */
+/** A received message, as views of the buffer that it was read from. */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
-  /** The family's own header and the attributes. */
+  /** The family's header and the attributes. */
   readonly body: Uint8Array;
 }
 
-/** How a request ended. */
+/** A message to the kernel; the socket adds the sequence number. */
+export interface NetlinkRequest {
+  readonly type: number;
+  readonly flags: number;
+  readonly header: Uint8Array;
+  readonly attributes?: readonly Attribute[];
+}
+
+/** A value is octets, text (sent with a zero octet at its end), a u32, or nested attributes. */
+export type Attribute = readonly [
+  type: number,
+  value: Uint8Array | string | number | readonly Attribute[],
+];
+
+/** Result of a request. */
 export interface Acknowledgement {
-  /** 0 if it was carried out. */
   readonly errno: number;
-  /** The kernel's own words for it; empty if it has none. */
   readonly text: string;
 }
 
-/** Makes a message. */
-export function encodeMessage(
-  message: Pick<NetlinkMessage, "type" | "flags" | "sequence">,
-  header: Uint8Array,
-  ...attributes: Uint8Array[]
-): Uint8Array {
-  const bytes = join(HEADER, [header, ...attributes]);
-  const view = new DataView(bytes.buffer);
+/** Encodes a request. Throws a RangeError if an attribute is too long. */
+export function encodeRequest(request: NetlinkRequest, sequence: number): Uint8Array {
+  const { type, flags, header, attributes = [] } = request;
+  const bytes = join([new Uint8Array(HEADER), header, ...attributes.map(encodeAttribute)]);
+  const view = viewOf(bytes);
   view.setUint32(0, bytes.length, true);
-  view.setUint16(4, message.type, true);
-  view.setUint16(6, message.flags, true);
-  view.setUint32(8, message.sequence, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, flags | NLM_F.REQUEST, true);
+  view.setUint32(8, sequence, true);
   return bytes;
 }
 
-/** Makes an attribute, with its padding. Throws a RangeError if the value is too long for one. */
-export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
-  const length = ATTRIBUTE_HEADER + value.length;
-  if (length > 0xffff) throw new RangeError(`Cannot encode ${value.length} octets as an attribute`);
-  const bytes = new Uint8Array(align(length));
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, length, true);
-  view.setUint16(2, type, true);
-  bytes.set(value, ATTRIBUTE_HEADER);
-  return bytes;
+/** Encodes an attribute with its padding. Throws a RangeError if the value is too long. */
+export function encodeAttribute([type, value]: Attribute): Uint8Array {
+  const nested = Array.isArray(value);
+  const octets = nested ? join(value.map(encodeAttribute)) : octetsOf(value as Scalar);
+  const length = ATTRIBUTE_HEADER + octets.length;
+  if (length > 0xffff) {
+    throw new RangeError(`Cannot encode ${octets.length} octets as an attribute`);
+  }
+  const header = new Uint8Array(ATTRIBUTE_HEADER);
+  viewOf(header).setUint16(0, length, true);
+  viewOf(header).setUint16(2, nested ? type | NESTED : type, true);
+  return join([header, octets]);
 }
 
-/** Makes an attribute that holds others. */
-export function encodeNest(type: number, ...attributes: Uint8Array[]): Uint8Array {
-  return encodeAttribute(type | NESTED, join(0, attributes));
-}
-
-/** Makes an attribute of text, with the zero at its end. */
-export function encodeText(type: number, text: string): Uint8Array {
-  return encodeAttribute(type, new TextEncoder().encode(`${text}\0`));
-}
-
-/** Makes an attribute of a number of 32 bits. */
-export function encodeNumber(type: number, value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
-  return encodeAttribute(type, bytes);
-}
-
-/** The messages of what one receive call gave. Throws if a length leads out of it. */
+/** Decodes the messages of one receive call. Throws if a length exceeds them. */
 export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   const view = viewOf(bytes);
   const messages: NetlinkMessage[] = [];
@@ -115,7 +108,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   return messages;
 }
 
-/** Attributes by type, the last of several. Throws if a length leads out of the bytes. */
+/** Decodes attributes by type, the last of several. Throws if a length exceeds the bytes. */
 export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = viewOf(bytes);
   const attributes = new Map<number, Uint8Array>();
@@ -130,11 +123,10 @@ export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   return attributes;
 }
 
-/** Reads how a request ended from a message of type ERROR, or of type DONE, which ends a dump. */
-export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
-  const { body, flags, type } = message;
+/** Decodes the result in a message of type ERROR, or DONE, which ends a dump. */
+export function decodeAcknowledgement({ body, flags, type }: NetlinkMessage): Acknowledgement {
   const view = viewOf(body);
-  // An old kernel's DONE has nothing in it.
+  // DONE is empty in old kernels.
   if (body.length < 4) return { errno: 0, text: "" };
   const errno = 0 - view.getInt32(0, true);
   if ((flags & ACK_ATTRIBUTES) === 0) return { errno, text: "" };
@@ -143,33 +135,40 @@ export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement 
     if (body.length < 4 + HEADER) throw malformed("acknowledgement", 4 + HEADER, body.length);
     at += (flags & CAPPED) !== 0 ? HEADER : align(view.getUint32(4, true));
   }
-  const text = decodeAttributes(body.subarray(at)).get(ACK_TEXT);
-  return { errno, text: text === undefined ? "" : decodeText(text) };
+  return { errno, text: decodeText(decodeAttributes(body.subarray(at)).get(ACK_TEXT)) };
 }
 
-/** Text of an attribute, without the zero at its end. */
-export function decodeText(value: Uint8Array): string {
+/** Text of an attribute up to its zero octet; "" if it is missing. */
+export function decodeText(value: Uint8Array = new Uint8Array()): string {
   const end = value.indexOf(0);
   return new TextDecoder().decode(end < 0 ? value : value.subarray(0, end));
 }
 
-/** A number of 32 bits in an attribute. */
+/** The u32 in an attribute. */
 export function decodeNumber(value: Uint8Array): number {
   if (value.length < 4) throw malformed("number", 4, value.length);
   return viewOf(value).getUint32(0, true);
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+/** A view of the same bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+type Scalar = Uint8Array | string | number;
+
+function octetsOf(value: Scalar): Uint8Array {
+  if (typeof value === "number") return new Uint8Array(new Uint32Array([value]).buffer);
+  return typeof value === "string" ? new TextEncoder().encode(`${value}\0`) : value;
 }
 
 function align(length: number): number {
   return (length + 3) & ~3;
 }
 
-function join(start: number, parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + align(part.length), start));
-  let at = start;
+function join(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + align(part.length), 0));
+  let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
     at += align(part.length);

@@ -1,27 +1,28 @@
-import { NetlinkError, NetlinkSocket, type Request } from "./socket.ts";
+import { AF } from "../constants.ts";
+import { type Attribute, type NetlinkMessage, NLM_F, viewOf } from "./netlink.ts";
 import {
   decodeAddress,
   decodeLink,
-  encodeAddAddress,
-  encodeAddLink,
-  encodeDeleteAddress,
-  encodeDeleteLink,
-  encodeGetLink,
-  encodeListAddresses,
-  encodeListLinks,
-  encodeSetLinkUp,
+  decodeSource,
+  IFA,
+  IFADDRMSG,
+  IFF_UP,
+  IFLA,
+  IFLA_INFO_KIND,
   type Link,
   type LinkAddress,
+  RTA,
+  RTM,
+  RTMSG,
 } from "./rtnetlink_messages.ts";
-import {
-  decodeSource,
-  encodeDeleteLocalRoute,
-  encodeGetRoute,
-  encodeSetLocalRoute,
-  type LocalRoute,
-} from "./route_messages.ts";
+import { NetlinkError, NetlinkSocket } from "./socket.ts";
 
-/** Error numbers of the kernel's that mean something to callers. */
+/** An address to add or delete. */
+export type AddressRequest = Omit<LinkAddress, "duplicate">;
+/** The route by which packets for a local address are delivered. */
+type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
+
+/** Error numbers of netlink replies that callers distinguish. */
 export const ERRNO = {
   PERM: 1,
   SRCH: 3,
@@ -32,106 +33,153 @@ export const ERRNO = {
   ADDRNOTAVAIL: 99,
 } as const;
 
-/** An address to add or to take away. */
-export type AddressRequest = Omit<LinkAddress, "duplicate">;
+const { ACK, DUMP } = NLM_F;
+const NEW = ACK | NLM_F.CREATE | NLM_F.EXCLUSIVE;
+/** No duplicate address detection, during which the address cannot be used for a second. */
+const IFA_F_NODAD = 0x02;
+/** Fields of a local address's route: RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
+const LOCAL = { table: 255, protocol: 2, hostScope: 254, type: 2 } as const;
 
-/**
- * Links, addresses and routes of local addresses in the process's network namespace.
- *
- * Each method is one exchange with the kernel and throws a NetlinkError if it refuses.
- */
+/** Links, addresses and routes of this network namespace. Methods throw a NetlinkError. */
 export class Rtnetlink {
-  readonly #socket: NetlinkSocket;
+  readonly #socket: Pick<NetlinkSocket, "run" | "dump" | "close">;
 
   /** Throws if the system has no netlink or does not allow it. */
-  constructor() {
-    this.#socket = new NetlinkSocket();
+  constructor(socket: Pick<NetlinkSocket, "run" | "dump" | "close"> = new NetlinkSocket()) {
+    this.#socket = socket;
   }
 
-  /** The link of a name, or null if there is none. */
   getLink(name: string): Link | null {
-    const found = this.#socket.get((n) => encodeGetLink(name, n), ERRNO.NODEV);
-    return found && decodeLink(found);
+    const found = this.#run(RTM.GETLINK, ACK, linkHeader(0), [[IFLA.IFNAME, name]], ERRNO.NODEV);
+    return found?.[0] === undefined ? null : decodeLink(found[0]);
   }
 
-  /** All links. */
   listLinks(): Link[] {
-    return this.#socket.dump(encodeListLinks).map(decodeLink);
+    const request = { type: RTM.GETLINK, flags: DUMP, header: linkHeader(0) };
+    return this.#socket.dump(request).map(decodeLink);
   }
 
-  /** Makes a link; it is down. The kernel refuses kinds that it has not with OPNOTSUPP. */
+  /** Adds a link; it is down. OPNOTSUPP means that the kernel lacks the kind. */
   addLink(name: string, kind: string): void {
-    this.#socket.run((n) => encodeAddLink(name, kind, n));
+    const info: Attribute = [IFLA.LINKINFO, [[IFLA_INFO_KIND, kind]]];
+    this.#run(RTM.NEWLINK, NEW, linkHeader(0), [[IFLA.IFNAME, name], info]);
   }
 
-  /** Sets a link up. */
   setLinkUp(index: number): void {
-    this.#socket.run((n) => encodeSetLinkUp(index, n));
+    this.#run(RTM.NEWLINK, ACK, linkHeader(index, IFF_UP), []);
   }
 
-  /** Deletes a link, and its addresses with it. Returns whether it was there. */
+  /** Returns whether the link existed. */
   deleteLink(index: number): boolean {
-    return this.#wasThere((n) => encodeDeleteLink(index, n), ERRNO.NODEV);
+    return this.#run(RTM.DELLINK, ACK, linkHeader(index), [], ERRNO.NODEV) !== null;
   }
 
-  /** Addresses of all links. */
   listAddresses(): LinkAddress[] {
-    return this.#socket.dump(encodeListAddresses)
-      .map(decodeAddress)
-      .filter((address) => address !== null);
+    const request = { type: RTM.GETADDR, flags: DUMP, header: new Uint8Array(IFADDRMSG) };
+    return this.#socket.dump(request).map(decodeAddress).filter((address) => address !== null);
   }
 
-  /** Adds an address. Where it is there already, nothing happens. */
+  /** Adds an address, unless it exists; an IPv6 one without duplicate address detection. */
   addAddress(address: AddressRequest): void {
-    this.#wasThere((n) => encodeAddAddress(address, n), ERRNO.EXIST);
+    const flags = address.bytes.length === 16 ? IFA_F_NODAD : 0;
+    const attributes = addressAttributes(address);
+    if (flags !== 0) attributes.push([IFA.FLAGS, flags]);
+    this.#run(RTM.NEWADDR, NEW, addressHeader(address, flags), attributes, ERRNO.EXIST);
   }
 
-  /** Takes an address away. Returns whether it was there. */
+  /** Returns whether the address existed. */
   deleteAddress(address: AddressRequest): boolean {
-    return this.#wasThere((n) => encodeDeleteAddress(address, n), ERRNO.ADDRNOTAVAIL, ERRNO.NODEV);
+    const [header, attributes] = [addressHeader(address, 0), addressAttributes(address)];
+    const gone = [ERRNO.ADDRNOTAVAIL, ERRNO.NODEV];
+    return this.#run(RTM.DELADDR, ACK, header, attributes, ...gone) !== null;
   }
 
-  /** Source of packets that this host sends to an address; null if no route leads there. */
+  /** Source address of this host's packets to an address; null without a route. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
+    const header = routeHeader(destination);
+    const attributes: Attribute[] = [[RTA.DST, destination]];
     try {
-      const [route] = this.#socket.dump((n) => encodeGetRoute(destination, n));
+      const request = { type: RTM.GETROUTE, flags: ACK, header, attributes };
+      const [route] = this.#socket.dump(request);
       return route === undefined ? null : decodeSource(route);
     } catch (error) {
-      // There is none, or it refuses packets, for which the kernel has several numbers.
+      // No route, or one that rejects packets; the kernel has several error numbers for that.
       if (error instanceof NetlinkError) return null;
       throw error;
     }
   }
 
-  /**
-   * Gives the host's own packets to a local address another source than that address itself. They
-   * are delivered as before, and so is what comes for the address.
-   */
+  /** Changes the source address of this host's own packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // A route of IPv6 does not replace the kernel's own, which has a metric that no request can name:
-    // it stands behind that until it goes.
-    this.#socket.run((n) => encodeSetLocalRoute(route, source, n));
+    // For IPv6 this does not replace the kernel's route, whose metric no request can name, but adds a
+    // second route that is used once the first is deleted.
+    const flags = ACK | NLM_F.CREATE | NLM_F.REPLACE;
+    const attributes: Attribute[] = [...routeAttributes(route), [RTA.PREFSRC, source]];
+    this.#run(RTM.NEWROUTE, flags, localRouteHeader(route), attributes);
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
-  /** Takes the route of a local address away. Returns whether it was there. */
+  /** Returns whether the route existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
-    return this.#wasThere((n) => encodeDeleteLocalRoute(route, n), ERRNO.SRCH, ERRNO.NODEV);
+    const [header, attributes] = [localRouteHeader(route), routeAttributes(route)];
+    return this.#run(RTM.DELROUTE, ACK, header, attributes, ERRNO.SRCH, ERRNO.NODEV) !== null;
   }
 
-  /** Closes the socket. */
   close(): void {
     this.#socket.close();
   }
 
-  /** Whether a request was carried out, and not refused with one of some error numbers. */
-  #wasThere(request: Request, ...errnos: number[]): boolean {
+  /** Runs a request; null if the kernel refuses it with one of `errnos`. */
+  #run(
+    type: number,
+    flags: number,
+    header: Uint8Array,
+    attributes: Attribute[],
+    ...errnos: number[]
+  ): NetlinkMessage[] | null {
     try {
-      this.#socket.run(request);
-      return true;
+      return this.#socket.run({ type, flags, header, attributes });
     } catch (error) {
-      if (error instanceof NetlinkError && errnos.includes(error.errno)) return false;
+      if (error instanceof NetlinkError && errnos.includes(error.errno)) return null;
       throw error;
     }
   }
+}
+
+/** @param set - flags to set; all others stay */
+function linkHeader(index: number, set = 0): Uint8Array {
+  return new Uint8Array(new Int32Array([0, index, set, set]).buffer);
+}
+
+function addressHeader({ bytes, prefixLength, index }: AddressRequest, flags: number): Uint8Array {
+  const header = new Uint8Array(IFADDRMSG);
+  header.set([familyOf(bytes), prefixLength, flags]);
+  viewOf(header).setUint32(4, index, true);
+  return header;
+}
+
+function addressAttributes({ bytes }: AddressRequest): Attribute[] {
+  return [[IFA.LOCAL, bytes], [IFA.ADDRESS, bytes]];
+}
+
+function routeHeader(destination: Uint8Array): Uint8Array {
+  const header = new Uint8Array(RTMSG);
+  header.set([familyOf(destination), destination.length * 8]);
+  return header;
+}
+
+function localRouteHeader({ bytes }: LocalRoute): Uint8Array {
+  const header = routeHeader(bytes);
+  // IPv6 routes have no scope.
+  const scope = bytes.length === 4 ? LOCAL.hostScope : 0;
+  header.set([LOCAL.table, LOCAL.protocol, scope, LOCAL.type], 4);
+  return header;
+}
+
+function routeAttributes({ index, bytes }: LocalRoute): Attribute[] {
+  return [[RTA.DST, bytes], [RTA.OIF, index]];
+}
+
+function familyOf(bytes: Uint8Array): number {
+  return bytes.length === 4 ? AF.INET : AF.INET6;
 }

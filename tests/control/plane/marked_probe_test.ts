@@ -30,7 +30,7 @@ Deno.test({
       assert.equal(await ask(freePort(), 20), false);
       await assert.rejects(
         askMarked(openLibc(), { address: "localhost", port }, { mark: MARK, timeoutMs: 20 }),
-        /Cannot ask "localhost": it is no IP address/,
+        /Cannot ask "localhost": not an IP address/,
       );
     });
   },

@@ -147,7 +147,7 @@ if (linux) {
       " (write ListenDatagram=ADDRESS:PORT)",
       `descriptor ${connected} was handed over and is closed: it is connected to one client` +
       " (write Accept=no)",
-      `descriptor ${event} was handed over and is closed: it is no socket`,
+      `descriptor ${event} was handed over and is closed: it is not a socket`,
       `descriptor ${ours} was handed over and is ignored: it was not handed over`,
       `descriptor ${closed} was handed over and is ignored: it is not open`,
     ]);

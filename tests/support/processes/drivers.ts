@@ -1,8 +1,11 @@
-import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import type { DriverKind } from "../../../src/control/plane/messages.ts";
 import { TlsThread, type TlsThreadOptions } from "../../../src/control/encrypted/thread.ts";
+import { loadConfig } from "../../../src/loading/load.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
+import { a, decode, responseBytes } from "../messages/messages.ts";
+import { freePort } from "../servers/ports.ts";
+import { frame } from "../simulation/simulation.ts";
 import { PATIENCE } from "../run/patience.ts";
 
 /** Runs a data plane with real sockets for the length of `use`. */
@@ -11,31 +14,26 @@ export async function withDataPlane(
     driver: DriverKind;
     corefile: string;
     onDead?: (why: string) => void;
-    /** Memory that the process is told to have. */
+    /** Memory limit of the process's control group. */
     memoryBytes?: number;
-    /** How the thread for TLS is watched. */
     tls?: TlsThreadOptions;
   },
   use: (plane: DataPlane, logs: string[], tls: TlsThread) => Promise<void>,
 ): Promise<void> {
-  const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
-  const host = options.memoryBytes === undefined ? fakeHost() : fakeHost({
+  const { driver, corefile, memoryBytes } = options;
+  const host = memoryBytes === undefined ? fakeHost() : fakeHost({
     "/proc/self/cgroup": "0::/\n",
-    "/sys/fs/cgroup/memory.max": `${options.memoryBytes}\n`,
+    "/sys/fs/cgroup/memory.max": `${memoryBytes}\n`,
   });
-  const { config } = loadConfig(source, host);
+  const { config } = loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, host);
   const logs: string[] = [];
   const log = (level: string, line: string) => void logs.push(`${level}: ${line}`);
   const tls = new TlsThread(log, options.tls);
   tls.configure(config);
-  const plane = new DataPlane(config, {
-    driver: options.driver,
-    log,
-    tls,
-    onDead: options.onDead ?? ((why) => {
-      throw new Error(why);
-    }),
+  const onDead = options.onDead ?? ((why) => {
+    throw new Error(why);
   });
+  const plane = new DataPlane(config, { driver, log, tls, onDead });
   plane.bind();
   await plane.start();
   try {
@@ -46,7 +44,17 @@ export async function withDataPlane(
   }
 }
 
-/** Sends a query and waits for the response to it; throws after `limitMs`. */
+/** As `withDataPlane`, for one server block on a free port of 127.0.0.1 with these directives. */
+export async function withServer(
+  options: { driver: DriverKind; directives: string; memoryBytes?: number },
+  use: (port: number, plane: DataPlane, logs: string[]) => Promise<void>,
+): Promise<void> {
+  const port = freePort();
+  const corefile = `.:${port} {\n bind 127.0.0.1\n ${options.directives}\n}`;
+  await withDataPlane({ ...options, corefile }, (plane, logs) => use(port, plane, logs));
+}
+
+/** Sends a query and waits for its response; throws after `limitMs`. */
 export async function askUdp(
   bytes: Uint8Array,
   to: { hostname?: string; port: number; limitMs?: number },
@@ -62,8 +70,10 @@ export async function askUdp(
     });
     for (;;) {
       const [answer, from] = await Promise.race([socket.receive(), limit]);
-      // The kernel may have given the socket a port that somebody still sends queries to.
-      if (!isResponseTo(bytes, answer)) continue;
+      // The socket may have a port to which others still send queries.
+      const isResponse = (answer[2]! & 0x80) !== 0 && answer[0] === bytes[0] &&
+        answer[1] === bytes[1];
+      if (!isResponse) continue;
       const { hostname: source, port: sourcePort } = from as Deno.NetAddr;
       if (source === hostname && sourcePort === port) return answer;
       throw new Error(`answered from ${source} port ${sourcePort}`);
@@ -74,12 +84,7 @@ export async function askUdp(
   }
 }
 
-/** Whether a message is a response with the id of the query, be it good or bad otherwise. */
-function isResponseTo(query: Uint8Array, message: Uint8Array): boolean {
-  return (message[2]! & 0x80) !== 0 && message[0] === query[0] && message[1] === query[1];
-}
-
-/** Time that `askTcp` gives a server. */
+/** Time limit of `askTcp`. */
 const TCP_LIMIT_MS = 15_000 * PATIENCE;
 
 /** Sends bytes over TCP, ends the sending side, and reads frames until the server closes. */
@@ -88,67 +93,85 @@ export async function askTcp(
   to: { hostname?: string; port: number },
 ): Promise<Uint8Array[]> {
   const connection = await Deno.connect({ hostname: to.hostname ?? "127.0.0.1", port: to.port });
-  // Closing makes the read below fail, so a server that says nothing cannot hold a test up.
+  // Closing makes the read below fail.
   const limit = setTimeout(() => connection.close(), TCP_LIMIT_MS);
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length;) at += await connection.write(piece.subarray(at));
-  }
+  for (const piece of pieces) await writeAll(connection, piece);
   await connection.closeWrite();
-  const all: number[] = [];
-  const buffer = new Uint8Array(65536);
-  for (;;) {
-    const length = await connection.read(buffer);
-    if (length === null) break;
-    for (let i = 0; i < length; i++) all.push(buffer[i]!);
-  }
+  const answers = await Array.fromAsync(readFrames(connection));
   clearTimeout(limit);
   connection.close();
-  const frames: Uint8Array[] = [];
-  for (let at = 0; at + 2 <= all.length;) {
-    const size = (all[at]! << 8) | all[at + 1]!;
-    frames.push(Uint8Array.from(all.slice(at + 2, at + 2 + size)));
-    at += 2 + size;
-  }
-  return frames;
+  return answers;
 }
 
-/** An upstream on loopback, UDP and TCP, that answers as told. */
-export function startUpstream(
-  port: number,
-  answer: (query: Uint8Array, transport: "udp" | "tcp") => Uint8Array | null,
-): { close(): Promise<void>; counts: { udp: number; tcp: number; ports: Set<number> } } {
+/** Reads messages, each after its length, until the peer ends sending. */
+export async function* readFrames(connection: Deno.Conn): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(65536);
+  let rest = new Uint8Array();
+  for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
+    rest = Uint8Array.from([...rest, ...buffer.subarray(0, n)]);
+    let at = 0;
+    for (let end = 0; at + 2 <= rest.length; at = end) {
+      end = at + 2 + ((rest[at]! << 8) | rest[at + 1]!);
+      if (end > rest.length) break;
+      yield rest.slice(at + 2, end);
+    }
+    rest = rest.slice(at);
+  }
+}
+
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+/** What an upstream answers; null for nothing. If it throws, a TCP connection is closed. */
+export type UpstreamAnswer = (
+  query: Uint8Array,
+  transport: "udp" | "tcp",
+) => Uint8Array | null | Promise<Uint8Array | null>;
+
+/** Answers every question with this address. */
+export function answerWith(address: string, ttlSeconds?: number): UpstreamAnswer {
+  return (bytes) => {
+    const query = decode(bytes);
+    return responseBytes(query, { answers: [a(query.questions![0]!.name, address, ttlSeconds)] });
+  };
+}
+
+/** An upstream on loopback, UDP and TCP. It handles queries concurrently. */
+export function startUpstream(port: number, answer: UpstreamAnswer): {
+  close(): Promise<void>;
+  counts: { udp: number; tcp: number; ports: Set<number> };
+} {
   const counts = { udp: 0, tcp: 0, ports: new Set<number>() };
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });
   const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const connections = new Set<Deno.TcpConn>();
-  const tasks: Promise<void>[] = [];
+  const tasks: Promise<unknown>[] = [];
   const serveUdp = async () => {
     for await (const [bytes, from] of socket) {
       counts.udp++;
       counts.ports.add((from as Deno.NetAddr).port);
-      const reply = answer(bytes, "udp");
-      if (reply !== null) await socket.send(reply, from);
+      const sending = Promise.resolve(answer(bytes, "udp"))
+        .then((reply) => reply === null ? 0 : socket.send(reply, from));
+      tasks.push(sending.catch(() => {}));
     }
   };
   const serveOne = async (connection: Deno.TcpConn) => {
     connections.add(connection);
-    let held = new Uint8Array();
+    let writing: Promise<unknown> = Promise.resolve();
     try {
-      const buffer = new Uint8Array(65536);
-      for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
-        held = Uint8Array.from([...held, ...buffer.subarray(0, n)]);
-        while (held.length >= 2 && held.length >= 2 + ((held[0]! << 8) | held[1]!)) {
-          const size = (held[0]! << 8) | held[1]!;
-          counts.tcp++;
-          const reply = answer(held.slice(2, 2 + size), "tcp");
-          held = held.slice(2 + size);
-          if (reply === null) continue;
-          const out = Uint8Array.from([reply.length >> 8, reply.length & 255, ...reply]);
-          for (let at = 0; at < out.length;) at += await connection.write(out.subarray(at));
-        }
+      for await (const bytes of readFrames(connection)) {
+        counts.tcp++;
+        const replying = answer(bytes, "tcp");
+        writing = writing.then(async () => {
+          const reply = await replying;
+          if (reply !== null) await writeAll(connection, frame(reply));
+        });
+        writing.catch(() => {});
       }
+      await writing;
     } catch {
-      // The other side is gone.
+      // The peer is gone, or `answer` threw.
     }
     if (connections.delete(connection)) connection.close();
   };
@@ -161,10 +184,8 @@ export function startUpstream(
     async close() {
       socket.close();
       listener.close();
-      for (const connection of [...connections]) {
-        connections.delete(connection);
-        connection.close();
-      }
+      for (const connection of connections) connection.close();
+      connections.clear();
       await Promise.allSettled(tasks);
     },
   };

@@ -1,20 +1,16 @@
 /**
- * Holds one thread of a process, as if it hung: the data plane's, which waits in epoll_wait.
- *
- * A debugger's means (ptrace), since a signal stops all threads of a process. It says HELD, and lets
- * go when it ends. A process that ends meanwhile is gone only then.
+ * Stops the data plane's thread of a process, which waits in epoll, as if it hung. It uses ptrace,
+ * since a signal stops all threads. It prints HELD, and releases the thread when it ends; a process
+ * that ends meanwhile is reaped only then.
  */
 const PTRACE_ATTACH = 16;
-/** System calls that the data plane's thread waits in: epoll_wait, epoll_pwait, epoll_pwait2. */
+/** Numbers of epoll_wait, epoll_pwait and epoll_pwait2. */
 const WAITS: Readonly<Record<string, readonly string[]>> = {
   x86_64: ["232", "281", "441"],
   aarch64: ["22", "441"],
 };
 
-/**
- * The thread that runs the data plane: of those that wait in epoll, the one of a Worker. Throws where
- * it cannot be told.
- */
+/** The only thread of a Worker that waits in epoll; throws if there is not exactly one. */
 function dataPlaneThread(pid: number): number {
   const waits = WAITS[Deno.build.arch] ?? [];
   const found = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {

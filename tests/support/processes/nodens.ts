@@ -1,26 +1,25 @@
 import { freePort } from "../servers/ports.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 
-/** The program, to be run from source. */
+/** The main module. */
 export const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
-/** The line that ends the start: name, version, runtime. */
+/** The start-up line: name, version, runtime. */
 export const STARTED = /^.*\bnodens\b.*\d+\.\d+\.\d+.*\bDeno\b.*$/mi;
 
-/** A nodens that serves. */
+/** A running nodens. */
 export interface Nodens extends TestProcess {
   readonly port: number;
   /** Path of its Corefile; changed through `rewrite`. */
   readonly file: string;
-  /** Replaces the Corefile in one step. */
+  /** Replaces the Corefile atomically. */
   rewrite(corefile: string): void;
 }
 
 /** Starts nodens from source with a Corefile and waits for its start-up line. */
 export async function startNodens(options: {
-  /** Text of the Corefile for the port that was found free. */
+  /** Corefile for a free port. */
   corefile(port: number): string;
-  /** More flags. */
   args?: string[];
   env?: Record<string, string>;
 }): Promise<Nodens> {

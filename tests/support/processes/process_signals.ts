@@ -1,6 +1,4 @@
-/** What the kernel knows of a process: its signals, and who listens in its network namespace. */
-
-/** Names of signals by number, as far as a test sends them. */
+/** Signal numbers. */
 export const SIGNAL = {
   HUP: 1,
   INT: 2,
@@ -12,7 +10,7 @@ export const SIGNAL = {
   SETXID: 33,
 } as const;
 
-/** Numbers of the signals that the process has a handler for; empty where it is gone. */
+/** Numbers of the signals for which the process has a handler; empty if it has ended. */
 export function caughtSignals(pid: number): number[] {
   let text: string;
   try {
@@ -25,7 +23,7 @@ export function caughtSignals(pid: number): number[] {
     .filter((number) => (mask >> BigInt(number - 1) & 1n) === 1n);
 }
 
-/** Ports that anybody listens on over TCP in the network namespace of the process, sorted. */
+/** TCP ports of listeners in the network namespace of the process, sorted. */
 export function listeningPorts(pid: number): number[] {
   const ports = new Set<number>();
   for (const table of ["tcp", "tcp6"]) {
@@ -37,7 +35,7 @@ export function listeningPorts(pid: number): number[] {
   return [...ports].sort((a, b) => a - b);
 }
 
-/** Sends a signal by number, real-time ones too. Returns false where there is no such process. */
+/** Sends a signal by number, which may be a real-time signal; returns false if it fails. */
 export function send(pid: number, signal: number): boolean {
   const args = ["-c", `kill -${signal} ${pid}`];
   return new Deno.Command("sh", { args, stdin: "null", stderr: "null" }).outputSync().success;

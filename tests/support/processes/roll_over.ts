@@ -1,23 +1,17 @@
-import { Buffer } from "node:buffer";
-import * as codec from "dns-packet";
 import { PERMISSIONS } from "../../../release/permissions.ts";
-import { startUpstream } from "./drivers.ts";
+import { answerWith, startUpstream } from "./drivers.ts";
 import { freePort } from "../servers/ports.ts";
-import { a, responseBytes } from "../messages/messages.ts";
 import { MAIN, STARTED } from "./nodens.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 
-/** Names that the upstream of `house` is asked for. */
+/** Names for queries to `house`. */
 export const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
 
-/** A folder with a Corefile, an upstream, and as many nodens processes as are started. */
+/** A Corefile with a persisted cache, its upstream, and the nodens processes that a test starts. */
 export function house(more = "") {
   const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  const upstream = startUpstream(upstreamPort, (bytes) => {
-    const query = codec.decode(Buffer.from(bytes));
-    return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.1", 600)] });
-  });
+  const upstream = startUpstream(upstreamPort, answerWith("192.0.2.1", 600));
   const file = `${folder}/Corefile`;
   Deno.writeTextFileSync(
     file,
@@ -38,10 +32,10 @@ export function house(more = "") {
     http,
     file,
     upstream,
-    /** Starts one, and waits until it serves or `ready` says so. */
+    /** Starts nodens and waits until it serves, or for `ready`. */
     async start(
       args: string[] = [],
-      ready: (output: string) => boolean = (output) => STARTED.test(output),
+      ready = (output: string) => STARTED.test(output),
     ): Promise<TestProcess> {
       const nodens = await startProcess(Deno.execPath(), {
         args: ["run", ...PERMISSIONS, MAIN, "-conf", file, ...args],

@@ -1,13 +1,14 @@
-/** What a service manager does: sockets that it hands over, and one for notifications. */
+/** A service manager's part: sockets to hand over, and one for notifications. */
 import assert from "node:assert/strict";
 import { Address, parseAddress } from "../../../src/dns/address.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
+import { withFolder } from "../run/folder.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
 
-/** Socket options, as numbers of the kernel's: what is tested has them from a table of its own. */
+/** Socket options; not from the tested table. */
 const KERNEL = { SOL_SOCKET: 1, REUSEPORT: 15, IPV6: 41, V6ONLY: 26 } as const;
 
-/** A socket to be opened. */
+/** A socket to open. */
 export interface Opened {
   kind: "udp" | "tcp";
   host?: string;
@@ -16,7 +17,7 @@ export interface Opened {
   dual?: boolean;
 }
 
-/** Opens a socket as a service manager does: bound, listening, and left open for other programs. */
+/** Opens a socket as a service manager does: bound, listening, and inheritable. */
 export function openBound({ kind, host = "127.0.0.1", port, reusePort, dual }: Opened): number {
   const libc = openLibc();
   const bytes = parseAddress(host)!;
@@ -34,18 +35,14 @@ export function openBound({ kind, host = "127.0.0.1", port, reusePort, dual }: O
   return fd;
 }
 
-/** A service manager's socket for the length of `use`, by the runtime's own datagram sockets. */
+/** Runs `use` with a service manager's notification socket. */
 export async function receiving(
   use: (path: string, next: () => Promise<string>) => Promise<void>,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  const path = `${folder}/notify`;
-  const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-  const next = async () => new TextDecoder().decode((await socket.receive())[0]);
-  try {
-    await use(path, next);
-  } finally {
-    socket.close();
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await withFolder(async (folder) => {
+    const path = `${folder}/notify`;
+    const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+    const next = async () => new TextDecoder().decode((await socket.receive())[0]);
+    await use(path, next).finally(() => socket.close());
+  });
 }

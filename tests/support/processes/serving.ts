@@ -1,6 +1,6 @@
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
-/** A fresh folder with these files. */
+/** Creates a temporary folder with these files. */
 export function folderWith(files: Record<string, string>): string {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   for (const [name, text] of Object.entries(files)) {
@@ -9,7 +9,7 @@ export function folderWith(files: Record<string, string>): string {
   return folder;
 }
 
-/** Starts nodens, waits until it says that it runs, and ends it after `use`; returns its exit code. */
+/** Runs nodens for the length of `use`; returns its exit code. */
 export async function serving(
   args: string[],
   use: (out: () => string, child: Deno.ChildProcess) => Promise<void>,
@@ -17,7 +17,7 @@ export async function serving(
 ): Promise<number> {
   const { cwd, files } = options;
   const command = [Deno.execPath(), "run", "-A", MAIN, ...args];
-  // The shell lowers the limit, then becomes nodens, so the process id stays the same.
+  // The shell lowers the limit and then becomes nodens, with the same process id.
   if (files !== undefined) command.unshift("sh", "-c", `ulimit -n ${files} && exec "$0" "$@"`);
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),

@@ -1,16 +1,36 @@
 /**
- * Asks a server over one TCP connection, fifty times a second, until SIGTERM or for a minute; opens
- * another where it breaks. Then tells as JSON what became of it.
+ * Asks a server over one TCP connection, fifty times a second, until SIGTERM or for a minute; replaces
+ * a connection that breaks. Then prints the results as JSON.
  */
 import * as codec from "dns-packet";
+import type { NodeRig } from "../namespaces/node_rig.ts";
 
-/** What became of the questions and connections. */
+/** Results of the questions and connections. */
 export interface Asked {
   answers: number;
-  /** Connections that the other side ended or refused. */
+  /** Connections that the peer closed or refused. */
   ended: number;
-  /** Questions that were neither answered nor refused within three seconds. */
+  /** Questions without an answer or a close within three seconds. */
   hung: number;
+}
+
+/** Starts this program in the first pod of a node. */
+export async function startAsker(rig: NodeRig, server: string, name: string) {
+  const { pathname } = new URL(import.meta.url);
+  const asker = await rig.startIn(
+    rig.nodes[0]!.pods[0]!.namespace,
+    Deno.execPath(),
+    ["run", "-A", pathname, server, name],
+    { ready: (output) => output.includes("ASKING") },
+  );
+  return {
+    async stop(): Promise<Asked> {
+      await asker.stop();
+      const asked: Asked = JSON.parse(asker.output.trim().split("\n").at(-1)!);
+      if (asked.hung > 0) throw new Error(`questions without an answer: ${asker.output}`);
+      return asked;
+    },
+  };
 }
 
 const PAUSE_MS = 20;

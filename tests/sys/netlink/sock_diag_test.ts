@@ -1,19 +1,18 @@
 import assert from "node:assert/strict";
 import { SOCKET_STATE } from "../../../src/sys/constants.ts";
-import { decodeSocket, encodeQuery, listSockets } from "../../../src/sys/netlink/sock_diag.ts";
+import { encodeRequest } from "../../../src/sys/netlink/netlink.ts";
+import { decodeSocket, listSockets, socketRequest } from "../../../src/sys/netlink/sock_diag.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Bytes of hexadecimal digits; blanks are for the eye. */
+/** Octets in hexadecimal; spaces are ignored. */
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));
 
-Deno.test("a request names family, protocol, states and port", () => {
-  const request = encodeQuery(
-    { family: 6, kind: "tcp", port: 53, states: [SOCKET_STATE.LISTEN] },
-    7,
-  );
+Deno.test("a request contains family, protocol, states and port", () => {
+  const query = { family: 6, kind: "tcp", port: 53, states: [SOCKET_STATE.LISTEN] } as const;
+  const request = encodeRequest(socketRequest(query), 7);
   const zeros = "00".repeat(44);
   assert.deepEqual(
     request,
@@ -21,7 +20,7 @@ Deno.test("a request names family, protocol, states and port", () => {
   );
 });
 
-Deno.test("a socket is read, and one that is cut is an error", () => {
+Deno.test("a socket is decoded, and a truncated one is an error", () => {
   const body = bytes(
     "02070000 0035 0000 7f000001 00000000 00000000 00000000" +
       "00000000 00000000 00000000 00000000 02000000 0100000000000080" +
