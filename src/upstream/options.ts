@@ -1,53 +1,53 @@
 /** A server to ask. */
 export interface ServerAddress {
-  /** IP address in presentation format; an IPv6 link-local one with its scope (`fe80::1%eth0`). */
+  /** IP address in presentation format; IPv6 link-local with its scope (`fe80::1%eth0`). */
   address: string;
   port: number;
   transport: ServerTransport;
-  /** Name that its certificate must carry (tls, https); empty for the address itself. */
+  /** Name that its certificate must carry (tls, https); empty for its address. */
   serverName: string;
 }
 
-/** How a server is spoken to: plain DNS over UDP and TCP, DNS over TLS, DNS over HTTPS. */
+/** Plain DNS over UDP and TCP, DNS over TLS, DNS over HTTPS. */
 export type ServerTransport = "dns" | "tls" | "https";
 
-/** How servers are spoken to. */
+/** Settings of a group's servers. */
 export interface ServerSettings {
   forceTcp: boolean;
-  /** Time that one server is given for one answer. */
+  /** Time that one server has to answer. */
   readTimeoutMs: number;
-  /** Most connections to one server; null for the default of its transport. */
+  /** Maximum connections per server; null for the default of its transport. */
   maxConnections: number | null;
   /** Idle connections are closed after this time. */
   expireMs: number;
-  /** Connections take no new queries once they are this old; 0 for no limit. */
+  /** Age at which connections get no new queries; 0 for no limit. */
   maxAgeMs: number;
-  /** Most idle connections kept; 0 for no limit. */
+  /** Maximum idle connections; 0 for no limit. */
   maxIdleConns: number;
-  /** Failed health checks after which a server counts as down; 0 for never. */
+  /** Failed health checks after which a server is down; 0 for never. */
   maxFails: number;
   healthCheck: { intervalMs: number; recursionDesired: boolean; domain: string };
   /** PEM files for servers over TLS. */
   tls: { certFile: string | null; keyFile: string | null; caFile: string | null };
   dohMethod: "GET" | "POST";
-  /** Spell the name in random case and want it back so (draft-vixie-dnsext-dns0x20). */
+  /** Send names in random case and require it in replies (draft-vixie-dnsext-dns0x20). */
   mixedCase: boolean;
-  /** Send and want DNS cookies (RFC 7873). */
+  /** Use DNS cookies (RFC 7873). */
   cookies: boolean;
-  /** Address that queries are sent from, or null. */
+  /** Source address of queries, or null. */
   sourceAddress: string | null;
 }
 
 /** In which order servers are asked. */
 export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
-/** How one server is, for people. */
+/** State of a server, for people. */
 export interface ServerState {
-  /** As shown in messages and labels: `10.0.0.10:53`. */
+  /** Its label: `10.0.0.10:53`. */
   to: string;
-  /** Suspect: something failed and nothing has come since; down: checks have failed as well. */
+  /** Suspect: a query failed and nothing has arrived since. Down: checks have failed as well. */
   state: "up" | "suspect" | "down";
-  /** Smoothed time of a reply; null as long as none has come. */
+  /** Smoothed round-trip time; null before the first reply. */
   rttMs: number | null;
 }
 

@@ -1,50 +1,50 @@
 import type { Reply } from "./message/reply.ts";
 
-/** How fit a server is for a new query, the best first. */
+/** How fit a server is for a new query, best first. */
 export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
 /** How asking one server ended. */
 export type Outcome =
-  /** It answered the question: with records, with a denial, or with an error that stands. */
+  /** An answer: records, a denial, or an error that no other server would answer differently. */
   | { kind: "answer"; reply: Reply }
   /**
-   * It answered that it cannot or will not. `rcode` is what to tell the client if nobody can;
-   * `elsewhere` if that is about this server rather than about the question.
+   * An error response. `rcode` is for the client if no server answers; `elsewhere` means that the
+   * error is about this server rather than the question.
    */
   | { kind: "refused"; rcode: number; elsewhere: boolean; reply: Reply }
-  /** It could not be asked, or what it sent is unusable; `why` is for the operator. */
+  /** Nothing could be sent, or the reply is unusable; `why` is for the operator. */
   | { kind: "failed"; why: string }
-  /** Nothing came in time. */
+  /** No reply in time. */
   | { kind: "silent" };
 
-/** How a server is asked. */
+/** How to ask a server. */
 export interface AskOptions {
-  /** Over a stream even if the server takes datagrams. */
+  /** Use a stream even if the server takes datagrams. */
   streamed: boolean;
-  /** The server has been asked this question before, and has not answered it. */
+  /** The server was asked this question before and has not answered. */
   again: boolean;
-  /** When the ask ends at the latest, in monotonic milliseconds. */
+  /** Latest end of the ask, in monotonic milliseconds. */
   limitMs: number;
 }
 
-/** An ask under way, as its caller sees it. */
+/** An ask under way. */
 export interface Ticket {
-  /** Since when a reply may be expected, in monotonic milliseconds; Infinity until connected. */
+  /** When the wait for a reply began, in monotonic milliseconds; Infinity until connected. */
   readonly sinceMs: number;
   /** When the ask ends as silent, in monotonic milliseconds. */
   readonly dueMs: number;
-  /** Whether the question travels over a stream, which loses nothing on its way. */
+  /** Whether the question is on a stream, which loses nothing. */
   readonly streamed: boolean;
-  /** Lets the ask end no later than this, in monotonic milliseconds. */
+  /** Moves the end of the ask forward to this monotonic millisecond. */
   limit(dueMs: number): void;
-  /** Ends the ask without an outcome. The caller must not use the ticket afterwards. */
+  /** Ends the ask without an outcome. The ticket must not be used afterwards. */
   cancel(): void;
 }
 
-/** Told how an ask goes. */
+/** Receives the course of an ask. */
 export interface AskHandler {
-  /** The ask is over; the reply in `outcome` is good during the call only. */
+  /** The ask is over. The reply in `outcome` is valid during the call only. */
   ended(ticket: Ticket, outcome: Outcome): void;
-  /** The server is silent: no reply is likely to come, though the ask goes on. */
+  /** The server is silent: a reply is unlikely, though the ask continues. */
   suspected(ticket: Ticket): void;
 }

@@ -6,11 +6,11 @@ import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/race/order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
 import type {
-  Contestant,
   RaceFailure,
   RaceGroup,
+  RaceServer,
   RaceSettings,
-} from "../../src/upstream/race/contest.ts";
+} from "../../src/upstream/race/types.ts";
 import { Race } from "../../src/upstream/race/race.ts";
 import type { Reply } from "../../src/upstream/message/reply.ts";
 
@@ -53,9 +53,7 @@ export class FakeServers implements RaceGroup {
   open = 0;
   asks = 0;
   ends = 0;
-  allDown = 0;
-  hedged = 0;
-  resent = 0;
+  readonly counts = { allDown: 0, hedge: 0, resend: 0 };
 
   constructor(
     servers: readonly FakeServerOptions[],
@@ -113,16 +111,8 @@ export class FakeServers implements RaceGroup {
     this.note(`failed${silent ? " silent" : ""}${code}: ${error}`);
   }
 
-  countAllDown(): void {
-    this.allDown++;
-  }
-
-  countHedge(): void {
-    this.hedged++;
-  }
-
-  countResend(): void {
-    this.resent++;
+  count(event: "allDown" | "hedge" | "resend"): void {
+    this.counts[event]++;
   }
 }
 
@@ -131,10 +121,10 @@ interface FakeReply {
   rcode: number;
 }
 
-class FakeServer implements Contestant {
+class FakeServer implements RaceServer {
   readonly label: string;
   rank: number;
-  readonly roundTrip: Contestant["roundTrip"];
+  readonly roundTrip: RaceServer["roundTrip"];
   readonly health = { share: 1, measure() {} };
   readonly #group: FakeServers;
   readonly #scripts: readonly Script[];

@@ -6,8 +6,7 @@ import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { Timers } from "../../src/engine/timers.ts";
 import type { StreamHandler } from "../../src/engine/io.ts";
-import { Connections } from "../../src/upstream/transport/connections.ts";
-import type { ConnectionsOptions } from "../../src/upstream/transport/connections_options.ts";
+import { Connections, type ConnectionsOptions } from "../../src/upstream/transport/connections.ts";
 import { Outgoing, type TransportHandler } from "../../src/upstream/transport/outgoing.ts";
 
 /** How long a query waits before it is taken back, as a server's read timeout would have it. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RaceSettings } from "../../src/upstream/race/contest.ts";
+import type { RaceSettings } from "../../src/upstream/race/types.ts";
 import { FakeServers, type RaceOptions } from "./fake_servers.ts";
 import { seeded } from "../support/run/random.ts";
 
@@ -339,7 +339,7 @@ Deno.test("race: without a limit it rests after each round, and ends in time", (
 Deno.test("race: a query sent again that proves to be needed costs no budget", () => {
   const group = new FakeServers(serversOf([["silent", "10 answer"]]), { resends: 1 });
   group.race();
-  assert.equal(group.resent, 1);
+  assert.equal(group.counts.resend, 1);
   assert.equal(group.resends.spend(group.engine.nowMs), true);
 });
 

@@ -22,14 +22,14 @@ Deno.test("three misspelt replies in a row are one too many", () => {
 Deno.test("a server in doubt is asked over TCP for a minute, still in mixed case", () => {
   const spelling = new Spelling(true);
   assert.equal(spelling.needsTcp(0), false);
-  spelling.doubt(1000);
+  spelling.suspectForgery(1000);
   assert.deepEqual([1000, 60_999, 61_000].map((ms) => spelling.needsTcp(ms)), [true, true, false]);
   assert.equal(spelling.isMixed(1000), true);
 });
 
 Deno.test("a server that folds case over TCP is asked over UDP again, without x20, for an hour", () => {
   const spelling = new Spelling(true);
-  spelling.doubt(0);
+  spelling.suspectForgery(0);
   assert.equal(spelling.folds(500), true, "that is news");
   assert.equal(spelling.needsTcp(500), false);
   assert.equal(spelling.isMixed(500), false);

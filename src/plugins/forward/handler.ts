@@ -18,7 +18,7 @@ import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
 import type { ServerState } from "../../upstream/options.ts";
-import type { RaceFailure, RaceHandler } from "../../upstream/race/contest.ts";
+import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
 import { Race } from "../../upstream/race/race.ts";
 import { isNodata, type Reply } from "../../upstream/message/reply.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
@@ -153,7 +153,7 @@ export class ForwardHandler implements Handler {
 
   /** Says how its upstreams are, whatever the request. */
   ask(): ServerState[] {
-    return this.#group.states;
+    return this.#group.servers.map(({ state }) => state);
   }
 
   stop(): void {

@@ -1,8 +1,6 @@
 /**
- * Queries beyond the first that may be sent: a share of all queries, saved up to a few.
- *
- * It bounds what second thoughts cost an upstream: one that is slow because it has too much to do is
- * not asked twice as much for it.
+ * Extra queries that may be sent: a share of all queries, saved up to a maximum. It bounds the extra
+ * load on upstreams, which may be slow because they are overloaded.
  */
 export class Budget {
   readonly #share: number;
@@ -14,22 +12,22 @@ export class Budget {
   /** `share` of all queries, plus `perSecond` whatever their number; at most `most` at once. */
   constructor(options: { share: number; perSecond: number; most: number }) {
     this.#share = options.share;
-    this.#perSecond = options.perSecond;
     this.#most = options.most;
+    this.#perSecond = options.perSecond;
     this.#tokens = options.perSecond > 0 ? options.most : 0;
   }
 
-  /** A query was sent. */
+  /** Counts a query. */
   earn(): void {
     if (this.#tokens < this.#most) this.#tokens += this.#share;
   }
 
-  /** What was spent has proved to be needed. */
+  /** Refunds an extra query that proved to be needed. */
   giveBack(): void {
     if (this.#tokens < this.#most) this.#tokens++;
   }
 
-  /** Whether one more may be sent now; if so, it is taken. */
+  /** Takes an extra query; returns false if none is left. */
   spend(nowMs: number): boolean {
     if (this.#perSecond > 0) {
       const refill = (nowMs - this.#refilledMs) / 1000 * this.#perSecond;

@@ -1,52 +1,37 @@
 import { RCODE } from "../../dns/constants.ts";
-import type { EngineServices } from "../../engine/handler.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { Endpoint } from "../../engine/io.ts";
+import { FORM } from "../message/edns.ts";
 import { type Inquiry, writePacket } from "../message/inquiry.ts";
-import type { Connections } from "../transport/connections.ts";
 import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
-import type { Cookie } from "./cookie.ts";
-import type { EdnsLadder } from "./ladder.ts";
-import { FORM } from "../message/form.ts";
+import type { KnownServer } from "./known_server.ts";
 
 /** How long a trial waits for its reply. */
 const TIMEOUT_MS = 2000;
 
-/** What a trial needs of its server. */
-export interface TriedServer {
-  readonly engine: EngineServices;
-  readonly endpoint: Endpoint;
-  readonly connections: Connections;
-  readonly ladder: EdnsLadder;
-  readonly cookie: Cookie;
-}
-
-/** Tries whether a server answers a better form of queries again, with a copy of a client's query. */
+/** Tests with copies of clients' queries whether a server answers a better form again. */
 export class FormTrial implements TransportHandler {
-  readonly #server: TriedServer;
+  readonly #server: KnownServer;
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
+  /** -1 while none is under way. */
   #form = -1;
   #streamed = false;
 
-  constructor(server: TriedServer) {
+  constructor(server: KnownServer) {
     const { engine } = server;
     this.#server = server;
-    this.#udp = new UdpQuery(this.#query, { engine, queue: null, onMismatch: () => false });
+    this.#udp = new UdpQuery(this.#query, engine);
     this.#timer = engine.timers.create(() => this.#end(false));
   }
 
-  /** One is under way; the next must wait. */
-  get running(): boolean {
-    return this.#form >= 0;
-  }
-
-  /** Sends the copy in this form. */
-  start(inquiry: Inquiry, form: number, streamed: boolean): void {
-    const { engine, endpoint, cookie, connections } = this.#server;
+  /** Sends a copy of the query in a better form, if it is time to try one. */
+  tryWith(inquiry: Inquiry, streamed: boolean): void {
+    const { engine, endpoint, cookie, connections, ladder } = this.#server;
+    const form = this.#form < 0 ? ladder.toTry(engine.nowMs) : -1;
+    if (form < 0) return;
     const query = this.#query;
     const encrypted = endpoint.tls !== null;
     const withOptions = form === FORM.OPTIONS;

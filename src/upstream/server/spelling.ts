@@ -1,15 +1,15 @@
-/** Misspelt replies in a row after which the server is asked over TCP. */
+/** Consecutive misspelt replies after which the server is asked over TCP. */
 const MAX_MISSPELT = 3;
-/** How long a server that sent wrong replies is asked over TCP alone, in milliseconds. */
+/** How long a server with wrong replies is asked only over TCP, in milliseconds. */
 const TCP_ONLY_MS = 60_000;
-/** How long a server that folds the case of names is asked without mixed case, in milliseconds. */
+/** How long a server that folds case is asked without mixed case, in milliseconds. */
 const FOLDS_MS = 3_600_000;
 
 /**
- * Whether names go to a server in random case (draft-vixie-dnsext-dns0x20), and whether over UDP.
+ * Whether names are sent to a server in random case (draft-vixie-dnsext-dns0x20), and over TCP only.
  *
- * A reply in other letters is a forgery or comes from a server that folds case. TCP tells them
- * apart: nobody can forge a reply there.
+ * A reply in other case is forged or comes from a server that folds case. TCP tells which, since
+ * replies on it cannot be forged.
  */
 export class Spelling {
   readonly #enabled: boolean;
@@ -21,32 +21,31 @@ export class Spelling {
     this.#enabled = enabled;
   }
 
-  /** Whether names are spelt in random case, and wanted back so. */
+  /** Whether to send names in random case. */
   isMixed(nowMs: number): boolean {
     return this.#enabled && nowMs >= this.#foldsUntilMs;
   }
 
-  /** Whether the server must be asked over TCP. */
   needsTcp(nowMs: number): boolean {
     return nowMs < this.#tcpUntilMs;
   }
 
-  /** A reply came over UDP in other letters; returns whether it was one too many. */
+  /** Notes a misspelt reply over UDP; returns whether to give UDP up. */
   misspelt(): boolean {
     return ++this.#misspelt >= MAX_MISSPELT;
   }
 
-  /** A reply came over UDP in the right letters. */
+  /** Notes a correct reply over UDP. */
   right(): void {
     this.#misspelt = 0;
   }
 
-  /** Wrong replies came over UDP. */
-  doubt(nowMs: number): void {
+  /** Notes too many wrong replies over UDP. */
+  suspectForgery(nowMs: number): void {
     this.#tcpUntilMs = nowMs + TCP_ONLY_MS;
   }
 
-  /** The server itself folds case: it said so over TCP. Returns whether that is news. */
+  /** Notes that a reply over TCP was misspelt, so the server folds case; returns whether it is news. */
   folds(nowMs: number): boolean {
     const news = this.isMixed(nowMs);
     this.#foldsUntilMs = nowMs + FOLDS_MS;

@@ -1,26 +1,23 @@
 import type { Connection } from "./connection.ts";
 import type { ConnectionHabits } from "./habits.ts";
 
-/** What a list needs to tell late connections. */
-export interface LatenessOptions {
-  readonly clock: { readonly nowMs: number };
-  readonly habits: ConnectionHabits;
-  /** Time within which nearly all replies come. */
-  patienceMs(): number;
-}
-
-/** The connections to one server, open or being opened, the last used one last. */
+/** The connections to one server, the last used one last, and which of them are late. */
 export class ConnectionList {
   /** For reading only. */
   readonly all: Connection[] = [];
-  readonly #options: LatenessOptions;
+  readonly #clock: { readonly nowMs: number };
+  readonly #habits: ConnectionHabits;
+  readonly #patienceMs: () => number;
 
-  constructor(options: LatenessOptions) {
-    this.#options = options;
-  }
-
-  get size(): number {
-    return this.all.length;
+  /** @param patienceMs - time within which nearly all replies arrive */
+  constructor(
+    clock: { readonly nowMs: number },
+    habits: ConnectionHabits,
+    patienceMs: () => number,
+  ) {
+    this.#clock = clock;
+    this.#habits = habits;
+    this.#patienceMs = patienceMs;
   }
 
   add(connection: Connection): void {
@@ -28,40 +25,37 @@ export class ConnectionList {
   }
 
   remove(connection: Connection): void {
-    const place = this.all.indexOf(connection);
-    if (place >= 0) this.all.splice(place, 1);
+    const index = this.all.indexOf(connection);
+    if (index >= 0) this.all.splice(index, 1);
   }
 
-  /** Moves a connection to the end, where the next query looks first. */
+  /** Moves a connection to the end, which is searched first. */
   touch(connection: Connection): void {
-    const last = this.all.length - 1;
-    const place = this.all.indexOf(connection);
-    if (place < 0 || place === last) return;
-    this.all.splice(place, 1);
+    const index = this.all.indexOf(connection);
+    if (index < 0 || index === this.all.length - 1) return;
+    this.all.splice(index, 1);
     this.all.push(connection);
   }
 
-  /** All of them, for loops that may close some. */
-  copy(): Connection[] {
-    return [...this.all];
+  /** Connections being established. */
+  get handshakes(): number {
+    let count = 0;
+    for (const { readyMs } of this.all) if (readyMs === Infinity) count++;
+    return count;
   }
 
-  /**
-   * Whether the query that the server works on takes longer than usual; or, on a server that works on
-   * many, whether nothing at all comes from it.
-   */
+  /** Whether the server takes longer than usual for its oldest query, or, if concurrent, is silent. */
   isLate(connection: Connection): boolean {
-    return this.#options.clock.nowMs >= this.lateMs(connection);
+    return this.#clock.nowMs >= this.#lateMs(connection);
   }
 
-  /** When a connection counts as late, in monotonic milliseconds; Infinity if it owes nothing. */
-  lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
-    const { habits } = this.#options;
-    const sinceMs = habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
-    return sinceMs + this.#options.patienceMs();
+  /** When a connection becomes late, in monotonic milliseconds; Infinity if it owes nothing. */
+  #lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
+    const sinceMs = this.#habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
+    return sinceMs + this.#patienceMs();
   }
 
-  /** The connection with the query that is latest of all, or null. */
+  /** The late connection whose oldest query has waited longest, or null. */
   latest(): Connection | null {
     let latest: Connection | null = null;
     for (const connection of this.all) {
@@ -71,7 +65,7 @@ export class ConnectionList {
     return latest;
   }
 
-  /** How many the server has answered on, or may still answer on in time. */
+  /** Connections on which the server has answered, or may still answer in time. */
   served(): number {
     let count = 0;
     for (const connection of this.all) {
@@ -81,16 +75,17 @@ export class ConnectionList {
   }
 
   /**
-   * When the next connection will be late, in monotonic milliseconds, but no later than in the usual
-   * time; Infinity if none owes anything.
+   * When to look for late connections again, in monotonic milliseconds: when the next one becomes
+   * late, or after the usual time if all are late or queries wait for a connection; else Infinity.
    */
-  nextLateMs(): number {
-    const { nowMs } = this.#options.clock;
-    let dueMs = Infinity;
+  nextCheckMs(queriesWait: boolean): number {
+    const { nowMs } = this.#clock;
+    const usualMs = nowMs + this.#patienceMs();
+    let dueMs = queriesWait ? usualMs : Infinity;
     for (const connection of this.all) {
       if (connection.unanswered === 0) continue;
-      dueMs = Math.min(dueMs, nowMs + this.#options.patienceMs());
-      const lateMs = this.lateMs(connection);
+      dueMs = Math.min(dueMs, usualMs);
+      const lateMs = this.#lateMs(connection);
       if (lateMs > nowMs && lateMs < dueMs) dueMs = lateMs;
     }
     return dueMs;

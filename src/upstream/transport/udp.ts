@@ -1,82 +1,81 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import type { Memory } from "../../engine/memory.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
-import { MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
+import type { Memory } from "../../engine/memory.ts";
+import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import type { SocketQueue, SocketWaiter } from "./socket_queue.ts";
 
-/** Wrong replies to one query after which UDP is given up for it. */
+/** Wrong replies after which a query gives UDP up. */
 const MAX_MISMATCHES = 3;
 
-/** Called for each datagram that does not answer; returns true to give UDP up for this query. */
-export type OnMismatch = (misspelt: boolean) => boolean;
-
-/** What queries over UDP are sent with. */
+/** Options of queries over UDP. */
 export interface UdpOptions {
-  engine: Pick<EngineServices, "io" | "random" | "nowMs">;
-  /** Where queries wait for a socket; without it they fail as "exhausted" at once. */
-  queue: SocketQueue | null;
-  onMismatch: OnMismatch;
+  /** Where to wait for a socket; without it, queries fail as "exhausted" at once. */
+  queue?: SocketQueue;
+  /** Called for each wrong reply; returns true if the query should give UDP up. */
+  onMismatch?: (misspelt: boolean) => boolean;
 }
 
 /**
- * One query over UDP: a socket with a fresh random port, a fresh random id, and the reply bound to
- * socket, id and question. Any other datagram is counted and dropped, and the wait goes on.
+ * One query over UDP: a socket with a fresh random port, a fresh random id, and a reply that must
+ * match socket, id and question. Other datagrams are counted and dropped.
  */
 export class UdpQuery implements DatagramHandler, SocketWaiter {
   readonly #query: Outgoing;
-  readonly #options: UdpOptions;
+  readonly #engine: EngineServices;
+  readonly #queue: SocketQueue | null;
+  readonly #onMismatch: (misspelt: boolean) => boolean;
   #endpoint: Endpoint | null = null;
   #state: "idle" | "queued" | "sent" = "idle";
   #socket = -1;
   #id = 0;
   #mismatches = 0;
 
-  constructor(query: Outgoing, options: UdpOptions) {
+  constructor(query: Outgoing, engine: EngineServices, options: UdpOptions = {}) {
     this.#query = query;
-    this.#options = options;
+    this.#engine = engine;
+    this.#queue = options.queue ?? null;
+    this.#onMismatch = options.onMismatch ?? (() => false);
   }
 
-  /** It has not been sent yet, for want of a socket. */
-  get waits(): boolean {
+  /** Waiting for a socket. */
+  get queued(): boolean {
     return this.#state === "queued";
   }
 
-  /** Sends the query, now or as soon as there is a socket; returns why it cannot be sent, or null. */
+  /** Sends the query, now or once there is a socket; returns why it cannot, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
-    const { queue } = this.#options;
+    const queue = this.#queue;
     this.#endpoint = endpoint;
     this.#mismatches = 0;
-    // Those that wait already come first.
-    const failure = queue !== null && queue.size > 0 ? SHORT : this.#open();
-    if (failure !== SHORT || queue === null) return failure;
+    const failure = queue !== null && queue.size > 0 ? FAILURE.NO_SOCKET : this.#open();
+    if (failure !== FAILURE.NO_SOCKET || queue === null) return failure;
     this.#state = "queued";
     queue.add(this);
     return null;
   }
 
-  /** Waits for a socket again, for as long as it takes, after `exhausted`. */
-  waitOn(): void {
+  /** After "exhausted": waits for a socket as long as it takes. */
+  queueAgain(): void {
     this.#state = "queued";
-    this.#options.queue!.putBack(this);
+    this.#queue!.putBack(this);
   }
 
-  /** Releases the socket; the query gets no further call. */
+  /** Releases the socket; the query's handler is not called any more. */
   cancel(): void {
-    const { queue, engine } = this.#options;
-    if (this.#state === "queued") queue!.delete(this);
+    if (this.#state === "queued") this.#queue!.delete(this);
     if (this.#state === "sent") {
-      engine.io.release(this.#socket);
-      queue?.freed();
+      this.#engine.io.release(this.#socket);
+      this.#queue?.freed();
     }
     this.#state = "idle";
   }
 
-  /** The reply that has just been told of is not the server's: counts it and waits on. */
+  /** Counts the last reply as wrong: it is not from the server. */
   mismatched(misspelt = false): void {
-    const givesUp = this.#options.onMismatch(misspelt);
+    const givesUp = this.#onMismatch(misspelt);
     if (++this.#mismatches < MAX_MISMATCHES && !givesUp) return;
-    this.#fail(misspelt ? MISSPELT : FORGED);
+    this.#fail(misspelt ? FAILURE.MISSPELT : FAILURE.FORGED);
   }
 
   reply(memory: Memory, length: number): void {
@@ -88,31 +87,31 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
   }
 
   failed(): void {
-    this.#fail(REFUSED);
+    this.#fail(FAILURE.REFUSED);
   }
 
   sendNow(): boolean {
     const failure = this.#open();
-    if (failure === SHORT) return false;
-    this.#options.queue!.delete(this);
+    if (failure === FAILURE.NO_SOCKET) return false;
+    this.#queue!.delete(this);
     if (failure !== null) this.#fail(failure);
     return true;
   }
 
   giveUp(): void {
-    this.#fail(SHORT);
+    this.#fail(FAILURE.NO_SOCKET);
   }
 
   #open(): TransportFailure | null {
-    const { io, random, nowMs } = this.#options.engine;
+    const { io, random, nowMs } = this.#engine;
     const { packet, length } = this.#query;
     const socket = io.open(this.#endpoint!, this);
-    if (socket < 0) return socket === NO_SOCKET ? SHORT : CANNOT_SEND;
+    if (socket < 0) return socket === NO_SOCKET ? FAILURE.NO_SOCKET : FAILURE.CANNOT_SEND;
     this.#id = random() & 0xffff;
     packet.view.setUint16(0, this.#id);
     if (!io.send(socket, packet, 0, length)) {
       io.release(socket);
-      return CANNOT_SEND;
+      return FAILURE.CANNOT_SEND;
     }
     this.#socket = socket;
     this.#state = "sent";
@@ -125,9 +124,3 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
     this.#query.handler.failed(failure);
   }
 }
-
-const SHORT: TransportFailure = { kind: "exhausted", why: "no port or file descriptor is free" };
-const CANNOT_SEND: TransportFailure = { kind: "refused", why: "cannot send" };
-const REFUSED: TransportFailure = { kind: "refused", why: "connection refused" };
-const FORGED: TransportFailure = { kind: "forged", why: "wrong replies over UDP" };
-const MISSPELT: TransportFailure = { kind: "misspelt", why: "the question came back misspelt" };

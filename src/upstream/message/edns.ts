@@ -1,0 +1,31 @@
+import type { Memory } from "../../engine/memory.ts";
+
+/** How much of EDNS a query carries, most first. */
+export const FORM = {
+  /** OPT with options: cookie, client subnet, padding. */
+  OPTIONS: 0,
+  /** OPT without options. */
+  EDNS: 1,
+  /** No OPT. */
+  PLAIN: 2,
+} as const;
+
+/** Size of an OPT record without options (RFC 6891 section 6.1.2). */
+export const OPT_SIZE = 11;
+
+/**
+ * Finds an option in the OPT record at `optAt`, which must be complete.
+ *
+ * @returns offset of the option's data, which follows its two-octet length; or -1
+ */
+export function findOption({ view }: Memory, optAt: number, code: number): number {
+  let at = optAt + OPT_SIZE;
+  const end = at + view.getUint16(optAt + 9);
+  while (at + 4 <= end) {
+    const length = view.getUint16(at + 2);
+    if (at + 4 + length > end) return -1;
+    if (view.getUint16(at) === code) return at + 4;
+    at += 4 + length;
+  }
+  return -1;
+}

@@ -1,0 +1,65 @@
+import type { ErrorText } from "../../dns/error_text.ts";
+import type { Timers } from "../../engine/timers.ts";
+import type { Inquiry } from "../message/inquiry.ts";
+import type { Reply } from "../message/reply.ts";
+import type { Policy } from "../options.ts";
+import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
+import type { Budget } from "./budget.ts";
+import type { OrderedServer, ServerOrder } from "./order.ts";
+
+/** A server as a race sees it. */
+export interface RaceServer extends OrderedServer {
+  readonly label: string;
+  readonly roundTrip: OrderedServer["roundTrip"] & {
+    /** Time within which nearly all replies arrive, in milliseconds; `patienceMs` is bounded. */
+    readonly usualMs: number;
+    readonly patienceMs: number;
+  };
+  ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
+}
+
+/** Settings of a race. */
+export interface RaceSettings {
+  /** Time that one server has to answer. */
+  readTimeoutMs: number;
+  policy: Policy;
+  /** Maximum attempts per question; 0 for no limit, null for twice the number of servers. */
+  maxConnectAttempts: number | null;
+  /** When to ask a second server: after this time, after the first one's usual time, or never. */
+  hedgeMs: number | "auto" | null;
+  /** Response codes that make the race fail over. */
+  failover: number[];
+  /** Fail at once while all servers are down. */
+  failfastAllUnhealthyUpstreams: boolean;
+}
+
+/** What all races to the same servers share. */
+export interface RaceGroup {
+  readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
+  readonly settings: RaceSettings;
+  readonly servers: readonly RaceServer[];
+  readonly order: ServerOrder;
+  readonly hedges: Budget;
+  readonly resends: Budget;
+  count(event: "allDown" | "hedge" | "resend"): void;
+}
+
+/** Called once per race, at its end. */
+export interface RaceHandler {
+  /** `reply` is valid during the call only. */
+  answered(reply: Reply): void;
+  failed(failure: RaceFailure): void;
+}
+
+/** Why no server answered. */
+export interface RaceFailure {
+  /** For the operator. */
+  error: string;
+  /** A server did not reply in time. */
+  silent: boolean;
+  /** Error response to pass on, and its extended error; -1 if there is none. */
+  rcode: number;
+  extendedError: number;
+  /** Text of the extended error; null before the first error response. */
+  errorText: ErrorText | null;
+}
