@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../base/clock.ts";
 import { readFailure } from "../corefile/read_failure.ts";
 import {
   fileState,
@@ -5,72 +6,71 @@ import {
   readRegularText,
   requireRegular,
 } from "../sys/regular_file.ts";
+import { poll } from "./poll.ts";
 
-/** A file is told as changed only once it has been the same for this long: writers need a while. */
+const POLL_MS = 1000;
+/** A change counts once the file has been the same for this long: writers need a while. */
 const SETTLE_MS = 200;
 
-/** How a file is watched, and who is told. */
+/** Options of a `FileWatch`. */
 export interface FileWatchOptions {
-  /** From one look to the next. */
-  pollMs: number;
-  /** Says why a text cannot be used, or null if it can. */
+  /** Returns why a text cannot be used, or null if it can. */
   check: (text: string) => string | null;
-  /** There is a new text; the first one, too. */
+  /** Called for each new text, including the first. */
   onText: (text: string) => void;
-  /** The file cannot be used; told once until it can again. */
+  /** Called once when the file becomes unusable. */
   onProblem: (why: string) => void;
-  /** Whoever starts has told already that it cannot be used. */
-  troubled?: boolean;
+  /** The caller has already reported that the file is unusable. */
+  troubled: boolean;
+  clock?: Clock;
 }
 
 /**
- * Follows the content of a file.
- *
- * It looks instead of being told: notifications do not come for a symbolic link that is swapped
- * further up, for a bind mount that is replaced, or from a network's file system.
+ * Follows the content of a file. It polls, because notifications miss symbolic links that are swapped
+ * further up, bind mounts that are replaced, and network file systems.
  */
 export class FileWatch {
   readonly path: string;
-  /** The last text that could be used; null before the first. */
-  text: string | null = null;
   readonly #options: FileWatchOptions;
-  /** What the last look that counted found: a text, or why there was none. */
+  readonly #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  /** The last usable text; null before the first. */
+  #text: string | null = null;
+  /** The last accepted result: a text, or why there was none. */
   #known = "";
-  /** What the last look found, where it differs from that; it counts if it is found once more. */
+  /** A different result, which is accepted if it is found once more. */
   #pending: string | null = null;
-  /** Text of the file when it had the state `#state`. */
+  /** Text of the file when its state was `#state`. */
   #read: string | null = null;
   #state = "";
   #troubled: boolean;
-  #stopped = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #looking: Promise<void> = Promise.resolve();
 
   constructor(path: string, options: FileWatchOptions) {
     this.path = path;
     this.#options = options;
-    this.#troubled = options.troubled ?? false;
+    this.#troubled = options.troubled;
   }
 
-  /** Begins to look; not at once, since whoever starts has read the file just now. */
+  /** Begins to poll, not at once: the caller has just read the file. */
   start(): void {
-    this.#lookAfter(this.#options.pollMs);
+    const { clock = systemClock } = this.#options;
+    const { signal: stop } = this.#stop;
+    this.#running = poll(() => this.#look(), { clock, stop, delayMs: POLL_MS });
   }
 
-  /** Looks once, at once. */
+  /** Reads the file once. */
   async prime(): Promise<void> {
     await this.#look();
-    clearTimeout(this.#timer);
   }
 
-  /** Stops looking; resolves when nothing is under way any more. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#looking;
+  /** Stops polling; resolves once nothing is under way. */
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.#running;
   }
 
-  async #look(): Promise<void> {
+  /** Returns the milliseconds until the next look. */
+  async #look(): Promise<number> {
     let text: string | null = null;
     let why = "";
     try {
@@ -79,43 +79,39 @@ export class FileWatch {
     } catch (error) {
       why = readFailure(error);
     }
-    if (this.#stopped) return;
-    // A text and a reason cannot be taken for each other.
+    if (this.#stop.signal.aborted) return POLL_MS;
+    // The prefix keeps texts and reasons apart.
     const found = text === null ? `-${why}` : `+${text}`;
-    let next = this.#options.pollMs;
-    if (found === this.#known) {
-      this.#pending = null;
-    } else if (found === this.#pending || (this.#known === "" && why === "")) {
-      this.#pending = null;
-      this.#known = found;
-      this.#tell(text, why);
-    } else {
+    const firstText = this.#known === "" && why === "";
+    if (found !== this.#known && found !== this.#pending && !firstText) {
       this.#pending = found;
-      next = Math.min(SETTLE_MS, next);
+      return SETTLE_MS;
     }
-    this.#lookAfter(next);
+    this.#pending = null;
+    if (found !== this.#known) {
+      this.#known = found;
+      this.#report(text, why);
+    }
+    return POLL_MS;
   }
 
-  #lookAfter(delayMs: number): void {
-    this.#timer = setTimeout(() => this.#looking = this.#look(), delayMs);
-  }
-
-  #tell(text: string | null, why: string): void {
+  #report(text: string | null, why: string): void {
     if (why !== "" || text === null) {
       if (!this.#troubled) this.#options.onProblem(why);
       this.#troubled = true;
       return;
     }
     this.#troubled = false;
-    if (text === this.text) return;
-    this.text = text;
+    if (text === this.#text) return;
+    this.#text = text;
     this.#options.onText(text);
   }
 
-  /** Text of the file; it is read only where it may have changed. */
+  /** Reads the file if it may have changed. */
   async #load(): Promise<string> {
     const stat = await Deno.stat(this.path);
     requireRegular(stat, MAX_CONFIG_BYTES);
+    // File systems use the system's time, whatever the clock of a test says.
     const { text: state, fresh } = fileState(stat, Date.now());
     if (this.#read !== null && state === this.#state) return this.#read;
     const read = await readRegularText(this.path, MAX_CONFIG_BYTES);
