@@ -14,21 +14,18 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /** A parsed TO without its scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
 export interface Endpoint {
-  /** IP address with its scope, or host name in lower case without closing dot. */
+  /** With its scope if it is an address; else in lower case without closing dot. */
   host: string;
   isAddress: boolean;
-  /** Null if none is given. */
   port: number | null;
-  /** Name after a `%`; empty if there is none. */
+  /** Name after a `%`; empty for none. */
   serverName: string;
 }
 
 /**
- * Reads an address or host name and what follows it. Returns null for neither; throws an error with
- * the reason if the host is valid and the rest is not.
- *
- * After `%` comes the interface of an IPv6 address (plain DNS) or the name of the certificate (TLS).
- * For link-local addresses over TLS the interface comes first, since they are useless without one.
+ * Reads an address or host name and what follows it. Returns null for neither; throws the reason if
+ * only the rest is invalid. After `%` comes the interface of an IPv6 address (plain DNS) or the
+ * name of the certificate (TLS); both, in that order, for link-local addresses over TLS.
  */
 export function parseEndpoint(text: string, transport: ServerTransport): Endpoint | null {
   const { host: written, marks, port, bracketed } = split(text);
@@ -72,7 +69,6 @@ function readScope(text: string): string {
   return text;
 }
 
-/** Host name in lower case without closing dot; null for anything else. */
 function hostName(text: string): string | null {
   const name = text.toLowerCase().replace(/\.$/, "");
   const labels = name.split(".");
@@ -81,7 +77,6 @@ function hostName(text: string): string | null {
   return /^[0-9]+$/.test(labels.at(-1)!) ? null : name;
 }
 
-/** `marks` are the texts after each `%`. */
 function split(
   text: string,
 ): { host: string; marks: string[]; port: string | null; bracketed: boolean } {
@@ -97,7 +92,7 @@ function split(
     const [, host, marks, port = null] = marked;
     return { host: host!, marks: marks!.slice(1).split("%"), port, bracketed: false };
   }
-  // Two colons or more without brackets are an IPv6 address without a port.
+  // Two colons or more without brackets: an IPv6 address without a port.
   const [, host = text, port = null] = /^([^:]*):([^:]*)$/.exec(text) ?? [];
   return { host, marks: [], port, bracketed: false };
 }

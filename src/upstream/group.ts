@@ -17,14 +17,13 @@ import { ServerOrder } from "./race/order.ts";
 import type { RaceGroup, RaceSettings } from "./race/types.ts";
 import type { ServerGroup } from "./server/known_server.ts";
 import { UpstreamServer } from "./server/server.ts";
-import { SocketQueue } from "./transport/socket_queue.ts";
+import { SocketQueue } from "./transport/udp.ts";
 
 /** At most one hedge in twenty queries, a few at a time. */
 const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
 /** Queries sent again because they may be lost: one in five, plus ten a second. */
 const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
-/** Counters of a group by event. */
 const COUNTERS = {
   /** A datagram or message that matches no query. */
   mismatch: "nodens_forward_mismatched_replies_total",
@@ -33,7 +32,6 @@ const COUNTERS = {
   resend: "nodens_forward_resends_total",
   /** So many wrong replies that somebody may be guessing. */
   forgery: "nodens_forward_forgeries_suspected_total",
-  /** A reply for another client subnet. */
   wrongSubnet: "nodens_forward_wrong_subnets_total",
   allDown: "coredns_forward_healthcheck_broken_total",
 } as const;
@@ -55,7 +53,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   order: ServerOrder;
   readonly #counters: Readonly<Record<GroupEvent, number>>;
 
-  /** @param labels - of the group's counters */
   constructor(
     servers: readonly ServerAddress[],
     settings: GroupSettings,
@@ -89,12 +86,10 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     for (const server of known.values()) server.retire();
   }
 
-  /** Ends checks, and connections once they are idle. */
   retire(): void {
     for (const server of this.servers) server.retire();
   }
 
-  /** Counts an event of a server or race. */
   count(event: GroupEvent): void {
     this.engine.values[this.#counters[event]]!++;
   }

@@ -11,18 +11,16 @@ export interface ServerAddress {
 /** Plain DNS over UDP and TCP, DNS over TLS, DNS over HTTPS. */
 export type ServerTransport = "dns" | "tls" | "https";
 
-/** Settings of a group's servers. */
+/** Settings of the servers of a group. */
 export interface ServerSettings {
   forceTcp: boolean;
-  /** Time that one server has to answer. */
   readTimeoutMs: number;
-  /** Maximum connections per server; null for the default of its transport. */
+  /** Per server; null for the default of its transport. */
   maxConnections: number | null;
-  /** Idle connections are closed after this time. */
   expireMs: number;
   /** Age at which connections get no new queries; 0 for no limit. */
   maxAgeMs: number;
-  /** Maximum idle connections; 0 for no limit. */
+  /** 0 for no limit. */
   maxIdleConns: number;
   /** Failed health checks after which a server is down; 0 for never. */
   maxFails: number;
@@ -34,7 +32,6 @@ export interface ServerSettings {
   mixedCase: boolean;
   /** Use DNS cookies (RFC 7873). */
   cookies: boolean;
-  /** Source address of queries, or null. */
   sourceAddress: string | null;
 }
 
@@ -43,7 +40,6 @@ export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
 /** State of a server, for people. */
 export interface ServerState {
-  /** Its label: `10.0.0.10:53`. */
   to: string;
   /** Suspect: a query failed and nothing has arrived since. Down: checks have failed as well. */
   state: "up" | "suspect" | "down";

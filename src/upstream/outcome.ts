@@ -12,14 +12,12 @@ export type Outcome =
    * error is about this server rather than the question.
    */
   | { kind: "refused"; rcode: number; elsewhere: boolean; reply: Reply }
-  /** Nothing could be sent, or the reply is unusable; `why` is for the operator. */
+  /** Nothing was sent, or the reply is unusable. */
   | { kind: "failed"; why: string }
-  /** No reply in time. */
   | { kind: "silent" };
 
 /** How to ask a server. */
 export interface AskOptions {
-  /** Use a stream even if the server takes datagrams. */
   streamed: boolean;
   /** The server was asked this question before and has not answered. */
   again: boolean;
@@ -35,7 +33,6 @@ export interface Ticket {
   readonly dueMs: number;
   /** Whether the question is on a stream, which loses nothing. */
   readonly streamed: boolean;
-  /** Moves the end of the ask forward to this monotonic millisecond. */
   limit(dueMs: number): void;
   /** Ends the ask without an outcome. The ticket must not be used afterwards. */
   cancel(): void;
@@ -43,8 +40,8 @@ export interface Ticket {
 
 /** Receives the course of an ask. */
 export interface AskHandler {
-  /** The ask is over. The reply in `outcome` is valid during the call only. */
+  /** The reply in `outcome` is valid during the call only. */
   ended(ticket: Ticket, outcome: Outcome): void;
-  /** The server is silent: a reply is unlikely, though the ask continues. */
+  /** A reply is unlikely, though the ask continues. */
   suspected(ticket: Ticket): void;
 }

@@ -16,7 +16,6 @@ import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 const RESOLVE_MS = 5000;
 /** A file system that hangs must not keep the process from ending. */
 const STOP_MS = 1000;
-/** Maximum upstreams in a log line. */
 const MAX_NAMED = 10;
 
 /** What `Upstreams` needs. */
@@ -33,14 +32,13 @@ export interface UpstreamsOptions {
   hostTiming?: Partial<HostTiming>;
 }
 
-/** A `forward` directive. */
 interface Directive {
   block: number;
   position: number;
-  /** Where it is and what it forwards, for the log. */
+  /** For the log. */
   label: string;
   options: ForwardOptions;
-  /** What the data planes have, or will be given at start. */
+  /** What the data planes have, or get at start. */
   current: UpstreamsUpdate;
   /** What `prepare` returned. */
   prepared: UpstreamsUpdate;
@@ -50,7 +48,6 @@ interface Directive {
   named: Map<string, ResolvConf>;
   /** The last content with a server that is not nodens itself, by path. Its servers stay. */
   used: Map<string, ResolvConf>;
-  /** The last warning of servers that are left out. */
   leftOut: string;
 }
 
@@ -86,8 +83,8 @@ export class Upstreams implements Follower {
   }
 
   /**
-   * Finds the servers of a new configuration before it serves. The first configuration serves without
-   * waiting for names.
+   * Finds the servers of a new configuration before it serves. The first one serves without waiting
+   * for names.
    */
   async prepare(): Promise<Delivery[]> {
     const previous = this.#previous;
@@ -113,7 +110,6 @@ export class Upstreams implements Follower {
     });
   }
 
-  /** Begins to follow. */
   start(): void {
     if (!this.#prepared) this.#collect(null);
     this.#started = true;
@@ -126,7 +122,7 @@ export class Upstreams implements Follower {
     for (const directive of this.#directives) this.#warnOfLoop(own, directive);
   }
 
-  /** Stops following; resolves once nothing is under way, or after a second. */
+  /** Resolves once nothing is under way, or after a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#starting;
@@ -146,7 +142,7 @@ export class Upstreams implements Follower {
     return this.#directives.some(({ options }) => options.to.some(({ kind }) => kind === "name"));
   }
 
-  /** Lists the directives. `previous` knows the servers of files that name none at the moment. */
+  /** `previous` knows the servers of files that name none at the moment. */
   #collect(previous: Upstreams | null): void {
     this.#config.blocks.forEach(({ file, plugins }, block) =>
       plugins.forEach(({ name, line, options }, position) => {
@@ -204,13 +200,13 @@ export class Upstreams implements Follower {
       try {
         return this.#options.interfaces();
       } catch {
-        // Not permitted: loopback and the addresses of listeners are known all the same.
+        // Not permitted: only loopback and the addresses of listeners are known.
         return [];
       }
     });
   }
 
-  /** @param troubled - loading has warned that it names no server */
+  /** `troubled`: loading has warned that the file names no server. */
   #fileWatch(path: string, troubled: boolean): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;
@@ -267,7 +263,6 @@ export class Upstreams implements Follower {
     for (const watch of this.#hosts.values()) watch.start();
   }
 
-  /** Delivers and logs changes; returns whether there are any. */
   #refresh(why: string): boolean {
     let changed = false;
     const own = this.#ownListeners();
@@ -289,7 +284,7 @@ export class Upstreams implements Follower {
     return changed;
   }
 
-  /** The current servers of a directive, and in words which were left out. */
+  /** Also says which servers are left out. */
   #resolve(
     { block, options, named, used, hosts }: Directive,
     own: OwnListeners,
@@ -320,7 +315,7 @@ export class Upstreams implements Follower {
     this.#log("warning", `${label}: ${text}`);
   }
 
-  /** Warns if queries return to the block that forwards them, until they time out. */
+  /** Such queries loop until they time out. */
   #warnOfLoop(listeners: OwnListeners, directive: Directive): void {
     const { block, current: { upstreams } } = directive;
     const own = upstreams.filter((upstream) =>
@@ -339,7 +334,7 @@ function addressesOf(hosts: readonly HostWatch[]): Map<string, readonly string[]
   return new Map(hosts.map(({ host, addresses }) => [host, addresses]));
 }
 
-/** What has changed, in words; empty if nothing. */
+/** Empty if nothing has changed. */
 function describeChange(old: UpstreamsUpdate, update: UpstreamsUpdate): string {
   const changes: string[] = [];
   if (JSON.stringify(old.upstreams) !== JSON.stringify(update.upstreams)) {

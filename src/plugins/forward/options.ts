@@ -19,11 +19,9 @@ export function transportOf(to: ForwardTo): ServerTransport {
 export interface ForwardOptions extends GroupSettings {
   /** Zone to forward, normalised. */
   from: string;
-  /** Zones below `from` that are not forwarded, normalised. */
   except: string[];
-  /** In the order of the Corefile. */
   to: ForwardTo[];
-  /** The servers of `to` at load time, without listeners of nodens and without host names. */
+  /** The servers of `to` at load time, without host names and listeners of nodens. */
   upstreams: ServerAddress[];
   /** Options of resolv.conf that the Corefile does not override. */
   resolvConfOptions: ("timeout" | "attempts" | "rotate")[];
@@ -32,7 +30,7 @@ export interface ForwardOptions extends GroupSettings {
   preferUdp: boolean;
   /** Pass on the client's subnet (RFC 7871). */
   ecsPass: boolean;
-  /** Maximum queries in flight; 0 for no limit. */
+  /** 0 for no limit. */
   maxConcurrent: number;
   /** Response codes that pass the query to the next `forward` of the block. */
   next: number[];
@@ -40,7 +38,7 @@ export interface ForwardOptions extends GroupSettings {
   nextOnNodata: boolean;
 }
 
-/** The current servers of a directive's TO and what follows from them. */
+/** Current servers, and options that depend on them. */
 export type UpstreamsUpdate = Pick<
   ForwardOptions,
   "upstreams" | "readTimeoutMs" | "maxConnectAttempts" | "policy"

@@ -8,7 +8,6 @@ import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 /** Maximum zones of listeners compared for one server; `loop` finds what is beyond. */
 const MAX_COMPARED = 100_000;
 
-/** The names of a zone, without those of zones below it. */
 interface Names {
   zone: string;
   except: readonly string[];
@@ -21,10 +20,7 @@ export class OwnListeners {
   readonly #interfaces: () => readonly string[];
   #addresses: readonly string[] | null = null;
 
-  /**
-   * @param named - the servers that a directive names, including those left out
-   * @param interfaces - addresses of this machine
-   */
+  /** `named` gives all servers of a directive; `interfaces` the addresses of this machine. */
   constructor(
     config: Pick<Config, "blocks" | "listeners">,
     named: (options: ForwardOptions) => readonly ServerAddress[],
@@ -35,15 +31,11 @@ export class OwnListeners {
     this.#interfaces = interfaces;
   }
 
-  /** Indexes of the server blocks that listen at the address of a server. */
   blocksAt(server: { address: string; port: number }): number[] {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
 
-  /**
-   * Whether a query that a directive of `block` sends to `server` returns to that block, directly or
-   * through other blocks.
-   */
+  /** Whether a query that `block` sends to `server` returns to that block, maybe through others. */
   leadsBack(block: number, options: ForwardOptions, server: ServerAddress): boolean {
     if (server.transport !== "dns" || this.#listenersAt(server).length === 0) return false;
     const { blocks } = this.#config;
@@ -84,8 +76,8 @@ export class OwnListeners {
 }
 
 /**
- * Removes upstreams that a file names and that lead back to their server block, for example nodens
- * itself in a resolv.conf of this machine. Warns of these, and of such servers in the Corefile.
+ * Removes servers of files that lead back to their server block, such as nodens itself in a
+ * resolv.conf of this machine. Warns of these, and of such servers in the Corefile.
  */
 export function leaveOutOwnListeners(
   { config, uses, interfaces, warn }: WholeConfig<ForwardOptions>,
@@ -140,7 +132,6 @@ function arrivals(
   return found;
 }
 
-/** The names that a directive forwards, or null if none. */
 function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null {
   if (!isWithin(all.zone, from) && !isWithin(from, all.zone)) return null;
   const zone = isWithin(all.zone, from) ? all.zone : from;

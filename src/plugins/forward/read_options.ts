@@ -32,7 +32,6 @@ export interface OptionContext {
   tlsServerName: string;
 }
 
-/** Reads the arguments of an option. */
 type ReadOption = (context: OptionContext, options: ForwardOptions) => void;
 type FieldOf<Value> = keyof {
   [Field in keyof ForwardOptions as Value extends ForwardOptions[Field] ? Field : never]: Value;
@@ -96,7 +95,7 @@ export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   resolver: readResolvers,
 };
 
-/** Options of a directive that sets none. CoreDNS's where it has the option. */
+/** CoreDNS's where it has the option. */
 export function defaultOptions(from: string): ForwardOptions {
   return {
     from,
@@ -131,7 +130,6 @@ export function defaultOptions(from: string): ForwardOptions {
   };
 }
 
-/** The only argument of an option, which must be one of `words`. */
 function readWord<Word extends string>(tokens: Dispenser, words: readonly Word[]): Word {
   const option = tokens.value;
   const text = tokens.oneArg(words.join("|"));

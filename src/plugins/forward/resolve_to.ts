@@ -10,7 +10,7 @@ export const UNSET = {
   policy: "random",
 } as const;
 
-/** What happens while no upstream is known, in words that follow the reason. */
+/** What happens while no upstream is known; follows the reason. */
 export const MEANWHILE = {
   nobody: "queries get SERVFAIL until it names one",
   others: "the other upstreams are asked until it names one",
@@ -22,15 +22,14 @@ export const MEANWHILE = {
 export interface ToSources {
   /** Contents by path; default: those at load time. */
   files?: ReadonlyMap<string, ResolvConf>;
-  /** Addresses by host name. */
   addresses?: ReadonlyMap<string, readonly string[]>;
-  /** Whether to leave out a server that a file names; default: none. */
+  /** Whether to leave out a server of a file. */
   leavesOut?: (server: ServerAddress) => boolean;
 }
 
 /**
- * The servers of `to`, and the options that a resolv.conf among them sets. Of servers with equal
- * address and port the first counts, as in CoreDNS; of files, the first that sets an option.
+ * The servers of `to`, and the options that its files set. Of equal servers the first counts, as in
+ * CoreDNS; of files, the first that sets an option.
  */
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,

@@ -112,7 +112,6 @@ function warnOfHidden(
   warn(line, `${what} ${from} before it comes here (put this one first)`);
 }
 
-/** Options without effect, each with what no upstream is. */
 function unusedOptions(
   { to }: ForwardOptions,
   given: ReadonlySet<string>,

@@ -2,14 +2,14 @@ import type { ServerState } from "../../upstream/options.ts";
 import type { PluginStatus } from "../status.ts";
 import type { ForwardOptions } from "./options.ts";
 
-/** An upstream of one `forward`. */
+/** Status of one upstream. */
 export interface UpstreamStatus extends ServerState {
-  /** Replies and failed attempts since the start, over all `forward` with this server. */
+  /** Over all `forward` with this server. */
   replies: number;
   failures: number;
 }
 
-/** One `forward`. */
+/** Status of one `forward`. */
 export interface ForwardStatus {
   from: string;
   upstreams: UpstreamStatus[];
@@ -41,7 +41,7 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
 
 const STATES: readonly ServerState["state"][] = ["up", "suspect", "down"];
 
-/** Merges what several data planes report of the same server: the worst state, the mean time. */
+/** Merges the reports of several data planes: the worst state, the mean time. */
 function mergeStates(states: readonly ServerState[]): ServerState[] {
   return [...Map.groupBy(states, ({ to }) => to)].map(([to, group]) => {
     const state = STATES[Math.max(...group.map(({ state }) => STATES.indexOf(state)))]!;

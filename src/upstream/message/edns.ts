@@ -2,9 +2,8 @@ import type { Memory } from "../../engine/memory.ts";
 
 /** How much of EDNS a query carries, most first. */
 export const FORM = {
-  /** OPT with options: cookie, client subnet, padding. */
+  /** With options: cookie, client subnet, padding. */
   OPTIONS: 0,
-  /** OPT without options. */
   EDNS: 1,
   /** No OPT. */
   PLAIN: 2,
@@ -14,9 +13,8 @@ export const FORM = {
 export const OPT_SIZE = 11;
 
 /**
- * Finds an option in the OPT record at `optAt`, which must be complete.
- *
- * @returns offset of the option's data, which follows its two-octet length; or -1
+ * Finds an option in a complete OPT record; returns the offset of its data, which follows its two-
+ * octet length, or -1.
  */
 export function findOption({ view }: Memory, optAt: number, code: number): number {
   let at = optAt + OPT_SIZE;

@@ -21,9 +21,9 @@ const PADDING_BLOCK = 128;
 /** Room for a query with every option, padded. */
 export const PACKET_SIZE = 512;
 
-/** Data of a cookie option (`Cookie`). */
+/** A cookie to send. */
 export interface CookieData {
-  /** Length in octets; 0 for no cookie. */
+  /** 0 for no cookie. */
   readonly size: number;
   write(bytes: Uint8Array, at: number): void;
 }
@@ -35,13 +35,11 @@ export class Inquiry {
   /** Octets of name, type and class. */
   questionLength = 0;
   dnssecOk = false;
-  /** UDP size to announce. */
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
-  /** It carries the mark of a loop probe, from this nodens or another, which every hop passes on. */
+  /** It carries the mark of a loop probe, which every hop passes on. */
   marked = false;
 
-  /** Copies the question of an exchange, and its subnet if `subnet` is set. */
   set(exchange: Exchange, subnet: boolean): void {
     const { bytes, view } = this.memory;
     const from = exchange.memory.bytes;
@@ -63,7 +61,6 @@ export class Inquiry {
     }
   }
 
-  /** Whether the exchange asks exactly this. */
   equals(exchange: Exchange, subnet: boolean): boolean {
     const mine = this.memory;
     if (exchange.qnameLength + 4 !== this.questionLength) return false;
@@ -74,7 +71,6 @@ export class Inquiry {
     return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
 
-  /** Offset of the subnet's data in `memory`. */
   get subnetAt(): number {
     return QUESTION_END;
   }
@@ -95,11 +91,10 @@ export interface PacketOptions {
   /** One of `FORM`. */
   form: number;
   cookie: CookieData | null;
-  /** Include the client's subnet if the inquiry has one. */
   subnet: boolean;
   /** Pad to a multiple of 128 octets (RFC 7830). */
   padded: boolean;
-  /** Random numbers for the case of the letters; null to keep the client's. */
+  /** Chooses the case of letters; null to keep the client's. */
   mixedCase: (() => number) | null;
 }
 
@@ -150,10 +145,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   return at;
 }
 
-/**
- * Compares two questions, ignoring case: `mine`, `length` octets after the header at 0, and `theirs`,
- * after the header at `offset`.
- */
+/** Compares two questions, ignoring case; `length` octets after the headers at 0 and `offset`. */
 export function sameQuestion(
   mine: Memory,
   theirs: Memory,
@@ -168,7 +160,7 @@ export function sameQuestion(
   return true;
 }
 
-/** Compares the questions of two messages at offset 0, including case. */
+/** The same including case, with both messages at offset 0. */
 export function sameSpelling(mine: Memory, theirs: Memory, length: number): boolean {
   for (let i = HEADER_SIZE; i < HEADER_SIZE + length; i++) {
     if (mine.bytes[i] !== theirs.bytes[i]) return false;

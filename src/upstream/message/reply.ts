@@ -27,14 +27,11 @@ const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3,
 export class Reply {
   readonly scanner = new ResponseScanner();
   readonly #engine: EngineServices;
-  /** Histogram of how long scans occupy the data plane. */
   readonly #scanTimes: number;
   memory = new Memory(0);
-  /** Octets in `memory`. */
   size = 0;
   /** Offset of its OPT record, or -1. `describe` overwrites that record. */
   optAt = -1;
-  /** The query carried the client's subnet. */
   subnetSent = false;
 
   constructor(engine: EngineServices, labels: Readonly<Record<string, string>>) {
@@ -43,8 +40,8 @@ export class Reply {
   }
 
   /**
-   * Reads the message of `length` octets at the start of `memory`. If it has no question, that of
-   * `inquiry` is inserted. Returns false for a message that must not be used.
+   * Reads the message at the start of `memory`, and inserts the question if it has none. Returns
+   * false for a message that must not be used.
    */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
@@ -69,12 +66,11 @@ export class Reply {
     return usable;
   }
 
-  /** Response code including the upper bits in OPT. */
+  /** Including the upper bits in OPT. */
   get rcode(): number {
     return this.scanner.rcode | (this.scanner.extendedRcode << 4);
   }
 
-  /** Fills `response` (`describeReply`), with the extended error. */
   describe(response: Response): void {
     // First, because the table of TTLs overwrites OPT.
     response.extendedError = this.readError(response.errorText);
@@ -93,8 +89,8 @@ export class Reply {
   }
 
   /**
-   * Scope of the client subnet (RFC 7871 section 6): 0, all clients, if the reply has none;
-   * `NO_SCOPE.KNOWN` if the query carried no subnet.
+   * RFC 7871 section 6: 0, all clients, if the reply has no subnet; `NO_SCOPE.KNOWN` if the query
+   * had none.
    */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
@@ -105,9 +101,9 @@ export class Reply {
   }
 
   /**
-   * Whether the reply is for the subnet of the query: family, source prefix and that much of the
-   * address must be repeated (RFC 7871 section 7.3). Servers that ignore subnets send none. With a
-   * source prefix of 0 the server may send what it used.
+   * Whether family, source prefix and that much of the address are those of the query (RFC 7871
+   * section 7.3). Servers that ignore subnets send none. With a source prefix of 0 the server may
+   * send what it used.
    */
   isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
     const at = this.#subnetAt;
@@ -124,8 +120,7 @@ export class Reply {
 }
 
 /**
- * Makes a response of the message at the start of `memory`, which `scanner` has just scanned.
- * Overwrites OPT and what follows it.
+ * Makes a response of the message that `scanner` has just scanned; overwrites OPT and what follows.
  */
 export function describeReply(
   response: Response,
@@ -137,7 +132,6 @@ export function describeReply(
   for (let i = 0; i < scanner.ttlCount; i++) {
     view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
   }
-  // Without OPT and what follows it, and without what was truncated.
   const answers = Math.min(view.getUint16(6), scanner.ttlCount);
   const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
   view.setUint16(6, answers);
@@ -164,7 +158,7 @@ export function copyMessage(from: Memory, length: number): Memory {
   return copy;
 }
 
-/** Inserts the question into a reply without one; returns the new length in octets. */
+/** Returns the new length. */
 function addQuestion(
   memory: Memory,
   length: number,

@@ -1,6 +1,6 @@
 /**
- * Extra queries that may be sent: a share of all queries, saved up to a maximum. It bounds the extra
- * load on upstreams, which may be slow because they are overloaded.
+ * Extra queries: a share of all queries, saved up to a maximum. It bounds the load of extra queries
+ * on upstreams that are slow because they are overloaded.
  */
 export class Budget {
   readonly #share: number;
@@ -17,17 +17,15 @@ export class Budget {
     this.#tokens = options.perSecond > 0 ? options.most : 0;
   }
 
-  /** Counts a query. */
   earn(): void {
     if (this.#tokens < this.#most) this.#tokens += this.#share;
   }
 
-  /** Refunds an extra query that proved to be needed. */
   giveBack(): void {
     if (this.#tokens < this.#most) this.#tokens++;
   }
 
-  /** Takes an extra query; returns false if none is left. */
+  /** Returns false if nothing is left. */
   spend(nowMs: number): boolean {
     if (this.#perSecond > 0) {
       const refill = (nowMs - this.#refilledMs) / 1000 * this.#perSecond;

@@ -8,7 +8,6 @@ const STALE_MS = 2000;
 
 /** A server as the order sees it. */
 export interface OrderedServer {
-  /** One of `RANK`. */
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };
   readonly health: { readonly share: number; measure(): void };
@@ -27,7 +26,7 @@ export class ServerOrder {
     this.#random = random;
   }
 
-  /** Index of the server to start with; the others follow in the order of the list. */
+  /** Index of the first server to try; the others follow in the order of the list. */
   first(nowMs: number): number {
     const count = this.#servers.length;
     if (count <= 1) return 0;
@@ -44,9 +43,8 @@ export class ServerOrder {
   }
 
   /**
-   * Index of the next server to try: the first of the best rank, from `start` on, without those in
-   * `except` and those ranked worse than `worst`; -1 if there is none. A server that has just
-   * recovered leaves part of its queries to other healthy ones.
+   * Index of the first server of the best rank from `start` on, none worse than `worst`; -1 for
+   * none. A server that has just recovered leaves part of its queries to other healthy ones.
    */
   next(start: number, except: readonly OrderedServer[], worst: number): number {
     const count = this.#servers.length;

@@ -7,9 +7,9 @@ import type { RaceFailure, RaceGroup, RaceHandler, RaceServer } from "./types.ts
 
 /** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
 const TOTAL_MS = 5000;
-/** Pause between two rounds of all servers if the number of attempts is unlimited. */
+/** Pause between two rounds of all servers if attempts are unlimited. */
 const PAUSE_MS = 50;
-/** Time for one question while every server is down: enough for one that has just recovered. */
+/** Time while every server is down: enough for one that has just recovered. */
 const ALL_DOWN_MS = 500;
 /** Time for the other servers once one has refused. */
 const REFUSED_MS = 1500;
@@ -25,7 +25,6 @@ const MIN_HEDGE_MS = 5;
 export interface RaceTarget {
   /** The one server to ask, once; null for any. */
   readonly only: RaceServer | null;
-  /** Whether servers that lead into a loop may be asked. */
   readonly intoLoops: boolean;
 }
 
@@ -53,22 +52,17 @@ export class Race implements AskHandler {
   readonly #group: RaceGroup;
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
-  /** Oldest first. */
   readonly #underWay: Attempt[] = [];
   /** Servers whose replies are no better than silence; not asked again. */
   readonly #refusers: RaceServer[] = [];
-  /** The server of each send of this question. */
   readonly #sentTo: RaceServer[] = [];
   #failure: RaceFailure = noFailure();
   #pausing = false;
   #streamed = false;
   #deadlineMs = 0;
-  /** When to send the question again although no attempt has failed. */
   #extraMs = Infinity;
   #extras = 0;
-  /** The next extra query is a hedge, not a resend. */
   #hedging = false;
-  /** Where to look for the next server. */
   #index = 0;
   #attempts = 0;
   #only: RaceServer | null = null;
@@ -81,10 +75,8 @@ export class Race implements AskHandler {
   }
 
   /**
-   * Starts with the question in `inquiry`.
-   *
-   * @param sinceMs - when the client began to wait, in monotonic milliseconds
-   * @param streamed - ask plain DNS servers over TCP first
+   * Starts with the question in `inquiry`. The client has waited since `sinceMs`; `streamed` asks
+   * plain DNS servers over TCP first.
    */
   start(
     sinceMs: number,
@@ -124,7 +116,6 @@ export class Race implements AskHandler {
     this.#afterFailure(attempt.server, silent);
   }
 
-  /** Nothing arrives from the server of an attempt: asks another server beside it. */
   suspected(ticket: Ticket): void {
     if (this.#only !== null || this.#hasHealthyAttempt() || !this.#mayAsk()) return;
     const attempt = this.#underWay.find((attempt) => attempt.ticket === ticket);
@@ -157,14 +148,12 @@ export class Race implements AskHandler {
     }
   }
 
-  /** Keeps an error response, to pass on if nothing better arrives. */
   #noteError(outcome: Outcome & { reply: Reply }): void {
     const failure = this.#failure;
     failure.rcode = outcome.kind === "refused" ? outcome.rcode : outcome.reply.rcode;
     failure.extendedError = outcome.reply.readError(failure.errorText ??= new ErrorText());
   }
 
-  /** Whether a reply is no better than silence while others may arrive. */
   #isPassedOver(server: RaceServer, outcome: Outcome & { reply: Reply }): boolean {
     const { servers, settings } = this.#group;
     const elsewhere = outcome.kind === "refused" && outcome.elsewhere;
@@ -186,7 +175,6 @@ export class Race implements AskHandler {
     return this.#underWay.some(({ server }) => server.rank === RANK.WELL);
   }
 
-  /** Index of a healthy server other than this one; -1 if there is none. */
   #healthyBeside(server: RaceServer): number {
     return this.#group.order.next(this.#index, [server, ...this.#refusers], RANK.WELL);
   }
@@ -198,7 +186,6 @@ export class Race implements AskHandler {
       (limit === 0 || this.#attempts < limit);
   }
 
-  /** Asks the next server, or gives up. */
   #tryNext(): void {
     const { servers, settings, engine } = this.#group;
     let paused = this.#pausing;
@@ -229,7 +216,6 @@ export class Race implements AskHandler {
     }
   }
 
-  /** Index of the server for the next attempt; -1 if none may be asked. */
   #nextIndex(): number {
     const group = this.#group;
     const { servers, order, engine } = group;
@@ -251,7 +237,7 @@ export class Race implements AskHandler {
     return any;
   }
 
-  /** Asks a server, beside those under way; returns false if that fails at once. */
+  /** Returns false if that fails at once. */
   #ask(index: number, limitMs = this.#deadlineMs, resent = false): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
@@ -274,7 +260,7 @@ export class Race implements AskHandler {
     return sends < MAX_SENT;
   }
 
-  /** `index`, or the next after it whose server is under its send limit; -1 if there is none. */
+  /** The next server from `index` on that is under its send limit; -1 for none. */
   #skipSpent(index: number): number {
     const { settings, servers } = this.#group;
     if (settings.maxConnectAttempts === 0) return index;
@@ -306,7 +292,6 @@ export class Race implements AskHandler {
     }
   }
 
-  /** Sets when to ask again although no attempt has failed. */
   #planExtra(server: RaceServer, first: boolean): void {
     const { settings, engine, servers } = this.#group;
     this.#hedging = first && settings.hedgeMs !== null && servers.length > 1;
@@ -318,7 +303,6 @@ export class Race implements AskHandler {
     this.#extraMs = engine.nowMs + waitMs;
   }
 
-  /** The reply is later than usual: asks once more, within the budgets. */
   #askExtra(): void {
     const group = this.#group;
     const { engine: { nowMs }, servers, hedges, resends } = group;
@@ -327,7 +311,7 @@ export class Race implements AskHandler {
     if (newest === undefined || this.#only !== null) return;
     if (this.#underWay.length >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
-    // If its time is up, the failure that follows asks again.
+    // The failure that follows asks again.
     if (ticket.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {
@@ -351,7 +335,6 @@ export class Race implements AskHandler {
     group.count("resend");
     this.#extras++;
     this.#extraMs = nowMs + servers[index]!.roundTrip.patienceMs * 2 ** this.#extras;
-    // It has the time left to the query that it repeats.
     this.#ask(index, ticket.dueMs, true);
   }
 

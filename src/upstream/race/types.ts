@@ -11,7 +11,6 @@ import type { OrderedServer, ServerOrder } from "./order.ts";
 export interface RaceServer extends OrderedServer {
   readonly label: string;
   readonly roundTrip: OrderedServer["roundTrip"] & {
-    /** Time within which nearly all replies arrive, in milliseconds; `patienceMs` is bounded. */
     readonly usualMs: number;
     readonly patienceMs: number;
   };
@@ -20,20 +19,18 @@ export interface RaceServer extends OrderedServer {
 
 /** Settings of a race. */
 export interface RaceSettings {
-  /** Time that one server has to answer. */
   readTimeoutMs: number;
   policy: Policy;
-  /** Maximum attempts per question; 0 for no limit, null for twice the number of servers. */
+  /** 0 for no limit, null for twice the number of servers. */
   maxConnectAttempts: number | null;
-  /** When to ask a second server: after this time, after the first one's usual time, or never. */
+  /** When to ask a second server: after this time, the first one's usual time, or never. */
   hedgeMs: number | "auto" | null;
   /** Response codes that make the race fail over. */
   failover: number[];
-  /** Fail at once while all servers are down. */
   failfastAllUnhealthyUpstreams: boolean;
 }
 
-/** What all races to the same servers share. */
+/** What races to the same servers share. */
 export interface RaceGroup {
   readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
   readonly settings: RaceSettings;
@@ -44,7 +41,7 @@ export interface RaceGroup {
   count(event: "allDown" | "hedge" | "resend"): void;
 }
 
-/** Called once per race, at its end. */
+/** Receives the end of a race. */
 export interface RaceHandler {
   /** `reply` is valid during the call only. */
   answered(reply: Reply): void;
@@ -53,13 +50,12 @@ export interface RaceHandler {
 
 /** Why no server answered. */
 export interface RaceFailure {
-  /** For the operator. */
   error: string;
   /** A server did not reply in time. */
   silent: boolean;
-  /** Error response to pass on, and its extended error; -1 if there is none. */
+  /** Error response to pass on, and its extended error; -1 for none. */
   rcode: number;
   extendedError: number;
-  /** Text of the extended error; null before the first error response. */
+  /** Null before the first error response. */
   errorText: ErrorText | null;
 }

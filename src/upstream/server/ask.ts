@@ -45,16 +45,14 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   #form: number = FORM.OPTIONS;
   #evidence: Evidence = "none";
   #cookieSent = false;
-  /** The server has answered for another subnet, so none is sent. */
+  /** The server has answered for another subnet. */
   #withoutSubnet = false;
-  /** The question was repeated with a fresh server cookie. */
   #cookieRenewed = false;
   #detour: Detour | null = null;
-  /** A truncated answer, in case TCP fails. */
+  /** In case TCP fails. */
   #truncated: { memory: Memory; size: number; subnetSent: boolean } | null = null;
   #answeredSinceMs = 0;
 
-  /** `release` gets the ask back at its end, for the next question. */
   constructor(server: KnownServer, release: (ask: Ask) => void) {
     this.#server = server;
     this.#release = release;
@@ -68,7 +66,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /** Asks. If that fails at once, returns the outcome and does not call `handler`; else null. */
+  /** If asking fails at once, returns the outcome without calling `handler`; else null. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
@@ -177,12 +175,10 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     }
   }
 
-  /** The query under way carries the client's subnet. */
   get #subnetSent(): boolean {
     return this.#form === FORM.OPTIONS && !this.#withoutSubnet && this.#inquiry!.subnetLength > 0;
   }
 
-  /** Writes the query and passes it to a transport; returns why it cannot be sent, or null. */
   #transmit(stage: "datagram" | "stream"): TransportFailure | null {
     const { engine, cookie, spelling, endpoint, ladder, connections } = this.#server;
     const { nowMs } = engine;
@@ -213,7 +209,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return streamed ? connections.send(query) : this.#udp.send(endpoint);
   }
 
-  /** Sends the question once more, over the same transport by default. */
   #again(stage: "datagram" | "stream" = this.streamed ? "stream" : "datagram"): void {
     const { engine, group } = this.#server;
     this.dueMs = Math.min(engine.nowMs + group.settings.readTimeoutMs, this.#limitMs);
@@ -232,7 +227,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#again("stream");
   }
 
-  /** Ends as failed, unless the failure of a detour leaves an alternative. */
+  /** Ends as failed, unless a detour has failed that leaves an alternative. */
   #fail(why: string): void {
     const { cookie } = this.#server;
     const detour = this.#detour;
@@ -253,7 +248,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#end({ kind: "failed", why });
   }
 
-  /** Keeps the truncated answer and asks for the complete one over TCP. */
   #askWhole({ memory, size, subnetSent }: Reply): void {
     this.#truncated = { memory: copyMessage(memory, size), size, subnetSent };
     if (this.#server.tcpFails) {
@@ -264,7 +258,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#overTcp("truncated");
   }
 
-  /** Ends with the truncated answer: the complete one is not available. */
   #passOnTruncated(): void {
     const { ladder, group: { reply } } = this.#server;
     const { memory, size, subnetSent } = this.#truncated!;
@@ -276,7 +269,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#end({ kind: "answer", reply });
   }
 
-  /** Whether the cookie of a reply proves it genuine; if not, the wait continues. */
+  /** If not, the wait continues. */
   #checkCookie(reply: Reply): boolean {
     const { cookie } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
@@ -290,10 +283,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return verdict === COOKIE.FINE;
   }
 
-  /**
-   * Drops a reply for another subnet (RFC 7871 section 7.3) and asks without a subnet, which the
-   * server may do better. Returns whether it did.
-   */
+  /** Asks without the subnet, which the server may do better (RFC 7871 section 7.3). */
   #dropsWrongSubnet(reply: Reply): boolean {
     if (!this.#subnetSent || reply.isForSubnet(this.#inquiry!)) return false;
     this.#server.group.count("wrongSubnet");
@@ -302,7 +292,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return true;
   }
 
-  /** Asks the same server in another form if the reply calls for it; returns whether it did. */
+  /** Asks in another form if the reply calls for it. */
   #asksAgain({ rcode }: Reply): boolean {
     const { ladder } = this.#server;
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !this.streamed) {
@@ -337,7 +327,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#end({ kind: "silent" });
   }
 
-  /** Takes the query back from its transport; `late` if its time is up. */
   #stop(late: boolean): void {
     if (this.#stage === "datagram") this.#udp.cancel();
     else if (this.#stage === "stream") this.#server.connections.cancel(this.#query, late);

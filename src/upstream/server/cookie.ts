@@ -35,26 +35,25 @@ export class Cookie {
     view.setUint32(4, options.random());
   }
 
-  /** Length of the option's data in octets; 0 for no cookie. */
+  /** 0 for no cookie. */
   get size(): number {
     return this.#enabled ? CLIENT_SIZE + this.#serverSize : 0;
   }
 
-  /** Writes the option's data. */
   write(bytes: Uint8Array, at: number): void {
     for (let i = 0; i < CLIENT_SIZE; i++) bytes[at + i] = this.#client[i]!;
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;
   }
 
-  /** The server has stopped sending cookies: accepts replies without one until it sends one again. */
+  /** Accepts replies without a cookie until the server sends one again. */
   forget(): void {
     this.#echoed = false;
     this.#serverSize = 0;
   }
 
   /**
-   * Checks the reply to a query that carried the cookie, and learns the server's part. `optAt` is the
-   * offset of the OPT record, or -1. Returns one of `COOKIE`.
+   * Checks the reply to a query with a cookie, and learns the server's part; returns one of
+   * `COOKIE`.
    */
   check(memory: Memory, optAt: number): number {
     const { bytes, view } = memory;

@@ -7,16 +7,14 @@ import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
 import type { KnownServer } from "./known_server.ts";
 
-/** How long a trial waits for its reply. */
 const TIMEOUT_MS = 2000;
 
-/** Tests with copies of clients' queries whether a server answers a better form again. */
+/** Tests with a copy of a query whether a server answers a better form again. */
 export class FormTrial implements TransportHandler {
   readonly #server: KnownServer;
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
-  /** -1 while none is under way. */
   #form = -1;
   #streamed = false;
 
@@ -27,7 +25,6 @@ export class FormTrial implements TransportHandler {
     this.#timer = engine.timers.create(() => this.#end(false));
   }
 
-  /** Sends a copy of the query in a better form, if it is time to try one. */
   tryWith(inquiry: Inquiry, streamed: boolean): void {
     const { engine, endpoint, cookie, connections, ladder } = this.#server;
     const form = this.#form < 0 ? ladder.toTry(engine.nowMs) : -1;

@@ -22,23 +22,17 @@ const FIRST_SHARE = 0.1;
 /** A server to check. */
 export interface CheckedServer {
   readonly endpoint: Endpoint;
-  /** A check was answered after `durationMs`. */
   checked(durationMs: number): void;
-  /** A measurement was not answered. */
   measureFailed(durationMs: number): void;
-  /** A check was not answered. */
   checkFailed(): void;
 }
 
 /**
- * The circuit breaker of one server. Nothing is sent while all is well.
- *
- * A failure makes the server *suspect*: it gets no queries while others are healthy, and is checked
- * with a small query again and again until any reply arrives. `maxFails` consecutive failed checks
- * mean *down*. A server that has failed a check gets its queries back gradually.
- *
- * A check uses the transport of the queries, but never a connection with queries, where a slow name
- * would delay it.
+ * The circuit breaker of one server. Nothing is sent while all is well. A failed query makes the
+ * server *suspect*: it gets no queries while others are healthy, and is checked until any reply
+ * arrives. `maxFails` consecutive failed checks mean *down*. After that it gets its queries back
+ * gradually. Checks use the transport of the queries, but never their connections, where a slow
+ * name would delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;
@@ -51,7 +45,6 @@ export class Health implements TransportHandler, ConnectionOwner {
   #suspect = false;
   #stopped = false;
   #recoveredMs = -Infinity;
-  /** A check is under way. */
   #checking = false;
   #connection: Connection | null = null;
   #sentMs = 0;
@@ -83,7 +76,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     return this.#suspect;
   }
 
-  /** `maxFails` checks have failed. */
   get down(): boolean {
     const { maxFails } = this.#settings;
     return maxFails > 0 && this.#fails >= maxFails;
@@ -95,7 +87,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
   }
 
-  /** A query failed: the server is suspect, and is checked until it replies. */
   fail(): void {
     if (this.#suspect || this.#stopped || this.#settings.maxFails === 0) return;
     this.#suspect = true;
@@ -103,7 +94,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#check();
   }
 
-  /** Something arrived from the server, so it is healthy. */
   heard(): void {
     if (!this.#suspect) return;
     if (this.#fails > 0) this.#recoveredMs = this.#engine.nowMs;
@@ -118,7 +108,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
   }
 
-  /** Ends the checks. */
   stop(): void {
     this.#stopped = true;
     this.#cancelCheck();
@@ -189,7 +178,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#connection.send(this.#query) === FAILURE.BUSY) this.unsent();
   }
 
-  /** Ends a check under way, with its connection, which may be stuck. */
+  /** Also closes its connection, which may be stuck. */
   #cancelCheck(): void {
     if (!this.#checking) return;
     this.#checking = false;

@@ -6,7 +6,7 @@ import type { Reply } from "../message/reply.ts";
 import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
 import { RANK } from "../outcome.ts";
 import { Connections } from "../transport/connections.ts";
-import type { SocketQueue } from "../transport/socket_queue.ts";
+import type { SocketQueue } from "../transport/udp.ts";
 import { Cookie } from "./cookie.ts";
 import { type CheckedServer, Health } from "./health.ts";
 import { EdnsLadder } from "./ladder.ts";
@@ -15,16 +15,16 @@ import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
 /**
- * Default maximum of connections to one server. `bench/connections.ts` shows what they cost: 64 serve
- * 640 misses/s that take 100 ms each on a server that answers in order. At the maximum, late queries
- * cost a handshake each, so it must not be lower over TLS than over TCP.
+ * Default maximum of connections to one server. `bench/connections.ts`: 64 serve 640 misses/s of
+ * 100 ms each on a server that answers in order. Beyond that, late queries cost a handshake each,
+ * so it must not be lower over TLS than over TCP.
  */
 const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
-/** TLS handshakes with one server at a time. Each takes some tens of milliseconds, which add up. */
+/** A TLS handshake takes some tens of milliseconds. */
 const MAX_HANDSHAKES = 16;
-/** Outstanding queries that may fail over at once when their server is silent. */
+/** Queries that fail over at once when their server is silent; the others 1 ms later. */
 const MAX_REPORTS = 256;
-/** How long TCP is not tried again for truncated answers after it has failed, in milliseconds. */
+/** How long truncated answers are passed on after TCP has failed, in milliseconds. */
 const TCP_PAUSE_MS = 10_000;
 
 /** What the servers of a group share. */
@@ -36,22 +36,18 @@ export interface ServerGroup {
   count(event: "mismatch" | "malformed" | "forgery" | "wrongSubnet"): void;
 }
 
-/** A query to the server that has not ended. */
+/** A query that has not ended. */
 export interface OutstandingAsk {
   /** When it was sent, and since when it waits for its reply, in monotonic milliseconds. */
   readonly sentMs: number;
   readonly sinceMs: number;
   readonly silenceReported: boolean;
-  /** The server is silent. */
   reportSilence(): void;
 }
 
 /**
- * What is known of one server: how to reach it, what it supports, how long it takes, whether it is
- * healthy.
- *
- * It watches outstanding queries. If nothing arrives for longer than replies usually take, the server
- * is suspect at once, long before any query times out.
+ * What is known of one server. It watches outstanding queries: if nothing arrives for longer than
+ * replies usually take, the server is suspect, long before a query times out.
  */
 export class KnownServer implements CheckedServer {
   readonly group: ServerGroup;
@@ -68,9 +64,7 @@ export class KnownServer implements CheckedServer {
   looping = false;
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
-  /** In the order of sending. */
   readonly #outstanding = new Set<OutstandingAsk>();
-  /** When something last arrived, in monotonic milliseconds. */
   #heardMs = -Infinity;
   #tcpFailedMs = -Infinity;
   #retired = false;
@@ -108,7 +102,6 @@ export class KnownServer implements CheckedServer {
     this.#watch = engine.timers.create((nowMs) => this.#checkSilence(nowMs));
   }
 
-  /** One of `RANK`. */
   get rank(): number {
     if (this.looping) return RANK.LOOPING;
     return !this.health.suspect ? RANK.WELL : this.health.down ? RANK.DOWN : RANK.SUSPECT;
@@ -119,12 +112,10 @@ export class KnownServer implements CheckedServer {
     return { to: this.label, state: this.health.state, rttMs: known ? meanMs : null };
   }
 
-  /** Its TCP has failed recently. */
   get tcpFails(): boolean {
     return this.engine.nowMs - this.#tcpFailedMs < TCP_PAUSE_MS;
   }
 
-  /** Ends checks, and connections once they are idle. New queries must not follow. */
   retire(): void {
     this.#retired = true;
     this.health.stop();
@@ -133,31 +124,27 @@ export class KnownServer implements CheckedServer {
     this.#metrics.hide();
   }
 
-  /** An ask begins. */
   sent(ask: OutstandingAsk): void {
     this.#outstanding.add(ask);
     if (this.#watch.index < 0) this.#watchAt(this.engine.nowMs + this.roundTrip.patienceMs);
   }
 
-  /** An ask is over. */
   done(ask: OutstandingAsk): void {
     this.#outstanding.delete(ask);
   }
 
-  /** A reply with this response code arrived after `tookMs`. */
   heard(rcode: number, tookMs: number): void {
     this.checked(tookMs);
     this.#metrics.countReply(rcode, tookMs);
     if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
   }
 
-  /** An ask got no answer. The server is to blame if nothing has arrived since it was sent. */
+  /** The server is to blame if nothing has arrived since the ask was sent. */
   failed(sentMs: number): void {
     this.#metrics.count("failures");
     if (this.#heardMs < sentMs) this.#suspect();
   }
 
-  /** The complete version of a truncated answer was not available over TCP. */
   tcpFailed(): void {
     if (!this.tcpFails) this.#tcpFailedMs = this.engine.nowMs;
   }
@@ -167,7 +154,7 @@ export class KnownServer implements CheckedServer {
     this.group.count("mismatch");
   }
 
-  /** A misspelt reply over TCP: the server itself folds case. */
+  /** A reply over TCP was misspelt: the server itself folds case. */
   folds(): void {
     if (!this.spelling.folds(this.engine.nowMs)) return;
     this.engine.log(
@@ -204,7 +191,6 @@ export class KnownServer implements CheckedServer {
     if (this.health.suspect) this.#watchAt(this.engine.nowMs);
   }
 
-  /** Checks whether a query has waited too long in complete silence. */
   #checkSilence(nowMs: number): void {
     if (this.#outstanding.size === 0) return;
     const { patienceMs } = this.roundTrip;
@@ -220,8 +206,8 @@ export class KnownServer implements CheckedServer {
   }
 
   /**
-   * Outstanding queries that show silence. Not those sent before the last reply, which may just have
-   * hard questions, nor those that wait for a connection.
+   * Queries that show silence: not those sent before the last reply, which may have hard questions,
+   * nor those that wait for a connection.
    */
   *#unheard(): Generator<OutstandingAsk, undefined> {
     for (const ask of this.#outstanding) {
@@ -229,7 +215,6 @@ export class KnownServer implements CheckedServer {
     }
   }
 
-  /** Lets outstanding queries fail over. */
   #reportSilence(): void {
     let left = MAX_REPORTS;
     for (const ask of this.#unheard()) {
@@ -243,7 +228,6 @@ export class KnownServer implements CheckedServer {
   }
 }
 
-/** Socket address of an IP address that the configuration has checked. */
 function toAddress(text: string, port: number): Address {
   const bytes = parseAddress(text.split("%")[0]!);
   if (bytes === null) throw new TypeError(`Cannot use "${text}" as an IP address`);

@@ -1,17 +1,14 @@
 import { RCODE } from "../../dns/constants.ts";
 import { FORM } from "../message/edns.ts";
 
-/**
- * Evidence against a better form, from the same question: the server refused it explicitly, or left
- * it unanswered; "none" if only other questions did so.
- */
+/** What the same question has shown: the server refused a better form, or left it unanswered. */
 export type Evidence = "refused" | "again" | "none";
 
 /** Response codes to EDNS that also have other causes (RFC 6891 section 7). */
 const AMBIGUOUS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
-/** Pause before a better form is tried again, in milliseconds; doubles after each failure. */
+/** Pause before a better form is retried, in milliseconds; doubles after each failure. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** EDNS is given up after this many patiences in silence, if the server has supported it. */
+/** Patiences in silence before EDNS is given up, if the server has supported it. */
 const EDNS_PATIENCE = 2;
 /** Silence after which other questions get a lower form too: the longest patience. */
 const GIVE_UP_MS = 1000;
@@ -22,8 +19,8 @@ export function isComplaint(rcode: number): boolean {
 }
 
 /**
- * The form in which to ask the same server again after a response code; null if the code is not about
- * the form. `doubtful` if the server has never supported EDNS and refused no form of this question.
+ * The form in which to ask again; null if the code is not about the form. `doubtful` if the server
+ * has never supported EDNS and refused no form of this question.
  */
 export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
   if (form === FORM.PLAIN || !isComplaint(rcode)) return null;
@@ -32,25 +29,22 @@ export function formAfter(rcode: number, form: number, doubtful: boolean): numbe
 }
 
 /**
- * Which form of a query one server answers (RFC 6891 section 7).
- *
- * Servers and firewalls refuse EDNS in many ways, silence among them. So an unanswered form is
- * followed by the next lower one; if that is answered, the server is asked so from then on. A better
- * form is retried now and then with a copy of a query, so that no client waits for it.
+ * Which form of a query one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
+ * in many ways, silence among them. So an unanswered form is followed by the next lower one, and
+ * the server is asked in the form that it answers. A better form is retried with a copy of a query,
+ * so that no client waits for it.
  */
 export class EdnsLadder {
   /** The server has answered a query with OPT without complaint. Read only. */
   knowsEdns = false;
-  /** The best form that the server is known to answer. */
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
   #pauseMs: number = PAUSE_MS.min;
-  /** By form: since when queries are unanswered, in monotonic milliseconds; Infinity for none. */
+  /** By form: since when queries are unanswered, in monotonic milliseconds. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
-  /** The last form sent while none was answered. */
   #rotated: number = FORM.PLAIN;
 
-  /** The form to send now; `again` if the server has left this question unanswered. */
+  /** `again` if the server has left this question unanswered. */
   next(nowMs: number, patienceMs: number, again: boolean): number {
     // One name that is never answered must not cost other names their DNSSEC records.
     const silentMs = nowMs - this.#silentSinceMs[this.#form]!;
@@ -68,17 +62,16 @@ export class EdnsLadder {
     return this.#rotated;
   }
 
-  /** Notes a query in this form. */
   sent(form: number, nowMs: number): void {
     if (this.#silentSinceMs[form] === Infinity) this.#silentSinceMs[form] = nowMs;
   }
 
-  /** Notes a reply, of any kind, to a query in this form. */
+  /** Notes a reply of any kind. */
   heard(form: number): void {
     this.#silentSinceMs[form] = Infinity;
   }
 
-  /** Notes a proper answer to a query in this form. */
+  /** Notes a proper answer. */
   answered(form: number, nowMs: number, patienceMs: number, evidence: Evidence): void {
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
     const knewEdns = this.knowsEdns;
@@ -100,7 +93,6 @@ export class EdnsLadder {
     return this.#form - 1;
   }
 
-  /** Notes the result of a trial. */
   tried(form: number, answered: boolean, nowMs: number): void {
     if (!answered) {
       this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS.max);

@@ -2,10 +2,9 @@ import { rcodeText } from "../../dns/mnemonics.ts";
 import { TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
-/** Response codes with a series of their own; the others, a server's inventions, are "other". */
+/** Response codes with a series of their own; all others are "other". */
 const RCODES = 24;
 
-/** Counters of one server. */
 type ServerCounter =
   | "replies"
   | "failures"
@@ -21,7 +20,7 @@ export class ServerMetrics {
   readonly #counters: Readonly<Record<ServerCounter, number>>;
   readonly #rtt: number;
   readonly #up: number;
-  /** Histograms of reply times by response code; 0 for none yet. */
+  /** Histograms by response code; 0 for none yet. */
   readonly #durations = new Int32Array(RCODES + 1);
 
   constructor(engine: EngineServices, label: string, encrypted: boolean) {

@@ -6,9 +6,9 @@ const DEVIATION_WEIGHT = 1 / 4;
 
 /** The round-trip time of one server. */
 export class RoundTrip {
-  /** Smoothed time in milliseconds; 0 before the first sample. Read only. */
+  /** Smoothed; 0 before the first sample. Read only. */
   meanMs = 0;
-  /** When the last sample was taken, in monotonic milliseconds. Read only. */
+  /** Monotonic milliseconds. Read only. */
   sampledMs = -Infinity;
   #deviationMs = 0;
 
@@ -26,7 +26,6 @@ export class RoundTrip {
     return Math.min(Math.max(this.usualMs, PATIENCE.min), PATIENCE.max);
   }
 
-  /** Adds the time of one reply. */
   sample(durationMs: number, nowMs: number): void {
     // Anything else would spoil the averages for good.
     if (!(durationMs >= 0 && durationMs < Infinity)) return;

@@ -4,7 +4,6 @@ import { Ask } from "./ask.ts";
 import { FormTrial } from "./form_trial.ts";
 import { KnownServer } from "./known_server.ts";
 
-/** Asks kept for later questions. */
 const MAX_SPARE = 1024;
 
 /** One server to ask. */
@@ -12,7 +11,7 @@ export class UpstreamServer extends KnownServer {
   readonly #spare: Ask[] = [];
   #trial: FormTrial | null = null;
 
-  /** Asks a question; returns the ticket, or the outcome if that fails at once. */
+  /** Returns the outcome instead of a ticket if asking fails at once. */
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this, this.#release);
     const ended = ask.start(inquiry, options, handler);

@@ -6,10 +6,9 @@ const TCP_ONLY_MS = 60_000;
 const FOLDS_MS = 3_600_000;
 
 /**
- * Whether names are sent to a server in random case (draft-vixie-dnsext-dns0x20), and over TCP only.
- *
- * A reply in other case is forged or comes from a server that folds case. TCP tells which, since
- * replies on it cannot be forged.
+ * Whether names are sent to a server in random case (draft-vixie-dnsext-dns0x20), and over TCP
+ * only. A misspelt reply is forged, or its server folds case; TCP tells, where replies cannot be
+ * forged.
  */
 export class Spelling {
   readonly #enabled: boolean;
@@ -21,7 +20,6 @@ export class Spelling {
     this.#enabled = enabled;
   }
 
-  /** Whether to send names in random case. */
   isMixed(nowMs: number): boolean {
     return this.#enabled && nowMs >= this.#foldsUntilMs;
   }
@@ -30,22 +28,20 @@ export class Spelling {
     return nowMs < this.#tcpUntilMs;
   }
 
-  /** Notes a misspelt reply over UDP; returns whether to give UDP up. */
+  /** Returns whether to give UDP up. */
   misspelt(): boolean {
     return ++this.#misspelt >= MAX_MISSPELT;
   }
 
-  /** Notes a correct reply over UDP. */
   right(): void {
     this.#misspelt = 0;
   }
 
-  /** Notes too many wrong replies over UDP. */
   suspectForgery(nowMs: number): void {
     this.#tcpUntilMs = nowMs + TCP_ONLY_MS;
   }
 
-  /** Notes that a reply over TCP was misspelt, so the server folds case; returns whether it is news. */
+  /** A reply over TCP was misspelt: the server folds case. Returns whether that is news. */
   folds(nowMs: number): boolean {
     const news = this.isMixed(nowMs);
     this.#foldsUntilMs = nowMs + FOLDS_MS;

@@ -12,7 +12,6 @@ import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } fr
 const MAX_QUEUED = 262_144;
 /** TLS takes more round trips than TCP, and the server's cryptography. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
-/** Unexpected messages after which the connection is closed. */
 const MAX_STRAYS = 16;
 /** How soon to check again a connection that should close but still carries queries. */
 const LINGER_MS = 100;
@@ -21,15 +20,13 @@ const FRAME_SIZE = 2048;
 
 /** The owner of connections. */
 export interface ConnectionOwner {
-  /**
-   * A query was answered; null if it was abandoned. `outOfOrder` if an older one is unanswered.
-   */
+  /** Null for an abandoned query; `outOfOrder` if an older one is unanswered. */
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
-  /** A query that waited for the connection to be established cannot be sent. */
+  /** A query that waited for the connection cannot be sent. */
   unsent(connection: Connection, query: Outgoing): void;
   /** A message with the id of a query does not answer it. */
   mismatched(): void;
-  /** The connection is closed; `queries` are those that it carried and were not abandoned. */
+  /** `queries` are those that it carried and were not abandoned. */
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
 }
 
@@ -40,28 +37,28 @@ export interface ConnectionEnd {
   why: string | undefined;
 }
 
-/** How long a connection lives. */
+/** When a connection ends. */
 export interface Lifetime {
-  /** Closed after this time without a query, in milliseconds. */
+  /** After this time without a query, in milliseconds. */
   idleMs: number;
-  /** Takes no new query from then on, in monotonic milliseconds. */
+  /** It takes no new query from then on, in monotonic milliseconds. */
   oldMs: number;
 }
 
-/** Buffers for one whole message and one frame, shared by all connections. */
+/** Shared by all connections: one whole message, one frame. */
 let whole: Memory | null = null;
 let frame: Memory | null = null;
 
 /**
  * One TCP or TLS connection to a server (RFC 7766). Queries are matched by id and kept in the order
- * of sending. An abandoned query remains as null: a server that answers in order still works on it.
+ * of sending. An abandoned one stays as null: a server that answers in order still works on it.
  */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
   readonly #owner: ConnectionOwner;
   readonly #life: Lifetime;
   readonly #timer: Timer;
-  /** Unanswered queries by id, oldest first; null for abandoned ones. */
+  /** By id, oldest first; null for abandoned ones. */
   readonly #sent = new Map<number, Outgoing | null>();
   readonly #pending: PendingFrames;
   #state: "connecting" | "open" | "closed" = "connecting";
@@ -77,7 +74,6 @@ export class Connection implements StreamHandler, Carrier {
   readyMs = Infinity;
   /** When the server last sent anything, in monotonic milliseconds. */
   lastDataMs = -Infinity;
-  /** Queries answered so far. */
   answers = 0;
   /** Queries neither answered nor abandoned. */
   live = 0;
@@ -90,7 +86,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
-  /** Begins to connect; returns false if that fails at once. Queries can be sent from now on. */
+  /** Returns false if connecting fails at once. Queries can be sent from now on. */
   open(endpoint: Endpoint): boolean {
     this.#stream = this.#engine.io.connect(endpoint, this);
     if (this.#stream < 0) return false;
@@ -100,19 +96,18 @@ export class Connection implements StreamHandler, Carrier {
     return true;
   }
 
-  /** Unanswered queries, including abandoned ones. */
+  /** Including abandoned queries. */
   get unanswered(): number {
     return this.#sent.size;
   }
 
-  /** It takes no new query. */
   get closing(): boolean {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
   /**
-   * Since when the oldest unanswered query has waited for the server, in monotonic milliseconds;
-   * Infinity if there is none. Until the connection is established, since it was opened.
+   * Since when the oldest unanswered query has waited, in monotonic milliseconds; Infinity for
+   * none.
    */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
@@ -138,11 +133,11 @@ export class Connection implements StreamHandler, Carrier {
     return null;
   }
 
-  /** The query's answer is not needed here any more; the server still owes it. */
+  /** Gives up a query; the server still owes its answer. */
   abandon(query: Outgoing): void {
     let id = query.carrierId;
     if (this.#sent.get(id) !== query) {
-      // The id is that of another connection, where it was sent again.
+      // The id is that of another connection.
       id = -1;
       for (const [other, sent] of this.#sent) if (sent === query) id = other;
       if (id < 0) return;
@@ -161,13 +156,12 @@ export class Connection implements StreamHandler, Carrier {
     }
   }
 
-  /** Takes no new query, and closes once no live query is left. */
+  /** Closes the connection once no live query is left. */
   retire(): void {
     this.#retired = true;
     if (this.live === 0) this.close();
   }
 
-  /** Closes the connection, with a reset if `abrupt`, and tells its owner. */
   close(why?: string, abrupt = false): void {
     if (this.#state === "closed") return;
     this.#engine.io.close(this.#stream, abrupt);
@@ -216,7 +210,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Whether a query can be written now; counts one that cannot. */
+  /** Counts a query that cannot be written. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;
@@ -236,7 +230,7 @@ export class Connection implements StreamHandler, Carrier {
     return this.#state !== "closed";
   }
 
-  /** Delivers whole frames; returns how many bytes they took. */
+  /** Returns how many bytes the whole frames took. */
   #deliverFrames({ bytes }: Memory, offset: number, length: number): number {
     const end = offset + length;
     let at = offset;
@@ -299,7 +293,6 @@ export class Connection implements StreamHandler, Carrier {
     else this.#setTimer(nowMs);
   }
 
-  /** Sets the timer to when it may have been idle too long, or is old. */
   #setTimer(nowMs: number): void {
     const { idleMs, oldMs } = this.#life;
     const dueMs = this.closing ? 0 : Math.min(this.#lastUsedMs + idleMs, oldMs);

@@ -9,7 +9,6 @@ export class ConnectionList {
   readonly #habits: ConnectionHabits;
   readonly #patienceMs: () => number;
 
-  /** @param patienceMs - time within which nearly all replies arrive */
   constructor(
     clock: { readonly nowMs: number },
     habits: ConnectionHabits,
@@ -37,25 +36,22 @@ export class ConnectionList {
     this.all.push(connection);
   }
 
-  /** Connections being established. */
   get handshakes(): number {
     let count = 0;
     for (const { readyMs } of this.all) if (readyMs === Infinity) count++;
     return count;
   }
 
-  /** Whether the server takes longer than usual for its oldest query, or, if concurrent, is silent. */
+  /** Whether the server is late with its oldest query or, if it is concurrent, silent. */
   isLate(connection: Connection): boolean {
     return this.#clock.nowMs >= this.#lateMs(connection);
   }
 
-  /** When a connection becomes late, in monotonic milliseconds; Infinity if it owes nothing. */
   #lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
     const sinceMs = this.#habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
     return sinceMs + this.#patienceMs();
   }
 
-  /** The late connection whose oldest query has waited longest, or null. */
   latest(): Connection | null {
     let latest: Connection | null = null;
     for (const connection of this.all) {
@@ -76,7 +72,7 @@ export class ConnectionList {
 
   /**
    * When to look for late connections again, in monotonic milliseconds: when the next one becomes
-   * late, or after the usual time if all are late or queries wait for a connection; else Infinity.
+   * late, or after the usual time while queries wait or all are late.
    */
   nextCheckMs(queriesWait: boolean): number {
     const { nowMs } = this.#clock;

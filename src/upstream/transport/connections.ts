@@ -9,29 +9,24 @@ import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
-/** Queries on one connection to a server that is not known to answer out of order. */
+/** If the server is not known to answer out of order. */
 const MAX_IN_ORDER = 4;
-/** Connections that are closing. */
 const MAX_CLOSING = 64;
-/** Connections reach their age up to this share sooner, so that they are not renewed all at once. */
+/** Share of its age by which a connection may be renewed early, so that not all are at once. */
 const AGE_JITTER = 0.2;
-/** Times that one query may be sent again because of its connection. */
 const MAX_MOVES = 8;
-/** Time after which a connection is closed if the server still works on abandoned queries. */
+/** Time after which a connection with only abandoned queries is closed. */
 const STALLED_MS = 2000;
-/** Queries that wait for a connection, in each of the two queues. */
+/** In each of the two queues. */
 const MAX_WAITING = 4096;
 
-/** Options of the connections to one server. */
+/** Options of `Connections`. */
 export interface ConnectionsOptions {
   endpoint: Endpoint;
-  /** Maximum connections in use. */
   max: number;
-  /** Maximum connections being established. */
   maxHandshakes: number;
-  /** Maximum idle connections; 0 for no limit. */
+  /** 0 for no limit. */
   maxIdle: number;
-  /** Idle connections are closed after this time. */
   idleMs: number;
   /** Age at which connections take no new query; 0 for no limit. */
   maxAgeMs: number;
@@ -63,9 +58,8 @@ export class Connections implements ConnectionOwner, SlotHolder {
   readonly #slots: ConnectionSlots;
   readonly #watch: Timer;
   readonly #connections: ConnectionList;
-  /** Queries that wait for a connection. */
   readonly #waiting = new Set<Outgoing>();
-  /** Late queries that made room for others; served last. */
+  /** Late queries that made room for others; sent last. */
   readonly #slow = new Set<Outgoing>();
   #retired = false;
   #dispatching = false;
@@ -111,7 +105,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
 
-  /** Closes every connection once it has no live query. */
   retire(): void {
     this.#retired = true;
     for (const connection of [...this.#connections.all]) connection.retire();
@@ -154,8 +147,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
         continue;
       }
       query.carrier = null;
-      // A server may close (RFC 7766 section 6.2.4). That is no fault if others work, or if the query
-      // was not the first.
+      // A server may close (RFC 7766 section 6.2.4): no fault if others work, or for later queries.
       const again = connection.answers > 0 || query !== queries[0] ||
         this.#connections.served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
@@ -164,7 +156,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatch();
   }
 
-  /** Requeues the queries of the last used connection, which have waited least, and closes it. */
+  /** Frees the last used connection, whose queries have waited least. */
   freeOne(): void {
     this.#vacate(this.#connections.all.at(-1)!, false);
     this.#startWatch();
@@ -194,7 +186,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#slow.delete(query);
   }
 
-  /** Sends a query on a connection; returns why it cannot, or null. */
   #give(query: Outgoing, connection: Connection): TransportFailure | null {
     const failure = connection.send(query);
     if (failure === FAILURE.UNREAD) connection.close(failure.why);
@@ -205,7 +196,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return null;
   }
 
-  /** Sends waiting queries on connections that have become free. */
   #dispatch(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;
@@ -222,7 +212,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatching = false;
   }
 
-  /** The connection for the next query, opened if needed; null if the query must wait. */
+  /** Opens a connection if needed; null if the query must wait. */
   #pick(except: Connection | null = null): Connection | null {
     const { count } = this.#options;
     const { all } = this.#connections;
@@ -272,7 +262,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return connection;
   }
 
-  /** Requeues the latest query, closes its connection and returns one that is free instead. */
+  /** Replaces the connection with the latest query, which is requeued. */
   #reclaim(): Connection | null {
     if (this.#retired) return null;
     const latest = this.#connections.latest();
@@ -281,7 +271,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return this.#pick();
   }
 
-  /** Requeues the queries of a connection and closes it. */
   #vacate(connection: Connection, slow: boolean): void {
     for (const [position, query] of connection.waiting()) {
       if (query.carrier !== connection) continue;
@@ -301,7 +290,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     timers.set(this.#watch, nowMs + this.#options.patienceMs());
   }
 
-  /** Sends stuck queries again elsewhere. */
   #checkLate(nowMs: number): void {
     for (const connection of [...this.#connections.all]) {
       if (!this.#connections.isLate(connection)) continue;
@@ -325,14 +313,14 @@ export class Connections implements ConnectionOwner, SlotHolder {
   #isServed(connection: Connection): boolean {
     // The server may take no second query on a connection.
     if (connection.answers > 0) return this.#habits.reusable;
-    // Or it may serve no further connection. An idle one that it serves is needed to find out.
+    // Or no further connection; an idle one that it serves must be free to tell.
     return this.#habits.servesLate(this.#engine.nowMs) ||
       !this.#connections.all.some(({ answers, unanswered, closing }) =>
         answers > 0 && unanswered === 0 && !closing
       );
   }
 
-  /** Sends a query again on another connection; the first answer counts. */
+  /** The first answer counts. */
   #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
     if (query.moves >= MAX_MOVES) return;
     // Once is enough; a name that is never answered would use up one connection after the other.
@@ -353,7 +341,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     else if (failure !== null) query.handler.failed(failure);
   }
 
-  /** Takes a query that `connection` answered off its other connection. */
   #conclude(query: Outgoing, connection: Connection): void {
     const { nowMs } = this.#engine;
     const { carrier, movedFrom, wasFirst } = query;
@@ -375,7 +362,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     }
   }
 
-  /** Another connection answered the oldest query of `from`: learns whether `from` is served. */
+  /** Learns whether `from` is served: another connection answered its oldest query. */
   #learnFromMove(from: Connection): void {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;

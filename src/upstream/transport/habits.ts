@@ -1,4 +1,4 @@
-/** How long a finding is believed: one query per connection; a limit of connections. */
+/** How long to believe that a server takes one query per connection, or limits connections. */
 const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
 /** Consecutive connections that the server closed after one answer, with a query waiting. */
 const EARLY_ENDS = 2;
@@ -22,12 +22,10 @@ export class ConnectionHabits {
     this.concurrent = concurrent;
   }
 
-  /** Whether each connection should carry only one query. */
   isSingleUse(nowMs: number): boolean {
     return nowMs < this.#singleUseUntilMs;
   }
 
-  /** Maximum connections that it serves at a time. */
   limit(nowMs: number): number {
     return nowMs < this.#limitUntilMs ? this.#limit : Infinity;
   }
@@ -41,12 +39,12 @@ export class ConnectionHabits {
     this.#unserved = 0;
   }
 
-  /** Whether it serves connections late, so that silence on one means nothing yet. */
+  /** Silence on a connection means nothing yet. */
   servesLate(nowMs: number): boolean {
     return nowMs < this.#slowUntilMs;
   }
 
-  /** Notes that the first answer on a connection arrived when it was no longer needed. */
+  /** Notes a first answer that arrived when it was no longer needed. */
   servedLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
@@ -65,18 +63,18 @@ export class ConnectionHabits {
     this.reusable = false;
   }
 
-  /** Notes that it serves at most so many connections. */
   servesOnly(connections: number, nowMs: number): void {
     this.#limit = Math.max(1, connections);
     this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  /** Notes that it answers one query per connection. */
   answersOne(nowMs: number): void {
     this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
   }
 
-  /** Notes that it closed a connection with waiting queries, after `answers`; `served` others work. */
+  /**
+   * Notes a connection closed after `answers`, with queries waiting, while `served` others work.
+   */
   ended(answers: number, served: number, nowMs: number): void {
     if (answers === 0 && served > 0) this.servesOnly(served, nowMs);
     const early = answers === 1 && !this.reusable;

@@ -3,13 +3,13 @@ import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE } from "../message/edns.ts";
 import { PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
-/** A connection, as far as its queries know it. */
+/** A connection, as its queries know it. */
 export interface Carrier {
-  /** When it was established, in monotonic milliseconds; Infinity before. */
+  /** Monotonic milliseconds; Infinity until established. */
   readonly readyMs: number;
 }
 
-/** Why a query or its answer was not transported. */
+/** Why a query or its answer was lost; `why` is for the operator. */
 export interface TransportFailure {
   /**
    * - "refused": the server cannot be reached, or refuses.
@@ -19,11 +19,10 @@ export interface TransportFailure {
    * - "exhausted": this host has no socket or port left, or too many queries wait.
    */
   readonly kind: "refused" | "broken" | "forged" | "misspelt" | "exhausted";
-  /** For the operator. */
   readonly why: string;
 }
 
-/** Transport failures with fixed texts. */
+/** Failures with fixed texts. */
 export const FAILURE = {
   NO_SOCKET: { kind: "exhausted", why: "no port or file descriptor is free" },
   CANNOT_SEND: { kind: "refused", why: "cannot send" },
@@ -32,16 +31,15 @@ export const FAILURE = {
   MISSPELT: { kind: "misspelt", why: "the question came back misspelt" },
   UNREAD: { kind: "broken", why: "the server does not read" },
   CROWDED: { kind: "exhausted", why: "too many queries wait to connect" },
-  /** The connection is fine, but the thread that serves it is too busy. */
+  /** The thread that serves the connection is too busy. */
   BUSY: { kind: "exhausted", why: "too much is under way to upstreams over TLS" },
   CANNOT_CONNECT: { kind: "refused", why: "cannot connect" },
 } as const satisfies Record<string, TransportFailure>;
 
-/** Receives the end of a query's transport. */
+/** Receives the end of a query. */
 export interface TransportHandler {
-  /** A message that answers the query: at offset 0 of `memory`, with room for tables after it. */
+  /** `memory` has the message at offset 0, and room for tables after it. */
   replied(memory: Memory, length: number): void;
-  /** No answer will arrive this way. */
   failed(failure: TransportFailure): void;
 }
 
@@ -60,13 +58,11 @@ const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTI
 export class Outgoing {
   readonly handler: TransportHandler;
   readonly packet = new Memory(PACKET_SIZE);
-  /** Octets of `packet` in use. */
   length = 0;
-  /** Octets of its question. */
   questionLength = 0;
-  /** The reply must repeat the case of the question's letters. */
+  /** The reply must repeat the case of the question. */
   exactCase = false;
-  /** Its connection and its id there; null over UDP and while it waits for a connection. */
+  /** Null over UDP and while it waits for a connection. */
   carrier: Carrier | null = null;
   carrierId = 0;
   /** When it was passed to its connection, in monotonic milliseconds. */
@@ -79,14 +75,13 @@ export class Outgoing {
   wasFirst = false;
   /** It was the oldest query of a used connection, and made room for others. */
   reclaimed = false;
-  /** Its reply on a stream was right except for the case of letters. */
+  /** Its reply on a stream had other case. */
   misspelt = false;
 
   constructor(handler: TransportHandler) {
     this.handler = handler;
   }
 
-  /** Resets what the connections of the previous send left. */
   begin(nowMs: number): void {
     this.carrier = null;
     this.moves = 0;
@@ -95,12 +90,12 @@ export class Outgoing {
     this.sentMs = nowMs;
   }
 
-  /** Since when it waits on a connection for its reply, in monotonic ms; Infinity until connected. */
+  /** Since when it waits for its reply on a stream. */
   get streamedSinceMs(): number {
     return this.carrier === null ? Infinity : Math.max(this.sentMs, this.carrier.readyMs);
   }
 
-  /** Detaches a connection; returns false if it was the only one, so the handler must be told. */
+  /** Returns false if that was the only connection. */
   leave(carrier: Carrier): boolean {
     if (this.carrier !== carrier) {
       if (this.movedFrom === carrier) this.movedFrom = null;
@@ -111,7 +106,7 @@ export class Outgoing {
     return this.carrier !== null;
   }
 
-  /** Compares a message, except for its id; returns one of `MATCH`. */
+  /** Ignores the id; returns one of `MATCH`. */
   compare(memory: Memory, length: number): number {
     const { view } = memory;
     if (length < HEADER_SIZE) return MATCH.OTHER;
@@ -128,8 +123,8 @@ export class Outgoing {
 }
 
 /**
- * Whether a message without question and records is an error or truncated (RFC 1035 does not require
- * the question); OPT may carry the error.
+ * Whether a message without question and records is an error or truncated (RFC 1035 allows that);
+ * OPT may carry the error.
  */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;

@@ -1,27 +1,24 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Connection } from "./connection.ts";
 
-/** The connections to one server, as the slots of all see them. */
+/** The connections to one server. */
 export interface SlotHolder {
-  /** Open connections. */
   readonly size: number;
-  /** Closes one in use and requeues its queries. Called only with two or more. */
+  /** Closes a connection in use and requeues its queries; called only with two or more. */
   freeOne(): void;
 }
 
 /**
- * The connections of one engine to all servers, whose descriptors are limited together.
- *
- * When they run out, the connection that has been idle longest is closed, but never the only one to
- * its server: a slow zone whose queries want ever more must not take the connection of another
- * server's queries. A server without any gets a slot of the server with the most.
+ * The connections of one engine, whose descriptors are limited. When they run out, the connection
+ * that has been idle longest is closed, but never the only one to its server: a slow zone must not
+ * take the connection of another server. A server without any gets a slot of the server with the
+ * most.
  */
 export class ConnectionSlots {
-  /** Idle connections, the longest idle first. */
+  /** The longest idle first. */
   readonly #idle = new Map<Connection, SlotHolder>();
   readonly #holders = new Set<SlotHolder>();
 
-  /** The slots of an engine. */
   static of(engine: EngineServices): ConnectionSlots {
     let own = all.get(engine);
     if (own === undefined) all.set(engine, own = new ConnectionSlots());
@@ -42,7 +39,7 @@ export class ConnectionSlots {
     this.#idle.delete(connection);
   }
 
-  /** Closes a connection so that `asking` can open one; returns whether one was closed. */
+  /** Closes a connection so that `asking` can open one; false if there is none. */
   makeRoom(asking: SlotHolder): boolean {
     for (const [connection, holder] of this.#idle) {
       if (holder !== asking && holder.size === 1 && asking.size > 0) continue;

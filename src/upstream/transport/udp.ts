@@ -2,29 +2,32 @@ import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
+import type { Timer } from "../../engine/timers.ts";
 import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
-import type { SocketQueue, SocketWaiter } from "./socket_queue.ts";
 
 /** Wrong replies after which a query gives UDP up. */
 const MAX_MISMATCHES = 3;
+/** How often the queue looks for sockets that were released elsewhere. */
+const RETRY_MS = 5;
+/** Time to wait for a socket before something else is tried. */
+const PATIENCE_MS = 20;
 
-/** Options of queries over UDP. */
+/** Options of a `UdpQuery`. */
 export interface UdpOptions {
-  /** Where to wait for a socket; without it, queries fail as "exhausted" at once. */
+  /** Without it, queries without a socket fail as "exhausted" at once. */
   queue?: SocketQueue;
-  /** Called for each wrong reply; returns true if the query should give UDP up. */
+  /** Called for each wrong reply; returns true to give UDP up. */
   onMismatch?: (misspelt: boolean) => boolean;
 }
 
 /**
- * One query over UDP: a socket with a fresh random port, a fresh random id, and a reply that must
- * match socket, id and question. Other datagrams are counted and dropped.
+ * One query over UDP: fresh random port, fresh random id, and a reply that must match both and the
+ * question. Other datagrams are counted and dropped.
  */
-export class UdpQuery implements DatagramHandler, SocketWaiter {
+export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
   readonly #engine: EngineServices;
-  readonly #queue: SocketQueue | null;
-  readonly #onMismatch: (misspelt: boolean) => boolean;
+  readonly #options: UdpOptions;
   #endpoint: Endpoint | null = null;
   #state: "idle" | "queued" | "sent" = "idle";
   #socket = -1;
@@ -34,22 +37,20 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
   constructor(query: Outgoing, engine: EngineServices, options: UdpOptions = {}) {
     this.#query = query;
     this.#engine = engine;
-    this.#queue = options.queue ?? null;
-    this.#onMismatch = options.onMismatch ?? (() => false);
+    this.#options = options;
   }
 
-  /** Waiting for a socket. */
   get queued(): boolean {
     return this.#state === "queued";
   }
 
   /** Sends the query, now or once there is a socket; returns why it cannot, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
-    const queue = this.#queue;
+    const { queue } = this.#options;
     this.#endpoint = endpoint;
     this.#mismatches = 0;
-    const failure = queue !== null && queue.size > 0 ? FAILURE.NO_SOCKET : this.#open();
-    if (failure !== FAILURE.NO_SOCKET || queue === null) return failure;
+    const failure = queue !== undefined && queue.size > 0 ? FAILURE.NO_SOCKET : this.#open();
+    if (failure !== FAILURE.NO_SOCKET || queue === undefined) return failure;
     this.#state = "queued";
     queue.add(this);
     return null;
@@ -58,22 +59,23 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
   /** After "exhausted": waits for a socket as long as it takes. */
   queueAgain(): void {
     this.#state = "queued";
-    this.#queue!.putBack(this);
+    this.#options.queue!.putBack(this);
   }
 
   /** Releases the socket; the query's handler is not called any more. */
   cancel(): void {
-    if (this.#state === "queued") this.#queue!.delete(this);
+    const { queue } = this.#options;
+    if (this.#state === "queued") queue!.delete(this);
     if (this.#state === "sent") {
       this.#engine.io.release(this.#socket);
-      this.#queue?.freed();
+      queue?.freed();
     }
     this.#state = "idle";
   }
 
-  /** Counts the last reply as wrong: it is not from the server. */
+  /** Counts the last reply as wrong. */
   mismatched(misspelt = false): void {
-    const givesUp = this.#onMismatch(misspelt);
+    const givesUp = this.#options.onMismatch?.(misspelt) ?? false;
     if (++this.#mismatches < MAX_MISMATCHES && !givesUp) return;
     this.#fail(misspelt ? FAILURE.MISSPELT : FAILURE.FORGED);
   }
@@ -90,14 +92,16 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
     this.#fail(FAILURE.REFUSED);
   }
 
+  /** For the queue: tries again; returns false if there is still no socket. */
   sendNow(): boolean {
     const failure = this.#open();
     if (failure === FAILURE.NO_SOCKET) return false;
-    this.#queue!.delete(this);
+    this.#options.queue!.delete(this);
     if (failure !== null) this.#fail(failure);
     return true;
   }
 
+  /** For the queue: the wait has taken too long. */
   giveUp(): void {
     this.#fail(FAILURE.NO_SOCKET);
   }
@@ -123,4 +127,74 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
     this.cancel();
     this.#query.handler.failed(failure);
   }
+}
+
+/**
+ * Queries that wait for a socket because ports or descriptors have run out, first come, first served.
+ * No server is to blame. Callers enforce deadlines. There are at most as many as asks under way.
+ */
+export class SocketQueue {
+  /** Since when each waits. */
+  readonly #waiting = new Map<UdpQuery, number>();
+  /** Those that have given up once; they come first, since nothing else has worked. */
+  readonly #stuck = new Set<UdpQuery>();
+  readonly #engine: EngineServices;
+  readonly #timer: Timer;
+  readonly #waits: number;
+  readonly #fallbacks: number;
+
+  constructor(engine: EngineServices, labels: Readonly<Record<string, string>>) {
+    this.#engine = engine;
+    this.#timer = engine.timers.create((nowMs) => this.#serve(nowMs));
+    this.#waits = engine.counter("nodens_forward_socket_waits_total", labels);
+    this.#fallbacks = engine.counter("nodens_forward_socket_fallbacks_total", labels);
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#stuck.size;
+  }
+
+  add(query: UdpQuery): void {
+    this.#engine.values[this.#waits]!++;
+    this.#waiting.set(query, this.#engine.nowMs);
+    this.#arm(this.#engine.nowMs + RETRY_MS);
+  }
+
+  /** Queues a query that has given up, for as long as it takes. */
+  putBack(query: UdpQuery): void {
+    this.#stuck.add(query);
+    this.#arm(this.#engine.nowMs + RETRY_MS);
+  }
+
+  delete(query: UdpQuery): void {
+    this.#waiting.delete(query);
+    this.#stuck.delete(query);
+  }
+
+  /** A socket was released: serves the queue at the end of this turn of the loop. */
+  freed(): void {
+    if (this.size > 0) this.#arm(this.#engine.nowMs);
+  }
+
+  #arm(dueMs: number): void {
+    if (this.#timer.index >= 0 && this.#timer.dueMs <= dueMs) return;
+    this.#engine.timers.set(this.#timer, dueMs);
+  }
+
+  #serve(nowMs: number): void {
+    if (sendAll(this.#stuck) && sendAll(this.#waiting.keys())) return;
+    for (const [query, sinceMs] of this.#waiting) {
+      if (sinceMs + PATIENCE_MS > nowMs) break;
+      this.#waiting.delete(query);
+      this.#engine.values[this.#fallbacks]!++;
+      query.giveUp();
+    }
+    if (this.size > 0) this.#arm(nowMs + RETRY_MS);
+  }
+}
+
+/** Returns whether there were sockets for all. */
+function sendAll(queries: Iterable<UdpQuery>): boolean {
+  for (const query of queries) if (!query.sendNow()) return false;
+  return true;
 }
