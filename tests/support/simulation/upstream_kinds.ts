@@ -5,12 +5,15 @@ import type { Behaviour } from "./simulation.ts";
 
 type Sent = Exclude<ReturnType<Behaviour>, "refuse">;
 
-/** Answers every A query with 192.0.2.7, after so many milliseconds, by name where that is a function. */
-export function answering(delay: number | ((name: string) => number) = 1): Behaviour {
+/** Answers every query with this address, after so many milliseconds, which may depend on the name. */
+export function answering(
+  delay: number | ((name: string) => number) = 1,
+  address = "192.0.2.7",
+): Behaviour {
   return (query) => {
     const { name } = query.questions![0]!;
     const delayMs = typeof delay === "number" ? delay : delay(name);
-    return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7")] }), delayMs }];
+    return [{ bytes: responseBytes(query, { answers: [a(name, address)] }), delayMs }];
   };
 }
 
