@@ -3,7 +3,7 @@ import type { EngineServices } from "../../src/engine/handler.ts";
 import type { Connection } from "../../src/upstream/transport/connection.ts";
 import { ConnectionSlots, type SlotHolder } from "../../src/upstream/transport/slots.ts";
 
-/** A server with so many connections, which writes down what is taken from it. */
+/** A server with this many connections that records what is closed. */
 class Holder implements SlotHolder {
   constructor(
     private readonly slots: ConnectionSlots,
@@ -37,7 +37,7 @@ function setup() {
   return { slots, taken, holder };
 }
 
-Deno.test("the longest idle connection makes room, of whichever server", () => {
+Deno.test("the connection that has been idle longest makes room, whatever its server", () => {
   const { slots, taken, holder } = setup();
   const [greedy, first, second] = [holder("greedy", 3), holder("first", 2), holder("second", 2)];
   first.idle();
@@ -56,7 +56,7 @@ Deno.test("a server that has connections does not get the only one of another", 
   assert.deepEqual(taken, ["idle of steady"]);
 });
 
-Deno.test("a server without any gets a place of the one with most, and leaves it the last", () => {
+Deno.test("a server without connections gets a slot of the one with the most, but never its last", () => {
   const { slots, taken, holder } = setup();
   const [few, many] = [holder("few", 2), holder("many", 3)];
   const none = holder("none", 0);

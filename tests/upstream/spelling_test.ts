@@ -4,22 +4,22 @@ import { Spelling } from "../../src/upstream/server/spelling.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-Deno.test("names are spelt in random case only where that is configured", () => {
+Deno.test("names are sent in random case only if configured", () => {
   assert.equal(new Spelling(false).isMixed(0), false);
   assert.equal(new Spelling(true).isMixed(0), true);
 });
 
-Deno.test("three misspelt replies in a row are one too many", () => {
+Deno.test("three consecutive misspelt replies are too many", () => {
   const spelling = new Spelling(true);
   assert.deepEqual([1, 2, 3].map(() => spelling.misspelt()), [false, false, true]);
   spelling.right();
   assert.deepEqual([1, 2].map(() => spelling.misspelt()), [false, false]);
-  // A reply in the right letters between them: the others may have been forged.
+  // With a correct reply between them, the others may have been forged.
   spelling.right();
   assert.deepEqual([1, 2, 3].map(() => spelling.misspelt()), [false, false, true]);
 });
 
-Deno.test("a server in doubt is asked over TCP for a minute, still in mixed case", () => {
+Deno.test("after suspected forgery a server is asked over TCP for a minute, still in mixed case", () => {
   const spelling = new Spelling(true);
   assert.equal(spelling.needsTcp(0), false);
   spelling.suspectForgery(1000);

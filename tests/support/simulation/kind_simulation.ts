@@ -6,10 +6,10 @@ import { answering } from "./upstream_kinds.ts";
 /** Names that begin with "slow" take a second and a half, others two milliseconds. */
 export const bySpeed: Behaviour = answering((name) => name.startsWith("slow") ? 1500 : 2);
 
-/** Longest time that connections are kept without use: the default of `expire`, and some more. */
+/** The default of `expire`, and some more. */
 const IDLE_MS = 20_000;
 
-/** Puts nodens in front of servers that behave so, tried in this order. */
+/** nodens with servers of these kinds, tried in this order. */
 export function startKinds(
   behaviour: Behaviour | Behaviour[],
   options = "",
@@ -19,7 +19,7 @@ export function startKinds(
   const to = all.map((_, i) => `10.0.0.${i + 1}`);
   const names = to.map((address) => tls ? `tls://${address}` : address);
   const simulation = new Simulation(
-    // Answers are counted however late they come.
+    // Answers count however late they are.
     `. {\n timeouts {\n discard 0\n }\n forward . ${
       names.join(" ")
     } {\n policy sequential\n ${options}\n }\n}`,
@@ -28,14 +28,14 @@ export function startKinds(
   return simulation;
 }
 
-/** Answers with records, by how long they took. */
+/** Times of the answers with records. */
 export function answered(asked: readonly Asked[]): number[] {
   return asked.filter(({ answers }) =>
     answers.length === 1 && decode(answers[0]!.bytes).answers!.length > 0
   ).map((one) => one.answers[0]!.atMs - one.atMs);
 }
 
-/** Asks for so many names at once. */
+/** Asks this many names at once. */
 export function burst(simulation: Simulation, count: number): Asked[] {
   return Array.from(
     { length: count },
@@ -61,7 +61,7 @@ export function mixed(
   return { fast, slow };
 }
 
-/** What holds at the end: one answer to each question, and nothing open once all is idle. */
+/** Each question has one answer, and nothing is open once all is idle. */
 export function assertOver(simulation: Simulation, asked: readonly Asked[]): void {
   simulation.run(IDLE_MS);
   for (const { answers, bytes } of asked) assert.equal(answers.length, 1, nameOf(bytes));
