@@ -98,11 +98,7 @@ export const ANSWER_ROWS: readonly Row[] = [
   },
 
   // Names.
-  {
-    title: "name of the root",
-    ask: { name: ".", type: "SOA" },
-    cold: { ttls: [3600] },
-  },
+  { title: "name of the root", ask: { name: ".", type: "SOA" }, cold: { ttls: [3600] } },
   {
     title: "name without data at the root",
     ask: { name: ".", type: "TXT" },
@@ -147,10 +143,7 @@ export const ANSWER_ROWS: readonly Row[] = [
     ask: { name: "x.chain.battery.example" },
     cold: { counts: "3/0/0", ttls: [100] },
   },
-  {
-    title: "alias asked for itself",
-    ask: { name: "y.chain.battery.example", type: "CNAME" },
-  },
+  { title: "alias asked for itself", ask: { name: "y.chain.battery.example", type: "CNAME" } },
   {
     title: "alias to no data",
     ask: { name: "x.nodata.battery.example", type: "AAAA" },
@@ -175,11 +168,7 @@ export const ANSWER_ROWS: readonly Row[] = [
     warm: { ttls: [2] },
     upstream: "always",
   },
-  {
-    title: "DNAME",
-    ask: { name: "x.old.battery.example" },
-    cold: { counts: "3/0/0" },
-  },
+  { title: "DNAME", ask: { name: "x.old.battery.example" }, cold: { counts: "3/0/0" } },
   { title: "DNAME asked for itself", ask: { name: "old.battery.example", type: "DNAME" } },
   {
     title: "name that does not exist",

@@ -47,10 +47,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     ask: { name: "a.signed.example", type: "AAAA", edns: DO },
     cold: { counts: "0/4/0", ttls: [120], opt: TOLD },
   },
-  {
-    title: "keys asked for without DO",
-    ask: { name: "signed.example", type: "DNSKEY" },
-  },
+  { title: "keys asked for without DO", ask: { name: "signed.example", type: "DNSKEY" } },
   {
     title: "proofs asked for without DO",
     ask: { name: "a.signed.example", type: "NSEC" },

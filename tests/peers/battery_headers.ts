@@ -299,12 +299,7 @@ export const HEADER_ROWS: readonly Row[] = [
       edit: (m) => Uint8Array.from([...m, ...askedBytes({ name: name("smuggled2") }, 7)]),
     },
   },
-  {
-    title: "type OPT",
-    ask: { name: name("opt"), type: "OPT" },
-    cold: FORMERR,
-    upstream: "never",
-  },
+  { title: "type OPT", ask: { name: name("opt"), type: "OPT" }, cold: FORMERR, upstream: "never" },
   {
     // CD is part of the key, and answers to non-recursive queries are not cached.
     title: "denial, then not recursive and not checked",

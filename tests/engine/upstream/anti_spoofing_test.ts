@@ -73,10 +73,7 @@ Deno.test("a reply with another cookie is a forgery", () => {
       code: 10,
       data: Uint8Array.of(1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2),
     }];
-    return [
-      { bytes: answer(query, forged, "203.0.113.66") },
-      { bytes: answer(query), delayMs: 5 },
-    ];
+    return [{ bytes: answer(query, forged, "203.0.113.66") }, { bytes: answer(query), delayMs: 5 }];
   });
   assert.equal(addressIn(ask(simulation, { forMs: 500 })), "192.0.2.7");
   assert.equal(simulation.count("nodens_upstream_mismatched_replies_total"), 1);

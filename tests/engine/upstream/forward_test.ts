@@ -97,9 +97,7 @@ Deno.test("forged, late and foreign replies are counted, and the wait continues"
   let round = 0;
   const simulation = forwarding({
     "10.0.0.1": (query) => {
-      const right = responseBytes(query, {
-        answers: [a(query.questions![0]!.name, "192.0.2.7")],
-      });
+      const right = responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] });
       const otherId = responseBytes({ ...query, id: (query.id! + 1) & 0xffff }, {
         answers: [a(query.questions![0]!.name, "203.0.113.66")],
       });

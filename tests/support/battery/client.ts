@@ -42,11 +42,7 @@ export class BatteryClient {
   }
 
   async #sendUdp(message: Uint8Array): Promise<void> {
-    await this.#socket.send(message, {
-      hostname: "127.0.0.1",
-      port: this.#port,
-      transport: "udp",
-    });
+    await this.#socket.send(message, { hostname: "127.0.0.1", port: this.#port, transport: "udp" });
   }
 
   async #receiveUdp(): Promise<Uint8Array | null> {

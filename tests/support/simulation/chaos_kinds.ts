@@ -56,9 +56,7 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
   ].join("\n");
   const simulation = new Simulation(
     `. {\ntimeouts {\ndiscard 0\n}\nforward . ${addresses.join(" ")} {\n${forward}\n}\n}`,
-    {
-      seed,
-    },
+    { seed },
   );
   simulation.upstream("10.0.0.1:53", well);
   others.forEach((name, i) => simulation.upstream(`10.0.0.${i + 2}:53`, broken[name]!));
