@@ -31,8 +31,20 @@ function assertOver(streams: FakeStreams, message = "at the end"): void {
   assert.ok(streams.idle, message);
 }
 
-Deno.test("the idle connection that was used last is used first", () => {
-  const streams = new FakeStreams();
+/** Tests connections to one server, which must all be closed in the end. */
+function test(
+  title: string,
+  run: (streams: FakeStreams) => void,
+  options: ConstructorParameters<typeof FakeStreams>[0] = {},
+): void {
+  Deno.test(title, () => {
+    const streams = new FakeStreams(options);
+    run(streams);
+    assertOver(streams);
+  });
+}
+
+test("the idle connection that was used last is used first", (streams) => {
   streams.ask("a", "b");
   assert.deepEqual(streams.layout, ["a", "b"]);
   streams.answer("b", "a");
@@ -41,11 +53,9 @@ Deno.test("the idle connection that was used last is used first", () => {
   streams.ask("d");
   assert.deepEqual(streams.layout, ["c", "d"]);
   streams.answer("c", "d");
-  assertOver(streams);
 });
 
-Deno.test("handshakes are limited, and no query fails because of that", () => {
-  const streams = new FakeStreams({ max: 16, maxHandshakes: 2 });
+test("handshakes are limited, and no query fails because of that", (streams) => {
   streams.accepting = false;
   const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
   const queries = streams.ask(...names);
@@ -57,8 +67,7 @@ Deno.test("handshakes are limited, and no query fails because of that", () => {
   assert.ok(streams.streams.length <= 4);
   answerAll(streams);
   assert.deepEqual(outcomes(queries), queries.map(() => "answered"));
-  assertOver(streams);
-});
+}, { max: 16, maxHandshakes: 2 });
 
 Deno.test("a query that cannot be sent because TLS is busy fails alone; its connection stays", () => {
   const why = "too much is under way to upstreams over TLS";
@@ -88,8 +97,7 @@ Deno.test("a query that cannot be sent because TLS is busy fails alone; its conn
   assertOver(fresh);
 });
 
-Deno.test("a query cancelled while another fails as busy does not fail as well", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("a query cancelled while another fails as busy does not fail as well", (streams) => {
   streams.accepting = false;
   const [first, second] = streams.ask("a", "b");
   first!.failed = ({ why }) => {
@@ -101,11 +109,9 @@ Deno.test("a query cancelled while another fails as busy does not fail as well",
   // A query that ends twice throws.
   streams.run(1);
   assert.equal(second!.outcome, "cancelled");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a query that cannot move because TLS is busy stays where it waits", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query that cannot move because TLS is busy stays where it waits", (streams) => {
   const queries = streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b c"]);
   streams.answer("a");
@@ -116,31 +122,25 @@ Deno.test("a query that cannot move because TLS is busy stays where it waits", (
   streams.busy = false;
   answerAll(streams);
   assert.deepEqual(outcomes(queries), ["answered", "answered", "answered"]);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("each query gets its own connection up to the bound; then they share", () => {
-  const streams = new FakeStreams({ max: 3 });
+test("each query gets its own connection up to the bound; then they share", (streams) => {
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b", "c"]);
   streams.ask("d", "e");
   assert.deepEqual(streams.layout.map((names) => names.split(" ").length).sort(), [1, 2, 2]);
   streams.answer("a", "b", "c", "d", "e");
-  assertOver(streams);
-});
+}, { max: 3 });
 
-Deno.test("at most four queries share a connection to a server that answers in order", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("at most four queries share a connection to a server that answers in order", (streams) => {
   streams.ask("a", "b", "c", "d", "e", "f");
   assert.deepEqual(streams.layout, ["a b c d"]);
   streams.answer("a");
   assert.deepEqual(streams.layout, ["b c d e"]);
   streams.answer("b", "c", "d", "e", "f");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("once a server has answered out of order, queries share a connection", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("once a server has answered out of order, queries share a connection", (streams) => {
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout.filter((names) => names !== "").length, 2);
   const shared = streams.streams.find(({ unanswered }) => unanswered.length === 2)!;
@@ -151,8 +151,7 @@ Deno.test("once a server has answered out of order, queries share a connection",
   streams.ask("d", "e", "f");
   assert.deepEqual(streams.layout, ["d e f"]);
   streams.answer("f", "e", "d");
-  assertOver(streams);
-});
+}, { max: 2 });
 
 Deno.test("DNS over HTTPS: queries share a connection from the start", () => {
   const http = "POST" as const;
@@ -165,8 +164,7 @@ Deno.test("DNS over HTTPS: queries share a connection from the start", () => {
   assertOver(streams);
 });
 
-Deno.test("a query is never sent behind a late one", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query is never sent behind a late one", (streams) => {
   streams.ask("slow");
   streams.run(PATIENCE_MS);
   streams.ask("a");
@@ -174,11 +172,9 @@ Deno.test("a query is never sent behind a late one", () => {
   streams.ask("b");
   assert.deepEqual(streams.layout, ["slow", "a b"]);
   streams.answer("a", "b", "slow");
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("at the bound a late query makes room, and is sent again last", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("at the bound a late query makes room, and is sent again last", (streams) => {
   const [slow] = streams.ask("slow") as [FakeQuery];
   streams.run(PATIENCE_MS);
   const fast = streams.ask("a", "b");
@@ -190,11 +186,9 @@ Deno.test("at the bound a late query makes room, and is sent again last", () => 
   streams.answer("slow");
   assert.equal(slow.outcome, "answered");
   assert.equal(streams.streams.length, 2);
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a query stuck behind a late one moves to a free connection", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query stuck behind a late one moves to a free connection", (streams) => {
   streams.ask("a", "slow", "stuck");
   const behind = streams.layout.find((names) => names.includes(" "))!;
   // The free connection lets the other's second query overtake its first.
@@ -206,11 +200,9 @@ Deno.test("a query stuck behind a late one moves to a free connection", () => {
   // The first connection owes two answers; the one that is not needed is ignored.
   answerAll(streams);
   assert.ok(streams.late >= 1);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("a query that moved is answered once, by whichever connection is first", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query that moved is answered once, by whichever connection is first", (streams) => {
   streams.ask("a", "b", "c");
   const [stuck] = streams.streams.filter(({ unanswered }) => unanswered.length === 2);
   const [first, second] = stuck!.unanswered.map(({ name }) => name) as [string, string];
@@ -225,8 +217,7 @@ Deno.test("a query that moved is answered once, by whichever connection is first
   streams.answerOn(other, first);
   streams.answerOn(other, second);
   assert.equal(streams.late, 2);
-  assertOver(streams);
-});
+}, { max: 2 });
 
 Deno.test("queries on a connection that closes are sent on another", () => {
   for (const reset of [false, true]) {
@@ -243,18 +234,15 @@ Deno.test("queries on a connection that closes are sent on another", () => {
   }
 });
 
-Deno.test("if a server closes every connection unanswered, the query fails after few attempts", () => {
-  const streams = new FakeStreams();
+test("if a server closes every connection unanswered, the query fails after few attempts", (streams) => {
   const [a] = streams.ask("a") as [FakeQuery];
   streams.end(streams.streams[0]!, true);
   streams.run(1);
   assert.equal(a.outcome, "connection closed");
   assert.ok(streams.streams.length <= 2);
-  assertOver(streams);
 });
 
-Deno.test("single use: a server that closes after one answer is detected, and forgotten later", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("single use: closing after one answer is detected, and forgotten later", (streams) => {
   // Two at a time on one connection, which is closed behind the first answer.
   for (const names of [["a", "b"], ["c", "d"]]) {
     streams.ask(...names);
@@ -280,11 +268,9 @@ Deno.test("single use: a server that closes after one answer is detected, and fo
     streams.answer(name);
   }
   assert.equal(streams.streams.length, before + 4, "connections are kept again");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("single use: a server that reads no second query is detected by asking elsewhere", () => {
-  const streams = new FakeStreams();
+test("single use: a server that reads no second query is detected by asking elsewhere", (streams) => {
   streams.ask("a");
   streams.answer("a");
   streams.ask("b");
@@ -300,11 +286,9 @@ Deno.test("single use: a server that reads no second query is detected by asking
     assert.deepEqual(stream.unanswered.map((one) => one.name), [name]);
     streams.answerOn(stream, name);
   }
-  assertOver(streams);
 });
 
-Deno.test("single use: detected from queries that made room, if every connection is stuck", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("single use: detected from queries that made room", (streams) => {
   streams.ask("a", "b", "c");
   answerAll(streams);
   // It has answered many on a connection; now it answers only the first of each.
@@ -324,11 +308,9 @@ Deno.test("single use: detected from queries that made room, if every connection
   const last = streams.queries.slice(-20, -2);
   assert.deepEqual(new Set(outcomes(last)), new Set(["answered"]));
   assert.deepEqual(streams.layout.filter((names) => names.includes(" ")), []);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("a server's connection limit is detected, respected for a minute, and forgotten", () => {
-  const streams = new FakeStreams({ max: 4 });
+test("a server's connection limit is detected, and forgotten after a minute", (streams) => {
   // It serves one connection and never reads the others.
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
@@ -346,11 +328,9 @@ Deno.test("a server's connection limit is detected, respected for a minute, and 
   streams.ask("e", "f");
   assert.deepEqual(streams.layout.filter((names) => names !== ""), ["e", "f"]);
   streams.answer("e", "f");
-  assertOver(streams);
-});
+}, { max: 4 });
 
-Deno.test("a server that is slow to serve a connection is not assumed to have a limit", () => {
-  const streams = new FakeStreams({ max: 4 });
+test("a server that is slow to serve a connection is not assumed to have a limit", (streams) => {
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -364,11 +344,9 @@ Deno.test("a server that is slow to serve a connection is not assumed to have a 
   streams.run(2 * PATIENCE_MS);
   assert.deepEqual(streams.layout.sort(), ["", "", "e"]);
   streams.answer("e");
-  assertOver(streams);
-});
+}, { max: 4 });
 
-Deno.test("a server that resets connections beyond its limit is detected without waiting", () => {
-  const streams = new FakeStreams({ max: 4 });
+test("a server that resets connections beyond its limit is detected without waiting", (streams) => {
   streams.ask("a", "b");
   streams.end(streams.streams[1]!, true);
   streams.run(1);
@@ -380,11 +358,9 @@ Deno.test("a server that resets connections beyond its limit is detected without
   streams.ask("c", "d");
   streams.answer("c", "d");
   assert.equal(streams.streams.length, length);
-  assertOver(streams);
-});
+}, { max: 4 });
 
-Deno.test("a query that times out does not close a connection on which others wait", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("a query that times out does not close a connection on which others wait", (streams) => {
   streams.ask("a", "b", "c");
   streams.answer("b");
   assert.equal(streams.queries[1]!.outcome, "answered");
@@ -392,20 +368,16 @@ Deno.test("a query that times out does not close a connection on which others wa
   assert.deepEqual(streams.layout, ["a c"]);
   assert.equal(streams.queries[2]!.outcome, null);
   streams.answer("c");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a connection is closed if its only query times out in silence", () => {
-  const streams = new FakeStreams();
+test("a connection is closed if its only query times out in silence", (streams) => {
   streams.ask("a");
   streams.run(READ_TIMEOUT_MS);
   assert.deepEqual(outcomes(streams.queries), ["timed out"]);
   assert.equal(streams.open, 0);
-  assertOver(streams);
 });
 
-Deno.test("retired connections finish outstanding queries and take no new ones", () => {
-  const streams = new FakeStreams();
+test("retired connections finish outstanding queries and take no new ones", (streams) => {
   streams.ask("a", "b");
   streams.answer("b");
   streams.connections.retire();
@@ -415,7 +387,6 @@ Deno.test("retired connections finish outstanding queries and take no new ones",
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
   streams.run(1);
   assert.equal(streams.open, 0);
-  assertOver(streams);
 });
 
 Deno.test("connections are closed when idle, when old, and if too many are idle", () => {
@@ -460,17 +431,14 @@ Deno.test("a query fails if its server is unreachable or does not accept", () =>
   assertOver(silent);
 });
 
-Deno.test("at most 4096 queries wait for a connection", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("at most 4096 queries wait for a connection", (streams) => {
   streams.ask(...Array.from({ length: 4 + 4096 + 1 }, (_, i) => `n${i}`));
   const failed = streams.queries.filter(({ outcome }) => outcome !== null);
   assert.deepEqual(outcomes(failed), ["too many queries wait to connect"]);
   assert.equal(failed[0], streams.queries.at(-1));
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("queries wait for a slow handshake and are then sent", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("queries wait for a slow handshake and are then sent", (streams) => {
   streams.accepting = false;
   streams.ask("a", "b");
   streams.run(PATIENCE_MS / 2);
@@ -478,11 +446,9 @@ Deno.test("queries wait for a slow handshake and are then sent", () => {
   streams.run(1);
   assert.deepEqual(streams.layout, ["a", "b"]);
   streams.answer("a", "b");
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("unexpected messages are counted, and too many close the connection", () => {
-  const streams = new FakeStreams();
+test("unexpected messages are counted, and too many close the connection", (streams) => {
   streams.ask("a");
   const [stream] = streams.streams;
   const stray = stream!.unanswered[0]!.frame.slice();
@@ -493,7 +459,6 @@ Deno.test("unexpected messages are counted, and too many close the connection", 
   assert.deepEqual(outcomes(streams.queries), ["answered"]);
   streams.send(stream!, stray);
   assert.equal(streams.open, 0);
-  assertOver(streams);
 });
 
 Deno.test("whatever a server does with connections, every query ends once and nothing is left behind", () => {
@@ -538,8 +503,7 @@ Deno.test("whatever a server does with connections, every query ends once and no
   }
 });
 
-Deno.test("a stuck query moves as soon as it is late, whatever the timer was set to before", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a stuck query moves as soon as it is late, however the timer was set", (streams) => {
   streams.ask("a");
   streams.run(PATIENCE_MS / 2);
   streams.answer("a");
@@ -554,5 +518,4 @@ Deno.test("a stuck query moves as soon as it is late, whatever the timer was set
   assert.equal(copies(), 2);
   streams.answer("stuck");
   answerAll(streams);
-  assertOver(streams);
-});
+}, { max: 2 });

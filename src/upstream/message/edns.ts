@@ -12,10 +12,7 @@ export const FORM = {
 /** Size of an OPT record without options (RFC 6891 section 6.1.2). */
 export const OPT_SIZE = 11;
 
-/**
- * Finds an option in a complete OPT record; returns the offset of its data, which follows its two-
- * octet length, or -1.
- */
+/** Offset of an option's data in a complete OPT record, after its two octets of length; or -1. */
 export function findOption({ view }: Memory, optAt: number, code: number): number {
   let at = optAt + OPT_SIZE;
   const end = at + view.getUint16(optAt + 9);

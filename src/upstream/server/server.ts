@@ -1,10 +1,18 @@
-import type { Inquiry } from "../message/inquiry.ts";
+import { RCODE } from "../../dns/constants.ts";
+import type { Memory } from "../../engine/memory.ts";
+import type { Timer } from "../../engine/timers.ts";
+import { FORM } from "../message/edns.ts";
+import { type Inquiry, writePacket } from "../message/inquiry.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
+import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
+import { UdpQuery } from "../transport/udp.ts";
 import { Ask } from "./ask.ts";
-import { FormTrial } from "./form_trial.ts";
 import { KnownServer } from "./known_server.ts";
 
+/** Asks kept for later questions. */
 const MAX_SPARE = 1024;
+/** Time for the reply to a trial. */
+const TRIAL_MS = 2000;
 
 /** One server to ask. */
 export class UpstreamServer extends KnownServer {
@@ -30,4 +38,64 @@ export class UpstreamServer extends KnownServer {
   readonly #release = (ask: Ask): void => {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(ask);
   };
+}
+
+/** Tests with a copy of a query whether a server answers a better form again. */
+class FormTrial implements TransportHandler {
+  readonly #server: KnownServer;
+  readonly #query = new Outgoing(this);
+  readonly #udp: UdpQuery;
+  readonly #timer: Timer;
+  #form = -1;
+  #streamed = false;
+
+  constructor(server: KnownServer) {
+    const { engine } = server;
+    this.#server = server;
+    this.#udp = new UdpQuery(this.#query, engine);
+    this.#timer = engine.timers.create(() => this.#end(false));
+  }
+
+  tryWith(inquiry: Inquiry, streamed: boolean): void {
+    const { engine, endpoint, cookie, connections, ladder } = this.#server;
+    const form = this.#form < 0 ? ladder.toTry(engine.nowMs) : -1;
+    if (form < 0) return;
+    const query = this.#query;
+    const encrypted = endpoint.tls !== null;
+    const withOptions = form === FORM.OPTIONS;
+    this.#form = form;
+    this.#streamed = streamed || encrypted;
+    query.questionLength = inquiry.questionLength;
+    query.length = writePacket(query.packet, inquiry, {
+      form,
+      cookie: withOptions && !encrypted ? cookie : null,
+      subnet: withOptions,
+      padded: withOptions && encrypted,
+      mixedCase: null,
+    });
+    engine.timers.set(this.#timer, engine.nowMs + TRIAL_MS);
+    const failure = this.#streamed ? connections.send(query) : this.#udp.send(endpoint);
+    if (failure !== null) this.#end(false);
+  }
+
+  replied(memory: Memory): void {
+    const rcode = memory.view.getUint16(2) & 15;
+    // Without a question it is a complaint, whatever the code.
+    const proper = memory.view.getUint16(4) === 1;
+    this.#end(proper && (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN));
+  }
+
+  failed(): void {
+    this.#end(false);
+  }
+
+  #end(answered: boolean): void {
+    const { engine, connections, ladder } = this.#server;
+    const form = this.#form;
+    this.#form = -1;
+    if (this.#streamed) connections.cancel(this.#query, !answered);
+    else this.#udp.cancel();
+    engine.timers.clear(this.#timer);
+    ladder.tried(form, answered, engine.nowMs);
+  }
 }
