@@ -1,9 +1,8 @@
-import { type Clock, systemClock } from "../base/clock.ts";
 import { parseResolvConf } from "../config/resolv_conf.ts";
 import { MAX_SYSTEM_FILE_BYTES, readRegularText } from "../sys/regular_file.ts";
 import type { QueryTarget } from "./dns_client.ts";
 import { type HostQuestion, type HostReply, lookUpHost, serverText } from "./host_lookup.ts";
-import { poll } from "./poll.ts";
+import { Watch, type WatchOptions } from "./watch.ts";
 
 /** Maximum addresses of a name. */
 const MAX_ADDRESSES = 32;
@@ -33,7 +32,7 @@ const HOST_TIMING: HostTiming = {
 };
 
 /** Options of a `HostWatch`. */
-export interface HostWatchOptions {
+export interface HostWatchOptions extends WatchOptions {
   /** Resolvers to ask; empty for those of `resolvConfPath`. */
   resolvers: readonly QueryTarget[];
   resolvConfPath: string;
@@ -42,28 +41,22 @@ export interface HostWatchOptions {
   /** Whether a resolver is nodens itself. */
   isOwn: (server: QueryTarget) => boolean;
   onChange: () => void;
-  /** Called once when the name can no longer be resolved. */
-  onProblem: (why: string) => void;
-  onRecovery: () => void;
   /** Addresses known from before; they stay until there are others. */
   known: readonly string[];
-  clock?: Clock;
 }
 
 /** Follows the addresses of a host name. They stay while it cannot be resolved. */
-export class HostWatch {
+export class HostWatch extends Watch {
   readonly host: string;
   addresses: readonly string[];
   readonly #options: HostWatchOptions;
   readonly #timing: HostTiming;
-  readonly #stop = new AbortController();
   readonly #byType = new Map<HostQuestion["type"], readonly string[]>();
   readonly #first = Promise.withResolvers<void>();
   #retryMs: number;
-  #troubled = false;
-  #running: Promise<void> = Promise.resolve();
 
   constructor(host: string, options: HostWatchOptions) {
+    super(options);
     this.host = host;
     this.addresses = options.known;
     this.#options = options;
@@ -78,27 +71,18 @@ export class HostWatch {
 
   /** Begins to resolve the name. */
   start(): void {
-    const { clock = systemClock } = this.#options;
-    this.#running = poll(() => this.#lookUp(), { clock, stop: this.#stop.signal, delayMs: 0 });
+    this.lookAfter(0);
   }
 
-  /** Ends what is under way; resolves once it has ended. */
-  stop(): Promise<void> {
-    this.#stop.abort();
-    return this.#running;
-  }
-
-  /** Resolves the name; returns the milliseconds until the next lookup. */
-  async #lookUp(): Promise<number> {
-    const { onProblem, onRecovery } = this.#options;
+  protected async look(): Promise<number> {
     const { timeoutMs, attempts, minRefreshMs, maxRefreshMs, minRetryMs } = this.#timing;
     const servers = await this.#servers();
-    const options = { servers, timeoutMs, attempts, signal: this.#stop.signal };
+    const options = { servers, timeoutMs, attempts, signal: this.stopped };
     const results = await Promise.allSettled(
       TYPES.map((type) => lookUpHost({ host: this.host, type }, options)),
     );
     this.#first.resolve();
-    if (this.#stop.signal.aborted) return 0;
+    if (this.stopped.aborted) return 0;
     const answers = new Map<HostQuestion["type"], HostReply>();
     let failure: Error | undefined;
     results.forEach((result, i) => {
@@ -107,12 +91,10 @@ export class HostWatch {
     });
     const filled = [...answers.values()].filter(({ addresses }) => addresses.length > 0);
     if (filled.length === 0) {
-      if (!this.#troubled) onProblem(this.#explain(failure, servers));
-      this.#troubled = true;
+      this.report(this.#explain(failure, servers));
       return this.#backOff();
     }
-    if (this.#troubled) onRecovery();
-    this.#troubled = false;
+    this.report(null);
     // If one family cannot be resolved, its known addresses stay.
     for (const [type, { addresses }] of answers) this.#byType.set(type, addresses);
     this.#merge(TYPES.flatMap((type) => this.#byType.get(type) ?? []));

@@ -11,10 +11,10 @@
  */
 import type { EngineServices } from "../engine/handler.ts";
 import { Reply } from "./message/reply.ts";
-import { labelOf, type ServerAddress, type ServerSettings } from "./options.ts";
+import { type GroupSettings, labelOf, type ServerAddress } from "./options.ts";
 import { Budget } from "./race/budget.ts";
 import { ServerOrder } from "./race/order.ts";
-import type { RaceGroup, RaceSettings } from "./race/types.ts";
+import type { RaceGroup } from "./race/types.ts";
 import type { ServerGroup } from "./server/known_server.ts";
 import { UpstreamServer } from "./server/server.ts";
 import { SocketQueue } from "./transport/udp.ts";
@@ -36,9 +36,6 @@ const COUNTERS = {
   allDown: "coredns_forward_healthcheck_broken_total",
 } as const;
 type GroupEvent = keyof typeof COUNTERS;
-
-/** Settings of a group of servers. */
-export type GroupSettings = ServerSettings & RaceSettings;
 
 /** Servers that are asked the same questions. */
 export class UpstreamGroup implements ServerGroup, RaceGroup {

@@ -8,11 +8,15 @@ export interface ServerAddress {
   serverName: string;
 }
 
+/** In which order servers are asked. */
+export type Policy = "random" | "round_robin" | "sequential" | "fastest";
+
 /** Plain DNS over UDP and TCP, DNS over TLS, DNS over HTTPS. */
 export type ServerTransport = "dns" | "tls" | "https";
 
-/** Settings of the servers of a group. */
-export interface ServerSettings {
+/** Settings of a group of servers. */
+export interface GroupSettings {
+  policy: Policy;
   forceTcp: boolean;
   readTimeoutMs: number;
   /** Per server; null for the default of its transport. */
@@ -33,10 +37,15 @@ export interface ServerSettings {
   /** Use DNS cookies (RFC 7873). */
   cookies: boolean;
   sourceAddress: string | null;
+  /** Attempts per question; 0 for no limit, null for twice the number of servers. */
+  maxConnectAttempts: number | null;
+  /** When to ask a second server: after this time, the first one's usual time, or never. */
+  hedgeMs: number | "auto" | null;
+  /** Response codes that make a question fail over. */
+  failover: number[];
+  /** Fail at once while all servers are down. */
+  failfastAllUnhealthyUpstreams: boolean;
 }
-
-/** In which order servers are asked. */
-export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
 /** State of a server, for people. */
 export interface ServerState {

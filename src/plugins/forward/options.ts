@@ -1,6 +1,5 @@
 import type { ResolvConf } from "../../config/resolv_conf.ts";
-import type { GroupSettings } from "../../upstream/group.ts";
-import type { ServerAddress, ServerTransport } from "../../upstream/options.ts";
+import type { GroupSettings, ServerAddress, ServerTransport } from "../../upstream/options.ts";
 
 /** One TO of the Corefile. */
 export type ForwardTo =

@@ -3,33 +3,31 @@
  * on upstreams that are slow because they are overloaded.
  */
 export class Budget {
-  readonly #share: number;
-  readonly #most: number;
-  readonly #perSecond: number;
+  readonly #options: { share: number; perSecond: number; most: number };
   #tokens: number;
   #refilledMs = 0;
 
   /** `share` of all queries, plus `perSecond` whatever their number; at most `most` at once. */
   constructor(options: { share: number; perSecond: number; most: number }) {
-    this.#share = options.share;
-    this.#most = options.most;
-    this.#perSecond = options.perSecond;
+    this.#options = options;
     this.#tokens = options.perSecond > 0 ? options.most : 0;
   }
 
   earn(): void {
-    if (this.#tokens < this.#most) this.#tokens += this.#share;
+    const { share, most } = this.#options;
+    if (this.#tokens < most) this.#tokens += share;
   }
 
   giveBack(): void {
-    if (this.#tokens < this.#most) this.#tokens++;
+    if (this.#tokens < this.#options.most) this.#tokens++;
   }
 
   /** Returns false if nothing is left. */
   spend(nowMs: number): boolean {
-    if (this.#perSecond > 0) {
-      const refill = (nowMs - this.#refilledMs) / 1000 * this.#perSecond;
-      this.#tokens = Math.min(this.#most, this.#tokens + refill);
+    const { perSecond, most } = this.#options;
+    if (perSecond > 0) {
+      const refill = (nowMs - this.#refilledMs) / 1000 * perSecond;
+      this.#tokens = Math.min(most, this.#tokens + refill);
       this.#refilledMs = nowMs;
     }
     if (this.#tokens < 1) return false;

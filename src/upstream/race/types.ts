@@ -2,7 +2,7 @@ import type { ErrorText } from "../../dns/error_text.ts";
 import type { Timers } from "../../engine/timers.ts";
 import type { Inquiry } from "../message/inquiry.ts";
 import type { Reply } from "../message/reply.ts";
-import type { Policy } from "../options.ts";
+import type { GroupSettings } from "../options.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import type { Budget } from "./budget.ts";
 import type { OrderedServer, ServerOrder } from "./order.ts";
@@ -18,17 +18,15 @@ export interface RaceServer extends OrderedServer {
 }
 
 /** Settings of a race. */
-export interface RaceSettings {
-  readTimeoutMs: number;
-  policy: Policy;
-  /** 0 for no limit, null for twice the number of servers. */
-  maxConnectAttempts: number | null;
-  /** When to ask a second server: after this time, the first one's usual time, or never. */
-  hedgeMs: number | "auto" | null;
-  /** Response codes that make the race fail over. */
-  failover: number[];
-  failfastAllUnhealthyUpstreams: boolean;
-}
+export type RaceSettings = Pick<
+  GroupSettings,
+  | "readTimeoutMs"
+  | "policy"
+  | "maxConnectAttempts"
+  | "hedgeMs"
+  | "failover"
+  | "failfastAllUnhealthyUpstreams"
+>;
 
 /** What races to the same servers share. */
 export interface RaceGroup {

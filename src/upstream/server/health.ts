@@ -3,7 +3,7 @@ import { parseName } from "../../dns/name.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { ServerSettings } from "../options.ts";
+import type { GroupSettings } from "../options.ts";
 import { Connection, type ConnectionOwner } from "../transport/connection.ts";
 import { FAILURE, Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
@@ -37,7 +37,7 @@ export interface CheckedServer {
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;
   readonly #engine: EngineServices;
-  readonly #settings: ServerSettings;
+  readonly #settings: GroupSettings;
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
@@ -49,7 +49,7 @@ export class Health implements TransportHandler, ConnectionOwner {
   #connection: Connection | null = null;
   #sentMs = 0;
 
-  constructor(server: CheckedServer, settings: ServerSettings, engine: EngineServices) {
+  constructor(server: CheckedServer, settings: GroupSettings, engine: EngineServices) {
     this.#server = server;
     this.#engine = engine;
     this.#settings = settings;

@@ -3,7 +3,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Reply } from "../message/reply.ts";
-import { labelOf, type ServerAddress, type ServerSettings, type ServerState } from "../options.ts";
+import { type GroupSettings, labelOf, type ServerAddress, type ServerState } from "../options.ts";
 import { RANK } from "../outcome.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/udp.ts";
@@ -30,7 +30,7 @@ const TCP_PAUSE_MS = 10_000;
 /** What the servers of a group share. */
 export interface ServerGroup {
   readonly engine: EngineServices;
-  readonly settings: ServerSettings;
+  readonly settings: GroupSettings;
   readonly reply: Reply;
   readonly sockets: SocketQueue;
   count(event: "mismatch" | "malformed" | "forgery" | "wrongSubnet"): void;
