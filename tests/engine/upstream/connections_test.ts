@@ -2,15 +2,16 @@
 import assert from "node:assert/strict";
 import {
   answered,
+  askMany,
+  askUntil,
   assertOver,
-  burst,
   bySpeed,
   mixed,
   startKinds,
-} from "../../support/simulation/kind_simulation.ts";
+} from "../../support/simulation/forwarding.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import type { Endpoint, StreamHandler } from "../../../src/engine/io.ts";
-import { type Asked, type Behaviour, Simulation } from "../../support/simulation/simulation.ts";
+import { type Behaviour, Simulation } from "../../support/simulation/simulation.ts";
 import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, refusing, serial, silent } = kinds;
@@ -85,7 +86,7 @@ for (const transport of ["TCP", "TLS"] as const) {
     for (const { name, behaviour, most, lost = 0 } of table) {
       await t.step(name, () => {
         const simulation = startOver(transport, behaviour);
-        const asked = burst(simulation, 40);
+        const asked = askMany(simulation, 40);
         simulation.run(6000);
         const times = answered(asked);
         assert.ok(times.length >= 40 - lost, `${times.length} of 40`);
@@ -144,11 +145,7 @@ Deno.test("a server that changes how it treats connections, in each direction", 
         await t.step(`${before}, then ${after}, over ${transport}`, () => {
           const behaviour = kinds.changing(CHANGE.atMs, makeBefore(), makeAfter());
           const simulation = startOver(transport, behaviour);
-          const asked: Asked[] = [];
-          while (simulation.nowMs < CHANGE.untilMs) {
-            asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
-            simulation.run(20);
-          }
+          const asked = askUntil(simulation, CHANGE.untilMs, 20);
           simulation.run(6000);
           assert.equal(answered(asked).length, asked.length);
           // Detected: the last queries are as fast as the server allows.
@@ -171,11 +168,7 @@ Deno.test("while TCP is broken, truncated answers are passed on; then whole ones
         kinds.truncating(serial(answering())),
       );
       const simulation = startKinds(behaviour);
-      const asked: Asked[] = [];
-      while (simulation.nowMs < 20_000) {
-        asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
-        simulation.run(100);
-      }
+      const asked = askUntil(simulation, 20_000, 100);
       simulation.run(6000);
       assert.equal(answered(asked).length, asked.length);
       const truncated = asked.filter(({ answers }) => (answers[0]!.bytes[2]! & 2) !== 0);
@@ -188,11 +181,7 @@ Deno.test("while TCP is broken, truncated answers are passed on; then whole ones
 
 Deno.test("if a server accepts TCP but is silent, another server answers", () => {
   const simulation = startKinds([silent, serial(answering())], "force_tcp");
-  const asked: Asked[] = [];
-  for (let i = 0; i < 40; i++) {
-    asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
-    simulation.run(100);
-  }
+  const asked = askMany(simulation, 40, { forMs: 100 });
   simulation.run(6000);
   const times = answered(asked);
   assert.equal(times.length, 40);

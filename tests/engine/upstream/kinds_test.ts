@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import {
   answered,
-  burst,
+  ask,
+  askMany,
+  askUntil,
   bySpeed,
   mixed,
   startKinds,
-} from "../../support/simulation/kind_simulation.ts";
+} from "../../support/simulation/forwarding.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
-import type { Asked, Behaviour } from "../../support/simulation/simulation.ts";
+import type { Behaviour } from "../../support/simulation/simulation.ts";
 import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, failing, serial, silent, refusing } = kinds;
@@ -36,7 +38,7 @@ Deno.test("forty names at once that take 100 ms each, on servers of every kind o
   for (const { name, behaviour, most } of table) {
     await t.step(name, () => {
       const simulation = startKinds(behaviour, "force_tcp");
-      const asked = burst(simulation, 40);
+      const asked = askMany(simulation, 40);
       simulation.run(6000);
       const times = answered(asked);
       assert.equal(times.length, 40);
@@ -83,11 +85,7 @@ Deno.test("a name that is never answered fails no other name, if its server answ
 
 Deno.test("sixty names one by one, to a server that answers the first query of a connection", () => {
   const simulation = startKinds(kinds.firstOnly(answering(5)), "force_tcp");
-  const asked: Asked[] = [];
-  for (let i = 0; i < 60; i++) {
-    asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
-    simulation.run(50);
-  }
+  const asked = askMany(simulation, 60, { forMs: 50 });
   simulation.run(6000);
   const times = answered(asked);
   assert.equal(times.length, 60);
@@ -143,11 +141,7 @@ Deno.test("however a server treats EDNS, all kinds of clients are answered", asy
       for (const transport of ["", "force_tcp"]) {
         await t.step(`${name}, ${client} client ${transport}`, () => {
           const simulation = startKinds(behaviour, transport);
-          const asked: Asked[] = [];
-          for (let i = 0; i < 30; i++) {
-            asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options })));
-            simulation.run(200);
-          }
+          const asked = askMany(simulation, 30, { ...options, forMs: 200 });
           simulation.run(6000);
           const times = answered(asked);
           // Learnt soon. Over TCP, silence first looks like a slow answer, and after 1.9 s an answer
@@ -172,11 +166,7 @@ Deno.test("a server that mistreats EDNS is usable again after an outage", async 
     for (const options of ["", "force_tcp"]) {
       await t.step(`${name} ${options}`, () => {
         const simulation = startKinds(kinds.changing(10_000, silent, behaviour), options);
-        const asked: Asked[] = [];
-        while (simulation.nowMs < 40_000) {
-          asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
-          simulation.run(1000);
-        }
+        const asked = askUntil(simulation, 40_000, 1000);
         simulation.run(6000);
         const back = asked.filter(({ atMs }) => atMs > 15_000);
         const times = answered(back);
@@ -221,7 +211,7 @@ Deno.test("a truncated answer is passed on if TCP brings nothing better", async 
       const behaviour: Behaviour = (query, transport, arrival) =>
         truncated(query, name === "TCP truncates" ? "udp" : transport, arrival);
       const simulation = startKinds(behaviour);
-      const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
+      const asked = ask(simulation);
       simulation.run(6000);
       const [answer] = asked.answers;
       const message = decode(answer!.bytes);
@@ -233,7 +223,7 @@ Deno.test("a truncated answer is passed on if TCP brings nothing better", async 
   }
   await t.step("header alone, TCP answers", () => {
     const simulation = startKinds(kinds.truncating(answering(), { bare: true }));
-    const asked = [simulation.ask(queryBytes({ name: "www.example.org" }))];
+    const asked = [ask(simulation)];
     simulation.run(100);
     assert.equal(answered(asked).length, 1);
     assert.equal(decode(asked[0]!.answers[0]!.bytes).flag_tc, false);
@@ -250,11 +240,11 @@ Deno.test("with several servers the next is asked if one refuses or is lame", as
   for (const { name, behaviour, alone } of table) {
     await t.step(name, () => {
       const two = startKinds([behaviour, answering()]);
-      const asked = [two.ask(queryBytes({ name: "www.example.org" }))];
+      const asked = [ask(two)];
       two.run(1000);
       assert.equal(answered(asked).length, 1);
       const one = startKinds(behaviour);
-      const passedOn = one.ask(queryBytes({ name: "www.example.org" }));
+      const passedOn = ask(one);
       one.run(6000);
       assert.equal(decode(passedOn.answers[0]!.bytes).rcode, alone);
     });
@@ -263,7 +253,7 @@ Deno.test("with several servers the next is asked if one refuses or is lame", as
 
 Deno.test("x20 is disabled for a server that folds case, once TCP has proved it", () => {
   const simulation = startKinds(kinds.folding(answering()), "x20");
-  const asked = burst(simulation, 1);
+  const asked = askMany(simulation, 1);
   simulation.run(2000);
   assert.equal(answered(asked).length, 1);
   assert.match(simulation.logs.join("\n"), /changes the case of names/);

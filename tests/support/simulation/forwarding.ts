@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import {
   type DatagramHandler,
@@ -5,8 +6,12 @@ import {
   NO_SOCKET,
   type StreamHandler,
 } from "../../../src/engine/io.ts";
-import { optionsOf, queryBytes } from "../messages/messages.ts";
+import { decode, optionsOf, queryBytes } from "../messages/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "./simulation.ts";
+import { answering } from "./upstream_kinds.ts";
+
+/** The default of `expire`, and some more. */
+const IDLE_MS = 20_000;
 
 /** A server block with `forward`. */
 export interface ForwardingOptions<S extends Simulation> {
@@ -15,6 +20,8 @@ export interface ForwardingOptions<S extends Simulation> {
   /** Options of `forward` besides its policy. */
   options?: string;
   policy?: string;
+  /** Upstreams over TLS. */
+  tls?: boolean;
   seed?: number;
   maxExchanges?: number;
   Class?: new (corefile: string, options: object) => S;
@@ -23,17 +30,32 @@ export interface ForwardingOptions<S extends Simulation> {
 /** Forwards to simulated upstreams at these addresses, in this order by default. */
 export function forwarding<S extends Simulation = Simulation>(
   upstreams: Record<string, Behaviour>,
-  { before = "errors", options = "", policy = "sequential", Class, ...engine }: ForwardingOptions<
-    S
-  > = {},
+  all: ForwardingOptions<S> = {},
 ): S {
-  const to = Object.keys(upstreams).join(" ");
+  const { before = "errors", options = "", policy = "sequential", tls = false, Class } = all;
+  const to = Object.keys(upstreams).map((address) => tls ? `tls://${address}` : address).join(" ");
   const block = `. {\n${before}\nforward . ${to} {\npolicy ${policy}\n${options}\n}\n}`;
+  const { seed = 1, maxExchanges } = all;
+  const engine = maxExchanges === undefined ? { seed } : { seed, maxExchanges };
   const simulation = new (Class ?? Simulation as never)(block, engine) as S;
   for (const [address, behaviour] of Object.entries(upstreams)) {
-    simulation.upstream(`${address}:53`, behaviour);
+    simulation.upstream(`${address}:${tls ? 853 : 53}`, behaviour);
   }
   return simulation;
+}
+
+/** Forwards to one or several kinds of servers; late answers are sent as well. */
+export function startKinds(
+  behaviour: Behaviour | Behaviour[],
+  options = "",
+  { tls = false } = {},
+): Simulation {
+  const upstreams = [behaviour].flat().map((one, i) => [`10.0.0.${i + 1}`, one]);
+  return forwarding(Object.fromEntries(upstreams), {
+    before: "timeouts {\ndiscard 0\n}",
+    options,
+    tls,
+  });
 }
 
 type Query = Partial<Parameters<typeof queryBytes>[0]> & {
@@ -59,6 +81,11 @@ export function askMany(
     { length: count },
     (_, i) => ask(simulation, { ...query, name: `${prefix}${i}.example.org` }),
   );
+}
+
+/** Asks `n0.example.org` and so on every `everyMs`, until this simulated millisecond. */
+export function askUntil(simulation: Simulation, untilMs: number, everyMs: number): Asked[] {
+  return askMany(simulation, Math.ceil((untilMs - simulation.nowMs) / everyMs), { forMs: everyMs });
 }
 
 /** Milliseconds from a query to its first answer. */
@@ -147,4 +174,37 @@ export class FewSockets extends Simulation {
     this.mostStreams = Math.max(this.mostStreams, this.openUpstream - this.used);
     return stream;
   }
+}
+
+/** Names that begin with "slow" take a second and a half, others two milliseconds. */
+export const bySpeed: Behaviour = answering((name) => name.startsWith("slow") ? 1500 : 2);
+
+/** Times of the answers with records. */
+export function answered(asked: readonly Asked[]): number[] {
+  return asked.filter(({ answers }) =>
+    answers.length === 1 && decode(answers[0]!.bytes).answers!.length > 0
+  ).map((one) => one.answers[0]!.atMs - one.atMs);
+}
+
+/** Fast names of other clients, one every 50 ms, while slow names are asked. */
+export function mixed(
+  simulation: Simulation,
+  slowEveryMs: number,
+): { fast: Asked[]; slow: Asked[] } {
+  const fast: Asked[] = [];
+  const slow: Asked[] = [];
+  for (let ms = 0; ms < 6000; ms += 50) {
+    if (ms % slowEveryMs === 0) slow.push(ask(simulation, { name: `slow${ms}.example.org` }));
+    fast.push(ask(simulation, { name: `fast${ms}.example.org`, forMs: 50 }));
+  }
+  simulation.run(6000);
+  return { fast, slow };
+}
+
+/** Each query has one answer, and nothing is open once all is idle. */
+export function assertOver(simulation: Simulation, asked: readonly Asked[]): void {
+  simulation.run(IDLE_MS);
+  for (const one of asked) onlyAnswer(one);
+  assert.equal(simulation.openUpstream, 0, "sockets and streams to servers");
+  assert.equal(simulation.keptCount, 0, "return addresses");
 }
