@@ -3,7 +3,6 @@ import { MAX_MESSAGE_SIZE } from "../dns/constants.ts";
 
 /** Where to send a query. */
 export interface QueryTarget {
-  /** IP address. */
   address: string;
   port: number;
 }
@@ -11,7 +10,7 @@ export interface QueryTarget {
 /** How to wait for a reply. */
 export interface QueryWait {
   timeoutMs: number;
-  /** Whether a message is the reply; others are ignored. */
+  /** Others are ignored. */
   accept: (message: Uint8Array) => boolean;
   /** Ends the wait early, as "stopped". */
   signal?: AbortSignal;
@@ -19,7 +18,7 @@ export interface QueryWait {
   source?: string;
 }
 
-/** There was no reply. The message gives the reason in dig's words ("timed out"). */
+/** The message gives the reason in dig's words ("timed out"). */
 export class NoReplyError extends Error {}
 
 /** Asks over UDP from a fresh socket, and so from a random port. Throws `NoReplyError`. */
@@ -71,7 +70,6 @@ export function askTcp(
   });
 }
 
-/** Runs `ask` with a signal that ends it at the time limit or with the caller's signal. */
 async function limited<T>(
   { timeoutMs, signal }: QueryWait,
   ask: (stop: AbortSignal) => Promise<T>,
@@ -114,7 +112,6 @@ function sameAddress(left: string, right: string): boolean {
   return left.split("%")[0] === right.split("%")[0];
 }
 
-/** The reason in the words of resolver tools. */
 function reason(error: Error): string {
   const { code } = error as { code?: string };
   if (code === "ECONNREFUSED" || error instanceof Deno.errors.ConnectionRefused) {

@@ -13,9 +13,9 @@ const SETTLE_MS = 200;
 
 /** Options of a `FileWatch`. */
 export interface FileWatchOptions extends WatchOptions {
-  /** Returns why a text cannot be used, or null if it can. */
+  /** Returns why a text cannot be used. */
   check: (text: string) => string | null;
-  /** Called for each new text, including the first. */
+  /** Also for the first text. */
   onText: (text: string) => void;
 }
 
@@ -26,13 +26,11 @@ export interface FileWatchOptions extends WatchOptions {
 export class FileWatch extends Watch {
   readonly #path: string;
   readonly #options: FileWatchOptions;
-  /** The last usable text; null before the first. */
   #text: string | null = null;
-  /** The last accepted result: a text, or why there was none. */
+  /** A text, or why there was none. */
   #known = "";
-  /** A different result, which is accepted if it is found once more. */
+  /** Accepted if it is found once more. */
   #pending: string | null = null;
-  /** Text of the file when its state was `#state`. */
   #read: string | null = null;
   #state = "";
 
@@ -42,12 +40,11 @@ export class FileWatch extends Watch {
     this.#options = options;
   }
 
-  /** Begins to poll, not at once: the caller has just read the file. */
+  /** Not at once: the caller has just read the file. */
   start(): void {
     this.lookAfter(POLL_MS);
   }
 
-  /** Reads the file once. */
   async prime(): Promise<void> {
     await this.look();
   }
@@ -80,7 +77,6 @@ export class FileWatch extends Watch {
     return POLL_MS;
   }
 
-  /** Reads the file if it may have changed. */
   async #load(): Promise<string> {
     const stat = await Deno.stat(this.#path);
     requireRegular(stat, MAX_CONFIG_BYTES);

@@ -5,7 +5,6 @@ import { canonicalAddress, parseAddress } from "../dns/address.ts";
 import { ResponseScanner } from "../dns/response_scan.ts";
 import { askTcp, askUdp, NoReplyError, type QueryTarget, type QueryWait } from "./dns_client.ts";
 
-/** Maximum CNAME records from a name to its addresses. */
 const MAX_CHAIN = 16;
 
 /** A question for the addresses of a host. */
@@ -18,18 +17,17 @@ export interface HostQuestion {
 export interface LookupOptions {
   /** Asked one after the other until one answers. */
   servers: readonly QueryTarget[];
-  /** Time for each reply. */
   timeoutMs: number;
   /** Queries in all; at least one to each server. */
   attempts: number;
   signal: AbortSignal;
 }
 
-/** A reply to the question for the addresses of a host. */
+/** The addresses of a host. */
 export interface HostReply {
   rcode: string;
   truncated: boolean;
-  /** Usable ones, in the order of the answer. */
+  /** Only usable ones. */
   addresses: string[];
   ttlSeconds: number;
 }
@@ -83,7 +81,7 @@ async function exchange(
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
 }
 
-/** Reads the reply to a question; null for any other message. Never throws. */
+/** Null for any other message. Never throws. */
 export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
@@ -109,7 +107,6 @@ export function readHostReply(
   };
 }
 
-/** Addresses at the end of the CNAME chain that begins with the host. */
 function readAnswer({ answers = [] }: DecodedPacket, { host, type }: HostQuestion) {
   let name = host;
   let ttlSeconds = Infinity;
@@ -140,7 +137,7 @@ function sameName(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
 }
 
-/** The address in canonical form; null if it is not the address of a host. */
+/** Canonical; null for an address that no host can have. */
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;

@@ -4,20 +4,18 @@ import type { QueryTarget } from "./dns_client.ts";
 import { type HostQuestion, type HostReply, lookUpHost, serverText } from "./host_lookup.ts";
 import { Watch, type WatchOptions } from "./watch.ts";
 
-/** Maximum addresses of a name. */
 const MAX_ADDRESSES = 32;
 const TYPES: readonly HostQuestion["type"][] = ["A", "AAAA"];
 const DNS_PORT = 53;
 
 /** When and how often a name is resolved. */
 export interface HostTiming {
-  /** Bounds of the time until an answer is refreshed; its TTL within these. */
+  /** The TTL counts within these. */
   minRefreshMs: number;
   maxRefreshMs: number;
-  /** Bounds of the time until a failed lookup is retried; it doubles each time. */
+  /** Doubles after each failure. */
   minRetryMs: number;
   maxRetryMs: number;
-  /** Time that a resolver has to reply. */
   timeoutMs: number;
   attempts: number;
 }
@@ -36,12 +34,11 @@ export interface HostWatchOptions extends WatchOptions {
   /** Resolvers to ask; empty for those of `resolvConfPath`. */
   resolvers: readonly QueryTarget[];
   resolvConfPath: string;
-  /** Overrides of the default times. */
   timing: Partial<HostTiming>;
   /** Whether a resolver is nodens itself. */
   isOwn: (server: QueryTarget) => boolean;
   onChange: () => void;
-  /** Addresses known from before; they stay until there are others. */
+  /** They stay until there are others. */
   known: readonly string[];
 }
 
@@ -64,12 +61,11 @@ export class HostWatch extends Watch {
     this.#retryMs = this.#timing.minRetryMs;
   }
 
-  /** Resolves after the first lookup, whatever its result. */
+  /** Whatever its result. */
   get first(): Promise<void> {
     return this.#first.promise;
   }
 
-  /** Begins to resolve the name. */
   start(): void {
     this.lookAfter(0);
   }
@@ -105,7 +101,7 @@ export class HostWatch extends Watch {
     return refreshMs;
   }
 
-  /** Adopts changes. Resolvers rotate the order, which is not a change. */
+  /** Resolvers rotate the order, which is not a change. */
   #merge(found: readonly string[]): void {
     const kept = this.addresses.filter((address) => found.includes(address));
     const added = found.filter((address) => !this.addresses.includes(address));

@@ -4,9 +4,8 @@ import { type Clock, systemClock } from "../base/clock.ts";
 export interface WatchOptions {
   /** Called once when the source becomes unusable. */
   onProblem: (why: string) => void;
-  /** Called when it is usable again. */
   onRecovery?: () => void;
-  /** The caller has already reported that it is unusable. */
+  /** The problem is known already. */
   troubled?: boolean;
   clock?: Clock;
 }
@@ -23,26 +22,24 @@ export abstract class Watch {
     this.#troubled = options.troubled ?? false;
   }
 
-  /** Ends what is under way; resolves once it has ended. */
+  /** Resolves once nothing is under way. */
   stop(): Promise<void> {
     this.#stop.abort();
     return this.#running;
   }
 
-  /** Aborts when the watch is stopped. */
   protected get stopped(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** Begins to look, after `delayMs`. */
   protected lookAfter(delayMs: number): void {
     this.#running = this.#repeat(delayMs);
   }
 
-  /** Looks once; returns the milliseconds until the next time. */
+  /** Returns the milliseconds until the next look. */
   protected abstract look(): Promise<number>;
 
-  /** Reports a new problem, or with null that there is none. */
+  /** Null if there is no problem. */
   protected report(problem: string | null): void {
     const { onProblem, onRecovery } = this.#options;
     if (problem !== null && !this.#troubled) onProblem(problem);

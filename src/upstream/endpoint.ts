@@ -2,7 +2,7 @@ import { quote } from "../corefile/quote.ts";
 import { parseAddress } from "../dns/address.ts";
 import type { ServerTransport } from "./options.ts";
 
-/** Transports by URL scheme, each with its default port (CoreDNS's). */
+/** Default ports (CoreDNS's) by transport, which is also the URL scheme. */
 export const TRANSPORT_PORTS: Readonly<Record<ServerTransport, number>> = {
   dns: 53,
   tls: 853,
@@ -14,11 +14,10 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /** A parsed TO without its scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
 export interface Endpoint {
-  /** With its scope if it is an address; else in lower case without closing dot. */
+  /** An address with its scope, or a name in lower case without closing dot. */
   host: string;
   isAddress: boolean;
   port: number | null;
-  /** Name after a `%`; empty for none. */
   serverName: string;
 }
 

@@ -25,12 +25,11 @@ const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
 const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
 const COUNTERS = {
-  /** A datagram or message that matches no query. */
+  /** Matches no query. */
   mismatch: "nodens_forward_mismatched_replies_total",
   malformed: "nodens_forward_malformed_replies_total",
   hedge: "nodens_forward_hedges_total",
   resend: "nodens_forward_resends_total",
-  /** So many wrong replies that somebody may be guessing. */
   forgery: "nodens_forward_forgeries_suspected_total",
   wrongSubnet: "nodens_forward_wrong_subnets_total",
   allDown: "coredns_forward_healthcheck_broken_total",
@@ -69,7 +68,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     this.order = new ServerOrder(settings.policy, this.servers, engine.random);
   }
 
-  /** Changes servers and settings. Servers that remain keep their state. */
+  /** Servers that remain keep their state. */
   change(servers: readonly ServerAddress[], settings: GroupSettings): void {
     this.settings = settings;
     const known = new Map(this.servers.map((server) => [server.label, server]));

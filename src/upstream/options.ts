@@ -4,14 +4,14 @@ export interface ServerAddress {
   address: string;
   port: number;
   transport: ServerTransport;
-  /** Name that its certificate must carry (tls, https); empty for its address. */
+  /** Name that its certificate must carry; empty for its address. */
   serverName: string;
 }
 
 /** In which order servers are asked. */
 export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
-/** Plain DNS over UDP and TCP, DNS over TLS, DNS over HTTPS. */
+/** Plain DNS, DNS over TLS, DNS over HTTPS. */
 export type ServerTransport = "dns" | "tls" | "https";
 
 /** Settings of a group of servers. */
@@ -22,41 +22,40 @@ export interface GroupSettings {
   /** Per server; null for the default of its transport. */
   maxConnections: number | null;
   expireMs: number;
-  /** Age at which connections get no new queries; 0 for no limit. */
+  /** Connections this old get no new queries; 0 for no limit. */
   maxAgeMs: number;
   /** 0 for no limit. */
   maxIdleConns: number;
-  /** Failed health checks after which a server is down; 0 for never. */
+  /** 0 for never down. */
   maxFails: number;
   healthCheck: { intervalMs: number; recursionDesired: boolean; domain: string };
-  /** PEM files for servers over TLS. */
+  /** PEM files. */
   tls: { certFile: string | null; keyFile: string | null; caFile: string | null };
   dohMethod: "GET" | "POST";
-  /** Send names in random case and require it in replies (draft-vixie-dnsext-dns0x20). */
+  /** draft-vixie-dnsext-dns0x20. */
   mixedCase: boolean;
-  /** Use DNS cookies (RFC 7873). */
+  /** RFC 7873. */
   cookies: boolean;
   sourceAddress: string | null;
   /** Attempts per question; 0 for no limit, null for twice the number of servers. */
   maxConnectAttempts: number | null;
-  /** When to ask a second server: after this time, the first one's usual time, or never. */
+  /** After this time, after the first server's usual time, or never. */
   hedgeMs: number | "auto" | null;
-  /** Response codes that make a question fail over. */
+  /** Response codes. */
   failover: number[];
-  /** Fail at once while all servers are down. */
   failfastAllUnhealthyUpstreams: boolean;
 }
 
 /** State of a server, for people. */
 export interface ServerState {
   to: string;
-  /** Suspect: a query failed and nothing has arrived since. Down: checks have failed as well. */
+  /** Suspect: a query failed and nothing has arrived since. Down: checks failed too. */
   state: "up" | "suspect" | "down";
-  /** Smoothed round-trip time; null before the first reply. */
+  /** Null before the first reply. */
   rttMs: number | null;
 }
 
-/** Name of a server in messages and labels: `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
+/** `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
 export function labelOf({ address, port, transport, serverName }: ServerAddress): string {
   const host = address.includes(":") ? `[${address}]` : address;
   if (transport === "dns") return `${host}:${port}`;

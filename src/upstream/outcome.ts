@@ -1,15 +1,15 @@
 import type { Reply } from "./message/reply.ts";
 
-/** How fit a server is for a new query, best first. */
+/** Fitness of a server for a new query, best first. */
 export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
 /** How asking one server ended. */
 export type Outcome =
-  /** An answer: records, a denial, or an error that no other server would answer differently. */
+  /** Records, a denial, or an error that other servers would not answer differently. */
   | { kind: "answer"; reply: Reply }
   /**
-   * An error response. `rcode` is for the client if no server answers; `elsewhere` means that the
-   * error is about this server rather than the question.
+   * `rcode` is for the client if no server answers; `elsewhere` if the error is not about the
+   * question.
    */
   | { kind: "refused"; rcode: number; elsewhere: boolean; reply: Reply }
   /** Nothing was sent, or the reply is unusable. */
@@ -19,9 +19,9 @@ export type Outcome =
 /** How to ask a server. */
 export interface AskOptions {
   streamed: boolean;
-  /** The server was asked this question before and has not answered. */
+  /** The server has not answered this question before. */
   again: boolean;
-  /** Latest end of the ask, in monotonic milliseconds. */
+  /** Latest end, in monotonic milliseconds. */
   limitMs: number;
 }
 
@@ -31,10 +31,9 @@ export interface Ticket {
   readonly sinceMs: number;
   /** When the ask ends as silent, in monotonic milliseconds. */
   readonly dueMs: number;
-  /** Whether the question is on a stream, which loses nothing. */
   readonly streamed: boolean;
   limit(dueMs: number): void;
-  /** Ends the ask without an outcome. The ticket must not be used afterwards. */
+  /** Ends the ask without an outcome; the ticket is invalid afterwards. */
   cancel(): void;
 }
 

@@ -12,7 +12,7 @@ import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { leftOutText, OwnListeners } from "./own_listeners.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
-/** Time to resolve host names before a reload continues without them. */
+/** Before a reload continues without host names. */
 const RESOLVE_MS = 5000;
 /** A file system that hangs must not keep the process from ending. */
 const STOP_MS = 1000;
@@ -24,7 +24,6 @@ export interface UpstreamsOptions {
   log: (level: LogLevel, line: string) => void;
   /** Addresses of this machine. Throws if they may not be read. */
   interfaces: () => string[];
-  /** Those of the previous configuration, whose addresses are known. */
   previous?: Upstreams | null;
   clock?: Clock;
   /** Names the resolvers if the Corefile names none. */
@@ -40,13 +39,10 @@ interface Directive {
   options: ForwardOptions;
   /** What the data planes have, or get at start. */
   current: UpstreamsUpdate;
-  /** What `prepare` returned. */
   prepared: UpstreamsUpdate;
   files: FileWatch[];
   hosts: HostWatch[];
-  /** The last content with servers, by path. */
   named: Map<string, ResolvConf>;
-  /** The last content with a server that is not nodens itself, by path. Its servers stay. */
   used: Map<string, ResolvConf>;
   leftOut: string;
 }
@@ -65,7 +61,7 @@ export function createForwardCompanion(
 export class Upstreams implements Follower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
-  /** Null once used: each would retain the one before. */
+  /** Each would retain the one before. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
@@ -82,10 +78,7 @@ export class Upstreams implements Follower {
     this.#options = others;
   }
 
-  /**
-   * Finds the servers of a new configuration before it serves. The first one serves without waiting
-   * for names.
-   */
+  /** The first configuration serves without waiting for names. */
   async prepare(): Promise<Delivery[]> {
     const previous = this.#previous;
     if (previous === null) return [];
@@ -104,7 +97,7 @@ export class Upstreams implements Follower {
     return this.#directives.flatMap((directive) => {
       const { block, position, current, options, files } = directive;
       directive.prepared = current;
-      // Directives with files always: a handler that stays may have been given something else since.
+      // A handler that stays may have been given something else since.
       const known = files.length === 0 && current.upstreams === options.upstreams;
       return known ? [] : [{ block, position, data: current }];
     });
@@ -142,7 +135,6 @@ export class Upstreams implements Follower {
     return this.#directives.some(({ options }) => options.to.some(({ kind }) => kind === "name"));
   }
 
-  /** `previous` knows the servers of files that name none at the moment. */
   #collect(previous: Upstreams | null): void {
     this.#config.blocks.forEach(({ file, plugins }, block) =>
       plugins.forEach(({ name, line, options }, position) => {
@@ -233,7 +225,7 @@ export class Upstreams implements Follower {
     return watch;
   }
 
-  /** The resolver is loaded only if there are names, for a fast start. */
+  /** Loaded only if there are names, for a fast start. */
   async #followHosts(previous: Upstreams | null): Promise<void> {
     const { HostWatch } = await import("../../follow/host_watch.ts");
     if (this.#stopped) return;
@@ -334,7 +326,6 @@ function addressesOf(hosts: readonly HostWatch[]): Map<string, readonly string[]
   return new Map(hosts.map(({ host, addresses }) => [host, addresses]));
 }
 
-/** Empty if nothing has changed. */
 function describeChange(old: UpstreamsUpdate, update: UpstreamsUpdate): string {
   const changes: string[] = [];
   if (JSON.stringify(old.upstreams) !== JSON.stringify(update.upstreams)) {

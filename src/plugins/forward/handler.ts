@@ -93,12 +93,10 @@ export class ForwardHandler implements Handler {
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
   }
 
-  /** The current upstreams. */
   get servers(): readonly UpstreamServer[] {
     return this.#group.servers;
   }
 
-  /** Whether it forwards the exchange's name. */
   takes(exchange: Exchange): boolean {
     return (this.#from === null || this.#from.match(exchange) !== null) &&
       (this.#except === null || this.#except.match(exchange) === null);
@@ -153,7 +151,6 @@ export class ForwardHandler implements Handler {
     this.#group.change(update.upstreams, this.options);
   }
 
-  /** The states of the upstreams, whatever the request. */
   ask(): ServerState[] {
     return this.servers.map(({ state }) => state);
   }
@@ -169,7 +166,7 @@ export class ForwardHandler implements Handler {
     return this.servers.length > 0;
   }
 
-  /** Called by `Lookup`. */
+  /** For `Lookup`. */
   answered(lookup: Lookup, reply: Reply): void {
     const { next, nextOnNodata, ecsPass } = this.options;
     const { inquiry } = lookup.race;
@@ -195,7 +192,7 @@ export class ForwardHandler implements Handler {
     });
   }
 
-  /** Called by `Lookup`. */
+  /** For `Lookup`. */
   failed(lookup: Lookup, failure: RaceFailure): void {
     const { error, silent, rcode, extendedError, errorText } = failure;
     let cacheable = true;
@@ -215,7 +212,7 @@ export class ForwardHandler implements Handler {
     });
   }
 
-  /** Ends a lookup: calls `use` for each waiting exchange, then keeps the lookup for reuse. */
+  /** Calls `use` for each waiting exchange; keeps the lookup. */
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
     for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
       const following = exchange.nextWaiter;
@@ -232,7 +229,7 @@ export class ForwardHandler implements Handler {
     return this.#refuse(exchange, this.#lookups.refusal, EDE.NETWORK_ERROR);
   }
 
-  /** Answers SERVFAIL, which says nothing about the name and so is not cached. */
+  /** SERVFAIL here says nothing about the name, so it is not cached. */
   #refuse(exchange: Exchange, why: string, extendedError: number): Verdict {
     exchange.error = why;
     exchange.uncacheable = true;

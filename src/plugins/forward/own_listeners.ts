@@ -20,7 +20,7 @@ export class OwnListeners {
   readonly #interfaces: () => readonly string[];
   #addresses: readonly string[] | null = null;
 
-  /** `named` gives all servers of a directive; `interfaces` the addresses of this machine. */
+  /** `named` gives all servers of a directive, `interfaces` the addresses of this machine. */
   constructor(
     config: Pick<Config, "blocks" | "listeners">,
     named: (options: ForwardOptions) => readonly ServerAddress[],
@@ -35,7 +35,7 @@ export class OwnListeners {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
 
-  /** Whether a query that `block` sends to `server` returns to that block, maybe through others. */
+  /** Whether queries from `block` to `server` return to it, maybe through other blocks. */
   leadsBack(block: number, options: ForwardOptions, server: ServerAddress): boolean {
     if (server.transport !== "dns" || this.#listenersAt(server).length === 0) return false;
     const { blocks } = this.#config;
@@ -114,7 +114,7 @@ export function leftOutText(path: string, addresses: readonly string[]): string 
     "what is forwarded there would come back";
 }
 
-/** The blocks of a listener that get queries for these names, each with its part of them. */
+/** Each with its part of the names. */
 function arrivals(
   { zones }: ListenerConfig,
   { zone, except }: Names,
@@ -139,7 +139,7 @@ function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null
   return except.some((out) => isWithin(zone, out)) ? null : { zone, except };
 }
 
-/** Whether a name is in a zone; both normalised. */
+/** Both normalised. */
 export function isWithin(name: string, zone: string): boolean {
   return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }

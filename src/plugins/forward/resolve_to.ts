@@ -3,7 +3,7 @@ import { TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** Defaults if neither the Corefile nor a resolv.conf sets an option (CoreDNS's). */
+/** CoreDNS's. */
 export const UNSET = {
   readTimeoutMs: 2000,
   maxConnectAttempts: null,
@@ -20,17 +20,14 @@ export const MEANWHILE = {
 
 /** What to resolve files and names with. */
 export interface ToSources {
-  /** Contents by path; default: those at load time. */
+  /** Default: those at load time. */
   files?: ReadonlyMap<string, ResolvConf>;
   addresses?: ReadonlyMap<string, readonly string[]>;
-  /** Whether to leave out a server of a file. */
+  /** Default: none. */
   leavesOut?: (server: ServerAddress) => boolean;
 }
 
-/**
- * The servers of `to`, and the options that its files set. Of equal servers the first counts, as in
- * CoreDNS; of files, the first that sets an option.
- */
+/** Of equal servers the first counts, as in CoreDNS; of files, the first that sets an option. */
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,
   { files: contents, addresses, leavesOut = () => false }: ToSources = {},

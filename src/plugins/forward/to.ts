@@ -15,10 +15,9 @@ const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns
   "dns.example.org or /etc/resolv.conf";
 const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
-/** Null for those that do not exist. */
 type Files = Map<string, ReadResolvConf | null>;
 
-/** Reads TO: addresses, host names, and resolv.conf(5) files. Throws `CorefileError`. */
+/** Throws `CorefileError`. */
 export function readTo(
   tokens: Dispenser,
   texts: readonly string[],

@@ -2,10 +2,9 @@ import type { Memory } from "../../engine/memory.ts";
 
 /** How much of EDNS a query carries, most first. */
 export const FORM = {
-  /** With options: cookie, client subnet, padding. */
+  /** Cookie, client subnet, padding. */
   OPTIONS: 0,
   EDNS: 1,
-  /** No OPT. */
   PLAIN: 2,
 } as const;
 

@@ -23,14 +23,13 @@ export const PACKET_SIZE = 512;
 
 /** A cookie to send. */
 export interface CookieData {
-  /** 0 for no cookie. */
   readonly size: number;
   write(bytes: Uint8Array, at: number): void;
 }
 
 /** A question to upstreams; the packet for each server is made from it. */
 export class Inquiry {
-  /** The first client's header and question, then its subnet and loop mark. */
+  /** Header and question, then subnet and loop mark. */
   readonly memory = new Memory(MARK_AT + LOOP_MARK_SIZE);
   /** Octets of name, type and class. */
   questionLength = 0;
@@ -88,17 +87,16 @@ export class Inquiry {
 
 /** How to write a packet. */
 export interface PacketOptions {
-  /** One of `FORM`. */
   form: number;
   cookie: CookieData | null;
   subnet: boolean;
-  /** Pad to a multiple of 128 octets (RFC 7830). */
+  /** To a multiple of 128 octets (RFC 7830). */
   padded: boolean;
   /** Chooses the case of letters; null to keep the client's. */
   mixedCase: (() => number) | null;
 }
 
-/** Writes a query without its id; returns its length in octets. */
+/** Without the id; returns the length. */
 export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOptions): number {
   const { bytes, view } = packet;
   const from = inquiry.memory.bytes;

@@ -18,9 +18,9 @@ import type { Inquiry } from "./inquiry.ts";
 /** Size of an Extended DNS Error's code (RFC 8914 section 2). */
 const ERROR_CODE_SIZE = 2;
 
-/** Room that a message may gain: the question of a header alone. */
+/** A header without a question gains one. */
 const QUESTION_ROOM = 255 + 4;
-/** From a microsecond, an answer with a few records, to more than the longest message can cost. */
+/** From an answer with a few records to more than the longest message costs. */
 const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
 
 /** A server's reply to a query, checked and described by `scanner`. */
@@ -30,7 +30,7 @@ export class Reply {
   readonly #scanTimes: number;
   memory = new Memory(0);
   size = 0;
-  /** Offset of its OPT record, or -1. `describe` overwrites that record. */
+  /** -1 for none; `describe` overwrites OPT. */
   optAt = -1;
   subnetSent = false;
 
@@ -39,10 +39,7 @@ export class Reply {
     this.#scanTimes = engine.histogram("nodens_forward_reply_scan_seconds", labels, SCAN_BUCKETS);
   }
 
-  /**
-   * Reads the message at the start of `memory`, and inserts the question if it has none. Returns
-   * false for a message that must not be used.
-   */
+  /** Inserts the question if there is none. Returns false for a message that must not be used. */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;
@@ -66,7 +63,6 @@ export class Reply {
     return usable;
   }
 
-  /** Including the upper bits in OPT. */
   get rcode(): number {
     return this.scanner.rcode | (this.scanner.extendedRcode << 4);
   }
@@ -88,10 +84,7 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /**
-   * RFC 7871 section 6: 0, all clients, if the reply has no subnet; `NO_SCOPE.KNOWN` if the query
-   * had none.
-   */
+  /** RFC 7871 section 6: 0 (all clients) without a subnet; `NO_SCOPE.KNOWN` if none was sent. */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
@@ -101,9 +94,8 @@ export class Reply {
   }
 
   /**
-   * Whether family, source prefix and that much of the address are those of the query (RFC 7871
-   * section 7.3). Servers that ignore subnets send none. With a source prefix of 0 the server may
-   * send what it used.
+   * Family, source prefix and that much of the address must match (RFC 7871 section 7.3). Servers
+   * that ignore subnets send none; to source prefix 0 they may send what they used.
    */
   isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
     const at = this.#subnetAt;
@@ -158,7 +150,6 @@ export function copyMessage(from: Memory, length: number): Memory {
   return copy;
 }
 
-/** Returns the new length. */
 function addQuestion(
   memory: Memory,
   length: number,

@@ -1,13 +1,13 @@
 /**
- * Extra queries: a share of all queries, saved up to a maximum. It bounds the load of extra queries
- * on upstreams that are slow because they are overloaded.
+ * Extra queries: a share of all queries, saved up. Upstreams that are slow from overload must not
+ * get much more load.
  */
 export class Budget {
   readonly #options: { share: number; perSecond: number; most: number };
   #tokens: number;
   #refilledMs = 0;
 
-  /** `share` of all queries, plus `perSecond` whatever their number; at most `most` at once. */
+  /** A share of all queries plus `perSecond`; at most `most` at once. */
   constructor(options: { share: number; perSecond: number; most: number }) {
     this.#options = options;
     this.#tokens = options.perSecond > 0 ? options.most : 0;
@@ -22,7 +22,6 @@ export class Budget {
     if (this.#tokens < this.#options.most) this.#tokens++;
   }
 
-  /** Returns false if nothing is left. */
   spend(nowMs: number): boolean {
     const { perSecond, most } = this.#options;
     if (perSecond > 0) {

@@ -1,9 +1,9 @@
 import { RANK } from "../outcome.ts";
 import type { Policy } from "../options.ts";
 
-/** Servers within this of the fastest one count as equally fast: milliseconds, and a share. */
+/** Servers within this of the fastest count as equally fast: milliseconds, share. */
 const BAND = { ms: 2, share: 0.3 } as const;
-/** A round-trip time older than this is measured again while queries arrive. */
+/** Older round-trip times are measured again. */
 const STALE_MS = 2000;
 
 /** A server as the order sees it. */
@@ -26,7 +26,7 @@ export class ServerOrder {
     this.#random = random;
   }
 
-  /** Index of the first server to try; the others follow in the order of the list. */
+  /** Index of the first server; the others follow in the order of the list. */
   first(nowMs: number): number {
     const count = this.#servers.length;
     if (count <= 1) return 0;
@@ -43,8 +43,8 @@ export class ServerOrder {
   }
 
   /**
-   * Index of the first server of the best rank from `start` on, none worse than `worst`; -1 for
-   * none. A server that has just recovered leaves part of its queries to other healthy ones.
+   * Index of the first server of the best rank from `start` on; -1 for none up to `worst`. A server
+   * that has just recovered leaves part of its queries to other healthy ones.
    */
   next(start: number, except: readonly OrderedServer[], worst: number): number {
     const count = this.#servers.length;

@@ -5,25 +5,25 @@ import type { Reply } from "../message/reply.ts";
 import { type AskHandler, type Outcome, RANK, type Ticket } from "../outcome.ts";
 import type { RaceFailure, RaceGroup, RaceHandler, RaceServer } from "./types.ts";
 
-/** Time for one question over all servers (CoreDNS's `defaultTimeout`). */
+/** CoreDNS's `defaultTimeout`. */
 const TOTAL_MS = 5000;
-/** Pause between two rounds of all servers if attempts are unlimited. */
+/** Between two rounds of all servers with unlimited attempts. */
 const PAUSE_MS = 50;
-/** Time while every server is down: enough for one that has just recovered. */
+/** While all servers are down: enough for one that has just recovered. */
 const ALL_DOWN_MS = 500;
-/** Time for the other servers once one has refused. */
+/** For the other servers once one has refused. */
 const REFUSED_MS = 1500;
 const MAX_UNDER_WAY = 4;
-/** Times that a question is sent to one server (RFC 9520 section 3.1). */
+/** To one server (RFC 9520 section 3.1). */
 const MAX_SENT = 3;
-/** Times that a question is sent again before any attempt has failed. */
+/** Resends and hedges of one question. */
 const MAX_EXTRAS = 3;
 /** Batches and scheduling alone take this long. */
 const MIN_HEDGE_MS = 5;
 
 /** Which servers a race may ask. */
 export interface RaceTarget {
-  /** The one server to ask, once; null for any. */
+  /** To be asked once; null for any. */
   readonly only: RaceServer | null;
   readonly intoLoops: boolean;
 }
@@ -31,7 +31,7 @@ export interface RaceTarget {
 interface Attempt {
   readonly ticket: Ticket;
   readonly server: RaceServer;
-  /** It repeats a query that may have been lost. */
+  /** It may replace a lost query. */
   readonly resent: boolean;
 }
 
@@ -53,7 +53,7 @@ export class Race implements AskHandler {
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
   readonly #underWay: Attempt[] = [];
-  /** Servers whose replies are no better than silence; not asked again. */
+  /** Not asked again. */
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
   #failure: RaceFailure = noFailure();
@@ -74,10 +74,7 @@ export class Race implements AskHandler {
     this.#timer = group.engine.timers.create(() => this.#due());
   }
 
-  /**
-   * Starts with the question in `inquiry`. The client has waited since `sinceMs`; `streamed` asks
-   * plain DNS servers over TCP first.
-   */
+  /** `sinceMs`: when the client began to wait; `streamed`: plain DNS over TCP first. */
   start(
     sinceMs: number,
     streamed: boolean,
@@ -237,7 +234,6 @@ export class Race implements AskHandler {
     return any;
   }
 
-  /** Returns false if that fails at once. */
   #ask(index: number, limitMs = this.#deadlineMs, resent = false): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
@@ -273,7 +269,6 @@ export class Race implements AskHandler {
     return -1;
   }
 
-  /** Leaves the attempts under way only their usual time to do better than an error. */
   #waitBriefly(): void {
     const { nowMs } = this.#group.engine;
     for (const { ticket, server } of this.#underWay) {

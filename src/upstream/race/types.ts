@@ -49,11 +49,9 @@ export interface RaceHandler {
 /** Why no server answered. */
 export interface RaceFailure {
   error: string;
-  /** A server did not reply in time. */
   silent: boolean;
-  /** Error response to pass on, and its extended error; -1 for none. */
+  /** -1 for none. */
   rcode: number;
   extendedError: number;
-  /** Null before the first error response. */
   errorText: ErrorText | null;
 }

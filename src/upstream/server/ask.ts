@@ -12,7 +12,7 @@ import { COOKIE } from "./cookie.ts";
 import type { KnownServer, OutstandingAsk } from "./known_server.ts";
 import { type Evidence, formAfter, isComplaint } from "./ladder.ts";
 
-/** Time to fetch a complete answer over TCP before the truncated one is passed on. */
+/** For the complete answer over TCP, before the truncated one is passed on. */
 const WHOLE_MS = 1000;
 
 /** Why a question over UDP is repeated over TCP. */
@@ -45,11 +45,9 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   #form: number = FORM.OPTIONS;
   #evidence: Evidence = "none";
   #cookieSent = false;
-  /** The server has answered for another subnet. */
   #withoutSubnet = false;
   #cookieRenewed = false;
   #detour: Detour | null = null;
-  /** In case TCP fails. */
   #truncated: { memory: Memory; size: number; subnetSent: boolean } | null = null;
   #answeredSinceMs = 0;
 
@@ -66,7 +64,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /** If asking fails at once, returns the outcome without calling `handler`; else null. */
+  /** If asking fails at once, returns the outcome and does not call `handler`. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
@@ -227,7 +225,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#again("stream");
   }
 
-  /** Ends as failed, unless a detour has failed that leaves an alternative. */
+  /** A failed detour may leave an alternative. */
   #fail(why: string): void {
     const { cookie } = this.#server;
     const detour = this.#detour;
@@ -269,7 +267,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#end({ kind: "answer", reply });
   }
 
-  /** If not, the wait continues. */
   #checkCookie(reply: Reply): boolean {
     const { cookie } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
@@ -292,7 +289,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return true;
   }
 
-  /** Asks in another form if the reply calls for it. */
   #asksAgain({ rcode }: Reply): boolean {
     const { ladder } = this.#server;
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !this.streamed) {

@@ -16,15 +16,11 @@ export const COOKIE = {
   MISSING: 2,
 } as const;
 
-/**
- * DNS cookies of one server (RFC 7873): 64 more bits to guess for a forger, if the server returns
- * them. A server that does not support them loses nothing.
- */
+/** DNS cookies of one server (RFC 7873): 64 more bits for a forger to guess. */
 export class Cookie {
   readonly #client = new Uint8Array(CLIENT_SIZE);
   readonly #server = new Uint8Array(SERVER_SIZE.max);
   #serverSize = 0;
-  /** The server has returned our cookie. */
   #echoed = false;
   readonly #enabled: boolean;
 
@@ -51,10 +47,7 @@ export class Cookie {
     this.#serverSize = 0;
   }
 
-  /**
-   * Checks the reply to a query with a cookie, and learns the server's part; returns one of
-   * `COOKIE`.
-   */
+  /** Also learns the server's part; returns one of `COOKIE`. */
   check(memory: Memory, optAt: number): number {
     const { bytes, view } = memory;
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.COOKIE);

@@ -8,15 +8,14 @@ import { Connection, type ConnectionOwner } from "../transport/connection.ts";
 import { FAILURE, Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
 
-/** How long a check waits for its reply (CoreDNS's limit). */
+/** CoreDNS's limit. */
 const TIMEOUT_MS = 1000;
-/** Shortest pause between two checks, whatever `health_check` says. */
+/** Whatever `health_check` says. */
 const MIN_INTERVAL_MS = 100;
-/** Intervals vary by this share, so that a thousand nodes do not check in step. */
+/** So that a thousand nodes do not check in step. */
 const JITTER = 0.25;
-/** Time in which a recovered server gets its share of queries back. */
+/** Time in which a recovered server gets its queries back, and its first share. */
 const RAMP_MS = 5000;
-/** Share that it gets at first. */
 const FIRST_SHARE = 0.1;
 
 /** A server to check. */
@@ -71,7 +70,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     return !this.#suspect ? "up" : this.down ? "down" : "suspect";
   }
 
-  /** A query has failed, and nothing has arrived since. */
   get suspect(): boolean {
     return this.#suspect;
   }
@@ -81,7 +79,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     return maxFails > 0 && this.#fails >= maxFails;
   }
 
-  /** Share of its queries that the server should get, from 0 to 1. */
+  /** Share of its queries that the server should get. */
   get share(): number {
     const part = (this.#engine.nowMs - this.#recoveredMs) / RAMP_MS;
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
@@ -103,7 +101,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Sends one check to measure the round-trip time, unless one is under way. */
+  /** Measures the round-trip time, unless a check is under way. */
   measure(): void {
     if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
   }

@@ -22,9 +22,9 @@ import { Spelling } from "./spelling.ts";
 const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
 /** A TLS handshake takes some tens of milliseconds. */
 const MAX_HANDSHAKES = 16;
-/** Queries that fail over at once when their server is silent; the others 1 ms later. */
+/** Queries that fail over at once; the others 1 ms later. */
 const MAX_REPORTS = 256;
-/** How long truncated answers are passed on after TCP has failed, in milliseconds. */
+/** Until TCP is tried again for truncated answers. */
 const TCP_PAUSE_MS = 10_000;
 
 /** What the servers of a group share. */
@@ -38,7 +38,7 @@ export interface ServerGroup {
 
 /** A query that has not ended. */
 export interface OutstandingAsk {
-  /** When it was sent, and since when it waits for its reply, in monotonic milliseconds. */
+  /** Monotonic milliseconds; `sinceMs` is Infinity before a connection is established. */
   readonly sentMs: number;
   readonly sinceMs: number;
   readonly silenceReported: boolean;
@@ -60,7 +60,7 @@ export class KnownServer implements CheckedServer {
   readonly ladder = new EdnsLadder();
   readonly spelling: Spelling;
   readonly roundTrip = new RoundTrip();
-  /** Its queries return here (set by `loop`), so it gets only probes. */
+  /** Set by `loop`: it gets only probes. */
   looping = false;
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
@@ -139,7 +139,7 @@ export class KnownServer implements CheckedServer {
     if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
   }
 
-  /** The server is to blame if nothing has arrived since the ask was sent. */
+  /** Blames the server if nothing has arrived since the ask was sent. */
   failed(sentMs: number): void {
     this.#metrics.count("failures");
     if (this.#heardMs < sentMs) this.#suspect();
@@ -154,7 +154,7 @@ export class KnownServer implements CheckedServer {
     this.group.count("mismatch");
   }
 
-  /** A reply over TCP was misspelt: the server itself folds case. */
+  /** A reply over TCP was misspelt. */
   folds(): void {
     if (!this.spelling.folds(this.engine.nowMs)) return;
     this.engine.log(

@@ -1,16 +1,16 @@
 import { RCODE } from "../../dns/constants.ts";
 import { FORM } from "../message/edns.ts";
 
-/** What the same question has shown: the server refused a better form, or left it unanswered. */
+/** The server refused a better form of this question, or left it unanswered. */
 export type Evidence = "refused" | "again" | "none";
 
 /** Response codes to EDNS that also have other causes (RFC 6891 section 7). */
 const AMBIGUOUS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
-/** Pause before a better form is retried, in milliseconds; doubles after each failure. */
+/** Doubles after each failed trial. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** Patiences in silence before EDNS is given up, if the server has supported it. */
+/** Patiences in silence before a server loses EDNS. */
 const EDNS_PATIENCE = 2;
-/** Silence after which other questions get a lower form too: the longest patience. */
+/** The longest patience. */
 const GIVE_UP_MS = 1000;
 
 /** Whether a response code may be about the form of the query rather than its question. */
@@ -19,8 +19,8 @@ export function isComplaint(rcode: number): boolean {
 }
 
 /**
- * The form in which to ask again; null if the code is not about the form. `doubtful` if the server
- * has never supported EDNS and refused no form of this question.
+ * The form to ask in again; null if the code is not about it. `doubtful` if the server has never
+ * supported EDNS and refused no form of this question.
  */
 export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
   if (form === FORM.PLAIN || !isComplaint(rcode)) return null;
@@ -40,7 +40,7 @@ export class EdnsLadder {
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
   #pauseMs: number = PAUSE_MS.min;
-  /** By form: since when queries are unanswered, in monotonic milliseconds. */
+  /** By form: since when queries are unanswered. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
@@ -66,12 +66,10 @@ export class EdnsLadder {
     if (this.#silentSinceMs[form] === Infinity) this.#silentSinceMs[form] = nowMs;
   }
 
-  /** Notes a reply of any kind. */
   heard(form: number): void {
     this.#silentSinceMs[form] = Infinity;
   }
 
-  /** Notes a proper answer. */
   answered(form: number, nowMs: number, patienceMs: number, evidence: Evidence): void {
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
     const knewEdns = this.knowsEdns;
@@ -82,11 +80,11 @@ export class EdnsLadder {
     this.#form = form;
     if (form === FORM.PLAIN) this.knowsEdns = false;
     this.#pauseMs = PAUSE_MS.min;
-    // Without evidence it may only have recovered from an outage.
+    // Without evidence it may have recovered from an outage.
     this.#retryMs = nowMs + (knewEdns && evidence === "none" ? 0 : this.#pauseMs);
   }
 
-  /** The better form to try now, or -1; `tried` must follow. */
+  /** -1 for none; else `tried` must follow. */
   toTry(nowMs: number): number {
     if (nowMs < this.#retryMs) return -1;
     this.#retryMs = Infinity;

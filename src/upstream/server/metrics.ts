@@ -20,7 +20,7 @@ export class ServerMetrics {
   readonly #counters: Readonly<Record<ServerCounter, number>>;
   readonly #rtt: number;
   readonly #up: number;
-  /** Histograms by response code; 0 for none yet. */
+  /** 0 for none yet. */
   readonly #durations = new Int32Array(RCODES + 1);
 
   constructor(engine: EngineServices, label: string, encrypted: boolean) {

@@ -6,9 +6,9 @@ const DEVIATION_WEIGHT = 1 / 4;
 
 /** The round-trip time of one server. */
 export class RoundTrip {
-  /** Smoothed; 0 before the first sample. Read only. */
+  /** 0 before the first sample. Read only. */
   meanMs = 0;
-  /** Monotonic milliseconds. Read only. */
+  /** Read only. */
   sampledMs = -Infinity;
   #deviationMs = 0;
 
@@ -16,12 +16,12 @@ export class RoundTrip {
     return this.sampledMs > -Infinity;
   }
 
-  /** Time within which nearly all replies arrive, in milliseconds (RFC 6298's timeout). */
+  /** RFC 6298's timeout: nearly all replies arrive within it. */
   get usualMs(): number {
     return this.known ? this.meanMs + 4 * this.#deviationMs : PATIENCE.unknown;
   }
 
-  /** Time after which an outstanding query may be sent again, in milliseconds. */
+  /** Time after which a query may be sent again. */
   get patienceMs(): number {
     return Math.min(Math.max(this.usualMs, PATIENCE.min), PATIENCE.max);
   }

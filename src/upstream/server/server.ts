@@ -11,7 +11,6 @@ import { KnownServer } from "./known_server.ts";
 
 /** Asks kept for later questions. */
 const MAX_SPARE = 1024;
-/** Time for the reply to a trial. */
 const TRIAL_MS = 2000;
 
 /** One server to ask. */
@@ -19,7 +18,7 @@ export class UpstreamServer extends KnownServer {
   readonly #spare: Ask[] = [];
   #trial: FormTrial | null = null;
 
-  /** Returns the outcome instead of a ticket if asking fails at once. */
+  /** Returns an outcome if asking fails at once. */
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this, this.#release);
     const ended = ask.start(inquiry, options, handler);
@@ -27,7 +26,7 @@ export class UpstreamServer extends KnownServer {
       this.#release(ask);
       return ended;
     }
-    // A question that the server has left unanswered would prove nothing.
+    // A question left unanswered would prove nothing.
     if (!options.again) {
       this.#trial ??= new FormTrial(this);
       this.#trial.tryWith(inquiry, options.streamed || this.group.settings.forceTcp);

@@ -1,8 +1,6 @@
-/** Consecutive misspelt replies after which the server is asked over TCP. */
+/** In a row, before the server is asked over TCP. */
 const MAX_MISSPELT = 3;
-/** How long a server with wrong replies is asked only over TCP, in milliseconds. */
 const TCP_ONLY_MS = 60_000;
-/** How long a server that folds case is asked without mixed case, in milliseconds. */
 const FOLDS_MS = 3_600_000;
 
 /**
@@ -28,7 +26,6 @@ export class Spelling {
     return nowMs < this.#tcpUntilMs;
   }
 
-  /** Returns whether to give UDP up. */
   misspelt(): boolean {
     return ++this.#misspelt >= MAX_MISSPELT;
   }
@@ -41,7 +38,7 @@ export class Spelling {
     this.#tcpUntilMs = nowMs + TCP_ONLY_MS;
   }
 
-  /** A reply over TCP was misspelt: the server folds case. Returns whether that is news. */
+  /** Returns whether it is news. */
   folds(nowMs: number): boolean {
     const news = this.isMixed(nowMs);
     this.#foldsUntilMs = nowMs + FOLDS_MS;

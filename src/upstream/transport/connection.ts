@@ -8,12 +8,12 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** Bytes that may wait for a server that does not read; more closes the connection. */
+/** To a server that does not read; more closes the connection. */
 const MAX_QUEUED = 262_144;
 /** TLS takes more round trips than TCP, and the server's cryptography. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** How soon to check again a connection that should close but still carries queries. */
+/** How soon to check again a connection that should close but carries queries. */
 const LINGER_MS = 100;
 /** More than a query of any size takes. */
 const FRAME_SIZE = 2048;
@@ -24,7 +24,6 @@ export interface ConnectionOwner {
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
   /** A query that waited for the connection cannot be sent. */
   unsent(connection: Connection, query: Outgoing): void;
-  /** A message with the id of a query does not answer it. */
   mismatched(): void;
   /** `queries` are those that it carried and were not abandoned. */
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
@@ -33,15 +32,14 @@ export interface ConnectionOwner {
 /** How a connection ended. */
 export interface ConnectionEnd {
   byServer: boolean;
-  /** For the operator, if known. */
   why: string | undefined;
 }
 
 /** When a connection ends. */
 export interface Lifetime {
-  /** After this time without a query, in milliseconds. */
+  /** Without a query. */
   idleMs: number;
-  /** It takes no new query from then on, in monotonic milliseconds. */
+  /** Takes no new query from then on. */
   oldMs: number;
 }
 
@@ -72,10 +70,10 @@ export class Connection implements StreamHandler, Carrier {
   // For reading only.
   /** When it was established, in monotonic milliseconds; Infinity before. */
   readyMs = Infinity;
-  /** When the server last sent anything, in monotonic milliseconds. */
+  /** When data last arrived, in monotonic milliseconds. */
   lastDataMs = -Infinity;
   answers = 0;
-  /** Queries neither answered nor abandoned. */
+  /** Neither answered nor abandoned. */
   live = 0;
 
   constructor(engine: EngineServices, owner: ConnectionOwner, life: Lifetime) {
@@ -105,17 +103,14 @@ export class Connection implements StreamHandler, Carrier {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
-  /**
-   * Since when the oldest unanswered query has waited, in monotonic milliseconds; Infinity for
-   * none.
-   */
+  /** Since when the oldest unanswered query has waited; Infinity for none. */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
     if (this.#state === "connecting") return this.#openedMs;
     return Math.max(this.#oldestMs, this.readyMs);
   }
 
-  /** Sends a query, now or once connected; returns why it cannot, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     const { io, nowMs } = this.#engine;
     if (io.queued(this.#stream) > MAX_QUEUED) return FAILURE.UNREAD;
@@ -210,7 +205,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Counts a query that cannot be written. */
+  /** Counts queries without room. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;
@@ -230,7 +225,6 @@ export class Connection implements StreamHandler, Carrier {
     return this.#state !== "closed";
   }
 
-  /** Returns how many bytes the whole frames took. */
   #deliverFrames({ bytes }: Memory, offset: number, length: number): number {
     const end = offset + length;
     let at = offset;

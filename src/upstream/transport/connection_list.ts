@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import type { ConnectionHabits } from "./habits.ts";
 
-/** The connections to one server, the last used one last, and which of them are late. */
+/** The connections to one server, the last used one last. */
 export class ConnectionList {
   /** For reading only. */
   readonly all: Connection[] = [];
@@ -28,7 +28,6 @@ export class ConnectionList {
     if (index >= 0) this.all.splice(index, 1);
   }
 
-  /** Moves a connection to the end, which is searched first. */
   touch(connection: Connection): void {
     const index = this.all.indexOf(connection);
     if (index < 0 || index === this.all.length - 1) return;
@@ -42,7 +41,7 @@ export class ConnectionList {
     return count;
   }
 
-  /** Whether the server is late with its oldest query or, if it is concurrent, silent. */
+  /** Late with its oldest query or, if the server is concurrent, silent. */
   isLate(connection: Connection): boolean {
     return this.#clock.nowMs >= this.#lateMs(connection);
   }
@@ -61,7 +60,7 @@ export class ConnectionList {
     return latest;
   }
 
-  /** Connections on which the server has answered, or may still answer in time. */
+  /** The server has answered on these, or may still answer in time. */
   served(): number {
     let count = 0;
     for (const connection of this.all) {
@@ -71,8 +70,7 @@ export class ConnectionList {
   }
 
   /**
-   * When to look for late connections again, in monotonic milliseconds: when the next one becomes
-   * late, or after the usual time while queries wait or all are late.
+   * When the next connection becomes late, or in the usual time while queries wait or all are late.
    */
   nextCheckMs(queriesWait: boolean): number {
     const { nowMs } = this.#clock;

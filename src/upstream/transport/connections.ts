@@ -9,13 +9,12 @@ import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
-/** If the server is not known to answer out of order. */
 const MAX_IN_ORDER = 4;
 const MAX_CLOSING = 64;
-/** Share of its age by which a connection may be renewed early, so that not all are at once. */
+/** So that not all are renewed at once. */
 const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
-/** Time after which a connection with only abandoned queries is closed. */
+/** A connection with only abandoned queries is closed after this time. */
 const STALLED_MS = 2000;
 /** In each of the two queues. */
 const MAX_WAITING = 4096;
@@ -28,11 +27,9 @@ export interface ConnectionsOptions {
   /** 0 for no limit. */
   maxIdle: number;
   idleMs: number;
-  /** Age at which connections take no new query; 0 for no limit. */
+  /** Older ones get no new query; 0 for no limit. */
   maxAgeMs: number;
-  /** Time within which nearly all replies arrive, in milliseconds. */
   patienceMs: () => number;
-  /** Counts a query that found a connection, or needed a new one. */
   count: (found: boolean) => void;
   mismatched: () => void;
 }
@@ -79,13 +76,13 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return this.#connections.all.length;
   }
 
-  /** Sends a query, now or once a connection is free; returns why it cannot, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     query.begin(this.#engine.nowMs);
     return this.#send(query);
   }
 
-  /** Forgets a query: it was answered elsewhere, or (`late`) its time is up. */
+  /** `late` if its time is up. */
   cancel(query: Outgoing, late: boolean): void {
     const connection = query.carrier as Connection | null;
     const before = query.movedFrom as Connection | null;
@@ -156,7 +153,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatch();
   }
 
-  /** Frees the last used connection, whose queries have waited least. */
+  /** Its queries have waited least. */
   freeOne(): void {
     this.#vacate(this.#connections.all.at(-1)!, false);
     this.#startWatch();
@@ -262,7 +259,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return connection;
   }
 
-  /** Replaces the connection with the latest query, which is requeued. */
+  /** The latest query is requeued. */
   #reclaim(): Connection | null {
     if (this.#retired) return null;
     const latest = this.#connections.latest();
@@ -320,7 +317,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
       );
   }
 
-  /** The first answer counts. */
   #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
     if (query.moves >= MAX_MOVES) return;
     // Once is enough; a name that is never answered would use up one connection after the other.

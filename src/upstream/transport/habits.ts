@@ -1,15 +1,14 @@
-/** How long to believe that a server takes one query per connection, or limits connections. */
 const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
-/** Consecutive connections that the server closed after one answer, with a query waiting. */
+/** Connections in a row that the server closed after one answer, with a query waiting. */
 const EARLY_ENDS = 2;
-/** Consecutive queries that a used connection left unanswered and a fresh one answered in time. */
+/** Queries in a row that a used connection left unanswered and a fresh one answered in time. */
 const UNSERVED = 4;
 
-/** How one server treats connections. Refusals are believed only for a while; servers change. */
+/** How one server treats connections. Refusals are believed only for a while. */
 export class ConnectionHabits {
-  /** It answers out of order, so queries may share connections. Read only. */
+  /** Read only. */
   concurrent: boolean;
-  /** It has answered a second query on a connection, and is not known to have stopped. Read only. */
+  /** It has answered a second query on a connection. Read only. */
   reusable = false;
   #singleUseUntilMs = -Infinity;
   #earlyEnds = 0;
@@ -30,7 +29,7 @@ export class ConnectionHabits {
     return nowMs < this.#limitUntilMs ? this.#limit : Infinity;
   }
 
-  /** Notes the `count`th answer on a connection; `outOfOrder` if an older query is unanswered. */
+  /** The `count`th answer on a connection; `outOfOrder` if an older query is unanswered. */
   answered(count: number, outOfOrder: boolean): void {
     if (outOfOrder) this.concurrent = true;
     if (count < 2) return;
@@ -44,21 +43,21 @@ export class ConnectionHabits {
     return nowMs < this.#slowUntilMs;
   }
 
-  /** Notes a first answer that arrived when it was no longer needed. */
+  /** A first answer arrived when it was no longer needed. */
   servedLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  /** Notes that a fresh connection answered in time what a used one had not. */
+  /** A fresh connection answered in time what a used one had not. */
   unserved(nowMs: number): void {
     if (++this.#unserved < UNSERVED) return;
     this.reusable = false;
     this.answersOne(nowMs);
   }
 
-  /** Notes that a used connection fell silent. */
+  /** A used connection fell silent. */
   silent(): void {
     this.reusable = false;
   }
@@ -72,9 +71,7 @@ export class ConnectionHabits {
     this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
   }
 
-  /**
-   * Notes a connection closed after `answers`, with queries waiting, while `served` others work.
-   */
+  /** A connection with waiting queries closed after `answers`, while `served` others work. */
   ended(answers: number, served: number, nowMs: number): void {
     if (answers === 0 && served > 0) this.servesOnly(served, nowMs);
     const early = answers === 1 && !this.reusable;

@@ -38,7 +38,7 @@ export const FAILURE = {
 
 /** Receives the end of a query. */
 export interface TransportHandler {
-  /** `memory` has the message at offset 0, and room for tables after it. */
+  /** The message is at offset 0, with room for tables after it. */
   replied(memory: Memory, length: number): void;
   failed(failure: TransportFailure): void;
 }
@@ -46,7 +46,7 @@ export interface TransportHandler {
 /** How a message compares with a query. */
 export const MATCH = {
   ANSWER: 0,
-  /** It repeats the question, but not its case as required. */
+  /** It lacks the case required. */
   MISSPELT: 1,
   OTHER: 2,
 } as const;
@@ -60,22 +60,18 @@ export class Outgoing {
   readonly packet = new Memory(PACKET_SIZE);
   length = 0;
   questionLength = 0;
-  /** The reply must repeat the case of the question. */
   exactCase = false;
   /** Null over UDP and while it waits for a connection. */
   carrier: Carrier | null = null;
   carrierId = 0;
-  /** When it was passed to its connection, in monotonic milliseconds. */
   sentMs = 0;
-  /** Times that it was sent again on another connection. */
+  /** Resends on other connections. */
   moves = 0;
   /** The previous connection, which may still bring the answer. */
   movedFrom: Carrier | null = null;
-  /** It was the oldest query there. */
   wasFirst = false;
-  /** It was the oldest query of a used connection, and made room for others. */
+  /** It made room on a used connection where it was the oldest. */
   reclaimed = false;
-  /** Its reply on a stream had other case. */
   misspelt = false;
 
   constructor(handler: TransportHandler) {
@@ -90,7 +86,6 @@ export class Outgoing {
     this.sentMs = nowMs;
   }
 
-  /** Since when it waits for its reply on a stream. */
   get streamedSinceMs(): number {
     return this.carrier === null ? Infinity : Math.max(this.sentMs, this.carrier.readyMs);
   }

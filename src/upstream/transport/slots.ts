@@ -25,7 +25,6 @@ export class ConnectionSlots {
     return own;
   }
 
-  /** Must be called when the size of a holder changes. */
   changed(holder: SlotHolder): void {
     if (holder.size > 0) this.#holders.add(holder);
     else this.#holders.delete(holder);
@@ -39,7 +38,7 @@ export class ConnectionSlots {
     this.#idle.delete(connection);
   }
 
-  /** Closes a connection so that `asking` can open one; false if there is none. */
+  /** Returns whether a connection was closed. */
   makeRoom(asking: SlotHolder): boolean {
     for (const [connection, holder] of this.#idle) {
       if (holder !== asking && holder.size === 1 && asking.size > 0) continue;

@@ -5,18 +5,17 @@ import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** Wrong replies after which a query gives UDP up. */
 const MAX_MISMATCHES = 3;
-/** How often the queue looks for sockets that were released elsewhere. */
+/** Sockets are also released elsewhere. */
 const RETRY_MS = 5;
-/** Time to wait for a socket before something else is tried. */
+/** Before something else is tried. */
 const PATIENCE_MS = 20;
 
 /** Options of a `UdpQuery`. */
 export interface UdpOptions {
-  /** Without it, queries without a socket fail as "exhausted" at once. */
+  /** Without it, queries without a socket fail at once. */
   queue?: SocketQueue;
-  /** Called for each wrong reply; returns true to give UDP up. */
+  /** Returns whether to give UDP up. */
   onMismatch?: (misspelt: boolean) => boolean;
 }
 
@@ -44,7 +43,7 @@ export class UdpQuery implements DatagramHandler {
     return this.#state === "queued";
   }
 
-  /** Sends the query, now or once there is a socket; returns why it cannot, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
     const { queue } = this.#options;
     this.#endpoint = endpoint;
@@ -62,7 +61,7 @@ export class UdpQuery implements DatagramHandler {
     this.#options.queue!.putBack(this);
   }
 
-  /** Releases the socket; the query's handler is not called any more. */
+  /** Its handler is not called any more. */
   cancel(): void {
     const { queue } = this.#options;
     if (this.#state === "queued") queue!.delete(this);
@@ -92,7 +91,7 @@ export class UdpQuery implements DatagramHandler {
     this.#fail(FAILURE.REFUSED);
   }
 
-  /** For the queue: tries again; returns false if there is still no socket. */
+  /** Returns false if there is still no socket. */
   sendNow(): boolean {
     const failure = this.#open();
     if (failure === FAILURE.NO_SOCKET) return false;
@@ -101,7 +100,6 @@ export class UdpQuery implements DatagramHandler {
     return true;
   }
 
-  /** For the queue: the wait has taken too long. */
   giveUp(): void {
     this.#fail(FAILURE.NO_SOCKET);
   }
@@ -134,9 +132,8 @@ export class UdpQuery implements DatagramHandler {
  * No server is to blame. Callers enforce deadlines. There are at most as many as asks under way.
  */
 export class SocketQueue {
-  /** Since when each waits. */
   readonly #waiting = new Map<UdpQuery, number>();
-  /** Those that have given up once; they come first, since nothing else has worked. */
+  /** They have given up once and come first, since nothing else has worked. */
   readonly #stuck = new Set<UdpQuery>();
   readonly #engine: EngineServices;
   readonly #timer: Timer;
@@ -160,7 +157,7 @@ export class SocketQueue {
     this.#arm(this.#engine.nowMs + RETRY_MS);
   }
 
-  /** Queues a query that has given up, for as long as it takes. */
+  /** After it has given up. */
   putBack(query: UdpQuery): void {
     this.#stuck.add(query);
     this.#arm(this.#engine.nowMs + RETRY_MS);
@@ -171,7 +168,7 @@ export class SocketQueue {
     this.#stuck.delete(query);
   }
 
-  /** A socket was released: serves the queue at the end of this turn of the loop. */
+  /** Serves the queue at the end of this turn of the loop. */
   freed(): void {
     if (this.size > 0) this.#arm(this.#engine.nowMs);
   }
@@ -193,7 +190,6 @@ export class SocketQueue {
   }
 }
 
-/** Returns whether there were sockets for all. */
 function sendAll(queries: Iterable<UdpQuery>): boolean {
   for (const query of queries) if (!query.sendNow()) return false;
   return true;
