@@ -13,6 +13,8 @@ interface Names {
   except: readonly string[];
 }
 
+type ListenerZone = ListenerConfig["zones"][number];
+
 /** What a configuration forwards to itself. */
 export class OwnListeners {
   readonly #config: Pick<Config, "blocks" | "listeners">;
@@ -115,12 +117,9 @@ export function leftOutText(path: string, addresses: readonly string[]): string 
 }
 
 /** Each with its part of the names. */
-function arrivals(
-  { zones }: ListenerConfig,
-  { zone, except }: Names,
-): { zone: string; block: number }[] {
-  const found: { zone: string; block: number }[] = [];
-  let above: { zone: string; block: number } | null = null;
+function arrivals({ zones }: ListenerConfig, { zone, except }: Names): ListenerZone[] {
+  const found: ListenerZone[] = [];
+  let above: ListenerZone | null = null;
   for (const one of zones) {
     if (isWithin(zone, one.zone)) {
       if (above === null || one.zone.length > above.zone.length) above = one;

@@ -6,15 +6,11 @@ import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/value
 import { parseAddress } from "../../dns/address.ts";
 import { RCODE_NAMES, rcodeNumber } from "../../dns/mnemonics.ts";
 import { normalizeZone } from "../../dns/zone.ts";
-import {
-  type Endpoint,
-  parseEndpoint,
-  parseServerName,
-  TRANSPORT_PORTS,
-} from "../../upstream/endpoint.ts";
+import { parseEndpoint, parseServerName, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import { readZones } from "../zones_argument.ts";
 import type { ForwardOptions } from "./options.ts";
 import { UNSET } from "./resolve_to.ts";
+import { parsed } from "./to.ts";
 
 /** A hedge shorter than the clock's resolution would be sent every time. */
 const HEDGE = { name: "hedge", min: 1, max: MAX_DURATION_MS } as const;
@@ -173,11 +169,7 @@ function readTls(
 function readTlsServerName(context: OptionContext): void {
   const { tokens } = context;
   const text = tokens.oneArg("NAME");
-  try {
-    context.tlsServerName = parseServerName(text);
-  } catch (error) {
-    throw tokens.error(`tls_servername: ${(error as Error).message}`);
-  }
+  context.tlsServerName = parsed(tokens, "tls_servername", () => parseServerName(text));
 }
 
 function readHedge({ tokens }: OptionContext, options: ForwardOptions): void {
@@ -205,11 +197,7 @@ function readHealthCheck({ tokens }: OptionContext, options: ForwardOptions): vo
           `health_check: "domain" needs a name (health_check ${HEALTH_CHECK_USAGE})`,
         );
       }
-      try {
-        check.domain = normalizeZone(name);
-      } catch (error) {
-        throw tokens.error(`health_check: ${(error as Error).message}`);
-      }
+      check.domain = parsed(tokens, "health_check", () => normalizeZone(name));
     } else {
       const usage = ` (health_check ${HEALTH_CHECK_USAGE})`;
       const hint = didYouMean(word, ["no_rec", "domain"]) || usage;
@@ -249,12 +237,9 @@ function readSourceAddress({ tokens }: OptionContext, options: ForwardOptions): 
 /** As in CoreDNS, the last `resolver` counts. */
 function readResolvers({ tokens }: OptionContext, options: ForwardOptions): void {
   options.resolvers = tokens.someArgs("IP[:PORT]...").map((text) => {
-    let endpoint: Endpoint | null = null;
-    try {
-      if (!text.includes("/")) endpoint = parseEndpoint(text, "dns");
-    } catch (error) {
-      throw tokens.error(`resolver: ${quote(text)}: ${(error as Error).message}`);
-    }
+    const endpoint = text.includes("/")
+      ? null
+      : parsed(tokens, `resolver: ${quote(text)}`, () => parseEndpoint(text, "dns"));
     if (!endpoint?.isAddress) {
       throw tokens.error(`resolver: ${quote(text)} is not an IP address (10.0.0.10, [::1]:1053)`);
     }

@@ -3,7 +3,7 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
-import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
+import { parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerTransport } from "../../upstream/options.ts";
 import type { ForwardTo } from "./options.ts";
 import { MEANWHILE } from "./resolve_to.ts";
@@ -69,12 +69,7 @@ function readOne(
         : `${quote(text)}: a file cannot follow tls:// (name the servers themselves)`,
     );
   }
-  let endpoint: Endpoint | null;
-  try {
-    endpoint = parseEndpoint(rest, transport);
-  } catch (error) {
-    throw tokens.error(`${quote(text)}: ${(error as Error).message}`);
-  }
+  const endpoint = parsed(tokens, quote(text), () => parseEndpoint(rest, transport));
   // As in CoreDNS, a file takes precedence over a host name.
   const kind = endpoint?.isAddress || secure ? null : host.kindOf(rest);
   const isPath = endpoint === null && !secure && isFilePath(rest);
@@ -117,6 +112,15 @@ function isFilePath(text: string): boolean {
     return rest.length > 0 && parseEndpoint(first!, "dns")?.isAddress !== true;
   } catch {
     return false;
+  }
+}
+
+/** Calls a parser; what it throws becomes an error of `what`. */
+export function parsed<T>(tokens: Dispenser, what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw tokens.error(`${what}: ${(error as Error).message}`);
   }
 }
 
