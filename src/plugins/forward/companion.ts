@@ -61,7 +61,7 @@ export function createForwardCompanion(
 export class Upstreams implements Follower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
-  /** Each would retain the one before. */
+  /** Null once used: each would retain the one before. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
