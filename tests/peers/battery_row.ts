@@ -31,6 +31,16 @@ export interface Row {
   aged?: boolean;
 }
 
+/** Makes a row. */
+export function row(
+  title: string,
+  ask: Asked,
+  cold: Row["cold"] = {},
+  others: Omit<Row, "title" | "ask" | "cold"> = {},
+): Row {
+  return { title, ask, cold, ...others };
+}
+
 /** An answer with one record from an authoritative, recursive name server. */
 export const USUAL: Expected = {
   rcode: "NOERROR",
