@@ -15,27 +15,15 @@ import * as kinds from "../../support/simulation/upstream_kinds.ts";
 const { answering, failing, serial, silent, refusing } = kinds;
 
 Deno.test("forty names at once that take 100 ms each, on servers of every kind over TCP", async (t) => {
-  const table: { name: string; behaviour: Behaviour; most: number }[] = [
-    { name: "answers in order", behaviour: serial(answering(100)), most: 110 },
-    { name: "in any order", behaviour: answering(100), most: 110 },
-    {
-      name: "takes twenty connections",
-      behaviour: kinds.atMost(20, serial(answering(100))),
-      most: 1500,
-    },
-    { name: "takes one", behaviour: kinds.atMost(1, serial(answering(20))), most: 3000 },
-    {
-      name: "answers the first message of a connection",
-      behaviour: kinds.firstOnly(answering(100)),
-      most: 110,
-    },
-    {
-      name: "closes behind each answer",
-      behaviour: kinds.closing(serial(answering(100))),
-      most: 110,
-    },
+  const table: [name: string, behaviour: Behaviour, most: number][] = [
+    ["answers in order", serial(answering(100)), 110],
+    ["in any order", answering(100), 110],
+    ["takes twenty connections", kinds.atMost(20, serial(answering(100))), 1500],
+    ["takes one", kinds.atMost(1, serial(answering(20))), 3000],
+    ["answers the first message of a connection", kinds.firstOnly(answering(100)), 110],
+    ["closes behind each answer", kinds.closing(serial(answering(100))), 110],
   ];
-  for (const { name, behaviour, most } of table) {
+  for (const [name, behaviour, most] of table) {
     await t.step(name, () => {
       const simulation = startKinds(behaviour, "force_tcp");
       const asked = askMany(simulation, 40);
@@ -48,17 +36,13 @@ Deno.test("forty names at once that take 100 ms each, on servers of every kind o
 });
 
 Deno.test("a slow name does not delay other names", async (t) => {
-  const table: { name: string; behaviour: Behaviour; options?: string }[] = [
-    { name: "in order over TCP", behaviour: serial(bySpeed), options: "force_tcp" },
-    { name: "in any order over TCP", behaviour: bySpeed, options: "force_tcp" },
-    {
-      name: "in order over TCP on few",
-      behaviour: serial(bySpeed),
-      options: "force_tcp\nmax_conns 4",
-    },
-    { name: "over UDP", behaviour: bySpeed },
+  const table: [name: string, behaviour: Behaviour, options?: string][] = [
+    ["in order over TCP", serial(bySpeed), "force_tcp"],
+    ["in any order over TCP", bySpeed, "force_tcp"],
+    ["in order over TCP on few", serial(bySpeed), "force_tcp\nmax_conns 4"],
+    ["over UDP", bySpeed],
   ];
-  for (const { name, behaviour, options = "" } of table) {
+  for (const [name, behaviour, options = ""] of table) {
     await t.step(name, () => {
       const simulation = startKinds(behaviour, options);
       const { fast, slow } = mixed(simulation, 1000);
@@ -101,42 +85,34 @@ Deno.test("health checks use their own connection, so slow names do not keep a s
 
 Deno.test("however a server treats EDNS, all kinds of clients are answered", async (t) => {
   const plain = kinds.withoutEdns();
-  const table: { name: string; behaviour: Behaviour }[] = [
-    {
-      name: "drops queries with an option",
-      behaviour: kinds.toEdns(silent, answering(), { options: true }),
-    },
-    { name: "drops queries with OPT", behaviour: kinds.toEdns(silent, plain) },
-    { name: "leaves OPT out", behaviour: plain },
-    ...(["whole", "with-opt", "bare", "bare-with-opt", "opt-echoed"] as const).flatMap((form) => [
-      { name: `FORMERR to OPT, ${form}`, behaviour: kinds.toEdns(failing(1, form), plain) },
-      {
-        name: `FORMERR to options, ${form}`,
-        behaviour: kinds.toEdns(failing(1, form), answering(), { options: true }),
-      },
-    ]),
-    ...[2, 4, 5].flatMap((rcode) =>
-      (["whole", "with-opt", "bare"] as const).map((form) => ({
-        name: `rcode ${rcode} to OPT, ${form}`,
-        behaviour: kinds.toEdns(failing(rcode, form), plain),
-      }))
-    ),
-    { name: "BADVERS to OPT", behaviour: kinds.toEdns(failing(16, "with-opt"), plain) },
-    {
-      name: "a new firewall drops OPT",
-      behaviour: kinds.changing(3000, answering(), kinds.toEdns(silent, plain)),
-    },
-    {
-      name: "a firewall that dropped OPT goes",
-      behaviour: kinds.changing(3000, kinds.toEdns(silent, plain), answering()),
-    },
+  const table: [name: string, behaviour: Behaviour][] = [
+    ["drops queries with an option", kinds.toEdns(silent, answering(), { options: true })],
+    ["drops queries with OPT", kinds.toEdns(silent, plain)],
+    ["leaves OPT out", plain],
+    ["BADVERS to OPT", kinds.toEdns(failing(16, "with-opt"), plain)],
+    ["a new firewall drops OPT", kinds.changing(3000, answering(), kinds.toEdns(silent, plain))],
+    [
+      "a firewall that dropped OPT goes",
+      kinds.changing(3000, kinds.toEdns(silent, plain), answering()),
+    ],
   ];
+  for (const form of ["whole", "with-opt", "bare", "bare-with-opt", "opt-echoed"] as const) {
+    const complaint = failing(1, form);
+    table.push([`FORMERR to OPT, ${form}`, kinds.toEdns(complaint, plain)]);
+    const toOptions = kinds.toEdns(complaint, answering(), { options: true });
+    table.push([`FORMERR to options, ${form}`, toOptions]);
+  }
+  for (const rcode of [2, 4, 5]) {
+    for (const form of ["whole", "with-opt", "bare"] as const) {
+      table.push([`rcode ${rcode} to OPT, ${form}`, kinds.toEdns(failing(rcode, form), plain)]);
+    }
+  }
   const clients = {
     plain: {},
     EDNS: { edns: 1232 },
     DO: { edns: 1232, dnssecOk: true },
   };
-  for (const { name, behaviour } of table) {
+  for (const [name, behaviour] of table) {
     for (const [client, options] of Object.entries(clients)) {
       for (const transport of ["", "force_tcp"]) {
         await t.step(`${name}, ${client} client ${transport}`, () => {
@@ -198,14 +174,14 @@ Deno.test("a name that is never answered costs no other name its DNSSEC records"
 });
 
 Deno.test("a truncated answer is passed on if TCP brings nothing better", async (t) => {
-  const table: { name: string; tcp: Behaviour; bare?: boolean; withinMs: number }[] = [
-    { name: "TCP refused", tcp: refusing, withinMs: 100 },
-    { name: "TCP silent", tcp: silent, withinMs: 1100 },
-    { name: "TCP closes", tcp: () => "refuse", withinMs: 100 },
-    { name: "TCP truncates", tcp: kinds.truncating(silent), withinMs: 100 },
-    { name: "header alone, TCP refused", tcp: refusing, bare: true, withinMs: 100 },
+  const table: [name: string, tcp: Behaviour, withinMs: number, bare?: boolean][] = [
+    ["TCP refused", refusing, 100],
+    ["TCP silent", silent, 1100],
+    ["TCP closes", () => "refuse", 100],
+    ["TCP truncates", kinds.truncating(silent), 100],
+    ["header alone, TCP refused", refusing, 100, true],
   ];
-  for (const { name, tcp, bare = false, withinMs } of table) {
+  for (const [name, tcp, withinMs, bare = false] of table) {
     await t.step(name, () => {
       const truncated = kinds.truncating(tcp, { bare });
       const behaviour: Behaviour = (query, transport, arrival) =>
@@ -231,13 +207,13 @@ Deno.test("a truncated answer is passed on if TCP brings nothing better", async 
 });
 
 Deno.test("with several servers the next is asked if one refuses or is lame", async (t) => {
-  const table: { name: string; behaviour: Behaviour; alone: string }[] = [
-    { name: "REFUSED", behaviour: failing(5, "with-opt"), alone: "REFUSED" },
-    { name: "NOTIMP", behaviour: failing(4, "with-opt"), alone: "NOTIMP" },
-    { name: "upward referral", behaviour: kinds.lame("referral"), alone: "NOERROR" },
-    { name: "empty without RA", behaviour: kinds.lame("empty"), alone: "NOERROR" },
+  const table: [name: string, behaviour: Behaviour, alone: string][] = [
+    ["REFUSED", failing(5, "with-opt"), "REFUSED"],
+    ["NOTIMP", failing(4, "with-opt"), "NOTIMP"],
+    ["upward referral", kinds.lame("referral"), "NOERROR"],
+    ["empty without RA", kinds.lame("empty"), "NOERROR"],
   ];
-  for (const { name, behaviour, alone } of table) {
+  for (const [name, behaviour, alone] of table) {
     await t.step(name, () => {
       const two = startKinds([behaviour, answering()]);
       const asked = [ask(two)];
