@@ -25,7 +25,7 @@ const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
 const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
 const COUNTERS = {
-  /** Matches no query. */
+  /** A datagram or message that matches no query. */
   mismatch: "nodens_forward_mismatched_replies_total",
   malformed: "nodens_forward_malformed_replies_total",
   hedge: "nodens_forward_hedges_total",

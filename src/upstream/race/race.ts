@@ -53,7 +53,7 @@ export class Race implements AskHandler {
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
   readonly #underWay: Attempt[] = [];
-  /** Not asked again. */
+  /** Servers with useless replies; not asked again. */
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
   #failure: RaceFailure = noFailure();
@@ -306,7 +306,7 @@ export class Race implements AskHandler {
     if (newest === undefined || this.#only !== null) return;
     if (this.#underWay.length >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
-    // The failure that follows asks again.
+    // If its time is up, the failure that follows asks again.
     if (ticket.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {

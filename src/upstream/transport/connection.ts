@@ -37,7 +37,7 @@ export interface ConnectionEnd {
 
 /** When a connection ends. */
 export interface Lifetime {
-  /** Without a query. */
+  /** Maximum time without a query. */
   idleMs: number;
   /** Takes no new query from then on. */
   oldMs: number;
@@ -205,7 +205,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Counts queries without room. */
+  /** Counts a query that must not be written now. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;

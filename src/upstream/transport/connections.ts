@@ -153,7 +153,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatch();
   }
 
-  /** Its queries have waited least. */
+  /** Frees the last used connection, whose queries have waited least. */
   freeOne(): void {
     this.#vacate(this.#connections.all.at(-1)!, false);
     this.#startWatch();
@@ -259,7 +259,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return connection;
   }
 
-  /** The latest query is requeued. */
+  /** Requeues the latest query and replaces its connection. */
   #reclaim(): Connection | null {
     if (this.#retired) return null;
     const latest = this.#connections.latest();
