@@ -1,10 +1,10 @@
 import { MANY } from "../support/battery/servers.ts";
 import { optBytes } from "../support/battery/message.ts";
-import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row } from "./battery_row.ts";
+import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, row } from "./battery_row.ts";
 
 const name = (label: string) => `${label}.e.w.battery.example`;
 
-/** What nodens says of itself in OPT: the size that it takes (RFC 6891 section 6.2.3). */
+/** The UDP size in nodens's own OPT (RFC 6891 section 6.2.3). */
 const OURS = "1232";
 
 /** Header, question for `sNNNNN.many.battery.example` and OPT. */
@@ -12,7 +12,7 @@ const AROUND = 12 + (6 + 1 + "many.battery.example".length + 2 + 4) + 11;
 /** An address record whose owner is a pointer. */
 const RECORD = 16;
 
-/** Sizes that clients offer, and the limit of a datagram that follows. */
+/** Sizes offered by clients, and the resulting limit of a datagram. */
 const SIZES: readonly { size: number; limit: number }[] = [
   // Less than 512 counts as 512 (RFC 6891 section 6.2.3).
   { size: 0, limit: 512 },
@@ -22,13 +22,13 @@ const SIZES: readonly { size: number; limit: number }[] = [
   { size: 513, limit: 513 },
   { size: 1231, limit: 1231 },
   { size: 1232, limit: 1232 },
-  // nodens sends no more unless it is told to (DNS flag day 2020).
+  // nodens sends no more unless configured (DNS flag day 2020).
   { size: 1233, limit: 1232 },
   { size: 4096, limit: 1232 },
   { size: 65535, limit: 1232 },
 ];
 
-/** A text record that does not fit is left out as a whole. */
+/** A text record that does not fit is omitted entirely. */
 const TEXTS: readonly { octets: number; size: number | null; fits: boolean }[] = [
   { octets: 600, size: null, fits: false },
   { octets: 600, size: 512, fits: false },
@@ -58,7 +58,7 @@ const OPTIONS: readonly { title: string; option: readonly [number, string] }[] =
   { title: "reserved", option: [65535, ""] },
 ];
 
-/** Adds bytes behind the message and says how many additional records there are. */
+/** Appends bytes and sets the number of additional records. */
 const additional = (count: number, bytes: readonly number[]) => (message: Uint8Array) => {
   const longer = Uint8Array.from([...message, ...bytes]);
   longer[11] = count;
@@ -85,32 +85,24 @@ export const EDNS_ROWS: readonly Row[] = [
       tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0`, size: AROUND + RECORD * MANY },
     };
   }),
-  {
-    title: "size 512 without OPT",
-    ask: { name: "nosize.many.battery.example" },
-    cold: {
-      bits: "qr aa tc rd ra",
-      counts: `${Math.floor((512 - AROUND + 11) / RECORD)}/0/0`,
-    },
-    tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
-  },
-  {
-    // What one client could not take is cached whole.
-    title: "size 512 and then 1232",
-    ask: { name: "short1.many.battery.example", edns: { size: 512 } },
+  row("size 512 without OPT", { name: "nosize.many.battery.example" }, {
+    bits: "qr aa tc rd ra",
+    counts: `${Math.floor((512 - AROUND + 11) / RECORD)}/0/0`,
+  }, { tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` } }),
+  // What one client could not receive is cached complete.
+  row("size 512 and then 1232", { name: "short1.many.battery.example", edns: { size: 512 } }, {
+    bits: "qr aa tc rd ra",
+    counts: `${Math.floor((512 - AROUND) / RECORD)}/0/0`,
+    opt: OURS,
+  }, {
     again: { name: "short1.many.battery.example", edns: { size: 1232 } },
-    cold: {
-      bits: "qr aa tc rd ra",
-      counts: `${Math.floor((512 - AROUND) / RECORD)}/0/0`,
-      opt: OURS,
-    },
     warm: {
       bits: "qr aa tc rd ra",
       counts: `${Math.floor((1232 - AROUND) / RECORD)}/0/0`,
     },
     tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
     warmTcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
-  },
+  }),
   ...TEXTS.map(({ octets, size, fits }): Row => ({
     title: `text of ${octets} octets, ${size === null ? "no OPT" : `size ${size}`}`,
     ask: {
@@ -125,95 +117,72 @@ export const EDNS_ROWS: readonly Row[] = [
     tcp: { bits: "qr aa rd ra", counts: "1/0/0", ttls: [300] },
   })),
 
-  {
-    title: "no OPT and then OPT",
-    ask: { name: name("plain") },
+  row("no OPT and then OPT", { name: name("plain") }, {}, {
     again: { name: name("plain"), edns: { size: 1232 } },
     warm: { opt: OURS },
-  },
-  {
-    title: "OPT and then no OPT",
-    ask: { name: name("opt"), edns: { size: 1232 } },
+  }),
+  row("OPT and then no OPT", { name: name("opt"), edns: { size: 1232 } }, { opt: OURS }, {
     again: { name: name("opt") },
-    cold: { opt: OURS },
     warm: { opt: null },
-  },
-  // The lowest version that both know, and the code for the others (RFC 6891 section 6.1.3).
+  }),
+  // The highest common version, and a code for others (RFC 6891 section 6.1.3).
   ...[1, 2, 100, 255].map((version): Row => ({
     title: `version ${version}`,
     ask: { name: name(`version${version}`), edns: { size: 1232, version } },
     cold: { ...OWN, rcode: "BADVERS", opt: OURS },
     upstream: "never",
   })),
-  {
-    title: "version 1 with DO and options",
-    ask: {
+  row(
+    "version 1 with DO and options",
+    {
       name: name("version1do"),
       edns: { size: 1232, version: 1, do: true, options: [[10, "0011223344556677"]] },
     },
-    cold: { ...OWN, rcode: "BADVERS", opt: `${OURS} do` },
-    upstream: "never",
-  },
-  {
-    title: "DO",
-    ask: { name: name("do"), edns: { size: 1232, do: true } },
-    cold: { opt: `${OURS} do` },
-  },
-  {
-    // Unknown flags are ignored and not sent back (RFC 6891 section 6.1.4).
-    title: "all flags but DO",
-    ask: { name: name("flags"), edns: { size: 1232, z: 0x7fff } },
-    cold: { opt: OURS },
-  },
-  {
-    title: "all flags",
-    ask: { name: name("allflags"), edns: { size: 1232, do: true, z: 0x7fff } },
-    cold: { opt: `${OURS} do` },
-  },
-  {
-    title: "an extended code in the query's OPT",
-    ask: {
-      name: name("extended"),
-      edns: { size: 1232 },
-      edit: (message) => {
-        message[message.length - 6] = 1;
-        return message;
-      },
+    { ...OWN, rcode: "BADVERS", opt: `${OURS} do` },
+    { upstream: "never" },
+  ),
+  row("DO", { name: name("do"), edns: { size: 1232, do: true } }, { opt: `${OURS} do` }),
+  // Unknown flags are ignored and not returned (RFC 6891 section 6.1.4).
+  row("all flags but DO", { name: name("flags"), edns: { size: 1232, z: 0x7fff } }, { opt: OURS }),
+  row("all flags", { name: name("allflags"), edns: { size: 1232, do: true, z: 0x7fff } }, {
+    opt: `${OURS} do`,
+  }),
+  row("an extended code in the query's OPT", {
+    name: name("extended"),
+    edns: { size: 1232 },
+    edit: (message) => {
+      message[message.length - 6] = 1;
+      return message;
     },
-    cold: { opt: OURS },
-  },
-  // Options that nodens does not implement are ignored, and none comes back.
+  }, { opt: OURS }),
+  // Unsupported options are ignored and not returned.
   ...OPTIONS.map(({ title, option }, i): Row => ({
     title: `option ${option[0]}, ${title}`,
     ask: { name: name(`option${i}`), edns: { size: 1232, options: [option] } },
     cold: { opt: OURS },
   })),
-  {
-    title: "every option at once",
-    ask: {
-      name: name("options"),
-      edns: { size: 1232, options: OPTIONS.map(({ option }) => option) },
+  row("every option at once", {
+    name: name("options"),
+    edns: { size: 1232, options: OPTIONS.map(({ option }) => option) },
+  }, { opt: OURS }),
+  // A client's subnet is not part of the key, so the other client finds the same entry.
+  row(
+    "client subnets, one after the other",
+    { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c00002"]] } },
+    { opt: OURS },
+    {
+      again: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c63364"]] } },
     },
-    cold: { opt: OURS },
-  },
-  {
-    // The subnet of one client is not part of the key, so the other finds the same entry.
-    title: "client subnets, one after the other",
-    ask: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c00002"]] } },
-    again: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c63364"]] } },
-    cold: { opt: OURS },
-  },
+  ),
 
-  // OPT records that are not well-formed.
-  {
-    title: "two OPT records",
-    ask: { name: name("two"), edit: additional(2, [...OPT, ...OPT]) },
-    cold: { ...FORMERR, opt: OURS },
-    upstream: "never",
-  },
-  {
-    title: "OPT in the answer section",
-    ask: {
+  // Malformed OPT records.
+  row("two OPT records", { name: name("two"), edit: additional(2, [...OPT, ...OPT]) }, {
+    ...FORMERR,
+    opt: OURS,
+  }, { upstream: "never" }),
+  row(
+    "OPT in the answer section",
+    {
       name: name("answer"),
       edit: (message) => {
         const longer = Uint8Array.from([...message, ...OPT]);
@@ -221,93 +190,84 @@ export const EDNS_ROWS: readonly Row[] = [
         return longer;
       },
     },
-    cold: FORMERR,
+    FORMERR,
+    { upstream: "never" },
+  ),
+  row(
+    "OPT of another owner than the root",
+    { name: name("owner"), edit: additional(1, [1, 0x61, ...OPT]) },
+    FORMERR,
+    { upstream: "never" },
+  ),
+  row("OPT cut off", { name: name("cut"), edit: additional(1, OPT.slice(0, -2)) }, FORMERR, {
     upstream: "never",
-  },
-  {
-    title: "OPT of another owner than the root",
-    ask: { name: name("owner"), edit: additional(1, [1, 0x61, ...OPT]) },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    title: "OPT cut off",
-    ask: { name: name("cut"), edit: additional(1, OPT.slice(0, -2)) },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    title: "OPT with data cut off",
-    ask: { name: name("data"), edit: additional(1, [...OPT.slice(0, -1), 4, 0, 10]) },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    // BIND and CoreDNS cannot read it either.
-    title: "an option longer than OPT",
-    ask: {
+  }),
+  row(
+    "OPT with data cut off",
+    { name: name("data"), edit: additional(1, [...OPT.slice(0, -1), 4, 0, 10]) },
+    FORMERR,
+    { upstream: "never" },
+  ),
+  // BIND and CoreDNS cannot read it either.
+  row(
+    "an option longer than OPT",
+    {
       name: name("overrun"),
       edit: additional(1, [...OPT.slice(0, -1), 6, 0, 10, 0, 8, 1, 2]),
     },
-    cold: { ...FORMERR, opt: OURS },
-    upstream: "never",
-  },
-  {
-    title: "an option without a length",
-    ask: { name: name("stub"), edit: additional(1, [...OPT.slice(0, -1), 3, 0, 10, 0]) },
-    cold: { ...FORMERR, opt: OURS },
-    upstream: "never",
-  },
-  {
-    title: "OPT before another record",
-    ask: {
-      name: name("first"),
-      edit: additional(2, [...OPT, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1]),
-    },
-    cold: { opt: OURS },
-  },
+    { ...FORMERR, opt: OURS },
+    { upstream: "never" },
+  ),
+  row(
+    "an option without a length",
+    { name: name("stub"), edit: additional(1, [...OPT.slice(0, -1), 3, 0, 10, 0]) },
+    { ...FORMERR, opt: OURS },
+    { upstream: "never" },
+  ),
+  row("OPT before another record", {
+    name: name("first"),
+    edit: additional(2, [...OPT, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1]),
+  }, { opt: OURS }),
 
   // Codes of the upstream and of nodens with OPT.
-  {
-    title: "NXDOMAIN with OPT",
-    ask: { name: "edns.battery.example", edns: { size: 1232 } },
-    cold: { ...DENIAL, rcode: "NXDOMAIN", opt: OURS },
-  },
+  row("NXDOMAIN with OPT", { name: "edns.battery.example", edns: { size: 1232 } }, {
+    ...DENIAL,
+    rcode: "NXDOMAIN",
+    opt: OURS,
+  }),
   {
     title: "REFUSED with OPT",
     ask: { name: "edns.refused.example", edns: { size: 1232 } },
-    // named says why, and that is passed on: prohibited.
+    // named gives the reason, which is passed on: prohibited.
     cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
     warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "always",
   },
-  {
-    // Not CH, in which named answers only so many queries a second.
-    title: "class HS with OPT",
-    ask: { name: name("hesiod"), qclass: 4, edns: { size: 1232 } },
-    cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
+  // Not CH, in which named limits the rate of answers.
+  row("class HS with OPT", { name: name("hesiod"), qclass: 4, edns: { size: 1232 } }, {
+    ...EMPTY,
+    rcode: "REFUSED",
+    bits: "qr rd ra",
+    opt: `${OURS} ede=18`,
+  }, {
     warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "unseen",
-  },
-  {
-    title: "AXFR with OPT",
-    ask: { name: "edns.example", type: "AXFR", edns: { size: 1232 } },
-    cold: { ...OWN, rcode: "REFUSED", opt: OURS },
-    upstream: "never",
-  },
+  }),
+  row("AXFR with OPT", { name: "edns.example", type: "AXFR", edns: { size: 1232 } }, {
+    ...OWN,
+    rcode: "REFUSED",
+    opt: OURS,
+  }, { upstream: "never" }),
 
-  // Extended errors go to clients with OPT alone.
-  {
-    title: "upstream dead, no OPT",
-    ask: { name: "plain.dead.example" },
-    cold: { ...OWN, rcode: "SERVFAIL" },
+  // Extended errors are only for clients with OPT.
+  row("upstream dead, no OPT", { name: "plain.dead.example" }, { ...OWN, rcode: "SERVFAIL" }, {
     warmTcp: KEPT_FAILURE,
     upstream: "unseen",
-  },
+  }),
   {
     title: "upstream dead, extended error",
     ask: { name: "first.dead.example", edns: { size: 1232 } },
-    // Nobody could be reached (22), or talking to them failed (23).
+    // No upstream was reachable (22), or communication failed (23).
     cold: { ...OWN, rcode: "SERVFAIL", opt: [22, 23].map((code) => `${OURS} ede=${code}`) },
     warmTcp: {
       ...KEPT_FAILURE,
@@ -315,11 +275,10 @@ export const EDNS_ROWS: readonly Row[] = [
     },
     upstream: "unseen",
   },
-  {
-    title: "SERVFAIL of the upstream, extended error of the cache",
-    ask: { name: "edns.broken.example", edns: { size: 1232 } },
-    cold: { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra", opt: OURS },
-    warmTcp: { bits: "qr aa rd ra", opt: `${OURS} ede=13` },
-    upstream: "always",
-  },
+  row(
+    "SERVFAIL of the upstream, extended error of the cache",
+    { name: "edns.broken.example", edns: { size: 1232 } },
+    { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra", opt: OURS },
+    { warmTcp: { bits: "qr aa rd ra", opt: `${OURS} ede=13` }, upstream: "always" },
+  ),
 ];

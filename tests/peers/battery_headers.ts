@@ -1,7 +1,7 @@
 import { askedBytes, optBytes } from "../support/battery/message.ts";
-import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, UNSERVED } from "./battery_row.ts";
+import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, row, UNSERVED } from "./battery_row.ts";
 
-/** A name of a row's own, so that no other row finds its entry. */
+/** A name per row, so that rows do not share entries. */
 const name = (label: string) => `${label}.h.w.battery.example`;
 
 function changed(change: (message: Uint8Array) => void): (message: Uint8Array) => Uint8Array {
@@ -23,12 +23,12 @@ function count(message: Uint8Array, at: 4 | 6 | 8 | 10, value: number): Uint8Arr
 
 /** `. 0 IN A 192.0.2.1`. */
 const ADDRESS = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1];
-/** A transaction signature with nothing in it (RFC 8945). */
+/** An empty transaction signature (RFC 8945). */
 const TSIG = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 17, 0, ...new Array(16).fill(0)];
 const OPT = [...optBytes({ size: 1232 })];
 
 const FORMERR = { ...OWN, rcode: "FORMERR" } as const;
-/** Where the question could not be read, it is not repeated. */
+/** An unreadable question is not repeated. */
 const UNREADABLE = { ...UNSERVED, rcode: "FORMERR", question: "none" } as const;
 
 const OPCODES = [
@@ -41,7 +41,7 @@ const OPCODES = [
   ...[7, 8, 9, 10, 11, 12, 13, 14, 15].map((opcode) => [opcode, "unassigned"] as const),
 ] as const;
 
-/** Classes, and what named says to them: each is forwarded. */
+/** Classes with named's answers; each is forwarded. */
 const CLASSES = [
   [0, "reserved", "FORMERR"],
   [2, "unassigned", "NOTIMP"],
@@ -52,46 +52,38 @@ const CLASSES = [
   [65535, "reserved", "NOTIMP"],
 ] as const;
 
-/** Bits of the query that say nothing to a server, and which of them come back. */
+/** Bits of the query without meaning for a server, and those returned. */
 const BITS: readonly { bits: string; told: string }[] = [
   { bits: "rd aa", told: "qr aa rd ra" },
   { bits: "rd tc", told: "qr aa rd ra" },
   { bits: "rd ra", told: "qr aa rd ra" },
   // Must be zero in a response, whatever the query had (RFC 1035 section 4.1.1).
   { bits: "rd z", told: "qr aa rd ra" },
-  // CD comes back (RFC 4035 section 3.2.2); AD only where there is something to say.
+  // CD is returned (RFC 4035 section 3.2.2); AD only for validated data.
   { bits: "rd ad", told: "qr aa rd ra" },
   { bits: "rd cd", told: "qr aa rd ra cd" },
   { bits: "rd ad cd", told: "qr aa rd ra cd" },
   { bits: "rd aa tc ra z ad cd", told: "qr aa rd ra cd" },
 ];
 
-/** Headers, classes, opcodes, counts and messages that are not well-formed. */
+/** Headers, classes, opcodes, counts and malformed messages. */
 export const HEADER_ROWS: readonly Row[] = [
   ...BITS.map(({ bits, told }): Row => ({
     title: `bits ${bits}`,
     ask: { name: name(bits.replaceAll(" ", "-")), bits },
     cold: { bits: told },
   })),
-  {
-    // named adds the zone's name server to answers to those who do not want recursion.
-    title: "bits none",
-    ask: { name: name("norecurse"), bits: "" },
-    cold: { bits: "qr aa ra", counts: "1/1/1" },
+  // named adds the zone's name server to answers for clients that do not want recursion.
+  row("bits none", { name: name("norecurse"), bits: "" }, { bits: "qr aa ra", counts: "1/1/1" }, {
     upstream: "always",
-  },
-  {
-    title: "bits none, from the cache",
-    ask: { name: name("later") },
+  }),
+  row("bits none, from the cache", { name: name("later") }, {}, {
     again: { name: name("later"), bits: "" },
     warm: { bits: "qr aa ra" },
-  },
-  {
-    title: "a response code in the query",
-    ask: { name: name("rcode"), edit: changed((m) => m[3]! |= 5) },
-  },
+  }),
+  row("a response code in the query", { name: name("rcode"), edit: changed((m) => m[3]! |= 5) }),
   ...[0, 1, 0xff00, 0xffff].map((id): Row => ({
-    // That the id comes back is looked at with every row.
+    // Every row checks that the id is returned.
     title: `id ${id}`,
     ask: {
       name: name(`id${id}`),
@@ -108,145 +100,115 @@ export const HEADER_ROWS: readonly Row[] = [
     cold: { ...UNSERVED, rcode: "NOTIMP", question: "none" },
     upstream: "never",
   })),
-  {
-    title: "opcode UPDATE with a prerequisite and an update",
-    ask: {
+  row(
+    "opcode UPDATE with a prerequisite and an update",
+    {
       name: "battery.example",
       type: "SOA",
       opcode: 5,
       edit: (m) => count(count(appended(...ADDRESS, ...ADDRESS)(m), 6, 1), 8, 1),
     },
-    cold: { ...UNSERVED, rcode: "NOTIMP", question: "none" },
-    upstream: "never",
-  },
+    { ...UNSERVED, rcode: "NOTIMP", question: "none" },
+    { upstream: "never" },
+  ),
 
   ...CLASSES.map(([qclass, mnemonic, rcode]): Row => ({
     title: `class ${qclass}, ${mnemonic}`,
     ask: { name: name(`class${qclass}`), qclass },
     cold: { ...EMPTY, rcode, bits: "qr rd ra" },
     warmTcp: KEPT_FAILURE,
-    // named logs no query that it does not understand.
+    // named does not log queries that it does not understand.
     upstream: "unseen",
   })),
-  {
-    title: "class CH, version.bind",
-    ask: { name: "version.bind", type: "TXT", qclass: 3 },
-    cold: { ttls: [60] },
-  },
-  {
-    title: "class CH, id.server",
-    ask: { name: "id.server", type: "TXT", qclass: 3 },
-    cold: { ttls: [60] },
-  },
-  {
-    title: "class IN, version.bind: no answer of another class",
-    ask: { name: "version.bind", type: "TXT" },
-    cold: { ...DENIAL, rcode: "NXDOMAIN", ttls: [300] },
-  },
-  {
-    title: "class CH, the health probe",
-    ask: { name: "health.nodens", type: "TXT", qclass: 3 },
-    cold: { ...OWN, rcode: "REFUSED" },
-    upstream: "never",
-  },
+  row("class CH, version.bind", { name: "version.bind", type: "TXT", qclass: 3 }, { ttls: [60] }),
+  row("class CH, id.server", { name: "id.server", type: "TXT", qclass: 3 }, { ttls: [60] }),
+  row("class IN, version.bind: no answer of another class", { name: "version.bind", type: "TXT" }, {
+    ...DENIAL,
+    rcode: "NXDOMAIN",
+    ttls: [300],
+  }),
+  row("class CH, the health probe", { name: "health.nodens", type: "TXT", qclass: 3 }, {
+    ...OWN,
+    rcode: "REFUSED",
+  }, { upstream: "never" }),
 
   // Counts (RFC 9619: a query has one question).
-  {
-    title: "no question",
-    ask: { name: name("none"), edit: (m) => count(m, 4, 0) },
-    cold: UNREADABLE,
+  row("no question", { name: name("none"), edit: (m) => count(m, 4, 0) }, UNREADABLE, {
     upstream: "never",
-  },
-  {
-    title: "no question and nothing behind the header",
-    ask: { name: name("header"), edit: (m) => count(m.slice(0, 12), 4, 0) },
-    cold: UNREADABLE,
-    upstream: "never",
-  },
-  {
-    title: "two questions",
-    ask: {
+  }),
+  row(
+    "no question and nothing behind the header",
+    { name: name("header"), edit: (m) => count(m.slice(0, 12), 4, 0) },
+    UNREADABLE,
+    { upstream: "never" },
+  ),
+  row(
+    "two questions",
+    {
       name: name("two"),
       edit: (m) => count(Uint8Array.from([...m, ...m.subarray(12)]), 4, 2),
     },
-    cold: UNREADABLE,
+    UNREADABLE,
+    { upstream: "never" },
+  ),
+  row("65535 questions", { name: name("all"), edit: (m) => count(m, 4, 65535) }, UNREADABLE, {
     upstream: "never",
-  },
-  {
-    title: "65535 questions",
-    ask: { name: name("all"), edit: (m) => count(m, 4, 65535) },
-    cold: UNREADABLE,
-    upstream: "never",
-  },
-  {
-    title: "an answer in the query",
-    ask: { name: name("answer"), edit: (m) => count(appended(...ADDRESS)(m), 6, 1) },
-  },
-  {
-    title: "two answers in the query",
-    ask: { name: name("answers"), edit: (m) => count(appended(...ADDRESS, ...ADDRESS)(m), 6, 2) },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    title: "an address in the additional section",
-    ask: { name: name("additional"), edit: (m) => count(appended(...ADDRESS)(m), 10, 1) },
-  },
-  {
-    title: "three additional records",
-    ask: {
+  }),
+  row("an answer in the query", {
+    name: name("answer"),
+    edit: (m) => count(appended(...ADDRESS)(m), 6, 1),
+  }),
+  row(
+    "two answers in the query",
+    { name: name("answers"), edit: (m) => count(appended(...ADDRESS, ...ADDRESS)(m), 6, 2) },
+    FORMERR,
+    { upstream: "never" },
+  ),
+  row("an address in the additional section", {
+    name: name("additional"),
+    edit: (m) => count(appended(...ADDRESS)(m), 10, 1),
+  }),
+  row(
+    "three additional records",
+    {
       name: name("additionals"),
       edit: (m) => count(appended(...ADDRESS, ...ADDRESS, ...ADDRESS)(m), 10, 3),
     },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    // Nobody here has the key, and nothing is signed (CoreDNS without its tsig plugin).
-    title: "a transaction signature",
-    ask: { name: name("tsig"), edit: (m) => count(appended(...TSIG)(m), 10, 1) },
-  },
-  {
-    title: "fewer records than counted",
-    ask: { name: name("fewer"), edit: (m) => count(m, 10, 1) },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    title: "bytes behind the message",
-    ask: { name: name("trailing"), edit: appended(1, 2, 3, 4, 5) },
-  },
-  {
-    title: "bytes behind OPT",
-    ask: { name: name("trailing-opt"), edns: { size: 1232 }, edit: appended(0, 0, 0) },
-    cold: { opt: "1232" },
-  },
-  {
-    title: "a record behind the counted ones",
-    ask: { name: name("uncounted"), edit: appended(...OPT) },
-  },
+    FORMERR,
+    { upstream: "never" },
+  ),
+  // Nobody has the key, and nothing is signed (CoreDNS without its tsig plugin).
+  row("a transaction signature", {
+    name: name("tsig"),
+    edit: (m) => count(appended(...TSIG)(m), 10, 1),
+  }),
+  row(
+    "fewer records than counted",
+    { name: name("fewer"), edit: (m) => count(m, 10, 1) },
+    FORMERR,
+    { upstream: "never" },
+  ),
+  row("bytes behind the message", { name: name("trailing"), edit: appended(1, 2, 3, 4, 5) }),
+  row("bytes behind OPT", {
+    name: name("trailing-opt"),
+    edns: { size: 1232 },
+    edit: appended(0, 0, 0),
+  }, { opt: "1232" }),
+  row("a record behind the counted ones", { name: name("uncounted"), edit: appended(...OPT) }),
 
-  // Messages that are answered by nobody.
+  // Messages that get no answer.
   ...[0, 1, 2, 11].map((size): Row => ({
     title: `${size} octets`,
     ask: { name: name("short"), edit: (m) => m.slice(0, size) },
     cold: null,
     upstream: "never",
   })),
-  {
-    title: "a response",
-    ask: { name: name("response"), bits: "qr rd" },
-    cold: null,
+  row("a response", { name: name("response"), bits: "qr rd" }, null, { upstream: "never" }),
+  row("a response with opcode NOTIFY", { name: name("notified"), bits: "qr rd", opcode: 4 }, null, {
     upstream: "never",
-  },
-  {
-    title: "a response with opcode NOTIFY",
-    ask: { name: name("notified"), bits: "qr rd", opcode: 4 },
-    cold: null,
-    upstream: "never",
-  },
+  }),
 
-  // Questions that cannot be read.
+  // Unreadable questions.
   ...[
     { title: "a header alone", edit: (m: Uint8Array) => m.slice(0, 12) },
     { title: "a name cut off", edit: (m: Uint8Array) => m.slice(0, 20) },
@@ -292,26 +254,18 @@ export const HEADER_ROWS: readonly Row[] = [
     cold: UNREADABLE,
     upstream: "never",
   })),
-  {
-    title: "a second query behind the first",
-    ask: {
-      name: name("smuggled"),
-      edit: (m) => Uint8Array.from([...m, ...askedBytes({ name: name("smuggled2") }, 7)]),
-    },
-  },
-  {
-    title: "type OPT",
-    ask: { name: name("opt"), type: "OPT" },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    // CD is part of the key, and what was not asked recursively is not kept.
-    title: "denial, then not recursive and not checked",
-    ask: { name: "Absent.Battery.Example" },
+  row("a second query behind the first", {
+    name: name("smuggled"),
+    edit: (m) => Uint8Array.from([...m, ...askedBytes({ name: name("smuggled2") }, 7)]),
+  }),
+  { title: "type OPT", ask: { name: name("opt"), type: "OPT" }, cold: FORMERR, upstream: "never" },
+  // CD is part of the key, and answers to non-recursive queries are not cached.
+  row("denial, then not recursive and not checked", { name: "Absent.Battery.Example" }, {
+    ...DENIAL,
+    rcode: "NXDOMAIN",
+  }, {
     again: { name: "absent.BATTERY.example", bits: "cd" },
-    cold: { ...DENIAL, rcode: "NXDOMAIN" },
     warm: { bits: "qr aa ra cd" },
     upstream: "always",
-  },
+  }),
 ];

@@ -1,7 +1,7 @@
 import { OPTIONS } from "../support/battery/servers.ts";
-import { DENIAL, EMPTY, type Row } from "./battery_row.ts";
+import { DENIAL, EMPTY, type Row, row } from "./battery_row.ts";
 
-/** The same answers, whatever way the upstream is asked in. */
+/** The same answers however the upstream is asked. */
 export const OPTION_ROWS: readonly Row[] = [
   ...Object.entries(OPTIONS).flatMap(([label, option]): Row[] => {
     const name = (first: string) => `${first}.${label}.option.battery.example`;
@@ -35,19 +35,21 @@ export const OPTION_ROWS: readonly Row[] = [
       },
     ];
   }),
-  {
-    // named gives no subnet back, so its answer may be kept for all of them or for this one alone
-    // (RFC 7871 section 7.3.1).
-    title: "ecs pass: client subnets, one after the other",
-    ask: {
+  // named returns no subnet, so its answer may be cached for all or for this one only (RFC 7871
+  // section 7.3.1).
+  row(
+    "ecs pass: client subnets, one after the other",
+    {
       name: "subnets.ecs.option.battery.example",
       edns: { size: 1232, options: [[8, "00011800c00002"]] },
     },
-    again: {
-      name: "subnets.ecs.option.battery.example",
-      edns: { size: 1232, options: [[8, "00011800c63364"]] },
+    { opt: ["1232", "1232 option=8"] },
+    {
+      again: {
+        name: "subnets.ecs.option.battery.example",
+        edns: { size: 1232, options: [[8, "00011800c63364"]] },
+      },
+      upstream: "unseen",
     },
-    cold: { opt: ["1232", "1232 option=8"] },
-    upstream: "unseen",
-  },
+  ),
 ];
