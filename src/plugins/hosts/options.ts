@@ -1,6 +1,5 @@
-/** Options of one `hosts` directive. The file itself is read later, by the control plane. */
+/** Options of a `hosts` directive. The control plane reads the file itself later. */
 export interface HostsOptions {
-  /** Path of the hosts file, as the Corefile has it. */
   path: string;
   /** Zones that it answers for, normalised. */
   zones: string[];
@@ -9,10 +8,17 @@ export interface HostsOptions {
   ttlSeconds: number;
   /** Answer reverse lookups of the addresses. */
   autoReverse: boolean;
-  /** Time between two looks at the file; 0 for never again. */
+  /** Interval between checks of the file; 0 for never. */
   reloadMs: number;
-  /** Zones for which queries without an entry go on down the chain; null for none. */
+  /** Zones in which names without an entry go to the next plugin; null for none. */
   fallthrough: string[] | null;
-  /** Let queries for other types than A, AAAA and PTR fall through, although the name has entries. */
+  /** Pass on queries for types other than A, AAAA and PTR, even for names with entries. */
   fallthroughUnsupported: boolean;
+}
+
+/** Whether two directives have the same table. */
+export function hasSameTable(a: HostsOptions, b: HostsOptions): boolean {
+  const key = ({ path, zones, autoReverse, inline }: HostsOptions) =>
+    JSON.stringify([path, zones, autoReverse, inline]);
+  return key(a) === key(b);
 }

@@ -18,8 +18,8 @@ export const hostsSetup: PluginSetup = {
   describe: (options) => {
     const { path, inline, fallthrough } = options as HostsOptions;
     const entries = inline.length === 1 ? "1 entry" : `${inline.length} entries`;
-    const more = inline.length === 0 ? "" : ` and ${entries} of the Corefile`;
-    const others = fallthrough === null ? ", other names are SERVFAIL" : "";
+    const more = inline.length === 0 ? "" : ` and ${entries} from the Corefile`;
+    const others = fallthrough === null ? ", other names get SERVFAIL" : "";
     return `names of ${path}${more} are answered from there${others}`;
   },
   setup(controller) {
@@ -44,13 +44,13 @@ function readHosts(controller: Controller): HostsOptions {
   if (file !== undefined) {
     const kind = host.kindOf(options.path);
     if (kind === null) warn(line, `file ${quote(file)} does not exist (yet)`);
-    else if (kind === "directory") warn(line, `${quote(file)} is a directory, no hosts file`);
+    else if (kind === "directory") warn(line, `${quote(file)} is a directory, not a hosts file`);
     else if (kind === "other") throw tokens.error(`${quote(file)} is not a regular file`);
   }
   tokens.eachInBlock((option) => readOption(option, options, controller));
   const [next] = controller.answeringBehind;
   if (options.fallthrough === null && next !== undefined) {
-    const what = `names that it does not list are SERVFAIL and do not reach ${next}`;
+    const what = `names that it does not list get SERVFAIL and do not reach ${next}`;
     warn(line, `${what} (add fallthrough)`);
   }
   if (options.fallthroughUnsupported && options.fallthrough === null) {
@@ -84,7 +84,7 @@ function readOption(option: string, options: HostsOptions, controller: Controlle
   }
 }
 
-/** An entry as in a hosts file. CoreDNS takes them before `fallthrough` only. */
+/** An entry as in a hosts file; as in CoreDNS, only before `fallthrough`. */
 function readEntry(word: string, options: HostsOptions, { tokens, warn }: Controller): void {
   const { line } = tokens.place;
   const address = parseAddress(word.split("%")[0]!) !== null;
@@ -93,13 +93,13 @@ function readEntry(word: string, options: HostsOptions, { tokens, warn }: Contro
   if (options.fallthrough !== null) {
     throw tokens.error(
       address
-        ? `entry ${quote(word)} stands behind "fallthrough" (move it before)`
+        ? `entry ${quote(word)} follows "fallthrough" (move it before)`
         : `unknown option ${quote(word)} (${OPTIONS.join(", ")})`,
     );
   }
   const names = tokens.remainingArgs();
   if (!address || names.length === 0) {
-    // CoreDNS passes over such lines without a word, so they must not keep nodens from starting.
+    // CoreDNS ignores such lines silently, so they must not prevent the start.
     warn(line, `${quote(word)} is neither an option nor an entry (ADDRESS NAME...); it is ignored`);
     return;
   }

@@ -1,18 +1,15 @@
 import { TableBuilder, type TableOptions } from "./builder.ts";
 import { HostsLines } from "./lines.ts";
 
-/**
- * Most that an octet of text can take in a table, and what any table takes: `::2 a b c` has four
- * octets for two names, each with an entry, a name of its address and slots.
- */
+/** Worst case of `::2 a b c`: four octets for two names, each with an entry, a reverse name and slots. */
 const WORST = { bytesPerOctet: 48, bytes: 4096 } as const;
 
-/** Upper bound of the table of so many octets of text. */
+/** Maximum size of the table for so many octets of text. */
 export function boundOf(octets: number): number {
   return WORST.bytes + WORST.bytesPerOctet * octets;
 }
 
-/** Makes the table of a short text at once: that of the entries in a Corefile. */
+/** Builds the table of a short text: the entries in a Corefile. */
 export function buildHostsTable(
   text: string,
   options: Omit<TableOptions, "maxBytes">,
@@ -23,6 +20,6 @@ export function buildHostsTable(
   lines.push(octets, octets.length);
   lines.end();
   const table = builder.finish();
-  if (table === null) throw new RangeError("Cannot hold the entries of the Corefile");
+  if (table === null) throw new RangeError("Cannot build the table of the Corefile's entries");
   return table;
 }
