@@ -1,47 +1,48 @@
 import { hostsLimitFor } from "../../../config/memory_limit.ts";
+import { MAX_PER_ENTRY } from "../builder.ts";
 import type { HostsBuilt, HostsReport } from "./build.ts";
 
 /** What a refusal depends on. */
 export interface Refusal {
   path: string;
-  /** What the table of this file may take. */
+  /** Room for the table of this file. */
   roomBytes: number;
-  /** The limit of the process; null for none. */
+  /** Memory limit of the process; null for none. */
   memoryBytes: number | null;
-  /** What the tables of all files may take, in all data planes. */
+  /** Room for the tables of all files in all data planes. */
   shareBytes: number;
-  /** How many data planes hold a copy. */
+  /** Number of data planes with a copy. */
   copies: number;
-  /** There is a table from before. */
+  /** An earlier table is served. */
   served: boolean;
 }
 
-/** Says that a file is not taken because its table is too large, and what would do. */
+/** The log line for a file whose table is too large. */
 export function refusalText(
   { lines, bytes, fullAt }: HostsBuilt & { kind: "full" },
   { path, roomBytes, memoryBytes, shareBytes, copies, served }: Refusal,
 ): string {
-  // As if all lines were like those that fit.
+  // Assumes that the other lines are like those that fit.
   const missing = roomBytes * copies * (lines / Math.max(1, fullAt) - 1);
   const limit = mebibytes(hostsLimitFor(1.1 * (shareBytes + missing)));
   const [why, remedy] = memoryBytes === null
-    ? ["the most that tables of hosts files may take", "shorten the list"]
+    ? ["the maximum for the tables of hosts files", "shorten the list"]
     : [
       `what the memory limit of ${mebibytes(memoryBytes)} leaves for it`,
       `raise the limit to about ${limit}, or shorten the list`,
     ];
-  return `Cannot hold "${path}" (${lines} lines, ${mebibytes(bytes)}): only about the first ` +
+  return `Cannot load "${path}" (${lines} lines, ${mebibytes(bytes)}): only about the first ` +
     `${fullAt} lines fit into ${mebibytes(roomBytes)}, ${why}; ` +
-    `${served ? "what was read before" : "none of it"} is served (${remedy})`;
+    `${served ? "its previous content" : "none of it"} is served (${remedy})`;
 }
 
-/** Says in one line what of a file was skipped; null for nothing. */
+/** The log line for the parts of a file that were skipped; null for none. */
 export function skippedText(path: string, report: HostsReport): string | null {
   const { lines, skippedLines, skippedNames, firstSkipped, leftOut } = report;
   const parts = [
     skippedLines > 0 ? `${skippedLines} of ${lines} lines without an address or a name` : "",
-    skippedNames > 0 ? `${skippedNames} names that cannot be read` : "",
-    leftOut > 0 ? `${leftOut} addresses or names beyond the most of one entry` : "",
+    skippedNames > 0 ? `${skippedNames} invalid names` : "",
+    leftOut > 0 ? `${leftOut} addresses or names above the limit of ${MAX_PER_ENTRY} an entry` : "",
   ].filter((part) => part !== "");
   if (parts.length === 0) return null;
   const first = firstSkipped > 0 ? ` (the first in line ${firstSkipped})` : "";
