@@ -3,7 +3,6 @@ import { EDE, RCODE, TYPE } from "../../dns/constants.ts";
 import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
-  type CreateHandler,
   type EngineServices,
   type Handler,
   type HandlerEnvironment,
@@ -13,49 +12,48 @@ import {
 } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { ProbeBoard, RETURNED } from "./board.ts";
-import type { LoopOptions } from "./options.ts";
-import { NONCE_WORDS, readNonce } from "./probe_name.ts";
+import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
 import { type Probe, Probes } from "./probes.ts";
-import { describeLoop, nameOf } from "./report.ts";
-import { type Heard, Watch, type WatchedServer } from "./watch.ts";
+import type { LoopOptions } from "./setup.ts";
+import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
 /** How long the first probes may keep the block from being ready. */
 const FIRST_MS = 2000;
-/** How often the upstreams are compared with those that are known. */
-const LOOK_MS = 10_000;
+/** How often the handler checks for new upstreams. */
+const FOLLOW_MS = 10_000;
 /** Least time between two rounds that failing queries start. */
 const SUSPICION_MS = 30_000;
-/** Others' probes that go to upstreams in a loop, in a second. */
+/** Probes of others passed on to upstreams in a loop, a second. */
 const MAX_PASSED = 10;
-/** Share of a pause that chance adds or takes, so that nodes do not fall into step. */
+/** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
 /** What `loop` shares with the rest of the process. */
 export interface LoopServices {
-  /** The probes that are out, of all data planes. */
+  /** Probes in flight from all data planes. */
   board: ProbeBoard;
-  /** Is told once when a loop is found, with a short text that says where. */
+  /** Called when a loop is found, with a short text that names the zone. */
   found: (why: string) => void;
 }
 
-/** What `loop` needs of a `forward` in its block. */
-interface Forwards extends Handler {
+/** A `forward` handler, as `loop` sees it. */
+interface Forward extends Handler {
   readonly servers: readonly WatchedServer[];
   takes(exchange: Exchange): boolean;
 }
 
-/** Makes the maker of handlers of `loop` directives. */
-export function makeCreateLoop(services: LoopServices): CreateHandler<LoopOptions> {
-  return (options, environment) => new LoopHandler(options, environment, services);
+/** Makes the handler of a `loop` directive; by default, for the only data plane. */
+export function createLoop(
+  options: LoopOptions,
+  environment: HandlerEnvironment,
+  services: LoopServices = { board: new ProbeBoard(), found: () => {} },
+): Handler {
+  return new LoopHandler(options, environment, services);
 }
 
-/** Makes the handler of a `loop` directive in an engine of its own. */
-export const createLoop: CreateHandler<LoopOptions> = (options, environment) =>
-  new LoopHandler(options, environment, { board: new ProbeBoard(), found: () => {} });
-
 /**
- * Sends probes down the chain, each to one upstream. Where one comes back as a client's query, that
- * upstream leads into a loop, and `forward` asks the others.
+ * Sends probes down the chain, each to one upstream. If one returns as a client's query, that
+ * upstream leads into a loop, and `forward` uses the others.
  */
 class LoopHandler implements Handler {
   readonly name = "loop";
@@ -70,11 +68,11 @@ class LoopHandler implements Handler {
   readonly #present: number;
   readonly #replays: number;
   #chain: Chain | null = null;
-  /** The `forward`s of its chain. */
-  #forwards: readonly Forwards[] = [];
+  #forwards: readonly Forward[] = [];
   #watches: Watch[] = [];
   #suspectedMs = -Infinity;
   #readyMs = Infinity;
+  /** Probes of others passed on since `#passedMs`. */
   #passed = 0;
   #passedMs = -Infinity;
 
@@ -99,15 +97,15 @@ class LoopHandler implements Handler {
 
   joined(chain: Chain, handlers: readonly Handler[]): void {
     this.#chain = chain;
-    this.#forwards = handlers.filter(({ name }) => name === "forward") as Forwards[];
+    this.#forwards = handlers.filter(({ name }) => name === "forward") as Forward[];
     this.#engine.timers.set(this.#timer, this.#engine.nowMs);
   }
 
   query(exchange: Exchange): Verdict {
     if (exchange.qtype !== TYPE.HINFO || exchange.internal) return NEXT;
     if (!readNonce(exchange, this.#nonce)) return NEXT;
-    if (this.#probes.isOut(this.#nonce)) return this.#cameBack(exchange);
-    // Probes of others tell them of the loop that leads through here: they must get through.
+    if (this.#probes.isOut(this.#nonce)) return this.#returned(exchange);
+    // Others need their probes to find a loop that leads through here.
     exchange.intoLoops = this.#loops > 0 && this.#mayPass();
     return NEXT;
   }
@@ -122,7 +120,7 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** Not while every upstream leads into a loop, nor before a first round has ended or takes too long. */
+  /** False while every upstream leads into a loop, and until the first round ends or takes too long. */
   ready(): boolean {
     const allLoop = this.#loops > 0 && this.#loops === this.#watches.length;
     return !allLoop && this.#engine.nowMs >= this.#readyMs;
@@ -132,24 +130,23 @@ class LoopHandler implements Handler {
     this.#chain = null;
     this.#forwards = [];
     this.#engine.timers.clear(this.#timer);
-    this.#probes.forgetAll();
+    this.#probes.takeUntil(Infinity);
     for (const { server } of this.#watches) server.looping = false;
     this.#watches = [];
     this.#engine.values[this.#present] = 0;
   }
 
-  /** Upstreams that lead into a loop. */
+  /** Number of upstreams that lead into a loop. */
   get #loops(): number {
     let count = 0;
     for (const { server } of this.#watches) if (server.looping) count++;
     return count;
   }
 
-  /** Ends probes that are overdue, starts rounds that are due, and looks for new upstreams. */
   #due(): void {
     const { nowMs } = this.#engine;
     if (this.#readyMs === Infinity) this.#readyMs = nowMs + FIRST_MS;
-    for (const probe of this.#probes.takeOverdue()) {
+    for (const probe of this.#probes.takeUntil(nowMs)) {
       if (!probe.ended) this.#end(probe, "silent");
     }
     this.#followUpstreams();
@@ -162,9 +159,9 @@ class LoopHandler implements Handler {
   #arm(): void {
     if (this.#chain === null) return;
     const { timers, nowMs } = this.#engine;
-    let nextMs = Math.min(nowMs + LOOK_MS, this.#probes.oldestEndMs);
+    let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs);
     for (const watch of this.#watches) {
-      // One that waits for room has it once a probe is overdue.
+      // A round that waits for room starts when a probe has expired.
       if (!watch.busy && watch.nextMs > nowMs) nextMs = Math.min(nextMs, watch.nextMs);
     }
     timers.set(this.#timer, nextMs);
@@ -180,31 +177,27 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** Something below has answered a probe. */
+  /** A handler below has answered a probe. */
   #answered(exchange: Exchange): void {
     const probe = readNonce(exchange, this.#nonce) ? this.#probes.find(this.#nonce) : undefined;
     if (probe === undefined || probe.ended) return;
-    this.#end(
-      probe,
-      exchange.uncacheable ? "unsent" : exchange.extendedError >= 0 ? "silent" : "answered",
-    );
+    const failed = exchange.extendedError >= 0;
+    this.#end(probe, exchange.uncacheable ? "unsent" : failed ? "silent" : "answered");
     this.#arm();
   }
 
-  #end(probe: Probe, heard: Heard): void {
+  #end(probe: Probe, reaction: Reaction): void {
     probe.ended = true;
     const engine = this.#engine;
     const { watch } = probe;
     if (!this.#watches.includes(watch)) return;
-    // Another data plane may have seen it come back.
-    const returned = this.#probes.returned(probe);
-    if (returned === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
-    const outcome = watch.ended(heard, returned);
+    this.#checkMark(probe);
+    const outcome = watch.ended(reaction, this.#probes.returned(probe));
     if (outcome === null) return;
     const { looping } = watch.schedule;
     const pauseMs = watch.schedule.ended(outcome);
     if (watch.schedule.looping && !looping) this.#found(probe);
-    if (looping && !watch.schedule.looping) this.#gone(watch);
+    if (looping && !watch.schedule.looping) this.#ended(watch);
     if (outcome !== "marked" && outcome !== "returned") {
       engine.values[this.#replays]! += watch.returned;
     }
@@ -213,30 +206,31 @@ class LoopHandler implements Handler {
     this.#readyMs = Math.min(this.#readyMs, engine.nowMs);
   }
 
-  /** A probe of this block has come in as a client's query: it goes no further. */
-  #cameBack(exchange: Exchange): Verdict {
+  /** Answers a probe of this block that has returned as a client's query. */
+  #returned(exchange: Exchange): Verdict {
     const engine = this.#engine;
     const before = this.#probes.note(this.#nonce, exchange);
     if (before !== RETURNED.NOT) engine.values[this.#replays]!++;
     const probe = this.#probes.find(this.#nonce);
     if (probe !== undefined && this.#watches.includes(probe.watch)) {
-      this.#noteReturn(probe, exchange);
+      const { watch } = probe;
+      if (!watch.schedule.looping) {
+        const between = watch.between ??= { client: new Address(), local: new Address() };
+        engine.clientAddress(exchange, between.client);
+        engine.localAddress(exchange, between.local);
+      }
+      this.#checkMark(probe);
     }
     exchange.uncacheable = true;
-    // No failure, which servers on the way would take for a reason to ask others.
+    // After a failure, servers on the way would try others.
     exchange.response = engine.writer.begin(exchange, RCODE.NXDOMAIN).end();
     return ANSWERED;
   }
 
-  #noteReturn(probe: Probe, exchange: Exchange): void {
-    const engine = this.#engine;
-    const { watch } = probe;
-    if (!watch.schedule.looping) {
-      const between = watch.between ??= { client: new Address(), local: new Address() };
-      engine.clientAddress(exchange, between.client);
-      engine.localAddress(exchange, between.local);
-    }
-    if (this.#probes.returned(probe) === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
+  /** Declares a loop if the probe's mark has returned, to any data plane. */
+  #checkMark(probe: Probe): void {
+    if (this.#probes.returned(probe) !== RETURNED.MARK) return;
+    if (probe.watch.schedule.seen()) this.#found(probe);
   }
 
   #found({ watch, nonce }: Probe): void {
@@ -245,18 +239,25 @@ class LoopHandler implements Handler {
     watch.foundMs = engine.nowMs;
     engine.values[this.#detected]!++;
     engine.values[this.#present] = 1;
-    const { line, fields } = describeLoop({
-      zone: this.#zone,
-      upstream: watch.server.label,
-      others: this.#watches.length > this.#loops,
-      between: watch.between,
-      qname: nameOf(nonce, this.#zone),
-    });
-    this.#log("error", line, fields);
+    const zone = this.#zone;
+    const upstream = watch.server.label;
+    const client = watch.between === null ? "" : textOf(watch.between.client);
+    const local = watch.between === null ? "" : textOf(watch.between.local);
+    const qname = nameOf(nonce, zone);
+    // CoreDNS's line begins in the same way, so log searches for it match.
+    const line = `Loop${client === "" ? "" : ` (${client} -> ${local})`} detected for zone ` +
+      `"${zone}": queries forwarded to ${upstream} come back. ` +
+      (this.#watches.length > this.#loops
+        ? "Until the loop ends, the other upstreams are used. "
+        : "Queries for it get SERVFAIL until the loop ends. ") +
+      "Remove the addresses of this server, and of servers that forward to it, from forward or " +
+      "from the resolv.conf that it reads (127.0.0.53 is systemd-resolved: use " +
+      `/run/systemd/resolve/resolv.conf instead). Query: "HINFO ${qname}"`;
+    this.#log("error", line, { zone, client, local, upstream, qname });
     this.#sayFound(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
   }
 
-  #gone({ server, foundMs }: Watch): void {
+  #ended({ server, foundMs }: Watch): void {
     const engine = this.#engine;
     server.looping = false;
     engine.values[this.#present] = this.#loops > 0 ? 1 : 0;
@@ -264,7 +265,7 @@ class LoopHandler implements Handler {
     const upstream = server.label;
     this.#log(
       "info",
-      `Loop for zone "${this.#zone}" is gone after ${seconds} s: asking ${upstream} again`,
+      `Loop for zone "${this.#zone}" has ended after ${seconds} s: using ${upstream} again`,
       { zone: this.#zone, upstream, seconds },
     );
   }
@@ -278,7 +279,7 @@ class LoopHandler implements Handler {
     );
   }
 
-  /** Queries fail as they do in a loop: look for one soon. */
+  /** Starts a round because a query failed as queries in a loop do. */
   #suspect(): void {
     const { nowMs } = this.#engine;
     if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;
@@ -301,7 +302,7 @@ class LoopHandler implements Handler {
     return ++this.#passed <= MAX_PASSED;
   }
 
-  /** Watches the servers that probes go to now, each with what is known of it. */
+  /** Watches the servers that probes are forwarded to now. */
   #followUpstreams(): void {
     const { nowMs, values } = this.#engine;
     const example = this.#probes.example(this.#chain!);
@@ -317,4 +318,9 @@ class LoopHandler implements Handler {
     );
     values[this.#present] = this.#loops > 0 ? 1 : 0;
   }
+}
+
+function textOf(address: Address): string {
+  const host = address.hostname();
+  return address.family === 6 ? `[${host}]:${address.port}` : `${host}:${address.port}`;
 }

@@ -1,93 +1,90 @@
 /**
  * How a round of probes to one upstream ended:
  *
- * - "marked": a probe came back with its mark.
- * - "returned": the names of all probes came back, without marks.
- * - "answered": not all came back, and somebody has answered.
- * - "silent": nothing was heard of them.
- * - "unsent": they never left, which says nothing.
+ * - "marked": a probe returned with its mark.
+ * - "returned": the names of all probes returned, without marks.
+ * - "answered": not all returned, and at least one was answered.
+ * - "silent": none was answered.
+ * - "unsent": none was sent, which is no evidence.
  */
 export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
-/** Pause between two rounds as long as nothing is known, in milliseconds. */
+/** First pause after a failure; it doubles with each consecutive one. */
 const STEP_MS = 1000;
-/** Pause before the next round where one is to confirm the last: queries go round, or fail, meanwhile. */
+/** Pause before a round that confirms the last one. */
 const CONFIRM_MS = 300;
-/** Rounds in a row whose names must all come back before that shows a loop. */
+/** Consecutive rounds whose names must all return to prove a loop. */
 const CONFIRM_ROUNDS = 3;
-/** Probes in such a round, but the first: by chance, so that nobody can know how many to send. */
+/** Probes in such a round after the first; random, so that nobody knows how many to send. */
 const COPIES = { least: 2, more: 3 } as const;
-/** Rounds in a row that must not come back before a loop is gone: any datagram may get lost. */
+/** Consecutive rounds that must not return before a loop counts as gone: datagrams get lost. */
 const GONE_ROUNDS = 2;
-/** Pause before the next round while there is a loop. */
+/** Pause between rounds during a loop. */
 const RECHECK_MS = 3000;
-/** Longest pause after failures. */
 const MAX_STEP_MS = 30_000;
-/** Failures after which it is given up: some two minutes where nobody answers. */
+/** Failures before the next rest, after some two minutes without an answer. */
 const MAX_FAILURES = 8;
 /**
- * Pause between two rounds while all is well. A loop that comes up later shows in failing queries,
- * or follows a change of upstreams, and both start a round at once; the rest may be rare, since each
- * probe is a query for a name that nobody has.
+ * Pause without evidence of a loop. A later loop shows in failing queries or follows a change of
+ * upstreams, which start a round at once; and each probe costs the zone's servers a query.
  */
 const REST_MS = 300_000;
 
 /**
- * When the next round of probes to an upstream is due, of how many, and whether it leads into a loop:
- * a machine without clock or queries.
- *
- * A mark that comes back shows a loop at once. Where options are taken off on the way, names must
- * come back as often as they were sent, several rounds in a row; who has seen one and sends it again
- * shows nothing. Once two rounds in a row have not come back, the loop is gone.
+ * State machine for one upstream: whether it leads into a loop, and when the next round is due. A mark
+ * proves a loop at once. If servers on the way strip options, all names must return in several
+ * consecutive rounds, so a replayed name proves nothing.
  */
 export class Schedule {
   looping = false;
-  /** The loop shows in marks. */
+  /** No loop, and no round due for `REST_MS`. */
+  resting = false;
+  /** Marks prove the loop. */
   #marked = false;
-  /** Rounds in a row whose names have all come back. */
+  /** Consecutive rounds whose names have all returned. */
   #rounds = 0;
-  /** Rounds in a row that have not come back while there is a loop. */
+  /** Consecutive rounds that have not returned, during a loop. */
   #missed = 0;
   #failures = 0;
-  #resting = false;
 
-  /** All is well, and nothing is due for a long while. */
-  get resting(): boolean {
-    return this.#resting;
-  }
-
-  /** Probes in the next round. */
+  /** Number of probes in the next round. */
   copies(random: () => number): number {
     const certain = this.#rounds === 0 && (!this.looping || this.#marked);
     return certain ? 1 : COPIES.least + random() % COPIES.more;
   }
 
-  /** A probe has come back with its mark. Returns true if that is news. */
+  /** Records a returned mark. Returns true if that is the beginning of a loop. */
   seen(): boolean {
-    const news = !this.looping;
+    const begins = !this.looping;
     this.begin();
     this.looping = true;
     this.#marked = true;
-    return news;
+    return begins;
   }
 
-  /** Starts from the beginning. */
+  /** Restarts all counts. */
   begin(): void {
     this.#rounds = 0;
     this.#missed = 0;
     this.#failures = 0;
-    this.#resting = false;
+    this.resting = false;
   }
 
-  /** Takes in how a round ended. Returns the pause before the next one in milliseconds. */
+  /** Records the end of a round. Returns the pause before the next one in milliseconds. */
   ended(outcome: Outcome): number {
-    if (this.#resting) this.begin();
+    if (this.resting) this.begin();
     switch (outcome) {
       case "marked":
         this.seen();
         return RECHECK_MS;
       case "returned":
-        return this.#returned();
+        // Without marks, only several copies prove that the loop still exists.
+        this.#marked = false;
+        this.#missed = 0;
+        this.#failures = 0;
+        if (!this.looping && ++this.#rounds < CONFIRM_ROUNDS) return CONFIRM_MS;
+        this.looping = true;
+        return RECHECK_MS;
       case "unsent":
         return this.looping ? RECHECK_MS : this.#failed();
       default:
@@ -96,21 +93,11 @@ export class Schedule {
     if (this.looping) {
       if (++this.#missed < GONE_ROUNDS) return CONFIRM_MS;
       this.looping = false;
-      // Another round follows, in case that was said too soon.
+      // One more round follows soon, in case both were lost.
       this.begin();
       return STEP_MS;
     }
     return outcome === "answered" ? this.#rest() : this.#failed();
-  }
-
-  #returned(): number {
-    // Where there are no marks any more, it takes copies.
-    this.#marked = false;
-    this.#missed = 0;
-    this.#failures = 0;
-    if (!this.looping && ++this.#rounds < CONFIRM_ROUNDS) return CONFIRM_MS;
-    this.looping = true;
-    return RECHECK_MS;
   }
 
   #failed(): number {
@@ -120,7 +107,7 @@ export class Schedule {
 
   #rest(): number {
     this.#failures = 0;
-    this.#resting = true;
+    this.resting = true;
     return REST_MS;
   }
 }
