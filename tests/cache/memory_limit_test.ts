@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
 import { MemoryLimit } from "../../src/plugins/cache/store/memory_limit.ts";
-import { type KeyedQuestion, Store } from "../../src/plugins/cache/store/store.ts";
+import type { KeyedQuestion } from "../../src/plugins/cache/store/entry.ts";
+import { Store } from "../../src/plugins/cache/store/store.ts";
 import { seeded } from "../support/run/random.ts";
 
 const MI = 2 ** 20;

@@ -1,6 +1,6 @@
 /** Clocks: numbers that run over after years, and machines that were suspended. */
 import assert from "node:assert/strict";
-import { CLOCK_SPAN } from "../../src/plugins/cache/store/clock.ts";
+import { CLOCK_SPAN } from "../../src/plugins/cache/store/row.ts";
 import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
 import { runChaos } from "../support/simulation/chaos.ts";
 import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";

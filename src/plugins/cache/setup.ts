@@ -1,17 +1,15 @@
-import type { Controller } from "../controller.ts";
+import { shareOf } from "../../config/memory_limit.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { formatDuration } from "../../corefile/durations.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
-import type { PluginSetup, WholeConfig } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
-import { completeCaches } from "./complete.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
-import { readSize } from "./size.ts";
 
-/** `least` is what CoreDNS raises a smaller capacity to; the upper end is what a table can hold. */
+/** CoreDNS raises smaller capacities to `least`; `max` is the limit of a table. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
 /** RFC 2181 section 8: a TTL has 31 bits. */
 const TTL = { success: 3600, denial: 1800, min: 1, max: 2_147_483_647 } as const;
@@ -21,13 +19,25 @@ const PREFETCH = {
   duration: { name: "prefetch DURATION", default: 60_000, min: 0, max: MAX_DURATION_MS },
   percentage: { name: "prefetch PERCENTAGE", default: 10, min: 10, max: 90 },
 } as const;
-/** RFC 2308 section 7.1: a server failure is kept for five minutes at most. */
+/** RFC 2308 section 7.1: five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
-/** `min` still holds thousands of entries; `max` is half of what addresses in the arena reach. */
+/** `min` suffices for thousands of entries; `max` is half of what the arena can address. */
 const CAPACITY_BYTES = { name: "capacity_bytes", min: 2 ** 20, max: 2 ** 34 } as const;
-const PERSIST = {
-  interval: { name: "persist INTERVAL", default: 600_000, min: 1000, max: MAX_DURATION_MS },
+const INTERVAL = {
+  name: "persist INTERVAL",
+  default: 600_000,
+  min: 1000,
+  max: MAX_DURATION_MS,
 } as const;
+const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["K", 1e3],
+  ["M", 1e6],
+  ["G", 1e9],
+  ["Ki", 2 ** 10],
+  ["Mi", 2 ** 20],
+  ["Gi", 2 ** 30],
+]);
 
 const OPTIONS = [
   "success",
@@ -84,9 +94,7 @@ export const cacheSetup: PluginSetup = {
         readOption({ tokens, host, resolvePath, warn }, option, options)
       );
       if (options.preferPositive && options.serveStale === null) {
-        throw tokens.error(
-          "serve_stale_policy needs serve_stale (add it, or leave the policy out)",
-        );
+        throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
       }
       addHandler(options);
     });
@@ -94,12 +102,27 @@ export const cacheSetup: PluginSetup = {
   complete: (whole) => completeCaches(whole as WholeConfig<CacheOptions>),
 };
 
+/** Divides the memory share of caches without a `capacity_bytes`, and finds shared files. */
+function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
+  const places = new Map<string, string>();
+  for (const { block: { file }, line, options } of uses) {
+    if (config.memoryBytes !== undefined) {
+      options.capacityBytes ??= shareOf(config.memoryBytes, uses.length);
+    }
+    const path = options.persist?.file;
+    if (path === undefined) continue;
+    const other = places.get(path);
+    if (other === undefined) places.set(path, `${file}:${line}`);
+    else fault({ file, line }, `persist: the cache at ${other} uses "${path}" too (name another)`);
+  }
+}
+
 function describeCache({ success, denial, serveStale, persist, zones }: CacheOptions): string {
   const of = zones.includes(".") ? "answers" : `answers for ${zones.join(", ")}`;
   const stale = serveStale === null || serveStale.durationMs === 0
     ? ""
     : `, stale ones for ${formatDuration(serveStale.durationMs)} more while no upstream answers`;
-  const kept = persist === null ? "" : `, and kept over a restart in ${persist.file}`;
+  const kept = persist === null ? "" : `, and persisted in ${persist.file}`;
   return `${of} are cached for up to ${success.maxTtlSeconds} s, denials for up to ` +
     `${denial.maxTtlSeconds} s${stale}${kept}`;
 }
@@ -136,24 +159,24 @@ function readOption(
       break;
     case "serve_stale_policy":
       if (options.preferPositive) {
-        throw tokens.error('"serve_stale_policy" stands in this block already (leave one out)');
+        throw tokens.error('"serve_stale_policy" appears twice in this block (remove one)');
       }
       readServeStalePolicy(tokens);
       options.preferPositive = true;
       break;
     case "capacity_bytes":
-      options.capacityBytes = readSize(tokens, tokens.oneArg("SIZE"), CAPACITY_BYTES);
+      options.capacityBytes = readSize(tokens, tokens.oneArg("SIZE"));
       break;
     case "persist": {
       const [file, interval] = tokens.someArgs("FILE [INTERVAL]", 2);
       const intervalMs = interval === undefined
-        ? PERSIST.interval.default
-        : readDuration(tokens, interval, PERSIST.interval);
+        ? INTERVAL.default
+        : readDuration(tokens, interval, INTERVAL);
       options.persist = { file: resolvePath(file!), intervalMs };
       const folder = options.persist.file.replace(/\/[^/]*$/, "") || "/";
       if (host.kindOf(folder) !== "directory") {
-        const what = `persist: ${quote(folder)} is not a folder, so nothing is kept`;
-        warn(tokens.place.line, `${what} (make it, or name another one)`);
+        const what = `persist: ${quote(folder)} is not a folder, so nothing is persisted`;
+        warn(tokens.place.line, `${what} (create it, or name another one)`);
       }
       break;
     }
@@ -170,9 +193,9 @@ function readClass(
   const { line } = tokens.place;
   const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]", 3);
   const asked = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} CAPACITY` });
-  // As in CoreDNS: Corefiles with a small capacity keep the hits that they have.
+  // As in CoreDNS, so that Corefiles with a small capacity have the same hit ratio.
   if (asked < CAPACITY.least && ttl === undefined) {
-    const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the least`;
+    const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the minimum`;
     warn(line, `${what} (if ${asked} is a TTL: ${name} ${CAPACITY.default} ${asked})`);
   }
   target.capacity = Math.max(asked, CAPACITY.least);
@@ -198,4 +221,19 @@ function readPrefetch(tokens: Dispenser, target: CacheOptions["prefetch"]): void
     );
   }
   target.percentage = readInteger(tokens, percentage.slice(0, -1), PREFETCH.percentage);
+}
+
+/** Size in bytes as a Kubernetes quantity (`64Mi`, `64M`, `67108864`). Throws `CorefileError`. */
+function readSize(tokens: Dispenser, text: string): number {
+  const { name, min, max } = CAPACITY_BYTES;
+  const match = /^([0-9]{1,15})([KMG]i?)?$/.exec(text);
+  if (match === null) {
+    throw tokens.error(`${name}: ${quote(text)} is not a size (write 64Mi, 64M or 67108864)`);
+  }
+  const value = Number(match[1]) * SIZE_UNITS.get(match[2] ?? "")!;
+  if (value < min || value > max) {
+    const range = `${min / 2 ** 20}Mi to ${max / 2 ** 30}Gi`;
+    throw tokens.error(`${name}: ${quote(text)} is out of range (${range})`);
+  }
+  return value;
 }

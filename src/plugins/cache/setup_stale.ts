@@ -13,7 +13,7 @@ const DURATION = {
 const VERIFY_TIMEOUT = { name: "serve_stale VERIFY_TIMEOUT", min: 0, max: MAX_DURATION_MS };
 /** RFC 2181 section 8: a TTL has 31 bits. */
 const RESPONSE_TTL = { name: "serve_stale RESPONSE_TTL", min: 0, max: 2_147_483_647_000 };
-/** RFC 8767 section 5: a failure should not be remembered for more than five minutes. */
+/** RFC 8767 section 5: five minutes at most. */
 const FAILURE_RECHECK = { name: "serve_stale FAILURE_RECHECK", min: 0, max: 300_000 };
 
 const SYNTAX = "[DURATION] [immediate [RESPONSE_TTL [FAILURE_RECHECK]] | " +
@@ -49,7 +49,7 @@ export function readServeStale(tokens: Dispenser): ServeStaleOptions {
   if (ttl !== undefined) {
     const ttlMs = readDuration(tokens, ttl, RESPONSE_TTL);
     if (ttlMs % 1000 !== 0) {
-      throw tokens.error(`${RESPONSE_TTL.name}: ${quote(ttl)} is not in whole seconds`);
+      throw tokens.error(`${RESPONSE_TTL.name}: ${quote(ttl)} is not a whole number of seconds`);
     }
     options.responseTtlSeconds = ttlMs / 1000;
   }
@@ -59,7 +59,7 @@ export function readServeStale(tokens: Dispenser): ServeStaleOptions {
   return options;
 }
 
-/** Reads the argument of `serve_stale_policy`; there is one policy. */
+/** Reads the argument of `serve_stale_policy`. */
 export function readServeStalePolicy(tokens: Dispenser): void {
   const policy = tokens.oneArg("prefer_positive");
   if (policy.toLowerCase() !== "prefer_positive") {

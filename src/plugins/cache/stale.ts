@@ -2,21 +2,21 @@ import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
-import type { AllCacheCounters, StaleReason } from "./counters.ts";
+import type { CacheContent } from "./content.ts";
+import type { CacheMetrics, StaleReason } from "./metrics.ts";
 import type { CacheOptions, ServeStaleOptions } from "./options.ts";
-import type { CacheReader } from "./reader.ts";
 import type { Store } from "./store/store.ts";
 import { Verifications } from "./verifications.ts";
 
 /**
- * How long a refresh keeps others away, in tenths of a second: longer than any takes, since one may
- * end without a word (a handler that drops the query).
+ * Time that a refresh excludes others, in tenths of a second. Longer than any takes, because a refresh
+ * can end without a response (a handler that drops the query).
  */
 const LEASE = 100;
-/** Pause after a refresh that failed in a way that is not kept as a failure, likewise. */
+/** Least pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
 
-/** What becomes of expired entries without `serve_stale`: nothing. */
+/** Without `serve_stale`. */
 const OFF: ServeStaleOptions = {
   durationMs: 0,
   mode: "immediate",
@@ -31,32 +31,31 @@ export interface StaleServices {
   readonly engine: EngineServices;
   /** Position of the handler in its chain. */
   readonly position: number;
-  /** Client subnets count. */
+  /** Entries depend on client subnets. */
   readonly ecs: boolean;
 }
 
 /**
- * Serves expired entries while no better answer is available (RFC 8767), and keeps refreshes of all
- * entries, stale ones and prefetched ones, to one at a time.
+ * Serves expired entries while there is no better answer (RFC 8767), and limits refreshes of an entry,
+ * stale or prefetched, to one at a time.
  */
 export class StaleServer {
-  /** Whether stale entries are served at all. */
+  /** Whether stale entries are served. */
   readonly serves: boolean;
-
-  readonly #reader: CacheReader;
-  readonly #counters: AllCacheCounters;
+  readonly #content: CacheContent;
+  readonly #metrics: CacheMetrics;
   readonly #services: StaleServices;
   readonly #options: ServeStaleOptions;
   readonly #refreshes: boolean;
   readonly #verifications: Verifications;
 
-  constructor(reader: CacheReader, counters: AllCacheCounters, services: StaleServices) {
-    this.#reader = reader;
-    this.#counters = counters;
+  constructor(content: CacheContent, metrics: CacheMetrics, services: StaleServices) {
+    this.#content = content;
+    this.#metrics = metrics;
     this.#services = services;
     const { serveStale, prefetch } = services.options;
     this.#options = serveStale ?? OFF;
-    this.serves = reader.staleSeconds > 0;
+    this.serves = content.staleSeconds > 0;
     this.#refreshes = this.serves || prefetch.amount > 0;
     this.#verifications = new Verifications(services.engine, {
       subnets: services.ecs,
@@ -64,16 +63,18 @@ export class StaleServer {
     });
   }
 
-  /** Claims the refresh of an entry; false where one is under way or has just failed. */
+  /** Claims the refresh of an entry; false if one is in flight or has just failed. */
   claim(store: Store, row: number, now: number): boolean {
-    return store.beginRefresh(row, now, now + LEASE);
+    if (!store.mayRefresh(row, now)) return false;
+    store.recheckAt(row, now + LEASE);
+    return true;
   }
 
-  /** Answers from a stale entry, at once or once asking has failed, as the options say. */
+  /** Answers from a stale entry: at once, or if the handlers below fail. */
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
-    const counters = this.#counters.of(exchange.listener);
-    const { success } = this.#reader.content;
+    const counters = this.#metrics.of(exchange.listener);
+    const { success } = this.#content;
     engine.values[store === success ? counters.hitsSuccess : counters.hitsDenial]!++;
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
     if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
@@ -87,10 +88,9 @@ export class StaleServer {
   }
 
   /**
-   * Handles a response on its way up. One that may not replace a stale answer is replaced by it, and
-   * the clients that waited for this refresh are answered.
-   *
-   * A client's query without RD is not a refresh, whatever came of it: most resolvers refuse it.
+   * Handles a response on its way up. A stale answer replaces one that is no better, and the clients
+   * that wait for this refresh are answered. A client's query without RD is not a refresh, because
+   * most resolvers refuse it.
    */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;
@@ -103,11 +103,11 @@ export class StaleServer {
     if (exchange.internal) {
       this.#answerWaiters(exchange, good, now);
     } else if (!good) {
-      const store = this.#reader.findStale(exchange, now);
-      if (store !== null) this.#answer(exchange, store, this.#reader.row, "failure");
+      const store = this.#content.findStale(exchange, now);
+      if (store !== null) this.#answer(exchange, store, this.#content.row, "failure");
     } else if (this.#options.mode === "verify") {
-      // Clients get the same answer (AA) as those who ask a moment later.
-      this.#reader.answerFresh(exchange, now);
+      // With AA, as later clients get it.
+      this.#content.answerFresh(exchange, now);
     }
   }
 
@@ -116,7 +116,7 @@ export class StaleServer {
     const { verifyTimeoutMs, failureRecheckMs } = this.#options;
     if (verifyTimeoutMs === 0) {
       if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, "recheck");
-      // Only then do others get the stale entry while this one asks (CoreDNS's FAILURE_RECHECK).
+      // Others get the stale entry meanwhile, but only with FAILURE_RECHECK (as in CoreDNS).
       if (failureRecheckMs > 0 && exchange.recursionDesired) this.claim(store, row, now);
       return NEXT;
     }
@@ -138,17 +138,13 @@ export class StaleServer {
     return WAIT;
   }
 
-  /**
-   * RFC 8767 section 4: only NOERROR and NXDOMAIN say something of the name; and NOERROR does not
-   * without an answer or an SOA record.
-   */
+  /** Whether a response is better than a stale entry (RFC 8767 section 4). */
   #mayReplace(exchange: Exchange, kind: number, now: number): boolean {
-    const response = exchange.response!;
-    const { rcode } = response;
-    if (this.#reader.prefersPositive && this.#reader.hasPositive(exchange, now)) {
+    const { rcode, flags } = exchange.response!;
+    if (this.#content.prefersPositive && this.#content.hasPositive(exchange, now)) {
       return kind === KIND.SUCCESS;
     }
-    if (rcode === RCODE.NXDOMAIN) return (response.flags & FLAG.TC) === 0;
+    if (rcode === RCODE.NXDOMAIN) return (flags & FLAG.TC) === 0;
     return kind === KIND.SUCCESS || kind === KIND.NODATA;
   }
 
@@ -156,11 +152,11 @@ export class StaleServer {
     const { failureRecheckMs } = this.#options;
     if (failureRecheckMs > 0) return failureRecheckMs / 100;
     if (this.#services.options.servfailMs < 1000) return 0;
-    return Math.max(SHORT_PAUSE, 10 * this.#reader.failureRemaining(exchange, now));
+    return Math.max(SHORT_PAUSE, 10 * this.#content.failureRemaining(exchange, now));
   }
 
   #endRefresh(exchange: Exchange, now: number, recheckAt: number): void {
-    const { success, denial } = this.#reader.content;
+    const { success, denial } = this.#content;
     let row = success.find(exchange, now);
     if (row >= 0) success.recheckAt(row, recheckAt);
     row = denial.find(exchange, now);
@@ -168,53 +164,50 @@ export class StaleServer {
   }
 
   #answerWaiters(exchange: Exchange, good: boolean, now: number): void {
-    const { engine } = this.#services;
     const response = exchange.response!;
     let waiter = this.#verifications.take(exchange);
     while (waiter !== null) {
       const next: Exchange | null = waiter.nextWaiter;
       waiter.nextWaiter = null;
       const answered = good
-        ? this.#reader.answerFresh(waiter, now)
+        ? this.#content.answerFresh(waiter, now)
         : this.#answerBest(waiter, now, "failure");
       if (!answered) waiter.response = response;
-      engine.resume(waiter);
+      this.#services.engine.resume(waiter);
       waiter = next;
     }
   }
 
-  /** Answers a waiting exchange from what there is. */
+  /** Answers a waiting exchange without a refresh. */
   #giveUp(waiter: Exchange): void {
     const { engine } = this.#services;
-    const now = this.#reader.content.now(engine.nowMs);
+    const now = this.#content.now(engine.nowMs);
     if (!this.#answerBest(waiter, now, "timeout")) {
-      waiter.error = "the stale entry is gone, and no answer has come";
+      waiter.error = "the stale entry was evicted, and no answer has come";
       waiter.extendedError = EDE.NO_REACHABLE_AUTHORITY;
       waiter.response = engine.failure(waiter, RCODE.SERVFAIL);
     }
     engine.resume(waiter);
   }
 
-  /** Answers from a fresh entry, or else from a stale one; false where there is neither. */
+  /** Answers from a fresh or else a stale entry; false if there is neither. */
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
-    if (this.#reader.answerFresh(exchange, now)) return true;
-    const store = this.#reader.findStale(exchange, now);
-    if (store !== null) this.#answer(exchange, store, this.#reader.row, reason);
+    if (this.#content.answerFresh(exchange, now)) return true;
+    const store = this.#content.findStale(exchange, now);
+    if (store !== null) this.#answer(exchange, store, this.#content.row, reason);
     return store !== null;
   }
 
   #answer(exchange: Exchange, store: Store, row: number, reason: StaleReason): Verdict {
     const { engine: { values }, options } = this.#services;
     const { responseTtlSeconds } = this.#options;
-    values[this.#counters.of(exchange.listener).servedStale]!++;
-    values[this.#counters.stale[reason]]!++;
+    values[this.#metrics.of(exchange.listener).servedStale]!++;
+    values[this.#metrics.stale[reason]]!++;
     store.touch(row);
     exchange.error = "";
     const own = store.ttlOf(row);
-    const ttlSeconds = responseTtlSeconds > 0 || !options.keepTtl
-      ? Math.min(responseTtlSeconds, own)
-      : own;
-    this.#reader.answer(exchange, store, row, ttlSeconds);
+    const limited = responseTtlSeconds > 0 || !options.keepTtl;
+    this.#content.answer(exchange, store, row, limited ? Math.min(responseTtlSeconds, own) : own);
     exchange.extendedError = exchange.response!.rcode === RCODE.NXDOMAIN
       ? EDE.STALE_NXDOMAIN
       : EDE.STALE;

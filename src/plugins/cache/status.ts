@@ -1,24 +1,24 @@
 import type { HandlerFacts, PluginStatus } from "../status.ts";
 import type { CacheOptions } from "./options.ts";
 
-/** One `cache`. */
+/** Status of a `cache`. */
 export interface CacheStatus {
   zones: string[];
   success: { entries: number; capacity: number };
   denial: { entries: number; capacity: number };
   bytes: number;
-  /** Null where there is no limit. */
+  /** Null without a limit. */
   capacityBytes: number | null;
   requests: number;
   hits: number;
-  /** Share of the requests that were answered from the cache, from 0 to 1; null before the first. */
+  /** Share of the requests answered from the cache, from 0 to 1; null before the first. */
   hitRatio: number | null;
   servedStale: number;
   prefetches: number;
   evictions: number;
 }
 
-/** Shows a cache by its counters. */
+/** Status of a cache, from its counters. */
 export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
   describe,
   heads: ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"],
@@ -44,13 +44,13 @@ export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
 function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): CacheStatus {
   const { success, denial, capacityBytes } = options;
   const zones = options.zones.join(",");
-  /** Over the listeners, each of which is counted apart. */
+  /** Sum over the listeners. */
   const of = (name: string, labels: Record<string, string> = {}) =>
     servers.reduce(
       (all, server) => all + counters(name, { server, zones, view: "", ...labels }),
       0,
     );
-  // What is stored is the same for all of them.
+  // All listeners have the same entries.
   const entries = (type: string) => {
     const labels = { server: servers[0] ?? "", zones, view: "", type };
     return counters("coredns_cache_entries", labels);
@@ -60,10 +60,7 @@ function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): C
   const hits = both("coredns_cache_hits_total");
   return {
     zones: options.zones,
-    success: {
-      entries: entries("success"),
-      capacity: success.capacity,
-    },
+    success: { entries: entries("success"), capacity: success.capacity },
     denial: { entries: entries("denial"), capacity: denial.capacity },
     bytes: counters("nodens_cache_bytes", { server: servers.join(","), zones }),
     capacityBytes: capacityBytes ?? null,

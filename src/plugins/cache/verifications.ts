@@ -5,10 +5,10 @@ import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { isSameQuestion } from "./question.ts";
 
-/** Finished verifications kept for use again. */
+/** Finished verifications kept for reuse. */
 const MAX_SPARE = 256;
 
-/** Exchanges that wait for the same refresh, and until when. */
+/** Exchanges that wait for the same refresh, and its timeout. */
 class Verification extends PendingQuestion {
   readonly timer: Timer;
 
@@ -31,9 +31,9 @@ export class Verifications {
   readonly #spare: Verification[] = [];
 
   constructor(engine: EngineServices, { subnets, timeOut }: {
-    /** Clients' subnets are part of the question. */
+    /** Client subnets are part of the question. */
     subnets: boolean;
-    /** Answers an exchange whose time is up. */
+    /** Answers an exchange after the timeout. */
     timeOut: (waiter: Exchange) => void;
   }) {
     this.#engine = engine;
@@ -42,24 +42,24 @@ export class Verifications {
     this.#inFlight = new InFlight(engine, "verify");
   }
 
-  /** Lets an exchange wait with those who ask the same; false if it may not, null if nobody does. */
+  /** Joins the wait for the same question; false if that is refused, null if there is none. */
   join(exchange: Exchange): boolean | null {
     const verification = this.#inFlight.find(exchange, this.#hashOf(exchange));
     return verification === null ? null : this.#inFlight.join(verification, exchange);
   }
 
-  /** Lets an exchange wait until `untilMs`; returns it parked, or null if it may not. */
+  /** Parks an exchange until `untilMs`; returns it, or null if that is refused. */
   begin(exchange: Exchange, untilMs: number): Exchange | null {
     const { timers } = this.#engine;
     const verification = this.#spare.pop() ??
-      new Verification((made) => timers.create(() => this.#release(made)));
+      new Verification((made) => timers.create(() => this.#expire(made)));
     const parked = this.#inFlight.begin(verification, exchange, this.#hashOf(exchange));
-    if (parked === null) this.#keep(verification);
+    if (parked === null) this.#recycle(verification);
     else timers.set(verification.timer, untilMs);
     return parked;
   }
 
-  /** Ends the wait for the exchange's question: those who waited, chained by `nextWaiter`. */
+  /** Ends the wait for the exchange's question; returns the waiters, chained by `nextWaiter`. */
   take(exchange: Exchange): Exchange | null {
     const verification = this.#inFlight.find(exchange, this.#hashOf(exchange));
     return verification === null ? null : this.#end(verification);
@@ -74,15 +74,15 @@ export class Verifications {
   #end(verification: Verification): Exchange | null {
     this.#engine.timers.clear(verification.timer);
     const first = this.#inFlight.end(verification);
-    this.#keep(verification);
+    this.#recycle(verification);
     return first;
   }
 
-  #keep(verification: Verification): void {
+  #recycle(verification: Verification): void {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(verification);
   }
 
-  #release(verification: Verification): void {
+  #expire(verification: Verification): void {
     for (let waiter = this.#end(verification); waiter !== null;) {
       const next: Exchange | null = waiter.nextWaiter;
       waiter.nextWaiter = null;

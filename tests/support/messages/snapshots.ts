@@ -12,9 +12,8 @@ import {
   SNAPSHOT_START,
 } from "../../../src/plugins/cache/persist/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
-import { describeRow, EntryState } from "../../../src/plugins/cache/store/entry_state.ts";
 import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";
-import { STRIDE } from "../../../src/plugins/cache/store/row.ts";
+import { describeRow, EntryState, STRIDE } from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 

@@ -6,9 +6,8 @@ import { copyWords, Memory } from "../../../engine/memory.ts";
 import type { HashKey } from "../../../engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
 import { NO_SCOPE, Response } from "../../../engine/response/response.ts";
-import { describeRow, EntryState } from "../store/entry_state.ts";
 import { FOR, scopeOf, subnetAt as subnetOf } from "../store/entry.ts";
-import { HAS_ECS, LENGTH as LENGTHS, STRIDE } from "../store/row.ts";
+import { describeRow, EntryState, HAS_ECS, LENGTH as LENGTHS, STRIDE } from "../store/row.ts";
 import type { Store } from "../store/store.ts";
 
 /*

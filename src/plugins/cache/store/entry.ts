@@ -1,4 +1,4 @@
-import { sameNetwork, SUBNET, subnetSize, writeNetwork } from "../../../dns/client_subnet.ts";
+import { SUBNET, subnetSize, writeNetwork } from "../../../dns/client_subnet.ts";
 import { HEADER_SIZE } from "../../../dns/constants.ts";
 import { copyWords, type Memory } from "../../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../../engine/question/fold.ts";
@@ -10,29 +10,27 @@ import { HAS_ECS, HAS_ERROR, RECORDS } from "./row.ts";
  *
  *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
  *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
- *                                                     each only where there is one
  *
- * A network is the data of a client subnet option with the prefix that the answer is good for; one of
- * no octets says that the answer is good for everybody. The scope is what clients are told, 255 for
- * none.
+ * Extended error and client subnet are optional. The network is the data of a client subnet option
+ * with the prefix that the answer is valid for, or empty if it is valid for all clients.
  */
 
-/** Octets of an extended error without its text. */
+/** Octets of an extended error before its text. */
 const ERROR_SIZE = 3;
-/** Octets in front of a network. */
-const SUBNET_HEAD = 2;
-/** Scope of an answer whose client is told none: longer than any prefix. */
-const TOLD_NONE = 255;
+/** Octets before a network. */
+export const SUBNET_HEAD = 2;
+/** Stored scope if clients get none; longer than any prefix. */
+const NONE_SENT = 255;
 
-/** Whom an entry is for, where client subnets count; otherwise the length of a network's prefix. */
+/** The clients that an entry is valid for; otherwise the length of a network's prefix. */
 export const FOR = {
-  /** Clients that send no subnet. */
+  /** Clients without a subnet. */
   NO_SUBNET: -2,
-  /** All clients: the answer does not depend on the subnet (a scope of zero, RFC 7871 section 7.3.1). */
+  /** All clients: the scope is zero (RFC 7871 section 7.3.1). */
   EVERYBODY: -1,
 } as const;
 
-/** What a store must know of a question (`Question`) and its client; `Exchange` has it all. */
+/** A question and its client, as stores see an `Exchange`. */
 export interface KeyedQuestion {
   readonly memory: Memory;
   readonly offset: number;
@@ -41,26 +39,26 @@ export interface KeyedQuestion {
   readonly hash: number;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-  /** Client bucket that an entry is counted to, or -1 for none. */
+  /** Client bucket that owns a new entry, or -1 for none. */
   readonly client: number;
-  /** Where the data of the client's subnet option lies, from `offset` on. */
+  /** The data of the client's subnet option, from `offset` on. */
   readonly ecsAt: number;
   readonly ecsLength: number;
 }
 
-/** Where the client subnet of an entry lies, behind everything else of its block. */
+/** Offset of an entry's client subnet; `lengths` is the word LENGTH of its row. */
 export function subnetAt(lengths: number, { bytes }: Memory, offset: number): number {
   const at = offset + (((lengths & 0xffff) + 1) & ~1) + 2 * ((lengths >>> 16) & RECORDS);
   return (lengths & HAS_ERROR) === 0 ? at : at + ERROR_SIZE + bytes[at + 2]!;
 }
 
-/** Size of an entry's block, as `entrySize` said when it was written. */
+/** Size of an entry's block. */
 export function blockSize(lengths: number, memory: Memory, offset: number): number {
   const at = subnetAt(lengths, memory, offset);
   return at - offset + ((lengths & HAS_ECS) === 0 ? 0 : SUBNET_HEAD + memory.bytes[at]!);
 }
 
-/** Size of the block for a response that is for `prefix` (`FOR`). */
+/** Size of the block for a response that is valid for `prefix` (`FOR`). */
 export function entrySize(response: Response, prefix: number): number {
   const error = response.extendedError < 0 ? 0 : ERROR_SIZE + response.errorText.length;
   const size = ((response.length + 1) & ~1) + 2 * response.ttlCount + error;
@@ -68,7 +66,7 @@ export function entrySize(response: Response, prefix: number): number {
   return size + SUBNET_HEAD + (prefix === FOR.EVERYBODY ? 0 : subnetSize(prefix));
 }
 
-/** The word LENGTH of a row for a response that is for `prefix` (`FOR`). */
+/** The word LENGTH of a row for a response that is valid for `prefix` (`FOR`). */
 export function lengthWord({ length, ttlCount, extendedError }: Response, prefix: number): number {
   return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : HAS_ECS) |
     (extendedError < 0 ? 0 : HAS_ERROR);
@@ -103,18 +101,30 @@ export function writeEntry(
   const nameAt = question.offset + HEADER_SIZE;
   copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
   if (prefix === FOR.NO_SUBNET) return;
-  bytes[at + 1] = response.ecsScope < 0 ? TOLD_NONE : response.ecsScope;
+  bytes[at + 1] = response.ecsScope < 0 ? NONE_SENT : response.ecsScope;
   bytes[at] = prefix === FOR.EVERYBODY
     ? 0
     : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
 }
 
-/** Reads extended error and scope of an entry into `response`, whose message is that of the block. */
-export function readExtras(lengths: number, response: Response): void {
-  const { memory, offset } = response;
+/** Points `response` at the entry in a block. */
+export function readEntry(
+  lengths: number,
+  memory: Memory,
+  offset: number,
+  response: Response,
+): void {
+  const length = lengths & 0xffff;
+  const ttlsAt = offset + ((length + 1) & ~1);
+  const ttlCount = (lengths >>> 16) & RECORDS;
+  response.memory = memory;
+  response.offset = offset;
+  response.length = length;
+  response.ttlsAt = ttlsAt;
+  response.ttlCount = ttlCount;
   response.extendedError = -1;
   if ((lengths & HAS_ERROR) !== 0) {
-    const at = response.ttlsAt + 2 * response.ttlCount;
+    const at = ttlsAt + 2 * ttlCount;
     response.extendedError = memory.view.getUint16(at);
     response.errorText.copy(memory.bytes, at + ERROR_SIZE, memory.bytes[at + 2]!);
   }
@@ -123,9 +133,9 @@ export function readExtras(lengths: number, response: Response): void {
     : scopeOf(memory.bytes[subnetAt(lengths, memory, offset) + 1]!);
 }
 
-/** Scope for clients out of the octet that stands for it in an entry. */
+/** Scope for clients, from the stored octet. */
 export function scopeOf(octet: number): number {
-  return octet === TOLD_NONE ? NO_SCOPE.NEEDED : octet;
+  return octet === NONE_SENT ? NO_SCOPE.NEEDED : octet;
 }
 
 /** Whether the message in a block has the question's name, type and class. */
@@ -140,35 +150,15 @@ export function isAbout(memory: Memory, offset: number, question: KeyedQuestion)
     if (stored.getInt32(a, true) !== (word | upperMask(word))) return false;
   }
   const rest = qnameLength & 3;
-  // Type and class follow both names, so four bytes can be read.
+  // Type and class follow the name, so four bytes can be read.
   const mask = (1 << (rest << 3)) - 1;
   const word = asked.getInt32(b, true) & mask;
   return (stored.getInt32(a, true) & mask) === (word | upperMask(word)) &&
     stored.getInt32(a + rest) === asked.getInt32(b + rest);
 }
 
-/** Whom the entry of a block is for, one of `FOR` or a prefix; `at` is where its subnet lies. */
+/** The clients that an entry is valid for (`FOR`), or a prefix; `at` is the offset of its subnet. */
 export function prefixOf(lengths: number, { bytes }: Memory, at: number): number {
   if ((lengths & HAS_ECS) === 0) return FOR.NO_SUBNET;
   return bytes[at] === 0 ? FOR.EVERYBODY : bytes[at + SUBNET_HEAD + SUBNET.SOURCE]!;
-}
-
-/** Scope octet of an entry that is for a network; longer than any prefix where clients are told none. */
-export function scopeAt({ bytes }: Memory, at: number): number {
-  return bytes[at + 1]!;
-}
-
-/** Length of the prefix that the question's client gives, which must have sent a subnet. */
-export function sourceOf({ memory, offset, ecsAt }: KeyedQuestion): number {
-  return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;
-}
-
-/** Whether the network in a block at `at` and the question's agree in `prefix` bits. */
-export function isInNetwork(
-  { bytes }: Memory,
-  at: number,
-  { memory, offset, ecsAt }: KeyedQuestion,
-  prefix: number,
-): boolean {
-  return sameNetwork(bytes, at + SUBNET_HEAD, memory.bytes, offset + ecsAt, prefix);
 }

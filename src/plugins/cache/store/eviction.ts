@@ -1,61 +1,69 @@
-import { Ghosts } from "./ghosts.ts";
-import { Owners, type Shortage } from "./owners.ts";
-import { Queue } from "./queue.ts";
-import { HASH, IN_MAIN, ownerOf, remainingOf, STATE, USES, USES_SHIFT } from "./row.ts";
+import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
+import {
+  HASH,
+  IN_MAIN,
+  NEXT,
+  ownerOf,
+  PREVIOUS,
+  remainingOf,
+  STATE,
+  USES,
+  USES_SHIFT,
+} from "./row.ts";
 
-/** Share of the capacity that new entries may take before they have proved themselves. */
+/** Share of the capacity for the small queue. */
 const SMALL_SHARE = 0.1;
-/** Spared entries that an eviction passes over before it takes whatever comes. */
+/** Spared candidates that an eviction skips at most. */
 const MAX_SKIPS = 32;
 /**
- * Part of a fair share up to which an owner's entries are spared, from two owners on. A whole share
- * would spare half of all owners at any time, also where nobody floods: that costs 4 to 9 of 100
- * hits (50 equal clients, Zipf traffic), this none.
+ * Part of a fair share below which an owner's entries are spared. A whole share would spare half of
+ * all owners at any time, which costs 4 to 9 of 100 hits without any flood (50 equal clients, Zipf).
  */
 const SPARED = 1 / 2;
 
+/** What a store is short of. */
+export type Shortage = "entries" | "bytes";
+
 /**
- * The order in which a store's entries are evicted: S3-FIFO (Yang et al., SOSP 2023), which
- * `bench/eviction.ts` chose. New entries pass through a small queue, and only those asked for again
- * reach the main one, so a scan of names never to be seen again pushes out nothing of use.
- *
- * Entries of owners with less than half a fair share are passed over, so whoever fills the store
- * pushes out his own entries first.
+ * The eviction order of a store: S3-FIFO (Yang et al., SOSP 2023), chosen by `bench/eviction.ts`. New
+ * entries enter a small queue, and only those asked for again reach the main one, so a scan of names
+ * evicts only other such names. Entries of owners with less than half a fair share are skipped, so a
+ * client that fills the store evicts its own entries.
  */
 export class Eviction {
-  /** Hashes of entries that went before they were asked for again, or expired after they were. */
+  /** Entries that left the small queue unused, or expired after use. */
   readonly ghosts: Ghosts;
-  readonly owners = new Owners();
+  /** What each owner has. */
+  readonly entries = new Tally();
+  readonly bytes = new Tally();
   readonly #small = new Queue();
   readonly #main = new Queue();
 
-  /** @param capacity - most entries of the store */
   constructor(capacity: number) {
     this.ghosts = new Ghosts(capacity);
   }
 
-  /** Appends a row to the queue that its state names. */
+  /** Adds a row to the queue that its state names. */
   push(rows: Int32Array, row: number): void {
     this.#queueOf(rows, row).push(rows, row);
   }
 
-  /** Takes a row out of its queue. */
+  /** Removes a row from its queue. */
   take(rows: Int32Array, row: number): void {
     this.#queueOf(rows, row).take(rows, row);
   }
 
   /**
-   * Chooses the row that goes next, of what there is a shortage of; there must be one. It stays in
-   * its queue.
+   * Chooses the row to evict; it stays in its queue. The store must not be empty.
    *
-   * @param entries - how many entries the store has, or may have if those are fewer
+   * @param entries - entries of the store, up to its capacity
    */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
-    const owners = this.owners[shortage];
+    const owners = this[shortage];
     const spared = SPARED * owners.share;
     let skips = MAX_SKIPS;
-    // Each pass finds the row, lowers a count of uses or of skips, so this ends.
+    // Ends, because each pass returns or lowers a count of uses or skips.
     for (;;) {
       const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
         (skips <= 1 && this.#small.size > 0);
@@ -81,5 +89,93 @@ export class Eviction {
 
   #queueOf(rows: Int32Array, row: number): Queue {
     return (rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
+  }
+}
+
+/** Rows in order of arrival, linked through two of their words. */
+class Queue {
+  oldest = -1;
+  newest = -1;
+  size = 0;
+
+  push(rows: Int32Array, row: number): void {
+    rows[row + NEXT] = -1;
+    rows[row + PREVIOUS] = this.newest;
+    if (this.newest >= 0) rows[this.newest + NEXT] = row;
+    else this.oldest = row;
+    this.newest = row;
+    this.size++;
+  }
+
+  take(rows: Int32Array, row: number): void {
+    const next = rows[row + NEXT]!;
+    const previous = rows[row + PREVIOUS]!;
+    if (next >= 0) rows[next + PREVIOUS] = previous;
+    else this.newest = previous;
+    if (previous >= 0) rows[previous + NEXT] = next;
+    else this.oldest = next;
+    this.size--;
+  }
+}
+
+/** S3-FIFO's ghost queue: hashes of evicted entries, which enter the main queue when they return. */
+class Ghosts {
+  readonly #size: number;
+  #hashes: Uint32Array | null = null;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** Size of the table, which is made with the first hash. */
+  get sizeBytes(): number {
+    return this.#hashes === null ? 0 : 4 * this.#size;
+  }
+
+  /** Makes the table now, so that memory does not grow later. */
+  reserve(): void {
+    this.#hashes ??= new Uint32Array(this.#size);
+  }
+
+  add(signed: number): void {
+    const hashes = this.#hashes ??= new Uint32Array(this.#size);
+    const hash = signed >>> 0;
+    hashes[hash % hashes.length] = hash;
+  }
+
+  /** Removes a hash; returns whether it was there. */
+  take(signed: number): boolean {
+    const hashes = this.#hashes;
+    const hash = signed >>> 0;
+    if (hashes === null || hash === 0) return false;
+    const slot = hash % hashes.length;
+    if (hashes[slot] !== hash) return false;
+    hashes[slot] = 0;
+    return true;
+  }
+}
+
+/** An amount for each client bucket. */
+class Tally {
+  readonly #amounts = new Float64Array(CLIENT_BUCKETS);
+  #owners = 0;
+  total = 0;
+
+  add(owner: number, amount: number): void {
+    const before = this.#amounts[owner]!;
+    const after = before + amount;
+    this.#amounts[owner] = after;
+    this.total += amount;
+    if (before === 0) this.#owners++;
+    if (after === 0) this.#owners--;
+  }
+
+  of(owner: number): number {
+    return this.#amounts[owner]!;
+  }
+
+  /** An equal share for every owner with an amount. */
+  get share(): number {
+    return this.#owners === 0 ? 0 : this.total / this.#owners;
   }
 }

@@ -1,26 +1,25 @@
+import { copyWords } from "../../../engine/memory.ts";
 import type { Response } from "../../../engine/response/response.ts";
-import { type Arena, offsetOf } from "./arena.ts";
-import type { EntryState } from "./entry_state.ts";
-import { moveTimesBack } from "./clock.ts";
+import { type Arena, chunkOf, offsetOf } from "./arena.ts";
 import {
   blockSize,
   entrySize,
   isAbout,
   type KeyedQuestion,
   lengthWord,
-  readExtras,
+  readEntry,
   writeEntry,
 } from "./entry.ts";
-import { Eviction } from "./eviction.ts";
-import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
+import { Eviction, type Shortage } from "./eviction.ts";
 import { RowIndex } from "./index.ts";
-import { moveEntries } from "./move_entries.ts";
-import type { Shortage } from "./owners.ts";
+import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
 import {
   ADDRESS,
   CD,
   CHAIN,
+  CLOCK_SPAN,
   DO,
+  type EntryState,
   HASH,
   HITS,
   IN_MAIN,
@@ -28,7 +27,6 @@ import {
   OWNER_SHIFT,
   ownerOf,
   RECHECK,
-  RECORDS,
   SEEN,
   STATE,
   STORED,
@@ -39,36 +37,31 @@ import {
 } from "./row.ts";
 import { fitFor, fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
 
-export type { KeyedQuestion };
-
-/** Rows reserved at once; only beyond this does the table move to grow. */
+/** Rows reserved at once; only beyond this is the table copied to grow. */
 const FIRST_ROWS = 1 << 20;
 /** Rows checked for expired entries at every insertion, and before a live one is evicted. */
 const SWEEP = { always: 4, full: 64 } as const;
-/** Bytes that an entry takes beside its message: a row, and up to eight of the index. */
+/** Bytes of an entry beside its block: a row, and up to eight of the index. */
 const ENTRY_BYTES = 4 * STRIDE + 8;
-/** Largest count in a row; 150,000 queries a second reach it in four hours. */
+/** 150,000 queries a second reach it in four hours. */
 const MAX_HITS = 0x7fffffff;
-/** What being fresh adds to how well an entry fits: more than any fit. */
+/** Added to the fit of a fresh entry; more than any fit. */
 const FRESH = 256;
 
 /** Store options. */
 export interface StoreOptions {
-  /** How long entries stay, to be served stale, once they have expired. */
+  /** How long expired entries stay, to be served stale. */
   graceSeconds?: number;
-  /** What client subnets mean. */
   subnets?: SubnetRule;
-  /** Memory that it shares with other stores. */
+  /** Shared with other stores. */
   memory?: MemoryLimit;
 }
 
 /**
- * Cached responses of one class. This folder is the cache's memory: it knows questions and responses
- * of the engine, and nothing of handlers, options or counters; `content.ts` puts three stores together.
+ * Cached responses of one class. Expired entries are evicted first, then those that `Eviction`
+ * chooses. Times are tenths of a second on the clock of `CacheContent`.
  *
- * Expired entries go first, then those that `Eviction` chooses.
- *
- * Times are tenths of a second on a clock of the caller's (`StoreClock`).
+ * This folder knows questions and responses of the engine, but no handlers, options or counters.
  */
 export class Store implements LimitedStore {
   readonly #capacity: number;
@@ -82,10 +75,11 @@ export class Store implements LimitedStore {
   readonly #index: RowIndex;
   readonly #eviction: Eviction;
   #sweepAt = 0;
-  #size = 0;
-  #evictions = 0;
+  /** Number of entries. */
+  size = 0;
+  /** Entries evicted before they expired. */
+  evictions = 0;
 
-  /** @param capacity - most entries */
   constructor(capacity: number, options: StoreOptions = {}) {
     this.#memory = options.memory ?? new MemoryLimit();
     this.#arena = this.#memory.arena;
@@ -95,21 +89,12 @@ export class Store implements LimitedStore {
     this.#capacity = this.#memory.add(this, capacity);
     this.#eviction = new Eviction(this.#capacity);
     if (this.#memory.limited) this.#eviction.ghosts.reserve();
-    // Pages of a large array that nobody has touched take no memory.
+    // Untouched pages of a large array take no memory.
     this.#rows = new Int32Array(Math.min(this.#capacity, FIRST_ROWS) * STRIDE);
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Entries evicted before they expired. */
-  get evictions(): number {
-    return this.#evictions;
-  }
-
   get usedBytes(): number {
-    return this.#eviction.owners.bytes.total;
+    return this.#eviction.bytes.total;
   }
 
   get tableBytes(): number {
@@ -118,12 +103,17 @@ export class Store implements LimitedStore {
 
   get rowCost(): number {
     return (this.#freeRow < 0 ? 4 * STRIDE : 0) +
-      (this.#size >= this.#index.length ? this.#index.sizeBytes : 0);
+      (this.size >= this.#index.length ? this.#index.sizeBytes : 0);
+  }
+
+  /** The rows so far, as in `row.ts`; valid until the next insertion. */
+  get rows(): Int32Array {
+    return this.#rows.subarray(0, this.#rowCount * STRIDE);
   }
 
   /**
-   * Row of the entry that answers this question for its client, or -1. One that is good at `now`
-   * comes before an expired one, and that for the narrowest network before others.
+   * Row of the best entry for this question and client, or -1: a fresh one rather than an expired
+   * one, then that for the narrowest network.
    */
   find(question: KeyedQuestion, now: number): number {
     const rows = this.#rows;
@@ -142,7 +132,7 @@ export class Store implements LimitedStore {
     return best;
   }
 
-  /** Row of the entry for the question that is for just `prefix` (`FOR`), good or not; or -1. */
+  /** Row of the entry for the question that is valid for just `prefix` (`FOR`), or -1. */
   rowFor(question: KeyedQuestion, prefix: number): number {
     const rows = this.#rows;
     const hash = question.hash | 0;
@@ -156,7 +146,7 @@ export class Store implements LimitedStore {
     return -1;
   }
 
-  /** How well an entry for the question suits its client: -1 not at all, else the narrower the more. */
+  /** How well an entry for the question fits its client (`fitOf`). */
   fit(row: number, question: KeyedQuestion): number {
     const address = this.#rows[row + ADDRESS]!;
     const memory = this.#arena.memory(address);
@@ -165,8 +155,8 @@ export class Store implements LimitedStore {
   }
 
   /**
-   * Removes the entries for the question's client that are for no more clients than `prefix` (`FOR`)
-   * stands for: what is for others too stays good for them.
+   * Removes the entries for the question's client that are valid for no more clients than `prefix`
+   * (`FOR`). The wider ones stay, for other clients.
    */
   removeWithin(question: KeyedQuestion, prefix: number): void {
     const rows = this.#rows;
@@ -179,34 +169,24 @@ export class Store implements LimitedStore {
     }
   }
 
-  /** Marks an entry as asked for, which is what keeps it. */
+  /** Counts a use of an entry, for eviction. */
   touch(row: number): void {
     const state = this.#rows[row + STATE]!;
     if ((state & USES) !== USES) this.#rows[row + STATE] = state + (1 << USES_SHIFT);
   }
 
-  /** Tenths of a second at which an entry was stored. */
-  storedAt(row: number): number {
-    return this.#rows[row + STORED]!;
-  }
-
-  /** Seconds for which an entry was good when it was stored. */
+  /** Original TTL of an entry in seconds. */
   ttlOf(row: number): number {
     return this.#rows[row + TTL]!;
   }
 
-  /** Seconds that an entry is still good, counted as CoreDNS does; zero or less once expired. */
+  /** As `remainingOf`, which is inlined because this runs for every hit. */
   remaining(row: number, now: number): number {
-    // `remainingOf`, written out because it runs for every hit.
     const rows = this.#rows;
     return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
   }
 
-  /**
-   * Counts a query for the entry as prefetching does: a gap of `gap` or more starts again at one.
-   *
-   * @returns queries seen without such a gap
-   */
+  /** Counts a query for prefetching; returns the number of queries without a gap of `gap` tenths. */
   count(row: number, now: number, gap: number): number {
     const rows = this.#rows;
     const hits = now - rows[row + SEEN]! >= gap ? 1 : Math.min(rows[row + HITS]! + 1, MAX_HITS);
@@ -215,19 +195,12 @@ export class Store implements LimitedStore {
     return hits;
   }
 
-  /** Claims a refresh of an entry, and keeps others away until `until`; false where one has it. */
-  beginRefresh(row: number, now: number, until: number): boolean {
-    if (!this.mayRefresh(row, now)) return false;
-    this.#rows[row + RECHECK] = until;
-    return true;
-  }
-
-  /** Whether a refresh may begin: none is under way, and the last one did not just fail. */
+  /** Whether a refresh may begin: none is in flight, and the last one did not just fail. */
   mayRefresh(row: number, now: number): boolean {
     return now >= this.#rows[row + RECHECK]!;
   }
 
-  /** Sets when the next refresh may begin: the last one is over. */
+  /** Sets when the next refresh may begin. */
   recheckAt(row: number, at: number): void {
     this.#rows[row + RECHECK] = at;
   }
@@ -240,24 +213,18 @@ export class Store implements LimitedStore {
 
   /** Points `response` at an entry's message. */
   read(row: number, response: Response): void {
-    const rows = this.#rows;
-    const address = rows[row + ADDRESS]!;
-    const lengths = rows[row + LENGTH]!;
-    response.memory = this.#arena.memory(address >>> 0);
-    response.offset = offsetOf(address);
-    response.length = lengths & 0xffff;
-    response.ttlsAt = response.offset + ((response.length + 1) & ~1);
-    response.ttlCount = (lengths >>> 16) & RECORDS;
-    readExtras(lengths, response);
+    const address = this.#rows[row + ADDRESS]!;
+    const memory = this.#arena.memory(address >>> 0);
+    readEntry(this.#rows[row + LENGTH]!, memory, offsetOf(address), response);
   }
 
   /**
-   * Stores a response; an older one for the same question goes, its count of queries stays.
+   * Stores a response. It replaces an older one for the same question and clients, whose counts stay.
    *
    * @param flags - header word to store with the message
-   * @param ttlSeconds - how long it is good, at least 1
-   * @param prefix - whom it is for (`FOR`)
-   * @returns the row, good until the next insertion, or -1 if the message is too large to keep
+   * @param ttlSeconds - at least 1
+   * @param prefix - the clients that it is valid for (`FOR`)
+   * @returns the row, valid until the next insertion, or -1 if the message is too large
    */
   insert(
     question: KeyedQuestion,
@@ -273,32 +240,31 @@ export class Store implements LimitedStore {
     let owner = question.client < 0 ? 0 : question.client;
     let hits = 0;
     let seen = now;
+    /** Uses and queue, as in STATE. */
+    let standing = 0;
     const old = this.rowFor(question, prefix);
-    let uses = 0;
-    let main = false;
     if (old >= 0) {
+      const state = this.#rows[old + STATE]!;
       hits = this.#rows[old + HITS]!;
       seen = this.#rows[old + SEEN]!;
-      uses = this.#rows[old + STATE]! & USES;
-      main = (this.#rows[old + STATE]! & IN_MAIN) !== 0;
-      owner = ownerOf(this.#rows[old + STATE]!);
+      standing = state & (USES | IN_MAIN);
+      owner = ownerOf(state);
       this.remove(old);
     } else {
-      if (this.#size >= this.#capacity) this.#sweep(now, SWEEP.full);
-      while (this.#size >= this.#capacity) this.evict(now, "entries");
-      main = this.#eviction.ghosts.take(question.hash);
+      if (this.size >= this.#capacity) this.#sweep(now, SWEEP.full);
+      while (this.size >= this.#capacity) this.evict(now, "entries");
+      if (this.#eviction.ghosts.take(question.hash)) standing = IN_MAIN;
     }
 
     const surplus = this.#index.surplus(this.#rows, question.hash | 0);
     if (surplus >= 0) {
-      this.#evictions++;
+      this.evictions++;
       this.remove(surplus);
     }
     if (!this.#memory.makeRoom(this, size, now)) return -1;
-    if (this.#size >= this.#index.length) this.#index.grow(this.#rows, this.#rowCount);
+    if (this.size >= this.#index.length) this.#index.grow(this.#rows, this.#rowCount);
     const address = this.#arena.allocate(size);
-    const memory = this.#arena.memory(address);
-    writeEntry(question, response, flags, memory, offsetOf(address), prefix);
+    writeEntry(question, response, flags, this.#arena.memory(address), offsetOf(address), prefix);
 
     const row = this.#takeRow();
     const rows = this.#rows;
@@ -307,24 +273,19 @@ export class Store implements LimitedStore {
     rows[row + LENGTH] = lengthWord(response, prefix);
     rows[row + STORED] = now;
     rows[row + TTL] = ttlSeconds;
-    rows[row + STATE] = (question.qtype << 16) | (question.dnssecOk ? DO : 0) |
-      (question.checkingDisabled ? CD : 0) | (owner << OWNER_SHIFT) | uses | (main ? IN_MAIN : 0);
+    rows[row + STATE] = (question.qtype << 16) | (owner << OWNER_SHIFT) | standing |
+      keyBits(question);
     rows[row + HITS] = hits;
     rows[row + SEEN] = seen;
     rows[row + RECHECK] = now;
-    this.#eviction.owners.add(owner, size + ENTRY_BYTES);
+    this.#countOwner(owner, 1, size);
     this.#eviction.push(rows, row);
     this.#index.add(rows, row);
-    this.#size++;
+    this.size++;
     return row;
   }
 
-  /** The rows so far, one after the other as `row.ts` draws them; good until the next insertion. */
-  get rows(): Int32Array {
-    return this.#rows.subarray(0, this.#rowCount * STRIDE);
-  }
-
-  /** Gives an entry just inserted the age and the standing that it had elsewhere. */
+  /** Restores the persisted state of an entry that was just inserted. */
   restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
     const rows = this.#rows;
     this.#eviction.take(rows, row);
@@ -338,52 +299,75 @@ export class Store implements LimitedStore {
   /** Removes an entry. */
   remove(row: number): void {
     const rows = this.#rows;
+    const address = rows[row + ADDRESS]!;
+    const size = blockSize(rows[row + LENGTH]!, this.#arena.memory(address), offsetOf(address));
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
-    this.#eviction.owners.remove(ownerOf(rows[row + STATE]!), this.#sizeOf(row) + ENTRY_BYTES);
-    this.#arena.free(rows[row + ADDRESS]! >>> 0);
+    this.#countOwner(ownerOf(rows[row + STATE]!), -1, size);
+    this.#arena.free(address >>> 0);
     rows[row + ADDRESS] = -1;
     rows[row + CHAIN] = this.#freeRow;
     this.#freeRow = row;
-    this.#size--;
+    this.size--;
+  }
+
+  evict(now: number, shortage: Shortage): void {
+    // Below the capacity, bytes are short.
+    const entries = Math.min(this.size, this.#capacity);
+    const row = this.#eviction.choose(this.#rows, now, shortage, entries);
+    if (this.remaining(row, now) > 0) this.evictions++;
+    this.remove(row);
   }
 
   moveOutOf(chunk: number): void {
-    moveEntries(this.rows, this.#arena, chunk);
-  }
-
-  /** The store's clock begins anew, `tenths` later: makes all times as much earlier. */
-  moveBack(tenths: number): void {
-    const rows = this.#rows;
-    for (let row = 0, end = this.#rowCount * STRIDE; row < end; row += STRIDE) {
-      if (rows[row + ADDRESS] !== -1 && !moveTimesBack(rows, row, tenths)) this.remove(row);
+    const { rows } = this;
+    const arena = this.#arena;
+    for (let row = 0; row < rows.length; row += STRIDE) {
+      const old = rows[row + ADDRESS]!;
+      if (old === -1 || chunkOf(old) !== chunk) continue;
+      const from = arena.memory(old);
+      const size = blockSize(rows[row + LENGTH]!, from, offsetOf(old));
+      const address = arena.allocate(size);
+      copyWords(from, offsetOf(old), arena.memory(address), offsetOf(address), size);
+      rows[row + ADDRESS] = address;
+      arena.free(old >>> 0);
     }
   }
 
-  #sizeOf(row: number): number {
-    const address = this.#rows[row + ADDRESS]!;
-    return blockSize(this.#rows[row + LENGTH]!, this.#arena.memory(address), offsetOf(address));
+  /** Moves all times back, because the clock restarts. Entries that are too old are removed. */
+  moveBack(tenths: number): void {
+    const { rows } = this;
+    for (let row = 0; row < rows.length; row += STRIDE) {
+      if (rows[row + ADDRESS] === -1) continue;
+      const storedAt = rows[row + STORED]! - tenths;
+      if (storedAt < -CLOCK_SPAN) {
+        this.remove(row);
+        continue;
+      }
+      rows[row + STORED] = storedAt;
+      for (const word of [SEEN, RECHECK]) {
+        rows[row + word] = Math.max(rows[row + word]! - tenths, -CLOCK_SPAN);
+      }
+    }
   }
 
   #matches(row: number, question: KeyedQuestion): boolean {
     const rows = this.#rows;
     const state = rows[row + STATE]!;
-    if (state >>> 16 !== question.qtype) return false;
-    const key = (question.dnssecOk ? DO : 0) | (question.checkingDisabled ? CD : 0);
-    if ((state & (DO | CD)) !== key) return false;
+    if (state >>> 16 !== question.qtype || (state & (DO | CD)) !== keyBits(question)) return false;
     const address = rows[row + ADDRESS]!;
     return isAbout(this.#arena.memory(address), offsetOf(address), question);
   }
 
-  /** Checks a few rows and removes what has expired. */
+  /** Removes what has expired among the next `rows` rows. */
   #sweep(now: number, rows: number): void {
-    for (let i = 0; i < rows && this.#size > 0; i++) {
+    for (let i = 0; i < rows && this.size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += STRIDE;
       if (this.#rows[row + ADDRESS] === -1) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
-      // A name asked for again comes back into the main queue.
+      // A used name goes to the main queue when it returns.
       if ((this.#rows[row + STATE]! & (IN_MAIN | USES)) !== 0) {
         this.#eviction.ghosts.add(this.#rows[row + HASH]!);
       }
@@ -391,12 +375,9 @@ export class Store implements LimitedStore {
     }
   }
 
-  evict(now: number, shortage: Shortage): void {
-    // At less than the capacity it is bytes that are short.
-    const entries = Math.min(this.#size, this.#capacity);
-    const row = this.#eviction.choose(this.#rows, now, shortage, entries);
-    if (this.remaining(row, now) > 0) this.#evictions++;
-    this.remove(row);
+  #countOwner(owner: number, entries: 1 | -1, size: number): void {
+    this.#eviction.entries.add(owner, entries);
+    this.#eviction.bytes.add(owner, entries * (size + ENTRY_BYTES));
   }
 
   #takeRow(): number {
@@ -413,4 +394,9 @@ export class Store implements LimitedStore {
     }
     return row;
   }
+}
+
+/** The bits DO and CD of STATE. */
+function keyBits({ dnssecOk, checkingDisabled }: KeyedQuestion): number {
+  return (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
 }
