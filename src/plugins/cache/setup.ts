@@ -22,82 +22,20 @@ const PREFETCH = {
 /** RFC 2308 section 7.1: five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
 /** `min` suffices for thousands of entries; `max` is half of what the arena can address. */
-const CAPACITY_BYTES = { name: "capacity_bytes", min: 2 ** 20, max: 2 ** 34 } as const;
+const CAPACITY_BYTES = { min: 2 ** 20, max: 2 ** 34 } as const;
 const INTERVAL = {
   name: "persist INTERVAL",
   default: 600_000,
   min: 1000,
   max: MAX_DURATION_MS,
 } as const;
-const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
-  ["", 1],
-  ["K", 1e3],
-  ["M", 1e6],
-  ["G", 1e9],
-  ["Ki", 2 ** 10],
-  ["Mi", 2 ** 20],
-  ["Gi", 2 ** 30],
-]);
-
-const OPTIONS = [
-  "success",
-  "denial",
-  "prefetch",
-  "serve_stale",
-  "serve_stale_policy",
-  "servfail",
-  "disable",
-  "keepttl",
-  "capacity_bytes",
-  "persist",
-];
 
 /** Reads `cache [TTL] [ZONES...] { … }`. */
 export const cacheSetup: PluginSetup = {
   name: "cache",
   describe: (options) => describeCache(options as CacheOptions),
-  setup({ tokens, zones, host, resolvePath, addHandler, warn }) {
-    tokens.once(() => {
-      const { line } = tokens.place;
-      const args = tokens.remainingArgs();
-      let ttl: number | null = null;
-      if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
-        ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
-      }
-      for (const word of args.filter((word) => /^=|^[0-9.]+(ms|s|m|h|d)$/.test(word))) {
-        const what = `${quote(word)} is taken for a zone, so only its names are cached`;
-        warn(line, `${what} (a TTL is a plain number of seconds: cache 30)`);
-      }
-      const ofClass = (maxTtlSeconds: number): CacheClassOptions => ({
-        capacity: CAPACITY.default,
-        maxTtlSeconds,
-        minTtlSeconds: MIN_TTL.default,
-      });
-      const options: CacheOptions = {
-        zones: args.length > 0 ? readZones(tokens, args) : [...zones],
-        success: ofClass(ttl ?? TTL.success),
-        denial: ofClass(ttl ?? TTL.denial),
-        prefetch: {
-          amount: PREFETCH.amount.default,
-          durationMs: PREFETCH.duration.default,
-          percentage: PREFETCH.percentage.default,
-        },
-        servfailMs: SERVFAIL.default,
-        disable: { success: [], denial: [] },
-        keepTtl: false,
-        serveStale: null,
-        preferPositive: false,
-        capacityBytes: null,
-        persist: null,
-      };
-      tokens.eachInBlock((option) =>
-        readOption({ tokens, host, resolvePath, warn }, option, options)
-      );
-      if (options.preferPositive && options.serveStale === null) {
-        throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
-      }
-      addHandler(options);
-    });
+  setup(controller) {
+    controller.tokens.once(() => controller.addHandler(readCache(controller)));
   },
   complete: (whole) => completeCaches(whole as WholeConfig<CacheOptions>),
 };
@@ -122,71 +60,90 @@ function describeCache({ success, denial, serveStale, persist, zones }: CacheOpt
   const stale = serveStale === null || serveStale.durationMs === 0
     ? ""
     : `, stale ones for ${formatDuration(serveStale.durationMs)} more while no upstream answers`;
-  const kept = persist === null ? "" : `, and persisted in ${persist.file}`;
+  const persisted = persist === null ? "" : `, and persisted in ${persist.file}`;
   return `${of} are cached for up to ${success.maxTtlSeconds} s, denials for up to ` +
-    `${denial.maxTtlSeconds} s${stale}${kept}`;
+    `${denial.maxTtlSeconds} s${stale}${persisted}`;
 }
 
-function readOption(
-  { tokens, host, resolvePath, warn }: Pick<Controller, "tokens" | "host" | "resolvePath" | "warn">,
-  option: string,
-  options: CacheOptions,
-): void {
-  switch (option) {
-    case "success":
-    case "denial":
-      readClass({ tokens, warn }, option, options[option]);
-      break;
-    case "prefetch":
-      readPrefetch(tokens, options.prefetch);
-      break;
-    case "servfail":
-      options.servfailMs = readDuration(tokens, tokens.oneArg("DURATION"), SERVFAIL);
-      break;
-    case "disable": {
-      const [which, ...names] = tokens.someArgs("success|denial [ZONES...]");
-      if (which !== "success" && which !== "denial") {
-        throw tokens.error(`disable: unknown class ${quote(which!)} (success or denial)`);
-      }
-      options.disable[which] = names.length > 0 ? readZones(tokens, names) : ["."];
-      break;
-    }
-    case "keepttl":
-      options.keepTtl = true;
-      break;
-    case "serve_stale":
-      options.serveStale = readServeStale(tokens);
-      break;
-    case "serve_stale_policy":
+function readCache(controller: Controller): CacheOptions {
+  const { tokens, zones, warn } = controller;
+  const { line } = tokens.place;
+  const args = tokens.remainingArgs();
+  let ttl: number | null = null;
+  if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
+    ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
+  }
+  for (const word of args.filter((word) => /^=|^[0-9.]+(ms|s|m|h|d)$/.test(word))) {
+    const what = `${quote(word)} is taken for a zone, so only its names are cached`;
+    warn(line, `${what} (a TTL is a plain number of seconds: cache 30)`);
+  }
+  const ofClass = (maxTtlSeconds: number): CacheClassOptions => ({
+    capacity: CAPACITY.default,
+    maxTtlSeconds,
+    minTtlSeconds: MIN_TTL.default,
+  });
+  const options: CacheOptions = {
+    zones: args.length > 0 ? readZones(tokens, args) : [...zones],
+    success: ofClass(ttl ?? TTL.success),
+    denial: ofClass(ttl ?? TTL.denial),
+    prefetch: {
+      amount: PREFETCH.amount.default,
+      durationMs: PREFETCH.duration.default,
+      percentage: PREFETCH.percentage.default,
+    },
+    servfailMs: SERVFAIL.default,
+    disable: { success: [], denial: [] },
+    keepTtl: false,
+    serveStale: null,
+    preferPositive: false,
+    capacityBytes: null,
+    persist: null,
+  };
+  const readers = readersInto(options, controller);
+  tokens.eachInBlock((option) => {
+    const read = readers.get(option);
+    if (read === undefined) throw tokens.error(unknownOption(option, [...readers.keys()]));
+    read();
+  });
+  if (options.preferPositive && options.serveStale === null) {
+    throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
+  }
+  return options;
+}
+
+/** What reads each option. */
+function readersInto(options: CacheOptions, controller: Controller): Map<string, () => void> {
+  const { tokens } = controller;
+  return new Map<string, () => void>([
+    ["success", () => readClass(controller, "success", options.success)],
+    ["denial", () => readClass(controller, "denial", options.denial)],
+    ["prefetch", () => readPrefetch(tokens, options.prefetch)],
+    ["serve_stale", () => options.serveStale = readServeStale(tokens)],
+    ["serve_stale_policy", () => {
       if (options.preferPositive) {
         throw tokens.error('"serve_stale_policy" appears twice in this block (remove one)');
       }
       readServeStalePolicy(tokens);
       options.preferPositive = true;
-      break;
-    case "capacity_bytes":
-      options.capacityBytes = readSize(tokens, tokens.oneArg("SIZE"));
-      break;
-    case "persist": {
-      const [file, interval] = tokens.someArgs("FILE [INTERVAL]", 2);
-      const intervalMs = interval === undefined
-        ? INTERVAL.default
-        : readDuration(tokens, interval, INTERVAL);
-      options.persist = { file: resolvePath(file!), intervalMs };
-      const folder = options.persist.file.replace(/\/[^/]*$/, "") || "/";
-      if (host.kindOf(folder) !== "directory") {
-        const what = `persist: ${quote(folder)} is not a folder, so nothing is persisted`;
-        warn(tokens.place.line, `${what} (create it, or name another one)`);
+    }],
+    ["servfail", () => {
+      options.servfailMs = readDuration(tokens, tokens.oneArg("DURATION"), SERVFAIL);
+    }],
+    ["disable", () => {
+      const [which, ...names] = tokens.someArgs("success|denial [ZONES...]");
+      if (which !== "success" && which !== "denial") {
+        throw tokens.error(`disable: unknown class ${quote(which!)} (success or denial)`);
       }
-      break;
-    }
-    default:
-      throw tokens.error(unknownOption(option, OPTIONS));
-  }
+      options.disable[which] = names.length > 0 ? readZones(tokens, names) : ["."];
+    }],
+    ["keepttl", () => options.keepTtl = true],
+    ["capacity_bytes", () => options.capacityBytes = readCapacityBytes(tokens)],
+    ["persist", () => options.persist = readPersist(controller)],
+  ]);
 }
 
 function readClass(
-  { tokens, warn }: Pick<Controller, "tokens" | "warn">,
+  { tokens, warn }: Controller,
   name: string,
   target: CacheClassOptions,
 ): void {
@@ -223,17 +180,34 @@ function readPrefetch(tokens: Dispenser, target: CacheOptions["prefetch"]): void
   target.percentage = readInteger(tokens, percentage.slice(0, -1), PREFETCH.percentage);
 }
 
-/** Size in bytes as a Kubernetes quantity (`64Mi`, `64M`, `67108864`). Throws `CorefileError`. */
-function readSize(tokens: Dispenser, text: string): number {
-  const { name, min, max } = CAPACITY_BYTES;
-  const match = /^([0-9]{1,15})([KMG]i?)?$/.exec(text);
-  if (match === null) {
-    throw tokens.error(`${name}: ${quote(text)} is not a size (write 64Mi, 64M or 67108864)`);
+/** A Kubernetes quantity (`64Mi`, `64M`, `67108864`). */
+function readCapacityBytes(tokens: Dispenser): number {
+  const text = tokens.oneArg("SIZE");
+  const [, digits, unit = "", binary] = /^([0-9]{1,15})(?:([KMG])(i?))?$/.exec(text) ?? [];
+  if (digits === undefined) {
+    const remedy = "(write 64Mi, 64M or 67108864)";
+    throw tokens.error(`capacity_bytes: ${quote(text)} is not a size ${remedy}`);
   }
-  const value = Number(match[1]) * SIZE_UNITS.get(match[2] ?? "")!;
-  if (value < min || value > max) {
-    const range = `${min / 2 ** 20}Mi to ${max / 2 ** 30}Gi`;
-    throw tokens.error(`${name}: ${quote(text)} is out of range (${range})`);
+  const base = binary === "i" ? 1024 : 1000;
+  const value = Number(digits) * base ** ["", "K", "M", "G"].indexOf(unit);
+  if (value < CAPACITY_BYTES.min || value > CAPACITY_BYTES.max) {
+    throw tokens.error(`capacity_bytes: ${quote(text)} is out of range (1Mi to 16Gi)`);
   }
   return value;
+}
+
+function readPersist(
+  { tokens, host, resolvePath, warn }: Controller,
+): NonNullable<CacheOptions["persist"]> {
+  const [path, interval] = tokens.someArgs("FILE [INTERVAL]", 2);
+  const intervalMs = interval === undefined
+    ? INTERVAL.default
+    : readDuration(tokens, interval, INTERVAL);
+  const file = resolvePath(path!);
+  const folder = file.replace(/\/[^/]*$/, "") || "/";
+  if (host.kindOf(folder) !== "directory") {
+    const what = `persist: ${quote(folder)} is not a folder, so nothing is persisted`;
+    warn(tokens.place.line, `${what} (create it, or name another one)`);
+  }
+  return { file, intervalMs };
 }

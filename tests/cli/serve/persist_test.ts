@@ -187,7 +187,7 @@ Deno.test("garbage in the place of the file: a warning, and service as from an e
   Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
   const first = await scene.start();
   await until("it warns", () => first.output.includes("it is not a cache of nodens"));
-  assert.match(first.output, /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is no cache/);
+  assert.match(first.output, /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is not a cache of nodens/);
   await scene.fill();
   assert.equal((await first.stop()).code, 0);
   const second = await scene.start();
