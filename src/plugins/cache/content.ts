@@ -22,7 +22,6 @@ export class CacheContent {
   readonly staleSeconds: number;
   /** A denial never replaces an answer that is fresh or may be served stale. */
   readonly prefersPositive: boolean;
-  /** The row that `findStale` found. */
   row = -1;
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
@@ -118,10 +117,7 @@ export class CacheContent {
     return row >= 0 && this.denial.remaining(row, now) > -this.staleSeconds;
   }
 
-  /**
-   * Whether there is a denial for a narrower network than the answer at `row` of the success store:
-   * the narrowest counts (RFC 7871 section 7.3.1).
-   */
+  /** Whether a denial for a narrower network overrides an answer (RFC 7871 section 7.3.1). */
   deniesCloser(exchange: Exchange, row: number, now: number): boolean {
     if (!this.#ecs || this.prefersPositive) return false;
     const { success, denial } = this;

@@ -34,20 +34,15 @@ class CacheHandler implements Handler {
   readonly #position: number;
   readonly #content: CacheContent;
   readonly #metrics: CacheMetrics;
-  /** Null if the cache serves every name of its block. */
   readonly #zones: ZoneTable<true> | null;
-  /** Zones for which a class is disabled. */
   readonly #disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   readonly #stale: StaleServer;
   /** Entries depend on client subnets, because a `forward` of the block passes them on. */
   readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
-  /** Copy of a message to scan; made when first needed. */
   #scratch: Memory | null = null;
   readonly #rewriter = new ResponseRewriter();
-  /** Made when the control plane first saves or loads. */
   #snapshot: Snapshot | null = null;
-  /** In tenths of a second. */
   readonly #prefetchGap: number;
 
   constructor(options: CacheOptions, environment: HandlerEnvironment) {

@@ -15,15 +15,12 @@ export class CacheMetrics {
   readonly #bytes: number;
   readonly #content: CacheContent;
   readonly #values: Float64Array;
-  /** One for each listener of the server block; at least one. */
   readonly #each: readonly CacheCounters[];
   readonly #byListener: CacheCounters[] = [];
-  /** Evictions already counted. */
   #evictedSuccess: number;
   #evictedDenial: number;
   /** Another handler publishes the sizes, or none. */
   #retired = false;
-  /** The handler that has inherited the content. */
   #successor: CacheMetrics | null = null;
 
   constructor(
@@ -56,7 +53,6 @@ export class CacheMetrics {
     };
   }
 
-  /** The counters of a listener. */
   of(listener: number): CacheCounters {
     return this.#byListener[listener] ?? this.#each[0]!;
   }

@@ -1,6 +1,5 @@
 /** Limits of one class of responses. */
 export interface CacheClassOptions {
-  /** Maximum number of entries. */
   capacity: number;
   maxTtlSeconds: number;
   minTtlSeconds: number;
@@ -8,7 +7,6 @@ export interface CacheClassOptions {
 
 /** Options of a `cache` directive. */
 export interface CacheOptions {
-  /** Zones to cache, normalised. */
   zones: string[];
   success: CacheClassOptions;
   denial: CacheClassOptions;
@@ -20,9 +18,7 @@ export interface CacheOptions {
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
   serveStale: ServeStaleOptions | null;
-  /** `serve_stale_policy prefer_positive`. */
   preferPositive: boolean;
-  /** Limit for all stores together; null for none. */
   capacityBytes: number | null;
   persist: { file: string; intervalMs: number } | null;
 }
@@ -35,7 +31,6 @@ export interface ServeStaleOptions {
   mode: "immediate" | "verify";
   /** How long `verify` waits; 0 for as long as the plugins below take. */
   verifyTimeoutMs: number;
-  /** TTL of stale answers. */
   responseTtlSeconds: number;
   /** Pause after a failed refresh; 0 for as long as the failure is stored. */
   failureRecheckMs: number;
@@ -47,7 +42,6 @@ export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
   return bounded && JSON.stringify(essentials(old)) === JSON.stringify(essentials(next));
 }
 
-/** The options that stored entries depend on. */
 function essentials(options: CacheOptions): Partial<CacheOptions> {
   const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...rest } = options;
   return rest;

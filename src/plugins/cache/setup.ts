@@ -111,7 +111,6 @@ function readCache(controller: Controller): CacheOptions {
   return options;
 }
 
-/** What reads each option. */
 function readersInto(options: CacheOptions, controller: Controller): Map<string, () => void> {
   const { tokens } = controller;
   return new Map<string, () => void>([

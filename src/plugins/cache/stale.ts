@@ -8,10 +8,7 @@ import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import type { Store } from "./store/store.ts";
 import { Verifications } from "./verifications.ts";
 
-/**
- * Time that a refresh excludes others, in tenths of a second. Longer than any takes, because a refresh
- * can end without a response (a handler that drops the query).
- */
+/** Tenths of a second that a refresh excludes others, in case it ends without a response. */
 const LEASE = 100;
 /** Least pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
@@ -29,18 +26,13 @@ const OFF: ServeStaleOptions = {
 export interface StaleServices {
   readonly options: CacheOptions;
   readonly engine: EngineServices;
-  /** Position of the handler in its chain. */
   readonly position: number;
   /** Entries depend on client subnets. */
   readonly ecs: boolean;
 }
 
-/**
- * Serves expired entries while there is no better answer (RFC 8767), and limits refreshes of an entry,
- * stale or prefetched, to one at a time.
- */
+/** Serves stale entries (RFC 8767), and limits refreshes of an entry to one at a time. */
 export class StaleServer {
-  /** Whether stale entries are served. */
   readonly serves: boolean;
   readonly #content: CacheContent;
   readonly #metrics: CacheMetrics;
@@ -88,9 +80,8 @@ export class StaleServer {
   }
 
   /**
-   * Handles a response on its way up. A stale answer replaces one that is no better, and the clients
-   * that wait for this refresh are answered. A client's query without RD is not a refresh, because
-   * most resolvers refuse it.
+   * Replaces a response that is no better by a stale answer, and answers the clients that wait for
+   * this refresh. Queries without RD are not refreshes, because most resolvers refuse them.
    */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;

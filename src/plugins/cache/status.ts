@@ -7,7 +7,6 @@ export interface CacheStatus {
   success: { entries: number; capacity: number };
   denial: { entries: number; capacity: number };
   bytes: number;
-  /** Null without a limit. */
   capacityBytes: number | null;
   requests: number;
   hits: number;
@@ -44,7 +43,6 @@ export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
 function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): CacheStatus {
   const { success, denial, capacityBytes } = options;
   const zones = options.zones.join(",");
-  /** Sum over the listeners. */
   const of = (name: string, labels: Record<string, string> = {}) =>
     servers.reduce(
       (all, server) => all + counters(name, { server, zones, view: "", ...labels }),

@@ -5,7 +5,6 @@ import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { isSameQuestion } from "./question.ts";
 
-/** Finished verifications kept for reuse. */
 const MAX_SPARE = 256;
 
 /** Exchanges that wait for the same refresh, and its timeout. */
@@ -31,9 +30,7 @@ export class Verifications {
   readonly #spare: Verification[] = [];
 
   constructor(engine: EngineServices, { subnets, timeOut }: {
-    /** Client subnets are part of the question. */
     subnets: boolean;
-    /** Answers an exchange after the timeout. */
     timeOut: (waiter: Exchange) => void;
   }) {
     this.#engine = engine;

@@ -9,7 +9,6 @@ const GROWTH = 1 / 16;
  */
 export class Arena {
   readonly buffer: ArrayBuffer;
-  /** These views follow the size of the buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly words: Uint32Array<ArrayBuffer>;
   /** Where the next block begins; a multiple of four. */

@@ -23,7 +23,6 @@ import { Slots } from "./slots.ts";
 export const MAX_PER_ENTRY = 4096;
 
 const FIRST_SLOTS = 8;
-/** Slots are doubled when more than two of three are taken. */
 const FULL = { taken: 2, of: 3 } as const;
 
 const V4_SUFFIX = parseName("in-addr.arpa");
@@ -31,9 +30,7 @@ const V6_SUFFIX = parseName("ip6.arpa");
 
 /** How a table is made. */
 export interface TableOptions {
-  /** Zones whose names are accepted, normalised. */
   zones: readonly string[];
-  /** Also make the entries of reverse lookups. */
   autoReverse: boolean;
   /** Secret, because a stranger who writes block lists could choose names that collide. */
   key: HashKey;
@@ -51,7 +48,6 @@ export class TableBuilder {
   #items = 0;
   #wildcards = 0;
   readonly #options: TableOptions;
-  /** Wire form of the zones; null for all names. */
   readonly #zones: readonly Uint8Array[] | null;
   readonly #arena: Arena;
   #slotCount = 0;
@@ -59,7 +55,6 @@ export class TableBuilder {
   #slotWords!: Uint32Array<ArrayBuffer>;
   #slots!: Slots;
 
-  /** Address of the current line. */
   readonly #address = new Uint8Array(16);
   #kind: typeof V4 | typeof V6 = V4;
   /** An item with that address that entries can share; 0 for none yet. */
@@ -79,12 +74,10 @@ export class TableBuilder {
     this.#makeSlots(FIRST_SLOTS);
   }
 
-  /** Size of the table so far. */
   get bytes(): number {
     return this.#arena.end + this.#slotCount * SLOT_BYTES;
   }
 
-  /** Sets the address of the names that follow: the first `size` bytes. */
   address(bytes: Uint8Array, size: 4 | 16): void {
     const kind = size === 4 ? V4 : V6;
     const last = this.#last[kind]!;
@@ -94,13 +87,11 @@ export class TableBuilder {
     this.#reverseEntry = this.#options.autoReverse && hasReverse(bytes, size) ? 0 : -1;
   }
 
-  /** Adds a name in lower-case wire form. */
   name(name: Uint8Array, length: number): void {
     if (this.full || !this.#isInZones(name, length)) return;
     const entry = this.#entryOf(name, length);
     if (entry === 0) return;
     this.#addAddress(entry);
-    // A wildcard is not the name of an address.
     if (this.#reverseEntry < 0 || isWildcard(name)) return;
     if (this.#reverseEntry === 0) {
       const length = writeReverseName(this.#address, itemSize(this.#kind), this.#reverse);
@@ -132,7 +123,6 @@ export class TableBuilder {
     return buffer;
   }
 
-  /** Releases all memory. */
   release(): void {
     releaseBuffer(this.#arena.buffer);
     releaseBuffer(this.#slotWords.buffer);
@@ -177,7 +167,6 @@ export class TableBuilder {
   }
 
   #makeSlots(count: number): void {
-    // Resizable, so that it can be released without a garbage collection.
     const size = count * SLOT_BYTES;
     const buffer = new ArrayBuffer(size, { maxByteLength: size });
     const tags = new Uint8Array(buffer, 4 * count, count);
@@ -194,11 +183,7 @@ export class TableBuilder {
     this.#items++;
   }
 
-  /**
-   * Appends an unshared item to an entry.
-   *
-   * @param named - the entry with the name, for `NAMES`
-   */
+  /** Appends an unshared item to an entry; `named` is the entry with the name, for `NAMES`. */
   #append(entry: number, kind: ItemKind, named: number): void {
     const { words } = this.#arena;
     const reference = words[entry >> 2]!;

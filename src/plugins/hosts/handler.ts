@@ -29,7 +29,6 @@ class HostsHandler implements Handler {
   readonly #engine: EngineServices;
   readonly #zones: ZoneTable<true>;
   readonly #fallthrough: ZoneTable<true>;
-  /** Index of the gauge of entries. */
   readonly #entries: number;
   /** Only the Corefile's entries until the control plane has read the file. */
   #lookup: HostsLookup;
@@ -40,10 +39,8 @@ class HostsHandler implements Handler {
   /** The qname in lower case, and the wildcard that matches it. */
   readonly #name = new Uint8Array(256);
   readonly #wildcard = new Uint8Array(256);
-  /** Their entries; 0 for none. */
   #own = 0;
   #wild = 0;
-  /** Data of the record being written. */
   readonly #data = new Uint8Array(256);
 
   constructor(options: HostsOptions, { engine, previous }: HandlerEnvironment) {
@@ -100,7 +97,6 @@ class HostsHandler implements Handler {
   #reverse(exchange: Exchange): Verdict {
     const lookup = this.#lookup;
     const first = lookup.first(this.#own, NAMES);
-    // Unknown addresses go to the next plugin, even without fallthrough.
     if (first === 0) return NEXT;
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
@@ -165,7 +161,6 @@ class HostsHandler implements Handler {
     this.#wild = lookup.find(wildcard, length - start);
   }
 
-  /** Writes a record with the first `size` bytes of `#data`. */
   #write(type: number, size: number): void {
     this.#engine.writer.record("answer", null, type, CLASS.IN, this.#options.ttlSeconds)
       .raw(this.#data, 0, size);

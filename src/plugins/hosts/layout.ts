@@ -34,18 +34,13 @@ export const KIND_MASK = 3;
 
 /** Words of the head. */
 export const HEAD = {
-  /** Number of slots, a power of two. */
   SLOTS: 0,
-  /** Offset of the slots in words. */
   SLOTS_AT: 1,
-  /** Offset of the tags in bytes. */
   TAGS_AT: 2,
   /** Number of addresses and names, for the metric. */
   ITEMS: 3,
-  /** Key of the hash. */
   KEY_0: 4,
   KEY_1: 5,
-  /** Number of names that begin with `*`. */
   WILDCARDS: 6,
 } as const;
 

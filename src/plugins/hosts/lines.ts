@@ -6,7 +6,6 @@ import type { TableBuilder } from "./builder.ts";
 /** An octet of a name takes four characters at most (`\DDD`); longer words are invalid. */
 const MAX_WORD = 4 * MAX_NAME_SIZE;
 
-/** What the next word of the line is. */
 const EXPECT = { ADDRESS: 0, NAME: 1, NOTHING: 2 } as const;
 
 /** RFC 1035 section 2.3.4. */
@@ -27,11 +26,9 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
  * ordinary names make no objects.
  */
 export class HostsLines {
-  /** Complete lines. */
   count = 0;
   /** Lines without a valid address or without a name. */
   skippedLines = 0;
-  /** Invalid names. */
   skippedNames = 0;
   /** Number of the first line with a skipped part; 0 for none. */
   firstSkipped = 0;
@@ -40,13 +37,11 @@ export class HostsLines {
   readonly #word = new Uint8Array(MAX_WORD + 1);
   /** Octets in `#word`; more than `MAX_WORD` if the word is too long. */
   #wordLength = 0;
-  /** Names on the current line, valid or not. */
   #names = 0;
   #addressText = "";
   #addressValid = false;
   readonly #address = new Address();
   readonly #name = new Uint8Array(MAX_WORD + 2);
-  /** The current line has octets. */
   #lineOpen = false;
   /** Octets of the file read so far, counted up to the length of a byte order mark. */
   #octets = 0;
@@ -55,7 +50,6 @@ export class HostsLines {
     this.#builder = builder;
   }
 
-  /** Parses the next octets of a file. */
   push(bytes: Uint8Array, length: number): void {
     for (let i = 0; i < length; i++) {
       this.#take(bytes[i]!);

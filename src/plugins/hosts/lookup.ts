@@ -8,7 +8,6 @@ export class HostsLookup {
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
   readonly #slots: Slots;
-  /** Number of addresses and names. */
   readonly items: number;
   readonly hasWildcards: boolean;
 
@@ -42,12 +41,10 @@ export class HostsLookup {
     return this.#words[(target >> 2) + kind * SET_WORDS.EACH + SET_WORDS.FIRST]!;
   }
 
-  /** The item after an item; 0 for none. */
   next(item: number): number {
     return this.#words[item >> 2]!;
   }
 
-  /** Copies the `size` bytes of an item's address. */
   copyAddress(item: number, size: number, to: Uint8Array): void {
     for (let i = 0; i < size; i++) to[i] = this.#bytes[item + 4 + i]!;
   }

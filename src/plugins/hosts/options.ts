@@ -1,12 +1,10 @@
 /** Options of a `hosts` directive. The control plane reads the file itself later. */
 export interface HostsOptions {
   path: string;
-  /** Zones that it answers for, normalised. */
   zones: string[];
   /** Entries of the Corefile, one line each, in the syntax of the file. */
   inline: string[];
   ttlSeconds: number;
-  /** Answer reverse lookups of the addresses. */
   autoReverse: boolean;
   /** Interval between checks of the file; 0 for never. */
   reloadMs: number;

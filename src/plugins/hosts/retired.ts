@@ -3,7 +3,6 @@ import { releaseBuffer } from "../../base/transfer.ts";
 
 /** Bytes released at once: that takes 0.15 ms, while 23 MiB took 4 ms (`bench/hosts.ts`). */
 const STEP_BYTES = 2 ** 20;
-/** Pause between two steps, in which queries are answered. */
 const PAUSE_MS = 1;
 
 /** Releases the memory of retired tables in steps, so that no query waits for it. */

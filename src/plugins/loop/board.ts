@@ -25,15 +25,14 @@ export const RETURNED = {
 
 /** Random values that identify a probe. */
 export interface ProbeTokens {
-  /** Part of its name. */
   readonly nonce: Uint32Array;
   /** In an option of its query; known only to servers that the probe was sent to. */
   readonly mark: Uint32Array;
 }
 
 /**
- * The probes in flight, in memory that all data planes share: the kernel chooses which of them gets a
- * query, so a probe may return to another one. Slots of a data plane that died are overwritten later.
+ * The probes in flight from all data planes: the kernel chooses which of them a probe returns to.
+ * Slots of a data plane that died are overwritten later.
  *
  * ```
  *  slot nonce[0] mod 4096:
@@ -43,12 +42,10 @@ export interface ProbeTokens {
 export class ProbeBoard {
   readonly #words: Int32Array;
 
-  /** @param buffer - `BOARD_BYTES` of shared memory; by default, a board for one data plane */
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BOARD_BYTES)) {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Draws nonce and mark for a probe of a server block, and adds it. */
   post(key: number, random: () => number): ProbeTokens {
     const words = this.#words;
     const nonce = new Uint32Array(NONCE_WORDS);
@@ -71,11 +68,7 @@ export class ProbeBoard {
     return at >= 0 && Atomics.load(this.#words, at + KEY) === key;
   }
 
-  /**
-   * Records that a probe has returned as the query in `memory`, with a mark at `markAt` (0 for none).
-   *
-   * @returns how it had returned before
-   */
+  /** Records the return of a probe, with a mark at `markAt` if not 0; returns how it had before. */
   note(nonce: Uint32Array, { view }: Memory, markAt: number): number {
     const at = this.#find(nonce);
     if (at < 0) return RETURNED.NOT;
@@ -95,13 +88,11 @@ export class ProbeBoard {
     return at < 0 ? RETURNED.NOT : Atomics.load(this.#words, at + RETURN);
   }
 
-  /** Removes a probe. */
   takeDown(nonce: Uint32Array): void {
     const at = this.#find(nonce);
     if (at >= 0) Atomics.store(this.#words, at + KEY, 0);
   }
 
-  /** Index of the slot with this nonce, or -1. */
   #find(nonce: Uint32Array): number {
     const at = slotOf(nonce);
     for (let i = 0; i < NONCE_WORDS; i++) {

@@ -19,7 +19,6 @@ import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
 /** How long the first probes may keep the block from being ready. */
 const FIRST_MS = 2000;
-/** How often the handler checks for new upstreams. */
 const FOLLOW_MS = 10_000;
 /** Least time between two rounds that failing queries start. */
 const SUSPICION_MS = 30_000;
@@ -30,7 +29,6 @@ const JITTER = 0.25;
 
 /** What `loop` shares with the rest of the process. */
 export interface LoopServices {
-  /** Probes in flight from all data planes. */
   board: ProbeBoard;
   /** Called when a loop is found, with a short text that names the zone. */
   found: (why: string) => void;
@@ -72,7 +70,6 @@ class LoopHandler implements Handler {
   #watches: Watch[] = [];
   #suspectedMs = -Infinity;
   #readyMs = Infinity;
-  /** Probes of others passed on since `#passedMs`. */
   #passed = 0;
   #passedMs = -Infinity;
 
@@ -136,7 +133,6 @@ class LoopHandler implements Handler {
     this.#engine.values[this.#present] = 0;
   }
 
-  /** Number of upstreams that lead into a loop. */
   get #loops(): number {
     let count = 0;
     for (const { server } of this.#watches) if (server.looping) count++;
@@ -302,7 +298,6 @@ class LoopHandler implements Handler {
     return ++this.#passed <= MAX_PASSED;
   }
 
-  /** Watches the servers that probes are forwarded to now. */
   #followUpstreams(): void {
     const { nowMs, values } = this.#engine;
     const example = this.#probes.example(this.#chain!);

@@ -31,10 +31,8 @@ export class Probes {
   readonly #engine: EngineServices;
   readonly #position: number;
   readonly #served: ServedZone | undefined;
-  /** Identifies the server block on the board. */
   readonly #key: number;
   readonly #memory = new Memory(QUERY_SIZE);
-  /** Oldest first. */
   #out: Probe[] = [];
 
   constructor(
@@ -42,7 +40,6 @@ export class Probes {
     { engine, position, served, board }: {
       engine: EngineServices;
       position: number;
-      /** The zone on one of the block's listeners. */
       served: ServedZone | undefined;
       board: ProbeBoard;
     },
@@ -55,17 +52,14 @@ export class Probes {
     this.#key = 1 + (served === undefined ? 0 : (served.listener << 16) | served.place);
   }
 
-  /** End of the oldest probe's lifetime, or Infinity. */
   get oldestEndMs(): number {
     return this.#out[0]?.endMs ?? Infinity;
   }
 
-  /** Number of probes that may be sent now. */
   get room(): number {
     return MAX_OUT - this.#out.length;
   }
 
-  /** A query like a probe's, to see which handlers accept it. */
   example(chain: Chain): Exchange {
     return this.#write({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(2) }, chain);
   }
@@ -117,7 +111,6 @@ export class Probes {
     return this.#board.note(nonce, memory, markAt === 0 ? 0 : offset + markAt);
   }
 
-  /** How a probe has returned, to any data plane (`RETURNED`). */
   returned({ nonce }: Probe): number {
     return this.#board.returned(nonce);
   }

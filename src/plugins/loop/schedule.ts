@@ -19,27 +19,21 @@ const CONFIRM_ROUNDS = 3;
 const COPIES = { least: 2, more: 3 } as const;
 /** Consecutive rounds that must not return before a loop counts as gone: datagrams get lost. */
 const GONE_ROUNDS = 2;
-/** Pause between rounds during a loop. */
 const RECHECK_MS = 3000;
 const MAX_STEP_MS = 30_000;
 /** Failures before the next rest, after some two minutes without an answer. */
 const MAX_FAILURES = 8;
-/**
- * Pause without evidence of a loop. A later loop shows in failing queries or follows a change of
- * upstreams, which start a round at once; and each probe costs the zone's servers a query.
- */
+/** Pause without a loop. Failing queries and new upstreams start a round at once. */
 const REST_MS = 300_000;
 
 /**
- * State machine for one upstream: whether it leads into a loop, and when the next round is due. A mark
- * proves a loop at once. If servers on the way strip options, all names must return in several
- * consecutive rounds, so a replayed name proves nothing.
+ * Decides whether an upstream leads into a loop, and when the next round is due. A mark proves a loop
+ * at once. Where options are stripped, all names must return in several consecutive rounds.
  */
 export class Schedule {
   looping = false;
   /** No loop, and no round due for `REST_MS`. */
   resting = false;
-  /** Marks prove the loop. */
   #marked = false;
   /** Consecutive rounds whose names have all returned. */
   #rounds = 0;
@@ -47,7 +41,6 @@ export class Schedule {
   #missed = 0;
   #failures = 0;
 
-  /** Number of probes in the next round. */
   copies(random: () => number): number {
     const certain = this.#rounds === 0 && (!this.looping || this.#marked);
     return certain ? 1 : COPIES.least + random() % COPIES.more;
@@ -62,7 +55,6 @@ export class Schedule {
     return begins;
   }
 
-  /** Restarts all counts. */
   begin(): void {
     this.#rounds = 0;
     this.#missed = 0;

@@ -4,7 +4,6 @@ import { type Outcome, Schedule } from "./schedule.ts";
 
 /** An upstream server, as `loop` sees it. */
 export interface WatchedServer {
-  /** Its name in messages. */
   readonly label: string;
   /** It leads into a loop and gets only probes. */
   looping: boolean;
@@ -17,15 +16,11 @@ export type Reaction = "answered" | "silent" | "unsent";
 export class Watch {
   readonly server: WatchedServer;
   readonly schedule = new Schedule();
-  /** When the next round is due. */
   nextMs: number;
-  /** When the loop was found. */
   foundMs = 0;
   /** Client and local address of the last returned probe; null if none came to this data plane. */
   between: { client: Address; local: Address } | null = null;
-  /** Names that returned in the last round. */
   returned = 0;
-  /** Probes of the round that have not ended. */
   #left = 0;
   #copies = 0;
   #marked = false;
@@ -36,12 +31,10 @@ export class Watch {
     this.nextMs = nextMs;
   }
 
-  /** A round is in flight. */
   get busy(): boolean {
     return this.#left > 0;
   }
 
-  /** Begins a round of `copies` probes. */
   begin(copies: number): void {
     this.#left = copies;
     this.#copies = copies;

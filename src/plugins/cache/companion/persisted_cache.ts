@@ -27,7 +27,6 @@ export type Log = (level: LogLevel, line: string) => void;
 export interface CachePlace {
   block: number;
   position: number;
-  /** Zones of the block. */
   zones: string;
   options: CacheOptions;
 }
@@ -61,7 +60,6 @@ export class PersistedCache {
   #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
-  /** Identity of the file that was read last; "" for none. */
   #identity = "";
   #shared: boolean;
 
@@ -74,13 +72,11 @@ export class PersistedCache {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Reads the file, and writes it periodically. */
   start(): void {
     this.load(this.#planes);
     this.#saveFirst();
   }
 
-  /** Resolves when nothing is being read or written. */
   idle(): Promise<void> {
     return this.#last;
   }
@@ -120,13 +116,11 @@ export class PersistedCache {
     if (this.#intervalMs !== before) this.#saveFirst();
   }
 
-  /** Stops writing, because the cache is gone. */
   end(): void {
     this.#cancelSave();
     this.#stopping = true;
   }
 
-  /** Loads the file into the caches of these data planes. */
   load(planes: readonly Plane[]): void {
     this.#loaded = false;
     this.#enqueue(() => this.#load(planes));
@@ -140,7 +134,6 @@ export class PersistedCache {
     }
   }
 
-  /** Writes the file from now on, because the other process has ended. */
   own(): void {
     this.#shared = false;
   }
@@ -275,7 +268,6 @@ export class PersistedCache {
     return answer;
   }
 
-  /** Longest time that an entry may be served. */
   #longestMs(): number {
     const { success, denial, serveStale } = this.#place.options;
     const longestSeconds = Math.max(success.maxTtlSeconds, denial.maxTtlSeconds);

@@ -16,7 +16,6 @@ import {
   type SliceHeader,
 } from "../persist/snapshot_file.ts";
 
-/** Bytes read at a time for the checksum. */
 const READ_SIZE = 1024 * 1024;
 /** The names that clients use are private. */
 const FILE_MODE = 0o600;
@@ -57,7 +56,6 @@ export class SnapshotWriter {
     }
   }
 
-  /** Writes the entries at the start of `memory` as a slice. */
   async add(memory: Uint8Array, header: SliceHeader): Promise<void> {
     const whole = this.#buffer.subarray(0, SLICE_HEADER_SIZE + header.sizeBytes);
     encodeSliceHeader(header, whole);
@@ -105,10 +103,8 @@ export class SnapshotWriter {
 export class SnapshotReader {
   readonly #file: Deno.FsFile;
   readonly #buffer = new Uint8Array(SLICE_HEADER_SIZE + MAX_SLICE_SIZE);
-  /** Bytes and slices that have not been read. */
   #left: number;
   #slices: number;
-  /** Wall-clock milliseconds at which the file was begun. */
   readonly timeMs: number;
 
   private constructor(file: Deno.FsFile, { sizeBytes, slices, timeMs }: FileHeader) {
@@ -118,10 +114,7 @@ export class SnapshotReader {
     this.timeMs = timeMs;
   }
 
-  /**
-   * Opens a file and checks all of it; null if there is none. Throws an error that says why it cannot
-   * be used, for example because other users may write to it.
-   */
+  /** Opens a file and checks all of it; null if there is none. Throws why it cannot be used. */
   static async open(path: string): Promise<SnapshotReader | null> {
     let file: Deno.FsFile;
     try {

@@ -49,9 +49,7 @@ const USES = 3;
 
 /** RFC 8914 section 2: two octets. */
 const MAX_ERROR = 0xffff;
-/** Rows examined for one slice. */
 const ROWS_A_SLICE = 1000;
-/** Room that an entry may need. */
 const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
 /** Older entries do not fit the clock of a store. */
 const MAX_AGE_TENTHS = 0x3fffffff;
@@ -88,11 +86,8 @@ export interface LoadRequest {
   type: "load";
   memory: SharedArrayBuffer;
   sizeBytes: number;
-  /** Offset of the first entry. */
   from: number;
-  /** Maximum number of entries. */
   most: number;
-  /** Time since the slice was saved. */
   elapsedTenths: number;
 }
 
@@ -101,7 +96,6 @@ export interface LoadReply {
   /** Offset after the last entry examined; -1 if the next one is truncated. */
   next: number;
   taken: number;
-  /** Expired, already known, or not cached with this configuration. */
   left: number;
   malformed: number;
 }
@@ -111,7 +105,6 @@ export interface SnapshotTarget {
   readonly success: Store;
   readonly denial: Store;
   readonly maxTtlSeconds: { readonly success: number; readonly denial: number };
-  /** How long an expired entry may be served. */
   readonly staleSeconds: number;
   /** A question may have an answer and a denial at once. */
   readonly bothClasses: boolean;
@@ -134,7 +127,6 @@ export class Snapshot {
     this.#target = target;
   }
 
-  /** Saves as many entries from `from` on as fit into a slice. */
   save({ memory: shared, from }: SaveRequest, now: number): SaveReply {
     const memory = asMemory(shared);
     const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
@@ -158,7 +150,6 @@ export class Snapshot {
     return reply;
   }
 
-  /** Loads entries of a slice, each after checking all of it. */
   load(request: LoadRequest, now: number): LoadReply {
     const memory = asMemory(request.memory);
     const end = Math.min(request.sizeBytes, memory.bytes.length);

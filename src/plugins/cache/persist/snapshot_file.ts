@@ -63,10 +63,7 @@ export function encodeFileHeader({ slices, timeMs, sizeBytes }: FileHeader): Uin
   return bytes;
 }
 
-/**
- * Reads the header of a file of `fileSize` bytes. Throws an error that says why the file cannot be
- * used. The caller compares the checksum.
- */
+/** Reads a header, except for the checksum. Throws why a file of `fileSize` bytes cannot be used. */
 export function decodeFileHeader(bytes: Uint8Array, fileSize: number): FileHeader {
   if (fileSize < FILE_HEADER_SIZE || MAGIC.some((octet, i) => bytes[i] !== octet)) {
     throw new TypeError("it is not a cache of nodens");
@@ -117,11 +114,7 @@ export function decodeSliceHeader(bytes: Uint8Array, leftBytes: number): SliceHe
   return { sizeBytes, entries: view.getUint32(4, true), timeMs };
 }
 
-/**
- * Why a file of this time is useless now, or null if it is not. All times in milliseconds.
- *
- * @param longestMs - longest time that an entry may be served, fresh or stale
- */
+/** Why a file of this time is useless if entries are served for `longestMs`; null if it is not. */
 export function whyUseless(
   { timeMs, nowMs, longestMs }: { timeMs: number; nowMs: number; longestMs: number },
 ): string | null {

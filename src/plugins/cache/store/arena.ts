@@ -8,7 +8,6 @@ const LARGE_SHIFT = 3;
 const CHUNK_SHIFT = 13;
 /** Chunks that addresses reach; the last address is reserved. */
 const MAX_CHUNKS = (1 << (32 - CHUNK_SHIFT)) - 1;
-/** Empty chunks kept for later. */
 const SPARE_CHUNKS = 4;
 
 interface Chunk {
@@ -21,7 +20,6 @@ interface Chunk {
   /** Offset of the first block that was never used. */
   fresh: number;
   used: number;
-  /** Index among the chunks of its class with room, or -1. */
   openIndex: number;
   /** It is being emptied, so nothing is allocated in it. */
   draining: boolean;
@@ -37,12 +35,9 @@ export class Arena {
   readonly #large: number;
   readonly #chunks: (Chunk | null)[] = [];
   readonly #freeNumbers: number[] = [];
-  /** The chunks with room of each size class. */
   readonly #open: Chunk[][] = [];
   readonly #spare: Memory[] = [];
-  /** Bytes allocated from the system. */
   sizeBytes = 0;
-  /** Bytes of free blocks in chunks in use. */
   freeBytes = 0;
 
   /** @param chunkSize - a power of two, at most 64 KiB */
@@ -95,7 +90,6 @@ export class Arena {
     return (chunk.number << CHUNK_SHIFT) | eights;
   }
 
-  /** Frees a block. */
   free(address: number): void {
     const chunk = this.#chunks[address >>> CHUNK_SHIFT]!;
     chunk.used--;
@@ -129,10 +123,8 @@ export class Arena {
   }
 
   /**
-   * Chooses the emptiest chunk whose blocks fit into others of its class. The caller must move all
-   * its blocks (`chunkOf`), which releases it.
-   *
-   * @returns number of the chunk, or -1
+   * Number of the emptiest chunk whose blocks fit into others of its class, or -1. The caller must
+   * move its blocks, which releases it.
    */
   drainOne(): number {
     let best: Chunk | null = null;
@@ -183,7 +175,6 @@ export class Arena {
     this.#freeNumbers.push(chunk.number);
   }
 
-  /** Removes a chunk from those with room. */
   #close(chunk: Chunk): void {
     if (chunk.openIndex < 0) return;
     const open = this.#open[chunk.sizeClass]!;
@@ -213,7 +204,6 @@ function classOf(size: number): number {
   return 1 + ((power - 6) << 2) + (((size - 1) >>> (power - 2)) & 3);
 }
 
-/** Block size of a class. */
 function sizeOf(sizeClass: number): number {
   if (sizeClass === 0) return 64;
   const power = 6 + ((sizeClass - 1) >>> 2);

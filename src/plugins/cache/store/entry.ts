@@ -1,5 +1,6 @@
 import { SUBNET, subnetSize, writeNetwork } from "../../../dns/client_subnet.ts";
 import { HEADER_SIZE } from "../../../dns/constants.ts";
+import type { Exchange } from "../../../engine/exchange/exchange.ts";
 import { copyWords, type Memory } from "../../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../../engine/question/fold.ts";
 import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
@@ -24,27 +25,16 @@ const NONE_SENT = 255;
 
 /** The clients that an entry is valid for; otherwise the length of a network's prefix. */
 export const FOR = {
-  /** Clients without a subnet. */
   NO_SUBNET: -2,
   /** All clients: the scope is zero (RFC 7871 section 7.3.1). */
   EVERYBODY: -1,
 } as const;
 
-/** A question and its client, as stores see an `Exchange`. */
-export interface KeyedQuestion {
-  readonly memory: Memory;
-  readonly offset: number;
-  readonly qnameLength: number;
-  readonly qtype: number;
-  readonly hash: number;
-  readonly dnssecOk: boolean;
-  readonly checkingDisabled: boolean;
-  /** Client bucket that owns a new entry, or -1 for none. */
-  readonly client: number;
-  /** The data of the client's subnet option, from `offset` on. */
-  readonly ecsAt: number;
-  readonly ecsLength: number;
-}
+/** A question and its client, as stores see an exchange. */
+export type KeyedQuestion = Readonly<
+  & Pick<Exchange, "memory" | "offset" | "qnameLength" | "qtype" | "hash" | "client">
+  & Pick<Exchange, "dnssecOk" | "checkingDisabled" | "ecsAt" | "ecsLength">
+>;
 
 /** Offset of an entry's client subnet; `lengths` is the word LENGTH of its row. */
 export function subnetAt(lengths: number, { bytes }: Memory, offset: number): number {

@@ -11,29 +11,22 @@ import {
   USES_SHIFT,
 } from "./row.ts";
 
-/** Share of the capacity for the small queue. */
 const SMALL_SHARE = 0.1;
-/** Spared candidates that an eviction skips at most. */
 const MAX_SKIPS = 32;
-/**
- * Part of a fair share below which an owner's entries are spared. A whole share would spare half of
- * all owners at any time, which costs 4 to 9 of 100 hits without any flood (50 equal clients, Zipf).
- */
+/** A whole share would cost 4 to 9 of 100 hits without any flood (50 equal clients, Zipf). */
 const SPARED = 1 / 2;
 
 /** What a store is short of. */
 export type Shortage = "entries" | "bytes";
 
 /**
- * The eviction order of a store: S3-FIFO (Yang et al., SOSP 2023), chosen by `bench/eviction.ts`. New
- * entries enter a small queue, and only those asked for again reach the main one, so a scan of names
- * evicts only other such names. Entries of owners with less than half a fair share are skipped, so a
- * client that fills the store evicts its own entries.
+ * S3-FIFO (Yang et al., SOSP 2023), chosen by `bench/eviction.ts`: new entries enter a small queue, and
+ * only those asked for again reach the main one, so a scan of names evicts only other such names.
+ * Owners with less than half a fair share are spared, so a flood evicts its own entries.
  */
 export class Eviction {
   /** Entries that left the small queue unused, or expired after use. */
   readonly ghosts: Ghosts;
-  /** What each owner has. */
   readonly entries = new Tally();
   readonly bytes = new Tally();
   readonly #small = new Queue();
@@ -43,21 +36,15 @@ export class Eviction {
     this.ghosts = new Ghosts(capacity);
   }
 
-  /** Adds a row to the queue that its state names. */
   push(rows: Int32Array, row: number): void {
     this.#queueOf(rows, row).push(rows, row);
   }
 
-  /** Removes a row from its queue. */
   take(rows: Int32Array, row: number): void {
     this.#queueOf(rows, row).take(rows, row);
   }
 
-  /**
-   * Chooses the row to evict; it stays in its queue. The store must not be empty.
-   *
-   * @param entries - entries of the store, up to its capacity
-   */
+  /** Chooses the row to evict among `entries`, of which there must be one; it stays in its queue. */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
     const owners = this[shortage];
@@ -92,7 +79,6 @@ export class Eviction {
   }
 }
 
-/** Rows in order of arrival, linked through two of their words. */
 class Queue {
   oldest = -1;
   newest = -1;
@@ -127,7 +113,6 @@ class Ghosts {
     this.#size = size;
   }
 
-  /** Size of the table, which is made with the first hash. */
   get sizeBytes(): number {
     return this.#hashes === null ? 0 : 4 * this.#size;
   }
@@ -143,7 +128,6 @@ class Ghosts {
     hashes[hash % hashes.length] = hash;
   }
 
-  /** Removes a hash; returns whether it was there. */
   take(signed: number): boolean {
     const hashes = this.#hashes;
     const hash = signed >>> 0;
@@ -174,7 +158,6 @@ class Tally {
     return this.#amounts[owner]!;
   }
 
-  /** An equal share for every owner with an amount. */
   get share(): number {
     return this.#owners === 0 ? 0 : this.total / this.#owners;
   }

@@ -1,6 +1,5 @@
 import { ADDRESS, CHAIN, HASH, STRIDE } from "./row.ts";
 
-/** Initial number of buckets, which doubles with the rows. */
 const FIRST_BUCKETS = 64;
 const MAX_BUCKET = 24;
 /** Subnets of one question (unbound's default of `max-ecs-tree-size-ipv4`). */
@@ -16,7 +15,6 @@ export class RowIndex {
     this.#subnets = subnets;
   }
 
-  /** Number of buckets. */
   get length(): number {
     return this.#buckets.length;
   }
@@ -37,7 +35,6 @@ export class RowIndex {
     this.#buckets[bucket] = row;
   }
 
-  /** Removes a row. */
   remove(rows: Int32Array, row: number): void {
     const bucket = rows[row + HASH]! & (this.#buckets.length - 1);
     let at = this.#buckets[bucket]!;
@@ -69,7 +66,6 @@ export class RowIndex {
     return count >= MAX_BUCKET ? last : -1;
   }
 
-  /** Doubles the number of buckets. */
   grow(rows: Int32Array, rowCount: number): void {
     this.#buckets = new Int32Array(this.#buckets.length * 2).fill(-1);
     for (let row = 0; row < rowCount * STRIDE; row += STRIDE) {

@@ -13,11 +13,8 @@ const BYTES_A_ROW = 160;
 
 /** A store, as its memory limit sees it. */
 export interface LimitedStore {
-  /** Number of entries. */
   readonly size: number;
-  /** Bytes of its entries. */
   readonly usedBytes: number;
-  /** Bytes of its tables. */
   readonly tableBytes: number;
   /** Bytes by which the tables grow with one more entry. */
   readonly rowCost: number;
@@ -45,20 +42,17 @@ export class MemoryLimit {
     this.#limit = limitBytes;
   }
 
-  /** Bytes of the arena and the tables. */
   get sizeBytes(): number {
     let size = this.arena.sizeBytes;
     for (let i = 0; i < this.#stores.length; i++) size += this.#stores[i]!.tableBytes;
     return size;
   }
 
-  /** Adds a store; returns its capacity, which is at most the wanted one. */
   add(store: LimitedStore, capacity: number): number {
     this.#stores.push(store);
     return Math.min(capacity, Math.floor(this.#limit / BYTES_A_ROW));
   }
 
-  /** Whether an entry of this size may be stored. */
   allows(size: number): boolean {
     return size <= this.#limit * MESSAGE_SHARE;
   }

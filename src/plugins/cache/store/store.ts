@@ -45,7 +45,6 @@ const SWEEP = { always: 4, full: 64 } as const;
 const ENTRY_BYTES = 4 * STRIDE + 8;
 /** 150,000 queries a second reach it in four hours. */
 const MAX_HITS = 0x7fffffff;
-/** Added to the fit of a fresh entry; more than any fit. */
 const FRESH = 256;
 
 /** Store options. */
@@ -53,7 +52,6 @@ export interface StoreOptions {
   /** How long expired entries stay, to be served stale. */
   graceSeconds?: number;
   subnets?: SubnetRule;
-  /** Shared with other stores. */
   memory?: MemoryLimit;
 }
 
@@ -75,7 +73,6 @@ export class Store implements LimitedStore {
   readonly #index: RowIndex;
   readonly #eviction: Eviction;
   #sweepAt = 0;
-  /** Number of entries. */
   size = 0;
   /** Entries evicted before they expired. */
   evictions = 0;
@@ -175,7 +172,6 @@ export class Store implements LimitedStore {
     if ((state & USES) !== USES) this.#rows[row + STATE] = state + (1 << USES_SHIFT);
   }
 
-  /** Original TTL of an entry in seconds. */
   ttlOf(row: number): number {
     return this.#rows[row + TTL]!;
   }
@@ -200,7 +196,6 @@ export class Store implements LimitedStore {
     return now >= this.#rows[row + RECHECK]!;
   }
 
-  /** Sets when the next refresh may begin. */
   recheckAt(row: number, at: number): void {
     this.#rows[row + RECHECK] = at;
   }
@@ -240,7 +235,6 @@ export class Store implements LimitedStore {
     let owner = question.client < 0 ? 0 : question.client;
     let hits = 0;
     let seen = now;
-    /** Uses and queue, as in STATE. */
     let standing = 0;
     const old = this.rowFor(question, prefix);
     if (old >= 0) {
@@ -296,7 +290,6 @@ export class Store implements LimitedStore {
     this.#eviction.push(rows, row);
   }
 
-  /** Removes an entry. */
   remove(row: number): void {
     const rows = this.#rows;
     const address = rows[row + ADDRESS]!;
@@ -396,7 +389,6 @@ export class Store implements LimitedStore {
   }
 }
 
-/** The bits DO and CD of STATE. */
 function keyBits({ dnssecOk, checkingDisabled }: KeyedQuestion): number {
   return (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
 }

@@ -72,7 +72,6 @@ export function isForSame(
     (prefix < 0 || isInNetwork(memory, at, question, prefix));
 }
 
-/** Prefix length of the question's subnet, which must have one. */
 function sourceOf({ memory, offset, ecsAt }: KeyedQuestion): number {
   return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;
 }

@@ -13,7 +13,6 @@ export interface HostsBuildRequest {
   /** Entries of the Corefile, which come after those of the file. */
   inline: string;
   key: { k0: number; k1: number };
-  /** Maximum size of the table. */
   maxBytes: number;
   /** Digest of the content that is served; null for none. */
   known: string | null;
@@ -30,7 +29,6 @@ export interface HostsReport {
 
 /** Result of a request. */
 export type HostsBuilt =
-  /** The content has the known digest. */
   | { kind: "same" }
   | { kind: "table"; table: ArrayBuffer; digest: string; report: HostsReport }
   /** The table would be too large; `fullAt` is the first line that did not fit. */

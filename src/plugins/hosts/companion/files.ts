@@ -29,11 +29,8 @@ interface HostsFile {
   state: string;
   /** The file must be read even if its state is the same. */
   reread: boolean;
-  /** Its table was too large. */
   refused: boolean;
-  /** Digest of the delivered content; null for none. */
   digest: string | null;
-  /** Size of the delivered table. */
   tableBytes: number;
   report: HostsReport | null;
   cancel: Cancel;
@@ -87,7 +84,6 @@ export class HostsFiles implements Follower {
     );
   }
 
-  /** Reads every file: the tables that the handlers get before they serve. */
   async prepare(): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     // Sequentially, because each table reduces the room for the next.
@@ -98,7 +94,6 @@ export class HostsFiles implements Follower {
     return deliveries;
   }
 
-  /** Reads every file again, for a data plane that has lost its tables. */
   async again(): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     for (const file of this.#files) {
@@ -111,7 +106,6 @@ export class HostsFiles implements Follower {
     return deliveries;
   }
 
-  /** Delivers files again when they change. */
   start(): void {
     this.#publish();
     for (const file of this.#files) {
@@ -119,7 +113,6 @@ export class HostsFiles implements Follower {
     }
   }
 
-  /** Stops following. */
   stop(): Promise<void> {
     this.#stopped = true;
     for (const { cancel } of this.#files) cancel();
@@ -246,7 +239,6 @@ export class HostsFiles implements Follower {
     const { registry, copies } = this.#options;
     for (const name of ["nodens_hosts_table_bytes", "nodens_hosts_skipped"]) registry.reset(name);
     for (const { options: { path }, report } of this.#files) {
-      // Several directives may name one file.
       const same = this.#files.filter(({ options }) => options.path === path);
       const bytes = same.reduce((sum, { tableBytes }) => sum + tableBytes, 0) * copies;
       registry.gauge("nodens_hosts_table_bytes", { hostsfile: path }).set(bytes);

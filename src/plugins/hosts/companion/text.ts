@@ -5,15 +5,10 @@ import type { HostsBuilt, HostsReport } from "./build.ts";
 /** What a refusal depends on. */
 export interface Refusal {
   path: string;
-  /** Room for the table of this file. */
   roomBytes: number;
-  /** Memory limit of the process; null for none. */
   memoryBytes: number | null;
-  /** Room for the tables of all files in all data planes. */
   shareBytes: number;
-  /** Number of data planes with a copy. */
   copies: number;
-  /** An earlier table is served. */
   served: boolean;
 }
 

@@ -12,7 +12,6 @@ const scope = globalThis as unknown as {
   close(): void;
 };
 
-/** Interval of progress messages. */
 const PROGRESS_MS = 1000;
 
 scope.onmessage = ({ data }) => {
