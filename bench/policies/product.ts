@@ -1,6 +1,6 @@
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
-import type { KeyedQuestion } from "../../src/plugins/cache/store/entry.ts";
+import type { KeyedQuestion } from "../../src/plugins/cache/store/subnets.ts";
 import { Store } from "../../src/plugins/cache/store/store.ts";
 import type { Policy } from "./policy.ts";
 

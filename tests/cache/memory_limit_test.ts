@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
 import { MemoryLimit } from "../../src/plugins/cache/store/memory_limit.ts";
-import type { KeyedQuestion } from "../../src/plugins/cache/store/entry.ts";
+import type { KeyedQuestion } from "../../src/plugins/cache/store/subnets.ts";
 import { Store } from "../../src/plugins/cache/store/store.ts";
 import { seeded } from "../support/run/random.ts";
 

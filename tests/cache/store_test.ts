@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
 import { Arena, offsetOf } from "../../src/plugins/cache/store/arena.ts";
-import type { KeyedQuestion } from "../../src/plugins/cache/store/entry.ts";
+import type { KeyedQuestion } from "../../src/plugins/cache/store/subnets.ts";
 import { Store } from "../../src/plugins/cache/store/store.ts";
 import { queryBytes } from "../support/messages/messages.ts";
 

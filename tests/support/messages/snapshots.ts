@@ -13,7 +13,7 @@ import {
 } from "../../../src/plugins/cache/persist/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
 import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";
-import { describeRow, EntryState, STRIDE } from "../../../src/plugins/cache/store/row.ts";
+import { EntryState, STRIDE } from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
@@ -147,7 +147,7 @@ export function look(
   const row = store.find(exchangeFor(cache, entry), 0);
   if (row < 0) return null;
   const state = new EntryState();
-  describeRow(store.rows, row, state);
+  store.describe(row, state);
   const response = new Response(new Memory(8));
   store.read(row, response);
   const { memory, offset, length, ttlCount } = response;
@@ -208,7 +208,7 @@ export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsA
   const state = new EntryState();
   const response = new Response(new Memory(8));
   for (let row = 0; row < store.rows.length; row += STRIDE) {
-    if (!describeRow(store.rows, row, state)) continue;
+    if (!store.describe(row, state)) continue;
     store.read(row, response);
     const { memory, offset, length, ttlsAt, ttlCount } = response;
     yield {

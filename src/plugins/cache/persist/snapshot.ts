@@ -6,9 +6,10 @@ import { copyWords, Memory } from "../../../engine/memory.ts";
 import type { HashKey } from "../../../engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
 import { NO_SCOPE, Response } from "../../../engine/response/response.ts";
-import { FOR, scopeOf, SUBNET_HEAD, subnetAt as subnetOf } from "../store/entry.ts";
-import { describeRow, EntryState, HAS_ECS, LENGTH as LENGTHS, STRIDE } from "../store/row.ts";
+import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
+import { EntryState, STRIDE } from "../store/row.ts";
 import type { Store } from "../store/store.ts";
+import { FOR } from "../store/subnets.ts";
 
 /*
  * An entry in a slice (`snapshot_file.ts`); little-endian:
@@ -131,21 +132,21 @@ export class Snapshot {
     const memory = asMemory(shared);
     const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
     const store = this.#target[CLASSES[from.store]!];
-    const { rows } = store;
-    const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * STRIDE);
+    const end = store.rows.length;
+    const lastRow = Math.min(end, from.row + ROWS_A_SLICE * STRIDE);
     const room = memory.bytes.length - MAX_ENTRY_SIZE;
     let row = from.row;
     for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
-      if (!describeRow(rows, row, this.#state)) continue;
+      if (!store.describe(row, this.#state)) continue;
       const { storedAt, ttlSeconds } = this.#state;
       if ((now - storedAt) / 10 >= ttlSeconds + this.#target.staleSeconds) continue;
       // Responses without an answer are stored for two seconds only.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
-      reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, rows[row + LENGTHS]!, now);
+      reply.sizeBytes = this.#write(memory, reply.sizeBytes, { store, row, now });
       reply.entries++;
     }
-    if (row < rows.length) reply.next = { store: from.store, row };
+    if (row < end) reply.next = { store: from.store, row };
     else if (from.store + 1 < CLASSES.length) reply.next = { store: from.store + 1, row: 0 };
     return reply;
   }
@@ -165,19 +166,23 @@ export class Snapshot {
     return reply;
   }
 
-  #write(memory: Memory, at: number, store: number, lengths: number, now: number): number {
+  #write(
+    memory: Memory,
+    at: number,
+    { store, row, now }: { store: Store; row: number; now: number },
+  ): number {
     const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
     const { length, ttlCount, memory: from, offset, extendedError } = this.#response;
     const { bytes, view } = memory;
-    const subnetAt = subnetOf(lengths, from, offset);
-    const subnet = (lengths & HAS_ECS) === 0 ? 0 : SUBNET_HEAD + from.bytes[subnetAt]!;
+    const subnet = store.subnetSize(row);
+    const subnetAt = store.subnetAt(row);
     const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
     view.setUint32(at + TTL, ttlSeconds, true);
     view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
     view.setUint32(at + HITS, hits, true);
     view.setUint16(at + LENGTH, length, true);
     view.setUint16(at + RECORDS, ttlCount, true);
-    bytes[at + CLASS_OF] = store;
+    bytes[at + CLASS_OF] = store === this.#target.success ? 0 : 1;
     bytes[at + STATE] = key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
     bytes[at + SUBNET] = subnet;
     bytes[at + RESERVED] = 0;

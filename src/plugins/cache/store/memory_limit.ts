@@ -48,9 +48,13 @@ export class MemoryLimit {
     return size;
   }
 
-  add(store: LimitedStore, capacity: number): number {
+  add(store: LimitedStore): void {
     this.#stores.push(store);
-    return Math.min(capacity, Math.floor(this.#limit / BYTES_A_ROW));
+  }
+
+  /** Capacity of a store that wants room for so many entries. */
+  capacityFor(wanted: number): number {
+    return Math.min(wanted, Math.floor(this.#limit / BYTES_A_ROW));
   }
 
   allows(size: number): boolean {

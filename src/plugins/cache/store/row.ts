@@ -72,17 +72,3 @@ export class EntryState {
   uses = 0;
   hits = 0;
 }
-
-/** Reads the state of a row; false if it is free. */
-export function describeRow(rows: Int32Array, row: number, into: EntryState): boolean {
-  if (rows[row + ADDRESS] === -1) return false;
-  const state = rows[row + STATE]!;
-  into.storedAt = rows[row + STORED]!;
-  into.ttlSeconds = rows[row + TTL]!;
-  into.dnssecOk = (state & DO) !== 0;
-  into.checkingDisabled = (state & CD) !== 0;
-  into.main = (state & IN_MAIN) !== 0;
-  into.uses = (state & USES) >> USES_SHIFT;
-  into.hits = rows[row + HITS]!;
-  return true;
-}

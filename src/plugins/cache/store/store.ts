@@ -1,24 +1,14 @@
 import { copyWords } from "../../../engine/memory.ts";
 import type { Response } from "../../../engine/response/response.ts";
-import { type Arena, chunkOf, offsetOf } from "./arena.ts";
-import {
-  blockSize,
-  entrySize,
-  isAbout,
-  type KeyedQuestion,
-  lengthWord,
-  readEntry,
-  writeEntry,
-} from "./entry.ts";
+import { chunkOf, offsetOf } from "./arena.ts";
+import { Entries, entrySize, keyBits, lengthWord, writeEntry } from "./entries.ts";
 import { Eviction, type Shortage } from "./eviction.ts";
 import { RowIndex } from "./index.ts";
 import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
 import {
   ADDRESS,
-  CD,
   CHAIN,
   CLOCK_SPAN,
-  DO,
   type EntryState,
   HASH,
   HITS,
@@ -35,7 +25,7 @@ import {
   USES,
   USES_SHIFT,
 } from "./row.ts";
-import { fitFor, fitOf, isForSame, prefixFor, type SubnetRule } from "./subnets.ts";
+import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
 
 /** Rows reserved at once; only beyond this is the table copied to grow. */
 const FIRST_ROWS = 1 << 20;
@@ -43,8 +33,7 @@ const FIRST_ROWS = 1 << 20;
 const SWEEP = { always: 4, full: 64 } as const;
 /** Bytes of an entry beside its block: a row, and up to eight of the index. */
 const ENTRY_BYTES = 4 * STRIDE + 8;
-/** 150,000 queries a second reach it in four hours. */
-const MAX_HITS = 0x7fffffff;
+/** Added to the fit of a fresh entry; more than any fit. */
 const FRESH = 256;
 
 /** Store options. */
@@ -57,17 +46,12 @@ export interface StoreOptions {
 
 /**
  * Cached responses of one class. Expired entries are evicted first, then those that `Eviction`
- * chooses. Times are tenths of a second on the clock of `CacheContent`.
- *
- * This folder knows questions and responses of the engine, but no handlers, options or counters.
+ * chooses. This folder knows nothing of handlers, options and counters.
  */
-export class Store implements LimitedStore {
+export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
   readonly #memory: MemoryLimit;
-  readonly #arena: Arena;
   readonly #graceSeconds: number;
-  readonly #subnets: SubnetRule;
-  #rows: Int32Array;
   #rowCount = 0;
   #freeRow = -1;
   readonly #index: RowIndex;
@@ -77,17 +61,17 @@ export class Store implements LimitedStore {
   /** Entries evicted before they expired. */
   evictions = 0;
 
-  constructor(capacity: number, options: StoreOptions = {}) {
-    this.#memory = options.memory ?? new MemoryLimit();
-    this.#arena = this.#memory.arena;
-    this.#graceSeconds = options.graceSeconds ?? 0;
-    this.#subnets = options.subnets ?? "none";
-    this.#index = new RowIndex(this.#subnets !== "none");
-    this.#capacity = this.#memory.add(this, capacity);
-    this.#eviction = new Eviction(this.#capacity);
-    if (this.#memory.limited) this.#eviction.ghosts.reserve();
-    // Untouched pages of a large array take no memory.
-    this.#rows = new Int32Array(Math.min(this.#capacity, FIRST_ROWS) * STRIDE);
+  constructor(wanted: number, options: StoreOptions = {}) {
+    const { memory = new MemoryLimit(), graceSeconds = 0, subnets = "none" } = options;
+    const capacity = memory.capacityFor(wanted);
+    super(Math.min(capacity, FIRST_ROWS) * STRIDE, memory.arena, subnets);
+    this.#memory = memory;
+    this.#graceSeconds = graceSeconds;
+    this.#index = new RowIndex(subnets !== "none");
+    this.#capacity = capacity;
+    this.#eviction = new Eviction(capacity);
+    memory.add(this);
+    if (memory.limited) this.#eviction.ghosts.reserve();
   }
 
   get usedBytes(): number {
@@ -105,7 +89,7 @@ export class Store implements LimitedStore {
 
   /** The rows so far, as in `row.ts`; valid until the next insertion. */
   get rows(): Int32Array {
-    return this.#rows.subarray(0, this.#rowCount * STRIDE);
+    return this.table.subarray(0, this.#rowCount * STRIDE);
   }
 
   /**
@@ -113,13 +97,13 @@ export class Store implements LimitedStore {
    * one, then that for the narrowest network.
    */
   find(question: KeyedQuestion, now: number): number {
-    const rows = this.#rows;
+    const rows = this.table;
     const hash = question.hash | 0;
     let best = -1;
     let bestFit = -1;
     for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
-      if (this.#subnets === "none") return row;
+      if (rows[row + HASH] !== hash || !this.matches(row, question)) continue;
+      if (this.subnets === "none") return row;
       let fit = this.fit(row, question);
       if (fit >= 0 && this.remaining(row, now) > 0) fit += FRESH;
       if (fit <= bestFit) continue;
@@ -131,24 +115,13 @@ export class Store implements LimitedStore {
 
   /** Row of the entry for the question that is valid for just `prefix` (`FOR`), or -1. */
   rowFor(question: KeyedQuestion, prefix: number): number {
-    const rows = this.#rows;
+    const rows = this.table;
     const hash = question.hash | 0;
     for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
-      const address = rows[row + ADDRESS]!;
-      const memory = this.#arena.memory(address);
-      const lengths = rows[row + LENGTH]!;
-      if (isForSame(lengths, memory, offsetOf(address), question, prefix)) return row;
+      if (rows[row + HASH] !== hash || !this.matches(row, question)) continue;
+      if (this.isForSame(row, question, prefix)) return row;
     }
     return -1;
-  }
-
-  /** How well an entry for the question fits its client (`fitOf`). */
-  fit(row: number, question: KeyedQuestion): number {
-    const address = this.#rows[row + ADDRESS]!;
-    const memory = this.#arena.memory(address);
-    const lengths = this.#rows[row + LENGTH]!;
-    return fitOf(lengths, memory, offsetOf(address), question, this.#subnets);
   }
 
   /**
@@ -156,61 +129,14 @@ export class Store implements LimitedStore {
    * (`FOR`). The wider ones stay, for other clients.
    */
   removeWithin(question: KeyedQuestion, prefix: number): void {
-    const rows = this.#rows;
+    const rows = this.table;
     const hash = question.hash | 0;
-    const all = this.#subnets === "none";
+    const all = this.subnets === "none";
     for (let row = this.#index.first(hash), next = -1; row >= 0; row = next) {
       next = rows[row + CHAIN]!;
-      if (rows[row + HASH] !== hash || !this.#matches(row, question)) continue;
+      if (rows[row + HASH] !== hash || !this.matches(row, question)) continue;
       if (all || this.fit(row, question) >= fitFor(prefix)) this.remove(row);
     }
-  }
-
-  /** Counts a use of an entry, for eviction. */
-  touch(row: number): void {
-    const state = this.#rows[row + STATE]!;
-    if ((state & USES) !== USES) this.#rows[row + STATE] = state + (1 << USES_SHIFT);
-  }
-
-  ttlOf(row: number): number {
-    return this.#rows[row + TTL]!;
-  }
-
-  /** As `remainingOf`, which is inlined because this runs for every hit. */
-  remaining(row: number, now: number): number {
-    const rows = this.#rows;
-    return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
-  }
-
-  /** Counts a query for prefetching; returns the number of queries without a gap of `gap` tenths. */
-  count(row: number, now: number, gap: number): number {
-    const rows = this.#rows;
-    const hits = now - rows[row + SEEN]! >= gap ? 1 : Math.min(rows[row + HITS]! + 1, MAX_HITS);
-    rows[row + HITS] = hits;
-    rows[row + SEEN] = now;
-    return hits;
-  }
-
-  /** Whether a refresh may begin: none is in flight, and the last one did not just fail. */
-  mayRefresh(row: number, now: number): boolean {
-    return now >= this.#rows[row + RECHECK]!;
-  }
-
-  recheckAt(row: number, at: number): void {
-    this.#rows[row + RECHECK] = at;
-  }
-
-  /** Whether the answer section of an entry's message has records. */
-  hasAnswer(row: number): boolean {
-    const address = this.#rows[row + ADDRESS]!;
-    return this.#arena.memory(address).view.getUint16(offsetOf(address) + 6) > 0;
-  }
-
-  /** Points `response` at an entry's message. */
-  read(row: number, response: Response): void {
-    const address = this.#rows[row + ADDRESS]!;
-    const memory = this.#arena.memory(address >>> 0);
-    readEntry(this.#rows[row + LENGTH]!, memory, offsetOf(address), response);
   }
 
   /**
@@ -227,7 +153,7 @@ export class Store implements LimitedStore {
     flags: number,
     ttlSeconds: number,
     now: number,
-    prefix = prefixFor(question, response, this.#subnets),
+    prefix = prefixFor(question, response, this.subnets),
   ): number {
     const size = entrySize(response, prefix);
     if (!this.#memory.allows(size)) return -1;
@@ -238,9 +164,9 @@ export class Store implements LimitedStore {
     let standing = 0;
     const old = this.rowFor(question, prefix);
     if (old >= 0) {
-      const state = this.#rows[old + STATE]!;
-      hits = this.#rows[old + HITS]!;
-      seen = this.#rows[old + SEEN]!;
+      const state = this.table[old + STATE]!;
+      hits = this.table[old + HITS]!;
+      seen = this.table[old + SEEN]!;
       standing = state & (USES | IN_MAIN);
       owner = ownerOf(state);
       this.remove(old);
@@ -250,18 +176,18 @@ export class Store implements LimitedStore {
       if (this.#eviction.ghosts.take(question.hash)) standing = IN_MAIN;
     }
 
-    const surplus = this.#index.surplus(this.#rows, question.hash | 0);
+    const surplus = this.#index.surplus(this.table, question.hash | 0);
     if (surplus >= 0) {
       this.evictions++;
       this.remove(surplus);
     }
     if (!this.#memory.makeRoom(this, size, now)) return -1;
-    if (this.size >= this.#index.length) this.#index.grow(this.#rows, this.#rowCount);
-    const address = this.#arena.allocate(size);
-    writeEntry(question, response, flags, this.#arena.memory(address), offsetOf(address), prefix);
+    if (this.size >= this.#index.length) this.#index.grow(this.table, this.#rowCount);
+    const address = this.arena.allocate(size);
+    writeEntry(question, response, flags, this.arena.memory(address), offsetOf(address), prefix);
 
     const row = this.#takeRow();
-    const rows = this.#rows;
+    const rows = this.table;
     rows[row + HASH] = question.hash | 0;
     rows[row + ADDRESS] = address;
     rows[row + LENGTH] = lengthWord(response, prefix);
@@ -281,7 +207,7 @@ export class Store implements LimitedStore {
 
   /** Restores the persisted state of an entry that was just inserted. */
   restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
-    const rows = this.#rows;
+    const rows = this.table;
     this.#eviction.take(rows, row);
     const state = rows[row + STATE]! & ~(IN_MAIN | USES);
     rows[row + STATE] = state | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
@@ -291,13 +217,12 @@ export class Store implements LimitedStore {
   }
 
   remove(row: number): void {
-    const rows = this.#rows;
-    const address = rows[row + ADDRESS]!;
-    const size = blockSize(rows[row + LENGTH]!, this.#arena.memory(address), offsetOf(address));
+    const rows = this.table;
+    const size = this.blockSize(row);
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
     this.#countOwner(ownerOf(rows[row + STATE]!), -1, size);
-    this.#arena.free(address >>> 0);
+    this.arena.free(rows[row + ADDRESS]!);
     rows[row + ADDRESS] = -1;
     rows[row + CHAIN] = this.#freeRow;
     this.#freeRow = row;
@@ -307,23 +232,22 @@ export class Store implements LimitedStore {
   evict(now: number, shortage: Shortage): void {
     // Below the capacity, bytes are short.
     const entries = Math.min(this.size, this.#capacity);
-    const row = this.#eviction.choose(this.#rows, now, shortage, entries);
+    const row = this.#eviction.choose(this.table, now, shortage, entries);
     if (this.remaining(row, now) > 0) this.evictions++;
     this.remove(row);
   }
 
   moveOutOf(chunk: number): void {
-    const { rows } = this;
-    const arena = this.#arena;
+    const { rows, arena } = this;
     for (let row = 0; row < rows.length; row += STRIDE) {
       const old = rows[row + ADDRESS]!;
       if (old === -1 || chunkOf(old) !== chunk) continue;
       const from = arena.memory(old);
-      const size = blockSize(rows[row + LENGTH]!, from, offsetOf(old));
+      const size = this.blockSize(row);
       const address = arena.allocate(size);
       copyWords(from, offsetOf(old), arena.memory(address), offsetOf(address), size);
       rows[row + ADDRESS] = address;
-      arena.free(old >>> 0);
+      arena.free(old);
     }
   }
 
@@ -344,25 +268,17 @@ export class Store implements LimitedStore {
     }
   }
 
-  #matches(row: number, question: KeyedQuestion): boolean {
-    const rows = this.#rows;
-    const state = rows[row + STATE]!;
-    if (state >>> 16 !== question.qtype || (state & (DO | CD)) !== keyBits(question)) return false;
-    const address = rows[row + ADDRESS]!;
-    return isAbout(this.#arena.memory(address), offsetOf(address), question);
-  }
-
   /** Removes what has expired among the next `rows` rows. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += STRIDE;
-      if (this.#rows[row + ADDRESS] === -1) continue;
+      if (this.table[row + ADDRESS] === -1) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
       // A used name goes to the main queue when it returns.
-      if ((this.#rows[row + STATE]! & (IN_MAIN | USES)) !== 0) {
-        this.#eviction.ghosts.add(this.#rows[row + HASH]!);
+      if ((this.table[row + STATE]! & (IN_MAIN | USES)) !== 0) {
+        this.#eviction.ghosts.add(this.table[row + HASH]!);
       }
       this.remove(row);
     }
@@ -376,19 +292,15 @@ export class Store implements LimitedStore {
   #takeRow(): number {
     if (this.#freeRow >= 0) {
       const row = this.#freeRow;
-      this.#freeRow = this.#rows[row + CHAIN]!;
+      this.#freeRow = this.table[row + CHAIN]!;
       return row;
     }
     const row = this.#rowCount++ * STRIDE;
-    if (row + STRIDE > this.#rows.length) {
-      const rows = new Int32Array(Math.min(2 * this.#rows.length, this.#capacity * STRIDE));
-      rows.set(this.#rows);
-      this.#rows = rows;
+    if (row + STRIDE > this.table.length) {
+      const rows = new Int32Array(Math.min(2 * this.table.length, this.#capacity * STRIDE));
+      rows.set(this.table);
+      this.table = rows;
     }
     return row;
   }
-}
-
-function keyBits({ dnssecOk, checkingDisabled }: KeyedQuestion): number {
-  return (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
 }

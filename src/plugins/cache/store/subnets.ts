@@ -1,7 +1,12 @@
-import { sameNetwork, SUBNET } from "../../../dns/client_subnet.ts";
-import type { Memory } from "../../../engine/memory.ts";
+import { SUBNET } from "../../../dns/client_subnet.ts";
+import type { Exchange } from "../../../engine/exchange/exchange.ts";
 import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
-import { FOR, type KeyedQuestion, prefixOf, SUBNET_HEAD, subnetAt } from "./entry.ts";
+
+/** A question and its client, as stores see an exchange. */
+export type KeyedQuestion = Readonly<
+  & Pick<Exchange, "memory" | "offset" | "qnameLength" | "qtype" | "hash" | "client">
+  & Pick<Exchange, "dnssecOk" | "checkingDisabled" | "ecsAt" | "ecsLength">
+>;
 
 /**
  * How a store uses client subnets:
@@ -12,6 +17,13 @@ import { FOR, type KeyedQuestion, prefixOf, SUBNET_HEAD, subnetAt } from "./entr
  * - `exact`: only for the subnet in the query. For failures, which say nothing about others.
  */
 export type SubnetRule = "none" | "scope" | "exact";
+
+/** The clients that an entry is valid for; otherwise the length of a network's prefix. */
+export const FOR = {
+  NO_SUBNET: -2,
+  /** All clients: the scope is zero (RFC 7871 section 7.3.1). */
+  EVERYBODY: -1,
+} as const;
 
 /** Fit of an entry for clients without a subnet; more than any prefix. */
 const BEST_FIT = 200;
@@ -30,57 +42,15 @@ export function prefixFor(
 }
 
 /**
- * How well an entry fits the question's client: -1 if it is not valid for it; otherwise the longest
- * prefix is best (section 7.3.1). `offset` is that of the entry's block.
+ * How well an entry that is valid for `prefix` (`FOR`) fits a client that it is valid for: the longest
+ * prefix is best (section 7.3.1).
  */
-export function fitOf(
-  lengths: number,
-  memory: Memory,
-  offset: number,
-  question: KeyedQuestion,
-  rule: SubnetRule,
-): number {
-  const at = subnetAt(lengths, memory, offset);
-  const prefix = prefixOf(lengths, memory, at);
-  if (prefix === FOR.EVERYBODY) return fitFor(prefix);
-  if (prefix === FOR.NO_SUBNET) return question.ecsLength === 0 ? fitFor(prefix) : -1;
-  if (question.ecsLength === 0) return -1;
-  const source = sourceOf(question);
-  if (prefix > source) return -1;
-  // A longer scope means that the answer depends on more of the address than the upstream got.
-  const exact = rule === "exact" || prefix === 0 || memory.bytes[at + 1]! > prefix;
-  if (prefix !== source && exact) return -1;
-  return isInNetwork(memory, at, question, prefix) ? fitFor(prefix) : -1;
-}
-
-/** Fit of an entry that is valid for `prefix` (`FOR`), for a client that it is valid for. */
 export function fitFor(prefix: number): number {
   if (prefix === FOR.NO_SUBNET) return BEST_FIT;
   return prefix === FOR.EVERYBODY ? 0 : Math.max(1, prefix);
 }
 
-/** Whether an entry is valid for the same clients as a response that is valid for `prefix`. */
-export function isForSame(
-  lengths: number,
-  memory: Memory,
-  offset: number,
-  question: KeyedQuestion,
-  prefix: number,
-): boolean {
-  const at = subnetAt(lengths, memory, offset);
-  return prefixOf(lengths, memory, at) === prefix &&
-    (prefix < 0 || isInNetwork(memory, at, question, prefix));
-}
-
-function sourceOf({ memory, offset, ecsAt }: KeyedQuestion): number {
+/** Prefix length of the question's subnet, which must have one. */
+export function sourceOf({ memory, offset, ecsAt }: KeyedQuestion): number {
   return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;
-}
-
-function isInNetwork(
-  { bytes }: Memory,
-  at: number,
-  { memory, offset, ecsAt }: KeyedQuestion,
-  prefix: number,
-): boolean {
-  return sameNetwork(bytes, at + SUBNET_HEAD, memory.bytes, offset + ecsAt, prefix);
 }
