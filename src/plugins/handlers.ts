@@ -10,7 +10,6 @@ import { createHeader } from "./header/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
-import { ProbeBoard } from "./loop/board.ts";
 import { createLoop } from "./loop/handler.ts";
 import type { LoopOptions } from "./loop/setup.ts";
 import { createMinimal } from "./minimal/handler.ts";
@@ -52,8 +51,9 @@ export interface SharedServices {
 
 /** As `HANDLERS`, for one of several data planes of a process. */
 export function handlersWith(services: SharedServices): ReadonlyMap<string, CreateHandler> {
-  const loop = { board: new ProbeBoard(services.shared), found: services.onHarm };
-  const create: CreateHandler = (options, environment) =>
-    createLoop(options as LoopOptions, environment, loop);
-  return new Map([...HANDLERS, ["loop", create]]);
+  const loop = { shared: services.shared, found: services.onHarm };
+  return new Map([...HANDLERS, [
+    "loop",
+    (options, environment) => createLoop(options as LoopOptions, environment, loop),
+  ]]);
 }

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "../../src/plugins/loop/board.ts";
 import { nameOf, NONCE_WORDS, readNonce, writeProbe } from "../../src/plugins/loop/probe_name.ts";
-import { type Outcome, Schedule } from "../../src/plugins/loop/schedule.ts";
-import { type Reaction, Watch } from "../../src/plugins/loop/watch.ts";
+import { type Outcome, type Reaction, Watch } from "../../src/plugins/loop/watch.ts";
 import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { decode } from "../support/messages/messages.ts";
 import { seeded } from "../support/run/random.ts";
@@ -43,6 +42,8 @@ Deno.test("loop: other names are not taken for a probe's", () => {
   ) assert.ok(!readNonce(exchangeFor({ name, type: "HINFO" }), new Uint32Array(NONCE_WORDS)), name);
 });
 
+type Boards = [ProbeBoard, ProbeBoard, ProbeBoard];
+
 /** A query whose mark is `words`, at offset 4. */
 function marked(words: ArrayLike<number>): [Memory, number] {
   const memory = new Memory(32);
@@ -52,23 +53,23 @@ function marked(words: ArrayLike<number>): [Memory, number] {
 
 Deno.test("loop: data planes see each other's probes on the board, and only their block's", () => {
   const buffer = new SharedArrayBuffer(BOARD_BYTES);
-  const [one, two] = [new ProbeBoard(buffer), new ProbeBoard(buffer)];
-  const { nonce, mark } = one.post(5, seeded(1));
-  assert.ok(two.isOut(nonce, 5));
-  assert.ok(!two.isOut(nonce, 6));
-  assert.ok(!two.isOut(nonce.map((word) => word ^ 1), 5));
+  const [one, two, other] = [5, 5, 6].map((key) => new ProbeBoard(key, buffer)) as Boards;
+  const { nonce, mark } = one.post(seeded(1));
+  assert.ok(two.isOut(nonce));
+  assert.ok(!other.isOut(nonce));
+  assert.ok(!two.isOut(nonce.map((word) => word ^ 1)));
   assert.equal(one.returned(nonce), RETURNED.NOT);
   assert.equal(two.note(nonce, ...marked(mark)), RETURNED.NOT);
   assert.equal(one.returned(nonce), RETURNED.MARK);
   two.takeDown(nonce);
-  assert.ok(!one.isOut(nonce, 5));
+  assert.ok(!one.isOut(nonce));
 });
 
 Deno.test("loop: only the probe's own mark counts as its mark", () => {
   const random = seeded(4);
-  const board = new ProbeBoard();
-  const other = board.post(5, random);
-  const { nonce, mark } = board.post(5, random);
+  const board = new ProbeBoard(5, new SharedArrayBuffer(BOARD_BYTES));
+  const other = board.post(random);
+  const { nonce, mark } = board.post(random);
   assert.equal(board.note(nonce, new Memory(32), 0), RETURNED.NOT);
   const forged = [other.mark, [0, 0], [mark[0]!, mark[1]! ^ 1], [mark[0]! ^ 1, mark[1]!], nonce];
   for (const words of forged) {
@@ -80,21 +81,25 @@ Deno.test("loop: only the probe's own mark counts as its mark", () => {
   assert.equal(board.returned(nonce), RETURNED.MARK);
   // A recorded probe is useless for the next one in the same slot.
   board.takeDown(nonce);
-  const next = board.post(5, () => nonce[0]!);
+  const next = board.post(() => nonce[0]!);
   assert.equal(board.returned(next.nonce), RETURNED.NOT);
 });
 
 Deno.test("loop: a full board accepts new probes", () => {
-  const board = new ProbeBoard();
+  const board = new ProbeBoard(5, new SharedArrayBuffer(BOARD_BYTES));
   const random = seeded(2);
-  const nonces = Array.from({ length: 20_000 }, () => board.post(1, random).nonce);
-  assert.ok(board.isOut(nonces.at(-1)!, 1));
-  const out = nonces.filter((nonce) => board.isOut(nonce, 1)).length;
+  const nonces = Array.from({ length: 20_000 }, () => board.post(random).nonce);
+  assert.ok(board.isOut(nonces.at(-1)!));
+  const out = nonces.filter((nonce) => board.isOut(nonce)).length;
   assert.ok(out > 3600 && out <= 4096, `${out} probes`);
   for (const nonce of nonces) board.takeDown(nonce);
-  const fresh = Array.from({ length: 400 }, () => board.post(1, random).nonce);
-  assert.ok(fresh.every((nonce) => board.isOut(nonce, 1)));
+  const fresh = Array.from({ length: 400 }, () => board.post(random).nonce);
+  assert.ok(fresh.every((nonce) => board.isOut(nonce)));
 });
+
+function makeWatch(): Watch {
+  return new Watch({ label: "10.0.0.1:53", looping: false }, 0);
+}
 
 interface Step {
   outcome: Outcome;
@@ -104,12 +109,12 @@ interface Step {
   next: "one" | "several";
 }
 
-function play(schedule: Schedule, steps: readonly Step[]): void {
+function play(watch: Watch, steps: readonly Step[]): void {
   const random = seeded(3);
   steps.forEach((step, i) => {
-    assert.equal(schedule.ended(step.outcome), step.pauseMs, `step ${i}`);
-    assert.equal(schedule.looping, step.looping === true, `step ${i}`);
-    const copies = Array.from({ length: 50 }, () => schedule.copies(random));
+    assert.equal(watch.roundEnded(step.outcome), step.pauseMs, `step ${i}`);
+    assert.equal(watch.server.looping, step.looping === true, `step ${i}`);
+    const copies = Array.from({ length: 50 }, () => watch.copies(random));
     const [least, most] = step.next === "one" ? [1, 1] : [2, 4];
     assert.deepEqual([Math.min(...copies), Math.max(...copies)], [least, most], `step ${i}`);
   });
@@ -178,24 +183,24 @@ for (
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
     ],
   } as Record<string, Step[]>)
-) Deno.test(`loop: pauses between rounds: ${title}`, () => play(new Schedule(), steps));
+) Deno.test(`loop: pauses between rounds: ${title}`, () => play(makeWatch(), steps));
 
 Deno.test("loop: a mark begins a loop only once", () => {
-  const schedule = new Schedule();
-  assert.deepEqual([schedule.seen(), schedule.seen()], [true, false]);
-  schedule.ended("answered");
-  assert.ok(!schedule.seen(), "one lost round does not end a loop");
-  schedule.ended("answered");
-  schedule.ended("answered");
-  assert.ok(schedule.seen());
+  const watch = makeWatch();
+  assert.deepEqual([watch.markSeen(), watch.markSeen()], [true, false]);
+  watch.roundEnded("answered");
+  assert.ok(!watch.markSeen(), "one lost round does not end a loop");
+  watch.roundEnded("answered");
+  watch.roundEnded("answered");
+  assert.ok(watch.markSeen());
 });
 
 Deno.test("loop: eight failures lead to a rest", () => {
-  const schedule = new Schedule();
-  const pauses = Array.from({ length: 8 }, () => schedule.ended("silent") / 1000);
+  const watch = makeWatch();
+  const pauses = Array.from({ length: 8 }, () => watch.roundEnded("silent") / 1000);
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 30, 30, 300]);
-  assert.ok(schedule.resting);
-  assert.equal(schedule.ended("silent"), 1000);
+  assert.ok(watch.resting);
+  assert.equal(watch.roundEnded("silent"), 1000);
 });
 
 for (
@@ -214,12 +219,12 @@ for (
 ) {
   const said = ends.map(([reaction, returned]) => `${reaction} ${returned}`).join(", ");
   Deno.test(`loop: outcome of a round with the probes: ${said}`, () => {
-    const watch = new Watch({ label: "10.0.0.1:53", looping: false }, 0);
+    const watch = makeWatch();
     for (let round = 0; round < 2; round++) {
       watch.begin(ends.length);
       ends.forEach(([reaction, returned], i) => {
         assert.ok(watch.busy);
-        const ended = watch.ended(reaction, returned);
+        const ended = watch.probeEnded(reaction, returned);
         assert.equal(ended, i === ends.length - 1 ? outcome : null);
       });
       assert.ok(!watch.busy);

@@ -40,32 +40,38 @@ export interface ProbeTokens {
  * ```
  */
 export class ProbeBoard {
+  readonly #key: number;
   readonly #words: Int32Array;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BOARD_BYTES)) {
+  /** @param key - identifies the server block, not 0 */
+  constructor(key: number, buffer: SharedArrayBuffer) {
+    this.#key = key;
     this.#words = new Int32Array(buffer);
   }
 
-  post(key: number, random: () => number): ProbeTokens {
+  /** Draws the tokens of a new probe. */
+  post(random: () => number): ProbeTokens {
     const words = this.#words;
     const nonce = new Uint32Array(NONCE_WORDS);
     const mark = Uint32Array.from({ length: MARK_WORDS }, random);
     for (let draw = 1;; draw++) {
       for (let i = 0; i < NONCE_WORDS; i++) nonce[i] = random();
       const at = slotOf(nonce);
-      if (Atomics.compareExchange(words, at + KEY, 0, key) !== 0 && draw < MAX_DRAWS) continue;
+      if (Atomics.compareExchange(words, at + KEY, 0, this.#key) !== 0 && draw < MAX_DRAWS) {
+        continue;
+      }
       for (let i = 0; i < NONCE_WORDS; i++) Atomics.store(words, at + i, nonce[i]! | 0);
       for (let i = 0; i < MARK_WORDS; i++) Atomics.store(words, at + MARK + i, mark[i]! | 0);
       Atomics.store(words, at + RETURN, RETURNED.NOT);
-      Atomics.store(words, at + KEY, key);
+      Atomics.store(words, at + KEY, this.#key);
       return { nonce, mark };
     }
   }
 
   /** Whether a probe of that server block with this nonce is in flight. */
-  isOut(nonce: Uint32Array, key: number): boolean {
+  isOut(nonce: Uint32Array): boolean {
     const at = this.#find(nonce);
-    return at >= 0 && Atomics.load(this.#words, at + KEY) === key;
+    return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;
   }
 
   /** Records the return of a probe, with a mark at `markAt` if not 0; returns how it had before. */

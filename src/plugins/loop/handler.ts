@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import { ProbeBoard, RETURNED } from "./board.ts";
+import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
 import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
 import { type Probe, Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
@@ -29,7 +29,8 @@ const JITTER = 0.25;
 
 /** What `loop` shares with the rest of the process. */
 export interface LoopServices {
-  board: ProbeBoard;
+  /** `BOARD_BYTES` that all data planes share. */
+  shared: SharedArrayBuffer;
   /** Called when a loop is found, with a short text that names the zone. */
   found: (why: string) => void;
 }
@@ -44,7 +45,7 @@ interface Forward extends Handler {
 export function createLoop(
   options: LoopOptions,
   environment: HandlerEnvironment,
-  services: LoopServices = { board: new ProbeBoard(), found: () => {} },
+  services: LoopServices = { shared: new SharedArrayBuffer(BOARD_BYTES), found: () => {} },
 ): Handler {
   return new LoopHandler(options, environment, services);
 }
@@ -59,6 +60,7 @@ class LoopHandler implements Handler {
   readonly #engine: EngineServices;
   readonly #sayFound: LoopServices["found"];
   readonly #position: number;
+  readonly #board: ProbeBoard;
   readonly #probes: Probes;
   readonly #timer: Timer;
   readonly #nonce = new Uint32Array(NONCE_WORDS);
@@ -76,14 +78,16 @@ class LoopHandler implements Handler {
   constructor(
     { zone }: LoopOptions,
     { engine, position, served = [] }: HandlerEnvironment,
-    { board, found }: LoopServices,
+    { shared, found }: LoopServices,
   ) {
     this.#zone = zone;
     this.#engine = engine;
     this.#position = position;
     this.#sayFound = found;
     const own = served.find((one) => one.zone === zone) ?? served[0];
-    this.#probes = new Probes(zone, { engine, position, served: own, board });
+    const key = 1 + (own === undefined ? 0 : (own.listener << 16) | own.place);
+    this.#board = new ProbeBoard(key, shared);
+    this.#probes = new Probes(zone, { engine, position, served: own, board: this.#board });
     this.#timer = engine.timers.create(() => this.#due());
     const labels = { server: own?.server ?? "", zone };
     this.#detected = engine.counter("nodens_loop_detected_total", labels);
@@ -101,7 +105,7 @@ class LoopHandler implements Handler {
   query(exchange: Exchange): Verdict {
     if (exchange.qtype !== TYPE.HINFO || exchange.internal) return NEXT;
     if (!readNonce(exchange, this.#nonce)) return NEXT;
-    if (this.#probes.isOut(this.#nonce)) return this.#returned(exchange);
+    if (this.#board.isOut(this.#nonce)) return this.#returned(exchange);
     // Others need their probes to find a loop that leads through here.
     exchange.intoLoops = this.#loops > 0 && this.#mayPass();
     return NEXT;
@@ -164,7 +168,7 @@ class LoopHandler implements Handler {
   }
 
   #start(watch: Watch): void {
-    const copies = watch.schedule.copies(this.#engine.random);
+    const copies = watch.copies(this.#engine.random);
     if (copies > this.#probes.room) return;
     watch.begin(copies);
     const probes = Array.from({ length: copies }, () => this.#probes.draw(watch));
@@ -187,13 +191,13 @@ class LoopHandler implements Handler {
     const engine = this.#engine;
     const { watch } = probe;
     if (!this.#watches.includes(watch)) return;
-    this.#checkMark(probe);
-    const outcome = watch.ended(reaction, this.#probes.returned(probe));
+    const returned = this.#checkReturn(probe);
+    const outcome = watch.probeEnded(reaction, returned);
     if (outcome === null) return;
-    const { looping } = watch.schedule;
-    const pauseMs = watch.schedule.ended(outcome);
-    if (watch.schedule.looping && !looping) this.#found(probe);
-    if (looping && !watch.schedule.looping) this.#ended(watch);
+    const { looping } = watch.server;
+    const pauseMs = watch.roundEnded(outcome);
+    if (watch.server.looping && !looping) this.#found(probe);
+    if (looping && !watch.server.looping) this.#ended(watch);
     if (outcome !== "marked" && outcome !== "returned") {
       engine.values[this.#replays]! += watch.returned;
     }
@@ -205,17 +209,18 @@ class LoopHandler implements Handler {
   /** Answers a probe of this block that has returned as a client's query. */
   #returned(exchange: Exchange): Verdict {
     const engine = this.#engine;
-    const before = this.#probes.note(this.#nonce, exchange);
+    const { memory, offset, markAt } = exchange;
+    const before = this.#board.note(this.#nonce, memory, markAt === 0 ? 0 : offset + markAt);
     if (before !== RETURNED.NOT) engine.values[this.#replays]!++;
     const probe = this.#probes.find(this.#nonce);
     if (probe !== undefined && this.#watches.includes(probe.watch)) {
       const { watch } = probe;
-      if (!watch.schedule.looping) {
+      if (!watch.server.looping) {
         const between = watch.between ??= { client: new Address(), local: new Address() };
         engine.clientAddress(exchange, between.client);
         engine.localAddress(exchange, between.local);
       }
-      this.#checkMark(probe);
+      this.#checkReturn(probe);
     }
     exchange.uncacheable = true;
     // After a failure, servers on the way would try others.
@@ -223,15 +228,15 @@ class LoopHandler implements Handler {
     return ANSWERED;
   }
 
-  /** Declares a loop if the probe's mark has returned, to any data plane. */
-  #checkMark(probe: Probe): void {
-    if (this.#probes.returned(probe) !== RETURNED.MARK) return;
-    if (probe.watch.schedule.seen()) this.#found(probe);
+  /** How a probe has returned, to any data plane (`RETURNED`); declares a loop if its mark has. */
+  #checkReturn(probe: Probe): number {
+    const returned = this.#board.returned(probe.nonce);
+    if (returned === RETURNED.MARK && probe.watch.markSeen()) this.#found(probe);
+    return returned;
   }
 
   #found({ watch, nonce }: Probe): void {
     const engine = this.#engine;
-    watch.server.looping = true;
     watch.foundMs = engine.nowMs;
     engine.values[this.#detected]!++;
     engine.values[this.#present] = 1;
@@ -255,7 +260,6 @@ class LoopHandler implements Handler {
 
   #ended({ server, foundMs }: Watch): void {
     const engine = this.#engine;
-    server.looping = false;
     engine.values[this.#present] = this.#loops > 0 ? 1 : 0;
     const seconds = Math.round((engine.nowMs - foundMs) / 1000);
     const upstream = server.label;
@@ -279,11 +283,11 @@ class LoopHandler implements Handler {
   #suspect(): void {
     const { nowMs } = this.#engine;
     if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;
-    const resting = this.#watches.filter((watch) => !watch.busy && watch.schedule.resting);
+    const resting = this.#watches.filter((watch) => !watch.busy && watch.resting);
     if (resting.length === 0) return;
     this.#suspectedMs = nowMs;
     for (const watch of resting) {
-      watch.schedule.begin();
+      watch.restart();
       watch.nextMs = nowMs;
     }
     this.#engine.timers.set(this.#timer, nowMs);

@@ -31,7 +31,6 @@ export class Probes {
   readonly #engine: EngineServices;
   readonly #position: number;
   readonly #served: ServedZone | undefined;
-  readonly #key: number;
   readonly #memory = new Memory(QUERY_SIZE);
   #out: Probe[] = [];
 
@@ -49,7 +48,6 @@ export class Probes {
     this.#engine = engine;
     this.#position = position;
     this.#served = served;
-    this.#key = 1 + (served === undefined ? 0 : (served.listener << 16) | served.place);
   }
 
   get oldestEndMs(): number {
@@ -67,7 +65,7 @@ export class Probes {
   /** Draws a probe for an upstream, which is in flight from now on. */
   draw(watch: Watch): Probe {
     const { nowMs, random } = this.#engine;
-    const tokens = this.#board.post(this.#key, random);
+    const tokens = this.#board.post(random);
     const probe = { ...tokens, watch, endMs: nowMs + PROBE_MS, ended: false };
     this.#out.push(probe);
     return probe;
@@ -96,23 +94,9 @@ export class Probes {
     return exchange;
   }
 
-  /** Whether a probe of this server block with this nonce is in flight from any data plane. */
-  isOut(nonce: Uint32Array): boolean {
-    return this.#board.isOut(nonce, this.#key);
-  }
-
   /** The probe with this nonce that this data plane sent, or undefined. */
   find(nonce: Uint32Array): Probe | undefined {
     return this.#out.find((probe) => probe.nonce.every((word, i) => word === nonce[i]));
-  }
-
-  /** Records that a probe has returned as this query; returns how it had before (`RETURNED`). */
-  note(nonce: Uint32Array, { memory, offset, markAt }: Exchange): number {
-    return this.#board.note(nonce, memory, markAt === 0 ? 0 : offset + markAt);
-  }
-
-  returned({ nonce }: Probe): number {
-    return this.#board.returned(nonce);
   }
 
   /** Removes the probes whose lifetime ended by `nowMs`, and returns them. */
