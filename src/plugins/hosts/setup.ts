@@ -1,3 +1,4 @@
+import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
@@ -47,7 +48,11 @@ function readHosts(controller: Controller): HostsOptions {
     else if (kind === "directory") warn(line, `${quote(file)} is a directory, not a hosts file`);
     else if (kind === "other") throw tokens.error(`${quote(file)} is not a regular file`);
   }
-  tokens.eachInBlock((option) => readOption(option, options, controller));
+  const readers = readersInto(options, tokens);
+  tokens.eachInBlock((option) => {
+    const read = readers.get(option) ?? (() => readEntry(option, options, controller));
+    read();
+  });
   const [next] = controller.answeringBehind;
   if (options.fallthrough === null && next !== undefined) {
     const what = `names that it does not list get SERVFAIL and do not reach ${next}`;
@@ -59,29 +64,17 @@ function readHosts(controller: Controller): HostsOptions {
   return options;
 }
 
-function readOption(option: string, options: HostsOptions, controller: Controller): void {
-  const { tokens } = controller;
-  switch (option) {
-    case "ttl":
-      options.ttlSeconds = readInteger(tokens, tokens.oneArg("SECONDS"), TTL);
-      break;
-    case "reload":
-      options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD);
-      break;
-    case "no_reverse":
-      options.autoReverse = false;
-      break;
-    case "fallthrough": {
+function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () => void> {
+  return new Map<string, () => void>([
+    ["ttl", () => options.ttlSeconds = readInteger(tokens, tokens.oneArg("SECONDS"), TTL)],
+    ["no_reverse", () => options.autoReverse = false],
+    ["reload", () => options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD)],
+    ["fallthrough", () => {
       const names = tokens.remainingArgs();
       options.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
-      break;
-    }
-    case "fallthrough_unsupported":
-      options.fallthroughUnsupported = true;
-      break;
-    default:
-      readEntry(option, options, controller);
-  }
+    }],
+    ["fallthrough_unsupported", () => options.fallthroughUnsupported = true],
+  ]);
 }
 
 /** An entry as in a hosts file; as in CoreDNS, only before `fallthrough`. */

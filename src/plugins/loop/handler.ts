@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
+import { httpAddressText } from "../http_address.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
 import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
 import { type Probe, Probes } from "./probes.ts";
@@ -241,9 +242,9 @@ class LoopHandler implements Handler {
     engine.values[this.#detected]!++;
     engine.values[this.#present] = 1;
     const zone = this.#zone;
-    const upstream = watch.server.label;
-    const client = watch.between === null ? "" : textOf(watch.between.client);
-    const local = watch.between === null ? "" : textOf(watch.between.local);
+    const { between, server: { label: upstream } } = watch;
+    const client = between === null ? "" : textOf(between.client);
+    const local = between === null ? "" : textOf(between.local);
     const qname = nameOf(nonce, zone);
     // CoreDNS's line begins in the same way, so log searches for it match.
     const line = `Loop${client === "" ? "" : ` (${client} -> ${local})`} detected for zone ` +
@@ -261,22 +262,17 @@ class LoopHandler implements Handler {
   #ended({ server, foundMs }: Watch): void {
     const engine = this.#engine;
     engine.values[this.#present] = this.#loops > 0 ? 1 : 0;
+    const zone = this.#zone;
     const seconds = Math.round((engine.nowMs - foundMs) / 1000);
-    const upstream = server.label;
-    this.#log(
-      "info",
-      `Loop for zone "${this.#zone}" has ended after ${seconds} s: using ${upstream} again`,
-      { zone: this.#zone, upstream, seconds },
-    );
+    const line =
+      `Loop for zone "${zone}" has ended after ${seconds} s: using ${server.label} again`;
+    this.#log("info", line, { zone, upstream: server.label, seconds });
   }
 
   #log(level: "error" | "info", line: string, fields: LogFields): void {
     const engine = this.#engine;
-    engine.log(
-      level,
-      `plugin/loop: ${line}`,
-      engine.logsFields ? { plugin: "loop", ...fields } : undefined,
-    );
+    const logged = engine.logsFields ? { plugin: "loop", ...fields } : undefined;
+    engine.log(level, `plugin/loop: ${line}`, logged);
   }
 
   /** Starts a round because a query failed as queries in a loop do. */
@@ -320,6 +316,5 @@ class LoopHandler implements Handler {
 }
 
 function textOf(address: Address): string {
-  const host = address.hostname();
-  return address.family === 6 ? `[${host}]:${address.port}` : `${host}:${address.port}`;
+  return httpAddressText({ host: address.hostname(), port: address.port });
 }

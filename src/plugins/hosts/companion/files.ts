@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, systemClock } from "../../../base/clock.ts";
 import { releaseBuffer } from "../../../base/transfer.ts";
-import { hostsTableShareOf } from "../../../config/memory_limit.ts";
+import { hostsLimitFor, hostsTableShareOf } from "../../../config/memory_limit.ts";
 import type { Config } from "../../../config/types.ts";
 import { readFailure } from "../../../corefile/read_failure.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
@@ -8,10 +8,10 @@ import { HashKey } from "../../../engine/question/keyed_hash.ts";
 import type { MetricRegistry } from "../../../metrics/registry.ts";
 import { fileState, MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
 import type { Deliver, Delivery, Follower } from "../../companion.ts";
+import { MAX_PER_ENTRY } from "../builder.ts";
 import { hasSameTable, type HostsOptions } from "../options.ts";
 import type { HostsBuilt, HostsReport } from "./build.ts";
 import type { HostsBuilder } from "./builder.ts";
-import { refusalText, skippedText } from "./text.ts";
 
 /** State of a file that could not be read, which is logged once. */
 const MISSING = "missing";
@@ -220,19 +220,26 @@ export class HostsFiles implements Follower {
       : Math.min(MAX_TABLES_BYTES, hostsTableShareOf(this.#memoryBytes));
   }
 
-  #refuse(file: HostsFile, built: HostsBuilt & { kind: "full" }): void {
+  #refuse(file: HostsFile, { lines, bytes, fullAt }: HostsBuilt & { kind: "full" }): void {
     const { registry, copies } = this.#options;
     const { path } = file.options;
     registry.counter("nodens_hosts_refused_total", { hostsfile: path }).add();
-    const text = refusalText(built, {
-      path,
-      roomBytes: this.#roomFor(file),
-      memoryBytes: this.#memoryBytes,
-      shareBytes: this.#share(),
-      copies,
-      served: file.tableBytes > 0,
-    });
-    this.#log("error", text);
+    const room = this.#roomFor(file);
+    // Assumes that the other lines are like those that fit.
+    const missing = room * copies * (lines / Math.max(1, fullAt) - 1);
+    const limit = mebibytes(hostsLimitFor(1.1 * (this.#share() + missing)));
+    const [why, remedy] = this.#memoryBytes === null
+      ? ["the maximum for the tables of hosts files", "shorten the list"]
+      : [
+        `what the memory limit of ${mebibytes(this.#memoryBytes)} leaves for it`,
+        `raise the limit to about ${limit}, or shorten the list`,
+      ];
+    const served = file.tableBytes > 0 ? "its previous content" : "none of it";
+    this.#log(
+      "error",
+      `Cannot load "${path}" (${lines} lines, ${mebibytes(bytes)}): only about the first ` +
+        `${fullAt} lines fit into ${mebibytes(room)}, ${why}; ${served} is served (${remedy})`,
+    );
   }
 
   #publish(): void {
@@ -253,4 +260,22 @@ export class HostsFiles implements Follower {
   #log(level: LogLevel, line: string): void {
     this.#options.log(level, `plugin/hosts: ${line}`);
   }
+}
+
+/** The log line for the skipped parts of a file; null for none. */
+function skippedText(path: string, report: HostsReport): string | null {
+  const { lines, skippedLines, skippedNames, firstSkipped, leftOut } = report;
+  const parts = [
+    skippedLines > 0 ? `${skippedLines} of ${lines} lines without an address or a name` : "",
+    skippedNames > 0 ? `${skippedNames} invalid names` : "",
+    leftOut > 0 ? `${leftOut} addresses or names above the limit of ${MAX_PER_ENTRY} an entry` : "",
+  ].filter((part) => part !== "");
+  if (parts.length === 0) return null;
+  const first = firstSkipped > 0 ? ` (the first in line ${firstSkipped})` : "";
+  return `"${path}": skipped ${parts.join(", ")}${first}`;
+}
+
+function mebibytes(bytes: number): string {
+  const value = bytes / 2 ** 20;
+  return `${value < 10 ? value.toFixed(1) : Math.ceil(value)} MiB`;
 }
