@@ -1,12 +1,15 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
+import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
+import { hashSubnet } from "../../engine/question/read.ts";
+import type { Timer } from "../../engine/timers.ts";
 import type { CacheContent } from "./content.ts";
 import type { CacheMetrics, StaleReason } from "./metrics.ts";
 import type { CacheOptions, ServeStaleOptions } from "./options.ts";
+import { isSameQuestion } from "./question.ts";
 import type { Store } from "./store/store.ts";
-import { Verifications } from "./verifications.ts";
 
 /** Tenths of a second that a refresh excludes others, in case it ends without a response. */
 const LEASE = 100;
@@ -21,6 +24,23 @@ const OFF: ServeStaleOptions = {
   responseTtlSeconds: 0,
   failureRecheckMs: 0,
 };
+
+/** Finished verifications kept for reuse. */
+const MAX_SPARE = 256;
+
+/** Exchanges that wait for the same refresh, and its timeout: `serve_stale verify`. */
+class Verification extends PendingQuestion {
+  readonly timer: Timer;
+
+  constructor(makeTimer: (verification: Verification) => Timer) {
+    super();
+    this.timer = makeTimer(this);
+  }
+
+  override asksFor(exchange: Exchange): boolean {
+    return isSameQuestion(this.waiters!, exchange);
+  }
+}
 
 /** What serving stale entries needs of its cache. */
 export interface StaleServices {
@@ -39,7 +59,8 @@ export class StaleServer {
   readonly #services: StaleServices;
   readonly #options: ServeStaleOptions;
   readonly #refreshes: boolean;
-  readonly #verifications: Verifications;
+  readonly #verifications: InFlight<Verification>;
+  readonly #spare: Verification[] = [];
 
   constructor(content: CacheContent, metrics: CacheMetrics, services: StaleServices) {
     this.#content = content;
@@ -49,10 +70,7 @@ export class StaleServer {
     this.#options = serveStale ?? OFF;
     this.serves = content.staleSeconds > 0;
     this.#refreshes = this.serves || prefetch.amount > 0;
-    this.#verifications = new Verifications(services.engine, {
-      subnets: services.ecs,
-      timeOut: (waiter) => this.#giveUp(waiter),
-    });
+    this.#verifications = new InFlight(services.engine, "verify");
   }
 
   /** Claims the refresh of an entry; false if one is in flight or has just failed. */
@@ -111,22 +129,63 @@ export class StaleServer {
       if (failureRecheckMs > 0 && exchange.recursionDesired) this.claim(store, row, now);
       return NEXT;
     }
-    const joined = failureRecheckMs === 0 ? this.#verifications.join(exchange) : null;
-    if (joined === true) return WAIT;
-    if (joined === false || !this.claim(store, row, now)) {
+    const known = failureRecheckMs === 0 ? this.#verificationOf(exchange) : null;
+    if (known !== null && this.#verifications.join(known, exchange)) return WAIT;
+    if (known !== null || !this.claim(store, row, now)) {
       return this.#answer(exchange, store, row, "recheck");
     }
-    const parked = this.#verifications.begin(exchange, engine.nowMs + verifyTimeoutMs);
+    const parked = this.#beginVerification(exchange, engine.nowMs + verifyTimeoutMs);
     if (parked === null) {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "recheck");
     }
     if (!engine.refresh(parked, position)) {
       store.recheckAt(row, now);
-      this.#verifications.take(parked);
+      this.#endVerification(this.#verificationOf(parked)!);
       this.#giveUp(parked);
     }
     return WAIT;
+  }
+
+  #verificationOf(exchange: Exchange): Verification | null {
+    return this.#verifications.find(exchange, this.#hashOf(exchange));
+  }
+
+  /** Parks an exchange until `untilMs`; returns it, or null if that is refused. */
+  #beginVerification(exchange: Exchange, untilMs: number): Exchange | null {
+    const { timers } = this.#services.engine;
+    const verification = this.#spare.pop() ??
+      new Verification((made) => timers.create(() => this.#expire(made)));
+    const parked = this.#verifications.begin(verification, exchange, this.#hashOf(exchange));
+    if (parked === null) this.#recycle(verification);
+    else timers.set(verification.timer, untilMs);
+    return parked;
+  }
+
+  /** Returns the waiters, chained by `nextWaiter`. */
+  #endVerification(verification: Verification): Exchange | null {
+    this.#services.engine.timers.clear(verification.timer);
+    const first = this.#verifications.end(verification);
+    this.#recycle(verification);
+    return first;
+  }
+
+  #recycle(verification: Verification): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(verification);
+  }
+
+  #expire(verification: Verification): void {
+    for (let waiter = this.#endVerification(verification); waiter !== null;) {
+      const next: Exchange | null = waiter.nextWaiter;
+      waiter.nextWaiter = null;
+      this.#giveUp(waiter);
+      waiter = next;
+    }
+  }
+
+  #hashOf(exchange: Exchange): number {
+    const { ecs, engine } = this.#services;
+    return ecs && exchange.ecsLength > 0 ? hashSubnet(exchange, engine.hashKey) : exchange.hash;
   }
 
   /** Whether a response is better than a stale entry (RFC 8767 section 4). */
@@ -156,7 +215,8 @@ export class StaleServer {
 
   #answerWaiters(exchange: Exchange, good: boolean, now: number): void {
     const response = exchange.response!;
-    let waiter = this.#verifications.take(exchange);
+    const verification = this.#verificationOf(exchange);
+    let waiter = verification === null ? null : this.#endVerification(verification);
     while (waiter !== null) {
       const next: Exchange | null = waiter.nextWaiter;
       waiter.nextWaiter = null;

@@ -17,25 +17,25 @@ export interface CacheStatus {
   evictions: number;
 }
 
+const HEADS = ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"];
+
 /** Status of a cache, from its counters. */
 export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
   describe,
-  heads: ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"],
-  numbers: ["ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"],
+  heads: HEADS,
+  numbers: HEADS.slice(1),
   rows: (status) => {
-    const { zones, success, denial, bytes, capacityBytes } = status;
-    const { requests, hitRatio, servedStale, evictions } = status;
+    const { success, denial, bytes, capacityBytes, hitRatio } = status;
+    const limit = capacityBytes === null ? "" : ` of ${bytesText(capacityBytes)}`;
     return [[
-      zones.join(" "),
-      ratioText(success),
-      ratioText(denial),
-      capacityBytes === null
-        ? bytesText(bytes)
-        : `${bytesText(bytes)} of ${bytesText(capacityBytes)}`,
-      String(requests),
+      status.zones.join(" "),
+      `${success.entries} of ${success.capacity}`,
+      `${denial.entries} of ${denial.capacity}`,
+      `${bytesText(bytes)}${limit}`,
+      String(status.requests),
       hitRatio === null ? "-" : `${(100 * hitRatio).toFixed(1)} %`,
-      String(servedStale),
-      String(evictions),
+      String(status.servedStale),
+      String(status.evictions),
     ]];
   },
 };
@@ -45,15 +45,13 @@ function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): C
   const zones = options.zones.join(",");
   const of = (name: string, labels: Record<string, string> = {}) =>
     servers.reduce(
-      (all, server) => all + counters(name, { server, zones, view: "", ...labels }),
+      (sum, server) => sum + counters(name, { server, zones, view: "", ...labels }),
       0,
     );
-  // All listeners have the same entries.
-  const entries = (type: string) => {
-    const labels = { server: servers[0] ?? "", zones, view: "", type };
-    return counters("coredns_cache_entries", labels);
-  };
   const both = (name: string) => of(name, { type: "success" }) + of(name, { type: "denial" });
+  // All listeners have the same entries.
+  const entries = (type: string) =>
+    counters("coredns_cache_entries", { server: servers[0] ?? "", zones, view: "", type });
   const requests = of("coredns_cache_requests_total");
   const hits = both("coredns_cache_hits_total");
   return {
@@ -69,10 +67,6 @@ function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): C
     prefetches: of("coredns_cache_prefetch_total"),
     evictions: both("coredns_cache_evictions_total"),
   };
-}
-
-function ratioText({ entries, capacity }: { entries: number; capacity: number }): string {
-  return `${entries} of ${capacity}`;
 }
 
 function bytesText(bytes: number): string {
