@@ -8,7 +8,6 @@ import { Store } from "./store/store.ts";
 
 /** An expired failure counts as recent for this many times its TTL. */
 export const FAILURE_MEMORY = 2;
-/** Capacity for failures, as a share of that for denials. */
 const FAILURES_SHARE = 1 / 4;
 
 /** The stores of a cache, which a reload hands on, and the lookups over all of them. */
@@ -18,9 +17,7 @@ export class CacheContent {
   readonly denial: Store;
   /** SERVFAIL and the like (RFC 9520), apart so that they never replace an answer. */
   readonly failures: Store;
-  /** How long an expired entry may be served; 0 if stale entries are not served. */
   readonly staleSeconds: number;
-  /** A denial never replaces an answer that is fresh or may be served stale. */
   readonly prefersPositive: boolean;
   row = -1;
   readonly #ecs: boolean;
@@ -29,7 +26,6 @@ export class CacheContent {
   /** Zero of the stores' clock, in monotonic milliseconds. */
   #startMs: number;
 
-  /** @param ecs - entries depend on client subnets */
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
     const memory = this.memory = new MemoryLimit(options.capacityBytes ?? Infinity);
     const staleMs = options.serveStale?.durationMs ?? 0;
@@ -59,7 +55,6 @@ export class CacheContent {
     return 0;
   }
 
-  /** Points the exchange's response at an entry. */
   answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): void {
     const response = this.#response;
     store.read(row, response);
@@ -74,7 +69,6 @@ export class CacheContent {
     this.answer(exchange, store, row, this.#keepTtl ? store.ttlOf(row) : remaining);
   }
 
-  /** Answers from a fresh entry; false if there is none. */
   answerFresh(exchange: Exchange, now: number): boolean {
     const { success, denial } = this;
     for (const store of [success, denial]) {
@@ -105,12 +99,10 @@ export class CacheContent {
     return row >= 0 && success.remaining(row, now) > -this.staleSeconds && success.hasAnswer(row);
   }
 
-  /** Whether there is an answer that is fresh or may be served stale. */
   hasPositive(exchange: Exchange, now: number): boolean {
     return this.isPositive(this.success.find(exchange, now), now);
   }
 
-  /** Whether there is an answer or denial that is fresh or may be served stale. */
   hasGood(exchange: Exchange, now: number): boolean {
     if (this.hasPositive(exchange, now)) return true;
     const row = this.denial.find(exchange, now);

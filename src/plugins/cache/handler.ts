@@ -10,7 +10,7 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { CacheMetrics } from "./metrics.ts";
-import { type CacheOptions, keepsContent } from "./options.ts";
+import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
 import { StaleServer } from "./stale.ts";
@@ -26,7 +26,6 @@ const FIRST_FAILURE_SECONDS = 1;
 export const createCache: CreateHandler<CacheOptions> = (options, environment) =>
   new CacheHandler(options, environment);
 
-/** Stores what the handlers below answer, and answers from its stores. */
 class CacheHandler implements Handler {
   readonly name = "cache";
   readonly #options: CacheOptions;
@@ -121,14 +120,12 @@ class CacheHandler implements Handler {
     const now = this.#content.now(this.#engine.nowMs);
     if (!exchange.uncacheable && exchange.recursionDesired) {
       this.#store(exchange, response, kind, now);
-      // Other clients may wait for the same response, and must see the same TTL.
       original.ttlSeconds = response.ttlSeconds;
       this.#metrics.publish(exchange.listener);
     }
     this.#stale.conclude(exchange, kind, now);
   }
 
-  /** Saves a slice of the cache to shared memory, or loads one. */
   ask(request: unknown): unknown {
     const asked = request as SaveRequest | LoadRequest;
     const snapshot = this.#snapshot ??= this.#makeSnapshot();
@@ -218,14 +215,11 @@ class CacheHandler implements Handler {
     if (disabled.match(exchange) !== null) return;
     const prefix = prefixFor(exchange, response, this.#ecs ? "scope" : "none");
     if (kind === KIND.SUCCESS) {
-      const ttl = ttlOf(response, success.minTtlSeconds, success.maxTtlSeconds);
-      this.#insert(content.success, exchange, response, ttl, now);
-      // Older denials and failures are obsolete.
+      this.#insert(content.success, exchange, response, ttlOf(response, success), now);
       content.denial.removeWithin(exchange, prefix);
       content.failures.removeWithin(exchange, prefix);
     } else if (isDenial) {
-      const ttl = ttlOf(response, denial.minTtlSeconds, denial.maxTtlSeconds);
-      this.#insert(content.denial, exchange, response, ttl, now);
+      this.#insert(content.denial, exchange, response, ttlOf(response, denial), now);
       if (!content.prefersPositive || !content.hasPositive(exchange, now)) {
         content.success.removeWithin(exchange, prefix);
       }
@@ -250,7 +244,6 @@ class CacheHandler implements Handler {
     this.#engine.clientBucket(exchange);
     // Old stub resolvers require AA, so CoreDNS sets it on all cached answers.
     store.insert(exchange, response, response.flags | FLAG.AA, ttlSeconds, now);
-    // The waiting client sees the same TTL as later ones.
     response.ttlSeconds = ttlSeconds;
   }
 
@@ -274,8 +267,8 @@ function zoneTable(zones: readonly string[]): ZoneTable<true> {
   return new ZoneTable(zones.map((zone) => [zone, true]));
 }
 
-function ttlOf(response: Response, minimum: number, maximum: number): number {
-  return Math.min(Math.max(response.minTtlSeconds, minimum), maximum);
+function ttlOf(response: Response, { minTtlSeconds, maxTtlSeconds }: CacheClassOptions): number {
+  return Math.min(Math.max(response.minTtlSeconds, minTtlSeconds), maxTtlSeconds);
 }
 
 function passesSubnet({ name, options }: { name: string; options: unknown }): boolean {

@@ -12,7 +12,6 @@ export interface CacheOptions {
   denial: CacheClassOptions;
   /** `amount` 0 turns prefetching off. */
   prefetch: { amount: number; durationMs: number; percentage: number };
-  /** Highest TTL of a failure; 0 stores none. */
   servfailMs: number;
   /** Zones for which a class is not cached; `["."]` for all. */
   disable: { success: string[]; denial: string[] };
@@ -25,11 +24,8 @@ export interface CacheOptions {
 
 /** Options of `serve_stale` (RFC 8767). */
 export interface ServeStaleOptions {
-  /** How long an entry may be served after it expires; 0 turns it off. */
   durationMs: number;
-  /** Refresh after the stale answer, or before it. */
   mode: "immediate" | "verify";
-  /** How long `verify` waits; 0 for as long as the plugins below take. */
   verifyTimeoutMs: number;
   responseTtlSeconds: number;
   /** Pause after a failed refresh; 0 for as long as the failure is stored. */

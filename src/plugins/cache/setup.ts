@@ -19,7 +19,6 @@ const PREFETCH = {
   duration: { name: "prefetch DURATION", default: 60_000, min: 0, max: MAX_DURATION_MS },
   percentage: { name: "prefetch PERCENTAGE", default: 10, min: 10, max: 90 },
 } as const;
-/** RFC 2308 section 7.1: five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
 /** `min` suffices for thousands of entries; `max` is half of what the arena can address. */
 const CAPACITY_BYTES = { min: 2 ** 20, max: 2 ** 34 } as const;
@@ -179,7 +178,6 @@ function readPrefetch(tokens: Dispenser, target: CacheOptions["prefetch"]): void
   target.percentage = readInteger(tokens, percentage.slice(0, -1), PREFETCH.percentage);
 }
 
-/** A Kubernetes quantity (`64Mi`, `64M`, `67108864`). */
 function readCapacityBytes(tokens: Dispenser): number {
   const text = tokens.oneArg("SIZE");
   const [, digits, unit = "", binary] = /^([0-9]{1,15})(?:([KMG])(i?))?$/.exec(text) ?? [];

@@ -13,10 +13,8 @@ import type { Store } from "./store/store.ts";
 
 /** Tenths of a second that a refresh excludes others, in case it ends without a response. */
 const LEASE = 100;
-/** Least pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
 
-/** Without `serve_stale`. */
 const OFF: ServeStaleOptions = {
   durationMs: 0,
   mode: "immediate",
@@ -47,7 +45,6 @@ export interface StaleServices {
   readonly options: CacheOptions;
   readonly engine: EngineServices;
   readonly position: number;
-  /** Entries depend on client subnets. */
   readonly ecs: boolean;
 }
 
@@ -115,7 +112,6 @@ export class StaleServer {
       const store = this.#content.findStale(exchange, now);
       if (store !== null) this.#answer(exchange, store, this.#content.row, "failure");
     } else if (this.#options.mode === "verify") {
-      // With AA, as later clients get it.
       this.#content.answerFresh(exchange, now);
     }
   }
@@ -151,7 +147,6 @@ export class StaleServer {
     return this.#verifications.find(exchange, this.#hashOf(exchange));
   }
 
-  /** Parks an exchange until `untilMs`; returns it, or null if that is refused. */
   #beginVerification(exchange: Exchange, untilMs: number): Exchange | null {
     const { timers } = this.#services.engine;
     const verification = this.#spare.pop() ??
@@ -175,12 +170,7 @@ export class StaleServer {
   }
 
   #expire(verification: Verification): void {
-    for (let waiter = this.#endVerification(verification); waiter !== null;) {
-      const next: Exchange | null = waiter.nextWaiter;
-      waiter.nextWaiter = null;
-      this.#giveUp(waiter);
-      waiter = next;
-    }
+    forEachWaiter(this.#endVerification(verification), (waiter) => this.#giveUp(waiter));
   }
 
   #hashOf(exchange: Exchange): number {
@@ -216,20 +206,16 @@ export class StaleServer {
   #answerWaiters(exchange: Exchange, good: boolean, now: number): void {
     const response = exchange.response!;
     const verification = this.#verificationOf(exchange);
-    let waiter = verification === null ? null : this.#endVerification(verification);
-    while (waiter !== null) {
-      const next: Exchange | null = waiter.nextWaiter;
-      waiter.nextWaiter = null;
+    if (verification === null) return;
+    forEachWaiter(this.#endVerification(verification), (waiter) => {
       const answered = good
         ? this.#content.answerFresh(waiter, now)
         : this.#answerBest(waiter, now, "failure");
       if (!answered) waiter.response = response;
       this.#services.engine.resume(waiter);
-      waiter = next;
-    }
+    });
   }
 
-  /** Answers a waiting exchange without a refresh. */
   #giveUp(waiter: Exchange): void {
     const { engine } = this.#services;
     const now = this.#content.now(engine.nowMs);
@@ -263,5 +249,14 @@ export class StaleServer {
       ? EDE.STALE_NXDOMAIN
       : EDE.STALE;
     return ANSWERED;
+  }
+}
+
+function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) => void): void {
+  for (let waiter = first; waiter !== null;) {
+    const next: Exchange | null = waiter.nextWaiter;
+    waiter.nextWaiter = null;
+    use(waiter);
+    waiter = next;
   }
 }

@@ -10,7 +10,6 @@ export interface CacheStatus {
   capacityBytes: number | null;
   requests: number;
   hits: number;
-  /** Share of the requests answered from the cache, from 0 to 1; null before the first. */
   hitRatio: number | null;
   servedStale: number;
   prefetches: number;
@@ -49,7 +48,6 @@ function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): C
       0,
     );
   const both = (name: string) => of(name, { type: "success" }) + of(name, { type: "denial" });
-  // All listeners have the same entries.
   const entries = (type: string) =>
     counters("coredns_cache_entries", { server: servers[0] ?? "", zones, view: "", type });
   const requests = of("coredns_cache_requests_total");

@@ -1,6 +1,4 @@
-/** Least growth: small enough to waste nothing, large enough to be rare. */
 const STEP_BYTES = 64 * 1024;
-/** An arena grows by this share of its size, if that is more. */
 const GROWTH = 1 / 16;
 
 /**
@@ -30,7 +28,6 @@ export class Arena {
       try {
         buffer.resize(Math.min(buffer.maxByteLength, (wanted + 3) & ~3));
       } catch {
-        // The system has no more memory.
         return 0;
       }
     }

@@ -57,9 +57,7 @@ export class TableBuilder {
 
   readonly #address = new Uint8Array(16);
   #kind: typeof V4 | typeof V6 = V4;
-  /** An item with that address that entries can share; 0 for none yet. */
   #shared = 0;
-  /** The last shared item of each family: block lists repeat one address. */
   readonly #last = [0, 0];
   readonly #reverse = new Uint8Array(80);
   /** Entry of the reverse name; 0 for none yet, -1 if the address gets none. */
@@ -100,7 +98,6 @@ export class TableBuilder {
     if (!this.full) this.#append(this.#reverseEntry, NAMES, entry);
   }
 
-  /** Returns the table, or null if it is too large. The builder cannot be used afterwards. */
   finish(): ArrayBuffer | null {
     const { bytes, words, buffer } = this.#arena;
     const count = this.#slotCount;
@@ -138,7 +135,6 @@ export class TableBuilder {
     return true;
   }
 
-  /** The entry of a name, which is made if necessary; 0 if there is no room. */
   #entryOf(name: Uint8Array, length: number): number {
     const known = this.#slots.find(name, length);
     if (known !== 0) return known;
@@ -205,7 +201,6 @@ export class TableBuilder {
     this.#items++;
   }
 
-  /** The set of an entry that has items, which is made if necessary; 0 if there is no room. */
   #setOf(entry: number, reference: number): number {
     const kind = reference & KIND_MASK;
     const target = reference & ~KIND_MASK;
@@ -221,7 +216,6 @@ export class TableBuilder {
     return set;
   }
 
-  /** Appends an item to the list of a kind, whose words in the set begin at `at`. */
   #link(at: number, item: number): void {
     const { words } = this.#arena;
     const last = words[at + SET_WORDS.LAST]!;
@@ -231,7 +225,6 @@ export class TableBuilder {
     words[at + SET_WORDS.COUNT]!++;
   }
 
-  /** An item with the line's address, or with the name of an entry; 0 if there is no room. */
   #makeItem(kind: ItemKind, named: number): number {
     const size = itemSize(kind);
     const item = this.#take(4 + size);
@@ -256,10 +249,6 @@ function isIn(name: Uint8Array, length: number, zone: Uint8Array): boolean {
   return true;
 }
 
-/**
- * Whether reverse lookups of an address are answered. Not for 0.0.0.0, ::, 127.0.0.0/8 and ::1, which
- * block lists assign to all names.
- */
 function hasReverse(address: Uint8Array, size: 4 | 16): boolean {
   if (address[0] === 127 && size === 4) return false;
   for (let i = 0; i < size - 1; i++) if (address[i] !== 0) return true;

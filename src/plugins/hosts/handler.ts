@@ -30,13 +30,11 @@ class HostsHandler implements Handler {
   readonly #zones: ZoneTable<true>;
   readonly #fallthrough: ZoneTable<true>;
   readonly #entries: number;
-  /** Only the Corefile's entries until the control plane has read the file. */
   #lookup: HostsLookup;
   /** A reload's handler has inherited the table. */
   #tableInherited = false;
   readonly #retired: RetiredTables;
 
-  /** The qname in lower case, and the wildcard that matches it. */
   readonly #name = new Uint8Array(256);
   readonly #wildcard = new Uint8Array(256);
   #own = 0;
@@ -51,7 +49,6 @@ class HostsHandler implements Handler {
     this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
     if (previous instanceof HostsHandler && hasSameTable(previous.#options, options)) {
-      // Served until the file has been read again, which may fail.
       previous.#tableInherited = true;
       this.#lookup = previous.#lookup;
     } else {
@@ -78,7 +75,6 @@ class HostsHandler implements Handler {
   query(exchange: Exchange): Verdict {
     const { qtype, qclass } = exchange;
     if (qclass !== CLASS.IN) return NEXT;
-    // Reverse lookups are answered in any zone.
     if (qtype !== TYPE.PTR && this.#zones.match(exchange) === null) return NEXT;
     this.#find(exchange);
     switch (qtype) {
@@ -138,7 +134,6 @@ class HostsHandler implements Handler {
     return this.#options.fallthrough !== null && this.#fallthrough.match(exchange) !== null;
   }
 
-  /** The first address of a kind, of the name or else of its wildcard; 0 for none. */
   #first(kind: typeof V4 | typeof V6): number {
     return this.#lookup.first(this.#own, kind) || this.#lookup.first(this.#wild, kind);
   }

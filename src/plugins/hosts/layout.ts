@@ -17,14 +17,8 @@
  * names that do not match.
  */
 
-/** Kind of an item: an IPv4 address. */
-export const V4 = 0;
-/** Kind of an item: an IPv6 address. */
-export const V6 = 1;
-/** Kind of an item: a name, the result of a reverse lookup. */
-export const NAMES = 2;
-/** Kind of a reference to a set. */
-export const SET = 3;
+/** Kinds of a reference: to an IPv4 or IPv6 address, a name (of a reverse lookup), or a set. */
+export const V4 = 0, V6 = 1, NAMES = 2, SET = 3;
 
 /** Kind of an item. */
 export type ItemKind = typeof V4 | typeof V6 | typeof NAMES;

@@ -27,15 +27,12 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
  */
 export class HostsLines {
   count = 0;
-  /** Lines without a valid address or without a name. */
   skippedLines = 0;
   skippedNames = 0;
-  /** Number of the first line with a skipped part; 0 for none. */
   firstSkipped = 0;
   readonly #builder: TableBuilder;
   #expect: number = EXPECT.ADDRESS;
   readonly #word = new Uint8Array(MAX_WORD + 1);
-  /** Octets in `#word`; more than `MAX_WORD` if the word is too long. */
   #wordLength = 0;
   #names = 0;
   #addressText = "";
@@ -43,7 +40,6 @@ export class HostsLines {
   readonly #address = new Address();
   readonly #name = new Uint8Array(MAX_WORD + 2);
   #lineOpen = false;
-  /** Octets of the file read so far, counted up to the length of a byte order mark. */
   #octets = 0;
 
   constructor(builder: TableBuilder) {
@@ -115,7 +111,6 @@ export class HostsLines {
     for (let i = 0; i < length && this.#word[i] !== PERCENT; i++) {
       text += String.fromCharCode(this.#word[i]!);
     }
-    // Block lists repeat one address on every line.
     if (text === this.#addressText) return this.#addressValid;
     this.#addressText = text;
     const bytes = parseAddress(text);

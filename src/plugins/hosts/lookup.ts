@@ -49,7 +49,6 @@ export class HostsLookup {
     for (let i = 0; i < size; i++) to[i] = this.#bytes[item + 4 + i]!;
   }
 
-  /** Copies the name of an item of a reverse lookup; returns its length. */
   copyName(item: number, to: Uint8Array): number {
     const entry = this.#words[(item >> 2) + 1]!;
     const length = this.#bytes[entry + 4]!;

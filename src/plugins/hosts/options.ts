@@ -2,15 +2,11 @@
 export interface HostsOptions {
   path: string;
   zones: string[];
-  /** Entries of the Corefile, one line each, in the syntax of the file. */
   inline: string[];
   ttlSeconds: number;
   autoReverse: boolean;
-  /** Interval between checks of the file; 0 for never. */
   reloadMs: number;
-  /** Zones in which names without an entry go to the next plugin; null for none. */
   fallthrough: string[] | null;
-  /** Pass on queries for types other than A, AAAA and PTR, even for names with entries. */
   fallthroughUnsupported: boolean;
 }
 

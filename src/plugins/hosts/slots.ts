@@ -40,7 +40,6 @@ export class Slots {
     return 0;
   }
 
-  /** Adds an entry whose name has no slot yet. */
   add(entry: number): void {
     const length = this.#entries[entry + 4]!;
     const hash = hashOctets(this.#key, this.#entries, entry + ENTRY_HEAD, length);

@@ -17,7 +17,6 @@ export const BOARD_BYTES: number = SLOTS * WORDS * Int32Array.BYTES_PER_ELEMENT;
 /** How a probe has returned. */
 export const RETURNED = {
   NOT: 0,
-  /** Only its name: anyone who was asked for it, or saw it, can send it. */
   NAME: 1,
   /** Also its mark: it came from the upstream, or from a server that passes options on. */
   MARK: 2,
@@ -49,7 +48,6 @@ export class ProbeBoard {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Draws the tokens of a new probe. */
   post(random: () => number): ProbeTokens {
     const words = this.#words;
     const nonce = new Uint32Array(NONCE_WORDS);
@@ -88,7 +86,6 @@ export class ProbeBoard {
     return before;
   }
 
-  /** How the probe has returned, to any data plane; one of `RETURNED`. */
   returned(nonce: Uint32Array): number {
     const at = this.#find(nonce);
     return at < 0 ? RETURNED.NOT : Atomics.load(this.#words, at + RETURN);

@@ -18,14 +18,11 @@ import { type Probe, Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
-/** How long the first probes may keep the block from being ready. */
 const FIRST_MS = 2000;
 const FOLLOW_MS = 10_000;
-/** Least time between two rounds that failing queries start. */
 const SUSPICION_MS = 30_000;
 /** Probes of others passed on to upstreams in a loop, a second. */
 const MAX_PASSED = 10;
-/** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
 /** What `loop` shares with the rest of the process. */
@@ -162,7 +159,6 @@ class LoopHandler implements Handler {
     const { timers, nowMs } = this.#engine;
     let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs);
     for (const watch of this.#watches) {
-      // A round that waits for room starts when a probe has expired.
       if (!watch.busy && watch.nextMs > nowMs) nextMs = Math.min(nextMs, watch.nextMs);
     }
     timers.set(this.#timer, nextMs);
@@ -178,7 +174,6 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** A handler below has answered a probe. */
   #answered(exchange: Exchange): void {
     const probe = readNonce(exchange, this.#nonce) ? this.#probes.find(this.#nonce) : undefined;
     if (probe === undefined || probe.ended) return;
@@ -207,7 +202,6 @@ class LoopHandler implements Handler {
     this.#readyMs = Math.min(this.#readyMs, engine.nowMs);
   }
 
-  /** Answers a probe of this block that has returned as a client's query. */
   #returned(exchange: Exchange): Verdict {
     const engine = this.#engine;
     const { memory, offset, markAt } = exchange;

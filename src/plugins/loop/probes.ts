@@ -8,7 +8,6 @@ import type { ProbeBoard, ProbeTokens } from "./board.ts";
 import { NONCE_WORDS, writeProbe } from "./probe_name.ts";
 import type { Watch } from "./watch.ts";
 
-/** Lifetime of a probe; `forward` gives up after five seconds. */
 const PROBE_MS = 6000;
 /** Probes in flight of one server block; further rounds wait. */
 const MAX_OUT = 64;
@@ -62,7 +61,6 @@ export class Probes {
     return this.#write({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(2) }, chain);
   }
 
-  /** Draws a probe for an upstream, which is in flight from now on. */
   draw(watch: Watch): Probe {
     const { nowMs, random } = this.#engine;
     const tokens = this.#board.post(random);
@@ -94,12 +92,10 @@ export class Probes {
     return exchange;
   }
 
-  /** The probe with this nonce that this data plane sent, or undefined. */
   find(nonce: Uint32Array): Probe | undefined {
     return this.#out.find((probe) => probe.nonce.every((word, i) => word === nonce[i]));
   }
 
-  /** Removes the probes whose lifetime ended by `nowMs`, and returns them. */
   takeUntil(nowMs: number): Probe[] {
     const overdue: Probe[] = [];
     while (this.oldestEndMs <= nowMs && this.#out.length > 0) overdue.push(this.#out.shift()!);

@@ -12,9 +12,7 @@ import { RETURNED } from "./board.ts";
  */
 export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
-/** First pause after a failure; it doubles with each consecutive one. */
 const STEP_MS = 1000;
-/** Pause before a round that confirms the last one. */
 const CONFIRM_MS = 300;
 /** Consecutive rounds whose names must all return to prove a loop. */
 const CONFIRM_ROUNDS = 3;
@@ -53,7 +51,6 @@ export class Watch {
   between: { client: Address; local: Address } | null = null;
   /** Names that returned in the last round. */
   returned = 0;
-  /** No loop, and no round due for `REST_MS`. */
   resting = false;
   /** Probes of the round that have not ended. */
   #left = 0;
@@ -62,9 +59,7 @@ export class Watch {
   #reaction: Reaction = "unsent";
   /** Marks prove the loop. */
   #marked = false;
-  /** Consecutive rounds whose names have all returned. */
   #rounds = 0;
-  /** Consecutive rounds that have not returned, during a loop. */
   #missed = 0;
   #failures = 0;
 
@@ -73,12 +68,10 @@ export class Watch {
     this.nextMs = nextMs;
   }
 
-  /** A round is in flight. */
   get busy(): boolean {
     return this.#left > 0;
   }
 
-  /** Number of probes in the next round. */
   copies(random: () => number): number {
     const certain = this.#rounds === 0 && (!this.server.looping || this.#marked);
     return certain ? 1 : COPIES.least + random() % COPIES.more;

@@ -35,7 +35,6 @@ export interface CachePlace {
 export interface PersistenceOptions {
   planes: readonly Plane[];
   log: Log;
-  /** Another process has the same caches and writes the files when it stops. */
   shared?: boolean;
   clock?: Clock;
 }
@@ -56,7 +55,6 @@ export class PersistedCache {
   #cancelSave: Cancel = () => {};
   /** Before the file has been read, it must not be overwritten. */
   #loaded = false;
-  /** Restarts of the first data plane when the file was read into it. */
   #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
@@ -81,17 +79,12 @@ export class PersistedCache {
     return this.#last;
   }
 
-  /** Whether the cache in another place has the same content and file. */
   isSame({ zones, options }: CachePlace): boolean {
     return options.persist!.file === this.#path && zones === this.#place.zones &&
       keepsContent(this.#place.options, options);
   }
 
-  /**
-   * Pauses from when `quiet` resolves until `release` is called.
-   *
-   * @param save - writes the file before
-   */
+  /** Pauses from when `quiet` resolves until `release` is called; `save` writes the file before. */
   hold(
     { save, limitMs }: { save: boolean; limitMs: number },
   ): { quiet: Promise<void>; release: () => void } {
@@ -109,7 +102,6 @@ export class PersistedCache {
     return { quiet: quiet.promise, release: released.resolve };
   }
 
-  /** Follows the cache to another place, perhaps with another interval. */
   move(place: CachePlace): void {
     const before = this.#intervalMs;
     this.#place = place;
@@ -138,7 +130,6 @@ export class PersistedCache {
     this.#shared = false;
   }
 
-  /** Writes the file a last time; gives up after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     this.end();
     this.#deadlineMs = this.#clock.now() + limitMs;
@@ -178,7 +169,6 @@ export class PersistedCache {
     const { restarts } = this.#planes[0]!;
     this.#identity = await identityOf(this.#path);
     try {
-      // Imported here, since most configurations persist no cache.
       const { SnapshotReader } = await import("./snapshot_files.ts");
       using reader = await SnapshotReader.open(this.#path);
       if (reader !== null) {

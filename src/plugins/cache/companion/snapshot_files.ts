@@ -30,6 +30,7 @@ export class SnapshotWriter {
   #slices = 0;
   #sizeBytes = 0;
   #checksum = 0;
+  #isOpen = true;
   #finished = false;
 
   private constructor(path: string, file: Deno.FsFile, timeMs: number) {
@@ -66,7 +67,6 @@ export class SnapshotWriter {
     await writeAll(this.#file, whole);
   }
 
-  /** Flushes the file to disk and renames it. */
   async finish(): Promise<void> {
     const header = encodeFileHeader({
       slices: this.#slices,
@@ -79,6 +79,7 @@ export class SnapshotWriter {
     await this.#file.sync();
     const { dev, ino } = await this.#file.stat();
     this.#file.close();
+    this.#isOpen = false;
     const there = await Deno.lstat(this.#temporary);
     if (there.dev !== dev || there.ino !== ino) {
       throw new Error("another process writes the same file (name another one for each)");
@@ -90,11 +91,7 @@ export class SnapshotWriter {
   /** Removes the temporary file unless it is finished; ignores errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#finished) return;
-    try {
-      this.#file.close();
-    } catch {
-      // `finish` has closed it.
-    }
+    if (this.#isOpen) this.#file.close();
     await removeIfThere(this.#temporary).catch(() => {});
   }
 }

@@ -55,7 +55,6 @@ const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
 /** Older entries do not fit the clock of a store. */
 const MAX_AGE_TENTHS = 0x3fffffff;
 
-/** Persisted classes of responses, by their number in the file. */
 const CLASSES = ["success", "denial"] as const;
 const OTHER = { success: "denial", denial: "success" } as const;
 
@@ -107,12 +106,9 @@ export interface SnapshotTarget {
   readonly denial: Store;
   readonly maxTtlSeconds: { readonly success: number; readonly denial: number };
   readonly staleSeconds: number;
-  /** A question may have an answer and a denial at once. */
   readonly bothClasses: boolean;
-  /** Entries depend on client subnets. */
   readonly ecs: boolean;
   readonly hashKey: HashKey;
-  /** Whether the configuration caches this class for the question. */
   keeps(exchange: Exchange, store: "success" | "denial"): boolean;
 }
 
@@ -243,7 +239,6 @@ export class Snapshot {
     return bytes[at + CLASS_OF] === 0 ? kind === KIND.SUCCESS : denial;
   }
 
-  /** Stores an entry that `#isGood` accepted; false if it is not needed. */
   #insert(memory: Memory, at: number, elapsedTenths: number, now: number): boolean {
     const { maxTtlSeconds, staleSeconds, bothClasses, ecs, keeps } = this.#target;
     const { view, bytes } = memory;

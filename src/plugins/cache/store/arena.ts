@@ -2,7 +2,6 @@ import { Memory } from "../../../engine/memory.ts";
 
 /** Default and maximum size of a chunk, which is divided into blocks of one size. */
 const CHUNK_SIZE = 65536;
-/** Blocks of an eighth of a chunk or more get a separate chunk. */
 const LARGE_SHIFT = 3;
 /** Addresses are in units of eight bytes; a chunk has this many. */
 const CHUNK_SHIFT = 13;
@@ -15,13 +14,10 @@ interface Chunk {
   readonly number: number;
   sizeClass: number;
   blockSize: number;
-  /** First free block plus one; 0 for none. A free block holds the next one in its first word. */
   free: number;
-  /** Offset of the first block that was never used. */
   fresh: number;
   used: number;
   openIndex: number;
-  /** It is being emptied, so nothing is allocated in it. */
   draining: boolean;
 }
 
@@ -40,7 +36,6 @@ export class Arena {
   sizeBytes = 0;
   freeBytes = 0;
 
-  /** @param chunkSize - a power of two, at most 64 KiB */
   constructor(chunkSize: number = CHUNK_SIZE) {
     this.#chunkSize = chunkSize;
     this.#large = chunkSize >>> LARGE_SHIFT;
@@ -55,7 +50,6 @@ export class Arena {
     return this.#spare.length > 0 ? 0 : this.#chunkSize;
   }
 
-  /** Allocates at least `size` bytes; returns the address. */
   allocate(size: number): number {
     if (size >= this.#large) {
       const chunk = this.#add(new Memory(size), -1, size);
@@ -115,7 +109,6 @@ export class Arena {
     }
   }
 
-  /** Releases an empty chunk to the system; false if there is none. */
   dropSpare(): boolean {
     if (this.#spare.pop() === undefined) return false;
     this.sizeBytes -= this.#chunkSize;
@@ -150,7 +143,6 @@ export class Arena {
     return Math.floor(this.#chunkSize / chunk.blockSize);
   }
 
-  /** Memory of a block, whose offset in it is `offsetOf(address)`. */
   memory(address: number): Memory {
     return this.#chunks[address >>> CHUNK_SHIFT]!.memory;
   }

@@ -35,7 +35,6 @@ import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./su
  * with the prefix that the answer is valid for, or empty if it is valid for all clients.
  */
 
-/** Octets of an extended error before its text. */
 const ERROR_SIZE = 3;
 /** Octets of a client subnet before its network. */
 export const SUBNET_HEAD = 2;
@@ -46,7 +45,6 @@ const MAX_HITS = 0x7fffffff;
 
 /** The rows and blocks of a store. Times are tenths of a second on the clock of `CacheContent`. */
 export class Entries {
-  /** Rows, with room for more. */
   protected table: Int32Array;
   protected readonly arena: Arena;
   protected readonly subnets: SubnetRule;
@@ -58,7 +56,6 @@ export class Entries {
     this.subnets = subnets;
   }
 
-  /** Counts a use of an entry, for eviction. */
   touch(row: number): void {
     const state = this.table[row + STATE]!;
     if ((state & USES) !== USES) this.table[row + STATE] = state + (1 << USES_SHIFT);
@@ -92,7 +89,6 @@ export class Entries {
     this.table[row + RECHECK] = at;
   }
 
-  /** Reads the state of a row; false if it is free. */
   describe(row: number, into: EntryState): boolean {
     const rows = this.table;
     if (rows[row + ADDRESS] === -1) return false;
@@ -107,12 +103,10 @@ export class Entries {
     return true;
   }
 
-  /** Whether the answer section of an entry's message has records. */
   hasAnswer(row: number): boolean {
     return this.memoryOf(row).view.getUint16(this.offsetOf(row) + 6) > 0;
   }
 
-  /** Points `response` at an entry's message. */
   read(row: number, response: Response): void {
     const lengths = this.table[row + LENGTH]!;
     const memory = this.memoryOf(row);
@@ -142,7 +136,6 @@ export class Entries {
     return at + ERROR_SIZE + this.memoryOf(row).bytes[at + 2]!;
   }
 
-  /** Size of an entry's client subnet; 0 for none. */
   subnetSize(row: number): number {
     if ((this.table[row + LENGTH]! & HAS_ECS) === 0) return 0;
     return SUBNET_HEAD + this.memoryOf(row).bytes[this.subnetAt(row)]!;
@@ -196,13 +189,48 @@ export class Entries {
       stored.getInt32(a + rest) === asked.getInt32(b + rest);
   }
 
+  /** Writes an entry's block; `flags` is the header word to store. */
+  protected writeBlock(
+    address: number,
+    question: KeyedQuestion,
+    response: Response,
+    flags: number,
+    prefix: number,
+  ): void {
+    const memory = this.arena.memory(address);
+    const offset = offsetOf(address);
+    const { length, ttlCount, errorText } = response;
+    // Blocks are multiples of eight, so the slack of the copy stays inside.
+    copyWords(response.memory, response.offset, memory, offset, length);
+    const { bytes, view } = memory;
+    view.setUint16(offset, 0);
+    view.setUint16(offset + 2, flags);
+    let at = offset + ((length + 1) & ~1);
+    for (let i = 0; i < ttlCount; i++, at += 2) {
+      view.setUint16(at, response.memory.view.getUint16(response.ttlsAt + 2 * i, true), true);
+    }
+    if (response.extendedError >= 0) {
+      view.setUint16(at, response.extendedError);
+      bytes[at + 2] = errorText.length;
+      at += ERROR_SIZE;
+      for (let i = 0; i < errorText.length; i++) bytes[at++] = errorText.bytes[i]!;
+    }
+    const from = question.memory.bytes;
+    const nameAt = question.offset + HEADER_SIZE;
+    copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
+    if (prefix === FOR.NO_SUBNET) return;
+    bytes[at + 1] = response.ecsScope < 0 ? NONE_SENT : response.ecsScope;
+    bytes[at] = prefix === FOR.EVERYBODY
+      ? 0
+      : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
+  }
+
   /** Whether an entry is valid for the same clients as a response that is valid for `prefix`. */
   protected isForSame(row: number, question: KeyedQuestion, prefix: number): boolean {
     return this.#prefixOf(row) === prefix &&
       (prefix < 0 || this.#isInNetwork(row, question, prefix));
   }
 
-  /** The clients that an entry is valid for (`FOR`), or a prefix. */
   #prefixOf(row: number): number {
     const size = this.subnetSize(row);
     if (size === 0) return FOR.NO_SUBNET;
@@ -229,41 +257,6 @@ export function entrySize(response: Response, prefix: number): number {
 export function lengthWord({ length, ttlCount, extendedError }: Response, prefix: number): number {
   return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : HAS_ECS) |
     (extendedError < 0 ? 0 : HAS_ERROR);
-}
-
-/** Writes an entry's block; `flags` is the header word to store. */
-export function writeEntry(
-  question: KeyedQuestion,
-  response: Response,
-  flags: number,
-  memory: Memory,
-  offset: number,
-  prefix: number,
-): void {
-  const { length, ttlCount, errorText } = response;
-  // Blocks are multiples of eight, so the slack of the copy stays inside.
-  copyWords(response.memory, response.offset, memory, offset, length);
-  const { bytes, view } = memory;
-  view.setUint16(offset, 0);
-  view.setUint16(offset + 2, flags);
-  let at = offset + ((length + 1) & ~1);
-  for (let i = 0; i < ttlCount; i++, at += 2) {
-    view.setUint16(at, response.memory.view.getUint16(response.ttlsAt + 2 * i, true), true);
-  }
-  if (response.extendedError >= 0) {
-    view.setUint16(at, response.extendedError);
-    bytes[at + 2] = errorText.length;
-    at += ERROR_SIZE;
-    for (let i = 0; i < errorText.length; i++) bytes[at++] = errorText.bytes[i]!;
-  }
-  const from = question.memory.bytes;
-  const nameAt = question.offset + HEADER_SIZE;
-  copyFolded(from, nameAt, bytes, offset + HEADER_SIZE, question.qnameLength);
-  if (prefix === FOR.NO_SUBNET) return;
-  bytes[at + 1] = response.ecsScope < 0 ? NONE_SENT : response.ecsScope;
-  bytes[at] = prefix === FOR.EVERYBODY
-    ? 0
-    : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
 }
 
 /** Scope for clients, from the stored octet. */

@@ -139,7 +139,6 @@ class Ghosts {
   }
 }
 
-/** An amount for each client bucket. */
 class Tally {
   readonly #amounts = new Float64Array(CLIENT_BUCKETS);
   #owners = 0;

@@ -10,7 +10,6 @@ export class RowIndex {
   readonly #subnets: boolean;
   #buckets = new Int32Array(FIRST_BUCKETS).fill(-1);
 
-  /** @param subnets - a question may have an entry for each of several subnets */
   constructor(subnets: boolean) {
     this.#subnets = subnets;
   }
@@ -28,7 +27,6 @@ export class RowIndex {
     return this.#buckets[hash & (this.#buckets.length - 1)]!;
   }
 
-  /** Adds a row at the front of its bucket. */
   add(rows: Int32Array, row: number): void {
     const bucket = rows[row + HASH]! & (this.#buckets.length - 1);
     rows[row + CHAIN] = this.#buckets[bucket]!;
@@ -46,10 +44,7 @@ export class RowIndex {
     rows[at + CHAIN] = rows[row + CHAIN]!;
   }
 
-  /**
-   * The row to evict before another with this hash is added, or -1. This bounds the cost of lookups;
-   * the subnets of a question evict only each other.
-   */
+  /** The row to evict before another is added, which bounds the cost of lookups; or -1. */
   surplus(rows: Int32Array, hash: number): number {
     let last = -1;
     let count = 0;

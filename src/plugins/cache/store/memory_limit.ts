@@ -18,9 +18,7 @@ export interface LimitedStore {
   readonly tableBytes: number;
   /** Bytes by which the tables grow with one more entry. */
   readonly rowCost: number;
-  /** Evicts an entry. The store must not be empty. */
   evict(now: number, shortage: "bytes"): void;
-  /** Moves the entries in a chunk of the arena into other chunks. */
   moveOutOf(chunk: number): void;
 }
 
@@ -52,7 +50,6 @@ export class MemoryLimit {
     this.#stores.push(store);
   }
 
-  /** Capacity of a store that wants room for so many entries. */
   capacityFor(wanted: number): number {
     return Math.min(wanted, Math.floor(this.#limit / BYTES_A_ROW));
   }
@@ -75,7 +72,6 @@ export class MemoryLimit {
     }
   }
 
-  /** Empties the emptiest chunk that others have room for; false if there is none. */
   #compact(): boolean {
     const chunk = this.arena.drainOne();
     if (chunk < 0) return false;

@@ -40,7 +40,6 @@ export const DO = 1,
   USES_SHIFT = 3,
   USES = 3 << USES_SHIFT,
   OWNER_SHIFT = 5;
-/** Bits of STATE that hold the owner: a client bucket. */
 const OWNER = 1023 << OWNER_SHIFT;
 
 /** Parts of LENGTH; `RECORDS` is a mask after a shift by 16. */
@@ -66,9 +65,7 @@ export class EntryState {
   ttlSeconds = 0;
   dnssecOk = false;
   checkingDisabled = false;
-  /** It is in the main queue. */
   main = false;
-  /** 0 to 3. */
   uses = 0;
   hits = 0;
 }

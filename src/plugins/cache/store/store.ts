@@ -1,7 +1,7 @@
 import { copyWords } from "../../../engine/memory.ts";
 import type { Response } from "../../../engine/response/response.ts";
 import { chunkOf, offsetOf } from "./arena.ts";
-import { Entries, entrySize, keyBits, lengthWord, writeEntry } from "./entries.ts";
+import { Entries, entrySize, keyBits, lengthWord } from "./entries.ts";
 import { Eviction, type Shortage } from "./eviction.ts";
 import { RowIndex } from "./index.ts";
 import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
@@ -38,7 +38,6 @@ const FRESH = 256;
 
 /** Store options. */
 export interface StoreOptions {
-  /** How long expired entries stay, to be served stale. */
   graceSeconds?: number;
   subnets?: SubnetRule;
   memory?: MemoryLimit;
@@ -92,10 +91,7 @@ export class Store extends Entries implements LimitedStore {
     return this.table.subarray(0, this.#rowCount * STRIDE);
   }
 
-  /**
-   * Row of the best entry for this question and client, or -1: a fresh one rather than an expired
-   * one, then that for the narrowest network.
-   */
+  /** Row of the best entry for the question and client, or -1: fresh, then narrowest network. */
   find(question: KeyedQuestion, now: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -124,10 +120,7 @@ export class Store extends Entries implements LimitedStore {
     return -1;
   }
 
-  /**
-   * Removes the entries for the question's client that are valid for no more clients than `prefix`
-   * (`FOR`). The wider ones stay, for other clients.
-   */
+  /** Removes the entries for the question's client, except those for more clients than `prefix`. */
   removeWithin(question: KeyedQuestion, prefix: number): void {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -140,12 +133,8 @@ export class Store extends Entries implements LimitedStore {
   }
 
   /**
-   * Stores a response. It replaces an older one for the same question and clients, whose counts stay.
-   *
-   * @param flags - header word to store with the message
-   * @param ttlSeconds - at least 1
-   * @param prefix - the clients that it is valid for (`FOR`)
-   * @returns the row, valid until the next insertion, or -1 if the message is too large
+   * Stores a response for the clients of `prefix` (`FOR`), with a header word and a TTL of at least 1.
+   * Returns the row, valid until the next insertion, or -1 if the message is too large.
    */
   insert(
     question: KeyedQuestion,
@@ -184,7 +173,7 @@ export class Store extends Entries implements LimitedStore {
     if (!this.#memory.makeRoom(this, size, now)) return -1;
     if (this.size >= this.#index.length) this.#index.grow(this.table, this.#rowCount);
     const address = this.arena.allocate(size);
-    writeEntry(question, response, flags, this.arena.memory(address), offsetOf(address), prefix);
+    this.writeBlock(address, question, response, flags, prefix);
 
     const row = this.#takeRow();
     const rows = this.table;
@@ -205,7 +194,6 @@ export class Store extends Entries implements LimitedStore {
     return row;
   }
 
-  /** Restores the persisted state of an entry that was just inserted. */
   restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
     const rows = this.table;
     this.#eviction.take(rows, row);
@@ -230,7 +218,6 @@ export class Store extends Entries implements LimitedStore {
   }
 
   evict(now: number, shortage: Shortage): void {
-    // Below the capacity, bytes are short.
     const entries = Math.min(this.size, this.#capacity);
     const row = this.#eviction.choose(this.table, now, shortage, entries);
     if (this.remaining(row, now) > 0) this.evictions++;

@@ -25,7 +25,6 @@ export const FOR = {
   EVERYBODY: -1,
 } as const;
 
-/** Fit of an entry for clients without a subnet; more than any prefix. */
 const BEST_FIT = 200;
 
 /** The clients that a response is valid for (`FOR`), or a prefix of the question's subnet. */
@@ -41,10 +40,7 @@ export function prefixFor(
   return ecsScope <= 0 ? FOR.EVERYBODY : Math.min(source, ecsScope);
 }
 
-/**
- * How well an entry that is valid for `prefix` (`FOR`) fits a client that it is valid for: the longest
- * prefix is best (section 7.3.1).
- */
+/** Fit of an entry for a client that it is valid for: the longest prefix is best (section 7.3.1). */
 export function fitFor(prefix: number): number {
   if (prefix === FOR.NO_SUBNET) return BEST_FIT;
   return prefix === FOR.EVERYBODY ? 0 : Math.max(1, prefix);

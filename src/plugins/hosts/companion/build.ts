@@ -10,11 +10,9 @@ export interface HostsBuildRequest {
   path: string;
   zones: readonly string[];
   autoReverse: boolean;
-  /** Entries of the Corefile, which come after those of the file. */
   inline: string;
   key: { k0: number; k1: number };
   maxBytes: number;
-  /** Digest of the content that is served; null for none. */
   known: string | null;
 }
 
@@ -48,7 +46,6 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
   const key = new HashKey(k0, k1);
   const piece = new Uint8Array(PIECE_BYTES);
   if (known !== null) {
-    // Most files that were touched have the same content, so no table is built yet.
     const digest = new Digest(key);
     for (let size; (size = pieces.read(piece)) > 0;) digest.add(piece, size);
     if (digest.text === known) return { kind: "same" };

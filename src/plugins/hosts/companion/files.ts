@@ -25,9 +25,7 @@ interface HostsFile {
   readonly block: number;
   readonly position: number;
   readonly options: HostsOptions;
-  /** State of the file when it was read, or `MISSING`; "" before. */
   state: string;
-  /** The file must be read even if its state is the same. */
   reread: boolean;
   refused: boolean;
   digest: string | null;
@@ -39,7 +37,6 @@ interface HostsFile {
 /** What following hosts files needs. */
 export interface HostsFilesOptions {
   deliver: Deliver;
-  /** Number of data planes, each of which has a copy of the tables. */
   copies: number;
   builder: HostsBuilder;
   log: (level: LogLevel, line: string) => void;
@@ -86,7 +83,6 @@ export class HostsFiles implements Follower {
 
   async prepare(): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
-    // Sequentially, because each table reduces the room for the next.
     for (const file of this.#files) {
       const delivery = await this.#load(file);
       if (delivery !== null) deliveries.push(delivery);
@@ -131,7 +127,6 @@ export class HostsFiles implements Follower {
       if (delivery === null) return;
       this.#options.deliver(delivery.block, delivery.position, delivery.data);
       this.#publish();
-      // There is more room, so refused files may fit now.
       if (file.tableBytes < before) {
         for (const one of this.#files) if (one.refused) one.reread = true;
       }
@@ -207,7 +202,6 @@ export class HostsFiles implements Follower {
     }, size);
   }
 
-  /** Room for the table of a file beside those of the others. */
   #roomFor(file: HostsFile): number {
     let others = 0;
     for (const one of this.#files) if (one !== file) others += one.tableBytes;
@@ -225,7 +219,6 @@ export class HostsFiles implements Follower {
     const { path } = file.options;
     registry.counter("nodens_hosts_refused_total", { hostsfile: path }).add();
     const room = this.#roomFor(file);
-    // Assumes that the other lines are like those that fit.
     const missing = room * copies * (lines / Math.max(1, fullAt) - 1);
     const limit = mebibytes(hostsLimitFor(1.1 * (this.#share() + missing)));
     const [why, remedy] = this.#memoryBytes === null
@@ -249,7 +242,6 @@ export class HostsFiles implements Follower {
       const same = this.#files.filter(({ options }) => options.path === path);
       const bytes = same.reduce((sum, { tableBytes }) => sum + tableBytes, 0) * copies;
       registry.gauge("nodens_hosts_table_bytes", { hostsfile: path }).set(bytes);
-      // Alerts need the series before the first refusal.
       registry.counter("nodens_hosts_refused_total", { hostsfile: path });
       if (report === null) continue;
       const skipped = report.skippedLines + report.skippedNames + report.leftOut;
@@ -262,7 +254,6 @@ export class HostsFiles implements Follower {
   }
 }
 
-/** The log line for the skipped parts of a file; null for none. */
 function skippedText(path: string, report: HostsReport): string | null {
   const { lines, skippedLines, skippedNames, firstSkipped, leftOut } = report;
   const parts = [

@@ -40,7 +40,6 @@ function build(request: HostsBuildRequest): HostsBuilt {
           if (count === null) break;
           size += count;
         }
-        // The file may grow while it is read.
         left -= size;
         if (left < 0) throw new Error(`it is larger than ${MAX_HOSTS_BYTES} bytes`);
         return size;
