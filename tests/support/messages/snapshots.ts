@@ -13,7 +13,7 @@ import {
 } from "../../../src/plugins/cache/persist/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
 import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";
-import { EntryState, STRIDE } from "../../../src/plugins/cache/store/row.ts";
+import * as ROW from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
@@ -137,7 +137,7 @@ export function look(
   cache: TestCache,
   entry: TestEntry,
 ): {
-  state: EntryState;
+  state: { storedAt: number; ttlSeconds: number; hits: number; flags: number };
   message: Uint8Array;
   ttlsAt: number[];
   scope: number;
@@ -146,8 +146,13 @@ export function look(
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry), 0);
   if (row < 0) return null;
-  const state = new EntryState();
-  store.describe(row, state);
+  const { rows } = store;
+  const state = {
+    storedAt: rows[row + ROW.STORED]!,
+    ttlSeconds: rows[row + ROW.TTL]!,
+    hits: rows[row + ROW.HITS]!,
+    flags: rows[row + ROW.STATE]! & ROW.PERSISTED,
+  };
   const response = new Response(new Memory(8));
   store.read(row, response);
   const { memory, offset, length, ttlCount } = response;
@@ -205,10 +210,9 @@ export function loadSlice(
 
 /** Every entry of a store: its message and ttl table. */
 export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
-  const state = new EntryState();
   const response = new Response(new Memory(8));
-  for (let row = 0; row < store.rows.length; row += STRIDE) {
-    if (!store.describe(row, state)) continue;
+  for (let row = 0; row < store.rows.length; row += ROW.STRIDE) {
+    if (store.rows[row + ROW.ADDRESS] === -1) continue;
     store.read(row, response);
     const { memory, offset, length, ttlsAt, ttlCount } = response;
     yield {

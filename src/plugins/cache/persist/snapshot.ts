@@ -7,7 +7,7 @@ import type { HashKey } from "../../../engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
 import { NO_SCOPE, Response } from "../../../engine/response/response.ts";
 import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
-import { EntryState, STRIDE } from "../store/row.ts";
+import * as ROW from "../store/row.ts";
 import type { Store } from "../store/store.ts";
 import { FOR } from "../store/subnets.ts";
 
@@ -20,7 +20,7 @@ import { FOR } from "../store/subnets.ts";
  *   12  u16  length of the message
  *   14  u16  number of records
  *   16  u8   class: 0 success, 1 denial
- *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
+ *   17  u8   the bits `PERSISTED` of a row's STATE: DO 1, CD 2, main queue 4, uses 8 and 16
  *   18  u8   bytes of client subnet: 0 for none, 2 for all clients, or 2 and those of a network
  *   19  u8   zero
  *   20  u32  extended error plus one, without its text; 0 for none
@@ -41,12 +41,6 @@ const SUBNET = 18;
 const RESERVED = 19;
 const ERROR = 20;
 const MESSAGE = 24;
-
-const DO = 1;
-const CD = 2;
-const IN_MAIN = 4;
-const USES_SHIFT = 3;
-const USES = 3;
 
 /** RFC 8914 section 2: two octets. */
 const MAX_ERROR = 0xffff;
@@ -118,7 +112,6 @@ export class Snapshot {
   readonly #response = new Response(new Memory(8));
   readonly #exchange = new Exchange(new Memory(8));
   readonly #scanner = new ResponseScanner();
-  readonly #state = new EntryState();
 
   constructor(target: SnapshotTarget) {
     this.#target = target;
@@ -128,21 +121,21 @@ export class Snapshot {
     const memory = asMemory(shared);
     const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
     const store = this.#target[CLASSES[from.store]!];
-    const end = store.rows.length;
-    const lastRow = Math.min(end, from.row + ROWS_A_SLICE * STRIDE);
+    const { rows } = store;
+    const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * ROW.STRIDE);
     const room = memory.bytes.length - MAX_ENTRY_SIZE;
     let row = from.row;
-    for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
-      if (!store.describe(row, this.#state)) continue;
-      const { storedAt, ttlSeconds } = this.#state;
-      if ((now - storedAt) / 10 >= ttlSeconds + this.#target.staleSeconds) continue;
+    for (; row < lastRow && reply.sizeBytes <= room; row += ROW.STRIDE) {
+      if (rows[row + ROW.ADDRESS] === -1) continue;
+      const age = (now - rows[row + ROW.STORED]!) / 10;
+      if (age >= store.ttlOf(row) + this.#target.staleSeconds) continue;
       // Responses without an answer are stored for two seconds only.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, { store, row, now });
       reply.entries++;
     }
-    if (row < end) reply.next = { store: from.store, row };
+    if (row < rows.length) reply.next = { store: from.store, row };
     else if (from.store + 1 < CLASSES.length) reply.next = { store: from.store + 1, row: 0 };
     return reply;
   }
@@ -167,19 +160,18 @@ export class Snapshot {
     at: number,
     { store, row, now }: { store: Store; row: number; now: number },
   ): number {
-    const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
+    const { rows } = store;
     const { length, ttlCount, memory: from, offset, extendedError } = this.#response;
     const { bytes, view } = memory;
     const subnet = store.subnetSize(row);
     const subnetAt = store.subnetAt(row);
-    const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
-    view.setUint32(at + TTL, ttlSeconds, true);
-    view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
-    view.setUint32(at + HITS, hits, true);
+    view.setUint32(at + TTL, rows[row + ROW.TTL]!, true);
+    view.setUint32(at + AGE, Math.max(0, now - rows[row + ROW.STORED]!), true);
+    view.setUint32(at + HITS, rows[row + ROW.HITS]!, true);
     view.setUint16(at + LENGTH, length, true);
     view.setUint16(at + RECORDS, ttlCount, true);
     bytes[at + CLASS_OF] = store === this.#target.success ? 0 : 1;
-    bytes[at + STATE] = key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
+    bytes[at + STATE] = rows[row + ROW.STATE]! & ROW.PERSISTED;
     bytes[at + SUBNET] = subnet;
     bytes[at + RESERVED] = 0;
     view.setUint32(at + ERROR, extendedError + 1, true);
@@ -215,8 +207,8 @@ export class Snapshot {
     exchange.memory = memory;
     exchange.offset = messageAt;
     exchange.length = length;
-    exchange.dnssecOk = (state & DO) !== 0;
-    exchange.flags = FLAG.RD | ((state & CD) !== 0 ? FLAG.CD : 0);
+    exchange.dnssecOk = (state & ROW.DO) !== 0;
+    exchange.flags = FLAG.RD | ((state & ROW.CD) !== 0 ? FLAG.CD : 0);
     exchange.ecsLength = 0;
     if (!readStoredQuestion(exchange, this.#target.hashKey)) return false;
     if (subnet > 0) {
@@ -270,13 +262,8 @@ export class Snapshot {
       : NO_SCOPE.NEEDED;
     const row = store.insert(exchange, response, response.flags, ttlSeconds, now, prefix);
     if (row < 0) return false;
-    const persisted = bytes[at + STATE]!;
-    const state = this.#state;
-    state.storedAt = now - age;
-    state.main = (persisted & IN_MAIN) !== 0;
-    state.uses = (persisted >> USES_SHIFT) & USES;
-    state.hits = view.getUint32(at + HITS, true) & 0x7fffffff;
-    store.restore(row, state);
+    const hits = view.getUint32(at + HITS, true) & 0x7fffffff;
+    store.restore(row, { storedAt: now - age, hits, state: bytes[at + STATE]! });
     return true;
   }
 }

@@ -8,11 +8,9 @@ import {
   ADDRESS,
   CD,
   DO,
-  type EntryState,
   HAS_ECS,
   HAS_ERROR,
   HITS,
-  IN_MAIN,
   LENGTH,
   RECHECK,
   RECORDS,
@@ -87,20 +85,6 @@ export class Entries {
 
   recheckAt(row: number, at: number): void {
     this.table[row + RECHECK] = at;
-  }
-
-  describe(row: number, into: EntryState): boolean {
-    const rows = this.table;
-    if (rows[row + ADDRESS] === -1) return false;
-    const state = rows[row + STATE]!;
-    into.storedAt = rows[row + STORED]!;
-    into.ttlSeconds = rows[row + TTL]!;
-    into.dnssecOk = (state & DO) !== 0;
-    into.checkingDisabled = (state & CD) !== 0;
-    into.main = (state & IN_MAIN) !== 0;
-    into.uses = (state & USES) >> USES_SHIFT;
-    into.hits = rows[row + HITS]!;
-    return true;
   }
 
   hasAnswer(row: number): boolean {

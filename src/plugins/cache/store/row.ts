@@ -42,6 +42,9 @@ export const DO = 1,
   OWNER_SHIFT = 5;
 const OWNER = 1023 << OWNER_SHIFT;
 
+/** Bits of STATE that are persisted: DO, CD, queue and uses. */
+export const PERSISTED = 31;
+
 /** Parts of LENGTH; `RECORDS` is a mask after a shift by 16. */
 export const HAS_ECS = 1 << 29, HAS_ERROR = 1 << 30, RECORDS = 0x1fff;
 
@@ -56,16 +59,4 @@ export function ownerOf(state: number): number {
 /** Remaining TTL in seconds, counted as in CoreDNS; zero or less after expiry. */
 export function remainingOf(rows: Int32Array, row: number, now: number): number {
   return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
-}
-
-/** The persisted state of an entry, beside its message. */
-export class EntryState {
-  /** In tenths of a second; negative if the entry is older than the store. */
-  storedAt = 0;
-  ttlSeconds = 0;
-  dnssecOk = false;
-  checkingDisabled = false;
-  main = false;
-  uses = 0;
-  hits = 0;
 }

@@ -9,7 +9,6 @@ import {
   ADDRESS,
   CHAIN,
   CLOCK_SPAN,
-  type EntryState,
   HASH,
   HITS,
   IN_MAIN,
@@ -23,7 +22,6 @@ import {
   STRIDE,
   TTL,
   USES,
-  USES_SHIFT,
 } from "./row.ts";
 import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
 
@@ -194,11 +192,15 @@ export class Store extends Entries implements LimitedStore {
     return row;
   }
 
-  restore(row: number, { storedAt, hits, main, uses }: EntryState): void {
+  /** Restores what was persisted of an entry that was just inserted. */
+  restore(
+    row: number,
+    { storedAt, hits, state }: { storedAt: number; hits: number; state: number },
+  ): void {
     const rows = this.table;
     this.#eviction.take(rows, row);
-    const state = rows[row + STATE]! & ~(IN_MAIN | USES);
-    rows[row + STATE] = state | (main ? IN_MAIN : 0) | (uses << USES_SHIFT);
+    const standing = IN_MAIN | USES;
+    rows[row + STATE] = (rows[row + STATE]! & ~standing) | (state & standing);
     rows[row + STORED] = storedAt;
     rows[row + HITS] = hits;
     this.#eviction.push(rows, row);
