@@ -8,6 +8,7 @@ import { Store } from "./store/store.ts";
 
 /** An expired failure counts as recent for this many times its TTL. */
 export const FAILURE_MEMORY = 2;
+/** Capacity for failures, as a share of that for denials. */
 const FAILURES_SHARE = 1 / 4;
 
 /** The stores of a cache, which a reload hands on, and the lookups over all of them. */

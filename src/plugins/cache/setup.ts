@@ -19,6 +19,7 @@ const PREFETCH = {
   duration: { name: "prefetch DURATION", default: 60_000, min: 0, max: MAX_DURATION_MS },
   percentage: { name: "prefetch PERCENTAGE", default: 10, min: 10, max: 90 },
 } as const;
+/** RFC 2308 section 7.1: five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
 /** `min` suffices for thousands of entries; `max` is half of what the arena can address. */
 const CAPACITY_BYTES = { min: 2 ** 20, max: 2 ** 34 } as const;

@@ -13,6 +13,7 @@ import type { Store } from "./store/store.ts";
 
 /** Tenths of a second that a refresh excludes others, in case it ends without a response. */
 const LEASE = 100;
+/** Least pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
 
 const OFF: ServeStaleOptions = {

@@ -1,3 +1,4 @@
+/** Least growth: small enough to waste nothing, large enough to be rare. */
 const STEP_BYTES = 64 * 1024;
 const GROWTH = 1 / 16;
 

@@ -23,6 +23,7 @@ import { Slots } from "./slots.ts";
 export const MAX_PER_ENTRY = 4096;
 
 const FIRST_SLOTS = 8;
+/** Slots are doubled when more than two of three are taken. */
 const FULL = { taken: 2, of: 3 } as const;
 
 const V4_SUFFIX = parseName("in-addr.arpa");

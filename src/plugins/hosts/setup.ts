@@ -10,7 +10,6 @@ import type { HostsOptions } from "./options.ts";
 const PATH = "/etc/hosts";
 const TTL = { name: "ttl", default: 3600, min: 1, max: 65535 } as const;
 const RELOAD = { name: "reload", default: 5000, min: 0, max: MAX_DURATION_MS } as const;
-const OPTIONS = ["ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsupported"];
 
 /** Reads `hosts [FILE [ZONES...]] { … }`. */
 export const hostsSetup: PluginSetup = {
@@ -50,8 +49,9 @@ function readHosts(controller: Controller): HostsOptions {
   }
   const readers = readersInto(options, tokens);
   tokens.eachInBlock((option) => {
-    const read = readers.get(option) ?? (() => readEntry(option, options, controller));
-    read();
+    const read = readers.get(option);
+    if (read !== undefined) read();
+    else readEntry(option, options, { controller, known: [...readers.keys()] });
   });
   const [next] = controller.answeringBehind;
   if (options.fallthrough === null && next !== undefined) {
@@ -78,16 +78,20 @@ function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () =
 }
 
 /** An entry as in a hosts file; as in CoreDNS, only before `fallthrough`. */
-function readEntry(word: string, options: HostsOptions, { tokens, warn }: Controller): void {
+function readEntry(
+  word: string,
+  options: HostsOptions,
+  { controller: { tokens, warn }, known }: { controller: Controller; known: readonly string[] },
+): void {
   const { line } = tokens.place;
   const address = parseAddress(word.split("%")[0]!) !== null;
-  const hint = address ? "" : didYouMean(word, OPTIONS);
+  const hint = address ? "" : didYouMean(word, known);
   if (hint !== "") throw tokens.error(`unknown option ${quote(word)}${hint}`);
   if (options.fallthrough !== null) {
     throw tokens.error(
       address
         ? `entry ${quote(word)} follows "fallthrough" (move it before)`
-        : `unknown option ${quote(word)} (${OPTIONS.join(", ")})`,
+        : `unknown option ${quote(word)} (${known.join(", ")})`,
     );
   }
   const names = tokens.remainingArgs();

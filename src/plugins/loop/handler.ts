@@ -18,11 +18,14 @@ import { type Probe, Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
+/** How long the first probes may keep the block from being ready. */
 const FIRST_MS = 2000;
 const FOLLOW_MS = 10_000;
+/** Least time between two rounds that failing queries start. */
 const SUSPICION_MS = 30_000;
 /** Probes of others passed on to upstreams in a loop, a second. */
 const MAX_PASSED = 10;
+/** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
 /** What `loop` shares with the rest of the process. */

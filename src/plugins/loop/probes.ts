@@ -8,6 +8,7 @@ import type { ProbeBoard, ProbeTokens } from "./board.ts";
 import { NONCE_WORDS, writeProbe } from "./probe_name.ts";
 import type { Watch } from "./watch.ts";
 
+/** Lifetime of a probe; `forward` gives up after five seconds. */
 const PROBE_MS = 6000;
 /** Probes in flight of one server block; further rounds wait. */
 const MAX_OUT = 64;

@@ -12,7 +12,9 @@ import { RETURNED } from "./board.ts";
  */
 export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
+/** First pause after a failure; it doubles with each consecutive one. */
 const STEP_MS = 1000;
+/** Pause before a round that confirms the last one. */
 const CONFIRM_MS = 300;
 /** Consecutive rounds whose names must all return to prove a loop. */
 const CONFIRM_ROUNDS = 3;

@@ -33,7 +33,7 @@ function start(planes: Plane[], corefile: string) {
   const lines: string[] = [];
   const clock = new VirtualClock({ wallMs: Date.now() });
   const log = (level: string, line: string) => void lines.push(`${level}: ${line}`);
-  const persistence = new Persistence({ planes, log, clock });
+  const persistence = new Persistence({ planes, log, shared: false, clock });
   const source = { file: "Corefile", text: corefile, defaultPort: 53 };
   persistence.start(loadConfig(source, fakeHost()).config);
   return { persistence, lines, clock };

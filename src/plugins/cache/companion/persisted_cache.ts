@@ -11,7 +11,7 @@ import {
   type SnapshotCursor,
 } from "../persist/snapshot.ts";
 import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_file.ts";
-import type { Plane } from "../../companion.ts";
+import type { CompanionServices, Plane } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";
 
 /** Time limit of a data plane for one slice; it answers queries meanwhile. */
@@ -19,9 +19,6 @@ const ASK_MS = 5000;
 const TOO_LATE = "it was not finished before the time limit for stopping";
 /** Entries that a data plane loads at a time: few while its code is not compiled. */
 const BATCH = { first: 32, most: 1000 } as const;
-
-/** Writes a line of the log. */
-export type Log = (level: LogLevel, line: string) => void;
 
 /** Where a persisted cache is in a configuration. */
 export interface CachePlace {
@@ -32,19 +29,16 @@ export interface CachePlace {
 }
 
 /** What persisting caches needs. */
-export interface PersistenceOptions {
-  planes: readonly Plane[];
-  log: Log;
-  shared?: boolean;
+export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "shared"> & {
   clock?: Clock;
-}
+};
 
 /** The cache of one directive and its file, which is read and written one operation at a time. */
 export class PersistedCache {
   #place: CachePlace;
   readonly #path: string;
   readonly #planes: readonly Plane[];
-  readonly #log: Log;
+  readonly #log: CompanionServices["log"];
   readonly #clock: Clock;
   /** Shared with the data planes, so that slices are not copied. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
@@ -66,7 +60,7 @@ export class PersistedCache {
     this.#path = place.options.persist!.file;
     this.#planes = options.planes;
     this.#log = options.log;
-    this.#shared = options.shared ?? false;
+    this.#shared = options.shared;
     this.#clock = options.clock ?? systemClock;
   }
 

@@ -11,7 +11,9 @@ import {
   USES_SHIFT,
 } from "./row.ts";
 
+/** Share of the capacity for the small queue. */
 const SMALL_SHARE = 0.1;
+/** Spared candidates that an eviction skips at most. */
 const MAX_SKIPS = 32;
 /** A whole share would cost 4 to 9 of 100 hits without any flood (50 equal clients, Zipf). */
 const SPARED = 1 / 2;

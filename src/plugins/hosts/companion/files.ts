@@ -5,9 +5,8 @@ import type { Config } from "../../../config/types.ts";
 import { readFailure } from "../../../corefile/read_failure.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import { HashKey } from "../../../engine/question/keyed_hash.ts";
-import type { MetricRegistry } from "../../../metrics/registry.ts";
 import { fileState, MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
-import type { Deliver, Delivery, Follower } from "../../companion.ts";
+import type { CompanionServices, Deliver, Delivery, Follower } from "../../companion.ts";
 import { MAX_PER_ENTRY } from "../builder.ts";
 import { hasSameTable, type HostsOptions } from "../options.ts";
 import type { HostsBuilt, HostsReport } from "./build.ts";
@@ -35,12 +34,11 @@ interface HostsFile {
 }
 
 /** What following hosts files needs. */
-export interface HostsFilesOptions {
+export interface HostsFilesOptions extends Pick<CompanionServices, "log" | "registry"> {
   deliver: Deliver;
+  /** Number of data planes with a copy of the tables. */
   copies: number;
   builder: HostsBuilder;
-  log: (level: LogLevel, line: string) => void;
-  registry: MetricRegistry;
   /** Those of the previous configuration: handlers keep its tables until there are new ones. */
   previous: HostsFiles | null;
   clock?: Clock;
