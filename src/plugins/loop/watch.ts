@@ -67,6 +67,8 @@ export class Watch {
 
   constructor(server: WatchedServer, nextMs: number) {
     this.server = server;
+    // The handler before a reload may have set it.
+    server.looping = false;
     this.nextMs = nextMs;
   }
 

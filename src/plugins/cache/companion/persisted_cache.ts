@@ -21,7 +21,7 @@ const TOO_LATE = "it was not finished before the time limit for stopping";
 const BATCH = { first: 32, most: 1000 } as const;
 
 /** Where a persisted cache is in a configuration. */
-export interface CachePlace {
+export interface CacheDirective {
   block: number;
   position: number;
   zones: string;
@@ -35,7 +35,7 @@ export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "sha
 
 /** The cache of one directive and its file, which is read and written one operation at a time. */
 export class PersistedCache {
-  #place: CachePlace;
+  #directive: CacheDirective;
   readonly #path: string;
   readonly #planes: readonly Plane[];
   readonly #log: CompanionServices["log"];
@@ -55,9 +55,9 @@ export class PersistedCache {
   #identity = "";
   #shared: boolean;
 
-  constructor(place: CachePlace, options: PersistenceOptions) {
-    this.#place = place;
-    this.#path = place.options.persist!.file;
+  constructor(directive: CacheDirective, options: PersistenceOptions) {
+    this.#directive = directive;
+    this.#path = directive.options.persist!.file;
     this.#planes = options.planes;
     this.#log = options.log;
     this.#shared = options.shared;
@@ -73,9 +73,9 @@ export class PersistedCache {
     return this.#last;
   }
 
-  isSame({ zones, options }: CachePlace): boolean {
-    return options.persist!.file === this.#path && zones === this.#place.zones &&
-      keepsContent(this.#place.options, options);
+  isSame({ zones, options }: CacheDirective): boolean {
+    return options.persist!.file === this.#path && zones === this.#directive.zones &&
+      keepsContent(this.#directive.options, options);
   }
 
   /** Pauses from when `quiet` resolves until `release` is called; `save` writes the file before. */
@@ -96,9 +96,9 @@ export class PersistedCache {
     return { quiet: quiet.promise, release: released.resolve };
   }
 
-  move(place: CachePlace): void {
+  move(directive: CacheDirective): void {
     const before = this.#intervalMs;
-    this.#place = place;
+    this.#directive = directive;
     if (this.#intervalMs !== before) this.#saveFirst();
   }
 
@@ -137,7 +137,7 @@ export class PersistedCache {
   }
 
   get #intervalMs(): number {
-    return this.#place.options.persist!.intervalMs;
+    return this.#directive.options.persist!.intervalMs;
   }
 
   /** The first time at random, so that nodes do not write together. */
@@ -246,14 +246,14 @@ export class PersistedCache {
   }
 
   async #ask(plane: Plane, request: LoadRequest | SaveRequest): Promise<unknown> {
-    const { block, position } = this.#place;
+    const { block, position } = this.#directive;
     const answer = await plane.ask({ block, position, request }, ASK_MS);
     if (answer === undefined) throw new Error("the data plane failed (see the log above)");
     return answer;
   }
 
   #longestMs(): number {
-    const { success, denial, serveStale } = this.#place.options;
+    const { success, denial, serveStale } = this.#directive.options;
     const longestSeconds = Math.max(success.maxTtlSeconds, denial.maxTtlSeconds);
     return 1000 * longestSeconds + (serveStale?.durationMs ?? 0);
   }

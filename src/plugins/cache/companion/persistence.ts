@@ -1,7 +1,7 @@
 import type { Config } from "../../../config/types.ts";
 import type { Keeper, Plane } from "../../companion.ts";
 import type { CacheOptions } from "../options.ts";
-import { type CachePlace, PersistedCache, type PersistenceOptions } from "./persisted_cache.ts";
+import { type CacheDirective, PersistedCache, type PersistenceOptions } from "./persisted_cache.ts";
 
 /** Persists the caches with a `persist` option: restores them at start, and writes them periodically. */
 export class Persistence implements Keeper {
@@ -14,7 +14,7 @@ export class Persistence implements Keeper {
   }
 
   start(config: Config): void {
-    for (const place of placesOf(config)) this.#add(place);
+    for (const directive of directivesOf(config)) this.#add(directive);
   }
 
   restarted(plane: Plane): void {
@@ -23,17 +23,17 @@ export class Persistence implements Keeper {
 
   /** As `Keeper.hold`; writes caches whose content the next configuration drops. */
   async hold(next: Config, limitMs: number): Promise<(config: Config) => void> {
-    const places = placesOf(next);
+    const directives = directivesOf(next);
     const held = this.#caches.map((cache) => {
-      const save = !places.some((place) => cache.isSame(place));
+      const save = !directives.some((directive) => cache.isSame(directive));
       return { cache, ...cache.hold({ save, limitMs }) };
     });
     await Promise.all(held.map(({ quiet }) => quiet));
     return (config) => {
-      const left = placesOf(config);
+      const left = directivesOf(config);
       this.#caches = [];
       for (const { cache, release } of held) {
-        const at = left.findIndex((place) => cache.isSame(place));
+        const at = left.findIndex((directive) => cache.isSame(directive));
         if (at < 0) {
           cache.end();
         } else {
@@ -42,7 +42,7 @@ export class Persistence implements Keeper {
         }
         release();
       }
-      for (const place of left) this.#add(place);
+      for (const directive of left) this.#add(directive);
     };
   }
 
@@ -65,14 +65,14 @@ export class Persistence implements Keeper {
     this.#caches = [];
   }
 
-  #add(place: CachePlace): void {
-    const cache = new PersistedCache(place, this.#options);
+  #add(directive: CacheDirective): void {
+    const cache = new PersistedCache(directive, this.#options);
     this.#caches.push(cache);
     cache.start();
   }
 }
 
-function placesOf(config: Config): CachePlace[] {
+function directivesOf(config: Config): CacheDirective[] {
   return config.blocks.flatMap(({ zones, plugins }, block) =>
     plugins.flatMap(({ name, options: all }, position) => {
       const options = all as CacheOptions;
