@@ -1,8 +1,15 @@
 /** Answers and denials for one name, each valid for other clients (`ecs pass`). */
 import assert from "node:assert/strict";
 import { a, soa } from "../../support/messages/messages.ts";
-import { CacheWorld, NAME, replying, silent } from "../../support/simulation/cache_world.ts";
-import { askFrom, replyOptions, scoped } from "../../support/simulation/subnets.ts";
+import {
+  askFrom,
+  CacheWorld,
+  NAME,
+  replying,
+  replyOptions,
+  silent,
+} from "../../support/simulation/cache_world.ts";
+import { scoped } from "../../support/simulation/subnets.ts";
 
 /** A reply of the upstream: to a client in a subnet, or without one. */
 interface Word {

@@ -2,16 +2,14 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { a, responseBytes } from "../../support/messages/messages.ts";
-import { CacheWorld, NAME } from "../../support/simulation/cache_world.ts";
 import {
   askFrom,
-  CLIENT_SUBNET,
+  CacheWorld,
+  NAME,
   replyOptions,
-  scoped,
-  subnet,
-  subnetIn,
   subnetOptions,
-} from "../../support/simulation/subnets.ts";
+} from "../../support/simulation/cache_world.ts";
+import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/simulation/subnets.ts";
 
 /** What an unusual upstream does with its query number `i`; -1 for those of type NS. */
 type Odd = (

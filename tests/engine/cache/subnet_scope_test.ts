@@ -1,15 +1,14 @@
 /** Client subnets (`ecs pass`): for which clients an answer is valid (RFC 7871 section 7). */
 import assert from "node:assert/strict";
 import { a, responseBytes, soa } from "../../support/messages/messages.ts";
-import { CacheWorld, NAME } from "../../support/simulation/cache_world.ts";
 import {
   askFrom as ask,
-  type Reply,
+  CacheWorld,
+  NAME,
   replyOptions,
-  scoped,
-  subnetIn,
   subnetOptions,
-} from "../../support/simulation/subnets.ts";
+} from "../../support/simulation/cache_world.ts";
+import { type Reply, scoped, subnetIn } from "../../support/simulation/subnets.ts";
 
 type Said = Parameters<typeof responseBytes>[1];
 

@@ -1,4 +1,6 @@
 import { a, type Decoded, queryBytes, responseBytes, soa } from "../messages/messages.ts";
+import type * as codec from "dns-packet";
+import { CLIENT_SUBNET, type Reply, subnet, subnetIn } from "./subnets.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "./simulation.ts";
 
 /** The name that `CacheWorld` asks for by default. */
@@ -95,4 +97,31 @@ export function ttlOf(answer: Decoded): number {
 /** Data of the first record of an answer, or the response code. */
 export function dataOf(answer: Decoded): string {
   return (answer.answers?.[0] as { data: string } | undefined)?.data ?? answer.rcode;
+}
+
+/** EDNS options of a query from a client in a subnet, or without one. */
+export function subnetOptions(from: string | null): { code: number; data: Uint8Array }[] {
+  return from === null ? [] : [{ code: CLIENT_SUBNET, data: subnet(from) }];
+}
+
+/** EDNS options of the reply to a query that may have a subnet. */
+export function replyOptions(query: codec.DecodedPacket, reply: Reply) {
+  const data = subnetIn(query);
+  const sent = data === null ? null : reply(Uint8Array.from(data));
+  return sent === null ? [] : [{ code: CLIENT_SUBNET, data: sent }];
+}
+
+/** Asks for a client in a subnet, or without one: last octet of the address, and the scope. */
+export function askFrom(
+  world: CacheWorld,
+  from: string | null,
+  { waitMs = 100, ...query }: { name?: string; waitMs?: number } = {},
+) {
+  const answer = world.ask({ ...query, edns: 1232, ednsOptions: subnetOptions(from) }, { waitMs });
+  const [record] = answer.answers as { data: string }[];
+  return {
+    rcode: answer.rcode,
+    number: record === undefined ? 0 : Number(record.data.split(".")[3]),
+    scope: subnetIn(answer)?.[3] ?? null,
+  };
 }

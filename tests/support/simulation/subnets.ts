@@ -1,5 +1,4 @@
 import type * as codec from "dns-packet";
-import type { CacheWorld } from "./cache_world.ts";
 
 /** Code of the client subnet option (RFC 7871). */
 export const CLIENT_SUBNET = 8;
@@ -26,38 +25,11 @@ export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   return opt?.options.find(({ code }) => code === CLIENT_SUBNET)?.data ?? null;
 }
 
-/** Data of the option in an upstream's reply, or null for none. */
+/** What an upstream sends back beside its answer: the data of an option, or null for none. */
 export type Reply = (asked: Uint8Array) => Uint8Array | null;
 
-/** Returns the subnet with a scope. */
+/** Sends the subnet back with a scope. */
 export const scoped = (scope: number): Reply => (asked) => {
   asked[3] = scope;
   return asked;
 };
-
-/** EDNS options of a query from a client in a subnet, or without one. */
-export function subnetOptions(from: string | null): { code: number; data: Uint8Array }[] {
-  return from === null ? [] : [{ code: CLIENT_SUBNET, data: subnet(from) }];
-}
-
-/** EDNS options of the reply to a query that may have a subnet. */
-export function replyOptions(query: codec.DecodedPacket, reply: Reply) {
-  const data = subnetIn(query);
-  const sent = data === null ? null : reply(Uint8Array.from(data));
-  return sent === null ? [] : [{ code: CLIENT_SUBNET, data: sent }];
-}
-
-/** Asks for a client in a subnet, or without one: last octet of the address, and the scope. */
-export function askFrom(
-  world: CacheWorld,
-  from: string | null,
-  { waitMs = 100, ...query }: { name?: string; waitMs?: number } = {},
-) {
-  const answer = world.ask({ ...query, edns: 1232, ednsOptions: subnetOptions(from) }, { waitMs });
-  const [record] = answer.answers as { data: string }[];
-  return {
-    rcode: answer.rcode,
-    number: record === undefined ? 0 : Number(record.data.split(".")[3]),
-    scope: subnetIn(answer)?.[3] ?? null,
-  };
-}
