@@ -78,22 +78,20 @@ export class PersistedCache {
       keepsContent(this.#directive.options, options);
   }
 
-  /** Pauses from when `quiet` resolves until `release` is called; `save` writes the file before. */
-  hold(
-    { save, limitMs }: { save: boolean; limitMs: number },
-  ): { quiet: Promise<void>; release: () => void } {
-    const quiet = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
+  /** Pauses, after writing the file if `save`; resolves with the function that resumes. */
+  hold({ save, limitMs }: { save: boolean; limitMs: number }): Promise<() => void> {
+    const paused = Promise.withResolvers<() => void>();
     this.#enqueue(async () => {
       if (save && this.#loaded) {
         this.#deadlineMs = this.#clock.now() + limitMs;
         await this.#save();
         this.#deadlineMs = Infinity;
       }
-      quiet.resolve();
-      await released.promise;
+      const resumed = Promise.withResolvers<void>();
+      paused.resolve(resumed.resolve);
+      await resumed.promise;
     });
-    return { quiet: quiet.promise, release: released.resolve };
+    return paused.promise;
   }
 
   move(directive: CacheDirective): void {

@@ -24,15 +24,14 @@ export class Persistence implements Keeper {
   /** As `Keeper.hold`; writes caches whose content the next configuration drops. */
   async hold(next: Config, limitMs: number): Promise<(config: Config) => void> {
     const directives = directivesOf(next);
-    const held = this.#caches.map((cache) => {
+    const held = await Promise.all(this.#caches.map(async (cache) => {
       const save = !directives.some((directive) => cache.isSame(directive));
-      return { cache, ...cache.hold({ save, limitMs }) };
-    });
-    await Promise.all(held.map(({ quiet }) => quiet));
+      return { cache, resume: await cache.hold({ save, limitMs }) };
+    }));
     return (config) => {
       const left = directivesOf(config);
       this.#caches = [];
-      for (const { cache, release } of held) {
+      for (const { cache, resume } of held) {
         const at = left.findIndex((directive) => cache.isSame(directive));
         if (at < 0) {
           cache.end();
@@ -40,7 +39,7 @@ export class Persistence implements Keeper {
           cache.move(left.splice(at, 1)[0]!);
           this.#caches.push(cache);
         }
-        release();
+        resume();
       }
       for (const directive of left) this.#add(directive);
     };
