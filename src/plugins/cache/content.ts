@@ -20,7 +20,7 @@ export class CacheContent {
   readonly failures: Store;
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
-  row = -1;
+  staleRow = -1;
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
   readonly #response = new Response(new Memory(8));
@@ -85,13 +85,15 @@ export class CacheContent {
     return false;
   }
 
-  /** The store with an entry that may be served stale, or null; sets `row`. */
+  /** The store with an entry that may be served stale, or null; sets `staleRow`. */
   findStale(exchange: Exchange, now: number): Store | null {
     const { success, denial } = this;
-    this.row = success.find(exchange, now);
-    if (this.#isStale(success, this.row, now) && success.hasAnswer(this.row)) return success;
-    this.row = denial.find(exchange, now);
-    return this.#isStale(denial, this.row, now) ? denial : null;
+    this.staleRow = success.find(exchange, now);
+    if (this.#isStale(success, this.staleRow, now) && success.hasAnswer(this.staleRow)) {
+      return success;
+    }
+    this.staleRow = denial.find(exchange, now);
+    return this.#isStale(denial, this.staleRow, now) ? denial : null;
   }
 
   /** Whether a row of the success store is an answer that is fresh or may be served stale. */

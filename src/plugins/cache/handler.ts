@@ -158,7 +158,7 @@ class CacheHandler implements Handler {
     const content = this.#content;
     if (this.#stale.serves) {
       const store = content.findStale(exchange, now);
-      if (store !== null) return this.#stale.serve(exchange, store, content.row, now);
+      if (store !== null) return this.#stale.serve(exchange, store, content.staleRow, now);
     }
     const { failures } = content;
     const row = failures.find(exchange, now);

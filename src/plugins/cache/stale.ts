@@ -111,8 +111,9 @@ export class StaleServer {
       this.#answerWaiters(exchange, good, now);
     } else if (!good) {
       const store = this.#content.findStale(exchange, now);
-      if (store !== null) this.#answer(exchange, store, this.#content.row, "failure");
+      if (store !== null) this.#answer(exchange, store, this.#content.staleRow, "failure");
     } else if (this.#options.mode === "verify") {
+      // With AA, as later clients get it.
       this.#content.answerFresh(exchange, now);
     }
   }
@@ -232,7 +233,7 @@ export class StaleServer {
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
     if (this.#content.answerFresh(exchange, now)) return true;
     const store = this.#content.findStale(exchange, now);
-    if (store !== null) this.#answer(exchange, store, this.#content.row, reason);
+    if (store !== null) this.#answer(exchange, store, this.#content.staleRow, reason);
     return store !== null;
   }
 

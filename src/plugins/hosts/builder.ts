@@ -58,8 +58,10 @@ export class TableBuilder {
 
   readonly #address = new Uint8Array(16);
   #kind: typeof V4 | typeof V6 = V4;
+  /** An item with this address that entries can share; 0 for none yet. */
   #shared = 0;
-  readonly #last = [0, 0];
+  /** By family: block lists repeat one address. */
+  readonly #lastShared = [0, 0];
   readonly #reverse = new Uint8Array(80);
   /** Entry of the reverse name; 0 for none yet, -1 if the address gets none. */
   #reverseEntry = 0;
@@ -79,7 +81,7 @@ export class TableBuilder {
 
   address(bytes: Uint8Array, size: 4 | 16): void {
     const kind = size === 4 ? V4 : V6;
-    const last = this.#last[kind]!;
+    const last = this.#lastShared[kind]!;
     this.#shared = last !== 0 && this.#hasAddress(last, bytes, size) ? last : 0;
     this.#kind = kind;
     for (let i = 0; i < size; i++) this.#address[i] = bytes[i]!;
@@ -99,6 +101,7 @@ export class TableBuilder {
     if (!this.full) this.#append(this.#reverseEntry, NAMES, entry);
   }
 
+  /** The table, or null if it is too large. The builder cannot be used afterwards. */
   finish(): ArrayBuffer | null {
     const { bytes, words, buffer } = this.#arena;
     const count = this.#slotCount;
@@ -175,7 +178,9 @@ export class TableBuilder {
   #addAddress(entry: number): void {
     const { words } = this.#arena;
     if (words[entry >> 2] !== 0) return this.#append(entry, this.#kind, 0);
-    if (this.#shared === 0) this.#shared = this.#last[this.#kind] = this.#makeItem(this.#kind, 0);
+    if (this.#shared === 0) {
+      this.#shared = this.#lastShared[this.#kind] = this.#makeItem(this.#kind, 0);
+    }
     words[entry >> 2] = this.#shared | this.#kind;
     this.#items++;
   }

@@ -6,6 +6,7 @@ import type { TableBuilder } from "./builder.ts";
 /** An octet of a name takes four characters at most (`\DDD`); longer words are invalid. */
 const MAX_WORD = 4 * MAX_NAME_SIZE;
 
+/** What the next word of a line is. */
 const EXPECT = { ADDRESS: 0, NAME: 1, NOTHING: 2 } as const;
 
 /** RFC 1035 section 2.3.4. */
@@ -29,6 +30,7 @@ export class HostsLines {
   count = 0;
   skippedLines = 0;
   skippedNames = 0;
+  /** The first line with a skipped part; 0 for none. */
   firstSkipped = 0;
   readonly #builder: TableBuilder;
   #expect: number = EXPECT.ADDRESS;
@@ -40,6 +42,7 @@ export class HostsLines {
   readonly #address = new Address();
   readonly #name = new Uint8Array(MAX_WORD + 2);
   #lineOpen = false;
+  /** Octets of the file so far, up to the length of a byte order mark. */
   #octets = 0;
 
   constructor(builder: TableBuilder) {

@@ -49,6 +49,7 @@ export class PersistedCache {
   #cancelSave: Cancel = () => {};
   /** Before the file has been read, it must not be overwritten. */
   #loaded = false;
+  /** Restarts of the first data plane when the file was read into it. */
   #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
@@ -73,6 +74,7 @@ export class PersistedCache {
     return this.#last;
   }
 
+  /** Whether a directive has the same content and file. */
   isSame({ zones, options }: CacheDirective): boolean {
     return options.persist!.file === this.#path && zones === this.#directive.zones &&
       keepsContent(this.#directive.options, options);
@@ -94,6 +96,7 @@ export class PersistedCache {
     return paused.promise;
   }
 
+  /** Follows the cache to another configuration. */
   move(directive: CacheDirective): void {
     const before = this.#intervalMs;
     this.#directive = directive;
@@ -118,6 +121,7 @@ export class PersistedCache {
     }
   }
 
+  /** Writes the file from now on, because the other process has ended. */
   own(): void {
     this.#shared = false;
   }

@@ -13,7 +13,8 @@ export interface HostsBuildRequest {
   inline: string;
   key: { k0: number; k1: number };
   maxBytes: number;
-  known: string | null;
+  /** Of the content that is served; null for none. */
+  knownDigest: string | null;
 }
 
 /** Statistics of a hosts file; see `HostsLines` and `TableBuilder`. */
@@ -42,13 +43,13 @@ export interface Pieces {
 
 /** Builds the table of a hosts file. Throws what `pieces` throws. */
 export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): HostsBuilt {
-  const { key: { k0, k1 }, inline, known } = request;
+  const { key: { k0, k1 }, inline, knownDigest } = request;
   const key = new HashKey(k0, k1);
   const piece = new Uint8Array(PIECE_BYTES);
-  if (known !== null) {
+  if (knownDigest !== null) {
     const digest = new Digest(key);
     for (let size; (size = pieces.read(piece)) > 0;) digest.add(piece, size);
-    if (digest.text === known) return { kind: "same" };
+    if (digest.text === knownDigest) return { kind: "same" };
     pieces.rewind();
   }
   const builder = new TableBuilder({ ...request, key });

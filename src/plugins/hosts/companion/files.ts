@@ -24,7 +24,9 @@ interface HostsFile {
   readonly block: number;
   readonly position: number;
   readonly options: HostsOptions;
+  /** State of the file when it was read, or `MISSING`. */
   state: string;
+  /** It must be read even if its state is the same. */
   reread: boolean;
   refused: boolean;
   digest: string | null;
@@ -93,7 +95,7 @@ export class HostsFiles implements Follower {
     for (const file of this.#files) {
       const stat = await this.#options.builder.stat(file.options.path).catch(() => null);
       if (stat === null) continue;
-      const built = await this.#build(file, { size: stat.size, known: null });
+      const built = await this.#build(file, { size: stat.size, knownDigest: null });
       if (built.kind !== "table") continue;
       deliveries.push({ block: file.block, position: file.position, data: built.table });
     }
@@ -149,7 +151,7 @@ export class HostsFiles implements Follower {
       const state = fileState(stat, this.#clock.wall());
       const sameState = state.text === file.state;
       if (sameState && !file.reread) return null;
-      const built = await this.#build(file, { size: stat.size, known: file.digest });
+      const built = await this.#build(file, { size: stat.size, knownDigest: file.digest });
       if (this.#stopped) {
         if (built.kind === "table") releaseBuffer(built.table);
         return null;
@@ -184,7 +186,7 @@ export class HostsFiles implements Follower {
 
   #build(
     file: HostsFile,
-    { size, known }: { size: number; known: string | null },
+    { size, knownDigest }: { size: number; knownDigest: string | null },
   ): Promise<HostsBuilt> {
     const { path, zones, autoReverse, inline } = file.options;
     const { k0, k1 } = this.#key;
@@ -196,7 +198,7 @@ export class HostsFiles implements Follower {
       inline: inline.join("\n"),
       key: { k0, k1 },
       maxBytes,
-      known,
+      knownDigest,
     }, size);
   }
 
