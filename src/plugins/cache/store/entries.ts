@@ -4,23 +4,7 @@ import { copyWords, type Memory } from "../../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../../engine/question/fold.ts";
 import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
 import { type Arena, offsetOf } from "./arena.ts";
-import {
-  ADDRESS,
-  CD,
-  DO,
-  HAS_ECS,
-  HAS_ERROR,
-  HITS,
-  LENGTH,
-  RECHECK,
-  RECORDS,
-  SEEN,
-  STATE,
-  STORED,
-  TTL,
-  USES,
-  USES_SHIFT,
-} from "./row.ts";
+import * as ROW from "./row.ts";
 import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./subnets.ts";
 
 /*
@@ -55,36 +39,40 @@ export class Entries {
   }
 
   touch(row: number): void {
-    const state = this.table[row + STATE]!;
-    if ((state & USES) !== USES) this.table[row + STATE] = state + (1 << USES_SHIFT);
+    const state = this.table[row + ROW.STATE]!;
+    if ((state & ROW.USES) !== ROW.USES) {
+      this.table[row + ROW.STATE] = state + (1 << ROW.USES_SHIFT);
+    }
   }
 
   ttlOf(row: number): number {
-    return this.table[row + TTL]!;
+    return this.table[row + ROW.TTL]!;
   }
 
   /** As `remainingOf`, which is inlined because this runs for every hit. */
   remaining(row: number, now: number): number {
     const rows = this.table;
-    return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
+    return rows[row + ROW.TTL]! - (((now - rows[row + ROW.STORED]!) / 10) | 0);
   }
 
   /** Counts a query for prefetching; returns the number of queries without a gap of `gap` tenths. */
   count(row: number, now: number, gap: number): number {
     const rows = this.table;
-    const hits = now - rows[row + SEEN]! >= gap ? 1 : Math.min(rows[row + HITS]! + 1, MAX_HITS);
-    rows[row + HITS] = hits;
-    rows[row + SEEN] = now;
+    const hits = now - rows[row + ROW.SEEN]! >= gap
+      ? 1
+      : Math.min(rows[row + ROW.HITS]! + 1, MAX_HITS);
+    rows[row + ROW.HITS] = hits;
+    rows[row + ROW.SEEN] = now;
     return hits;
   }
 
   /** Whether a refresh may begin: none is in flight, and the last one did not just fail. */
   mayRefresh(row: number, now: number): boolean {
-    return now >= this.table[row + RECHECK]!;
+    return now >= this.table[row + ROW.RECHECK]!;
   }
 
   recheckAt(row: number, at: number): void {
-    this.table[row + RECHECK] = at;
+    this.table[row + ROW.RECHECK] = at;
   }
 
   hasAnswer(row: number): boolean {
@@ -92,36 +80,36 @@ export class Entries {
   }
 
   read(row: number, response: Response): void {
-    const lengths = this.table[row + LENGTH]!;
+    const lengths = this.table[row + ROW.LENGTH]!;
     const memory = this.memoryOf(row);
     const offset = this.offsetOf(row);
     response.memory = memory;
     response.offset = offset;
     response.length = lengths & 0xffff;
     response.ttlsAt = offset + ((response.length + 1) & ~1);
-    response.ttlCount = (lengths >>> 16) & RECORDS;
+    response.ttlCount = (lengths >>> 16) & ROW.RECORDS;
     response.extendedError = -1;
-    if ((lengths & HAS_ERROR) !== 0) {
+    if ((lengths & ROW.HAS_ERROR) !== 0) {
       const at = response.ttlsAt + 2 * response.ttlCount;
       response.extendedError = memory.view.getUint16(at);
       response.errorText.copy(memory.bytes, at + ERROR_SIZE, memory.bytes[at + 2]!);
     }
-    response.ecsScope = (lengths & HAS_ECS) === 0
+    response.ecsScope = (lengths & ROW.HAS_ECS) === 0
       ? NO_SCOPE.NEEDED
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
   }
 
   /** Offset of an entry's client subnet in its memory, after everything else. */
   subnetAt(row: number): number {
-    const lengths = this.table[row + LENGTH]!;
+    const lengths = this.table[row + ROW.LENGTH]!;
     const at = this.offsetOf(row) + (((lengths & 0xffff) + 1) & ~1) +
-      2 * ((lengths >>> 16) & RECORDS);
-    if ((lengths & HAS_ERROR) === 0) return at;
+      2 * ((lengths >>> 16) & ROW.RECORDS);
+    if ((lengths & ROW.HAS_ERROR) === 0) return at;
     return at + ERROR_SIZE + this.memoryOf(row).bytes[at + 2]!;
   }
 
   subnetSize(row: number): number {
-    if ((this.table[row + LENGTH]! & HAS_ECS) === 0) return 0;
+    if ((this.table[row + ROW.LENGTH]! & ROW.HAS_ECS) === 0) return 0;
     return SUBNET_HEAD + this.memoryOf(row).bytes[this.subnetAt(row)]!;
   }
 
@@ -141,11 +129,11 @@ export class Entries {
   }
 
   protected memoryOf(row: number): Memory {
-    return this.arena.memory(this.table[row + ADDRESS]!);
+    return this.arena.memory(this.table[row + ROW.ADDRESS]!);
   }
 
   protected offsetOf(row: number): number {
-    return offsetOf(this.table[row + ADDRESS]!);
+    return offsetOf(this.table[row + ROW.ADDRESS]!);
   }
 
   protected blockSize(row: number): number {
@@ -154,8 +142,10 @@ export class Entries {
 
   /** Whether an entry has the question's name, type, class and flags. */
   protected matches(row: number, question: KeyedQuestion): boolean {
-    const state = this.table[row + STATE]!;
-    if (state >>> 16 !== question.qtype || (state & (DO | CD)) !== keyBits(question)) return false;
+    const state = this.table[row + ROW.STATE]!;
+    if (state >>> 16 !== question.qtype || (state & (ROW.DO | ROW.CD)) !== keyBits(question)) {
+      return false;
+    }
     const stored = this.memoryOf(row).view;
     const asked = question.memory.view;
     let a = this.offsetOf(row) + HEADER_SIZE;
@@ -239,8 +229,8 @@ export function entrySize(response: Response, prefix: number): number {
 
 /** The word LENGTH of a row for a response that is valid for `prefix` (`FOR`). */
 export function lengthWord({ length, ttlCount, extendedError }: Response, prefix: number): number {
-  return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : HAS_ECS) |
-    (extendedError < 0 ? 0 : HAS_ERROR);
+  return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : ROW.HAS_ECS) |
+    (extendedError < 0 ? 0 : ROW.HAS_ERROR);
 }
 
 /** Scope for clients, from the stored octet. */
@@ -250,5 +240,5 @@ export function scopeOf(octet: number): number {
 
 /** The bits DO and CD of STATE. */
 export function keyBits({ dnssecOk, checkingDisabled }: KeyedQuestion): number {
-  return (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
+  return (dnssecOk ? ROW.DO : 0) | (checkingDisabled ? ROW.CD : 0);
 }

@@ -1,15 +1,5 @@
 import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
-import {
-  HASH,
-  IN_MAIN,
-  NEXT,
-  ownerOf,
-  PREVIOUS,
-  remainingOf,
-  STATE,
-  USES,
-  USES_SHIFT,
-} from "./row.ts";
+import * as ROW from "./row.ts";
 
 /** Share of the capacity for the small queue. */
 const SMALL_SHARE = 0.1;
@@ -58,26 +48,26 @@ export class Eviction {
         (skips <= 1 && this.#small.size > 0);
       const queue = fromSmall ? this.#small : this.#main;
       const row = queue.oldest;
-      const state = rows[row + STATE]!;
-      if (remainingOf(rows, row, now) > 0) {
-        const skip = skips > 0 && owners.of(ownerOf(state)) <= spared;
-        const uses = (state & USES) >> USES_SHIFT;
+      const state = rows[row + ROW.STATE]!;
+      if (ROW.remainingOf(rows, row, now) > 0) {
+        const skip = skips > 0 && owners.of(ROW.ownerOf(state)) <= spared;
+        const uses = (state & ROW.USES) >> ROW.USES_SHIFT;
         if (skip || (fromSmall ? uses > 1 : uses > 0)) {
           if (skip) skips--;
           queue.take(rows, row);
-          if (fromSmall) rows[row + STATE] = (state & ~USES) | IN_MAIN;
-          else if (!skip) rows[row + STATE] = state - (1 << USES_SHIFT);
+          if (fromSmall) rows[row + ROW.STATE] = (state & ~ROW.USES) | ROW.IN_MAIN;
+          else if (!skip) rows[row + ROW.STATE] = state - (1 << ROW.USES_SHIFT);
           this.#main.push(rows, row);
           continue;
         }
       }
-      if (fromSmall) this.ghosts.add(rows[row + HASH]!);
+      if (fromSmall) this.ghosts.add(rows[row + ROW.HASH]!);
       return row;
     }
   }
 
   #queueOf(rows: Int32Array, row: number): Queue {
-    return (rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
+    return (rows[row + ROW.STATE]! & ROW.IN_MAIN) !== 0 ? this.#main : this.#small;
   }
 }
 
@@ -87,20 +77,20 @@ class Queue {
   size = 0;
 
   push(rows: Int32Array, row: number): void {
-    rows[row + NEXT] = -1;
-    rows[row + PREVIOUS] = this.newest;
-    if (this.newest >= 0) rows[this.newest + NEXT] = row;
+    rows[row + ROW.NEXT] = -1;
+    rows[row + ROW.PREVIOUS] = this.newest;
+    if (this.newest >= 0) rows[this.newest + ROW.NEXT] = row;
     else this.oldest = row;
     this.newest = row;
     this.size++;
   }
 
   take(rows: Int32Array, row: number): void {
-    const next = rows[row + NEXT]!;
-    const previous = rows[row + PREVIOUS]!;
-    if (next >= 0) rows[next + PREVIOUS] = previous;
+    const next = rows[row + ROW.NEXT]!;
+    const previous = rows[row + ROW.PREVIOUS]!;
+    if (next >= 0) rows[next + ROW.PREVIOUS] = previous;
     else this.newest = previous;
-    if (previous >= 0) rows[previous + NEXT] = next;
+    if (previous >= 0) rows[previous + ROW.NEXT] = next;
     else this.oldest = next;
     this.size--;
   }

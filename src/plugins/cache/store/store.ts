@@ -5,24 +5,7 @@ import { Entries, entrySize, keyBits, lengthWord } from "./entries.ts";
 import { Eviction, type Shortage } from "./eviction.ts";
 import { RowIndex } from "./index.ts";
 import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
-import {
-  ADDRESS,
-  CHAIN,
-  CLOCK_SPAN,
-  HASH,
-  HITS,
-  IN_MAIN,
-  LENGTH,
-  OWNER_SHIFT,
-  ownerOf,
-  RECHECK,
-  SEEN,
-  STATE,
-  STORED,
-  STRIDE,
-  TTL,
-  USES,
-} from "./row.ts";
+import * as ROW from "./row.ts";
 import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
 
 /** Rows reserved at once; only beyond this is the table copied to grow. */
@@ -30,7 +13,7 @@ const FIRST_ROWS = 1 << 20;
 /** Rows checked for expired entries at every insertion, and before a live one is evicted. */
 const SWEEP = { always: 4, full: 64 } as const;
 /** Bytes of an entry beside its block: a row, and up to eight of the index. */
-const ENTRY_BYTES = 4 * STRIDE + 8;
+const ENTRY_BYTES = 4 * ROW.STRIDE + 8;
 /** Added to the fit of a fresh entry; more than any fit. */
 const FRESH = 256;
 
@@ -61,7 +44,7 @@ export class Store extends Entries implements LimitedStore {
   constructor(wanted: number, options: StoreOptions = {}) {
     const { memory = new MemoryLimit(), graceSeconds = 0, subnets = "none" } = options;
     const capacity = memory.capacityFor(wanted);
-    super(Math.min(capacity, FIRST_ROWS) * STRIDE, memory.arena, subnets);
+    super(Math.min(capacity, FIRST_ROWS) * ROW.STRIDE, memory.arena, subnets);
     this.#memory = memory;
     this.#graceSeconds = graceSeconds;
     this.#index = new RowIndex(subnets !== "none");
@@ -76,17 +59,18 @@ export class Store extends Entries implements LimitedStore {
   }
 
   get tableBytes(): number {
-    return 4 * STRIDE * this.#rowCount + this.#index.sizeBytes + this.#eviction.ghosts.sizeBytes;
+    return 4 * ROW.STRIDE * this.#rowCount + this.#index.sizeBytes +
+      this.#eviction.ghosts.sizeBytes;
   }
 
   get rowCost(): number {
-    return (this.#freeRow < 0 ? 4 * STRIDE : 0) +
+    return (this.#freeRow < 0 ? 4 * ROW.STRIDE : 0) +
       (this.size >= this.#index.length ? this.#index.sizeBytes : 0);
   }
 
   /** The rows so far, as in `row.ts`; valid until the next insertion. */
   get rows(): Int32Array {
-    return this.table.subarray(0, this.#rowCount * STRIDE);
+    return this.table.subarray(0, this.#rowCount * ROW.STRIDE);
   }
 
   /** Row of the best entry for the question and client, or -1: fresh, then narrowest network. */
@@ -95,8 +79,8 @@ export class Store extends Entries implements LimitedStore {
     const hash = question.hash | 0;
     let best = -1;
     let bestFit = -1;
-    for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] !== hash || !this.matches(row, question)) continue;
+    for (let row = this.#index.first(hash); row >= 0; row = rows[row + ROW.CHAIN]!) {
+      if (rows[row + ROW.HASH] !== hash || !this.matches(row, question)) continue;
       if (this.subnets === "none") return row;
       let fit = this.fit(row, question);
       if (fit >= 0 && this.remaining(row, now) > 0) fit += FRESH;
@@ -111,8 +95,8 @@ export class Store extends Entries implements LimitedStore {
   rowFor(question: KeyedQuestion, prefix: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
-    for (let row = this.#index.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      if (rows[row + HASH] !== hash || !this.matches(row, question)) continue;
+    for (let row = this.#index.first(hash); row >= 0; row = rows[row + ROW.CHAIN]!) {
+      if (rows[row + ROW.HASH] !== hash || !this.matches(row, question)) continue;
       if (this.isForSame(row, question, prefix)) return row;
     }
     return -1;
@@ -124,8 +108,8 @@ export class Store extends Entries implements LimitedStore {
     const hash = question.hash | 0;
     const all = this.subnets === "none";
     for (let row = this.#index.first(hash), next = -1; row >= 0; row = next) {
-      next = rows[row + CHAIN]!;
-      if (rows[row + HASH] !== hash || !this.matches(row, question)) continue;
+      next = rows[row + ROW.CHAIN]!;
+      if (rows[row + ROW.HASH] !== hash || !this.matches(row, question)) continue;
       if (all || this.fit(row, question) >= fitFor(prefix)) this.remove(row);
     }
   }
@@ -151,16 +135,16 @@ export class Store extends Entries implements LimitedStore {
     let standing = 0;
     const old = this.rowFor(question, prefix);
     if (old >= 0) {
-      const state = this.table[old + STATE]!;
-      hits = this.table[old + HITS]!;
-      seen = this.table[old + SEEN]!;
-      standing = state & (USES | IN_MAIN);
-      owner = ownerOf(state);
+      const state = this.table[old + ROW.STATE]!;
+      hits = this.table[old + ROW.HITS]!;
+      seen = this.table[old + ROW.SEEN]!;
+      standing = state & (ROW.USES | ROW.IN_MAIN);
+      owner = ROW.ownerOf(state);
       this.remove(old);
     } else {
       if (this.size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.size >= this.#capacity) this.evict(now, "entries");
-      if (this.#eviction.ghosts.take(question.hash)) standing = IN_MAIN;
+      if (this.#eviction.ghosts.take(question.hash)) standing = ROW.IN_MAIN;
     }
 
     const surplus = this.#index.surplus(this.table, question.hash | 0);
@@ -175,16 +159,16 @@ export class Store extends Entries implements LimitedStore {
 
     const row = this.#takeRow();
     const rows = this.table;
-    rows[row + HASH] = question.hash | 0;
-    rows[row + ADDRESS] = address;
-    rows[row + LENGTH] = lengthWord(response, prefix);
-    rows[row + STORED] = now;
-    rows[row + TTL] = ttlSeconds;
-    rows[row + STATE] = (question.qtype << 16) | (owner << OWNER_SHIFT) | standing |
+    rows[row + ROW.HASH] = question.hash | 0;
+    rows[row + ROW.ADDRESS] = address;
+    rows[row + ROW.LENGTH] = lengthWord(response, prefix);
+    rows[row + ROW.STORED] = now;
+    rows[row + ROW.TTL] = ttlSeconds;
+    rows[row + ROW.STATE] = (question.qtype << 16) | (owner << ROW.OWNER_SHIFT) | standing |
       keyBits(question);
-    rows[row + HITS] = hits;
-    rows[row + SEEN] = seen;
-    rows[row + RECHECK] = now;
+    rows[row + ROW.HITS] = hits;
+    rows[row + ROW.SEEN] = seen;
+    rows[row + ROW.RECHECK] = now;
     this.#countOwner(owner, 1, size);
     this.#eviction.push(rows, row);
     this.#index.add(rows, row);
@@ -199,10 +183,10 @@ export class Store extends Entries implements LimitedStore {
   ): void {
     const rows = this.table;
     this.#eviction.take(rows, row);
-    const standing = IN_MAIN | USES;
-    rows[row + STATE] = (rows[row + STATE]! & ~standing) | (state & standing);
-    rows[row + STORED] = storedAt;
-    rows[row + HITS] = hits;
+    const standing = ROW.IN_MAIN | ROW.USES;
+    rows[row + ROW.STATE] = (rows[row + ROW.STATE]! & ~standing) | (state & standing);
+    rows[row + ROW.STORED] = storedAt;
+    rows[row + ROW.HITS] = hits;
     this.#eviction.push(rows, row);
   }
 
@@ -211,10 +195,10 @@ export class Store extends Entries implements LimitedStore {
     const size = this.blockSize(row);
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
-    this.#countOwner(ownerOf(rows[row + STATE]!), -1, size);
-    this.arena.free(rows[row + ADDRESS]!);
-    rows[row + ADDRESS] = -1;
-    rows[row + CHAIN] = this.#freeRow;
+    this.#countOwner(ROW.ownerOf(rows[row + ROW.STATE]!), -1, size);
+    this.arena.free(rows[row + ROW.ADDRESS]!);
+    rows[row + ROW.ADDRESS] = -1;
+    rows[row + ROW.CHAIN] = this.#freeRow;
     this.#freeRow = row;
     this.size--;
   }
@@ -228,14 +212,14 @@ export class Store extends Entries implements LimitedStore {
 
   moveOutOf(chunk: number): void {
     const { rows, arena } = this;
-    for (let row = 0; row < rows.length; row += STRIDE) {
-      const old = rows[row + ADDRESS]!;
+    for (let row = 0; row < rows.length; row += ROW.STRIDE) {
+      const old = rows[row + ROW.ADDRESS]!;
       if (old === -1 || chunkOf(old) !== chunk) continue;
       const from = arena.memory(old);
       const size = this.blockSize(row);
       const address = arena.allocate(size);
       copyWords(from, offsetOf(old), arena.memory(address), offsetOf(address), size);
-      rows[row + ADDRESS] = address;
+      rows[row + ROW.ADDRESS] = address;
       arena.free(old);
     }
   }
@@ -243,16 +227,16 @@ export class Store extends Entries implements LimitedStore {
   /** Moves all times back, because the clock restarts. Entries that are too old are removed. */
   moveBack(tenths: number): void {
     const { rows } = this;
-    for (let row = 0; row < rows.length; row += STRIDE) {
-      if (rows[row + ADDRESS] === -1) continue;
-      const storedAt = rows[row + STORED]! - tenths;
-      if (storedAt < -CLOCK_SPAN) {
+    for (let row = 0; row < rows.length; row += ROW.STRIDE) {
+      if (rows[row + ROW.ADDRESS] === -1) continue;
+      const storedAt = rows[row + ROW.STORED]! - tenths;
+      if (storedAt < -ROW.CLOCK_SPAN) {
         this.remove(row);
         continue;
       }
-      rows[row + STORED] = storedAt;
-      for (const word of [SEEN, RECHECK]) {
-        rows[row + word] = Math.max(rows[row + word]! - tenths, -CLOCK_SPAN);
+      rows[row + ROW.STORED] = storedAt;
+      for (const word of [ROW.SEEN, ROW.RECHECK]) {
+        rows[row + word] = Math.max(rows[row + word]! - tenths, -ROW.CLOCK_SPAN);
       }
     }
   }
@@ -260,14 +244,14 @@ export class Store extends Entries implements LimitedStore {
   /** Removes what has expired among the next `rows` rows. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.size > 0; i++) {
-      if (this.#sweepAt >= this.#rowCount * STRIDE) this.#sweepAt = 0;
+      if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
-      this.#sweepAt += STRIDE;
-      if (this.table[row + ADDRESS] === -1) continue;
+      this.#sweepAt += ROW.STRIDE;
+      if (this.table[row + ROW.ADDRESS] === -1) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
       // A used name goes to the main queue when it returns.
-      if ((this.table[row + STATE]! & (IN_MAIN | USES)) !== 0) {
-        this.#eviction.ghosts.add(this.table[row + HASH]!);
+      if ((this.table[row + ROW.STATE]! & (ROW.IN_MAIN | ROW.USES)) !== 0) {
+        this.#eviction.ghosts.add(this.table[row + ROW.HASH]!);
       }
       this.remove(row);
     }
@@ -281,12 +265,12 @@ export class Store extends Entries implements LimitedStore {
   #takeRow(): number {
     if (this.#freeRow >= 0) {
       const row = this.#freeRow;
-      this.#freeRow = this.table[row + CHAIN]!;
+      this.#freeRow = this.table[row + ROW.CHAIN]!;
       return row;
     }
-    const row = this.#rowCount++ * STRIDE;
-    if (row + STRIDE > this.table.length) {
-      const rows = new Int32Array(Math.min(2 * this.table.length, this.#capacity * STRIDE));
+    const row = this.#rowCount++ * ROW.STRIDE;
+    if (row + ROW.STRIDE > this.table.length) {
+      const rows = new Int32Array(Math.min(2 * this.table.length, this.#capacity * ROW.STRIDE));
       rows.set(this.table);
       this.table = rows;
     }
