@@ -168,10 +168,9 @@ class LoopHandler implements Handler {
   }
 
   #start(watch: Watch): void {
-    const copies = watch.copies(this.#engine.random);
-    if (copies > this.#probes.room) return;
-    watch.begin(copies);
-    const probes = Array.from({ length: copies }, () => this.#probes.draw(watch));
+    const probes = this.#probes.draw(watch, watch.copies(this.#engine.random));
+    if (probes.length === 0) return;
+    watch.begin(probes.length);
     for (const probe of probes) {
       if (!this.#probes.send(probe, this.#chain!)) this.#end(probe, "unsent");
     }

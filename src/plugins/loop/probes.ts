@@ -54,20 +54,20 @@ export class Probes {
     return this.#out[0]?.endMs ?? Infinity;
   }
 
-  get room(): number {
-    return MAX_OUT - this.#out.length;
-  }
-
   example(chain: Chain): Exchange {
     return this.#write({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(2) }, chain);
   }
 
-  draw(watch: Watch): Probe {
+  /** Draws probes for an upstream, which are in flight from now on; none if there is no room. */
+  draw(watch: Watch, copies: number): Probe[] {
     const { nowMs, random } = this.#engine;
-    const tokens = this.#board.post(random);
-    const probe = { ...tokens, watch, endMs: nowMs + PROBE_MS, ended: false };
-    this.#out.push(probe);
-    return probe;
+    if (this.#out.length + copies > MAX_OUT) return [];
+    const probes = Array.from({ length: copies }, () => {
+      const tokens = this.#board.post(random);
+      return { ...tokens, watch, endMs: nowMs + PROBE_MS, ended: false };
+    });
+    this.#out.push(...probes);
+    return probes;
   }
 
   /** Sends a probe to its upstream; it may be answered at once. False if too many queries wait. */
