@@ -8,7 +8,7 @@ import { MAX_PER_ENTRY } from "../../src/plugins/hosts/builder.ts";
 import { HEAD, V4 } from "../../src/plugins/hosts/layout.ts";
 import { HostsLookup } from "../../src/plugins/hosts/lookup.ts";
 import { RetiredTables } from "../../src/plugins/hosts/retired.ts";
-import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
+import { buildHostsTable } from "../../src/plugins/hosts/lines.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const KEY = new HashKey(1, 2);

@@ -13,10 +13,10 @@ import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
+import { buildHostsTable } from "./lines.ts";
 import { HostsLookup } from "./lookup.ts";
 import { hasSameTable, type HostsOptions } from "./options.ts";
 import { RetiredTables } from "./retired.ts";
-import { buildHostsTable } from "./table.ts";
 
 /** Makes the handler of a `hosts` directive. */
 export const createHosts: CreateHandler<HostsOptions> = (options, environment) =>

@@ -17,14 +17,10 @@ export interface HostsBuildRequest {
   knownDigest: string | null;
 }
 
-/** Statistics of a hosts file; see `HostsLines` and `TableBuilder`. */
-export interface HostsReport {
-  lines: number;
-  skippedLines: number;
-  skippedNames: number;
-  firstSkipped: number;
-  leftOut: number;
-}
+/** Statistics of a hosts file. */
+export type HostsReport =
+  & Pick<HostsLines, "skippedLines" | "skippedNames" | "firstSkipped">
+  & { lines: number; leftOut: number };
 
 /** Result of a request. */
 export type HostsBuilt =
