@@ -114,8 +114,8 @@ try {
     loadMs += performance.now() - alsoMs;
     from = next;
   }
-  const size = writer.sizeBytes;
   await writer.finish();
+  const { size } = await Deno.stat(file);
   const wroteMs = performance.now() - beganMs - loadMs;
   if (empty.success.size !== entries) throw new Error(`${empty.success.size} entries were read`);
   print(`file: ${(size / 1e6).toFixed(1)} MB, ${(size / entries).toFixed(0)} bytes an entry`);

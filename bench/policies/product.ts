@@ -1,6 +1,7 @@
 import { Memory } from "../../src/engine/memory.ts";
 import { Response } from "../../src/engine/response/response.ts";
-import { type KeyedQuestion, Store } from "../../src/plugins/cache/store/store.ts";
+import type { KeyedQuestion } from "../../src/plugins/cache/store/subnets.ts";
+import { Store } from "../../src/plugins/cache/store/store.ts";
 import type { Policy } from "./policy.ts";
 
 const HEADER_SIZE = 12;
@@ -45,7 +46,7 @@ export class ProductPolicy implements Policy {
     const row = store.find(this.#question, tenths(nowSeconds));
     if (row < 0 || store.remaining(row, tenths(nowSeconds)) <= 0) return undefined;
     store.touch(row);
-    return store.storedAt(row) / 10 + store.ttlOf(row);
+    return store.remaining(row, 0);
   }
 
   put(key: number, expiresSeconds: number, nowSeconds: number): void {

@@ -1,69 +1,15 @@
 /**
- * Every directive of CoreDNS in the order of its chain (its `plugin.cfg`), with what nodens makes
- * of it. The order decides who sees a query first, so a Corefile means the same in both, in
- * whatever order it is written. `rrl` is an external plugin of CoreDNS; it stands before everything
- * that answers, so that it counts answers of all of them.
+ * Every directive of CoreDNS in the order of its chain (`plugin.cfg`), so that a Corefile means the
+ * same in both. A minus marks those that nodens does not support. `rrl` is an external plugin; it
+ * precedes everything that answers, to limit all answers.
  */
-export const CHAIN = [
-  { name: "root", supported: true },
-  { name: "metadata", supported: true },
-  { name: "geoip", supported: false },
-  { name: "cancel", supported: true },
-  { name: "proxyproto", supported: false },
-  { name: "quic", supported: false },
-  { name: "grpc_server", supported: false },
-  { name: "https", supported: false },
-  { name: "https3", supported: false },
-  { name: "timeouts", supported: true },
-  { name: "multisocket", supported: true },
-  { name: "reload", supported: true },
-  { name: "nsid", supported: true },
-  { name: "bufsize", supported: true },
-  { name: "rrl", supported: true },
-  { name: "bind", supported: true },
-  { name: "debug", supported: true },
-  { name: "trace", supported: true },
-  { name: "ready", supported: true },
-  { name: "health", supported: true },
-  { name: "pprof", supported: false },
-  { name: "shed", supported: false },
-  { name: "prometheus", supported: true },
-  { name: "errors", supported: true },
-  { name: "log", supported: true },
-  { name: "dnstap", supported: false },
-  { name: "local", supported: true },
-  { name: "dns64", supported: false },
-  { name: "any", supported: true },
-  { name: "chaos", supported: true },
-  { name: "loadbalance", supported: false },
-  { name: "tsig", supported: false },
-  { name: "rewrite", supported: false },
-  { name: "autopath", supported: false },
-  { name: "acl", supported: true },
-  { name: "cache", supported: true },
-  { name: "header", supported: true },
-  { name: "dnssec", supported: false },
-  { name: "tls", supported: false },
-  { name: "minimal", supported: true },
-  { name: "template", supported: true },
-  { name: "transfer", supported: false },
-  { name: "hosts", supported: true },
-  { name: "route53", supported: false },
-  { name: "azure", supported: false },
-  { name: "clouddns", supported: false },
-  { name: "k8s_external", supported: false },
-  { name: "kubernetes", supported: false },
-  { name: "file", supported: false },
-  { name: "auto", supported: false },
-  { name: "secondary", supported: false },
-  { name: "etcd", supported: false },
-  { name: "loop", supported: true },
-  { name: "forward", supported: true },
-  { name: "grpc", supported: false },
-  { name: "erratic", supported: false },
-  { name: "whoami", supported: true },
-  { name: "on", supported: false },
-  { name: "sign", supported: false },
-  { name: "view", supported: false },
-  { name: "nomad", supported: false },
-] as const;
+export const CHAIN: readonly { readonly name: string; readonly supported: boolean }[] = `
+  root metadata -geoip cancel -proxyproto -quic -grpc_server -https -https3 timeouts multisocket
+  reload nsid bufsize rrl bind debug trace ready health -pprof -shed prometheus errors log -dnstap
+  local -dns64 any chaos -loadbalance -tsig -rewrite -autopath acl cache header -dnssec -tls minimal
+  template -transfer hosts -route53 -azure -clouddns -k8s_external -kubernetes -file -auto
+  -secondary -etcd loop forward -grpc -erratic whoami -on -sign -view -nomad
+`.trim().split(/\s+/).map((word) => ({
+  name: word.replace("-", ""),
+  supported: !word.startsWith("-"),
+}));

@@ -2,24 +2,21 @@ import type { Config } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 
-/**
- * Data that the control plane has prepared for one handler. An `ArrayBuffer` is handed over: its
- * memory goes from thread to thread and is not copied.
- */
+/** Data for one handler. An `ArrayBuffer` is transferred between threads, not copied. */
 export interface Delivery {
   block: number;
-  /** Place of the handler in the chain of the block. */
+  /** Position of the handler in the chain of the block. */
   position: number;
   data: unknown;
 }
 
-/** A data plane, as far as companions need it. */
+/** A data plane, as companions see it. */
 export interface Plane {
   /** How often its thread was started again after a failure. */
   readonly restarts: number;
   /**
-   * Asks a handler. Resolves with `undefined` if the handler threw; rejects if the thread ends first
-   * or does not answer within `limitMs`.
+   * Asks a handler. Resolves with `undefined` if the handler throws; rejects if the thread ends or
+   * does not answer within `limitMs`.
    */
   ask(
     target: { block: number; position: number; request: unknown },
@@ -34,22 +31,19 @@ export interface CompanionServices {
   registry: MetricRegistry;
   /** Another process serves the same addresses until `Keeper.own` is called. */
   shared: boolean;
-  /** Addresses of this machine. Throws if they may not be read. */
+  /** Addresses of this machine. Throws if they cannot be read. */
   interfaces: () => string[];
 }
 
-/** Hands data to one handler in all data planes. */
+/** Delivers data to one handler in all data planes. */
 export type Deliver = (block: number, position: number, data: unknown) => void;
 
 /**
- * The part of a plugin that runs in the control plane, where it may use files, names and time. There
- * is one for the whole process; it imports the control plane as little as handlers do.
+ * A plugin's part in the control plane, one for the whole process. It may use files, names and time,
+ * but does not import the control plane.
  */
 export interface Companion<F extends Follower = Follower> {
-  /**
-   * Makes what follows the files and names of one configuration. `previous` follows the configuration
-   * that is served until then; null for the first one.
-   */
+  /** Makes the follower of a configuration. `previous` is that of the current one; null at first. */
   follow?(config: Config, feed: { deliver: Deliver; previous: F | null }): F;
   readonly keeper?: Keeper;
 }
@@ -57,35 +51,35 @@ export interface Companion<F extends Follower = Follower> {
 /** Makes a plugin's companion. */
 export type CreateCompanion = (services: CompanionServices) => Companion;
 
-/** Follows what one configuration names: files, host names. */
+/** Follows the files and host names of one configuration. */
 export interface Follower {
-  /** What the handlers get before their first query. Never rejects. */
+  /** Returns what the handlers get before their first query. Never rejects. */
   prepare(): Promise<Delivery[]>;
-  /** From now on tells the data planes of changes. */
+  /** Begins to deliver changes. */
   start(): void;
-  /** The buffers once more, for a data plane whose thread has lost them. */
+  /** Returns the buffers again, for a data plane whose thread has lost them. */
   again?(): Promise<Delivery[]>;
-  /** Stops following, at once; resolves when nothing is under way any more. */
+  /** Stops at once; resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
 
-/** Keeps content of handlers beyond the process. */
+/** Persists the content of handlers. */
 export interface Keeper {
-  /** Starts to restore what this configuration keeps, and to persist it. Does not block. */
+  /** Begins to restore and to persist the content of this configuration. Does not block. */
   start(config: Config): void;
   /**
-   * Ends what is under way before the data planes change to another configuration, within `limitMs`.
-   * The function that it resolves with goes on with whichever configuration is served then.
+   * Pauses before the data planes change to another configuration, within `limitMs`. The returned
+   * function resumes with the configuration that is served then.
    */
   hold(next: Config, limitMs: number): Promise<(config: Config) => void>;
-  /** A data plane has a new thread, whose handlers are empty. */
+  /** Restores the content of a data plane with a new thread. */
   restarted(plane: Plane): void;
   /** Reads what the other process has written. */
   follow(): Promise<void>;
-  /** The other process has gone. */
+  /** The other process has ended. */
   own(): void;
   /** Resolves when nothing is being read or written. */
   settled(): Promise<void>;
-  /** Persists everything a last time, as far as `limitMs` allows. */
+  /** Persists everything a last time; gives up after `limitMs`. */
   stop(limitMs: number): Promise<void>;
 }

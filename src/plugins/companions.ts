@@ -3,7 +3,7 @@ import type { CreateCompanion } from "./companion.ts";
 import { createForwardCompanion } from "./forward/companion.ts";
 import { createHostsCompanion } from "./hosts/companion.ts";
 
-/** Makers of companions. Most plugins have none. */
+/** Makers of companions. */
 export const COMPANIONS: readonly CreateCompanion[] = [
   createForwardCompanion,
   createHostsCompanion,

@@ -12,7 +12,7 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** Libraries that a configuration needs, each once. */
+/** Libraries that a configuration needs. */
 export function librariesOf(config: Config): Library[] {
   const all = collect(config, (traits, options) => traits.library?.(options) ?? null);
   return [...new Set(all.filter((library) => library !== null))];
@@ -28,18 +28,18 @@ export function logsStacks(config: Config): boolean {
   return collect(config, (traits, options) => traits.logsStacks?.(options)).includes(true);
 }
 
-/** Whether some server is spoken to over TLS or HTTPS. */
+/** Whether any server uses TLS or HTTPS. */
 export function usesTls(config: Config): boolean {
   return forwardings(config).some(({ encrypted }) => encrypted);
 }
 
-/** Where the directives of some blocks send queries. */
+/** Where the directives of these blocks send queries. */
 export function forwardings(config: Pick<Config, "blocks">): Forwarding[] {
   return collect(config, (traits, options) => traits.forwarding?.(options))
     .filter((one) => one !== undefined);
 }
 
-/** A name that some block answers without a network; null for none. */
+/** A name that a block answers without a network; null for none. */
 export function ownName(config: Pick<Config, "blocks">): string | null {
   const names = collect(config, (traits, options) => traits.ownName?.(options) ?? null);
   return names.find((name) => name !== null) ?? null;

@@ -10,45 +10,42 @@ import type {
 import type { Dispenser } from "../corefile/dispenser.ts";
 import type { Place } from "../corefile/error.ts";
 
-/**
- * What a plugin's `setup.ts` works with: the tokens of its directive (every use of it in the server
- * block, one after the other), and the block that it configures.
- */
+/** What a plugin's `setup.ts` gets: the tokens of its directive, and the block that it configures. */
 export interface Controller {
-  /** Name of the directive. */
   readonly plugin: string;
+  /** Every use of the directive in the server block. */
   readonly tokens: Dispenser;
   /** Zones of the server block, normalised: `example.org.`. */
   readonly zones: readonly string[];
   readonly host: HostView;
-  /** Directives of the block behind this one that answer queries, in the order of the chain. */
+  /** Later directives of the block that answer queries, in the order of the chain. */
   readonly answeringBehind: readonly string[];
   /** Absolute path of a file that the directive names, relative to the block's `root`. */
   resolvePath(path: string): string;
-  /** Absolute path, without a slash at its end, of the folder that the block's relative ones start from. */
+  /** Sets the base of the block's relative paths: absolute, without a slash at the end. */
   setRoot(path: string): void;
-  /** Times and counts for the block's TCP connections; called again, replaces what it names. */
+  /** Sets limits of the block's TCP connections; replaces only those given. */
   limitStreams(timeouts: StreamTimeouts): void;
   /** Adds a handler with these options to the block's chain. */
   addHandler(options: object): void;
-  /** Serves something over HTTP. */
+  /** Adds an HTTP endpoint. */
   addEndpoint(endpoint: EndpointKind & { host: string; port: number }): void;
-  /** Replaces "listen on all addresses" by these; called again, adds to them. */
+  /** Adds addresses to listen on, instead of all. */
   bind(addresses: readonly string[]): void;
-  /** Looks for changes of the Corefile this often; the last call counts for all of it. */
+  /** Sets the interval of reloads for the whole Corefile; the last call counts. */
   reloadEvery(reload: ReloadConfig): void;
-  /** Asks for debug lines in the log. */
+  /** Enables debug lines in the log. */
   enableDebug(): void;
   /** Warns the operator: `Corefile:3: hosts: …`. */
   warn(line: number, text: string): void;
 }
 
-/** A configuration all of whose directives were read. */
+/** A configuration after all directives were read. */
 export interface WholeConfig<Options> {
   readonly config: Config;
   /** The handlers of the plugin, in the order of the Corefile. */
   readonly uses: readonly (PluginConfig & { block: BlockConfig; options: Options })[];
-  /** Addresses of this machine; none if they may not be read, which leaves loopback. */
+  /** Addresses of this machine; none if they cannot be read. */
   interfaces(): string[];
   /** Adds a fault of a directive. */
   fault(place: Place, what: string): void;
@@ -56,23 +53,20 @@ export interface WholeConfig<Options> {
   warn(place: Place, text: string): void;
 }
 
-/** A plugin as the configuration sees it. */
+/** A plugin, as the configuration sees it. */
 export interface PluginSetup {
   readonly name: string;
-  /** It answers queries; a block in which no directive does is useless. */
+  /** It answers queries; a block needs a directive that does. */
   readonly answers?: boolean;
-  /** What a handler with these options does, in a few plain words for `nodens check`. */
+  /** What a handler with these options does, for `nodens check`. */
   describe?(options: unknown): string;
   /** Reads the directive. Throws `CorefileError` (`tokens.error(…)` makes one). */
   setup(controller: Controller): void;
-  /**
-   * Called once after all directives were read, if the plugin has handlers: checks and decides what
-   * depends on the other directives.
-   */
+  /** Called once after all directives were read, for what depends on several of them. */
   complete?(whole: WholeConfig<unknown>): void;
 }
 
-/** A `setup.ts` needs a library that only some Corefiles need; with it loaded, it works. */
+/** A `setup.ts` needs a library; after `load`, the configuration can be read. */
 export class LibraryMissing extends Error {
   readonly load: () => Promise<void>;
 

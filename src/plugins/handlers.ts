@@ -10,8 +10,8 @@ import { createHeader } from "./header/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
-import { ProbeBoard } from "./loop/board.ts";
-import { createLoop, makeCreateLoop } from "./loop/handler.ts";
+import { createLoop } from "./loop/handler.ts";
+import type { LoopOptions } from "./loop/setup.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
@@ -51,6 +51,9 @@ export interface SharedServices {
 
 /** As `HANDLERS`, for one of several data planes of a process. */
 export function handlersWith(services: SharedServices): ReadonlyMap<string, CreateHandler> {
-  const loop = makeCreateLoop({ board: new ProbeBoard(services.shared), found: services.onHarm });
-  return new Map([...HANDLERS, ["loop", loop as CreateHandler]]);
+  const loop = { shared: services.shared, found: services.onHarm };
+  return new Map([...HANDLERS, [
+    "loop",
+    (options, environment) => createLoop(options as LoopOptions, environment, loop),
+  ]]);
 }

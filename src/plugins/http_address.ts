@@ -8,18 +8,16 @@ export interface HttpAddress {
   port: number;
 }
 
-/**
- * Reads `HOST:PORT`, `[IPV6]:PORT` or `:PORT`. Throws `CorefileError`.
- */
+/** Reads `HOST:PORT`, `[IPV6]:PORT` or `:PORT`. Throws `CorefileError`. */
 export function readHttpAddress(tokens: Dispenser, text: string): HttpAddress {
   const address = parseHttpAddress(text);
   if (address === null) {
-    throw tokens.error(`${quote(text)} is no address (HOST:PORT, [IPV6]:PORT or :PORT)`);
+    throw tokens.error(`${quote(text)} is not an address (HOST:PORT, [IPV6]:PORT or :PORT)`);
   }
   return address;
 }
 
-/** As `readHttpAddress`; null if it is no such address. */
+/** As `readHttpAddress`; null if it is not an address. */
 export function parseHttpAddress(text: string): HttpAddress | null {
   const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s/]*)):([0-9]{1,5})$/.exec(text);
   if (match === null || Number(match[3]) > 65535) return null;
@@ -27,15 +25,14 @@ export function parseHttpAddress(text: string): HttpAddress | null {
 }
 
 /**
- * The address that a host name stands for: `localhost` is 127.0.0.1 for servers and clients alike.
- * The system's resolver could say ::1, where nobody or somebody else listens, or ask the very DNS
- * server whose state is in question.
+ * Replaces `localhost` by 127.0.0.1, for servers and clients. The system's resolver could return ::1,
+ * where another server may listen, or query the DNS server under test.
  */
 export function literalHost(host: string): string {
   return host === "localhost" ? "127.0.0.1" : host;
 }
 
-/** An address as a Corefile has it. */
+/** An address in the syntax of the Corefile. */
 export function httpAddressText({ host, port }: HttpAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,33 +1,32 @@
 import { LibraryMissing } from "./controller.ts";
 import type { Library } from "./traits.ts";
 
-/** The library of Go's regular expressions, once it is needed: it takes 4 MB that few Corefiles use. */
+/** Go's regular expressions; loaded when needed, because it takes 4 MB. */
 let library: typeof import("re2js") | null = null;
 
 /** A compiled expression, or why it does not compile. */
 export type CompiledPattern =
   | {
     matches: (text: string) => boolean;
-    /** What its groups took of the first match, the whole first; null without a match. */
+    /** The whole first match and its groups; null without a match. */
     groups: (text: string) => string[] | null;
-    /** Names of groups with the groups' numbers. */
+    /** Numbers of the named groups. */
     names: ReadonlyMap<string, number>;
     error: null;
   }
   | { matches: null; error: string };
 
-/** Loads what `compilePattern` needs. */
+/** Loads the library of `compilePattern`. */
 export async function loadPatterns(): Promise<void> {
   library ??= await import("re2js");
 }
 
-/** What a configuration with expressions needs loaded. */
+/** The library, as a trait. */
 export const PATTERNS: Library = { load: loadPatterns };
 
 /**
- * Compiles an expression in Go's syntax; matching takes linear time whatever the text.
- *
- * Throws `LibraryMissing` if `loadPatterns` has not been awaited.
+ * Compiles an expression in Go's syntax, which matches in linear time. Throws `LibraryMissing` before
+ * `loadPatterns`.
  */
 export function compilePattern(pattern: string): CompiledPattern {
   if (library === null) throw new LibraryMissing(loadPatterns);
@@ -38,11 +37,8 @@ export function compilePattern(pattern: string): CompiledPattern {
       groups: (text) => {
         const matcher = compiled.matcher(text);
         if (!matcher.find()) return null;
-        // A group that took no part is empty, as in Go.
-        return Array.from(
-          { length: compiled.groupCount() + 1 },
-          (_, i) => matcher.group(i) ?? "",
-        );
+        // An unmatched group is empty, as in Go.
+        return Array.from({ length: compiled.groupCount() + 1 }, (_, i) => matcher.group(i) ?? "");
       },
       names: new Map(Object.entries(compiled.namedGroups())),
       error: null,

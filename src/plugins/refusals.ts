@@ -1,13 +1,10 @@
-const LATER = "it is planned for a later version (take the directive out)";
+const LATER = "it is planned for a later version (remove the directive)";
 const ZONES =
   "nodens serves no zones of its own (forward the zone to a server that does, or list " +
   "single names with hosts)";
 const ELSEWHERE = "nodens does not have it (forward the zone to a CoreDNS that does)";
 
-/**
- * Directives of CoreDNS and of plugins from elsewhere that nodens does not have, with what a user does
- * instead. Names that are not here and not in `CHAIN` are unknown directives.
- */
+/** Alternatives to directives of CoreDNS and of external plugins that nodens does not have. */
 export const REFUSALS: ReadonlyMap<string, string> = new Map([
   ...["view", "dnstap", "tls", "https", "https3", "quic", "grpc_server", "geoip", "autopath"]
     .map((name) => [name, LATER] as const),
@@ -23,14 +20,17 @@ export const REFUSALS: ReadonlyMap<string, string> = new Map([
     "kubernetes",
     "the cluster DNS answers for Kubernetes (forward cluster.local to its address instead)",
   ],
-  ["proxy", "CoreDNS has replaced it (use forward)"],
-  ["grpc", "nodens asks over UDP, TCP, TLS and HTTPS (use forward)"],
-  ["fanout", "use forward with hedge, which asks a second server while the first is slow"],
-  ["alternate", "use forward with failover, which asks the next server for a response code"],
+  ["proxy", "CoreDNS replaced it (use forward)"],
+  ["grpc", "nodens queries upstreams over UDP, TCP, TLS and HTTPS (use forward)"],
+  ["fanout", "use forward with hedge, which also queries a second server if the first is slow"],
+  [
+    "alternate",
+    "use forward with failover, which queries the next server after certain response codes",
+  ],
   ["dnsredir", "use a forward directive for each list of zones"],
   ["forwardcrd", "use a forward directive for each zone"],
   ["unbound", "nodens does not resolve from the root (use forward)"],
-  ["redisc", "use cache with persist, which keeps the cache over a restart"],
+  ["redisc", "use cache with persist, which keeps the cache across restarts"],
   ["redis", ZONES],
   ["filterlist", "use hosts with a block list, or acl"],
   ["filter", "use hosts with a block list, or acl"],
@@ -42,7 +42,7 @@ export const REFUSALS: ReadonlyMap<string, string> = new Map([
   ["split", "use a server block for each listener (bind)"],
   ["tsig", "nodens signs no messages"],
   ["proxyproto", "nodens reads no PROXY headers (let clients reach it directly)"],
-  ["shed", "nodens sheds load by itself (docs/security.md has the bounds)"],
-  ["erratic", "it is for tests of clients"],
+  ["shed", "nodens sheds load automatically (docs/security.md has the bounds)"],
+  ["erratic", "it only tests clients"],
   ["on", "nodens runs no commands (use units of systemd, or an init container)"],
 ]);

@@ -1,22 +1,22 @@
-/** What is known of one handler, to describe it in a status. */
+/** Data for the status of one handler. */
 export interface HandlerFacts<Options> {
   options: Options;
   counters: Counters;
-  /** Listeners of its block, as labels name them. */
+  /** Label values of its block's listeners. */
   servers: readonly string[];
-  /** What the handler of each data plane has answered to `request`; undefined for no answer. */
+  /** Each data plane's answer to `request`; undefined for none. */
   answers: readonly unknown[];
 }
 
-/** Values by name and labels, over all data planes. */
+/** Sum of a counter over all data planes. */
 export type Counters = (name: string, labels: Record<string, string>) => number;
 
-/** How a plugin is shown in `/status` and by `nodens status`. */
+/** A plugin's part of `/status` and `nodens status`. */
 export interface PluginStatus<Options, Status> {
-  /** Asked of the handlers; without, nothing is. */
+  /** Request to the handlers, if any. */
   readonly request?: unknown;
   describe(facts: HandlerFacts<Options>): Status;
-  /** The columns of its table, and which of them hold numbers. */
+  /** Columns of its table, and those with numbers. */
   readonly heads: readonly string[];
   readonly numbers: readonly string[];
   rows(status: Status, zones: readonly string[]): string[][];

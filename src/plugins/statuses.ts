@@ -5,20 +5,20 @@ import type { ForwardOptions } from "./forward/options.ts";
 import { type ForwardStatus, forwardStatus } from "./forward/status.ts";
 import type { HandlerFacts, PluginStatus } from "./status.ts";
 
-/** What a status says of the plugins of a server block. */
+/** Status of the plugins of a server block. */
 export interface PluginStatuses {
   cache: CacheStatus | null;
   forwards: ForwardStatus[];
 }
 
-/** Rows of text, the first row being their heads. */
+/** Rows of text; the first one has the heads. */
 export interface StatusTable {
   rows: (readonly string[])[];
-  /** Heads of the columns that hold numbers. */
+  /** Heads of the columns with numbers. */
   numbers: readonly string[];
 }
 
-/** What the handlers of a plugin are asked for its status; undefined for nothing. */
+/** Request to the handlers of a plugin for its status; undefined for none. */
 export function statusRequest(plugin: string): unknown {
   return plugin === "forward" ? forwardStatus.request : undefined;
 }
@@ -41,7 +41,7 @@ export function describePlugins(
   return statuses;
 }
 
-/** One table for each plugin that some block has. */
+/** One table for each plugin that any block has. */
 export function statusTables(
   blocks: readonly (PluginStatuses & { zones: readonly string[] })[],
 ): StatusTable[] {

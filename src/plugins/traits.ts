@@ -1,31 +1,31 @@
 import type { ServerAddress } from "../upstream/options.ts";
 
-/** A library that handlers cannot load themselves, since a data plane never yields. */
+/** A library for handlers, which cannot load it because a data plane never yields. */
 export interface Library {
   load(): Promise<void>;
 }
 
 /** Where a directive sends queries. */
 export interface Forwarding {
-  /** Zone whose names are forwarded, and zones below it whose names are not. */
+  /** The forwarded zone, and the excepted zones below it. */
   from: string;
   except: readonly string[];
   servers: readonly ServerAddress[];
-  /** Plain DNS goes over TCP alone. */
+  /** Plain DNS uses only TCP. */
   forceTcp: boolean;
-  /** The servers may be spoken to over TLS or HTTPS, be they known yet or not. */
+  /** Servers, known or not, may use TLS or HTTPS. */
   encrypted: boolean;
-  /** Files that name servers, with the addresses that each of them named. */
+  /** Files with servers, and the addresses that they contained. */
   files: readonly { path: string; servers: readonly string[] }[];
 }
 
-/** What the rest of the program may know of a directive, by its options. */
+/** Answers questions of the rest of the program about a directive, from its options. */
 export interface PluginTraits<Options> {
-  /** What must be loaded before the handler is made; null for nothing. */
+  /** Must be loaded before the handler is made. */
   library?(options: Options): Library | null;
   /** Exceptions are logged with their stacks. */
   logsStacks?(options: Options): boolean;
   forwarding?(options: Options): Forwarding;
-  /** A name that is answered without a network; null for none. */
+  /** A name that is answered without a network. */
   ownName?(options: Options): string | null;
 }

@@ -32,7 +32,7 @@ function exchangeOf(bytes: Uint8Array): Exchange {
   return exchange;
 }
 
-Deno.test("a stored question hashes as the query for it: name, type, class, DO, CD and case", () => {
+Deno.test("a stored question has the hash of its query: name, type, class, DO, CD, whatever the case", () => {
   fc.assert(
     fc.property(
       name,
@@ -81,7 +81,7 @@ function keyOf({ name, type, qclass, dnssecOk, checkingDisabled }: TestEntry) {
   return `${name} ${type} ${qclass} ${dnssecOk} ${checkingDisabled}`;
 }
 
-Deno.test("every entry comes back equal in a process with another seed, as much older as time went", () => {
+Deno.test("every entry is restored in a process with another seed, and has aged", () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(entry, { maxLength: 40, selector: keyOf }),
@@ -114,22 +114,12 @@ Deno.test("every entry comes back equal in a process with another seed, as much 
   );
 });
 
-Deno.test("an entry without an answer, which is kept for a moment only, is not written", () => {
-  const from = makeCache({ seed: 1, staleSeconds: 3600 });
-  put(from, { name: "empty.example.org", records: 0 });
-  put(from, { name: "www.example.org" });
-  assert.deepEqual(saveAll(from).map(({ entries }) => entries), [1]);
-});
-
-Deno.test("more entries than a slice takes: several slices, each entry once", () => {
+Deno.test("more entries than fit into a slice are saved in several, each once", () => {
   const from = makeCache({ seed: 1 });
-  // Large ones end a slice by their bytes, small ones by the rows looked at.
+  // Large entries end a slice by their bytes, small ones by the number of rows.
   for (let i = 0; i < 2500; i++) {
-    put(from, {
-      name: `n${i}.example.org`,
-      records: i % 100 === 0 ? 1500 : 1,
-      denial: i % 3 === 0,
-    });
+    const records = i % 100 === 0 ? 1500 : 1;
+    put(from, { name: `n${i}.example.org`, records, denial: i % 3 === 0 });
   }
   const slices = saveAll(from);
   assert.ok(slices.length > 5, `${slices.length} slices`);
@@ -142,48 +132,49 @@ Deno.test("more entries than a slice takes: several slices, each entry once", ()
 
 interface Case {
   title: string;
-  entry: Partial<TestEntry>;
+  entry?: Partial<TestEntry>;
   saveAt?: number;
   to?: Partial<Parameters<typeof makeCache>[0]>;
   elapsedTenths?: number;
-  /** Seconds left when loaded at time 0; null where the entry is not taken. */
+  /** Remaining TTL when loaded at time 0; null if it is not restored. */
   remaining: number | null;
 }
 
 const CASES: Case[] = [
-  { title: "as it was", entry: {}, remaining: 300 },
-  { title: "its age in the process that wrote", entry: {}, saveAt: 1000, remaining: 200 },
-  { title: "the time between", entry: {}, saveAt: 1000, elapsedTenths: 500, remaining: 150 },
-  { title: "expired in between", entry: {}, elapsedTenths: 3000, remaining: null },
+  { title: "unchanged", remaining: 300 },
+  { title: "its age in the process that saved it counts", saveAt: 1000, remaining: 200 },
   {
-    title: "expired in between, but still good as a stale answer",
-    entry: {},
+    title: "the time between two processes counts",
+    saveAt: 1000,
+    elapsedTenths: 500,
+    remaining: 150,
+  },
+  { title: "expired since it was saved", elapsedTenths: 3000, remaining: null },
+  {
+    title: "expired since it was saved, but useful as a stale answer",
     elapsedTenths: 3100,
     to: { staleSeconds: 60 },
     remaining: -10,
   },
   {
-    title: "too old for a stale answer too",
-    entry: {},
+    title: "too old for a stale answer",
     elapsedTenths: 3600,
     to: { staleSeconds: 60 },
     remaining: null,
   },
   {
-    title: "a lower highest TTL in the new configuration",
-    entry: {},
+    title: "a lower maximum TTL applies",
     elapsedTenths: 100,
     to: { maxTtlSeconds: 30 },
     remaining: 20,
   },
   {
-    title: "a class or zone that is no longer cached",
-    entry: {},
+    title: "its class or zone is no longer cached",
     to: { keeps: false },
     remaining: null,
   },
   {
-    title: "an age beyond all clocks",
+    title: "an age that exceeds the clock",
     entry: { ttlSeconds: 0x7fffffff },
     elapsedTenths: 0x3fffffff + 1,
     to: { maxTtlSeconds: 0x7fffffff },
@@ -192,7 +183,7 @@ const CASES: Case[] = [
 ];
 
 for (const { title, entry, saveAt = 0, to: options, elapsedTenths = 0, remaining } of CASES) {
-  Deno.test(`what is left of an entry: ${title}`, () => {
+  Deno.test(`a restored entry: ${title}`, () => {
     const one = { name: "www.example.org", ...entry };
     const from = makeCache({ seed: 1 });
     put(from, one);
@@ -204,15 +195,21 @@ for (const { title, entry, saveAt = 0, to: options, elapsedTenths = 0, remaining
   });
 }
 
-Deno.test("expired entries are not written", () => {
-  const from = makeCache({ seed: 1 });
-  put(from, { name: "short.example.org", ttlSeconds: 10 });
-  put(from, { name: "good.example.org" });
-  const slices = saveAll(from, 100);
-  assert.deepEqual(slices.map(({ entries }) => entries), [1]);
-});
+for (
+  const { title, staleSeconds, entry } of [
+    { title: "without an answer", staleSeconds: 3600, entry: { records: 0 } },
+    { title: "that has expired", staleSeconds: 0, entry: { ttlSeconds: 10 } },
+  ]
+) {
+  Deno.test(`an entry ${title} is not saved`, () => {
+    const from = makeCache({ seed: 1, staleSeconds });
+    put(from, { name: "other.example.org", ...entry });
+    put(from, { name: "www.example.org" });
+    assert.deepEqual(saveAll(from, 100).map(({ entries }) => entries), [1]);
+  });
+}
 
-Deno.test("what the process has learnt since its start stays, whatever its class", () => {
+Deno.test("entries stored since the start stay, whatever their class", () => {
   const one = { name: "www.example.org" };
   for (const denial of [false, true]) {
     const from = makeCache({ seed: 1 });
@@ -220,18 +217,14 @@ Deno.test("what the process has learnt since its start stays, whatever its class
     const to = makeCache({ seed: 2 });
     put(to, { ...one, denial, ttlSeconds: 77 });
     const [slice] = saveAll(from);
-    assert.deepEqual(loadSlice(to, slice!.bytes), {
-      next: slice!.bytes.length,
-      taken: 0,
-      left: 1,
-      malformed: 0,
-    });
+    const next = slice!.bytes.length;
+    assert.deepEqual(loadSlice(to, slice!.bytes), { next, taken: 0, left: 1, malformed: 0 });
     assert.equal(look(to, { ...one, denial })!.state.ttlSeconds, 77);
     assert.equal(look(to, { ...one, denial: !denial }), null);
   }
 });
 
-Deno.test("where a question may have an entry of each class, both come back", () => {
+Deno.test("an answer and a denial of one question are both restored if both are allowed", () => {
   const from = makeCache({ seed: 1 });
   const one = { name: "www.example.org" };
   put(from, one);
@@ -242,7 +235,7 @@ Deno.test("where a question may have an entry of each class, both come back", ()
   assert.ok(look(to, one) !== null && look(to, { ...one, denial: true }) !== null);
 });
 
-Deno.test("answers for client subnets come back for those alone, where subnets still count", () => {
+Deno.test("answers for client subnets are restored for these only, and only with ecs", () => {
   const name = "www.example.org";
   const entries: TestEntry[] = [
     { name },
@@ -257,19 +250,15 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   for (const one of entries) put(from, one);
   const [slice] = saveAll(from);
   const to = makeCache({ seed: 2, ecs: true });
-  assert.deepEqual(loadSlice(to, slice!.bytes), {
-    next: slice!.bytes.length,
-    taken: 7,
-    left: 0,
-    malformed: 0,
-  });
+  const next = slice!.bytes.length;
+  assert.deepEqual(loadSlice(to, slice!.bytes), { next, taken: 7, left: 0, malformed: 0 });
   for (const one of entries) {
     const found = look(to, one)!;
     assert.equal(found.state.ttlSeconds, one.ttlSeconds ?? 300);
     const scope = one.subnet === undefined ? NO_SCOPE.NEEDED : one.scope ?? 24;
     assert.equal(found.scope, Math.max(scope, NO_SCOPE.NEEDED));
   }
-  // Each is for whom it was for.
+  // Each is valid for the same clients as before.
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 9] })!.scope, 16);
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 1, 2] }), null);
   for (const subnet of [[], [0, 1, 24, 0, 10, 0, 0], [0, 2, 8, 0, 0x20]]) {
@@ -283,7 +272,7 @@ Deno.test("answers for client subnets come back for those alone, where subnets s
   assert.equal(look(without, { name })!.state.ttlSeconds, 300);
 });
 
-Deno.test("answers for wide and narrow networks come back side by side, whatever their order", () => {
+Deno.test("answers for wide and narrow networks are both restored, in any order", () => {
   const name = "www.example.org";
   const net = (...octets: number[]) => [0, 1, 8 * octets.length, 0, ...octets];
   const entries: TestEntry[] = [
@@ -297,7 +286,7 @@ Deno.test("answers for wide and narrow networks come back side by side, whatever
     const from = makeCache({ seed: 1, ecs: true });
     for (const one of order) put(from, one);
     const to = makeCache({ seed: 2, ecs: true });
-    // For the same clients what was learnt since the start is newer, in either class.
+    // For the same clients, entries stored since the start are newer, in either class.
     const learnt: TestEntry[] = [
       { name, subnet: net(10, 0), scope: 16, ttlSeconds: 77, denial: true },
       { name, subnet: net(10, 0, 2, 7), scope: 32, ttlSeconds: 78, denial: true },
@@ -312,7 +301,7 @@ Deno.test("answers for wide and narrow networks come back side by side, whatever
   }
 });
 
-Deno.test("a smaller cache takes what it has room for", () => {
+Deno.test("a smaller cache is filled to its capacity", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 1500; i++) put(from, { name: `n${i}.example.org` });
   const to = makeCache({ seed: 2, capacity: 100 });
@@ -320,8 +309,8 @@ Deno.test("a smaller cache takes what it has room for", () => {
   assert.equal(to.success.size, 100);
 });
 
-/** Holds every entry that a cache took to what the query path takes for granted. */
-function holdToRules(cache: TestCache): void {
+/** Checks what the query path assumes of every entry. */
+function checkEntries(cache: TestCache): void {
   const scanner = new ResponseScanner();
   for (const store of [cache.success, cache.denial] as Store[]) {
     for (const { message, ttlsAt } of entriesOf(store)) {
@@ -337,7 +326,7 @@ function holdToRules(cache: TestCache): void {
   }
 }
 
-Deno.test("a slice with any single byte changed: no throw, and nothing bad in the cache", () => {
+Deno.test("a slice with any single byte changed leaves only valid entries", () => {
   const from = makeCache({ seed: 1, ecs: true });
   put(from, { name: "www.example.org", records: 2, dnssecOk: true });
   const subnet = [0, 1, 24, 0, 192, 0, 2];
@@ -351,13 +340,13 @@ Deno.test("a slice with any single byte changed: no throw, and nothing bad in th
         const changed = bytes.slice();
         changed[at] = value;
         loadSlice(to, changed);
-        holdToRules(to);
+        checkEntries(to);
       }
     }
   }
 });
 
-Deno.test("slices of random damage: no throw, and nothing bad in the cache", () => {
+Deno.test("slices with random damage leave only valid entries", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 20; i++) {
     put(from, { name: `n${i}.example.org`, records: i, denial: i % 4 === 0 });
@@ -370,26 +359,26 @@ Deno.test("slices of random damage: no throw, and nothing bad in the cache", () 
       for (const [at, value] of changes) bytes[at % bytes.length] = value;
       const to = makeCache({ seed: 2, capacity: 8, maxTtlSeconds: 0x7fffffff });
       loadSlice(to, bytes.slice(0, cut % 3 === 0 ? cut % bytes.length : bytes.length));
-      holdToRules(to);
+      checkEntries(to);
     }),
     { numRuns: 2000 },
   );
 });
 
-/** Changes of an entry that leave its sizes alone: its message begins at 24, its record at 24 + 32. */
+/** Changes that keep an entry's sizes: its message begins at 24, its record at 24 + 32. */
 const BAD_CONTENT: [title: string, change: (entry: Uint8Array) => void][] = [
-  ["a class that there is not", (entry) => entry[16] = 2],
+  ["an unknown class", (entry) => entry[16] = 2],
   ["the other class", (entry) => entry[16] = 1],
-  ["a TTL beyond all", (entry) => entry[3] = 0x80],
+  ["a TTL above the maximum", (entry) => entry[3] = 0x80],
   ["a query", (entry) => entry[24 + 2]! &= 0x7f],
   ["two questions", (entry) => entry[24 + 5] = 2],
-  ["a name that runs on", (entry) => entry[24 + 12] = 63],
+  ["a name that does not end", (entry) => entry[24 + 12] = 63],
   ["a pointer to itself", (entry) => entry.set([0xc0, 32], 24 + 32)],
-  ["a record more than there is", (entry) => entry[24 + 7] = 2],
-  ["a TTL elsewhere", (entry) => entry[24 + 62]! ^= 1],
+  ["a record count too high", (entry) => entry[24 + 7] = 2],
+  ["a wrong TTL offset", (entry) => entry[24 + 62]! ^= 1],
 ];
 
-Deno.test("of a slice, a bad entry is left out alone, and counted", () => {
+Deno.test("only the malformed entry of a slice is skipped, and counted", () => {
   const from = makeCache({ seed: 1 });
   const names = ["a0.example.org", "a1.example.org", "a2.example.org"];
   for (const name of names) put(from, { name });
@@ -399,16 +388,13 @@ Deno.test("of a slice, a bad entry is left out alone, and counted", () => {
     const changed = bytes.slice();
     change(changed.subarray(size, 2 * size));
     const to = makeCache({ seed: 2 });
-    assert.deepEqual(
-      loadSlice(to, changed),
-      { next: bytes.length, taken: 2, left: 0, malformed: 1 },
-      title,
-    );
+    const reply = { next: bytes.length, taken: 2, left: 0, malformed: 1 };
+    assert.deepEqual(loadSlice(to, changed), reply, title);
     assert.deepEqual(names.map((name) => look(to, { name }) !== null), [true, false, true], title);
   }
 });
 
-Deno.test("a slice that is cut off anywhere gives what stands whole before the cut, then is refused", () => {
+Deno.test("a truncated slice gives the complete entries before the cut, and is refused then", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 3; i++) put(from, { name: `n${i}.example.org` });
   const { bytes } = saveAll(from)[0]!;

@@ -32,9 +32,9 @@ Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
     code: 0,
     out:
       "every name on port 1053 of all addresses: names of /srv/missing are answered from there, " +
-      "other names are SERVFAIL; clients are told their own address.\n",
+      "other names get SERVFAIL; clients are told their own address.\n",
     err: 'warning: good:3: hosts: file "missing" does not exist (yet)\n' +
-      "warning: good:3: hosts: names that it does not list are SERVFAIL and do not reach whoami " +
+      "warning: good:3: hosts: names that it does not list get SERVFAIL and do not reach whoami " +
       "(add fallthrough)\n",
   });
 });
@@ -81,7 +81,7 @@ Deno.test("check: the last lines tell what each server block does", async () => 
   const { out } = await check("whole");
   assert.deepEqual(out.trim().split("\n"), [
     "example.org., example.net., example.com. and 1 more on 127.0.0.1:53, [::1]:53: names of " +
-    "/etc/hosts and 1 entry of the Corefile are answered from there; names in example.org. but " +
+    "/etc/hosts and 1 entry from the Corefile are answered from there; names in example.org. but " +
     "a.example.org. go to 10.0.0.1:53 over TCP.",
     "every name on port 5300 of all addresses: answers are cached for up to 30 s, denials for up " +
     "to 5 s, stale ones for 1h more while no upstream answers; all else goes to " +

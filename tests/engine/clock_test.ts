@@ -1,6 +1,6 @@
 /** Clocks: overflow after years, and suspended machines. */
 import assert from "node:assert/strict";
-import { CLOCK_SPAN } from "../../src/plugins/cache/store/clock.ts";
+import { CLOCK_SPAN, IN_MAIN, USES } from "../../src/plugins/cache/store/row.ts";
 import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
 import { runChaos } from "../support/simulation/chaos.ts";
 import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -120,8 +120,7 @@ Deno.test("the count for prefetching saturates", () => {
   const cache = makeCache({ seed: 1 });
   const { success } = cache;
   put(cache, { name: "www.example.org" });
-  const state = { storedAt: 0, hits: 0x7ffffffe, main: true, uses: 3 };
-  success.restore(0, { ...state, ttlSeconds: 300, dnssecOk: false, checkingDisabled: false });
+  success.restore(0, { storedAt: 0, hits: 0x7ffffffe, state: IN_MAIN | USES });
   const counts = [1, 2, 3].map(() => success.count(0, 1, 600));
   assert.deepEqual(counts, [0x7fffffff, 0x7fffffff, 0x7fffffff]);
 });

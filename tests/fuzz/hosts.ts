@@ -4,9 +4,8 @@ import { parseName } from "../../src/dns/name.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { MAX_PER_ENTRY, TableBuilder } from "../../src/plugins/hosts/builder.ts";
 import { type ItemKind, itemSize, NAMES, V4, V6 } from "../../src/plugins/hosts/layout.ts";
-import { HostsLines } from "../../src/plugins/hosts/lines.ts";
+import { boundOf, HostsLines } from "../../src/plugins/hosts/lines.ts";
 import { HostsLookup } from "../../src/plugins/hosts/lookup.ts";
-import { boundOf } from "../../src/plugins/hosts/table.ts";
 import { seeded } from "../support/run/random.ts";
 
 const ADDRESSES = [

@@ -8,7 +8,7 @@ import { MAX_PER_ENTRY } from "../../src/plugins/hosts/builder.ts";
 import { HEAD, V4 } from "../../src/plugins/hosts/layout.ts";
 import { HostsLookup } from "../../src/plugins/hosts/lookup.ts";
 import { RetiredTables } from "../../src/plugins/hosts/retired.ts";
-import { buildHostsTable } from "../../src/plugins/hosts/table.ts";
+import { buildHostsTable } from "../../src/plugins/hosts/lines.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const KEY = new HashKey(1, 2);
@@ -41,7 +41,7 @@ fe80::1%eth0 link.example.org
 192.0.2.14 *
 `;
 
-Deno.test("hosts tables find their names whatever the key, which spreads them", () => {
+Deno.test("hosts: a table finds its names with any key, which determines their slots", () => {
   const names = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
   const text = names.map((name) => `192.0.2.1 ${name}`).join("\n");
   const slots = [1, 2].map((k0) => {
@@ -70,7 +70,7 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
     handler.receive!(buildHostsTable(all, { zones, autoReverse, key: KEY }));
   };
   deliver(text);
-  /** The data of the answers, or what else came of the query. */
+  /** The data of the answers, or the response code, or "next". */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
     const verdict = handler.query!(exchange);
@@ -112,7 +112,7 @@ const CASES: Case[] = [
   { ask: ["bad.example.net"], gets: "SERVFAIL" },
   { ask: ["."], gets: "SERVFAIL" },
 
-  // Wildcards stand for one label, and give way to a name's own addresses of that family.
+  // A wildcard matches one label; a name's own addresses of the family take precedence.
   { ask: ["any.example.org"], gets: ["192.0.2.10"] },
   { ask: ["*.example.org"], gets: ["192.0.2.10"] },
   { ask: ["any.example.org", "AAAA"], gets: [] },
@@ -123,7 +123,7 @@ const CASES: Case[] = [
   { ask: ["exact.wild.example.org", "AAAA"], gets: ["2001:db8::10"] },
   { ask: ["single"], gets: "SERVFAIL" },
 
-  // Reverse look-ups: of names that are no wildcards, in any zone.
+  // Reverse lookups: in any zone, but not of wildcards.
   { ask: ["1.2.0.192.in-addr.arpa", "PTR"], gets: ["www.example.org", "alias.example.org"] },
   { ask: ["10.2.0.192.in-addr.arpa", "PTR"], gets: "next" },
   { ask: ["99.2.0.192.in-addr.arpa", "PTR"], gets: "next" },
@@ -161,7 +161,7 @@ const CASES: Case[] = [
     gets: [],
   },
 
-  // Entries of the Corefile come after those of the file.
+  // Entries of the Corefile follow those of the file.
   {
     ask: ["www.example.org"],
     options: { inline: ["192.0.2.3 www.example.org", "192.0.2.4 other.example.net"] },
@@ -182,14 +182,14 @@ const CASES: Case[] = [
 for (const { ask: question, options, gets } of CASES) {
   const with_ = options === undefined ? "" : ` with ${JSON.stringify(options)}`;
   Deno.test(`hosts: ${question.join(" ")} gets ${gets || "no data"}${with_}`, () => {
-    // dns-packet knows no HTTPS; any type but A, AAAA and PTR is as good.
+    // dns-packet does not know HTTPS.
     const [name, type] = question;
     const { ask } = handlerOf(options);
     assert.deepEqual(ask(name, type === "HTTPS" ? "UNKNOWN_65" : type), gets);
   });
 }
 
-Deno.test("hosts answers from the newest file, and counts its entries", () => {
+Deno.test("hosts: a delivered table replaces the last one, and its entries are counted", () => {
   const { engine, deliver, ask } = handlerOf({ inline: ["192.0.2.4 inline.example.net"] }, "");
   assert.equal(engine.value("coredns_hosts_entries"), 2);
   assert.equal(ask("www.example.org"), "SERVFAIL");
@@ -199,7 +199,7 @@ Deno.test("hosts answers from the newest file, and counts its entries", () => {
   assert.equal(engine.value("coredns_hosts_entries"), 4);
 });
 
-Deno.test("hosts finds every name of a block list, and bounds the names of one address", () => {
+Deno.test("hosts: every name of a block list is found, and the names of an address are bounded", () => {
   const names = Array.from({ length: 20_000 }, (_, i) => `host${i}.example.org`);
   const { ask, engine } = handlerOf({}, names.map((name) => `192.0.2.1 ${name}`).join("\n"));
   for (const name of names) assert.deepEqual(ask(name), ["192.0.2.1"]);
@@ -211,7 +211,7 @@ Deno.test("hosts finds every name of a block list, and bounds the names of one a
 });
 
 for (const address of ["0.0.0.0", "127.0.0.1", "127.1.2.3", "::", "::1"]) {
-  Deno.test(`hosts makes no reverse names for ${address}, which block lists give to all`, () => {
+  Deno.test(`hosts: ${address}, which block lists assign to all names, gets no reverse names`, () => {
     const { ask, engine } = handlerOf({}, `${address} one.example.org two.example.org`);
     assert.deepEqual(ask("two.example.org", address.includes(":") ? "AAAA" : "A"), [address]);
     assert.equal(engine.value("coredns_hosts_entries"), 2);
@@ -222,13 +222,13 @@ for (const address of ["0.0.0.0", "127.0.0.1", "127.1.2.3", "::", "::1"]) {
   });
 }
 
-Deno.test("hosts takes names with escapes and octets for what they are", () => {
+Deno.test("hosts: names with escapes and arbitrary octets are found", () => {
   const { ask } = handlerOf({}, "192.0.2.1 caf\u00e9.example.org a\\098c.example.org");
   assert.deepEqual(ask("caf\u00e9.example.org"), ["192.0.2.1"]);
   assert.deepEqual(ask("abc.example.org"), ["192.0.2.1"]);
 });
 
-/** A handler in place of another, and what both have of `www.example.org` in its file. */
+/** A handler that replaces another, and whether each finds `www.example.org` in its file. */
 function succeed(changes: Partial<HostsOptions>) {
   const { engine, handler, ask } = handlerOf();
   const options = { ...OPTIONS, ...changes };
@@ -242,13 +242,13 @@ function succeed(changes: Partial<HostsOptions>) {
   return { engine, next, ask, found };
 }
 
-Deno.test("hosts keeps the table over a reload that concerns other options", () => {
+Deno.test("hosts: a reload of other options keeps the table", () => {
   const { engine, next, ask, found } = succeed({ ttlSeconds: 60 });
   assert.ok(found(next));
   assert.deepEqual(ask("www.example.org"), ["192.0.2.1", "192.0.2.2"]);
   assert.ok(engine.value("coredns_hosts_entries") > 1);
   next.stop!();
-  assert.ok(!found(next), "the memory of a table that nobody serves is not given back");
+  assert.ok(!found(next), "the memory of an unused table is not released");
 });
 
 for (
@@ -259,13 +259,13 @@ for (
     { inline: ["192.0.2.1 other.example.org"] },
   ]
 ) {
-  Deno.test(`hosts takes no table over that has not ${JSON.stringify(changes)}`, () => {
+  Deno.test(`hosts: a reload with ${JSON.stringify(changes)} does not keep the table`, () => {
     const { next, found } = succeed(changes);
     assert.ok(!found(next));
   });
 }
 
-Deno.test("hosts gives a large table's memory back in steps, between queries", () => {
+Deno.test("hosts: the memory of a large table is released in steps between queries", () => {
   const engine = fakeEngine();
   const retired = new RetiredTables(engine.timers);
   const sizes = [3.5, 1.5].map((mebibytes) => mebibytes * 2 ** 20);

@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
-import { parseName } from "../../src/dns/name.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "../../src/plugins/loop/board.ts";
-import { NONCE_WORDS, readNonce, writeProbe } from "../../src/plugins/loop/probe_name.ts";
-import { describeLoop, nameOf } from "../../src/plugins/loop/report.ts";
-import { type Outcome, Schedule } from "../../src/plugins/loop/schedule.ts";
-import { type Heard, Watch } from "../../src/plugins/loop/watch.ts";
+import { nameOf, NONCE_WORDS, readNonce, writeProbe } from "../../src/plugins/loop/probe_name.ts";
+import { type Outcome, type Reaction, Watch } from "../../src/plugins/loop/watch.ts";
 import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { decode } from "../support/messages/messages.ts";
 import { seeded } from "../support/run/random.ts";
 
-Deno.test("loop: what is written as a name is read back, in either case", () => {
+Deno.test("loop: a probe's name is read back, in either case", () => {
   const random = seeded(7);
   for (const zone of [".", "example.org.", `${"a".repeat(63)}.`.repeat(3) + `${"b".repeat(27)}.`]) {
     const nonce = Uint32Array.from({ length: NONCE_WORDS }, random);
     const memory = new Memory(288);
-    const length = writeProbe(memory, nonce, parseName(zone));
+    const length = writeProbe(memory, nonce, zone);
     const { questions } = decode(memory.bytes.slice(0, length));
     const [{ name, type }] = questions as [{ name: string; type: string }];
     assert.equal(`${name}.`, nameOf(nonce, zone));
@@ -28,7 +25,7 @@ Deno.test("loop: what is written as a name is read back, in either case", () => 
   }
 });
 
-Deno.test("loop: names that are no probe's", () => {
+Deno.test("loop: other names are not taken for a probe's", () => {
   const hex = "0123456789abcdef";
   for (
     const name of [
@@ -45,6 +42,8 @@ Deno.test("loop: names that are no probe's", () => {
   ) assert.ok(!readNonce(exchangeFor({ name, type: "HINFO" }), new Uint32Array(NONCE_WORDS)), name);
 });
 
+type Boards = [ProbeBoard, ProbeBoard, ProbeBoard];
+
 /** A query whose mark is `words`, at offset 4. */
 function marked(words: ArrayLike<number>): [Memory, number] {
   const memory = new Memory(32);
@@ -54,23 +53,23 @@ function marked(words: ArrayLike<number>): [Memory, number] {
 
 Deno.test("loop: data planes see each other's probes on the board, and only their block's", () => {
   const buffer = new SharedArrayBuffer(BOARD_BYTES);
-  const [one, two] = [new ProbeBoard(buffer), new ProbeBoard(buffer)];
-  const { nonce, mark } = one.post(5, seeded(1));
-  assert.ok(two.isOut(nonce, 5));
-  assert.ok(!two.isOut(nonce, 6));
-  assert.ok(!two.isOut(nonce.map((word) => word ^ 1), 5));
+  const [one, two, other] = [5, 5, 6].map((key) => new ProbeBoard(key, buffer)) as Boards;
+  const { nonce, mark } = one.post(seeded(1));
+  assert.ok(two.isOut(nonce));
+  assert.ok(!other.isOut(nonce));
+  assert.ok(!two.isOut(nonce.map((word) => word ^ 1)));
   assert.equal(one.returned(nonce), RETURNED.NOT);
   assert.equal(two.note(nonce, ...marked(mark)), RETURNED.NOT);
   assert.equal(one.returned(nonce), RETURNED.MARK);
   two.takeDown(nonce);
-  assert.ok(!one.isOut(nonce, 5));
+  assert.ok(!one.isOut(nonce));
 });
 
-Deno.test("loop: only the probe's own mark shows more than its name does", () => {
+Deno.test("loop: only the probe's own mark counts as its mark", () => {
   const random = seeded(4);
-  const board = new ProbeBoard();
-  const other = board.post(5, random);
-  const { nonce, mark } = board.post(5, random);
+  const board = new ProbeBoard(5, new SharedArrayBuffer(BOARD_BYTES));
+  const other = board.post(random);
+  const { nonce, mark } = board.post(random);
   assert.equal(board.note(nonce, new Memory(32), 0), RETURNED.NOT);
   const forged = [other.mark, [0, 0], [mark[0]!, mark[1]! ^ 1], [mark[0]! ^ 1, mark[1]!], nonce];
   for (const words of forged) {
@@ -80,23 +79,27 @@ Deno.test("loop: only the probe's own mark shows more than its name does", () =>
   board.note(nonce, ...marked(mark));
   assert.equal(board.note(nonce, new Memory(32), 0), RETURNED.MARK);
   assert.equal(board.returned(nonce), RETURNED.MARK);
-  // What is recorded is of no use for the next probe, which may lie in the same place.
+  // A recorded probe is useless for the next one in the same slot.
   board.takeDown(nonce);
-  const next = board.post(5, () => nonce[0]!);
+  const next = board.post(() => nonce[0]!);
   assert.equal(board.returned(next.nonce), RETURNED.NOT);
 });
 
-Deno.test("loop: a full board takes new probes all the same", () => {
-  const board = new ProbeBoard();
+Deno.test("loop: a full board accepts new probes", () => {
+  const board = new ProbeBoard(5, new SharedArrayBuffer(BOARD_BYTES));
   const random = seeded(2);
-  const nonces = Array.from({ length: 20_000 }, () => board.post(1, random).nonce);
-  assert.ok(board.isOut(nonces.at(-1)!, 1));
-  const out = nonces.filter((nonce) => board.isOut(nonce, 1)).length;
+  const nonces = Array.from({ length: 20_000 }, () => board.post(random).nonce);
+  assert.ok(board.isOut(nonces.at(-1)!));
+  const out = nonces.filter((nonce) => board.isOut(nonce)).length;
   assert.ok(out > 3600 && out <= 4096, `${out} probes`);
   for (const nonce of nonces) board.takeDown(nonce);
-  const fresh = Array.from({ length: 400 }, () => board.post(1, random).nonce);
-  assert.ok(fresh.every((nonce) => board.isOut(nonce, 1)));
+  const fresh = Array.from({ length: 400 }, () => board.post(random).nonce);
+  assert.ok(fresh.every((nonce) => board.isOut(nonce)));
 });
+
+function makeWatch(): Watch {
+  return new Watch({ label: "10.0.0.1:53", looping: false }, 0);
+}
 
 interface Step {
   outcome: Outcome;
@@ -106,12 +109,12 @@ interface Step {
   next: "one" | "several";
 }
 
-function play(schedule: Schedule, steps: readonly Step[]): void {
+function play(watch: Watch, steps: readonly Step[]): void {
   const random = seeded(3);
   steps.forEach((step, i) => {
-    assert.equal(schedule.ended(step.outcome), step.pauseMs, `step ${i}`);
-    assert.equal(schedule.looping, step.looping === true, `step ${i}`);
-    const copies = Array.from({ length: 50 }, () => schedule.copies(random));
+    assert.equal(watch.roundEnded(step.outcome), step.pauseMs, `step ${i}`);
+    assert.equal(watch.server.looping, step.looping === true, `step ${i}`);
+    const copies = Array.from({ length: 50 }, () => watch.copies(random));
     const [least, most] = step.next === "one" ? [1, 1] : [2, 4];
     assert.deepEqual([Math.min(...copies), Math.max(...copies)], [least, most], `step ${i}`);
   });
@@ -135,7 +138,7 @@ for (
       { outcome: "answered", pauseMs: 1000, next: "one" },
       { outcome: "answered", pauseMs: 300_000, next: "one" },
     ],
-    "a loop of marks that loses a round now and then": [
+    "a loop of marks with lost rounds": [
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
       { outcome: "silent", pauseMs: 300, looping: true, next: "one" },
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
@@ -145,7 +148,7 @@ for (
       { outcome: "silent", pauseMs: 300, looping: true, next: "one" },
       { outcome: "answered", pauseMs: 1000, next: "one" },
     ],
-    "a loop of names that loses a round now and then": [
+    "a loop of names with lost rounds": [
       { outcome: "returned", pauseMs: 300, next: "several" },
       { outcome: "returned", pauseMs: 300, next: "several" },
       { outcome: "returned", pauseMs: 3000, looping: true, next: "several" },
@@ -162,7 +165,7 @@ for (
       { outcome: "silent", pauseMs: 300, looping: true, next: "several" },
       { outcome: "silent", pauseMs: 1000, next: "one" },
     ],
-    "names that do not all come back": [
+    "names that do not all return": [
       { outcome: "returned", pauseMs: 300, next: "several" },
       { outcome: "returned", pauseMs: 300, next: "several" },
       { outcome: "answered", pauseMs: 300_000, next: "one" },
@@ -180,24 +183,24 @@ for (
       { outcome: "marked", pauseMs: 3000, looping: true, next: "one" },
     ],
   } as Record<string, Step[]>)
-) Deno.test(`loop: pauses between rounds: ${title}`, () => play(new Schedule(), steps));
+) Deno.test(`loop: pauses between rounds: ${title}`, () => play(makeWatch(), steps));
 
-Deno.test("loop: a mark is news once", () => {
-  const schedule = new Schedule();
-  assert.deepEqual([schedule.seen(), schedule.seen()], [true, false]);
-  schedule.ended("answered");
-  assert.ok(!schedule.seen(), "one round that got lost ends no loop");
-  schedule.ended("answered");
-  schedule.ended("answered");
-  assert.ok(schedule.seen());
+Deno.test("loop: a mark begins a loop only once", () => {
+  const watch = makeWatch();
+  assert.deepEqual([watch.markSeen(), watch.markSeen()], [true, false]);
+  watch.roundEnded("answered");
+  assert.ok(!watch.markSeen(), "one lost round does not end a loop");
+  watch.roundEnded("answered");
+  watch.roundEnded("answered");
+  assert.ok(watch.markSeen());
 });
 
-Deno.test("loop: after eight failures there is a rest", () => {
-  const schedule = new Schedule();
-  const pauses = Array.from({ length: 8 }, () => schedule.ended("silent") / 1000);
+Deno.test("loop: eight failures lead to a rest", () => {
+  const watch = makeWatch();
+  const pauses = Array.from({ length: 8 }, () => watch.roundEnded("silent") / 1000);
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 30, 30, 300]);
-  assert.ok(schedule.resting);
-  assert.equal(schedule.ended("silent"), 1000);
+  assert.ok(watch.resting);
+  assert.equal(watch.roundEnded("silent"), 1000);
 });
 
 for (
@@ -212,28 +215,19 @@ for (
     { ends: [["silent", RETURNED.NOT], ["answered", RETURNED.NAME]], outcome: "answered" },
     { ends: [["unsent", RETURNED.NOT], ["silent", RETURNED.NAME]], outcome: "silent" },
     { ends: [["silent", RETURNED.NOT], ["silent", RETURNED.MARK]], outcome: "marked" },
-  ] as { ends: [Heard, number][]; outcome: Outcome }[]
+  ] as { ends: [Reaction, number][]; outcome: Outcome }[]
 ) {
-  const said = ends.map(([heard, returned]) => `${heard} ${returned}`).join(", ");
-  Deno.test(`loop: a round of probes that end so: ${said}`, () => {
-    const watch = new Watch({ label: "10.0.0.1:53", looping: false }, 0);
+  const said = ends.map(([reaction, returned]) => `${reaction} ${returned}`).join(", ");
+  Deno.test(`loop: outcome of a round with the probes: ${said}`, () => {
+    const watch = makeWatch();
     for (let round = 0; round < 2; round++) {
       watch.begin(ends.length);
-      ends.forEach(([heard, returned], i) => {
+      ends.forEach(([reaction, returned], i) => {
         assert.ok(watch.busy);
-        const ended = watch.ended(heard, returned);
+        const ended = watch.probeEnded(reaction, returned);
         assert.equal(ended, i === ends.length - 1 ? outcome : null);
       });
       assert.ok(!watch.busy);
     }
   });
 }
-
-Deno.test("loop: the log names the upstream, and what becomes of queries", () => {
-  const describe = (others: boolean) =>
-    describeLoop({ zone: ".", upstream: "10.0.0.1:53", others, between: null, qname: "a.b." }).line;
-  const start =
-    'Loop detected for zone "\\.": what is forwarded to 10\\.0\\.0\\.1:53 comes back here';
-  assert.match(describe(false), new RegExp(`^${start}\\. Queries for it get SERVFAIL until`));
-  assert.match(describe(true), new RegExp(`^${start}\\. Until that ends, the other upstreams`));
-});

@@ -1,7 +1,7 @@
 import type { CreateCompanion } from "../companion.ts";
 import { Persistence } from "./companion/persistence.ts";
 
-/** Keeps caches in files (`persist`). */
+/** Persists caches in files. */
 export const createCacheCompanion: CreateCompanion = ({ planes, log, shared }) => ({
-  keeper: new Persistence(planes, log, shared),
+  keeper: new Persistence({ planes, log, shared }),
 });

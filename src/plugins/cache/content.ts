@@ -1,26 +1,36 @@
-import { StoreClock } from "./store/clock.ts";
-import { MemoryLimit } from "./store/memory_limit.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
+import { Memory } from "../../engine/memory.ts";
+import { Response } from "../../engine/response/response.ts";
 import type { CacheOptions } from "./options.ts";
+import { MemoryLimit } from "./store/memory_limit.ts";
+import { CLOCK_SPAN } from "./store/row.ts";
 import { Store } from "./store/store.ts";
 
-/** An expired failure is remembered for this many times as long as it was kept. */
+/** An expired failure counts as recent for this many times its TTL. */
 export const FAILURE_MEMORY = 2;
-/** Room for failures, as a share of that for denials. */
+/** Capacity for failures, as a share of that for denials. */
 const FAILURES_SHARE = 1 / 4;
 
-/** What a cache has stored. A reload hands it on to the next handler, if the options allow that. */
+/** The stores of a cache, which a reload hands on, and the lookups over all of them. */
 export class CacheContent {
   readonly memory: MemoryLimit;
   readonly success: Store;
   readonly denial: Store;
-  /** Failures of servers and of asking them (RFC 9520): never in place of an answer. */
+  /** SERVFAIL and the like (RFC 9520), apart so that they never replace an answer. */
   readonly failures: Store;
-  readonly #clock: StoreClock;
+  readonly staleSeconds: number;
+  readonly prefersPositive: boolean;
+  staleRow = -1;
+  readonly #ecs: boolean;
+  readonly #keepTtl: boolean;
+  readonly #response = new Response(new Memory(8));
+  /** Zero of the stores' clock, in monotonic milliseconds. */
+  #startMs: number;
 
-  /** @param ecs - client subnets count */
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
     const memory = this.memory = new MemoryLimit(options.capacityBytes ?? Infinity);
-    const graceSeconds = Math.ceil((options.serveStale?.durationMs ?? 0) / 1000);
+    const staleMs = options.serveStale?.durationMs ?? 0;
+    const graceSeconds = Math.ceil(staleMs / 1000);
     const subnets = ecs ? "scope" : "none";
     this.success = new Store(options.success.capacity, { graceSeconds, subnets, memory });
     this.denial = new Store(options.denial.capacity, { graceSeconds, subnets, memory });
@@ -29,11 +39,97 @@ export class CacheContent {
       subnets: ecs ? "exact" : "none",
       memory,
     });
-    this.#clock = new StoreClock(nowMs, [this.success, this.denial, this.failures]);
+    this.staleSeconds = Math.floor(staleMs / 1000);
+    this.prefersPositive = options.preferPositive && this.staleSeconds > 0;
+    this.#ecs = ecs;
+    this.#keepTtl = options.keepTtl;
+    this.#startMs = nowMs;
   }
 
-  /** The time on the stores' clock, in tenths of a second. */
+  /** The time on the stores' clock, in tenths of a second; below `CLOCK_SPAN`. */
   now(nowMs: number): number {
-    return this.#clock.read(nowMs);
+    const tenths = (nowMs - this.#startMs) / 100;
+    if (tenths < CLOCK_SPAN) return tenths | 0;
+    const whole = Math.floor(tenths);
+    for (const store of [this.success, this.denial, this.failures]) store.moveBack(whole);
+    this.#startMs += 100 * whole;
+    return 0;
+  }
+
+  answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): void {
+    const response = this.#response;
+    store.read(row, response);
+    response.ttlSeconds = ttlSeconds;
+    response.extendedRcode = 0;
+    response.cached = true;
+    exchange.response = response;
+  }
+
+  /** As `answer`, for a fresh entry with so many seconds left. */
+  answerFor(exchange: Exchange, store: Store, row: number, remaining: number): void {
+    this.answer(exchange, store, row, this.#keepTtl ? store.ttlOf(row) : remaining);
+  }
+
+  answerFresh(exchange: Exchange, now: number): boolean {
+    const { success, denial } = this;
+    for (const store of [success, denial]) {
+      const row = store.find(exchange, now);
+      const remaining = row < 0 ? 0 : store.remaining(row, now);
+      if (remaining > 0) {
+        if (store === success && this.deniesCloser(exchange, row, now)) continue;
+        this.answerFor(exchange, store, row, remaining);
+        return true;
+      }
+      if (this.prefersPositive && store === success && this.isPositive(row, now)) break;
+    }
+    return false;
+  }
+
+  /** The store with an entry that may be served stale, or null; sets `staleRow`. */
+  findStale(exchange: Exchange, now: number): Store | null {
+    const { success, denial } = this;
+    this.staleRow = success.find(exchange, now);
+    if (this.#isStale(success, this.staleRow, now) && success.hasAnswer(this.staleRow)) {
+      return success;
+    }
+    this.staleRow = denial.find(exchange, now);
+    return this.#isStale(denial, this.staleRow, now) ? denial : null;
+  }
+
+  /** Whether a row of the success store is an answer that is fresh or may be served stale. */
+  isPositive(row: number, now: number): boolean {
+    const { success } = this;
+    return row >= 0 && success.remaining(row, now) > -this.staleSeconds && success.hasAnswer(row);
+  }
+
+  hasPositive(exchange: Exchange, now: number): boolean {
+    return this.isPositive(this.success.find(exchange, now), now);
+  }
+
+  hasGood(exchange: Exchange, now: number): boolean {
+    if (this.hasPositive(exchange, now)) return true;
+    const row = this.denial.find(exchange, now);
+    return row >= 0 && this.denial.remaining(row, now) > -this.staleSeconds;
+  }
+
+  /** Whether a denial for a narrower network overrides an answer (RFC 7871 section 7.3.1). */
+  deniesCloser(exchange: Exchange, row: number, now: number): boolean {
+    if (!this.#ecs || this.prefersPositive) return false;
+    const { success, denial } = this;
+    const denied = denial.find(exchange, now);
+    return denied >= 0 && denial.remaining(denied, now) > 0 &&
+      denial.fit(denied, exchange) > success.fit(row, exchange);
+  }
+
+  /** Seconds for which a failure of this question is still stored; 0 for none. */
+  failureRemaining(exchange: Exchange, now: number): number {
+    const row = this.failures.find(exchange, now);
+    return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));
+  }
+
+  #isStale(store: Store, row: number, now: number): boolean {
+    if (row < 0) return false;
+    const remaining = store.remaining(row, now);
+    return remaining <= 0 && remaining > -this.staleSeconds;
   }
 }

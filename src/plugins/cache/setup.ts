@@ -1,17 +1,15 @@
-import type { Controller } from "../controller.ts";
+import { shareOf } from "../../config/memory_limit.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { formatDuration } from "../../corefile/durations.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
-import type { PluginSetup, WholeConfig } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
-import { completeCaches } from "./complete.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
-import { readSize } from "./size.ts";
 
-/** `least` is what CoreDNS raises a smaller capacity to; the upper end is what a table can hold. */
+/** CoreDNS raises smaller capacities to `least`; `max` is the limit of a table. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
 /** RFC 2181 section 8: a TTL has 31 bits. */
 const TTL = { success: 3600, denial: 1800, min: 1, max: 2_147_483_647 } as const;
@@ -21,158 +19,139 @@ const PREFETCH = {
   duration: { name: "prefetch DURATION", default: 60_000, min: 0, max: MAX_DURATION_MS },
   percentage: { name: "prefetch PERCENTAGE", default: 10, min: 10, max: 90 },
 } as const;
-/** RFC 2308 section 7.1: a server failure is kept for five minutes at most. */
+/** RFC 2308 section 7.1: five minutes at most. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
-/** `min` still holds thousands of entries; `max` is half of what addresses in the arena reach. */
-const CAPACITY_BYTES = { name: "capacity_bytes", min: 2 ** 20, max: 2 ** 34 } as const;
-const PERSIST = {
-  interval: { name: "persist INTERVAL", default: 600_000, min: 1000, max: MAX_DURATION_MS },
+/** `min` suffices for thousands of entries; `max` is half of what the arena can address. */
+const CAPACITY_BYTES = { min: 2 ** 20, max: 2 ** 34 } as const;
+const INTERVAL = {
+  name: "persist INTERVAL",
+  default: 600_000,
+  min: 1000,
+  max: MAX_DURATION_MS,
 } as const;
-
-const OPTIONS = [
-  "success",
-  "denial",
-  "prefetch",
-  "serve_stale",
-  "serve_stale_policy",
-  "servfail",
-  "disable",
-  "keepttl",
-  "capacity_bytes",
-  "persist",
-];
 
 /** Reads `cache [TTL] [ZONES...] { … }`. */
 export const cacheSetup: PluginSetup = {
   name: "cache",
   describe: (options) => describeCache(options as CacheOptions),
-  setup({ tokens, zones, host, resolvePath, addHandler, warn }) {
-    tokens.once(() => {
-      const { line } = tokens.place;
-      const args = tokens.remainingArgs();
-      let ttl: number | null = null;
-      if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
-        ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
-      }
-      for (const word of args.filter((word) => /^=|^[0-9.]+(ms|s|m|h|d)$/.test(word))) {
-        const what = `${quote(word)} is taken for a zone, so only its names are cached`;
-        warn(line, `${what} (a TTL is a plain number of seconds: cache 30)`);
-      }
-      const ofClass = (maxTtlSeconds: number): CacheClassOptions => ({
-        capacity: CAPACITY.default,
-        maxTtlSeconds,
-        minTtlSeconds: MIN_TTL.default,
-      });
-      const options: CacheOptions = {
-        zones: args.length > 0 ? readZones(tokens, args) : [...zones],
-        success: ofClass(ttl ?? TTL.success),
-        denial: ofClass(ttl ?? TTL.denial),
-        prefetch: {
-          amount: PREFETCH.amount.default,
-          durationMs: PREFETCH.duration.default,
-          percentage: PREFETCH.percentage.default,
-        },
-        servfailMs: SERVFAIL.default,
-        disable: { success: [], denial: [] },
-        keepTtl: false,
-        serveStale: null,
-        preferPositive: false,
-        capacityBytes: null,
-        persist: null,
-      };
-      tokens.eachInBlock((option) =>
-        readOption({ tokens, host, resolvePath, warn }, option, options)
-      );
-      if (options.preferPositive && options.serveStale === null) {
-        throw tokens.error(
-          "serve_stale_policy needs serve_stale (add it, or leave the policy out)",
-        );
-      }
-      addHandler(options);
-    });
+  setup(controller) {
+    controller.tokens.once(() => controller.addHandler(readCache(controller)));
   },
   complete: (whole) => completeCaches(whole as WholeConfig<CacheOptions>),
 };
+
+/** Divides the memory share of caches without a `capacity_bytes`, and finds shared files. */
+function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
+  const places = new Map<string, string>();
+  for (const { block: { file }, line, options } of uses) {
+    if (config.memoryBytes !== undefined) {
+      options.capacityBytes ??= shareOf(config.memoryBytes, uses.length);
+    }
+    const path = options.persist?.file;
+    if (path === undefined) continue;
+    const other = places.get(path);
+    if (other === undefined) places.set(path, `${file}:${line}`);
+    else fault({ file, line }, `persist: the cache at ${other} uses "${path}" too (name another)`);
+  }
+}
 
 function describeCache({ success, denial, serveStale, persist, zones }: CacheOptions): string {
   const of = zones.includes(".") ? "answers" : `answers for ${zones.join(", ")}`;
   const stale = serveStale === null || serveStale.durationMs === 0
     ? ""
     : `, stale ones for ${formatDuration(serveStale.durationMs)} more while no upstream answers`;
-  const kept = persist === null ? "" : `, and kept over a restart in ${persist.file}`;
+  const persisted = persist === null ? "" : `, and persisted in ${persist.file}`;
   return `${of} are cached for up to ${success.maxTtlSeconds} s, denials for up to ` +
-    `${denial.maxTtlSeconds} s${stale}${kept}`;
+    `${denial.maxTtlSeconds} s${stale}${persisted}`;
 }
 
-function readOption(
-  { tokens, host, resolvePath, warn }: Pick<Controller, "tokens" | "host" | "resolvePath" | "warn">,
-  option: string,
-  options: CacheOptions,
-): void {
-  switch (option) {
-    case "success":
-    case "denial":
-      readClass({ tokens, warn }, option, options[option]);
-      break;
-    case "prefetch":
-      readPrefetch(tokens, options.prefetch);
-      break;
-    case "servfail":
+function readCache(controller: Controller): CacheOptions {
+  const { tokens, zones, warn } = controller;
+  const { line } = tokens.place;
+  const args = tokens.remainingArgs();
+  let ttl: number | null = null;
+  if (args.length > 0 && /^[+-]?[0-9]+$/.test(args[0]!)) {
+    ttl = readInteger(tokens, args.shift()!, { name: "TTL", min: TTL.min, max: TTL.max });
+  }
+  for (const word of args.filter((word) => /^=|^[0-9.]+(ms|s|m|h|d)$/.test(word))) {
+    const what = `${quote(word)} is taken for a zone, so only its names are cached`;
+    warn(line, `${what} (a TTL is a plain number of seconds: cache 30)`);
+  }
+  const ofClass = (maxTtlSeconds: number): CacheClassOptions => ({
+    capacity: CAPACITY.default,
+    maxTtlSeconds,
+    minTtlSeconds: MIN_TTL.default,
+  });
+  const options: CacheOptions = {
+    zones: args.length > 0 ? readZones(tokens, args) : [...zones],
+    success: ofClass(ttl ?? TTL.success),
+    denial: ofClass(ttl ?? TTL.denial),
+    prefetch: {
+      amount: PREFETCH.amount.default,
+      durationMs: PREFETCH.duration.default,
+      percentage: PREFETCH.percentage.default,
+    },
+    servfailMs: SERVFAIL.default,
+    disable: { success: [], denial: [] },
+    keepTtl: false,
+    serveStale: null,
+    preferPositive: false,
+    capacityBytes: null,
+    persist: null,
+  };
+  const readers = readersInto(options, controller);
+  tokens.eachInBlock((option) => {
+    const read = readers.get(option);
+    if (read === undefined) throw tokens.error(unknownOption(option, [...readers.keys()]));
+    read();
+  });
+  if (options.preferPositive && options.serveStale === null) {
+    throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
+  }
+  return options;
+}
+
+function readersInto(options: CacheOptions, controller: Controller): Map<string, () => void> {
+  const { tokens } = controller;
+  return new Map<string, () => void>([
+    ["success", () => readClass(controller, "success", options.success)],
+    ["denial", () => readClass(controller, "denial", options.denial)],
+    ["prefetch", () => readPrefetch(tokens, options.prefetch)],
+    ["serve_stale", () => options.serveStale = readServeStale(tokens)],
+    ["serve_stale_policy", () => {
+      if (options.preferPositive) {
+        throw tokens.error('"serve_stale_policy" appears twice in this block (remove one)');
+      }
+      readServeStalePolicy(tokens);
+      options.preferPositive = true;
+    }],
+    ["servfail", () => {
       options.servfailMs = readDuration(tokens, tokens.oneArg("DURATION"), SERVFAIL);
-      break;
-    case "disable": {
+    }],
+    ["disable", () => {
       const [which, ...names] = tokens.someArgs("success|denial [ZONES...]");
       if (which !== "success" && which !== "denial") {
         throw tokens.error(`disable: unknown class ${quote(which!)} (success or denial)`);
       }
       options.disable[which] = names.length > 0 ? readZones(tokens, names) : ["."];
-      break;
-    }
-    case "keepttl":
-      options.keepTtl = true;
-      break;
-    case "serve_stale":
-      options.serveStale = readServeStale(tokens);
-      break;
-    case "serve_stale_policy":
-      if (options.preferPositive) {
-        throw tokens.error('"serve_stale_policy" stands in this block already (leave one out)');
-      }
-      readServeStalePolicy(tokens);
-      options.preferPositive = true;
-      break;
-    case "capacity_bytes":
-      options.capacityBytes = readSize(tokens, tokens.oneArg("SIZE"), CAPACITY_BYTES);
-      break;
-    case "persist": {
-      const [file, interval] = tokens.someArgs("FILE [INTERVAL]", 2);
-      const intervalMs = interval === undefined
-        ? PERSIST.interval.default
-        : readDuration(tokens, interval, PERSIST.interval);
-      options.persist = { file: resolvePath(file!), intervalMs };
-      const folder = options.persist.file.replace(/\/[^/]*$/, "") || "/";
-      if (host.kindOf(folder) !== "directory") {
-        const what = `persist: ${quote(folder)} is not a folder, so nothing is kept`;
-        warn(tokens.place.line, `${what} (make it, or name another one)`);
-      }
-      break;
-    }
-    default:
-      throw tokens.error(unknownOption(option, OPTIONS));
-  }
+    }],
+    ["keepttl", () => options.keepTtl = true],
+    ["capacity_bytes", () => options.capacityBytes = readCapacityBytes(tokens)],
+    ["persist", () => options.persist = readPersist(controller)],
+  ]);
 }
 
 function readClass(
-  { tokens, warn }: Pick<Controller, "tokens" | "warn">,
+  { tokens, warn }: Controller,
   name: string,
   target: CacheClassOptions,
 ): void {
   const { line } = tokens.place;
   const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]", 3);
   const asked = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} CAPACITY` });
-  // As in CoreDNS: Corefiles with a small capacity keep the hits that they have.
+  // As in CoreDNS, so that Corefiles with a small capacity have the same hit ratio.
   if (asked < CAPACITY.least && ttl === undefined) {
-    const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the least`;
+    const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the minimum`;
     warn(line, `${what} (if ${asked} is a TTL: ${name} ${CAPACITY.default} ${asked})`);
   }
   target.capacity = Math.max(asked, CAPACITY.least);
@@ -198,4 +177,35 @@ function readPrefetch(tokens: Dispenser, target: CacheOptions["prefetch"]): void
     );
   }
   target.percentage = readInteger(tokens, percentage.slice(0, -1), PREFETCH.percentage);
+}
+
+function readCapacityBytes(tokens: Dispenser): number {
+  const text = tokens.oneArg("SIZE");
+  const [, digits, unit = "", binary] = /^([0-9]{1,15})(?:([KMG])(i?))?$/.exec(text) ?? [];
+  if (digits === undefined) {
+    const remedy = "(write 64Mi, 64M or 67108864)";
+    throw tokens.error(`capacity_bytes: ${quote(text)} is not a size ${remedy}`);
+  }
+  const base = binary === "i" ? 1024 : 1000;
+  const value = Number(digits) * base ** ["", "K", "M", "G"].indexOf(unit);
+  if (value < CAPACITY_BYTES.min || value > CAPACITY_BYTES.max) {
+    throw tokens.error(`capacity_bytes: ${quote(text)} is out of range (1Mi to 16Gi)`);
+  }
+  return value;
+}
+
+function readPersist(
+  { tokens, host, resolvePath, warn }: Controller,
+): NonNullable<CacheOptions["persist"]> {
+  const [path, interval] = tokens.someArgs("FILE [INTERVAL]", 2);
+  const intervalMs = interval === undefined
+    ? INTERVAL.default
+    : readDuration(tokens, interval, INTERVAL);
+  const file = resolvePath(path!);
+  const folder = file.replace(/\/[^/]*$/, "") || "/";
+  if (host.kindOf(folder) !== "directory") {
+    const what = `persist: ${quote(folder)} is not a folder, so nothing is persisted`;
+    warn(tokens.place.line, `${what} (create it, or name another one)`);
+  }
+  return { file, intervalMs };
 }

@@ -1,19 +1,15 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
-import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
+import { type Bounds, MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { ServeStaleOptions } from "./options.ts";
 
 /** A year: the stores count tenths of a second in 31 bits. */
-const DURATION = {
-  name: "serve_stale DURATION",
-  default: 3_600_000,
-  min: 0,
-  max: 365 * 86_400_000,
-};
+const DURATION = { name: "serve_stale DURATION", min: 0, max: 365 * 86_400_000 };
+const DEFAULT_DURATION_MS = 3_600_000;
 const VERIFY_TIMEOUT = { name: "serve_stale VERIFY_TIMEOUT", min: 0, max: MAX_DURATION_MS };
 /** RFC 2181 section 8: a TTL has 31 bits. */
 const RESPONSE_TTL = { name: "serve_stale RESPONSE_TTL", min: 0, max: 2_147_483_647_000 };
-/** RFC 8767 section 5: a failure should not be remembered for more than five minutes. */
+/** RFC 8767 section 5: five minutes at most. */
 const FAILURE_RECHECK = { name: "serve_stale FAILURE_RECHECK", min: 0, max: 300_000 };
 
 const SYNTAX = "[DURATION] [immediate [RESPONSE_TTL [FAILURE_RECHECK]] | " +
@@ -21,45 +17,31 @@ const SYNTAX = "[DURATION] [immediate [RESPONSE_TTL [FAILURE_RECHECK]] | " +
 
 /** Reads the arguments of `serve_stale`. */
 export function readServeStale(tokens: Dispenser): ServeStaleOptions {
-  const [duration, mode, ...rest] = tokens.remainingArgs();
-  const options: ServeStaleOptions = {
-    durationMs: DURATION.default,
-    mode: "immediate",
-    verifyTimeoutMs: 0,
-    responseTtlSeconds: 0,
-    failureRecheckMs: 0,
-  };
-  if (duration !== undefined) options.durationMs = readDuration(tokens, duration, DURATION);
-  if (mode === undefined) return options;
-  const lower = mode.toLowerCase();
-  if (lower !== "immediate" && lower !== "verify") {
-    throw tokens.error(`serve_stale: unknown mode ${quote(mode)} (immediate or verify)`);
+  const [duration, modeText = "immediate", ...rest] = tokens.remainingArgs();
+  const read = (text: string | undefined, bounds: Bounds, otherwise = 0) =>
+    text === undefined ? otherwise : readDuration(tokens, text, bounds);
+  const durationMs = read(duration, DURATION, DEFAULT_DURATION_MS);
+  const mode = modeText.toLowerCase();
+  if (mode !== "immediate" && mode !== "verify") {
+    throw tokens.error(`serve_stale: unknown mode ${quote(modeText)} (immediate or verify)`);
   }
-  options.mode = lower;
-  const timeout = lower === "verify" ? rest.shift() : undefined;
+  const timeout = mode === "verify" ? rest.shift() : undefined;
   const [ttl, recheck, tooMuch] = rest;
   if (tooMuch !== undefined) {
     throw tokens.error(
       `too many arguments for "serve_stale": ${quote(tooMuch)} (serve_stale ${SYNTAX})`,
     );
   }
-  if (timeout !== undefined) {
-    options.verifyTimeoutMs = readDuration(tokens, timeout, VERIFY_TIMEOUT);
+  const verifyTimeoutMs = read(timeout, VERIFY_TIMEOUT);
+  const ttlMs = read(ttl, RESPONSE_TTL);
+  if (ttlMs % 1000 !== 0) {
+    throw tokens.error(`${RESPONSE_TTL.name}: ${quote(ttl!)} is not a whole number of seconds`);
   }
-  if (ttl !== undefined) {
-    const ttlMs = readDuration(tokens, ttl, RESPONSE_TTL);
-    if (ttlMs % 1000 !== 0) {
-      throw tokens.error(`${RESPONSE_TTL.name}: ${quote(ttl)} is not in whole seconds`);
-    }
-    options.responseTtlSeconds = ttlMs / 1000;
-  }
-  if (recheck !== undefined) {
-    options.failureRecheckMs = readDuration(tokens, recheck, FAILURE_RECHECK);
-  }
-  return options;
+  const failureRecheckMs = read(recheck, FAILURE_RECHECK);
+  return { durationMs, mode, verifyTimeoutMs, responseTtlSeconds: ttlMs / 1000, failureRecheckMs };
 }
 
-/** Reads the argument of `serve_stale_policy`; there is one policy. */
+/** Reads the argument of `serve_stale_policy`. */
 export function readServeStalePolicy(tokens: Dispenser): void {
   const policy = tokens.oneArg("prefer_positive");
   if (policy.toLowerCase() !== "prefer_positive") {

@@ -1,22 +1,21 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
+import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
-import type { AllCacheCounters, StaleReason } from "./counters.ts";
+import { hashSubnet } from "../../engine/question/read.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { CacheContent } from "./content.ts";
+import type { CacheMetrics, StaleReason } from "./metrics.ts";
 import type { CacheOptions, ServeStaleOptions } from "./options.ts";
-import type { CacheReader } from "./reader.ts";
+import { isSameQuestion } from "./question.ts";
 import type { Store } from "./store/store.ts";
-import { Verifications } from "./verifications.ts";
 
-/**
- * How long a refresh keeps others away, in tenths of a second: longer than any takes, since one may
- * end without a word (a handler that drops the query).
- */
+/** Tenths of a second that a refresh excludes others, in case it ends without a response. */
 const LEASE = 100;
-/** Pause after a refresh that failed in a way that is not kept as a failure, likewise. */
+/** Least pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
 
-/** What becomes of expired entries without `serve_stale`: nothing. */
 const OFF: ServeStaleOptions = {
   durationMs: 0,
   mode: "immediate",
@@ -25,55 +24,65 @@ const OFF: ServeStaleOptions = {
   failureRecheckMs: 0,
 };
 
+/** Finished verifications kept for reuse. */
+const MAX_SPARE = 256;
+
+/** Exchanges that wait for the same refresh, and its timeout: `serve_stale verify`. */
+class Verification extends PendingQuestion {
+  readonly timer: Timer;
+
+  constructor(makeTimer: (verification: Verification) => Timer) {
+    super();
+    this.timer = makeTimer(this);
+  }
+
+  override asksFor(exchange: Exchange): boolean {
+    return isSameQuestion(this.waiters!, exchange);
+  }
+}
+
 /** What serving stale entries needs of its cache. */
 export interface StaleServices {
   readonly options: CacheOptions;
   readonly engine: EngineServices;
-  /** Position of the handler in its chain. */
   readonly position: number;
-  /** Client subnets count. */
   readonly ecs: boolean;
 }
 
-/**
- * Serves expired entries while no better answer is available (RFC 8767), and keeps refreshes of all
- * entries, stale ones and prefetched ones, to one at a time.
- */
+/** Serves stale entries (RFC 8767), and limits refreshes of an entry to one at a time. */
 export class StaleServer {
-  /** Whether stale entries are served at all. */
   readonly serves: boolean;
-
-  readonly #reader: CacheReader;
-  readonly #counters: AllCacheCounters;
+  readonly #content: CacheContent;
+  readonly #metrics: CacheMetrics;
   readonly #services: StaleServices;
   readonly #options: ServeStaleOptions;
   readonly #refreshes: boolean;
-  readonly #verifications: Verifications;
+  readonly #verifications: InFlight<Verification>;
+  readonly #spare: Verification[] = [];
 
-  constructor(reader: CacheReader, counters: AllCacheCounters, services: StaleServices) {
-    this.#reader = reader;
-    this.#counters = counters;
+  constructor(content: CacheContent, metrics: CacheMetrics, services: StaleServices) {
+    this.#content = content;
+    this.#metrics = metrics;
     this.#services = services;
     const { serveStale, prefetch } = services.options;
     this.#options = serveStale ?? OFF;
-    this.serves = reader.staleSeconds > 0;
+    this.serves = content.staleSeconds > 0;
     this.#refreshes = this.serves || prefetch.amount > 0;
-    this.#verifications = new Verifications(services.engine, {
-      subnets: services.ecs,
-      timeOut: (waiter) => this.#giveUp(waiter),
-    });
+    this.#verifications = new InFlight(services.engine, "verify");
   }
 
-  /** Claims the refresh of an entry; false where one is under way or has just failed. */
+  /** Claims the refresh of an entry; false if one is in flight or has just failed. */
   claim(store: Store, row: number, now: number): boolean {
-    return store.beginRefresh(row, now, now + LEASE);
+    if (!store.mayRefresh(row, now)) return false;
+    store.recheckAt(row, now + LEASE);
+    return true;
   }
 
-  /** Answers from a stale entry, at once or once asking has failed, as the options say. */
+  /** Answers from a stale entry: at once, or if the handlers below fail. */
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
-    const counters = this.#counters.of(exchange.listener);
-    const { success } = this.#reader.content;
+    const counters = this.#metrics.of(exchange.listener);
+    const { success } = this.#content;
     engine.values[store === success ? counters.hitsSuccess : counters.hitsDenial]!++;
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
     if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
@@ -87,10 +96,8 @@ export class StaleServer {
   }
 
   /**
-   * Handles a response on its way up. One that may not replace a stale answer is replaced by it, and
-   * the clients that waited for this refresh are answered.
-   *
-   * A client's query without RD is not a refresh, whatever came of it: most resolvers refuse it.
+   * Replaces a response that is no better by a stale answer, and answers the clients that wait for
+   * this refresh. Queries without RD are not refreshes, because most resolvers refuse them.
    */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;
@@ -103,11 +110,11 @@ export class StaleServer {
     if (exchange.internal) {
       this.#answerWaiters(exchange, good, now);
     } else if (!good) {
-      const store = this.#reader.findStale(exchange, now);
-      if (store !== null) this.#answer(exchange, store, this.#reader.row, "failure");
+      const store = this.#content.findStale(exchange, now);
+      if (store !== null) this.#answer(exchange, store, this.#content.staleRow, "failure");
     } else if (this.#options.mode === "verify") {
-      // Clients get the same answer (AA) as those who ask a moment later.
-      this.#reader.answerFresh(exchange, now);
+      // With AA, as later clients get it.
+      this.#content.answerFresh(exchange, now);
     }
   }
 
@@ -116,39 +123,70 @@ export class StaleServer {
     const { verifyTimeoutMs, failureRecheckMs } = this.#options;
     if (verifyTimeoutMs === 0) {
       if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, "recheck");
-      // Only then do others get the stale entry while this one asks (CoreDNS's FAILURE_RECHECK).
+      // Others get the stale entry meanwhile, but only with FAILURE_RECHECK (as in CoreDNS).
       if (failureRecheckMs > 0 && exchange.recursionDesired) this.claim(store, row, now);
       return NEXT;
     }
-    const joined = failureRecheckMs === 0 ? this.#verifications.join(exchange) : null;
-    if (joined === true) return WAIT;
-    if (joined === false || !this.claim(store, row, now)) {
+    const known = failureRecheckMs === 0 ? this.#verificationOf(exchange) : null;
+    if (known !== null && this.#verifications.join(known, exchange)) return WAIT;
+    if (known !== null || !this.claim(store, row, now)) {
       return this.#answer(exchange, store, row, "recheck");
     }
-    const parked = this.#verifications.begin(exchange, engine.nowMs + verifyTimeoutMs);
+    const parked = this.#beginVerification(exchange, engine.nowMs + verifyTimeoutMs);
     if (parked === null) {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "recheck");
     }
     if (!engine.refresh(parked, position)) {
       store.recheckAt(row, now);
-      this.#verifications.take(parked);
+      this.#endVerification(this.#verificationOf(parked)!);
       this.#giveUp(parked);
     }
     return WAIT;
   }
 
-  /**
-   * RFC 8767 section 4: only NOERROR and NXDOMAIN say something of the name; and NOERROR does not
-   * without an answer or an SOA record.
-   */
+  #verificationOf(exchange: Exchange): Verification | null {
+    return this.#verifications.find(exchange, this.#hashOf(exchange));
+  }
+
+  #beginVerification(exchange: Exchange, untilMs: number): Exchange | null {
+    const { timers } = this.#services.engine;
+    const verification = this.#spare.pop() ??
+      new Verification((made) => timers.create(() => this.#expire(made)));
+    const parked = this.#verifications.begin(verification, exchange, this.#hashOf(exchange));
+    if (parked === null) this.#recycle(verification);
+    else timers.set(verification.timer, untilMs);
+    return parked;
+  }
+
+  /** Returns the waiters, chained by `nextWaiter`. */
+  #endVerification(verification: Verification): Exchange | null {
+    this.#services.engine.timers.clear(verification.timer);
+    const first = this.#verifications.end(verification);
+    this.#recycle(verification);
+    return first;
+  }
+
+  #recycle(verification: Verification): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(verification);
+  }
+
+  #expire(verification: Verification): void {
+    forEachWaiter(this.#endVerification(verification), (waiter) => this.#giveUp(waiter));
+  }
+
+  #hashOf(exchange: Exchange): number {
+    const { ecs, engine } = this.#services;
+    return ecs && exchange.ecsLength > 0 ? hashSubnet(exchange, engine.hashKey) : exchange.hash;
+  }
+
+  /** Whether a response is better than a stale entry (RFC 8767 section 4). */
   #mayReplace(exchange: Exchange, kind: number, now: number): boolean {
-    const response = exchange.response!;
-    const { rcode } = response;
-    if (this.#reader.prefersPositive && this.#reader.hasPositive(exchange, now)) {
+    const { rcode, flags } = exchange.response!;
+    if (this.#content.prefersPositive && this.#content.hasPositive(exchange, now)) {
       return kind === KIND.SUCCESS;
     }
-    if (rcode === RCODE.NXDOMAIN) return (response.flags & FLAG.TC) === 0;
+    if (rcode === RCODE.NXDOMAIN) return (flags & FLAG.TC) === 0;
     return kind === KIND.SUCCESS || kind === KIND.NODATA;
   }
 
@@ -156,11 +194,11 @@ export class StaleServer {
     const { failureRecheckMs } = this.#options;
     if (failureRecheckMs > 0) return failureRecheckMs / 100;
     if (this.#services.options.servfailMs < 1000) return 0;
-    return Math.max(SHORT_PAUSE, 10 * this.#reader.failureRemaining(exchange, now));
+    return Math.max(SHORT_PAUSE, 10 * this.#content.failureRemaining(exchange, now));
   }
 
   #endRefresh(exchange: Exchange, now: number, recheckAt: number): void {
-    const { success, denial } = this.#reader.content;
+    const { success, denial } = this.#content;
     let row = success.find(exchange, now);
     if (row >= 0) success.recheckAt(row, recheckAt);
     row = denial.find(exchange, now);
@@ -168,56 +206,59 @@ export class StaleServer {
   }
 
   #answerWaiters(exchange: Exchange, good: boolean, now: number): void {
-    const { engine } = this.#services;
     const response = exchange.response!;
-    let waiter = this.#verifications.take(exchange);
-    while (waiter !== null) {
-      const next: Exchange | null = waiter.nextWaiter;
-      waiter.nextWaiter = null;
+    const verification = this.#verificationOf(exchange);
+    if (verification === null) return;
+    forEachWaiter(this.#endVerification(verification), (waiter) => {
       const answered = good
-        ? this.#reader.answerFresh(waiter, now)
+        ? this.#content.answerFresh(waiter, now)
         : this.#answerBest(waiter, now, "failure");
       if (!answered) waiter.response = response;
-      engine.resume(waiter);
-      waiter = next;
-    }
+      this.#services.engine.resume(waiter);
+    });
   }
 
-  /** Answers a waiting exchange from what there is. */
   #giveUp(waiter: Exchange): void {
     const { engine } = this.#services;
-    const now = this.#reader.content.now(engine.nowMs);
+    const now = this.#content.now(engine.nowMs);
     if (!this.#answerBest(waiter, now, "timeout")) {
-      waiter.error = "the stale entry is gone, and no answer has come";
+      waiter.error = "the stale entry was evicted, and no answer has come";
       waiter.extendedError = EDE.NO_REACHABLE_AUTHORITY;
       waiter.response = engine.failure(waiter, RCODE.SERVFAIL);
     }
     engine.resume(waiter);
   }
 
-  /** Answers from a fresh entry, or else from a stale one; false where there is neither. */
+  /** Answers from a fresh or else a stale entry; false if there is neither. */
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
-    if (this.#reader.answerFresh(exchange, now)) return true;
-    const store = this.#reader.findStale(exchange, now);
-    if (store !== null) this.#answer(exchange, store, this.#reader.row, reason);
+    if (this.#content.answerFresh(exchange, now)) return true;
+    const store = this.#content.findStale(exchange, now);
+    if (store !== null) this.#answer(exchange, store, this.#content.staleRow, reason);
     return store !== null;
   }
 
   #answer(exchange: Exchange, store: Store, row: number, reason: StaleReason): Verdict {
     const { engine: { values }, options } = this.#services;
     const { responseTtlSeconds } = this.#options;
-    values[this.#counters.of(exchange.listener).servedStale]!++;
-    values[this.#counters.stale[reason]]!++;
+    values[this.#metrics.of(exchange.listener).servedStale]!++;
+    values[this.#metrics.stale[reason]]!++;
     store.touch(row);
     exchange.error = "";
     const own = store.ttlOf(row);
-    const ttlSeconds = responseTtlSeconds > 0 || !options.keepTtl
-      ? Math.min(responseTtlSeconds, own)
-      : own;
-    this.#reader.answer(exchange, store, row, ttlSeconds);
+    const limited = responseTtlSeconds > 0 || !options.keepTtl;
+    this.#content.answer(exchange, store, row, limited ? Math.min(responseTtlSeconds, own) : own);
     exchange.extendedError = exchange.response!.rcode === RCODE.NXDOMAIN
       ? EDE.STALE_NXDOMAIN
       : EDE.STALE;
     return ANSWERED;
+  }
+}
+
+function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) => void): void {
+  for (let waiter = first; waiter !== null;) {
+    const next: Exchange | null = waiter.nextWaiter;
+    waiter.nextWaiter = null;
+    use(waiter);
+    waiter = next;
   }
 }

@@ -1,42 +1,40 @@
 import type { HandlerFacts, PluginStatus } from "../status.ts";
 import type { CacheOptions } from "./options.ts";
 
-/** One `cache`. */
+/** Status of a `cache`. */
 export interface CacheStatus {
   zones: string[];
   success: { entries: number; capacity: number };
   denial: { entries: number; capacity: number };
   bytes: number;
-  /** Null where there is no limit. */
   capacityBytes: number | null;
   requests: number;
   hits: number;
-  /** Share of the requests that were answered from the cache, from 0 to 1; null before the first. */
   hitRatio: number | null;
   servedStale: number;
   prefetches: number;
   evictions: number;
 }
 
-/** Shows a cache by its counters. */
+const HEADS = ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"];
+
+/** Status of a cache, from its counters. */
 export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
   describe,
-  heads: ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"],
-  numbers: ["ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"],
+  heads: HEADS,
+  numbers: HEADS.slice(1),
   rows: (status) => {
-    const { zones, success, denial, bytes, capacityBytes } = status;
-    const { requests, hitRatio, servedStale, evictions } = status;
+    const { success, denial, bytes, capacityBytes, hitRatio } = status;
+    const limit = capacityBytes === null ? "" : ` of ${bytesText(capacityBytes)}`;
     return [[
-      zones.join(" "),
-      ratioText(success),
-      ratioText(denial),
-      capacityBytes === null
-        ? bytesText(bytes)
-        : `${bytesText(bytes)} of ${bytesText(capacityBytes)}`,
-      String(requests),
+      status.zones.join(" "),
+      `${success.entries} of ${success.capacity}`,
+      `${denial.entries} of ${denial.capacity}`,
+      `${bytesText(bytes)}${limit}`,
+      String(status.requests),
       hitRatio === null ? "-" : `${(100 * hitRatio).toFixed(1)} %`,
-      String(servedStale),
-      String(evictions),
+      String(status.servedStale),
+      String(status.evictions),
     ]];
   },
 };
@@ -44,26 +42,19 @@ export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
 function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): CacheStatus {
   const { success, denial, capacityBytes } = options;
   const zones = options.zones.join(",");
-  /** Over the listeners, each of which is counted apart. */
   const of = (name: string, labels: Record<string, string> = {}) =>
     servers.reduce(
-      (all, server) => all + counters(name, { server, zones, view: "", ...labels }),
+      (sum, server) => sum + counters(name, { server, zones, view: "", ...labels }),
       0,
     );
-  // What is stored is the same for all of them.
-  const entries = (type: string) => {
-    const labels = { server: servers[0] ?? "", zones, view: "", type };
-    return counters("coredns_cache_entries", labels);
-  };
   const both = (name: string) => of(name, { type: "success" }) + of(name, { type: "denial" });
+  const entries = (type: string) =>
+    counters("coredns_cache_entries", { server: servers[0] ?? "", zones, view: "", type });
   const requests = of("coredns_cache_requests_total");
   const hits = both("coredns_cache_hits_total");
   return {
     zones: options.zones,
-    success: {
-      entries: entries("success"),
-      capacity: success.capacity,
-    },
+    success: { entries: entries("success"), capacity: success.capacity },
     denial: { entries: entries("denial"), capacity: denial.capacity },
     bytes: counters("nodens_cache_bytes", { server: servers.join(","), zones }),
     capacityBytes: capacityBytes ?? null,
@@ -74,10 +65,6 @@ function describe({ options, counters, servers }: HandlerFacts<CacheOptions>): C
     prefetches: of("coredns_cache_prefetch_total"),
     evictions: both("coredns_cache_evictions_total"),
   };
-}
-
-function ratioText({ entries, capacity }: { entries: number; capacity: number }): string {
-  return `${entries} of ${capacity}`;
 }
 
 function bytesText(bytes: number): string {

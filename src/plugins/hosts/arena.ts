@@ -1,19 +1,16 @@
 /** Least growth: small enough to waste nothing, large enough to be rare. */
 const STEP_BYTES = 64 * 1024;
-/** An arena grows by this share of its size, if that is more. */
 const GROWTH = 1 / 16;
 
 /**
- * Memory that grows in place up to a limit: a resizable buffer, whose pages the kernel gives when
- * they are first written to. Nothing is copied to grow, and `releaseBuffer` gives all of it back at
- * once instead of waiting for a garbage collection.
+ * Memory that grows in place: a resizable buffer, whose pages the kernel provides on first write.
+ * Growing copies nothing, and `releaseBuffer` returns all of it without a garbage collection.
  */
 export class Arena {
   readonly buffer: ArrayBuffer;
-  /** All of it, whatever its size: these views follow the buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly words: Uint32Array<ArrayBuffer>;
-  /** Where the next piece begins; a multiple of four. */
+  /** Where the next block begins; a multiple of four. */
   end = 0;
 
   constructor(maxBytes: number) {
@@ -22,30 +19,20 @@ export class Arena {
     this.words = new Uint32Array(this.buffer);
   }
 
-  /** Makes room for `size` zeroed bytes at the end and returns where they begin; 0 for no room. */
+  /** Allocates `size` zeroed bytes; returns their offset, or 0 if there is no room. */
   take(size: number): number {
-    const at = this.end;
+    const { buffer, end: at } = this;
     const end = at + ((size + 3) & ~3);
-    if (end > this.buffer.byteLength && !this.#grow(end)) return 0;
+    if (end > buffer.maxByteLength) return 0;
+    if (end > buffer.byteLength) {
+      const wanted = end + Math.max(STEP_BYTES, Math.floor(end * GROWTH));
+      try {
+        buffer.resize(Math.min(buffer.maxByteLength, (wanted + 3) & ~3));
+      } catch {
+        return 0;
+      }
+    }
     this.end = end;
     return at;
-  }
-
-  /** Gives back what lies behind the end. */
-  trim(): void {
-    this.buffer.resize(this.end);
-  }
-
-  #grow(end: number): boolean {
-    const { maxByteLength } = this.buffer;
-    if (end > maxByteLength) return false;
-    const wanted = end + Math.max(STEP_BYTES, Math.floor(end * GROWTH));
-    try {
-      this.buffer.resize(Math.min(maxByteLength, (wanted + 3) & ~3));
-      return true;
-    } catch {
-      // The system has no more pages.
-      return false;
-    }
   }
 }

@@ -1,6 +1,6 @@
+import { releaseBuffer } from "../../base/transfer.ts";
 import { parseName } from "../../dns/name.ts";
 import type { HashKey } from "../../engine/question/keyed_hash.ts";
-import { releaseBuffer } from "../../base/transfer.ts";
 import { Arena } from "./arena.ts";
 import {
   ENTRY_HEAD,
@@ -17,176 +17,181 @@ import {
   V4,
   V6,
 } from "./layout.ts";
-import type { HostsSink } from "./lines.ts";
-import { hasReverse, ReverseName } from "./reverse.ts";
 import { Slots } from "./slots.ts";
 
-/**
- * Most addresses or names of one entry and kind; what comes after is left out, since no message
- * holds more.
- */
+/** Maximum addresses or names of one entry and kind: more than fit in a message. */
 export const MAX_PER_ENTRY = 4096;
+
+const FIRST_SLOTS = 8;
+/** Slots are doubled when more than two of three are taken. */
+const FULL = { taken: 2, of: 3 } as const;
+
+const V4_SUFFIX = parseName("in-addr.arpa");
+const V6_SUFFIX = parseName("ip6.arpa");
 
 /** How a table is made. */
 export interface TableOptions {
-  /** Zones in which names are taken, normalised. */
   zones: readonly string[];
-  /** Also make the entries of reverse lookups. */
   autoReverse: boolean;
-  /** Secret, because lists of names may come from somebody who would like them to collide. */
+  /** Secret, because a stranger who writes block lists could choose names that collide. */
   key: HashKey;
-  /** Most bytes of the table. */
   maxBytes: number;
 }
 
-/** Builds a table (`layout.ts`) as lines are read. */
-export class TableBuilder implements HostsSink {
-  /** The table has no room for what was added last; nothing is added any more. */
+/** Builds a table (`layout.ts`) from addresses and names in the order of the file. */
+export class TableBuilder {
+  /** The last addition did not fit; nothing more is added. */
   full = false;
-  /** Addresses and names that their entries had no room for (`MAX_PER_ENTRY`). */
+  /** Addresses and names beyond `MAX_PER_ENTRY`. */
   leftOut = 0;
-  /** Addresses and names in the table. */
-  items = 0;
+  /** Names in the table, including those of reverse lookups. */
+  entries = 0;
+  #items = 0;
   #wildcards = 0;
   readonly #options: TableOptions;
-  /** Wire form of the zones; null for all names. */
   readonly #zones: readonly Uint8Array[] | null;
   readonly #arena: Arena;
-  readonly #slots: Slots;
-  readonly #reverse = new ReverseName();
+  #slotCount = 0;
+  /** Slots and tags, in a buffer of their own until the table is finished. */
+  #slotWords!: Uint32Array<ArrayBuffer>;
+  #slots!: Slots;
 
-  /** Address of the line under way. */
   readonly #address = new Uint8Array(16);
   #kind: typeof V4 | typeof V6 = V4;
-  /** The line's address as an item that any number of entries share; 0 for none yet. */
+  /** An item with this address that entries can share; 0 for none yet. */
   #shared = 0;
-  /** The last shared item of each family: block lists name one address again and again. */
-  readonly #last = [0, 0];
-  /** Entry of the reverse name; 0 for none yet, -1 for an address without one. */
+  /** By family: block lists repeat one address. */
+  readonly #lastShared = [0, 0];
+  readonly #reverse = new Uint8Array(80);
+  /** Entry of the reverse name; 0 for none yet, -1 if the address gets none. */
   #reverseEntry = 0;
 
   constructor(options: TableOptions) {
-    const { zones, maxBytes, key } = options;
+    const { zones, maxBytes } = options;
     this.#options = options;
     this.#zones = zones.includes(".") ? null : zones.map((zone) => parseName(zone));
     this.#arena = new Arena(Math.max(maxBytes, HEAD_SIZE));
     this.#arena.take(HEAD_SIZE);
-    this.#slots = new Slots(this.#arena, key);
+    this.#makeSlots(FIRST_SLOTS);
   }
 
-  /** Names in the table, those of reverse lookups included. */
-  get entries(): number {
-    return this.#slots.taken;
-  }
-
-  /** What the table takes. */
   get bytes(): number {
-    return this.#arena.end + this.#slots.bytes;
+    return this.#arena.end + this.#slotCount * SLOT_BYTES;
   }
 
   address(bytes: Uint8Array, size: 4 | 16): void {
     const kind = size === 4 ? V4 : V6;
-    const last = this.#last[kind]!;
-    this.#shared = last !== 0 && this.#holds(last, bytes, size) ? last : 0;
+    const last = this.#lastShared[kind]!;
+    this.#shared = last !== 0 && this.#hasAddress(last, bytes, size) ? last : 0;
     this.#kind = kind;
     for (let i = 0; i < size; i++) this.#address[i] = bytes[i]!;
     this.#reverseEntry = this.#options.autoReverse && hasReverse(bytes, size) ? 0 : -1;
   }
 
   name(name: Uint8Array, length: number): void {
-    if (this.full || !this.#isTaken(name, length)) return;
+    if (this.full || !this.#isInZones(name, length)) return;
     const entry = this.#entryOf(name, length);
     if (entry === 0) return;
     this.#addAddress(entry);
-    // A wildcard is not a name that an address has.
     if (this.#reverseEntry < 0 || isWildcard(name)) return;
     if (this.#reverseEntry === 0) {
-      const reverse = this.#reverse.write(this.#address, itemSize(this.#kind));
-      this.#reverseEntry = this.#entryOf(this.#reverse.bytes, reverse);
+      const length = writeReverseName(this.#address, itemSize(this.#kind), this.#reverse);
+      this.#reverseEntry = this.#entryOf(this.#reverse, length);
     }
     if (!this.full) this.#append(this.#reverseEntry, NAMES, entry);
   }
 
-  /** The table; the builder is of no use afterwards. Null if it has no room for all. */
+  /** The table, or null if it is too large. The builder cannot be used afterwards. */
   finish(): ArrayBuffer | null {
     const { bytes, words, buffer } = this.#arena;
-    const { count } = this.#slots;
+    const count = this.#slotCount;
     const at = this.full ? 0 : this.#arena.take(count * SLOT_BYTES);
     if (at === 0) {
       this.release();
       return null;
     }
-    const tagsAt = at + 4 * count;
-    this.#slots.moveTo(words, at >> 2, bytes, tagsAt);
+    bytes.set(new Uint8Array(this.#slotWords.buffer), at);
+    releaseBuffer(this.#slotWords.buffer);
+    const { key } = this.#options;
     words[HEAD.SLOTS] = count;
     words[HEAD.SLOTS_AT] = at >> 2;
-    words[HEAD.TAGS_AT] = tagsAt;
-    words[HEAD.ITEMS] = this.items;
+    words[HEAD.TAGS_AT] = at + 4 * count;
+    words[HEAD.ITEMS] = this.#items;
     words[HEAD.WILDCARDS] = this.#wildcards;
-    words[HEAD.KEY_0] = this.#options.key.k0;
-    words[HEAD.KEY_1] = this.#options.key.k1;
-    this.#arena.trim();
+    words[HEAD.KEY_0] = key.k0;
+    words[HEAD.KEY_1] = key.k1;
+    buffer.resize(this.#arena.end);
     return buffer;
   }
 
-  /** Gives all memory back. */
   release(): void {
     releaseBuffer(this.#arena.buffer);
-    this.#slots.release();
+    releaseBuffer(this.#slotWords.buffer);
   }
 
-  #isTaken(name: Uint8Array, length: number): boolean {
+  #isInZones(name: Uint8Array, length: number): boolean {
     return this.#zones === null || this.#zones.some((zone) => isIn(name, length, zone));
   }
 
-  #holds(item: number, address: Uint8Array, size: number): boolean {
+  #hasAddress(item: number, address: Uint8Array, size: number): boolean {
     const { bytes } = this.#arena;
     for (let i = 0; i < size; i++) if (bytes[item + 4 + i] !== address[i]) return false;
     return true;
   }
 
-  /** The entry of a name, made if there is none; 0 for no room. */
   #entryOf(name: Uint8Array, length: number): number {
-    const slots = this.#slots;
-    const hash = slots.hash(name, length);
-    const known = slots.find(hash, name, length);
+    const known = this.#slots.find(name, length);
     if (known !== 0) return known;
-    if (slots.full) {
-      if (this.#arena.end + 2 * slots.bytes > this.#options.maxBytes) return this.#overflow();
-      slots.grow();
-    }
+    if ((this.entries + 1) * FULL.of > this.#slotCount * FULL.taken && !this.#grow()) return 0;
     const entry = this.#take(ENTRY_HEAD + length);
     if (entry === 0) return 0;
     const { bytes } = this.#arena;
     bytes[entry + 4] = length;
     for (let i = 0; i < length; i++) bytes[entry + ENTRY_HEAD + i] = name[i]!;
-    slots.add(hash, entry);
+    this.#slots.add(entry);
+    this.entries++;
     if (isWildcard(name)) this.#wildcards++;
     return entry;
   }
 
-  #addAddress(entry: number): void {
-    const { words } = this.#arena;
-    if (words[entry >> 2] !== 0) {
-      this.#append(entry, this.#kind, 0);
-      return;
+  #grow(): boolean {
+    if (this.bytes + this.#slotCount * SLOT_BYTES > this.#options.maxBytes) {
+      this.full = true;
+      return false;
     }
-    if (this.#shared === 0) this.#shared = this.#last[this.#kind] = this.#makeItem(this.#kind, 0);
-    words[entry >> 2] = this.#shared | this.#kind;
-    this.items++;
+    const old = this.#slotWords;
+    this.#makeSlots(2 * this.#slotCount);
+    for (let i = 0; i < old.length; i++) if (old[i] !== 0) this.#slots.add(old[i]!);
+    releaseBuffer(old.buffer);
+    return true;
   }
 
-  /**
-   * Appends an item of its own to an entry.
-   *
-   * @param named - the entry that a name stands in, for `NAMES`
-   */
+  #makeSlots(count: number): void {
+    const size = count * SLOT_BYTES;
+    const buffer = new ArrayBuffer(size, { maxByteLength: size });
+    const tags = new Uint8Array(buffer, 4 * count, count);
+    this.#slotCount = count;
+    this.#slotWords = new Uint32Array(buffer, 0, count);
+    this.#slots = new Slots(this.#arena.bytes, this.#slotWords, tags, this.#options.key);
+  }
+
+  #addAddress(entry: number): void {
+    const { words } = this.#arena;
+    if (words[entry >> 2] !== 0) return this.#append(entry, this.#kind, 0);
+    if (this.#shared === 0) {
+      this.#shared = this.#lastShared[this.#kind] = this.#makeItem(this.#kind, 0);
+    }
+    words[entry >> 2] = this.#shared | this.#kind;
+    this.#items++;
+  }
+
+  /** Appends an unshared item to an entry; `named` is the entry with the name, for `NAMES`. */
   #append(entry: number, kind: ItemKind, named: number): void {
     const { words } = this.#arena;
     const reference = words[entry >> 2]!;
     if (reference === 0) {
       words[entry >> 2] = this.#makeItem(kind, named) | kind;
-      this.items++;
+      this.#items++;
       return;
     }
     const set = this.#setOf(entry, reference);
@@ -199,27 +204,24 @@ export class TableBuilder implements HostsSink {
     const item = this.#makeItem(kind, named);
     if (item === 0) return;
     this.#link(at, item);
-    this.items++;
+    this.#items++;
   }
 
-  /** The set of an entry with one item, made if it has none; 0 for no room. */
   #setOf(entry: number, reference: number): number {
-    const { words } = this.#arena;
     const kind = reference & KIND_MASK;
     const target = reference & ~KIND_MASK;
     if (kind === SET) return target;
     const set = this.#take(4 * SET_WORDS.ALL);
-    // Others may share the only item, which must get no successor.
+    // The only item may be shared with other entries, so it must not get a successor.
     const size = itemSize(kind as ItemKind);
     const item = set === 0 ? 0 : this.#take(4 + size);
     if (item === 0) return 0;
     this.#arena.bytes.copyWithin(item + 4, target + 4, target + 4 + size);
     this.#link((set >> 2) + kind * SET_WORDS.EACH, item);
-    words[entry >> 2] = set | SET;
+    this.#arena.words[entry >> 2] = set | SET;
     return set;
   }
 
-  /** @param at - of the kind in its set, in words */
   #link(at: number, item: number): void {
     const { words } = this.#arena;
     const last = words[at + SET_WORDS.LAST]!;
@@ -229,7 +231,6 @@ export class TableBuilder implements HostsSink {
     words[at + SET_WORDS.COUNT]!++;
   }
 
-  /** An item of the line's address, or of the name of an entry; 0 for no room. */
   #makeItem(kind: ItemKind, named: number): number {
     const size = itemSize(kind);
     const item = this.#take(4 + size);
@@ -240,15 +241,9 @@ export class TableBuilder implements HostsSink {
   }
 
   #take(size: number): number {
-    const at = this.#arena.end + size + this.#slots.bytes > this.#options.maxBytes
-      ? 0
-      : this.#arena.take(size);
-    return at === 0 ? this.#overflow() : at;
-  }
-
-  #overflow(): 0 {
-    this.full = true;
-    return 0;
+    const at = this.bytes + size > this.#options.maxBytes ? 0 : this.#arena.take(size);
+    if (at === 0) this.full = true;
+    return at;
   }
 }
 
@@ -258,4 +253,31 @@ function isIn(name: Uint8Array, length: number, zone: Uint8Array): boolean {
   if (length - at !== zone.length) return false;
   for (let i = 0; i < zone.length; i++) if (name[at + i] !== zone[i]) return false;
   return true;
+}
+
+function hasReverse(address: Uint8Array, size: 4 | 16): boolean {
+  if (address[0] === 127 && size === 4) return false;
+  for (let i = 0; i < size - 1; i++) if (address[i] !== 0) return true;
+  return address[size - 1]! > (size === 4 ? 0 : 1);
+}
+
+/** Writes the wire form of the name for a reverse lookup of an address; returns its length. */
+function writeReverseName(address: Uint8Array, size: 4 | 16, to: Uint8Array): number {
+  let at = 0;
+  const write = (label: string) => {
+    to[at++] = label.length;
+    for (let i = 0; i < label.length; i++) to[at++] = label.charCodeAt(i);
+  };
+  for (let i = size - 1; i >= 0; i--) {
+    const octet = address[i]!;
+    if (size === 4) {
+      write(String(octet));
+    } else {
+      write((octet & 15).toString(16));
+      write((octet >> 4).toString(16));
+    }
+  }
+  const suffix = size === 4 ? V4_SUFFIX : V6_SUFFIX;
+  to.set(suffix, at);
+  return at + suffix.length;
 }

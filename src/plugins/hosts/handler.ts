@@ -5,6 +5,7 @@ import {
   type CreateHandler,
   type EngineServices,
   type Handler,
+  type HandlerEnvironment,
   NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
@@ -12,61 +13,55 @@ import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
+import { buildHostsTable } from "./lines.ts";
 import { HostsLookup } from "./lookup.ts";
-import type { HostsOptions } from "./options.ts";
+import { hasSameTable, type HostsOptions } from "./options.ts";
 import { RetiredTables } from "./retired.ts";
-import { buildHostsTable } from "./table.ts";
 
-/** Makes the handler of one `hosts` directive. */
-export const createHosts: CreateHandler<HostsOptions> = (options, { engine, previous }) =>
-  new HostsHandler(options, { engine, previous });
+/** Makes the handler of a `hosts` directive. */
+export const createHosts: CreateHandler<HostsOptions> = (options, environment) =>
+  new HostsHandler(options, environment);
 
-/** Answers from a hosts file, which the control plane hands over, and from the Corefile's entries. */
+/** Answers from a hosts file, which the control plane delivers, and from the Corefile's entries. */
 class HostsHandler implements Handler {
   readonly name = "hosts";
   readonly #options: HostsOptions;
   readonly #engine: EngineServices;
   readonly #zones: ZoneTable<true>;
   readonly #fallthrough: ZoneTable<true>;
-  /** Index of the gauge of entries. */
   readonly #entries: number;
-  /** The Corefile's entries alone until the control plane has read the file. */
   #lookup: HostsLookup;
-  /** A handler that took the table over with this one's place (a reload). */
-  #successor: HostsHandler | null = null;
-
+  /** A reload's handler has inherited the table. */
+  #tableInherited = false;
   readonly #retired: RetiredTables;
 
-  /** The qname in lower case, and the wildcard that stands for its first label. */
   readonly #name = new Uint8Array(256);
   readonly #wildcard = new Uint8Array(256);
-  /** Entries of the two; 0 for none. */
   #own = 0;
   #wild = 0;
-  /** An address or name on its way into an answer. */
   readonly #data = new Uint8Array(256);
 
-  constructor(
-    options: HostsOptions,
-    { engine, previous }: { engine: EngineServices; previous?: Handler | null | undefined },
-  ) {
+  constructor(options: HostsOptions, { engine, previous }: HandlerEnvironment) {
     this.#options = options;
     this.#engine = engine;
     this.#retired = new RetiredTables(engine.timers);
     this.#zones = new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
-    if (previous instanceof HostsHandler && previous.#hasTableOf(options)) {
-      // It is served until the file has been read again, which may fail.
-      previous.#successor = this;
+    if (previous instanceof HostsHandler && hasSameTable(previous.#options, options)) {
+      previous.#tableInherited = true;
       this.#lookup = previous.#lookup;
     } else {
-      this.#lookup = new HostsLookup(this.#tableOfInline());
+      const { zones, autoReverse, inline } = options;
+      const key = HashKey.draw(engine.random);
+      this.#lookup = new HostsLookup(
+        buildHostsTable(inline.join("\n"), { zones, autoReverse, key }),
+      );
     }
     engine.values[this.#entries] = this.#lookup.items;
   }
 
-  /** Takes over a table (`layout.ts`): the entries of the file, and behind them the Corefile's. */
+  /** Replaces the table (`layout.ts`) by one with the file's entries and the Corefile's after them. */
   receive(table: unknown): void {
     this.#retired.add(this.#lookup.table, this.#engine.nowMs);
     this.#lookup = new HostsLookup(table as ArrayBuffer);
@@ -74,26 +69,12 @@ class HostsHandler implements Handler {
   }
 
   stop(): void {
-    if (this.#successor === null) this.#retired.add(this.#lookup.table, this.#engine.nowMs);
-  }
-
-  /** Whether other options make the same table of the same file. */
-  #hasTableOf({ path, zones, inline, autoReverse }: HostsOptions): boolean {
-    const own = this.#options;
-    return path === own.path && autoReverse === own.autoReverse &&
-      zones.join() === own.zones.join() && inline.join("\n") === own.inline.join("\n");
-  }
-
-  #tableOfInline(): ArrayBuffer {
-    const { zones, autoReverse, inline } = this.#options;
-    const key = HashKey.draw(this.#engine.random);
-    return buildHostsTable(inline.join("\n"), { zones, autoReverse, key });
+    if (!this.#tableInherited) this.#retired.add(this.#lookup.table, this.#engine.nowMs);
   }
 
   query(exchange: Exchange): Verdict {
     const { qtype, qclass } = exchange;
     if (qclass !== CLASS.IN) return NEXT;
-    // Reverse zones need not be listed.
     if (qtype !== TYPE.PTR && this.#zones.match(exchange) === null) return NEXT;
     this.#find(exchange);
     switch (qtype) {
@@ -112,7 +93,6 @@ class HostsHandler implements Handler {
   #reverse(exchange: Exchange): Verdict {
     const lookup = this.#lookup;
     const first = lookup.first(this.#own, NAMES);
-    // Names that are not here are passed on, whatever fallthrough says.
     if (first === 0) return NEXT;
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
@@ -138,14 +118,14 @@ class HostsHandler implements Handler {
     return ANSWERED;
   }
 
-  /** Says that there is no such data, for a name with any address; other names may fall through. */
+  /** NODATA for a name with any address; other names fall through or get SERVFAIL. */
   #deny(exchange: Exchange): Verdict {
     if (this.#first(V4) !== 0 || this.#first(V6) !== 0) {
       exchange.response = this.#engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA).end();
       return ANSWERED;
     }
     if (this.#passes(exchange)) return NEXT;
-    // A hosts file has no SOA to deny a name with; CoreDNS answers SERVFAIL.
+    // A denial needs an SOA record; CoreDNS answers SERVFAIL too.
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
@@ -154,12 +134,10 @@ class HostsHandler implements Handler {
     return this.#options.fallthrough !== null && this.#fallthrough.match(exchange) !== null;
   }
 
-  /** The first address of this kind: of the name itself, else of its wildcard; 0 for none. */
   #first(kind: typeof V4 | typeof V6): number {
     return this.#lookup.first(this.#own, kind) || this.#lookup.first(this.#wild, kind);
   }
 
-  /** Finds the entries of the qname. */
   #find(exchange: Exchange): void {
     const { bytes } = exchange.memory;
     const lookup = this.#lookup;
@@ -168,9 +146,8 @@ class HostsHandler implements Handler {
     copyFolded(bytes, exchange.offset + HEADER_SIZE, name, 0, length);
     this.#own = lookup.find(name, length);
     this.#wild = 0;
-    // Above a single label there is only the root, and `*` alone stands for nothing.
+    // A wildcard above a single label would be `*` alone, which matches nothing.
     if (!lookup.hasWildcards || exchange.labelCount < 2) return;
-    // The wildcard ends where the name does.
     const start = name[0]! - 1;
     const wildcard = this.#wildcard;
     wildcard[0] = 1;
@@ -179,7 +156,6 @@ class HostsHandler implements Handler {
     this.#wild = lookup.find(wildcard, length - start);
   }
 
-  /** Adds a record with the first `size` bytes of `#data`. */
   #write(type: number, size: number): void {
     this.#engine.writer.record("answer", null, type, CLASS.IN, this.#options.ttlSeconds)
       .raw(this.#data, 0, size);

@@ -1,23 +1,16 @@
-import { MAX_ADDRESS_TEXT, readAddress } from "./address_text.ts";
-import { NameText } from "./name_text.ts";
+import { Address, parseAddress } from "../../dns/address.ts";
+import { MAX_NAME_SIZE } from "../../dns/constants.ts";
+import { parseName } from "../../dns/name.ts";
+import { TableBuilder, type TableOptions } from "./builder.ts";
 
-/** Takes what a hosts file says. */
-export interface HostsSink {
-  /** The next line's address: its first `size` bytes, 4 or 16. */
-  address(bytes: Uint8Array, size: 4 | 16): void;
-  /** A name of that address, in lower-case wire form. */
-  name(bytes: Uint8Array, length: number): void;
-}
+/** An octet of a name takes four characters at most (`\DDD`); longer words are invalid. */
+const MAX_WORD = 4 * MAX_NAME_SIZE;
 
-/** Where in a line the next octet stands. */
-const START = 0;
-const ADDRESS = 1;
-/** In an address behind its `%`; scopes do not count. */
-const SCOPE = 2;
-const BETWEEN = 3;
-const NAME = 4;
-/** Up to the end of the line: a comment, or behind an address that cannot be read. */
-const REST = 5;
+/** What the next word of a line is. */
+const EXPECT = { ADDRESS: 0, NAME: 1, NOTHING: 2 } as const;
+
+/** RFC 1035 section 2.3.4. */
+const MAX_LABEL_SIZE = 63;
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
@@ -25,151 +18,188 @@ const RETURN = 0x0d;
 const SPACE = 0x20;
 const HASH = 0x23;
 const PERCENT = 0x25;
-const BOM = [0xef, 0xbb, 0xbf] as const;
+const DOT = 0x2e;
+const BACKSLASH = 0x5c;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
- * Reads the lines of hosts files in pieces of any size. It holds one address and one name, however
- * long a line is, and looks at each octet once.
+ * Parses hosts files in pieces of any size. Memory use does not depend on the length of a line, and
+ * ordinary names make no objects.
  */
 export class HostsLines {
-  /** Lines that have ended. */
   count = 0;
-  /** Lines without an address that can be read, or without a name. */
   skippedLines = 0;
-  /** Names that cannot be read. */
   skippedNames = 0;
-  /** Number of the first line of which something was skipped; 0 for none. */
+  /** The first line with a skipped part; 0 for none. */
   firstSkipped = 0;
-  readonly #sink: HostsSink;
-  #state: number = START;
-  readonly #text = new Uint8Array(MAX_ADDRESS_TEXT + 1);
-  #textLength = 0;
-  readonly #address = new Uint8Array(16);
-  readonly #name = new NameText();
-  /** Names on the line under way, those that cannot be read included. */
+  readonly #builder: TableBuilder;
+  #expect: number = EXPECT.ADDRESS;
+  readonly #word = new Uint8Array(MAX_WORD + 1);
+  #wordLength = 0;
   #names = 0;
-  /** The last octet of the file so far. */
-  #last = NEWLINE;
-  /** Octets of a byte order mark that the file has begun with. */
-  #mark = 0;
+  #addressText = "";
+  #addressValid = false;
+  readonly #address = new Address();
+  readonly #name = new Uint8Array(MAX_WORD + 2);
+  #lineOpen = false;
+  /** Octets of the file so far, up to the length of a byte order mark. */
+  #octets = 0;
 
-  constructor(sink: HostsSink) {
-    this.#sink = sink;
+  constructor(builder: TableBuilder) {
+    this.#builder = builder;
   }
 
-  /** Number of the line under way. */
-  get current(): number {
-    return this.count + 1;
-  }
-
-  /** Takes the next octets of a file. */
   push(bytes: Uint8Array, length: number): void {
-    let i = 0;
-    while (this.#mark < BOM.length && i < length) {
-      if (bytes[i] !== BOM[this.#mark]) {
-        this.#takePartOfMark();
-        break;
-      }
-      this.#mark++;
-      i++;
+    for (let i = 0; i < length; i++) {
+      this.#take(bytes[i]!);
+      if (this.#octets < BYTE_ORDER_MARK.length) this.#skipMark();
     }
-    if (i < length) this.#last = bytes[length - 1]!;
-    for (; i < length; i++) this.#take(bytes[i]!);
   }
 
-  /** The file ends, with or without a line feed; another one may follow. */
+  /** Ends the file, whose last line need not end with a line feed; another file may follow. */
   end(): void {
-    if (this.#mark < BOM.length) this.#takePartOfMark();
-    if (this.#last !== NEWLINE) this.#take(NEWLINE);
-    this.#last = NEWLINE;
-    this.#mark = 0;
+    if (this.#lineOpen) this.#take(NEWLINE);
+    this.#octets = 0;
   }
 
-  /** What looked like a byte order mark is none; it begins the first line. */
-  #takePartOfMark(): void {
-    const length = this.#mark;
-    this.#mark = BOM.length;
-    for (let i = 0; i < length; i++) this.#take(this.#last = BOM[i]!);
+  #skipMark(): void {
+    if (++this.#octets < BYTE_ORDER_MARK.length) return;
+    if (this.#wordLength !== BYTE_ORDER_MARK.length) return;
+    if (BYTE_ORDER_MARK.some((octet, i) => this.#word[i] !== octet)) return;
+    this.#wordLength = 0;
+    this.#lineOpen = false;
   }
 
   #take(octet: number): void {
-    // In the order of how often they come.
-    if (this.#state === NAME) {
-      if (octet > SPACE && octet !== HASH) return this.#name.push(octet);
-    } else if (this.#state === REST) {
-      if (octet !== NEWLINE) return;
-    }
-    if (octet === NEWLINE) return this.#endLine();
-    if (octet === HASH) {
-      this.#endWord();
-      this.#endEntry();
-      this.#state = REST;
-      return;
-    }
-    // Tab, vertical tab, form feed, carriage return and space; other controls are octets of names.
-    if (octet === SPACE || (octet >= TAB && octet <= RETURN)) return this.#endWord();
-    switch (this.#state) {
-      case START:
-        this.#state = ADDRESS;
-        this.#textLength = 0;
-        this.#names = 0;
-        return this.#takeAddress(octet);
-      case ADDRESS:
-        return this.#takeAddress(octet);
-      case BETWEEN:
-        this.#state = NAME;
-        this.#name.begin();
-        return this.#name.push(octet);
-      case NAME:
-        return this.#name.push(octet);
+    this.#lineOpen = true;
+    if (octet > SPACE && octet !== HASH) return this.#append(octet);
+    // Tab, line feed, vertical tab, form feed and carriage return end a word; other controls do not.
+    if (octet < TAB || (octet > RETURN && octet < SPACE)) return this.#append(octet);
+    this.#endWord();
+    if (octet !== NEWLINE && octet !== HASH) return;
+    if (this.#expect === EXPECT.NAME && this.#names === 0) this.#skipLine();
+    this.#expect = EXPECT.NOTHING;
+    if (octet === NEWLINE) {
+      this.#expect = EXPECT.ADDRESS;
+      this.#lineOpen = false;
+      this.count++;
     }
   }
 
-  #takeAddress(octet: number): void {
-    if (octet === PERCENT) this.#state = SCOPE;
-    else if (this.#textLength <= MAX_ADDRESS_TEXT) this.#text[this.#textLength++] = octet;
+  #append(octet: number): void {
+    if (this.#expect === EXPECT.NOTHING) return;
+    if (this.#wordLength <= MAX_WORD) this.#word[this.#wordLength++] = octet;
   }
 
   #endWord(): void {
-    if (this.#state === NAME) {
-      this.#state = BETWEEN;
-      this.#names++;
-      const length = this.#name.finish();
-      if (length > 0) return this.#sink.name(this.#name.bytes, length);
-      this.skippedNames++;
-      this.#noteSkipped();
-    } else if (this.#state === ADDRESS || this.#state === SCOPE) {
-      const size = this.#textLength > MAX_ADDRESS_TEXT
-        ? 0
-        : readAddress(this.#text, this.#textLength, this.#address);
-      if (size === 0) {
-        this.#skipLine();
-        return;
+    const length = this.#wordLength;
+    if (length === 0) return;
+    this.#wordLength = 0;
+    if (this.#expect === EXPECT.ADDRESS) {
+      if (!this.#readAddress(length)) return this.#skipLine();
+      this.#expect = EXPECT.NAME;
+      this.#names = 0;
+      this.#builder.address(this.#address.bytes, this.#address.family === 4 ? 4 : 16);
+      return;
+    }
+    this.#names++;
+    const size = this.#readName(length);
+    if (size > 0) return this.#builder.name(this.#name, size);
+    this.skippedNames++;
+    this.#noteSkipped();
+  }
+
+  #readAddress(length: number): boolean {
+    let text = "";
+    for (let i = 0; i < length && this.#word[i] !== PERCENT; i++) {
+      text += String.fromCharCode(this.#word[i]!);
+    }
+    if (text === this.#addressText) return this.#addressValid;
+    this.#addressText = text;
+    const bytes = parseAddress(text);
+    this.#addressValid = bytes !== null;
+    if (bytes === null) return false;
+    this.#address.family = bytes.length === 4 ? 4 : 6;
+    this.#address.bytes.set(bytes);
+    this.#address.unmap();
+    return true;
+  }
+
+  /** Puts a name in lower-case wire form into `#name`; returns its length, or 0 if it is invalid. */
+  #readName(length: number): number {
+    if (length > MAX_WORD) return 0;
+    const text = this.#word;
+    const wire = this.#name;
+    let labelAt = 0;
+    let at = 1;
+    for (let i = 0; i <= length; i++) {
+      const octet = i < length ? text[i]! : DOT;
+      if (octet === BACKSLASH) return this.#readEscaped(length);
+      if (octet !== DOT) {
+        wire[at++] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+        continue;
       }
-      this.#state = BETWEEN;
-      this.#sink.address(this.#address, size);
+      const size = at - labelAt - 1;
+      if (size > MAX_LABEL_SIZE) return 0;
+      if (size > 0) {
+        wire[labelAt] = size;
+        labelAt = at++;
+      } else if (i < length && length > 1) {
+        return 0;
+      }
+    }
+    wire[labelAt] = 0;
+    return labelAt < MAX_NAME_SIZE ? labelAt + 1 : 0;
+  }
+
+  /** As `#readName`, for the rare names with escapes. */
+  #readEscaped(length: number): number {
+    const text = String.fromCharCode(...this.#word.subarray(0, length));
+    try {
+      // `parseName` encodes text as UTF-8, so octets above ASCII must be escaped.
+      const wire = parseName(text.replace(/\\[^]|[\x80-\xff]/g, (unit) => {
+        const code = unit.charCodeAt(unit.length - 1);
+        return code < 0x80 ? unit : `\\${code}`;
+      }));
+      wire.forEach((octet, i) =>
+        this.#name[i] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet
+      );
+      return wire.length;
+    } catch {
+      return 0;
     }
   }
 
-  /** The entry of the line is complete. */
-  #endEntry(): void {
-    if (this.#state === BETWEEN && this.#names === 0) this.#skipLine();
-  }
-
-  #endLine(): void {
-    this.#endWord();
-    this.#endEntry();
-    this.#state = START;
-    this.count++;
-  }
-
   #skipLine(): void {
-    this.#state = REST;
+    this.#expect = EXPECT.NOTHING;
     this.skippedLines++;
     this.#noteSkipped();
   }
 
   #noteSkipped(): void {
-    if (this.firstSkipped === 0) this.firstSkipped = this.current;
+    if (this.firstSkipped === 0) this.firstSkipped = this.count + 1;
   }
+}
+
+/** Worst case of `::2 a b c`: four octets for two names, each with an entry, a reverse name and slots. */
+const WORST = { bytesPerOctet: 48, bytes: 4096 } as const;
+
+/** Maximum size of the table for so many octets of text. */
+export function boundOf(octets: number): number {
+  return WORST.bytes + WORST.bytesPerOctet * octets;
+}
+
+/** Builds the table of a short text: the entries in a Corefile. */
+export function buildHostsTable(
+  text: string,
+  options: Omit<TableOptions, "maxBytes">,
+): ArrayBuffer {
+  const octets = new TextEncoder().encode(text);
+  const builder = new TableBuilder({ ...options, maxBytes: boundOf(octets.length) });
+  const lines = new HostsLines(builder);
+  lines.push(octets, octets.length);
+  lines.end();
+  const table = builder.finish();
+  if (table === null) throw new RangeError("Cannot build the table of the Corefile's entries");
+  return table;
 }

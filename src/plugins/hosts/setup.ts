@@ -1,3 +1,4 @@
+import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
@@ -9,7 +10,6 @@ import type { HostsOptions } from "./options.ts";
 const PATH = "/etc/hosts";
 const TTL = { name: "ttl", default: 3600, min: 1, max: 65535 } as const;
 const RELOAD = { name: "reload", default: 5000, min: 0, max: MAX_DURATION_MS } as const;
-const OPTIONS = ["ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsupported"];
 
 /** Reads `hosts [FILE [ZONES...]] { … }`. */
 export const hostsSetup: PluginSetup = {
@@ -18,8 +18,8 @@ export const hostsSetup: PluginSetup = {
   describe: (options) => {
     const { path, inline, fallthrough } = options as HostsOptions;
     const entries = inline.length === 1 ? "1 entry" : `${inline.length} entries`;
-    const more = inline.length === 0 ? "" : ` and ${entries} of the Corefile`;
-    const others = fallthrough === null ? ", other names are SERVFAIL" : "";
+    const more = inline.length === 0 ? "" : ` and ${entries} from the Corefile`;
+    const others = fallthrough === null ? ", other names get SERVFAIL" : "";
     return `names of ${path}${more} are answered from there${others}`;
   },
   setup(controller) {
@@ -44,13 +44,18 @@ function readHosts(controller: Controller): HostsOptions {
   if (file !== undefined) {
     const kind = host.kindOf(options.path);
     if (kind === null) warn(line, `file ${quote(file)} does not exist (yet)`);
-    else if (kind === "directory") warn(line, `${quote(file)} is a directory, no hosts file`);
+    else if (kind === "directory") warn(line, `${quote(file)} is a directory, not a hosts file`);
     else if (kind === "other") throw tokens.error(`${quote(file)} is not a regular file`);
   }
-  tokens.eachInBlock((option) => readOption(option, options, controller));
+  const readers = readersInto(options, tokens);
+  tokens.eachInBlock((option) => {
+    const read = readers.get(option);
+    if (read !== undefined) read();
+    else readEntry(option, options, { controller, known: [...readers.keys()] });
+  });
   const [next] = controller.answeringBehind;
   if (options.fallthrough === null && next !== undefined) {
-    const what = `names that it does not list are SERVFAIL and do not reach ${next}`;
+    const what = `names that it does not list get SERVFAIL and do not reach ${next}`;
     warn(line, `${what} (add fallthrough)`);
   }
   if (options.fallthroughUnsupported && options.fallthrough === null) {
@@ -59,47 +64,39 @@ function readHosts(controller: Controller): HostsOptions {
   return options;
 }
 
-function readOption(option: string, options: HostsOptions, controller: Controller): void {
-  const { tokens } = controller;
-  switch (option) {
-    case "ttl":
-      options.ttlSeconds = readInteger(tokens, tokens.oneArg("SECONDS"), TTL);
-      break;
-    case "reload":
-      options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD);
-      break;
-    case "no_reverse":
-      options.autoReverse = false;
-      break;
-    case "fallthrough": {
+function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () => void> {
+  return new Map<string, () => void>([
+    ["ttl", () => options.ttlSeconds = readInteger(tokens, tokens.oneArg("SECONDS"), TTL)],
+    ["no_reverse", () => options.autoReverse = false],
+    ["reload", () => options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD)],
+    ["fallthrough", () => {
       const names = tokens.remainingArgs();
       options.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
-      break;
-    }
-    case "fallthrough_unsupported":
-      options.fallthroughUnsupported = true;
-      break;
-    default:
-      readEntry(option, options, controller);
-  }
+    }],
+    ["fallthrough_unsupported", () => options.fallthroughUnsupported = true],
+  ]);
 }
 
-/** An entry as in a hosts file. CoreDNS takes them before `fallthrough` only. */
-function readEntry(word: string, options: HostsOptions, { tokens, warn }: Controller): void {
+/** An entry as in a hosts file; as in CoreDNS, only before `fallthrough`. */
+function readEntry(
+  word: string,
+  options: HostsOptions,
+  { controller: { tokens, warn }, known }: { controller: Controller; known: readonly string[] },
+): void {
   const { line } = tokens.place;
   const address = parseAddress(word.split("%")[0]!) !== null;
-  const hint = address ? "" : didYouMean(word, OPTIONS);
+  const hint = address ? "" : didYouMean(word, known);
   if (hint !== "") throw tokens.error(`unknown option ${quote(word)}${hint}`);
   if (options.fallthrough !== null) {
     throw tokens.error(
       address
-        ? `entry ${quote(word)} stands behind "fallthrough" (move it before)`
-        : `unknown option ${quote(word)} (${OPTIONS.join(", ")})`,
+        ? `entry ${quote(word)} follows "fallthrough" (move it before)`
+        : `unknown option ${quote(word)} (${known.join(", ")})`,
     );
   }
   const names = tokens.remainingArgs();
   if (!address || names.length === 0) {
-    // CoreDNS passes over such lines without a word, so they must not keep nodens from starting.
+    // CoreDNS ignores such lines silently, so they must not prevent the start.
     warn(line, `${quote(word)} is neither an option nor an entry (ADDRESS NAME...); it is ignored`);
     return;
   }

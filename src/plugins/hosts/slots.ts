@@ -1,111 +1,56 @@
 import { type HashKey, hashOctets } from "../../engine/question/keyed_hash.ts";
-import { releaseBuffer } from "../../base/transfer.ts";
-import { Arena } from "./arena.ts";
-import { ENTRY_HEAD, SLOT_BYTES, tagOf } from "./layout.ts";
+import { ENTRY_HEAD } from "./layout.ts";
 
-const FIRST_SLOTS = 8;
-/** Slots are doubled when more than two of three are taken. */
-const FULL = { taken: 2, of: 3 } as const;
-
-/** The slots of a table that is being built. They lie apart from its arena until it is finished. */
+/** Finds the entries of a table (`layout.ts`) by name: open addressing with linear probing. */
 export class Slots {
-  /** Entries in the slots. */
-  taken = 0;
-  readonly #arena: Arena;
+  readonly #entries: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #tags: Uint8Array;
   readonly #key: HashKey;
-  readonly #scratch = new Uint8Array(256);
-  #count = 0;
-  #words: Uint32Array<ArrayBuffer>;
-  #tags: Uint8Array<ArrayBuffer>;
+  readonly #mask: number;
 
-  constructor(arena: Arena, key: HashKey) {
-    this.#arena = arena;
+  constructor(entries: Uint8Array, words: Uint32Array, tags: Uint8Array, key: HashKey) {
+    this.#entries = entries;
+    this.#words = words;
+    this.#tags = tags;
     this.#key = key;
-    [this.#words, this.#tags] = this.#make(FIRST_SLOTS);
+    this.#mask = words.length - 1;
   }
 
-  /** Slots, a power of two. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** What they take in the finished table. */
-  get bytes(): number {
-    return this.#count * SLOT_BYTES;
-  }
-
-  /** Whether one more entry needs twice as many slots. */
-  get full(): boolean {
-    return (this.taken + 1) * FULL.of > this.#count * FULL.taken;
-  }
-
-  /** Doubles the slots. */
-  grow(): void {
-    const old = this.#words;
-    [this.#words, this.#tags] = this.#make(2 * this.#count);
-    const { bytes } = this.#arena;
-    for (let i = 0; i < old.length; i++) {
-      const at = old[i]!;
-      if (at === 0) continue;
-      const length = bytes[at + 4]!;
-      for (let k = 0; k < length; k++) this.#scratch[k] = bytes[at + ENTRY_HEAD + k]!;
-      this.#put(this.hash(this.#scratch, length), at);
-    }
-    releaseBuffer(old.buffer);
-  }
-
-  /** Hash of a name, as `find` and `add` take it. */
-  hash(name: Uint8Array, length: number): number {
-    return hashOctets(this.#key, name, 0, length);
-  }
-
-  /** The entry of a name; 0 for none. */
-  find(hash: number, name: Uint8Array, length: number): number {
-    const mask = this.#count - 1;
+  /** The entry of the lower-case wire-form name in the first `length` octets; 0 for none. */
+  find(name: Uint8Array, length: number): number {
+    const entries = this.#entries;
+    const tags = this.#tags;
+    const mask = this.#mask;
+    const hash = hashOctets(this.#key, name, 0, length);
     const tag = tagOf(hash);
-    const { bytes } = this.#arena;
-    for (let slot = hash & mask; this.#tags[slot] !== 0; slot = (slot + 1) & mask) {
-      if (this.#tags[slot] !== tag) continue;
-      const at = this.#words[slot]!;
-      if (bytes[at + 4] !== length) continue;
-      let i = 0;
-      while (i < length && bytes[at + ENTRY_HEAD + i] === name[i]) i++;
-      if (i === length) return at;
+    let slot = hash & mask;
+    // A retired table loses its tags first; they are undefined then.
+    for (let seen = tags[slot]; seen; seen = tags[slot]) {
+      if (seen === tag) {
+        const at = this.#words[slot]!;
+        if (entries[at + 4] === length) {
+          let i = 0;
+          while (i < length && entries[at + ENTRY_HEAD + i] === name[i]) i++;
+          if (i === length) return at;
+        }
+      }
+      slot = (slot + 1) & mask;
     }
     return 0;
   }
 
-  /** Adds an entry whose name is in no slot yet. */
-  add(hash: number, entry: number): void {
-    this.#put(hash, entry);
-    this.taken++;
-  }
-
-  /** Writes the slots and their tags to where they are to lie, and gives their memory back. */
-  moveTo(words: Uint32Array, wordsAt: number, tags: Uint8Array, tagsAt: number): void {
-    words.set(this.#words, wordsAt);
-    tags.set(this.#tags, tagsAt);
-    this.release();
-  }
-
-  /** Gives their memory back. */
-  release(): void {
-    releaseBuffer(this.#words.buffer);
-  }
-
-  #put(hash: number, entry: number): void {
-    const mask = this.#count - 1;
-    let slot = hash & mask;
-    while (this.#tags[slot] !== 0) slot = (slot + 1) & mask;
+  add(entry: number): void {
+    const length = this.#entries[entry + 4]!;
+    const hash = hashOctets(this.#key, this.#entries, entry + ENTRY_HEAD, length);
+    let slot = hash & this.#mask;
+    while (this.#tags[slot] !== 0) slot = (slot + 1) & this.#mask;
     this.#tags[slot] = tagOf(hash);
     this.#words[slot] = entry;
   }
+}
 
-  #make(count: number): [Uint32Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] {
-    this.#count = count;
-    // Resizable for its memory's sake (`Arena`); it stays as it is.
-    const size = count * SLOT_BYTES;
-    const buffer = new ArrayBuffer(size, { maxByteLength: size });
-    return [new Uint32Array(buffer, 0, count), new Uint8Array(buffer, 4 * count, count)];
-  }
+/** Tag of a hash: its high bits, since the low ones choose the slot. */
+function tagOf(hash: number): number {
+  return (hash >>> 24) || 1;
 }

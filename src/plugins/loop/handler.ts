@@ -3,7 +3,6 @@ import { EDE, RCODE, TYPE } from "../../dns/constants.ts";
 import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
-  type CreateHandler,
   type EngineServices,
   type Handler,
   type HandlerEnvironment,
@@ -12,50 +11,49 @@ import {
   type Verdict,
 } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import { ProbeBoard, RETURNED } from "./board.ts";
-import type { LoopOptions } from "./options.ts";
-import { NONCE_WORDS, readNonce } from "./probe_name.ts";
+import { httpAddressText } from "../http_address.ts";
+import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
+import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
 import { type Probe, Probes } from "./probes.ts";
-import { describeLoop, nameOf } from "./report.ts";
-import { type Heard, Watch, type WatchedServer } from "./watch.ts";
+import type { LoopOptions } from "./setup.ts";
+import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
 /** How long the first probes may keep the block from being ready. */
 const FIRST_MS = 2000;
-/** How often the upstreams are compared with those that are known. */
-const LOOK_MS = 10_000;
+const FOLLOW_MS = 10_000;
 /** Least time between two rounds that failing queries start. */
 const SUSPICION_MS = 30_000;
-/** Others' probes that go to upstreams in a loop, in a second. */
+/** Probes of others passed on to upstreams in a loop, a second. */
 const MAX_PASSED = 10;
-/** Share of a pause that chance adds or takes, so that nodes do not fall into step. */
+/** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
 /** What `loop` shares with the rest of the process. */
 export interface LoopServices {
-  /** The probes that are out, of all data planes. */
-  board: ProbeBoard;
-  /** Is told once when a loop is found, with a short text that says where. */
+  /** `BOARD_BYTES` that all data planes share. */
+  shared: SharedArrayBuffer;
+  /** Called when a loop is found, with a short text that names the zone. */
   found: (why: string) => void;
 }
 
-/** What `loop` needs of a `forward` in its block. */
-interface Forwards extends Handler {
+/** A `forward` handler, as `loop` sees it. */
+interface Forward extends Handler {
   readonly servers: readonly WatchedServer[];
   takes(exchange: Exchange): boolean;
 }
 
-/** Makes the maker of handlers of `loop` directives. */
-export function makeCreateLoop(services: LoopServices): CreateHandler<LoopOptions> {
-  return (options, environment) => new LoopHandler(options, environment, services);
+/** Makes the handler of a `loop` directive; by default, for the only data plane. */
+export function createLoop(
+  options: LoopOptions,
+  environment: HandlerEnvironment,
+  services: LoopServices = { shared: new SharedArrayBuffer(BOARD_BYTES), found: () => {} },
+): Handler {
+  return new LoopHandler(options, environment, services);
 }
 
-/** Makes the handler of a `loop` directive in an engine of its own. */
-export const createLoop: CreateHandler<LoopOptions> = (options, environment) =>
-  new LoopHandler(options, environment, { board: new ProbeBoard(), found: () => {} });
-
 /**
- * Sends probes down the chain, each to one upstream. Where one comes back as a client's query, that
- * upstream leads into a loop, and `forward` asks the others.
+ * Sends probes down the chain, each to one upstream. If one returns as a client's query, that
+ * upstream leads into a loop, and `forward` uses the others.
  */
 class LoopHandler implements Handler {
   readonly name = "loop";
@@ -63,6 +61,7 @@ class LoopHandler implements Handler {
   readonly #engine: EngineServices;
   readonly #sayFound: LoopServices["found"];
   readonly #position: number;
+  readonly #board: ProbeBoard;
   readonly #probes: Probes;
   readonly #timer: Timer;
   readonly #nonce = new Uint32Array(NONCE_WORDS);
@@ -70,8 +69,7 @@ class LoopHandler implements Handler {
   readonly #present: number;
   readonly #replays: number;
   #chain: Chain | null = null;
-  /** The `forward`s of its chain. */
-  #forwards: readonly Forwards[] = [];
+  #forwards: readonly Forward[] = [];
   #watches: Watch[] = [];
   #suspectedMs = -Infinity;
   #readyMs = Infinity;
@@ -81,14 +79,16 @@ class LoopHandler implements Handler {
   constructor(
     { zone }: LoopOptions,
     { engine, position, served = [] }: HandlerEnvironment,
-    { board, found }: LoopServices,
+    { shared, found }: LoopServices,
   ) {
     this.#zone = zone;
     this.#engine = engine;
     this.#position = position;
     this.#sayFound = found;
     const own = served.find((one) => one.zone === zone) ?? served[0];
-    this.#probes = new Probes(zone, { engine, position, served: own, board });
+    const key = 1 + (own === undefined ? 0 : (own.listener << 16) | own.place);
+    this.#board = new ProbeBoard(key, shared);
+    this.#probes = new Probes(zone, { engine, position, served: own, board: this.#board });
     this.#timer = engine.timers.create(() => this.#due());
     const labels = { server: own?.server ?? "", zone };
     this.#detected = engine.counter("nodens_loop_detected_total", labels);
@@ -99,15 +99,15 @@ class LoopHandler implements Handler {
 
   joined(chain: Chain, handlers: readonly Handler[]): void {
     this.#chain = chain;
-    this.#forwards = handlers.filter(({ name }) => name === "forward") as Forwards[];
+    this.#forwards = handlers.filter(({ name }) => name === "forward") as Forward[];
     this.#engine.timers.set(this.#timer, this.#engine.nowMs);
   }
 
   query(exchange: Exchange): Verdict {
     if (exchange.qtype !== TYPE.HINFO || exchange.internal) return NEXT;
     if (!readNonce(exchange, this.#nonce)) return NEXT;
-    if (this.#probes.isOut(this.#nonce)) return this.#cameBack(exchange);
-    // Probes of others tell them of the loop that leads through here: they must get through.
+    if (this.#board.isOut(this.#nonce)) return this.#returned(exchange);
+    // Others need their probes to find a loop that leads through here.
     exchange.intoLoops = this.#loops > 0 && this.#mayPass();
     return NEXT;
   }
@@ -122,7 +122,7 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** Not while every upstream leads into a loop, nor before a first round has ended or takes too long. */
+  /** False while every upstream leads into a loop, and until the first round ends or takes too long. */
   ready(): boolean {
     const allLoop = this.#loops > 0 && this.#loops === this.#watches.length;
     return !allLoop && this.#engine.nowMs >= this.#readyMs;
@@ -132,24 +132,22 @@ class LoopHandler implements Handler {
     this.#chain = null;
     this.#forwards = [];
     this.#engine.timers.clear(this.#timer);
-    this.#probes.forgetAll();
+    this.#probes.takeUntil(Infinity);
     for (const { server } of this.#watches) server.looping = false;
     this.#watches = [];
     this.#engine.values[this.#present] = 0;
   }
 
-  /** Upstreams that lead into a loop. */
   get #loops(): number {
     let count = 0;
     for (const { server } of this.#watches) if (server.looping) count++;
     return count;
   }
 
-  /** Ends probes that are overdue, starts rounds that are due, and looks for new upstreams. */
   #due(): void {
     const { nowMs } = this.#engine;
     if (this.#readyMs === Infinity) this.#readyMs = nowMs + FIRST_MS;
-    for (const probe of this.#probes.takeOverdue()) {
+    for (const probe of this.#probes.takeUntil(nowMs)) {
       if (!probe.ended) this.#end(probe, "silent");
     }
     this.#followUpstreams();
@@ -162,49 +160,42 @@ class LoopHandler implements Handler {
   #arm(): void {
     if (this.#chain === null) return;
     const { timers, nowMs } = this.#engine;
-    let nextMs = Math.min(nowMs + LOOK_MS, this.#probes.oldestEndMs);
+    let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs);
     for (const watch of this.#watches) {
-      // One that waits for room has it once a probe is overdue.
       if (!watch.busy && watch.nextMs > nowMs) nextMs = Math.min(nextMs, watch.nextMs);
     }
     timers.set(this.#timer, nextMs);
   }
 
   #start(watch: Watch): void {
-    const copies = watch.schedule.copies(this.#engine.random);
-    if (copies > this.#probes.room) return;
-    watch.begin(copies);
-    const probes = Array.from({ length: copies }, () => this.#probes.draw(watch));
+    const probes = this.#probes.draw(watch, watch.copies(this.#engine.random));
+    if (probes.length === 0) return;
+    watch.begin(probes.length);
     for (const probe of probes) {
       if (!this.#probes.send(probe, this.#chain!)) this.#end(probe, "unsent");
     }
   }
 
-  /** Something below has answered a probe. */
   #answered(exchange: Exchange): void {
     const probe = readNonce(exchange, this.#nonce) ? this.#probes.find(this.#nonce) : undefined;
     if (probe === undefined || probe.ended) return;
-    this.#end(
-      probe,
-      exchange.uncacheable ? "unsent" : exchange.extendedError >= 0 ? "silent" : "answered",
-    );
+    const failed = exchange.extendedError >= 0;
+    this.#end(probe, exchange.uncacheable ? "unsent" : failed ? "silent" : "answered");
     this.#arm();
   }
 
-  #end(probe: Probe, heard: Heard): void {
+  #end(probe: Probe, reaction: Reaction): void {
     probe.ended = true;
     const engine = this.#engine;
     const { watch } = probe;
     if (!this.#watches.includes(watch)) return;
-    // Another data plane may have seen it come back.
-    const returned = this.#probes.returned(probe);
-    if (returned === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
-    const outcome = watch.ended(heard, returned);
+    const returned = this.#checkReturn(probe);
+    const outcome = watch.probeEnded(reaction, returned);
     if (outcome === null) return;
-    const { looping } = watch.schedule;
-    const pauseMs = watch.schedule.ended(outcome);
-    if (watch.schedule.looping && !looping) this.#found(probe);
-    if (looping && !watch.schedule.looping) this.#gone(watch);
+    const { looping } = watch.server;
+    const pauseMs = watch.roundEnded(outcome);
+    if (watch.server.looping && !looping) this.#found(probe);
+    if (looping && !watch.server.looping) this.#ended(watch);
     if (outcome !== "marked" && outcome !== "returned") {
       engine.values[this.#replays]! += watch.returned;
     }
@@ -213,80 +204,82 @@ class LoopHandler implements Handler {
     this.#readyMs = Math.min(this.#readyMs, engine.nowMs);
   }
 
-  /** A probe of this block has come in as a client's query: it goes no further. */
-  #cameBack(exchange: Exchange): Verdict {
+  #returned(exchange: Exchange): Verdict {
     const engine = this.#engine;
-    const before = this.#probes.note(this.#nonce, exchange);
+    const { memory, offset, markAt } = exchange;
+    const before = this.#board.note(this.#nonce, memory, markAt === 0 ? 0 : offset + markAt);
     if (before !== RETURNED.NOT) engine.values[this.#replays]!++;
     const probe = this.#probes.find(this.#nonce);
     if (probe !== undefined && this.#watches.includes(probe.watch)) {
-      this.#noteReturn(probe, exchange);
+      const { watch } = probe;
+      if (!watch.server.looping) {
+        const between = watch.between ??= { client: new Address(), local: new Address() };
+        engine.clientAddress(exchange, between.client);
+        engine.localAddress(exchange, between.local);
+      }
+      this.#checkReturn(probe);
     }
     exchange.uncacheable = true;
-    // No failure, which servers on the way would take for a reason to ask others.
+    // After a failure, servers on the way would try others.
     exchange.response = engine.writer.begin(exchange, RCODE.NXDOMAIN).end();
     return ANSWERED;
   }
 
-  #noteReturn(probe: Probe, exchange: Exchange): void {
-    const engine = this.#engine;
-    const { watch } = probe;
-    if (!watch.schedule.looping) {
-      const between = watch.between ??= { client: new Address(), local: new Address() };
-      engine.clientAddress(exchange, between.client);
-      engine.localAddress(exchange, between.local);
-    }
-    if (this.#probes.returned(probe) === RETURNED.MARK && watch.schedule.seen()) this.#found(probe);
+  /** How a probe has returned, to any data plane (`RETURNED`); declares a loop if its mark has. */
+  #checkReturn(probe: Probe): number {
+    const returned = this.#board.returned(probe.nonce);
+    if (returned === RETURNED.MARK && probe.watch.markSeen()) this.#found(probe);
+    return returned;
   }
 
   #found({ watch, nonce }: Probe): void {
     const engine = this.#engine;
-    watch.server.looping = true;
     watch.foundMs = engine.nowMs;
     engine.values[this.#detected]!++;
     engine.values[this.#present] = 1;
-    const { line, fields } = describeLoop({
-      zone: this.#zone,
-      upstream: watch.server.label,
-      others: this.#watches.length > this.#loops,
-      between: watch.between,
-      qname: nameOf(nonce, this.#zone),
-    });
-    this.#log("error", line, fields);
+    const zone = this.#zone;
+    const { between, server: { label: upstream } } = watch;
+    const client = between === null ? "" : textOf(between.client);
+    const local = between === null ? "" : textOf(between.local);
+    const qname = nameOf(nonce, zone);
+    // CoreDNS's line begins in the same way, so log searches for it match.
+    const line = `Loop${client === "" ? "" : ` (${client} -> ${local})`} detected for zone ` +
+      `"${zone}": queries forwarded to ${upstream} come back. ` +
+      (this.#watches.length > this.#loops
+        ? "Until the loop ends, the other upstreams are used. "
+        : "Queries for it get SERVFAIL until the loop ends. ") +
+      "Remove the addresses of this server, and of servers that forward to it, from forward or " +
+      "from the resolv.conf that it reads (127.0.0.53 is systemd-resolved: use " +
+      `/run/systemd/resolve/resolv.conf instead). Query: "HINFO ${qname}"`;
+    this.#log("error", line, { zone, client, local, upstream, qname });
     this.#sayFound(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
   }
 
-  #gone({ server, foundMs }: Watch): void {
+  #ended({ server, foundMs }: Watch): void {
     const engine = this.#engine;
-    server.looping = false;
     engine.values[this.#present] = this.#loops > 0 ? 1 : 0;
+    const zone = this.#zone;
     const seconds = Math.round((engine.nowMs - foundMs) / 1000);
-    const upstream = server.label;
-    this.#log(
-      "info",
-      `Loop for zone "${this.#zone}" is gone after ${seconds} s: asking ${upstream} again`,
-      { zone: this.#zone, upstream, seconds },
-    );
+    const line =
+      `Loop for zone "${zone}" has ended after ${seconds} s: using ${server.label} again`;
+    this.#log("info", line, { zone, upstream: server.label, seconds });
   }
 
   #log(level: "error" | "info", line: string, fields: LogFields): void {
     const engine = this.#engine;
-    engine.log(
-      level,
-      `plugin/loop: ${line}`,
-      engine.logsFields ? { plugin: "loop", ...fields } : undefined,
-    );
+    const logged = engine.logsFields ? { plugin: "loop", ...fields } : undefined;
+    engine.log(level, `plugin/loop: ${line}`, logged);
   }
 
-  /** Queries fail as they do in a loop: look for one soon. */
+  /** Starts a round because a query failed as queries in a loop do. */
   #suspect(): void {
     const { nowMs } = this.#engine;
     if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;
-    const resting = this.#watches.filter((watch) => !watch.busy && watch.schedule.resting);
+    const resting = this.#watches.filter((watch) => !watch.busy && watch.resting);
     if (resting.length === 0) return;
     this.#suspectedMs = nowMs;
     for (const watch of resting) {
-      watch.schedule.begin();
+      watch.restart();
       watch.nextMs = nowMs;
     }
     this.#engine.timers.set(this.#timer, nowMs);
@@ -301,7 +294,6 @@ class LoopHandler implements Handler {
     return ++this.#passed <= MAX_PASSED;
   }
 
-  /** Watches the servers that probes go to now, each with what is known of it. */
   #followUpstreams(): void {
     const { nowMs, values } = this.#engine;
     const example = this.#probes.example(this.#chain!);
@@ -317,4 +309,8 @@ class LoopHandler implements Handler {
     );
     values[this.#present] = this.#loops > 0 ? 1 : 0;
   }
+}
+
+function textOf(address: Address): string {
+  return httpAddressText({ host: address.hostname(), port: address.port });
 }

@@ -1,41 +1,41 @@
 /**
- * Names of probes: `HEX.HEX.ZONE`, twice sixteen digits drawn anew for each probe, of type HINFO as
- * in CoreDNS. Both labels are random, so that no resolver on the way knows from an earlier answer
- * that there is nothing below the second one (RFC 8020).
+ * Names of probes: `HEX.HEX.ZONE` with twice sixteen random digits, of type HINFO as in CoreDNS. Both
+ * labels are random, so that no resolver on the way can know from an earlier NXDOMAIN for the second
+ * one that the whole name does not exist (RFC 8020).
  */
 import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
+import { parseName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 
-/** 32-bit numbers that the digits of a name stand for. */
+/** Words of a nonce, the random number in a name. */
 export const NONCE_WORDS = 4;
 
 const DIGITS = 16;
-/** Octets of a probe's own labels. */
+/** Octets of the two random labels. */
 export const PROBE_LABELS_SIZE: number = 2 * (1 + DIGITS);
 
-/** Writes the query for a probe at the start of `memory`; returns its length in bytes. */
-export function writeProbe(memory: Memory, nonce: Uint32Array, zone: Uint8Array): number {
+/** Name of the probe with this nonce, in presentation format. */
+export function nameOf(nonce: Uint32Array, zone: string): string {
+  const digits = Array.from(nonce, (word) => word.toString(16).padStart(8, "0")).join("");
+  return `${digits.slice(0, DIGITS)}.${digits.slice(DIGITS)}.${zone === "." ? "" : zone}`;
+}
+
+/** Writes the query for a probe to the start of `memory`; returns its length in bytes. */
+export function writeProbe(memory: Memory, nonce: Uint32Array, zone: string): number {
   const { bytes, view } = memory;
-  view.setUint16(0, 0);
+  bytes.fill(0, 0, HEADER_SIZE);
   view.setUint16(2, FLAG.RD);
   view.setUint16(4, 1);
-  view.setUint16(6, 0);
-  view.setUint32(8, 0);
-  let at = HEADER_SIZE;
-  const digits = [...nonce].map((word) => word.toString(16).padStart(8, "0")).join("");
-  for (let i = 0; i < digits.length; i++) {
-    if (i % DIGITS === 0) bytes[at++] = DIGITS;
-    bytes[at++] = digits.charCodeAt(i);
-  }
-  bytes.set(zone, at);
-  at += zone.length;
+  const name = parseName(nameOf(nonce, zone));
+  bytes.set(name, HEADER_SIZE);
+  const at = HEADER_SIZE + name.length;
   view.setUint16(at, TYPE.HINFO);
   view.setUint16(at + 2, CLASS.IN);
   return at + 4;
 }
 
-/** Reads the numbers in the exchange's qname into `nonce`; false if it is not the name of a probe. */
+/** Reads the nonce in the exchange's qname; false if it is not the name of a probe. */
 export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   if (exchange.labelCount < 2) return false;
   const { bytes } = exchange.memory;
@@ -43,8 +43,7 @@ export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   for (let i = 0; i < NONCE_WORDS; i++) {
     if (i % 2 === 0 && bytes[at++] !== DIGITS) return false;
     let word = 0;
-    const end = at + 8;
-    for (; at < end; at++) {
+    for (const end = at + 8; at < end; at++) {
       const digit = digitOf(bytes[at]!);
       if (digit < 0) return false;
       word = (word << 4) | digit;
@@ -54,7 +53,7 @@ export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   return true;
 }
 
-/** Value of a hexadecimal digit, in either case: a server on the way may have mixed that. */
+/** Value of a hexadecimal digit; servers on the way may have changed its case. */
 function digitOf(octet: number): number {
   if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
   const letter = octet | 0x20;

@@ -33,7 +33,7 @@ export const hostsGrowth: Attack = {
         await new Promise((wake) => setTimeout(wake, 20));
       }
     }
-    return { reloads, refused: count(/Cannot hold .* what was read before is served/g) };
+    return { reloads, refused: count(/Cannot load .* its previous content is served/g) };
   },
   judge: ({ facts, counted }) => [
     ...(facts.reloads === NAMES.length ? [] : [`${facts.reloads} of ${NAMES.length} reloads`]),

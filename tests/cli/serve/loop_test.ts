@@ -79,7 +79,7 @@ for (const settings of SETTINGS) {
         process.output,
         new RegExp(
           `\\[ERROR\\] plugin/loop: Loop ${where(dns)}${planes === 1 ? "" : "?"}detected ` +
-            `for zone "\\.": what is forwarded to 127\\.0\\.0\\.1:${dns} comes back here\\.`,
+            `for zone "\\.": queries forwarded to 127\\.0\\.0\\.1:${dns} come back\\.`,
         ),
       );
       for (let id = 0; id < 10; id++) {

@@ -126,7 +126,10 @@ for (
     scene.age(100);
     const second = await scene.start();
     await loaded(second);
-    assert.match(second.output, /\[INFO\] plugin\/cache: 30 entries from ".*\/cache", in \d+ ms/);
+    assert.match(
+      second.output,
+      /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/,
+    );
     // From many ports, so that both of two workers are asked.
     await assertWarm(scene);
     assert.equal(await scene.ask("other.example.org"), null);
@@ -186,8 +189,11 @@ Deno.test("garbage in the place of the file: a warning, and service as from an e
   const scene = new Scene();
   Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
   const first = await scene.start();
-  await until("it warns", () => first.output.includes("it is no cache that nodens has kept"));
-  assert.match(first.output, /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is no cache/);
+  await until("it warns", () => first.output.includes("it is not a cache of nodens"));
+  assert.match(
+    first.output,
+    /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is not a cache of nodens/,
+  );
   await scene.fill();
   assert.equal((await first.stop()).code, 0);
   const second = await scene.start();

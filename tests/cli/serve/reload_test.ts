@@ -240,7 +240,10 @@ Deno.test("a cache that is kept in a file keeps its content through a reload tha
     const { port } = nodens;
     assert.equal(await addressOf(port), "192.0.2.1");
     await reload(nodens, corefile(port, 3000));
-    await until(() => /plugin\/cache: 1 entries from/.test(nodens.output), "reading the file");
+    await until(
+      () => /plugin\/cache: restored 1 entries from/.test(nodens.output),
+      "reading the file",
+    );
     assert.equal(await addressOf(port), "192.0.2.1");
     assert.equal(upstream.counts.udp, 1);
   });

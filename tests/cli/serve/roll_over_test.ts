@@ -38,7 +38,7 @@ Deno.test({
       assert.equal((await first.stop()).code, 0);
       assert.match(first.output, /another process accepts queries at the same addresses/);
       await until(() => /the other process has stopped; serving alone/.test(second.output));
-      assert.match(second.output, /plugin\/cache: 500 entries from/);
+      assert.match(second.output, /plugin\/cache: restored 500 entries from/);
       const { udp, tcp } = upstream.counts;
       await askAll(port);
       assert.deepEqual([upstream.counts.udp, upstream.counts.tcp], [udp, tcp]);

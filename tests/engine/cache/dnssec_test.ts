@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type * as codec from "dns-packet";
-import {
-  a,
-  type Decoded,
-  queryBytes,
-  responseBytes,
-  soa,
-} from "../../support/messages/messages.ts";
-import {
-  type Behaviour,
-  onlyAnswer,
-  Simulation,
-  WALL_MS,
-} from "../../support/simulation/simulation.ts";
+import { a, type Decoded, responseBytes, soa } from "../../support/messages/messages.ts";
+import { CacheWorld, NAME, replying } from "../../support/simulation/cache_world.ts";
+import { type Behaviour, onlyAnswer, WALL_MS } from "../../support/simulation/simulation.ts";
 
-const NAME = "www.example.org";
 const NOW = WALL_MS / 1000;
 
 function rrsig(name: string, typeCovered: string, from = NOW - 3600, until = NOW + 3600) {
@@ -46,123 +35,97 @@ const nsec = {
   data: { nextDomain: "z.example.org", rrtypes: ["A", "RRSIG"] },
 } as unknown as codec.Answer;
 
-const signed: Behaviour = (query) => [{
-  bytes: responseBytes(query, { answers: [a(NAME, "192.0.2.1"), rrsig(NAME, "A")] }),
-}];
-
-function start(behaviour: Behaviour): Simulation {
-  const simulation = new Simulation(". {\n cache\n forward . 10.0.0.1\n}");
-  simulation.upstream("10.0.0.1:53", behaviour);
-  return simulation;
-}
-
-function ask(simulation: Simulation, options: Partial<Parameters<typeof queryBytes>[0]> = {}) {
-  const asked = simulation.ask(queryBytes({ name: NAME, ...options }));
-  simulation.run(50);
-  return onlyAnswer(asked);
-}
+const signed = { answers: [a(NAME, "192.0.2.1"), rrsig(NAME, "A")] };
+const DO = { edns: 1232, dnssecOk: true };
 
 const types = ({ answers, authorities }: Decoded) => [
   ...answers!.map(({ type }) => type),
   ...authorities!.map(({ type }) => type),
 ];
 
-Deno.test("signatures are kept for clients with DO and not shown to others", () => {
-  const simulation = start(signed);
+Deno.test("signatures are stored for clients with DO, and removed for others", () => {
+  const world = new CacheWorld(replying(signed));
   for (let i = 0; i < 2; i++) {
-    assert.deepEqual(types(ask(simulation)), ["A"]);
-    assert.deepEqual(types(ask(simulation, { edns: 1232, dnssecOk: true })), ["A", "RRSIG"]);
+    assert.deepEqual(types(world.ask()), ["A"]);
+    assert.deepEqual(types(world.ask(DO)), ["A", "RRSIG"]);
   }
-  assert.equal(simulation.seen.length, 2);
+  assert.equal(world.upstreamQueries, 2);
 });
 
-Deno.test("everybody who waits for an answer without DO gets it without signatures", () => {
-  const simulation = start((query, transport) => {
-    const [reply] = signed(query, transport) as { bytes: Uint8Array }[];
-    return [{ ...reply!, delayMs: 20 }];
-  });
-  const asked = Array.from({ length: 3 }, () => simulation.ask(queryBytes({ name: NAME })));
-  simulation.run(50);
+Deno.test("clients without DO that wait for an answer get it without signatures", () => {
+  const world = new CacheWorld(replying(signed, 20));
+  const asked = Array.from({ length: 3 }, () => world.send());
+  world.run(50);
   for (const one of asked) assert.deepEqual(types(onlyAnswer(one)), ["A"]);
 });
 
-Deno.test("DNSSEC records that were asked for are shown without DO", () => {
-  const simulation = start((query) => [{
-    bytes: responseBytes(query, { answers: [rrsig(NAME, "A")] }),
-  }]);
-  assert.deepEqual(types(ask(simulation, { type: "RRSIG" })), ["RRSIG"]);
+Deno.test("clients without DO get the DNSSEC records that they asked for", () => {
+  const world = new CacheWorld(replying({ answers: [rrsig(NAME, "A")] }));
+  assert.deepEqual(types(world.ask({ type: "RRSIG" })), ["RRSIG"]);
 });
 
-Deno.test("the proof of a denial is for clients with DO", () => {
-  const simulation = start((query) => [{
-    bytes: responseBytes(query, {
-      rcode: 3,
-      authorities: [soa("example.org"), rrsig("example.org", "SOA"), nsec, rrsig(NAME, "NSEC")],
-    }),
-  }]);
-  assert.deepEqual(types(ask(simulation)), ["SOA"]);
-  const proven = ask(simulation, { edns: 1232, dnssecOk: true });
+Deno.test("only clients with DO get the proof of a denial", () => {
+  const world = new CacheWorld(replying({
+    rcode: 3,
+    authorities: [soa("example.org"), rrsig("example.org", "SOA"), nsec, rrsig(NAME, "NSEC")],
+  }));
+  assert.deepEqual(types(world.ask()), ["SOA"]);
+  const proven = world.ask(DO);
   assert.deepEqual(types(proven), ["SOA", "RRSIG", "NSEC", "RRSIG"]);
 });
 
 for (
   const { title, from, until, expected } of [
-    { title: "in time", from: NOW - 10, until: NOW + 100, expected: 1 },
-    { title: "past its end", from: NOW - 100, until: NOW - 10, expected: 2 },
-    { title: "before its beginning", from: NOW + 100, until: NOW + 200, expected: 2 },
+    { title: "within its validity period", from: NOW - 10, until: NOW + 100, expected: 1 },
+    { title: "after its expiration", from: NOW - 100, until: NOW - 10, expected: 2 },
+    { title: "before its inception", from: NOW + 100, until: NOW + 200, expected: 2 },
   ]
 ) {
-  Deno.test(`a signature ${title}: ${expected === 1 ? "kept" : "passed on, but not kept"}`, () => {
-    const simulation = start((query) => [{
-      bytes: responseBytes(query, {
-        answers: [a(NAME, "192.0.2.1"), rrsig(NAME, "A", from, until)],
-      }),
-    }]);
+  Deno.test(`a signature ${title} is ${expected === 1 ? "stored" : "passed on, but not stored"}`, () => {
+    const answers = [a(NAME, "192.0.2.1"), rrsig(NAME, "A", from, until)];
+    const world = new CacheWorld(replying({ answers }));
     for (let i = 0; i < 2; i++) {
-      const answer = ask(simulation, { edns: 1232, dnssecOk: true });
+      const answer = world.ask(DO);
       assert.deepEqual(types(answer), ["A", "RRSIG"]);
     }
-    assert.equal(simulation.seen.length, expected);
+    assert.equal(world.upstreamQueries, expected);
   });
 }
 
-// RFC 6840 sections 5.7 and 5.8: AD is for those who set AD or DO.
+// RFC 6840 sections 5.7 and 5.8: AD is for clients that set AD or DO.
 const RD = 0x0100;
 const AD = 0x0020;
 const CD = 0x0010;
+const validating: Behaviour = (query) => {
+  const bytes = responseBytes(query, { answers: [a(NAME, "192.0.2.1")] });
+  bytes[3]! |= AD;
+  return [{ bytes }];
+};
 for (
   const { title, options, expected } of [
     { title: "nothing", options: {}, expected: false },
     { title: "AD", options: { flags: RD | AD }, expected: true },
-    { title: "DO", options: { edns: 1232, dnssecOk: true }, expected: true },
+    { title: "DO", options: DO, expected: true },
     { title: "OPT alone", options: { edns: 1232 }, expected: false },
     { title: "CD", options: { flags: RD | CD }, expected: false },
     { title: "CD and AD", options: { flags: RD | CD | AD }, expected: true },
-  ]
+  ] as { title: string; options: { flags?: number }; expected: boolean }[]
 ) {
-  Deno.test(`AD of an upstream that validates, to a client that sent ${title}: ${expected}`, () => {
-    const simulation = start((query) => {
-      const bytes = responseBytes(query, { answers: [a(NAME, "192.0.2.1")] });
-      bytes[3]! |= AD;
-      return [{ bytes }];
-    });
+  Deno.test(`a client that sends ${title} gets AD of a validating upstream: ${expected}`, () => {
+    const world = new CacheWorld(validating);
     for (let i = 0; i < 2; i++) {
-      const answer = ask(simulation, options);
+      const answer = world.ask(options);
       assert.equal(answer.flag_ad, expected);
       assert.equal(answer.flag_cd, ((options.flags ?? 0) & CD) !== 0);
     }
-    assert.equal(simulation.seen.length, 1);
+    assert.equal(world.upstreamQueries, 1);
   });
 }
 
-Deno.test("an entry serves those who set AD and those who did not, each as he asked", () => {
-  const simulation = start((query) => {
-    const bytes = responseBytes(query, { answers: [a(NAME, "192.0.2.1")] });
-    bytes[3]! |= AD;
-    return [{ bytes }];
-  });
-  assert.equal(ask(simulation).flag_ad, false);
-  assert.equal(ask(simulation, { flags: RD | AD }).flag_ad, true);
-  assert.equal(ask(simulation).flag_ad, false);
-  assert.equal(simulation.seen.length, 1);
+Deno.test("an entry is served with AD only to clients that set AD", () => {
+  const world = new CacheWorld(validating);
+  assert.equal(world.ask().flag_ad, false);
+  assert.equal(world.ask({ flags: RD | AD }).flag_ad, true);
+  assert.equal(world.ask().flag_ad, false);
+  assert.equal(world.upstreamQueries, 1);
 });

@@ -1,25 +1,26 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import * as codec from "dns-packet";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Exchange } from "../../../src/engine/exchange/exchange.ts";
 import { type CreateHandler, type EngineServices, WAIT } from "../../../src/engine/handler.ts";
 import { HANDLERS } from "../../../src/plugins/handlers.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
+import { dataOf, NAME } from "../../support/simulation/cache_world.ts";
 import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import { CLIENT_SUBNET, subnetIn } from "../../support/simulation/subnets.ts";
 
-/** What the handler below the cache saw of each query: the client subnet, in hexadecimal. */
+/** Client subnets that the handler below the cache saw, in hexadecimal. */
 let seen: string[] = [];
 const SCOPE = 16;
 
-/** Stands for a `forward` that passes subnets on: answers with how many queries it has seen. */
+/** Replaces `forward`: answers with the number of queries that it has seen. */
 const fakeForward: CreateHandler = (options, { engine }) => ({
   name: "forward",
   query(exchange) {
     const parked = engine.park(exchange)!;
     const { memory, offset, ecsAt, ecsLength } = parked;
     const at = offset + ecsAt;
-    seen.push(Buffer.from(memory.bytes.slice(at, at + ecsLength)).toString("hex"));
+    seen.push(memory.bytes.slice(at, at + ecsLength).toHex());
     const { pass } = options as { pass: boolean };
     engine.timers.set(engine.timers.create(() => answer(engine, parked, pass)), engine.nowMs + 1);
     return WAIT;
@@ -28,11 +29,8 @@ const fakeForward: CreateHandler = (options, { engine }) => ({
 
 function answer(engine: EngineServices, parked: Exchange, pass: boolean): void {
   const { writer } = engine;
-  writer.begin(parked, 0).record("answer", null, 1, 1, 300).raw(
-    Uint8Array.of(192, 0, 2, seen.length),
-    0,
-    4,
-  );
+  const address = Uint8Array.of(192, 0, 2, seen.length);
+  writer.begin(parked, 0).record("answer", null, 1, 1, 300).raw(address, 0, 4);
   parked.response = writer.end();
   if (pass && parked.ecsLength > 0) parked.response.ecsScope = SCOPE;
   engine.resume(parked);
@@ -50,35 +48,17 @@ function start(pass: boolean): Simulation {
   return simulation;
 }
 
-/** Asks with the data of a client subnet option, or without one, and decodes what matters. */
+/** Asks with the data of a client subnet option in hexadecimal, or without one. */
 function ask(simulation: Simulation, subnet: string | null) {
-  const options = subnet === null ? [] : [{ code: 8, data: Buffer.from(subnet, "hex") }];
-  const bytes = codec.encode({
-    type: "query",
-    id: 1,
-    flags: codec.RECURSION_DESIRED,
-    questions: [{ name: "www.example.org", type: "A", class: "IN" }],
-    additionals: [{
-      type: "OPT",
-      name: ".",
-      udpPayloadSize: 1232,
-      flags: 0,
-      extendedRcode: 0,
-      ednsVersion: 0,
-      flag_do: false,
-      options,
-    } as unknown as codec.Answer],
-  });
-  const asked = simulation.ask(new Uint8Array(bytes));
+  const ednsOptions = subnet === null
+    ? []
+    : [{ code: CLIENT_SUBNET, data: Uint8Array.fromHex(subnet) }];
+  const asked = simulation.ask(queryBytes({ name: NAME, edns: 1232, ednsOptions }));
   simulation.run(5);
-  const decoded = onlyAnswer(asked);
-  const opt = decoded.additionals!.find(({ type }) => type === "OPT") as unknown as {
-    options: { code: number; data: Uint8Array }[];
-  };
-  const echo = opt.options.find(({ code }) => code === 8);
+  const answer = onlyAnswer(asked);
   return {
-    number: Number((decoded.answers![0] as { data: string }).data.split(".")[3]),
-    echo: echo === undefined ? null : Buffer.from(echo.data).toString("hex"),
+    number: Number(dataOf(answer).split(".")[3]),
+    echo: subnetIn(answer)?.toHex() ?? null,
   };
 }
 
@@ -87,7 +67,7 @@ const NET2 = "00011800c63364"; // 198.51.100.0/24
 const NET6 = "0002300020010db80001"; // 2001:db8:1::/48
 const scoped = (subnet: string) => subnet.slice(0, 6) + "10" + subnet.slice(8);
 
-Deno.test("client subnets are part of the key where forward passes them on", () => {
+Deno.test("client subnets are part of the key if forward passes them on", () => {
   const simulation = start(true);
   for (const [subnet, number] of [[NET1, 1], [NET2, 2], [NET6, 3]] as const) {
     for (let i = 0; i < 2; i++) {
@@ -100,7 +80,7 @@ Deno.test("client subnets are part of the key where forward passes them on", () 
   assert.deepEqual(seen, [NET1, NET2, NET6, ""]);
 });
 
-Deno.test("client subnets are nothing to the cache where no forward passes them on", () => {
+Deno.test("the cache ignores client subnets that no forward passes on", () => {
   const simulation = start(false);
   for (const subnet of [NET1, NET2, null]) {
     assert.deepEqual(ask(simulation, subnet), { number: 1, echo: null });
@@ -118,7 +98,7 @@ for (
     { title: "half an option", subnet: "0001" },
   ]
 ) {
-  Deno.test(`a client subnet with ${title} is passed over`, () => {
+  Deno.test(`a client subnet with ${title} is ignored`, () => {
     const simulation = start(true);
     assert.deepEqual(ask(simulation, subnet), { number: 1, echo: null });
     assert.deepEqual(ask(simulation, null), { number: 1, echo: null });
@@ -126,7 +106,7 @@ for (
   });
 }
 
-Deno.test("a client subnet of length zero asks not to be told on, and is one", () => {
+Deno.test("a client subnet of length zero is a separate subnet", () => {
   const simulation = start(true);
   assert.deepEqual(ask(simulation, "00010000"), { number: 1, echo: "00010010" });
   assert.deepEqual(ask(simulation, null), { number: 2, echo: null });

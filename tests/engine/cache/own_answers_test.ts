@@ -5,10 +5,10 @@ import { queryBytes } from "../../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 let asked = 0;
-/** Where in its own response the handler changes an octet, or -1. */
+/** Offset of the octet that the handler changes in its response, or -1. */
 let spoiltAt = -1;
 
-/** Stands for a handler of the block that answers at once, with a message of its own. */
+/** Replaces `forward`: answers at once with a message that it writes. */
 const ownAnswer: CreateHandler = (_options, { engine }) => ({
   name: "forward",
   query(exchange) {
@@ -24,10 +24,20 @@ const ownAnswer: CreateHandler = (_options, { engine }) => ({
 
 for (
   const { title, spoilt, queries, drops } of [
-    { title: "an answer of the block's own is kept", spoilt: -1, queries: 1, drops: 0 },
-    { title: "one to another name is not", spoilt: 13, queries: 2, drops: 2 },
-    { title: "one to another type is not", spoilt: 12 + 17 + 1, queries: 2, drops: 2 },
-    { title: "one to another class is not", spoilt: 12 + 17 + 3, queries: 2, drops: 2 },
+    { title: "the answer of another handler is stored", spoilt: -1, queries: 1, drops: 0 },
+    { title: "its answer for another name is not stored", spoilt: 13, queries: 2, drops: 2 },
+    {
+      title: "its answer for another type is not stored",
+      spoilt: 12 + 17 + 1,
+      queries: 2,
+      drops: 2,
+    },
+    {
+      title: "its answer for another class is not stored",
+      spoilt: 12 + 17 + 3,
+      queries: 2,
+      drops: 2,
+    },
   ]
 ) {
   Deno.test(`cache: ${title}`, () => {

@@ -1,50 +1,27 @@
 import assert from "node:assert/strict";
 import * as codec from "dns-packet";
-import { a, type Decoded, queryBytes, responseBytes } from "../../support/messages/messages.ts";
-import { frame, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
+import { queryBytes } from "../../support/messages/messages.ts";
+import {
+  answering,
+  CacheWorld,
+  dataOf,
+  NAME,
+  replying,
+} from "../../support/simulation/cache_world.ts";
+import { type Behaviour, frame } from "../../support/simulation/simulation.ts";
 
-const NAME = "www.example.org";
-const CLIENT = "192.0.2.1";
-const ATTACKER = "198.51.100.7";
+const CLIENT = { waitMs: 100, client: "192.0.2.1" };
+const ATTACKER = { waitMs: 100, client: "198.51.100.7" };
 const RD = codec.RECURSION_DESIRED;
-/** A bit of the header that nothing uses. */
+/** An unused bit of the header. */
 const Z = 0x40;
 
-/** A cache over a resolver that refuses queries without RD, as most do. */
-class World {
-  readonly simulation: Simulation;
-  /** What the name has at the moment. */
-  data = "192.0.2.7";
-  /** RD, Z, AD and CD of each query that the resolver saw, and whether it had DO. */
-  readonly seen: { flags: number; dnssecOk: boolean }[] = [];
+const OLD = answering({ data: "192.0.2.7", ttl: 20 });
+const NEW = answering({ data: "192.0.2.8", ttl: 20 });
 
-  constructor(options: string) {
-    this.simulation = new Simulation(`. {\n cache {\n ${options}\n }\n forward . 10.0.0.1\n}`);
-    this.simulation.upstream("10.0.0.1:53", (query) => {
-      const opt = query.additionals![0] as unknown as { flag_do: boolean } | undefined;
-      this.seen.push({ flags: query.flags! & 0x170, dnssecOk: opt?.flag_do ?? false });
-      return [{
-        bytes: query.flag_rd
-          ? responseBytes(query, { answers: [a(query.questions![0]!.name, this.data, 20)] })
-          : responseBytes(query, { rcode: 5 }),
-      }];
-    });
-  }
-
-  /** Asks for the name and waits a moment; returns what the client got. */
-  ask(
-    client: string,
-    options: { flags?: number; edns?: number; dnssecOk?: boolean } = {},
-  ): Decoded {
-    const asked = this.simulation.ask(queryBytes({ name: NAME, ...options }), 0, client);
-    this.simulation.run(100);
-    return onlyAnswer(asked);
-  }
-}
-
-function dataOf(answer: Decoded): string {
-  return (answer.answers?.[0] as { data: string } | undefined)?.data ?? answer.rcode;
-}
+/** Refuses queries without RD, as most resolvers do. */
+const resolving = (answers: Behaviour): Behaviour => (query, ...rest) =>
+  (query.flag_rd ? answers : replying({ rcode: 5 }))(query, ...rest);
 
 for (
   const options of [
@@ -57,62 +34,63 @@ for (
   ]
 ) {
   for (const flags of [0, Z, codec.AUTHENTIC_DATA]) {
-    Deno.test(`${options}: a header of ${flags} does not freeze a stale name`, () => {
-      const world = new World(options);
-      world.ask(CLIENT);
-      world.simulation.run(25_000);
-      world.data = "192.0.2.8";
+    Deno.test(`${options}: queries with the flags ${flags} do not prevent a refresh`, () => {
+      const world = new CacheWorld(resolving(OLD), options);
+      world.ask({}, CLIENT);
+      world.run(25_000);
+      world.behaviour = resolving(NEW);
       for (let i = 0; i < 5; i++) {
-        assert.notEqual(dataOf(world.ask(ATTACKER, { flags })), "REFUSED");
+        assert.notEqual(dataOf(world.ask({ flags }, ATTACKER)), "REFUSED");
       }
-      world.ask(CLIENT);
-      assert.equal(dataOf(world.ask(CLIENT)), "192.0.2.8");
+      world.ask({}, CLIENT);
+      assert.equal(dataOf(world.ask({}, CLIENT)), "192.0.2.8");
     });
   }
 }
 
-Deno.test("a query without RD does not use up the prefetch of a popular name", () => {
-  const world = new World("prefetch 1 1m 50%");
-  world.ask(CLIENT);
-  world.simulation.run(12_000);
-  world.data = "192.0.2.8";
-  world.ask(ATTACKER, { flags: 0 });
-  assert.equal(dataOf(world.ask(CLIENT)), "192.0.2.8");
-  assert.equal(world.seen.length, 2);
+Deno.test("a query without RD starts the prefetch of a popular name with RD", () => {
+  const world = new CacheWorld(resolving(OLD), "prefetch 1 1m 50%");
+  world.ask({}, CLIENT);
+  world.run(12_000);
+  world.behaviour = resolving(NEW);
+  world.ask({ flags: 0 }, ATTACKER);
+  assert.equal(dataOf(world.ask({}, CLIENT)), "192.0.2.8");
+  assert.equal(world.upstreamQueries, 2);
 });
 
 for (
   const { title, asked } of [
-    { title: "no bit at all", asked: { flags: 0 } },
-    { title: "every bit that is not part of the key", asked: { flags: RD | Z | 0x20 } },
+    { title: "no flag", asked: { flags: 0 } },
+    { title: "every flag outside the key", asked: { flags: RD | Z | 0x20 } },
     { title: "CD", asked: { flags: 0x10 } },
     { title: "DO and a small buffer", asked: { flags: 0, edns: 512, dnssecOk: true } },
-  ]
+  ] as { title: string; asked: { flags: number; edns?: number; dnssecOk?: boolean } }[]
 ) {
-  Deno.test(`a refresh asks what the cache needs, whatever the client sent: ${title}`, () => {
-    const world = new World("serve_stale");
+  Deno.test(`a refresh has the cache's own flags if the client sends ${title}`, () => {
+    const seen: { flags: number; dnssecOk: boolean }[] = [];
+    const world = new CacheWorld((query, ...rest) => {
+      const opt = query.additionals![0] as unknown as { flag_do: boolean } | undefined;
+      seen.push({ flags: query.flags! & 0x170, dnssecOk: opt?.flag_do ?? false });
+      return resolving(OLD)(query, ...rest);
+    }, "serve_stale");
     const key = { dnssecOk: asked.dnssecOk ?? false, ...asked.edns && { edns: asked.edns } };
-    world.ask(CLIENT, { ...key, flags: RD | (asked.flags & 0x10) });
-    world.simulation.run(25_000);
-    world.ask(ATTACKER, asked);
-    // RD for an answer, AD so that the answer has that of the resolver, CD and DO of the entry.
+    world.ask({ ...key, flags: RD | (asked.flags & 0x10) }, CLIENT);
+    world.run(25_000);
+    world.ask(asked, ATTACKER);
+    // AD asks for the AD of the resolver; CD and DO are those of the entry.
     const flags = RD | 0x20 | (asked.flags & 0x10);
-    assert.deepEqual(world.seen.at(-1), { flags, dnssecOk: key.dnssecOk });
-    assert.equal(world.seen.length, 2);
+    assert.deepEqual(seen.at(-1), { flags, dnssecOk: key.dnssecOk });
+    assert.equal(seen.length, 2);
   });
 }
 
-Deno.test("a client over TCP makes no name fail where upstreams have UDP alone", () => {
-  const simulation = new Simulation(". {\n cache\n forward . 10.0.0.1\n}");
-  simulation.upstream("10.0.0.1:53", (query, transport) =>
-    transport === "tcp" ? "refuse" : [{
-      bytes: responseBytes(query, { answers: [a(NAME, "192.0.2.7", 20)] }),
-    }]);
-  const stream = simulation.openStream();
+Deno.test("a client over TCP stores no failure if upstreams support only UDP", () => {
+  const world = new CacheWorld((query, transport) =>
+    transport === "tcp" ? "refuse" : OLD(query, transport)
+  );
+  const stream = world.simulation.openStream();
   stream.send(frame(queryBytes({ name: NAME })));
-  simulation.run(100);
+  world.run(100);
   assert.equal(stream.received.length, 1);
-  const asked = simulation.ask(queryBytes({ name: NAME }), 0, CLIENT);
-  simulation.run(100);
-  assert.equal(dataOf(onlyAnswer(asked)), "192.0.2.7");
+  assert.equal(dataOf(world.ask({}, CLIENT)), "192.0.2.7");
 });

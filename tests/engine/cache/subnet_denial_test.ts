@@ -1,10 +1,17 @@
-/** Answers and denials for one name side by side, each for other clients (`ecs pass`). */
+/** Answers and denials for one name, each valid for other clients (`ecs pass`). */
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes, soa } from "../../support/messages/messages.ts";
-import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
-import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/simulation/subnets.ts";
+import { a, soa } from "../../support/messages/messages.ts";
+import {
+  askFrom,
+  CacheWorld,
+  NAME,
+  replying,
+  replyOptions,
+  silent,
+} from "../../support/simulation/cache_world.ts";
+import { scoped } from "../../support/simulation/subnets.ts";
 
-/** What an upstream says once: to whom (a client's subnet, or null) and with which scope. */
+/** A reply of the upstream: to a client in a subnet, or without one. */
 interface Word {
   to: string | null;
   says: "answer" | "denial";
@@ -42,19 +49,19 @@ for (
       expected: [[null, "denial"], [HERE, "answer"], [FAR, "answer"]],
     },
     {
-      title: "a denial takes the place of the answer for the same network",
+      title: "a denial replaces the answer for the same network",
       first: { to: HERE, says: "answer", scope: 24 },
       then: { to: HERE, says: "denial", scope: 24 },
       expected: [[HERE, "denial"], ["10.0.2.128/25", "denial"]],
     },
     {
-      title: "a denial takes the place of the answer for a narrower network of its client",
+      title: "a denial replaces the answer for a narrower network of its client",
       first: { to: HERE, says: "answer", scope: 24 },
       then: { to: HERE, says: "denial", scope: 16 },
       expected: [[HERE, "denial"], [NEAR, "denial"]],
     },
     {
-      title: "an answer takes the place of the denial for a narrower network of its client",
+      title: "an answer replaces the denial for a narrower network of its client",
       first: { to: HERE, says: "denial", scope: 24 },
       then: { to: HERE, says: "answer", scope: 0 },
       expected: [[HERE, "answer"], [NEAR, "answer"], [null, "answer"]],
@@ -63,36 +70,27 @@ for (
 ) {
   for (const stale of ["", "serve_stale 1h verify 1s"]) {
     Deno.test(`ecs pass: ${title} ${stale}`, () => {
-      // A hit after a minute starts a refresh, so the second word comes while the first one is good.
-      const simulation = new Simulation(
-        `. {\ncache {\nprefetch 1 1m 90%\n${stale}\n}\nforward . 10.0.0.1 {\necs pass\n}\n}`,
+      // A hit after a minute starts a refresh, so the second reply comes while the entry is fresh.
+      let word = first;
+      const world = new CacheWorld(
+        (query, ...rest) =>
+          replying({
+            ...word.says === "answer"
+              ? { answers: [a(NAME, "192.0.2.1", 300)] }
+              : { rcode: 3, authorities: [soa("example.org", 300)] },
+            options: replyOptions(query, scoped(word.scope)),
+          }, 5)(query, ...rest),
+        `prefetch 1 1m 90%\n${stale}`,
+        { forward: "ecs pass" },
       );
-      let word: Word | null = first;
-      simulation.upstream("10.0.0.1:53", (query) => {
-        if (word === null) return [];
-        const data = subnetIn(query);
-        const { name } = query.questions![0]!;
-        const options = data === null
-          ? []
-          : [{ code: CLIENT_SUBNET, data: scoped(word.scope)(data)! }];
-        const said = word.says === "answer"
-          ? { answers: [a(name, "192.0.2.1", 300)] }
-          : { rcode: 3, authorities: [soa("example.org", 300)] };
-        return [{ bytes: responseBytes(query, { ...said, options }), delayMs: 5 }];
-      });
-      const ask = (from: string | null) => {
-        const ednsOptions = from === null ? [] : [{ code: CLIENT_SUBNET, data: subnet(from) }];
-        const bytes = queryBytes({ name: "www.example.org", edns: 1232, ednsOptions });
-        const asked = simulation.ask(bytes);
-        simulation.run(100);
-        return onlyAnswer(asked).rcode === "NOERROR" ? "answer" : "denial";
-      };
+      const ask = (from: string | null) =>
+        askFrom(world, from).rcode === "NOERROR" ? "answer" : "denial";
       assert.equal(ask(first.to), first.says);
-      simulation.run(60_000);
+      world.run(60_000);
       word = then;
       ask(then.to);
-      // From now on there is the cache alone.
-      word = null;
+      // Only the cache answers now.
+      world.behaviour = silent;
       for (const [from, says] of expected) assert.equal(ask(from), says, `${from}`);
     });
   }

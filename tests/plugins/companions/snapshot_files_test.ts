@@ -39,21 +39,17 @@ async function write(path: string): Promise<void> {
 
 /** Reads a file to its end. */
 async function read(path: string) {
-  const reader = await SnapshotReader.open(path);
+  using reader = await SnapshotReader.open(path);
   if (reader === null) return null;
-  try {
-    const slices = [];
-    const memory = new Uint8Array(MAX_SLICE_SIZE);
-    for (let header = reader.next(memory); header !== null; header = reader.next(memory)) {
-      slices.push({ ...header, bytes: memory.slice(0, header.sizeBytes) });
-    }
-    return { timeMs: reader.timeMs, slices };
-  } finally {
-    reader.close();
+  const slices = [];
+  const memory = new Uint8Array(MAX_SLICE_SIZE);
+  for (let header = reader.next(memory); header !== null; header = reader.next(memory)) {
+    slices.push({ ...header, bytes: memory.slice(0, header.sizeBytes) });
   }
+  return { timeMs: reader.timeMs, slices };
 }
 
-Deno.test("a file holds what was written, is the owner's alone, and leaves nothing beside it", async () => {
+Deno.test("a file has what was written, is private, and leaves no temporary file", async () => {
   await inFolder(async (path, folder) => {
     await write(path);
     assert.deepEqual(await read(path), {
@@ -70,20 +66,21 @@ Deno.test("a file holds what was written, is the owner's alone, and leaves nothi
   });
 });
 
-Deno.test("until it is whole, the file before stays; what is given up leaves nothing", async () => {
+Deno.test("an unfinished file leaves the previous one unchanged and no temporary file", async () => {
   await inFolder(async (path, folder) => {
     await write(path);
     const before = Deno.readFileSync(path);
-    const writer = await SnapshotWriter.open(path, TIME_MS + 1000);
-    await writer.add(SLICES[1]!, { sizeBytes: 64, entries: 1, timeMs: TIME_MS });
-    assert.deepEqual(Deno.readFileSync(path), before);
-    await writer.abandon();
+    {
+      await using writer = await SnapshotWriter.open(path, TIME_MS + 1000);
+      await writer.add(SLICES[1]!, { sizeBytes: 64, entries: 1, timeMs: TIME_MS });
+      assert.deepEqual(Deno.readFileSync(path), before);
+    }
     assert.deepEqual(Deno.readFileSync(path), before);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["cache"]);
   });
 });
 
-Deno.test("what a process that was killed left is no obstacle, and a link is not followed", async () => {
+Deno.test("a leftover temporary file is removed, and a link is not followed", async () => {
   await inFolder(async (path, folder) => {
     Deno.writeTextFileSync(`${folder}/other`, "precious");
     Deno.symlinkSync(`${folder}/other`, `${path}.tmp`);
@@ -93,7 +90,7 @@ Deno.test("what a process that was killed left is no obstacle, and a link is not
   });
 });
 
-Deno.test("every change of a single byte is refused", async () => {
+Deno.test("a change of any single byte is refused", async () => {
   await inFolder(async (path) => {
     await write(path);
     const good = Deno.readFileSync(path);
@@ -102,26 +99,26 @@ Deno.test("every change of a single byte is refused", async () => {
         const bad = good.slice();
         bad[at] = bad[at]! ^ flip;
         Deno.writeFileSync(path, bad);
-        await assert.rejects(read(path), /no cache that nodens has kept|format|damaged/, `${at}`);
+        await assert.rejects(read(path), /not a cache of nodens|format|damaged/, `${at}`);
       }
     }
   });
 });
 
-Deno.test("every truncation is refused, and so is what is longer", async () => {
+Deno.test("every truncation is refused, and so is a longer file", async () => {
   await inFolder(async (path) => {
     await write(path);
     const good = Deno.readFileSync(path);
     for (let length = 0; length < good.length; length++) {
       Deno.writeFileSync(path, good.subarray(0, length));
-      await assert.rejects(read(path), /no cache that nodens has kept|damaged/, `${length}`);
+      await assert.rejects(read(path), /not a cache of nodens|damaged/, `${length}`);
     }
     Deno.writeFileSync(path, Uint8Array.from([...good, 0]));
-    await assert.rejects(read(path), /damaged: \d+ bytes, where its header names \d+/);
+    await assert.rejects(read(path), /damaged: \d+ bytes instead of \d+/);
   });
 });
 
-/** A file with a right checksum over whatever stands in it. */
+/** A file with a correct checksum. */
 function sealed(payload: Uint8Array): Uint8Array {
   const header = encodeFileHeader({ slices: 1, timeMs: TIME_MS, sizeBytes: payload.length });
   setChecksum(header, crc32(header.subarray(0, FILE_SUMMED_SIZE), crc32(payload)));
@@ -139,20 +136,20 @@ function slice(sizeBytes: number, timeMs: number, rest: number): Uint8Array {
 const FORGED = [
   { title: "cut off in a slice's header", payload: new Uint8Array(8) },
   { title: "a slice longer than the file", payload: slice(16, TIME_MS, 8) },
-  { title: "a slice longer than any", payload: slice(MAX_SLICE_SIZE + 8, TIME_MS, 8) },
+  { title: "a slice above the maximum", payload: slice(MAX_SLICE_SIZE + 8, TIME_MS, 8) },
   { title: "a slice of the largest size", payload: slice(0xffffffff, TIME_MS, 8) },
-  { title: "a slice that ends amid eight", payload: slice(4, TIME_MS, 8) },
+  { title: "a slice that is not a multiple of eight", payload: slice(4, TIME_MS, 8) },
   {
     title: "more slices than it says",
     payload: Uint8Array.from([...slice(8, TIME_MS, 8), ...slice(8, TIME_MS, 8)]),
   },
   { title: "fewer slices than it says", payload: new Uint8Array(0) },
   { title: "a slice without a time", payload: slice(8, NaN, 8) },
-  { title: "a slice at the end of time", payload: slice(8, Infinity, 8) },
+  { title: "a slice with an infinite time", payload: slice(8, Infinity, 8) },
 ];
 
 for (const { title, payload } of FORGED) {
-  Deno.test(`forged, with the right checksum: ${title}`, async () => {
+  Deno.test(`damage with a correct checksum is refused: ${title}`, async () => {
     await inFolder(async (path) => {
       Deno.writeFileSync(path, sealed(payload));
       await assert.rejects(read(path), /damaged/);
@@ -160,18 +157,18 @@ for (const { title, payload } of FORGED) {
   });
 }
 
-Deno.test("no file is nothing to talk about; a folder, another format and other files are", async () => {
+Deno.test("a missing file is not an error; a folder, another format and other files are", async () => {
   await inFolder(async (path, folder) => {
     assert.equal(await read(path), null);
     Deno.mkdirSync(`${folder}/sub`, { mode: 0o700 });
     await assert.rejects(read(`${folder}/sub`), /not a regular file/);
     Deno.writeTextFileSync(path, "nameserver 192.0.2.53\n".repeat(100));
-    await assert.rejects(read(path), /no cache that nodens has kept/);
+    await assert.rejects(read(path), /not a cache of nodens/);
     await write(path);
     const bytes = Deno.readFileSync(path);
     bytes[8] = 9;
     Deno.writeFileSync(path, bytes);
-    await assert.rejects(read(path), /it has format 9, this nodens reads format 1/);
+    await assert.rejects(read(path), /it has format 9, but this version reads format 1/);
     assert.ok(bytes.length > FILE_HEADER_SIZE);
   });
 });
@@ -187,20 +184,20 @@ for (
     { title: "at no time", agoMs: NaN, why: /it has no time/ },
   ]
 ) {
-  Deno.test(`a file that was written ${title}`, () => {
+  Deno.test(`a file is ${why === null ? "useful" : "useless"} if it was written ${title}`, () => {
     const found = whyUseless({ timeMs: TIME_MS - agoMs, nowMs: TIME_MS, longestMs: HOUR_MS });
     if (why === null) assert.equal(found, null);
     else assert.match(found!, why);
   });
 }
 
-Deno.test("time never runs backwards, and never beyond what a clock of 31 bits can tell", () => {
+Deno.test("the time since a save is never negative and has at most 30 bits", () => {
   assert.equal(tenthsSince(1000, 2550), 15);
   assert.equal(tenthsSince(2550, 1000), 0);
   assert.equal(tenthsSince(0, 1e18), 0x3fffffff);
 });
 
-Deno.test("a folder that others may write to is refused, for reading and for writing", {
+Deno.test("a folder that others may write to is refused for reading and writing", {
   ...skipFor(Deno.build.os === "windows" ? ["Windows has no symbolic links for everybody"] : []),
 }, async () => {
   await inFolder(async (path, folder) => {
@@ -217,7 +214,7 @@ Deno.test("a folder that others may write to is refused, for reading and for wri
   });
 });
 
-Deno.test("two that write one file: neither puts the other's half in its place", async () => {
+Deno.test("of two writers of one file, neither publishes the other's half", async () => {
   await inFolder(async (path) => {
     await write(path);
     const first = await SnapshotWriter.open(path, TIME_MS);

@@ -13,9 +13,8 @@ import {
 } from "../../../src/plugins/cache/persist/snapshot.ts";
 import { describeReply } from "../../../src/upstream/message/reply.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
-import { describeRow, EntryState } from "../../../src/plugins/cache/store/entry_state.ts";
 import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";
-import { STRIDE } from "../../../src/plugins/cache/store/row.ts";
+import * as ROW from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
@@ -133,8 +132,13 @@ export function look(cache: TestCache, entry: TestEntry) {
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry), 0);
   if (row < 0) return null;
-  const state = new EntryState();
-  describeRow(store.rows, row, state);
+  const { rows } = store;
+  const state = {
+    storedAt: rows[row + ROW.STORED]!,
+    ttlSeconds: rows[row + ROW.TTL]!,
+    hits: rows[row + ROW.HITS]!,
+    flags: rows[row + ROW.STATE]! & ROW.PERSISTED,
+  };
   const response = new Response(new Memory(8));
   store.read(row, response);
   const { memory, offset, length } = response;
@@ -189,10 +193,9 @@ export function loadSlice(
 
 /** Message and ttl table of each entry of a store. */
 export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
-  const state = new EntryState();
   const response = new Response(new Memory(8));
-  for (let row = 0; row < store.rows.length; row += STRIDE) {
-    if (!describeRow(store.rows, row, state)) continue;
+  for (let row = 0; row < store.rows.length; row += ROW.STRIDE) {
+    if (store.rows[row + ROW.ADDRESS] === -1) continue;
     store.read(row, response);
     const { memory, offset, length } = response;
     yield { message: memory.bytes.slice(offset, offset + length), ttlsAt: ttlTableOf(response) };

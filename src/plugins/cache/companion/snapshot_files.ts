@@ -1,7 +1,8 @@
-/** Reading and writing of the files that caches are kept in; `snapshot_file.ts` draws them. */
+/** Reads and writes the files of persisted caches (`snapshot_file.ts`). */
 import { crc32 } from "node:zlib";
 import { requireOwn } from "../../../sys/own_file.ts";
 import {
+  checksumOf,
   decodeFileHeader,
   decodeSliceHeader,
   encodeFileHeader,
@@ -9,22 +10,17 @@ import {
   FILE_HEADER_SIZE,
   FILE_SUMMED_SIZE,
   type FileHeader,
-  isChecksum,
   MAX_SLICE_SIZE,
   setChecksum,
   SLICE_HEADER_SIZE,
   type SliceHeader,
 } from "../persist/snapshot_file.ts";
 
-/** Bytes read at once while the checksum is made. */
 const READ_SIZE = 1024 * 1024;
-/** Who asks what about whom is private: the file is the owner's alone. */
+/** The names that clients use are private. */
 const FILE_MODE = 0o600;
 
-/**
- * Writes a file slice by slice beside its place and moves it there when it is whole, so that there
- * is never half a file under the name.
- */
+/** Writes a temporary file slice by slice and renames it, so the file is always complete. */
 export class SnapshotWriter {
   readonly #path: string;
   readonly #temporary: string;
@@ -34,6 +30,8 @@ export class SnapshotWriter {
   #slices = 0;
   #sizeBytes = 0;
   #checksum = 0;
+  #isOpen = true;
+  #finished = false;
 
   private constructor(path: string, file: Deno.FsFile, timeMs: number) {
     this.#path = path;
@@ -42,32 +40,23 @@ export class SnapshotWriter {
     this.#timeMs = timeMs;
   }
 
-  /**
-   * Begins a file. Throws what the system says, and where other users may write to the file or its
-   * folder.
-   */
+  /** Begins a file. Throws the system's errors, and one if other users may write to it or its folder. */
   static async open(path: string, timeMs: number): Promise<SnapshotWriter> {
     await requireOwn(path);
     const temporary = temporaryOf(path);
-    // A leftover of a process that was killed. A link that somebody has put there is not followed.
+    // Left by a process that was killed, or a link that must not be followed.
     await removeIfThere(temporary);
     const file = await Deno.open(temporary, { write: true, createNew: true, mode: FILE_MODE });
     const writer = new SnapshotWriter(path, file, timeMs);
     try {
       await writeAll(file, new Uint8Array(FILE_HEADER_SIZE));
+      return writer;
     } catch (error) {
-      await writer.abandon();
+      await writer[Symbol.asyncDispose]();
       throw error;
     }
-    return writer;
   }
 
-  /** Bytes of the whole file so far. */
-  get sizeBytes(): number {
-    return FILE_HEADER_SIZE + this.#sizeBytes;
-  }
-
-  /** Adds the entries that lie at the start of `memory`. */
   async add(memory: Uint8Array, header: SliceHeader): Promise<void> {
     const whole = this.#buffer.subarray(0, SLICE_HEADER_SIZE + header.sizeBytes);
     encodeSliceHeader(header, whole);
@@ -78,7 +67,6 @@ export class SnapshotWriter {
     await writeAll(this.#file, whole);
   }
 
-  /** Puts the file in its place, once it is on the disk. */
   async finish(): Promise<void> {
     const header = encodeFileHeader({
       slices: this.#slices,
@@ -91,25 +79,24 @@ export class SnapshotWriter {
     await this.#file.sync();
     const { dev, ino } = await this.#file.stat();
     this.#file.close();
+    this.#isOpen = false;
     const there = await Deno.lstat(this.#temporary);
     if (there.dev !== dev || there.ino !== ino) {
       throw new Error("another process writes the same file (name another one for each)");
     }
     await Deno.rename(this.#temporary, this.#path);
+    this.#finished = true;
   }
 
-  /** Takes away what was written; says nothing if that cannot be done. */
-  async abandon(): Promise<void> {
-    try {
-      this.#file.close();
-    } catch {
-      // `finish` has closed it.
-    }
+  /** Removes the temporary file unless it is finished; ignores errors. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#finished) return;
+    if (this.#isOpen) this.#file.close();
     await removeIfThere(this.#temporary).catch(() => {});
   }
 }
 
-/** A file whose checksum was found right, read slice by slice. */
+/** Reads a file with a correct checksum slice by slice. */
 export class SnapshotReader {
   readonly #file: Deno.FsFile;
   readonly #buffer = new Uint8Array(SLICE_HEADER_SIZE + MAX_SLICE_SIZE);
@@ -117,17 +104,14 @@ export class SnapshotReader {
   #slices: number;
   readonly timeMs: number;
 
-  private constructor(file: Deno.FsFile, header: FileHeader) {
+  private constructor(file: Deno.FsFile, { sizeBytes, slices, timeMs }: FileHeader) {
     this.#file = file;
-    this.#left = header.sizeBytes;
-    this.#slices = header.slices;
-    this.timeMs = header.timeMs;
+    this.#left = sizeBytes;
+    this.#slices = slices;
+    this.timeMs = timeMs;
   }
 
-  /**
-   * Opens a file and checks all of it; null if there is none. Throws an error that says why it
-   * cannot be used, be it that other users may write to it.
-   */
+  /** Opens a file and checks all of it; null if there is none. Throws why it cannot be used. */
   static async open(path: string): Promise<SnapshotReader | null> {
     let file: Deno.FsFile;
     try {
@@ -140,19 +124,19 @@ export class SnapshotReader {
     try {
       const { size } = await file.stat();
       const bytes = new Uint8Array(FILE_HEADER_SIZE);
-      const got = await readFully(file, bytes);
-      const header = decodeFileHeader(bytes.subarray(0, got), size);
+      for (let at = 0; at < Math.min(size, bytes.length);) {
+        at += await readSome(file, bytes.subarray(at));
+      }
+      const header = decodeFileHeader(bytes, size);
       let checksum = 0;
       const block = new Uint8Array(Math.min(READ_SIZE, Math.max(1, header.sizeBytes)));
       for (let left = header.sizeBytes; left > 0;) {
-        const count = await file.read(block.subarray(0, Math.min(left, block.length)));
-        if (count === null) throw new TypeError("it is damaged: it ends early");
+        const count = await readSome(file, block.subarray(0, Math.min(left, block.length)));
         checksum = crc32(block.subarray(0, count), checksum);
         left -= count;
       }
-      checksum = crc32(bytes.subarray(0, FILE_SUMMED_SIZE), checksum);
-      if (!isChecksum(bytes, checksum)) {
-        throw new TypeError("it is damaged: its checksum is another");
+      if (checksumOf(bytes) !== crc32(bytes.subarray(0, FILE_SUMMED_SIZE), checksum)) {
+        throw new TypeError("it is damaged: its checksum is wrong");
       }
       await file.seek(FILE_HEADER_SIZE, Deno.SeekMode.Start);
       return new SnapshotReader(file, header);
@@ -162,29 +146,31 @@ export class SnapshotReader {
     }
   }
 
-  /** Copies the entries of the next slice to the start of `memory`; null behind the last. */
+  /** Copies the entries of the next slice to the start of `memory`; null at the end. */
   next(memory: Uint8Array): SliceHeader | null {
     if (this.#slices === 0 && this.#left === 0) return null;
-    if (this.#slices-- === 0) throw new TypeError("it is damaged: it has more slices than it says");
-    // From the page cache: the checksum has just been made.
+    if (this.#slices-- === 0) {
+      throw new TypeError("it is damaged: it has more slices than its header says");
+    }
     const head = this.#buffer.subarray(0, SLICE_HEADER_SIZE);
-    this.#readSync(head);
+    this.#read(head);
     const header = decodeSliceHeader(head, this.#left);
-    const entries = this.#buffer.subarray(SLICE_HEADER_SIZE, SLICE_HEADER_SIZE + header.sizeBytes);
-    this.#readSync(entries);
+    const entries = this.#buffer.subarray(0, header.sizeBytes);
+    this.#read(entries);
     memory.set(entries);
     this.#left -= SLICE_HEADER_SIZE + header.sizeBytes;
     return header;
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#file.close();
   }
 
-  #readSync(into: Uint8Array): void {
+  /** Synchronously, since the checksum has just brought the file into the page cache. */
+  #read(into: Uint8Array): void {
     for (let at = 0; at < into.length;) {
       const count = this.#file.readSync(into.subarray(at));
-      if (count === null) throw new TypeError("it is damaged: it ends early");
+      if (count === null) throw truncated();
       at += count;
     }
   }
@@ -206,12 +192,12 @@ async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
-async function readFully(file: Deno.FsFile, into: Uint8Array): Promise<number> {
-  let at = 0;
-  while (at < into.length) {
-    const count = await file.read(into.subarray(at));
-    if (count === null) break;
-    at += count;
-  }
-  return at;
+async function readSome(file: Deno.FsFile, into: Uint8Array): Promise<number> {
+  const count = await file.read(into);
+  if (count === null) throw truncated();
+  return count;
+}
+
+function truncated(): TypeError {
+  return new TypeError("it is damaged: it is truncated");
 }

@@ -6,28 +6,28 @@ import { copyWords, Memory } from "../../../engine/memory.ts";
 import type { HashKey } from "../../../engine/question/keyed_hash.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
 import { NO_SCOPE, Response } from "../../../engine/response/response.ts";
-import { describeRow, EntryState } from "../store/entry_state.ts";
-import { FOR, scopeOf, subnetAt as subnetOf } from "../store/entry.ts";
-import { HAS_ECS, LENGTH as LENGTHS, STRIDE } from "../store/row.ts";
+import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
+import * as ROW from "../store/row.ts";
 import type { Store } from "../store/store.ts";
+import { FOR } from "../store/subnets.ts";
 
 /*
- * An entry in a slice of a snapshot, as `snapshot_file.ts` draws it; little-endian:
+ * An entry in a slice (`snapshot_file.ts`); little-endian:
  *
- *   0   u32  seconds for which it is good
- *   4   u32  its age in tenths of a second
- *   8   u32  queries seen without a gap
+ *   0   u32  TTL in seconds
+ *   4   u32  age in tenths of a second
+ *   8   u32  queries without a gap
  *   12  u16  length of the message
  *   14  u16  number of records
  *   16  u8   class: 0 success, 1 denial
- *   17  u8   DO 1, CD 2, main queue 4, uses 8 and 16
+ *   17  u8   the bits `PERSISTED` of a row's STATE: DO 1, CD 2, main queue 4, uses 8 and 16
  *   18  u8   bytes of client subnet: 0 for none, 2 for all clients, or 2 and those of a network
  *   19  u8   zero
  *   20  u32  extended error plus one, without its text; 0 for none
  *   24  message: its question in lower case, id 0
- *       ttl table: a u16 a record, at the next multiple of two
- *       client subnet (RFC 7871): u8 length of the network, u8 scope (255 for none), network as
- *       in an option
+ *       ttl table: a u16 for each record, at the next multiple of two
+ *       client subnet (RFC 7871): u8 length of the network, u8 scope (255 for none), network as in
+ *       an option
  *       zeros up to a multiple of eight
  */
 const TTL = 0;
@@ -42,121 +42,97 @@ const RESERVED = 19;
 const ERROR = 20;
 const MESSAGE = 24;
 
-const DO = 1;
-const CD = 2;
-const IN_MAIN = 4;
-const USES_SHIFT = 3;
-const USES = 3;
-
-/** Largest extended error: a number of two octets (RFC 8914 section 2). */
+/** RFC 8914 section 2: two octets. */
 const MAX_ERROR = 0xffff;
-
-/** Octets in front of a network. */
-const SUBNET_HEAD = 2;
-
-/** Rows looked at for one slice that is written. */
 const ROWS_A_SLICE = 1000;
-/** Largest entry: what must be free in a slice before one more is put into it. */
 const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
-/** An older entry is not kept: its age would not fit the clock of a store (RFC 2181 allows it). */
+/** Older entries do not fit the clock of a store. */
 const MAX_AGE_TENTHS = 0x3fffffff;
 
-/** Classes of responses that are kept over a restart, by their number in the file. */
 const CLASSES = ["success", "denial"] as const;
 const OTHER = { success: "denial", denial: "success" } as const;
 
-/** Where writing has got to: a class and a row of its store. */
+/** Position of a save: a class and a row of its store. */
 export interface SnapshotCursor {
   store: number;
   row: number;
 }
 
-/** Where writing begins. */
+/** Where a save begins. */
 export const SNAPSHOT_START: Readonly<SnapshotCursor> = { store: 0, row: 0 };
 
-/** Request to write a slice into shared memory of `MAX_SLICE_SIZE` bytes. */
+/** Asks for a slice in shared memory of `MAX_SLICE_SIZE` bytes. */
 export interface SaveRequest {
   type: "save";
   memory: SharedArrayBuffer;
   from: SnapshotCursor;
 }
 
-/** A slice was written; `next` is null where it was the last. */
+/** A saved slice; `next` is null after the last one. */
 export interface SaveReply {
   sizeBytes: number;
   entries: number;
   next: SnapshotCursor | null;
 }
 
-/** Request to take entries from a slice that lies in shared memory. */
+/** Asks to load entries of a slice in shared memory. */
 export interface LoadRequest {
   type: "load";
   memory: SharedArrayBuffer;
   sizeBytes: number;
-  /** Offset of the first entry to take. */
   from: number;
-  /** Most entries to take. */
   most: number;
-  /** Tenths of a second since the ages in the slice were right. */
   elapsedTenths: number;
 }
 
-/** What became of the entries of a slice. */
+/** What happened to the entries of a slice. */
 export interface LoadReply {
-  /** Offset behind the last entry looked at; -1 where no entry can be made out any more. */
+  /** Offset after the last entry examined; -1 if the next one is truncated. */
   next: number;
   taken: number;
-  /** Expired, known already, or not to be kept by this configuration. */
   left: number;
-  /** Left out because what they hold must not be served. */
   malformed: number;
 }
 
-/** Where a snapshot goes to and comes from. */
+/** The cache that a snapshot belongs to. */
 export interface SnapshotTarget {
   readonly success: Store;
   readonly denial: Store;
-  /** Longest that an entry of a class is good. */
   readonly maxTtlSeconds: { readonly success: number; readonly denial: number };
-  /** How long an expired entry may still be served. */
   readonly staleSeconds: number;
-  /** A question may have an entry of each class at a time. */
   readonly bothClasses: boolean;
-  /** Client subnets are part of the question. */
   readonly ecs: boolean;
-  /** Key of the hashes of questions. */
   readonly hashKey: HashKey;
-  /** Whether this configuration keeps responses of the class for the question. */
   keeps(exchange: Exchange, store: "success" | "denial"): boolean;
 }
 
-/** Writes the entries of a cache into slices, and takes entries from slices that nobody vouches for. */
+/** Saves the entries of a cache in slices, and loads them from untrusted slices. */
 export class Snapshot {
   readonly #target: SnapshotTarget;
   readonly #response = new Response(new Memory(8));
   readonly #exchange = new Exchange(new Memory(8));
   readonly #scanner = new ResponseScanner();
-  readonly #state = new EntryState();
 
   constructor(target: SnapshotTarget) {
     this.#target = target;
   }
 
-  /** Writes entries from `from` on, as many as one slice takes. */
   save({ memory: shared, from }: SaveRequest, now: number): SaveReply {
     const memory = asMemory(shared);
     const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
     const store = this.#target[CLASSES[from.store]!];
     const { rows } = store;
-    const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * STRIDE);
+    const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * ROW.STRIDE);
     const room = memory.bytes.length - MAX_ENTRY_SIZE;
     let row = from.row;
-    for (; row < lastRow && reply.sizeBytes <= room; row += STRIDE) {
-      if (!describeRow(rows, row, this.#state) || !this.#isWorthKeeping(now)) continue;
-      // A response that says nothing of its name is not kept for long enough.
+    for (; row < lastRow && reply.sizeBytes <= room; row += ROW.STRIDE) {
+      if (rows[row + ROW.ADDRESS] === -1) continue;
+      const age = (now - rows[row + ROW.STORED]!) / 10;
+      if (age >= store.ttlOf(row) + this.#target.staleSeconds) continue;
+      // Responses without an answer are stored for two seconds only.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
-      reply.sizeBytes = this.#write(memory, reply.sizeBytes, from.store, rows[row + LENGTHS]!, now);
+      reply.sizeBytes = this.#write(memory, reply.sizeBytes, { store, row, now });
       reply.entries++;
     }
     if (row < rows.length) reply.next = { store: from.store, row };
@@ -164,7 +140,6 @@ export class Snapshot {
     return reply;
   }
 
-  /** Takes entries of a slice, each only after all of it was checked. */
   load(request: LoadRequest, now: number): LoadReply {
     const memory = asMemory(request.memory);
     const end = Math.min(request.sizeBytes, memory.bytes.length);
@@ -174,49 +149,45 @@ export class Snapshot {
       reply.next = nextEntry(memory, at, end);
       if (reply.next < 0) break;
       if (!this.#isGood(memory, at)) reply.malformed++;
-      else if (this.#take(memory, at, request.elapsedTenths, now)) reply.taken++;
+      else if (this.#insert(memory, at, request.elapsedTenths, now)) reply.taken++;
       else reply.left++;
     }
     return reply;
   }
 
-  #isWorthKeeping(now: number): boolean {
-    const { storedAt, ttlSeconds } = this.#state;
-    return (now - storedAt) / 10 < ttlSeconds + this.#target.staleSeconds;
-  }
-
-  #write(memory: Memory, at: number, store: number, lengths: number, now: number): number {
-    const { storedAt, ttlSeconds, dnssecOk, checkingDisabled, main, uses, hits } = this.#state;
-    const response = this.#response;
-    const { length, ttlCount, memory: from, offset, extendedError } = response;
-    const { view } = memory;
-    view.setUint32(at + TTL, ttlSeconds, true);
-    view.setUint32(at + AGE, Math.max(0, now - storedAt), true);
-    view.setUint32(at + HITS, hits, true);
+  #write(
+    memory: Memory,
+    at: number,
+    { store, row, now }: { store: Store; row: number; now: number },
+  ): number {
+    const { rows } = store;
+    const { length, ttlCount, memory: from, offset, extendedError } = this.#response;
+    const { bytes, view } = memory;
+    const subnet = store.subnetSize(row);
+    const subnetAt = store.subnetAt(row);
+    view.setUint32(at + TTL, rows[row + ROW.TTL]!, true);
+    view.setUint32(at + AGE, Math.max(0, now - rows[row + ROW.STORED]!), true);
+    view.setUint32(at + HITS, rows[row + ROW.HITS]!, true);
     view.setUint16(at + LENGTH, length, true);
     view.setUint16(at + RECORDS, ttlCount, true);
-    view.setUint8(at + CLASS_OF, store);
-    const key = (dnssecOk ? DO : 0) | (checkingDisabled ? CD : 0);
-    view.setUint8(at + STATE, key | (main ? IN_MAIN : 0) | (uses << USES_SHIFT));
-    const subnetAt = subnetOf(lengths, from, offset);
-    const subnet = (lengths & HAS_ECS) === 0 ? 0 : SUBNET_HEAD + from.bytes[subnetAt]!;
-    view.setUint8(at + SUBNET, subnet);
-    view.setUint8(at + RESERVED, 0);
+    bytes[at + CLASS_OF] = store === this.#target.success ? 0 : 1;
+    bytes[at + STATE] = rows[row + ROW.STATE]! & ROW.PERSISTED;
+    bytes[at + SUBNET] = subnet;
+    bytes[at + RESERVED] = 0;
     view.setUint32(at + ERROR, extendedError + 1, true);
+    const messageAt = at + MESSAGE;
     const tableEnd = ((length + 1) & ~1) + 2 * ttlCount;
+    copyWords(from, offset, memory, messageAt, tableEnd);
+    for (let i = 0; i < subnet; i++) bytes[messageAt + tableEnd + i] = from.bytes[subnetAt + i]!;
+    // Padding must not reveal what the block held before.
+    if ((length & 1) !== 0) bytes[messageAt + length] = 0;
     const size = tableEnd + subnet;
-    copyWords(from, offset, memory, at + MESSAGE, tableEnd);
-    for (let i = 0; i < subnet; i++) {
-      memory.bytes[at + MESSAGE + tableEnd + i] = from.bytes[subnetAt + i]!;
-    }
-    const end = at + MESSAGE + ((size + 7) & ~7);
-    // Nobody sees what a block of the arena held before.
-    if ((length & 1) !== 0) memory.bytes[at + MESSAGE + length] = 0;
-    for (let i = at + MESSAGE + size; i < end; i++) memory.bytes[i] = 0;
+    const end = messageAt + ((size + 7) & ~7);
+    bytes.fill(0, messageAt + size, end);
     return end;
   }
 
-  /** Whether an entry that lies within its slice may be served. Reads its question into `#exchange`. */
+  /** Whether an entry within its slice may be served. Reads its question into `#exchange`. */
   #isGood(memory: Memory, at: number): boolean {
     const { bytes, view } = memory;
     const length = view.getUint16(at + LENGTH, true);
@@ -236,8 +207,8 @@ export class Snapshot {
     exchange.memory = memory;
     exchange.offset = messageAt;
     exchange.length = length;
-    exchange.dnssecOk = (state & DO) !== 0;
-    exchange.flags = FLAG.RD | ((state & CD) !== 0 ? FLAG.CD : 0);
+    exchange.dnssecOk = (state & ROW.DO) !== 0;
+    exchange.flags = FLAG.RD | ((state & ROW.CD) !== 0 ? FLAG.CD : 0);
     exchange.ecsLength = 0;
     if (!readStoredQuestion(exchange, this.#target.hashKey)) return false;
     if (subnet > 0) {
@@ -260,28 +231,24 @@ export class Snapshot {
     return bytes[at + CLASS_OF] === 0 ? kind === KIND.SUCCESS : denial;
   }
 
-  /** Puts the entry that `#isGood` found good into its store; false where it has no place there. */
-  #take(memory: Memory, at: number, elapsedTenths: number, now: number): boolean {
-    const { maxTtlSeconds, staleSeconds, bothClasses } = this.#target;
+  #insert(memory: Memory, at: number, elapsedTenths: number, now: number): boolean {
+    const { maxTtlSeconds, staleSeconds, bothClasses, ecs, keeps } = this.#target;
     const { view, bytes } = memory;
     const name = CLASSES[bytes[at + CLASS_OF]!]!;
+    const store = this.#target[name];
     const age = view.getUint32(at + AGE, true) + elapsedTenths;
     const ttlSeconds = Math.min(view.getUint32(at + TTL, true), maxTtlSeconds[name]);
-    if (ttlSeconds === 0 || age > MAX_AGE_TENTHS || age / 10 >= ttlSeconds + staleSeconds) {
-      return false;
-    }
+    const expired = age > MAX_AGE_TENTHS || age / 10 >= ttlSeconds + staleSeconds;
     const exchange = this.#exchange;
     const subnet = bytes[at + SUBNET]! > 0;
-    if (subnet && !this.#target.ecs) return false;
-    const prefix = !subnet
-      ? FOR.NO_SUBNET
-      : exchange.ecsLength === 0
-      ? FOR.EVERYBODY
-      : bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
-    // An entry learnt since the start for the same clients is newer.
-    if (this.#target[name].rowFor(exchange, prefix) >= 0) return false;
+    if (ttlSeconds === 0 || expired || (subnet && !ecs)) return false;
+    let prefix: number = FOR.NO_SUBNET;
+    if (subnet) prefix = FOR.EVERYBODY;
+    if (exchange.ecsLength > 0) prefix = bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
+    // Entries stored since the start are newer.
+    if (store.rowFor(exchange, prefix) >= 0) return false;
     if (!bothClasses && this.#target[OTHER[name]].rowFor(exchange, prefix) >= 0) return false;
-    if (!this.#target.keeps(exchange, name)) return false;
+    if (!keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;
     response.offset = exchange.offset;
@@ -293,21 +260,15 @@ export class Snapshot {
     response.ecsScope = subnet
       ? scopeOf(bytes[exchange.offset + exchange.ecsAt - 1]!)
       : NO_SCOPE.NEEDED;
-    const store = this.#target[name];
     const row = store.insert(exchange, response, response.flags, ttlSeconds, now, prefix);
     if (row < 0) return false;
-    const kept = bytes[at + STATE]!;
-    const state = this.#state;
-    state.storedAt = now - age;
-    state.main = (kept & IN_MAIN) !== 0;
-    state.uses = (kept >> USES_SHIFT) & USES;
-    state.hits = view.getUint32(at + HITS, true) & 0x7fffffff;
-    store.restore(row, state);
+    const hits = view.getUint32(at + HITS, true) & 0x7fffffff;
+    store.restore(row, { storedAt: now - age, hits, state: bytes[at + STATE]! });
     return true;
   }
 }
 
-/** Offset behind the entry at `at`, by the sizes that it names; -1 where it does not end by `end`. */
+/** Offset after the entry at `at`, by its sizes; -1 if it does not end by `end`. */
 function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
   const size = ((view.getUint16(at + LENGTH, true) + 1) & ~1) +
@@ -316,7 +277,7 @@ function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   return next > end ? -1 : next;
 }
 
-/** Views of shared memory as the engine's own; the other thread leaves it alone meanwhile. */
+/** Wraps shared memory, which the other thread does not touch meanwhile. */
 function asMemory(shared: SharedArrayBuffer): Memory {
   return new Memory(shared as unknown as ArrayBuffer);
 }

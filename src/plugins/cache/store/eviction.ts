@@ -1,85 +1,155 @@
-import { Ghosts } from "./ghosts.ts";
-import { Owners, type Shortage } from "./owners.ts";
-import { Queue } from "./queue.ts";
-import { HASH, IN_MAIN, ownerOf, remainingOf, STATE, USES, USES_SHIFT } from "./row.ts";
+import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
+import * as ROW from "./row.ts";
 
-/** Share of the capacity that new entries may take before they have proved themselves. */
+/** Share of the capacity for the small queue. */
 const SMALL_SHARE = 0.1;
-/** Spared entries that an eviction passes over before it takes whatever comes. */
+/** Spared candidates that an eviction skips at most. */
 const MAX_SKIPS = 32;
-/**
- * Part of a fair share up to which an owner's entries are spared, from two owners on. A whole share
- * would spare half of all owners at any time, also where nobody floods: that costs 4 to 9 of 100
- * hits (50 equal clients, Zipf traffic), this none.
- */
+/** A whole share would cost 4 to 9 of 100 hits without any flood (50 equal clients, Zipf). */
 const SPARED = 1 / 2;
 
+/** What a store is short of. */
+export type Shortage = "entries" | "bytes";
+
 /**
- * The order in which a store's entries are evicted: S3-FIFO (Yang et al., SOSP 2023), which
- * `bench/eviction.ts` chose. New entries pass through a small queue, and only those asked for again
- * reach the main one, so a scan of names never to be seen again pushes out nothing of use.
- *
- * Entries of owners with less than half a fair share are passed over, so whoever fills the store
- * pushes out his own entries first.
+ * S3-FIFO (Yang et al., SOSP 2023), chosen by `bench/eviction.ts`: new entries enter a small queue, and
+ * only those asked for again reach the main one, so a scan of names evicts only other such names.
+ * Owners with less than half a fair share are spared, so a flood evicts its own entries.
  */
 export class Eviction {
-  /** Hashes of entries that went before they were asked for again, or expired after they were. */
+  /** Entries that left the small queue unused, or expired after use. */
   readonly ghosts: Ghosts;
-  readonly owners = new Owners();
+  readonly entries = new Tally();
+  readonly bytes = new Tally();
   readonly #small = new Queue();
   readonly #main = new Queue();
 
-  /** @param capacity - most entries of the store */
   constructor(capacity: number) {
     this.ghosts = new Ghosts(capacity);
   }
 
-  /** Appends a row to the queue that its state names. */
   push(rows: Int32Array, row: number): void {
     this.#queueOf(rows, row).push(rows, row);
   }
 
-  /** Takes a row out of its queue. */
   take(rows: Int32Array, row: number): void {
     this.#queueOf(rows, row).take(rows, row);
   }
 
-  /**
-   * Chooses the row that goes next, of what there is a shortage of; there must be one. It stays in
-   * its queue.
-   *
-   * @param entries - how many entries the store has, or may have if those are fewer
-   */
+  /** Chooses the row to evict among `entries`, of which there must be one; it stays in its queue. */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
-    const owners = this.owners[shortage];
+    const owners = this[shortage];
     const spared = SPARED * owners.share;
     let skips = MAX_SKIPS;
-    // Each pass finds the row, lowers a count of uses or of skips, so this ends.
+    // Ends, because each pass returns or lowers a count of uses or skips.
     for (;;) {
       const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
         (skips <= 1 && this.#small.size > 0);
       const queue = fromSmall ? this.#small : this.#main;
       const row = queue.oldest;
-      const state = rows[row + STATE]!;
-      if (remainingOf(rows, row, now) > 0) {
-        const skip = skips > 0 && owners.of(ownerOf(state)) <= spared;
-        const uses = (state & USES) >> USES_SHIFT;
+      const state = rows[row + ROW.STATE]!;
+      if (ROW.remainingOf(rows, row, now) > 0) {
+        const skip = skips > 0 && owners.of(ROW.ownerOf(state)) <= spared;
+        const uses = (state & ROW.USES) >> ROW.USES_SHIFT;
         if (skip || (fromSmall ? uses > 1 : uses > 0)) {
           if (skip) skips--;
           queue.take(rows, row);
-          if (fromSmall) rows[row + STATE] = (state & ~USES) | IN_MAIN;
-          else if (!skip) rows[row + STATE] = state - (1 << USES_SHIFT);
+          if (fromSmall) rows[row + ROW.STATE] = (state & ~ROW.USES) | ROW.IN_MAIN;
+          else if (!skip) rows[row + ROW.STATE] = state - (1 << ROW.USES_SHIFT);
           this.#main.push(rows, row);
           continue;
         }
       }
-      if (fromSmall) this.ghosts.add(rows[row + HASH]!);
+      if (fromSmall) this.ghosts.add(rows[row + ROW.HASH]!);
       return row;
     }
   }
 
   #queueOf(rows: Int32Array, row: number): Queue {
-    return (rows[row + STATE]! & IN_MAIN) !== 0 ? this.#main : this.#small;
+    return (rows[row + ROW.STATE]! & ROW.IN_MAIN) !== 0 ? this.#main : this.#small;
+  }
+}
+
+class Queue {
+  oldest = -1;
+  newest = -1;
+  size = 0;
+
+  push(rows: Int32Array, row: number): void {
+    rows[row + ROW.NEXT] = -1;
+    rows[row + ROW.PREVIOUS] = this.newest;
+    if (this.newest >= 0) rows[this.newest + ROW.NEXT] = row;
+    else this.oldest = row;
+    this.newest = row;
+    this.size++;
+  }
+
+  take(rows: Int32Array, row: number): void {
+    const next = rows[row + ROW.NEXT]!;
+    const previous = rows[row + ROW.PREVIOUS]!;
+    if (next >= 0) rows[next + ROW.PREVIOUS] = previous;
+    else this.newest = previous;
+    if (previous >= 0) rows[previous + ROW.NEXT] = next;
+    else this.oldest = next;
+    this.size--;
+  }
+}
+
+/** S3-FIFO's ghost queue: hashes of evicted entries, which enter the main queue when they return. */
+class Ghosts {
+  readonly #size: number;
+  #hashes: Uint32Array | null = null;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get sizeBytes(): number {
+    return this.#hashes === null ? 0 : 4 * this.#size;
+  }
+
+  /** Makes the table now, so that memory does not grow later. */
+  reserve(): void {
+    this.#hashes ??= new Uint32Array(this.#size);
+  }
+
+  add(signed: number): void {
+    const hashes = this.#hashes ??= new Uint32Array(this.#size);
+    const hash = signed >>> 0;
+    hashes[hash % hashes.length] = hash;
+  }
+
+  take(signed: number): boolean {
+    const hashes = this.#hashes;
+    const hash = signed >>> 0;
+    if (hashes === null || hash === 0) return false;
+    const slot = hash % hashes.length;
+    if (hashes[slot] !== hash) return false;
+    hashes[slot] = 0;
+    return true;
+  }
+}
+
+class Tally {
+  readonly #amounts = new Float64Array(CLIENT_BUCKETS);
+  #owners = 0;
+  total = 0;
+
+  add(owner: number, amount: number): void {
+    const before = this.#amounts[owner]!;
+    const after = before + amount;
+    this.#amounts[owner] = after;
+    this.total += amount;
+    if (before === 0) this.#owners++;
+    if (after === 0) this.#owners--;
+  }
+
+  of(owner: number): number {
+    return this.#amounts[owner]!;
+  }
+
+  get share(): number {
+    return this.#owners === 0 ? 0 : this.total / this.#owners;
   }
 }

@@ -1,28 +1,23 @@
 import { ADDRESS, CHAIN, HASH, STRIDE } from "./row.ts";
 
-/** Buckets at first; they double as rows come, and stay. */
 const FIRST_BUCKETS = 64;
-/** Longest hash bucket. */
 const MAX_BUCKET = 24;
-/** Subnets that one question is kept for (unbound's default of `max-ecs-tree-size-ipv4`). */
+/** Subnets of one question (unbound's default of `max-ecs-tree-size-ipv4`). */
 const MAX_SUBNETS = 100;
 
-/** Rows of a store by the hash of their question, in buckets that are chained through the rows. */
+/** Hash table of a store's rows, whose buckets are chained through the rows. */
 export class RowIndex {
   readonly #subnets: boolean;
   #buckets = new Int32Array(FIRST_BUCKETS).fill(-1);
 
-  /** @param subnets - one question may have an entry for each of several subnets */
   constructor(subnets: boolean) {
     this.#subnets = subnets;
   }
 
-  /** Buckets. */
   get length(): number {
     return this.#buckets.length;
   }
 
-  /** Bytes that the buckets take. */
   get sizeBytes(): number {
     return this.#buckets.byteLength;
   }
@@ -32,14 +27,12 @@ export class RowIndex {
     return this.#buckets[hash & (this.#buckets.length - 1)]!;
   }
 
-  /** Puts a row in; it comes first in its bucket. */
   add(rows: Int32Array, row: number): void {
     const bucket = rows[row + HASH]! & (this.#buckets.length - 1);
     rows[row + CHAIN] = this.#buckets[bucket]!;
     this.#buckets[bucket] = row;
   }
 
-  /** Takes a row out that is in. */
   remove(rows: Int32Array, row: number): void {
     const bucket = rows[row + HASH]! & (this.#buckets.length - 1);
     let at = this.#buckets[bucket]!;
@@ -51,10 +44,7 @@ export class RowIndex {
     rows[at + CHAIN] = rows[row + CHAIN]!;
   }
 
-  /**
-   * The row that must go before another with this hash comes in, or -1: nobody can make look-ups
-   * slow, whatever names and subnets he asks for. A question's subnets push out only one another.
-   */
+  /** The row to evict before another is added, which bounds the cost of lookups; or -1. */
   surplus(rows: Int32Array, hash: number): number {
     let last = -1;
     let count = 0;
@@ -71,7 +61,6 @@ export class RowIndex {
     return count >= MAX_BUCKET ? last : -1;
   }
 
-  /** Doubles the buckets, for the rows so far. */
   grow(rows: Int32Array, rowCount: number): void {
     this.#buckets = new Int32Array(this.#buckets.length * 2).fill(-1);
     for (let row = 0; row < rowCount * STRIDE; row += STRIDE) {

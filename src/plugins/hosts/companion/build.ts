@@ -2,64 +2,50 @@ import { HashKey, hashOctets } from "../../../engine/question/keyed_hash.ts";
 import { TableBuilder } from "../builder.ts";
 import { HostsLines } from "../lines.ts";
 
-/** Octets of a file that are read at once: one such piece is parsed in about a millisecond. */
+/** Octets of a file that are read at a time; parsing them takes one to six milliseconds. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** What is to be made of a hosts file; plain data, because a thread of its own may do it. */
+/** A hosts file to build; plain data, because a thread may do it. */
 export interface HostsBuildRequest {
   path: string;
   zones: readonly string[];
   autoReverse: boolean;
-  /** Entries of the Corefile, which come after those of the file. */
   inline: string;
   key: { k0: number; k1: number };
-  /** Most bytes of the table. */
   maxBytes: number;
-  /** Digest of the content that is served; null for none. */
-  known: string | null;
+  /** Of the content that is served; null for none. */
+  knownDigest: string | null;
 }
 
-/** What was found in a hosts file. */
-export interface HostsReport {
-  lines: number;
-  /** Lines without an address that can be read, or without a name. */
-  skippedLines: number;
-  /** Names that cannot be read. */
-  skippedNames: number;
-  /** The first line of which something was skipped; 0 for none. */
-  firstSkipped: number;
-  /** Addresses and names beyond the most that one entry may have. */
-  leftOut: number;
-}
+/** Statistics of a hosts file. */
+export type HostsReport =
+  & Pick<HostsLines, "skippedLines" | "skippedNames" | "firstSkipped">
+  & { lines: number; leftOut: number };
 
-/** What came of a request. */
+/** Result of a request. */
 export type HostsBuilt =
-  /** The content has the digest that was known. */
   | { kind: "same" }
   | { kind: "table"; table: ArrayBuffer; digest: string; report: HostsReport }
-  /** The table would be larger than it may be. */
+  /** The table would be too large; `fullAt` is the first line that did not fit. */
   | { kind: "full"; lines: number; bytes: number; fullAt: number }
   | { kind: "failed"; why: string };
 
-/**
- * The content of a file from its start, piece by piece: fills `piece` as far as there is content and
- * returns how many octets that were, 0 at the end.
- */
+/** Content of a file in pieces. */
 export interface Pieces {
+  /** Fills `piece`, as far as there is content; returns the number of octets, 0 at the end. */
   read(piece: Uint8Array): number;
   rewind(): void;
 }
 
-/** Makes the table of a hosts file from its pieces. Throws what reading throws. */
+/** Builds the table of a hosts file. Throws what `pieces` throws. */
 export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): HostsBuilt {
-  const { key: { k0, k1 }, inline, known } = request;
+  const { key: { k0, k1 }, inline, knownDigest } = request;
   const key = new HashKey(k0, k1);
   const piece = new Uint8Array(PIECE_BYTES);
-  if (known !== null) {
-    // Without a table: most files that were touched are as they were.
+  if (knownDigest !== null) {
     const digest = new Digest(key);
     for (let size; (size = pieces.read(piece)) > 0;) digest.add(piece, size);
-    if (digest.text === known) return { kind: "same" };
+    if (digest.text === knownDigest) return { kind: "same" };
     pieces.rewind();
   }
   const builder = new TableBuilder({ ...request, key });
@@ -71,7 +57,7 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
     for (let size; (size = pieces.read(piece)) > 0; bytes += size) {
       digest.add(piece, size);
       lines.push(piece, size);
-      if (builder.full && fullAt === 0) fullAt = lines.current;
+      if (builder.full && fullAt === 0) fullAt = lines.count + 1;
     }
     lines.end();
     const { count, skippedLines, skippedNames, firstSkipped } = lines;
@@ -89,21 +75,7 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
   }
 }
 
-/** Content that lies in memory, as pieces. */
-export function piecesOf(content: Uint8Array): Pieces {
-  let at = 0;
-  return {
-    read(piece) {
-      const part = content.subarray(at, at + piece.length);
-      piece.set(part);
-      at += part.length;
-      return part.length;
-    },
-    rewind: () => void (at = 0),
-  };
-}
-
-/** Tells contents apart: 64 bits that depend on a secret key, and on how the content is cut up. */
+/** Identifies content by 64 bits that depend on a secret key and on the sizes of the pieces. */
 class Digest {
   readonly #key: HashKey;
   #a = 0;

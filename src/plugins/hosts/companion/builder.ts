@@ -1,3 +1,4 @@
+import { type Cancel, type Clock, systemClock } from "../../../base/clock.ts";
 import { readFailure } from "../../../corefile/read_failure.ts";
 import { readRegularFile } from "../../../sys/regular_file.ts";
 import {
@@ -5,99 +6,81 @@ import {
   type HostsBuildRequest,
   type HostsBuilt,
   PIECE_BYTES,
-  piecesOf,
+  type Pieces,
 } from "./build.ts";
 
-/** A file of which nothing has come for this long is taken for one whose file system hangs. */
+/** A read without progress for this long is abandoned: its file system hangs. */
 const LIMIT_MS = 30_000;
-/** Nobody can end a read that waits in the kernel. So this many of a file may be left waiting. */
+/** Abandoned reads per file: each keeps a thread until the kernel returns from it. */
 const MAX_HANGING = 2;
-/** Makes tables of hosts files: large ones in a thread of its own, one file at a time. */
+
+/** Builds tables of hosts files: large ones in a separate thread, one file at a time. */
 export class HostsBuilder {
-  readonly #limitMs: number;
-  #last: Promise<unknown> = Promise.resolve();
-  /** Reads that were given up and have not ended, by path. */
+  readonly #clock: Clock;
+  #lastThread: Promise<unknown> = Promise.resolve();
+  /** Number of abandoned reads that have not returned, by path. */
   readonly #hanging = new Map<string, number>();
 
-  constructor({ limitMs = LIMIT_MS } = {}) {
-    this.#limitMs = limitMs;
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
   }
 
-  /** State of a file. Rejects with the system's error, or where the file system hangs. */
+  /** Stats a file. Rejects with the system's error, or if the file system hangs. */
   stat(path: string): Promise<Deno.FileInfo> {
     return this.#limited(path, () => Deno.stat(path));
   }
 
-  /** Makes a table. `sizeBytes` is what the file is thought to have; never rejects. */
+  /** Builds a table. `sizeBytes` is the size of the file when last seen. Never rejects. */
   async build(request: HostsBuildRequest, sizeBytes: number): Promise<HostsBuilt> {
+    const { path } = request;
     try {
-      if (sizeBytes > PIECE_BYTES) return await this.#inTurn(request);
-      const read = () => readRegularFile(request.path, PIECE_BYTES);
-      const content = await this.#limited(request.path, read).catch(async (error) => {
-        const { size } = await this.stat(request.path);
-        if (size <= PIECE_BYTES) throw error;
-        // It has grown meanwhile.
-        return null;
-      });
-      if (content === null) return await this.#inTurn(request);
+      if (sizeBytes > PIECE_BYTES) return await this.#inThread(request);
+      let content: Uint8Array;
+      try {
+        content = await this.#limited(path, () => readRegularFile(path, PIECE_BYTES));
+      } catch (error) {
+        // It may have grown in the meantime.
+        if ((await this.stat(path)).size > PIECE_BYTES) return await this.#inThread(request);
+        throw error;
+      }
       return buildFromPieces(request, piecesOf(content));
     } catch (error) {
       return { kind: "failed", why: readFailure(error) };
     }
   }
 
-  #inTurn(request: HostsBuildRequest): Promise<HostsBuilt> {
-    const built = this.#last.then(() => this.#inThread(request));
-    this.#last = built.catch(() => {});
+  #inThread(request: HostsBuildRequest): Promise<HostsBuilt> {
+    const built = this.#lastThread.then(() =>
+      this.#limited(request.path, (progress) => runThread(request, progress))
+    );
+    this.#lastThread = built.catch(() => {});
     return built;
   }
 
-  async #inThread(request: HostsBuildRequest): Promise<HostsBuilt> {
-    return await this.#limited(request.path, (alive) => this.#runThread(request, alive));
-  }
-
-  /** Ends with the thread: one that is given up goes on until the kernel lets go of its read. */
-  async #runThread(request: HostsBuildRequest, alive: () => void): Promise<HostsBuilt> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    try {
-      return await new Promise<HostsBuilt>((resolve, reject) => {
-        worker.onmessage = ({ data }: MessageEvent<HostsBuilt | "reading">) =>
-          data === "reading" ? alive() : resolve(data);
-        worker.onerror = (event) => {
-          event.preventDefault();
-          reject(new Error(event.message));
-        };
-        worker.postMessage(request);
-      });
-    } finally {
-      worker.terminate();
-    }
-  }
-
-  /** What comes of `work`, unless it gives no sign of life for too long. */
-  async #limited<T>(path: string, work: (alive: () => void) => Promise<T>): Promise<T> {
+  /** Runs `work`, and rejects if it makes no progress for `LIMIT_MS`. */
+  async #limited<T>(path: string, work: (progress: () => void) => Promise<T>): Promise<T> {
     const hanging = this.#hanging.get(path) ?? 0;
-    if (hanging >= MAX_HANGING) throw new Error(`${hanging} reads of it hang`);
-    const limit = Promise.withResolvers<never>();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let givenUp = false;
-    const alive = () => {
-      clearTimeout(timer);
-      if (givenUp) return;
-      timer = setTimeout(() => {
-        givenUp = true;
+    if (hanging >= MAX_HANGING) throw new Error(`${hanging} earlier reads of it still hang`);
+    const abandoned = Promise.withResolvers<never>();
+    let isAbandoned = false;
+    let cancel: Cancel = () => {};
+    const progress = () => {
+      cancel();
+      if (isAbandoned) return;
+      cancel = this.#clock.after(LIMIT_MS, () => {
+        isAbandoned = true;
         this.#countHanging(path, 1);
-        limit.reject(new Error(`nothing has come of it for ${this.#limitMs / 1000} s`));
-      }, this.#limitMs);
+        abandoned.reject(new Error(`reading it made no progress for ${LIMIT_MS / 1000} s`));
+      });
     };
-    alive();
-    const working = work(alive).finally(() => {
-      clearTimeout(timer);
-      if (givenUp) this.#countHanging(path, -1);
+    progress();
+    const working = work(progress).finally(() => {
+      cancel();
+      if (isAbandoned) this.#countHanging(path, -1);
     });
-    // One that was given up may fail later, when nobody looks.
+    // Abandoned work may fail later.
     working.catch(() => {});
-    return await Promise.race([working, limit.promise]);
+    return await Promise.race([working, abandoned.promise]);
   }
 
   #countHanging(path: string, change: number): void {
@@ -105,4 +88,34 @@ export class HostsBuilder {
     if (hanging === 0) this.#hanging.delete(path);
     else this.#hanging.set(path, hanging);
   }
+}
+
+async function runThread(request: HostsBuildRequest, progress: () => void): Promise<HostsBuilt> {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  try {
+    return await new Promise<HostsBuilt>((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<HostsBuilt | "reading">) =>
+        data === "reading" ? progress() : resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+      worker.postMessage(request);
+    });
+  } finally {
+    worker.terminate();
+  }
+}
+
+function piecesOf(content: Uint8Array): Pieces {
+  let at = 0;
+  return {
+    read(piece) {
+      const part = content.subarray(at, at + piece.length);
+      piece.set(part);
+      at += part.length;
+      return part.length;
+    },
+    rewind: () => void (at = 0),
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * A thread that reads one large hosts file and ends: neither the control plane nor the data planes
- * wait for it, and what it needed beside the table is given back with it.
+ * A thread that reads one large hosts file and ends, so that no other thread waits for it and its
+ * memory is released.
  */
 import { readFailure } from "../../../corefile/read_failure.ts";
 import { MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
@@ -12,8 +12,7 @@ const scope = globalThis as unknown as {
   close(): void;
 };
 
-/** Time between two signs of life. */
-const SIGN_MS = 1000;
+const PROGRESS_MS = 1000;
 
 scope.onmessage = ({ data }) => {
   const built = build(data);
@@ -27,22 +26,21 @@ function build(request: HostsBuildRequest): HostsBuilt {
     using file = Deno.openSync(request.path);
     requireRegular(file.statSync(), MAX_HOSTS_BYTES);
     let left = MAX_HOSTS_BYTES;
-    let signedMs = -Infinity;
+    let reportedMs = -Infinity;
     return buildFromPieces(request, {
       read(piece) {
-        let size = 0;
         const nowMs = performance.now();
-        if (nowMs - signedMs >= SIGN_MS) {
-          signedMs = nowMs;
+        if (nowMs - reportedMs >= PROGRESS_MS) {
+          reportedMs = nowMs;
           scope.postMessage("reading", []);
         }
+        let size = 0;
         while (size < piece.length) {
           const count = file.readSync(piece.subarray(size));
           if (count === null) break;
           size += count;
         }
         left -= size;
-        // It has grown since it was looked at.
         if (left < 0) throw new Error(`it is larger than ${MAX_HOSTS_BYTES} bytes`);
         return size;
       },
