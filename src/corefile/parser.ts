@@ -1,38 +1,44 @@
-import { CorefileError, type Place } from "./error.ts";
-import type { Faults } from "./faults.ts";
+import type { Faults, Place } from "./error.ts";
 import type { ImportView } from "./import_paths.ts";
+import { isBrace, type Token } from "./lexer.ts";
 import { quote } from "./quote.ts";
-import { isBrace, type Line, type Token } from "./token.ts";
 import { TokenStream } from "./token_stream.ts";
 
-/** Most blocks within each other; no directive needs more than two. */
+/** Nested blocks; no directive needs more than two. */
 const MAX_NESTING = 16;
+const CLOSE_ALONE = '"}" must be on a line of its own';
+
+/** A directive or option: its words, and the lines of its block. */
+export interface Line {
+  words: [Token, ...Token[]];
+  /** Null for a line without braces. */
+  block: Line[] | null;
+}
 
 /** A server block: the zones that it serves, and its directives. */
 export interface ServerBlock extends Place {
-  /** As written, references to the environment replaced; at least one. */
+  /** As written, with environment variables replaced; at least one. */
   keys: Token[];
   lines: Line[];
 }
 
-/** What a Corefile says, before anybody knows what its directives mean. */
+/** The structure of a Corefile, before its directives are read. */
 export interface ParsedCorefile {
   blocks: ServerBlock[];
-  /** Absolute paths of the files that it imports. */
+  /** Absolute paths of the imported files. */
   files: string[];
 }
 
 /**
- * Reads the structure of a Corefile: server blocks, directives, options and their words.
+ * Parses a Corefile into server blocks, directives, options and their words.
  *
- * Goes on after a fault as well as it can, so the result is good to look for further faults in.
+ * Continues after a fault, so that directives can be checked too.
  */
 export function parseCorefile(
   source: { file: string; text: string; view: ImportView },
   faults: Faults,
-  warn: (place: Place, text: string) => void,
 ): ParsedCorefile {
-  const stream = new TokenStream(source, faults, warn);
+  const stream = new TokenStream(source, faults);
   return { blocks: new Parser(stream, faults).parse(), files: stream.files };
 }
 
@@ -49,16 +55,18 @@ class Parser {
     const blocks: ServerBlock[] = [];
     while (this.#stream.peek() !== null) {
       const keys: Token[] = [];
-      const attached = this.#readKeys(keys);
+      const opening = this.#readKeys(keys);
       const [key] = keys;
-      const opening = attached ?? this.#takeOpening();
       if (key !== undefined && keys.length === 1 && /^\(.*\)$/s.test(key.text) && !key.quoted) {
         this.#readSnippet(key, opening);
         continue;
       }
       if (key === undefined && opening === null) continue;
       if (key === undefined) {
-        this.#fault(opening!, "a server block needs a zone before its brace (. for every name)");
+        this.#faults.at(
+          opening!,
+          "a server block needs a zone before its brace (. for every name)",
+        );
       }
       const lines = this.#readLines(opening, 0);
       if (key !== undefined) blocks.push({ file: key.file, line: key.line, keys, lines });
@@ -66,11 +74,7 @@ class Parser {
     return blocks;
   }
 
-  /**
-   * Reads the words before the brace of a server block.
-   *
-   * @returns the last of them where a brace is attached to it, which is a fault but clear enough
-   */
+  /** Reads the keys of a server block and its brace; returns the brace, or null without one. */
   #readKeys(keys: Token[]): Token | null {
     let comma: Token | null = null;
     let some = false;
@@ -83,7 +87,7 @@ class Parser {
         continue;
       }
       if (isBrace(token, "}")) {
-        this.#fault(token, 'unexpected "}": no block is open');
+        this.#faults.at(token, 'unexpected "}": no block is open');
         continue;
       }
       some = true;
@@ -91,67 +95,49 @@ class Parser {
       if (text === "") continue;
       comma = text.endsWith(",") ? token : null;
       if (comma !== null) text = text.slice(0, -1);
+      // A fault, but clear enough to read on.
       const attached = text.length > 1 && text.endsWith("{") && !token.quoted;
       if (attached) {
         text = text.slice(0, -1);
-        this.#fault(token, `a space is missing before "{" in ${quote(token.text)}`);
+        this.#faults.at(token, `a space is missing before "{" in ${quote(token.text)}`);
       }
-      if (text === "") this.#fault(token, "a zone is missing before the comma");
+      if (text === "") this.#faults.at(token, "a zone is missing before the comma");
       else keys.push({ ...token, text });
       if (attached) return token;
     }
-    if (comma !== null) this.#fault(comma, "a zone is missing after the comma");
-    return null;
-  }
-
-  #takeOpening(): Token | null {
-    const token = this.#stream.peek();
-    if (token === null || !isBrace(token, "{")) return null;
+    if (comma !== null) this.#faults.at(comma, "a zone is missing after the comma");
     return this.#stream.next();
   }
 
-  /** Keeps the words between the braces of `(name) { … }` as they are. */
   #readSnippet(key: Token, opening: Token | null): void {
     const name = key.text.slice(1, -1);
     if (opening === null) {
-      this.#fault(key, `snippet ${key.text} needs a block: ${key.text} { … }`);
-      return;
+      return this.#faults.at(key, `snippet ${key.text} needs a block: ${key.text} { … }`);
     }
-    const tokens: Token[] = [];
-    let depth = 1;
-    for (let token = this.#stream.next(); token !== null; token = this.#stream.next()) {
-      if (isBrace(token, "{")) depth++;
-      else if (isBrace(token, "}") && --depth === 0) break;
-      tokens.push(token);
-    }
-    if (depth > 0) this.#neverClosed(opening);
+    const { tokens, closed } = this.#takeBlock();
+    if (!closed) this.#neverClosed(opening);
     const before = this.#stream.snippetPlace(name);
     if (name === "") {
-      this.#fault(key, "a snippet needs a name between its brackets");
+      this.#faults.at(key, "a snippet needs a name between its brackets");
     } else if (before !== null) {
-      this.#fault(
-        key,
-        `snippet ${key.text} is already defined at ${before.file}:${before.line} (rename one of them)`,
-      );
+      const what = `snippet ${key.text} is already defined at ${before.file}:${before.line}`;
+      this.#faults.at(key, `${what} (rename one of them)`);
     } else {
       this.#stream.define(name, key, tokens);
     }
   }
 
-  /** Reads lines up to the closing brace, or to the end where no brace was opened. */
+  /** Reads lines up to the closing brace; without an opening one, to the end. */
   #readLines(opening: Token | null, depth: number): Line[] {
     const lines: Line[] = [];
     for (let token = this.#stream.peek(); token !== null; token = this.#stream.peek()) {
       if (isBrace(token, "}")) {
         this.#stream.next();
         if (opening !== null) return lines;
-        this.#fault(token, 'unexpected "}": no block is open');
+        this.#faults.at(token, 'unexpected "}": no block is open');
       } else if (isBrace(token, "{")) {
         this.#stream.next();
-        this.#fault(
-          token,
-          'unexpected "{": it must end the line of the directive that it belongs to',
-        );
+        this.#faults.at(token, 'unexpected "{": it must end the line of its directive');
         this.#readBlock(token, depth);
       } else if (token.text === "import" && !token.quoted) {
         this.#stream.next();
@@ -166,23 +152,25 @@ class Parser {
 
   #readLine(depth: number): Line {
     const words: Line["words"] = [this.#takeWord()];
-    for (;;) {
-      const token = this.#stream.peek();
-      if (token === null || token.first) return { words, block: null };
+    for (let token = this.#stream.peek(); token !== null; token = this.#stream.peek()) {
+      if (token.first) break;
       if (isBrace(token, "}")) {
         // A directive's block may end on the line of its last option, a server block may not.
-        if (depth === 0) this.#fault(token, '"}" must stand on a line of its own');
-        return { words, block: null };
+        if (depth === 0) this.#faults.at(token, CLOSE_ALONE);
+        break;
       }
       if (isBrace(token, "{")) {
         this.#stream.next();
         return { words, block: this.#readBlock(token, depth) };
       }
       const word = this.#takeWord();
-      if (token.text === "{}" && !token.quoted) {
-        this.#fault(token, '"{}" is no block (put "}" on a line of its own, or leave both out)');
-      } else words.push(word);
+      if (token.text !== "{}" || token.quoted) words.push(word);
+      else {
+        const remedy = 'put "}" on a line of its own, or leave both out';
+        this.#faults.at(token, `"{}" is not a block (${remedy})`);
+      }
     }
+    return { words, block: null };
   }
 
   #takeWord(): Token {
@@ -195,35 +183,33 @@ class Parser {
     if (depth < MAX_NESTING) {
       lines = this.#readLines(opening, depth + 1);
     } else {
-      this.#fault(opening, `more than ${MAX_NESTING} blocks within each other`);
-      this.#skipBlock();
+      this.#faults.at(opening, `blocks are nested more than ${MAX_NESTING} deep`);
+      this.#takeBlock();
     }
     const token = this.#stream.peek();
-    if (token !== null && !token.first) {
-      if (isBrace(token, "}") && depth > 0) return lines;
-      if (isBrace(token, "}")) {
-        this.#fault(token, '"}" must stand on a line of its own');
-      } else {
-        this.#fault(token, `unexpected ${quote(token.text)} after "}" (begin a new line)`);
-        this.#stream.skipLine();
-      }
+    if (token === null || token.first) return lines;
+    if (!isBrace(token, "}")) {
+      this.#faults.at(token, `unexpected ${quote(token.text)} after "}" (begin a new line)`);
+      this.#stream.skipLine();
+    } else if (depth === 0) {
+      this.#faults.at(token, CLOSE_ALONE);
     }
     return lines;
   }
 
-  #skipBlock(): void {
+  /** Consumes the words up to the closing brace of a block, and the brace. */
+  #takeBlock(): { tokens: Token[]; closed: boolean } {
+    const tokens: Token[] = [];
     let depth = 1;
     for (let token = this.#stream.next(); token !== null; token = this.#stream.next()) {
       if (isBrace(token, "{")) depth++;
-      else if (isBrace(token, "}") && --depth === 0) return;
+      else if (isBrace(token, "}") && --depth === 0) return { tokens, closed: true };
+      tokens.push(token);
     }
+    return { tokens, closed: false };
   }
 
   #neverClosed(opening: Token): void {
-    this.#fault(opening, 'this block is never closed (add "}" on a line of its own)');
-  }
-
-  #fault(place: Place, what: string): void {
-    this.#faults.add(new CorefileError(place, "", what));
+    this.#faults.at(opening, 'this block is never closed (add "}" on a line of its own)');
   }
 }

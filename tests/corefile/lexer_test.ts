@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Faults } from "../../src/corefile/error.ts";
 import { splitWords } from "../../src/corefile/lexer.ts";
 
 interface Case {
@@ -38,12 +39,12 @@ const CASES: Case[] = [
 
 for (const { name, text, words, faults = [] } of CASES) {
   Deno.test(`words: ${name}`, () => {
-    const found: string[] = [];
-    const tokens = splitWords(text, "Corefile", (error) => found.push(error.message));
+    const reported = new Faults();
+    const tokens = splitWords(text, "Corefile", reported);
     const shown = tokens.map(({ line, text, quoted, first }) =>
       `${first ? ">" : ""}${line}:${quoted ? `"${text}"` : text}`
     );
     assert.deepEqual(shown, words);
-    assert.deepEqual(found, faults);
+    assert.deepEqual(reported.toErrors().errors.map(({ message }) => message), faults);
   });
 }
