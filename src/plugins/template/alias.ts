@@ -1,17 +1,16 @@
-import { HEADER_SIZE, TYPE } from "../../dns/constants.ts";
-import { expandName } from "./expand_name.ts";
+import { HEADER_SIZE, MAX_NAME_SIZE, TYPE } from "../../dns/constants.ts";
 import type { WireRecord } from "../../dns/record_text/record.ts";
 import type { Response } from "../../engine/response/response.ts";
 
-/** The name that the records lead to in place of what was asked for, or null. */
+/** The target of an alias in the answer to a query for addresses, or null. */
 export function aliasIn(records: readonly WireRecord[], qtype: number): Uint8Array | null {
   if (qtype !== TYPE.A && qtype !== TYPE.AAAA) return null;
   return records.find(({ type }) => type === TYPE.CNAME)?.data ?? null;
 }
 
 /**
- * The records of a response's answer section that belong to an address or lead to it; null if it
- * cannot be read. What is signed is left out: signatures do not cover what a template made.
+ * The addresses and aliases in a response's answer section; null if it cannot be read. Signatures
+ * are left out, since they do not cover records of a template.
  */
 export function readAnswers(
   { memory, offset, length, answerCount }: Response,
@@ -25,13 +24,13 @@ export function readAnswers(
   for (let i = 0; i < answerCount; i++) {
     const owner = expandName(bytes, offset, at);
     if (owner === null || owner.end + 10 > bytes.length) return null;
-    const [type, size] = [view.getUint16(owner.end), view.getUint16(owner.end + 8)];
+    const type = view.getUint16(owner.end);
     const dataAt = owner.end + 10;
-    at = dataAt + size;
+    at = dataAt + view.getUint16(owner.end + 8);
     if (at > bytes.length) return null;
-    const named = type === TYPE.CNAME;
-    if (!named && type !== TYPE.A && type !== TYPE.AAAA) continue;
-    const data = named ? expandName(bytes, offset, dataAt)?.name : bytes.slice(dataAt, at);
+    const isAlias = type === TYPE.CNAME;
+    if (!isAlias && type !== TYPE.A && type !== TYPE.AAAA) continue;
+    const data = isAlias ? expandName(bytes, offset, dataAt)?.name : bytes.slice(dataAt, at);
     if (data === undefined) return null;
     records.push({
       owner: owner.name,
@@ -42,4 +41,33 @@ export function readAnswers(
     });
   }
   return records;
+}
+
+/**
+ * The uncompressed name at `at` in the message that begins at `start`, and where the next field
+ * begins; null if it is malformed. Pointers must lead backwards (RFC 1035 section 4.1.4).
+ */
+function expandName(
+  bytes: Uint8Array,
+  start: number,
+  at: number,
+): { name: Uint8Array; end: number } | null {
+  const octets: number[] = [];
+  let end = -1;
+  let lowest = at;
+  for (;;) {
+    const length = bytes[at];
+    if (length === undefined) return null;
+    if (length >= 0xc0) {
+      if (end < 0) end = at + 2;
+      at = start + ((length & 0x3f) << 8 | (bytes[at + 1] ?? 0));
+      if (at >= lowest) return null;
+      lowest = at;
+      continue;
+    }
+    if (length > 63 || octets.length + length + 1 > MAX_NAME_SIZE) return null;
+    for (let i = 0; i <= length; i++) octets.push(bytes[at + i]!);
+    at += length + 1;
+    if (length === 0) return { name: Uint8Array.from(octets), end: end < 0 ? at : end };
+  }
 }

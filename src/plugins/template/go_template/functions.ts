@@ -1,14 +1,17 @@
 import { format } from "./printf.ts";
-import { EvaluationError, isTrue, textOf, type Value } from "./values.ts";
+import { EvaluationError, isList, isTrue, textOf, type Value } from "./values.ts";
 
-/** Functions of a template, by name. `and` and `or` are the evaluator's, which stops where they do. */
+/** Functions of templates, by name. */
 export const FUNCTIONS: Readonly<Record<string, (...args: Value[]) => Value>> = {
+  // The compiler evaluates their arguments, as few as needed; here they have none.
+  and: () => one("and", []),
+  or: () => one("or", []),
   not: (...args) => !isTrue(one("not", args)),
   len: (...args) => BigInt(lengthOf(one("len", args))),
   index: (value = null, ...keys) => keys.reduce(element, value),
   slice: (value = null, from = 0n, to = BigInt(lengthOf(value))) => {
     const [start, end, length] = [integer("slice", from), integer("slice", to), lengthOf(value)];
-    if (typeof value !== "string" && !Array.isArray(value)) {
+    if (typeof value !== "string" && !isList(value)) {
       throw new EvaluationError("slice needs text or a list");
     }
     if (start < 0n || start > end || end > BigInt(length)) {
@@ -17,7 +20,7 @@ export const FUNCTIONS: Readonly<Record<string, (...args: Value[]) => Value>> = 
     return value.slice(Number(start), Number(end));
   },
   print: (...args) =>
-    // Go puts a space between two operands of which neither is text.
+    // As Go: a space between two operands that are not text.
     args.map((value, i) => {
       const apart = i > 0 && typeof value !== "string" && typeof args[i - 1] !== "string";
       return (apart ? " " : "") + textOf(value);
@@ -53,26 +56,26 @@ function integer(name: string, value: Value): bigint {
 }
 
 function lengthOf(value: Value): number {
-  if (typeof value === "string" || Array.isArray(value)) return value.length;
+  if (typeof value === "string" || isList(value)) return value.length;
   if (typeof value === "object" && value !== null) return Object.keys(value).length;
   throw new EvaluationError("len needs text, a list or a map");
 }
 
 function element(value: Value, key: Value): Value {
-  if (typeof value === "string" || Array.isArray(value)) {
+  if (typeof value === "string" || isList(value)) {
     const at = integer("index", key);
     if (at < 0n || at >= BigInt(value.length)) {
       throw new EvaluationError(`index ${at} of ${value.length} elements`);
     }
-    const found = value[Number(at)]!;
-    return typeof value === "string" ? BigInt(found.charCodeAt(0)) : found;
+    const i = Number(at);
+    return typeof value === "string" ? BigInt(value.charCodeAt(i)) : value[i]!;
   }
   if (typeof value !== "object" || value === null) {
     throw new EvaluationError("index needs text, a list or a map");
   }
   if (typeof key !== "string") throw new EvaluationError("index of a map needs text");
-  // Maps are of text, whose zero value is empty.
-  return Object.hasOwn(value, key) ? (value as Record<string, Value>)[key]! : "";
+  // Maps contain text, whose zero value is empty.
+  return Object.hasOwn(value, key) ? value[key]! : "";
 }
 
 function comparison(name: string, args: Value[]): number {
@@ -80,7 +83,7 @@ function comparison(name: string, args: Value[]): number {
   return compare(name, args[0]!, args[1]!);
 }
 
-/** Below, at or above zero. Values of different types cannot be compared. */
+/** Negative, zero or positive. Throws for values of different types. */
 function compare(name: string, a: Value, b: Value): number {
   const ordered = name !== "eq" && name !== "ne";
   const comparable = typeof a === typeof b && typeof a !== "object" && typeof a !== "function" &&

@@ -1,18 +1,32 @@
-import { TemplateError } from "./syntax.ts";
+import { TemplateError } from "./values.ts";
 
 /** A word of an action. */
 export interface Token {
   kind: "field" | "dot" | "name" | "variable" | "text" | "number" | "character" | "sign";
   /** Without quotes and escapes. */
   text: string;
-  /** Blank space stands before it. */
+  /** White space precedes it. */
   spaced: boolean;
 }
 
-/** What a template is made of: text that stands as it is, and actions. */
-export type Piece = { text: string } | { action: Token[] };
+/** A piece of a template: text, or the words of an action. */
+export type Piece = string | Token[];
 
-const SIGNS = [":=", "=", "(", ")", "|", ","];
+/** In the order in which they are tried; the text of a token is the group, if there is one. */
+const TOKENS: readonly (readonly [Token["kind"], RegExp, "quoted"?])[] = [
+  ["field", /\.([\p{L}_][\p{L}\p{Nd}_]*)/uy],
+  ["number", /[+-]?\.?[0-9][0-9a-zA-Z_.]*(?:(?<=[eE])[+-][0-9]+)?/y],
+  ["dot", /\./y],
+  ["variable", /\$[\p{L}\p{Nd}_]*/uy],
+  ["name", /[\p{L}_][\p{L}\p{Nd}_]*/uy],
+  ["text", /`([^`]*)`/y],
+  ["text", /"((?:[^"\\\n]|\\[^\n])*)"/y, "quoted"],
+  ["character", /'([^'\\\n]|\\[^\n]+?)'/uy, "quoted"],
+  ["sign", /:=|[=()|,]/y],
+];
+const COMMENT = /\s*\/\*[^]*?\*\/(\s-)?\}\}/y;
+const CLOSE = /\s*(\s-)?\}\}/y;
+const SPACE = /\s*/y;
 const ESCAPES: Readonly<Record<string, string>> = {
   a: "\x07",
   b: "\b",
@@ -37,77 +51,58 @@ export function lex(template: string): Piece[] {
     if (trimStart) text = text.trimStart();
     const trimsBefore = open >= 0 && /^-\s/.test(template.slice(open + 2, open + 4));
     if (trimsBefore) text = text.trimEnd();
-    if (text !== "") pieces.push({ text });
+    if (text !== "") pieces.push(text);
     if (open < 0) return pieces;
-    at = open + (trimsBefore ? 3 : 2);
-    const { action, end, trimsAfter } = lexAction(template, at);
-    if (action !== null) pieces.push({ action });
+    const start = open + (trimsBefore ? 3 : 2);
+    const { action, end, trimsAfter } = lexAction(template, start);
+    if (action !== null) pieces.push(action);
     at = end;
     trimStart = trimsAfter;
   }
 }
 
-/** Reads an action that begins at `at`, behind its braces; null for a comment. */
+/** Reads the action that begins at `at`, after its braces; null for a comment. */
 function lexAction(
   template: string,
   at: number,
 ): { action: Token[] | null; end: number; trimsAfter: boolean } {
-  const comment = /^\s*\/\*[^]*?\*\/(\s-)?\}\}/.exec(template.slice(at));
-  if (comment !== null) {
-    return { action: null, end: at + comment[0].length, trimsAfter: comment[1] !== undefined };
-  }
+  const find = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at;
+    return pattern.exec(template);
+  };
   const action: Token[] = [];
-  for (let spaced = false;;) {
-    const rest = template.slice(at);
-    if (rest === "") throw new TemplateError("an action has no closing }}");
-    const [close] = /^(\s-)?\}\}/.exec(rest) ?? [];
-    if (close !== undefined) {
-      return { action, end: at + close.length, trimsAfter: close.length > 2 };
+  for (;;) {
+    const comment = action.length === 0 ? find(COMMENT) : null;
+    const close = comment ?? find(CLOSE);
+    if (close !== null) {
+      return {
+        action: comment === null ? action : null,
+        end: at + close[0].length,
+        trimsAfter: close[1] !== undefined,
+      };
     }
-    const [space] = /^\s+/.exec(rest) ?? [];
-    if (space !== undefined) {
-      // A trim marker needs a blank before it.
-      at += space.length - (rest.startsWith("-}}", space.length) ? 1 : 0);
-      spaced = true;
-      continue;
+    const [space] = find(SPACE)!;
+    at += space.length;
+    if (at === template.length) throw new TemplateError("an action has no closing }}");
+    let token: Token | null = null;
+    for (const [kind, pattern, quoted] of TOKENS) {
+      const found = find(pattern);
+      if (found === null) continue;
+      const text = found[1] ?? found[0];
+      token = { kind, text: quoted ? unquote(text) : text, spaced: space !== "" };
+      at += found[0].length;
+      break;
     }
-    const { token, length } = lexToken(rest);
-    action.push({ ...token, spaced });
-    spaced = false;
-    at += length;
+    if (token === null) {
+      const character = template[at]!;
+      throw new TemplateError(
+        "\"'`".includes(character)
+          ? `the quote ${character} is not closed`
+          : `unexpected ${JSON.stringify(character)} in an action`,
+      );
+    }
+    action.push(token);
   }
-}
-
-function lexToken(rest: string): { token: Omit<Token, "spaced">; length: number } {
-  const find = (pattern: RegExp) => pattern.exec(rest)?.[0];
-  const token = (kind: Token["kind"], text: string, length = text.length) => ({
-    token: { kind, text },
-    length,
-  });
-  const field = find(/^\.[\p{L}_][\p{L}\p{Nd}_]*/u);
-  if (field !== undefined) return token("field", field.slice(1), field.length);
-  const number = find(/^[+-]?\.?[0-9][0-9a-zA-Z_.]*(?:(?<=[eE])[+-][0-9]+)?/);
-  if (number !== undefined) return token("number", number);
-  if (rest[0] === ".") return token("dot", ".");
-  const variable = find(/^\$[\p{L}\p{Nd}_]*/u);
-  if (variable !== undefined) return token("variable", variable);
-  const name = find(/^[\p{L}_][\p{L}\p{Nd}_]*/u);
-  if (name !== undefined) return token("name", name);
-  const raw = find(/^`[^`]*`/);
-  if (raw !== undefined) return token("text", raw.slice(1, -1), raw.length);
-  const quoted = find(/^"(?:[^"\\\n]|\\[^\n])*"/);
-  if (quoted !== undefined) return token("text", unquote(quoted.slice(1, -1)), quoted.length);
-  const character = find(/^'(?:[^'\\\n]|\\[^\n]+?)'/u);
-  if (character !== undefined) {
-    return token("character", unquote(character.slice(1, -1)), character.length);
-  }
-  const sign = SIGNS.find((one) => rest.startsWith(one));
-  if (sign !== undefined) return token("sign", sign);
-  throw new TemplateError(
-    /^["'`]/.test(rest)
-      ? `the quote ${rest[0]} is not closed`
-      : `unexpected ${JSON.stringify(rest[0])} in an action`,
-  );
 }
 
 function unquote(text: string): string {
