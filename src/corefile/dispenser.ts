@@ -88,6 +88,12 @@ export class Dispenser {
     return count;
   }
 
+  /** As `options`; a directive without options is a fault. */
+  someOptions(readers: Readonly<Record<string, (option: string) => void>>): void {
+    if (this.options(readers) > 0) return;
+    throw this.error(`it needs at least one option (${Object.keys(readers).join(", ")})`);
+  }
+
   /** Moves to the next word of this line; false at its end. */
   nextArg(): boolean {
     if (this.#at + 1 >= this.#line.words.length) return false;

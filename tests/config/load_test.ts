@@ -57,7 +57,7 @@ Deno.test("regular expressions are tried", async () => {
     () => read("("),
     (error) =>
       error instanceof CorefileErrors && error.errors.length === 2 &&
-      /^Corefile:3: errors: consolidate: "\(" is no regular expression: .*\nCorefile:5: /
+      /^Corefile:3: errors: consolidate: "\(" is not a regular expression: .*\nCorefile:5: /
         .test(error.message),
   );
   await assert.rejects(() => read('"^failed .*$"'), /^CorefileErrors: Corefile:5: unknown/);

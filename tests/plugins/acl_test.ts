@@ -5,7 +5,7 @@ import { Address, parseAddress } from "../../src/dns/address.ts";
 import { ANSWERED, DROP, NEXT, type Verdict } from "../../src/engine/handler.ts";
 import { createAcl } from "../../src/plugins/acl/handler.ts";
 import { NetworkSet } from "../../src/plugins/acl/network_set.ts";
-import type { AclOptions } from "../../src/plugins/acl/options.ts";
+import type { AclOptions } from "../../src/plugins/acl/setup.ts";
 import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";

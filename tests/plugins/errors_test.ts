@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createErrors } from "../../src/plugins/errors/handler.ts";
-import type { ConsolidateOptions } from "../../src/plugins/errors/options.ts";
+import type { ConsolidateOptions } from "../../src/plugins/errors/setup.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { CLASS, FLAG, RCODE, TYPE } from "../../src/dns/constants.ts";
 import type { ResponseWriter } from "../../src/engine/response/writer.ts";
 import { createLog } from "../../src/plugins/log/handler.ts";
-import type { LogClass, LogField, LogPart } from "../../src/plugins/log/options.ts";
+import type { LogField } from "../../src/plugins/log/fields.ts";
+import type { LogClass, LogPart } from "../../src/plugins/log/setup.ts";
 import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 
 const COMMON: LogPart[] = [

@@ -1,55 +1,36 @@
 import { HEADER_SIZE, RCODE } from "../../dns/constants.ts";
-import { formatName } from "../../dns/name.ts";
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
-import type { Exchange } from "../../engine/exchange/exchange.ts";
-import type { CreateHandler, EngineServices, Handler, LogLevel } from "../../engine/handler.ts";
+import { formatName } from "../../dns/name.ts";
+import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import type { Timer } from "../../engine/timers.ts";
-import type { ConsolidateOptions, ErrorsOptions } from "./options.ts";
 import { compilePattern } from "../pattern.ts";
+import type { ConsolidateOptions, ErrorsOptions } from "./setup.ts";
 
-/** Makes the handler of one `errors` directive. */
-export const createErrors: CreateHandler<ErrorsOptions> = (options, { engine }) =>
-  new ErrorsHandler(options, engine);
+/** Logs errors of queries, one by one or consolidated. */
+export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { engine }) => {
+  const rules = consolidate.map((options) => new Rule(options, engine));
+  return {
+    name: "errors",
+    response({ error, response, memory, offset, qtype }) {
+      if (error === "") return;
+      const rule = rules.find((rule) => rule.matches(error));
+      if (rule !== undefined && !rule.count()) return;
+      const rcode = response?.rcode ?? RCODE.SERVFAIL;
+      const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();
+      const type = typeText(qtype);
+      const line = `plugin/errors: ${rcode} ${name} ${type}: ${error}`;
+      const fields = engine.logsFields
+        ? { plugin: "errors", rcode: rcodeText(rcode), name, type, error }
+        : undefined;
+      engine.log(rule?.level ?? "error", line, fields);
+    },
+    stop() {
+      for (const rule of rules) rule.stop();
+    },
+  };
+};
 
-/** Logs what went wrong with a query, alone or counted over a while. */
-class ErrorsHandler implements Handler {
-  readonly name = "errors";
-  readonly #engine: EngineServices;
-  readonly #rules: Rule[];
-
-  constructor(options: ErrorsOptions, engine: EngineServices) {
-    this.#engine = engine;
-    this.#rules = options.consolidate.map((rule) => new Rule(rule, engine));
-  }
-
-  response(exchange: Exchange): void {
-    if (exchange.error === "") return;
-    for (const rule of this.#rules) {
-      if (!rule.matches(exchange.error)) continue;
-      if (rule.count()) this.#log(rule.level, exchange);
-      return;
-    }
-    this.#log("error", exchange);
-  }
-
-  #log(level: LogLevel, exchange: Exchange): void {
-    const { error } = exchange;
-    const rcode = exchange.response?.rcode ?? RCODE.SERVFAIL;
-    const name = formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
-    const type = typeText(exchange.qtype);
-    const line = `plugin/errors: ${rcode} ${name} ${type}: ${error}`;
-    const fields = this.#engine.logsFields
-      ? { plugin: "errors", rcode: rcodeText(rcode), name, type, error }
-      : undefined;
-    this.#engine.log(level, line, fields);
-  }
-
-  stop(): void {
-    for (const rule of this.#rules) rule.stop();
-  }
-}
-
-/** One `consolidate` option and what it has counted. */
+/** A `consolidate` option with its count. */
 class Rule {
   readonly level: ConsolidateOptions["level"];
   readonly matches: (text: string) => boolean;
@@ -67,9 +48,9 @@ class Rule {
     this.#timer = engine.timers.create(() => this.#summarize());
   }
 
-  /** Counts an error; true if it is to be logged at once. */
+  /** Counts an error; returns whether to log it now. */
   count(): boolean {
-    // Queries that outlive their chain have nobody left to count for them.
+    // Queries may outlive their chain.
     if (this.#stopped) return true;
     this.#count++;
     if (this.#count > 1) return false;
@@ -86,8 +67,8 @@ class Rule {
   #summarize(): void {
     const count = this.#count;
     this.#count = 0;
-    if (this.#options.showFirst && count < 2) return;
-    const { pattern, periodMs } = this.#options;
+    const { pattern, periodMs, showFirst } = this.#options;
+    if (showFirst && count < 2) return;
     const text = `${count} errors like '${pattern}' occurred in last ${durationText(periodMs)}`;
     const fields = this.#engine.logsFields
       ? { plugin: "errors", count, pattern, period: periodMs / 1000 }
