@@ -2,35 +2,39 @@ import { bucketOf } from "../engine/buckets.ts";
 import { METRICS, type MetricType } from "./catalog.ts";
 import type { Labels, SeriesBook } from "./series.ts";
 
-/** A number that only grows. */
+/** A counter; it only grows. */
 export interface Counter {
   add(amount?: number): void;
 }
 
-/** A number that is set. */
+/** A gauge. */
 export interface Gauge {
   set(value: number): void;
 }
 
-/** Counts values by size. */
+/** A histogram. */
 export interface Histogram {
   observe(value: number): void;
 }
 
+interface Cell {
+  readonly name: string;
+  readonly labels: Labels;
+  /** One value; for a histogram the buckets, then the sum. */
+  values: number[];
+  bounds: readonly number[] | null;
+}
+
 /**
- * The control plane's own counters and gauges (those of the data planes lie in shared memory).
+ * The metrics of the control plane; those of the data planes are in shared memory.
  *
- * Whoever counts something in the control plane is given the registry, asks it once for
- * `registry.counter("coredns_reload_failed_total")` and adds to that. The name must stand in
- * `catalog.ts`, and docs/metrics.md must say what it means. Asking for the same name and labels
- * again gives the same counter. `reset` forgets a metric's series, where labels change with what
- * they describe: `registry.reset("coredns_reload_version_info")`, then set the new one.
+ * Names must be in `catalog.ts`. The same name and labels give the same series.
  */
 export class MetricRegistry {
   readonly #cells = new Map<string, Cell>();
   readonly #collectors: ((book: SeriesBook) => void)[] = [];
 
-  /** The counter with these labels, zero at first. */
+  /** The counter with these labels, initially zero. */
   counter(name: string, labels: Labels = {}): Counter {
     const cell = this.#cell(name, "counter", labels);
     cell.values[0] ??= 0;
@@ -56,17 +60,17 @@ export class MetricRegistry {
     };
   }
 
-  /** Forgets every series of a metric. What was made of it before counts for nothing any more. */
+  /** Removes the series of a metric, for labels that change. Counters made before have no effect. */
   reset(name: string): void {
     for (const [key, cell] of this.#cells) if (cell.name === name) this.#cells.delete(key);
   }
 
-  /** Has `collect` add series at every scrape: for what is cheaper to look up than to keep. */
+  /** Calls `collect` at every scrape to add series, for values that are cheaper to look up than to keep. */
   onScrape(collect: (book: SeriesBook) => void): void {
     this.#collectors.push(collect);
   }
 
-  /** Adds everything to the series of a scrape. */
+  /** Adds all series to a scrape. */
   collect(book: SeriesBook): void {
     for (const { name, labels, values, bounds } of this.#cells.values()) {
       if (bounds !== null) book.addHistogram(name, labels, { bounds, values, index: 0 });
@@ -81,16 +85,6 @@ export class MetricRegistry {
       throw new TypeError(`Cannot make a ${type} of "${name}": the catalog has no such ${type}`);
     }
     const key = JSON.stringify([name, ...metric.labels.map((label) => labels[label] ?? "")]);
-    let cell = this.#cells.get(key);
-    if (cell === undefined) this.#cells.set(key, cell = { name, labels, values: [], bounds: null });
-    return cell;
+    return this.#cells.getOrInsert(key, { name, labels, values: [], bounds: null });
   }
-}
-
-interface Cell {
-  readonly name: string;
-  readonly labels: Labels;
-  /** One value; or of a histogram the buckets, and the sum behind them. */
-  values: number[];
-  bounds: readonly number[] | null;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseStat } from "../../src/control/endpoints/process_metrics.ts";
 import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../src/engine/buckets.ts";
-import { CATALOG } from "../../src/metrics/catalog.ts";
+import { METRICS } from "../../src/metrics/catalog.ts";
 import { chooseFormat, expose, takesGzip } from "../../src/metrics/exposition.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
@@ -117,7 +117,7 @@ Deno.test("the registry: counters, gauges, histograms, forgotten series", () => 
 
 Deno.test("names and help texts are what Prometheus wants", () => {
   const names = new Set<string>();
-  for (const { name, type, help, labels } of CATALOG) {
+  for (const { name, type, help, labels } of METRICS.values()) {
     assert.ok(!names.has(name), name);
     names.add(name);
     assert.match(name, /^(coredns|nodens|process)_[a-z_]+$/);

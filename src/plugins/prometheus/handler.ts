@@ -5,27 +5,26 @@ import type { ServedZone } from "../../engine/served.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { Meter } from "./meter.ts";
 
-/** Value of the label `zone` for queries that no server block saw (CoreDNS's word, no zone's name). */
+/** Label `zone` of queries that reached no server block (CoreDNS's word; no zone has this name). */
 const DROPPED = "dropped";
-/** The same for the zones that come after the first `MAX_METERS` to be asked. */
+/** Label `zone` of the zones after the first `MAX_METERS` that are queried. */
 const OTHER = "other";
-/** Zones of one server block that are counted apart. */
+/** Zones of a server block that are counted separately. */
 const MAX_METERS = 512;
-/** How often the loop is looked at. */
-const LOOK_MS = 1000;
+/** Interval of the measurements of the loop's lag. */
+const LAG_INTERVAL_MS = 1000;
 
 /** Makes the handler of a `prometheus` directive. */
 export const createPrometheus: CreateHandler = (_options, environment) =>
   new PrometheusHandler(environment);
 
-/** Counts every query of its server block, and how late the data plane's loop is. */
+/** Counts the queries of its server block, and measures the lag of the data plane's loop. */
 class PrometheusHandler implements Handler {
   readonly name = "prometheus";
-  readonly #environment: HandlerEnvironment;
+  readonly #engine: HandlerEnvironment["engine"];
   readonly #plugins: readonly string[];
-  /** What is known of each zone, by listener and place. */
+  // By listener, then by position of the zone in it, after queries without a zone.
   readonly #served: (ServedZone | undefined)[][] = [];
-  /** By listener and the place of the zone in it, queries without a zone first. */
   readonly #meters: Meter[][] = [];
   #count = 0;
 
@@ -33,54 +32,49 @@ class PrometheusHandler implements Handler {
   readonly #timer: Timer;
   #dueMs = 0;
 
-  constructor(environment: HandlerEnvironment) {
-    const { engine, plugins, served } = environment;
-    this.#environment = environment;
+  constructor({ engine, plugins, served }: HandlerEnvironment) {
+    this.#engine = engine;
     this.#plugins = plugins?.map(({ name }) => name) ?? [];
     for (const zone of served ?? []) {
       (this.#served[zone.listener] ??= [])[zone.place + 1] = zone;
       this.#served[zone.listener]![0] ??= { ...zone, zone: DROPPED };
     }
     this.#lag = engine.histogram("nodens_loop_lag_seconds", {}, TIME_BUCKETS);
-    this.#timer = engine.timers.create((nowMs) => this.#look(nowMs));
-    this.#watch(engine.nowMs);
+    this.#timer = engine.timers.create((nowMs) => this.#measureLag(nowMs));
+    this.#schedule(engine.nowMs);
   }
 
   sent(exchange: Exchange, sizeBytes: number): void {
     const { listener } = exchange;
-    const place = exchange.zone + 1;
-    const meter = this.#meters[listener]?.[place] ?? this.#make(listener, place);
+    const position = exchange.zone + 1;
+    const meter = this.#meters[listener]?.[position] ?? this.#makeMeter(listener, position);
     if (meter !== null) meter.count(exchange, sizeBytes);
   }
 
   stop(): void {
-    this.#environment.engine.timers.clear(this.#timer);
+    this.#engine.timers.clear(this.#timer);
   }
 
-  /** Null for a zone that is not served any more: a client's stream may outlive a configuration. */
-  #make(listener: number, place: number): Meter | null {
-    const served = this.#served[listener]?.[place];
+  /** Null for a zone that is no longer served: a client's stream may outlive a configuration. */
+  #makeMeter(listener: number, position: number): Meter | null {
+    const served = this.#served[listener]?.[position];
     if (served === undefined) return null;
-    const { server, zone } = served;
-    const apart = place === 0 || ++this.#count <= MAX_METERS;
-    const labels = { server, zone: apart ? zone : OTHER, view: "" };
-    return (this.#meters[listener] ??= [])[place] = new Meter(
-      this.#environment.engine,
-      labels,
-      this.#plugins,
-    );
+    const separate = position === 0 || ++this.#count <= MAX_METERS;
+    const labels = { server: served.server, zone: separate ? served.zone : OTHER, view: "" };
+    const meter = new Meter(this.#engine, labels, this.#plugins);
+    return (this.#meters[listener] ??= [])[position] = meter;
   }
 
-  #watch(nowMs: number): void {
-    this.#dueMs = nowMs + LOOK_MS;
-    this.#environment.engine.timers.set(this.#timer, this.#dueMs);
+  #schedule(nowMs: number): void {
+    this.#dueMs = nowMs + LAG_INTERVAL_MS;
+    this.#engine.timers.set(this.#timer, this.#dueMs);
   }
 
-  #look(nowMs: number): void {
-    const { values } = this.#environment.engine;
+  #measureLag(nowMs: number): void {
+    const { values } = this.#engine;
     const lagSeconds = Math.max(0, nowMs - this.#dueMs) / 1000;
     values[this.#lag + bucketOf(TIME_BUCKETS, lagSeconds)]!++;
     values[this.#lag + TIME_BUCKETS.length + 1]! += lagSeconds;
-    this.#watch(nowMs);
+    this.#schedule(nowMs);
   }
 }
