@@ -1,30 +1,28 @@
 import type { HostView } from "./host.ts";
 import type { Config } from "./types.ts";
 
-/** What the program itself takes beside its caches: measured, with room to spare. */
-const PROGRAM_BYTES = 96 * 2 ** 20;
-/** Share of the rest that caches may take: their memory is given back with some delay. */
-const CACHE_SHARE = 0.5;
-const LEAST_BYTES = 4 * 2 ** 20;
-/** Share of it that clients' TCP connections may take, and the least: some hundred slow readers. */
-const STREAM_SHARE = 0.125;
-const LEAST_STREAM_BYTES = 16 * 2 ** 20;
-/**
- * Share of it that the tables of hosts files may take: what the caches and the connections leave.
- * While a new table takes an old one's place, both are there.
- */
-const HOSTS_SHARE = 0.375;
+const MI = 2 ** 20;
+/** The program without its caches: measured, with a margin. */
+const PROGRAM_BYTES = 96 * MI;
+/** Share of the rest for each purpose, and the least. */
+const SHARES = {
+  /** V8 returns memory late. */
+  cache: { share: 1 / 2, least: 4 * MI },
+  /** Clients' TCP connections; the least is for some hundred slow readers. */
+  streams: { share: 1 / 8, least: 16 * MI },
+  /** Tables of hosts files; a new table exists beside the old one. */
+  hosts: { share: 3 / 8, least: 4 * MI },
+  /** Data in transit over TLS; the least is for two hundred long answers. */
+  tls: { share: 1 / 8, least: 12 * MI },
+} as const;
 /** Share of the limit that buffers may allocate before garbage is collected: 12 MiB of 192. */
 const GARBAGE_SHARE = 1 / 16;
-/** Share of it that what is under way over TLS may take, and the least: two hundred long answers. */
-const TLS_SHARE = 0.125;
-const LEAST_TLS_BYTES = 12 * 2 ** 20;
-/** Version 1 writes the highest number of pages for no limit. */
+/** Version 1 of control groups writes the highest number of pages for no limit. */
 const NO_LIMIT = 2 ** 60;
 
 /**
- * Memory that the process may take, by its control group or one that it lies in (cgroups(7)), in
- * bytes; null if there is no limit, or none that can be read.
+ * Memory limit of the process in bytes, from its control group and those above it (cgroups(7)); null
+ * if there is none, or none can be read.
  */
 export function readMemoryLimit(host: HostView): number | null {
   let limit = Infinity;
@@ -32,47 +30,46 @@ export function readMemoryLimit(host: HostView): number | null {
     const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
     if (controllers === "") {
-      limit = Math.min(limit, lowest(host, "/sys/fs/cgroup", path, "memory.max"));
+      limit = Math.min(limit, lowestLimit(host, "/sys/fs/cgroup", path, "memory.max"));
     } else if (controllers.split(",").includes("memory")) {
       const file = "memory.limit_in_bytes";
-      limit = Math.min(limit, lowest(host, "/sys/fs/cgroup/memory", path, file));
+      limit = Math.min(limit, lowestLimit(host, "/sys/fs/cgroup/memory", path, file));
     }
   }
   return limit === Infinity ? null : limit;
 }
 
-/** Limit of each of `caches` caches, in bytes, in a process that may take `limit` bytes. */
+/** Bytes for each of `caches` caches. */
 export function shareOf(limit: number, caches: number): number {
-  const share = Math.max(LEAST_BYTES, (limit - PROGRAM_BYTES) * CACHE_SHARE);
-  return Math.floor(share / caches);
+  return Math.floor(bytesFor("cache", limit) / caches);
 }
 
-/** Bytes that clients' TCP connections may take in a process that may take `limit` bytes. */
+/** Bytes for clients' TCP connections. */
 export function streamShareOf(limit: number): number {
-  return Math.floor(Math.max(LEAST_STREAM_BYTES, (limit - PROGRAM_BYTES) * STREAM_SHARE));
+  return Math.floor(bytesFor("streams", limit));
 }
 
-/** Bytes that the tables of all hosts files may take in a process that may take `limit` bytes. */
+/** Bytes for the tables of all hosts files. */
 export function hostsTableShareOf(limit: number): number {
-  return Math.floor(Math.max(LEAST_BYTES, (limit - PROGRAM_BYTES) * HOSTS_SHARE) / 2);
+  return Math.floor(bytesFor("hosts", limit) / 2);
 }
 
-/** The limit with which these tables of hosts files would have room. */
+/** The memory limit at which these tables of hosts files would fit. */
 export function hostsLimitFor(tableBytes: number): number {
-  return PROGRAM_BYTES + Math.ceil(2 * tableBytes / HOSTS_SHARE);
+  return PROGRAM_BYTES + Math.ceil(2 * tableBytes / SHARES.hosts.share);
 }
 
-/** Bytes that each thread's buffers may take as garbage where the process may take `limit` bytes. */
+/** Bytes of garbage that the buffers of each thread may become. */
 export function garbageShareOf(limit: number): number {
   return Math.floor(limit * GARBAGE_SHARE);
 }
 
-/** Bytes that what is under way over TLS may take in a process that may take `limit` bytes. */
+/** Bytes in transit over TLS. */
 export function tlsShareOf(limit: number): number {
-  return Math.floor(Math.max(LEAST_TLS_BYTES, (limit - PROGRAM_BYTES) * TLS_SHARE));
+  return Math.floor(bytesFor("tls", limit));
 }
 
-/** Gives garbage, clients' connections and TLS their share of the memory that the process may take. */
+/** Sets the limits of the configuration that follow from the memory limit. */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
@@ -82,22 +79,26 @@ export function limitMemory(config: Config, host: HostView): void {
   config.tlsBytes = tlsShareOf(limit);
 }
 
-/** The lowest limit of a group and those that it lies in. */
-function lowest(host: HostView, root: string, path: string, file: string): number {
+function bytesFor(purpose: keyof typeof SHARES, limit: number): number {
+  const { share, least } = SHARES[purpose];
+  return Math.max(least, (limit - PROGRAM_BYTES) * share);
+}
+
+/** The lowest limit of a group and those above it. */
+function lowestLimit(host: HostView, root: string, path: string, file: string): number {
   let limit = Infinity;
-  // A path out of this namespace's sight (`/../…`) leads nowhere: only its root can be read.
+  // A path outside of this namespace (`/../…`) cannot be followed; only the root can be read.
   const names = path.split("/").filter((name) => name !== "");
   for (let depth = names.includes("..") ? 0 : names.length; depth >= 0; depth--) {
     const folder = [root, ...names.slice(0, depth)].join("/");
     const text = read(host, `${folder}/${file}`).trim();
-    if (!/^[0-9]{1,19}$/.test(text)) continue;
-    const value = Number(text);
+    const value = /^[0-9]{1,19}$/.test(text) ? Number(text) : Infinity;
     if (value < NO_LIMIT) limit = Math.min(limit, value);
   }
   return limit;
 }
 
-/** Text of a file, empty if it cannot be read: other systems have none. */
+/** The text of a file; empty if it cannot be read, as on other systems. */
 function read(host: HostView, path: string): string {
   try {
     return host.readTextFile(path);

@@ -143,11 +143,14 @@ gauge process_start_time_seconds Start of the process since the Unix epoch.
 /** The catalog by name, in the order of the exposition. */
 export const METRICS: ReadonlyMap<string, Metric> = new Map(
   TABLE.split("\n").filter((line) => line !== "").map((line) => {
-    const [, type, merge = "sum", name, labels, help] =
-      /^(\w+)(?:\((min|max)\))? (\w+)(?:\{(.+)\})? (.+)$/.exec(line) as unknown as [
-        ...[string, MetricType, Metric["merge"]?],
-        ...[string, string?, ...string[]],
-      ];
-    return [name, { name, type, help, labels: labels?.split(",") ?? [], merge }];
+    const [, type, merge, name, labels, help] = /^(\w+)(?:\((min|max)\))? (\w+)(?:\{(.+)\})? (.+)$/
+      .exec(line)!;
+    return [name!, {
+      name: name!,
+      type: type as MetricType,
+      help: help!,
+      labels: labels?.split(",") ?? [],
+      merge: (merge ?? "sum") as Metric["merge"],
+    }];
   }),
 );
