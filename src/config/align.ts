@@ -1,11 +1,10 @@
 import type { Config, ListenerConfig } from "./types.ts";
 
-/** Keeps the index of a listener that was removed. */
 const REMOVED: ListenerConfig = { address: "", port: 0, zones: [] };
 
 /**
- * The configuration with its listeners reordered: those that `previous` has too keep their index,
- * since sockets and open connections refer to it. New ones fill gaps; other gaps have no zones.
+ * Reorders listeners so that those of `previous` keep their index, to which sockets and connections
+ * refer. New ones fill gaps.
  */
 export function alignListeners(config: Config, previous: readonly ListenerConfig[]): Config {
   const left = new Map(config.listeners.map((listener) => [keyOf(listener), listener]));
@@ -22,7 +21,7 @@ export function alignListeners(config: Config, previous: readonly ListenerConfig
   return { ...config, listeners: aligned.map((listener) => listener ?? REMOVED) };
 }
 
-/** Whether it is a listener, and not the gap that one has left. */
+/** Whether it is a listener and not a gap. */
 export function isOpen({ port }: ListenerConfig): boolean {
   return port !== REMOVED.port;
 }

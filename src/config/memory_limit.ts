@@ -4,26 +4,23 @@ import type { Config } from "./types.ts";
 const MI = 2 ** 20;
 /** The program without its caches: measured, with a margin. */
 const PROGRAM_BYTES = 96 * MI;
-/** Share of the rest for each purpose, and the least. */
+/** Shares of the rest, and their least. */
 const SHARES = {
   /** V8 returns memory late. */
   cache: { share: 1 / 2, least: 4 * MI },
-  /** Clients' TCP connections; the least is for some hundred slow readers. */
+  /** The least is for some hundred slow readers. */
   streams: { share: 1 / 8, least: 16 * MI },
-  /** Tables of hosts files; a new table exists beside the old one. */
+  /** A new table exists beside the old one. */
   hosts: { share: 3 / 8, least: 4 * MI },
-  /** Data in transit over TLS; the least is for two hundred long answers. */
+  /** The least is for two hundred long answers. */
   tls: { share: 1 / 8, least: 12 * MI },
 } as const;
-/** Share of the limit that buffers may allocate before garbage is collected: 12 MiB of 192. */
+/** Garbage of buffers before it is collected: 12 MiB of 192. */
 const GARBAGE_SHARE = 1 / 16;
-/** Version 1 of control groups writes the highest number of pages for no limit. */
+/** Version 1 of control groups has a huge number for no limit. */
 const NO_LIMIT = 2 ** 60;
 
-/**
- * Memory limit of the process in bytes, from its control group and those above it (cgroups(7)); null
- * if there is none, or none can be read.
- */
+/** Memory limit of the control group in bytes (cgroups(7)), or null. */
 export function readMemoryLimit(host: HostView): number | null {
   let limit = Infinity;
   for (const line of read(host, "/proc/self/cgroup").split("\n")) {
@@ -49,17 +46,17 @@ export function streamShareOf(limit: number): number {
   return Math.floor(bytesFor("streams", limit));
 }
 
-/** Bytes for the tables of all hosts files. */
+/** Bytes for all hosts files. */
 export function hostsTableShareOf(limit: number): number {
   return Math.floor(bytesFor("hosts", limit) / 2);
 }
 
-/** The memory limit at which these tables of hosts files would fit. */
+/** The memory limit at which these tables would fit. */
 export function hostsLimitFor(tableBytes: number): number {
   return PROGRAM_BYTES + Math.ceil(2 * tableBytes / SHARES.hosts.share);
 }
 
-/** Bytes of garbage that the buffers of each thread may become. */
+/** Bytes of garbage for the buffers of each thread. */
 export function garbageShareOf(limit: number): number {
   return Math.floor(limit * GARBAGE_SHARE);
 }
@@ -69,7 +66,7 @@ export function tlsShareOf(limit: number): number {
   return Math.floor(bytesFor("tls", limit));
 }
 
-/** Sets the limits of the configuration that follow from the memory limit. */
+/** Sets the limits that follow from the memory limit. */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
@@ -84,10 +81,9 @@ function bytesFor(purpose: keyof typeof SHARES, limit: number): number {
   return Math.max(least, (limit - PROGRAM_BYTES) * share);
 }
 
-/** The lowest limit of a group and those above it. */
 function lowestLimit(host: HostView, root: string, path: string, file: string): number {
   let limit = Infinity;
-  // A path outside of this namespace (`/../…`) cannot be followed; only the root can be read.
+  // Of a path outside of this namespace (`/../…`), only the root can be read.
   const names = path.split("/").filter((name) => name !== "");
   for (let depth = names.includes("..") ? 0 : names.length; depth >= 0; depth--) {
     const folder = [root, ...names.slice(0, depth)].join("/");
@@ -98,7 +94,6 @@ function lowestLimit(host: HostView, root: string, path: string, file: string): 
   return limit;
 }
 
-/** The text of a file; empty if it cannot be read, as on other systems. */
 function read(host: HostView, path: string): string {
   try {
     return host.readTextFile(path);

@@ -1,18 +1,15 @@
 import { Address, parseAddress } from "../dns/address.ts";
 import type { ListenerConfig } from "./types.ts";
 
-/** An address in one spelling; a mapped IPv4 address as IPv4. */
+/** An address in one spelling. */
 interface Destination {
   host: string;
-  /** Interface of a link-local address, if it is given. */
   scope: string | undefined;
 }
 
 /**
  * The listeners that receive what this machine sends to an address and port. As in the kernel, a
  * listener on the address itself precedes one on all addresses.
- *
- * @param interfaces - addresses of this machine; called only if they matter
  */
 export function listenersAt(
   listeners: readonly ListenerConfig[],

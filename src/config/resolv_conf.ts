@@ -2,11 +2,11 @@ import { parseAddress } from "../dns/address.ts";
 
 /** Servers of one file; the C library takes three. */
 const MAX_SERVERS = 100;
-/** Bounds of the C library (RES_MAXRETRANS, RES_MAXRETRY), which it applies to larger values. */
+/** The C library clamps to these (RES_MAXRETRANS, RES_MAXRETRY). */
 const TIMEOUT_SECONDS = { min: 1, max: 30 } as const;
 const ATTEMPTS = { min: 1, max: 5 } as const;
 
-/** The settings of a resolv.conf(5) that concern a forwarder; null if unset. */
+/** Settings of a resolv.conf(5); null if unset. */
 export interface ResolvConf {
   /** IPv6 link-local addresses have a scope. */
   servers: string[];
@@ -16,13 +16,13 @@ export interface ResolvConf {
   rotate: boolean;
 }
 
-/** The result of reading such a file. */
+/** `ResolvConf` with faults. */
 export interface ReadResolvConf extends ResolvConf {
   /** Words of `nameserver` lines that are not addresses. */
   invalid: string[];
 }
 
-/** Reads a resolv.conf(5). Nothing in it is a fault; other lines concern the C library alone. */
+/** Reads a resolv.conf(5). Never throws. */
 export function parseResolvConf(text: string): ReadResolvConf {
   const found: ReadResolvConf = {
     servers: [],

@@ -1,42 +1,32 @@
-/**
- * A configuration as plain data: `nodens check --json` prints it, and a reload sends it to the data
- * plane.
- */
+/** A configuration as plain data, for `nodens check --json` and the data planes. */
 export interface Config {
-  /** Path of the Corefile. */
   file: string;
   blocks: BlockConfig[];
   listeners: ListenerConfig[];
-  /** Log debug lines. */
   debug: boolean;
-  /** HTTP endpoints; absent without any. */
   endpoints?: EndpointConfig[];
-  /** Memory limit of the process in bytes; absent, like the three below, if it is not known. */
+  /** Memory limit; like the shares below absent if it is not known. */
   memoryBytes?: number;
-  /** Bytes for clients' TCP connections. */
   streamBytes?: number;
   /** Bytes of buffers that a thread allocates before it collects garbage. */
   garbageBytes?: number;
-  /** Bytes in transit over TLS. */
   tlsBytes?: number;
-  /** How often the Corefile is checked for changes; absent for never. */
   reload?: ReloadConfig;
 }
 
-/** Time between two checks of the Corefile. */
+/** How often the Corefile is checked for changes. */
 export interface ReloadConfig {
   intervalMs: number;
-  /** Largest random deviation of the interval, in both directions. */
+  /** Largest random deviation of the interval. */
   jitterMs: number;
 }
 
-/** A directive that serves something over HTTP; several may share an address. */
+/** An HTTP endpoint; several may share an address. */
 export type EndpointConfig =
   & {
     /** Host name or IP address; "" for all addresses of both families. */
     host: string;
     port: number;
-    /** Index of the server block. */
     block: number;
   }
   & EndpointKind;
@@ -53,9 +43,9 @@ export type EndpointKind =
 export interface BlockConfig {
   file: string;
   line: number;
-  /** Fully qualified, lower case, in the order of the Corefile: `example.org.`, `.`. */
+  /** Lower case, with the closing dot, in the order of the Corefile. */
   zones: string[];
-  /** In the order of the chain (`plugins/chain.ts`). A directive may make several handlers. */
+  /** In the order of the chain (`plugins/chain.ts`). */
   plugins: PluginConfig[];
 }
 
@@ -69,16 +59,14 @@ export interface PluginConfig {
 
 /** One address and port to listen on, over UDP and TCP. */
 export interface ListenerConfig {
-  /** IP address in presentation format (an IPv6 scope as `%eth0`), or "" for all of both families. */
+  /** With a scope (`%eth0`); "" for all of both families. */
   address: string;
   port: number;
-  /** Limits of the directive `timeouts`. */
   timeouts?: StreamTimeouts;
-  /** The block that answers for each zone. */
   zones: { zone: string; block: number }[];
 }
 
-/** Limits for the clients of a listener; the defaults are in `engine/`. */
+/** Values of `timeouts`; the defaults are in `engine/`. */
 export interface StreamTimeouts {
   /** Until the first query of a connection is complete. */
   readMs?: number;
@@ -88,6 +76,6 @@ export interface StreamTimeouts {
   idleMs?: number;
   /** Queries of one connection; -1 for any number. */
   queries?: number;
-  /** How long a UDP query may wait for an upstream and still be answered; 0 for any time. */
+  /** How long a UDP query may wait and still be answered; 0 for any time. */
   discardMs?: number;
 }

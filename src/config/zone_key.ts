@@ -14,9 +14,7 @@ const SCHEMES = ["dns", "tls", "https", "https3", "grpc", "quic"];
 
 /**
  * Reads a server block's key: `example.org`, `example.org:1053`, `:1053`, `dns://.`,
- * `10.0.0.0/24`. A network that is not a whole number of labels becomes several reverse zones.
- *
- * @throws SyntaxError or RangeError
+ * `10.0.0.0/24` (one or more reverse zones). Throws `SyntaxError` or `RangeError`.
  */
 export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
   const [, scheme = "dns", rest = ""] = /^(?:([a-zA-Z0-9]+):\/\/)?(.*)$/s.exec(key)!;

@@ -4,11 +4,8 @@ import type { Line } from "./parser.ts";
 import { quote } from "./quote.ts";
 
 /**
- * Hands out the words of one directive to its `setup.ts`.
- *
- * `eachUse` iterates over the uses of the directive in a server block, `eachInBlock` and `options`
- * over the options of one use. All continue after a fault, so that every fault is reported, and
- * report words that were not consumed.
+ * Hands out the words of one directive to its `setup.ts`. What iterates continues after a fault, and
+ * reports words that were not consumed.
  */
 export class Dispenser {
   readonly #plugin: string;
@@ -19,7 +16,6 @@ export class Dispenser {
   #blockRead = false;
   #use: Line;
 
-  /** @param uses - every use of the directive in one server block */
   constructor(plugin: string, uses: readonly [Line, ...Line[]], faults: Faults) {
     this.#plugin = plugin;
     this.#uses = uses;
@@ -27,12 +23,10 @@ export class Dispenser {
     this.#line = this.#use = uses[0];
   }
 
-  /** Text of the current word. */
   get value(): string {
     return this.#line.words[this.#at]!.text;
   }
 
-  /** Place of the current word. */
   get place(): Place {
     return this.#line.words[this.#at]!;
   }
@@ -50,7 +44,7 @@ export class Dispenser {
     }
   }
 
-  /** As `eachUse`, for directives that a server block may contain once. */
+  /** As `eachUse`; a second use is a fault. */
   once(read: () => void): void {
     const [first, ...others] = this.#uses;
     this.#readLine(first, read);
@@ -61,7 +55,7 @@ export class Dispenser {
     }
   }
 
-  /** Calls `read` for each option in the block of the directive, with its name. */
+  /** Calls `read` with the name of each option in the block of the directive. */
   eachInBlock(read: (option: string) => void): void {
     const line = this.#line;
     const at = this.#at;
@@ -72,9 +66,8 @@ export class Dispenser {
   }
 
   /**
-   * As `eachInBlock`, for options with a reader each; another option is a fault.
-   *
-   * @returns the number of options, faulty ones included
+   * As `eachInBlock`, with a reader for each option; others are faults. Returns the number of
+   * options, with faulty ones.
    */
   options(readers: Readonly<Record<string, (option: string) => void>>): number {
     let count = 0;
@@ -88,7 +81,7 @@ export class Dispenser {
     return count;
   }
 
-  /** As `options`; a directive without options is a fault. */
+  /** As `options`; no option is a fault. */
   someOptions(readers: Readonly<Record<string, (option: string) => void>>): void {
     if (this.options(readers) > 0) return;
     throw this.error(`it needs at least one option (${Object.keys(readers).join(", ")})`);
@@ -101,19 +94,18 @@ export class Dispenser {
     return true;
   }
 
-  /** The rest of this line. */
   remainingArgs(): string[] {
     const args: string[] = [];
     while (this.nextArg()) args.push(this.value);
     return args;
   }
 
-  /** The only argument of this line. Throws if there is none, or more than one. */
+  /** The only argument of this line. Throws `CorefileError`. */
   oneArg(what: string): string {
     return this.someArgs(what, 1)[0]!;
   }
 
-  /** The arguments of this line. Throws if there is none, or more than `most`. */
+  /** The arguments of this line, one to `most`. Throws `CorefileError`. */
   someArgs(what: string, most = Infinity): [string, ...string[]] {
     const option = this.value;
     const args = this.remainingArgs();
@@ -129,14 +121,13 @@ export class Dispenser {
     return [first, ...rest];
   }
 
-  /** The known word that equals `text`. Throws `<what> "text"` with the known ones if there is none. */
+  /** `text`, if it is a known word. Throws `CorefileError`. */
   choose<T extends string>(text: string, known: readonly T[], what: string): T {
     const found = known.find((one) => one === text);
     if (found === undefined) throw this.error(`${what} ${unknownWord(text, known)}`);
     return found;
   }
 
-  /** A fault at the current word. */
   error(what: string): CorefileError {
     return new CorefileError(this.place, this.#plugin, what);
   }

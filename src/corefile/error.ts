@@ -1,7 +1,6 @@
-/** A place in a Corefile or in a file that it imports. */
+/** A line of a Corefile or an imported file, counted from 1. */
 export interface Place {
   file: string;
-  /** Counted from 1. */
   line: number;
 }
 
@@ -36,18 +35,17 @@ export class CorefileErrors extends AggregateError {
   }
 }
 
-/** The first faults and warnings help more than the rest. */
 const MAX_FAULTS = 100;
 const MAX_WARNINGS = 100;
 
-/** Thrown to stop reading; the faults are in `Faults`. */
+/** Stops reading; the faults are in `Faults`. */
 export class TooManyFaults extends Error {}
 
 /** Collects faults and warnings, so that one fault does not hide the others. */
 export class Faults {
   readonly #errors: CorefileError[] = [];
   readonly #warnings = new Set<string>();
-  /** Rank of each file in the report: the order in which files were read. */
+  /** Order of the files in the report. */
   readonly #ranks = new Map<string, number>();
 
   get empty(): boolean {
@@ -58,7 +56,7 @@ export class Faults {
     return [...this.#warnings];
   }
 
-  /** Reports the file's faults after those of the files added before. */
+  /** Ranks a file after those added before. */
   addFile(file: string): void {
     if (!this.#ranks.has(file)) this.#ranks.set(file, this.#ranks.size);
   }
@@ -69,17 +67,16 @@ export class Faults {
     if (this.#errors.length >= MAX_FAULTS) throw new TooManyFaults();
   }
 
-  /** As `add`. */
   at(place: Place, what: string, plugin = ""): void {
     this.add(new CorefileError(place, plugin, what));
   }
 
-  /** Warns of something that is legal but probably not meant. */
+  /** For what is legal but probably not meant. */
   warn({ file, line }: Place, text: string): void {
     if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(`${file}:${line}: ${text}`);
   }
 
-  /** Calls `read` and adds the `CorefileError` that it throws; other exceptions pass through. */
+  /** Adds the `CorefileError` that `read` throws. */
   collect(read: () => void): void {
     try {
       read();

@@ -1,4 +1,4 @@
-/** The part of the machine that imports need; `HostView` of `config` implements it. */
+/** The part of `HostView` that imports need. */
 export interface ImportView {
   env(name: string): string | undefined;
   readTextFile(path: string): string;
@@ -8,11 +8,8 @@ export interface ImportView {
 }
 
 /**
- * Absolute, sorted paths of the files that `import PATTERN` in the file `from` names; none if the
- * pattern has a wildcard and matches nothing.
- *
- * A path is relative to the importing file. It may contain one `*` and one `?`, which do not match
- * `/`. Throws `SyntaxError` for a pattern with more than that.
+ * Absolute, sorted paths of the files that `import PATTERN` in the file `from` names. A pattern is
+ * relative to that file, and may contain one `*` and one `?`. Throws `SyntaxError`.
  */
 export function findImports(pattern: string, from: string, view: ImportView): string[] {
   const directory = cleanPath(view.absolute(from)).replace(/\/[^/]*$/, "");
@@ -37,7 +34,6 @@ export function findImports(pattern: string, from: string, view: ImportView): st
   return found.filter((path) => !["directory", null].includes(view.kindOf(path))).sort();
 }
 
-/** An absolute path without `.`, `..` and empty segments. */
 function cleanPath(path: string): string {
   const segments: string[] = [];
   for (const segment of path.split("/")) {

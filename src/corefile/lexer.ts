@@ -4,7 +4,7 @@ import { quote } from "./quote.ts";
 /** A word of a Corefile. */
 export interface Token extends Place {
   text: string;
-  /** It was quoted, so a brace is only text. */
+  /** Then a brace is only text. */
   quoted: boolean;
   /** It is the first of its line. */
   first: boolean;
@@ -12,16 +12,14 @@ export interface Token extends Place {
 
 /** White space as in Go's `unicode.IsSpace`, without CR and LF. */
 const SPACE = /[\t\v\f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-/** Quotation marks of word processors. */
 const TYPOGRAPHIC = /[\u2018-\u201f\u00ab\u00bb]/;
 /** Soft hyphen, zero width, direction marks, byte order mark. */
 const INVISIBLE = /[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/;
 /** Placeholders of node-cache's published manifest. */
 const PLACEHOLDER = /__[A-Z]+(?:__[A-Z]+)+__/;
-/** Characters of a comment that messages quote. */
 const MAX_SHOWN = 40;
 
-/** Whether a token is this brace, and not the same text in quotes. */
+/** Whether a token is this brace, unquoted. */
 export function isBrace(token: Token, brace: "{" | "}"): boolean {
   return token.text === brace && !token.quoted;
 }
@@ -29,10 +27,9 @@ export function isBrace(token: Token, brace: "{" | "}"): boolean {
 /**
  * Splits a Corefile into words.
  *
- * White space separates words; CR is skipped, so both kinds of line end work. An unquoted `#` starts
- * a comment, even within a word. A quote opens a quoted word only at the start of a word; the word
- * ends with the closing quote, whatever follows. It may contain line feeds, and `\"` for a quote; a
- * backslash before anything else is literal. A word whose quote is never closed ends with its line.
+ * CR is skipped. An unquoted `#` starts a comment, even within a word. A quoted word starts where a
+ * word may start, and ends with the closing quote, whatever follows; `\"` is a quote, another
+ * backslash is literal. If the quote is never closed, the word ends with its line.
  */
 export function splitWords(text: string, file: string, faults: Faults): Token[] {
   const tokens: Token[] = [];
@@ -61,8 +58,7 @@ export function splitWords(text: string, file: string, faults: Faults): Token[] 
       line++;
       first = true;
     } else if (character === "#") {
-      // Caddy reads on after the first space of a comment that starts within a word, against its
-      // own documentation.
+      // Caddy reads on after such a comment's first space, against its own documentation.
       if (word !== "") {
         const [rest] = /^\S*/.exec(text.slice(at, at + MAX_SHOWN))!;
         const what = `# starts a comment, so only ${quote(word)} of ${quote(word + rest)} is read`;
@@ -97,7 +93,6 @@ export function splitWords(text: string, file: string, faults: Faults): Token[] 
   return tokens;
 }
 
-/** Index of the quote that ends the quoted word starting at `start`, or -1. */
 function closingQuote(text: string, start: number): number {
   for (let at = start; at < text.length; at++) {
     if (text[at] === "\\") at++;

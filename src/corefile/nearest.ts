@@ -1,9 +1,9 @@
 import { quote } from "./quote.ts";
 
-/** A longer word is not a misspelling of anything known. */
+/** Bounds the work. */
 const MAX_LENGTH = 40;
 
-/** The known word that was probably meant, or null; about a third of its letters may differ. */
+/** The known word that was probably meant, or null. */
 export function nearest(word: string, known: Iterable<string>): string | null {
   if (word.length > MAX_LENGTH) return null;
   let best: string | null = null;
@@ -27,17 +27,17 @@ export function didYouMean(word: string, known: Iterable<string>): string {
   return candidate === null ? "" : ` (did you mean "${candidate}"?)`;
 }
 
-/** A quoted unknown word with the known one that was probably meant, or with all of them. */
+/** A word with the known one that was probably meant, or with all of them. */
 export function unknownWord(word: string, known: readonly string[]): string {
   return `${quote(word)}${didYouMean(word, known) || ` (${known.join(", ")})`}`;
 }
 
-/** Text of a fault: an option that a directive does not have. */
+/** Text of a fault. */
 export function unknownOption(option: string, known: readonly string[]): string {
   return `unknown option ${unknownWord(option, known)}`;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
+/** Damerau-Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -4,18 +4,18 @@ import { isBrace, type Token } from "./lexer.ts";
 import { quote } from "./quote.ts";
 import { TokenStream } from "./token_stream.ts";
 
-/** Nested blocks; no directive needs more than two. */
+/** No directive needs more than two. */
 const MAX_NESTING = 16;
 const CLOSE_ALONE = '"}" must be on a line of its own';
 
-/** A directive or option: its words, and the lines of its block. */
+/** A directive or option. */
 export interface Line {
   words: [Token, ...Token[]];
   /** Null for a line without braces. */
   block: Line[] | null;
 }
 
-/** A server block: the zones that it serves, and its directives. */
+/** A server block. */
 export interface ServerBlock extends Place {
   /** As written, with environment variables replaced; at least one. */
   keys: Token[];
@@ -25,15 +25,10 @@ export interface ServerBlock extends Place {
 /** The structure of a Corefile, before its directives are read. */
 export interface ParsedCorefile {
   blocks: ServerBlock[];
-  /** Absolute paths of the imported files. */
   files: string[];
 }
 
-/**
- * Parses a Corefile into server blocks, directives, options and their words.
- *
- * Continues after a fault, so that directives can be checked too.
- */
+/** Parses a Corefile. Continues after a fault, so that directives can be checked too. */
 export function parseCorefile(
   source: { file: string; text: string; view: ImportView },
   faults: Faults,
@@ -74,7 +69,7 @@ class Parser {
     return blocks;
   }
 
-  /** Reads the keys of a server block and its brace; returns the brace, or null without one. */
+  /** Reads the keys of a server block; returns its brace, or null. */
   #readKeys(keys: Token[]): Token | null {
     let comma: Token | null = null;
     let some = false;
@@ -197,7 +192,7 @@ class Parser {
     return lines;
   }
 
-  /** Consumes the words up to the closing brace of a block, and the brace. */
+  /** Consumes the words of a block with its closing brace. */
   #takeBlock(): { tokens: Token[]; closed: boolean } {
     const tokens: Token[] = [];
     let depth = 1;

@@ -5,13 +5,11 @@ import { didYouMean } from "./nearest.ts";
 import { quote } from "./quote.ts";
 import { readFailure } from "./read_failure.ts";
 
-/** Words of a configuration, imports included. */
 const MAX_WORDS = 500_000;
-/** Characters of one file. */
 const MAX_FILE_SIZE = 16 * 1024 * 1024;
-/** Imports of a configuration (CoreDNS's limit for snippets). */
+/** CoreDNS's limit for snippets. */
 const MAX_IMPORTS = 10_000;
-/** Nested imports. Circles are found earlier; this is for ever longer paths. */
+/** Circles are found earlier; this is for ever longer paths. */
 const MAX_DEPTH = 100;
 
 /** The Corefile, or an import being read in its place. */
@@ -20,12 +18,11 @@ interface Frame {
   at: number;
   /** Text for messages: `snippet (log)`, or a path. */
   names: string[];
-  /** The frame with the `import`. */
   parent: Frame | null;
   depth: number;
 }
 
-/** The words of a Corefile, one after the other, with each `import` replaced by what it names. */
+/** The words of a Corefile, with each `import` replaced by what it names. */
 export class TokenStream {
   readonly #view: ImportView;
   readonly #faults: Faults;
@@ -46,12 +43,11 @@ export class TokenStream {
     this.#push({ tokens, at: 0, names, parent: null, depth: 0 }, { file, line: 1 });
   }
 
-  /** Absolute paths of the imported files. */
   get files(): string[] {
     return [...this.#files.keys()];
   }
 
-  /** The next word, or null at the end; does not consume it. */
+  /** The next word without consuming it. */
   peek(): Token | null {
     for (let i = this.#stack.length - 1; i >= 0; i--) {
       const token = this.#stack[i]!.tokens[this.#stack[i]!.at];
@@ -60,7 +56,6 @@ export class TokenStream {
     return null;
   }
 
-  /** Consumes the next word. */
   next(): Token | null {
     for (; this.#stack.length > 0; this.#stack.pop()) {
       const frame = this.#stack.at(-1)!;
@@ -70,18 +65,16 @@ export class TokenStream {
     return null;
   }
 
-  /** The next word if it is on the line being read and does not close a block. */
+  /** `peek` within the line; a brace that closes a block ends it. */
   peekInLine(): Token | null {
     const token = this.peek();
     return token === null || token.first || isBrace(token, "}") ? null : token;
   }
 
-  /** Skips the rest of the line, except for a brace that closes a block. */
   skipLine(): void {
     while (this.peekInLine() !== null) this.next();
   }
 
-  /** The text of a word, with environment variables replaced. */
   expand(token: Token): string {
     return replaceEnvironment(token.text, (name) => {
       const value = this.#view.env(name);
@@ -91,7 +84,6 @@ export class TokenStream {
     });
   }
 
-  /** Defines a snippet for `import`. */
   define(name: string, place: Place, tokens: readonly Token[]): void {
     const [first, ...rest] = tokens;
     this.#snippets.set(name, {
@@ -100,12 +92,11 @@ export class TokenStream {
     });
   }
 
-  /** Where a snippet was defined, or null. */
   snippetPlace(name: string): Place | null {
     return this.#snippets.get(name)?.place ?? null;
   }
 
-  /** Inserts what an `import` names; the word `import` itself has been consumed. */
+  /** Inserts what an `import` names, after that word. */
   import(directive: Token): void {
     const needs = "import needs the name of a snippet or the path of a file";
     const argument = this.peekInLine();
@@ -210,10 +201,7 @@ export class TokenStream {
   }
 }
 
-/**
- * Replaces `{%NAME%}` and `{$NAME}` by `value(NAME)`. Values are not searched for further
- * references, so this ends.
- */
+/** Replaces `{%NAME%}` and `{$NAME}`. Values are not searched for further references. */
 function replaceEnvironment(text: string, value: (name: string) => string): string {
   for (const [start, end] of [["{%", "%}"], ["{$", "}"]] as const) {
     let result = "";

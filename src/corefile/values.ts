@@ -2,7 +2,7 @@ import type { Dispenser } from "./dispenser.ts";
 import { formatDuration, parseDuration } from "./durations.ts";
 import { quote } from "./quote.ts";
 
-/** A number in a Corefile: its name in messages, and its bounds. */
+/** Bounds of a number, and its name in messages. */
 export interface Bounds {
   readonly name: string;
   readonly min: number;

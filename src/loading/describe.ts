@@ -4,10 +4,7 @@ import { SETUPS } from "../plugins/setups.ts";
 /** Zones and addresses that are named one by one. */
 const MAX_NAMED = 3;
 
-/**
- * Describes a configuration in plain words, one line for each server block: its zones, its
- * addresses, and what its directives do, in the order of the chain.
- */
+/** Describes a configuration in plain words, one line for each server block. */
 export function describeConfig({ blocks, listeners }: Config): string[] {
   return blocks.map(({ zones, plugins }, block) => {
     const places = listeners.filter(({ zones }) => zones.some((zone) => zone.block === block))

@@ -8,33 +8,26 @@ export interface Served {
   keys: (ZoneKey & Place)[];
   /** Addresses of `bind`; null listens on all. */
   addresses: string[] | null;
-  /** Values and place of the directive `timeouts`, or null. */
+  /** Place and values of the directive. */
   timeouts: (Place & { values: StreamTimeouts }) | null;
 }
 
-/** Zones, counted once for each address that they are served on. */
+/** Zones, once for each address. */
 const MAX_ENTRIES = 100_000;
 const IPV4_WILDCARD = "0.0.0.0";
 const TIMEOUTS = ["readMs", "writeMs", "idleMs", "queries"] as const;
 
-/** A zone of a server block, on one address. */
 interface Entry extends Place {
   address: string;
   block: number;
 }
 
-/**
- * Groups the zones of all blocks by address and port.
- *
- * The same zone twice on one port is a fault if the addresses are the same, or one of them is a
- * wildcard: which block answers would then be left to chance.
- */
+/** Groups the zones of all blocks by address and port; reports zones with two blocks. */
 export function collectListeners(served: readonly Served[], faults: Faults): ListenerConfig[] {
   const listeners = new Map<string, ListenerConfig>();
   const timeoutsOf = new Map<ListenerConfig, NonNullable<Served["timeouts"]>>();
   /** By zone and port, then by address. */
   const taken = new Map<string, Map<string, Entry>>();
-  /** First wildcard listener of each kind, by port. */
   const wildcards = new Map<number, { all?: Place; ipv4?: Place }>();
   let entries = 0;
   for (const [block, { keys, addresses, timeouts }] of served.entries()) {
@@ -82,10 +75,7 @@ export function collectListeners(served: readonly Served[], faults: Faults): Lis
   return [...listeners.values()];
 }
 
-/**
- * The kernel prefers the socket bound to the destination address, so zones of blocks that listen on
- * all addresses are not served on an address that another block binds.
- */
+/** The kernel prefers a socket bound to the destination address over a wildcard one. */
 function warnOfSplits(
   listeners: readonly ListenerConfig[],
   served: readonly Served[],
@@ -123,7 +113,7 @@ function differ(one: StreamTimeouts, other: StreamTimeouts): boolean {
   );
 }
 
-/** Fault: the kernel would give each IPv4 query to one of the two sockets by chance. */
+/** The kernel would choose one of the two sockets for each IPv4 query. */
 function wildcardText(port: number, kind: "all" | "ipv4", { file, line }: Place): string {
   const [own, other] = kind === "all"
     ? ["all addresses", "all of IPv4"]

@@ -17,21 +17,16 @@ export interface LoadedConfig {
   config: Config;
   /** Legal, but probably not meant: `Corefile:3: hosts: …`. */
   warnings: string[];
-  /** Absolute paths of the files that the Corefile imports. */
   imports: string[];
 }
 
-/** Zones of all blocks together. */
 const MAX_ZONES = 50_000;
-/** Lines in which the start of a Kubernetes manifest is looked for. */
+/** Comments and empty lines before a Kubernetes manifest. */
 const MAX_LINES_BEFORE = 1000;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
-/**
- * Reads a Corefile into a configuration. Throws `CorefileErrors` with every fault found, and
- * `LibraryMissing` if a library must be loaded first (`readConfig` does).
- */
+/** Reads a Corefile. Throws `CorefileErrors`, and `LibraryMissing` (see `readConfig`). */
 export function loadConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,
@@ -116,7 +111,7 @@ class Loader {
     const directives = this.#group(source.lines);
     const answering = NAMES.filter((name) => directives.has(name) && SETUPS.get(name)?.answers);
     let root: string | null = null;
-    // In the order of the chain, which is thereby the order of the handlers.
+    // The order of the chain is that of the handlers.
     for (const name of NAMES) {
       const uses = directives.get(name);
       const plugin = SETUPS.get(name);
@@ -157,7 +152,6 @@ class Loader {
     return served;
   }
 
-  /** Lets each plugin check and decide what depends on other directives. */
   #complete(): void {
     const { blocks } = this.#config;
     for (const { name, complete } of SETUPS.values()) {
@@ -177,7 +171,7 @@ class Loader {
     }
   }
 
-  /** The uses of each supported directive; the others are faults. */
+  /** The uses of each supported directive. */
   #group(lines: readonly Line[]): Map<string, [Line, ...Line[]]> {
     const directives = new Map<string, [Line, ...Line[]]>();
     for (const line of lines) {
@@ -212,7 +206,7 @@ class Loader {
   }
 }
 
-/** The first line of a Kubernetes manifest, counted from 1, if the text is one; else null. */
+/** The first line of a Kubernetes manifest, or null. */
 function lineOfManifest(text: string): number | null {
   const lines = text.split("\n", MAX_LINES_BEFORE);
   const first = lines.findIndex((line) => !/^(?:---)?\s*(?:#.*)?$/.test(line));

@@ -5,18 +5,13 @@ export type MetricType = "counter" | "gauge" | "histogram";
 export interface Metric {
   readonly name: string;
   readonly type: MetricType;
-  /** One sentence. */
   readonly help: string;
-  /** Names of the labels, in the order of the exposition. */
   readonly labels: readonly string[];
-  /** How the gauges of several data planes are combined; counters and histograms are added. */
+  /** How the values of several data planes are combined. */
   readonly merge: "sum" | "min" | "max";
 }
 
-/**
- * Every metric that nodens exports: type, how its gauges are combined unless added, name, labels and
- * help. docs/metrics.md explains each; tests compare the two.
- */
+/** Every metric that nodens exports; docs/metrics.md explains them. */
 const TABLE = `
 gauge coredns_build_info{version,revision,goversion} Always 1; the labels identify the build.
 gauge nodens_build_info{version,deno} Always 1; the labels identify the build.

@@ -10,7 +10,7 @@ export const MEDIA_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-/** The format that a client prefers, by its header Accept (RFC 9110 section 12.5.1). */
+/** The format that a header Accept prefers (RFC 9110 section 12.5.1). */
 export function chooseFormat(accept: string | null): Format {
   let best: Format = "text";
   let bestQuality = 0;
@@ -31,7 +31,7 @@ export function chooseFormat(accept: string | null): Format {
   return best;
 }
 
-/** Whether a client accepts gzip, by its header Accept-Encoding. */
+/** Whether a header Accept-Encoding allows gzip. */
 export function takesGzip(acceptEncoding: string | null): boolean {
   return (acceptEncoding ?? "").toLowerCase().split(",").some((part) => {
     const [coding, ...parameters] = part.split(";").map((word) => word.trim());

@@ -2,7 +2,7 @@ import { bucketOf } from "../engine/buckets.ts";
 import { METRICS, type MetricType } from "./catalog.ts";
 import type { Labels, SeriesBook } from "./series.ts";
 
-/** A counter; it only grows. */
+/** A counter. */
 export interface Counter {
   add(amount?: number): void;
 }
@@ -25,29 +25,25 @@ interface Cell {
   bounds: readonly number[] | null;
 }
 
-/**
- * The metrics of the control plane; those of the data planes are in shared memory.
- *
- * Names must be in `catalog.ts`. The same name and labels give the same series.
- */
+/** The control plane's own metrics. The same name and labels give the same series. */
 export class MetricRegistry {
   readonly #cells = new Map<string, Cell>();
   readonly #collectors: ((book: SeriesBook) => void)[] = [];
 
-  /** The counter with these labels, initially zero. */
+  /** Throws `TypeError` if the catalog has no such counter. */
   counter(name: string, labels: Labels = {}): Counter {
     const cell = this.#cell(name, "counter", labels);
     cell.values[0] ??= 0;
     return { add: (amount = 1) => void (cell.values[0]! += amount) };
   }
 
-  /** The gauge with these labels; not exported until it is set. */
+  /** As `counter`; not exported until it is set. */
   gauge(name: string, labels: Labels = {}): Gauge {
     const cell = this.#cell(name, "gauge", labels);
     return { set: (value) => void (cell.values[0] = value) };
   }
 
-  /** The histogram with these labels. */
+  /** As `counter`. */
   histogram(name: string, bounds: readonly number[], labels: Labels = {}): Histogram {
     const cell = this.#cell(name, "histogram", labels);
     cell.bounds = bounds;
@@ -60,17 +56,16 @@ export class MetricRegistry {
     };
   }
 
-  /** Removes the series of a metric, for labels that change. Counters made before have no effect. */
+  /** Removes the series of a metric, for labels that change. */
   reset(name: string): void {
     for (const [key, cell] of this.#cells) if (cell.name === name) this.#cells.delete(key);
   }
 
-  /** Calls `collect` at every scrape to add series, for values that are cheaper to look up than to keep. */
+  /** Calls `collect` at every scrape to add series. */
   onScrape(collect: (book: SeriesBook) => void): void {
     this.#collectors.push(collect);
   }
 
-  /** Adds all series to a scrape. */
   collect(book: SeriesBook): void {
     for (const { name, labels, values, bounds } of this.#cells.values()) {
       if (bounds !== null) book.addHistogram(name, labels, { bounds, values, index: 0 });

@@ -7,9 +7,9 @@ export type Labels = Readonly<Record<string, string>>;
 /** One series with its value. */
 export interface Series {
   readonly labels: Labels;
-  /** For a histogram the sum of its values. */
+  /** Of a histogram, the sum. */
   value: number;
-  /** For a histogram: counts by bucket, not cumulative, the last one above all bounds. */
+  /** Not cumulative; the last one is above all bounds. */
   buckets?: number[];
   readonly bounds?: readonly number[];
 }
@@ -18,7 +18,6 @@ export interface Series {
 export class SeriesBook {
   readonly #metrics = new Map<string, Map<string, Series>>();
 
-  /** Adds a value of a counter or gauge to the series with these labels. */
   add(name: string, labels: Labels, value: number): void {
     const series = this.#series(name, labels, () => ({ labels, value: NaN }));
     if (series === null || Number.isNaN(value)) return;
@@ -46,7 +45,6 @@ export class SeriesBook {
     series.value += values[index + size]!;
   }
 
-  /** Adds the counters of a data plane. */
   addPlaces(places: readonly CounterPlace[], values: ArrayLike<number>): void {
     for (const { name, labels, index, bounds } of places) {
       if (bounds === undefined) this.add(name, labels, values[index]!);
@@ -54,7 +52,7 @@ export class SeriesBook {
     }
   }
 
-  /** The series of a metric in the order in which they were added, without those that are NaN. */
+  /** The series of a metric that have a value. */
   of(name: string): Series[] {
     return [...this.#metrics.get(name)?.values() ?? []].filter(({ value }) => !Number.isNaN(value));
   }
