@@ -1,16 +1,12 @@
-/**
- * Compiles templates in the language of Go's text/template into closures. Names of fields, functions
- * and variables are checked once; a variable is a position in an array.
- */
 import { FUNCTIONS } from "./functions.ts";
 import { lex, type Piece, type Token } from "./lex.ts";
 import { checkLength, elementsOf, fieldOf, print, type Run, step, within } from "./run.ts";
 import type { Ending, Expression, Statement } from "./run.ts";
 import { EvaluationError, isTrue, TemplateError, textOf, type Value } from "./values.ts";
 
-/** A compiled template. */
+/** A template in the language of Go's text/template, compiled into closures. */
 export interface Program {
-  /** It has no actions, so its text is always the same. */
+  /** Its text is always the same. */
   readonly constant: boolean;
   /** The text for `data`. Throws `EvaluationError`. */
   evaluate(data: Value): string;
@@ -23,18 +19,13 @@ const REFUSED = new Set(["define", "template", "block", "call", "html", "js", "u
 const MAX_DEPTH = 32;
 interface Operand {
   readonly kind: "dot" | "nil" | "function" | "other";
-  /** Name of the function that the operand calls; empty for another value. */
+  /** Name of the function that it calls; empty for another value. */
   readonly calls: string;
-  /** `called` leaves a method at the end for the caller, who has its arguments. */
+  /** @param called - returns a method at the end instead of calling it */
   value(run: Run, called?: boolean): Value;
 }
 
-/**
- * Compiles a template that is evaluated with an object.
- *
- * @param fields - the fields of that object
- * @throws TemplateError
- */
+/** Compiles a template for data with these fields. Throws `TemplateError`. */
 export function compile(template: string, fields: ReadonlySet<string>): Program {
   const pieces = lex(template);
   const body = new Compiler(pieces, fields).compile();
@@ -52,10 +43,10 @@ class Compiler {
   readonly #pieces: readonly Piece[];
   readonly #fields: ReadonlySet<string>;
   #piece = 0;
-  /** Words of the current action. */
+  // Words of the current action.
   #tokens: readonly Token[] = [];
   #at = 0;
-  /** Names of the variables in scope; their indices are those in `Run.variables`. */
+  /** Variables in scope, by their indices in `Run.variables`. */
   #variables = ["$"];
   /** `.` is the data of the template. */
   #dotIsData = true;
@@ -73,7 +64,7 @@ class Compiler {
     return body;
   }
 
-  /** Compiles pieces up to an `else` or `end`, or to the end of the template. */
+  /** Compiles up to an `else` or `end`, or to the end of the template. */
   #body(): { body: Statement; closedBy: "else" | "end" | "" } {
     const statements: Statement[] = [];
     let closedBy: "else" | "end" | "" = "";
@@ -175,7 +166,7 @@ class Compiler {
     return pair ? [first.text, third.text] : [first.text];
   }
 
-  /** Commands, each with the result of the one before as its last argument. */
+  /** Each command gets the result of the one before as its last argument. */
   #pipe(): { value: Expression; assigns: boolean } {
     const [name, sign] = this.#tokens.slice(this.#at);
     const declares = isSign(sign, ":=");
@@ -319,7 +310,6 @@ class Compiler {
     return found;
   }
 
-  /** Throws if the action has more words. */
   #finish(): void {
     const token = this.#peek();
     if (token !== undefined) throw new TemplateError(`unexpected ${JSON.stringify(token.text)}`);

@@ -22,7 +22,7 @@ export type Ending = "end" | "break" | "continue";
 /** Executes a part of a template. */
 export type Statement = (run: Run) => Ending;
 
-/** Executes `body` with another `.`. */
+/** Executes `body` with `dot` as `.`. */
 export function within(run: Run, dot: Value, body: Statement): Ending {
   const before = run.dot;
   run.dot = dot;
