@@ -7,7 +7,7 @@ const PROGRAM_BYTES = 96 * MI;
 /** Shares of the rest, and their least. */
 const SHARES = {
   /** V8 returns memory late. */
-  cache: { share: 1 / 2, least: 4 * MI },
+  caches: { share: 1 / 2, least: 4 * MI },
   /** The least is for some hundred slow readers. */
   streams: { share: 1 / 8, least: 16 * MI },
   /** A new table exists beside the old one. */
@@ -36,19 +36,20 @@ export function readMemoryLimit(host: HostView): number | null {
   return limit === Infinity ? null : limit;
 }
 
-/** Bytes for each of `caches` caches. */
-export function shareOf(limit: number, caches: number): number {
-  return Math.floor(bytesFor("cache", limit) / caches);
+/** Bytes for one purpose of a process with this memory limit. */
+export function memoryShare(purpose: keyof typeof SHARES, limit: number): number {
+  const { share, least } = SHARES[purpose];
+  return Math.floor(Math.max(least, (limit - PROGRAM_BYTES) * share));
 }
 
-/** Bytes for clients' TCP connections. */
-export function streamShareOf(limit: number): number {
-  return Math.floor(bytesFor("streams", limit));
+/** Bytes for each of `caches` caches. */
+export function shareOf(limit: number, caches: number): number {
+  return Math.floor(memoryShare("caches", limit) / caches);
 }
 
 /** Bytes for all hosts files. */
 export function hostsTableShareOf(limit: number): number {
-  return Math.floor(bytesFor("hosts", limit) / 2);
+  return Math.floor(memoryShare("hosts", limit) / 2);
 }
 
 /** The memory limit at which these tables would fit. */
@@ -56,29 +57,14 @@ export function hostsLimitFor(tableBytes: number): number {
   return PROGRAM_BYTES + Math.ceil(2 * tableBytes / SHARES.hosts.share);
 }
 
-/** Bytes of garbage for the buffers of each thread. */
-export function garbageShareOf(limit: number): number {
-  return Math.floor(limit * GARBAGE_SHARE);
-}
-
-/** Bytes in transit over TLS. */
-export function tlsShareOf(limit: number): number {
-  return Math.floor(bytesFor("tls", limit));
-}
-
 /** Sets the limits that follow from the memory limit. */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
   config.memoryBytes = limit;
-  config.streamBytes = streamShareOf(limit);
-  config.garbageBytes = garbageShareOf(limit);
-  config.tlsBytes = tlsShareOf(limit);
-}
-
-function bytesFor(purpose: keyof typeof SHARES, limit: number): number {
-  const { share, least } = SHARES[purpose];
-  return Math.max(least, (limit - PROGRAM_BYTES) * share);
+  config.streamBytes = memoryShare("streams", limit);
+  config.garbageBytes = Math.floor(limit * GARBAGE_SHARE);
+  config.tlsBytes = memoryShare("tls", limit);
 }
 
 function lowestLimit(host: HostView, root: string, path: string, file: string): number {

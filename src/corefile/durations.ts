@@ -20,15 +20,11 @@ const MAX_MS = 2 ** 63 / 1e6;
  */
 export function parseDuration(text: string): number | null {
   if (text.length > MAX_LENGTH) return null;
-  const rest = text.replace(/^[+-]/, "");
+  const rest = text.replace(/^[+-]/, "").replace(/^[\d.]+$/, "$&s");
+  if (!/^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return null;
   let total = 0;
-  if (/^(?:\d+(?:\.\d*)?|\.\d+)$/.test(rest)) {
-    total = Number(rest) * 1000;
-  } else {
-    if (!/^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return null;
-    for (const [, number, unit] of rest.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-      total += Number(number) * UNITS[unit!]!;
-    }
+  for (const [, number, unit] of rest.matchAll(/([\d.]+)(\D+)/g)) {
+    total += Number(number) * UNITS[unit!]!;
   }
   if (total >= MAX_MS) return null;
   return text.startsWith("-") && total !== 0 ? -total : total;

@@ -21,8 +21,8 @@ interface Cell {
   readonly name: string;
   readonly labels: Labels;
   /** One value; for a histogram the buckets, then the sum. */
-  values: number[];
-  bounds: readonly number[] | null;
+  readonly values: number[];
+  readonly bounds: readonly number[] | null;
 }
 
 /** The control plane's own metrics. The same name and labels give the same series. */
@@ -32,26 +32,24 @@ export class MetricRegistry {
 
   /** Throws `TypeError` if the catalog has no such counter. */
   counter(name: string, labels: Labels = {}): Counter {
-    const cell = this.#cell(name, "counter", labels);
-    cell.values[0] ??= 0;
-    return { add: (amount = 1) => void (cell.values[0]! += amount) };
+    const { values } = this.#cell(name, "counter", labels);
+    values[0] ??= 0;
+    return { add: (amount = 1) => void (values[0]! += amount) };
   }
 
   /** As `counter`; not exported until it is set. */
   gauge(name: string, labels: Labels = {}): Gauge {
-    const cell = this.#cell(name, "gauge", labels);
-    return { set: (value) => void (cell.values[0] = value) };
+    const { values } = this.#cell(name, "gauge", labels);
+    return { set: (value) => void (values[0] = value) };
   }
 
   /** As `counter`. */
   histogram(name: string, bounds: readonly number[], labels: Labels = {}): Histogram {
-    const cell = this.#cell(name, "histogram", labels);
-    cell.bounds = bounds;
-    if (cell.values.length === 0) cell.values = new Array(bounds.length + 2).fill(0);
+    const { values } = this.#cell(name, "histogram", labels, bounds);
     return {
       observe: (value) => {
-        cell.values[bucketOf(bounds, value)]!++;
-        cell.values[bounds.length + 1]! += value;
+        values[bucketOf(bounds, value)]!++;
+        values[bounds.length + 1]! += value;
       },
     };
   }
@@ -74,12 +72,18 @@ export class MetricRegistry {
     for (const collect of this.#collectors) collect(book);
   }
 
-  #cell(name: string, type: MetricType, labels: Labels): Cell {
+  #cell(
+    name: string,
+    type: MetricType,
+    labels: Labels,
+    bounds: readonly number[] | null = null,
+  ): Cell {
     const metric = METRICS.get(name);
     if (metric?.type !== type) {
       throw new TypeError(`Cannot make a ${type} of "${name}": the catalog has no such ${type}`);
     }
     const key = JSON.stringify([name, ...metric.labels.map((label) => labels[label] ?? "")]);
-    return this.#cells.getOrInsert(key, { name, labels, values: [], bounds: null });
+    const values = new Array<number>(bounds === null ? 0 : bounds.length + 2).fill(0);
+    return this.#cells.getOrInsert(key, { name, labels, values, bounds });
   }
 }

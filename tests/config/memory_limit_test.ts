@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import {
-  garbageShareOf,
   hostsLimitFor,
   hostsTableShareOf,
+  memoryShare,
   readMemoryLimit,
   shareOf,
-  streamShareOf,
-  tlsShareOf,
 } from "../../src/config/memory_limit.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 
@@ -87,7 +85,7 @@ for (
 
 for (const [limit, expected] of [[64, 16], [192, 16], [224, 16], [352, 32], [1120, 128]] as const) {
   Deno.test(`memory limit: of ${limit} Mi, streams get ${expected} Mi`, () => {
-    assert.equal(streamShareOf(limit * MI), expected * MI);
+    assert.equal(memoryShare("streams", limit * MI), expected * MI);
   });
 }
 
@@ -100,13 +98,13 @@ for (const [limit, expected] of [[64, 2], [96, 2], [192, 18], [352, 48]] as cons
 
 Deno.test("memory limit: caches, streams and two of each hosts table fit beside the program", () => {
   const limit = 352 * MI;
-  const parts = shareOf(limit, 1) + streamShareOf(limit) + 2 * hostsTableShareOf(limit);
+  const parts = shareOf(limit, 1) + memoryShare("streams", limit) + 2 * hostsTableShareOf(limit);
   assert.equal(parts, limit - 96 * MI);
 });
 
 for (const [limit, expected] of [[64, 12], [192, 12], [352, 32], [1120, 128]] as const) {
   Deno.test(`memory limit: of ${limit} Mi, what is under way over TLS gets ${expected} Mi`, () => {
-    assert.equal(tlsShareOf(limit * MI), expected * MI);
+    assert.equal(memoryShare("tls", limit * MI), expected * MI);
   });
 }
 
@@ -123,8 +121,5 @@ Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their
   );
   assert.deepEqual(limits, [2 * MI, 16 * MI]);
   assert.equal(config.memoryBytes, 160 * MI);
-});
-
-Deno.test("memory limit: a sixteenth may be garbage of one thread's buffers", () => {
-  assert.equal(garbageShareOf(192 * MI), 12 * MI);
+  assert.equal(config.garbageBytes, 10 * MI);
 });

@@ -1,7 +1,7 @@
 import type { Address } from "../../dns/address.ts";
 import type { AclNetwork } from "./setup.ts";
 
-/** 32-bit words of an entry: the family, then the address, as a big-endian number. */
+/** 32-bit words of an address: the family, then a big-endian number. */
 const WORDS = 5;
 
 type Range = [lowest: bigint, highest: bigint];
@@ -38,7 +38,6 @@ export class NetworkSet {
     return low > 0 && this.#compare(2 * low - 1) >= 0;
   }
 
-  /** Compares the entry with the wanted address, as `entry - wanted`. */
   #compare(entry: number): number {
     for (let i = 0, at = WORDS * entry; i < WORDS; i++, at++) {
       const difference = this.#words[at]! - this.#wanted[i]!;
@@ -55,7 +54,7 @@ function rangeOf({ octets, prefix }: AclNetwork): Range {
   return [family << 128n | address & ~host, family << 128n | address | host];
 }
 
-/** Joins ranges that overlap or touch. */
+/** Joins overlapping and adjacent ranges. */
 function merge(ranges: Range[]): Range[] {
   const merged: Range[] = [];
   for (const [lowest, highest] of ranges.sort((a, b) => (a[0] < b[0] ? -1 : 1))) {

@@ -6,22 +6,21 @@ import { typeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 
-/** What to do with a query: pass, refuse, answer without records, or drop it. */
+/** Pass, refuse, answer without records, or drop. */
 export type AclAction = "allow" | "block" | "filter" | "drop";
 
-/** An address and the number of its bits that count. */
+/** A network. */
 export interface AclNetwork {
   /** Four octets for IPv4, sixteen for IPv6. */
   octets: number[];
   prefix: number;
 }
 
-/** One line of an `acl` directive; both conditions must hold. */
+/** One line of an `acl` directive. */
 export interface AclPolicy {
   action: AclAction;
-  /** Null for all types. */
+  // Null for all.
   qtypes: number[] | null;
-  /** Null for all clients. */
   networks: AclNetwork[] | null;
 }
 
@@ -35,7 +34,7 @@ export interface AclRule {
 
 /** Options of the `acl` directives of a server block. */
 export interface AclOptions {
-  /** In the order of the Corefile; the next rule applies if no policy of one matches. */
+  /** The next rule applies if no policy of one matches. */
   rules: AclRule[];
 }
 
@@ -102,7 +101,6 @@ function readType(tokens: Dispenser, text: string): number {
   throw tokens.error(`type: ${quote(text)} is not a type (write A, AAAA, TYPE65, or * for all)`);
 }
 
-/** Reads an address or a network in CIDR notation. */
 function readNetwork(tokens: Dispenser, text: string): AclNetwork {
   const [host, bits, ...more] = text.split("/") as [string, string?, ...string[]];
   const bytes = parseAddress(host);

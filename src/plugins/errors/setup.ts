@@ -5,11 +5,11 @@ import type { LogLevel } from "../../engine/handler.ts";
 import type { PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 
-/** Errors that are counted for a while and then logged as one line. */
+/** Errors that are counted and logged as one line. */
 export interface ConsolidateOptions {
   /** From the first matching error to the summary. */
   periodMs: number;
-  /** Regular expression in Go's syntax; it compiles. */
+  /** In Go's syntax. */
   pattern: string;
   level: LogLevel;
   /** Log the first error at once, and a summary only if others follow. */

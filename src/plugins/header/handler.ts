@@ -1,10 +1,7 @@
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import type { HeaderOptions } from "./setup.ts";
 
-/**
- * Sets and clears flags of queries, and of the block's responses: the engine applies `responseFlags`
- * to responses from the cache as well.
- */
+/** Changes flags of queries; the engine changes those of responses, even from the cache. */
 export const createHeader: CreateHandler<HeaderOptions> = ({ query: change, response }) => ({
   name: "header",
   responseFlags: response,

@@ -76,7 +76,7 @@ export type LogField = keyof typeof FIELDS;
 
 const address = new Address();
 
-/** Whether a placeholder has this name. */
+/** Whether it is the name of a placeholder. */
 export function isField(name: string): name is LogField {
   return Object.hasOwn(FIELDS, name);
 }
@@ -104,7 +104,7 @@ export function kindOf({ response, dnssecOk }: Exchange, engine: EngineServices)
   return rcode === RCODE.SERVFAIL || rcode === RCODE.NOTIMP ? KINDS.failure : KINDS.other;
 }
 
-/** Whether the authority section has a record of the type, which is four octets before its TTL. */
+/** A record's type is four octets before its TTL. */
 function hasAuthority(response: Response, type: number): boolean {
   const { view } = response.memory;
   const first = response.answerCount;

@@ -4,18 +4,17 @@ import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
 
-/** A piece of a log line: literal text, or a value of the query or response. */
+/** A piece of a log format. */
 export type LogPart = { text: string } | { field: LogField };
 
-/** Class of responses that a rule logs. */
+/** Class of logged responses. */
 export type LogClass = "all" | ResponseClass;
 
-/** Which queries are logged, and how. */
+/** One rule of `log`. */
 export interface LogRule {
   /** Names in or below this zone, normalised. */
   zone: string;
   format: LogPart[];
-  /** Without repetition; never empty. */
   classes: LogClass[];
 }
 
@@ -62,12 +61,7 @@ export const logSetup: PluginSetup = {
   },
 };
 
-/**
- * Splits a log format into text and placeholders.
- *
- * As in CoreDNS, an unknown placeholder is text, and metadata is logged as `-`. Both cause a warning,
- * since they are rarely meant.
- */
+/** As in CoreDNS, an unknown placeholder is text, and metadata is logged as `-`. */
 function parseFormat(format: string, warn: (text: string) => void): LogPart[] {
   const whole = format.replaceAll("{common}", COMMON).replaceAll("{combined}", COMBINED);
   const parts: LogPart[] = [];

@@ -11,7 +11,7 @@ export const createMinimal: CreateHandler = () => ({
   },
 });
 
-/** Whether it is neither a denial, which needs its SOA, nor a delegation, which needs its NS. */
+/** Neither a denial, which needs its SOA, nor a delegation, which needs its NS. */
 function isPositive(response: Response): boolean {
   if (response.rcode !== RCODE.NOERROR) return false;
   const { view } = response.memory;
@@ -24,7 +24,7 @@ function isPositive(response: Response): boolean {
   return true;
 }
 
-/** Ends the message after its answer section, in place. May be repeated. */
+/** Ends the message after its answer section, in place. */
 function cut(response: Response, qnameLength: number): void {
   const { offset } = response;
   const { view } = response.memory;

@@ -5,20 +5,18 @@ import type { ServedZone } from "../../engine/served.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { Meter } from "./meter.ts";
 
-/** Label `zone` of queries that reached no server block (CoreDNS's word; no zone has this name). */
+/** Zone of queries that reached no server block, as in CoreDNS. */
 const DROPPED = "dropped";
-/** Label `zone` of the zones after the first `MAX_METERS` that are queried. */
+/** Zone of queries for zones beyond `MAX_METERS`. */
 const OTHER = "other";
-/** Zones of a server block that are counted separately. */
+/** Zones counted separately, for each server block. */
 const MAX_METERS = 512;
-/** Interval of the measurements of the loop's lag. */
 const LAG_INTERVAL_MS = 1000;
 
-/** Makes the handler of a `prometheus` directive. */
+/** Counts the queries of its server block, and measures the lag of the data plane's loop. */
 export const createPrometheus: CreateHandler = (_options, environment) =>
   new PrometheusHandler(environment);
 
-/** Counts the queries of its server block, and measures the lag of the data plane's loop. */
 class PrometheusHandler implements Handler {
   readonly name = "prometheus";
   readonly #engine: HandlerEnvironment["engine"];

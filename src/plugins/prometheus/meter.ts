@@ -3,7 +3,7 @@ import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../engin
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
-/** Types with a value of the label `type` (CoreDNS's choice); the others are "other". */
+/** CoreDNS's choice; all other types are "other". */
 const TYPES = [1, 28, 5, 48, 43, 15, 50, 47, 2, 12, 46, 6, 33, 16, 65, 64, 251, 252, 255] as const;
 const OTHER_TYPE = TYPES.length;
 const TYPE_CLASSES = TYPES.length + 1;
@@ -11,23 +11,18 @@ const TYPE_CLASSES = TYPES.length + 1;
 const CLASS_OF_TYPE = new Uint8Array(256).fill(OTHER_TYPE);
 TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 
-/** Response codes with a value of the label `rcode`; the extended ones above are "other". */
+/** The extended ones above are "other". */
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Labels that all series of a meter share. */
+/** Labels of all series of a meter. */
 export interface MeterLabels {
   server: string;
   zone: string;
   view: string;
 }
 
-/**
- * Counts the queries of one zone of one listener.
- *
- * A series gets its index in the counters at its first event, so that unused ones are not exported;
- * after that, counting is a few additions in arrays.
- */
+/** Counts the queries of a zone. Counters are created at their first event, so unused ones are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
   readonly #labels: MeterLabels;

@@ -8,10 +8,7 @@ export function aliasIn(records: readonly WireRecord[], qtype: number): Uint8Arr
   return records.find(({ type }) => type === TYPE.CNAME)?.data ?? null;
 }
 
-/**
- * The addresses and aliases in a response's answer section; null if it cannot be read. Signatures
- * are left out, since they do not cover records of a template.
- */
+/** Addresses and aliases of the answer section, without signatures; null if malformed. */
 export function readAnswers(
   { memory, offset, length, answerCount }: Response,
 ): WireRecord[] | null {
@@ -43,10 +40,7 @@ export function readAnswers(
   return records;
 }
 
-/**
- * The uncompressed name at `at` in the message that begins at `start`, and where the next field
- * begins; null if it is malformed. Pointers must lead backwards (RFC 1035 section 4.1.4).
- */
+/** An uncompressed copy of the name at `at`. Pointers must lead backwards (RFC 1035 section 4.1.4). */
 function expandName(
   bytes: Uint8Array,
   start: number,

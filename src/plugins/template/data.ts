@@ -7,16 +7,14 @@ import type { Value } from "./go_template/values.ts";
 /** A query that matches a template. */
 export interface Match {
   readonly exchange: Exchange;
-  /** The zone of the template that the name is in. */
+  // Of the template.
   readonly zone: string;
-  /** Class and type of the template. */
   readonly qclass: number;
   readonly qtype: number;
   /** The client's address. */
   readonly remote: string;
-  /** The name in lower case, with its closing dot. */
+  /** In lower case, with its closing dot. */
   readonly name: string;
-  /** The pattern that matches the name, and its groups. */
   readonly pattern: string;
   readonly groups: readonly string[];
   readonly names: ReadonlyMap<string, number>;
@@ -44,10 +42,10 @@ const FIELDS: Readonly<Record<string, (match: Match) => Value>> = {
   Meta: () => (_name: Value = null) => "",
 };
 
-/** Fields of the data that templates are evaluated with. */
+/** Fields of the data of templates. */
 export const FIELD_NAMES: ReadonlySet<string> = new Set(Object.keys(FIELDS));
 
-/** The data that templates are evaluated with. */
+/** The data of templates. */
 export function dataOf(match: Match): Value {
   return Object.fromEntries(Object.entries(FIELDS).map(([name, of]) => [name, of(match)]));
 }
@@ -57,7 +55,7 @@ function questionOf({ memory, offset, qtype, qclass }: Exchange): Value {
   return { Name: name, Qtype: BigInt(qtype), Qclass: BigInt(qclass) };
 }
 
-/** The query as a message of miekg/dns, which CoreDNS hands to its templates. */
+/** The query as a message of miekg/dns. */
 function messageOf(exchange: Exchange): Value {
   const { flags, id } = exchange;
   const isSet = (flag: number) => (flags & flag) !== 0;

@@ -26,7 +26,7 @@ import { compile } from "./go_template/compile.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
 import { type Section, SECTIONS, type Template, type TemplateOptions } from "./options.ts";
 
-/** Aliases in a row that are followed before the answer is SERVFAIL. */
+/** Aliases in a row. */
 const MAX_ALIASES = 8;
 /** Queries that wait for the target of an alias. */
 const MAX_PENDING = 1024;
@@ -34,7 +34,6 @@ const MAX_PENDING = 1024;
 const PATIENCE_MS = 10_000;
 const NO_NAMES: ReadonlyMap<string, number> = new Map();
 
-/** A directive, ready to be evaluated. */
 interface Compiled {
   readonly template: Template;
   readonly zones: ZoneTable<{ zone: string; matches: number }>;
@@ -65,11 +64,10 @@ interface Pending {
 
 const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null };
 
-/** Makes the handler of a block's `template` directives. */
+/** Answers queries with records made by templates. */
 export const createTemplate: CreateHandler<TemplateOptions> = (options, environment) =>
   new TemplateHandler(options, environment);
 
-/** Answers queries with records made by templates. */
 class TemplateHandler implements Handler {
   readonly name = "template";
   readonly everyClass: boolean;
@@ -77,7 +75,7 @@ class TemplateHandler implements Handler {
   readonly #position: number;
   readonly #templates: readonly Compiled[];
   readonly #client = new Address();
-  /** By the id of the query for the target of the alias. */
+  /** By the id of the query for the alias's target. */
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
@@ -97,7 +95,6 @@ class TemplateHandler implements Handler {
     return ANSWERED;
   }
 
-  /** Receives the addresses of an alias. */
   response(exchange: Exchange): void {
     if (!exchange.internal || exchange.top !== this.#position || this.#pending.size === 0) return;
     const pending = this.#pending.get(exchange.id);
@@ -160,7 +157,7 @@ class TemplateHandler implements Handler {
     return this.#client.hostname();
   }
 
-  /** Adds the addresses of an alias, from the templates or the rest of the chain. */
+  /** Adds the addresses of an alias, from templates or the rest of the chain. */
   #follow(exchange: Exchange, reply: Reply, target: Uint8Array): Verdict {
     let question = this.#questionFor(exchange, target);
     for (let aliases = 1;; aliases++) {
@@ -286,7 +283,7 @@ function labelsOf({ qclass, qtype }: Template): { class: string; type: string } 
   return { class: classText(qclass), type: typeText(qtype) };
 }
 
-/** The first pattern that matches, with its groups; without patterns every name matches. */
+/** The first pattern that matches; without patterns every name does. */
 function matchName(
   name: string,
   patterns: Compiled["patterns"],

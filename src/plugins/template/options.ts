@@ -1,10 +1,10 @@
 /** Sections that a template fills, in the order of a message. */
 export const SECTIONS = ["answer", "authority", "additional"] as const;
 
-/** A section that a template fills. */
+/** One of `SECTIONS`. */
 export type Section = typeof SECTIONS[number];
 
-/** A record that a template adds: text in Go's template language. */
+/** A record in Go's template language. */
 export interface RecordTemplate {
   section: Section;
   text: string;
@@ -22,11 +22,10 @@ export interface Template {
   rcode: number;
   /** Extended DNS Error (RFC 8914). */
   extendedError: { code: number; text: string } | null;
-  /** Zones whose names fall through if no pattern matches. */
   fallthrough: string[] | null;
 }
 
-/** Options of the `template` directives of a block. */
+/** Options of a block's `template` directives. */
 export interface TemplateOptions {
   templates: Template[];
 }

@@ -15,7 +15,7 @@ const OPTIONS = [
   ...["match", "answer", "authority", "additional", "rcode", "ederror", "fallthrough"],
   "upstream",
 ];
-/** Longest pattern and template, in characters: they are matched against names of 255 octets. */
+/** Characters of a pattern or template; names have 255 octets. */
 const MAX_TEXT = 10_000;
 const MAX_EDE = 0xffff;
 
@@ -126,7 +126,7 @@ function readOption(option: string, template: Template, { tokens }: Controller):
   }
 }
 
-/** Checks a template; without actions it is always the same record, which is checked too. */
+/** Checks a template, and a record that is always the same. */
 function readRecordTemplate(section: Section, text: string): RecordTemplate {
   const program = compile(text, FIELD_NAMES);
   if (program.constant) readRecord(program.evaluate(null));
