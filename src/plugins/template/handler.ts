@@ -20,7 +20,7 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import type { Response } from "../../engine/response/response.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type CompiledPattern, compilePattern } from "../pattern.ts";
-import { aliasIn, readAnswers } from "./alias.ts";
+import { readAnswers } from "./answers.ts";
 import { dataOf, FIELD_NAMES, type Match } from "./data.ts";
 import { compile } from "./go_template/compile.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
@@ -32,10 +32,13 @@ const MAX_ALIASES = 8;
 const MAX_PENDING = 1024;
 /** How long they wait; `forward` gives up earlier. */
 const PATIENCE_MS = 10_000;
+/** The same for types and classes. */
+const { ANY } = TYPE;
 const NO_NAMES: ReadonlyMap<string, number> = new Map();
 
 interface Compiled {
   readonly template: Template;
+  readonly labels: { class: string; type: string };
   readonly zones: ZoneTable<{ zone: string; matches: number }>;
   readonly patterns: readonly (CompiledPattern & { error: null; pattern: string })[];
   readonly fallthrough: ZoneTable<true>;
@@ -59,7 +62,6 @@ interface Pending {
   readonly timer: Timer;
   /** Its query has not returned `WAIT` yet. */
   starting: boolean;
-  ended: boolean;
 }
 
 const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null };
@@ -110,10 +112,7 @@ class TemplateHandler implements Handler {
     let name = "";
     for (const compiled of this.#templates) {
       const { qclass, qtype } = compiled.template;
-      if (qtype !== TYPE.ANY && exchange.qtype !== TYPE.ANY && exchange.qtype !== qtype) continue;
-      if (qclass !== CLASS.ANY && exchange.qclass !== CLASS.ANY && exchange.qclass !== qclass) {
-        continue;
-      }
+      if (!agree(qtype, exchange.qtype) || !agree(qclass, exchange.qclass)) continue;
       const zone = compiled.zones.match(exchange);
       if (zone === null) continue;
       name ||= formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
@@ -130,7 +129,7 @@ class TemplateHandler implements Handler {
     return null;
   }
 
-  #evaluate({ template, records }: Compiled, match: Omit<Match, "remote">): Reply {
+  #evaluate({ template, labels, records }: Compiled, match: Omit<Match, "remote">): Reply {
     const { rcode, extendedError } = template;
     const reply: Reply = { rcode, records: [], extendedError };
     if (rcode === RCODE.SERVFAIL || records.length === 0) return reply;
@@ -142,9 +141,9 @@ class TemplateHandler implements Handler {
       } catch (error) {
         exchange.error = `template: ${(error as Error).message} (${section} ${text})`;
         const what = error instanceof EvaluationError ? "template" : "rr";
-        const labels = { zone, ...labelsOf(template), section, template: text };
         const name = `coredns_template_${what}_failures_total`;
-        this.#engine.values[this.#engine.counter(name, labels)]!++;
+        const all = { zone, ...labels, section, template: text };
+        this.#engine.values[this.#engine.counter(name, all)]!++;
         return FAILED;
       }
     }
@@ -190,19 +189,18 @@ class TemplateHandler implements Handler {
       if (this.#pending.delete(id)) this.#end(pending, null, RCODE.SERVFAIL);
     };
     const timer = engine.timers.create(giveUp);
-    const pending: Pending = { parked, reply, timer, starting: true, ended: false };
+    const pending: Pending = { parked, reply, timer, starting: true };
     this.#pending.set(id, pending);
     engine.timers.set(timer, engine.nowMs + PATIENCE_MS);
     if (!engine.refresh(question, this.#position)) giveUp();
     pending.starting = false;
-    if (pending.ended) engine.resume(parked);
+    if (!this.#pending.has(id)) engine.resume(parked);
     return WAIT;
   }
 
   #end(pending: Pending, answers: readonly WireRecord[] | null, rcode: number): void {
     const { parked, reply, timer } = pending;
     this.#engine.timers.clear(timer);
-    pending.ended = true;
     if (answers === null) {
       this.#fail(parked, "the target of the alias cannot be resolved");
     } else {
@@ -258,12 +256,13 @@ class TemplateHandler implements Handler {
 }
 
 function prepare(template: Template, engine: EngineServices): Compiled {
+  const labels = { class: classText(template.qclass), type: typeText(template.qtype) };
+  const matchesOf = (zone: string) =>
+    engine.counter("coredns_template_matches_total", { zone, ...labels });
   return {
     template,
-    zones: new ZoneTable(template.zones.map((zone) => {
-      const labels = { zone, ...labelsOf(template) };
-      return [zone, { zone, matches: engine.counter("coredns_template_matches_total", labels) }];
-    })),
+    labels,
+    zones: new ZoneTable(template.zones.map((zone) => [zone, { zone, matches: matchesOf(zone) }])),
     patterns: template.patterns.map((pattern) => {
       const compiled = compilePattern(pattern);
       // Setup has compiled it before.
@@ -279,8 +278,9 @@ function prepare(template: Template, engine: EngineServices): Compiled {
   };
 }
 
-function labelsOf({ qclass, qtype }: Template): { class: string; type: string } {
-  return { class: classText(qclass), type: typeText(qtype) };
+/** Whether a type or class is the wanted one, or one of the two is ANY. */
+function agree(wanted: number, asked: number): boolean {
+  return wanted === ANY || asked === ANY || wanted === asked;
 }
 
 /** The first pattern that matches; without patterns every name does. */
@@ -296,7 +296,10 @@ function matchName(
   return null;
 }
 
+/** The target of an alias in the reply to a query for addresses, or null. */
 function aliasOf({ records }: Reply, qtype: number): Uint8Array | null {
-  const answers = records.filter(({ section }) => section === "answer");
-  return aliasIn(answers.map(({ record }) => record), qtype);
+  if (qtype !== TYPE.A && qtype !== TYPE.AAAA) return null;
+  const isAlias = ({ section, record }: Reply["records"][number]) =>
+    section === "answer" && record.type === TYPE.CNAME;
+  return records.find(isAlias)?.record.data ?? null;
 }

@@ -2,12 +2,6 @@ import { HEADER_SIZE, MAX_NAME_SIZE, TYPE } from "../../dns/constants.ts";
 import type { WireRecord } from "../../dns/record_text/record.ts";
 import type { Response } from "../../engine/response/response.ts";
 
-/** The target of an alias in the answer to a query for addresses, or null. */
-export function aliasIn(records: readonly WireRecord[], qtype: number): Uint8Array | null {
-  if (qtype !== TYPE.A && qtype !== TYPE.AAAA) return null;
-  return records.find(({ type }) => type === TYPE.CNAME)?.data ?? null;
-}
-
 /** Addresses and aliases of the answer section, without signatures; null if malformed. */
 export function readAnswers(
   { memory, offset, length, answerCount }: Response,
