@@ -14,12 +14,10 @@ const MAX_DEPTH = 100;
 
 /** The Corefile, or an import being read in its place. */
 interface Frame {
-  tokens: readonly Token[];
+  readonly tokens: readonly Token[];
   at: number;
-  /** Text for messages: `snippet (log)`, or a path. */
-  names: string[];
-  parent: Frame | null;
-  depth: number;
+  /** Text for messages: `snippet (log)`, or paths. */
+  readonly names: readonly string[];
 }
 
 /** The words of a Corefile, with each `import` replaced by what it names. */
@@ -39,8 +37,7 @@ export class TokenStream {
     this.#faults = faults;
     // The path as imports name it, so that a file that imports the Corefile is seen as a circle.
     const names = [findImports(file, file, view)[0] ?? file];
-    const tokens = this.#split(text, file);
-    this.#push({ tokens, at: 0, names, parent: null, depth: 0 }, { file, line: 1 });
+    this.#push(this.#split(text, file), names, { file, line: 1 });
   }
 
   get files(): string[] {
@@ -111,13 +108,12 @@ export class TokenStream {
     }
     if (name === "") return this.#faults.at(argument, `${needs}, but it is empty`);
     if (++this.#imports > MAX_IMPORTS) this.#stop(directive, `more than ${MAX_IMPORTS} imports`);
-    const parent = this.#stack.at(-1)!;
     const snippet = this.#snippets.get(name);
-    if (snippet === undefined) this.#importFiles(directive, name, parent);
-    else this.#enter(directive, [`snippet (${name})`], snippet.tokens, parent);
+    if (snippet === undefined) this.#importFiles(directive, name);
+    else this.#enter(directive, [`snippet (${name})`], snippet.tokens);
   }
 
-  #importFiles(directive: Token, name: string, parent: Frame): void {
+  #importFiles(directive: Token, name: string): void {
     let paths;
     try {
       paths = findImports(name, directive.file, this.#view);
@@ -135,7 +131,7 @@ export class TokenStream {
       for (const token of file) tokens.push(token);
       this.#checkSize(tokens.length, directive);
     }
-    this.#enter(directive, paths, tokens, parent);
+    this.#enter(directive, paths, tokens);
   }
 
   #readFile(directive: Token, name: string, path: string): readonly Token[] | null {
@@ -159,26 +155,25 @@ export class TokenStream {
     return tokens;
   }
 
-  #enter(directive: Token, names: string[], tokens: readonly Token[], parent: Frame): void {
-    for (let frame: Frame | null = parent; frame !== null; frame = frame.parent) {
-      const again = names.find((name) => frame!.names.includes(name));
-      if (again === undefined) continue;
-      const circle = [again];
-      for (let step = parent; step !== frame; step = step.parent!) circle.unshift(step.names[0]!);
-      circle.unshift(again);
-      const shown = circle.length <= 8 ? circle : [...circle.slice(0, 7), "…"];
-      return this.#faults.at(directive, `imports form a circle: ${shown.join(" imports ")}`);
+  #enter(directive: Token, names: readonly string[], tokens: readonly Token[]): void {
+    const stack = this.#stack;
+    const start = stack.findLastIndex((frame) => names.some((name) => frame.names.includes(name)));
+    if (start >= 0) {
+      const again = names.find((name) => stack[start]!.names.includes(name))!;
+      const circle = [again, ...stack.slice(start + 1).map(({ names }) => names[0]!), again];
+      if (circle.length > 8) circle.splice(7, Infinity, "…");
+      this.#faults.at(directive, `imports form a circle: ${circle.join(" imports ")}`);
+    } else if (stack.length > MAX_DEPTH) {
+      this.#faults.at(directive, `imports are nested more than ${MAX_DEPTH} deep`);
+    } else {
+      this.#push(tokens, names, directive);
     }
-    if (parent.depth >= MAX_DEPTH) {
-      return this.#faults.at(directive, `imports are nested more than ${MAX_DEPTH} deep`);
-    }
-    this.#push({ tokens, at: 0, names, parent, depth: parent.depth + 1 }, directive);
   }
 
-  #push(frame: Frame, place: Place): void {
-    this.#checkSize(frame.tokens.length, place);
-    this.#words += frame.tokens.length;
-    this.#stack.push(frame);
+  #push(tokens: readonly Token[], names: readonly string[], place: Place): void {
+    this.#checkSize(tokens.length, place);
+    this.#words += tokens.length;
+    this.#stack.push({ tokens, at: 0, names });
   }
 
   #checkSize(more: number, place: Place): void {
