@@ -2,13 +2,12 @@ import { HEADER_SIZE, RCODE } from "../../dns/constants.ts";
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
-import type { Timer } from "../../engine/timers.ts";
 import { compilePattern } from "../pattern.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./setup.ts";
 
 /** Logs errors of queries, one by one or consolidated. */
 export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { engine }) => {
-  const rules = consolidate.map((options) => new Rule(options, engine));
+  const rules = consolidate.map((options) => createRule(options, engine));
   return {
     name: "errors",
     response({ error, response, memory, offset, qtype }) {
@@ -31,50 +30,39 @@ export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { en
 };
 
 /** A `consolidate` option with its count. */
-class Rule {
-  readonly level: ConsolidateOptions["level"];
-  readonly matches: (text: string) => boolean;
-  readonly #options: ConsolidateOptions;
-  readonly #engine: EngineServices;
-  readonly #timer: Timer;
-  #count = 0;
-  #stopped = false;
-
-  constructor(options: ConsolidateOptions, engine: EngineServices) {
-    this.#options = options;
-    this.#engine = engine;
-    this.level = options.level;
-    this.matches = compilePattern(options.pattern).matches ?? (() => false);
-    this.#timer = engine.timers.create(() => this.#summarize());
-  }
-
-  /** Counts an error; returns whether to log it now. */
-  count(): boolean {
-    // Queries may outlive their chain.
-    if (this.#stopped) return true;
-    this.#count++;
-    if (this.#count > 1) return false;
-    this.#engine.timers.set(this.#timer, this.#engine.nowMs + this.#options.periodMs);
-    return this.#options.showFirst;
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#engine.timers.clear(this.#timer);
-    if (this.#count > 0) this.#summarize();
-  }
-
-  #summarize(): void {
-    const count = this.#count;
-    this.#count = 0;
-    const { pattern, periodMs, showFirst } = this.#options;
-    if (showFirst && count < 2) return;
-    const text = `${count} errors like '${pattern}' occurred in last ${durationText(periodMs)}`;
-    const fields = this.#engine.logsFields
-      ? { plugin: "errors", count, pattern, period: periodMs / 1000 }
+function createRule(options: ConsolidateOptions, engine: EngineServices) {
+  const { pattern, periodMs, level, showFirst } = options;
+  const { matches } = compilePattern(pattern);
+  let count = 0;
+  let stopped = false;
+  const summarize = () => {
+    const total = count;
+    count = 0;
+    if (showFirst && total < 2) return;
+    const text = `${total} errors like '${pattern}' occurred in last ${durationText(periodMs)}`;
+    const fields = engine.logsFields
+      ? { plugin: "errors", count: total, pattern, period: periodMs / 1000 }
       : undefined;
-    this.#engine.log(this.level, `plugin/errors: ${text}`, fields);
-  }
+    engine.log(level, `plugin/errors: ${text}`, fields);
+  };
+  const timer = engine.timers.create(summarize);
+  return {
+    level,
+    matches: (error: string) => matches?.(error) === true,
+    /** Counts an error; returns whether to log it now. */
+    count(): boolean {
+      // Queries may outlive their chain.
+      if (stopped) return true;
+      if (++count > 1) return false;
+      engine.timers.set(timer, engine.nowMs + periodMs);
+      return showFirst;
+    },
+    stop(): void {
+      stopped = true;
+      engine.timers.clear(timer);
+      if (count > 0) summarize();
+    },
+  };
 }
 
 /** A duration as Go prints it: `500ms`, `30s`, `5m0s`, `1h0m0s`. */
