@@ -4,7 +4,8 @@ export interface Config {
   blocks: BlockConfig[];
   listeners: ListenerConfig[];
   debug: boolean;
-  endpoints?: EndpointConfig[];
+  /** Several may share an address; `host` is "" for all addresses of both families. */
+  endpoints?: (EndpointKind & { host: string; port: number; block: number })[];
   /** Memory limit; like the shares below absent if it is not known. */
   memoryBytes?: number;
   streamBytes?: number;
@@ -20,16 +21,6 @@ export interface ReloadConfig {
   /** Largest random deviation of the interval. */
   jitterMs: number;
 }
-
-/** An HTTP endpoint; several may share an address. */
-export type EndpointConfig =
-  & {
-    /** Host name or IP address; "" for all addresses of both families. */
-    host: string;
-    port: number;
-    block: number;
-  }
-  & EndpointKind;
 
 /** What an endpoint serves. */
 export type EndpointKind =

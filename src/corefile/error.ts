@@ -11,15 +11,15 @@ export class CorefileError extends SyntaxError {
   override readonly name = "CorefileError";
   readonly file: string;
   readonly line: number;
-  /** The directive at fault; empty for a fault of the grammar. */
-  readonly plugin: string;
 
-  /** @param what - the fault and, in brackets, its remedy */
+  /**
+   * @param plugin - the directive; empty for a fault of the grammar
+   * @param what - the fault and, in brackets, its remedy
+   */
   constructor(place: Place, plugin: string, what: string) {
     super(`${place.file}:${place.line}: ${plugin === "" ? "" : `${plugin}: `}${what}`);
     this.file = place.file;
     this.line = place.line;
-    this.plugin = plugin;
   }
 }
 

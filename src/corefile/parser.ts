@@ -22,17 +22,14 @@ export interface ServerBlock extends Place {
   lines: Line[];
 }
 
-/** The structure of a Corefile, before its directives are read. */
-export interface ParsedCorefile {
-  blocks: ServerBlock[];
-  files: string[];
-}
-
-/** Parses a Corefile. Continues after a fault, so that directives can be checked too. */
+/**
+ * Parses a Corefile; `files` are the absolute paths of its imports. Continues after a fault, so that
+ * directives can be checked too.
+ */
 export function parseCorefile(
   source: { file: string; text: string; view: ImportView },
   faults: Faults,
-): ParsedCorefile {
+): { blocks: ServerBlock[]; files: string[] } {
   const stream = new TokenStream(source, faults);
   return { blocks: new Parser(stream, faults).parse(), files: stream.files };
 }

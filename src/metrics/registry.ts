@@ -2,21 +2,6 @@ import { bucketOf } from "../engine/buckets.ts";
 import { METRICS, type MetricType } from "./catalog.ts";
 import type { Labels, SeriesBook } from "./series.ts";
 
-/** A counter. */
-export interface Counter {
-  add(amount?: number): void;
-}
-
-/** A gauge. */
-export interface Gauge {
-  set(value: number): void;
-}
-
-/** A histogram. */
-export interface Histogram {
-  observe(value: number): void;
-}
-
 interface Cell {
   readonly name: string;
   readonly labels: Labels;
@@ -31,20 +16,24 @@ export class MetricRegistry {
   readonly #collectors: ((book: SeriesBook) => void)[] = [];
 
   /** Throws `TypeError` if the catalog has no such counter. */
-  counter(name: string, labels: Labels = {}): Counter {
+  counter(name: string, labels: Labels = {}): { add(amount?: number): void } {
     const { values } = this.#cell(name, "counter", labels);
     values[0] ??= 0;
     return { add: (amount = 1) => void (values[0]! += amount) };
   }
 
   /** As `counter`; not exported until it is set. */
-  gauge(name: string, labels: Labels = {}): Gauge {
+  gauge(name: string, labels: Labels = {}): { set(value: number): void } {
     const { values } = this.#cell(name, "gauge", labels);
     return { set: (value) => void (values[0] = value) };
   }
 
   /** As `counter`. */
-  histogram(name: string, bounds: readonly number[], labels: Labels = {}): Histogram {
+  histogram(
+    name: string,
+    bounds: readonly number[],
+    labels: Labels = {},
+  ): { observe(value: number): void } {
     const { values } = this.#cell(name, "histogram", labels, bounds);
     return {
       observe: (value) => {

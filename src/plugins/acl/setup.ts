@@ -16,26 +16,18 @@ export interface AclNetwork {
   prefix: number;
 }
 
-/** One line of an `acl` directive. */
-export interface AclPolicy {
+/** One line of a directive. */
+interface AclPolicy {
   action: AclAction;
   // Null for all.
   qtypes: number[] | null;
   networks: AclNetwork[] | null;
 }
 
-/** One `acl` directive. */
-export interface AclRule {
-  /** Names in or below these zones, normalised. */
-  zones: string[];
-  /** The first that matches decides. */
-  policies: AclPolicy[];
-}
-
 /** Options of the `acl` directives of a server block. */
 export interface AclOptions {
-  /** The next rule applies if no policy of one matches. */
-  rules: AclRule[];
+  /** One for each directive; the first policy that matches decides. */
+  rules: { zones: string[]; policies: AclPolicy[] }[];
 }
 
 const ACTIONS: readonly AclAction[] = ["allow", "block", "filter", "drop"];

@@ -2,8 +2,8 @@ import { quote } from "../../corefile/quote.ts";
 import { FLAG } from "../../dns/constants.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Bits to set and clear in the header's second word. */
-export interface FlagChange {
+/** Bits of the header's second word. */
+interface FlagChange {
   set: number;
   clear: number;
 }

@@ -10,18 +10,10 @@ export type LogPart = { text: string } | { field: LogField };
 /** Class of logged responses. */
 export type LogClass = "all" | ResponseClass;
 
-/** One rule of `log`. */
-export interface LogRule {
-  /** Names in or below this zone, normalised. */
-  zone: string;
-  format: LogPart[];
-  classes: LogClass[];
-}
-
 /** Options of the `log` directives of a server block. */
 export interface LogOptions {
   /** In the order of the Corefile: the first rule whose zone matches decides. */
-  rules: LogRule[];
+  rules: { zone: string; format: LogPart[]; classes: LogClass[] }[];
 }
 
 const CLASSES: readonly LogClass[] = ["all", "success", "denial", "error"];

@@ -15,17 +15,10 @@ TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Labels of all series of a meter. */
-export interface MeterLabels {
-  server: string;
-  zone: string;
-  view: string;
-}
-
 /** Counts the queries of a zone. Counters are created at their first event, so unused ones are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
-  readonly #labels: MeterLabels;
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #plugins: readonly string[];
   readonly #sizes = sizeBuckets();
   // Indices of the counters; 0 if there is none yet.
@@ -40,7 +33,7 @@ export class Meter {
   readonly #dnssecOk: number;
 
   /** @param plugins - names of the chain's handlers, by position */
-  constructor(engine: EngineServices, labels: MeterLabels, plugins: readonly string[]) {
+  constructor(engine: EngineServices, labels: Record<string, string>, plugins: readonly string[]) {
     this.#engine = engine;
     this.#labels = labels;
     this.#plugins = plugins;
