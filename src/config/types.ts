@@ -22,7 +22,7 @@ export interface ReloadConfig {
   jitterMs: number;
 }
 
-/** What an endpoint serves. */
+/** Kind of an HTTP endpoint. */
 export type EndpointKind =
   | { kind: "prometheus" }
   /** `lameduckMs`: delay of a shutdown, for others to notice. */

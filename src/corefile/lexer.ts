@@ -1,12 +1,11 @@
 import type { Faults, Place } from "./error.ts";
 import { quote } from "./quote.ts";
 
-/** A word of a Corefile. */
+/** A word of a Corefile; `first` of its line. */
 export interface Token extends Place {
   text: string;
-  /** Then a brace is only text. */
+  /** A quoted brace is only text. */
   quoted: boolean;
-  /** It is the first of its line. */
   first: boolean;
 }
 

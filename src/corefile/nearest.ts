@@ -1,6 +1,6 @@
 import { quote } from "./quote.ts";
 
-/** Bounds the work. */
+/** Longest word that is compared; a longer one is not a misspelling. */
 const MAX_LENGTH = 40;
 
 /** The known word that was probably meant, or null. */
@@ -32,7 +32,7 @@ export function unknownWord(word: string, known: readonly string[]): string {
   return `${quote(word)}${didYouMean(word, known) || ` (${known.join(", ")})`}`;
 }
 
-/** Text of a fault. */
+/** Text of the fault for an unknown option. */
 export function unknownOption(option: string, known: readonly string[]): string {
   return `unknown option ${unknownWord(option, known)}`;
 }

@@ -1,6 +1,6 @@
 const MAX_SHOWN = 80;
 
-/** With those that change the direction of text. */
+/** Includes the characters that change the direction of text. */
 const INVISIBLE = /[\u007f-\u00a0\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]/g;
 
 /** Text for messages: in quotes, shortened, and with invisible characters escaped. */

@@ -6,7 +6,7 @@ import { typeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 
-/** Pass, refuse, answer without records, or drop. */
+/** Pass, refuse, answer without records, or drop a query. */
 export type AclAction = "allow" | "block" | "filter" | "drop";
 
 /** A network. */
@@ -19,7 +19,7 @@ export interface AclNetwork {
 /** One line of a directive. */
 interface AclPolicy {
   action: AclAction;
-  // Null for all.
+  // Null matches all.
   qtypes: number[] | null;
   networks: AclNetwork[] | null;
 }

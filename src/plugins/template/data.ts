@@ -4,10 +4,9 @@ import { formatName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Value } from "./go_template/values.ts";
 
-/** A query that matches a template. */
+/** A query that matches a template, and the zone, class and type of the template. */
 export interface Match {
   readonly exchange: Exchange;
-  // Of the template.
   readonly zone: string;
   readonly qclass: number;
   readonly qtype: number;

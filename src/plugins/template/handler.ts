@@ -26,14 +26,12 @@ import { compile } from "./go_template/compile.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
 import { type Section, SECTIONS, type Template, type TemplateOptions } from "./options.ts";
 
-/** Aliases in a row. */
+/** Aliases in a row that are followed. */
 const MAX_ALIASES = 8;
 /** Queries that wait for the target of an alias. */
 const MAX_PENDING = 1024;
 /** How long they wait; `forward` gives up earlier. */
 const PATIENCE_MS = 10_000;
-/** The same for types and classes. */
-const { ANY } = TYPE;
 const NO_NAMES: ReadonlyMap<string, number> = new Map();
 
 interface Compiled {
@@ -278,9 +276,9 @@ function prepare(template: Template, engine: EngineServices): Compiled {
   };
 }
 
-/** Whether a type or class is the wanted one, or one of the two is ANY. */
+/** Compares types or classes; ANY has the same number in both. */
 function agree(wanted: number, asked: number): boolean {
-  return wanted === ANY || asked === ANY || wanted === asked;
+  return wanted === TYPE.ANY || asked === TYPE.ANY || wanted === asked;
 }
 
 /** The first pattern that matches; without patterns every name does. */

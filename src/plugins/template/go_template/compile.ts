@@ -15,8 +15,8 @@ export interface Program {
 const KEYWORDS = new Set(["if", "else", "end", "range", "with", "break", "continue"]);
 /** They need more than one template, or HTML. */
 const REFUSED = new Set(["define", "template", "block", "call", "html", "js", "urlquery"]);
-/** Nested actions and parentheses. */
 const MAX_DEPTH = 32;
+
 interface Operand {
   readonly kind: "dot" | "nil" | "function" | "other";
   /** Name of the function that it calls; empty for another value. */
@@ -43,7 +43,7 @@ class Compiler {
   readonly #pieces: readonly Piece[];
   readonly #fields: ReadonlySet<string>;
   #piece = 0;
-  // Words of the current action.
+  /** Words of the current action. */
   #tokens: readonly Token[] = [];
   #at = 0;
   /** Variables in scope, by their indices in `Run.variables`. */
@@ -320,7 +320,6 @@ function isSign(token: Token | undefined, text: string): boolean {
   return token?.kind === "sign" && token.text === text;
 }
 
-/** The value of a literal. */
 function constant({ kind, text }: Token): Value {
   if (kind === "text") return text;
   if (kind === "name") return text === "true";

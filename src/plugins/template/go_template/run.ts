@@ -2,7 +2,7 @@ import { entriesOf, EvaluationError, isList, textOf, type Value } from "./values
 
 /** Statements and operands of one evaluation; nested ranges would otherwise multiply. */
 const MAX_STEPS = 10_000;
-/** Longest text, in UTF-16 code units: a record fits into a message. */
+/** UTF-16 code units; a record fits into a message. */
 const MAX_LENGTH = 65_535;
 
 /** One evaluation of a template. */
