@@ -15,7 +15,7 @@ TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Counts the queries of a zone. Counters exist from their first event, so unused ones are not exported. */
+/** Counts the queries of a zone. Counters exist from their first event; unused ones are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
   readonly #labels: Readonly<Record<string, string>>;

@@ -34,7 +34,7 @@ export function readAnswers(
   return records;
 }
 
-/** An uncompressed copy of the name at `at`. Pointers must lead backwards (RFC 1035 section 4.1.4). */
+/** Decompresses the name at `at`. Pointers must lead backwards (RFC 1035 section 4.1.4). */
 function expandName(
   bytes: Uint8Array,
   start: number,
