@@ -83,9 +83,10 @@ function element(value: Value, key: Value): Value {
 }
 
 /** Negative, zero or positive. Throws for values of different types. */
-function compare(name: string, [a = null, b = null, ...more]: Value[]): number {
+function compare(name: string, args: Value[]): number {
+  if (args.length !== 2) throw new EvaluationError(`${name} needs two values`);
+  const [a, b] = args as [Value, Value];
   const ordered = name !== "eq" && name !== "ne";
-  if (more.length > 0) throw new EvaluationError(`${name} needs two values`);
   const comparable = typeof a === typeof b && typeof a !== "object" && typeof a !== "function" &&
     !(ordered && typeof a === "boolean");
   if (comparable) return a! < b! ? -1 : a! > b! ? 1 : 0;
