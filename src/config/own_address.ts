@@ -8,8 +8,8 @@ interface Destination {
 }
 
 /**
- * The listeners that receive what this machine sends to an address and port. As in the kernel, a
- * listener on the address itself precedes one on all addresses.
+ * The listeners that receive what this machine sends to an address and port; as in the kernel, those
+ * on the address itself precede wildcards.
  */
 export function listenersAt(
   listeners: readonly ListenerConfig[],

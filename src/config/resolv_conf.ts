@@ -8,10 +8,8 @@ const ATTEMPTS = { min: 1, max: 5 } as const;
 
 /** Settings of a resolv.conf(5); null if unset. */
 export interface ResolvConf {
-  /** IPv6 link-local addresses have a scope. */
   servers: string[];
   timeoutMs: number | null;
-  /** Rounds over all servers. */
   attempts: number | null;
   rotate: boolean;
 }

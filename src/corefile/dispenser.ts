@@ -31,12 +31,10 @@ export class Dispenser {
     return this.#line.words[this.#at]!;
   }
 
-  /** First line of the current use of the directive. */
   get directiveLine(): number {
     return this.#use.words[0].line;
   }
 
-  /** Calls `read` for each use of the directive. */
   eachUse(read: () => void): void {
     for (const use of this.#uses) {
       this.#use = use;

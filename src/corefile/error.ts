@@ -45,7 +45,6 @@ export class TooManyFaults extends Error {}
 export class Faults {
   readonly #errors: CorefileError[] = [];
   readonly #warnings = new Set<string>();
-  /** Order of the files in the report. */
   readonly #ranks = new Map<string, number>();
 
   get empty(): boolean {
@@ -86,7 +85,6 @@ export class Faults {
     }
   }
 
-  /** All faults and warnings, by file and line. */
   toErrors(): CorefileErrors {
     const rank = (error: CorefileError) => this.#ranks.get(error.file) ?? this.#ranks.size;
     const errors = this.#errors.toSorted((a, b) => rank(a) - rank(b) || a.line - b.line);

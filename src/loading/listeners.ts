@@ -12,7 +12,7 @@ export interface Served {
   timeouts: (Place & { values: StreamTimeouts }) | null;
 }
 
-/** Zones, once for each address. */
+/** Zones times addresses. */
 const MAX_ENTRIES = 100_000;
 const IPV4_WILDCARD = "0.0.0.0";
 const TIMEOUTS = ["readMs", "writeMs", "idleMs", "queries"] as const;

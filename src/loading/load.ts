@@ -171,7 +171,6 @@ class Loader {
     }
   }
 
-  /** The uses of each supported directive. */
   #group(lines: readonly Line[]): Map<string, [Line, ...Line[]]> {
     const directives = new Map<string, [Line, ...Line[]]>();
     for (const line of lines) {

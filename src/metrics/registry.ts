@@ -5,7 +5,7 @@ import type { Labels, SeriesBook } from "./series.ts";
 interface Cell {
   readonly name: string;
   readonly labels: Labels;
-  /** One value; for a histogram the buckets, then the sum. */
+  /** Of a histogram, the buckets and the sum. */
   readonly values: number[];
   readonly bounds: readonly number[] | null;
 }

@@ -7,7 +7,6 @@ import type { EngineServices } from "../../engine/handler.ts";
 const TYPES = [1, 28, 5, 48, 43, 15, 50, 47, 2, 12, 46, 6, 33, 16, 65, 64, 251, 252, 255] as const;
 const OTHER_TYPE = TYPES.length;
 const TYPE_CLASSES = TYPES.length + 1;
-/** Class of each type below 256. */
 const CLASS_OF_TYPE = new Uint8Array(256).fill(OTHER_TYPE);
 TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 

@@ -174,7 +174,6 @@ class TemplateHandler implements Handler {
   }
 }
 
-/** The target of an alias in the reply to a query for addresses, or null. */
 function aliasOf({ records }: Reply, qtype: number): Uint8Array | null {
   if (qtype !== TYPE.A && qtype !== TYPE.AAAA) return null;
   const isAlias = ({ section, record }: Reply["records"][number]) =>
