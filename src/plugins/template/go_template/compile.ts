@@ -1,8 +1,8 @@
 import { FUNCTIONS } from "./functions.ts";
 import { lex, type Piece, type Token } from "./lex.ts";
-import { checkLength, elementsOf, fieldOf, print, type Run, step, within } from "./run.ts";
-import type { Ending, Expression, Statement } from "./run.ts";
-import { EvaluationError, isTrue, TemplateError, textOf, type Value } from "./values.ts";
+import { checkLength, type Expression, Run, type Statement } from "./run.ts";
+import { elementsOf, EvaluationError, fieldOf, isTrue, TemplateError, textOf } from "./values.ts";
+import type { Value } from "./values.ts";
 
 /** A template in the language of Go's text/template, compiled into closures. */
 export interface Program {
@@ -32,7 +32,7 @@ export function compile(template: string, fields: ReadonlySet<string>): Program 
   return {
     constant: pieces.every((piece) => typeof piece === "string"),
     evaluate(data) {
-      const run: Run = { dot: data, variables: [data], text: "", steps: 0 };
+      const run = new Run(data);
       body(run);
       return run.text;
     },
@@ -71,7 +71,7 @@ class Compiler {
     while (closedBy === "" && this.#piece < this.#pieces.length) {
       const piece = this.#pieces[this.#piece++]!;
       if (typeof piece === "string") {
-        statements.push((run) => print(run, piece));
+        statements.push((run) => run.print(piece));
         continue;
       }
       this.#tokens = piece;
@@ -80,9 +80,9 @@ class Compiler {
       if (word === "else" || word === "end") closedBy = word;
       else statements.push(this.#action(word));
     }
-    const body = (run: Run): Ending => {
+    const body: Statement = (run) => {
       for (const statement of statements) {
-        step(run);
+        run.step();
         const ending = statement(run);
         if (ending !== "end") return ending;
       }
@@ -102,7 +102,7 @@ class Compiler {
     this.#finish();
     return (run) => {
       const result = value(run);
-      return assigns ? "end" : print(run, textOf(result));
+      return assigns ? "end" : run.print(textOf(result));
     };
   }
 
@@ -126,7 +126,7 @@ class Compiler {
       return (run) => {
         const result = value(run);
         if (!isTrue(result)) return otherwise(run);
-        return kind === "if" ? body(run) : within(run, result, body);
+        return kind === "if" ? body(run) : run.within(result, body);
       };
     }
     return (run) => {
@@ -135,7 +135,7 @@ class Compiler {
       for (const [index, element] of elements) {
         const values = names.length === 1 ? [element] : [index, element];
         names.forEach((_, i) => run.variables[first + i] = values[i]!);
-        if (within(run, element, body) === "break") break;
+        if (run.within(element, body) === "break") break;
       }
       return "end";
     };
@@ -256,7 +256,7 @@ class Compiler {
       kind,
       calls: kind === "function" && first === undefined ? text : "",
       value(run, called = false) {
-        step(run);
+        run.step();
         let value = start(run);
         for (const [i, name] of fields.entries()) {
           value = fieldOf(value, name);

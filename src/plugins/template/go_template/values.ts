@@ -9,6 +9,9 @@ export type Value =
   | ((...args: Value[]) => Value)
   | { readonly [key: string]: Value };
 
+/** Largest number that `range` counts to. */
+const MAX_RANGE = 10_000n;
+
 /** A template that cannot be compiled. */
 export class TemplateError extends Error {
   override readonly name = "TemplateError";
@@ -27,7 +30,7 @@ export function isTrue(value: Value): boolean {
 }
 
 /** The entries of a map, sorted by key as in Go. */
-export function entriesOf(map: { readonly [key: string]: Value }): [string, Value][] {
+function entriesOf(map: { readonly [key: string]: Value }): [string, Value][] {
   return Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
@@ -43,4 +46,24 @@ export function textOf(value: Value): string {
 /** `Array.isArray` for read-only arrays. */
 export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
+}
+
+/** The field of an object, or null. */
+export function fieldOf(value: Value, name: string): Value {
+  if (typeof value !== "object" || value === null || isList(value)) {
+    throw new EvaluationError(`.${name} of ${textOf(value)}`);
+  }
+  return Object.hasOwn(value, name) ? value[name]! : null;
+}
+
+/** Pairs of index and element for `range`. */
+export function elementsOf(value: Value): [Value, Value][] {
+  if (value === null) return [];
+  if (typeof value === "object") {
+    return isList(value) ? value.map((one, i) => [BigInt(i), one]) : entriesOf(value);
+  }
+  if (typeof value !== "bigint" || value > MAX_RANGE) {
+    throw new EvaluationError(`range over ${textOf(value)}`);
+  }
+  return Array.from({ length: Math.max(0, Number(value)) }, (_, i) => [BigInt(i), BigInt(i)]);
 }
