@@ -14,6 +14,8 @@ export interface HeaderOptions {
   response: FlagChange;
 }
 
+const MESSAGES = ["query", "response"] as const;
+const ACTIONS = ["set", "clear"] as const;
 const FLAGS: Readonly<Record<string, number>> = { aa: FLAG.AA, ra: FLAG.RA, rd: FLAG.RD };
 
 /** Reads `header { query|response set|clear FLAGS... }`. */
@@ -25,21 +27,15 @@ export const headerSetup: PluginSetup = {
       let rules = 0;
       tokens.eachInBlock((word) => {
         rules++;
-        const selector = word.toLowerCase();
-        if (selector !== "query" && selector !== "response") {
-          throw tokens.error(`${quote(selector)} is neither query nor response`);
-        }
+        const message = tokens.choose(word.toLowerCase(), MESSAGES, "unknown message");
         const [first, ...names] = tokens.someArgs("set|clear FLAGS...");
-        const action = first.toLowerCase();
-        if (action !== "set" && action !== "clear") {
-          throw tokens.error(`${quote(first)} is neither set nor clear`);
-        }
+        const action = tokens.choose(first.toLowerCase(), ACTIONS, "unknown action");
         if (names.length === 0) throw tokens.error("a flag is missing (aa, ra, rd)");
         for (const name of names) {
           const flag = FLAGS[name.toLowerCase()];
           if (flag === undefined) throw tokens.error(`${quote(name)} is not a flag (aa, ra, rd)`);
           // The last rule for a flag counts.
-          const change = options[selector];
+          const change = options[message];
           change[action] |= flag;
           change[action === "set" ? "clear" : "set"] &= ~flag;
         }
