@@ -44,6 +44,10 @@ export class TokenStream {
     return [...this.#files.keys()];
   }
 
+  fault(place: Place, what: string): void {
+    this.#faults.at(place, what);
+  }
+
   /** The next word without consuming it. */
   peek(): Token | null {
     for (let i = this.#stack.length - 1; i >= 0; i--) {
@@ -97,16 +101,16 @@ export class TokenStream {
   import(directive: Token): void {
     const needs = "import needs the name of a snippet or the path of a file";
     const argument = this.peekInLine();
-    if (argument === null) return this.#faults.at(directive, needs);
+    if (argument === null) return this.fault(directive, needs);
     this.next();
     const name = this.expand(argument);
     const extra = this.peekInLine();
     if (extra !== null) {
       const what = `import takes one argument, but ${quote(extra.text)} follows ${quote(name)}`;
-      this.#faults.at(extra, what);
+      this.fault(extra, what);
       return this.skipLine();
     }
-    if (name === "") return this.#faults.at(argument, `${needs}, but it is empty`);
+    if (name === "") return this.fault(argument, `${needs}, but it is empty`);
     if (++this.#imports > MAX_IMPORTS) this.#stop(directive, `more than ${MAX_IMPORTS} imports`);
     const snippet = this.#snippets.get(name);
     if (snippet === undefined) this.#importFiles(directive, name);
@@ -119,7 +123,7 @@ export class TokenStream {
       paths = findImports(name, directive.file, this.#view);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      return this.#faults.at(directive, `cannot import ${quote(name)}: ${error.message}`);
+      return this.fault(directive, `cannot import ${quote(name)}: ${error.message}`);
     }
     if (paths.length === 0) {
       return this.#faults.warn(directive, `no file matches the import ${quote(name)}`);
@@ -147,7 +151,7 @@ export class TokenStream {
         : kind === "directory"
         ? `${path} is a directory`
         : readFailure(error);
-      this.#faults.at(directive, `cannot import ${quote(name)}: ${why}${snippets}`);
+      this.fault(directive, `cannot import ${quote(name)}: ${why}${snippets}`);
       return null;
     }
     const tokens = this.#split(text, path);
@@ -162,9 +166,9 @@ export class TokenStream {
       const again = names.find((name) => stack[start]!.names.includes(name))!;
       const circle = [again, ...stack.slice(start + 1).map(({ names }) => names[0]!), again];
       if (circle.length > 8) circle.splice(7, Infinity, "…");
-      this.#faults.at(directive, `imports form a circle: ${circle.join(" imports ")}`);
+      this.fault(directive, `imports form a circle: ${circle.join(" imports ")}`);
     } else if (stack.length > MAX_DEPTH) {
-      this.#faults.at(directive, `imports are nested more than ${MAX_DEPTH} deep`);
+      this.fault(directive, `imports are nested more than ${MAX_DEPTH} deep`);
     } else {
       this.#push(tokens, names, directive);
     }
@@ -191,7 +195,7 @@ export class TokenStream {
   }
 
   #stop(place: Place, what: string): never {
-    this.#faults.at(place, what);
+    this.fault(place, what);
     throw new TooManyFaults();
   }
 }
