@@ -26,14 +26,20 @@ const MAX_LINES_BEFORE = 1000;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
+interface Context {
+  readonly source: { file: string; text: string; defaultPort: number };
+  readonly host: HostView;
+  readonly faults: Faults;
+  readonly config: Config;
+  zones: number;
+}
+
 /** Reads a Corefile. Throws `CorefileErrors`, and `LibraryMissing` (see `readConfig`). */
-export function loadConfig(
-  source: { file: string; text: string; defaultPort: number },
-  host: HostView,
-): LoadedConfig {
+export function loadConfig(source: Context["source"], host: HostView): LoadedConfig {
   const faults = new Faults();
+  const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };
   try {
-    const { config, imports } = new Loader(source, host, faults).load();
+    const imports = load({ source, host, faults, config, zones: 0 });
     if (faults.empty) return { config, warnings: faults.warnings, imports };
   } catch (error) {
     if (!(error instanceof TooManyFaults)) throw error;
@@ -41,167 +47,149 @@ export function loadConfig(
   throw faults.toErrors();
 }
 
-class Loader {
-  readonly #source: { file: string; text: string; defaultPort: number };
-  readonly #host: HostView;
-  readonly #faults: Faults;
-  readonly #config: Config;
-  #zones = 0;
-
-  constructor(
-    source: { file: string; text: string; defaultPort: number },
-    host: HostView,
-    faults: Faults,
-  ) {
-    this.#source = source;
-    this.#host = host;
-    this.#faults = faults;
-    this.#config = { file: source.file, blocks: [], listeners: [], debug: false };
+/** Fills in the configuration; returns the files that the Corefile imports. */
+function load(context: Context): string[] {
+  const { source: { file, text }, host, faults, config } = context;
+  const manifestLine = lineOfManifest(text);
+  if (manifestLine !== null) {
+    const what = "this is a Kubernetes manifest (use the text below `Corefile: |`)";
+    faults.at({ file, line: manifestLine }, what);
+    return [];
   }
+  const { blocks, files } = parseCorefile({ file, text, view: host }, faults);
+  const served = blocks.map((block) => readBlock(context, block));
+  if (served.length === 0 && faults.empty) {
+    faults.at({ file, line: 1 }, "there is no server block (add one: . { … })");
+  }
+  config.listeners = collectListeners(served, faults);
+  limitMemory(config, host);
+  complete(context);
+  return files;
+}
 
-  load(): { config: Config; imports: string[] } {
-    const { file, text } = this.#source;
-    const manifestLine = lineOfManifest(text);
-    if (manifestLine !== null) {
-      const what = "this is a Kubernetes manifest (use the text below `Corefile: |`)";
-      this.#faults.at({ file, line: manifestLine }, what);
+function readKeys(context: Context, block: ServerBlock): Served["keys"] {
+  const { source, faults } = context;
+  const keys: Served["keys"] = [];
+  for (const { text, file, line } of block.keys) {
+    const place = { file, line };
+    if (text.startsWith("*.")) {
+      const what = `* in ${quote(text)} is an ordinary label`;
+      faults.warn(place, `${what} (${text.slice(2)} includes all names below it)`);
+    }
+    try {
+      for (const key of parseZoneKey(text, source.defaultPort)) {
+        keys.push({ ...key, ...place });
+      }
+    } catch (error) {
+      faults.at(place, (error as Error).message);
+    }
+    if (context.zones + keys.length > MAX_ZONES) {
+      faults.at(place, `more than ${MAX_ZONES} zones in all server blocks together`);
       throw new TooManyFaults();
     }
-    const parsed = parseCorefile({ file, text, view: this.#host }, this.#faults);
-    const served = parsed.blocks.map((block) => this.#readBlock(block));
-    if (served.length === 0 && this.#faults.empty) {
-      this.#faults.at({ file, line: 1 }, "there is no server block (add one: . { … })");
-    }
-    this.#config.listeners = collectListeners(served, this.#faults);
-    limitMemory(this.#config, this.#host);
-    this.#complete();
-    return { config: this.#config, imports: parsed.files };
   }
+  context.zones += keys.length;
+  return keys;
+}
 
-  #readKeys(block: ServerBlock): Served["keys"] {
-    const keys: Served["keys"] = [];
-    for (const { text, file, line } of block.keys) {
-      const place = { file, line };
-      if (text.startsWith("*.")) {
-        const what = `* in ${quote(text)} is an ordinary label`;
-        this.#faults.warn(place, `${what} (${text.slice(2)} includes all names below it)`);
-      }
-      try {
-        for (const key of parseZoneKey(text, this.#source.defaultPort)) {
-          keys.push({ ...key, ...place });
-        }
-      } catch (error) {
-        this.#faults.at(place, (error as Error).message);
-      }
-      if (this.#zones + keys.length > MAX_ZONES) {
-        this.#faults.at(place, `more than ${MAX_ZONES} zones in all server blocks together`);
-        throw new TooManyFaults();
-      }
-    }
-    this.#zones += keys.length;
-    return keys;
+function readBlock(context: Context, source: ServerBlock): Served {
+  const { host, faults, config } = context;
+  const { file, line } = source;
+  const served: Served = { keys: readKeys(context, source), addresses: null, timeouts: null };
+  const zones = [...new Set(served.keys.map(({ zone }) => zone))];
+  const block: BlockConfig = { file, line, zones, plugins: [] };
+  const index = config.blocks.push(block) - 1;
+  const directives = group(source.lines, faults);
+  const answering = NAMES.filter((name) => directives.has(name) && SETUPS.get(name)?.answers);
+  let root: string | null = null;
+  // The order of the chain is that of the handlers.
+  for (const name of NAMES) {
+    const uses = directives.get(name);
+    const plugin = SETUPS.get(name);
+    if (uses === undefined || plugin === undefined) continue;
+    const tokens = new Dispenser(name, uses, faults);
+    faults.collect(() =>
+      plugin.setup({
+        plugin: name,
+        tokens,
+        zones,
+        host,
+        answeringBehind: answering.slice(answering.indexOf(name) + 1),
+        resolvePath: (path) =>
+          root === null || path.startsWith("/") ? host.absolute(path) : `${root}/${path}`,
+        setRoot: (path) => root = path,
+        limitStreams: (timeouts) => {
+          const { file, line } = tokens.place;
+          served.timeouts = { file, line, values: { ...served.timeouts?.values, ...timeouts } };
+        },
+        addHandler: (options) => block.plugins.push({ name, line: tokens.directiveLine, options }),
+        addEndpoint: (endpoint) => (config.endpoints ??= []).push({ ...endpoint, block: index }),
+        bind: (addresses) => served.addresses = [...served.addresses ?? [], ...addresses],
+        reloadEvery: (reload) => config.reload = reload,
+        enableDebug: () => config.debug = true,
+        warn: (line, text) => faults.warn({ file: tokens.place.file, line }, `${name}: ${text}`),
+      })
+    );
   }
-
-  #readBlock(source: ServerBlock): Served {
-    const { file, line } = source;
-    const served: Served = { keys: this.#readKeys(source), addresses: null, timeouts: null };
-    const zones = [...new Set(served.keys.map(({ zone }) => zone))];
-    const block: BlockConfig = { file, line, zones, plugins: [] };
-    const index = this.#config.blocks.push(block) - 1;
-    const directives = this.#group(source.lines);
-    const answering = NAMES.filter((name) => directives.has(name) && SETUPS.get(name)?.answers);
-    let root: string | null = null;
-    // The order of the chain is that of the handlers.
-    for (const name of NAMES) {
-      const uses = directives.get(name);
-      const plugin = SETUPS.get(name);
-      if (uses === undefined || plugin === undefined) continue;
-      const tokens = new Dispenser(name, uses, this.#faults);
-      this.#faults.collect(() =>
-        plugin.setup({
-          plugin: name,
-          tokens,
-          zones,
-          host: this.#host,
-          answeringBehind: answering.slice(answering.indexOf(name) + 1),
-          resolvePath: (path) =>
-            root === null || path.startsWith("/") ? this.#host.absolute(path) : `${root}/${path}`,
-          setRoot: (path) => root = path,
-          limitStreams: (timeouts) => {
-            const { file, line } = tokens.place;
-            served.timeouts = { file, line, values: { ...served.timeouts?.values, ...timeouts } };
-          },
-          addHandler: (options) =>
-            block.plugins.push({ name, line: tokens.directiveLine, options }),
-          addEndpoint: (endpoint) =>
-            (this.#config.endpoints ??= []).push({ ...endpoint, block: index }),
-          bind: (addresses) => served.addresses = [...served.addresses ?? [], ...addresses],
-          reloadEvery: (reload) => this.#config.reload = reload,
-          enableDebug: () => this.#config.debug = true,
-          warn: (line, text) =>
-            this.#faults.warn({ file: tokens.place.file, line }, `${name}: ${text}`),
-        })
-      );
-    }
-    // A faulty directive may be one that answers.
-    if (answering.length === 0 && directives.size > 0 && this.#faults.empty) {
-      const what = "this server block answers nothing: every query is SERVFAIL or REFUSED (add a " +
-        "directive that answers: forward . ADDRESS)";
-      this.#faults.warn(block, what);
-    }
-    return served;
+  // A faulty directive may be one that answers.
+  if (answering.length === 0 && directives.size > 0 && faults.empty) {
+    const what = "this server block answers nothing: every query is SERVFAIL or REFUSED (add a " +
+      "directive that answers: forward . ADDRESS)";
+    faults.warn(block, what);
   }
+  return served;
+}
 
-  #complete(): void {
-    const { blocks } = this.#config;
-    for (const { name, complete } of SETUPS.values()) {
-      if (complete === undefined) continue;
-      const uses = blocks.flatMap((block) =>
-        block.plugins.filter((plugin) => plugin.name === name)
-          .map((plugin) => ({ ...plugin, block }))
-      );
-      if (uses.length === 0) continue;
-      complete({
-        config: this.#config,
-        uses,
-        interfaces: () => this.#interfaces(),
-        fault: (place, what) => this.#faults.at(place, what, name),
-        warn: (place, text) => this.#faults.warn(place, `${name}: ${text}`),
-      });
+/** Lets each plugin check and decide what depends on other directives. */
+function complete({ config, host, faults }: Context): void {
+  for (const { name, complete } of SETUPS.values()) {
+    if (complete === undefined) continue;
+    const uses = config.blocks.flatMap((block) =>
+      block.plugins.filter((plugin) => plugin.name === name)
+        .map((plugin) => ({ ...plugin, block }))
+    );
+    if (uses.length === 0) continue;
+    complete({
+      config,
+      uses,
+      interfaces: () => addressesOf(host),
+      fault: (place, what) => faults.at(place, what, name),
+      warn: (place, text) => faults.warn(place, `${name}: ${text}`),
+    });
+  }
+}
+
+/** The uses of each supported directive. */
+function group(lines: readonly Line[], faults: Faults): Map<string, [Line, ...Line[]]> {
+  const directives = new Map<string, [Line, ...Line[]]>();
+  for (const line of lines) {
+    const [word] = line.words;
+    const { text } = word;
+    const uses = directives.get(text);
+    const refusal = REFUSALS.get(text);
+    const entry = CHAIN.find(({ name }) => name === text);
+    if (uses !== undefined) {
+      uses.push(line);
+    } else if (refusal !== undefined) {
+      faults.at(word, `not supported: ${refusal}`, text);
+    } else if (entry === undefined) {
+      faults.at(word, `unknown directive ${quote(text)}${hintFor(text)}`);
+    } else if (!entry.supported) {
+      const what = "this plugin of CoreDNS is not supported yet (take the directive out)";
+      faults.at(word, what, text);
+    } else {
+      directives.set(text, [line]);
     }
   }
+  return directives;
+}
 
-  #group(lines: readonly Line[]): Map<string, [Line, ...Line[]]> {
-    const directives = new Map<string, [Line, ...Line[]]>();
-    for (const line of lines) {
-      const [word] = line.words;
-      const { text } = word;
-      const uses = directives.get(text);
-      const refusal = REFUSALS.get(text);
-      const entry = CHAIN.find(({ name }) => name === text);
-      if (uses !== undefined) {
-        uses.push(line);
-      } else if (refusal !== undefined) {
-        this.#faults.at(word, `not supported: ${refusal}`, text);
-      } else if (entry === undefined) {
-        this.#faults.at(word, `unknown directive ${quote(text)}${hintFor(text)}`);
-      } else if (!entry.supported) {
-        const what = "this plugin of CoreDNS is not supported yet (take the directive out)";
-        this.#faults.at(word, what, text);
-      } else {
-        directives.set(text, [line]);
-      }
-    }
-    return directives;
-  }
-
-  /** Addresses of this machine; none if they cannot be read, which leaves loopback. */
-  #interfaces(): string[] {
-    try {
-      return this.#host.interfaces().map(({ address }) => address);
-    } catch {
-      return [];
-    }
+/** Addresses of this machine; none if they cannot be read, which leaves loopback. */
+function addressesOf(host: HostView): string[] {
+  try {
+    return host.interfaces().map(({ address }) => address);
+  } catch {
+    return [];
   }
 }
 
