@@ -1,9 +1,10 @@
 import type { Config, ListenerConfig } from "./types.ts";
 
+const REMOVED: ListenerConfig = { address: "", port: 0, zones: [] };
+
 /**
- * The configuration with its listeners in an order in which those that `previous` has too keep
- * their index, since sockets and open connections refer to it. New ones come where others have gone,
- * and what is left empty has no zones.
+ * Reorders listeners so that those of `previous` keep their index, to which sockets and connections
+ * refer. New ones fill gaps.
  */
 export function alignListeners(config: Config, previous: readonly ListenerConfig[]): Config {
   const left = new Map(config.listeners.map((listener) => [keyOf(listener), listener]));
@@ -14,22 +15,18 @@ export function alignListeners(config: Config, previous: readonly ListenerConfig
   });
   for (const listener of left.values()) {
     const gap = aligned.indexOf(null);
-    if (gap < 0) aligned.push(listener);
-    else aligned[gap] = listener;
+    aligned[gap < 0 ? aligned.length : gap] = listener;
   }
   while (aligned.at(-1) === null) aligned.pop();
-  return { ...config, listeners: aligned.map((listener) => listener ?? NOWHERE) };
+  return { ...config, listeners: aligned.map((listener) => listener ?? REMOVED) };
 }
 
-/** Stands for a listener that is gone, so that the others keep their index. */
-const NOWHERE: ListenerConfig = { address: "", port: 0, zones: [] };
-
-/** Whether something listens there, or the place is only kept free. */
+/** Whether it is a listener and not a gap. */
 export function isOpen({ port }: ListenerConfig): boolean {
-  return port !== NOWHERE.port;
+  return port !== REMOVED.port;
 }
 
-/** Two listeners with this in common are the same one. */
+/** Identifies a listener across configurations. */
 export function keyOf({ address, port }: ListenerConfig): string {
   return `${address} ${port}`;
 }

@@ -1,11 +1,15 @@
 import { Address, parseAddress } from "../dns/address.ts";
 import type { ListenerConfig } from "./types.ts";
 
+/** An address in one spelling. */
+interface Destination {
+  host: string;
+  scope: string | undefined;
+}
+
 /**
- * Which listeners take in what this machine sends to an address and port. A listener of that very
- * address goes before one of all addresses, as in the kernel.
- *
- * @param interfaces - addresses of this machine; asked for only where they matter
+ * The listeners that receive what this machine sends to an address and port; as in the kernel, those
+ * on the address itself precede wildcards.
  */
 export function listenersAt(
   listeners: readonly ListenerConfig[],
@@ -24,14 +28,7 @@ export function listenersAt(
   return isLoopback || interfaces().some((own) => same(parse(own), wanted)) ? all : [];
 }
 
-/** An address in one spelling, IPv4 also where it is mapped into IPv6. */
-interface Destination {
-  host: string;
-  /** Interface of a link-local address; undefined if none is written. */
-  scope: string | undefined;
-}
-
-/** Where Linux sends a packet for the address: that of all addresses is this machine's own. */
+/** Linux sends packets for the unspecified address to this machine. */
 function destination(text: string): Destination {
   const found = parse(text);
   if (found.host === "0.0.0.0") return { ...found, host: "127.0.0.1" };
@@ -49,7 +46,7 @@ function parse(text: string): Destination {
   return { host: address.hostname(), scope };
 }
 
-/** Routers are often called fe80::1, and so is this machine on some bridge of its own. */
+/** fe80::1 is a common address of routers and of local bridges, so known scopes must agree. */
 function same(one: Destination, other: Destination): boolean {
   if (one.host !== other.host) return false;
   return one.scope === undefined || other.scope === undefined || one.scope === other.scope;

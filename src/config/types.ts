@@ -1,65 +1,46 @@
-/**
- * The whole configuration as plain data: what `nodens check --json` prints, and what a reload sends
- * to the data plane. It can be cloned and holds no function, no handle and no text to parse.
- */
+/** A configuration as plain data, for `nodens check --json` and the data planes. */
 export interface Config {
-  /** The Corefile that it was read from. */
   file: string;
   blocks: BlockConfig[];
   listeners: ListenerConfig[];
-  /** The `debug` directive stands in some block: debug lines are logged. */
   debug: boolean;
-  /** What is served over HTTP (`prometheus`, `health`, `ready`); not there without any. */
-  endpoints?: EndpointConfig[];
-  /** Bytes that the process may take; not there where memory has no known limit. */
+  /** Several may share an address; `host` is "" for all addresses of both families. */
+  endpoints?: (EndpointKind & { host: string; port: number; block: number })[];
+  /** Memory limit; like the shares below absent if it is not known. */
   memoryBytes?: number;
-  /** Bytes that clients' TCP connections may take; not there where memory has no known limit. */
   streamBytes?: number;
-  /** Bytes of buffers that a thread allocates before it collects garbage; likewise. */
+  /** Bytes of buffers that a thread allocates before it collects garbage. */
   garbageBytes?: number;
-  /** Bytes that what is under way over TLS may take; not there likewise. */
   tlsBytes?: number;
-  /** How often the Corefile is looked at for changes; not there where it is not. */
   reload?: ReloadConfig;
 }
 
-/** Times between two looks at the Corefile. */
+/** How often the Corefile is checked for changes. */
 export interface ReloadConfig {
   intervalMs: number;
-  /** By how much each time is longer or shorter, at random. */
+  /** Largest random deviation of the interval. */
   jitterMs: number;
 }
 
-/** One directive that serves something over HTTP; several may share an address. */
-export type EndpointConfig =
-  & {
-    /** Host name or IP address; "" for all addresses of both families. */
-    host: string;
-    port: number;
-    /** Index of the server block that it stands in. */
-    block: number;
-  }
-  & EndpointKind;
-
-/** What an endpoint serves. */
+/** Kind of an HTTP endpoint. */
 export type EndpointKind =
   | { kind: "prometheus" }
-  /** `lameduckMs`: how long stopping waits so that others notice. */
+  /** `lameduckMs`: delay of a shutdown, for others to notice. */
   | { kind: "health"; lameduckMs: number }
-  /** `continuously`: a plugin that was ready once is asked again. */
+  /** `continuously`: check plugins again that were ready once. */
   | { kind: "ready"; continuously: boolean };
 
 /** One server block: its zones share the handlers. */
 export interface BlockConfig {
   file: string;
   line: number;
-  /** Fully qualified, lower case, in the order of the Corefile: `example.org.`, `.`. */
+  /** Lower case, with the closing dot, in the order of the Corefile. */
   zones: string[];
-  /** In the order of the chain (`plugins/chain.ts`), not that of the Corefile. */
+  /** In the order of the chain (`plugins/chain.ts`). */
   plugins: PluginConfig[];
 }
 
-/** Options of one handler. A directive that makes several handlers stands here several times. */
+/** Options of one handler. */
 export interface PluginConfig {
   name: string;
   line: number;
@@ -67,27 +48,25 @@ export interface PluginConfig {
   options: unknown;
 }
 
-/** One address and port to listen on, UDP and TCP alike. */
+/** One address and port to listen on, over UDP and TCP. */
 export interface ListenerConfig {
-  /** IP address in presentation format (an IPv6 scope as `%eth0`), or "" for all of both families. */
+  /** With a scope (`%eth0`); "" for all of both families. */
   address: string;
   port: number;
-  /** What its clients are allowed, where a block says so (`timeouts`). */
   timeouts?: StreamTimeouts;
-  /** Which block answers for which zone here. */
   zones: { zone: string; block: number }[];
 }
 
-/** What clients of a listener may do; what is not there has its default in `engine/`. */
+/** Values of `timeouts`; the defaults are in `engine/`. */
 export interface StreamTimeouts {
-  /** Time for the first query to be in. */
+  /** Until the first query of a connection is complete. */
   readMs?: number;
-  /** Time over which the rate of a client that has responses waiting is measured. */
+  /** Period over which the rate of a slow reader is measured. */
   writeMs?: number;
-  /** Time for each further query to be in. */
+  /** Until each further query is complete. */
   idleMs?: number;
-  /** Queries that are answered over one connection; -1 for any number. */
+  /** Queries of one connection; -1 for any number. */
   queries?: number;
-  /** How long a query over UDP may wait for an upstream and still get its answer; 0 for any time. */
+  /** How long a UDP query may wait and still be answered; 0 for any time. */
   discardMs?: number;
 }

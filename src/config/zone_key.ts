@@ -1,64 +1,48 @@
-import { expandZone } from "../dns/zone.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { quote } from "../corefile/quote.ts";
+import { expandZone } from "../dns/zone.ts";
 
-/** One zone and port out of a server block's key. */
+/** A zone and port in the key of a server block. */
 export interface ZoneKey {
-  /** Normalised: lower case, closing dot. */
+  /** Lower case, with its closing dot. */
   zone: string;
   port: number;
 }
 
-/** Schemes of CoreDNS's listeners; the first is the one that is served here. */
+/** Schemes of CoreDNS's listeners; only the first is supported. */
 const SCHEMES = ["dns", "tls", "https", "https3", "grpc", "quic"];
-const PORT = { min: 1, max: 65535 } as const;
 
 /**
  * Reads a server block's key: `example.org`, `example.org:1053`, `:1053`, `dns://.`,
- * `10.0.0.0/24`. A network that is not a whole number of labels stands for several reverse zones.
- *
- * Throws an error that says what is wrong with it.
+ * `10.0.0.0/24` (one or more reverse zones). Throws `SyntaxError` or `RangeError`.
  */
 export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
-  const { rest, port } = splitPort(withoutScheme(key), key);
-  const zone = rest === "" ? "." : rest;
-  if (zone.includes(":") && !zone.includes("/")) {
-    throw new SyntaxError(
-      `${quote(key)} is no zone: a colon stands before a port only (of a network, 2001:db8::/32)`,
-    );
+  const [, scheme = "dns", rest = ""] = /^(?:([a-zA-Z0-9]+):\/\/)?(.*)$/s.exec(key)!;
+  checkScheme(scheme, key);
+  const parts = /^(.*):([^:/]*)$/s.exec(rest);
+  const [, before = "", digits = ""] = parts ?? [];
+  // After an IPv6 address, a port needs a prefix length before it.
+  const hasPort = parts !== null && (!before.includes(":") || before.includes("/"));
+  if (hasPort && !(/^[0-9]+$/.test(digits) && Number(digits) >= 1 && Number(digits) <= 65535)) {
+    throw new RangeError(`${quote(digits)} in ${quote(key)} is not a port number (1 to 65535)`);
   }
-  return expandZone(zone).map((zone) => ({ zone, port: port ?? defaultPort }));
+  const zone = (hasPort ? before : rest) || ".";
+  if (zone.includes(":") && !zone.includes("/")) {
+    const remedy = "a colon precedes only a port; a network is 2001:db8::/32";
+    throw new SyntaxError(`${quote(key)} is not a zone (${remedy})`);
+  }
+  const port = hasPort ? Number(digits) : defaultPort;
+  return expandZone(zone).map((zone) => ({ zone, port }));
 }
 
-function withoutScheme(key: string): string {
-  const match = /^([a-zA-Z0-9]+):\/\/(.*)$/s.exec(key);
-  if (match === null) return key;
-  const [, scheme, rest] = match as unknown as [string, string, string];
+function checkScheme(scheme: string, key: string): void {
   const name = scheme.toLowerCase();
   if (!SCHEMES.includes(name)) {
     const hint = didYouMean(name, SCHEMES) || " (write dns:// or none)";
     throw new SyntaxError(`unknown scheme "${scheme}" in ${quote(key)}${hint}`);
   }
   if (name !== SCHEMES[0]) {
-    throw new SyntaxError(
-      `${
-        quote(key)
-      }: ${name}:// listeners are not supported yet (only plain DNS is: dns:// or none)`,
-    );
+    const what = `${name}:// listeners are not supported yet`;
+    throw new SyntaxError(`${quote(key)}: ${what} (only plain DNS is: dns:// or none)`);
   }
-  return rest;
-}
-
-/** Takes off a port. What looks like one behind an IPv6 address is one only after a prefix length. */
-function splitPort(text: string, key: string): { rest: string; port: number | null } {
-  const match = /^(.*):([^:/]*)$/s.exec(text);
-  if (match === null) return { rest: text, port: null };
-  const [, rest, port] = match as unknown as [string, string, string];
-  if (rest.includes(":") && !rest.includes("/")) return { rest: text, port: null };
-  if (!/^[0-9]+$/.test(port) || Number(port) < PORT.min || Number(port) > PORT.max) {
-    throw new RangeError(
-      `${quote(port)} in ${quote(key)} is no port (a number from ${PORT.min} to ${PORT.max})`,
-    );
-  }
-  return { rest, port: Number(port) };
 }

@@ -1,68 +1,59 @@
-import { CorefileError, type Place } from "./error.ts";
-import type { Faults } from "./faults.ts";
+import { CorefileError, type Faults, type Place } from "./error.ts";
+import { unknownOption, unknownWord } from "./nearest.ts";
+import type { Line } from "./parser.ts";
 import { quote } from "./quote.ts";
-import type { Line } from "./token.ts";
 
 /**
- * Hands out the words of one directive; a `setup.ts` reads its options with it.
- *
- * `eachUse` goes through the uses of the directive in its server block, `eachInBlock` through the
- * options of the use at hand. Both go on after a fault, so that all of them are reported, and take
- * words that nobody asked for as a fault.
+ * Hands out the words of one directive to its `setup.ts`. What iterates continues after a fault, and
+ * reports words that were not consumed.
  */
 export class Dispenser {
   readonly #plugin: string;
-  readonly #uses: readonly Line[];
+  readonly #uses: readonly [Line, ...Line[]];
   readonly #faults: Faults;
   #line: Line;
   #at = 0;
   #blockRead = false;
-  #useLine: number;
+  #use: Line;
 
-  /** @param uses - every use of the directive in one server block, at least one */
   constructor(plugin: string, uses: readonly [Line, ...Line[]], faults: Faults) {
     this.#plugin = plugin;
     this.#uses = uses;
     this.#faults = faults;
-    this.#line = uses[0];
-    this.#useLine = uses[0].words[0].line;
+    this.#line = this.#use = uses[0];
   }
 
-  /** Text of the word at hand. */
   get value(): string {
     return this.#line.words[this.#at]!.text;
   }
 
-  /** Where the word at hand stands. */
   get place(): Place {
     return this.#line.words[this.#at]!;
   }
 
-  /** Line on which the use of the directive at hand begins. */
   get directiveLine(): number {
-    return this.#useLine;
+    return this.#use.words[0].line;
   }
 
-  /** Runs `read` for each use of the directive. */
   eachUse(read: () => void): void {
     for (const use of this.#uses) {
-      this.#useLine = use.words[0].line;
+      this.#use = use;
       this.#readLine(use, read);
     }
   }
 
-  /** As `eachUse` for directives that may stand in a server block once. */
+  /** As `eachUse`; a second use is a fault. */
   once(read: () => void): void {
     const [first, ...others] = this.#uses;
-    this.#readLine(first!, read);
-    const { file, line } = first!.words[0];
+    this.#readLine(first, read);
+    const { file, line } = first.words[0];
     for (const { words } of others) {
-      const what = `it stands in this server block already, at ${file}:${line} (merge the two)`;
-      this.#faults.add(new CorefileError(words[0], this.#plugin, what));
+      const what = `already in this server block at ${file}:${line} (merge the two)`;
+      this.#faults.at(words[0], what, this.#plugin);
     }
   }
 
-  /** Runs `read` for each option in the block of the directive, with its name. */
+  /** Calls `read` with the name of each option in the block of the directive. */
   eachInBlock(read: (option: string) => void): void {
     const line = this.#line;
     const at = this.#at;
@@ -72,30 +63,52 @@ export class Dispenser {
     this.#blockRead = true;
   }
 
-  /** Goes to the next word of this line; false at its end. */
+  /**
+   * As `eachInBlock`, with a reader for each option; others are faults. Returns the number of
+   * options, with faulty ones.
+   */
+  options(readers: Readonly<Record<string, (option: string) => void>>): number {
+    let count = 0;
+    this.eachInBlock((option) => {
+      count++;
+      if (!Object.hasOwn(readers, option)) {
+        throw this.error(unknownOption(option, Object.keys(readers)));
+      }
+      readers[option]!(option);
+    });
+    return count;
+  }
+
+  /** As `options`; no option is a fault. */
+  someOptions(readers: Readonly<Record<string, (option: string) => void>>): void {
+    if (this.options(readers) > 0) return;
+    throw this.error(`it needs at least one option (${Object.keys(readers).join(", ")})`);
+  }
+
+  /** Moves to the next word of this line; false at its end. */
   nextArg(): boolean {
     if (this.#at + 1 >= this.#line.words.length) return false;
     this.#at++;
     return true;
   }
 
-  /** The rest of this line. */
   remainingArgs(): string[] {
     const args: string[] = [];
     while (this.nextArg()) args.push(this.value);
     return args;
   }
 
-  /** The line's only argument. Throws where there is none or more than one. */
+  /** The only argument of this line. Throws `CorefileError`. */
   oneArg(what: string): string {
     return this.someArgs(what, 1)[0]!;
   }
 
-  /** The line's arguments, at least one and at most `most`. */
-  someArgs(what: string, most = Infinity): string[] {
+  /** The arguments of this line, one to `most`. Throws `CorefileError`. */
+  someArgs(what: string, most = Infinity): [string, ...string[]] {
     const option = this.value;
     const args = this.remainingArgs();
-    if (args.length === 0) {
+    const [first, ...rest] = args;
+    if (first === undefined) {
       throw this.error(`${quote(option)} needs an argument (${option} ${what})`);
     }
     if (args.length > most) {
@@ -103,10 +116,16 @@ export class Dispenser {
         `too many arguments for ${quote(option)}: ${quote(args[most]!)} (${option} ${what})`,
       );
     }
-    return args;
+    return [first, ...rest];
   }
 
-  /** Error at the word at hand. */
+  /** `text`, if it is a known word. Throws `CorefileError`. */
+  choose<T extends string>(text: string, known: readonly T[], what: string): T {
+    const found = known.find((one) => one === text);
+    if (found === undefined) throw this.error(`${what} ${unknownWord(text, known)}`);
+    return found;
+  }
+
   error(what: string): CorefileError {
     return new CorefileError(this.place, this.#plugin, what);
   }
@@ -117,16 +136,16 @@ export class Dispenser {
     this.#blockRead = false;
     this.#faults.collect(() => {
       read();
-      const { text } = line.words[0];
+      const text = quote(line.words[0].text);
       if (this.nextArg()) {
         throw this.error(
           this.#at === 1
-            ? `${quote(text)} takes no argument, but ${quote(this.value)} follows (leave it out)`
-            : `too many arguments for ${quote(text)}: ${quote(this.value)} (leave it out)`,
+            ? `${text} takes no argument, but ${quote(this.value)} follows (leave it out)`
+            : `too many arguments for ${text}: ${quote(this.value)} (leave it out)`,
         );
       }
       if (line.block !== null && !this.#blockRead) {
-        throw this.error(`${quote(text)} takes no block (leave the braces out)`);
+        throw this.error(`${text} takes no block (leave the braces out)`);
       }
     });
   }

@@ -1,4 +1,4 @@
-/** What reading imports may ask of the machine; `HostView` of `config` is one. */
+/** The part of `HostView` that imports need. */
 export interface ImportView {
   env(name: string): string | undefined;
   readTextFile(path: string): string;
@@ -7,46 +7,33 @@ export interface ImportView {
   absolute(path: string): string;
 }
 
-/** The files that an `import` names. */
-export interface ImportPaths {
-  /** Absolute and sorted. */
-  paths: string[];
-  /** The name has a wildcard, so that no match is no fault. */
-  wildcard: boolean;
-}
-
 /**
- * Finds the files that `import PATTERN` in the file `from` names.
- *
- * A path is relative to the file that imports. It may hold one `*` and one `?`, each for characters
- * other than `/`. Throws `SyntaxError` for a pattern with more than that.
+ * Absolute, sorted paths of the files that `import PATTERN` in the file `from` names. A pattern is
+ * relative to that file, and may contain one `*` and one `?`. Throws `SyntaxError`.
  */
-export function findImports(pattern: string, from: string, view: ImportView): ImportPaths {
+export function findImports(pattern: string, from: string, view: ImportView): string[] {
   const directory = cleanPath(view.absolute(from)).replace(/\/[^/]*$/, "");
   const path = cleanPath(pattern.startsWith("/") ? pattern : `${directory}/${pattern}`);
-  if (count(path, "*") > 1 || count(path, "?") > 1 || /\[.*\]/s.test(path)) {
-    throw new SyntaxError("a path may hold one * and one ?, and no [ ]");
+  const bracket = path.indexOf("[");
+  const brackets = bracket >= 0 && path.includes("]", bracket);
+  if (brackets || path.split("*").length > 2 || path.split("?").length > 2) {
+    throw new SyntaxError("a path may contain one * and one ?, and no [ ]");
   }
-  if (!/[*?]/.test(path)) return { paths: [path], wildcard: false };
+  if (!/[*?]/.test(path)) return [path];
   let found = [""];
   for (const segment of path.slice(1).split("/")) {
-    if (/[*?]/.test(segment)) {
-      const names = segmentPattern(segment);
-      found = found.flatMap((parent) =>
-        view.readDirectory(parent === "" ? "/" : parent)
-          .filter((name) => names.test(name))
+    const names = /[*?]/.test(segment) ? segmentPattern(segment) : null;
+    found = found.flatMap((parent) =>
+      names === null
+        ? [`${parent}/${segment}`]
+        : view.readDirectory(parent || "/").filter((name) => names.test(name))
           .map((name) => `${parent}/${name}`)
-      );
-    } else {
-      found = found.map((parent) => `${parent}/${segment}`);
-    }
+    );
   }
   // Directories match too (a mounted ConfigMap has hidden ones), but cannot be meant.
-  const paths = found.filter((path) => !["directory", null].includes(view.kindOf(path)));
-  return { paths: paths.sort(), wildcard: true };
+  return found.filter((path) => !["directory", null].includes(view.kindOf(path))).sort();
 }
 
-/** An absolute path without `.`, `..` and empty segments. */
 function cleanPath(path: string): string {
   const segments: string[] = [];
   for (const segment of path.split("/")) {
@@ -59,8 +46,4 @@ function cleanPath(path: string): string {
 function segmentPattern(segment: string): RegExp {
   const literal = segment.replace(/[.+^${}()|\\[\]]/g, "\\$&");
   return new RegExp(`^${literal.replace("*", ".*").replace("?", ".")}$`, "su");
-}
-
-function count(text: string, character: string): number {
-  return text.split(character).length - 1;
 }

@@ -1,40 +1,47 @@
-import { CorefileError, type Place } from "./error.ts";
+import type { Faults, Place } from "./error.ts";
 import { quote } from "./quote.ts";
-import type { Token } from "./token.ts";
 
-/** White space as Go's `unicode.IsSpace` has it, without CR and LF. */
+/** A word of a Corefile; `first` of its line. */
+export interface Token extends Place {
+  text: string;
+  /** A quoted brace is only text. */
+  quoted: boolean;
+  first: boolean;
+}
+
+/** White space as in Go's `unicode.IsSpace`, without CR and LF. */
 const SPACE = /[\t\v\f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-
-/** Characters of a comment that are shown. */
+const TYPOGRAPHIC = /[\u2018-\u201f\u00ab\u00bb]/;
+/** Soft hyphen, zero width, direction marks, byte order mark. */
+const INVISIBLE = /[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/;
+/** Placeholders of node-cache's published manifest. */
+const PLACEHOLDER = /__[A-Z]+(?:__[A-Z]+)+__/;
 const MAX_SHOWN = 40;
+
+/** Whether a token is this brace, unquoted. */
+export function isBrace(token: Token, brace: "{" | "}"): boolean {
+  return token.text === brace && !token.quoted;
+}
 
 /**
  * Splits a Corefile into words.
  *
- * White space separates words; CR is nothing at all, so both kinds of line end will do. A `#`
- * outside quotes starts a comment, even within a word. A quote opens a quoted word only where a
- * word starts, and the quoted word ends with the closing quote whatever follows; it may hold line
- * feeds, and `\"` for a quote, while a backslash before anything else is a backslash.
- *
- * @param fault - is told of a quote that is never closed; the word then ends with its line
- * @param warn - is told of what is legal and seldom meant: a comment within a word
+ * CR is skipped. An unquoted `#` starts a comment, even within a word. A quoted word starts where a
+ * word may start, and ends with the closing quote, whatever follows; `\"` is a quote, another
+ * backslash is literal. If the quote is never closed, the word ends with its line.
  */
-export function splitWords(
-  text: string,
-  file: string,
-  fault: (error: CorefileError) => void,
-  warn: (place: Place, text: string) => void = () => {},
-): Token[] {
+export function splitWords(text: string, file: string, faults: Faults): Token[] {
   const tokens: Token[] = [];
-  // A byte order mark is no part of the text.
   let at = text.startsWith("\ufeff") ? 1 : 0;
   let line = 1;
   let first = true;
   let word = "";
   let wordLine = 0;
 
-  const close = (quoted: boolean) => {
-    tokens.push({ file, line: wordLine, text: word, quoted, first });
+  const close = (quoted = false) => {
+    const token = { file, line: wordLine, text: word, quoted, first };
+    tokens.push(token);
+    warnOfDoubt(token, faults);
     word = "";
     first = false;
   };
@@ -43,34 +50,29 @@ export function splitWords(
     const character = text[at]!;
     if (character === "\r") {
       at++;
-    } else if (character === "\n") {
-      if (word !== "") close(false);
+    } else if (character === "\n" || SPACE.test(character)) {
+      if (word !== "") close();
       at++;
+      if (character !== "\n") continue;
       line++;
       first = true;
-    } else if (SPACE.test(character)) {
-      if (word !== "") close(false);
-      at++;
     } else if (character === "#") {
-      // Caddy goes on reading words behind the first space of a comment that starts within a
-      // word; nobody means that, and its own description says that the line is skipped.
-      const end = text.indexOf("\n", at);
+      // Caddy reads on after such a comment's first space, against its own documentation.
       if (word !== "") {
         const [rest] = /^\S*/.exec(text.slice(at, at + MAX_SHOWN))!;
-        warn(
-          { file, line },
-          `# begins a comment, so of ${quote(word + rest)} only ${quote(word)} is read ` +
-            "(a port stands behind a colon, the name of a TLS server behind %)",
-        );
-        close(false);
+        const what = `# starts a comment, so only ${quote(word)} of ${quote(word + rest)} is read`;
+        const remedy = "a port follows a colon, the name of a TLS server follows %";
+        faults.warn({ file, line }, `${what} (${remedy})`);
+        close();
       }
+      const end = text.indexOf("\n", at);
       at = end < 0 ? text.length : end;
     } else if (character === '"' && word === "") {
       wordLine = line;
       let end = closingQuote(text, at + 1);
       let next = end + 1;
       if (end < 0) {
-        fault(new CorefileError({ file, line }, "", 'the quote is never closed (add another ")'));
+        faults.at({ file, line }, 'the quote is never closed (add another ")');
         end = text.indexOf("\n", at);
         if (end < 0) end = text.length;
         next = end;
@@ -86,15 +88,34 @@ export function splitWords(
       at++;
     }
   }
-  if (word !== "") close(false);
+  if (word !== "") close();
   return tokens;
 }
 
-/** Place of the quote that ends the quoted word which starts at `start`, or -1. */
 function closingQuote(text: string, start: number): number {
   for (let at = start; at < text.length; at++) {
     if (text[at] === "\\") at++;
     else if (text[at] === '"') return at;
   }
   return -1;
+}
+
+function warnOfDoubt(token: Token, faults: Faults): void {
+  const { text, quoted } = token;
+  const invisible = INVISIBLE.exec(text)?.[0];
+  const typographic = quoted ? undefined : TYPOGRAPHIC.exec(text)?.[0];
+  const placeholder = PLACEHOLDER.exec(text)?.[0];
+  if (invisible !== undefined) {
+    const code = invisible.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    faults.warn(
+      token,
+      `${quote(text)} contains the invisible character U+${code} (retype the word)`,
+    );
+  } else if (typographic !== undefined) {
+    const what = `${quote(text)} contains the typographic quotation mark ${typographic}`;
+    faults.warn(token, `${what} (write ")`);
+  } else if (placeholder !== undefined) {
+    const what = `the placeholder ${placeholder} was not filled in`;
+    faults.warn(token, `${what} (write an address, or start with -localip, which fills it)`);
+  }
 }

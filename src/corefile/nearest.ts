@@ -1,9 +1,9 @@
 import { quote } from "./quote.ts";
 
-/** Words longer than this are no typing error of anything known. */
+/** Longest word that is compared; a longer one is not a misspelling. */
 const MAX_LENGTH = 40;
 
-/** The known word that was probably meant, or null: about a third of its letters may differ. */
+/** The known word that was probably meant, or null. */
 export function nearest(word: string, known: Iterable<string>): string | null {
   if (word.length > MAX_LENGTH) return null;
   let best: string | null = null;
@@ -12,7 +12,7 @@ export function nearest(word: string, known: Iterable<string>): string | null {
     const length = Math.max(word.length, candidate.length);
     const limit = length < 5 ? 1 : Math.max(2, Math.floor(length / 3));
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    // Of one letter, every other word of one letter is "near".
+    // Every other word of one letter is within that limit.
     if (distance <= limit && distance < candidate.length && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -21,18 +21,23 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   return best;
 }
 
-/** ` (did you mean "cache"?)`, or nothing where no known word is near. */
+/** ` (did you mean "cache"?)`, or nothing if no known word is near. */
 export function didYouMean(word: string, known: Iterable<string>): string {
   const candidate = nearest(word, known);
   return candidate === null ? "" : ` (did you mean "${candidate}"?)`;
 }
 
-/** What to say of an option that a directive does not have: the one that was meant, or all of them. */
-export function unknownOption(option: string, known: readonly string[]): string {
-  return `unknown option ${quote(option)}${didYouMean(option, known) || ` (${known.join(", ")})`}`;
+/** A word with the known one that was probably meant, or with all of them. */
+export function unknownWord(word: string, known: readonly string[]): string {
+  return `${quote(word)}${didYouMean(word, known) || ` (${known.join(", ")})`}`;
 }
 
-/** Letters to insert, delete, replace or swap with their neighbour to turn `a` into `b`. */
+/** Text of the fault for an unknown option. */
+export function unknownOption(option: string, known: readonly string[]): string {
+  return `unknown option ${unknownWord(option, known)}`;
+}
+
+/** Damerau-Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

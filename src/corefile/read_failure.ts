@@ -1,4 +1,4 @@
-/** Why a file could not be read, in words for the operator rather than for the programmer. */
+/** Why a file could not be read, in words for an operator. */
 export function readFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   switch (error.name) {

@@ -1,67 +1,54 @@
-import { CorefileError, type Place } from "./error.ts";
-import { type Faults, TooManyFaults } from "./faults.ts";
+import { type Faults, type Place, TooManyFaults } from "./error.ts";
 import { findImports, type ImportView } from "./import_paths.ts";
-import { replaceEnvironment } from "./environment.ts";
-import { doubtfulWord } from "./doubtful_word.ts";
-import { splitWords } from "./lexer.ts";
+import { isBrace, splitWords, type Token } from "./lexer.ts";
 import { didYouMean } from "./nearest.ts";
 import { quote } from "./quote.ts";
 import { readFailure } from "./read_failure.ts";
-import { isBrace, type Token } from "./token.ts";
 
-/** Most words of a configuration with everything that it imports. */
 const MAX_WORDS = 500_000;
-/** Most characters of one file. */
 const MAX_FILE_SIZE = 16 * 1024 * 1024;
-/** Most imports that are followed (CoreDNS's limit for snippets). */
+/** CoreDNS's limit for snippets. */
 const MAX_IMPORTS = 10_000;
-/** Most imports within each other. Circles are found before; this is for ever longer paths. */
+/** Circles are found earlier; this is for ever longer paths. */
 const MAX_DEPTH = 100;
 
-/** Where words come from: the Corefile, or something that was imported into its place. */
+/** The Corefile, or an import being read in its place. */
 interface Frame {
-  tokens: readonly Token[];
+  readonly tokens: readonly Token[];
   at: number;
-  /** Text for messages: `snippet (log)`, or a path. */
-  names: string[];
-  /** Whose `import` brought this here. */
-  parent: Frame | null;
-  depth: number;
+  /** Text for messages: `snippet (log)`, or paths. */
+  readonly names: readonly string[];
 }
 
-/** The words of a Corefile one after the other, with what is imported in the place of `import`. */
+/** The words of a Corefile, with each `import` replaced by what it names. */
 export class TokenStream {
   readonly #view: ImportView;
   readonly #faults: Faults;
-  readonly #warn: (place: Place, text: string) => void;
   readonly #snippets = new Map<string, { place: Place; tokens: readonly Token[] }>();
   readonly #files = new Map<string, readonly Token[]>();
   readonly #stack: Frame[] = [];
   #words = 0;
   #imports = 0;
 
-  /** Throws `TooManyFaults` where the text is longer than any Corefile. */
-  constructor(
-    source: { file: string; text: string; view: ImportView },
-    faults: Faults,
-    warn: (place: Place, text: string) => void,
-  ) {
-    this.#view = source.view;
+  /** Throws `TooManyFaults` if the text is too long for a Corefile. */
+  constructor(source: { file: string; text: string; view: ImportView }, faults: Faults) {
+    const { file, text, view } = source;
+    this.#view = view;
     this.#faults = faults;
-    this.#warn = warn;
-    faults.addFile(source.file);
-    const tokens = this.#split(source.text, source.file);
     // The path as imports name it, so that a file that imports the Corefile is seen as a circle.
-    const names = [findImports(source.file, source.file, source.view).paths[0] ?? source.file];
-    this.#push({ tokens, at: 0, names, parent: null, depth: 0 }, { file: source.file, line: 1 });
+    const names = [findImports(file, file, view)[0] ?? file];
+    this.#push(this.#split(text, file), names, { file, line: 1 });
   }
 
-  /** Absolute paths of the files that were imported. */
   get files(): string[] {
     return [...this.#files.keys()];
   }
 
-  /** The next word without taking it, or null at the end. */
+  fault(place: Place, what: string): void {
+    this.#faults.at(place, what);
+  }
+
+  /** The next word without consuming it. */
   peek(): Token | null {
     for (let i = this.#stack.length - 1; i >= 0; i--) {
       const token = this.#stack[i]!.tokens[this.#stack[i]!.at];
@@ -70,38 +57,34 @@ export class TokenStream {
     return null;
   }
 
-  /** Takes the next word. */
   next(): Token | null {
-    while (this.#stack.length > 0) {
+    for (; this.#stack.length > 0; this.#stack.pop()) {
       const frame = this.#stack.at(-1)!;
-      const token = frame.tokens[frame.at];
-      if (token !== undefined) {
-        frame.at++;
-        return token;
-      }
-      this.#stack.pop();
+      const token = frame.tokens[frame.at++];
+      if (token !== undefined) return token;
     }
     return null;
   }
 
-  /** Skips what is left of the line, except for a brace that closes a block. */
+  /** `peek` within the line; a brace that closes a block ends it. */
+  peekInLine(): Token | null {
+    const token = this.peek();
+    return token === null || token.first || isBrace(token, "}") ? null : token;
+  }
+
   skipLine(): void {
-    for (let token = this.peek(); token !== null; token = this.peek()) {
-      if (token.first || isBrace(token, "}")) return;
-      this.next();
-    }
+    while (this.peekInLine() !== null) this.next();
   }
 
-  /** The text of a word with its references to environment variables replaced. */
   expand(token: Token): string {
-    return replaceEnvironment(
-      token.text,
-      (name) => this.#view.env(name),
-      (name) => this.#warn(token, `environment variable ${quote(name)} is not set`),
-    );
+    return replaceEnvironment(token.text, (name) => {
+      const value = this.#view.env(name);
+      if (value !== undefined) return value;
+      this.#faults.warn(token, `environment variable ${quote(name)} is not set`);
+      return "";
+    });
   }
 
-  /** Keeps the words of a snippet for `import`. */
   define(name: string, place: Place, tokens: readonly Token[]): void {
     const [first, ...rest] = tokens;
     this.#snippets.set(name, {
@@ -110,75 +93,52 @@ export class TokenStream {
     });
   }
 
-  /** Where a snippet was defined, or null. */
   snippetPlace(name: string): Place | null {
     return this.#snippets.get(name)?.place ?? null;
   }
 
-  /** Puts what an `import` names in its place; the word itself has been taken. */
+  /** Inserts what an `import` names, after that word. */
   import(directive: Token): void {
-    const argument = this.peek();
-    if (argument === null || argument.first || isBrace(argument, "}")) {
-      this.#fault(directive, "import needs the name of a snippet or the path of a file");
-      return;
-    }
+    const needs = "import needs the name of a snippet or the path of a file";
+    const argument = this.peekInLine();
+    if (argument === null) return this.fault(directive, needs);
     this.next();
     const name = this.expand(argument);
-    const extra = this.peek();
-    if (extra !== null && !extra.first && !isBrace(extra, "}")) {
-      this.#fault(
-        extra,
-        `import takes one argument, but ${quote(extra.text)} follows ${quote(name)}`,
-      );
-      this.skipLine();
-      return;
+    const extra = this.peekInLine();
+    if (extra !== null) {
+      const what = `import takes one argument, but ${quote(extra.text)} follows ${quote(name)}`;
+      this.fault(extra, what);
+      return this.skipLine();
     }
-    if (name === "") {
-      this.#fault(
-        argument,
-        "import needs the name of a snippet or the path of a file, but it is empty",
-      );
-      return;
-    }
+    if (name === "") return this.fault(argument, `${needs}, but it is empty`);
+    if (++this.#imports > MAX_IMPORTS) this.#stop(directive, `more than ${MAX_IMPORTS} imports`);
     const snippet = this.#snippets.get(name);
-    const parent = this.#stack.at(-1)!;
-    if (++this.#imports > MAX_IMPORTS) {
-      this.#fault(directive, `more than ${MAX_IMPORTS} imports`);
-      throw new TooManyFaults();
-    }
-    if (snippet !== undefined) {
-      this.#enter(directive, [`snippet (${name})`], snippet.tokens, parent);
-    } else {
-      this.#importFiles(directive, name, parent);
-    }
+    if (snippet === undefined) this.#importFiles(directive, name);
+    else this.#enter(directive, [`snippet (${name})`], snippet.tokens);
   }
 
-  #importFiles(directive: Token, name: string, parent: Frame): void {
-    let imports;
+  #importFiles(directive: Token, name: string): void {
+    let paths;
     try {
-      imports = findImports(name, directive.file, this.#view);
+      paths = findImports(name, directive.file, this.#view);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      this.#fault(directive, `cannot import ${quote(name)}: ${error.message}`);
-      return;
+      return this.fault(directive, `cannot import ${quote(name)}: ${error.message}`);
     }
-    if (imports.paths.length === 0) {
-      this.#warn(directive, `no file matches the import ${quote(name)}`);
-      return;
+    if (paths.length === 0) {
+      return this.#faults.warn(directive, `no file matches the import ${quote(name)}`);
     }
     const tokens: Token[] = [];
-    for (const path of imports.paths) {
-      const file = this.#readFile(directive, name, path);
+    for (const path of paths) {
+      const file = this.#files.get(path) ?? this.#readFile(directive, name, path);
       if (file === null) return;
       for (const token of file) tokens.push(token);
       this.#checkSize(tokens.length, directive);
     }
-    this.#enter(directive, imports.paths, tokens, parent);
+    this.#enter(directive, paths, tokens);
   }
 
   #readFile(directive: Token, name: string, path: string): readonly Token[] | null {
-    const known = this.#files.get(path);
-    if (known !== undefined) return known;
     let text;
     try {
       text = this.#view.readTextFile(path);
@@ -191,59 +151,69 @@ export class TokenStream {
         : kind === "directory"
         ? `${path} is a directory`
         : readFailure(error);
-      this.#fault(directive, `cannot import ${quote(name)}: ${why}${snippets}`);
+      this.fault(directive, `cannot import ${quote(name)}: ${why}${snippets}`);
       return null;
     }
-    this.#faults.addFile(path);
     const tokens = this.#split(text, path);
     this.#files.set(path, tokens);
     return tokens;
   }
 
-  #enter(directive: Token, names: string[], tokens: readonly Token[], parent: Frame): void {
-    for (let frame: Frame | null = parent; frame !== null; frame = frame.parent) {
-      const again = names.find((name) => frame!.names.includes(name));
-      if (again === undefined) continue;
-      const circle = [again];
-      for (let step = parent; step !== frame; step = step.parent!) circle.unshift(step.names[0]!);
-      circle.unshift(again);
-      const shown = circle.length <= 8 ? circle : [...circle.slice(0, 7), "…"];
-      this.#fault(directive, `imports go in a circle: ${shown.join(" imports ")}`);
-      return;
+  #enter(directive: Token, names: readonly string[], tokens: readonly Token[]): void {
+    const stack = this.#stack;
+    const start = stack.findLastIndex((frame) => names.some((name) => frame.names.includes(name)));
+    if (start >= 0) {
+      const again = names.find((name) => stack[start]!.names.includes(name))!;
+      const circle = [again, ...stack.slice(start + 1).map(({ names }) => names[0]!), again];
+      if (circle.length > 8) circle.splice(7, Infinity, "…");
+      this.fault(directive, `imports form a circle: ${circle.join(" imports ")}`);
+    } else if (stack.length > MAX_DEPTH) {
+      this.fault(directive, `imports are nested more than ${MAX_DEPTH} deep`);
+    } else {
+      this.#push(tokens, names, directive);
     }
-    if (parent.depth >= MAX_DEPTH) {
-      this.#fault(directive, `more than ${MAX_DEPTH} imports within each other`);
-      return;
-    }
-    this.#push({ tokens, at: 0, names, parent, depth: parent.depth + 1 }, directive);
   }
 
-  #push(frame: Frame, place: Place): void {
-    this.#checkSize(frame.tokens.length, place);
-    this.#words += frame.tokens.length;
-    this.#stack.push(frame);
+  #push(tokens: readonly Token[], names: readonly string[], place: Place): void {
+    this.#checkSize(tokens.length, place);
+    this.#words += tokens.length;
+    this.#stack.push({ tokens, at: 0, names });
   }
 
   #checkSize(more: number, place: Place): void {
-    if (this.#words + more <= MAX_WORDS) return;
-    this.#fault(place, `more than ${MAX_WORDS} words, imports included`);
-    throw new TooManyFaults();
+    if (this.#words + more > MAX_WORDS) {
+      this.#stop(place, `more than ${MAX_WORDS} words, imports included`);
+    }
   }
 
   #split(text: string, file: string): Token[] {
+    this.#faults.addFile(file);
     if (text.length > MAX_FILE_SIZE) {
-      this.#fault({ file, line: 1 }, `longer than ${MAX_FILE_SIZE} characters`);
-      throw new TooManyFaults();
+      this.#stop({ file, line: 1 }, `longer than ${MAX_FILE_SIZE} characters`);
     }
-    const words = splitWords(text, file, (error) => this.#faults.add(error), this.#warn);
-    for (const word of words) {
-      const doubt = doubtfulWord(word);
-      if (doubt !== null) this.#warn(word, doubt);
-    }
-    return words;
+    return splitWords(text, file, this.#faults);
   }
 
-  #fault(place: Place, what: string): void {
-    this.#faults.add(new CorefileError(place, "", what));
+  #stop(place: Place, what: string): never {
+    this.fault(place, what);
+    throw new TooManyFaults();
   }
+}
+
+/** Replaces `{%NAME%}` and `{$NAME}`. Values are not searched for further references. */
+function replaceEnvironment(text: string, value: (name: string) => string): string {
+  for (const [start, end] of [["{%", "%}"], ["{$", "}"]] as const) {
+    let result = "";
+    let from = 0;
+    for (;;) {
+      const open = text.indexOf(start, from);
+      const close = open < 0 ? -1 : text.indexOf(end, open + start.length);
+      // A reference without a name ends the search, as in CoreDNS.
+      if (close <= open + start.length) break;
+      result += text.slice(from, open) + value(text.slice(open + start.length, close));
+      from = close + end.length;
+    }
+    text = result + text.slice(from);
+  }
+  return text;
 }

@@ -1,13 +1,10 @@
-import { SETUPS } from "../plugins/setups.ts";
 import type { Config } from "../config/types.ts";
+import { SETUPS } from "../plugins/setups.ts";
 
 /** Zones and addresses that are named one by one. */
 const MAX_NAMED = 3;
 
-/**
- * What a configuration does, in plain words, a line for each server block: its zones, where it
- * listens, and what its directives do in the order of the chain.
- */
+/** Describes a configuration in plain words, one line for each server block. */
 export function describeConfig({ blocks, listeners }: Config): string[] {
   return blocks.map(({ zones, plugins }, block) => {
     const places = listeners.filter(({ zones }) => zones.some((zone) => zone.block === block))
@@ -20,8 +17,7 @@ export function describeConfig({ blocks, listeners }: Config): string[] {
     const does = plugins.flatMap(({ name, options }) =>
       SETUPS.get(name)?.describe?.(options) ?? []
     );
-    const what = does.length > 0 ? does.join("; ") : "nothing answers";
-    return `${some(names)} on ${some(places)}: ${what}.`;
+    return `${some(names)} on ${some(places)}: ${does.join("; ") || "nothing answers"}.`;
   });
 }
 

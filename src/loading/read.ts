@@ -2,10 +2,7 @@ import { LibraryMissing } from "../plugins/controller.ts";
 import type { HostView } from "../config/host.ts";
 import { loadConfig, type LoadedConfig } from "./load.ts";
 
-/**
- * Reads a Corefile into a configuration, as `loadConfig` does, and loads the libraries that it needs
- * for that. Throws `CorefileErrors` with every fault found.
- */
+/** As `loadConfig`, but loads the libraries that it needs. Throws `CorefileErrors`. */
 export async function readConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,

@@ -1,16 +1,16 @@
-import { CATALOG, type Metric } from "./catalog.ts";
+import { type Metric, METRICS } from "./catalog.ts";
 import type { Labels, Series, SeriesBook } from "./series.ts";
 
-/** The forms that metrics are written in. */
+/** Exposition formats. */
 export type Format = "text" | "openmetrics";
 
-/** Media types of the forms. */
+/** Media types of the formats. */
 export const MEDIA_TYPES: Readonly<Record<Format, string>> = {
   text: "text/plain; version=0.0.4; charset=utf-8",
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-/** The form that a client likes best, by its header Accept (RFC 9110 section 12.5.1). */
+/** The format that a header Accept prefers (RFC 9110 section 12.5.1). */
 export function chooseFormat(accept: string | null): Format {
   let best: Format = "text";
   let bestQuality = 0;
@@ -18,7 +18,7 @@ export function chooseFormat(accept: string | null): Format {
     const [type, ...parameters] = part.split(";").map((word) => word.trim().toLowerCase());
     const quality = Number(parameters.find((word) => word.startsWith("q="))?.slice(2) ?? "1");
     const version = parameters.find((word) => word.startsWith("version="))?.slice(8) ?? "1.0.0";
-    // Only what is asked for by its name: `*/*` is anybody's, and gets the older form.
+    // OpenMetrics only if it is named; `*/*` gets the older format.
     const format = type === "application/openmetrics-text" && version.startsWith("1.")
       ? "openmetrics"
       : type === "text/plain" || type === "text/*" || type === "*/*"
@@ -31,7 +31,7 @@ export function chooseFormat(accept: string | null): Format {
   return best;
 }
 
-/** Whether a client takes gzip, by its header Accept-Encoding. */
+/** Whether a header Accept-Encoding allows gzip. */
 export function takesGzip(acceptEncoding: string | null): boolean {
   return (acceptEncoding ?? "").toLowerCase().split(",").some((part) => {
     const [coding, ...parameters] = part.split(";").map((word) => word.trim());
@@ -42,10 +42,10 @@ export function takesGzip(acceptEncoding: string | null): boolean {
 /** Writes all series in the order of the catalog. */
 export function expose(book: SeriesBook, format: Format): string {
   const lines: string[] = [];
-  for (const metric of CATALOG) {
+  for (const metric of METRICS.values()) {
     const all = book.of(metric.name);
     if (all.length === 0) continue;
-    // In OpenMetrics, the name of a counter's family lacks the suffix that its values have.
+    // In OpenMetrics, the family of a counter is named without the suffix.
     const family = format === "openmetrics" && metric.type === "counter"
       ? metric.name.replace(/_total$/, "")
       : metric.name;
@@ -69,11 +69,8 @@ function pushHistogram(lines: string[], metric: Metric, series: Series, format: 
   buckets!.forEach((inBucket, i) => {
     count += inBucket;
     const bound = bounds![i];
-    const le = bound === undefined
-      ? "+Inf"
-      : format === "openmetrics" && Number.isInteger(bound)
-      ? `${bound}.0`
-      : number(bound);
+    const isInteger = format === "openmetrics" && Number.isInteger(bound);
+    const le = isInteger ? `${bound}.0` : number(bound ?? Infinity);
     lines.push(`${metric.name}_bucket${labelText(metric, labels, le)} ${count}`);
   });
   lines.push(`${metric.name}_sum${labelText(metric, labels)} ${number(value)}`);
@@ -93,6 +90,5 @@ function escape(text: string, quotes: boolean): string {
 
 function number(value: number): string {
   if (value === Infinity) return "+Inf";
-  if (value === -Infinity) return "-Inf";
-  return String(value);
+  return value === -Infinity ? "-Inf" : String(value);
 }

@@ -4,12 +4,12 @@ import { METRICS } from "./catalog.ts";
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One series with its value, ready to be written. */
+/** One series with its value. */
 export interface Series {
   readonly labels: Labels;
-  /** Of a counter or gauge. */
+  /** Of a histogram, the sum. */
   value: number;
-  /** Of a histogram: values in each bucket (not those below too), and above all bounds. */
+  /** Not cumulative; the last one is above all bounds. */
   buckets?: number[];
   readonly bounds?: readonly number[];
 }
@@ -18,17 +18,16 @@ export interface Series {
 export class SeriesBook {
   readonly #metrics = new Map<string, Map<string, Series>>();
 
-  /** Adds a value of a counter or gauge to the series with these labels. */
   add(name: string, labels: Labels, value: number): void {
     const series = this.#series(name, labels, () => ({ labels, value: NaN }));
     if (series === null || Number.isNaN(value)) return;
-    const merge = METRICS.get(name)!.merge ?? "sum";
+    const { merge } = METRICS.get(name)!;
     if (Number.isNaN(series.value)) series.value = value;
     else if (merge === "sum") series.value += value;
     else series.value = Math[merge](series.value, value);
   }
 
-  /** Adds a histogram; `values` as `engine/buckets.ts` draws it, from `index` on. */
+  /** Adds a histogram; `values` has the layout of `engine/buckets.ts`, from `index` on. */
   addHistogram(
     name: string,
     labels: Labels,
@@ -39,18 +38,13 @@ export class SeriesBook {
     },
   ): void {
     const size = bounds.length + 1;
-    const series = this.#series(name, labels, () => ({
-      labels,
-      value: 0,
-      bounds,
-      buckets: new Array(size).fill(0),
-    }));
+    const buckets = new Array<number>(size).fill(0);
+    const series = this.#series(name, labels, () => ({ labels, value: 0, bounds, buckets }));
     if (series?.buckets === undefined) return;
     for (let i = 0; i < size; i++) series.buckets[i]! += values[index + i]!;
     series.value += values[index + size]!;
   }
 
-  /** Adds what a data plane has counted. */
   addPlaces(places: readonly CounterPlace[], values: ArrayLike<number>): void {
     for (const { name, labels, index, bounds } of places) {
       if (bounds === undefined) this.add(name, labels, values[index]!);
@@ -58,7 +52,7 @@ export class SeriesBook {
     }
   }
 
-  /** Series of a metric in the order in which they came; those without a value are left out. */
+  /** The series of a metric that have a value. */
   of(name: string): Series[] {
     return [...this.#metrics.get(name)?.values() ?? []].filter(({ value }) => !Number.isNaN(value));
   }
@@ -66,11 +60,7 @@ export class SeriesBook {
   #series(name: string, labels: Labels, make: () => Series): Series | null {
     const metric = METRICS.get(name);
     if (metric === undefined) return null;
-    let all = this.#metrics.get(name);
-    if (all === undefined) this.#metrics.set(name, all = new Map());
     const key = JSON.stringify(metric.labels.map((label) => labels[label] ?? ""));
-    let series = all.get(key);
-    if (series === undefined) all.set(key, series = make());
-    return series;
+    return this.#metrics.getOrInsertComputed(name, () => new Map()).getOrInsertComputed(key, make);
   }
 }

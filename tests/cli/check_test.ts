@@ -60,7 +60,7 @@ Deno.test("check: a bad Corefile gives 1, and every fault", async () => {
   assert.equal(code, 1);
   assert.match(
     err,
-    /^pattern:3: errors: consolidate: "\(" is no regular expression: .*\npattern:4: errors: unknown option/,
+    /^pattern:3: errors: consolidate: "\(" is not a regular expression: .*\npattern:4: errors: unknown option/,
   );
 });
 

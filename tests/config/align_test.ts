@@ -16,15 +16,15 @@ const config = (...listeners: ListenerConfig[]): Config => ({
 });
 
 const cases: { what: string; old: number[]; next: number[]; aligned: number[] }[] = [
-  { what: "the same", old: [1, 2], next: [1, 2], aligned: [1, 2] },
+  { what: "no change", old: [1, 2], next: [1, 2], aligned: [1, 2] },
   { what: "another order", old: [1, 2, 3], next: [3, 1, 2], aligned: [1, 2, 3] },
-  { what: "one more", old: [1], next: [2, 1], aligned: [1, 2] },
-  { what: "the last one less", old: [1, 2], next: [1], aligned: [1] },
-  { what: "the first one less", old: [1, 2], next: [2], aligned: [0, 2] },
-  { what: "one in the place of another", old: [1, 2, 3], next: [4, 1, 3], aligned: [1, 4, 3] },
-  { what: "more than have gone", old: [1, 2], next: [3, 4, 2], aligned: [3, 2, 4] },
-  { what: "a gap that is filled later", old: [0, 2], next: [2, 5], aligned: [5, 2] },
-  { what: "none", old: [1, 2], next: [], aligned: [] },
+  { what: "one added", old: [1], next: [2, 1], aligned: [1, 2] },
+  { what: "the last removed", old: [1, 2], next: [1], aligned: [1] },
+  { what: "the first removed", old: [1, 2], next: [2], aligned: [0, 2] },
+  { what: "one replaced", old: [1, 2, 3], next: [4, 1, 3], aligned: [1, 4, 3] },
+  { what: "more added than removed", old: [1, 2], next: [3, 4, 2], aligned: [3, 2, 4] },
+  { what: "a gap filled later", old: [0, 2], next: [2, 5], aligned: [5, 2] },
+  { what: "all removed", old: [1, 2], next: [], aligned: [] },
 ];
 
 for (const { what, old, next, aligned } of cases) {

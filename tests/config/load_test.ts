@@ -9,10 +9,10 @@ import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 
-/** The Corefile of the node-local-dns add-on of Kubernetes, its variables not filled in. */
+/** The Corefile of the node-local-dns add-on of Kubernetes, with its variables. */
 const NODE_LOCAL_DNS = await Deno.readTextFile(new URL("node_local_dns.corefile", import.meta.url));
 
-Deno.test("the Corefile of node-local-dns means what it says", () => {
+Deno.test("the Corefile of node-local-dns is read without warnings", () => {
   const variables: Record<string, string> = {
     __PILLAR__DNS__DOMAIN__: "cluster.local",
     __PILLAR__LOCAL__DNS__: "169.254.20.10",
@@ -46,29 +46,27 @@ Deno.test("a configuration is plain data", async () => {
   assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
 });
 
-Deno.test("regular expressions are tried", async () => {
-  const read = (pattern: string) =>
-    readConfig({
-      file: "Corefile",
-      text: `. {\n errors {\n  consolidate 1m ${pattern}\n }\n chache\n}\n`,
-      defaultPort: 53,
-    }, fakeHost());
+Deno.test("regular expressions are compiled by readConfig", async () => {
+  const read = (pattern: string) => {
+    const text = `. {\n errors {\n  consolidate 1m ${pattern}\n }\n chache\n}\n`;
+    return readConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
+  };
   await assert.rejects(
     () => read("("),
     (error) =>
       error instanceof CorefileErrors && error.errors.length === 2 &&
-      /^Corefile:3: errors: consolidate: "\(" is no regular expression: .*\nCorefile:5: /
+      /^Corefile:3: errors: consolidate: "\(" is not a regular expression: .*\nCorefile:5: /
         .test(error.message),
   );
   await assert.rejects(() => read('"^failed .*$"'), /^CorefileErrors: Corefile:5: unknown/);
 });
 
-Deno.test("every directive that is supported has a setup, and no other", () => {
+Deno.test("the supported directives of the chain are those with a setup", () => {
   const supported = CHAIN.filter(({ supported }) => supported).map(({ name }) => name);
   assert.deepEqual([...SETUPS.keys()].sort(), supported.sort());
 });
 
-Deno.test("a file that cannot be read is named with the reason", () => {
+Deno.test("a fault of an unreadable file names the file and the reason", () => {
   const host = fakeHost({ "/etc/resolv.conf": "", "/srv/secret": "" });
   host.readTextFile = () => {
     throw new Deno.errors.PermissionDenied("os error 13");
@@ -80,8 +78,7 @@ Deno.test("a file that cannot be read is named with the reason", () => {
   });
 });
 
-// An expression with nested repetition took for ever here.
-Deno.test("a Corefile that begins with a hundred thousand comments and empty lines is read", () => {
+Deno.test("a hundred thousand comments and empty lines before a server block are skipped", () => {
   const text = `${"\n \n# x\n---\n".repeat(25_000)}. {\n whoami\n}\n`.replaceAll("---", "");
   const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost({}));
   assert.equal(config.blocks[0]!.line, 100_001);

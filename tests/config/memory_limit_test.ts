@@ -1,120 +1,100 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/loading/load.ts";
 import {
-  garbageShareOf,
   hostsLimitFor,
   hostsTableShareOf,
+  memoryShare,
   readMemoryLimit,
   shareOf,
-  streamShareOf,
-  tlsShareOf,
 } from "../../src/config/memory_limit.ts";
+import { loadConfig } from "../../src/loading/load.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const MI = 2 ** 20;
+const GROUPS = "/proc/self/cgroup";
+const V2 = "/sys/fs/cgroup";
+const V1 = "/sys/fs/cgroup/memory";
+const UNLIMITED = "9223372036854771712\n";
 
-for (
-  const { title, files, expected } of [
-    { title: "no control groups", files: {}, expected: null },
+/** Files, and the limit in Mi. */
+const LIMITS: [title: string, files: Record<string, string>, limit: number | null][] = [
+  ["no control groups", {}, null],
+  ["version 2, own limit", { [GROUPS]: "0::/\n", [`${V2}/memory.max`]: "134217728\n" }, 128],
+  ["version 2, no limit", { [GROUPS]: "0::/a\n", [`${V2}/a/memory.max`]: "max\n" }, null],
+  [
+    "version 2, a lower limit above",
     {
-      title: "version 2, own limit",
-      files: { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "134217728\n" },
-      expected: 128 * MI,
+      [GROUPS]: "0::/kubepods/pod1/nodens\n",
+      [`${V2}/kubepods/pod1/nodens/memory.max`]: "max\n",
+      [`${V2}/kubepods/pod1/memory.max`]: "268435456\n",
+      [`${V2}/kubepods/memory.max`]: "1073741824\n",
     },
+    256,
+  ],
+  [
+    "version 2, a path outside of the namespace",
+    { [GROUPS]: "0::/../other\n", [`${V2}/memory.max`]: "134217728\n" },
+    128,
+  ],
+  [
+    "version 1",
     {
-      title: "version 2, no limit",
-      files: { "/proc/self/cgroup": "0::/a\n", "/sys/fs/cgroup/a/memory.max": "max\n" },
-      expected: null,
+      [GROUPS]: "5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/\n",
+      [`${V1}/docker/abc/memory.limit_in_bytes`]: "201326592\n",
+      [`${V1}/memory.limit_in_bytes`]: UNLIMITED,
     },
-    {
-      title: "version 2, a lower limit above",
-      files: {
-        "/proc/self/cgroup": "0::/kubepods/pod1/nodens\n",
-        "/sys/fs/cgroup/kubepods/pod1/nodens/memory.max": "max\n",
-        "/sys/fs/cgroup/kubepods/pod1/memory.max": "268435456\n",
-        "/sys/fs/cgroup/kubepods/memory.max": "1073741824\n",
-      },
-      expected: 256 * MI,
-    },
-    {
-      title: "version 2, a path out of sight",
-      files: {
-        "/proc/self/cgroup": "0::/../other\n",
-        "/sys/fs/cgroup/memory.max": "134217728\n",
-      },
-      expected: 128 * MI,
-    },
-    {
-      title: "version 1",
-      files: {
-        "/proc/self/cgroup": "5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/\n",
-        "/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": "201326592\n",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
-      },
-      expected: 192 * MI,
-    },
-    {
-      title: "version 1, no limit",
-      files: {
-        "/proc/self/cgroup": "4:memory:/\n",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
-      },
-      expected: null,
-    },
-    {
-      title: "nonsense",
-      files: { "/proc/self/cgroup": "what\n0::/\n", "/sys/fs/cgroup/memory.max": "-3\n" },
-      expected: null,
-    },
-  ] as { title: string; files: Record<string, string>; expected: number | null }[]
-) {
-  Deno.test(`memory limit: ${title}`, () => {
-    assert.equal(readMemoryLimit(fakeHost(files)), expected);
+    192,
+  ],
+  [
+    "version 1, no limit",
+    { [GROUPS]: "4:memory:/\n", [`${V1}/memory.limit_in_bytes`]: UNLIMITED },
+    null,
+  ],
+  ["malformed files", { [GROUPS]: "what\n0::/\n", [`${V2}/memory.max`]: "-3\n" }, null],
+];
+
+for (const [title, files, limit] of LIMITS) {
+  Deno.test(`memory limit: ${title}: ${limit ?? "none"}`, () => {
+    assert.equal(readMemoryLimit(fakeHost(files)), limit && limit * MI);
   });
 }
 
-for (
-  const { limit, caches, expected } of [
-    { limit: 160 * MI, caches: 1, expected: 32 * MI },
-    { limit: 160 * MI, caches: 4, expected: 8 * MI },
-    { limit: 64 * MI, caches: 1, expected: 4 * MI },
-  ]
-) {
-  Deno.test(`memory limit: of ${limit / MI} Mi, each of ${caches} gets ${expected / MI} Mi`, () => {
-    assert.equal(shareOf(limit, caches), expected);
-  });
+/** Shares by memory limit, both in Mi. */
+const SHARES: Record<string, { of: (limit: number) => number; shares: [number, number][] }> = {
+  "a cache": { of: (limit) => shareOf(limit, 1), shares: [[64, 4], [160, 32]] },
+  "each of four caches": { of: (limit) => shareOf(limit, 4), shares: [[160, 8]] },
+  "clients' connections": {
+    of: (limit) => memoryShare("streams", limit),
+    shares: [[64, 16], [192, 16], [224, 16], [352, 32], [1120, 128]],
+  },
+  "hosts files": { of: hostsTableShareOf, shares: [[64, 2], [96, 2], [192, 18], [352, 48]] },
+  "data in transit over TLS": {
+    of: (limit) => memoryShare("tls", limit),
+    shares: [[64, 12], [192, 12], [352, 32], [1120, 128]],
+  },
+};
+
+for (const [name, { of, shares }] of Object.entries(SHARES)) {
+  for (const [limit, share] of shares) {
+    Deno.test(`memory limit: of ${limit} Mi, ${name} may use ${share} Mi`, () => {
+      assert.equal(of(limit * MI), share * MI);
+    });
+  }
 }
 
-for (const [limit, expected] of [[64, 16], [192, 16], [224, 16], [352, 32], [1120, 128]] as const) {
-  Deno.test(`memory limit: of ${limit} Mi, streams get ${expected} Mi`, () => {
-    assert.equal(streamShareOf(limit * MI), expected * MI);
-  });
-}
-
-for (const [limit, expected] of [[64, 2], [96, 2], [192, 18], [352, 48]] as const) {
-  Deno.test(`memory limit: of ${limit} Mi, tables of hosts files get ${expected} Mi`, () => {
-    assert.equal(hostsTableShareOf(limit * MI), expected * MI);
-    if (expected > 2) assert.equal(hostsLimitFor(expected * MI), limit * MI);
-  });
-}
+Deno.test("memory limit: the limit for hosts files is the inverse of their share", () => {
+  for (const limit of [192, 352]) {
+    assert.equal(hostsLimitFor(hostsTableShareOf(limit * MI)), limit * MI);
+  }
+});
 
 Deno.test("memory limit: caches, streams and two of each hosts table fit beside the program", () => {
   const limit = 352 * MI;
-  const parts = shareOf(limit, 1) + streamShareOf(limit) + 2 * hostsTableShareOf(limit);
+  const parts = shareOf(limit, 1) + memoryShare("streams", limit) + 2 * hostsTableShareOf(limit);
   assert.equal(parts, limit - 96 * MI);
 });
 
-for (const [limit, expected] of [[64, 12], [192, 12], [352, 32], [1120, 128]] as const) {
-  Deno.test(`memory limit: of ${limit} Mi, what is under way over TLS gets ${expected} Mi`, () => {
-    assert.equal(tlsShareOf(limit * MI), expected * MI);
-  });
-}
-
-Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their share", () => {
-  const host = fakeHost({
-    "/proc/self/cgroup": "0::/\n",
-    "/sys/fs/cgroup/memory.max": `${160 * MI}\n`,
-  });
+Deno.test("memory limit: capacity_bytes of the Corefile has precedence over the share", () => {
+  const host = fakeHost({ [GROUPS]: "0::/\n", [`${V2}/memory.max`]: `${160 * MI}\n` });
   const text = "a.example.org {\n cache {\n capacity_bytes 2Mi\n }\n whoami\n}\n" +
     "b.example.org {\n cache\n whoami\n}\n";
   const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, host);
@@ -123,8 +103,5 @@ Deno.test("memory limit: capacity_bytes of the Corefile stands, others get their
   );
   assert.deepEqual(limits, [2 * MI, 16 * MI]);
   assert.equal(config.memoryBytes, 160 * MI);
-});
-
-Deno.test("memory limit: a sixteenth may be garbage of one thread's buffers", () => {
-  assert.equal(garbageShareOf(192 * MI), 12 * MI);
+  assert.equal(config.garbageBytes, 10 * MI);
 });

@@ -1,6 +1,6 @@
 const WIDTH = 100;
 
-/** JSON with every array and object on one line that fits there. */
+/** JSON with arrays and objects on one line if they fit. */
 export function compactJson(value: unknown, indent = ""): string {
   const line = JSON.stringify(value).replace(
     /("(?:[^"\\]|\\.)*")|([,:])/g,

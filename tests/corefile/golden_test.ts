@@ -1,9 +1,8 @@
 /**
- * Golden Corefiles, one a file: `*.corefiletest` holds a Corefile, a line of dashes, and what comes
- * of it: warnings and the configuration as JSON, or the faults. A line `=== PATH` before the dashes
- * begins a further file that the Corefile can import or name.
+ * Golden Corefiles: a `*.corefiletest` contains a Corefile, a line of dashes, and the result:
+ * warnings and the configuration as JSON, or the faults. A line `=== PATH` begins another file.
  *
- * `UPDATE_GOLDEN=1 deno task test` writes what comes of them today; read the difference.
+ * `UPDATE_GOLDEN=1 deno task test` writes the results; read the difference.
  */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";

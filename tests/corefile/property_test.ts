@@ -18,7 +18,7 @@ const word = fc.oneof(
 );
 const soup = fc.array(word, { maxLength: 60 }).map((words) => words.join(" "));
 
-Deno.test("reading any text gives a configuration or faults with places", () => {
+Deno.test("any text is read into a configuration or faults with places", () => {
   fc.assert(
     fc.property(soup, soup, soup, (text, file, value) => {
       const host = fakeHost({ "/f": file, "/g/x.conf": text }, { A: value });
@@ -35,7 +35,7 @@ Deno.test("reading any text gives a configuration or faults with places", () => 
   );
 });
 
-/** Texts that grow without end, or take ever longer, where they are read carelessly. */
+/** Texts that careless reading would expand without end, or take very long for. */
 const BOMBS: Record<string, string> = {
   "opening braces": ". " + "{\n".repeat(200_000),
   "closing braces": "}".repeat(50_000) + "\n}".repeat(50_000),
@@ -48,6 +48,7 @@ const BOMBS: Record<string, string> = {
   "a file that doubles": "import /twice\n",
   "many references": `. {\n log "${"{$A}".repeat(100_000)}"\n}\n`,
   "many words": "a ".repeat(600_000),
+  "many brackets": `import ${"[".repeat(1_000_000)}\n`,
 };
 
 for (const [name, text] of Object.entries(BOMBS)) {

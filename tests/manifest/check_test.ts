@@ -71,7 +71,7 @@ Deno.test("every fault of Corefile and arguments is told with its line in the ma
     code: 1,
     lines: [
       'm.yaml:9: unknown directive "chache" (did you mean "cache"?)',
-      'm.yaml:12: "99999" in ".:99999" is no port (a number from 1 to 65535)',
+      'm.yaml:12: "99999" in ".:99999" is not a port number (1 to 65535)',
       'm.yaml:27: unknown flag -confg (did you mean "-conf"?)',
     ],
   });
@@ -79,7 +79,7 @@ Deno.test("every fault of Corefile and arguments is told with its line in the ma
     code: 1,
     lines: [
       'm.yaml:9: unknown directive "chache" (did you mean "cache"?)',
-      'm.yaml:12: "99999" in ".:99999" is no port (a number from 1 to 65535)',
+      'm.yaml:12: "99999" in ".:99999" is not a port number (1 to 65535)',
     ],
   });
 });

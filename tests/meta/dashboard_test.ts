@@ -1,37 +1,33 @@
-/** Holds the dashboard to Grafana's own types, which say what Grafana would load. */
+/** Checks the dashboard against Grafana's types. */
 import assert from "node:assert/strict";
 import { runCommand } from "../../release/command.ts";
 import { withFolder } from "../support/run/folder.ts";
+import { ROOT } from "./sources.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
 
-/** Which dashboards Deno's type checker refuses, the text of each being a literal, and its words. */
+/** Indices of the dashboards that the type checker rejects, and its output. */
 async function check(dashboards: readonly string[]): Promise<{ refused: number[]; text: string }> {
   return await withFolder(async (folder) => {
     const model = new URL("./grafana_model.ts", import.meta.url).href;
-    // A line each, so that the line of a fault tells whose it is.
+    // One line each, so that the line of a fault identifies the dashboard.
     const lines = dashboards.map((text, i) =>
       `export const n${i}: DashboardJson = ${JSON.stringify(JSON.parse(text))};`
     );
     const file = `${folder}/dashboards.ts`;
-    Deno.writeTextFileSync(
-      file,
-      [`import type { DashboardJson } from ${JSON.stringify(model)};`, ...lines, ""].join("\n"),
-    );
+    const imported = `import type { DashboardJson } from ${JSON.stringify(model)};`;
+    Deno.writeTextFileSync(file, [imported, ...lines, ""].join("\n"));
     const { ok, text } = await runCommand(Deno.execPath(), [
       ...["check", "--quiet", "--config", `${ROOT}deno.json`, "--lock", `${ROOT}dev.lock`],
       ...["--frozen", file],
     ], { env: { NO_COLOR: "1" } });
-    const found = [...text.matchAll(/\/dashboards\.ts:(\d+):\d+$/gm)].map(([, at]) =>
-      Number(at) - 2
-    );
+    const found = [...text.matchAll(/\/dashboards\.ts:(\d+):\d+$/gm)].map(([, at]) => +at! - 2);
     assert.equal(ok, found.length === 0, text);
     return { refused: [...new Set(found)], text };
   });
 }
 
-Deno.test("the dashboard is what Grafana's types want, and faults would be found", async () => {
+Deno.test("the dashboard has Grafana's types, and faulty ones do not", async () => {
   const spoil = (right: string, wrong: string) => {
     assert.ok(TEXT.includes(right), right);
     return TEXT.replace(right, wrong);

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
+import { sourcesIn } from "./sources.ts";
 
-const ROOT = new URL("../../src/", import.meta.url).pathname;
-
-function* sources(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) yield* sources(`${folder}${name}/`);
-    else if (name.endsWith(".ts")) yield `${folder}${name}`;
-  }
-}
-
-Deno.test("every exported item says what it is", () => {
+Deno.test("every exported item has a comment", () => {
   const missing: string[] = [];
-  for (const path of sources(ROOT)) {
-    const lines = Deno.readTextFileSync(path).split("\n");
+  for (const { path, text } of sourcesIn("src")) {
+    const lines = text.split("\n");
     lines.forEach((line, i) => {
       const item =
         /^export (?:abstract |async |declare )*(?:const|function|class|interface|type) (\w+)/
@@ -20,15 +12,13 @@ Deno.test("every exported item says what it is", () => {
       if (item === null || lines[i - 1]?.trimEnd().endsWith("*/")) return;
       // Overloads and their implementation share the first one's comment.
       if (lines[i - 1]?.startsWith(`export function ${item[1]}(`)) return;
-      missing.push(`${path.slice(ROOT.length)}:${i + 1}: ${item[1]}`);
+      missing.push(`${path}:${i + 1}: ${item[1]}`);
     });
   }
   assert.deepEqual(missing, []);
 });
 
-Deno.test("nothing is left half done", () => {
+Deno.test("the sources contain no notes of work to do", () => {
   const marker = /\b(?:TODO|FIXME|XXX|HACK)\b/;
-  for (const path of sources(ROOT)) {
-    assert.equal(marker.exec(Deno.readTextFileSync(path))?.[0], undefined, path);
-  }
+  for (const { path, text } of sourcesIn("src")) assert.doesNotMatch(text, marker, path);
 });

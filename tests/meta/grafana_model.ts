@@ -1,4 +1,4 @@
-/** Grafana's model of a dashboard as its JSON is written: Grafana's own types, for the panels used. */
+/** Grafana's types for dashboards in JSON, with the panels used here. */
 import type {
   Dashboard,
   FieldConfig,
@@ -9,13 +9,13 @@ import type { Dataquery } from "@grafana/grafana-foundation-sdk/prometheus";
 import type * as stat from "@grafana/grafana-foundation-sdk/stat";
 import type * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 
-/** A type as JSON has it: enumerations are their texts, and there are no methods. */
+/** A type in JSON: enumerations are strings, methods are absent. */
 type Written<T> = T extends string ? `${T}`
   : T extends readonly (infer Item)[] ? Written<Item>[]
   : T extends object ? { [Key in keyof T as T[Key] extends Method ? never : Key]: Written<T[Key]> }
   : T;
 
-/** The same where Grafana fills in what is left out. */
+/** The same, all optional: Grafana has defaults. */
 type Filled<T> = T extends string ? `${T}`
   : T extends readonly (infer Item)[] ? Filled<Item>[]
   : T extends object ? { [Key in keyof T]?: Filled<T[Key]> }
@@ -34,7 +34,7 @@ interface PanelOf<Type extends string, Options, Custom>
   };
 }
 
-/** What deploy/grafana/nodens.json has to be. */
+/** The type of deploy/grafana/nodens.json. */
 export interface DashboardJson extends Omit<Written<Dashboard>, "panels"> {
   panels: (
     | Written<RowPanel>

@@ -1,13 +1,13 @@
-/** deno.lock holds what runs; dev.lock holds that and what tests, types and releases need. */
+/** deno.lock has the packages of nodens; dev.lock also has those of tests, types and releases. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { readGraph } from "../../release/graph.ts";
+import { ROOT } from "./sources.ts";
 
 interface Lock {
   npm: Record<string, { integrity: string }>;
 }
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const REMEDY =
   "run `git checkout deno.lock`, and give Deno --lock=dev.lock for anything but nodens";
 
@@ -15,14 +15,14 @@ function readLock(name: string): Lock {
   return JSON.parse(Deno.readTextFileSync(ROOT + name));
 }
 
-Deno.test("deno.lock holds the packages that nodens runs with, and no other", async () => {
+Deno.test("deno.lock has the packages that nodens runs with, and no others", async () => {
   const { packages } = await readGraph(ROOT);
   const wanted = packages.map(({ name, version }) => `${name}@${version}`).sort();
-  // `deno task` fetches everything that stands there before any task starts.
+  // `deno task` fetches all of them before any task starts.
   assert.deepEqual(Object.keys(readLock("deno.lock").npm).sort(), wanted, REMEDY);
 });
 
-Deno.test("dev.lock has the same packages as deno.lock, and everything that deno.json names", () => {
+Deno.test("dev.lock has the packages of deno.lock and deno.json", () => {
   const all = readLock("dev.lock").npm;
   for (const [id, entry] of Object.entries(readLock("deno.lock").npm)) {
     assert.deepEqual(all[id], entry, id);
@@ -34,7 +34,7 @@ Deno.test("dev.lock has the same packages as deno.lock, and everything that deno
   }
 });
 
-Deno.test("tests, checks and releases take dev.lock as it stands", () => {
+Deno.test("tests, checks and releases use dev.lock, frozen", () => {
   const runner = Deno.readTextFileSync(`${ROOT}tests/main.ts`);
   assert.match(runner, /"--lock=dev\.lock", "--frozen"/);
   for (const [name, task] of Object.entries(manifest.tasks)) {

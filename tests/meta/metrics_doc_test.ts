@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
-import { CATALOG, METRICS } from "../../src/metrics/catalog.ts";
+import { METRICS } from "../../src/metrics/catalog.ts";
+import { ROOT, sourcesIn } from "./sources.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const NAME = /\b(?:coredns|nodens|process)_[a-z_]+\b/g;
-/** What looks like a metric but is none. */
+/** Names that only look like metrics. */
 const OTHERS = new Set(["process_metrics"]);
-
-function* sources(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) yield* sources(`${folder}${name}/`);
-    else if (/\.(ts|md)$/.test(name)) yield `${folder}${name}`;
-  }
-}
 
 /** Name of the metric that a name in a query belongs to. */
 function family(name: string): string {
@@ -23,9 +16,9 @@ Deno.test("docs/metrics.md lists every metric with its type, labels and meaning"
   const text = Deno.readTextFileSync(`${ROOT}docs/metrics.md`);
   const rows = [...text.matchAll(/^\| `(\w+)` +\| (\w+) +\| (.*?) *\| (.*?) *\|$/gm)];
   const listed = new Map(rows.map(([, name, ...cells]) => [name!, cells]));
-  assert.equal(rows.length, listed.size, "none stands there twice");
+  assert.equal(rows.length, listed.size, "a metric is listed twice");
   assert.deepEqual([...listed.keys()].sort(), [...METRICS.keys()].sort());
-  for (const { name, type, labels } of CATALOG) {
+  for (const { name, type, labels } of METRICS.values()) {
     const [documented, labelText, meaning] = listed.get(name)!;
     assert.equal(documented, type, name);
     assert.equal(labelText, labels.map((label) => `\`${label}\``).join(", "), name);
@@ -33,17 +26,17 @@ Deno.test("docs/metrics.md lists every metric with its type, labels and meaning"
   }
 });
 
-Deno.test("every metric that the code or a README names stands in the catalog", () => {
-  for (const path of sources(`${ROOT}src/`)) {
-    for (const [name] of Deno.readTextFileSync(path).matchAll(NAME)) {
+Deno.test("the catalog contains every metric that the code or a README names", () => {
+  for (const { path, text } of sourcesIn("src", /\.(ts|md)$/)) {
+    for (const [name] of text.matchAll(NAME)) {
       // A README, a comment or a template may name the beginning of several.
       if (name.endsWith("_") || OTHERS.has(name)) continue;
-      assert.ok(METRICS.has(family(name)), `${path.slice(ROOT.length)}: ${name}`);
+      assert.ok(METRICS.has(family(name)), `${path}: ${name}`);
     }
   }
 });
 
-Deno.test("alert rules and dashboard use metrics that there are, and most of them", () => {
+Deno.test("alert rules and dashboard use metrics of the catalog, and many of them", () => {
   const rules = Deno.readTextFileSync(`${ROOT}deploy/prometheus/nodens.rules.yml`);
   const dashboard = JSON.parse(Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`));
   const queries = dashboard.panels.flatMap((panel: { targets?: { expr: string }[] }) =>
@@ -58,7 +51,7 @@ Deno.test("alert rules and dashboard use metrics that there are, and most of the
   assert.ok(used.size > 30);
 });
 
-Deno.test("the dashboard's panels have numbers of their own and do not overlap", () => {
+Deno.test("the dashboard's panels have distinct ids and do not overlap", () => {
   const { panels, uid } = JSON.parse(Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`));
   assert.equal(uid, "nodens");
   const ids = panels.map(({ id }: { id: number }) => id);
@@ -76,7 +69,7 @@ Deno.test("the dashboard's panels have numbers of their own and do not overlap",
   }
 });
 
-Deno.test("the dashboard chooses by cluster, job and node, and no panel draws a line for each", () => {
+Deno.test("the dashboard filters by cluster, job and node, and no panel has a line for each node", () => {
   const { panels, templating } = JSON.parse(
     Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`),
   );
@@ -91,7 +84,7 @@ Deno.test("the dashboard chooses by cluster, job and node, and no panel draws a 
           assert.ok(selector.includes(`${name}=~"$${name}"`), `${title}: ${name} is missing`);
         }
       }
-      // What there are as many of as nodes, upstreams or zones.
+      // Labels with as many values as there are nodes, upstreams or zones.
       if (
         !/by \([^)]*\b(?:instance|to|from|zones?)\b/.test(expr) &&
         /\bby \(|sum\(|count\(/.test(expr)

@@ -1,14 +1,10 @@
-/** What belongs to a plugin lies in its folder: the rest of the program does not know its name. */
+/** Everything of a plugin is in its folder: the rest of the program does not know its name. */
 import assert from "node:assert/strict";
 import { SETUPS } from "../../src/plugins/setups.ts";
+import { sourcesIn } from "./sources.ts";
 
-const ROOT = new URL("../../src/", import.meta.url).pathname;
-
-/** Folders that may name plugins. */
-const MAY: Record<string, string> = {
-  "plugins/": "here they are",
-  "manifest/corefile.ts": "writes a Corefile",
-};
+/** Where plugins may be named; the second writes a Corefile. */
+const MAY = ["plugins/", "manifest/corefile.ts"];
 const NAMES = [...SETUPS.keys()].join("|");
 const PATTERNS: { what: string; pattern: RegExp }[] = [
   { what: "imports from the folder of a plugin", pattern: new RegExp(`plugins/(${NAMES})/`, "g") },
@@ -29,15 +25,7 @@ function find(text: string): string[] {
   );
 }
 
-function* files(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(ROOT + folder)) {
-    const path = `${folder}${name}`;
-    if (isDirectory) yield* files(`${path}/`);
-    else if (name.endsWith(".ts")) yield path;
-  }
-}
-
-Deno.test("a plugin's name is found where it is used", () => {
+Deno.test("uses of a plugin's name are found", () => {
   for (
     const text of [
       'if (name !== "forward") continue;',
@@ -58,8 +46,7 @@ Deno.test("a plugin's name is found where it is used", () => {
 });
 
 Deno.test("only its own folder and the lists of plugins know a plugin's name", () => {
-  for (const path of files("")) {
-    if (Object.keys(MAY).some((start) => path.startsWith(start))) continue;
-    assert.deepEqual(find(Deno.readTextFileSync(ROOT + path)), [], path);
+  for (const { path, text } of sourcesIn("src")) {
+    if (!MAY.some((start) => path.startsWith(start))) assert.deepEqual(find(text), [], path);
   }
 });

@@ -1,34 +1,27 @@
-/** What is skipped is told by `skipFor`, which lists it at the end, and refuses it in CI. */
+/** Tests skip with `skipFor`, which lists what is skipped at the end, and fails in CI. */
 import assert from "node:assert/strict";
 import { missing } from "../support/run/require.ts";
 import { SKIPPED_FILE, skippedReport } from "../support/run/skipped.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { sourcesIn } from "./sources.ts";
 
 const TESTS = new URL("../", import.meta.url).pathname;
-/** The lines on which a test file tells of skipping by itself. */
+/** A test that prints what it skips. */
 const BY_ITSELF = new RegExp(`SKIPPED${":"}`);
-/** Where it skips by itself, or makes fewer tests on other systems, and tells nobody. */
+/** A test that skips, or has fewer cases on other systems, without a word. */
 const SILENT = /\bignore:|^\s+ignore,$|Deno\.test\.ignore|Deno\.build\.os [!=]== "linux"/m;
 
-function* testFiles(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) yield* testFiles(`${folder}${name}/`);
-    else if (name.endsWith("_test.ts")) yield folder + name;
-  }
-}
-
-Deno.test("no test file skips in silence, or prints by itself what it skips", () => {
-  let count = 0;
-  for (const path of testFiles(TESTS)) {
-    count++;
+Deno.test("test files skip only with skipFor", () => {
+  const files = sourcesIn("tests", /_test\.ts$/);
+  assert.ok(files.length > 200);
+  for (const { path, text } of files) {
     if (path.endsWith("/skipped_test.ts")) continue;
-    const text = Deno.readTextFileSync(path);
     assert.doesNotMatch(text, BY_ITSELF, path);
     assert.doesNotMatch(text, SILENT, path);
   }
-  assert.ok(count > 200);
 });
 
-Deno.test("what is skipped is listed by its reason, with the package that would run it", () => {
+Deno.test("skipped tests are listed by reason, with the missing package", () => {
   const line = (file: string, ...reasons: string[]) => `${JSON.stringify({ file, reasons })}\n`;
   assert.equal(skippedReport(""), "");
   const collected = line("tests/b_test.ts", ...missing(["/no/zsh", "/no/fish"])) +
@@ -41,19 +34,15 @@ Deno.test("what is skipped is listed by its reason, with the package that would 
   );
 });
 
-Deno.test("the runner closes with the list, and ends as the tests do", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  try {
+Deno.test("the runner prints the list last, and exits with the code of the tests", async () => {
+  await withFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/tests`);
     const support = `${TESTS}support/run/require.ts`;
     const tests = (fails: boolean) =>
       `import { skipUnless } from ${JSON.stringify(support)};\n` +
       `Deno.test({ name: "one", ...skipUnless("no-such-program"), fn() {} });\n` +
       `Deno.test("two", () => { if (${fails}) throw new Error("wrong"); });\n`;
-    const [good, bad] = ["good", "bad"].map((name) => `${folder}/tests/${name}_test.ts`) as [
-      string,
-      string,
-    ];
+    const [good, bad] = [`${folder}/tests/good_test.ts`, `${folder}/tests/bad_test.ts`];
     Deno.writeTextFileSync(good, tests(false));
     Deno.writeTextFileSync(bad, tests(true));
     const run = async (...files: string[]) => {
@@ -74,16 +63,14 @@ Deno.test("the runner closes with the list, and ends as the tests do", async () 
     assert.equal(failed.code, 1);
     const both = `${why}tests/bad_test.ts, tests/good_test.ts\n`;
     assert.ok(failed.stdout.endsWith(`\n${both}`), failed.stdout);
-    // A run that fails keeps none from following it, and there is one list.
-    const [one, other] = [await run(bad, "--then", good), await run(good, "--then", bad)];
-    for (const { code, stdout } of [one, other]) {
+    // The runs after a failed one run too, and there is one list.
+    for (const [first, second] of [[bad, good], [good, bad]] as const) {
+      const { code, stdout } = await run(first, "--then", second);
       assert.equal(code, 1);
       assert.match(stdout, /^ok \| 1 passed/m);
       assert.match(stdout, /^FAILED \| 0 passed/m);
       assert.equal(stdout.split("SKIPPED").length, 2, stdout);
       assert.ok(stdout.endsWith(`\n${both}`), stdout);
     }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  });
 });

@@ -1,40 +1,32 @@
 import assert from "node:assert/strict";
+import { runCommand } from "../../release/command.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { skipUnless } from "../support/run/require.ts";
+import { ROOT } from "./sources.ts";
 
-const UNITS = new URL("../../deploy/systemd/", import.meta.url).pathname;
+const UNITS = `${ROOT}deploy/systemd/`;
 const NAMES = ["nodens.service", "nodens.socket"];
 const INSTALLED = "/usr/local/bin/nodens";
 
-async function run(command: string, ...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    env: { NO_COLOR: "1", SYSTEMD_COLORS: "0", SYSTEMD_PAGER: "cat" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+function run(command: string, ...args: string[]) {
+  const env = { NO_COLOR: "1", SYSTEMD_COLORS: "0", SYSTEMD_PAGER: "cat" };
+  return runCommand(command, args, { env });
 }
 
-/** The units in a folder of their own, with an executable that is there on this machine. */
-async function withUnits(
-  use: (paths: string[]) => Promise<void>,
-  more = "",
-): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  const paths = NAMES.map((name) => {
-    const text = Deno.readTextFileSync(UNITS + name);
-    const path = `${folder}/${name}`;
-    const edited = text.replace(INSTALLED, Deno.execPath()).replace("[Service]\n", `$&${more}`);
-    Deno.writeTextFileSync(path, edited);
-    return path;
-  });
-  try {
-    await use(paths);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+/** Copies the units to a folder, with an executable that exists on this machine. */
+async function withUnits(use: (paths: string[]) => Promise<void>, more = ""): Promise<void> {
+  await withFolder((folder) =>
+    use(NAMES.map((name) => {
+      const text = Deno.readTextFileSync(UNITS + name);
+      const path = `${folder}/${name}`;
+      const edited = text.replace(INSTALLED, Deno.execPath()).replace("[Service]\n", `$&${more}`);
+      Deno.writeTextFileSync(path, edited);
+      return path;
+    }))
+  );
 }
 
-Deno.test("the service watches what nodens tells it, and the socket opens what nodens looks for", () => {
+Deno.test("the units agree with what nodens expects of them", () => {
   const service = Deno.readTextFileSync(`${UNITS}nodens.service`);
   for (
     const line of [
@@ -45,7 +37,7 @@ Deno.test("the service watches what nodens tells it, and the socket opens what n
       "AmbientCapabilities=CAP_NET_BIND_SERVICE",
     ]
   ) assert.ok(service.split("\n").includes(line), line);
-  // Where data planes are taken for dead by nodens itself (5 s), the watchdog must come later.
+  // Later than nodens's own limit for a data plane that hangs (5 s).
   assert.ok(Number(/^WatchdogSec=(\d+)$/m.exec(service)![1]) > 5);
   const socket = Deno.readTextFileSync(`${UNITS}nodens.socket`);
   const of = (kind: string) =>
@@ -55,11 +47,12 @@ Deno.test("the service watches what nodens tells it, and the socket opens what n
 });
 
 Deno.test({
-  name: "systemd takes the units without a word, and would say one",
+  name: "systemd-analyze accepts the units, and rejects a wrong key",
   ...skipUnless("systemd-analyze"),
   async fn() {
     await withUnits(async (paths) => {
-      assert.deepEqual(await run("systemd-analyze", "verify", ...paths), { code: 0, text: "" });
+      const { ok, text } = await run("systemd-analyze", "verify", ...paths);
+      assert.deepEqual({ ok, text }, { ok: true, text: "" });
     });
     await withUnits(async (paths) => {
       const { text } = await run("systemd-analyze", "verify", ...paths);
@@ -69,26 +62,26 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the service has few rights",
+  name: "the exposure of the service is low",
   ...skipUnless("systemd-analyze"),
   async fn() {
     await withUnits(async ([service]) => {
-      // Tenths; what is left is the network and port 53.
+      // In tenths; the rest is the network and port 53.
       const options = ["--offline=true", "--no-pager", "--threshold=20"];
-      const { code, text } = await run("systemd-analyze", "security", ...options, service!);
+      const { ok, text } = await run("systemd-analyze", "security", ...options, service!);
       assert.match(text, /Overall exposure level for nodens\.service: \d\.\d/);
-      assert.equal(code, 0, text);
+      assert.ok(ok, text);
     });
   },
 });
 
 Deno.test({
-  name: "systemd-sysusers understands the account",
+  name: "systemd-sysusers accepts the account",
   ...skipUnless("systemd-sysusers"),
   async fn() {
-    const { code, text } = await run("systemd-sysusers", "--dry-run", `${UNITS}nodens.sysusers`);
-    assert.equal(code, 0, text);
-    // Where the account is there already, it has nothing to say.
+    const { ok, text } = await run("systemd-sysusers", "--dry-run", `${UNITS}nodens.sysusers`);
+    assert.ok(ok, text);
+    // It is silent if the account exists.
     const known = /^nodens:/m.test(Deno.readTextFileSync("/etc/passwd"));
     assert.match(text, known ? /^/ : /Creating user 'nodens' \(nodens DNS cache\)/);
   },

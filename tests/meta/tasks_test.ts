@@ -1,4 +1,4 @@
-/** nodens runs with the same flags of V8 in every way that it is run, and every test is run. */
+/** All ways to run nodens have the same V8 flags, and some task runs each test. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { compileArguments } from "../../release/compile.ts";
@@ -6,17 +6,17 @@ import { V8_FLAGS } from "../../release/v8_flags.ts";
 
 const { attack, compile, start, test } = manifest.tasks;
 
-Deno.test("deno task start has the flags of V8", () => {
+Deno.test("deno task start sets the V8 flags", () => {
   assert.ok(start.command.includes(` ${V8_FLAGS} main.ts`), start.command);
 });
 
-Deno.test("deno task compile has the same options, rights and modules as a release", () => {
+Deno.test("deno task compile has the options, permissions and modules of a release", () => {
   assert.equal(compile.command, ["deno", ...compileArguments("dist/nodens")].join(" "));
   const page = Deno.readTextFileSync(new URL("../../docs/install.md", import.meta.url));
   assert.ok(page.replaceAll(" \\\n  ", " ").includes(`\n${compile.command}\n`), "docs/install.md");
 });
 
-Deno.test("what deno task test leaves out, test-system, test-arm64 or attack runs", () => {
+Deno.test("test-system, test-arm64 or attack runs what deno task test ignores", () => {
   const left = /--ignore=(\S+) tests\/$/.exec(test.command)![1]!.split(",");
   const others = [manifest.tasks["test-system"], manifest.tasks["test-arm64"], attack]
     .flatMap(({ command }) => command.match(/(?<= )tests\/\w+(?=\/| |$)/g)!);

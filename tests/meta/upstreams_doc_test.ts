@@ -4,17 +4,17 @@ import { readTable, withoutTimes } from "../battery/table.ts";
 
 const page = Deno.readTextFileSync(new URL("../../docs/upstreams.md", import.meta.url));
 
-Deno.test("the table of upstreams has a row for each kind, in the battery's order", () => {
+Deno.test("the table of upstreams has a row for each kind, in the order of the battery", () => {
   assert.deepEqual([...readTable(page).keys()], KINDS.map(({ title }) => title));
 });
 
 Deno.test("docs/upstreams.md explains each kind of upstream", () => {
-  // Titles may be broken over lines.
+  // Titles may be wrapped.
   const text = page.slice(0, page.indexOf("<!-- table")).replaceAll(/\s+/g, " ");
   for (const { title } of KINDS) assert.ok(text.includes(`**${title}**`), title);
 });
 
-Deno.test("cells are compared without their times", () => {
+Deno.test("cells are compared without times", () => {
   const table = {
     "1 record, at once": "1 record",
     "TC, 1 record, after 2 s, then at once": "TC, 1 record",

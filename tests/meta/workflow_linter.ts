@@ -1,17 +1,14 @@
-/**
- * The linter of GitHub's own editor: the schema of workflows, expressions, and what jobs and steps say
- * of each other.
- */
+/** The linter of GitHub's editor: schema, expressions, and references between jobs and steps. */
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 
-/** Its schemas are JSON that it imports without saying so, as bundlers allow and Deno does not. */
+/** JSON that it imports without the attribute that Deno requires. */
 const JSON_OF_PACKAGE = /\/@actions\/[^?]*\.min\.json$/;
 
 /** Finds faults in the text of a workflow, `line: what`. */
 export type WorkflowLinter = (name: string, text: string) => Promise<string[]>;
 
-/** Loads the linter. Workflows that call each other are looked for in `folder`. */
+/** Loads the linter. It finds called workflows in `folder`. */
 export async function loadWorkflowLinter(folder: string): Promise<WorkflowLinter> {
   const hooks = registerHooks({
     load(url, context, next) {
@@ -33,7 +30,7 @@ export async function loadWorkflowLinter(folder: string): Promise<WorkflowLinter
   };
   return async (name, text) => {
     const { href } = pathToFileURL(`${folder}/${name}`);
-    // It remembers by name what it has read.
+    // Its cache is keyed by name.
     clearCache();
     const document = TextDocument.create(href, "yaml", 1, text);
     const found = await validate(document, { fileProvider });

@@ -1,33 +1,31 @@
 import assert from "node:assert/strict";
 import { parseStat } from "../../src/control/endpoints/process_metrics.ts";
 import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../src/engine/buckets.ts";
-import { CATALOG } from "../../src/metrics/catalog.ts";
+import { METRICS } from "../../src/metrics/catalog.ts";
 import { chooseFormat, expose, takesGzip } from "../../src/metrics/exposition.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 
-const FORMATS = [
-  { accept: null, format: "text" },
-  { accept: "*/*", format: "text" },
-  { accept: "text/html, */*;q=0.1", format: "text" },
-  { accept: "application/openmetrics-text", format: "openmetrics" },
-  { accept: "application/openmetrics-text; version=2.0.0", format: "text" },
-  { accept: "application/openmetrics-text;q=0.3,text/plain;q=0.5", format: "text" },
-  { accept: "text/plain;q=0.5, application/openmetrics-text;q=0.3", format: "text" },
-  { accept: "application/openmetrics-text;q=0", format: "text" },
-  {
-    // What Prometheus 2.42 sends.
-    accept: "application/openmetrics-text;version=1.0.0,application/openmetrics-text;" +
-      "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-    format: "openmetrics",
-  },
+/** Of Prometheus 2.42. */
+const PROMETHEUS = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;" +
+  "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+const FORMATS: [accept: string | null, format: string][] = [
+  [null, "text"],
+  ["*/*", "text"],
+  ["text/html, */*;q=0.1", "text"],
+  ["application/openmetrics-text", "openmetrics"],
+  ["application/openmetrics-text; version=2.0.0", "text"],
+  ["application/openmetrics-text;q=0.3,text/plain;q=0.5", "text"],
+  ["text/plain;q=0.5, application/openmetrics-text;q=0.3", "text"],
+  ["application/openmetrics-text;q=0", "text"],
+  [PROMETHEUS, "openmetrics"],
 ];
 
-for (const { accept, format } of FORMATS) {
+for (const [accept, format] of FORMATS) {
   Deno.test(`Accept: ${accept} gets ${format}`, () => assert.equal(chooseFormat(accept), format));
 }
 
-Deno.test("gzip only for those who take it", () => {
+Deno.test("gzip needs the client's consent", () => {
   for (const header of ["gzip", "deflate, gzip;q=1.0", "GZIP"]) {
     assert.ok(takesGzip(header), header);
   }
@@ -43,7 +41,7 @@ Deno.test("labels are escaped and written in the catalog's order", () => {
   assert.equal(line, 'nodens_cache_bytes{server="dns://:53",zones="a\\"b\\\\c\\nd"} 12');
 });
 
-Deno.test("a histogram's buckets hold those below them; several data planes are added up", () => {
+Deno.test("a histogram's buckets are cumulative, and those of data planes are added", () => {
   const book = new SeriesBook();
   const bounds = [1, 2.5];
   for (const values of [[1, 2, 3, 40.5], [10, 0, 0, 5]]) {
@@ -60,7 +58,7 @@ Deno.test("a histogram's buckets hold those below them; several data planes are 
   assert.match(expose(book, "openmetrics"), /bucket\{le="1\.0"\} 11\n[^]*# EOF\n$/);
 });
 
-Deno.test("OpenMetrics: the suffix of a counter is that of its values alone", () => {
+Deno.test("OpenMetrics: the family of a counter has no suffix", () => {
   const book = new SeriesBook();
   book.add("coredns_panics_total", {}, 3);
   const lines = expose(book, "openmetrics").split("\n");
@@ -68,7 +66,7 @@ Deno.test("OpenMetrics: the suffix of a counter is that of its values alone", ()
   assert.equal(lines[2], "coredns_panics_total 3");
 });
 
-Deno.test("what several data planes say is one series: sum, least or most", () => {
+Deno.test("gauges of several data planes are combined: sum, minimum or maximum", () => {
   const book = new SeriesBook();
   for (const [up, rtt, count] of [[1, 0.2, 5], [0, 0.1, 6], [NaN, NaN, NaN]]) {
     book.add("nodens_upstream_up", { to: "a" }, up!);
@@ -80,14 +78,14 @@ Deno.test("what several data planes say is one series: sum, least or most", () =
   assert.equal(book.of("nodens_upstream_replies_total")[0]!.value, 11);
 });
 
-Deno.test("what has no value, and what the catalog does not know, is not exported", () => {
+Deno.test("series without a value, and metrics outside of the catalog, are not exported", () => {
   const book = new SeriesBook();
   book.add("nodens_upstream_up", { to: "a" }, NaN);
   book.add("nodens_of_nobody", {}, 1);
   assert.equal(expose(book, "text"), "\n");
 });
 
-Deno.test("the registry: counters, gauges, histograms, forgotten series", () => {
+Deno.test("the registry has counters, gauges and histograms, and removes series", () => {
   const registry = new MetricRegistry();
   const failed = registry.counter("coredns_reload_failed_total");
   failed.add();
@@ -115,9 +113,9 @@ Deno.test("the registry: counters, gauges, histograms, forgotten series", () => 
   assert.throws(() => registry.gauge("coredns_reload_failed_total"), /no such gauge/);
 });
 
-Deno.test("names and help texts are what Prometheus wants", () => {
+Deno.test("names and help texts follow Prometheus's conventions", () => {
   const names = new Set<string>();
-  for (const { name, type, help, labels } of CATALOG) {
+  for (const { name, type, help, labels } of METRICS.values()) {
     assert.ok(!names.has(name), name);
     names.add(name);
     assert.match(name, /^(coredns|nodens|process)_[a-z_]+$/);
@@ -127,7 +125,7 @@ Deno.test("names and help texts are what Prometheus wants", () => {
   }
 });
 
-Deno.test("buckets: a value belongs to the first bound that is not below it", () => {
+Deno.test("a value is in the first bucket whose bound is not below it", () => {
   const search = (bounds: readonly number[], value: number) => {
     const found = bounds.findIndex((bound) => value <= bound);
     return found < 0 ? bounds.length : found;
@@ -144,7 +142,7 @@ Deno.test("buckets: a value belongs to the first bound that is not below it", ()
   assert.equal(timeBucket(-1), 0);
 });
 
-Deno.test("the kernel's numbers of a process whose name holds spaces and brackets", () => {
+Deno.test("the kernel's numbers of a process with spaces and brackets in its name", () => {
   const rest =
     "S 1 1 1 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 9 0 12345 20480 3 18446744073709551615";
   assert.deepEqual(parseStat(`4242 (a ) b) ${rest}`), {

@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { readRecord, type WireRecord } from "../../src/dns/record_text/record.ts";
 import { dataOf, FIELD_NAMES } from "../../src/plugins/template/data.ts";
-import { evaluate, FUNCTION_NAMES } from "../../src/plugins/template/go_template/evaluate.ts";
-import { parse } from "../../src/plugins/template/go_template/parse.ts";
-import { EvaluationError } from "../../src/plugins/template/go_template/values.ts";
-import { TemplateError } from "../../src/plugins/template/go_template/syntax.ts";
+import { compile } from "../../src/plugins/template/go_template/compile.ts";
+import { EvaluationError, TemplateError } from "../../src/plugins/template/go_template/values.ts";
 import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { buildGo, goReasons } from "../support/servers/go_program.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -197,7 +195,7 @@ Deno.test({
     for (const [i, template] of REFUSED.entries()) {
       await t.step(`refused: ${template}`, () => {
         assert.equal(of(TEMPLATES.length + i).Error, "");
-        assert.throws(() => parsed(template), TemplateError);
+        assert.throws(() => compile(template, FIELD_NAMES), TemplateError);
       });
     }
     for (const [i, text] of RECORDS.entries()) {
@@ -212,16 +210,11 @@ Deno.test("an incomplete record is rejected", () => {
   for (const text of ["", ...CUT_SHORT]) assert.throws(() => readRecord(text), SyntaxError, text);
 });
 
-function parsed(template: string) {
-  return parse(template, { functions: FUNCTION_NAMES, fields: FIELD_NAMES });
-}
-
 function compareTemplate(template: string, { Text, Error: goError }: GoAnswer): void {
   const exchange = exchangeFor({ name: "Www.Example.org", type: "A", id: 4711 });
-  const match = { ...GROUPS, pattern: ".*", names: NAMES };
   const where = { zone: "example.org.", qclass: 1, qtype: 1, remote: "192.0.2.1" };
-  const data = dataOf(exchange, match, where);
-  const ours = () => evaluate(parsed(template), data);
+  const data = dataOf({ exchange, ...where, ...GROUPS, pattern: ".*", names: NAMES });
+  const ours = () => compile(template, FIELD_NAMES).evaluate(data);
   if (goError === "") return assert.equal(ours(), Text);
   assert.throws(
     ours,

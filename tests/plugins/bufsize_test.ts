@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { NEXT } from "../../src/engine/handler.ts";
 import { createBufsize } from "../../src/plugins/bufsize/handler.ts";
-import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
+import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
+import { makeHandler } from "./make_handler.ts";
 
 const CASES = [
   { size: 1100, edns: 4096, client: 1100, announced: 1100 },
@@ -15,24 +16,17 @@ const CASES = [
 ];
 
 for (const { size, edns, client, announced } of CASES) {
-  Deno.test(`bufsize ${size} makes of ${edns ?? "no OPT"} ${client}, announces ${announced}`, () => {
-    const handler = createBufsize({ sizeBytes: size }, {
-      engine: fakeEngine(),
-      zones: ["."],
-      position: 0,
-    });
-    const exchange = exchangeFor({
-      name: "example.org",
-      ...(edns === undefined ? {} : { edns }),
-    });
-    assert.equal(handler.query!(exchange), NEXT);
+  const query = edns === undefined ? "a query without OPT" : `an EDNS size of ${edns}`;
+  Deno.test(`bufsize ${size} limits ${query} to ${client} and announces ${announced}`, () => {
+    const exchange = exchangeFor({ name: "example.org", ...(edns === undefined ? {} : { edns }) });
+    assert.equal(makeHandler(createBufsize, { sizeBytes: size }).query!(exchange), NEXT);
     assert.equal(exchange.ednsSize, client);
     assert.equal(exchange.maxUdpSize, size);
     assert.equal(exchange.payloadSize, announced);
   });
 }
 
-Deno.test("bufsize announces its size to upstreams too", () => {
+Deno.test("bufsize is announced to upstreams", () => {
   const simulation = new Simulation(". {\n bufsize 700\n forward . 10.0.0.1\n}");
   simulation.upstream("10.0.0.1:53", (query) => {
     const opt = query.additionals![0] as unknown as { udpPayloadSize: number };

@@ -2,49 +2,48 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseEndpoint } from "../../src/upstream/endpoint.ts";
 import type { ForwardOptions, ForwardTo } from "../../src/plugins/forward/options.ts";
-import { parseResolvConf } from "../../src/config/resolv_conf.ts";
+import { parseResolvConf, type ReadResolvConf } from "../../src/config/resolv_conf.ts";
 import { resolveTo } from "../../src/plugins/forward/resolve_to.ts";
 
-const RESOLV_CONFS = [
-  { what: "nothing", text: "", found: {} },
-  {
-    what: "servers, with a scope, trailing words, tabs and carriage returns",
-    text: "nameserver 192.0.2.1\r\n\tnameserver\tfe80::1%eth0\nnameserver ::1 # here\n",
-    found: { servers: ["192.0.2.1", "fe80::1%eth0", "::1"] },
-  },
-  {
-    what: "comments, other lines, and a line that goes nowhere",
-    text:
-      "# nameserver 192.0.2.1\n;nameserver 192.0.2.2\nNAMESERVER 192.0.2.3\nsearch a\nnameserver",
-    found: {},
-  },
-  {
-    what: "what is no address",
-    text: "nameserver dns.example.org\nnameserver 192.0.2.256\nnameserver fe80::1%\nnameserver ::1",
-    found: { servers: ["::1"], invalid: ["dns.example.org", "192.0.2.256", "fe80::1%"] },
-  },
-  {
-    what: "options over several lines; the last of each counts",
-    text: "options timeout:3 rotate\noptions ndots:5 timeout:4 attempts:2",
-    found: { timeoutMs: 4000, attempts: 2, rotate: true },
-  },
-  {
-    what: "options beyond the C library's bounds",
-    text: "options timeout:31 attempts:6",
-    found: { timeoutMs: 30_000, attempts: 5 },
-  },
-  { what: "zeros", text: "options timeout:0 attempts:0", found: { timeoutMs: 1000, attempts: 1 } },
-  { what: "no numbers", text: "options timeout: attempts:x timeout:1s no-rotate", found: {} },
+const RESOLV_CONFS: [title: string, text: string, found: Partial<ReadResolvConf>][] = [
+  ["an empty file", "", {}],
+  [
+    "servers, with a scope, trailing words, tabs and carriage returns",
+    "nameserver 192.0.2.1\r\n\tnameserver\tfe80::1%eth0\nnameserver ::1 # here\n",
+    { servers: ["192.0.2.1", "fe80::1%eth0", "::1"] },
+  ],
+  [
+    "comments, other lines, and a line without an address",
+    "# nameserver 192.0.2.1\n;nameserver 192.0.2.2\nNAMESERVER 192.0.2.3\nsearch a\nnameserver",
+    {},
+  ],
+  [
+    "words that are not addresses",
+    "nameserver dns.example.org\nnameserver 192.0.2.256\nnameserver fe80::1%\nnameserver ::1",
+    { servers: ["::1"], invalid: ["dns.example.org", "192.0.2.256", "fe80::1%"] },
+  ],
+  [
+    "options on several lines; the last of each counts",
+    "options timeout:3 rotate\noptions ndots:5 timeout:4 attempts:2",
+    { timeoutMs: 4000, attempts: 2, rotate: true },
+  ],
+  [
+    "options beyond the C library's bounds",
+    "options timeout:31 attempts:6",
+    { timeoutMs: 30_000, attempts: 5 },
+  ],
+  ["zeros", "options timeout:0 attempts:0", { timeoutMs: 1000, attempts: 1 }],
+  ["options without numbers", "options timeout: attempts:x timeout:1s no-rotate", {}],
 ];
 
-for (const { what, text, found } of RESOLV_CONFS) {
-  Deno.test(`resolv.conf: ${what}`, () => {
+for (const [title, text, found] of RESOLV_CONFS) {
+  Deno.test(`resolv.conf: ${title}`, () => {
     const nothing = { servers: [], invalid: [], timeoutMs: null, attempts: null, rotate: false };
     assert.deepEqual(parseResolvConf(text), { ...nothing, ...found });
   });
 }
 
-Deno.test("resolv.conf: a hundred servers of a long file", () => {
+Deno.test("resolv.conf: at most a hundred servers are read", () => {
   const text = Array.from({ length: 5000 }, (_, i) => `nameserver 10.0.${i >> 8}.${i & 255}\n`);
   assert.equal(parseResolvConf(text.join("")).servers.length, 100);
 });
@@ -53,7 +52,7 @@ const server = (address: string, port = 53): ForwardTo => ({
   kind: "server",
   upstream: { address, port, transport: "dns", serverName: "" },
 });
-/** What the files of the table said when the configuration was read. */
+/** Content of the files when the configuration was read. */
 const BEFORE = parseResolvConf("nameserver 192.0.2.99");
 const file = (path: string): ForwardTo => ({ kind: "file", path, content: BEFORE });
 const name = (host: string): ForwardTo => ({
@@ -67,12 +66,12 @@ const ALL: ForwardOptions["resolvConfOptions"] = ["timeout", "attempts", "rotate
 
 const UPDATES = [
   {
-    what: "servers as they stand",
+    what: "servers",
     to: [server("192.0.2.2"), server("192.0.2.1", 1053)],
     upstreams: ["192.0.2.2:53", "192.0.2.1:1053"],
   },
   {
-    what: "files and names in the place where they stand",
+    what: "servers of files and names keep the order of the Corefile",
     to: [server("192.0.2.9"), file("/a"), name("dot.example"), server("192.0.2.8")],
     files: { "/a": "nameserver 192.0.2.1\nnameserver 192.0.2.2" },
     addresses: { "dot.example": ["192.0.2.5", "2001:db8::5"] },
@@ -86,19 +85,19 @@ const UPDATES = [
     ],
   },
   {
-    what: "an upstream twice counts where it stands first",
+    what: "a repeated upstream keeps its first position",
     to: [file("/a"), server("192.0.2.1"), file("/a"), server("192.0.2.1", 54)],
     files: { "/a": "nameserver 192.0.2.2\nnameserver 192.0.2.1" },
     upstreams: ["192.0.2.2:53", "192.0.2.1:53", "192.0.2.1:54"],
   },
   {
-    what: "a file that is not known anew says what it said before",
+    what: "a file that was not read again keeps its content",
     to: [file("/a"), file("/b")],
     files: { "/b": "nameserver 192.0.2.1" },
     upstreams: ["192.0.2.99:53", "192.0.2.1:53"],
   },
   {
-    what: "servers that are left out, unless the Corefile names them itself",
+    what: "servers of files are left out, those of the Corefile are not",
     to: [file("/a"), server("192.0.2.2")],
     files: { "/a": "nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions attempts:2" },
     open: ALL,
@@ -107,14 +106,14 @@ const UPDATES = [
     maxConnectAttempts: 2,
   },
   {
-    what: "names and files that stand for nothing yet",
+    what: "names and files without servers",
     to: [name("dot.example"), file("/a")],
     files: { "/a": "" },
     open: ALL,
     upstreams: [],
   },
   {
-    what: "options of the file where the Corefile says nothing",
+    what: "options of the file, if the Corefile does not set them",
     to: [file("/a"), server("192.0.2.3")],
     files: { "/a": "nameserver 192.0.2.1\noptions timeout:7 attempts:3 rotate" },
     open: ALL,
@@ -124,7 +123,7 @@ const UPDATES = [
     policy: "round_robin",
   },
   {
-    what: "an option that is gone from the file: the default again, not what was",
+    what: "an option that was removed from the file has its default",
     to: [file("/a")],
     files: { "/a": "nameserver 192.0.2.1" },
     open: ALL,
@@ -132,7 +131,7 @@ const UPDATES = [
     upstreams: ["192.0.2.1:53"],
   },
   {
-    what: "the Corefile goes before the file",
+    what: "options of the Corefile precede those of the file",
     to: [file("/a")],
     files: { "/a": "nameserver 192.0.2.1\noptions timeout:7 attempts:3 rotate" },
     said: { readTimeoutMs: 1000, maxConnectAttempts: 0, policy: "sequential" as const },
@@ -142,7 +141,7 @@ const UPDATES = [
     policy: "sequential",
   },
   {
-    what: "of two files the first that sets an option counts",
+    what: "the first file that sets an option counts",
     to: [file("/a"), file("/b")],
     files: {
       "/a": "nameserver 192.0.2.1\noptions attempts:1",
@@ -154,7 +153,7 @@ const UPDATES = [
     maxConnectAttempts: 2,
   },
   {
-    what: "attempts without a server are not attempts without a limit",
+    what: "attempts without servers are ignored",
     to: [file("/a"), name("dot.example")],
     files: { "/a": "options attempts:3" },
     open: ALL,
@@ -163,17 +162,9 @@ const UPDATES = [
 ];
 
 for (const row of UPDATES) {
-  const {
-    what,
-    to,
-    files = {},
-    addresses = {},
-    open = [],
-    said = {},
-    leavesOut = [],
-    ...expected
-  } = row;
-  Deno.test(`what TO stands for: ${what}`, () => {
+  const { what, to, files = {}, addresses = {}, open = [], said = {}, ...rest } = row;
+  const { leavesOut = [], ...expected } = rest;
+  Deno.test(`forward to: ${what}`, () => {
     const defaults = { readTimeoutMs: 2000, maxConnectAttempts: null, policy: "random" as const };
     const update = resolveTo({ to, resolvConfOptions: open, ...defaults, ...said }, {
       files: new Map(
@@ -189,7 +180,7 @@ for (const row of UPDATES) {
   });
 }
 
-Deno.test("an endpoint is what it was written from, or none, or an error in words", () => {
+Deno.test("a parsed endpoint is parsed again from its text", () => {
   const piece = fc.constantFrom(
     ..."[|]|%|:|.|::|fe80::1|2001:db8::1|192.0.2.1|53|0|65536|eth0|a.example|-|é|_".split("|"),
   );

@@ -3,68 +3,44 @@ import { RCODE } from "../../src/dns/constants.ts";
 import { NEXT } from "../../src/engine/handler.ts";
 import { createNsid } from "../../src/plugins/nsid/handler.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
-
-const NSID = 3;
-const COOKIE = 10;
-const empty = new Uint8Array(0);
-const cookie = { code: COOKIE, data: new Uint8Array(8) };
+import { makeHandler } from "./make_handler.ts";
 
 interface Option {
   code: number;
   data: Uint8Array;
 }
 
-/** The options of the response to a query with these. */
-function answeredOptions(
-  data: string,
-  query: { ednsOptions: Option[]; edns?: number },
-  extendedError = -1,
-): { code: number; text: string }[] | null {
-  const engine = fakeEngine();
-  const handler = createNsid({ data }, { engine, zones: ["."], position: 0 });
-  const exchange = exchangeFor({ name: "example.org", edns: 1232, ...query });
-  assert.equal(handler.query!(exchange), NEXT);
-  exchange.extendedError = extendedError;
-  exchange.response = engine.failure(exchange, RCODE.NOERROR);
-  const opt = decodeResponse(exchange).additionals![0] as unknown as { options: Option[] };
-  return opt.options.map(({ code, data }) => ({ code, text: new TextDecoder().decode(data) }));
+const NSID: Option = { code: 3, data: new Uint8Array(0) };
+const COOKIE: Option = { code: 10, data: new Uint8Array(8) };
+
+/** Title, data of the directive, options of the query, options of the response. */
+const CASES: [title: string, data: string, query: Option[], response: string[], error?: number][] =
+  [
+    ["is sent to clients that ask for it", "node-1", [NSID], ["3 node-1"]],
+    ["is found after other options", "node-1", [COOKIE, NSID], ["3 node-1"]],
+    ["is not sent to clients with other options", "node-1", [COOKIE], []],
+    ["is not sent to clients without options", "node-1", [], []],
+    ["may be empty", "", [NSID], ["3 "]],
+    ["may contain more than ASCII", "Düne", [NSID], ["3 Düne"]],
+    ["follows an Extended DNS Error", "node-1", [NSID], ["15 \0\x0f", "3 node-1"], 15],
+  ];
+
+for (const [title, data, ednsOptions, expected, extendedError = -1] of CASES) {
+  Deno.test(`nsid ${title}`, () => {
+    const engine = fakeEngine();
+    const exchange = exchangeFor({ name: "example.org", edns: 1232, ednsOptions });
+    assert.equal(makeHandler(createNsid, { data }, engine).query!(exchange), NEXT);
+    exchange.extendedError = extendedError;
+    exchange.response = engine.failure(exchange, RCODE.NOERROR);
+    const opt = decodeResponse(exchange).additionals![0] as unknown as { options: Option[] };
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.deepEqual(opt.options.map(({ code, data }) => `${code} ${text(data)}`), expected);
+  });
 }
 
-Deno.test("nsid tells a client that asks", () => {
-  const told = answeredOptions("node-1", { ednsOptions: [{ code: NSID, data: empty }] });
-  assert.deepEqual(told, [{ code: NSID, text: "node-1" }]);
-});
-
-Deno.test("nsid finds its option behind others", () => {
-  const told = answeredOptions("node-1", { ednsOptions: [cookie, { code: NSID, data: empty }] });
-  assert.deepEqual(told, [{ code: NSID, text: "node-1" }]);
-});
-
-Deno.test("nsid says nothing unasked", () => {
-  assert.deepEqual(answeredOptions("node-1", { ednsOptions: [cookie] }), []);
-  assert.deepEqual(answeredOptions("node-1", { ednsOptions: [] }), []);
-});
-
-Deno.test("nsid may be empty, and hold more than ASCII", () => {
-  const ednsOptions = [{ code: NSID, data: empty }];
-  assert.deepEqual(answeredOptions("", { ednsOptions }), [{ code: NSID, text: "" }]);
-  assert.deepEqual(answeredOptions("Düne", { ednsOptions }), [{ code: NSID, text: "Düne" }]);
-});
-
-Deno.test("nsid stands behind an Extended DNS Error", () => {
-  const told = answeredOptions("node-1", { ednsOptions: [{ code: NSID, data: empty }] }, 15);
-  assert.deepEqual(told!.map(({ code }) => code), [15, NSID]);
-  assert.equal(told![1]!.text, "node-1");
-});
-
-Deno.test("nsid does not read beyond options that lie about their length", () => {
-  const engine = fakeEngine();
-  const handler = createNsid({ data: "x" }, { engine, zones: ["."], position: 0 });
-  const exchange = exchangeFor({
-    name: "example.org",
-    edns: 1232,
-    ednsOptions: [cookie, { code: NSID, data: empty }],
-  });
+Deno.test("nsid does not read beyond options with a wrong length", () => {
+  const handler = makeHandler(createNsid, { data: "x" });
+  const exchange = exchangeFor({ name: "example.org", edns: 1232, ednsOptions: [COOKIE, NSID] });
   const lengthAt = exchange.offset + exchange.optionsAt + 2;
   for (const length of [9, 13, 65535]) {
     exchange.memory.view.setUint16(lengthAt, length);

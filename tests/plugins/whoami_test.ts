@@ -2,66 +2,41 @@ import assert from "node:assert/strict";
 import { ANSWERED } from "../../src/engine/handler.ts";
 import { createWhoami } from "../../src/plugins/whoami/handler.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
+import { makeHandler } from "./make_handler.ts";
 
 const LABEL = "a".repeat(63);
 const LONGEST = `${LABEL}.${LABEL}.${LABEL}.${"a".repeat(61)}`;
+const TCP = { type: "AAAA", transport: "tcp" as const };
 
-const CASES = [
-  {
-    client: { address: "192.0.2.7", port: 40212 },
-    query: { name: "example.org", type: "A" },
-    records: [
-      { name: "example.org", type: "A", data: "192.0.2.7" },
-      { name: "_udp.example.org", type: "SRV", port: 40212 },
-    ],
-  },
-  {
-    client: { address: "2001:db8::7", port: 53 },
-    query: { name: "eXample.org", type: "AAAA", transport: "tcp" as const },
-    records: [
-      { name: "eXample.org", type: "AAAA", data: "2001:db8::7" },
-      { name: "_tcp.eXample.org", type: "SRV", port: 53 },
-    ],
-  },
-  {
-    client: { address: "192.0.2.7", port: 1 },
-    query: { name: ".", type: "TXT" },
-    records: [
-      { name: ".", type: "A", data: "192.0.2.7" },
-      { name: "_udp", type: "SRV", port: 1 },
-    ],
-  },
-  {
-    client: { address: "192.0.2.7", port: 2 },
-    query: { name: LONGEST, type: "A" },
-    records: [
-      { name: LONGEST, type: "A", data: "192.0.2.7" },
-      { name: LONGEST, type: "SRV", port: 2 },
-    ],
-  },
+/** Address and port of the client, query, and owners of the two records. */
+const CASES: [
+  client: { address: string; port: number },
+  query: Parameters<typeof exchangeFor>[0],
+  owners: [address: string, service: string],
+][] = [
+  [{ address: "192.0.2.7", port: 40212 }, { name: "a.test", type: "A" }, ["a.test", "_udp.a.test"]],
+  [{ address: "2001:db8::7", port: 53 }, { name: "A.test", ...TCP }, ["A.test", "_tcp.A.test"]],
+  [{ address: "192.0.2.7", port: 1 }, { name: ".", type: "TXT" }, [".", "_udp"]],
+  [{ address: "192.0.2.7", port: 2 }, { name: LONGEST, type: "A" }, [LONGEST, LONGEST]],
 ];
 
-for (const { client, query, records } of CASES) {
-  Deno.test(`whoami answers ${query.name.slice(0, 20)} ${query.type} of ${client.address}`, () => {
-    const engine = fakeEngine(client);
-    const handler = createWhoami({}, { engine, zones: ["."], position: 0 });
+for (const [client, query, [owner, service]] of CASES) {
+  const { address, port } = client;
+  Deno.test(`whoami answers ${query.name.slice(0, 20)} ${query.type} of ${address}`, () => {
     const exchange = exchangeFor(query);
-    assert.equal(handler.query!(exchange), ANSWERED);
+    assert.equal(makeHandler(createWhoami, {}, fakeEngine(client)).query!(exchange), ANSWERED);
     const response = decodeResponse(exchange);
     assert.equal(response.rcode, "NOERROR");
     assert.equal(response.flag_aa, true);
     assert.deepEqual(response.answers, []);
-    assert.deepEqual(
-      response.additionals!.map((record) => {
-        const { name, type } = record;
-        const { ttl, data } = record as { ttl?: number; data: unknown };
-        assert.equal(ttl, 0);
-        if (type !== "SRV") return { name, type, data };
-        const srv = data as { priority: number; weight: number; port: number; target: string };
-        assert.deepEqual([srv.priority, srv.weight, srv.target], [0, 0, "."]);
-        return { name, type, port: srv.port };
-      }),
-      records,
-    );
+    const shown = response.additionals!.map((record) => {
+      const { name, type, ttl, data } = record as typeof record & { ttl?: number; data: unknown };
+      return { name, type, ttl, data };
+    });
+    const srv = { priority: 0, weight: 0, port, target: "." };
+    assert.deepEqual(shown, [
+      { name: owner, type: address.includes(":") ? "AAAA" : "A", ttl: 0, data: address },
+      { name: service, type: "SRV", ttl: 0, data: srv },
+    ]);
   });
 }

@@ -1,15 +1,40 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
+import { Address, parseAddress } from "../../dns/address.ts";
 import { typeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
-import { readNetwork } from "./networks.ts";
-import type { AclAction, AclNetwork, AclOptions, AclPolicy } from "./options.ts";
+
+/** Pass, refuse, answer without records, or drop a query. */
+export type AclAction = "allow" | "block" | "filter" | "drop";
+
+/** A network. */
+export interface AclNetwork {
+  /** Four octets for IPv4, sixteen for IPv6. */
+  octets: number[];
+  prefix: number;
+}
+
+/** One line of a directive. */
+interface AclPolicy {
+  action: AclAction;
+  // Null matches all.
+  qtypes: number[] | null;
+  networks: AclNetwork[] | null;
+}
+
+/** Options of the `acl` directives of a server block. */
+export interface AclOptions {
+  /** One for each directive; the first policy that matches decides. */
+  rules: { zones: string[]; policies: AclPolicy[] }[];
+}
 
 const ACTIONS: readonly AclAction[] = ["allow", "block", "filter", "drop"];
-const SECTIONS = ["type", "net"];
+const SECTIONS = ["type", "net"] as const;
 const ALL = "*";
+/** Bits before the IPv4 address in a mapped one (RFC 4291 section 2.5.5.2). */
+const MAPPED_PREFIX = 96;
 
 /** Reads `acl [ZONES...] { ACTION [type QTYPE...] [net SOURCE...] }`. */
 export const aclSetup: PluginSetup = {
@@ -22,9 +47,10 @@ export const aclSetup: PluginSetup = {
       const policies: AclPolicy[] = [];
       const own = names.length === 0 ? [...zones] : readZones(tokens, names);
       let lines = 0;
-      tokens.eachInBlock((action) => {
+      tokens.eachInBlock((word) => {
         lines++;
-        policies.push(readPolicy(tokens, action));
+        const action = tokens.choose(word.toLowerCase(), ACTIONS, "unknown action");
+        policies.push({ action, ...readConditions(tokens) });
       });
       if (lines === 0) warn(line, "without any rule it lets every query pass");
       options.rules.push({ zones: own, policies });
@@ -33,53 +59,18 @@ export const aclSetup: PluginSetup = {
   },
 };
 
-function readPolicy(tokens: Dispenser, word: string): AclPolicy {
-  const action = ACTIONS.find((known) => known === word.toLowerCase());
-  if (action === undefined) {
-    const hint = didYouMean(word.toLowerCase(), ACTIONS) || ` (${ACTIONS.join(", ")})`;
-    throw tokens.error(`unknown action ${quote(word)}${hint}`);
-  }
-  // Null stands for "not said", which is all, as `*` is.
-  let qtypes: Set<number> | null = null;
-  let networks: AclNetwork[] | null = null;
-  let allTypes = false;
-  let allNetworks = false;
-  for (const { section, words } of readSections(tokens)) {
-    if (section === "type") {
-      qtypes ??= new Set();
-      for (const text of words) {
-        if (text === ALL) allTypes = true;
-        else qtypes.add(readType(tokens, text));
-      }
-    } else {
-      networks ??= [];
-      for (const text of words) {
-        if (text === ALL) allNetworks = true;
-        else networks.push(readNetwork(tokens, text));
-      }
-    }
-  }
-  return {
-    action,
-    qtypes: allTypes || qtypes === null ? null : [...qtypes],
-    networks: allNetworks ? null : networks,
-  };
-}
-
-/** Cuts the rest of the line at the words `type` and `net`. */
-function readSections(tokens: Dispenser): { section: string; words: string[] }[] {
-  const sections: { section: string; words: string[] }[] = [];
+function readConditions(tokens: Dispenser): Pick<AclPolicy, "qtypes" | "networks"> {
+  const sections: { section: typeof SECTIONS[number]; words: string[] }[] = [];
   for (const text of tokens.remainingArgs()) {
     const section = SECTIONS.find((known) => known === text.toLowerCase());
-    const last = sections.at(-1);
     if (section !== undefined) {
       sections.push({ section, words: [] });
-    } else if (last === undefined) {
+    } else if (sections.length === 0) {
       const hint = didYouMean(text.toLowerCase(), SECTIONS) ||
-        ' (a rule goes on with "type" and "net")';
+        ' (a rule continues with "type" or "net")';
       throw tokens.error(`unknown word ${quote(text)}${hint}`);
     } else {
-      last.words.push(text);
+      sections.at(-1)!.words.push(text);
     }
   }
   for (const { section, words } of sections) {
@@ -87,13 +78,40 @@ function readSections(tokens: Dispenser): { section: string; words: string[] }[]
     const what = section === "type" ? "type QTYPE..." : "net SOURCE...";
     throw tokens.error(`"${section}" needs an argument (${what}, or * for all)`);
   }
-  return sections;
+  const read = <T>(wanted: string, readWord: (tokens: Dispenser, word: string) => T) => {
+    const own = sections.filter(({ section }) => section === wanted).flatMap(({ words }) => words);
+    const values = own.filter((word) => word !== ALL).map((word) => readWord(tokens, word));
+    return own.length === 0 || own.includes(ALL) ? null : values;
+  };
+  const qtypes = read("type", readType);
+  return { qtypes: qtypes && [...new Set(qtypes)], networks: read("net", readNetwork) };
 }
 
 function readType(tokens: Dispenser, text: string): number {
   const type = typeNumber(text);
-  if (type === null) {
-    throw tokens.error(`type: ${quote(text)} is no type (write A, AAAA, TYPE65, or * for all)`);
+  if (type !== null) return type;
+  throw tokens.error(`type: ${quote(text)} is not a type (write A, AAAA, TYPE65, or * for all)`);
+}
+
+function readNetwork(tokens: Dispenser, text: string): AclNetwork {
+  const [host, bits, ...more] = text.split("/") as [string, string?, ...string[]];
+  const bytes = parseAddress(host);
+  if (bytes === null || more.length > 0 || (bits !== undefined && !/^[0-9]{1,3}$/.test(bits))) {
+    throw tokens.error(
+      `net: ${quote(text)} is not an address or network (write 192.0.2.7, 192.0.2.0/24, ` +
+        "2001:db8::/32, or * for all)",
+    );
   }
-  return type;
+  const most = 8 * bytes.length;
+  const prefix = bits === undefined ? most : Number(bits);
+  if (prefix > most) {
+    throw tokens.error(`net: ${quote(text)} has a prefix longer than its address (0 to ${most})`);
+  }
+  const address = new Address();
+  address.family = bytes.length === 4 ? 4 : 6;
+  address.bytes.set(bytes);
+  // Clients with a mapped address are seen by their IPv4 address.
+  if (most === 128 && prefix >= MAPPED_PREFIX) address.unmap();
+  if (address.family === 6 || most === 32) return { octets: [...bytes], prefix };
+  return { octets: [...bytes.subarray(12)], prefix: prefix - MAPPED_PREFIX };
 }

@@ -1,14 +1,14 @@
 import { readInteger } from "../../corefile/values.ts";
 import { EDNS_PAYLOAD, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
 import type { PluginSetup } from "../controller.ts";
-import type { BufsizeOptions } from "./options.ts";
 
-const SIZE = {
-  name: "SIZE",
-  default: EDNS_PAYLOAD,
-  min: MIN_UDP_PAYLOAD,
-  max: MAX_UDP_PAYLOAD,
-} as const;
+/** Options of a `bufsize` directive. */
+export interface BufsizeOptions {
+  /** Largest UDP payload. */
+  sizeBytes: number;
+}
+
+const SIZE = { name: "SIZE", min: MIN_UDP_PAYLOAD, max: MAX_UDP_PAYLOAD } as const;
 
 /** Reads `bufsize [SIZE]`. */
 export const bufsizeSetup: PluginSetup = {
@@ -17,9 +17,9 @@ export const bufsizeSetup: PluginSetup = {
     let options: BufsizeOptions | null = null;
     tokens.eachUse(() => {
       const { line } = tokens.place;
-      const sizeBytes = tokens.nextArg() ? readInteger(tokens, tokens.value, SIZE) : SIZE.default;
+      const sizeBytes = tokens.nextArg() ? readInteger(tokens, tokens.value, SIZE) : EDNS_PAYLOAD;
       if (options === null) options = { sizeBytes };
-      else warn(line, "it stands in this server block already; as in CoreDNS the first one counts");
+      else warn(line, "repeated in this server block; as in CoreDNS, the first one counts");
     });
     if (options !== null) addHandler(options);
   },

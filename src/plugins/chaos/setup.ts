@@ -1,9 +1,9 @@
 import type { PluginSetup } from "../controller.ts";
 
-/** Longest text of a TXT record's string (RFC 1035 section 3.3). */
+/** Longest string of a TXT record (RFC 1035 section 3.3). */
 const MAX_OCTETS = 255;
 
-/** Options of a `chaos` directive: the texts that it answers with, each at most 255 octets. */
+/** Options of a `chaos` directive: texts of at most 255 octets. */
 export interface ChaosOptions {
   version: string;
   authors: string[];
@@ -30,11 +30,8 @@ export const chaosSetup: PluginSetup = {
   },
 };
 
+/** Cuts a text to the characters that fit. */
 function cut(text: string): string {
-  let octets = new TextEncoder().encode(text).subarray(0, MAX_OCTETS);
-  // Not in the middle of a character.
-  while (octets.length > 0 && octets.length === MAX_OCTETS && (octets.at(-1)! & 0xc0) === 0x80) {
-    octets = octets.subarray(0, -1);
-  }
-  return new TextDecoder().decode(octets);
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MAX_OCTETS));
+  return text.slice(0, read);
 }

@@ -4,7 +4,7 @@ import type { PluginSetup } from "../controller.ts";
 export const debugSetup: PluginSetup = {
   name: "debug",
   setup({ tokens, enableDebug }) {
-    // Several uses are as good as one, as in CoreDNS; each is looked at for words too many.
+    // As in CoreDNS, it may be repeated.
     tokens.eachUse(() => {});
     enableDebug();
   },

@@ -1,15 +1,33 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
+import type { LogLevel } from "../../engine/handler.ts";
 import type { PluginSetup } from "../controller.ts";
-import type { ConsolidateOptions, ErrorsLevel, ErrorsOptions } from "./options.ts";
 import { compilePattern } from "../pattern.ts";
+
+/** Errors that are counted and logged as one line. */
+export interface ConsolidateOptions {
+  /** From the first matching error to the summary. */
+  periodMs: number;
+  /** In Go's syntax. */
+  pattern: string;
+  level: LogLevel;
+  /** Log the first error at once, and a summary only if others follow. */
+  showFirst: boolean;
+}
+
+/** Options of an `errors` directive. */
+export interface ErrorsOptions {
+  /** Log exceptions with their stacks. */
+  stacktrace: boolean;
+  /** In the order of the Corefile: an error belongs to the first rule that matches. */
+  consolidate: ConsolidateOptions[];
+}
 
 const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
 /** CoreDNS's bound on the length of an expression. */
 const MAX_PATTERN = 10_000;
-const LEVELS: readonly ErrorsLevel[] = ["debug", "info", "warning", "error"];
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 const SHOW_FIRST = "show_first";
 const USAGE = "DURATION REGEXP [LEVEL] [show_first]";
 
@@ -19,19 +37,13 @@ export const errorsSetup: PluginSetup = {
   setup({ tokens, addHandler }) {
     tokens.once(() => {
       const options: ErrorsOptions = { stacktrace: false, consolidate: [] };
-      // CoreDNS wrote errors to a file once, and still takes the name of standard output.
+      // CoreDNS once logged errors to a file, and still accepts standard output.
       if (tokens.nextArg() && tokens.value !== "stdout") {
         throw tokens.error(`cannot log to ${quote(tokens.value)} (only standard output: "errors")`);
       }
-      tokens.eachInBlock((option) => {
-        if (option === "stacktrace") {
-          options.stacktrace = true;
-        } else if (option === "consolidate") {
-          options.consolidate.push(readConsolidate(tokens));
-        } else {
-          const hint = didYouMean(option, ["stacktrace", "consolidate"]);
-          throw tokens.error(`unknown option ${quote(option)}${hint}`);
-        }
+      tokens.options({
+        stacktrace: () => options.stacktrace = true,
+        consolidate: () => options.consolidate.push(readConsolidate(tokens)),
       });
       addHandler(options);
     });
@@ -39,32 +51,20 @@ export const errorsSetup: PluginSetup = {
 };
 
 function readConsolidate(tokens: Dispenser): ConsolidateOptions {
+  const fault = (what: string) => tokens.error(`consolidate: ${what}`);
   const [period, pattern, ...rest] = tokens.someArgs(USAGE, 4);
-  if (pattern === undefined) {
-    throw tokens.error(`consolidate needs a regular expression (consolidate ${USAGE})`);
-  }
+  if (pattern === undefined) throw fault(`the regular expression is missing (${USAGE})`);
   if (pattern.length > MAX_PATTERN) {
-    throw tokens.error(
-      `consolidate: the regular expression has ${pattern.length} characters (at most ${MAX_PATTERN})`,
-    );
+    const what = `the regular expression has ${pattern.length} characters`;
+    throw fault(`${what} (at most ${MAX_PATTERN})`);
   }
   const { error } = compilePattern(pattern);
-  if (error !== null) {
-    throw tokens.error(`consolidate: ${quote(pattern)} is no regular expression: ${error}`);
-  }
+  if (error !== null) throw fault(`${quote(pattern)} is not a regular expression: ${error}`);
   const showFirst = rest.at(-1) === SHOW_FIRST;
   if (showFirst) rest.pop();
   const [word = "error", more] = rest;
-  const level = LEVELS.find((name) => name === word);
-  if (level === undefined || more !== undefined) {
-    if (word === SHOW_FIRST) throw tokens.error(`consolidate: the level goes before ${SHOW_FIRST}`);
-    if (level !== undefined) {
-      throw tokens.error(`consolidate: ${quote(more!)} follows a level (${USAGE})`);
-    }
-    throw tokens.error(
-      `consolidate: unknown level ${quote(word)}` +
-        (didYouMean(word, LEVELS) || ` (${LEVELS.join(", ")})`),
-    );
-  }
-  return { periodMs: readDuration(tokens, period!, PERIOD), pattern, level, showFirst };
+  if (word === SHOW_FIRST) throw fault(`the level goes before ${SHOW_FIRST}`);
+  const level = tokens.choose(word, LEVELS, "consolidate: unknown level");
+  if (more !== undefined) throw fault(`${quote(more)} follows a level (${USAGE})`);
+  return { periodMs: readDuration(tokens, period, PERIOD), pattern, level, showFirst };
 }

@@ -1,4 +1,3 @@
-import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readHttpAddress } from "../http_address.ts";
@@ -14,11 +13,8 @@ export const healthSetup: PluginSetup = {
         ? readHttpAddress(tokens, tokens.value)
         : { host: "", port: 8080 };
       let lameduckMs = 0;
-      tokens.eachInBlock((option) => {
-        if (option !== "lameduck") {
-          throw tokens.error(`unknown option ${quote(option)} (lameduck DURATION)`);
-        }
-        lameduckMs = readDuration(tokens, tokens.oneArg("DURATION"), LAMEDUCK);
+      tokens.options({
+        lameduck: () => lameduckMs = readDuration(tokens, tokens.oneArg("DURATION"), LAMEDUCK),
       });
       addEndpoint({ kind: "health", ...address, lameduckMs });
     });

@@ -1,9 +1,8 @@
-import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
 
 /** Options of a `local` directive. */
 export interface LocalOptions {
-  /** Names such as `localhost.example.org` are answered as well. */
+  /** Answer names such as `localhost.example.org` as well. */
   localhostPrefix: boolean;
 }
 
@@ -14,18 +13,15 @@ export const localSetup: PluginSetup = {
   describe: () => "localhost and its reverse zones are answered here",
   setup({ tokens, addHandler }) {
     const options: LocalOptions = { localhostPrefix: true };
-    tokens.eachUse(() => {
-      tokens.eachInBlock((option) => {
-        if (option !== "localhost_prefix") {
-          throw tokens.error(`unknown option ${quote(option)} (localhost_prefix)`);
-        }
-        const word = tokens.oneArg("on|off");
-        if (word !== "on" && word !== "off") {
-          throw tokens.error(`localhost_prefix is on or off and not ${quote(word)}`);
-        }
-        options.localhostPrefix = word === "on";
-      });
-    });
+    tokens.eachUse(() =>
+      tokens.options({
+        localhost_prefix: () => {
+          const word = tokens.oneArg("on|off");
+          options.localhostPrefix =
+            tokens.choose(word, ["on", "off"], "localhost_prefix: unknown value") === "on";
+        },
+      })
+    );
     addHandler(options);
   },
 };

@@ -1,11 +1,26 @@
-import { didYouMean, unknownOption } from "../../corefile/nearest.ts";
+import { nearest } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
-import { parseFormat } from "./format.ts";
-import type { LogClass, LogOptions } from "./options.ts";
+import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
+
+/** A piece of a log format. */
+export type LogPart = { text: string } | { field: LogField };
+
+/** Class of logged responses. */
+export type LogClass = "all" | ResponseClass;
+
+/** Options of the `log` directives of a server block. */
+export interface LogOptions {
+  /** In the order of the Corefile: the first rule whose zone matches decides. */
+  rules: { zone: string; format: LogPart[]; classes: LogClass[] }[];
+}
 
 const CLASSES: readonly LogClass[] = ["all", "success", "denial", "error"];
+/** CoreDNS's Common Log Format; `{combined}` adds the opcode. */
+const COMMON = '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}"' +
+  " {rcode} {>rflags} {rsize} {duration}";
+const COMBINED = `${COMMON} "{>opcode}"`;
 
 /** Reads `log [NAMES...] [FORMAT] { class CLASSES... }`. */
 export const logSetup: PluginSetup = {
@@ -15,27 +30,21 @@ export const logSetup: PluginSetup = {
     tokens.eachUse(() => {
       const { line } = tokens.place;
       const args = tokens.remainingArgs();
-      // CoreDNS takes a lone format for a name and logs nothing then, against its own description.
+      // CoreDNS takes a lone format for a name and then logs nothing, against its documentation.
       const format = args.at(-1)?.includes("{") ? args.pop()! : "{common}";
       if (args.includes("class")) {
-        const what = '"class" is taken for a zone, so what is logged is what it holds';
-        warn(line, `${what} (classes stand in braces: log { class error })`);
+        const what = '"class" is read as a zone, so only names below it are logged';
+        warn(line, `${what} (write classes in braces: log { class error })`);
       }
       const zones = args.length === 0 ? ["."] : readZones(tokens, args);
       const parts = parseFormat(format, (text) => warn(line, text));
       const classes = new Set<LogClass>();
-      tokens.eachInBlock((option) => {
-        if (option !== "class") {
-          throw tokens.error(unknownOption(option, ["class"]));
-        }
-        for (const text of tokens.someArgs("all|success|denial|error...")) {
-          const known = CLASSES.find((name) => name === text);
-          if (known === undefined) {
-            const hint = didYouMean(text, CLASSES) || ` (${CLASSES.join(", ")})`;
-            throw tokens.error(`class: unknown class ${quote(text)}${hint}`);
+      tokens.options({
+        class: () => {
+          for (const text of tokens.someArgs("all|success|denial|error...")) {
+            classes.add(tokens.choose(text, CLASSES, "class: unknown class"));
           }
-          classes.add(known);
-        }
+        },
       });
       if (classes.size === 0) classes.add("all");
       for (const zone of zones) options.rules.push({ zone, format: parts, classes: [...classes] });
@@ -43,3 +52,31 @@ export const logSetup: PluginSetup = {
     addHandler(options);
   },
 };
+
+/** As in CoreDNS, an unknown placeholder is text, and metadata is logged as `-`. */
+function parseFormat(format: string, warn: (text: string) => void): LogPart[] {
+  const whole = format.replaceAll("{common}", COMMON).replaceAll("{combined}", COMBINED);
+  const parts: LogPart[] = [];
+  const addText = (text: string) => {
+    const last = parts.at(-1);
+    if (last !== undefined && "text" in last) last.text += text;
+    else if (text !== "") parts.push({ text });
+  };
+  for (const piece of whole.split(/(\{[^{}]*\})/)) {
+    const name = /^\{([^{}]*)\}$/.exec(piece)?.[1];
+    if (name === undefined) {
+      addText(piece);
+    } else if (isField(name)) {
+      parts.push({ field: name });
+    } else if (name.startsWith("/")) {
+      warn(`nothing publishes the metadata ${quote(name)}; "-" is logged for it`);
+      addText("-");
+    } else {
+      const known = nearest(name, Object.keys(FIELDS));
+      const hint = known === null ? "" : ` (did you mean "{${known}}"?)`;
+      warn(`${quote(piece)} is not a placeholder; it is logged as text${hint}`);
+      addText(piece);
+    }
+  }
+  return parts;
+}

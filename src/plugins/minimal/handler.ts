@@ -1,32 +1,22 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange/exchange.ts";
-import type { CreateHandler, Handler } from "../../engine/handler.ts";
+import type { CreateHandler } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
-import type { MinimalOptions } from "./options.ts";
 
-/** Makes the handler of a `minimal` directive. */
-export const createMinimal: CreateHandler<MinimalOptions> = () => new MinimalHandler();
+/** Removes all but the answer section from positive responses. */
+export const createMinimal: CreateHandler = () => ({
+  name: "minimal",
+  response({ response, qnameLength }) {
+    if (response !== null && isPositive(response)) cut(response, qnameLength);
+  },
+});
 
-/** Takes everything but the answer section off responses that say yes. */
-class MinimalHandler implements Handler {
-  readonly name = "minimal";
-
-  response(exchange: Exchange): void {
-    const { response } = exchange;
-    if (response !== null && isPositive(response)) cut(response, exchange.qnameLength);
-  }
-}
-
-/** Whether it answers: no denial, which needs its SOA, and no delegation, which needs its NS. */
+/** Neither a denial, which needs its SOA, nor a delegation, which needs its NS. */
 function isPositive(response: Response): boolean {
   if (response.rcode !== RCODE.NOERROR) return false;
   const { view } = response.memory;
   const answers = response.answerCount;
-  const end = Math.min(
-    answers + view.getUint16(response.offset + 8),
-    response.ttlCount,
-  );
+  const end = Math.min(answers + view.getUint16(response.offset + 8), response.ttlCount);
   for (let i = answers; i < end; i++) {
     const type = view.getUint16(response.offset + ttlOffset(response, i) - 4);
     if (type === TYPE.SOA || (type === TYPE.NS && answers === 0)) return false;
@@ -34,7 +24,7 @@ function isPositive(response: Response): boolean {
   return true;
 }
 
-/** Ends the message, where it lies, behind its answer section. Doing it twice does no harm. */
+/** Ends the message after its answer section, in place. */
 function cut(response: Response, qnameLength: number): void {
   const { offset } = response;
   const { view } = response.memory;
@@ -54,7 +44,7 @@ function cut(response: Response, qnameLength: number): void {
   if (response.kind !== KIND.UNKNOWN) response.minTtlSeconds = lowest;
 }
 
-/** Where the TTL of a record is, from the start of the message; its type stands four octets before. */
+/** Offset of a record's TTL in the message; the type is four octets before it. */
 function ttlOffset({ memory, ttlsAt }: Response, record: number): number {
   return memory.view.getUint16(ttlsAt + 2 * record, true);
 }

@@ -1,28 +1,21 @@
 import { EDNS_OPTION } from "../../dns/constants.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
-import { type CreateHandler, type Handler, NEXT, type Verdict } from "../../engine/handler.ts";
-import type { NsidOptions } from "./options.ts";
+import { type CreateHandler, NEXT } from "../../engine/handler.ts";
+import type { NsidOptions } from "./setup.ts";
 
-/** Makes the handler of an `nsid` directive. */
-export const createNsid: CreateHandler<NsidOptions> = ({ data }) =>
-  new NsidHandler(new TextEncoder().encode(data));
+/** Adds the name of this server to responses, for clients that ask for it (RFC 5001). */
+export const createNsid: CreateHandler<NsidOptions> = (options) => {
+  const data = new TextEncoder().encode(options.data);
+  return {
+    name: "nsid",
+    query(exchange) {
+      if (exchange.edns && hasOption(exchange, EDNS_OPTION.NSID)) exchange.nsid = data;
+      return NEXT;
+    },
+  };
+};
 
-/** Has the name of this server told to clients that ask for it (RFC 5001). */
-class NsidHandler implements Handler {
-  readonly name = "nsid";
-  readonly #data: Uint8Array;
-
-  constructor(data: Uint8Array) {
-    this.#data = data;
-  }
-
-  query(exchange: Exchange): Verdict {
-    if (exchange.edns && hasOption(exchange, EDNS_OPTION.NSID)) exchange.nsid = this.#data;
-    return NEXT;
-  }
-}
-
-/** Whether the client's OPT record holds this option, whole. */
+/** Whether the client's OPT record contains this option in full. */
 function hasOption(exchange: Exchange, code: number): boolean {
   const { view } = exchange.memory;
   let at = exchange.offset + exchange.optionsAt;

@@ -1,8 +1,13 @@
 import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
-import type { NsidOptions } from "./options.ts";
 
-/** Longest data in octets: with the longest name and all else it fits into 512. */
+/** Options of an `nsid` directive. */
+export interface NsidOptions {
+  /** At most 128 octets of UTF-8. */
+  data: string;
+}
+
+/** In octets; with the longest name and all options it fits into 512. */
 const MAX_SIZE = 128;
 
 /** Reads `nsid [DATA]`. */
@@ -17,8 +22,7 @@ export const nsidSetup: PluginSetup = {
         const what = words.length === 0 ? `the host name ${quote(data)}` : quote(data);
         throw tokens.error(`${what} has ${size} octets (DATA: at most ${MAX_SIZE})`);
       }
-      const options: NsidOptions = { data };
-      addHandler(options);
+      addHandler({ data } satisfies NsidOptions);
     });
   },
 };

@@ -1,86 +1,56 @@
 import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
-import type { Exchange } from "../../engine/exchange/exchange.ts";
-import type { CreateHandler, Handler, HandlerEnvironment } from "../../engine/handler.ts";
+import type { CreateHandler } from "../../engine/handler.ts";
 import type { ServedZone } from "../../engine/served.ts";
-import type { Timer } from "../../engine/timers.ts";
 import { Meter } from "./meter.ts";
 
-/** Value of the label `zone` for queries that no server block saw (CoreDNS's word, no zone's name). */
+/** Zone of queries that reached no server block, as in CoreDNS. */
 const DROPPED = "dropped";
-/** The same for the zones that come after the first `MAX_METERS` to be asked. */
+/** Zone of queries for zones beyond `MAX_METERS`. */
 const OTHER = "other";
-/** Zones of one server block that are counted apart. */
+/** Zones counted separately, for each server block. */
 const MAX_METERS = 512;
-/** How often the loop is looked at. */
-const LOOK_MS = 1000;
+const LAG_INTERVAL_MS = 1000;
 
-/** Makes the handler of a `prometheus` directive. */
-export const createPrometheus: CreateHandler = (_options, environment) =>
-  new PrometheusHandler(environment);
-
-/** Counts every query of its server block, and how late the data plane's loop is. */
-class PrometheusHandler implements Handler {
-  readonly name = "prometheus";
-  readonly #environment: HandlerEnvironment;
-  readonly #plugins: readonly string[];
-  /** What is known of each zone, by listener and place. */
-  readonly #served: (ServedZone | undefined)[][] = [];
-  /** By listener and the place of the zone in it, queries without a zone first. */
-  readonly #meters: Meter[][] = [];
-  #count = 0;
-
-  readonly #lag: number;
-  readonly #timer: Timer;
-  #dueMs = 0;
-
-  constructor(environment: HandlerEnvironment) {
-    const { engine, plugins, served } = environment;
-    this.#environment = environment;
-    this.#plugins = plugins?.map(({ name }) => name) ?? [];
-    for (const zone of served ?? []) {
-      (this.#served[zone.listener] ??= [])[zone.place + 1] = zone;
-      this.#served[zone.listener]![0] ??= { ...zone, zone: DROPPED };
-    }
-    this.#lag = engine.histogram("nodens_loop_lag_seconds", {}, TIME_BUCKETS);
-    this.#timer = engine.timers.create((nowMs) => this.#look(nowMs));
-    this.#watch(engine.nowMs);
+/** Counts the queries of its server block, and measures the lag of the data plane's loop. */
+export const createPrometheus: CreateHandler = (_options, environment) => {
+  const { engine, served = [], plugins = [] } = environment;
+  const names = plugins.map(({ name }) => name);
+  // By listener, then by position of the zone in it, after queries without a zone.
+  const zones: (ServedZone | undefined)[][] = [];
+  const meters: Meter[][] = [];
+  let count = 0;
+  for (const zone of served) {
+    (zones[zone.listener] ??= [])[zone.place + 1] = zone;
+    zones[zone.listener]![0] ??= { ...zone, zone: DROPPED };
   }
 
-  sent(exchange: Exchange, sizeBytes: number): void {
-    const { listener } = exchange;
-    const place = exchange.zone + 1;
-    const meter = this.#meters[listener]?.[place] ?? this.#make(listener, place);
-    if (meter !== null) meter.count(exchange, sizeBytes);
-  }
+  /** Null for a zone that is no longer served: a client's stream may outlive a configuration. */
+  const makeMeter = (listener: number, position: number): Meter | null => {
+    const found = zones[listener]?.[position];
+    if (found === undefined) return null;
+    const separate = position === 0 || ++count <= MAX_METERS;
+    const labels = { server: found.server, zone: separate ? found.zone : OTHER, view: "" };
+    return (meters[listener] ??= [])[position] = new Meter(engine, labels, names);
+  };
 
-  stop(): void {
-    this.#environment.engine.timers.clear(this.#timer);
-  }
+  const lag = engine.histogram("nodens_loop_lag_seconds", {}, TIME_BUCKETS);
+  let dueMs = engine.nowMs + LAG_INTERVAL_MS;
+  const timer = engine.timers.create((nowMs) => {
+    const lagSeconds = Math.max(0, nowMs - dueMs) / 1000;
+    engine.values[lag + bucketOf(TIME_BUCKETS, lagSeconds)]!++;
+    engine.values[lag + TIME_BUCKETS.length + 1]! += lagSeconds;
+    dueMs = nowMs + LAG_INTERVAL_MS;
+    engine.timers.set(timer, dueMs);
+  });
+  engine.timers.set(timer, dueMs);
 
-  /** Null for a zone that is not served any more: a client's stream may outlive a configuration. */
-  #make(listener: number, place: number): Meter | null {
-    const served = this.#served[listener]?.[place];
-    if (served === undefined) return null;
-    const { server, zone } = served;
-    const apart = place === 0 || ++this.#count <= MAX_METERS;
-    const labels = { server, zone: apart ? zone : OTHER, view: "" };
-    return (this.#meters[listener] ??= [])[place] = new Meter(
-      this.#environment.engine,
-      labels,
-      this.#plugins,
-    );
-  }
-
-  #watch(nowMs: number): void {
-    this.#dueMs = nowMs + LOOK_MS;
-    this.#environment.engine.timers.set(this.#timer, this.#dueMs);
-  }
-
-  #look(nowMs: number): void {
-    const { values } = this.#environment.engine;
-    const lagSeconds = Math.max(0, nowMs - this.#dueMs) / 1000;
-    values[this.#lag + bucketOf(TIME_BUCKETS, lagSeconds)]!++;
-    values[this.#lag + TIME_BUCKETS.length + 1]! += lagSeconds;
-    this.#watch(nowMs);
-  }
-}
+  return {
+    name: "prometheus",
+    sent(exchange, sizeBytes) {
+      const { listener, zone } = exchange;
+      const meter = meters[listener]?.[zone + 1] ?? makeMeter(listener, zone + 1);
+      if (meter !== null) meter.count(exchange, sizeBytes);
+    },
+    stop: () => engine.timers.clear(timer),
+  };
+};

@@ -3,83 +3,46 @@ import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../engin
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
-/** Types that have a value of the label `type` of their own (CoreDNS's choice); the rest is "other". */
-const TYPES = [
-  28,
-  1,
-  5,
-  48,
-  43,
-  15,
-  50,
-  47,
-  2,
-  12,
-  46,
-  6,
-  33,
-  16,
-  65,
-  64,
-  251,
-  252,
-  255,
-] as const;
+/** CoreDNS's choice; all other types are "other". */
+const TYPES = [1, 28, 5, 48, 43, 15, 50, 47, 2, 12, 46, 6, 33, 16, 65, 64, 251, 252, 255] as const;
 const OTHER_TYPE = TYPES.length;
 const TYPE_CLASSES = TYPES.length + 1;
-/** Class of each type below 256. */
-const CLASS_OF_TYPE = Uint8Array.from({ length: 256 }, (_, type) => {
-  const found = TYPES.findIndex((known) => known === type);
-  return found < 0 ? OTHER_TYPE : found;
-});
+const CLASS_OF_TYPE = new Uint8Array(256).fill(OTHER_TYPE);
+TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 
-/** Response codes that have a label of their own; the extended ones above are "other". */
+/** The extended ones above are "other". */
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Labels that all series of a meter share. */
-export interface MeterLabels {
-  server: string;
-  zone: string;
-  view: string;
-}
-
-/**
- * Counts the queries of one zone of one listener.
- *
- * Each series gets its place in the counters when it is first needed, so that what never happens is
- * not exported; from then on, counting is a few additions in arrays.
- */
+/** Counts the queries of a zone. Counters exist from their first event; unused ones are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
-  readonly #labels: MeterLabels;
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #plugins: readonly string[];
   readonly #sizes = sizeBuckets();
-  /** Places by transport, family and class of type; 0 for none yet. */
+  // Indices of the counters; 0 if there is none yet.
+  /** By transport, family and class of type. */
   readonly #requests = new Int32Array(2 * 2 * TYPE_CLASSES);
-  /** Places by plugin (the engine itself first) and response code; 0 for none yet. */
+  /** By plugin (the engine first) and response code. */
   readonly #responses: Int32Array;
-  /** Histograms by transport; 0 for none yet. */
+  /** By transport. */
   readonly #requestSizes = new Int32Array(2);
   readonly #responseSizes = new Int32Array(2);
   readonly #duration: number;
   readonly #dnssecOk: number;
 
   /** @param plugins - names of the chain's handlers, by position */
-  constructor(engine: EngineServices, labels: MeterLabels, plugins: readonly string[]) {
+  constructor(engine: EngineServices, labels: Record<string, string>, plugins: readonly string[]) {
     this.#engine = engine;
     this.#labels = labels;
     this.#plugins = plugins;
     this.#responses = new Int32Array((plugins.length + 1) * RCODE_CLASSES);
-    this.#duration = engine.histogram(
-      "coredns_dns_request_duration_seconds",
-      { ...labels },
-      TIME_BUCKETS,
-    );
-    this.#dnssecOk = engine.counter("coredns_dns_do_requests_total", { ...labels });
+    const all = { ...labels };
+    this.#duration = engine.histogram("coredns_dns_request_duration_seconds", all, TIME_BUCKETS);
+    this.#dnssecOk = engine.counter("coredns_dns_do_requests_total", all);
   }
 
-  /** Counts a query that is done with, and the response of so many bytes (0 for none). */
+  /** Counts an answered query; `sizeBytes` is 0 if no response was sent. */
   count(exchange: Exchange, sizeBytes: number): void {
     const engine = this.#engine;
     const { values } = engine;
@@ -104,10 +67,10 @@ export class Meter {
     values[sent + SIZE_BUCKETS.length + 1]! += sizeBytes;
 
     const rcode = response === null ? 0 : response.rcode;
-    // As in CoreDNS, what failed has been written by no plugin.
+    // As in CoreDNS, no plugin has written a failure.
     const position = exchange.error === "" ? exchange.answeredBy + 1 : 0;
-    const place = position * RCODE_CLASSES + (rcode < RCODES ? rcode : RCODES);
-    values[this.#responses[place]! || this.#makeResponses(place)]!++;
+    const key = position * RCODE_CLASSES + (rcode < RCODES ? rcode : RCODES);
+    values[this.#responses[key]! || this.#makeResponses(key)]!++;
   }
 
   #makeRequests(kind: number): number {
@@ -123,16 +86,15 @@ export class Meter {
 
   #makeSizes(of: "request" | "response", transport: number): number {
     const labels = { ...this.#labels, proto: protoOf(transport) };
+    const sizes = of === "request" ? this.#requestSizes : this.#responseSizes;
     const name = `coredns_dns_${of}_size_bytes`;
-    const index = this.#engine.histogram(name, labels, SIZE_BUCKETS);
-    (of === "request" ? this.#requestSizes : this.#responseSizes)[transport] = index;
-    return index;
+    return sizes[transport] = this.#engine.histogram(name, labels, SIZE_BUCKETS);
   }
 
-  #makeResponses(place: number): number {
-    const rcode = place % RCODE_CLASSES;
-    const position = (place - rcode) / RCODE_CLASSES - 1;
-    return this.#responses[place] = this.#engine.counter("coredns_dns_responses_total", {
+  #makeResponses(key: number): number {
+    const rcode = key % RCODE_CLASSES;
+    const position = (key - rcode) / RCODE_CLASSES - 1;
+    return this.#responses[key] = this.#engine.counter("coredns_dns_responses_total", {
       ...this.#labels,
       rcode: rcode === RCODES ? "other" : rcodeText(rcode),
       plugin: this.#plugins[position] ?? "",

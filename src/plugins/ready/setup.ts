@@ -1,9 +1,7 @@
-import { didYouMean } from "../../corefile/nearest.ts";
-import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readHttpAddress } from "../http_address.ts";
 
-const MODES = ["until-ready", "continuously"];
+const MODES = ["until-ready", "continuously"] as const;
 
 /** Reads `ready [ADDRESS] { monitor until-ready|continuously }`. */
 export const readySetup: PluginSetup = {
@@ -14,16 +12,11 @@ export const readySetup: PluginSetup = {
         ? readHttpAddress(tokens, tokens.value)
         : { host: "", port: 8181 };
       let continuously = false;
-      tokens.eachInBlock((option) => {
-        if (option !== "monitor") {
-          throw tokens.error(`unknown option ${quote(option)} (monitor until-ready|continuously)`);
-        }
-        const mode = tokens.oneArg("until-ready|continuously");
-        if (!MODES.includes(mode)) {
-          const hint = didYouMean(mode, MODES) || ` (${MODES.join(" or ")})`;
-          throw tokens.error(`monitor: unknown mode ${quote(mode)}${hint}`);
-        }
-        continuously = mode === "continuously";
+      tokens.options({
+        monitor: () => {
+          const mode = tokens.oneArg("until-ready|continuously");
+          continuously = tokens.choose(mode, MODES, "monitor: unknown mode") === "continuously";
+        },
       });
       addEndpoint({ kind: "ready", ...address, continuously });
     });

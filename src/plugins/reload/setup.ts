@@ -9,13 +9,12 @@ const JITTER = { name: "JITTER", default: 15_000, min: 1000, max: MAX_DURATION_M
 export const reloadSetup: PluginSetup = {
   name: "reload",
   setup({ tokens, reloadEvery }) {
+    const read = (bounds: typeof INTERVAL | typeof JITTER): number =>
+      tokens.nextArg() ? readDuration(tokens, tokens.value, bounds) : bounds.default;
     tokens.once(() => {
-      const read = (bounds: typeof INTERVAL | typeof JITTER): number =>
-        tokens.nextArg() ? readDuration(tokens, tokens.value, bounds) : bounds.default;
       const intervalMs = read(INTERVAL);
-      // As CoreDNS does: a jitter that is too long is cut, whether it was given or not.
-      const jitterMs = Math.min(read(JITTER), intervalMs / 2);
-      reloadEvery({ intervalMs, jitterMs });
+      // As in CoreDNS, the jitter is at most half the interval.
+      reloadEvery({ intervalMs, jitterMs: Math.min(read(JITTER), intervalMs / 2) });
     });
   },
 };

@@ -13,8 +13,8 @@ export const rootSetup: PluginSetup = {
       const root = host.absolute(path).replace(/\/+$/, "");
       const kind = root === "" ? "directory" : host.kindOf(root);
       if (kind === null) warn(line, `folder ${quote(path)} does not exist (yet)`);
-      else if (kind === "file") warn(line, `${quote(path)} is a file, no folder`);
-      if (++uses > 1) warn(line, "it stands in this server block already; the last one counts");
+      else if (kind === "file") warn(line, `${quote(path)} is a file, not a folder`);
+      if (++uses > 1) warn(line, "repeated in this server block; the last one counts");
       setRoot(root);
     });
   },

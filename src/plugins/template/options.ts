@@ -1,32 +1,27 @@
-import type { Node } from "./go_template/syntax.ts";
-
 /** Sections that a template fills, in the order of a message. */
 export const SECTIONS = ["answer", "authority", "additional"] as const;
 
-/** A section that a template fills. */
+/** One of `SECTIONS`. */
 export type Section = typeof SECTIONS[number];
 
-/** A record that a template adds. */
+/** A record in Go's template language. */
 export interface RecordTemplate {
   section: Section;
-  /** A template in Go's language; with `nodes` null a record that is always the same. */
   text: string;
-  nodes: Node[] | null;
 }
 
 /** One `template` directive. */
 export interface Template {
   zones: string[];
-  /** Class and type asked for; 255 for any. */
+  /** Class and type of the queries; 255 for any. */
   qclass: number;
   qtype: number;
-  /** Regular expressions in Go's syntax, of which one must match the name. */
+  /** Regular expressions in Go's syntax; one must match the name. */
   patterns: string[];
   records: RecordTemplate[];
   rcode: number;
-  /** Extended DNS Error of the answers (RFC 8914), or null. */
+  /** Extended DNS Error (RFC 8914). */
   extendedError: { code: number; text: string } | null;
-  /** Zones whose names go on where no pattern matches; null for none. */
   fallthrough: string[] | null;
 }
 

@@ -7,27 +7,19 @@ import type { Controller, PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELD_NAMES } from "./data.ts";
-import { FUNCTION_NAMES } from "./go_template/evaluate.ts";
-import { parse } from "./go_template/parse.ts";
-import { TemplateError } from "./go_template/syntax.ts";
+import { compile } from "./go_template/compile.ts";
+import { TemplateError } from "./go_template/values.ts";
 import type { RecordTemplate, Section, Template, TemplateOptions } from "./options.ts";
 
 const OPTIONS = [
-  "match",
-  "answer",
-  "authority",
-  "additional",
-  "rcode",
-  "ederror",
-  "fallthrough",
+  ...["match", "answer", "authority", "additional", "rcode", "ederror", "fallthrough"],
   "upstream",
 ];
-/** Longest pattern and template, in characters: they are matched against names of 255 octets. */
+/** Characters of a pattern or template; names have 255 octets. */
 const MAX_TEXT = 10_000;
 const MAX_EDE = 0xffff;
-const VOCABULARY = { functions: FUNCTION_NAMES, fields: FIELD_NAMES };
 
-/** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template, in the order of the file. */
+/** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template. */
 export const templateSetup: PluginSetup = {
   name: "template",
   answers: true,
@@ -44,10 +36,10 @@ export const templateSetup: PluginSetup = {
 };
 
 function readTemplate(controller: Controller): Template {
-  const { tokens, zones } = controller;
+  const { tokens, zones, warn } = controller;
   const [classWord, typeWord, ...names] = tokens.someArgs("CLASS TYPE [ZONE...]");
-  const qclass = classNumber(classWord!);
-  if (qclass === null) throw tokens.error(`${quote(classWord!)} is not a class (IN, CH, HS, ANY)`);
+  const qclass = classNumber(classWord);
+  if (qclass === null) throw tokens.error(`${quote(classWord)} is not a class (IN, CH, HS, ANY)`);
   if (typeWord === undefined) throw tokens.error("the type is missing (template CLASS TYPE)");
   const qtype = typeNumber(typeWord);
   if (qtype === null) throw tokens.error(`${quote(typeWord)} is not a type (A, AAAA, ANY, …)`);
@@ -62,16 +54,24 @@ function readTemplate(controller: Controller): Template {
     fallthrough: null,
   };
   tokens.eachInBlock((option) => readOption(option, template, controller));
-  warnOfNothing(template, controller);
+  const { patterns, records, rcode } = template;
+  const everything = template.zones.includes(".") && qtype === TYPE.ANY &&
+    (qclass === CLASS.ANY || qclass === CLASS.IN) && patterns.length === 0;
+  if (everything && records.length === 0 && rcode === 0) {
+    warn(tokens.directiveLine, "it answers every query with no records (name a zone or a match)");
+  }
   return template;
 }
 
-function readOption(option: string, template: Template, controller: Controller): void {
-  const { tokens } = controller;
+function readOption(option: string, template: Template, { tokens }: Controller): void {
+  const checkLength = (what: string, text: string) => {
+    if (text.length <= MAX_TEXT) return;
+    throw tokens.error(`the ${what} has ${text.length} characters (at most ${MAX_TEXT})`);
+  };
   switch (option) {
     case "match":
       for (const pattern of tokens.someArgs("REGEX...")) {
-        checkLength("regular expression", pattern, controller);
+        checkLength("regular expression", pattern);
         const { error } = compilePattern(pattern);
         if (error !== null) {
           throw tokens.error(`${quote(pattern)} is not a regular expression: ${error}`);
@@ -83,7 +83,13 @@ function readOption(option: string, template: Template, controller: Controller):
     case "authority":
     case "additional":
       for (const text of tokens.someArgs("RECORD")) {
-        template.records.push(readRecordTemplate(option, text, controller));
+        checkLength("template", text);
+        try {
+          template.records.push(readRecordTemplate(option, text));
+        } catch (error) {
+          const what = error instanceof TemplateError ? "a template" : "a record";
+          throw tokens.error(`${quote(text)} is not ${what}: ${(error as Error).message}`);
+        }
       }
       break;
     case "rcode": {
@@ -97,8 +103,8 @@ function readOption(option: string, template: Template, controller: Controller):
     }
     case "ederror": {
       const [code, ...words] = tokens.someArgs("CODE [REASON]");
-      if (!/^[0-9]{1,5}$/.test(code!) || Number(code) > MAX_EDE) {
-        throw tokens.error(`${quote(code!)} is not an extended error (a number of RFC 8914)`);
+      if (!/^[0-9]{1,5}$/.test(code) || Number(code) > MAX_EDE) {
+        throw tokens.error(`${quote(code)} is not an extended error (a number of RFC 8914)`);
       }
       template.extendedError = { code: Number(code), text: words.join(" ") };
       break;
@@ -112,7 +118,7 @@ function readOption(option: string, template: Template, controller: Controller):
     case "expr":
       throw tokens.error(`${option} is not supported yet (use match, if and printf instead)`);
     case "upstream":
-      // What it once named, CoreDNS takes and passes over.
+      // CoreDNS accepts and ignores it.
       tokens.remainingArgs();
       break;
     default:
@@ -120,36 +126,9 @@ function readOption(option: string, template: Template, controller: Controller):
   }
 }
 
-function readRecordTemplate(
-  section: Section,
-  text: string,
-  controller: Controller,
-): RecordTemplate {
-  const { tokens } = controller;
-  checkLength("template", text, controller);
-  try {
-    const nodes = parse(text, VOCABULARY);
-    if (nodes.some(({ kind }) => kind !== "text")) return { section, text, nodes };
-    // The same for every query, so a fault in it is seen at once.
-    readRecord(text);
-    return { section, text, nodes: null };
-  } catch (error) {
-    const what = error instanceof TemplateError ? "a template" : "a record";
-    throw tokens.error(`${quote(text)} is not ${what}: ${(error as Error).message}`);
-  }
-}
-
-function checkLength(what: string, text: string, { tokens }: Controller): void {
-  if (text.length <= MAX_TEXT) return;
-  throw tokens.error(`the ${what} has ${text.length} characters (at most ${MAX_TEXT})`);
-}
-
-/** A template that answers everything below the root with nothing is seldom meant. */
-function warnOfNothing(template: Template, { tokens, warn }: Controller): void {
-  const { zones, qclass, qtype, patterns, records, rcode } = template;
-  const everything = zones.includes(".") && qtype === TYPE.ANY && patterns.length === 0 &&
-    (qclass === CLASS.ANY || qclass === CLASS.IN);
-  if (everything && records.length === 0 && rcode === 0) {
-    warn(tokens.directiveLine, "it answers every query with no records (name a zone or a match)");
-  }
+/** Checks a template, and a record that is always the same. */
+function readRecordTemplate(section: Section, text: string): RecordTemplate {
+  const program = compile(text, FIELD_NAMES);
+  if (program.constant) readRecord(program.evaluate(null));
+  return { section, text };
 }

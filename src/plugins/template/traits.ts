@@ -2,7 +2,7 @@ import { PATTERNS } from "../pattern.ts";
 import type { PluginTraits } from "../traits.ts";
 import type { TemplateOptions } from "./options.ts";
 
-/** What the rest of the program may know of `template`. */
+/** Traits of `template`. */
 export const templateTraits: PluginTraits<TemplateOptions> = {
   library: ({ templates }) =>
     templates.some(({ patterns }) => patterns.length > 0) ? PATTERNS : null,

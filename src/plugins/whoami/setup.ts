@@ -6,7 +6,7 @@ export const whoamiSetup: PluginSetup = {
   answers: true,
   describe: () => "clients are told their own address",
   setup({ tokens, addHandler }) {
-    // Several uses are as good as one, as in CoreDNS; each is looked at for words too many.
+    // As in CoreDNS, it may be repeated.
     tokens.eachUse(() => {});
     addHandler({});
   },

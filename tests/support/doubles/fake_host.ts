@@ -1,8 +1,4 @@
 import type { HostView } from "../../../src/config/host.ts";
-import { loadAddressLibrary } from "../../../src/plugins/acl/networks.ts";
-
-// So that tests can read configurations at once.
-await loadAddressLibrary();
 
 /** A machine made of the files and variables given. */
 export function fakeHost(

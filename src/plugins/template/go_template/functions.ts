@@ -1,14 +1,17 @@
 import { format } from "./printf.ts";
-import { EvaluationError, isTrue, textOf, type Value } from "./values.ts";
+import { EvaluationError, isList, isTrue, textOf, type Value } from "./values.ts";
 
-/** Functions of a template, by name. `and` and `or` are the evaluator's, which stops where they do. */
+/** Functions of templates, by name. */
 export const FUNCTIONS: Readonly<Record<string, (...args: Value[]) => Value>> = {
+  // The compiler evaluates their arguments, as few as needed; here they have none.
+  and: () => one("and", []),
+  or: () => one("or", []),
   not: (...args) => !isTrue(one("not", args)),
   len: (...args) => BigInt(lengthOf(one("len", args))),
   index: (value = null, ...keys) => keys.reduce(element, value),
   slice: (value = null, from = 0n, to = BigInt(lengthOf(value))) => {
     const [start, end, length] = [integer("slice", from), integer("slice", to), lengthOf(value)];
-    if (typeof value !== "string" && !Array.isArray(value)) {
+    if (typeof value !== "string" && !isList(value)) {
       throw new EvaluationError("slice needs text or a list");
     }
     if (start < 0n || start > end || end > BigInt(length)) {
@@ -17,34 +20,38 @@ export const FUNCTIONS: Readonly<Record<string, (...args: Value[]) => Value>> = 
     return value.slice(Number(start), Number(end));
   },
   print: (...args) =>
-    // Go puts a space between two operands of which neither is text.
+    // As Go: a space between two operands that are not text.
     args.map((value, i) => {
       const apart = i > 0 && typeof value !== "string" && typeof args[i - 1] !== "string";
       return (apart ? " " : "") + textOf(value);
     }).join(""),
   println: (...args) => `${args.map(textOf).join(" ")}\n`,
-  printf: (pattern = null, ...args) => {
-    if (typeof pattern !== "string") throw new EvaluationError("printf needs a format");
-    return format(pattern, args);
-  },
+  printf: (pattern = null, ...args) => format(text("printf", pattern), args),
   eq: (value = null, ...others) => {
     if (others.length === 0) throw new EvaluationError("eq needs two values");
-    return others.some((other) => compare("eq", value, other) === 0);
+    return others.some((other) => compare("eq", [value, other]) === 0);
   },
-  ne: (...args) => comparison("ne", args) !== 0,
-  lt: (...args) => comparison("lt", args) < 0,
-  le: (...args) => comparison("le", args) <= 0,
-  gt: (...args) => comparison("gt", args) > 0,
-  ge: (...args) => comparison("ge", args) >= 0,
-  parseInt: (text = null, base = 10n, bits = 64n) => {
-    if (typeof text !== "string") throw new EvaluationError("parseInt needs text");
-    return parseUint(text, Number(integer("parseInt", base)), integer("parseInt", bits));
-  },
+  ne: (...args) => compare("ne", args) !== 0,
+  lt: (...args) => compare("lt", args) < 0,
+  le: (...args) => compare("le", args) <= 0,
+  gt: (...args) => compare("gt", args) > 0,
+  ge: (...args) => compare("ge", args) >= 0,
+  parseInt: (digits = null, base = 10n, bits = 64n) =>
+    parseUint(
+      text("parseInt", digits),
+      Number(integer("parseInt", base)),
+      integer("parseInt", bits),
+    ),
 };
 
 function one(name: string, args: Value[]): Value {
   if (args.length !== 1) throw new EvaluationError(`${name} needs one value`);
   return args[0]!;
+}
+
+function text(name: string, value: Value): string {
+  if (typeof value !== "string") throw new EvaluationError(`${name} needs text`);
+  return value;
 }
 
 function integer(name: string, value: Value): bigint {
@@ -53,62 +60,54 @@ function integer(name: string, value: Value): bigint {
 }
 
 function lengthOf(value: Value): number {
-  if (typeof value === "string" || Array.isArray(value)) return value.length;
+  if (typeof value === "string" || isList(value)) return value.length;
   if (typeof value === "object" && value !== null) return Object.keys(value).length;
   throw new EvaluationError("len needs text, a list or a map");
 }
 
 function element(value: Value, key: Value): Value {
-  if (typeof value === "string" || Array.isArray(value)) {
+  if (typeof value === "string" || isList(value)) {
     const at = integer("index", key);
     if (at < 0n || at >= BigInt(value.length)) {
       throw new EvaluationError(`index ${at} of ${value.length} elements`);
     }
-    const found = value[Number(at)]!;
-    return typeof value === "string" ? BigInt(found.charCodeAt(0)) : found;
+    const i = Number(at);
+    return typeof value === "string" ? BigInt(value.charCodeAt(i)) : value[i]!;
   }
   if (typeof value !== "object" || value === null) {
     throw new EvaluationError("index needs text, a list or a map");
   }
-  if (typeof key !== "string") throw new EvaluationError("index of a map needs text");
-  // Maps are of text, whose zero value is empty.
-  return Object.hasOwn(value, key) ? (value as Record<string, Value>)[key]! : "";
+  const name = text("index of a map", key);
+  // Maps contain text, whose zero value is empty.
+  return Object.hasOwn(value, name) ? value[name]! : "";
 }
 
-function comparison(name: string, args: Value[]): number {
+/** Negative, zero or positive. Throws for values of different types. */
+function compare(name: string, args: Value[]): number {
   if (args.length !== 2) throw new EvaluationError(`${name} needs two values`);
-  return compare(name, args[0]!, args[1]!);
-}
-
-/** Below, at or above zero. Values of different types cannot be compared. */
-function compare(name: string, a: Value, b: Value): number {
+  const [a, b] = args as [Value, Value];
   const ordered = name !== "eq" && name !== "ne";
   const comparable = typeof a === typeof b && typeof a !== "object" && typeof a !== "function" &&
     !(ordered && typeof a === "boolean");
-  if (!comparable) {
-    if (!ordered && (a === null || b === null)) return a === b ? 0 : 1;
-    throw new EvaluationError(`${name} cannot compare ${textOf(a)} and ${textOf(b)}`);
-  }
-  return a! < b! ? -1 : a! > b! ? 1 : 0;
+  if (comparable) return a! < b! ? -1 : a! > b! ? 1 : 0;
+  if (!ordered && (a === null || b === null)) return a === b ? 0 : 1;
+  throw new EvaluationError(`${name} cannot compare ${textOf(a)} and ${textOf(b)}`);
 }
 
 /** As Go's strconv.ParseUint. */
 function parseUint(text: string, base: number, bits: bigint): bigint {
-  const failure = () => new EvaluationError(`parseInt of ${JSON.stringify(text)} in base ${base}`);
-  if (base !== 0 && (base < 2 || base > 36) || bits < 0n || bits > 64n) throw failure();
   let digits = text.toLowerCase();
   if (base === 0) {
     const prefix = /^0(x|b|o|)(?=.)/.exec(digits);
     base = prefix === null ? 10 : { x: 16, b: 2, o: 8, "": 8 }[prefix[1]!]!;
     digits = digits.slice(prefix?.[0].length ?? 0).replace(/_/g, "");
   }
-  if (digits === "" || digits.length > 256) throw failure();
-  let value = 0n;
-  for (const character of digits) {
-    const digit = /[0-9a-z]/.test(character) ? parseInt(character, 36) : Infinity;
-    if (digit >= base) throw failure();
-    value = value * BigInt(base) + BigInt(digit);
-  }
-  if (value >= 1n << (bits === 0n ? 64n : bits)) throw failure();
-  return value;
+  const values = [...digits].map((digit) => /[0-9a-z]/.test(digit) ? parseInt(digit, 36) : NaN);
+  const valid = base >= 2 && base <= 36 && bits >= 0n && bits <= 64n && values.length > 0 &&
+    values.length <= 256 && values.every((digit) => digit < base);
+  const value = valid
+    ? values.reduce((sum, digit) => sum * BigInt(base) + BigInt(digit), 0n)
+    : 1n << 64n;
+  if (value < 1n << (bits || 64n)) return value;
+  throw new EvaluationError(`parseInt of ${JSON.stringify(text)} in base ${base}`);
 }

@@ -1,9 +1,11 @@
 import { EvaluationError, textOf, type Value } from "./values.ts";
 
-/** Widest column and longest fraction: a template is a record of a message. */
+/** Widest column and longest fraction; a template makes a record. */
 const MAX_WIDTH = 255;
+/** Bases of the verbs for integers. */
+const BASES: Readonly<Record<string, number>> = { v: 10, d: 10, b: 2, o: 8, x: 16, X: 16 };
 
-/** Formats values as Go's fmt.Sprintf does, what templates need of it. Throws `EvaluationError`. */
+/** Formats values as Go's fmt.Sprintf, for the types of templates. Throws `EvaluationError`. */
 export function format(pattern: string, args: readonly Value[]): string {
   let next = 0;
   const text = pattern.replace(
@@ -12,20 +14,19 @@ export function format(pattern: string, args: readonly Value[]): string {
       if (verb === "%") return "%";
       const size = (field: string) => {
         const value = field === "*" ? Number(args[next++] ?? NaN) : Number(field);
-        if (!(Math.abs(value) <= MAX_WIDTH)) {
-          throw new EvaluationError(`printf: a width above ${MAX_WIDTH}`);
-        }
-        return value;
+        if (Math.abs(value) <= MAX_WIDTH) return value;
+        throw new EvaluationError(`printf: a width above ${MAX_WIDTH}`);
       };
       const columns = size(width);
       const digits = precision === undefined ? null : size(precision);
       if (verb === "") return "%!(NOVERB)";
       if (next >= args.length) return `%!${verb}(MISSING)`;
-      const left = flags.includes("-") || columns < 0;
-      return pad(formatOne(verb, args[next++]!, flags, digits), Math.abs(columns), {
-        left,
-        zeros: flags.includes("0") && !left && "dxXobv".includes(verb) && digits === null,
-      });
+      const one = formatOne(verb, args[next++]!, flags, digits);
+      if (flags.includes("-") || columns < 0) return one.padEnd(Math.abs(columns));
+      const zeros = flags.includes("0") && digits === null && "dxXobv".includes(verb);
+      if (!zeros) return one.padStart(columns);
+      const [sign] = /^[-+ ]?/.exec(one)!;
+      return sign + one.slice(sign.length).padStart(columns - sign.length, "0");
     },
   );
   if (next >= args.length) return text;
@@ -34,39 +35,22 @@ export function format(pattern: string, args: readonly Value[]): string {
 }
 
 function formatOne(verb: string, value: Value, flags: string, digits: number | null): string {
-  const wrong = () => `%!${verb}(${typeName(value)}=${textOf(value)})`;
-  switch (verb) {
-    case "v":
-      return typeof value === "bigint" ? integer(value, 10, flags, digits) : textOf(value);
-    case "d":
-      return typeof value === "bigint" ? integer(value, 10, flags, digits) : wrong();
-    case "b":
-      return typeof value === "bigint" ? integer(value, 2, flags, digits) : wrong();
-    case "o":
-      return typeof value === "bigint" ? integer(value, 8, flags, digits) : wrong();
-    case "x":
-    case "X": {
-      const text = typeof value === "bigint"
-        ? integer(value, 16, flags, digits)
-        : typeof value === "string"
-        ? hexadecimal(value)
-        : wrong();
-      return verb === "X" ? text.toUpperCase() : text;
+  const base = BASES[verb];
+  const upper = (text: string) => verb === "X" ? text.toUpperCase() : text;
+  if (typeof value === "bigint") {
+    if (base !== undefined) return upper(integer(value, base, flags, digits));
+    if (verb === "c" && value >= 0n && value <= 0x10ffffn) {
+      return String.fromCodePoint(Number(value));
     }
-    case "c":
-      return typeof value === "bigint" && value >= 0n && value <= 0x10ffffn
-        ? String.fromCodePoint(Number(value))
-        : wrong();
-    case "s":
-      if (typeof value === "bigint" || typeof value === "boolean") return wrong();
-      return cut(textOf(value), digits);
-    case "q":
-      return typeof value === "string" ? JSON.stringify(cut(value, digits)) : wrong();
-    case "t":
-      return typeof value === "boolean" ? String(value) : wrong();
-    default:
-      return wrong();
+  } else if (typeof value === "boolean") {
+    if (verb === "t") return String(value);
+  } else if (verb === "s") {
+    return cut(textOf(value), digits);
+  } else if (typeof value === "string") {
+    if (verb === "q") return JSON.stringify(cut(value, digits));
+    if (base === 16) return upper(new TextEncoder().encode(value).toHex());
   }
+  return verb === "v" ? textOf(value) : upper(`%!${verb}(${typeName(value)}=${textOf(value)})`);
 }
 
 function integer(value: bigint, base: number, flags: string, digits: number | null): string {
@@ -76,19 +60,8 @@ function integer(value: bigint, base: number, flags: string, digits: number | nu
   return sign + prefix + text.padStart(digits ?? 0, "0");
 }
 
-function hexadecimal(text: string): string {
-  return new TextEncoder().encode(text).toHex();
-}
-
 function cut(text: string, length: number | null): string {
   return length === null ? text : [...text].slice(0, length).join("");
-}
-
-function pad(text: string, width: number, { left, zeros }: { left: boolean; zeros: boolean }) {
-  if (left) return text.padEnd(width);
-  if (!zeros) return text.padStart(width);
-  const [sign] = /^[-+ ]?/.exec(text)!;
-  return sign + text.slice(sign.length).padStart(width - sign.length, "0");
 }
 
 function typeName(value: Value): string {

@@ -1,2 +1,0 @@
-/** Options of one `any` directive: it has none. */
-export type AnyOptions = Record<string, never>;

@@ -1,0 +1,130 @@
+import { Address } from "../../dns/address.ts";
+import {
+  FLAG,
+  HEADER_SIZE,
+  MAX_MESSAGE_SIZE,
+  MIN_UDP_PAYLOAD,
+  RCODE,
+  TYPE,
+} from "../../dns/constants.ts";
+import { classText, flagsText, rcodeText, typeText } from "../../dns/mnemonics.ts";
+import { formatName } from "../../dns/name.ts";
+import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import type { Response } from "../../engine/response/response.ts";
+import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
+
+/** CoreDNS's classes of responses. */
+export type ResponseClass = "success" | "denial" | "error";
+
+interface Kind {
+  readonly class: ResponseClass;
+  readonly type: string;
+}
+
+const KINDS = {
+  success: { class: "success", type: "NOERROR" },
+  delegation: { class: "success", type: "DELEGATION" },
+  noData: { class: "denial", type: "NODATA" },
+  noName: { class: "denial", type: "NXDOMAIN" },
+  failure: { class: "error", type: "SERVERERROR" },
+  other: { class: "error", type: "OTHERERROR" },
+} as const satisfies Record<string, Kind>;
+
+/** A query with its response. */
+export interface Answered {
+  readonly exchange: Exchange;
+  readonly response: Response;
+  readonly engine: EngineServices;
+}
+
+type Value = string | number | boolean;
+
+/** Values of the placeholders of a log format; `>` marks values of headers, as in CoreDNS. */
+export const FIELDS = {
+  "type": ({ exchange }) => typeText(exchange.qtype),
+  "name": ({ exchange: { memory, offset } }) =>
+    formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase(),
+  "class": ({ exchange }) => classText(exchange.qclass),
+  "proto": ({ exchange }) => exchange.transport === TCP ? "tcp" : "udp",
+  "size": ({ exchange }) => exchange.length,
+  "remote": ({ exchange, engine }) => clientOf(exchange, engine).hostname(),
+  "port": ({ exchange, engine }) => clientOf(exchange, engine).port,
+  "local": ({ exchange, engine }) => {
+    engine.localAddress(exchange, address);
+    return address.hostname();
+  },
+  ">id": ({ exchange }) => exchange.id,
+  ">opcode": ({ exchange }) => (exchange.flags & FLAG.OPCODE) >> 11,
+  ">do": ({ exchange }) => exchange.dnssecOk,
+  // Over TCP every size fits, whatever OPT says.
+  ">bufsize": ({ exchange: { transport, ednsSize } }) =>
+    transport === TCP ? MAX_MESSAGE_SIZE : Math.max(MIN_UDP_PAYLOAD, ednsSize),
+  // As in CoreDNS, a number if there is no mnemonic.
+  "rcode": ({ response: { rcode } }) => rcodeText(rcode).replace(/^RCODE.*/, String(rcode)),
+  "rsize": ({ response }) => response.length,
+  // To the nanosecond, as Go prints it.
+  "duration": ({ exchange, engine }) =>
+    Number(((engine.nowMs - exchange.receivedMs) / 1000).toFixed(9)),
+  ">rflags": clientFlags,
+  "/log/class": ({ exchange, engine }) => kindOf(exchange, engine).class,
+  "/log/type": ({ exchange, engine }) => kindOf(exchange, engine).type,
+} as const satisfies Readonly<Record<string, (answered: Answered) => Value>>;
+
+/** Name of a placeholder. */
+export type LogField = keyof typeof FIELDS;
+
+const address = new Address();
+
+/** Whether it is the name of a placeholder. */
+export function isField(name: string): name is LogField {
+  return Object.hasOwn(FIELDS, name);
+}
+
+/** The value of a placeholder in a log line. */
+export function fieldText(field: LogField, answered: Answered): string {
+  const value = FIELDS[field](answered);
+  if (field === "duration") return `${(value as number).toFixed(9).replace(/\.?0+$/, "")}s`;
+  const isAddress = field === "remote" || field === "local";
+  return isAddress && String(value).includes(":") ? `[${value}]` : String(value);
+}
+
+/** CoreDNS's class and type of a response. Allocates nothing. */
+export function kindOf({ response, dnssecOk }: Exchange, engine: EngineServices): Kind {
+  const { rcode, answerCount } = response!;
+  // A bad signature is an error for clients that asked for DNSSEC.
+  if (dnssecOk && hasSignatureOutOfTime(response!, engine.wallMs())) return KINDS.other;
+  if (rcode === RCODE.NOERROR) {
+    if (answerCount > 0) return KINDS.success;
+    if (hasAuthority(response!, TYPE.SOA)) return KINDS.noData;
+    return hasAuthority(response!, TYPE.NS) ? KINDS.delegation : KINDS.success;
+  }
+  // In CoreDNS, an alias to a name that does not exist is neither a success nor a denial.
+  if (rcode === RCODE.NXDOMAIN) return answerCount > 0 ? KINDS.other : KINDS.noName;
+  return rcode === RCODE.SERVFAIL || rcode === RCODE.NOTIMP ? KINDS.failure : KINDS.other;
+}
+
+/** A record's type is four octets before its TTL. */
+function hasAuthority(response: Response, type: number): boolean {
+  const { view } = response.memory;
+  const first = response.answerCount;
+  const end = first + view.getUint16(response.offset + 8);
+  for (let i = first; i < end && i < response.ttlCount; i++) {
+    const ttlAt = view.getUint16(response.ttlsAt + 2 * i, true);
+    if (view.getUint16(response.offset + ttlAt - 4) === type) return true;
+  }
+  return false;
+}
+
+function clientOf(exchange: Exchange, engine: EngineServices): Address {
+  engine.clientAddress(exchange, address);
+  return address;
+}
+
+/** Flags as the client gets them (`compose`). */
+function clientFlags({ exchange, response }: Answered): string {
+  const ofQuery = FLAG.RD | FLAG.CD;
+  let flags = (response.flags & ~ofQuery) | (exchange.flags & ofQuery);
+  if (!exchange.dnssecOk && !exchange.authenticData) flags &= ~FLAG.AD;
+  return flagsText(flags, ",");
+}

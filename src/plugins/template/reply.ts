@@ -1,0 +1,114 @@
+import { Address } from "../../dns/address.ts";
+import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
+import { classText, typeText } from "../../dns/mnemonics.ts";
+import { formatName } from "../../dns/name.ts";
+import { readRecord, type WireRecord } from "../../dns/record_text/record.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
+import { compilePattern } from "../pattern.ts";
+import { dataOf, FIELD_NAMES, type Match } from "./data.ts";
+import { compile } from "./go_template/compile.ts";
+import { EvaluationError, type Value } from "./go_template/values.ts";
+import type { Section, Template } from "./options.ts";
+
+/** What a template answers. */
+export interface Reply {
+  readonly rcode: number;
+  readonly records: { section: Section; record: WireRecord }[];
+  readonly extendedError: Template["extendedError"];
+}
+
+const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null };
+const NO_NAMES: ReadonlyMap<string, number> = new Map();
+
+/** Makes the function that replies by the first template that matches; null for the next handler. */
+export function createReply(
+  templates: readonly Template[],
+  engine: EngineServices,
+): (exchange: Exchange) => Reply | null {
+  const prepared = templates.map((template) => prepare(template, engine));
+  return (exchange) => {
+    let name = "";
+    for (const { qclass, qtype, zones, fallthrough, groupsOf, replyTo } of prepared) {
+      if (!agree(qtype, exchange.qtype) || !agree(qclass, exchange.qclass)) continue;
+      const zone = zones.match(exchange);
+      if (zone === null) continue;
+      name ||= formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
+      const found = groupsOf(name);
+      if (found !== null) {
+        engine.values[zone.matches]!++;
+        return replyTo({ exchange, ...zone, qclass, qtype, name, ...found });
+      }
+      if (fallthrough.match(exchange) === null) {
+        exchange.error = `template: no pattern matches ${name} (fallthrough lets it pass)`;
+        return FAILED;
+      }
+    }
+    return null;
+  };
+}
+
+function prepare(template: Template, engine: EngineServices) {
+  const { qclass, qtype, rcode, extendedError } = template;
+  const labels = { class: classText(qclass), type: typeText(qtype) };
+  const matchesOf = (zone: string) =>
+    engine.counter("coredns_template_matches_total", { zone, ...labels });
+  const patterns = template.patterns.map((pattern) => {
+    const compiled = compilePattern(pattern);
+    // Setup has compiled it before.
+    if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);
+    return { ...compiled, pattern };
+  });
+  const records = template.records.map(({ section, text }) => {
+    const program = compile(text, FIELD_NAMES);
+    const always = program.constant ? readRecord(program.evaluate(null)) : null;
+    const make = (data: Value) => always ?? readRecord(program.evaluate(data));
+    return { section, text, make };
+  });
+  const client = new Address();
+  const remoteOf = (exchange: Exchange): string => {
+    if (exchange.internal) return "";
+    engine.clientAddress(exchange, client);
+    return client.hostname();
+  };
+  return {
+    qclass,
+    qtype,
+    zones: new ZoneTable(template.zones.map((zone) => [zone, { zone, matches: matchesOf(zone) }])),
+    fallthrough: new ZoneTable((template.fallthrough ?? []).map((zone) => [zone, true])),
+    /** The first pattern that matches; without patterns every name does. */
+    groupsOf(name: string): Pick<Match, "pattern" | "groups" | "names"> | null {
+      if (patterns.length === 0) return { pattern: ".*", groups: [name], names: NO_NAMES };
+      for (const { pattern, groups: find, names } of patterns) {
+        const groups = find(name);
+        if (groups !== null) return { pattern, groups, names };
+      }
+      return null;
+    },
+    replyTo(match: Omit<Match, "remote">): Reply {
+      const reply: Reply = { rcode, records: [], extendedError };
+      if (rcode === RCODE.SERVFAIL || records.length === 0) return reply;
+      const { exchange, zone } = match;
+      const data = dataOf({ ...match, remote: remoteOf(exchange) });
+      for (const { section, text, make } of records) {
+        try {
+          reply.records.push({ section, record: make(data) });
+        } catch (error) {
+          exchange.error = `template: ${(error as Error).message} (${section} ${text})`;
+          const what = error instanceof EvaluationError ? "template" : "rr";
+          const name = `coredns_template_${what}_failures_total`;
+          const all = { zone, ...labels, section, template: text };
+          engine.values[engine.counter(name, all)]!++;
+          return FAILED;
+        }
+      }
+      return reply;
+    },
+  };
+}
+
+/** Compares types or classes; ANY has the same number in both. */
+function agree(wanted: number, asked: number): boolean {
+  return wanted === TYPE.ANY || asked === TYPE.ANY || wanted === asked;
+}

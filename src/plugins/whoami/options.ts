@@ -1,2 +1,0 @@
-/** Options of one `whoami` directive: it has none. */
-export type WhoamiOptions = Record<string, never>;
