@@ -1,45 +1,49 @@
-/** A limit that is found out so much late says more of this thread than of the data plane... */
-const LATE_MS = 100;
-/** ...which then gets this much for an answer that may lie there unread. */
-const LATE_GRACE_MS = 100;
+import type { Cancel, Clock } from "../../base/clock.ts";
 
-/** Requests to a data plane that wait for its answer. */
+/** A timer this late says more about this thread than about the data plane, ... */
+const LATE_MS = 100;
+/** ... whose answer may already be queued: it gets this much longer. */
+const GRACE_MS = 100;
+
+/** Requests that wait for a data plane's answer. */
 export class PlaneRequests {
+  readonly #clock: Clock;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #lastId = 0;
 
-  /**
-   * Sends a request and waits for its answer. Rejects after `limitMs`, or where the data plane ends.
-   *
-   * @param send - is given the number that the answer must carry
-   */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Sends a request with a fresh id. Rejects after `limitMs`, or when the data plane ends. */
   async wait(limitMs: number, send: (id: number) => void): Promise<unknown> {
+    const clock = this.#clock;
     const id = ++this.#lastId;
     const request = Promise.withResolvers<unknown>();
     this.#waiting.set(id, request);
-    const silent = () =>
+    const expire = () =>
       request.reject(new Error(`the data plane has not answered within ${limitMs} ms`));
-    const dueMs = performance.now() + limitMs;
-    let timer = setTimeout(() => {
-      if (performance.now() < dueMs + LATE_MS) silent();
-      else timer = setTimeout(silent, LATE_GRACE_MS);
-    }, limitMs);
+    const dueMs = clock.now() + limitMs;
+    let cancel: Cancel = clock.after(limitMs, () => {
+      if (clock.now() < dueMs + LATE_MS) expire();
+      else cancel = clock.after(GRACE_MS, expire);
+    });
     try {
       send(id);
       return await request.promise;
     } finally {
-      clearTimeout(timer);
+      cancel();
       this.#waiting.delete(id);
     }
   }
 
-  /** The answer to a request has come; one that nobody waits for any more is dropped. */
+  /** Resolves a request; an answer that comes too late is dropped. */
   answered(id: number, answer: unknown): void {
     this.#waiting.get(id)?.resolve(answer);
   }
 
-  /** The data plane has ended: nobody will answer. */
-  giveUp(): void {
+  /** Rejects all requests: the data plane has ended. */
+  rejectAll(): void {
     for (const { reject } of this.#waiting.values()) reject(new Error("the data plane has ended"));
   }
 }

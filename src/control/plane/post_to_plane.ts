@@ -1,23 +1,20 @@
 /**
- * How messages reach a data plane that serves. It stops for the time that it takes to read one, and
- * Deno reads every octet of a typed array and every part of an object on its own: 16 MiB in a view
- * take five seconds, a configuration of three thousand server blocks half a second. A buffer takes no
- * time however large it is, and text little.
+ * Sends messages to a data plane that serves. It stops while it reads one, and Deno reads each byte of
+ * a typed array and each part of an object separately: 16 MiB in a view take five seconds, a
+ * configuration of three thousand server blocks half a second. A buffer of any size takes no time, and
+ * text little.
  */
 import type { Config } from "../../config/types.ts";
 import type { ControlMessage } from "./messages.ts";
 
 type Configure = ControlMessage & { type: "configure" };
 
-/** A message on its way: the configuration is text. */
+/** A message in transit: the configuration is text. */
 export type PostedMessage =
   | Exclude<ControlMessage, Configure>
   | Omit<Configure, "config"> & { config: string };
 
-/**
- * Sends a message to a data plane: the only way to one that serves. Throws a TypeError if it holds a
- * typed array; what is large goes as a buffer.
- */
+/** Sends a message. Throws a TypeError if it contains a typed array. */
 export function postToPlane(
   port: Pick<MessagePort, "postMessage">,
   message: ControlMessage,
@@ -30,14 +27,14 @@ export function postToPlane(
   port.postMessage(posted, transfer);
 }
 
-/** What was sent by `postToPlane`. */
+/** The message that `postToPlane` was given. */
 export function readPosted(posted: PostedMessage): ControlMessage {
   return posted.type === "configure"
     ? { ...posted, config: JSON.parse(posted.config) as Config }
     : posted;
 }
 
-/** Throws a TypeError that says where the first typed array in a value is. */
+/** Throws a TypeError with the path of the first typed array in a value. */
 function refuseViews(value: unknown, path = "message"): void {
   if (typeof value !== "object" || value === null) return;
   if (ArrayBuffer.isView(value)) {

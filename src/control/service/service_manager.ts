@@ -1,3 +1,4 @@
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { SIGN_OF_LIFE, type Watchdog } from "../../io/check_plan.ts";
 import { CLOCK_MONOTONIC } from "../../sys/constants.ts";
@@ -10,173 +11,174 @@ import {
   watchdogPeriodMs,
 } from "./service_environment.ts";
 
-/** Signs of life in a period of the watchdog: two may be late or lost. */
+/** Watchdog notifications a period: two may be late or lost. */
 const SIGNS_A_PERIOD = 3;
-/** When a message that was not taken is sent again, and how often before it is given up. */
-const AGAIN_MS = 100;
+/** Retries of a notification that the socket did not accept. */
+const RETRY_MS = 100;
 const MAX_ATTEMPTS = 50;
-/** Messages that may wait for a manager that does not read. */
-const MAX_WAITING = 16;
+/** Notifications queued for a manager that does not read. */
+const MAX_QUEUED = 16;
 
-/** What the notifications need; the tests hand over their own. */
+type Sender = Pick<UnixDatagramSender, "send" | "close">;
+
+/** What the notifications need; replaced by tests. */
 export interface ServiceManagerOptions {
   log: (level: LogLevel, line: string) => void;
   read?: ReadVariable;
   pid?: number;
-  /** Opens the socket of that name. Throws if it cannot. */
-  open?: (name: string) => Pick<UnixDatagramSender, "send" | "close">;
-  /** The monotonic clock of the system, in microseconds. */
+  /** Opens the socket of that name; throws if it cannot. */
+  open?: (name: string) => Sender;
+  /** The system's monotonic clock in microseconds. */
   monotonicUsec?: () => bigint;
+  clock?: Clock;
 }
 
 /**
- * Tells the service manager (systemd, or another that sets `$NOTIFY_SOCKET`) how nodens is.
- *
- * Nothing here ever waits, throws or ends the process; without the variable nothing happens at all.
+ * Notifies the service manager (systemd, or another one that sets `$NOTIFY_SOCKET`). It never blocks,
+ * throws or ends the process, and does nothing without the variable.
  */
 export class ServiceManager {
-  readonly #options: ServiceManagerOptions;
+  readonly #log: ServiceManagerOptions["log"];
+  readonly #read: ReadVariable;
   readonly #pid: number;
-  readonly #socket: Pick<UnixDatagramSender, "send" | "close"> | null;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #monotonicUsec: () => bigint;
+  readonly #clock: Clock;
+  readonly #socket: Sender | null;
+  readonly #queue: Uint8Array[] = [];
   #attempts = 0;
-  #again: ReturnType<typeof setTimeout> | null = null;
-  /** Signs of life while nodens stops. */
-  #signs: ReturnType<typeof setInterval> | null = null;
+  #cancelRetry: Cancel | null = null;
+  /** Watchdog notifications while stopping. */
+  #cancelSigns: Cancel | null = null;
   #stopping = false;
 
-  constructor(options: ServiceManagerOptions) {
-    this.#options = options;
-    this.#pid = options.pid ?? Deno.pid;
-    this.#socket = this.#open();
+  constructor(
+    {
+      log,
+      read = (name) => Deno.env.get(name),
+      pid = Deno.pid,
+      open = openSocket,
+      monotonicUsec = systemMonotonicUsec,
+      clock = systemClock,
+    }: ServiceManagerOptions,
+  ) {
+    this.#log = log;
+    this.#read = read;
+    this.#pid = pid;
+    this.#monotonicUsec = monotonicUsec;
+    this.#clock = clock;
+    this.#socket = this.#open(open);
   }
 
-  /** Whether somebody wants to know. */
+  /** Whether there is a service manager. */
   get present(): boolean {
     return this.#socket !== null;
   }
 
-  /** Says that queries are answered: after the start, and after each reload. */
+  /** Queries are answered: after the start and after each reload. */
   ready(status: string): void {
     if (this.#stopping) return;
-    // The first process of a container has a number that means another one outside.
+    // A container's first process has another id outside.
     const main = this.#pid === 1 ? {} : { MAINPID: this.#pid };
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
   }
 
-  /** Says that a new configuration is being read; `ready` must follow, be it good or bad. */
+  /** A reload begins; `ready` must follow, whatever its outcome. */
   reloading(): void {
     if (this.#socket === null || this.#stopping) return;
-    const clock = this.#options.monotonicUsec ?? monotonicUsec;
-    this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(clock()) });
+    this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#monotonicUsec()) });
   }
 
-  /** Says that nodens is on its way out; from here on the manager's own time limit watches. */
+  /** nodens is stopping; from here on the manager's stop timeout applies. */
   stopping(status = "stopping"): void {
     this.#stopping = true;
-    this.#giveSigns();
+    this.#startSigns();
     this.#notify({ STOPPING: 1, STATUS: statusLine(status) });
   }
 
-  /** Says in a line how things are: what `systemctl status` shows. */
+  /** Sets the line that `systemctl status` shows. */
   status(text: string): void {
     this.#notify({ STATUS: statusLine(text) });
   }
 
   /**
-   * The watchdog that wants signs of life, which the data plane gives; null if none watches.
-   * From `stopping` on they come from here: data planes end before the process does.
+   * The watchdog, which the data plane notifies; null if there is none. From `stopping` on it is
+   * notified here, since data planes end before the process does.
    */
   watchdog(): Watchdog | null {
-    const { log, read = readEnvironment } = this.#options;
     if (this.#socket === null) return null;
     try {
-      const periodMs = watchdogPeriodMs(read, this.#pid);
+      const periodMs = watchdogPeriodMs(this.#read, this.#pid);
       if (periodMs === null) return null;
-      return { socket: read("NOTIFY_SOCKET")!, everyMs: periodMs / SIGNS_A_PERIOD };
+      return { socket: this.#read("NOTIFY_SOCKET")!, everyMs: periodMs / SIGNS_A_PERIOD };
     } catch (error) {
-      log("warning", `the watchdog gets no sign of life: ${(error as Error).message}`);
+      this.#log("warning", `cannot notify the watchdog: ${(error as Error).message}`);
       return null;
     }
   }
 
-  /** Says no more. */
   close(): void {
-    if (this.#signs !== null) clearInterval(this.#signs);
-    if (this.#again !== null) clearTimeout(this.#again);
-    this.#signs = null;
-    this.#again = null;
-    this.#waiting.length = 0;
+    this.#cancelSigns?.();
+    this.#cancelRetry?.();
+    this.#queue.length = 0;
     this.#socket?.close();
   }
 
-  #open(): Pick<UnixDatagramSender, "send" | "close"> | null {
-    const { log, read = readEnvironment, open = openSocket } = this.#options;
-    const name = read("NOTIFY_SOCKET");
-    if (name === undefined || name === "") return null;
+  #open(open: (name: string) => Sender): Sender | null {
+    const name = this.#read("NOTIFY_SOCKET") ?? "";
+    if (name === "") return null;
     try {
       return open(name);
     } catch (error) {
       const why = (error as Error).message;
-      log(
+      this.#log(
         "warning",
-        `the service manager cannot be told that nodens runs: ${why} (the linux driver's rights` +
-          " are needed for it; without them, use Type=exec and no WatchdogSec=)",
+        `cannot notify the service manager that nodens runs: ${why} (this needs the linux driver's` +
+          " permissions; without them, use Type=exec and no WatchdogSec=)",
       );
       return null;
     }
   }
 
-  #giveSigns(): void {
+  #startSigns(): void {
     const watchdog = this.watchdog();
-    if (watchdog === null || this.#signs !== null) return;
-    // One that is lost is followed by the next.
+    if (watchdog === null || this.#cancelSigns !== null) return;
     const sign = () => void this.#socket?.send(SIGN_OF_LIFE);
-    this.#signs = setInterval(sign, watchdog.everyMs);
-    Deno.unrefTimer(this.#signs);
+    this.#cancelSigns = this.#clock.every(watchdog.everyMs, sign);
     sign();
   }
 
   #notify(variables: Record<string, string | number>): void {
     if (this.#socket === null) return;
     const message = notification(variables);
-    if (this.#waiting.length === 0 && this.#socket.send(message)) return;
-    // The oldest may be the one that a start waits for.
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
-    this.#sendLater();
+    if (this.#queue.length === 0 && this.#socket.send(message)) return;
+    // The manager's start may wait for the oldest, so the newest is dropped.
+    if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
+    this.#cancelRetry ??= this.#clock.after(RETRY_MS, () => this.#sendQueued());
   }
 
-  #sendLater(): void {
-    if (this.#again !== null) return;
-    this.#again = setTimeout(() => this.#sendWaiting(), AGAIN_MS);
-    Deno.unrefTimer(this.#again);
-  }
-
-  #sendWaiting(): void {
-    this.#again = null;
-    while (this.#waiting.length > 0 && this.#socket!.send(this.#waiting[0]!)) {
-      this.#waiting.shift();
+  #sendQueued(): void {
+    this.#cancelRetry = null;
+    while (this.#queue.length > 0 && this.#socket!.send(this.#queue[0]!)) {
+      this.#queue.shift();
       this.#attempts = 0;
     }
-    if (this.#waiting.length === 0) return;
+    if (this.#queue.length === 0) return;
     if (++this.#attempts < MAX_ATTEMPTS) {
-      this.#sendLater();
+      this.#cancelRetry = this.#clock.after(RETRY_MS, () => this.#sendQueued());
       return;
     }
     this.#attempts = 0;
-    this.#waiting.length = 0;
-    this.#options.log("warning", "the service manager takes no notifications ($NOTIFY_SOCKET)");
+    this.#queue.length = 0;
+    this.#log("warning", "the service manager does not read notifications ($NOTIFY_SOCKET)");
   }
 }
-
-const readEnvironment: ReadVariable = (name) => Deno.env.get(name);
 
 function openSocket(name: string): UnixDatagramSender {
   if (Deno.build.os !== "linux") throw new Error(`this is ${Deno.build.os}`);
   return new UnixDatagramSender(name);
 }
 
-function monotonicUsec(): bigint {
+function systemMonotonicUsec(): bigint {
   const time = new BigInt64Array(2);
   openLibc().clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
   return time[0]! * 1_000_000n + time[1]! / 1000n;

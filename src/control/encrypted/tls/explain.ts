@@ -1,93 +1,122 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import { connect, type ConnectionOptions } from "node:tls";
+import { connect } from "node:tls";
+import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 import type { Credentials } from "./files.ts";
 
-/** Time for the second handshake that finds out why a certificate was refused. */
+/** Time for the second handshake. */
 const EXPLAIN_MS = 1500;
-/**
- * Such handshakes at a time, each for another server: their descriptors are of those that the process
- * keeps for itself (`FILE_SHARES.process`).
- */
+/** Explanations at a time, one a server; their descriptors come from `FILE_SHARES.process`. */
 const MAX_EXPLANATIONS = 2;
-const UNVERIFIED = "certificate cannot be verified";
 
-/** Explanations under way, by endpoint. */
+const UNVERIFIED = "certificate cannot be verified";
+const UNKNOWN_AUTHORITY = "certificate is signed by an unknown authority";
+const AN_AUTHORITY = "certificate is an authority's (CA:TRUE), not a server's";
+
+/** Running explanations by endpoint. */
 const explanations = new Map<string, Promise<string>>();
 
+/** The server name and protocol to send in a handshake (SNI, ALPN). */
+export function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
+  return {
+    ...serverName !== "" && !isIP(serverName) && { servername: serverName },
+    ALPNProtocols: [http === null ? "dot" : "h2"],
+  };
+}
+
 /**
- * Says why a certificate was refused, by a second connection; connections to one server that failed
- * together share it. Never rejects.
+ * Explains a refused certificate by a second connection, which connections that failed together share.
+ * Never rejects.
  */
-export function explainRefusal(endpoint: LaneEndpoint, credentials: Credentials): Promise<string> {
+export function explainRefusal(
+  endpoint: LaneEndpoint,
+  { credentials, clock }: { credentials: Credentials; clock: Clock },
+): Promise<string> {
   const key = JSON.stringify(endpoint);
-  const known = explanations.get(key);
-  if (known !== undefined) return known;
+  const running = explanations.get(key);
+  if (running !== undefined) return running;
   if (explanations.size >= MAX_EXPLANATIONS) return Promise.resolve(UNVERIFIED);
+  const limit = new AbortController();
+  const cancel = clock.after(EXPLAIN_MS, () => limit.abort());
   const explanation = endpoint.source === null
-    ? explainByHandshake(endpoint, credentials)
-    : explainByCertificate(endpoint, endpoint.source);
+    ? explainByHandshake(endpoint, credentials, limit.signal)
+    : explainByCertificate(endpoint, endpoint.source, limit.signal);
   explanations.set(key, explanation);
-  void explanation.finally(() => explanations.delete(key));
+  void explanation.finally(() => {
+    cancel();
+    explanations.delete(key);
+  });
   return explanation;
 }
 
 /**
- * `node:tls` has one code for all reasons, while the runtime's own API tells them apart but always
- * trusts its built-in authorities besides the given ones. So the connection itself is made by the
- * first, and a refusal explained by trying the second.
+ * `node:tls` has one code for all reasons. The runtime's own API distinguishes them, but always trusts
+ * its built-in authorities as well, so it cannot make the connection itself.
  */
-async function explainByHandshake(endpoint: LaneEndpoint, { ca }: Credentials): Promise<string> {
-  const { address, port, tls } = endpoint;
+async function explainByHandshake(
+  { address, port, tls: { serverName } }: LaneEndpoint,
+  { ca }: Credentials,
+  signal: AbortSignal,
+): Promise<string> {
   let connection: Deno.TcpConn | Deno.TlsConn | null = null;
-  const signal = AbortSignal.timeout(EXPLAIN_MS);
-  const end = () => closeQuietly(connection);
-  signal.addEventListener("abort", end);
+  const close = () => {
+    try {
+      connection?.close();
+    } catch {
+      // Closed already, or consumed by the handshake.
+    }
+  };
+  signal.addEventListener("abort", close);
   try {
     connection = await Deno.connect({ hostname: address, port, signal });
     connection = await Deno.startTls(connection, {
-      hostname: tls.serverName === "" ? address.replace(/%.*/, "") : tls.serverName,
+      hostname: serverName === "" ? address.replace(/%.*/, "") : serverName,
       caCerts: ca === undefined ? [] : [ca],
     });
     await connection.handshake();
-    return "certificate is signed by an unknown authority";
+    return UNKNOWN_AUTHORITY;
   } catch (error) {
-    return wordsFor((error as Error).message);
+    return explainMessage((error as Error).message);
   } finally {
-    signal.removeEventListener("abort", end);
-    end();
+    close();
   }
 }
 
+function explainMessage(message: string): string {
+  if (message.includes("UnknownIssuer")) return UNKNOWN_AUTHORITY;
+  const [, after] = /not valid after (\d+)/.exec(message) ?? [];
+  if (after !== undefined) return expired(Number(after) * 1000);
+  const [, before] = /not valid before (\d+)/.exec(message) ?? [];
+  if (before !== undefined) return notYetValid(Number(before) * 1000);
+  if (message.includes("CaUsedAsEndEntity")) return AN_AUTHORITY;
+  const detail = /invalid peer certificate: (.*)/.exec(message)?.[1];
+  return detail === undefined ? UNVERIFIED : `certificate is refused: ${detail}`;
+}
+
 /**
- * The runtime's own API cannot send from a given address. So here the certificate is fetched without
- * a check, and looked at; nothing is sent to the server.
+ * The runtime's own API cannot choose the source address. So the certificate is fetched unverified and
+ * inspected; nothing is sent to the server.
  */
-function explainByCertificate(endpoint: LaneEndpoint, source: string): Promise<string> {
+function explainByCertificate(
+  endpoint: LaneEndpoint,
+  source: string,
+  signal: AbortSignal,
+): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const { serverName } = endpoint.tls;
-  const socket = connect(
-    {
-      host: endpoint.address,
-      port: endpoint.port,
-      localAddress: source,
-      ...(isIP(serverName) || serverName === "" ? {} : { servername: serverName }),
-      ALPNProtocols: [endpoint.tls.http === null ? "dot" : "h2"],
-      rejectUnauthorized: false,
-    } as ConnectionOptions,
-  );
+  const { address: host, port } = endpoint;
+  const options = { host, port, localAddress: source, rejectUnauthorized: false };
+  const socket = connect({ ...options, ...handshakeOptions(endpoint) });
   const end = (why: string) => {
-    clearTimeout(timer);
     socket.destroy();
     resolve(why);
   };
-  const timer = setTimeout(() => end(UNVERIFIED), EXPLAIN_MS);
+  signal.addEventListener("abort", () => end(UNVERIFIED));
   socket.on("error", () => end(UNVERIFIED));
   socket.on("close", () => end(UNVERIFIED));
   socket.once("secureConnect", () => {
     try {
-      end(faultOf(new X509Certificate(socket.getPeerCertificate().raw)));
+      end(explainCertificate(new X509Certificate(socket.getPeerCertificate().raw)));
     } catch {
       end(UNVERIFIED);
     }
@@ -95,15 +124,12 @@ function explainByCertificate(endpoint: LaneEndpoint, source: string): Promise<s
   return promise;
 }
 
-function faultOf({ validFrom, validTo, ca }: X509Certificate): string {
+function explainCertificate({ validFrom, validTo, ca }: X509Certificate): string {
   const nowMs = Date.now();
   if (Date.parse(validTo) < nowMs) return expired(Date.parse(validTo));
   if (Date.parse(validFrom) > nowMs) return notYetValid(Date.parse(validFrom));
-  if (ca) return AN_AUTHORITY;
-  return "certificate is signed by an unknown authority, or one in between is missing";
+  return ca ? AN_AUTHORITY : `${UNKNOWN_AUTHORITY}, or an intermediate certificate is missing`;
 }
-
-const AN_AUTHORITY = "certificate is an authority's (CA:TRUE), not a server's";
 
 function expired(ms: number): string {
   return `certificate has expired (on ${dayOf(ms)})`;
@@ -115,24 +141,4 @@ function notYetValid(ms: number): string {
 
 function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
-}
-
-/** The runtime's reason in words. */
-function wordsFor(message: string): string {
-  if (message.includes("UnknownIssuer")) return "certificate is signed by an unknown authority";
-  const [, after] = /not valid after (\d+)/.exec(message) ?? [];
-  if (after !== undefined) return expired(Number(after) * 1000);
-  const [, before] = /not valid before (\d+)/.exec(message) ?? [];
-  if (before !== undefined) return notYetValid(Number(before) * 1000);
-  if (message.includes("CaUsedAsEndEntity")) return AN_AUTHORITY;
-  const detail = /invalid peer certificate: (.*)/.exec(message)?.[1];
-  return detail === undefined ? UNVERIFIED : `certificate is refused: ${detail}`;
-}
-
-function closeQuietly(connection: { close(): void } | null): void {
-  try {
-    connection?.close();
-  } catch {
-    // Closed already, or consumed by the handshake.
-  }
 }
