@@ -7,7 +7,6 @@ export interface ConfigSourceOptions {
   file: string;
   /** Makes the text to serve instead of the file's, or null. */
   text: (() => string) | null;
-  /** Port of blocks without one. */
   defaultPort: number;
   host: HostView;
 }

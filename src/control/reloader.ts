@@ -13,7 +13,6 @@ export interface ReloaderOptions {
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;
   registry: MetricRegistry;
-  /** A reload begins; `onDone` follows. */
   onStart?: () => void;
   onDone: (status: ReloadStatus) => void;
   /** From 0 up to 1. */
@@ -26,12 +25,10 @@ export class Reloader {
   readonly #options: ReloaderOptions;
   readonly #clock: Clock;
   readonly #failed: { add(): void };
-  /** Hash of the last Corefile that was tried, successfully or not. */
   #tried = "";
   #reload: Config["reload"];
   #cancel: Cancel = () => {};
   #last: Promise<unknown> = Promise.resolve();
-  /** The reload that waits for the current one. */
   #queued: Promise<boolean> | null = null;
   #stopped = false;
 
@@ -41,13 +38,11 @@ export class Reloader {
     this.#failed = options.registry.counter("coredns_reload_failed_total");
   }
 
-  /** Starts with a configuration that is already served. */
   start({ config }: LoadedConfig): void {
     this.#tried = this.#options.source.hash;
     this.#serves(config);
   }
 
-  /** Ignores further changes; resolves when the current reload is done. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();

@@ -7,7 +7,6 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 const LOOK_MS = 2000;
-/** More than the kernel writes. */
 const STATUS_BYTES = 4096;
 /** Pages needed only to start are released after this time. */
 const STARTED_MS = 300;
@@ -35,7 +34,6 @@ export function parseMemoryUse(status: string): MemoryUse | null {
   return Number.isNaN(use.anonymousBytes + use.residentBytes) ? null : use;
 }
 
-/** What a watch reads and does. */
 interface RestActions {
   read(): MemoryUse | null;
   collectGarbage(): void;
@@ -46,7 +44,6 @@ interface RestActions {
 /** Releases memory when the process is at rest: after its start, and after each burst. */
 export class RestWatch {
   readonly #actions: RestActions;
-  /** After the last release. */
   #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   #releasedMs = -Infinity;
   #seenBytes: number;
@@ -58,7 +55,6 @@ export class RestWatch {
     this.#seenBytes = actions.read()?.anonymousBytes ?? 0;
   }
 
-  /** Call it every `LOOK_MS`. */
   look(nowMs: number): void {
     const use = this.#actions.read();
     if (use === null) return;

@@ -2,16 +2,15 @@ import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
 import { releaseBuffer } from "../base/transfer.ts";
 import type { Config } from "../config/types.ts";
 import { describeShares, type FileShares } from "../io/file_shares.ts";
-import type { InheritedSource } from "../io/sockets.ts";
 import type { LoadedConfig } from "../loading/load.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
-import type { Companion, Delivery } from "../plugins/companion.ts";
+import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
 import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
-import { Followers, Keepers } from "./companions.ts";
+import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
@@ -20,11 +19,11 @@ import type { Logger } from "./log/logger.ts";
 import {
   ChangeRefused,
   DataPlane,
+  type DataPlaneOptions,
   type PreparedChange,
   shareOwnFiles,
 } from "./plane/data_plane.ts";
 import { buffersOf, deliveriesForEach, DeliveryGate } from "./plane/deliveries.ts";
-import type { DriverKind } from "./plane/messages.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 
@@ -32,34 +31,26 @@ import { SharedAddresses } from "./plane/shared_addresses.ts";
 const SAVE_MS = 2000;
 /** Limit for queries in flight at stop: a little more than `forward` needs. */
 const DRAIN_MS = 6000;
-/** Limit for each other step of stopping. */
 const STOP_MS = 2000;
-/** How often the other process and its files are checked. */
 const BESIDE_MS = 250;
 
 /** What a server is made of. */
-export interface ServerOptions {
-  driver: DriverKind;
-  /** Number of data planes, which share the ports. */
+export interface ServerOptions extends
+  Pick<
+    DataPlaneOptions,
+    "driver" | "inherited" | "logsFields" | "onDead" | "onHarm" | "clock"
+  > {
+  /** Number of data planes. */
   workers: number;
-  /** Sockets that the process was started with; default: none. */
-  inherited?: InheritedSource | null;
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams and to its own listeners; default: none. */
   marks?: { upstream: number; probe: number };
   /** Another process has these addresses as well, including HTTP; default: false. */
   beside?: boolean;
   logger: Logger;
-  /** The log wants lines' fields as well. */
-  logsFields: boolean;
-  /** Addresses for metrics besides those of the Corefile. */
+  /** Besides those of the Corefile. */
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
-  /** A data plane is dead and cannot be restarted: the process must end. */
-  onDead: (why: string) => void;
-  /** A handler has found that continuing may do harm; the log has the details. */
-  onHarm?: (why: string) => void;
-  clock?: Clock;
 }
 
 /**
@@ -75,15 +66,13 @@ export class Server {
   readonly #clock: Clock;
   readonly #files: FileShares;
   readonly #companions: readonly Companion[];
-  readonly #keepers: Keepers;
+  readonly #keepers: readonly Keeper[];
   #config: Config;
   #endpoints: Endpoints | null = null;
   #gate: DeliveryGate;
   #followers: Followers;
-  /** Followers of the configuration that is being changed to. */
   #nextFollowers: Followers | null = null;
   #cancelBeside: Cancel = () => {};
-  /** Bound addresses when the server stopped. */
   #left: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
@@ -101,14 +90,9 @@ export class Server {
     this.tls = new TlsThread(log, { clock });
     this.planes = Array.from({ length: workers }, () =>
       new DataPlane(config, {
-        driver,
+        ...options,
         log,
         shared,
-        clock,
-        inherited: options.inherited ?? null,
-        logsFields: options.logsFields,
-        onDead: options.onDead,
-        onHarm: options.onHarm ?? (() => {}),
         mark: options.marks?.upstream ?? 0,
         files: this.#files,
         refill: async (config) => await this.#followersOf(config)?.again() ?? [],
@@ -130,12 +114,11 @@ export class Server {
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
     this.#companions = COMPANIONS.map((create) => create(services));
-    this.#keepers = new Keepers(this.#companions);
+    this.#keepers = this.#companions.flatMap(({ keeper }) => keeper ?? []);
     this.#gate = new DeliveryGate(planes);
     this.#followers = this.#follow(config, this.#gate, null);
   }
 
-  /** The configuration that is served. */
   get config(): Config {
     return this.#config;
   }
@@ -174,10 +157,12 @@ export class Server {
       libc,
       clock: this.#clock,
     });
-    for (const plane of planes) plane.onRestarted = () => this.#keepers.restarted(plane);
-    this.#keepers.start(config);
+    for (const plane of planes) {
+      plane.onRestarted = () => this.#keepers.forEach((keeper) => keeper.restarted(plane));
+    }
+    for (const keeper of this.#keepers) keeper.start(config);
     // Use what the other process has cached.
-    if (beside) await this.#keepers.settled();
+    if (beside) await this.#allKeepers((keeper) => keeper.settled());
     this.#endpoints.apply(config, beside);
     planes.forEach((plane, index) => plane.bind(index));
     this.#endpoints.watchListeners();
@@ -194,10 +179,10 @@ export class Server {
     const followers = this.#follow(config, gate, this.#followers);
     const deliveries = await followers.prepare();
     const prepared: PreparedChange[] = [];
-    let resume: ((config: Config) => void) | null = null;
+    let resumes: ((config: Config) => void)[] = [];
     try {
       this.planes.forEach((plane, index) => prepared.push(plane.prepare(config, index)));
-      resume = await this.#keepers.hold(config, SAVE_MS);
+      resumes = await this.#allKeepers((keeper) => keeper.hold(config, SAVE_MS));
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
       // The TLS thread starts before its upstreams are used, and ends after their last stream.
@@ -210,7 +195,7 @@ export class Server {
       this.tls.configure(this.#config);
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
-      resume?.(this.#config);
+      resumes.forEach((resume) => resume(this.#config));
       buffersOf(deliveries).forEach(releaseBuffer);
       // Shared: its own servers may still be closing.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
@@ -226,7 +211,7 @@ export class Server {
     this.#followers = followers;
     this.#nextFollowers = null;
     followers.start();
-    resume(config);
+    resumes.forEach((resume) => resume(config));
     await stopped;
   }
 
@@ -246,10 +231,11 @@ export class Server {
     const { driver, logger } = this.#options;
     const { planes } = this;
     const orHurry = (work: Promise<unknown> | undefined) => Promise.race([work, hurry]);
+    const persist = () => this.#allKeepers((keeper) => keeper.stop(STOP_MS));
     this.#cancelBeside();
     if (succeeded) {
       // The other process reads what is written, and answers HTTP for both.
-      await orHurry(Promise.all([this.#keepers.stop(STOP_MS), this.#endpoints?.stop(STOP_MS)]));
+      await orHurry(Promise.all([persist(), this.#endpoints?.stop(STOP_MS)]));
     } else await orHurry(this.#endpoints?.lameduck());
     if (driver === "linux") {
       this.#left = this.#boundAddresses();
@@ -259,7 +245,7 @@ export class Server {
     await orHurry(Promise.all(planes.map((plane) => plane.drain(DRAIN_MS))));
     await orHurry(this.#followers.stop());
     // While the data planes still have the content.
-    await orHurry(this.#keepers.stop(STOP_MS));
+    await orHurry(persist());
     await Promise.all([...planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await this.tls.stop();
     await logger.flush(STOP_MS);
@@ -270,14 +256,13 @@ export class Server {
     return SharedAddresses.of(sockets, this.#options.logger.log, this.#clock);
   }
 
-  /** Reads what the other process writes, until it has stopped. */
   #watchBeside(): void {
     this.#cancelBeside = this.#clock.after(BESIDE_MS, async () => {
       const gone = !this.hasNeighbours();
-      await this.#keepers.follow();
+      await this.#allKeepers((keeper) => keeper.follow());
       if (this.#left !== null) return;
       if (!gone) return this.#watchBeside();
-      this.#keepers.own();
+      this.#keepers.forEach((keeper) => keeper.own());
       this.#options.logger.log("info", "the other process has stopped; serving alone");
     });
   }
@@ -294,6 +279,10 @@ export class Server {
         log("error", `a data plane has not changed over: ${(error as Error).message}`);
       }
     }));
+  }
+
+  #allKeepers<T>(work: (keeper: Keeper) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#keepers.map(work));
   }
 
   #followersOf(config: Config): Followers | undefined {

@@ -26,15 +26,9 @@ export class ThreadWatch {
     this.#age = new BeatAge(values, clock.now(), place);
   }
 
-  /** Call it when a thread is started. */
-  begin(): void {
-    this.#started = false;
-    this.#age.begin(this.#clock.now());
-  }
-
-  /** Call it when the thread has started: it has to beat from now on. */
-  started(): void {
-    this.#started = true;
+  /** Call it when a thread is started, and again when it has started and has to beat. */
+  begin(started: boolean): void {
+    this.#started = started;
     this.#age.begin(this.#clock.now());
   }
 
@@ -46,7 +40,6 @@ export class ThreadWatch {
       : `has not started within ${START_MS / 1000} s`;
   }
 
-  /** Milliseconds since the last beat was seen. */
   get ageMs(): number {
     return this.#age.look(this.#clock.now());
   }

@@ -28,7 +28,6 @@ export interface CarrierParts {
 export abstract class Carrier {
   protected readonly parts: CarrierParts;
   protected closed = false;
-  /** The peer has sent something. */
   #answered = false;
 
   constructor(parts: CarrierParts) {
@@ -59,11 +58,9 @@ export abstract class Carrier {
     transport.on("close", () => setImmediate(ended));
   }
 
-  /** Sends frames. */
   abstract write(bytes: Uint8Array): void;
   protected abstract receive(bytes: Uint8Array): void;
 
-  /** Pauses or resumes reading from the network. */
   setPaused(paused: boolean): void {
     this.parts.connection.transport.setPaused(paused);
   }
@@ -73,7 +70,6 @@ export abstract class Carrier {
     closeConnection(this.parts.connection, this.parts.context.clock);
   }
 
-  /** The peer closed the connection, or is about to. */
   protected end(): void {
     this.fail(explainEnd(this.parts.endpoint, this.#answered));
   }

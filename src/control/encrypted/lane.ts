@@ -11,7 +11,6 @@ import { joinBytes } from "./http/join_bytes.ts";
 import { TlsStream } from "./stream.ts";
 import type { TlsContext } from "./tls/context.ts";
 
-/** Bytes that a stream may put into the ring before the next one. */
 const SLICE_BYTES = 16 * 1024;
 /** Longest reason, in UTF-8; paths of files are the longest part. */
 const MAX_WHY_BYTES = 512;
@@ -25,7 +24,6 @@ export class TlsLane {
   readonly #commands: RingReader;
   readonly #events: RingWriter;
   readonly #streams = new Map<number, TlsStream>();
-  /** Streams that wait for room, in order. */
   readonly #waiting = new Set<TlsStream>();
   #closed = false;
 
@@ -40,7 +38,6 @@ export class TlsLane {
     this.#events = new RingWriter(link.events);
   }
 
-  /** Number of streams that have not been reported as closed. */
   get size(): number {
     return this.#streams.size;
   }
@@ -80,12 +77,10 @@ export class TlsLane {
     this.#pump();
   }
 
-  /** Closes streams whose certificates have been replaced. */
   async checkCertificates(): Promise<void> {
     await Promise.all([...this.#streams.values()].map((stream) => stream.checkCertificates()));
   }
 
-  /** Closes all streams and reports nothing more. */
   close(): void {
     this.#closed = true;
     for (const stream of [...this.#streams.values()]) this.#forget(stream);

@@ -16,7 +16,6 @@ export interface LaneState {
 
 /** What the TLS thread starts with. */
 export interface TlsThreadData {
-  /** `tlsStatsMemory`. */
   stats: SharedArrayBuffer;
   memory: TlsMemory;
 }
@@ -25,10 +24,8 @@ export interface TlsThreadData {
 export type TlsThreadCommand =
   /** Serves a data plane; `wakeFd` is its eventfd, or negative if its port wakes it. */
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
-  /** Forgets a data plane. Reply: `left`. */
   | { type: "leave"; id: number }
   | { type: "memory"; memory: TlsMemory }
-  /** Fails on purpose, for tests. */
   | { type: "fail"; how: "throw" | "hang" | "exhaust" };
 
 /** From the TLS thread to the control plane. */
@@ -39,14 +36,11 @@ export type TlsThreadReport =
 
 /** Indexes of the TLS thread's figures in shared memory; it alone writes them. */
 export const TLS_STAT = {
-  /** Increments every half a second. */
   BEAT: 0,
   STREAMS: 1,
   HELD_BYTES: 2,
   HEAP_BYTES: 3,
-  /** Survived exceptions. */
   ERRORS: 4,
-  /** Limit of `HELD_BYTES`. */
   LIMIT_BYTES: 5,
   /** First of `TLS_CLOSE_REASONS`. */
   CLOSED: 6,

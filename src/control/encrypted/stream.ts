@@ -20,14 +20,12 @@ export class TlsStream implements CarrierEvents, Holder {
   readonly received: Uint8Array[] = [];
   /** Bytes of the first of `received` that the data plane has. */
   delivered = 0;
-  /** Why the stream ended, or null. */
   why: string | null = null;
   /** It waits for room in the ring and is not read. */
   waiting = false;
   readonly #context: TlsContext;
   readonly #onChange: (stream: TlsStream) => void;
   readonly #abort = new AbortController();
-  /** Version of the certificates it was opened with. */
   #version: string | null = null;
   #carrier: Carrier | null = null;
   #unsent: Uint8Array[] = [];
@@ -43,7 +41,6 @@ export class TlsStream implements CarrierEvents, Holder {
     this.#onChange = onChange;
   }
 
-  /** Connects. Never rejects: a failure ends the stream. */
   async open(): Promise<void> {
     const { endpoint } = this;
     const { refusals, files, handshakeMs, clock } = this.#context;
@@ -83,7 +80,6 @@ export class TlsStream implements CarrierEvents, Holder {
     else this.#carrier.write(bytes);
   }
 
-  /** Starts or stops waiting for room in the ring. */
   setWaiting(waiting: boolean): void {
     if (waiting === this.waiting) return;
     this.waiting = waiting;
@@ -108,7 +104,6 @@ export class TlsStream implements CarrierEvents, Holder {
     }
   }
 
-  /** Closes the connection and reports nothing more. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -117,7 +112,6 @@ export class TlsStream implements CarrierEvents, Holder {
     this.#carrier?.close();
   }
 
-  /** Closes the connection and reports why. */
   fail(why: string): void {
     if (this.#closed) return;
     this.close();

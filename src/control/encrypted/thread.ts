@@ -25,7 +25,6 @@ const PAUSE_MS = { first: 100, most: 10_000 } as const;
 const SOUND_MS = 60_000;
 /** Time for streams to end once no upstream needs the thread. */
 const FINISH_MS = 10_000;
-/** Time for the thread to release a data plane's eventfd. */
 const LEAVE_MS = 1000;
 /**
  * Without a known memory limit: the share of 352 MiB (`tlsShareOf`), and as much garbage as a data plane
@@ -47,9 +46,7 @@ export interface TlsThreadOptions {
 
 /** A data plane as the thread sees it. */
 export interface LaneUser {
-  /** eventfd that wakes it; negative if its port does. */
   readonly laneFd: number;
-  /** Its streams take this lane from now on. */
   relink(lane: LaneState): void;
 }
 
@@ -59,11 +56,9 @@ export interface LaneUser {
  * with the reason; plain DNS and the cache are not affected.
  */
 export class TlsThread {
-  /** How often a failed thread has been replaced. */
   restarts = 0;
   readonly #log: (level: LogLevel, line: string) => void;
   readonly #clock: Clock;
-  /** Ids of data planes' lanes; never reused. */
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
   /**
@@ -75,14 +70,11 @@ export class TlsThread {
   #lastId = 0;
   #wanted = false;
   #worker: Worker | null = null;
-  /** Figures of all threads so far. */
   #values = new Float64Array(tlsStatsMemory());
   #startedMs = 0;
   #pauseMs: number = PAUSE_MS.first;
   #why = NOT_WANTED;
-  /** Restart of a failed thread. */
   #cancelRestart: Cancel = () => {};
-  /** End of an unwanted thread. */
   #cancelFinish: Cancel = () => {};
   #cancelWatch: Cancel = () => {};
 
@@ -139,12 +131,10 @@ export class TlsThread {
     await this.#end("stopped");
   }
 
-  /** Makes the thread fail, for tests. */
   provoke(how: "throw" | "hang" | "exhaust"): void {
     this.#send({ type: "fail", how });
   }
 
-  /** Adds the thread's figures to a scrape. */
   addMetrics(book: SeriesBook): void {
     const current = (place: number) => this.running ? this.#values[place]! : 0;
     book.add("nodens_tls_threads", {}, this.running ? 1 : 0);
@@ -189,7 +179,7 @@ export class TlsThread {
     this.#cancelWatch = this.#clock.every(CHECK_MS, () => {
       if (!started && values[TLS_STAT.BEAT] !== firstBeat) {
         started = true;
-        watch.started();
+        watch.begin(true);
       }
       const fault = watch.check();
       if (fault !== null) this.#failed(fault);
@@ -234,7 +224,6 @@ export class TlsThread {
     await worker.terminate();
   }
 
-  /** Ends the thread once it has no streams, or after `FINISH_MS`. */
   #finish(): void {
     const endMs = this.#clock.now() + FINISH_MS;
     this.#cancelFinish = this.#clock.every(CHECK_MS, () => {

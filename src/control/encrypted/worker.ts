@@ -24,9 +24,7 @@ import { Refusals } from "./tls/refusals.ts";
 /** Limit for reading files and both handshakes; the engine waits longer, so it gets the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
-/** How often certificate files are checked for replacement. */
 const CERTIFICATES_MS = 5000;
-/** More exceptions within `ERRORS_MS` end the thread. */
 const MAX_ERRORS = 16;
 const ERRORS_MS = 60_000;
 const ON_PURPOSE = "asked to fail";
@@ -69,7 +67,6 @@ function leave(id: number): void {
   send({ type: "left", id });
 }
 
-/** Fails outside the event handler, for tests. */
 function fail(how: "throw" | "hang" | "exhaust"): void {
   setTimeout(() => {
     if (how === "hang") { for (;;); }

@@ -13,9 +13,7 @@ import type { StatusSource } from "./status_source.ts";
 export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions {
   planes: readonly DataPlane[];
   build: { version: string; deno: string };
-  /** Addresses for metrics besides those of the Corefile. */
   metricsAddresses: readonly HttpAddress[];
-  /** Served as `/status` beside the metrics. */
   status?: StatusSource;
 }
 
@@ -84,7 +82,6 @@ export class Endpoints {
     else this.#probe.stop();
   }
 
-  /** Addresses that are open. */
   get addresses(): string[] {
     return this.#servers.addresses;
   }
@@ -98,7 +95,6 @@ export class Endpoints {
     await this.#clock.sleep(this.#lameduckMs);
   }
 
-  /** Stops serving, until the next `apply`. */
   async stop(limitMs: number): Promise<void> {
     this.#stopping = true;
     this.#probe.stop();

@@ -7,7 +7,6 @@ import { httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import type { SelfChecks } from "../plane/self_checks.ts";
 
-/** Period in which verdicts are read for log and metrics. */
 const LOOK_MS = 1000;
 /** A data plane should beat every second; one that is silent for this long does not answer. */
 const SILENT_MS = 2000;
@@ -36,7 +35,6 @@ export class HealthProbe {
   readonly #duration: Histogram;
   readonly #failures: { add(): void };
   readonly #started = Promise.withResolvers<void>();
-  /** Resolves after the first round of checks. */
   #firstRound: Promise<void> = this.#started.promise;
   #cancel: Cancel | null = null;
   #rounds = 0;
@@ -53,7 +51,6 @@ export class HealthProbe {
     this.#failures = registry.counter("coredns_health_request_failures_total");
   }
 
-  /** Checks these listeners from now on. */
   start({ listeners }: Config): void {
     const { checks, mark = 0 } = this.#options;
     this.#rounds = checks.verdicts.rounds;
@@ -68,7 +65,6 @@ export class HealthProbe {
     this.#cancel ??= this.#clock.every(LOOK_MS, () => void this.#look());
   }
 
-  /** Ends the checks. */
   stop(): void {
     if (this.#cancel === null) return;
     this.#cancel();
@@ -111,5 +107,4 @@ export class HealthProbe {
   }
 }
 
-/** Where wildcard listeners are queried. */
 const LOOPBACK: Record<string, string> = { "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1" };

@@ -6,7 +6,7 @@ import { type HttpAddress, httpAddressText, literalHost } from "../../plugins/ht
 import type { Libc } from "../../sys/libc.ts";
 import { HttpAddressServer, type HttpTarget } from "./http/address.ts";
 import type { HttpContext } from "./http/connection.ts";
-import { HttpCounts } from "./http/counts.ts";
+import { countHttp } from "./http/counts.ts";
 import { boundKernelBuffers } from "./http/kernel_buffers.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
 import { HttpScheduler } from "./http/scheduler.ts";
@@ -34,7 +34,6 @@ export class HttpServers {
   readonly #maxConnections: number;
   readonly #libc: Libc | null;
   #open = new Map<string, HttpAddressServer>();
-  /** Stopped, but their sockets may still be open. */
   readonly #stopping = new Set<HttpAddressServer>();
 
   constructor(options: HttpServersOptions) {
@@ -42,7 +41,7 @@ export class HttpServers {
     this.#context = {
       limits,
       clock,
-      counts: new HttpCounts(options, clock),
+      counts: countHttp({ ...options, clock }),
       scheduler: new HttpScheduler(limits, clock),
     };
     this.#maxConnections = options.maxConnections ?? Infinity;
@@ -92,7 +91,6 @@ export class HttpServers {
     this.#open = next;
   }
 
-  /** Addresses that are open: `127.0.0.1:9153`. */
   get addresses(): string[] {
     return [...this.#open.keys()];
   }

@@ -75,7 +75,6 @@ export class MetricsSource {
     this.#answers = { text: answers("text"), openmetrics: answers("openmetrics") };
   }
 
-  /** Exports a configuration's plugins as enabled. */
   configure({ blocks, listeners, endpoints = [] }: Config): void {
     this.#registry.reset("coredns_plugin_enabled");
     for (const { address, port, zones } of listeners) {
@@ -89,7 +88,6 @@ export class MetricsSource {
     }
   }
 
-  /** Answers a scrape in the format and coding that the client accepts. */
   readonly serve = ({ headers }: HttpRequest): Promise<HttpReply> => {
     const { plain, gzip } = this.#answers[chooseFormat(headers.get("accept") ?? null)];
     return takesGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();

@@ -4,14 +4,12 @@ import type { DataPlane } from "../plane/data_plane.ts";
 import { Recent } from "./http/recent.ts";
 
 const LIMIT_MS = 1000;
-/** The data planes are asked at most once in this time. */
 const ASK_AGAIN_MS = 100;
 
 /** What a readiness asks, and for which server blocks. */
 export interface ReadinessOptions {
   planes: readonly Pick<DataPlane, "ask">[];
   config: Config;
-  /** By index of the server block. */
   blocks: ReadonlyMap<number, { continuously: boolean }>;
   clock: Clock;
 }
@@ -22,7 +20,6 @@ export class Readiness {
   readonly #plugins: { key: string; name: string; continuously: boolean }[];
   /** Keys of plugins that are not ready in some data plane. */
   readonly #unready: Recent<Set<string>>;
-  /** Keys of plugins that have been ready once. */
   readonly #done = new Set<string>();
 
   constructor({ planes, config, blocks, clock }: ReadinessOptions) {

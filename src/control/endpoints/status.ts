@@ -14,31 +14,22 @@ export interface PlaneFacts
 
 /** The outcome of a reload. */
 export interface ReloadStatus {
-  /** ISO 8601. */
   at: string;
   ok: boolean;
-  /** One for each log line. */
   faults: string[];
 }
 
 /** What a status is made of. Times are Unix time in milliseconds. */
-export interface StatusFacts {
-  version: string;
-  pid: number;
-  driver: string;
+export interface StatusFacts extends Pick<Status, "version" | "pid" | "driver" | "reload"> {
   startedMs: number;
   nowMs: number;
   config: Config;
   planes: readonly PlaneFacts[];
-  /** Lines that the control plane has dropped. */
   droppedLogLines: number;
-  /** The last one, or null. */
-  reload: ReloadStatus | null;
 }
 
 /** A server block. */
 export interface BlockStatus extends PluginStatuses {
-  /** `Corefile:3`. */
   place: string;
   zones: string[];
 }
@@ -69,16 +60,16 @@ export function placeKey(block: number, position: number): string {
 
 /** Makes a status. */
 export function makeStatus(facts: StatusFacts): Status {
-  const { config, planes, nowMs, startedMs } = facts;
+  const { version, pid, driver, reload, config, planes, nowMs, startedMs } = facts;
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
   const served = servedZones(config);
   // Read before the queries that include them, so that differences are not negative.
   const probes = { udp: sum(COUNTER.PROBES), tcp: sum(COUNTER.PROBES_TCP) };
   return {
-    version: facts.version,
-    pid: facts.pid,
-    driver: facts.driver,
+    version,
+    pid,
+    driver,
     corefile: config.file,
     startedAt: new Date(startedMs).toISOString(),
     uptimeSeconds: Math.max(0, Math.floor((nowMs - startedMs) / 1000)),
@@ -96,7 +87,7 @@ export function makeStatus(facts: StatusFacts): Status {
       shed: sum(COUNTER.SHED) + sum(COUNTER.SHED_SHARE),
     },
     log: { droppedLines: facts.droppedLogLines + sum(COUNTER.LOG_DROPPED) },
-    reload: facts.reload,
+    reload,
     listeners: config.listeners.map(({ address, port, zones }) => ({
       address,
       port,

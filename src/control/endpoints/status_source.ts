@@ -6,9 +6,7 @@ import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
-/** A data plane should answer within microseconds. */
 const ASK_MS = 500;
-/** The data planes are asked at most once in this time. */
 const ASK_AGAIN_MS = 100;
 
 /** What does not change while the process runs. */
@@ -16,7 +14,6 @@ export interface StatusOptions {
   version: string;
   driver: string;
   planes: readonly DataPlane[];
-  /** Counts the lines that the control plane has dropped. */
   logger: { readonly droppedLines: number };
   clock?: Clock;
 }
@@ -39,13 +36,11 @@ export class StatusSource {
     this.#answer = new Recent(ASK_AGAIN_MS, () => this.#respond(), clock);
   }
 
-  /** The configuration that is served. */
   set config(config: Config) {
     this.#config = config;
     this.#answer.drop();
   }
 
-  /** The outcome of the last reload. */
   set reload(reload: ReloadStatus) {
     this.#reload = reload;
     this.#answer.drop();

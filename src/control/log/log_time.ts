@@ -16,7 +16,6 @@ export interface LogPlace {
   container: boolean;
 }
 
-/** Files of Docker's and Podman's containers. */
 const MARKERS = ["/.dockerenv", "/run/.containerenv"];
 /** Set by Podman and systemd-nspawn, and by Kubernetes, whose runtimes have no such file. */
 const VARIABLES = ["container", "KUBERNETES_SERVICE_HOST"];

@@ -13,7 +13,6 @@ export type LogStream = Pick<typeof Deno.stdout, "write">;
 
 /** Writes log lines to standard output without ever waiting for it. */
 export class Logger {
-  /** Lines dropped because standard output was too slow, or closed. */
   droppedLines = 0;
   readonly #target: LogTarget;
   readonly #stream: LogStream;
@@ -22,7 +21,6 @@ export class Logger {
   /** Characters in the queue and in the current write. */
   #queued = 0;
   #idle = true;
-  /** Dropped lines since the last report. */
   #unreported = 0;
 
   constructor(
@@ -92,7 +90,6 @@ export class Logger {
     this.#idle = true;
   }
 
-  /** Number of lines in the next write. */
   #countNext(): number {
     let length = 0;
     let count = 0;

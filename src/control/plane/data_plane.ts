@@ -31,9 +31,7 @@ import { postToPlane } from "./post_to_plane.ts";
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
-/** A data plane that needs longer to change its configuration has failed. */
 const CONFIGURE_MS = 5000;
-/** A round of self-checks takes less than a second. */
 const CHECK_PLAN_MS = 3000;
 /** Limit for `refill`; then the thread starts without, and gets the deliveries later. */
 const REFILL_MS = 10_000;
@@ -49,22 +47,17 @@ const UNKNOWN_FILE_LIMIT = 4096;
 /** How a data plane runs. */
 export interface DataPlaneOptions {
   driver: DriverKind;
-  /** Sockets that the process was started with; default: none. */
   inherited?: InheritedSource | null;
   /** `timeMs` is Unix time in milliseconds; default: now. */
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
-  /** The log wants lines' fields as well; default: false. */
   logsFields?: boolean;
   /**
    * SO_MARK of the linux driver's UDP and TCP to upstreams (not TLS, whose sockets are the runtime's);
    * needs the capability NET_ADMIN. Default: none.
    */
   mark?: number;
-  /** Default: everything that this process may open. */
   files?: FileShares;
-  /** The data plane is dead and cannot be restarted: the process must end. */
   onDead: (why: string) => void;
-  /** A handler has found that continuing may do harm; the log has the details. */
   onHarm?: (why: string) => void;
   /** Makes the buffers again that a dead thread owned, for its replacement. */
   refill?: (config: Config) => Promise<readonly Delivery[]>;
@@ -103,32 +96,27 @@ export function shareOwnFiles(
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
   readonly places: CounterPlace[] = [];
-  /** How often a dead thread has been replaced. */
   restarts = 0;
-  /** Called once a replacement thread serves. */
+  laneFd = -1;
   onRestarted: () => void = () => {};
-  /** Called with the name of a list of `-m recent` that can no longer be written. */
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #clock: Clock;
   readonly #libc: Libc | null;
   readonly #shared: SharedArrayBuffer;
-  /** Null with the portable driver, which opens its own. */
   readonly #sockets: ListenerSockets | null;
   readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
   readonly #deliveries = new Deliveries();
   readonly #requests: PlaneRequests;
   #wakeFd = -1;
-  #laneFd = -1;
   #worker: Worker | null = null;
   #port: MessagePort | null = null;
   #checks: CheckPlan | null = null;
   #endWatch: Cancel | null = null;
   #restartedMs: number[] = [];
   #retired = false;
-  /** Set by `stop`. */
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(config: Config, options: DataPlaneOptions) {
@@ -144,13 +132,12 @@ export class DataPlane implements LaneUser {
     this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited);
   }
 
-  /** Starts the thread; resolves when it is ready. It serves the sockets that `bind` has opened. */
   start(): Promise<void> {
     const { driver, files, logsFields = false, mark = 0 } = this.#options;
     if (this.#libc !== null && this.#wakeFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
-      this.#laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+      this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
@@ -170,7 +157,7 @@ export class DataPlane implements LaneUser {
       config: this.#config,
       sockets: this.#retired ? [] : this.sockets,
       wakeFd: this.#wakeFd,
-      laneFd: this.#laneFd,
+      laneFd: this.laneFd,
       lane,
       port: port2,
       counters: this.values.buffer,
@@ -184,7 +171,7 @@ export class DataPlane implements LaneUser {
     };
     worker.postMessage(message, [port2, ...portsOf(lane), ...buffersOf(deliveries)]);
     this.#deliveries.dropBuffers();
-    this.#watch.begin();
+    this.#watch.begin(false);
     this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
       const fault = this.#watch.check();
       if (fault === null) return;
@@ -199,7 +186,7 @@ export class DataPlane implements LaneUser {
     const { log, onHarm } = this.#options;
     switch (message.type) {
       case "ready":
-        this.#watch.started();
+        this.#watch.begin(true);
         return ready.resolve();
       case "places":
         return void this.places.push(...message.places);
@@ -248,7 +235,6 @@ export class DataPlane implements LaneUser {
     return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }
 
-  /** Closes what `prepare` has opened. */
   discard({ opened }: PreparedChange): void {
     this.#sockets?.discard(opened);
   }
@@ -347,20 +333,13 @@ export class DataPlane implements LaneUser {
     }
     const left = await this.#tls?.leave(this) ?? true;
     // A thread may still write to it, and its number could be reused.
-    if (left && this.#libc !== null) this.#libc.close(this.#laneFd);
+    if (left && this.#libc !== null) this.#libc.close(this.laneFd);
   }
 
-  /** eventfd that wakes the loop for encrypted streams; negative if its port does. */
-  get laneFd(): number {
-    return this.#laneFd;
-  }
-
-  /** Encrypted streams take this lane from now on. */
   relink(lane: LaneState): void {
     this.#send({ type: "lane", lane }, portsOf(lane));
   }
 
-  /** Milliseconds since the last heartbeat was seen. */
   get heartbeatAgeMs(): number {
     return this.#watch.ageMs;
   }
@@ -373,7 +352,6 @@ export class DataPlane implements LaneUser {
     }
   }
 
-  /** Makes the thread throw or hang, for tests. */
   provoke(how: "throw" | "hang"): void {
     this.#send({ type: "fail", how });
   }
@@ -411,14 +389,13 @@ export class DataPlane implements LaneUser {
     }
     this.restarts++;
     log("error", `${why}; restarting it`);
-    this.#watch.begin();
+    this.#watch.begin(false);
     this.#refill().then(() => this.#stopped === null ? this.start() : undefined).then(
       () => this.onRestarted(),
       (error: Error) => onDead(error.message),
     );
   }
 
-  /** Gets the buffers again that the dead thread owned. */
   async #refill(): Promise<void> {
     const config = this.#config;
     const { refill, log } = this.#options;

@@ -33,7 +33,6 @@ export class Deliveries {
     return [...this.#byHandler.values()];
   }
 
-  /** Forgets buffers: they have been transferred. */
   dropBuffers(): void {
     this.replace(this.all.filter(({ data }) => !(data instanceof ArrayBuffer)));
   }

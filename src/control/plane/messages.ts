@@ -14,28 +14,21 @@ export type DriverKind = "linux" | "portable";
 export interface StartMessage {
   driver: DriverKind;
   config: Config;
-  /** Sockets to serve; the portable driver opens its own. */
   sockets: BoundSocket[];
   /** eventfd that wakes the loop for messages on `port`. */
   wakeFd: number;
   /** eventfd that wakes the loop for encrypted streams. */
   laneFd: number;
   lane: LaneState;
-  /** Carries all later messages (`ControlMessage`). */
   port: MessagePort;
   counters: SharedArrayBuffer;
-  /** The log wants lines' fields as well. */
   logsFields: boolean;
   /** SO_MARK of everything sent to upstreams; linux driver only; 0 for none. */
   mark: number;
   files: FileShares;
-  /** Memory that the handlers of all data planes share (`SHARED_BYTES`). */
   shared: SharedArrayBuffer;
-  /** Layout of `counters` that an earlier thread has made. */
   places: CounterPlace[];
-  /** What handlers need before the first query. */
   deliveries: Delivery[];
-  /** Self-checks to run from the start. */
   checks: CheckPlan | null;
 }
 
@@ -62,11 +55,9 @@ export type PlaneRequest =
 export type ControlMessage =
   | PlaneRequest & { id: number }
   | { type: "deliver" } & Delivery
-  /** Serves these sockets as well. */
   | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; lane: LaneState }
   | { type: "stop" }
-  /** Fails on purpose, for tests. */
   | { type: "fail"; how: "throw" | "hang" };
 
 /** One log line. */
@@ -79,13 +70,10 @@ export interface LogEntry {
 /** From a data plane to the control plane. */
 export type DataPlaneMessage =
   | { type: "ready" }
-  /** Additions to the layout of the counters. */
   | { type: "places"; places: CounterPlace[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "answered"; id: number; answer: unknown }
-  /** A handler has found that continuing may do harm; the log has the details. */
   | { type: "harm"; why: string }
-  /** A list of `-m recent` can no longer be written. */
   | { type: "unwritable"; list: string }
   | { type: "stopped" };

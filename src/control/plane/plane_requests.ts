@@ -37,12 +37,10 @@ export class PlaneRequests {
     }
   }
 
-  /** Resolves a request; an answer that comes too late is dropped. */
   answered(id: number, answer: unknown): void {
     this.#waiting.get(id)?.resolve(answer);
   }
 
-  /** Rejects all requests: the data plane has ended. */
   rejectAll(): void {
     for (const { reject } of this.#waiting.values()) reject(new Error("the data plane has ended"));
   }

@@ -17,10 +17,8 @@ export interface ListEntry {
 
 /** Outcome of the last round of checks. */
 export interface Verdicts {
-  /** Finished rounds. */
   readonly rounds: number;
   readonly durationMs: number;
-  /** The first listener that did not answer, or null. */
   readonly silent: ProbeTarget | null;
 }
 
@@ -43,7 +41,6 @@ export class SelfChecks {
     this.#planes = planes;
   }
 
-  /** Called with the name of a list that can no longer be written. */
   set onUnwritable(listener: (list: string) => void) {
     this.#planes[0]!.onUnwritable = listener;
   }

@@ -14,7 +14,6 @@ import { cookieOf } from "../../sys/netlink/sock_diag.ts";
  */
 const HANDSHAKES_MS = 1500;
 const POLL_MS = 20;
-/** Addresses named in a log line. */
 const MAX_NAMED = 3;
 
 type Log = (level: LogLevel, line: string) => void;
@@ -35,7 +34,6 @@ export class SharedAddresses {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #places: readonly BoundPlace[];
-  /** Cookies of this process's sockets. */
   readonly #own = new Set<bigint>();
   #warned = false;
 
@@ -59,7 +57,6 @@ export class SharedAddresses {
     return shared;
   }
 
-  /** Counts these sockets as this process's own. */
   disregard(fds: readonly number[]): void {
     for (const fd of fds) {
       const cookie = cookieOf(this.#libc, fd);

@@ -20,7 +20,6 @@ import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
-import { exceptionText } from "../exception_text.ts";
 import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 import { type PostedMessage, readPosted } from "./post_to_plane.ts";
 import { WorkerLog } from "./worker_log.ts";
@@ -28,7 +27,6 @@ import { WorkerLog } from "./worker_log.ts";
 /** The thread is at rest if it gets fewer than `REST_QUERIES` in `REST_MS`. */
 const REST_MS = 2000;
 const REST_QUERIES = 200;
-/** Garbage of buffers that is tolerated if the process has no known memory limit. */
 const GARBAGE_BYTES = 32 * 2 ** 20;
 
 type Configure = ControlMessage & { type: "configure" };
@@ -57,7 +55,6 @@ class DataPlaneThread {
   #driver!: Driver;
   #selfCheck!: SelfCheck;
   #placesSent: number;
-  /** Number of queries when the thread last checked whether it was at rest. */
   #queries = 0;
   #running = true;
   #failing = false;
@@ -65,7 +62,6 @@ class DataPlaneThread {
   #answers: DataPlaneMessage[] = [];
   /** Waits until its libraries are loaded, and later messages behind it. */
   #parked: Configure | null = null;
-  /** Id of the `drain` that waits for the driver, or -1. */
   #draining = -1;
 
   constructor(message: StartMessage) {
@@ -206,7 +202,6 @@ class DataPlaneThread {
     this.#queries = queries;
   }
 
-  /** Handles queued messages; returns false if the loop must be left. */
   #receive(): boolean {
     while (this.#running) {
       const received = receiveMessageOnPort(this.#message.port as never);
@@ -270,7 +265,6 @@ class DataPlaneThread {
     }
   }
 
-  /** Returns true, or why the configuration is refused; then nothing has changed. */
   #change({ config, deliveries, opened, closing }: Configure): true | string {
     try {
       this.#driver.change({ listeners: config.listeners, opened, closing }, () => {
@@ -286,7 +280,6 @@ class DataPlaneThread {
     }
   }
 
-  /** Handlers get their deliveries before the first query. */
   #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
     this.#engine.configure(config);
     this.#garbage.limitBytes = config.garbageBytes ?? GARBAGE_BYTES;
@@ -310,8 +303,7 @@ class DataPlaneThread {
   }
 
   #logPanic(error: unknown): void {
-    const text = exceptionText(error, logsStacks(this.#config));
-    this.#log.log("error", `Recovered from panic in the data plane: ${text}`);
+    this.#log.panic(error, logsStacks(this.#config));
   }
 
   #afterLoop(): void {

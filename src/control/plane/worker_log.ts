@@ -1,5 +1,6 @@
 import { COUNTER } from "../../engine/counters.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
+import { exceptionText } from "../exception_text.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
 /** Size of the log lines that the control plane has not received yet; more are dropped and counted. */
@@ -12,7 +13,6 @@ export class WorkerLog {
   readonly #post: (message: DataPlaneMessage) => void;
   #lines: LogEntry[] = [];
   #bytes = 0;
-  /** Lines dropped since the last report. */
   #dropped = 0;
 
   constructor(values: Float64Array, post: (message: DataPlaneMessage) => void, debug: boolean) {
@@ -32,7 +32,12 @@ export class WorkerLog {
     this.#bytes += fields === undefined ? line.length : 2 * line.length;
   };
 
-  /** Sends the queued lines. */
+  /** Queues the line about a survived exception. */
+  panic(error: unknown, wholeStack: boolean): void {
+    const text = exceptionText(error, wholeStack);
+    this.log("error", `Recovered from panic in the data plane: ${text}`);
+  }
+
   flush(last = false): void {
     // Reported once half the room is free again, not in each turn of the loop.
     if (this.#dropped > 0 && (last || this.#unreceived() <= MAX_LOG_BYTES / 2)) {

@@ -59,7 +59,6 @@ export class InheritedSockets {
   #sockets: InheritedSocket[] = [];
   #planes = 1;
 
-  /** Closes useless descriptors, with a warning each. */
   constructor(libc: Libc, descriptors: readonly HandedDescriptor[], log: Log) {
     this.#libc = libc;
     this.#log = log;
@@ -115,7 +114,6 @@ export class InheritedSockets {
     return this.#planes;
   }
 
-  /** A listener's sockets in data plane number `plane`. */
   of(listener: ListenTarget, plane: number): InheritedSocket[] {
     return listenPlaces(this.#libc, listener).flatMap(({ kind, target }) =>
       this.#sockets

@@ -6,13 +6,10 @@
 /** Reads an environment variable. */
 export type ReadVariable = (name: string) => string | undefined;
 
-/** SD_LISTEN_FDS_START. */
 const FIRST_DESCRIPTOR = 3;
-/** A socket unit with more is a mistake. */
 const MAX_DESCRIPTORS = 1024;
 /** A watchdog with a longer period than a day means that there is none. */
 const MAX_WATCHDOG_USEC = 86_400_000_000;
-/** Longer statuses end in "…". */
 const MAX_STATUS = 1000;
 
 /** A descriptor that this process was started with; `name` is `FileDescriptorName=`, or "". */

@@ -13,22 +13,18 @@ import {
 
 /** Watchdog notifications a period: two may be late or lost. */
 const SIGNS_A_PERIOD = 3;
-/** Retries of a notification that the socket did not accept. */
 const RETRY_MS = 100;
 const MAX_ATTEMPTS = 50;
-/** Notifications queued for a manager that does not read. */
 const MAX_QUEUED = 16;
 
 type Sender = Pick<UnixDatagramSender, "send" | "close">;
 
-/** What the notifications need; replaced by tests. */
+/** What the notifications need; tests replace all but `log`. */
 export interface ServiceManagerOptions {
   log: (level: LogLevel, line: string) => void;
   read?: ReadVariable;
   pid?: number;
-  /** Opens the socket of that name; throws if it cannot. */
   open?: (name: string) => Sender;
-  /** The system's monotonic clock in microseconds. */
   monotonicUsec?: () => bigint;
   clock?: Clock;
 }
@@ -38,38 +34,26 @@ export interface ServiceManagerOptions {
  * throws or ends the process, and does nothing without the variable.
  */
 export class ServiceManager {
-  readonly #log: ServiceManagerOptions["log"];
-  readonly #read: ReadVariable;
-  readonly #pid: number;
-  readonly #monotonicUsec: () => bigint;
-  readonly #clock: Clock;
+  readonly #options: Required<ServiceManagerOptions>;
   readonly #socket: Sender | null;
   readonly #queue: Uint8Array[] = [];
   #attempts = 0;
   #cancelRetry: Cancel | null = null;
-  /** Watchdog notifications while stopping. */
   #cancelSigns: Cancel | null = null;
   #stopping = false;
 
-  constructor(
-    {
-      log,
-      read = (name) => Deno.env.get(name),
-      pid = Deno.pid,
-      open = openSocket,
-      monotonicUsec = systemMonotonicUsec,
-      clock = systemClock,
-    }: ServiceManagerOptions,
-  ) {
-    this.#log = log;
-    this.#read = read;
-    this.#pid = pid;
-    this.#monotonicUsec = monotonicUsec;
-    this.#clock = clock;
-    this.#socket = this.#open(open);
+  constructor(options: ServiceManagerOptions) {
+    this.#options = {
+      read: (name) => Deno.env.get(name),
+      pid: Deno.pid,
+      open: openSocket,
+      monotonicUsec,
+      clock: systemClock,
+      ...options,
+    };
+    this.#socket = this.#open();
   }
 
-  /** Whether there is a service manager. */
   get present(): boolean {
     return this.#socket !== null;
   }
@@ -78,14 +62,15 @@ export class ServiceManager {
   ready(status: string): void {
     if (this.#stopping) return;
     // A container's first process has another id outside.
-    const main = this.#pid === 1 ? {} : { MAINPID: this.#pid };
+    const { pid } = this.#options;
+    const main = pid === 1 ? {} : { MAINPID: pid };
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
   }
 
   /** A reload begins; `ready` must follow, whatever its outcome. */
   reloading(): void {
     if (this.#socket === null || this.#stopping) return;
-    this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#monotonicUsec()) });
+    this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#options.monotonicUsec()) });
   }
 
   /** nodens is stopping; from here on the manager's stop timeout applies. */
@@ -95,7 +80,6 @@ export class ServiceManager {
     this.#notify({ STOPPING: 1, STATUS: statusLine(status) });
   }
 
-  /** Sets the line that `systemctl status` shows. */
   status(text: string): void {
     this.#notify({ STATUS: statusLine(text) });
   }
@@ -105,13 +89,14 @@ export class ServiceManager {
    * notified here, since data planes end before the process does.
    */
   watchdog(): Watchdog | null {
+    const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;
     try {
-      const periodMs = watchdogPeriodMs(this.#read, this.#pid);
+      const periodMs = watchdogPeriodMs(read, pid);
       if (periodMs === null) return null;
-      return { socket: this.#read("NOTIFY_SOCKET")!, everyMs: periodMs / SIGNS_A_PERIOD };
+      return { socket: read("NOTIFY_SOCKET")!, everyMs: periodMs / SIGNS_A_PERIOD };
     } catch (error) {
-      this.#log("warning", `cannot notify the watchdog: ${(error as Error).message}`);
+      log("warning", `cannot notify the watchdog: ${(error as Error).message}`);
       return null;
     }
   }
@@ -123,14 +108,15 @@ export class ServiceManager {
     this.#socket?.close();
   }
 
-  #open(open: (name: string) => Sender): Sender | null {
-    const name = this.#read("NOTIFY_SOCKET") ?? "";
+  #open(): Sender | null {
+    const { read, open, log } = this.#options;
+    const name = read("NOTIFY_SOCKET") ?? "";
     if (name === "") return null;
     try {
       return open(name);
     } catch (error) {
       const why = (error as Error).message;
-      this.#log(
+      log(
         "warning",
         `cannot notify the service manager that nodens runs: ${why} (this needs the linux driver's` +
           " permissions; without them, use Type=exec and no WatchdogSec=)",
@@ -143,7 +129,7 @@ export class ServiceManager {
     const watchdog = this.watchdog();
     if (watchdog === null || this.#cancelSigns !== null) return;
     const sign = () => void this.#socket?.send(SIGN_OF_LIFE);
-    this.#cancelSigns = this.#clock.every(watchdog.everyMs, sign);
+    this.#cancelSigns = this.#options.clock.every(watchdog.everyMs, sign);
     sign();
   }
 
@@ -153,7 +139,11 @@ export class ServiceManager {
     if (this.#queue.length === 0 && this.#socket.send(message)) return;
     // The manager's start may wait for the oldest, so the newest is dropped.
     if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
-    this.#cancelRetry ??= this.#clock.after(RETRY_MS, () => this.#sendQueued());
+    this.#retry();
+  }
+
+  #retry(): void {
+    this.#cancelRetry ??= this.#options.clock.after(RETRY_MS, () => this.#sendQueued());
   }
 
   #sendQueued(): void {
@@ -163,13 +153,13 @@ export class ServiceManager {
       this.#attempts = 0;
     }
     if (this.#queue.length === 0) return;
-    if (++this.#attempts < MAX_ATTEMPTS) {
-      this.#cancelRetry = this.#clock.after(RETRY_MS, () => this.#sendQueued());
-      return;
-    }
+    if (++this.#attempts < MAX_ATTEMPTS) return this.#retry();
     this.#attempts = 0;
     this.#queue.length = 0;
-    this.#log("warning", "the service manager does not read notifications ($NOTIFY_SOCKET)");
+    this.#options.log(
+      "warning",
+      "the service manager does not read notifications ($NOTIFY_SOCKET)",
+    );
   }
 }
 
@@ -178,7 +168,7 @@ function openSocket(name: string): UnixDatagramSender {
   return new UnixDatagramSender(name);
 }
 
-function systemMonotonicUsec(): bigint {
+function monotonicUsec(): bigint {
   const time = new BigInt64Array(2);
   openLibc().clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
   return time[0]! * 1_000_000n + time[1]! / 1000n;

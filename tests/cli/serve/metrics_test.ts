@@ -148,7 +148,7 @@ Deno.test({
       assert.deepEqual([well.code, well.text], [0, `${base}/health: 200 OK\n`]);
       const wrong = await healthcheck(`${base}/nothing`);
       assert.equal(wrong.code, 1);
-      assert.match(wrong.text, /^http:\S+\/nothing: 404 nothing is here.*\n$/);
+      assert.match(wrong.text, /^http:\S+\/nothing: 404 not found; try .*\n$/);
       const gone = await healthcheck(`:${freePort()}`);
       assert.equal(gone.code, 1);
       assert.match(gone.text, /^http:\S+: Connection refused\n$/);

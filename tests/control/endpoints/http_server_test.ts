@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { Address } from "../../../src/dns/address.ts";
 import { HttpAddressServer } from "../../../src/control/endpoints/http/address.ts";
 import { countHttp } from "../../../src/control/endpoints/http/counts.ts";
-import { defaultHttpLimits, type HttpLimits } from "../../../src/control/endpoints/http/limits.ts";
+import { HTTP_LIMITS, type HttpLimits } from "../../../src/control/endpoints/http/limits.ts";
 import { type HttpReply, textReply } from "../../../src/control/endpoints/http/message.ts";
-import { HttpTurns } from "../../../src/control/endpoints/http/turns.ts";
+import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
 import { type HttpRoute, HttpServers } from "../../../src/control/endpoints/http_server.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
@@ -16,6 +17,7 @@ import { type Libc, openLibc } from "../../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../src/sys/sockaddr.ts";
 import { RawHttp } from "./http_raw.ts";
 import { skipUnlessLinux } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
 
 const route = (host: string, port: number): HttpRoute => ({
   host,
@@ -25,14 +27,14 @@ const route = (host: string, port: number): HttpRoute => ({
 });
 
 /** Servers with what they log and count. */
-function make(limits: Partial<HttpLimits> = {}, mostConnections?: number) {
+function make(limits: Partial<HttpLimits> = {}, maxConnections?: number) {
   const registry = new MetricRegistry();
   const lines: string[] = [];
   const servers = new HttpServers({
     registry,
     log: (_level, line) => lines.push(line),
-    limits: { ...defaultHttpLimits(), ...limits },
-    ...mostConnections !== undefined && { mostConnections },
+    limits: { ...HTTP_LIMITS, ...limits },
+    ...maxConnections !== undefined && { maxConnections },
   });
   const metric = (name: string): number => {
     const book = new SeriesBook();
@@ -54,11 +56,6 @@ async function read(port: number): Promise<string> {
       if (attempt === 20) throw error;
     }
   }
-}
-
-/** Waits until something holds; a test that hangs is ended by its runner. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 Deno.test("an address may be widened to all of its port, and narrowed again", async () => {
@@ -147,7 +144,7 @@ const REQUESTS: { title: string; sent: string; status: number; closes: boolean; 
     sent: `GET /secret HTTP/1.1\r\n${host}\r\n`,
     status: 404,
     closes: false,
-    has: /nothing is here, but at \/metrics \/fails\n$/,
+    has: /not found; try \/metrics \/fails\n$/,
   },
   {
     title: "POST",
@@ -268,7 +265,7 @@ Deno.test("what is for the loopback interface alone is not there for others", as
       const response = await client.rest();
       client.close();
       if (hostname !== outside) assert.match(response, /^HTTP\/1\.1 200 /, hostname);
-      else assert.match(response, /^HTTP\/1\.1 404 [^]*here, but at \/metrics\n$/, hostname);
+      else assert.match(response, /^HTTP\/1\.1 404 [^]*not found; try \/metrics\n$/, hostname);
     }
   } finally {
     await servers.stop(1000);
@@ -308,9 +305,10 @@ Deno.test("an accept that fails is tried again", async () => {
     close: () => listener.close(),
   } as Deno.TcpListener;
   const server = new HttpAddressServer(failing, {
-    limits: { ...defaultHttpLimits(), acceptPauseMs: 10 },
-    counts: countHttp({ registry, log: (_level, line) => lines.push(line) }),
-    turns: new HttpTurns(defaultHttpLimits()),
+    limits: { ...HTTP_LIMITS, acceptPauseMs: 10 },
+    counts: countHttp({ registry, log: (_level, line) => lines.push(line), clock: systemClock }),
+    scheduler: new HttpScheduler(HTTP_LIMITS, systemClock),
+    clock: systemClock,
   });
   server.targets = new Map([["/metrics", { handler: () => textReply(200, "here") }]]);
   try {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { logLine, type LogMessage, type LogTarget } from "../../../src/control/log/log_line.ts";
 import { Logger } from "../../../src/control/log/logger.ts";
-import { panicText } from "../../../src/control/plane/panic_text.ts";
+import type { DataPlaneMessage } from "../../../src/control/plane/messages.ts";
+import { WorkerLog } from "../../../src/control/plane/worker_log.ts";
 import { logsStacks } from "../../../src/plugins/config_traits.ts";
 import type { Config } from "../../../src/config/types.ts";
 
@@ -21,19 +22,19 @@ const LINES: {
     text: "[WARNING] two\nlines\n",
   },
   {
-    title: "text with its time before the level, once a message",
+    title: "text with the time before the level, once a message",
     message: { level: "warning", line: "two\nlines" },
     target: { format: "text", journal: false, time: true },
     text: `${time} [WARNING] two\nlines\n`,
   },
   {
-    title: "text with its time for the journal, where it is asked for",
+    title: "text with the time for the journal, on request",
     message: { level: "error", line: "two\nlines" },
     target: { format: "text", journal: true, time: true },
     text: `<3>${time} two\n<3>lines\n`,
   },
   {
-    title: "json has its time anyway",
+    title: "json always has the time",
     message: { level: "info", line: "m" },
     target: { format: "json", journal: false, time: true },
     text: `{"time":"${time}","level":"info","msg":"m"}\n`,
@@ -45,7 +46,7 @@ const LINES: {
     text: "<3>two\n<3>lines\n",
   },
   {
-    title: "json: one line whatever the message, and its plugin",
+    title: "json: one line for any message, with its plugin",
     message: { level: "info", line: 'plugin/hosts: a\n"b"\u2028' },
     target: { format: "json", journal: false, time: false },
     text:
@@ -71,7 +72,7 @@ for (const { title, message, target, text } of LINES) {
   });
 }
 
-/** A reader that takes what is written only when told to. */
+/** A reader that reads only when the test says so. */
 function slowReader() {
   const decoder = new TextDecoder();
   let pending = Promise.withResolvers<void>();
@@ -84,7 +85,7 @@ function slowReader() {
       if (!reader.reading) await pending.promise;
       if (reader.gone) throw new Deno.errors.BrokenPipe();
       reader.writes++;
-      // Never more than half, as a pipe that is nearly full does it.
+      // A partial write, as to a nearly full pipe.
       const taken = Math.ceil(bytes.length / 2);
       reader.text += decoder.decode(bytes.subarray(0, taken), { stream: true });
       return taken;
@@ -103,7 +104,7 @@ function slowReader() {
 
 const TARGET: LogTarget = { format: "text", journal: false, time: false };
 
-Deno.test("logger: what is logged in one turn is written at one go, in its order", async () => {
+Deno.test("logger: lines of one turn are written together and in order", async () => {
   const reader = slowReader();
   reader.read();
   const logger = new Logger(TARGET, reader);
@@ -114,12 +115,11 @@ Deno.test("logger: what is logged in one turn is written at one go, in its order
   assert.ok(reader.writes < 20, `${reader.writes} writes`);
 });
 
-Deno.test("logger: a reader that stops costs lines, which are counted and told of once", async () => {
+Deno.test("logger: lines dropped for a slow reader are counted and reported once", async () => {
   const reader = slowReader();
   const logger = new Logger(TARGET, reader);
   const line = "x".repeat(993);
   for (let i = 0; i < 5000; i++) logger.log("error", line);
-  // Of four mebibytes.
   assert.equal(logger.droppedLines, 5000 - Math.floor(2 ** 22 / `[ERROR] ${line}\n`.length));
   const kept = 5000 - logger.droppedLines;
   reader.read();
@@ -132,7 +132,7 @@ Deno.test("logger: a reader that stops costs lines, which are counted and told o
   assert.equal(lines.length, kept + 1);
 });
 
-Deno.test("logger: a reader that has gone ends nothing", async () => {
+Deno.test("logger: a closed reader drops lines and ends nothing", async () => {
   const reader = slowReader();
   reader.gone = true;
   reader.read();
@@ -146,7 +146,7 @@ Deno.test("logger: a reader that has gone ends nothing", async () => {
   assert.equal(reader.text, "[INFO] read\n");
 });
 
-Deno.test("logger: what has no level is printed as it stands, or as one message", async () => {
+Deno.test("logger: lines without a level are printed as they are, or as one JSON message", async () => {
   const outputs: Record<string, string> = {};
   for (const format of ["text", "json"] as const) {
     for (const journal of [false, true]) {
@@ -167,14 +167,21 @@ Deno.test("logger: what has no level is printed as it stands, or as one message"
   });
 });
 
-Deno.test("an exception is one line, or its stack where errors asks for it", () => {
+Deno.test("a survived exception is logged on one line, or with its stack if errors wants that", () => {
   const error = new RangeError("off\nby one");
+  const panicLine = (thrown: unknown, wholeStack: boolean) => {
+    const posted: DataPlaneMessage[] = [];
+    const log = new WorkerLog(new Float64Array(64), (message) => posted.push(message), false);
+    log.panic(thrown, wholeStack);
+    log.flush();
+    return (posted[0] as { lines: { line: string }[] }).lines[0]!.line;
+  };
   assert.match(
-    panicText(error, false),
+    panicLine(error, false),
     /^Recovered from panic in the data plane: RangeError: off by one \(at .*logger_test\.ts.*\)$/,
   );
-  assert.match(panicText(error, true), /RangeError: off\nby one\n {4}at .*\n {4}at /);
-  assert.equal(panicText("text", false), "Recovered from panic in the data plane: text");
+  assert.match(panicLine(error, true), /RangeError: off\nby one\n {4}at .*\n {4}at /);
+  assert.equal(panicLine("text", false), "Recovered from panic in the data plane: text");
   const withErrors = (stacktrace: boolean): Config => ({
     file: "Corefile",
     listeners: [],

@@ -5,16 +5,9 @@ import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { isLinux } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
 
 const linux = isLinux();
-
-async function until(condition: () => boolean): Promise<void> {
-  const limitMs = performance.now() + 15_000;
-  while (!condition()) {
-    if (performance.now() > limitMs) throw new Error("it did not happen within 15 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 if (linux) {
   Deno.test("a data plane that throws is started again on the same sockets", async () => {

@@ -123,7 +123,7 @@ if (linux) {
             ` is closed: no server block listens there.*"bind 127\\.0\\.0\\.1" with port ${other}`,
         ),
       );
-      assert.match(warnings[1]!, /\(tcp, .*take ListenStream= for it out of the socket unit/);
+      assert.match(warnings[1]!, /\(tcp, .*remove ListenStream= from the socket unit/);
     });
   });
 

@@ -7,16 +7,13 @@ import type { ResponseHeaders } from "./http2_headers.ts";
 import { joinBytes } from "./join_bytes.ts";
 import { HEADER_BYTES, HttpRequest, servfail } from "./request.ts";
 
-/** The usual path (RFC 8484). */
 const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
-/** Requests in flight; the peer may allow fewer. */
 const MAX_REQUESTS = 256;
 /** Unanswered requests are cancelled after this time, long after the engine has given up. */
 const REQUEST_MS = 10_000;
 /** Output for a peer that causes it (acknowledgements) and does not read. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-/** Consecutive failures that close the connection. */
 const MAX_FAILURES = 3;
 /** Time for requests in flight after GOAWAY. */
 const GOAWAY_MS = 1000;
@@ -35,16 +32,12 @@ export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;
   readonly #authority: string;
   readonly #queue: Uint8Array[] = [];
-  /** By stream number, oldest first. */
   readonly #requests = new Map<number, HttpRequest>();
   readonly #cancelSweep: Cancel;
-  /** The start of a frame. */
   #partial: Uint8Array = new Uint8Array();
   /** The first request must work. */
   #failures = MAX_FAILURES - 1;
-  /** Set after GOAWAY. */
   #cancelLeaving: Cancel | null = null;
-  /** Set while the peer accepts no request. */
   #cancelBlocked: Cancel | null = null;
 
   constructor(parts: CarrierParts) {
@@ -188,7 +181,6 @@ export class HttpCarrier extends Carrier {
     this.#finish(stream, why);
   }
 
-  /** Ends a request: passes its answer on, or fails it. */
   #finish(stream: number, why = this.#requests.get(stream)?.why): void {
     const request = this.#forget(stream);
     if (request === undefined) return;

@@ -37,7 +37,6 @@ import { joinBytes } from "./join_bytes.ts";
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
-/** Until the peer's settings come. */
 const DEFAULT_STREAMS = 100;
 /**
  * Frames that do not advance an answer: allowed at first, added by an answer and by some seconds, and
@@ -56,7 +55,6 @@ export interface Http2Fault {
 /** What a connection reports. Bytes are valid during the call only. */
 export interface Http2Events {
   write(bytes: Uint8Array): void;
-  /** More requests may be possible. */
   ready(): void;
   headers(stream: number, headers: ResponseHeaders): void;
   data(stream: number, bytes: Uint8Array): void;
@@ -70,7 +68,6 @@ export interface Http2Events {
 interface OpenStream {
   /** Bytes of DATA, with padding. */
   received: number;
-  /** The final headers have come. */
   answered: boolean;
 }
 
@@ -88,7 +85,6 @@ export class Http2Client {
   #allowance: number = ALLOWANCE.first;
   #settled = false;
   #broken = false;
-  /** An unfinished header block. */
   #block: { stream: number; bytes: Uint8Array; length: number; ends: boolean } | null = null;
   #copied = 0;
 
@@ -107,7 +103,6 @@ export class Http2Client {
     ]));
   }
 
-  /** Whether a request can be sent now. */
   get ready(): boolean {
     if (this.#broken || this.#next > MAX_31 || this.#streams.size >= this.#maxStreams) return false;
     return this.#sender.ready;
@@ -118,7 +113,6 @@ export class Http2Client {
     return this.#copied + this.#reader.copied;
   }
 
-  /** Sends a request; returns its stream's number, or 0 if its headers are too long. */
   request(headers: RequestHeaders, body: Uint8Array | null): number {
     const block = encodeRequest(headers);
     if (block.length > MAX_FRAME) return 0;
@@ -136,7 +130,6 @@ export class Http2Client {
     if (this.#delete(stream)) this.#reject(stream);
   }
 
-  /** Ignores all further input. */
   stop(): void {
     this.#broken = true;
   }
@@ -146,7 +139,6 @@ export class Http2Client {
     this.#allow(ALLOWANCE.pause);
   }
 
-  /** Reads input. */
   receive(bytes: Uint8Array): void {
     if (this.#broken) return;
     this.#reader.read(

@@ -18,7 +18,6 @@ const INDEX = {
   contentType: 31,
   last: 61,
 } as const;
-/** Statuses from `firstStatus` to `lastStatus`. */
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
 /**
  * The Huffman code (RFC 7541 appendix B) is canonical. These symbols of five to eight bits, in order, are
@@ -154,7 +153,6 @@ class BlockReader {
     return packed ? unpack(start) : String.fromCharCode(...start);
   }
 
-  /** The encoded bytes of a string. */
   bytes(): Uint8Array | null {
     const length = this.integer(7);
     if (length < 0 || this.at + length > this.#block.length) {

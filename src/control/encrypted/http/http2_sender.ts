@@ -13,13 +13,11 @@ interface Outgoing {
 /** Sends the bodies of requests as far as the peer's windows allow (RFC 9113 section 5.2). */
 export class Http2Sender {
   readonly #streams = new Map<number, Outgoing>();
-  /** Streams that wait for a window, in order. */
   readonly #waiting = new Set<number>();
   /** Window of the connection, and initial window of a stream. */
   #window = DEFAULT_WINDOW;
   #streamWindow = DEFAULT_WINDOW;
 
-  /** Whether a new body would be sent at once. */
   get ready(): boolean {
     return this.#window > 0 && this.#waiting.size === 0;
   }
@@ -31,7 +29,6 @@ export class Http2Sender {
     this.#send(id, stream, frames);
   }
 
-  /** Forgets a stream; returns whether some of its body is unsent. */
   close(id: number): boolean {
     const unsent = (this.#streams.get(id)?.body ?? null) !== null;
     this.#waiting.delete(id);
@@ -64,7 +61,6 @@ export class Http2Sender {
     return largest <= MAX_31;
   }
 
-  /** The frames that fit into the windows now. */
   proceed(): Uint8Array[] {
     const frames: Uint8Array[] = [];
     for (const id of this.#waiting) {

@@ -1,8 +1,5 @@
-/** Longest DNS message. */
 const MAX_MESSAGE_BYTES = 65535;
-/** Enough for most answers. */
 const FIRST_BYTES = 512;
-/** The length before a frame. */
 const LENGTH_BYTES = 2;
 /** The header of a DNS message. */
 export const HEADER_BYTES = 12;
@@ -25,7 +22,6 @@ export class HttpRequest {
     this.why = why;
   }
 
-  /** Memory in bytes. */
   get held(): number {
     return this.query.length + this.#frame.length;
   }
@@ -106,7 +102,6 @@ function questionEnd(query: Uint8Array): number {
   return Math.min(at + 5, query.length);
 }
 
-/** Lengths of labels are below the letters and do not change. */
 function lower(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }

@@ -12,7 +12,6 @@ export class FileHangs extends Error {
 
 interface Read {
   readonly result: Promise<unknown>;
-  /** Rejects when time is up. */
   readonly limit: Promise<never>;
   late: boolean;
 }

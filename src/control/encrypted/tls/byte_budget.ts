@@ -20,13 +20,11 @@ export class ByteBudget {
     return this.#limit;
   }
 
-  /** A lower limit evicts at once. */
   set limit(limit: number) {
     this.#limit = limit;
     this.#enforce();
   }
 
-  /** Bytes held by all. */
   get used(): number {
     return this.#used;
   }

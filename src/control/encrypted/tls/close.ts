@@ -1,9 +1,7 @@
 import type { Clock } from "../../../base/clock.ts";
 import type { SecureConnection } from "./connect.ts";
 
-/** Time for the peer to read what is left and to close. */
 const LINGER_MS = 1000;
-/** Input accepted meanwhile: answers in transit. */
 const LINGER_BYTES = 128 * 1024;
 /** Connections that may linger; their descriptors come from `FILE_SHARES.process`. */
 export const MAX_LINGERING = 4;

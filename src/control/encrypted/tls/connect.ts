@@ -1,11 +1,20 @@
-import { connect as connectTcp } from "node:net";
+import { X509Certificate } from "node:crypto";
+import { connect as connectTcp, isIP } from "node:net";
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
-import { explainRefusal, handshakeOptions } from "./explain.ts";
 import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./failure.ts";
 import type { Credentials } from "./files.ts";
 import { TlsTransport } from "./transport.ts";
+
+/** Time for the second handshake. */
+const EXPLAIN_MS = 1500;
+/** Explanations at a time, one a server; their descriptors come from `FILE_SHARES.process`. */
+const MAX_EXPLANATIONS = 2;
+const UNVERIFIED = "certificate cannot be verified";
+
+/** Running explanations by endpoint. */
+const explanations = new Map<string, Promise<string>>();
 
 /** How to connect. `handshakeMs` limits the TCP and TLS handshakes together. */
 export interface ConnectOptions {
@@ -22,7 +31,7 @@ export interface SecureConnection {
 }
 
 /** Codes of a refused certificate; the runtime does not distinguish reasons. */
-const UNVERIFIED = new Set([
+const REFUSED_CODES = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -55,10 +64,9 @@ export async function connectTls(
   let settled = false;
   const failed = (error: Error & { code?: string }): void => {
     if (settled) return;
-    if (UNVERIFIED.has(error.code ?? "")) {
+    if (REFUSED_CODES.has(error.code ?? "")) {
       tcp.destroy();
-      void explainRefusal(endpoint, { credentials, clock })
-        .then((why) => reject(new UpstreamRefused(why)));
+      void explainRefusal(endpoint, clock).then((why) => reject(new UpstreamRefused(why)));
       return;
     }
     const why = explainFailure(error, endpoint);
@@ -79,7 +87,7 @@ export async function connectTls(
     socket = secure;
     secure.on("error", failed);
     secure.once("secureConnect", () => {
-      if (!secure.authorized) reject(new UpstreamRefused("certificate cannot be verified"));
+      if (!secure.authorized) reject(new UpstreamRefused(UNVERIFIED));
       else if (endpoint.tls.http !== null && secure.alpnProtocol !== "h2") {
         reject(new UpstreamRefused("the upstream does not speak HTTP/2"));
       } else resolve({ socket: secure, transport });
@@ -120,4 +128,63 @@ function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error 
   if (checkServerIdentity(wanted, certificate) === undefined) return undefined;
   const carried = names.replaceAll(/\b(?:DNS|IP Address):/g, "");
   return new WrongName(`certificate is for ${carried.slice(0, 200)}, not ${wanted}`);
+}
+
+/** The server name and protocol to send in a handshake (SNI, ALPN). */
+function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
+  return {
+    ...serverName !== "" && !isIP(serverName) && { servername: serverName },
+    ALPNProtocols: [http === null ? "dot" : "h2"],
+  };
+}
+
+/**
+ * Explains a refused certificate, since `node:tls` has one code for all reasons: a second connection
+ * fetches it unverified, and sends nothing. Connections that failed together share it. Never rejects.
+ */
+function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
+  const key = JSON.stringify(endpoint);
+  const running = explanations.get(key);
+  if (running !== undefined) return running;
+  if (explanations.size >= MAX_EXPLANATIONS) return Promise.resolve(UNVERIFIED);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const { address: host, port, source } = endpoint;
+  const socket = connect({
+    host,
+    port,
+    ...source !== null && { localAddress: source },
+    ...handshakeOptions(endpoint),
+    rejectUnauthorized: false,
+  });
+  const end = (why: string) => {
+    cancel();
+    explanations.delete(key);
+    socket.destroy();
+    resolve(why);
+  };
+  const cancel = clock.after(EXPLAIN_MS, () => end(UNVERIFIED));
+  socket.on("error", () => end(UNVERIFIED));
+  socket.on("close", () => end(UNVERIFIED));
+  socket.once("secureConnect", () => {
+    try {
+      const { raw } = socket.getPeerCertificate();
+      end(explainCertificate(new X509Certificate(raw), clock.wall()));
+    } catch {
+      end(UNVERIFIED);
+    }
+  });
+  explanations.set(key, promise);
+  return promise;
+}
+
+function explainCertificate({ validFrom, validTo, ca }: X509Certificate, nowMs: number): string {
+  if (Date.parse(validTo) < nowMs) return `certificate has expired (on ${dayOf(validTo)})`;
+  if (Date.parse(validFrom) > nowMs) return `certificate is not valid before ${dayOf(validFrom)}`;
+  return ca
+    ? "certificate is an authority's (CA:TRUE), not a server's"
+    : "certificate is signed by an unknown authority, or an intermediate certificate is missing";
+}
+
+function dayOf(date: string): string {
+  return new Date(date).toISOString().slice(0, 10);
 }

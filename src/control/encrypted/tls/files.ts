@@ -13,7 +13,6 @@ export interface Credentials {
   key?: string;
 }
 
-/** The PEM files of an upstream. */
 type PemFiles = Pick<TlsEndpoint, "caFile" | "certFile" | "keyFile">;
 
 /** Authorities of Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine and BSD. */
@@ -27,7 +26,6 @@ const SYSTEM_AUTHORITIES = [
 ];
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
-/** State of an unreadable file. */
 const MISSING = "missing";
 /** Cached texts: those of a configuration and some before it. */
 const MAX_CACHED = 64;

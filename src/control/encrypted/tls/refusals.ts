@@ -3,7 +3,6 @@ import type { LaneEndpoint } from "../../../io/lane_link.ts";
 
 /** How long a refused server is avoided. */
 const PAUSE_MS = { first: 1000, most: 10_000 } as const;
-/** How long a check of the certificate files is valid. */
 const CHECK_MS = 250;
 /** Servers remembered; a configuration has some dozens. */
 const MAX_SERVERS = 1024;
@@ -65,7 +64,6 @@ export class Refusals {
     }
   }
 
-  /** A server works. */
   clear(endpoint: LaneEndpoint): void {
     this.#refusals.delete(keyOf(endpoint));
   }

@@ -14,7 +14,6 @@ export class TlsTransport extends Duplex {
   readonly #tcp: Socket;
   #paused = false;
 
-  /** @param tcp - a connected socket */
   constructor(tcp: Socket) {
     super();
     this.#tcp = tcp;
@@ -28,7 +27,6 @@ export class TlsTransport extends Duplex {
     return this.#paused;
   }
 
-  /** Pauses or resumes reading from the network. */
   setPaused(paused: boolean): void {
     if (paused === this.#paused) return;
     this.#paused = paused;

@@ -103,7 +103,6 @@ export class HttpAddressServer implements ConnectionOwner {
     this.#connections.set(connection, connection.serve().finally(() => this.#forget(connection)));
   }
 
-  /** Milliseconds until a connection may be closed for a new one. */
   #untilRoomMs(): number {
     if (this.#connections.size < this.maxConnections) return 0;
     const { clock, limits } = this.#context;

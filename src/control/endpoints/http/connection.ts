@@ -25,7 +25,6 @@ export interface ConnectionOwner {
   isProbe(path: string): boolean;
   /** Never rejects. */
   answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
-  /** More bytes wait to be sent. */
   queued(): void;
 }
 
@@ -33,11 +32,9 @@ export interface ConnectionOwner {
 export class HttpConnection {
   /** Both ends have loopback addresses. */
   readonly local: boolean;
-  /** An answer is being made or sent. */
   answering = false;
   /** When `answering` changed last, monotonic. */
   sinceMs: number;
-  /** Unsent bytes of the answer. */
   queuedBytes = 0;
   readonly #conn: Deno.TcpConn;
   readonly #owner: ConnectionOwner;
@@ -46,7 +43,6 @@ export class HttpConnection {
   #length = 0;
   #hasAnswered = false;
   #closed = false;
-  /** Closes after the current answer. */
   #ending = false;
   #cancelLimit: Cancel = () => {};
 
@@ -85,7 +81,6 @@ export class HttpConnection {
     if (!this.answering) this.#close();
   }
 
-  /** Returns whether another request may follow. */
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === null) return false;
@@ -111,7 +106,6 @@ export class HttpConnection {
     return true;
   }
 
-  /** The next header section; null if the client closes. */
   async #readHead(): Promise<Uint8Array | "too large" | null> {
     const { limits } = this.#context;
     const idle = this.#hasAnswered && this.#length === 0;

@@ -16,70 +16,50 @@ const CLOSE_REASONS = [
 ] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
+/** Counts HTTP connections over all addresses. */
+export type HttpCounts = ReturnType<typeof countHttp>;
 
 /** Anyone who can connect can cause these lines: at most one in this time. */
 const LOG_PAUSE_MS = 10_000;
 
-/** Counts HTTP connections over all addresses. */
-export class HttpCounts {
-  readonly #log: (level: LogLevel, line: string) => void;
-  readonly #clock: Clock;
-  readonly #open;
-  readonly #accepted;
-  readonly #failures;
-  readonly #panics;
-  readonly #closed;
-  #connections = 0;
-  #loggedMs = -Infinity;
-
-  constructor(
-    { registry, log }: {
-      registry: MetricRegistry;
-      log: (level: LogLevel, line: string) => void;
+/** Makes the counters. */
+export function countHttp(
+  { registry, log, clock }: {
+    registry: MetricRegistry;
+    log: (level: LogLevel, line: string) => void;
+    clock: Clock;
+  },
+) {
+  const open = registry.gauge("nodens_http_connections");
+  const accepted = registry.counter("nodens_http_connections_total");
+  const failures = registry.counter("nodens_http_accept_failures_total");
+  const panics = registry.counter("nodens_unhandled_errors_total");
+  const cuts = new Map(CLOSE_REASONS.map((reason) => [
+    reason,
+    registry.counter("nodens_http_connections_closed_total", { reason }),
+  ]));
+  let connections = 0;
+  open.set(0);
+  let loggedMs = -Infinity;
+  const logSeldom = (line: string) => {
+    if (clock.now() - loggedMs < LOG_PAUSE_MS) return;
+    loggedMs = clock.now();
+    log("error", line);
+  };
+  return {
+    opened() {
+      accepted.add();
+      open.set(++connections);
     },
-    clock: Clock,
-  ) {
-    this.#log = log;
-    this.#clock = clock;
-    this.#open = registry.gauge("nodens_http_connections");
-    this.#open.set(0);
-    this.#accepted = registry.counter("nodens_http_connections_total");
-    this.#failures = registry.counter("nodens_http_accept_failures_total");
-    this.#panics = registry.counter("nodens_unhandled_errors_total");
-    this.#closed = new Map(CLOSE_REASONS.map((reason) => [
-      reason,
-      registry.counter("nodens_http_connections_closed_total", { reason }),
-    ]));
-  }
-
-  opened(): void {
-    this.#accepted.add();
-    this.#open.set(++this.#connections);
-  }
-
-  closed(): void {
-    this.#open.set(--this.#connections);
-  }
-
-  cut(reason: CloseReason): void {
-    this.#closed.get(reason)!.add();
-  }
-
-  acceptFailed(): void {
-    this.#failures.add();
-    this.#logSeldom("cannot accept an HTTP connection (no descriptors left?); retrying");
-  }
-
-  /** A handler threw: a fault of nodens. */
-  handlerFailed(error: unknown): void {
-    this.#panics.add();
-    this.#logSeldom(`an HTTP request failed: ${error instanceof Error ? error.message : error}`);
-  }
-
-  #logSeldom(line: string): void {
-    const nowMs = this.#clock.now();
-    if (nowMs - this.#loggedMs < LOG_PAUSE_MS) return;
-    this.#loggedMs = nowMs;
-    this.#log("error", line);
-  }
+    closed: () => open.set(--connections),
+    cut: (reason: CloseReason) => cuts.get(reason)!.add(),
+    acceptFailed() {
+      failures.add();
+      logSeldom("cannot accept an HTTP connection (no descriptors left?); retrying");
+    },
+    handlerFailed(error: unknown) {
+      panics.add();
+      logSeldom(`an HTTP request failed: ${error instanceof Error ? error.message : error}`);
+    },
+  };
 }

@@ -9,13 +9,11 @@ export const HTTP_LIMITS = {
   leastConnections: 4,
   /** Age from which an idle connection may be closed for a new one: a probe needs time to ask. */
   graceMs: 10,
-  /** Request line and headers; nginx's and Go's limits for clients are similar. */
   headBytes: 8192,
   /** From accept, or from the first byte of a later request. */
   headMs: 5000,
   /** Between two requests. Most probes have a period of ten seconds; more saves nothing. */
   idleMs: 10_000,
-  /** To make and send an answer; Prometheus gives up after ten seconds as well. */
   answerMs: 10_000,
   /** Unsent answers an address: a few of the largest scrapes. */
   queuedBytes: 8 * 2 ** 20,
@@ -29,7 +27,6 @@ export const HTTP_LIMITS = {
    * within a second, and all cost a tenth of the thread's time.
    */
   pagesASecond: 100,
-  /** Other answers at once after a pause. */
   pagesInARow: 32,
   /** Connections accepted before other work of the thread. */
   acceptsATurn: 8,

@@ -3,7 +3,6 @@
 /** A request without a body. */
 export interface HttpRequest {
   method: "GET" | "HEAD";
-  /** As sent, without the query. */
   path: string;
   /** By name in lower case; repeated ones are joined by ", ". */
   headers: ReadonlyMap<string, string>;

@@ -11,7 +11,6 @@ export class Recent<T> {
   #made: Promise<T> | null = null;
   #madeMs = -Infinity;
 
-  /** @param forMs - maximum age, from when making it began */
   constructor(forMs: number, make: () => Promise<T>, clock: Clock) {
     this.#forMs = forMs;
     this.#make = make;

@@ -1,7 +1,6 @@
 import type { Cancel, Clock } from "../../../base/clock.ts";
 import type { HttpLimits } from "./limits.ts";
 
-/** Waiting connections, in order. */
 type Queue = Map<unknown, () => void>;
 
 /**
@@ -15,7 +14,6 @@ export class HttpScheduler {
   readonly #clock: Clock;
   readonly #probes: Queue = new Map();
   readonly #pages: Queue = new Map();
-  /** Pages that may be answered now. */
   #allowed: number;
   #refilledMs: number;
   #scheduled = false;
@@ -39,7 +37,6 @@ export class HttpScheduler {
     });
   }
 
-  /** The connection is closed and waits no longer. */
   leave(connection: unknown): void {
     for (const queue of [this.#probes, this.#pages]) release(queue, connection);
   }
