@@ -21,9 +21,9 @@ import {
   DataPlane,
   type DataPlaneOptions,
   type PreparedChange,
-  shareOwnFiles,
 } from "./plane/data_plane.ts";
 import { buffersOf, deliveriesForEach, DeliveryGate } from "./plane/deliveries.ts";
+import { shareOwnFiles } from "./plane/own_files.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 

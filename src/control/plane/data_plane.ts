@@ -6,28 +6,21 @@ import { COUNTER, type CounterPlace } from "../../engine/counters.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
-import { type FileShares, shareFiles } from "../../io/file_shares.ts";
+import type { FileShares } from "../../io/file_shares.ts";
 import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
-import { raiseFileLimit } from "../../sys/limits.ts";
 import { requireMarks } from "../../sys/mark.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import { buffersOf, Deliveries } from "./deliveries.ts";
-import type {
-  ControlMessage,
-  DataPlaneMessage,
-  DriverKind,
-  PlaneRequest,
-  StartMessage,
-} from "./messages.ts";
-import { PlaneRequests } from "./plane_requests.ts";
-import { postToPlane } from "./post_to_plane.ts";
+import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
+import { shareOwnFiles } from "./own_files.ts";
+import { PlanePort } from "./plane_port.ts";
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
@@ -38,11 +31,6 @@ const REFILL_MS = 10_000;
 /** More restarts than this within `RESTARTS_WITHIN_MS` do not help. */
 const MAX_RESTARTS = 5;
 const RESTARTS_WITHIN_MS = 60_000;
-/**
- * File limit assumed without FFI: the runtime has raised the soft limit to the hard one, which is no
- * lower than this on systems in use.
- */
-const UNKNOWN_FILE_LIMIT = 4096;
 
 /** How a data plane runs. */
 export interface DataPlaneOptions {
@@ -77,15 +65,6 @@ export interface PreparedChange {
   readonly opened: readonly BoundSocket[];
 }
 
-/** Raises this process's limit of open files as far as allowed, and divides it. */
-export function shareOwnFiles(
-  driver: DriverKind,
-  users: { planes?: number; listeners?: number } = {},
-): FileShares {
-  const limit = driver === "linux" ? raiseFileLimit(openLibc()) : UNKNOWN_FILE_LIMIT;
-  return shareFiles(limit, users);
-}
-
 /**
  * One data plane as the control plane sees it: thread, sockets, counters, and the watch that detects a
  * failed or hung thread.
@@ -109,10 +88,8 @@ export class DataPlane implements LaneUser {
   readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
   readonly #deliveries = new Deliveries();
-  readonly #requests: PlaneRequests;
-  #wakeFd = -1;
+  readonly #port: PlanePort;
   #worker: Worker | null = null;
-  #port: MessagePort | null = null;
   #checks: CheckPlan | null = null;
   #endWatch: Cancel | null = null;
   #restartedMs: number[] = [];
@@ -126,24 +103,22 @@ export class DataPlane implements LaneUser {
     this.#clock = clock;
     this.#tls = tls;
     this.#watch = new ThreadWatch(this.values, clock);
-    this.#requests = new PlaneRequests(clock);
     this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
     this.#libc = driver === "linux" ? openLibc() : null;
+    this.#port = new PlanePort(this.#libc, clock);
     this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited);
   }
 
   start(): Promise<void> {
     const { driver, files, logsFields = false, mark = 0 } = this.#options;
-    if (this.#libc !== null && this.#wakeFd < 0) {
+    if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
-      this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+      this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
       this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    const { port1, port2 } = new MessageChannel();
     this.#worker = worker;
-    this.#port = port1;
     const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);
     worker.onerror = (event) => {
@@ -156,10 +131,10 @@ export class DataPlane implements LaneUser {
       driver,
       config: this.#config,
       sockets: this.#retired ? [] : this.sockets,
-      wakeFd: this.#wakeFd,
+      wakeFd: this.#port.wakeFd,
       laneFd: this.laneFd,
       lane,
-      port: port2,
+      port: this.#port.connect(),
       counters: this.values.buffer,
       logsFields,
       mark,
@@ -169,7 +144,7 @@ export class DataPlane implements LaneUser {
       deliveries,
       checks: this.#checks,
     };
-    worker.postMessage(message, [port2, ...portsOf(lane), ...buffersOf(deliveries)]);
+    worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
     this.#deliveries.dropBuffers();
     this.#watch.begin(false);
     this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
@@ -199,7 +174,7 @@ export class DataPlane implements LaneUser {
         this.values[COUNTER.LOG_WRITTEN]! += message.bytes;
         return;
       case "answered":
-        return this.#requests.answered(message.id, message.answer);
+        return this.#port.answered(message.id, message.answer);
       case "harm":
         return onHarm?.(message.why);
       case "unwritable":
@@ -218,7 +193,7 @@ export class DataPlane implements LaneUser {
   bind(index = 0): void {
     if (this.#sockets === null) return;
     this.#sockets.open(this.#config.listeners, index);
-    if (this.#worker !== null) this.#send({ type: "serve", sockets: this.sockets });
+    this.#port.send({ type: "serve", sockets: this.sockets });
   }
 
   /** Open listening sockets; none with the portable driver. */
@@ -256,7 +231,7 @@ export class DataPlane implements LaneUser {
     const request = { type: "configure", config, deliveries, opened, closing } as const;
     let done: unknown;
     try {
-      done = await this.#request(request, CONFIGURE_MS, buffersOf(deliveries));
+      done = await this.#port.request(request, CONFIGURE_MS, buffersOf(deliveries));
     } finally {
       // A failed thread no longer uses them, and one that hangs ends with the process.
       this.#sockets?.close(closing);
@@ -276,13 +251,13 @@ export class DataPlane implements LaneUser {
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
     // A thread that does not answer has nothing to wait for.
-    await this.#request({ type: "retire" }, limitMs).catch(() => {});
+    await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
     this.#sockets?.closeListening();
   }
 
   /** After `retire`: resolves once all is answered and streams are closed, or after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
-    await this.#request({ type: "drain" }, limitMs).catch(() => {});
+    await this.#port.request({ type: "drain" }, limitMs).catch(() => {});
   }
 
   /**
@@ -291,7 +266,7 @@ export class DataPlane implements LaneUser {
    */
   deliver(delivery: Delivery): void {
     if (this.#mayRepeat(delivery)) this.#deliveries.add(delivery);
-    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery }, buffersOf([delivery]));
+    this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
   /** A running thread takes buffers over. */
@@ -304,7 +279,7 @@ export class DataPlane implements LaneUser {
     target: { block: number; position: number; request: unknown },
     limitMs: number,
   ): Promise<unknown> {
-    return this.#request({ type: "ask", ...target }, limitMs);
+    return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
   /**
@@ -313,7 +288,7 @@ export class DataPlane implements LaneUser {
    */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
-    return this.#request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
+    return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
   }
 
   /** Ends the loop and closes the sockets; resolves when it has ended, or after `limitMs`. */
@@ -321,23 +296,18 @@ export class DataPlane implements LaneUser {
     this.#endWatch?.();
     this.#stopped = Promise.withResolvers();
     if (this.#worker === null) return;
-    this.#send({ type: "stop" });
+    this.#port.send({ type: "stop" });
     await doneWithin(this.#stopped.promise, limitMs, this.#clock);
-    this.#requests.rejectAll();
-    this.#worker?.terminate();
-    this.#port?.close();
-    this.#worker = null;
-    if (this.#libc !== null) {
-      this.#sockets!.closeAll();
-      this.#libc.close(this.#wakeFd);
-    }
+    this.#end();
+    this.#sockets?.closeAll();
+    this.#libc?.close(this.#port.wakeFd);
     const left = await this.#tls?.leave(this) ?? true;
     // A thread may still write to it, and its number could be reused.
-    if (left && this.#libc !== null) this.#libc.close(this.laneFd);
+    if (left) this.#libc?.close(this.laneFd);
   }
 
   relink(lane: LaneState): void {
-    this.#send({ type: "lane", lane }, portsOf(lane));
+    this.#port.send({ type: "lane", lane }, portsOf(lane));
   }
 
   get heartbeatAgeMs(): number {
@@ -353,34 +323,20 @@ export class DataPlane implements LaneUser {
   }
 
   provoke(how: "throw" | "hang"): void {
-    this.#send({ type: "fail", how });
+    this.#port.send({ type: "fail", how });
   }
 
-  async #request(
-    request: PlaneRequest,
-    limitMs: number,
-    transfer: ArrayBuffer[] = [],
-  ): Promise<unknown> {
-    if (this.#worker === null) throw new Error("the data plane does not run");
-    return await this.#requests.wait(limitMs, (id) => this.#send({ ...request, id }, transfer));
-  }
-
-  #send(message: ControlMessage, transfer: Transferable[] = []): void {
-    if (this.#port !== null) postToPlane(this.#port, message, transfer);
-    if (this.#libc !== null) {
-      const one = new BigUint64Array([1n]);
-      this.#libc.write(this.#wakeFd, new Uint8Array(one.buffer), 8);
-    }
+  #end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#port.disconnect();
   }
 
   #died(why: string): void {
-    this.#requests.rejectAll();
     if (this.#stopped !== null) return this.#stopped.resolve();
-    this.#worker?.terminate();
-    this.#worker = null;
+    this.#end();
     // The replacement knows nothing of the old streams.
     void this.#tls?.leave(this);
-    this.#port?.close();
     const { log, onDead } = this.#options;
     const nowMs = this.#clock.now();
     this.#restartedMs = this.#restartedMs.filter((at) => nowMs - at < RESTARTS_WITHIN_MS);

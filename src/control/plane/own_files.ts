@@ -1,0 +1,15 @@
+import { type FileShares, shareFiles } from "../../io/file_shares.ts";
+import { openLibc } from "../../sys/libc.ts";
+import { raiseFileLimit } from "../../sys/limits.ts";
+import type { DriverKind } from "./messages.ts";
+
+/** Limit without FFI: the runtime has raised it to the hard limit, which is no lower in practice. */
+const UNKNOWN_LIMIT = 4096;
+
+/** Raises this process's limit of open files as far as allowed, and divides it. */
+export function shareOwnFiles(
+  driver: DriverKind,
+  users: { planes?: number; listeners?: number } = {},
+): FileShares {
+  return shareFiles(driver === "linux" ? raiseFileLimit(openLibc()) : UNKNOWN_LIMIT, users);
+}

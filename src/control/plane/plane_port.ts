@@ -1,0 +1,79 @@
+import type { Cancel, Clock } from "../../base/clock.ts";
+import type { Libc } from "../../sys/libc.ts";
+import type { ControlMessage, PlaneRequest } from "./messages.ts";
+import { postToPlane } from "./post_to_plane.ts";
+
+/** A timer this late says more about this thread than about the data plane, ... */
+const LATE_MS = 100;
+/** ... whose answer may already be queued: it gets this much longer. */
+const GRACE_MS = 100;
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
+
+/** The control plane's connection to a data plane's thread. */
+export class PlanePort {
+  /** eventfd that wakes the loop; negative if the port does. */
+  wakeFd = -1;
+  readonly #libc: Libc | null;
+  readonly #clock: Clock;
+  #port: MessagePort | null = null;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #lastId = 0;
+
+  constructor(libc: Libc | null, clock: Clock) {
+    this.#libc = libc;
+    this.#clock = clock;
+  }
+
+  /** Connects a new thread; returns its end. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    return port2;
+  }
+
+  /** The thread has ended: rejects all requests. */
+  disconnect(): void {
+    this.#port?.close();
+    this.#port = null;
+    for (const { reject } of this.#waiting.values()) reject(new Error("the data plane has ended"));
+  }
+
+  /** Sends a message to the thread, if there is one. */
+  send(message: ControlMessage, transfer: Transferable[] = []): void {
+    if (this.#port === null) return;
+    postToPlane(this.#port, message, transfer);
+    this.#libc?.write(this.wakeFd, ONE, ONE.length);
+  }
+
+  /** Sends a request. Rejects after `limitMs`, or when the thread ends. */
+  async request(
+    request: PlaneRequest,
+    limitMs: number,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<unknown> {
+    if (this.#port === null) throw new Error("the data plane does not run");
+    const clock = this.#clock;
+    const id = ++this.#lastId;
+    const answer = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, answer);
+    const expire = () =>
+      answer.reject(new Error(`the data plane has not answered within ${limitMs} ms`));
+    const dueMs = clock.now() + limitMs;
+    let cancel: Cancel = clock.after(limitMs, () => {
+      if (clock.now() < dueMs + LATE_MS) expire();
+      else cancel = clock.after(GRACE_MS, expire);
+    });
+    try {
+      this.send({ ...request, id }, transfer);
+      return await answer.promise;
+    } finally {
+      cancel();
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** Resolves a request; a late answer is dropped. */
+  answered(id: number, answer: unknown): void {
+    this.#waiting.get(id)?.resolve(answer);
+  }
+}
