@@ -5,7 +5,6 @@ import { readConfig } from "../loading/read.ts";
 /** Where the Corefile comes from. */
 export interface ConfigSourceOptions {
   file: string;
-  /** Makes the text to serve instead of the file's, or null. */
   text: (() => string) | null;
   defaultPort: number;
   host: HostView;
@@ -22,8 +21,8 @@ export class ConfigSource {
   }
 
   /**
-   * Reads the Corefile and updates `hash`. Throws `CorefileErrors` with every fault, or an error that
-   * says why it cannot be read.
+   * Throws `CorefileErrors` with every fault, or an error that says why it cannot be read; updates
+   * `hash` in any case.
    */
   async read(): Promise<LoadedConfig> {
     const { file, text: make, defaultPort, host } = this.#options;

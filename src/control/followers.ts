@@ -6,7 +6,6 @@ export class Followers {
   readonly #config: Config;
   readonly #byCompanion = new Map<Companion, Follower>();
 
-  /** `previous` follows the configuration that is served until now; null for the first. */
   constructor(
     config: Config,
     { companions, deliver, previous }: {
@@ -40,7 +39,6 @@ export class Followers {
     for (const follower of this.#byCompanion.values()) follower.start();
   }
 
-  /** Stops following at once; resolves when nothing is running any more. */
   async stop(): Promise<void> {
     await Promise.all([...this.#byCompanion.values()].map((follower) => follower.stop()));
   }

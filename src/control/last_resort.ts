@@ -5,7 +5,6 @@ import { exceptionText, thrownBy } from "./exception_text.ts";
 
 /** Lines logged at once: a recurring fault must not fill the log. */
 const BURST = 5;
-/** Milliseconds after which one more line may be logged. */
 const EARN_MS = 10_000;
 
 /** Dispatches `error` and `unhandledrejection` events. */
@@ -15,11 +14,9 @@ export interface ErrorEvents {
 }
 
 /**
- * Keeps the process alive when the control plane throws: other threads answer DNS and are not
- * affected. Exceptions are counted and logged.
- *
- * Call it once everything serves, so that a failed start still ends the process. Returns a function
- * that undoes it.
+ * Keeps the process alive when the control plane throws; other threads answer DNS. Call it once
+ * everything serves, so that a failed start still ends the process. Returns a function that undoes
+ * it.
  */
 export function surviveErrors(
   { registry, log, target = globalThis, clock = systemClock }: {

@@ -15,7 +15,6 @@ export interface ReloaderOptions {
   registry: MetricRegistry;
   onStart?: () => void;
   onDone: (status: ReloadStatus) => void;
-  /** From 0 up to 1. */
   random?: () => number;
   clock?: Clock;
 }

@@ -8,11 +8,8 @@ const MIB = 1024 * KIB;
 
 const LOOK_MS = 2000;
 const STATUS_BYTES = 4096;
-/** Pages needed only to start are released after this time. */
 const STARTED_MS = 300;
-/** Growth of anonymous memory that is worth a release. */
 const GROWN_BYTES = 4 * MIB;
-/** Growth between two looks that shows that the process is busy. */
 const BUSY_BYTES = MIB;
 /** Pages of the executable return when needed, so their growth alone counts this rarely. */
 const PAGES_MS = 60_000;
@@ -37,7 +34,6 @@ export function parseMemoryUse(status: string): MemoryUse | null {
 interface RestActions {
   read(): MemoryUse | null;
   collectGarbage(): void;
-  /** Returns free memory and pages of files to the system. */
   release(): void;
 }
 

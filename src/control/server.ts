@@ -40,7 +40,6 @@ export interface ServerOptions extends
     DataPlaneOptions,
     "driver" | "inherited" | "logsFields" | "onDead" | "onHarm" | "clock"
   > {
-  /** Number of data planes. */
   workers: number;
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams and to its own listeners; default: none. */
@@ -48,7 +47,6 @@ export interface ServerOptions extends
   /** Another process has these addresses as well, including HTTP; default: false. */
   beside?: boolean;
   logger: Logger;
-  /** Besides those of the Corefile. */
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
 }
@@ -124,10 +122,8 @@ export class Server {
   }
 
   /**
-   * Opens everything and serves. Throws an error that says what cannot be opened.
-   *
-   * Sockets are opened last: from then on the kernel gives this process a share of the queries if
-   * another one has the same addresses.
+   * Opens everything and serves. Throws an error that says what cannot be opened. Sockets come
+   * last: they get a share of the queries if another process has the same addresses.
    */
   async start(): Promise<void> {
     const { planes, checks, status } = this;
@@ -222,10 +218,8 @@ export class Server {
   }
 
   /**
-   * Stops without losing a query, and persists what is to be kept.
-   *
-   * @param hurry - when it resolves, waiting for others ends
-   * @param options - `succeeded`: another process serves the same addresses, so nobody has to notice
+   * Stops without losing a query, and persists what is to be kept. Nothing waits after `hurry`
+   * resolves. `succeeded`: another process serves the same addresses, so nobody has to notice.
    */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { driver, logger } = this.#options;

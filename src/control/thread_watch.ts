@@ -1,19 +1,15 @@
 import type { Clock } from "../base/clock.ts";
 import { BeatAge } from "../io/beat_age.ts";
 
-/** A healthy thread beats at least once a second. */
 const HANG_MS = 5000;
-/**
- * A thread loads its modules first: 0.14 s with nothing cached, many times that on a machine that is
- * short of CPU time.
- */
+/** Loading the modules takes 0.14 s, and many times that on a machine short of CPU time. */
 const START_MS = 30_000;
 /** Milliseconds between two checks. */
 export const CHECK_MS = 1000;
 
 /**
- * Detects a thread that does not start or hangs, by a counter that it increments. Time during which
- * this thread was itself delayed is not held against the other (`BeatAge`).
+ * Detects a thread that does not start or hangs, by a counter that it increments; delays of this
+ * thread are not held against it (`BeatAge`).
  */
 export class ThreadWatch {
   readonly #clock: Clock;

@@ -8,7 +8,6 @@ import { explainBreak, explainEnd, isRefusal } from "./tls/failure.ts";
 export interface CarrierEvents {
   /** The receiver owns the bytes. */
   data(bytes: Uint8Array): void;
-  /** So many of the written bytes have been sent. */
   sent(sizeBytes: number): void;
   /** The carrier holds more or fewer bytes, besides those written and not sent. */
   hold(change: number): void;

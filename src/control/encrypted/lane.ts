@@ -1,6 +1,5 @@
 /**
- * The TLS thread's end of a lane (`io/lane.ts`): opens encrypted streams for one data plane and reports
- * their events.
+ * The TLS thread's end of a lane (`io/lane.ts`): encrypted streams for one data plane.
  *
  * What does not fit into the ring waits in its stream, which is paused, so that TCP slows the peer.
  * Waiting streams get room in rotation: a busy one does not delay the others.
@@ -27,7 +26,6 @@ export class TlsLane {
   readonly #waiting = new Set<TlsStream>();
   #closed = false;
 
-  /** @param options - `wake` wakes the data plane */
   constructor(
     link: Pick<LaneLink, "commands" | "events">,
     { wake, context }: { wake: () => void; context: TlsContext },
@@ -108,7 +106,6 @@ export class TlsLane {
     this.#context.budget.forget(stream);
   }
 
-  /** Reports a stream's news, or has it wait for room. */
   #report(stream: TlsStream): void {
     if (this.#closed || this.#streams.get(stream.id) !== stream || stream.waiting) return;
     // Waiting streams come first.

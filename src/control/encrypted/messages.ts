@@ -30,7 +30,6 @@ export type TlsThreadCommand =
 
 /** From the TLS thread to the control plane. */
 export type TlsThreadReport =
-  /** The thread no longer writes to this data plane's eventfd. */
   | { type: "left"; id: number }
   | { type: "log"; level: LogLevel; line: string };
 

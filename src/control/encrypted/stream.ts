@@ -18,10 +18,8 @@ export class TlsStream implements CarrierEvents, Holder {
   connected = false;
   sentBytes = 0;
   readonly received: Uint8Array[] = [];
-  /** Bytes of the first of `received` that the data plane has. */
   delivered = 0;
   why: string | null = null;
-  /** It waits for room in the ring and is not read. */
   waiting = false;
   readonly #context: TlsContext;
   readonly #onChange: (stream: TlsStream) => void;

@@ -23,17 +23,16 @@ import { TLS_CLOSE_REASONS } from "./tls/context.ts";
 const PAUSE_MS = { first: 100, most: 10_000 } as const;
 /** A thread that ran this long did not fail because of how it was started. */
 const SOUND_MS = 60_000;
-/** Time for streams to end once no upstream needs the thread. */
 const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
 /**
- * Without a known memory limit: the share of 352 MiB (`tlsShareOf`), and as much garbage as a data plane
- * may have.
+ * Without a known memory limit: the share of 352 MiB (`tlsShareOf`), and the garbage of a data
+ * plane.
  */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
 /**
- * Heap limit in MiB; beyond it the runtime ends the thread. It uses 7 at rest, and 18 while a server
- * flooded 16 connections.
+ * The runtime ends the thread beyond it. It uses 7 MiB at rest, and 18 while a server flooded 16
+ * connections.
  */
 const MAX_HEAP_MB = 64;
 
@@ -51,9 +50,9 @@ export interface LaneUser {
 }
 
 /**
- * The thread that speaks TLS and HTTPS with upstreams, as the control plane sees it. It runs while the
- * configuration has such upstreams, and is restarted if it fails or hangs. Its streams are then closed
- * with the reason; plain DNS and the cache are not affected.
+ * The thread that speaks TLS and HTTPS with upstreams, as the control plane sees it. It runs while
+ * the configuration has such upstreams, and is restarted if it fails or hangs; plain DNS and the
+ * cache are not affected.
  */
 export class TlsThread {
   restarts = 0;
@@ -62,8 +61,8 @@ export class TlsThread {
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
   /**
-   * Data planes whose eventfd a terminated thread had. Deno reports the end of a thread before its last
-   * step is done, so that one may still write to it.
+   * Data planes whose eventfd a terminated thread had: Deno reports its end before its last step is
+   * done, so it may still write.
    */
   readonly #exposed = new WeakSet<LaneUser>();
   #memory = DEFAULT_MEMORY;
@@ -90,7 +89,6 @@ export class TlsThread {
     return this.#worker !== null;
   }
 
-  /** Runs the thread if this configuration needs it, or until its streams have ended. */
   configure(config: Config): void {
     this.#cancelFinish();
     this.#memory = {
@@ -103,7 +101,6 @@ export class TlsThread {
     else if (!this.#wanted && this.running) this.#finish();
   }
 
-  /** A data plane's thread starts: returns what carries its streams. */
   join(user: LaneUser): LaneState {
     const id = ++this.#lastId;
     this.#users.set(user, id);

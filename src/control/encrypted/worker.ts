@@ -1,6 +1,6 @@
 /**
- * The thread that speaks TLS and HTTP/2 with upstreams. It communicates with the data planes directly;
- * the control plane introduces them, watches the thread, and restarts it.
+ * The thread that speaks TLS and HTTP/2 with upstreams; it communicates with the data planes
+ * directly.
  */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
@@ -115,7 +115,6 @@ function beat(): void {
 beat();
 setInterval(beat, BEAT_MS);
 
-/** Never runs twice at a time. */
 async function checkCertificates(): Promise<void> {
   try {
     await Promise.all([...lanes.values()].map(({ lane }) => lane.checkCertificates()));

@@ -38,10 +38,9 @@ export class Endpoints {
   }
 
   /**
-   * Serves a configuration: opens what is new, closes what is gone. Throws, and changes nothing, if an
-   * address cannot be opened. `watchListeners` must follow once the listeners accept queries.
-   *
-   * @param shared - another nodens process may briefly have the same addresses
+   * Serves a configuration, or throws and changes nothing if an address cannot be opened.
+   * `watchListeners` must follow once the listeners accept queries. `shared`: another nodens
+   * process may briefly have the same addresses.
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;

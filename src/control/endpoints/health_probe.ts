@@ -26,8 +26,7 @@ export interface HealthProbeOptions {
 
 /**
  * Reports whether the data planes answer. One of them queries every listener over UDP once a second
- * (`SelfCheck`); only the verdicts are read here, so a busy control plane does not make a healthy data
- * plane look ill.
+ * (`SelfCheck`); only verdicts are read here, so a busy control plane causes no failure.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;

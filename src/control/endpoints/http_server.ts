@@ -49,10 +49,8 @@ export class HttpServers {
   }
 
   /**
-   * Serves exactly these routes. Opens new addresses first; if that fails, throws an error with the
-   * address and a remedy, and changes nothing.
-   *
-   * @param shared - another nodens process may briefly have the same addresses
+   * Serves exactly these routes, or throws an error with address and remedy and changes nothing.
+   * `shared`: another nodens process may briefly have the same addresses.
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = new Map<string, { address: HttpAddress; targets: Map<string, HttpTarget> }>();

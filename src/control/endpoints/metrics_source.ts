@@ -39,10 +39,7 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
-/**
- * Maximum age of a scrape. All requests in this time share its bytes, so a flood costs neither time nor
- * memory. Scrapers ask every few seconds.
- */
+/** Maximum age of a scrape; requests share its bytes, so a flood costs neither time nor memory. */
 const SHARED_MS = 1000;
 
 /** Answers scrapes from shared memory, without asking a data plane. */

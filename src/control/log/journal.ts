@@ -5,8 +5,8 @@ export interface Descriptor {
 }
 
 /**
- * Inspects a descriptor of this process. `$JOURNAL_STREAM` has the device and inode of the journal's
- * stream; a redirected output has others (systemd.exec(5)).
+ * Inspects a descriptor of this process. `$JOURNAL_STREAM` has the journal's device and inode; a
+ * redirected output has others (systemd.exec(5)).
  */
 export async function readDescriptor(descriptor: 1 | 2): Promise<Descriptor> {
   // Loaded here, since only serving needs it.

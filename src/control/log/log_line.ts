@@ -16,7 +16,6 @@ export interface LogTarget {
   format: LogFormat;
   /** systemd's journal: lines start with a priority. */
   journal: boolean;
-  /** Text lines start with their time. */
   time: boolean;
 }
 

@@ -18,7 +18,6 @@ export class Logger {
   readonly #stream: LogStream;
   readonly #clock: Clock;
   readonly #queue: string[] = [];
-  /** Characters in the queue and in the current write. */
   #queued = 0;
   #idle = true;
   #unreported = 0;
@@ -50,7 +49,6 @@ export class Logger {
     else this.#write(lines.map((one) => `${one}\n`).join(""));
   }
 
-  /** Resolves when everything is written, or after `limitMs`. */
   async flush(limitMs: number): Promise<void> {
     const endMs = this.#clock.now() + limitMs;
     while (this.#queued > 0 && this.#clock.now() < endMs) await this.#clock.sleep(5);

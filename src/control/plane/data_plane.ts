@@ -28,7 +28,6 @@ const CONFIGURE_MS = 5000;
 const CHECK_PLAN_MS = 3000;
 /** Limit for `refill`; then the thread starts without, and gets the deliveries later. */
 const REFILL_MS = 10_000;
-/** More restarts than this within `RESTARTS_WITHIN_MS` do not help. */
 const MAX_RESTARTS = 5;
 const RESTARTS_WITHIN_MS = 60_000;
 
@@ -36,12 +35,10 @@ const RESTARTS_WITHIN_MS = 60_000;
 export interface DataPlaneOptions {
   driver: DriverKind;
   inherited?: InheritedSource | null;
-  /** `timeMs` is Unix time in milliseconds; default: now. */
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   logsFields?: boolean;
   /**
-   * SO_MARK of the linux driver's UDP and TCP to upstreams (not TLS, whose sockets are the runtime's);
-   * needs the capability NET_ADMIN. Default: none.
+   * SO_MARK of UDP and TCP to upstreams (linux driver, not TLS); needs the capability NET_ADMIN.
    */
   mark?: number;
   files?: FileShares;
@@ -49,9 +46,7 @@ export interface DataPlaneOptions {
   onHarm?: (why: string) => void;
   /** Makes the buffers again that a dead thread owned, for its replacement. */
   refill?: (config: Config) => Promise<readonly Delivery[]>;
-  /** Shared by the data planes of a process (`SHARED_BYTES`); default: not shared. */
   shared?: SharedArrayBuffer;
-  /** Carries the encrypted streams of all data planes; default: TLS is not served. */
   tls?: TlsThread;
   clock?: Clock;
 }
@@ -66,11 +61,8 @@ export interface PreparedChange {
 }
 
 /**
- * One data plane as the control plane sees it: thread, sockets, counters, and the watch that detects a
- * failed or hung thread.
- *
- * This object owns the sockets, not the thread. So a dead thread is replaced without closing them, and
- * queries wait in the kernel meanwhile.
+ * One data plane as the control plane sees it. It owns the sockets, so a dead thread is replaced
+ * without closing them, and queries wait in the kernel meanwhile.
  */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
@@ -185,10 +177,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Opens every socket; a running thread serves them from then on. Throws an error with the address
-   * and a remedy.
-   *
-   * @param index - of this data plane among those that share the ports
+   * Opens every socket; a running thread serves them from then on. Throws an error with address and
+   * remedy. `index` is the number of this data plane among those that share the ports.
    */
   bind(index = 0): void {
     if (this.#sockets === null) return;
@@ -196,14 +186,13 @@ export class DataPlane implements LaneUser {
     this.#port.send({ type: "serve", sockets: this.sockets });
   }
 
-  /** Open listening sockets; none with the portable driver. */
   get sockets(): BoundSocket[] {
     return this.#sockets?.all ?? [];
   }
 
   /**
-   * Opens what a new configuration needs beside what is served; throws and changes nothing if that
-   * fails. `commit` or `discard` must follow.
+   * Opens what a new configuration needs, or throws and changes nothing. `commit` or `discard` must
+   * follow.
    */
   prepare(next: Config, index = 0): PreparedChange {
     const config = alignListeners(next, this.#config.listeners);
@@ -215,10 +204,9 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Changes the configuration between two queries. Rejects with `ChangeRefused`, and changes nothing,
-   * if a listener cannot be opened (portable driver); with any other error if the thread is unusable.
-   *
-   * @param deliveries - what handlers need before their first query
+   * Changes the configuration between two queries; handlers get `deliveries` before their first
+   * one. Rejects with `ChangeRefused`, and changes nothing, if a listener cannot be opened
+   * (portable driver).
    */
   async commit(
     { config, opened }: PreparedChange,
@@ -245,8 +233,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Stops accepting queries, which go to any other process bound to the addresses; closes the
-   * listening sockets once all queued connections are accepted.
+   * Stops accepting queries, which go to other processes bound to the addresses; closes the
+   * listening sockets once queued connections are accepted.
    */
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
@@ -261,8 +249,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Delivers data to a handler. A replacement thread gets it again; buffers are transferred, so it
-   * gets those from `refill`.
+   * Delivers data to a handler. A replacement thread gets it again, except for buffers, which come
+   * from `refill`.
    */
   deliver(delivery: Delivery): void {
     if (this.#mayRepeat(delivery)) this.#deliveries.add(delivery);
@@ -283,15 +271,14 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Runs these self-checks from now on, also in replacement threads. Resolves after a round with the
-   * reasons why entries of lists cannot be renewed; rejects if the thread does not answer.
+   * Runs these self-checks, also in replacement threads. Resolves after a round with the reasons
+   * why entries of lists cannot be renewed.
    */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
     return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
   }
 
-  /** Ends the loop and closes the sockets; resolves when it has ended, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     this.#endWatch?.();
     this.#stopped = Promise.withResolvers();

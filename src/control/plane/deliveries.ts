@@ -39,12 +39,11 @@ export class Deliveries {
 }
 
 /**
- * Passes deliveries of one configuration's followers to the data planes. Positions of handlers differ
- * between configurations, so nothing may pass while the data planes change over.
+ * Passes deliveries of one configuration to the data planes. Positions of handlers differ between
+ * configurations, so nothing may pass during a change.
  */
 export class DeliveryGate {
   readonly #planes: readonly { deliver(delivery: Delivery): void }[];
-  /** Deliveries that wait for the outcome of a change; null while the gate is open. */
   #queue: Delivery[] | null = null;
 
   constructor(planes: readonly { deliver(delivery: Delivery): void }[]) {

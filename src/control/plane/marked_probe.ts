@@ -5,8 +5,8 @@ import { nextPause } from "../../io/probe_socket.ts";
 import type { Libc } from "../../sys/libc.ts";
 
 /**
- * Returns whether a listener of nodens answers a query from a marked socket. Throws if sockets cannot
- * be marked, which needs the capability NET_ADMIN.
+ * Returns whether a listener of nodens answers a marked query. Throws without the capability
+ * NET_ADMIN.
  */
 export async function askMarked(
   libc: Libc,

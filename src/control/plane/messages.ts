@@ -15,15 +15,12 @@ export interface StartMessage {
   driver: DriverKind;
   config: Config;
   sockets: BoundSocket[];
-  /** eventfd that wakes the loop for messages on `port`. */
   wakeFd: number;
-  /** eventfd that wakes the loop for encrypted streams. */
   laneFd: number;
   lane: LaneState;
   port: MessagePort;
   counters: SharedArrayBuffer;
   logsFields: boolean;
-  /** SO_MARK of everything sent to upstreams; linux driver only; 0 for none. */
   mark: number;
   files: FileShares;
   shared: SharedArrayBuffer;

@@ -24,28 +24,24 @@ export class PlanePort {
     this.#clock = clock;
   }
 
-  /** Connects a new thread; returns its end. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     return port2;
   }
 
-  /** The thread has ended: rejects all requests. */
   disconnect(): void {
     this.#port?.close();
     this.#port = null;
     for (const { reject } of this.#waiting.values()) reject(new Error("the data plane has ended"));
   }
 
-  /** Sends a message to the thread, if there is one. */
   send(message: ControlMessage, transfer: Transferable[] = []): void {
     if (this.#port === null) return;
     postToPlane(this.#port, message, transfer);
     this.#libc?.write(this.wakeFd, ONE, ONE.length);
   }
 
-  /** Sends a request. Rejects after `limitMs`, or when the thread ends. */
   async request(
     request: PlaneRequest,
     limitMs: number,
@@ -72,7 +68,6 @@ export class PlanePort {
     }
   }
 
-  /** Resolves a request; a late answer is dropped. */
   answered(id: number, answer: unknown): void {
     this.#waiting.get(id)?.resolve(answer);
   }

@@ -1,8 +1,8 @@
 /**
- * Sends messages to a data plane that serves. It stops while it reads one, and Deno reads each byte of
- * a typed array and each part of an object separately: 16 MiB in a view take five seconds, a
- * configuration of three thousand server blocks half a second. A buffer of any size takes no time, and
- * text little.
+ * Sends messages to a data plane, which stops while it reads one. Deno reads each byte of a typed
+ * array and each part of an object separately: 16 MiB in a view take five seconds, a configuration
+ * of three thousand server blocks half a second. A buffer of any size takes no time, and text
+ * little.
  */
 import type { Config } from "../../config/types.ts";
 import type { ControlMessage } from "./messages.ts";
@@ -34,7 +34,6 @@ export function readPosted(posted: PostedMessage): ControlMessage {
     : posted;
 }
 
-/** Throws a TypeError with the path of the first typed array in a value. */
 function refuseViews(value: unknown, path = "message"): void {
   if (typeof value !== "object" || value === null) return;
   if (ArrayBuffer.isView(value)) {

@@ -23,8 +23,8 @@ export interface Verdicts {
 }
 
 /**
- * The self-checks that the first data plane runs for the whole process (`SelfCheck`): the sum of what
- * `/health`, the rules of fail-open and the service manager need. Verdicts are in shared memory, so
+ * The self-checks that the first data plane runs for the process (`SelfCheck`), on behalf of
+ * `/health`, the rules of fail-open and the service manager. Verdicts are in shared memory, so
  * reading them never waits.
  */
 export class SelfChecks {
@@ -36,7 +36,6 @@ export class SelfChecks {
   /** Number of listeners whose verdicts stay valid when the plan changes. */
   #known = 0;
 
-  /** @param planes - those that share the ports; the first one checks */
   constructor(planes: readonly DataPlane[]) {
     this.#planes = planes;
   }
@@ -45,7 +44,6 @@ export class SelfChecks {
     this.#planes[0]!.onUnwritable = listener;
   }
 
-  /** Checks these listeners for `/health`; resolves after the first round. */
   async watchListeners(listeners: readonly ProbeTarget[]): Promise<void> {
     this.#listeners = listeners;
     this.#known = 0;
@@ -53,17 +51,14 @@ export class SelfChecks {
   }
 
   /**
-   * Keeps these entries in their lists; resolves after a round with the reasons why the entries of
-   * lists cannot be renewed.
-   *
-   * @param options - `leave`: do not remove entries that are no longer wanted
+   * Keeps these entries in their lists; resolves after a round with the reasons why entries cannot
+   * be renewed. `leave`: does not remove others.
    */
   keepEntries(entries: readonly ListEntry[], { leave = false } = {}): Promise<ListFaults> {
     this.#entries = entries;
     return this.#update(leave);
   }
 
-  /** Notifies a service manager's watchdog. */
   async watch(watchdog: Watchdog): Promise<void> {
     this.#watchdog = watchdog;
     await this.#update();

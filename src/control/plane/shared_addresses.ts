@@ -9,8 +9,7 @@ import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 
 /**
- * Limit for handshakes in progress: a client repeats a lost packet after one second (RFC 6298), and
- * half a second is for the round trip.
+ * A client repeats a lost packet after one second (RFC 6298); half a second is for the round trip.
  */
 const HANDSHAKES_MS = 1500;
 const POLL_MS = 20;
@@ -26,8 +25,8 @@ export function neighboursText(neighbours: readonly Neighbour[]): string {
 }
 
 /**
- * The addresses that this process serves and another process of the same user may be bound to as well;
- * that one continues when this one stops. The kernel knows them (sock_diag).
+ * The addresses of this process, and which other processes of the same user are bound to them; the
+ * kernel knows (sock_diag).
  */
 export class SharedAddresses {
   readonly #libc: Libc = openLibc();
@@ -43,7 +42,6 @@ export class SharedAddresses {
     this.#clock = clock;
   }
 
-  /** Addresses that a configuration wants, before they are bound. */
   static wanted(listeners: readonly ListenerConfig[], log: Log): SharedAddresses {
     const libc = openLibc();
     return new SharedAddresses(listeners.flatMap((one) => listenPlaces(libc, one)), log);
@@ -64,7 +62,6 @@ export class SharedAddresses {
     }
   }
 
-  /** Where other processes accept queries; empty, with a warning, if the kernel does not tell. */
   neighbours(): Neighbour[] {
     try {
       return findNeighbours(this.#places, this.#own);
@@ -75,8 +72,8 @@ export class SharedAddresses {
   }
 
   /**
-   * Directs new connections to the other processes; resolves when none of this process's listening
-   * sockets has a handshake in progress, so that they can be closed without a reset.
+   * Directs new connections to the other processes; resolves when no handshake is in progress, so
+   * that listening sockets can be closed without a reset.
    */
   async turnConnectionsAway(sockets: readonly BoundSocket[]): Promise<void> {
     const neighbours = this.neighbours();

@@ -1,6 +1,6 @@
 /**
- * The data plane's thread. It blocks in its loop; messages after the first are read from a port when
- * an eventfd wakes it.
+ * The data plane's thread. It blocks in its loop, and reads messages from a port when an eventfd
+ * wakes it.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
@@ -24,7 +24,6 @@ import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.
 import { type PostedMessage, readPosted } from "./post_to_plane.ts";
 import { WorkerLog } from "./worker_log.ts";
 
-/** The thread is at rest if it gets fewer than `REST_QUERIES` in `REST_MS`. */
 const REST_MS = 2000;
 const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
@@ -333,7 +332,6 @@ class DataPlaneThread {
   }
 }
 
-/** Random numbers from the system's generator, a thousand a call. */
 function randomNumbers(): () => number {
   const pool = new Uint32Array(1024);
   let at = pool.length;

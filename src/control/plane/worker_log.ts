@@ -32,7 +32,6 @@ export class WorkerLog {
     this.#bytes += fields === undefined ? line.length : 2 * line.length;
   };
 
-  /** Queues the line about a survived exception. */
   panic(error: unknown, wholeStack: boolean): void {
     const text = exceptionText(error, wholeStack);
     this.log("error", `Recovered from panic in the data plane: ${text}`);

@@ -14,8 +14,8 @@ type Log = (level: LogLevel, line: string) => void;
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
 /**
- * The sockets that this process was started with, or null, and the number of data planes that they
- * allow. The portable driver cannot use descriptors, and leaves them open with a warning.
+ * The sockets that this process was started with, and the number of data planes that they allow.
+ * The portable driver cannot use descriptors, and leaves them open with a warning.
  */
 export function inheritSockets(
   { listeners }: { listeners: readonly ListenerConfig[] },
@@ -50,8 +50,8 @@ function readDescriptors(log: Log): HandedDescriptor[] {
 }
 
 /**
- * The sockets of socket activation, and their listeners. They stay open while the process runs, so that
- * a listener that is removed can return.
+ * The sockets of socket activation. They stay open while the process runs, so that a removed
+ * listener can return.
  */
 export class InheritedSockets {
   readonly #libc: Libc;
@@ -78,10 +78,8 @@ export class InheritedSockets {
   }
 
   /**
-   * Closes sockets without a listener. Each data plane needs its own socket: a shared one would wake
-   * all for each query.
-   *
-   * @returns `planes`, or fewer if there are fewer sockets, with a warning
+   * Closes sockets without a listener, and returns how many of `planes` can run: each needs its own
+   * socket, since a shared one would wake all for each query.
    */
   assign(listeners: readonly ListenerConfig[], planes: number): number {
     const places = listeners.flatMap((listener) => listenPlaces(this.#libc, listener));
@@ -126,7 +124,6 @@ export class InheritedSockets {
     return this.#sockets.map(({ fd }) => fd);
   }
 
-  /** Whether there is a socket of this port; others may then be unable to bind it. */
   hasPort(port: number): boolean {
     return this.#sockets.some(({ address }) => address.port === port);
   }

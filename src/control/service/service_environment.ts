@@ -1,7 +1,4 @@
-/**
- * A service manager's environment variables: the notification socket (sd_notify(3)), the watchdog
- * (sd_watchdog_enabled(3)) and handed-over descriptors (sd_listen_fds(3)).
- */
+/** A service manager's environment: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
 
 /** Reads an environment variable. */
 export type ReadVariable = (name: string) => string | undefined;

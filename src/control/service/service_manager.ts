@@ -30,8 +30,8 @@ export interface ServiceManagerOptions {
 }
 
 /**
- * Notifies the service manager (systemd, or another one that sets `$NOTIFY_SOCKET`). It never blocks,
- * throws or ends the process, and does nothing without the variable.
+ * Notifies the service manager (systemd, or another one that sets `$NOTIFY_SOCKET`). Never blocks,
+ * throws or ends the process.
  */
 export class ServiceManager {
   readonly #options: Required<ServiceManagerOptions>;
@@ -84,10 +84,7 @@ export class ServiceManager {
     this.#notify({ STATUS: statusLine(text) });
   }
 
-  /**
-   * The watchdog, which the data plane notifies; null if there is none. From `stopping` on it is
-   * notified here, since data planes end before the process does.
-   */
+  /** The watchdog, or null. The data plane notifies it; from `stopping` on, this object does. */
   watchdog(): Watchdog | null {
     const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;

@@ -15,7 +15,6 @@ const REQUEST_MS = 10_000;
 /** Output for a peer that causes it (acknowledgements) and does not read. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 const MAX_FAILURES = 3;
-/** Time for requests in flight after GOAWAY. */
 const GOAWAY_MS = 1000;
 /** Time for a peer that accepts no request and has none in flight. */
 const BLOCKED_MS = 1000;
@@ -25,8 +24,8 @@ const NO_HEADERS = "HTTP response without headers";
  * DNS over HTTPS (RFC 8484): one request a frame over HTTP/2, answers as frames in any order.
  *
  * A failed request (status, content type, reset) is answered with SERVFAIL, so that only its query
- * fails, and at once. SERVFAIL has no reason; so if nothing has worked yet, or three in a row failed,
- * the connection is closed with the reason instead, and the engine asks another upstream.
+ * fails. If nothing has worked yet, or three in a row failed, the connection is closed with the
+ * reason instead, and the engine asks another upstream.
  */
 export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;
@@ -35,7 +34,6 @@ export class HttpCarrier extends Carrier {
   readonly #requests = new Map<number, HttpRequest>();
   readonly #cancelSweep: Cancel;
   #partial: Uint8Array = new Uint8Array();
-  /** The first request must work. */
   #failures = MAX_FAILURES - 1;
   #cancelLeaving: Cancel | null = null;
   #cancelBlocked: Cancel | null = null;
@@ -212,7 +210,6 @@ export class HttpCarrier extends Carrier {
     this.#sendQueued();
   }
 
-  /** Waits for requests in flight; the engine asks the others again elsewhere. */
   #goaway(last: number, code: number): void {
     if (code !== 0) return this.fail(`connection closed by the upstream (HTTP/2 error ${code})`);
     for (const stream of this.#requests.keys()) if (stream > last) this.#forget(stream);

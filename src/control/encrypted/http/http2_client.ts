@@ -1,13 +1,13 @@
 /**
- * The client side of an HTTP/2 connection (RFC 9113), as far as DNS over HTTPS needs it. It has no
- * socket and no clock: bytes come in, bytes go out.
+ * The client side of an HTTP/2 connection (RFC 9113), as far as DNS over HTTPS needs it; without
+ * socket and clock.
  *
- * Nothing else fits: `fetch` trusts the built-in authorities besides the given ones; `node:http2` of
- * Deno 2.9.6 takes four times the CPU, garbled bodies in tests and crashed; libraries without native
- * code are unmaintained.
+ * Nothing else fits: `fetch` trusts the built-in authorities as well; `node:http2` of Deno 2.9.6
+ * takes four times the CPU, garbled bodies in tests and crashed; libraries without native code are
+ * unmaintained.
  *
- * A peer can cause work only in proportion to its answers: frames that do not advance an answer use up
- * an allowance, and without any the connection is closed (ENHANCE_YOUR_CALM).
+ * A peer can cause work only in proportion to its answers: frames that do not advance an answer use
+ * up an allowance, and without any the connection is closed (ENHANCE_YOUR_CALM).
  */
 import {
   CODE,
@@ -39,8 +39,8 @@ const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
 /**
- * Frames that do not advance an answer: allowed at first, added by an answer and by some seconds, and
- * the maximum. Servers in use send two or three an answer (window updates) and an occasional PING.
+ * Frames that do not advance an answer: at first, added by an answer and by a few seconds, and at
+ * most. Servers in use send two or three an answer, and an occasional PING.
  */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
 /** Smaller DATA that does not end its stream counts against the allowance. */
@@ -66,7 +66,6 @@ export interface Http2Events {
 }
 
 interface OpenStream {
-  /** Bytes of DATA, with padding. */
   received: number;
   answered: boolean;
 }
@@ -108,7 +107,6 @@ export class Http2Client {
     return this.#sender.ready;
   }
 
-  /** Bytes copied so far, for tests. */
   get copied(): number {
     return this.#copied + this.#reader.copied;
   }

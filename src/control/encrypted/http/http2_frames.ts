@@ -93,7 +93,6 @@ export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
 
 /** Splits a byte stream into frames; buffers one frame at most. */
 export class FrameReader {
-  /** Bytes copied so far, for tests. */
   copied = 0;
   #buffer: Uint8Array | null = null;
   #length = 0;
@@ -130,7 +129,6 @@ export class FrameReader {
     }
   }
 
-  /** Fills the buffer up to `size` bytes; returns the number of bytes copied. */
   #fill(bytes: Uint8Array, at: number, size: number): number {
     const buffer = this.#buffer ??= new Uint8Array(FRAME_HEADER + MAX_FRAME);
     const count = Math.max(0, Math.min(size - this.#length, bytes.length - at));

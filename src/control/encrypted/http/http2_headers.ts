@@ -1,7 +1,7 @@
 /**
- * HTTP/2 header blocks (HPACK, RFC 7541), as far as a DNS over HTTPS client needs them: requests are
- * plain literals; of responses only status and content type are read. The client's settings disable the
- * dynamic table, so blocks are independent.
+ * HTTP/2 header blocks (HPACK, RFC 7541), as far as DNS over HTTPS needs them: requests are
+ * literals; of responses only status and content type are read. The client's settings disable the
+ * dynamic table.
  */
 
 /** Indexes of the static table (RFC 7541 appendix A). */
@@ -20,8 +20,8 @@ const INDEX = {
 } as const;
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
 /**
- * The Huffman code (RFC 7541 appendix B) is canonical. These symbols of five to eight bits, in order, are
- * enough for a status or a content type.
+ * The Huffman code (RFC 7541 appendix B) is canonical; these symbols of five to eight bits, in
+ * order, are enough.
  */
 const HUFFMAN = [
   { bits: 5, first: 0, symbols: "012aceiost" },
@@ -33,7 +33,6 @@ const HUFFMAN = [
 /** Longest header block in bytes, as the client's settings say; servers in use send hundreds. */
 export const MAX_BLOCK = 16384;
 const MAX_FIELDS = 128;
-/** Bytes of a name or value that are decoded. */
 const MAX_TEXT = 200;
 
 const encoder = new TextEncoder();
@@ -145,7 +144,6 @@ class BlockReader {
     return -1;
   }
 
-  /** The text of a string, or null if it has unusual symbols. */
   string(): string | null {
     const packed = ((this.#block[this.at] ?? 0) & 0x80) !== 0;
     const start = this.bytes()?.subarray(0, MAX_TEXT);

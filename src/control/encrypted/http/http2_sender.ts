@@ -6,7 +6,6 @@ export const DEFAULT_WINDOW = 65535;
 interface Outgoing {
   /** Negative if the peer has reduced its windows. */
   window: number;
-  /** What is left of the request's body; null if nothing. */
   body: Uint8Array | null;
 }
 
@@ -14,7 +13,6 @@ interface Outgoing {
 export class Http2Sender {
   readonly #streams = new Map<number, Outgoing>();
   readonly #waiting = new Set<number>();
-  /** Window of the connection, and initial window of a stream. */
   #window = DEFAULT_WINDOW;
   #streamWindow = DEFAULT_WINDOW;
 
@@ -22,7 +20,6 @@ export class Http2Sender {
     return this.#window > 0 && this.#waiting.size === 0;
   }
 
-  /** Opens a stream; appends the frames of its body that may be sent to `frames`. */
   open(id: number, body: Uint8Array | null, frames: Uint8Array[]): void {
     const stream = { window: this.#streamWindow, body };
     this.#streams.set(id, stream);

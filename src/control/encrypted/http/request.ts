@@ -11,13 +11,10 @@ const BARE_CODES: readonly number[] = [1, 2, 4, 5];
 
 /** A request and its answer so far. */
 export class HttpRequest {
-  /** What is wrong with the response; "" if nothing is. */
   why: string;
-  /** The answer as a frame, in a buffer that grows. */
   #frame: Uint8Array = new Uint8Array();
   #size = 0;
 
-  /** @param why - what is wrong if nothing comes */
   constructor(readonly query: Uint8Array, readonly sinceMs: number, why: string) {
     this.why = why;
   }
@@ -26,7 +23,6 @@ export class HttpRequest {
     return this.query.length + this.#frame.length;
   }
 
-  /** Appends to the answer; returns false if that is too long for a message. */
   append(bytes: Uint8Array): boolean {
     const size = this.#size + bytes.length;
     if (size > MAX_MESSAGE_BYTES) return false;
@@ -41,7 +37,6 @@ export class HttpRequest {
     return true;
   }
 
-  /** Checks the answer, for a response that had nothing wrong so far. */
   finish(): void {
     const message = this.#frame.subarray(LENGTH_BYTES, LENGTH_BYTES + this.#size);
     if (this.why !== "") return;

@@ -17,8 +17,8 @@ interface Read {
 }
 
 /**
- * Reads files whose file system may hang. A thread that waits in the kernel cannot be ended, so a read
- * never starts again before it has ended: other callers share it, and fail at once if it is late.
+ * Reads files whose file system may hang. A thread that waits in the kernel cannot be ended, so
+ * callers share a read until it has ended, and fail at once if it is late.
  */
 export class BoundedReads {
   readonly #limitMs: number;

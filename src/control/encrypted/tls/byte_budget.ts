@@ -1,6 +1,5 @@
 /** Holds bytes of a shared budget. */
 export interface Holder {
-  /** Bytes held; only the budget changes it. */
   held: number;
   /** The budget is exhausted and this holder has most: it must release everything. */
   exhausted(): void;

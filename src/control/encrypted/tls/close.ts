@@ -10,8 +10,8 @@ export const MAX_LINGERING = 4;
 const lingering = new Map<SecureConnection["transport"], () => void>();
 
 /**
- * Closes a connection politely; destroys it if the peer takes too long or sends too much, or if more
- * than `MAX_LINGERING` linger. A paused one, from which more came than fits, is destroyed at once.
+ * Closes a connection politely. It is destroyed if it is paused with more input than fits, if the
+ * peer takes too long or sends too much, or if more than `MAX_LINGERING` linger.
  */
 export function closeConnection({ socket, transport }: SecureConnection, clock: Clock): void {
   if (transport.destroyed || lingering.has(transport)) return;

@@ -7,13 +7,11 @@ import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./failure.ts
 import type { Credentials } from "./files.ts";
 import { TlsTransport } from "./transport.ts";
 
-/** Time for the second handshake. */
 const EXPLAIN_MS = 1500;
 /** Explanations at a time, one a server; their descriptors come from `FILE_SHARES.process`. */
 const MAX_EXPLANATIONS = 2;
 const UNVERIFIED = "certificate cannot be verified";
 
-/** Running explanations by endpoint. */
 const explanations = new Map<string, Promise<string>>();
 
 /** How to connect. `handshakeMs` limits the TCP and TLS handshakes together. */
@@ -44,9 +42,9 @@ const REFUSED_CODES = new Set([
 class WrongName extends Error {}
 
 /**
- * Opens a TLS connection (1.2 or later) and verifies the peer's identity: its name, or else its
- * address. Rejects with an error for the operator; with `UpstreamRefused` if another attempt would fail
- * as well. Both sockets have `error` listeners, so no error ends the thread.
+ * Opens a TLS connection (1.2 or later) and verifies the peer's name, or else its address. Rejects
+ * with an error for the operator, an `UpstreamRefused` if another attempt would fail as well. Both
+ * sockets have `error` listeners, so no error ends the thread.
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
@@ -139,8 +137,8 @@ function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
 }
 
 /**
- * Explains a refused certificate, since `node:tls` has one code for all reasons: a second connection
- * fetches it unverified, and sends nothing. Connections that failed together share it. Never rejects.
+ * Explains a refused certificate, since `node:tls` has one code for all reasons: a second
+ * connection, shared by all that failed, fetches it unverified and sends nothing. Never rejects.
  */
 function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
   const key = JSON.stringify(endpoint);

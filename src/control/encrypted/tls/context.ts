@@ -4,9 +4,9 @@ import type { CredentialFiles } from "./files.ts";
 import type { Refusals } from "./refusals.ts";
 
 /**
- * Why this side closed a connection or did not open one, as the metric has it: it held most when the
- * budget was exhausted, broke HTTP/2, flooded with empty frames, sent unsolicited answers, or its
- * server is avoided for one of these or a certificate.
+ * Why this side closed or refused a connection: it held most when the budget was exhausted, broke
+ * HTTP/2, flooded with empty frames, sent unsolicited answers, or its server is avoided after one
+ * of these.
  */
 export const TLS_CLOSE_REASONS = ["budget", "protocol", "flood", "unasked", "refused"] as const;
 /** One of `TLS_CLOSE_REASONS`. */

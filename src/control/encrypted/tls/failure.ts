@@ -30,8 +30,8 @@ const ALERTS: Record<string, string> = {
 };
 
 /**
- * Explains a close without an error. Before any answer it may be about the client certificate: TLS 1.3
- * servers check it after the handshake, and not all send an alert.
+ * Explains a close without an error. Before any answer it may be about the client certificate,
+ * which TLS 1.3 servers check after the handshake, not all with an alert.
  */
 export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
   if (answered) return "connection closed by the upstream";

@@ -74,8 +74,8 @@ export class CredentialFiles {
   }
 
   /**
-   * A text that changes with the configured files; the system's change too seldom to be watched.
-   * Rejects with `FileHangs`.
+   * A text that changes with the configured files; the system's rarely change. Rejects with
+   * `FileHangs`.
    */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);

@@ -18,9 +18,8 @@ interface Refusal {
 }
 
 /**
- * Servers that cannot be used for a lasting reason: a bad certificate, another protocol, floods. They
- * are avoided for a while instead of being connected to for each query, unless this side's certificates
- * change.
+ * Servers that cannot be used for a lasting reason (certificate, protocol, floods). They are
+ * avoided for a while, unless this side's certificates change.
  */
 export class Refusals {
   readonly #clock: Clock;
@@ -31,9 +30,8 @@ export class Refusals {
   }
 
   /**
-   * Why a server is avoided, or null.
-   *
-   * @param version - of this side's certificates; without it, null unless they were checked recently
+   * Why a server is avoided, or null. Without the `version` of this side's certificates: null
+   * unless they were checked recently.
    */
   reason(endpoint: LaneEndpoint, version?: string): string | null {
     const refusal = this.#refusals.get(keyOf(endpoint));

@@ -4,11 +4,8 @@ import { Duplex } from "node:stream";
 type Done = (error?: Error | null) => void;
 
 /**
- * A TCP connection below a TLS socket that can be paused.
- *
- * A TLS socket of Deno's on the TCP socket itself reads without end, even when both are paused, and
- * buffers the input outside JavaScript's memory. This stream gives it one piece at a time, and none
- * while paused.
+ * A TCP connection below a TLS socket that can be paused. A TLS socket of Deno's on the TCP socket
+ * itself reads without end, even when both are paused, and buffers outside JavaScript's memory.
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;

@@ -12,8 +12,8 @@ export interface HttpTarget {
 }
 
 /**
- * The HTTP server of one address. It survives anything (no descriptors, clients that hoard connections
- * or do not read), and accepts every new connection: the one that was idle longest is closed for it.
+ * The HTTP server of one address. It survives lack of descriptors and clients that hoard
+ * connections or do not read: for a new connection the one that was idle longest is closed.
  */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();
@@ -36,7 +36,6 @@ export class HttpAddressServer implements ConnectionOwner {
     return this.#listener.addr.port;
   }
 
-  /** Accepts no more connections; resolves when current requests are answered. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#listener.close();
@@ -109,7 +108,6 @@ export class HttpAddressServer implements ConnectionOwner {
     return limits.graceMs - (clock.now() - this.#leastUseful().sinceMs);
   }
 
-  /** The longest idle connection, or else the one with the slowest answer. */
   #leastUseful(): HttpConnection {
     const all = [...this.#connections.keys()];
     return oldest(all.filter(({ answering }) => !answering)) ?? oldest(all)!;

@@ -23,17 +23,14 @@ export interface HttpContext {
 /** The server that accepted a connection. */
 export interface ConnectionOwner {
   isProbe(path: string): boolean;
-  /** Never rejects. */
   answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
   queued(): void;
 }
 
 /** A client's connection: reads and answers one request after the other. */
 export class HttpConnection {
-  /** Both ends have loopback addresses. */
   readonly local: boolean;
   answering = false;
-  /** When `answering` changed last, monotonic. */
   sinceMs: number;
   queuedBytes = 0;
   readonly #conn: Deno.TcpConn;
@@ -56,7 +53,6 @@ export class HttpConnection {
     this.local = isLoopback(conn.localAddr) && isLoopback(conn.remoteAddr);
   }
 
-  /** Serves until either side closes. Never rejects. */
   async serve(): Promise<void> {
     try {
       while (!this.#ending && await this.#serveOne());
@@ -68,7 +64,6 @@ export class HttpConnection {
     }
   }
 
-  /** Closes it now and counts the reason. */
   cut(reason: CloseReason): void {
     if (this.#closed) return;
     this.#context.counts.cut(reason);

@@ -4,8 +4,8 @@ import type { Libc } from "../../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../sys/sockaddr.ts";
 
 /**
- * Send buffer of a client that does not read; the kernel doubles the number for its overhead. By
- * default it would keep four mebibytes a connection.
+ * Send buffer, which the kernel doubles; by default it would keep 4 MiB for a client that does not
+ * read.
  */
 const SEND_BYTES = 16_384;
 /** After this time the kernel drops what a client does not take, also after close. */
@@ -14,10 +14,9 @@ const UNTAKEN_MS = 3000;
 const MAX_DESCRIPTOR = 65_536;
 
 /**
- * Bounds kernel memory of connections to a listening socket, which inherit these options. The runtime
- * does not tell the socket's descriptor, so the first unbounded one with that address is searched for.
- *
- * @returns whether it was found
+ * Bounds kernel memory of connections to a listening socket, which inherit these options; returns
+ * whether the socket was found. The runtime does not tell its descriptor, so the first unbounded
+ * one with that address is used.
  */
 export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
   const name = new Uint8Array(SOCKADDR_SIZE);

@@ -1,18 +1,16 @@
 /**
- * Limits of the HTTP servers. They serve probes and scrapers, of which a node has a few; other clients
- * must neither keep those out nor cost memory. Sizes are bytes, times milliseconds.
+ * Limits of the HTTP servers, in bytes and milliseconds. A node has a few probes and scrapers;
+ * other clients must neither keep those out nor cost memory.
  */
 export const HTTP_LIMITS = {
   /** Connections an address: ten scrapers and probes, and room for what they leave behind. */
   connections: 64,
-  /** The same if all addresses together may have few. */
   leastConnections: 4,
   /** Age from which an idle connection may be closed for a new one: a probe needs time to ask. */
   graceMs: 10,
   headBytes: 8192,
   /** From accept, or from the first byte of a later request. */
   headMs: 5000,
-  /** Between two requests. Most probes have a period of ten seconds; more saves nothing. */
   idleMs: 10_000,
   answerMs: 10_000,
   /** Unsent answers an address: a few of the largest scrapes. */
@@ -23,8 +21,8 @@ export const HTTP_LIMITS = {
   /** Probes (/health, /ready) a turn of the event loop, over all addresses; each costs 0.1 ms. */
   probesATurn: 8,
   /**
-   * Other answers, over all addresses. If every connection of an address waits, the last is answered
-   * within a second, and all cost a tenth of the thread's time.
+   * Other answers, over all addresses: all of an address's connections within a second, in a tenth
+   * of the thread's time.
    */
   pagesASecond: 100,
   pagesInARow: 32,

@@ -6,7 +6,6 @@ export interface HttpRequest {
   path: string;
   /** By name in lower case; repeated ones are joined by ", ". */
   headers: ReadonlyMap<string, string>;
-  /** The connection must be closed after the answer. */
   close: boolean;
 }
 
@@ -31,7 +30,6 @@ const REASONS: Readonly<Record<number, string>> = {
 
 /** Larger bodies are sent by a second call instead of being copied behind their head. */
 const JOINED_BYTES = 4096;
-/** Bytes of a request line that contain the path of a probe. */
 const PEEKED_BYTES = 64;
 
 const LF = 10;

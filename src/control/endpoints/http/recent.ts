@@ -1,8 +1,8 @@
 import type { Clock } from "../../../base/clock.ts";
 
 /**
- * A result that is made at most once in `forMs`; requests in between share it, so that a flood costs
- * no more than one.
+ * A result that is made at most once in `forMs`, so that a flood of requests costs no more than
+ * one.
  */
 export class Recent<T> {
   readonly #forMs: number;
@@ -24,7 +24,6 @@ export class Recent<T> {
     return this.#made = this.#make();
   }
 
-  /** Drops the result: what it is made of has changed. */
   drop(): void {
     this.#made = null;
   }

@@ -4,10 +4,9 @@ import type { HttpLimits } from "./limits.ts";
 type Queue = Map<unknown, () => void>;
 
 /**
- * Decides when HTTP requests are answered, over all addresses, so that they leave the event loop free
- * for the rest of the thread: each turn of the loop answers a few probes and then one page (metrics,
- * status, errors), and the rate of pages is limited. A connection waits with one request and is not
- * read meanwhile, so requests sent ahead cost nothing.
+ * Decides when HTTP requests are answered, over all addresses, to leave the event loop free: a turn
+ * answers a few probes and then one page (metrics, status, errors), and the rate of pages is
+ * limited. A connection waits with one request and is not read meanwhile.
  */
 export class HttpScheduler {
   readonly #limits: Pick<HttpLimits, "probesATurn" | "pagesASecond" | "pagesInARow">;
