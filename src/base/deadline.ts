@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "./clock.ts";
 
 /**
- * Waits for work for `limitMs` at most; returns whether it was done in time. Rejects if the work does.
- * Work that is late continues, and its outcome is ignored.
+ * Waits for work, at most `limitMs`; returns whether it finished in time. Rejects if the work does.
+ * Late work continues, and its result is ignored.
  */
 export async function doneWithin(
   work: Promise<unknown>,

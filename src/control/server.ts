@@ -109,6 +109,7 @@ export class Server {
       log,
       registry,
       shared: options.beside ?? false,
+      clock,
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
     this.#companions = COMPANIONS.map((create) => create(services));

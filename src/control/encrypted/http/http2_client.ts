@@ -43,6 +43,13 @@ const DEFAULT_STREAMS = 100;
  * most. Servers in use send two or three an answer, and an occasional PING.
  */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
+/** Sizes of payloads that are fixed, or at least 8 (GOAWAY). */
+const SIZES: Record<number, number> = {
+  [TYPE.RST_STREAM]: 4,
+  [TYPE.PING]: 8,
+  [TYPE.GOAWAY]: 8,
+  [TYPE.WINDOW_UPDATE]: 4,
+};
 /** Smaller DATA that does not end its stream counts against the allowance. */
 const SMALL_DATA = 64;
 
@@ -162,6 +169,13 @@ export class Http2Client {
     if (this.#block !== null && (type !== TYPE.CONTINUATION || stream !== this.#block.stream)) {
       return this.#fail("breaks HTTP/2: headers are interrupted");
     }
+    const size = SIZES[type];
+    if (size === payload.length || (type === TYPE.GOAWAY && payload.length >= 8)) {
+      if (!this.#spend()) return;
+    } else if (size !== undefined) {
+      const name = Object.entries(TYPE).find(([, value]) => value === type)![0];
+      return this.#fail(`breaks HTTP/2: ${name}`, CODE.FRAME_SIZE_ERROR);
+    }
     switch (type) {
       case TYPE.DATA:
         return this.#data(flags, stream, payload);
@@ -171,22 +185,17 @@ export class Http2Client {
         if (this.#block === null) return this.#fail("breaks HTTP/2: no headers");
         return this.#collect(flags, payload);
       case TYPE.RST_STREAM:
-        return this.#reset(stream, payload);
+        if (this.#streamOf(stream) && this.#delete(stream)) this.#events.reset(stream);
+        return;
       case TYPE.SETTINGS:
         return this.#settings(flags, stream, payload);
       case TYPE.PUSH_PROMISE:
         return this.#fail("breaks HTTP/2: it pushes");
       case TYPE.PING:
-        if (payload.length !== 8) return this.#fail("breaks HTTP/2: PING", CODE.FRAME_SIZE_ERROR);
-        if (!this.#spend()) return;
         if ((flags & FLAG.ACK) !== 0) return;
         return this.#events.write(frame(TYPE.PING, { flags: FLAG.ACK, payload }));
       case TYPE.GOAWAY:
-        if (payload.length < 8) {
-          return this.#fail("breaks HTTP/2: GOAWAY", CODE.FRAME_SIZE_ERROR);
-        }
-        if (this.#spend()) this.#events.goaway(word(payload, 0) & MAX_31, word(payload, 4));
-        return;
+        return this.#events.goaway(word(payload, 0) & MAX_31, word(payload, 4));
       case TYPE.WINDOW_UPDATE:
         return this.#windowUpdate(stream, payload);
       default:
@@ -262,23 +271,9 @@ export class Http2Client {
     if (ends) this.#end(id);
   }
 
-  #reset(id: number, payload: Uint8Array): void {
-    if (payload.length !== 4) {
-      return this.#fail("breaks HTTP/2: RST_STREAM", CODE.FRAME_SIZE_ERROR);
-    }
-    const stream = this.#streamOf(id);
-    if (stream === undefined || !this.#spend() || stream === null) return;
-    this.#delete(id);
-    this.#events.reset(id);
-  }
-
   #windowUpdate(id: number, payload: Uint8Array): void {
-    if (payload.length !== 4) {
-      return this.#fail("breaks HTTP/2: WINDOW_UPDATE", CODE.FRAME_SIZE_ERROR);
-    }
     const more = word(payload, 0) & MAX_31;
     if (more === 0) return this.#fail("breaks HTTP/2: WINDOW_UPDATE");
-    if (!this.#spend()) return;
     if (id !== 0 && !this.#streamOf(id)) return;
     if (!this.#sender.grow(id, more)) return this.#failFlow();
     this.#proceed();

@@ -31,22 +31,21 @@ export class BoundedReads {
     this.#clock = clock;
   }
 
-  /** Runs `work`, named by `kind` and `path`. Rejects with its error, or with `FileHangs`. */
-  async run<T>(kind: string, path: string, work: (path: string) => Promise<T>): Promise<T> {
-    const key = `${kind} ${path}`;
+  /** Runs `work`, or joins it. Rejects with its error, or with `FileHangs`. */
+  async run<T>(path: string, work: () => Promise<T>): Promise<T> {
     const late = () => new FileHangs(path, `it could not be read within ${this.#limitMs / 1000} s`);
-    let read = this.#reads.get(key);
+    let read = this.#reads.get(path);
     if (read === undefined) {
       if (this.#hanging >= MAX_HANGING) {
         throw new FileHangs(path, `${MAX_HANGING} other files hang`);
       }
-      read = this.#begin(key, work(path), late);
+      read = this.#begin(path, work(), late);
     }
     if (read.late) throw late();
     return await Promise.race([read.result, read.limit]) as T;
   }
 
-  #begin(key: string, result: Promise<unknown>, late: () => FileHangs): Read {
+  #begin(path: string, result: Promise<unknown>, late: () => FileHangs): Read {
     const limit = Promise.withResolvers<never>();
     const read: Read = { result, limit: limit.promise, late: false };
     const cancel = this.#clock.after(this.#limitMs, () => {
@@ -57,12 +56,12 @@ export class BoundedReads {
     const ended = () => {
       cancel();
       if (read.late) this.#hanging--;
-      this.#reads.delete(key);
+      this.#reads.delete(path);
     };
     result.then(ended, ended);
     // Unhandled if nobody waits any more.
     limit.promise.catch(() => {});
-    this.#reads.set(key, read);
+    this.#reads.set(path, read);
     return read;
   }
 }

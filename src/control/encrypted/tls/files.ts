@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../../base/clock.ts";
 import { readFailure } from "../../../corefile/read_failure.ts";
 import type { TlsEndpoint } from "../../../engine/io.ts";
 import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../../../sys/regular_file.ts";
-import { BoundedReads, FileHangs } from "./bounded_reads.ts";
+import { BoundedReads } from "./bounded_reads.ts";
 
 /** Authorities, and a client certificate with its key, as PEM text. */
 export interface Credentials {
@@ -26,7 +26,6 @@ const SYSTEM_AUTHORITIES = [
 ];
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
-const MISSING = "missing";
 /** Cached texts: those of a configuration and some before it. */
 const MAX_CACHED = 64;
 /** A read takes under a millisecond; 2.5 s are left for it and the handshakes together. */
@@ -39,19 +38,22 @@ export interface CredentialFilesOptions {
   read?: (path: string) => Promise<string>;
 }
 
+/** A file's text, or why it cannot be read. */
+interface Loaded {
+  /** Changes with the file. */
+  state: string;
+  text: string | Error;
+}
+
 /** The PEM files of upstreams. Each connection gets their current content, cached until they change. */
 export class CredentialFiles {
-  readonly #cache = new Map<string, { state: string; text: string }>();
+  readonly #cache = new Map<string, Loaded>();
   readonly #reads: BoundedReads;
-  readonly #stat: (path: string) => Promise<Deno.FileInfo>;
-  readonly #read: (path: string) => Promise<string>;
+  readonly #options: Required<CredentialFilesOptions>;
 
-  constructor(
-    { clock = systemClock, stat = Deno.stat, read = readPemText }: CredentialFilesOptions = {},
-  ) {
-    this.#reads = new BoundedReads(READ_MS, clock);
-    this.#stat = stat;
-    this.#read = read;
+  constructor(options: CredentialFilesOptions = {}) {
+    this.#options = { clock: systemClock, stat: Deno.stat, read: readPemText, ...options };
+    this.#reads = new BoundedReads(READ_MS, this.#options.clock);
   }
 
   /** Reads the files of an endpoint. Throws an error that names the file, never its content. */
@@ -59,13 +61,9 @@ export class CredentialFiles {
     const { caFile, certFile, keyFile } = tls;
     const credentials: Credentials = {};
     const version = await this.version(tls);
-    if (caFile === null) {
-      const ca = await this.#readSystemAuthorities();
-      if (ca !== null) credentials.ca = ca;
-    } else {
-      credentials.ca = await this.#readPem(caFile);
-      if (!credentials.ca.includes(CERTIFICATE)) throw unusable(caFile, NO_CERTIFICATE);
-    }
+    const ca = caFile === null ? await this.#readSystemAuthorities() : await this.#readPem(caFile);
+    if (caFile !== null && !ca!.includes(CERTIFICATE)) throw unusable(caFile, NO_CERTIFICATE);
+    if (ca !== null) credentials.ca = ca;
     if (certFile === null || keyFile === null) return { credentials, version };
     credentials.cert = await this.#readPem(certFile);
     credentials.key = await this.#readPem(keyFile);
@@ -79,50 +77,40 @@ export class CredentialFiles {
    */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);
-    return (await Promise.all(files.map((file) => this.#stateOf(file)))).map(({ text }) => text)
-      .join("; ");
+    const loaded = await Promise.all(files.map((file) => this.#load(file)));
+    return loaded.map(({ state }) => state).join("; ");
   }
 
   async #readSystemAuthorities(): Promise<string | null> {
     for (const file of SYSTEM_AUTHORITIES) {
-      try {
-        const text = await this.#readText(file);
-        if (text.includes(CERTIFICATE)) return text;
-      } catch (error) {
-        // A file that hangs must not switch nodens to the built-in authorities.
-        if (error instanceof FileHangs) throw error;
-      }
+      // A file that hangs must not switch nodens to the built-in authorities.
+      const { text } = await this.#load(file);
+      if (typeof text === "string" && text.includes(CERTIFICATE)) return text;
     }
     return null;
   }
 
   async #readPem(file: string): Promise<string> {
-    try {
-      return await this.#readText(file);
-    } catch (error) {
-      if (error instanceof FileHangs) throw error;
-      throw new Error(`Cannot read "${file}": ${readFailure(error)}`);
-    }
+    const { text } = await this.#load(file);
+    if (typeof text === "string") return text;
+    throw new Error(`Cannot read "${file}": ${readFailure(text)}`);
   }
 
-  async #readText(file: string): Promise<string> {
-    const { text: state, fresh } = await this.#stateOf(file);
-    const cached = this.#cache.get(file);
-    if (cached?.state === state) return cached.text;
-    const text = await this.#reads.run("text", file, this.#read);
-    this.#cache.delete(file);
-    if (!fresh) this.#cache.set(file, { state, text });
-    if (this.#cache.size > MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
-    return text;
-  }
-
-  async #stateOf(file: string): Promise<{ text: string; fresh: boolean }> {
-    try {
-      return fileState(await this.#reads.run("state", file, this.#stat), Date.now());
-    } catch (error) {
-      if (error instanceof FileHangs) throw error;
-      return { text: MISSING, fresh: true };
-    }
+  #load(file: string): Promise<Loaded> {
+    const { stat, read, clock } = this.#options;
+    return this.#reads.run(file, async () => {
+      const { text: state, fresh } = await stat(file).then(
+        (info) => fileState(info, clock.wall()),
+        () => ({ text: "missing", fresh: true }),
+      );
+      const cached = this.#cache.get(file);
+      if (cached?.state === state) return cached;
+      const text = await read(file).catch((error: Error) => error);
+      this.#cache.delete(file);
+      if (!fresh && typeof text === "string") this.#cache.set(file, { state, text });
+      if (this.#cache.size > MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
+      return { state, text };
+    });
   }
 }
 
