@@ -1,12 +1,8 @@
 /** PEM files on a file system that hangs. */
 import assert from "node:assert/strict";
 import { CredentialFiles } from "../../../src/control/encrypted/tls/files.ts";
-import { LanePair } from "../../support/engine/lane.ts";
-import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
-import { skipUnless } from "../../support/run/require.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
-import { makeAuthority } from "../../support/servers/certificates.ts";
-import { startTls } from "../../support/servers/tls_servers.ts";
+import { answer, QUERY, scenes } from "./scene.ts";
 
 const PEM = "-----BEGIN CERTIFICATE-----\n";
 
@@ -90,36 +86,26 @@ Deno.test("the built-in authorities do not replace the system's if those hang", 
   await system.resume();
 });
 
-Deno.test({
-  name: "connections survive while their PEM files hang, and close when those are replaced",
-  ...skipUnless("openssl"),
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn() {
-    const authority = makeAuthority();
+scenes("DNS over TLS")(
+  "connections survive while their PEM files hang, and close when those are replaced",
+  async (scene) => {
     const system = new HangingFiles();
-    const pair = new LanePair();
-    const server = await startTls(authority.issue("DNS:dns.example.org"), {
-      answer: (bytes) => responseBytes(decode(bytes), {}),
-    });
-    const client = pair.open({ port: server.port, caFile: authority.caFile });
-    await client.ask(queryBytes({ name: "www.example.org" }));
-    const context = pair.context as { files: CredentialFiles };
+    const { control } = scene.pair;
+    const client = scene.open(await scene.startTls({ answer }));
+    await client.ask(QUERY);
+    const context = scene.pair.context as { files: CredentialFiles };
     const { files } = context;
     context.files = system.files;
-    const checked = pair.control.checkCertificates();
+    const checked = control.checkCertificates();
     await system.clock.advance(1000);
     await checked;
     assert.equal(system.stats, 1);
     assert.equal(client.why, null);
     await system.resume();
     context.files = files;
-    Deno.writeTextFileSync(authority.caFile, "\n", { append: true });
-    await pair.control.checkCertificates();
+    Deno.writeTextFileSync(scene.authority.caFile, "\n", { append: true });
+    await control.checkCertificates();
     await client.until(() => client.why !== null);
     assert.equal(client.why, "certificates have been replaced");
-    pair.close();
-    await server.close();
-    authority.remove();
   },
-});
+);

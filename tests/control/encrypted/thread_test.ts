@@ -3,25 +3,18 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
-import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
 import { usesTls } from "../../../src/plugins/config_traits.ts";
-import { makeAuthority } from "../../support/servers/certificates.ts";
 import { askUdp, startUpstream, withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { until } from "../../support/run/until.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
-import { isLinux, skipUnless } from "../../support/run/require.ts";
-import { startTls } from "../../support/servers/tls_servers.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { isLinux } from "../../support/run/require.ts";
+import { answer, scenes } from "./scene.ts";
 
 const driver = isLinux() ? "linux" : "portable";
-
-function answer(bytes: Uint8Array): Uint8Array {
-  const query = decode(bytes);
-  return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] });
-}
 
 Deno.test("TLS thread: wanted if an upstream is asked over TLS or HTTPS", () => {
   const rows = [
@@ -82,33 +75,27 @@ function metric(tls: TlsThread, name: string): number {
   return book.of(name)[0]!.value;
 }
 
-interface Scene {
-  plane: DataPlane;
+/** A data plane with an upstream over TLS and one over plain DNS, in separate blocks. */
+interface ThreadScene {
   tls: TlsThread;
   logs: string[];
   /** The thread's clock. */
   clock: VirtualClock;
-  /** Response code of a name that is asked for over TLS, or over plain DNS. */
+  /** Response code of a new name, asked over TLS or plain DNS. */
   ask(over: "tls" | "dns"): Promise<string>;
 }
 
-/** A data plane with an upstream over TLS and one over plain DNS, in blocks of their own. */
-function test(name: string, work: (scene: Scene) => Promise<void>): void {
-  Deno.test({
-    name: `TLS thread: ${name}`,
-    ...skipUnless("openssl"),
-    // Sockets of node:tls are released a moment after their close event.
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn() {
-      const authority = makeAuthority();
-      const server = await startTls(authority.issue("DNS:dns.example.org"), { answer });
-      const [port, plainPort] = [freePort(), freePort()];
-      const plain = startUpstream(plainPort, answer);
-      const corefile = `tls.test:${port} {
+const inScene = scenes("TLS thread");
+
+function test(name: string, work: (scene: ThreadScene) => Promise<void>): void {
+  inScene(name, async (scene) => {
+    const server = await scene.startTls({ answer });
+    const [port, plainPort] = [freePort(), freePort()];
+    const plain = startUpstream(plainPort, answer);
+    const corefile = `tls.test:${port} {
   bind 127.0.0.1
   forward . tls://127.0.0.1:${server.port} {
-    tls ${authority.caFile}
+    tls ${scene.authority.caFile}
     tls_servername dns.example.org
   }
 }
@@ -116,19 +103,16 @@ dns.test:${port} {
   bind 127.0.0.1
   forward . 127.0.0.1:${plainPort}
 }`;
-      let count = 0;
-      const clock = new VirtualClock();
-      await withDataPlane({ driver, corefile, tls: { clock } }, async (plane, logs, tls) => {
-        const ask = async (over: "tls" | "dns") =>
-          decode(
-            await askUdp(queryBytes({ name: `n${count}.${over}.test`, id: count++ }), { port }),
-          ).rcode!;
-        await work({ plane, tls, logs, clock, ask });
-      });
-      await plain.close();
-      await server.close();
-      authority.remove();
-    },
+    let count = 0;
+    const clock = new VirtualClock();
+    await withDataPlane({ driver, corefile, tls: { clock } }, async (_plane, logs, tls) => {
+      const ask = async (over: "tls" | "dns") =>
+        decode(
+          await askUdp(queryBytes({ name: `n${count}.${over}.test`, id: count++ }), { port }),
+        ).rcode!;
+      await work({ tls, logs, clock, ask });
+    });
+    await plain.close();
   });
 }
 
