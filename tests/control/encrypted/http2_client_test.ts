@@ -48,19 +48,9 @@ function framesOf(written: readonly number[]): [number, number, number, number[]
 }
 
 function frame(type: number, flags: number, stream: number, payload: number[] = []): number[] {
-  const length = payload.length;
-  return [
-    length >> 16,
-    (length >> 8) & 255,
-    length & 255,
-    type,
-    flags,
-    0,
-    0,
-    0,
-    stream,
-    ...payload,
-  ];
+  const { length } = payload;
+  const header = [length >> 16, (length >> 8) & 255, length & 255, type, flags, 0, 0, 0, stream];
+  return [...header, ...payload];
 }
 
 const SETTINGS = frame(4, 0, 0, [0, 3, 0, 0, 0, 7, 0, 4, 0, 0, 1, 0]);
@@ -95,20 +85,20 @@ for (const { title, block, status, contentType } of BLOCKS) {
   });
 }
 
-Deno.test("HTTP/2 response headers that are broken", () => {
+Deno.test("HTTP/2 response headers: malformed blocks are rejected", () => {
   for (const block of [[0xff, 0xff, 0xff, 0xff, 0xff], [0xbe], [0x08, 9, 1], [0x3f, 0xe1, 0x1f]]) {
     assert.equal(decodeResponse(Uint8Array.from(block)), null, String(block));
   }
 });
 
-Deno.test("HTTP/2 requests: long strings have their length in several octets", () => {
+Deno.test("HTTP/2 requests: the length of long strings takes several bytes", () => {
   const path = `/dns-query?dns=${"A".repeat(300)}`;
   const block = encodeRequest({ method: "GET", authority: "x", path, sizeBytes: 0 });
   // Indexed GET and https, authority, then the path: 315 is 127 + 188, in groups of seven bits.
   assert.deepEqual([...block.subarray(0, 9)], [0x82, 0x87, 0x01, 1, 0x78, 0x04, 0x7f, 0xbc, 0x01]);
 });
 
-Deno.test("an HTTP/2 conversation, in one piece and octet by octet", () => {
+Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
   const bytes = Uint8Array.from([
     ...SETTINGS,
     ...frame(6, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]),
@@ -142,7 +132,7 @@ Deno.test("an HTTP/2 conversation, in one piece and octet by octet", () => {
   }
 });
 
-Deno.test("HTTP/2 peers that break the protocol are told once", () => {
+Deno.test("HTTP/2: a peer that breaks the protocol is told once", () => {
   const rows = [
     { bytes: [...new TextEncoder().encode("HTTP/1.1 400 ")], why: "does not speak HTTP/2" },
     { bytes: [...SETTINGS, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0], why: "too long" },
@@ -207,7 +197,7 @@ const NOTHING = [
 ];
 
 for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
-  Deno.test(`HTTP/2: ${title} again and again ends the connection`, () => {
+  Deno.test(`HTTP/2: repeated ${title} ends the connection`, () => {
     const { client, written, events } = asking(2);
     client.cancel(3);
     client.receive(Uint8Array.from([...SETTINGS, ...first]));
@@ -226,7 +216,7 @@ for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
   });
 }
 
-Deno.test("HTTP/2: a peer that answers may send as much beside it as servers do", () => {
+Deno.test("HTTP/2: a peer that answers may send as many other frames as servers do", () => {
   const { client, events } = connect();
   client.receive(Uint8Array.from(SETTINGS));
   const headers = { method: "POST", authority: "x", path: "/", sizeBytes: 40 } as const;
@@ -250,7 +240,7 @@ Deno.test("HTTP/2: a peer that answers may send as much beside it as servers do"
   assert.equal(events.filter((event) => event.startsWith("end")).length, 2000);
 });
 
-Deno.test("HTTP/2: more headers than a server has end the connection", () => {
+Deno.test("HTTP/2: too many headers end the connection", () => {
   const { client, events } = asking();
   client.receive(Uint8Array.from([...SETTINGS, ...frame(1, 0, 1, Array(9000).fill(0x88))]));
   client.receive(Uint8Array.from(frame(9, 0, 1, Array(9000).fill(0x88))));
@@ -259,7 +249,7 @@ Deno.test("HTTP/2: more headers than a server has end the connection", () => {
   assert.equal(decodeResponse(new Uint8Array(129).fill(0x88)), null);
 });
 
-Deno.test("HTTP/2: a peer that takes no streams gets no requests", () => {
+Deno.test("HTTP/2: a peer that allows no streams gets no requests", () => {
   const { client } = connect();
   assert.equal(client.ready, true);
   client.receive(Uint8Array.from(frame(4, 0, 0, [0, 3, 0, 0, 0, 0])));
@@ -272,7 +262,7 @@ Deno.test("HTTP/2: a peer that takes no streams gets no requests", () => {
   assert.equal(client.ready, true);
 });
 
-Deno.test("HTTP/2: a body goes out in pieces as the peer's windows let it", () => {
+Deno.test("HTTP/2: a body is sent in pieces as the peer's windows allow", () => {
   const { client, written } = connect();
   client.receive(Uint8Array.from(frame(4, 0, 0, [0, 4, 0, 0, 0, 10])));
   const before = written.length;
@@ -295,7 +285,7 @@ Deno.test("HTTP/2: a body goes out in pieces as the peer's windows let it", () =
   assert.equal(client.ready, true);
 });
 
-Deno.test("no bytes make the HTTP/2 client throw", () => {
+Deno.test("HTTP/2: no input makes the client throw", () => {
   const part = fc.oneof(
     fc.uint8Array({ maxLength: 40 }).map((bytes) => [...bytes]),
     fc.tuple(
