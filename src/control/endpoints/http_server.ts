@@ -53,20 +53,14 @@ export class HttpServers {
    * `shared`: another nodens process may briefly have the same addresses.
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
-    const wanted = new Map<string, { address: HttpAddress; targets: Map<string, HttpTarget> }>();
-    for (const { host, port, path, ...target } of routes) {
-      const address = { host: literalHost(host), port };
-      const key = httpAddressText(address);
-      const entry = wanted.get(key) ?? { address, targets: new Map<string, HttpTarget>() };
-      entry.targets.set(path, target);
-      wanted.set(key, entry);
-    }
+    const wanted = Map.groupBy(routes, (route) => httpAddressText(literal(route)));
     // This process's own servers may still hold a port for a moment.
     const ownPorts = new Set([...this.#open.values(), ...this.#stopping].map(({ port }) => port));
     const next = new Map<string, HttpAddressServer>();
     const opened: HttpAddressServer[] = [];
     try {
-      for (const [key, { address }] of wanted) {
+      for (const [key, [first]] of wanted) {
+        const address = literal(first!);
         let server = this.#open.get(key);
         if (server === undefined) {
           if (!shared && !ownPorts.has(address.port)) checkFree(address);
@@ -80,9 +74,9 @@ export class HttpServers {
     }
     const { connections, leastConnections } = this.#context.limits;
     const share = Math.floor(this.#maxConnections / Math.max(1, wanted.size));
-    for (const [key, { targets }] of wanted) {
+    for (const [key, same] of wanted) {
       const server = next.get(key)!;
-      server.targets = targets;
+      server.targets = new Map(same.map((route) => [route.path, route]));
       server.maxConnections = Math.min(connections, Math.max(leastConnections, share));
     }
     for (const [key, server] of this.#open) if (!next.has(key)) void this.#stop(server);
@@ -115,6 +109,10 @@ export class HttpServers {
       this.#stopping.delete(server);
     }
   }
+}
+
+function literal({ host, port }: HttpAddress): HttpAddress {
+  return { host: literalHost(host), port };
 }
 
 /** Sockets share their ports, so that processes can overlap; that would hide a foreign server. */

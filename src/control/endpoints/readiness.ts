@@ -6,23 +6,21 @@ import { Recent } from "./http/recent.ts";
 const LIMIT_MS = 1000;
 const ASK_AGAIN_MS = 100;
 
-/** What a readiness asks, and for which server blocks. */
-export interface ReadinessOptions {
-  planes: readonly Pick<DataPlane, "ask">[];
-  config: Config;
-  blocks: ReadonlyMap<number, { continuously: boolean }>;
-  clock: Clock;
-}
-
 /** Which plugins of some server blocks are not ready (`Handler.ready`). */
 export class Readiness {
-  readonly #planes: ReadinessOptions["planes"];
+  readonly #planes: readonly Pick<DataPlane, "ask">[];
   readonly #plugins: { key: string; name: string; continuously: boolean }[];
   /** Keys of plugins that are not ready in some data plane. */
   readonly #unready: Recent<Set<string>>;
   readonly #done = new Set<string>();
 
-  constructor({ planes, config, blocks, clock }: ReadinessOptions) {
+  /** `blocks` are indexes of server blocks. */
+  constructor({ planes, config, blocks, clock }: {
+    planes: readonly Pick<DataPlane, "ask">[];
+    config: Config;
+    blocks: ReadonlyMap<number, { continuously: boolean }>;
+    clock: Clock;
+  }) {
     this.#planes = planes;
     this.#plugins = [...blocks].flatMap(([block, { continuously }]) =>
       config.blocks[block]!.plugins.map(({ name }) => ({

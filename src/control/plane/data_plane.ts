@@ -17,7 +17,7 @@ import { requireMarks } from "../../sys/mark.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
-import { buffersOf, Deliveries } from "./deliveries.ts";
+import { buffersOf, handlerKey } from "./deliveries.ts";
 import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
@@ -79,7 +79,8 @@ export class DataPlane implements LaneUser {
   readonly #sockets: ListenerSockets | null;
   readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
-  readonly #deliveries = new Deliveries();
+  /** The last delivery to each handler; a replacement thread gets them again. */
+  #deliveries = new Map<string, Delivery>();
   readonly #port: PlanePort;
   #worker: Worker | null = null;
   #checks: CheckPlan | null = null;
@@ -118,7 +119,7 @@ export class DataPlane implements LaneUser {
       ready.reject(new Error(event.message));
       this.#died(`the data plane failed: ${event.message}`);
     };
-    const deliveries = this.#deliveries.all;
+    const deliveries = [...this.#deliveries.values()];
     const message: StartMessage = {
       driver,
       config: this.#config,
@@ -137,7 +138,7 @@ export class DataPlane implements LaneUser {
       checks: this.#checks,
     };
     worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
-    this.#deliveries.dropBuffers();
+    this.#deliveries = this.#repeatable(deliveries);
     this.#watch.begin(false);
     this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
       const fault = this.#watch.check();
@@ -213,9 +214,9 @@ export class DataPlane implements LaneUser {
     deliveries: readonly Delivery[],
   ): Promise<void> {
     const closing = this.#sockets?.change(config.listeners, opened) ?? [];
-    const before = { config: this.#config, deliveries: this.#deliveries.all };
+    const before = { config: this.#config, deliveries: this.#deliveries };
     this.#config = config;
-    this.#deliveries.replace(deliveries.filter((delivery) => this.#mayRepeat(delivery)));
+    this.#deliveries = this.#repeatable(deliveries);
     const request = { type: "configure", config, deliveries, opened, closing } as const;
     let done: unknown;
     try {
@@ -226,7 +227,7 @@ export class DataPlane implements LaneUser {
     }
     if (typeof done === "string") {
       this.#config = before.config;
-      this.#deliveries.replace(before.deliveries);
+      this.#deliveries = before.deliveries;
       throw new ChangeRefused(done);
     }
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
@@ -253,13 +254,17 @@ export class DataPlane implements LaneUser {
    * from `refill`.
    */
   deliver(delivery: Delivery): void {
-    if (this.#mayRepeat(delivery)) this.#deliveries.add(delivery);
+    for (const [key, kept] of this.#repeatable([delivery])) this.#deliveries.set(key, kept);
     this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
-  /** A running thread takes buffers over. */
-  #mayRepeat({ data }: Delivery): boolean {
-    return this.#worker === null || !(data instanceof ArrayBuffer);
+  /** Deliveries that can be sent again, by handler: a running thread takes buffers over. */
+  #repeatable(deliveries: readonly Delivery[]): Map<string, Delivery> {
+    return new Map(
+      deliveries
+        .filter(({ data }) => this.#worker === null || !(data instanceof ArrayBuffer))
+        .map((delivery) => [handlerKey(delivery), delivery]),
+    );
   }
 
   /** Asks a handler. Rejects if the thread ends first or does not answer within `limitMs`. */

@@ -16,26 +16,9 @@ export function deliveriesForEach(deliveries: readonly Delivery[], count: number
     }));
 }
 
-/** The last delivery to each handler; a replacement thread gets them again. */
-export class Deliveries {
-  readonly #byHandler = new Map<string, Delivery>();
-
-  add(delivery: Delivery): void {
-    this.#byHandler.set(`${delivery.block} ${delivery.position}`, delivery);
-  }
-
-  replace(deliveries: readonly Delivery[]): void {
-    this.#byHandler.clear();
-    for (const delivery of deliveries) this.add(delivery);
-  }
-
-  get all(): Delivery[] {
-    return [...this.#byHandler.values()];
-  }
-
-  dropBuffers(): void {
-    this.replace(this.all.filter(({ data }) => !(data instanceof ArrayBuffer)));
-  }
+/** The key of the handler that gets a delivery. */
+export function handlerKey({ block, position }: Delivery): string {
+  return `${block} ${position}`;
 }
 
 /**

@@ -21,7 +21,7 @@ import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
 import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
-import { type PostedMessage, readPosted } from "./post_to_plane.ts";
+import { type PostedMessage, readPosted } from "./plane_port.ts";
 import { WorkerLog } from "./worker_log.ts";
 
 const REST_MS = 2000;

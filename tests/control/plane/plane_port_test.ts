@@ -7,7 +7,7 @@ import {
   type PostedMessage,
   postToPlane,
   readPosted,
-} from "../../../src/control/plane/post_to_plane.ts";
+} from "../../../src/control/plane/plane_port.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
@@ -72,7 +72,7 @@ Deno.test("data planes get messages only from postToPlane", () => {
   ).join("");
   const sends = [...text.matchAll(/(\S+)\.postMessage\(/g)].map(([, who]) => who);
   // That one starts the thread, which does not serve yet.
-  assert.deepEqual(sends, ["worker"]);
+  assert.deepEqual(sends, ["worker", "port"]);
 });
 
 Deno.test("a configuration is sent to a data plane as text, without loss", () => {
