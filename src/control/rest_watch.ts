@@ -6,7 +6,7 @@ import { releaseMemory } from "../sys/memory.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const LOOK_MS = 2000;
+const CHECK_MS = 2000;
 const STATUS_BYTES = 4096;
 const STARTED_MS = 300;
 const GROWN_BYTES = 4 * MIB;
@@ -51,7 +51,7 @@ export class RestWatch {
     this.#seenBytes = actions.read()?.anonymousBytes ?? 0;
   }
 
-  look(nowMs: number): void {
+  check(nowMs: number): void {
     const use = this.#actions.read();
     if (use === null) return;
     const { anonymousBytes, residentBytes } = use;
@@ -79,10 +79,10 @@ export function releaseAtRest(clock: Clock = systemClock): () => void {
     release: releaseMemory,
   });
   const cancelStarted = clock.after(STARTED_MS, releaseMemory);
-  const cancelLook = clock.every(LOOK_MS, () => watch.look(clock.now()));
+  const cancelCheck = clock.every(CHECK_MS, () => watch.check(clock.now()));
   return () => {
     cancelStarted();
-    cancelLook();
+    cancelCheck();
   };
 }
 

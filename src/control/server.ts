@@ -31,7 +31,9 @@ import { SharedAddresses } from "./plane/shared_addresses.ts";
 const SAVE_MS = 2000;
 /** Limit for queries in flight at stop: a little more than `forward` needs. */
 const DRAIN_MS = 6000;
+/** Limit for every other step of stopping. */
 const STOP_MS = 2000;
+/** Period of checking another process and its files. */
 const BESIDE_MS = 250;
 
 /** What a server is made of. */
@@ -234,7 +236,7 @@ export class Server {
     } else await orHurry(this.#endpoints?.lameduck());
     if (driver === "linux") {
       this.#left = this.#boundAddresses();
-      await orHurry(this.#left.turnConnectionsAway(planes.flatMap(({ sockets }) => sockets)));
+      await orHurry(this.#left.divertConnections(planes.flatMap(({ sockets }) => sockets)));
     }
     await Promise.all(planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(planes.map((plane) => plane.drain(DRAIN_MS))));

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { type MemoryUse, parseMemoryUse, RestWatch } from "../../src/control/rest_watch.ts";
 
 const MIB = 2 ** 20;
-const LOOK_MS = 2000;
+const CHECK_MS = 2000;
 
-/** Actions by memory use in MiB, [anonymous, resident]: `c`ollect, `r`elease, `.` after each look. */
+/** Actions by memory use in MiB, [anonymous, resident]: `c`ollect, `r`elease, `.` after each check. */
 function actions(uses: readonly (readonly [number, number])[]): string {
   let at = 0;
   let found = "";
@@ -18,7 +18,7 @@ function actions(uses: readonly (readonly [number, number])[]): string {
     release: () => found += "r",
   });
   for (at = 0; at < uses.length; at++) {
-    watch.look(at * LOOK_MS);
+    watch.check(at * CHECK_MS);
     found += ".";
   }
   return found;

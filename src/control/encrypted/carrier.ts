@@ -10,7 +10,7 @@ export interface CarrierEvents {
   data(bytes: Uint8Array): void;
   sent(sizeBytes: number): void;
   /** The carrier holds more or fewer bytes, besides those written and not sent. */
-  hold(change: number): void;
+  charge(change: number): void;
   /** `refusal`: another connection would fare no better, so the peer is avoided for a while. */
   ended(why: string, refusal: boolean): void;
 }

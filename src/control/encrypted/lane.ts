@@ -69,7 +69,7 @@ export class TlsLane {
       const bytes = joinBytes(pieces);
       // It may have been closed meanwhile, also to make room for others.
       if (this.#streams.get(stream.id) !== stream || stream.why !== null) continue;
-      stream.hold(bytes.length);
+      stream.charge(bytes.length);
       stream.write(bytes);
     }
     this.#pump();
@@ -160,7 +160,7 @@ export class TlsLane {
       if (stream.delivered < piece.length) continue;
       received.shift();
       stream.delivered = 0;
-      stream.hold(-piece.length);
+      stream.charge(-piece.length);
     }
     if (stream.why === null) return true;
     if (events.room < MIN_ROOM) return false;

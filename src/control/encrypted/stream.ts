@@ -140,7 +140,7 @@ export class TlsStream implements CarrierEvents, Holder {
     this.#onChange(this);
   }
 
-  hold(change: number): void {
+  charge(change: number): void {
     this.#context.budget.change(this, change);
   }
 

@@ -7,7 +7,7 @@ import { httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import type { SelfChecks } from "../plane/self_checks.ts";
 
-const LOOK_MS = 1000;
+const SAMPLE_MS = 1000;
 /** A data plane should beat every second; one that is silent for this long does not answer. */
 const SILENT_MS = 2000;
 /** Listeners to check: more than a node needs. */
@@ -61,7 +61,7 @@ export class HealthProbe {
     // A data plane that ignores the plan does not beat either.
     this.#firstRound = checks.watchListeners(targets).catch(() => {});
     this.#started.resolve();
-    this.#cancel ??= this.#clock.every(LOOK_MS, () => void this.#look());
+    this.#cancel ??= this.#clock.every(SAMPLE_MS, () => void this.#sample());
   }
 
   stop(): void {
@@ -97,7 +97,7 @@ export class HealthProbe {
     return `a query to ${text} was not answered`;
   }
 
-  async #look(): Promise<void> {
+  async #sample(): Promise<void> {
     const fault = await this.fault();
     const { rounds, durationMs } = this.#options.checks.verdicts;
     if (rounds !== this.#rounds) this.#duration.observe(durationMs / 1000);

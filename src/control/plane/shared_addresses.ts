@@ -75,7 +75,7 @@ export class SharedAddresses {
    * Directs new connections to the other processes; resolves when no handshake is in progress, so
    * that listening sockets can be closed without a reset.
    */
-  async turnConnectionsAway(sockets: readonly BoundSocket[]): Promise<void> {
+  async divertConnections(sockets: readonly BoundSocket[]): Promise<void> {
     const neighbours = this.neighbours();
     const groups = Map.groupBy(
       // The next process gets the sockets that were handed over.

@@ -146,7 +146,7 @@ export class HttpCarrier extends Carrier {
     if (stream === 0) return events.data(servfail(query));
     const request = new HttpRequest(query, context.clock.now(), NO_HEADERS);
     this.#requests.set(stream, request);
-    events.hold(request.held);
+    events.charge(request.held);
   }
 
   #headers(stream: number, { status, contentType }: ResponseHeaders): void {
@@ -170,7 +170,7 @@ export class HttpCarrier extends Carrier {
     const request = this.#requests.get(stream);
     if (request === undefined) return;
     const before = request.held;
-    if (request.append(bytes)) this.parts.events.hold(request.held - before);
+    if (request.append(bytes)) this.parts.events.charge(request.held - before);
     else this.#cancel(stream, "HTTP content longer than a DNS message");
   }
 
@@ -195,7 +195,7 @@ export class HttpCarrier extends Carrier {
     const request = this.#requests.get(stream);
     if (request === undefined) return undefined;
     this.#requests.delete(stream);
-    this.parts.events.hold(-request.held);
+    this.parts.events.charge(-request.held);
     return request;
   }
 
