@@ -15,7 +15,6 @@ export interface ReloaderOptions {
   registry: MetricRegistry;
   onStart?: () => void;
   onDone: (status: ReloadStatus) => void;
-  random?: () => number;
   clock?: Clock;
 }
 
@@ -110,8 +109,7 @@ export class Reloader {
     this.#cancel();
     if (this.#reload === undefined || this.#stopped) return;
     const { intervalMs, jitterMs } = this.#reload;
-    const random = (this.#options.random ?? Math.random)();
-    this.#cancel = this.#clock.after(intervalMs + (2 * random - 1) * jitterMs, () => {
+    this.#cancel = this.#clock.after(intervalMs + (2 * Math.random() - 1) * jitterMs, () => {
       void this.#enqueue(() => this.#tryReload(true)).finally(() => this.#schedule());
     });
   }

@@ -81,10 +81,6 @@ export class Endpoints {
     else this.#probe.stop();
   }
 
-  get addresses(): string[] {
-    return this.#servers.addresses;
-  }
-
   /** Reports not ready; resolves when clients have had time to notice (`lameduck`). */
   async lameduck(): Promise<void> {
     this.#stopping = true;

@@ -83,10 +83,6 @@ export class HttpServers {
     this.#open = next;
   }
 
-  get addresses(): string[] {
-    return [...this.#open.keys()];
-  }
-
   /** Closes everything; current requests are answered, for `limitMs` at most. */
   async stop(limitMs: number): Promise<void> {
     const servers = [...this.#open.values()];

@@ -54,10 +54,6 @@ export class ServiceManager {
     this.#socket = this.#open();
   }
 
-  get present(): boolean {
-    return this.#socket !== null;
-  }
-
   /** Queries are answered: after the start and after each reload. */
   ready(status: string): void {
     if (this.#stopping) return;
@@ -74,14 +70,10 @@ export class ServiceManager {
   }
 
   /** nodens is stopping; from here on the manager's stop timeout applies. */
-  stopping(status = "stopping"): void {
+  stopping(): void {
     this.#stopping = true;
     this.#startSigns();
-    this.#notify({ STOPPING: 1, STATUS: statusLine(status) });
-  }
-
-  status(text: string): void {
-    this.#notify({ STATUS: statusLine(text) });
+    this.#notify({ STOPPING: 1, STATUS: "stopping" });
   }
 
   /** The watchdog, or null. The data plane notifies it; from `stopping` on, this object does. */

@@ -98,29 +98,25 @@ function manager(values: Record<string, string>, socket = fakeSocket()) {
 
 Deno.test("nothing is sent or logged without NOTIFY_SOCKET", () => {
   const { service, socket, logs } = manager({ WATCHDOG_USEC: "3000" });
-  assert.equal(service.present, false);
   service.ready("serving");
   service.reloading();
-  service.status("still serving");
   assert.equal(service.watchdog(), null);
   service.stopping();
   service.close();
   assert.deepEqual([socket.sent, logs], [[], []]);
 });
 
-Deno.test("ready, reloading, status and stopping are sent in the format of sd_notify", () => {
+Deno.test("ready, reloading and stopping are sent in the format of sd_notify", () => {
   const { service, socket } = manager({ NOTIFY_SOCKET: "/run/x" });
   service.ready("serving .:53");
   service.reloading();
-  service.ready("serving .:53");
-  service.status("one\ntwo");
+  service.ready("one\ntwo");
   service.stopping();
   service.close();
   assert.deepEqual(socket.sent, [
     "READY=1\nMAINPID=7\nSTATUS=serving .:53\n",
     "RELOADING=1\nMONOTONIC_USEC=1234\n",
-    "READY=1\nMAINPID=7\nSTATUS=serving .:53\n",
-    "STATUS=one; two\n",
+    "READY=1\nMAINPID=7\nSTATUS=one; two\n",
     "STOPPING=1\nSTATUS=stopping\n",
   ]);
 });
@@ -141,15 +137,15 @@ Deno.test("a socket that cannot be opened is a warning", () => {
 Deno.test("a notification that is not accepted is retried, in order", async () => {
   const { service, socket, clock } = manager({ NOTIFY_SOCKET: "/run/x" });
   socket.accepts = false;
+  service.reloading();
   service.ready("one");
-  service.stopping();
   socket.accepts = true;
-  service.status("two");
+  service.stopping();
   await clock.advance(100);
   assert.deepEqual(socket.sent.map((text) => text.split("\n")[0]), [
+    "RELOADING=1",
     "READY=1",
     "STOPPING=1",
-    "STATUS=two",
   ]);
   service.close();
 });
