@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
 import type { HttpRequest } from "../../support/servers/tls_servers.ts";
 import { until } from "../../support/run/until.ts";
 import { answer, scenes } from "./scene.ts";
@@ -81,65 +81,44 @@ test("three hundred queries at once are answered in any order", async (scene) =>
   await client.until(() => scene.pair.lane.queued(client.stream) === 0);
 });
 
+/** A response with this body. */
+function send(body: string | Uint8Array, headers: Record<string, string | number> = HEADERS) {
+  return ({ stream }: HttpRequest) => {
+    stream.respond(headers);
+    stream.end(body);
+  };
+}
+
+const OTHER = answer(queryBytes({ name: "other.example.org" }));
+const LOGIN = "<p>Welcome to this network. Please log in</p>";
 /** Faults of a server, and the reasons that are reported. */
-const FAULTS: { title: string; use: (request: HttpRequest) => void; why: RegExp }[] = [
-  {
-    title: "an HTTP status",
-    use: ({ stream }) => {
-      stream.respond({ ":status": 500, "content-type": "text/plain" });
-      stream.end("out of order");
-    },
-    why: /^HTTP status 500 instead of an answer$/,
-  },
-  {
-    title: "another content type",
-    use: ({ stream }) => {
-      stream.respond({ ":status": 200, "content-type": "text/html" });
-      stream.end("<p>Welcome to this network. Please log in</p>");
-    },
-    why: /^HTTP content of type "text\/html"$/,
-  },
-  {
-    title: "a stream that is reset",
-    use: ({ stream }) => stream.close(2),
-    why: /^an HTTP request was reset by the upstream$/,
-  },
-  {
-    title: "the answer to another question",
-    use: ({ stream }) => {
-      stream.respond(HEADERS);
-      const question = decode(queryBytes({ name: "other.example.org" }));
-      stream.end(responseBytes(question, { answers: [a("other.example.org", "192.0.2.66")] }));
-    },
-    why: /^HTTP content that answers another question$/,
-  },
-  {
-    title: "the query itself",
-    use: (request) => {
-      request.stream.respond(HEADERS);
-      request.stream.end(messageOf(request));
-    },
-    why: /^HTTP content that answers another question$/,
-  },
-  {
-    title: "nothing in it",
-    use: ({ stream }) => {
-      stream.respond(HEADERS);
-      stream.end();
-    },
-    why: /^HTTP content shorter than a DNS message$/,
-  },
-  {
-    title: "more than a message",
-    use: ({ stream }) => {
-      stream.respond(HEADERS);
-      stream.end(new Uint8Array(70_000));
-    },
-    why: /^HTTP content longer than a DNS message$/,
-  },
+const FAULTS: [title: string, use: (request: HttpRequest) => void, why: string][] = [
+  [
+    "an HTTP status",
+    send("out of order", { ":status": 500, "content-type": "text/plain" }),
+    "HTTP status 500 instead of an answer",
+  ],
+  [
+    "another content type",
+    send(LOGIN, { ":status": 200, "content-type": "text/html" }),
+    'HTTP content of type "text/html"',
+  ],
+  [
+    "a stream that is reset",
+    ({ stream }) => stream.close(2),
+    "an HTTP request was reset by the upstream",
+  ],
+  ["the answer to another question", send(OTHER), "HTTP content that answers another question"],
+  [
+    "the query itself",
+    (request) => send(messageOf(request))(request),
+    "HTTP content that answers another question",
+  ],
+  ["an empty body", send(""), "HTTP content shorter than a DNS message"],
+  ["a long body", send(new Uint8Array(70_000)), "HTTP content longer than a DNS message"],
 ];
 
-for (const { title, use, why } of FAULTS) {
+for (const [title, use, why] of FAULTS) {
   test(`${title} fails the query; three in a row, the connection`, async (scene) => {
     const server = await scene.startHttp((request) => {
       if (nameOf(request).startsWith("bad")) use(request);
@@ -157,12 +136,12 @@ for (const { title, use, why } of FAULTS) {
     assert.deepEqual(await rcodes(query("bad", 2)), ["SERVFAIL"]);
     client.send(query("bad", 3));
     await client.until(() => client.why !== null);
-    assert.match(client.why!, why);
+    assert.equal(client.why, why);
 
     const fresh = scene.open(server, { http: "POST" });
     fresh.send(query("bad"));
     await fresh.until(() => fresh.why !== null);
-    assert.match(fresh.why!, why);
+    assert.equal(fresh.why, why);
     assert.deepEqual(fresh.frames, []);
     assert.equal(scene.pair.control.size, 0);
   });
@@ -171,7 +150,7 @@ for (const { title, use, why } of FAULTS) {
 test("a failed query gets a response to its question", async (scene) => {
   const server = await scene.startHttp((request) => {
     if (nameOf(request) === "good") respond(request);
-    else FAULTS[0]!.use(request);
+    else FAULTS[0]![1](request);
   });
   const client = scene.open(server, { http: "GET" });
   await client.ask(query("good"));
