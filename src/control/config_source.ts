@@ -5,16 +5,14 @@ import { readConfig } from "../loading/read.ts";
 /** Where the Corefile comes from. */
 export interface ConfigSourceOptions {
   file: string;
-  /** Makes the text to serve in place of the file, which is then only a name; null for the file. */
   text: (() => string) | null;
-  /** Port of blocks that name none. */
   defaultPort: number;
   host: HostView;
 }
 
-/** Reads the Corefile, whenever it is asked to, and knows whether it is another one than before. */
+/** Reads the Corefile, and tells by a hash whether it has changed. */
 export class ConfigSource {
-  /** SHA-512 of the Corefile and all that it imports, as it was read last, in hexadecimal. */
+  /** SHA-512, in hexadecimal, of the Corefile and its imports as last read. */
   hash = "";
   readonly #options: ConfigSourceOptions;
 
@@ -23,8 +21,8 @@ export class ConfigSource {
   }
 
   /**
-   * Reads it. Throws `CorefileErrors` with every fault, or an error that says why it cannot be read;
-   * `hash` is of what was read either way.
+   * Throws `CorefileErrors` with every fault, or an error that says why it cannot be read; updates
+   * `hash` in any case.
    */
   async read(): Promise<LoadedConfig> {
     const { file, text: make, defaultPort, host } = this.#options;
@@ -41,13 +39,14 @@ export class ConfigSource {
       const text = make?.() ?? readText(file, host);
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
-      // Other files that were read are followed by those who need them.
+      // Plugins follow the other files.
       for (const path of [...read.keys()]) {
         if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
       }
       return loaded;
     } finally {
-      this.hash = await digest(read);
+      const bytes = new TextEncoder().encode(JSON.stringify([...read].sort()));
+      this.hash = new Uint8Array(await crypto.subtle.digest("SHA-512", bytes)).toHex();
     }
   }
 }
@@ -58,9 +57,4 @@ function readText(file: string, host: HostView): string {
   } catch (error) {
     throw new Error(`Cannot read "${file}": ${(error as Error).message}`);
   }
-}
-
-async function digest(texts: ReadonlyMap<string, string>): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify([...texts].sort()));
-  return new Uint8Array(await crypto.subtle.digest("SHA-512", bytes)).toHex();
 }

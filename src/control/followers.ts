@@ -1,7 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { Companion, Deliver, Delivery, Follower } from "../plugins/companion.ts";
 
-/** Everything that follows the files and names of one configuration. */
+/** The followers of all companions for one configuration. */
 export class Followers {
   readonly #config: Config;
   readonly #byCompanion = new Map<Companion, Follower>();
@@ -11,7 +11,6 @@ export class Followers {
     { companions, deliver, previous }: {
       companions: readonly Companion[];
       deliver: Deliver;
-      /** Those of the configuration that is served until now; null for the first. */
       previous: Followers | null;
     },
   ) {
@@ -23,27 +22,23 @@ export class Followers {
     }
   }
 
-  /** Whether they follow this configuration, whose listeners may be in another order. */
+  /** Whether they follow this configuration; its listeners may be in another order. */
   areOf(config: Config): boolean {
     return config.blocks === this.#config.blocks;
   }
 
-  /** What the handlers get before their first query. */
   prepare(): Promise<Delivery[]> {
     return this.#collect((follower) => follower.prepare());
   }
 
-  /** The buffers once more, for a data plane whose thread has lost them. */
   again(): Promise<Delivery[]> {
     return this.#collect((follower) => follower.again?.() ?? []);
   }
 
-  /** From now on tells the data planes of changes. */
   start(): void {
     for (const follower of this.#byCompanion.values()) follower.start();
   }
 
-  /** Stops following, at once; resolves when nothing is under way any more. */
   async stop(): Promise<void> {
     await Promise.all([...this.#byCompanion.values()].map((follower) => follower.stop()));
   }

@@ -1,191 +1,167 @@
-import type { LoadedConfig } from "../loading/load.ts";
-import type { Config } from "../config/types.ts";
-import type { BoundSocket, InheritedSource } from "../io/sockets.ts";
-import { describeShares, type FileShares } from "../io/file_shares.ts";
-import type { MetricRegistry } from "../metrics/registry.ts";
+import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
 import { releaseBuffer } from "../base/transfer.ts";
-import type { Companion, Delivery } from "../plugins/companion.ts";
+import type { Config } from "../config/types.ts";
+import { describeShares, type FileShares } from "../io/file_shares.ts";
+import type { LoadedConfig } from "../loading/load.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
+import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
 import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
-import { ChangeRefused, DataPlane, type PreparedChange } from "./plane/data_plane.ts";
-import { DeliveryGate } from "./plane/delivery_gate.ts";
-import type { DataPlaneOptions } from "./plane/options.ts";
-import type { Endpoints } from "./endpoints/endpoints.ts";
 import { Followers } from "./followers.ts";
-import { Keepers } from "./keepers.ts";
+import { TlsThread } from "./encrypted/thread.ts";
+import type { Endpoints } from "./endpoints/endpoints.ts";
+import { StatusSource } from "./endpoints/status_source.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
-import { deliveriesForEach, type DriverKind, handedOver } from "./plane/messages.ts";
+import {
+  ChangeRefused,
+  DataPlane,
+  type DataPlaneOptions,
+  type PreparedChange,
+} from "./plane/data_plane.ts";
+import { buffersOf, deliveriesForEach, DeliveryGate } from "./plane/deliveries.ts";
 import { shareOwnFiles } from "./plane/own_files.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
-import { StatusSource } from "./endpoints/status_source.ts";
-import { TlsThread } from "./encrypted/thread.ts";
 
-/** Time for content that does not stay to be persisted before a reload goes on. */
+/** Limit for persisting, before a reload, what the new configuration does not keep. */
 const SAVE_MS = 2000;
-/** Time that queries in flight are given at stop: the longest that `forward` takes, and a little. */
+/** Limit for queries in flight at stop: a little more than `forward` needs. */
 const DRAIN_MS = 6000;
-/** Time for each of the other steps of stopping. */
+/** Limit for every other step of stopping. */
 const STOP_MS = 2000;
-
-/** How often is looked whether the process beside this one has gone, and what it has written. */
+/** Period of checking another process and its files. */
 const BESIDE_MS = 250;
 
-const NO_MARKS = { upstream: 0, probe: 0 } as const;
-
 /** What a server is made of. */
-export interface ServerOptions {
-  driver: DriverKind;
-  /** Data planes that share the ports. */
+export interface ServerOptions extends
+  Pick<
+    DataPlaneOptions,
+    "driver" | "inherited" | "logsFields" | "onDead" | "onHarm" | "clock"
+  > {
   workers: number;
-  /** Sockets that the process was started with; default: none. */
-  inherited?: InheritedSource | null;
   registry: MetricRegistry;
-  /** SO_MARK of queries to upstreams, and of those to its own listeners; default: none. */
+  /** SO_MARK of queries to upstreams and to its own listeners; default: none. */
   marks?: { upstream: number; probe: number };
-  /** Another process has these addresses as well, HTTP's among them; default: nobody may. */
+  /** Another process has these addresses as well, including HTTP; default: false. */
   beside?: boolean;
   logger: Logger;
-  /** The log takes the values of a line as well. */
-  logsFields: boolean;
-  /** Where metrics are served besides what the Corefile says. */
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
-  /** A data plane is dead and cannot be brought back: the process must end. */
-  onDead: (why: string) => void;
-  /** A handler has found that serving on may do harm; the log says the rest. */
-  onHarm?: (why: string) => void;
 }
 
 /**
- * All that serves: the data planes, and beside them what the control plane does for one
- * configuration. It changes over from one configuration to the next without losing a query.
+ * Everything that serves: the data planes, and what the control plane does for one configuration. It
+ * changes from one configuration to the next without losing a query.
  */
 export class Server {
   readonly planes: readonly DataPlane[];
-  /** What the data planes find out of themselves. */
   readonly checks: SelfChecks;
-  readonly registry: MetricRegistry;
   readonly status: StatusSource;
   readonly tls: TlsThread;
   readonly #options: ServerOptions;
+  readonly #clock: Clock;
   readonly #files: FileShares;
   readonly #companions: readonly Companion[];
-  readonly #keepers: Keepers;
+  readonly #keepers: readonly Keeper[];
   #config: Config;
   #endpoints: Endpoints | null = null;
-  /** Between those who follow files and names of what is served, and the data planes. */
   #gate: DeliveryGate;
   #followers: Followers;
-  /** Those of the configuration that is being changed to. */
   #nextFollowers: Followers | null = null;
-  #besideTimer: ReturnType<typeof setTimeout> | undefined;
-  /** What was bound when this process stopped. */
+  #cancelBeside: Cancel = () => {};
   #left: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
-    const { driver, workers, logger, logsFields, build, onDead } = options;
-    const inherited = options.inherited ?? null;
-    const onHarm = options.onHarm ?? (() => {});
-    const shared = new SharedArrayBuffer(SHARED_BYTES);
+    const { driver, workers, logger, registry, build, clock = systemClock } = options;
     const { log } = logger;
+    const shared = new SharedArrayBuffer(SHARED_BYTES);
     this.#config = config;
     this.#options = options;
-    this.registry = options.registry;
-    const { upstream: mark } = options.marks ?? NO_MARKS;
-    // A UDP and a TCP socket for each.
+    this.#clock = clock;
+    // A UDP and a TCP socket each.
     const listeners = 2 * workers * config.listeners.length;
-    const files = shareOwnFiles(driver, { planes: workers, listeners });
-    this.#files = files;
-    const shares = describeShares(files);
+    this.#files = shareOwnFiles(driver, { planes: workers, listeners });
+    const shares = describeShares(this.#files);
     if (shares !== null && driver === "linux") log("info", shares);
-    this.tls = new TlsThread(log);
-    const planeOptions: DataPlaneOptions = {
-      driver,
-      inherited,
-      log,
-      logsFields,
-      onDead,
-      onHarm,
-      shared,
-      mark,
-      files,
-      refill: async (config) => await this.#followersOf(config)?.again() ?? [],
-      tls: this.tls,
-    };
-    this.planes = Array.from({ length: workers }, () => new DataPlane(config, planeOptions));
-    this.checks = new SelfChecks(this.planes);
-    this.status = new StatusSource(config, {
-      version: build.version,
-      driver,
-      planes: this.planes,
-      logger,
+    this.tls = new TlsThread(log, { clock });
+    this.planes = Array.from({ length: workers }, () =>
+      new DataPlane(config, {
+        ...options,
+        log,
+        shared,
+        mark: options.marks?.upstream ?? 0,
+        files: this.#files,
+        refill: async (config) => await this.#followersOf(config)?.again() ?? [],
+        tls: this.tls,
+      }));
+    const { planes } = this;
+    this.checks = new SelfChecks(planes);
+    const { version } = build;
+    this.status = new StatusSource(config, { version, driver, planes, logger, clock });
+    registry.onScrape((book) => {
+      book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines);
+      this.tls.addMetrics(book);
     });
-    this.registry.onScrape((book) =>
-      book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines)
-    );
-    this.registry.onScrape((book) => this.tls.addMetrics(book));
-    this.#gate = new DeliveryGate(this.planes);
     const services = {
-      planes: this.planes,
+      planes,
       log,
-      registry: this.registry,
+      registry,
       shared: options.beside ?? false,
+      clock,
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
     this.#companions = COMPANIONS.map((create) => create(services));
-    this.#keepers = new Keepers(this.#companions);
+    this.#keepers = this.#companions.flatMap(({ keeper }) => keeper ?? []);
+    this.#gate = new DeliveryGate(planes);
     this.#followers = this.#follow(config, this.#gate, null);
   }
 
-  /** What is served. */
   get config(): Config {
     return this.#config;
   }
 
   /**
-   * Opens everything and serves. Throws an error that says what could not be opened.
-   *
-   * Sockets are opened last: from then on the kernel gives this process its share of the queries,
-   * where another one has the same addresses.
+   * Opens everything and serves. Throws an error that says what cannot be opened. Sockets come
+   * last: they get a share of the queries if another process has the same addresses.
    */
   async start(): Promise<void> {
-    const { planes } = this;
+    const { planes, checks, status } = this;
     const config = this.#config;
-    const { beside = false } = this.#options;
-    for (const { block, position, data } of await this.#followers.prepare()) {
-      this.#gate.deliver(block, position, data);
-    }
+    const { driver, logger, registry, build, metricsAddresses, beside = false, marks } =
+      this.#options;
+    for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
-    const { driver } = this.#options;
-    const reserved = driver === "linux" && reserveDescriptors(openLibc(), this.#files.total);
+    const libc = driver === "linux" ? openLibc() : null;
+    const reserved = libc !== null && reserveDescriptors(libc, this.#files.total);
     const starting = Promise.all(planes.map((plane) => plane.start()));
-    // Loaded while the data planes start, which do not wait for it.
+    // Loaded while the data planes start.
     const module = import("./endpoints/endpoints.ts");
     await starting;
     await reserved;
     const { Endpoints } = await module;
-    const { logger, build, metricsAddresses } = this.#options;
     this.#endpoints = new Endpoints({
       planes,
-      checks: this.checks,
-      registry: this.registry,
+      checks,
+      registry,
       log: logger.log,
       build,
       metricsAddresses,
-      mark: (this.#options.marks ?? NO_MARKS).probe,
-      status: this.status,
-      mostConnections: this.#files.http,
-      libc: driver === "linux" ? openLibc() : null,
+      mark: marks?.probe ?? 0,
+      status,
+      maxConnections: this.#files.http,
+      libc,
+      clock: this.#clock,
     });
-    for (const plane of planes) plane.onRestarted = () => this.#keepers.restarted(plane);
-    this.#keepers.start(config);
-    // Answers that the other process has cached need not be asked for again.
-    if (beside) await this.#keepers.settled();
+    for (const plane of planes) {
+      plane.onRestarted = () => this.#keepers.forEach((keeper) => keeper.restarted(plane));
+    }
+    for (const keeper of this.#keepers) keeper.start(config);
+    // Use what the other process has cached.
+    if (beside) await this.#allKeepers((keeper) => keeper.settled());
     this.#endpoints.apply(config, beside);
     planes.forEach((plane, index) => plane.bind(index));
     this.#endpoints.watchListeners();
@@ -194,33 +170,33 @@ export class Server {
   }
 
   /**
-   * Serves another configuration from now on. Where something of it cannot be opened it throws an
-   * error that says what, and the one before is served as if nothing had been.
+   * Changes the configuration. Throws an error, and continues as before, if something cannot be
+   * opened.
    */
   async change({ config }: LoadedConfig): Promise<void> {
     const gate = new DeliveryGate(this.planes);
     const followers = this.#follow(config, gate, this.#followers);
     const deliveries = await followers.prepare();
     const prepared: PreparedChange[] = [];
-    let goOn: ((config: Config) => void) | null = null;
+    let resumes: ((config: Config) => void)[] = [];
     try {
-      this.planes.forEach((plane, others) => prepared.push(plane.prepare(config, others)));
-      goOn = await this.#keepers.hold(config, SAVE_MS);
+      this.planes.forEach((plane, index) => prepared.push(plane.prepare(config, index)));
+      resumes = await this.#allKeepers((keeper) => keeper.hold(config, SAVE_MS));
       // Another process with these addresses may have read the same Corefile first.
       this.#endpoints!.apply(config, this.hasNeighbours());
-      // The TLS thread runs before its upstreams are used, and ends with their last stream.
+      // The TLS thread starts before its upstreams are used, and ends after their last stream.
       this.tls.configure(config);
-      this.#gate.hold();
+      this.#gate.shut();
       this.#nextFollowers = followers;
       await this.#commit(prepared, deliveries);
     } catch (error) {
-      // Only before a data plane has changed over; one of the portable driver is alone.
+      // No data plane has changed: only the portable driver's can refuse, and it has just one.
       this.tls.configure(this.#config);
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
-      goOn?.(this.#config);
-      handedOver(deliveries).forEach(releaseBuffer);
-      // Its own servers may be on their way out still.
+      resumes.forEach((resume) => resume(this.#config));
+      buffersOf(deliveries).forEach(releaseBuffer);
+      // Shared: its own servers may still be closing.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
       this.#nextFollowers = null;
       await followers.stop();
@@ -229,89 +205,81 @@ export class Server {
     this.#config = config;
     this.#endpoints!.watchListeners();
     const stopped = this.#followers.stop();
-    // It stays shut.
     this.#gate.drop();
     this.#gate = gate;
     this.#followers = followers;
     this.#nextFollowers = null;
     followers.start();
-    goOn(config);
+    resumes.forEach((resume) => resume(config));
     await stopped;
   }
 
-  /** Whether other processes accept queries at addresses of this one; also after `stop`. */
+  /** Whether other processes accept queries at this server's addresses; also valid after `stop`. */
   hasNeighbours(): boolean {
     if (this.#options.driver !== "linux") return false;
-    return (this.#left ?? this.#bound()).neighbours().length > 0;
+    return (this.#left ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
   /**
-   * Ends without a loss: accepts no more queries, answers what waits, keeps what is to be kept.
-   *
-   * @param options - `succeeded`: another process accepts queries at the same addresses, so nobody
-   * has to be told
+   * Stops without losing a query, and persists what is to be kept. Nothing waits after `hurry`
+   * resolves. `succeeded`: another process serves the same addresses, so nobody has to notice.
    */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
-    const { logger } = this.#options;
-    const orHurry = (work: Promise<unknown>) => Promise.race([work, hurry]);
-    clearTimeout(this.#besideTimer);
+    const { driver, logger } = this.#options;
+    const { planes } = this;
+    const orHurry = (work: Promise<unknown> | undefined) => Promise.race([work, hurry]);
+    const persist = () => this.#allKeepers((keeper) => keeper.stop(STOP_MS));
+    this.#cancelBeside();
     if (succeeded) {
-      // First of all: the other one reads what is written, and answers for both over HTTP.
-      await orHurry(
-        Promise.all([this.#keepers.stop(STOP_MS), this.#endpoints?.stop(STOP_MS)]),
-      );
-    } else if (this.#endpoints !== null) {
-      await orHurry(this.#endpoints.lameduck());
+      // The other process reads what is written, and answers HTTP for both.
+      await orHurry(Promise.all([persist(), this.#endpoints?.stop(STOP_MS)]));
+    } else await orHurry(this.#endpoints?.lameduck());
+    if (driver === "linux") {
+      this.#left = this.#boundAddresses();
+      await orHurry(this.#left.divertConnections(planes.flatMap(({ sockets }) => sockets)));
     }
-    if (this.#options.driver === "linux") {
-      const left = this.#left = this.#bound();
-      await orHurry(left.turnConnectionsAway(this.#sockets));
-    }
-    await Promise.all(this.planes.map((plane) => plane.retire(STOP_MS)));
-    await orHurry(Promise.all(this.planes.map((plane) => plane.drain(DRAIN_MS))));
+    await Promise.all(planes.map((plane) => plane.retire(STOP_MS)));
+    await orHurry(Promise.all(planes.map((plane) => plane.drain(DRAIN_MS))));
     await orHurry(this.#followers.stop());
-    // Before the data planes stop, which hold the content.
-    await orHurry(this.#keepers.stop(STOP_MS));
-    await Promise.all([...this.planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
+    // While the data planes still have the content.
+    await orHurry(persist());
+    await Promise.all([...planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await this.tls.stop();
     await logger.flush(STOP_MS);
   }
 
-  get #sockets(): BoundSocket[] {
-    return this.planes.flatMap(({ sockets }) => sockets);
+  #boundAddresses(): SharedAddresses {
+    const sockets = this.planes.flatMap((plane) => plane.sockets);
+    return SharedAddresses.of(sockets, this.#options.logger.log, this.#clock);
   }
 
-  #bound(): SharedAddresses {
-    return SharedAddresses.of(this.#sockets, this.#options.logger.log);
-  }
-
-  /** Reads what the process beside this one writes at its end, until it is gone. */
   #watchBeside(): void {
-    this.#besideTimer = setTimeout(async () => {
+    this.#cancelBeside = this.#clock.after(BESIDE_MS, async () => {
       const gone = !this.hasNeighbours();
-      await this.#keepers.follow();
+      await this.#allKeepers((keeper) => keeper.follow());
       if (this.#left !== null) return;
-      if (!gone) {
-        this.#watchBeside();
-        return;
-      }
-      this.#keepers.own();
+      if (!gone) return this.#watchBeside();
+      this.#keepers.forEach((keeper) => keeper.own());
       this.#options.logger.log("info", "the other process has stopped; serving alone");
-    }, BESIDE_MS);
+    });
   }
 
   async #commit(prepared: readonly PreparedChange[], deliveries: readonly Delivery[]) {
-    const { log } = this.#options.logger;
     const each = deliveriesForEach(deliveries, this.planes.length);
     await Promise.all(this.planes.map(async (plane, i) => {
       try {
         await plane.commit(prepared[i]!, each[i]!);
       } catch (error) {
         if (error instanceof ChangeRefused) throw error;
-        // It has failed or hangs, which its watch sees to; a new thread has the new configuration.
+        // It has failed or hangs; a new thread gets the new configuration.
+        const { log } = this.#options.logger;
         log("error", `a data plane has not changed over: ${(error as Error).message}`);
       }
     }));
+  }
+
+  #allKeepers<T>(work: (keeper: Keeper) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#keepers.map(work));
   }
 
   #followersOf(config: Config): Followers | undefined {
@@ -321,7 +289,7 @@ export class Server {
   #follow(config: Config, gate: DeliveryGate, previous: Followers | null): Followers {
     return new Followers(config, {
       companions: this.#companions,
-      deliver: (block, position, data) => gate.deliver(block, position, data),
+      deliver: (block, position, data) => gate.deliver({ block, position, data }),
       previous,
     });
   }

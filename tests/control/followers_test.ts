@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../src/config/types.ts";
 import { Followers } from "../../src/control/followers.ts";
-import { Keepers } from "../../src/control/keepers.ts";
-import type { Companion, Follower, Keeper } from "../../src/plugins/companion.ts";
+import type { Companion, Follower } from "../../src/plugins/companion.ts";
 
 function configOf(file: string): Config {
   return { file, blocks: [], listeners: [], debug: false };
 }
 
-/** A companion that writes down what it is asked for. */
+/** A companion that records its calls. */
 function companion(name: string, calls: string[]): Companion {
   const names = new Map<Follower, string>();
   return {
@@ -26,7 +25,7 @@ function companion(name: string, calls: string[]): Companion {
   };
 }
 
-Deno.test("followers: each companion goes on from its own follower", async () => {
+Deno.test("followers: each companion continues from its previous follower", async () => {
   const calls: string[] = [];
   const companions = [companion("one", calls), {}, companion("two", calls)];
   const deliver = () => {};
@@ -47,30 +46,5 @@ Deno.test("followers: each companion goes on from its own follower", async () =>
     "two starts b",
     "one stops a",
     "two stops a",
-  ]);
-});
-
-Deno.test("keepers: what holds each of them goes on with the same configuration", async () => {
-  const calls: string[] = [];
-  const keeper = (name: string): Keeper => ({
-    start: () => {},
-    hold: ({ file }) => {
-      calls.push(`${name} holds for ${file}`);
-      return Promise.resolve(({ file }) => void calls.push(`${name} goes on with ${file}`));
-    },
-    restarted: () => {},
-    follow: () => Promise.resolve(),
-    own: () => {},
-    settled: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
-  });
-  const keepers = new Keepers([{ keeper: keeper("one") }, {}, { keeper: keeper("two") }]);
-  const goOn = await keepers.hold(configOf("b"), 1000);
-  goOn(configOf("a"));
-  assert.deepEqual(calls, [
-    "one holds for b",
-    "two holds for b",
-    "one goes on with a",
-    "two goes on with a",
   ]);
 });

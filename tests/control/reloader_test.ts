@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
-import type { LoadedConfig } from "../../src/loading/load.ts";
 import type { ReloadConfig } from "../../src/config/types.ts";
-import { Reloader } from "../../src/control/reloader.ts";
 import type { ReloadStatus } from "../../src/control/endpoints/status.ts";
+import { Reloader } from "../../src/control/reloader.ts";
+import type { LoadedConfig } from "../../src/loading/load.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
-import { until } from "../support/run/until.ts";
+import { VirtualClock } from "../support/run/virtual_clock.ts";
 
-const OFTEN: ReloadConfig = { intervalMs: 10, jitterMs: 5 };
+const PERIOD: ReloadConfig = { intervalMs: 1000, jitterMs: 500 };
+/** Long enough for three reads. */
+const THREE_MS = 4500;
 
-/** A reloader whose Corefile is `text`; one that begins with "bad" cannot be read. */
+/** A reloader whose Corefile is `text`; a text that begins with "bad" cannot be read. */
 function make(first: string, reload?: ReloadConfig) {
   const world = {
     text: first,
@@ -17,6 +19,7 @@ function make(first: string, reload?: ReloadConfig) {
     applied: [] as string[],
     logs: [] as string[],
     done: [] as ReloadStatus[],
+    clock: new VirtualClock(),
     applying: (_text: string): Promise<void> => Promise.resolve(),
     registry: new MetricRegistry(),
     value(name: string): number {
@@ -55,12 +58,13 @@ function make(first: string, reload?: ReloadConfig) {
     log: (level, line) => world.logs.push(`${level}: ${line}`),
     registry: world.registry,
     onDone: (status) => world.done.push(status),
+    clock: world.clock,
   });
   reloader.start(load());
   return Object.assign(world, { reloader });
 }
 
-Deno.test("a signal reloads even what has not changed", async () => {
+Deno.test("reload: a signal reloads an unchanged Corefile", async () => {
   const { reloader, applied, done } = make("one");
   assert.equal(await reloader.reload("SIGHUP"), true);
   assert.deepEqual(applied, ["one"]);
@@ -68,34 +72,32 @@ Deno.test("a signal reloads even what has not changed", async () => {
   await reloader.stop();
 });
 
-Deno.test("without the directive nobody looks for changes", async () => {
+Deno.test("reload: without the directive the Corefile is not watched", async () => {
   const world = make("one");
   world.text = "two";
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await world.clock.advance(THREE_MS);
   assert.equal(world.reads, 0);
   await world.reloader.stop();
 });
 
-Deno.test("a change is taken over, once", async () => {
-  const world = make("one", OFTEN);
-  await until(() => world.reads >= 3);
+Deno.test("reload: a change is applied once", async () => {
+  const world = make("one", PERIOD);
+  await world.clock.advance(THREE_MS);
+  assert.ok(world.reads >= 3);
   assert.deepEqual(world.applied, []);
   world.text = "odd two";
-  await until(() => world.applied.length === 1);
-  const { reads } = world;
-  await until(() => world.reads >= reads + 3);
+  await world.clock.advance(2 * THREE_MS);
   assert.deepEqual(world.applied, ["odd two"]);
   assert.ok(world.logs.includes("warning: Corefile:1: odd"));
   assert.ok(world.logs.includes("info: plugin/reload: Running configuration SHA512 = odd two"));
   await world.reloader.stop();
 });
 
-Deno.test("faults are told and counted once for a text; the next text is tried again", async () => {
-  const world = make("one", OFTEN);
+Deno.test("reload: faults are logged and counted once a text; the next text is tried", async () => {
+  const world = make("one", PERIOD);
   world.text = "bad";
-  await until(() => world.done.length === 1);
-  const { reads } = world;
-  await until(() => world.reads >= reads + 3);
+  await world.clock.advance(2 * THREE_MS);
+  assert.ok(world.reads >= 4);
   assert.deepEqual(world.done.map(({ ok, faults }) => ({ ok, faults })), [
     { ok: false, faults: ["Corefile:1: one", "Corefile:2: two"] },
   ]);
@@ -103,12 +105,13 @@ Deno.test("faults are told and counted once for a text; the next text is tried a
   assert.equal(world.value("coredns_reload_failed_total"), 1);
   assert.ok(world.logs.includes("error: plugin/reload: Corefile:2: two"));
   world.text = "good";
-  await until(() => world.applied.length === 1);
+  await world.clock.advance(THREE_MS);
+  assert.deepEqual(world.applied, ["good"]);
   assert.equal(world.done.at(-1)!.ok, true);
   await world.reloader.stop();
 });
 
-Deno.test("where taking over fails, that is told with the reason", async () => {
+Deno.test("reload: a change that fails is reported with the reason", async () => {
   const world = make("one");
   world.applying = () => Promise.reject(new Error("Cannot listen on 127.0.0.1:53: in use"));
   assert.equal(await world.reloader.reload("SIGUSR1"), false);
@@ -116,7 +119,7 @@ Deno.test("where taking over fails, that is told with the reason", async () => {
   await world.reloader.stop();
 });
 
-Deno.test("one reload at a time; signals that come meanwhile are one more", async () => {
+Deno.test("reload: one at a time; signals during a reload cause one more", async () => {
   const world = make("one");
   const gate = Promise.withResolvers<void>();
   let running = 0;
@@ -127,7 +130,8 @@ Deno.test("one reload at a time; signals that come meanwhile are one more", asyn
     running--;
   };
   const all = [world.reloader.reload("a")];
-  await until(() => running === 1);
+  await world.clock.advance(0);
+  assert.equal(running, 1);
   all.push(...["b", "c", "d"].map((why) => world.reloader.reload(why)));
   gate.resolve();
   assert.deepEqual(await Promise.all(all), [true, true, true, true]);
@@ -136,19 +140,21 @@ Deno.test("one reload at a time; signals that come meanwhile are one more", asyn
   await world.reloader.stop();
 });
 
-Deno.test("stopping waits for a reload under way, and none begins afterwards", async () => {
-  const world = make("one", OFTEN);
+Deno.test("reload: stopping waits for the current reload and starts none", async () => {
+  const world = make("one", PERIOD);
   const gate = Promise.withResolvers<void>();
   world.applying = () => gate.promise;
   const reload = world.reloader.reload("SIGHUP");
-  await until(() => world.reads > 0);
+  await world.clock.advance(0);
+  assert.equal(world.reads, 1);
   const late = world.reloader.reload("SIGHUP");
   let stopped = false;
   const stopping = world.reloader.stop().then(() => stopped = true);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await world.clock.advance(THREE_MS);
   assert.equal(stopped, false);
   gate.resolve();
   await stopping;
   assert.equal(await reload, true);
   assert.equal(await late, false);
+  assert.equal(world.clock.timers, 0);
 });

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { type MemoryUse, parseMemoryUse, RestWatch } from "../../src/control/rest_watch.ts";
 
 const MIB = 2 ** 20;
-const LOOK_MS = 2000;
+const CHECK_MS = 2000;
 
-/**
- * What is done at each look where the process takes so many MiB, anonymous and all: `c` collects
- * garbage, `r` gives memory back, `.` is nothing.
- */
+/** Actions by memory use in MiB, [anonymous, resident]: `c`ollect, `r`elease, `.` after each check. */
 function actions(uses: readonly (readonly [number, number])[]): string {
   let at = 0;
   let found = "";
@@ -17,11 +14,11 @@ function actions(uses: readonly (readonly [number, number])[]): string {
   };
   const watch = new RestWatch({
     read,
-    collect: () => found += "c",
+    collectGarbage: () => found += "c",
     release: () => found += "r",
   });
   for (at = 0; at < uses.length; at++) {
-    watch.look(at * LOOK_MS);
+    watch.check(at * CHECK_MS);
     found += ".";
   }
   return found;
@@ -29,35 +26,35 @@ function actions(uses: readonly (readonly [number, number])[]): string {
 
 for (
   const { title, uses, expected } of [
-    { title: "after the start, once", uses: [[33, 60], [33, 60], [33, 60]], expected: "cr.r.." },
+    { title: "once after the start", uses: [[33, 60], [33, 60], [33, 60]], expected: "cr.r.." },
     {
-      title: "when a burst is over, not while it lasts",
+      title: "after a burst, not during it",
       uses: [[33, 60], [40, 66], [50, 76], [50.5, 76], [51, 76], [51, 76]],
       expected: "cr...cr.r..",
     },
     {
-      title: "growth that stays is released once",
+      title: "once for growth that stays",
       uses: [[33, 60], [60, 87], [60, 87], [60, 87], [60, 87]],
       expected: "cr..cr.r..",
     },
     {
-      title: "less than four mebibytes are not worth it",
+      title: "not for less than 4 MiB",
       uses: [[33, 60], [36, 63], [36, 63], [36, 63]],
       expected: "cr..r..",
     },
     {
-      title: "pages of files once a minute",
+      title: "once a minute for pages of files",
       uses: Array.from({ length: 40 }, (_, i) => [33, i < 2 ? 45 : 60]),
       expected: `cr.r.${".".repeat(29)}r.${".".repeat(8)}`,
     },
   ] as { title: string; uses: [number, number][]; expected: string }[]
 ) {
-  Deno.test(`memory is given back: ${title}`, () => {
+  Deno.test(`memory is released: ${title}`, () => {
     assert.deepEqual(actions(uses), expected);
   });
 }
 
-Deno.test("what a process takes is read of the kernel's text, or nothing is", () => {
+Deno.test("memory use is parsed from /proc/self/status, or null", () => {
   const text = "Name:\tdeno\nVmHWM:\t  90000 kB\nVmRSS:\t   62000 kB\nRssAnon:\t   40000 kB\n";
   assert.deepEqual(parseMemoryUse(text), {
     anonymousBytes: 40000 * 1024,

@@ -71,7 +71,7 @@ async function countingLooks(path: string, use: (looks: () => number) => Promise
   }
 }
 
-Deno.test("what changes while the data planes change over reaches no other block", async () => {
+Deno.test("a file that changes during a reload reaches the right block", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const port = freePort();
   const [first, second] = [`${folder}/first`, `${folder}/second`];
@@ -107,7 +107,7 @@ Deno.test("what changes while the data planes change over reaches no other block
 
 // A thread of the portable driver cannot be made to fail from outside.
 for (const workers of driver === "linux" ? [1, 2] : []) {
-  Deno.test(`hosts files are served by ${workers} data planes, and again by one that takes a dead one's place`, async () => {
+  Deno.test(`${workers} data planes serve hosts files, and so do their replacements`, async () => {
     const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
     const port = freePort();
     const path = `${folder}/hosts`;
@@ -149,7 +149,7 @@ for (const workers of driver === "linux" ? [1, 2] : []) {
 }
 
 Deno.test({
-  name: "the thread for TLS runs as long as the configuration has an upstream over TLS",
+  name: "the TLS thread runs while the configuration has an upstream over TLS",
   ...skipUnless("openssl"),
   // Sockets of node:tls are let go of a moment after their close event.
   sanitizeOps: false,

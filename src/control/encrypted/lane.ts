@@ -1,130 +1,87 @@
 /**
- * The other end of the lane (`io/lane.ts`): opens encrypted streams for one data plane, and hands on
- * what becomes of them.
+ * The TLS thread's end of a lane (`io/lane.ts`): encrypted streams for one data plane.
  *
- * What finds no room in the ring waits with its stream, which is not read from meanwhile: the peer is
- * held up by TCP. Streams that wait get room in turns, so one that sends much delays no other.
+ * What does not fit into the ring waits in its stream, which is paused, so that TCP slows the peer.
+ * Waiting streams get room in rotation: a busy one does not delay the others.
  */
-import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "../../io/lane_link.ts";
+import { COMMAND, EVENT, type LaneLink } from "../../io/lane_link.ts";
 import { RingReader, RingWriter } from "../../io/ring.ts";
-import type { ByteBudget, Holder } from "./tls/byte_budget.ts";
 import { joinBytes } from "./http/join_bytes.ts";
-import type { TlsContext } from "./tls/context.ts";
 import { TlsStream } from "./stream.ts";
+import type { TlsContext } from "./tls/context.ts";
 
-/** Octets that a stream may put into the ring before another has its turn. */
 const SLICE_BYTES = 16 * 1024;
-/** Octets of a reason, in UTF-8; the paths of files are the longest part. */
-const MAX_WHY = 512;
-/** Room below which a stream does not go on: any record but DATA fits, which is cut to what there is. */
-const LEAST_ROOM = MAX_WHY + 64;
-const EXHAUSTED =
-  "all upstreams over TLS hold too much memory together, this connection most of all";
-
-/** How a lane is run. */
-export interface TlsLaneOptions {
-  /** Wakes the data plane. */
-  wake: () => void;
-  context: TlsContext;
-}
-
-/** A stream, and what of it the data plane does not know yet. */
-interface LaneStream extends Holder {
-  readonly id: number;
-  readonly tls: TlsStream;
-  /** It waits for room in the ring. */
-  waiting: boolean;
-  connected: boolean;
-  sent: number;
-  readonly pieces: Uint8Array[];
-  /** Octets of the first piece that are in the ring. */
-  taken: number;
-  /** Why it ended, or null. */
-  closed: string | null;
-  /** What the data plane has written to it in this turn. */
-  readonly written: Uint8Array[];
-}
+/** Longest reason, in UTF-8; paths of files are the longest part. */
+const MAX_WHY_BYTES = 512;
+/** Room that any record but DATA fits into, which is cut to the room there is. */
+const MIN_ROOM = MAX_WHY_BYTES + 64;
 
 /** All encrypted streams of one data plane's thread. */
 export class TlsLane {
   readonly #wake: () => void;
   readonly #context: TlsContext;
-  readonly #budget: ByteBudget;
   readonly #commands: RingReader;
   readonly #events: RingWriter;
-  readonly #streams = new Map<number, LaneStream>();
-  /** Streams that wait for room, in the order in which they get it. */
-  readonly #waiting = new Set<LaneStream>();
-  readonly #size = new Uint8Array(4);
+  readonly #streams = new Map<number, TlsStream>();
+  readonly #waiting = new Set<TlsStream>();
   #closed = false;
 
   constructor(
     link: Pick<LaneLink, "commands" | "events">,
-    { wake, context }: TlsLaneOptions,
+    { wake, context }: { wake: () => void; context: TlsContext },
   ) {
     this.#wake = wake;
     this.#context = context;
-    this.#budget = context.budget;
     this.#commands = new RingReader(link.commands);
     this.#events = new RingWriter(link.events);
   }
 
-  /** Streams that are open or being opened, or have not been reported as closed yet. */
   get size(): number {
     return this.#streams.size;
   }
 
-  /** Does what the data plane asks for, and goes on with what waited for room. Never throws. */
+  /** Executes the data plane's commands, and reports what waited for room. Never throws. */
   receive(): void {
     if (this.#closed) return;
-    const written = new Set<LaneStream>();
+    const written = new Map<TlsStream, Uint8Array[]>();
     const commands = this.#commands;
     commands.begin();
     while (commands.next()) {
-      const { stream } = commands;
       if (commands.kind === COMMAND.OPEN) {
-        this.#open(stream, JSON.parse(new TextDecoder().decode(this.#payload())));
-      } else if (commands.kind === COMMAND.WRITE) {
-        const entry = this.#streams.get(stream);
-        if (entry === undefined || entry.closed !== null) continue;
-        entry.written.push(this.#payload());
-        written.add(entry);
+        this.#open(commands.stream);
+        continue;
+      }
+      const stream = this.#streams.get(commands.stream);
+      if (stream === undefined) continue;
+      if (commands.kind === COMMAND.WRITE) {
+        if (stream.why !== null) continue;
+        const pieces = written.get(stream) ?? [];
+        pieces.push(this.#payload());
+        written.set(stream, pieces);
       } else {
-        const entry = this.#streams.get(stream);
-        if (commands.kind === COMMAND.SHUN) entry?.tls.shun();
-        this.#forget(entry);
+        if (commands.kind === COMMAND.SHUN) stream.shun();
+        this.#forget(stream);
       }
     }
-    // It waits for room to open or close a stream.
+    // The data plane waits for room in the ring of commands.
     if (commands.release()) this.#wake();
-    for (const entry of written) {
-      const bytes = joinBytes(entry.written.splice(0));
+    for (const [stream, pieces] of written) {
+      const bytes = joinBytes(pieces);
       // It may have been closed meanwhile, also to make room for others.
-      if (this.#streams.get(entry.id) !== entry || entry.closed !== null) continue;
-      this.#budget.change(entry, bytes.length);
-      if (entry.closed === null) entry.tls.write(bytes);
+      if (this.#streams.get(stream.id) !== stream || stream.why !== null) continue;
+      stream.charge(bytes.length);
+      stream.write(bytes);
     }
     this.#pump();
   }
 
-  /** Closes streams whose certificates have been replaced since they were opened. */
-  retire(isStale: (endpoint: LaneEndpoint, version: string) => boolean): void {
-    for (const { tls } of this.#streams.values()) {
-      if (tls.version !== null && isStale(tls.endpoint, tls.version)) {
-        tls.fail("certificates have been replaced");
-      }
-    }
+  async checkCertificates(): Promise<void> {
+    await Promise.all([...this.#streams.values()].map((stream) => stream.checkCertificates()));
   }
 
-  /** Endpoints of the open streams. */
-  *endpoints(): Generator<LaneEndpoint> {
-    for (const { tls } of this.#streams.values()) yield tls.endpoint;
-  }
-
-  /** Closes all streams and says no more of them. */
   close(): void {
     this.#closed = true;
-    for (const entry of [...this.#streams.values()]) this.#forget(entry);
+    for (const stream of [...this.#streams.values()]) this.#forget(stream);
   }
 
   #payload(): Uint8Array<ArrayBuffer> {
@@ -134,87 +91,42 @@ export class TlsLane {
     return bytes;
   }
 
-  #open(id: number, endpoint: LaneEndpoint): void {
-    const entry: LaneStream = {
-      id,
-      held: 0,
-      waiting: false,
-      connected: false,
-      sent: 0,
-      pieces: [],
-      taken: 0,
-      closed: null,
-      written: [],
-      exhausted: () => {
-        this.#context.count("budget");
-        entry.pieces.length = 0;
-        entry.taken = 0;
-        entry.tls.fail(EXHAUSTED);
-      },
-      tls: new TlsStream(endpoint, this.#context, {
-        connected: () => {
-          entry.connected = true;
-          this.#offer(entry);
-        },
-        data: (bytes) => {
-          entry.pieces.push(bytes);
-          // As they came, and decrypted.
-          this.#context.allocated(2 * bytes.length);
-          this.#budget.change(entry, bytes.length);
-          this.#offer(entry);
-        },
-        sent: (sizeBytes) => {
-          entry.sent += sizeBytes;
-          this.#budget.change(entry, -sizeBytes);
-          this.#offer(entry);
-        },
-        held: (change) => this.#budget.change(entry, change),
-        closed: (why) => {
-          entry.closed = why;
-          this.#offer(entry);
-        },
-      }),
-    };
-    this.#streams.set(id, entry);
-    void entry.tls.open();
+  #open(id: number): void {
+    const endpoint = JSON.parse(new TextDecoder().decode(this.#payload()));
+    const onChange = (changed: TlsStream) => this.#report(changed);
+    const stream = new TlsStream(id, endpoint, { context: this.#context, onChange });
+    this.#streams.set(id, stream);
+    void stream.open();
   }
 
-  #forget(entry: LaneStream | undefined): void {
-    if (entry === undefined) return;
-    this.#streams.delete(entry.id);
-    this.#waiting.delete(entry);
-    entry.tls.close();
-    this.#budget.forget(entry);
+  #forget(stream: TlsStream): void {
+    this.#streams.delete(stream.id);
+    this.#waiting.delete(stream);
+    stream.close();
+    this.#context.budget.forget(stream);
   }
 
-  /** Tells the data plane what is new of a stream, or has it wait for room. */
-  #offer(entry: LaneStream): void {
-    if (this.#closed || this.#streams.get(entry.id) !== entry || entry.waiting) return;
+  #report(stream: TlsStream): void {
+    if (this.#closed || this.#streams.get(stream.id) !== stream || stream.waiting) return;
     // Waiting streams come first.
-    if (this.#waiting.size > 0 || !this.#emit(entry)) {
-      this.#wait(entry);
+    if (this.#waiting.size > 0 || !this.#emit(stream)) {
+      this.#wait(stream);
       this.#pump();
     }
     this.#publish();
   }
 
-  #wait(entry: LaneStream): void {
-    this.#waiting.add(entry);
-    if (!entry.waiting) entry.tls.pause(true);
-    entry.waiting = true;
+  #wait(stream: TlsStream): void {
+    this.#waiting.add(stream);
+    stream.setWaiting(true);
   }
 
-  /** Gives room to those who wait for it, in turns. */
   #pump(): void {
-    while (this.#waiting.size > 0 && this.#events.waitForRoom(LEAST_ROOM)) {
-      const [entry] = this.#waiting;
-      this.#waiting.delete(entry!);
-      if (!this.#emit(entry!)) {
-        this.#wait(entry!);
-        continue;
-      }
-      entry!.waiting = false;
-      if (this.#streams.get(entry!.id) === entry) entry!.tls.pause(false);
+    while (this.#waiting.size > 0 && this.#events.waitForRoom(MIN_ROOM)) {
+      const stream: TlsStream = this.#waiting.values().next().value!;
+      this.#waiting.delete(stream);
+      if (this.#emit(stream)) stream.setWaiting(false);
+      else this.#wait(stream);
     }
     this.#publish();
   }
@@ -223,41 +135,38 @@ export class TlsLane {
     if (this.#events.publish()) this.#wake();
   }
 
-  /**
-   * Puts what is new of a stream into the ring; true if that is all. Otherwise it has put in a slice,
-   * or there is no more room than `LEAST_ROOM`.
-   */
-  #emit(entry: LaneStream): boolean {
+  /** Writes a slice of a stream's news into the ring; returns whether that was all. */
+  #emit(stream: TlsStream): boolean {
     const events = this.#events;
-    const { id, pieces } = entry;
-    if (events.room < LEAST_ROOM) return false;
-    if (entry.connected) {
-      events.write(EVENT.CONNECTED, id);
-      entry.connected = false;
-    }
-    if (entry.sent > 0) {
-      new DataView(this.#size.buffer).setUint32(0, entry.sent);
-      events.write(EVENT.SENT, id, this.#size);
-      entry.sent = 0;
+    const { id, received } = stream;
+    if (events.room < MIN_ROOM) return false;
+    if (stream.connected) events.write(EVENT.CONNECTED, id);
+    stream.connected = false;
+    if (stream.sentBytes > 0) {
+      const size = new Uint8Array(4);
+      new DataView(size.buffer).setUint32(0, stream.sentBytes);
+      events.write(EVENT.SENT, id, size);
+      stream.sentBytes = 0;
     }
     let left = SLICE_BYTES;
-    while (pieces.length > 0) {
-      const [piece] = pieces;
-      const size = Math.min(piece!.length - entry.taken, left, events.room);
-      if (left === 0 || events.room < LEAST_ROOM) return false;
-      events.write(EVENT.DATA, id, piece, entry.taken, entry.taken + size);
+    while (received.length > 0) {
+      const piece = received[0]!;
+      const from = stream.delivered;
+      const size = Math.min(piece.length - from, left, events.room);
+      if (left === 0 || events.room < MIN_ROOM) return false;
+      events.write(EVENT.DATA, id, piece, from, from + size);
       left -= size;
-      entry.taken += size;
-      if (entry.taken < piece!.length) continue;
-      pieces.shift();
-      entry.taken = 0;
-      this.#budget.change(entry, -piece!.length);
+      stream.delivered += size;
+      if (stream.delivered < piece.length) continue;
+      received.shift();
+      stream.delivered = 0;
+      stream.charge(-piece.length);
     }
-    if (entry.closed === null) return true;
-    if (events.room < LEAST_ROOM) return false;
-    const why = new TextEncoder().encode(entry.closed).subarray(0, MAX_WHY);
+    if (stream.why === null) return true;
+    if (events.room < MIN_ROOM) return false;
+    const why = new TextEncoder().encode(stream.why).subarray(0, MAX_WHY_BYTES);
     events.write(EVENT.CLOSED, id, why);
-    this.#forget(entry);
+    this.#forget(stream);
     return true;
   }
 }

@@ -1,40 +1,56 @@
 import type { LogLevel } from "../../engine/handler.ts";
 import type { LaneLink } from "../../io/lane_link.ts";
+import { TLS_CLOSE_REASONS, type TlsCloseReason } from "./tls/context.ts";
 
-/** Memory that the thread for TLS may take. */
+/** Memory limits of the TLS thread, in bytes: what all streams hold, and uncollected garbage. */
 export interface TlsMemory {
-  /** Bytes that all streams may hold together. */
   budgetBytes: number;
-  /** Bytes that buffers may take as garbage until it is collected. */
   garbageBytes: number;
 }
 
-/** What carries the encrypted streams of a data plane; without a link, why they fail. */
+/** What carries a data plane's encrypted streams; without a link they fail with `why`. */
 export interface LaneState {
   link: LaneLink | null;
   why: string;
 }
 
-/** What the thread for TLS is started with. */
+/** What the TLS thread starts with. */
 export interface TlsThreadData {
-  /** `tlsStatsMemory`. */
   stats: SharedArrayBuffer;
   memory: TlsMemory;
 }
 
-/** What the thread for TLS is told. */
+/** From the control plane to the TLS thread. */
 export type TlsThreadCommand =
-  /** Serves a data plane, which an eventfd wakes, or its port where `wakeFd` is below zero. */
+  /** Serves a data plane; `wakeFd` is its eventfd, or negative if its port wakes it. */
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
-  /** Forgets a data plane; is answered with `left`. */
   | { type: "leave"; id: number }
-  /** What it may take from now on. */
   | { type: "memory"; memory: TlsMemory }
-  /** Makes the thread fail, so that the tests see what happens then. */
   | { type: "fail"; how: "throw" | "hang" | "exhaust" };
 
-/** What the thread for TLS says. */
+/** From the TLS thread to the control plane. */
 export type TlsThreadReport =
-  /** The eventfd of this data plane is not written to any more. */
   | { type: "left"; id: number }
   | { type: "log"; level: LogLevel; line: string };
+
+/** Indexes of the TLS thread's figures in shared memory; it alone writes them. */
+export const TLS_STAT = {
+  BEAT: 0,
+  STREAMS: 1,
+  HELD_BYTES: 2,
+  HEAP_BYTES: 3,
+  ERRORS: 4,
+  LIMIT_BYTES: 5,
+  /** First of `TLS_CLOSE_REASONS`. */
+  CLOSED: 6,
+} as const;
+
+/** Memory for the figures, as doubles. */
+export function tlsStatsMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(8 * (TLS_STAT.CLOSED + TLS_CLOSE_REASONS.length));
+}
+
+/** Index of the number of streams closed for a reason. */
+export function closedPlace(reason: TlsCloseReason): number {
+  return TLS_STAT.CLOSED + TLS_CLOSE_REASONS.indexOf(reason);
+}

@@ -1,130 +1,156 @@
 import type { LaneEndpoint } from "../../io/lane_link.ts";
-import { openCarrier } from "./carrier.ts";
+import { type Carrier, type CarrierEvents, FrameCarrier } from "./carrier.ts";
+import { HttpCarrier } from "./http/carrier.ts";
+import { FileHangs } from "./tls/bounded_reads.ts";
+import type { Holder } from "./tls/byte_budget.ts";
+import { closeConnection } from "./tls/close.ts";
+import { connectTls } from "./tls/connect.ts";
 import type { TlsContext } from "./tls/context.ts";
-import type { Carrier, TlsStreamEvents } from "./tls/events.ts";
 import { UpstreamRefused } from "./tls/failure.ts";
 
-const UNASKED = "the upstream sends what nobody asked for";
+const EXHAUSTED =
+  "all upstreams over TLS hold too much memory together, this connection most of all";
+const UNASKED = "the upstream sends unsolicited answers";
 
-/** One encrypted stream: opens the connection, and holds what is written until it stands. */
-export class TlsStream {
-  readonly endpoint: LaneEndpoint;
-  /** The certificates that it was opened with; null before. */
-  version: string | null = null;
-  readonly #events: TlsStreamEvents;
+/** One encrypted stream, and what the data plane has not been told about it. */
+export class TlsStream implements CarrierEvents, Holder {
+  held = 0;
+  connected = false;
+  sentBytes = 0;
+  readonly received: Uint8Array[] = [];
+  delivered = 0;
+  why: string | null = null;
+  waiting = false;
   readonly #context: TlsContext;
+  readonly #onChange: (stream: TlsStream) => void;
   readonly #abort = new AbortController();
+  #version: string | null = null;
   #carrier: Carrier | null = null;
-  #waiting: Uint8Array[] = [];
-  #paused = false;
+  #unsent: Uint8Array[] = [];
   #answered = false;
-  #gone = false;
+  #closed = false;
 
-  constructor(endpoint: LaneEndpoint, context: TlsContext, events: TlsStreamEvents) {
-    this.endpoint = endpoint;
+  constructor(
+    readonly id: number,
+    readonly endpoint: LaneEndpoint,
+    { context, onChange }: { context: TlsContext; onChange: (stream: TlsStream) => void },
+  ) {
     this.#context = context;
-    this.#events = events;
+    this.#onChange = onChange;
   }
 
-  /** Connects; never rejects, a failure is reported by `closed`. */
   async open(): Promise<void> {
-    const { refusals, files } = this.#context;
+    const { endpoint } = this;
+    const { refusals, files, handshakeMs, clock } = this.#context;
     try {
-      const recent = refusals.recent(this.endpoint);
+      const startMs = clock.now();
+      const recent = refusals.reason(endpoint);
       if (recent !== null) return this.#refuse(recent);
-      const sinceMs = performance.now();
-      const { credentials, version } = await files.read(this.endpoint.tls);
-      if (this.#gone) return;
-      this.version = version;
-      const refused = refusals.reason(this.endpoint, version);
+      const { credentials, version } = await files.read(endpoint.tls);
+      if (this.#closed) return;
+      this.#version = version;
+      const refused = refusals.reason(endpoint, version);
       if (refused !== null) return this.#refuse(refused);
-      const carrier = await openCarrier(this.endpoint, {
+      const connection = await connectTls(endpoint, {
         credentials,
-        // The time that reading has taken is gone.
-        handshakeMs: this.#context.handshakeMs - (performance.now() - sinceMs),
+        handshakeMs: handshakeMs - (clock.now() - startMs),
         signal: this.#abort.signal,
-        context: this.#context,
-        events: {
-          ...this.#guarded(),
-          closed: (why, refusal = false) => {
-            if (refusal && !this.#gone) refusals.add(this.endpoint, version, why);
-            this.fail(why);
-          },
-        },
+        clock,
       });
-      if (this.#gone) {
-        carrier.close();
-        return;
-      }
-      this.#carrier = carrier;
-      if (this.#paused) carrier.pause(true);
-      this.#events.connected();
-      for (const bytes of this.#waiting.splice(0)) carrier.write(bytes);
+      if (this.#closed) return closeConnection(connection, clock);
+      const parts = { connection, endpoint, context: this.#context, events: this };
+      this.#carrier = endpoint.tls.http === null ? new FrameCarrier(parts) : new HttpCarrier(parts);
+      if (this.waiting) this.#carrier.setPaused(true);
+      this.connected = true;
+      this.#onChange(this);
+      for (const bytes of this.#unsent.splice(0)) this.write(bytes);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      if (error instanceof UpstreamRefused) refusals.add(this.endpoint, this.version!, why);
+      if (error instanceof UpstreamRefused) refusals.add(endpoint, this.#version!, why);
       this.fail(why);
     }
   }
 
-  /** Sends frames, or keeps them until the connection stands; the data plane bounds how many. */
+  /** Sends frames, or queues them until it is connected; the data plane bounds how many. */
   write(bytes: Uint8Array): void {
-    if (this.#gone) return;
-    if (this.#carrier === null) this.#waiting.push(bytes);
+    if (this.#closed) return;
+    if (this.#carrier === null) this.#unsent.push(bytes);
     else this.#carrier.write(bytes);
   }
 
-  /** Stops or goes on reading from the network. */
-  pause(paused: boolean): void {
-    this.#paused = paused;
-    if (!this.#gone) this.#carrier?.pause(paused);
+  setWaiting(waiting: boolean): void {
+    if (waiting === this.waiting) return;
+    this.waiting = waiting;
+    if (!this.#closed) this.#carrier?.setPaused(waiting);
   }
 
-  /** The peer breaks the rules: it is left alone for a while. `close` follows. */
+  /** Avoids the peer for a while: it breaks the rules. `close` follows. */
   shun(): void {
-    if (this.#gone || this.version === null) return;
+    if (this.#closed || this.#version === null) return;
     this.#context.count("unasked");
-    this.#context.refusals.add(this.endpoint, this.version, UNASKED);
+    this.#context.refusals.add(this.endpoint, this.#version, UNASKED);
   }
 
-  /** Closes the connection and reports nothing any more. */
+  /** Fails if its certificates have been replaced. A file system that hangs has replaced nothing. */
+  async checkCertificates(): Promise<void> {
+    if (this.#version === null) return;
+    try {
+      const version = await this.#context.files.version(this.endpoint.tls);
+      if (version !== this.#version) this.fail("certificates have been replaced");
+    } catch (error) {
+      if (!(error instanceof FileHangs)) throw error;
+    }
+  }
+
   close(): void {
-    if (this.#gone) return;
-    this.#gone = true;
-    this.#waiting = [];
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unsent = [];
     this.#abort.abort();
     this.#carrier?.close();
   }
 
-  /** Closes the connection and reports why. */
   fail(why: string): void {
-    if (this.#gone) return;
+    if (this.#closed) return;
     this.close();
-    this.#events.closed(why);
+    this.why = why;
+    this.#onChange(this);
+  }
+
+  exhausted(): void {
+    this.#context.count("budget");
+    this.received.length = 0;
+    this.delivered = 0;
+    this.fail(EXHAUSTED);
+  }
+
+  data(bytes: Uint8Array): void {
+    if (!this.#answered) this.#context.refusals.clear(this.endpoint);
+    this.#answered = true;
+    this.received.push(bytes);
+    // Encrypted and decrypted.
+    this.#context.allocated(2 * bytes.length);
+    this.#context.budget.change(this, bytes.length);
+    this.#onChange(this);
+  }
+
+  sent(sizeBytes: number): void {
+    this.sentBytes += sizeBytes;
+    this.#context.budget.change(this, -sizeBytes);
+    this.#onChange(this);
+  }
+
+  charge(change: number): void {
+    this.#context.budget.change(this, change);
+  }
+
+  ended(why: string, refusal: boolean): void {
+    if (refusal) this.#context.refusals.add(this.endpoint, this.#version!, why);
+    this.fail(why);
   }
 
   #refuse(why: string): void {
     this.#context.count("refused");
     this.fail(why);
-  }
-
-  /** Events that end with the stream. */
-  #guarded(): Omit<TlsStreamEvents, "closed"> {
-    const { connected, data, sent, held } = this.#events;
-    return {
-      connected,
-      data: (bytes) => {
-        if (this.#gone) return;
-        if (!this.#answered) this.#context.refusals.clear(this.endpoint);
-        this.#answered = true;
-        data(bytes);
-      },
-      sent: (sizeBytes) => {
-        if (!this.#gone) sent(sizeBytes);
-      },
-      held: (change) => {
-        if (!this.#gone) held(change);
-      },
-    };
   }
 }

@@ -1,161 +1,145 @@
 import { Worker } from "node:worker_threads";
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import { doneWithin } from "../../base/deadline.ts";
 import type { Config } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { makeLink } from "../../io/lane_link.ts";
 import type { SeriesBook } from "../../metrics/series.ts";
 import { usesTls } from "../../plugins/config_traits.ts";
-import { TLS_CLOSE_REASONS } from "./tls/context.ts";
-import type {
-  LaneState,
-  TlsMemory,
-  TlsThreadCommand,
-  TlsThreadData,
-  TlsThreadReport,
+import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
+import {
+  closedPlace,
+  type LaneState,
+  TLS_STAT,
+  type TlsMemory,
+  tlsStatsMemory,
+  type TlsThreadCommand,
+  type TlsThreadData,
+  type TlsThreadReport,
 } from "./messages.ts";
-import { closedPlace, TLS_STAT, tlsStatsMemory } from "./stats.ts";
-import { TlsWatch } from "./watch.ts";
+import { TLS_CLOSE_REASONS } from "./tls/context.ts";
 
-/** Pauses before a thread that failed is started again: at first, at most. */
+/** Pause before a failed thread is restarted: it doubles from `first` to `most`. */
 const PAUSE_MS = { first: 100, most: 10_000 } as const;
-/** A thread that lived for so long had not failed because of what it was started with. */
+/** A thread that ran this long did not fail because of how it was started. */
 const SOUND_MS = 60_000;
-const CHECK_MS = 1000;
-/** Time that streams are given to end where no upstream needs them any more. */
 const FINISH_MS = 10_000;
-/** Time for a data plane's eventfd to be let go of. */
 const LEAVE_MS = 1000;
 /**
- * Where the memory of the process has no known limit: the share of 352 MiB (`tlsShareOf`), and as
- * much garbage as a data plane may have.
+ * Without a known memory limit: the share of 352 MiB (`tlsShareOf`), and the garbage of a data
+ * plane.
  */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
 /**
- * Most megabytes of JavaScript's objects in the thread. It takes 7 at rest, and took 18 while a server
- * flooded 16 connections; beyond this the runtime ends it, and it is started again.
+ * The runtime ends the thread beyond it. It uses 7 MiB at rest, and 18 while a server flooded 16
+ * connections.
  */
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
 
-/** What tests replace. */
+/** Replaced by tests. */
 export interface TlsThreadOptions {
-  /** Time that the watch goes by, in monotonic milliseconds. */
-  nowMs?: () => number;
-  /** Time between two looks of the watch. */
-  checkMs?: number;
+  clock?: Clock;
 }
 
-/** A data plane, for the thread. */
+/** A data plane as the thread sees it. */
 export interface LaneUser {
-  /** eventfd that wakes it, or below zero: then the port does. */
   readonly laneFd: number;
-  /** Its streams go another way from now on, or nowhere. */
   relink(lane: LaneState): void;
 }
 
 /**
- * The thread that speaks TLS and HTTPS with upstreams, as the control plane sees it: it runs as long
- * as the configuration has such upstreams, and is started again where it fails or hangs. What it
- * served is closed then, with the reason; plain DNS and the cache do not notice.
+ * The thread that speaks TLS and HTTPS with upstreams, as the control plane sees it. It runs while
+ * the configuration has such upstreams, and is restarted if it fails or hangs; plain DNS and the
+ * cache are not affected.
  */
 export class TlsThread {
+  restarts = 0;
   readonly #log: (level: LogLevel, line: string) => void;
-  /** Data planes by the number of their lane; numbers are never used again. */
+  readonly #clock: Clock;
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
   /**
-   * Data planes whose eventfd went to a thread that was ended without a goodbye. Deno reports the end
-   * of a thread before its last step is done, so that one may still write there at any time.
+   * Data planes whose eventfd a terminated thread had: Deno reports its end before its last step is
+   * done, so it may still write.
    */
   readonly #exposed = new WeakSet<LaneUser>();
   #memory = DEFAULT_MEMORY;
   #lastId = 0;
   #wanted = false;
   #worker: Worker | null = null;
-  /** Counters of all threads so far; the newest one writes to it. */
-  #stats = tlsStatsMemory();
-  #values = new Float64Array(this.#stats);
+  #values = new Float64Array(tlsStatsMemory());
   #startedMs = 0;
   #pauseMs: number = PAUSE_MS.first;
-  #restarting: ReturnType<typeof setTimeout> | undefined;
-  #finishing: ReturnType<typeof setTimeout> | undefined;
-  #checking: ReturnType<typeof setInterval> | undefined;
-  #watch: TlsWatch | null = null;
-  readonly #nowMs: () => number;
-  readonly #checkMs: number;
   #why = NOT_WANTED;
-  /** How often a thread has taken the place of a failed one. */
-  restarts = 0;
+  #cancelRestart: Cancel = () => {};
+  #cancelFinish: Cancel = () => {};
+  #cancelWatch: Cancel = () => {};
 
   constructor(
     log: (level: LogLevel, line: string) => void,
-    { nowMs = () => performance.now(), checkMs = CHECK_MS }: TlsThreadOptions = {},
+    { clock = systemClock }: TlsThreadOptions = {},
   ) {
     this.#log = log;
-    this.#nowMs = nowMs;
-    this.#checkMs = checkMs;
+    this.#clock = clock;
   }
 
-  /** Whether a thread runs. */
   get running(): boolean {
     return this.#worker !== null;
   }
 
-  /** Runs from now on if this configuration needs it; otherwise until its streams have ended. */
   configure(config: Config): void {
-    clearTimeout(this.#finishing);
+    this.#cancelFinish();
     this.#memory = {
       budgetBytes: config.tlsBytes ?? DEFAULT_MEMORY.budgetBytes,
       garbageBytes: config.garbageBytes ?? DEFAULT_MEMORY.garbageBytes,
     };
-    this.#say({ type: "memory", memory: this.#memory });
+    this.#send({ type: "memory", memory: this.#memory });
     this.#wanted = usesTls(config);
-    if (this.#wanted && this.#worker === null) this.#start();
-    else if (!this.#wanted && this.#worker !== null) this.#finish(performance.now() + FINISH_MS);
+    if (this.#wanted && !this.running) this.#start();
+    else if (!this.#wanted && this.running) this.#finish();
   }
 
-  /** A data plane's thread starts: what carries its streams. */
   join(user: LaneUser): LaneState {
     const id = ++this.#lastId;
     this.#users.set(user, id);
-    return this.#link(user, id);
+    if (!this.running) return { link: null, why: this.#why };
+    const { plane, thread } = makeLink();
+    this.#send({ type: "join", id, link: thread, wakeFd: user.laneFd }, [thread.port]);
+    return { link: plane, why: "the TLS thread has been restarted" };
   }
 
-  /** A data plane's thread has ended; resolves to whether no thread writes to its eventfd any more. */
+  /** A data plane's thread has ended. Resolves to whether no thread can write to its eventfd. */
   async leave(user: LaneUser): Promise<boolean> {
     const id = this.#users.get(user);
     this.#users.delete(user);
-    if (id === undefined || this.#worker === null) return !this.#exposed.has(user);
-    const left = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => left.resolve(false), LEAVE_MS);
-    this.#leaving.set(id, left.resolve);
-    this.#say({ type: "leave", id });
-    const done = await left.promise;
-    clearTimeout(timer);
+    if (id === undefined || !this.running) return !this.#exposed.has(user);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#leaving.set(id, resolve);
+    this.#send({ type: "leave", id });
+    const done = await doneWithin(promise, LEAVE_MS, this.#clock) && await promise;
     this.#leaving.delete(id);
     return done && !this.#exposed.has(user);
   }
 
-  /** Ends the thread. */
   async stop(): Promise<void> {
     this.#wanted = false;
     await this.#end("stopped");
   }
 
-  /** Makes the thread fail, for tests of what happens then. */
   provoke(how: "throw" | "hang" | "exhaust"): void {
-    this.#say({ type: "fail", how });
+    this.#send({ type: "fail", how });
   }
 
-  /** Adds what is known of the thread to a scrape. */
   addMetrics(book: SeriesBook): void {
-    const of = (place: number) => this.running ? this.#values[place]! : 0;
+    const current = (place: number) => this.running ? this.#values[place]! : 0;
     book.add("nodens_tls_threads", {}, this.running ? 1 : 0);
     book.add("nodens_tls_thread_restarts_total", {}, this.restarts);
-    book.add("nodens_tls_streams", {}, of(TLS_STAT.STREAMS));
-    book.add("nodens_tls_held_bytes", {}, of(TLS_STAT.HELD));
-    book.add("nodens_tls_held_limit_bytes", {}, of(TLS_STAT.LIMIT));
-    book.add("nodens_tls_heap_bytes", {}, of(TLS_STAT.HEAP));
+    book.add("nodens_tls_streams", {}, current(TLS_STAT.STREAMS));
+    book.add("nodens_tls_held_bytes", {}, current(TLS_STAT.HELD_BYTES));
+    book.add("nodens_tls_held_limit_bytes", {}, current(TLS_STAT.LIMIT_BYTES));
+    book.add("nodens_tls_heap_bytes", {}, current(TLS_STAT.HEAP_BYTES));
     book.add("nodens_unhandled_errors_total", {}, this.#values[TLS_STAT.ERRORS]!);
     for (const reason of TLS_CLOSE_REASONS) {
       const count = this.#values[closedPlace(reason)]!;
@@ -164,14 +148,13 @@ export class TlsThread {
   }
 
   #start(): void {
-    clearTimeout(this.#restarting);
-    // A thread that has been ended may still write; nobody reads it.
+    this.#cancelRestart();
+    // A terminated thread may still write to the old memory.
     const stats = tlsStatsMemory();
-    new Float64Array(stats).set(this.#values);
-    this.#stats = stats;
-    this.#values = new Float64Array(stats);
-    this.#startedMs = performance.now();
-    this.#watch = new TlsWatch(this.#values, this.#nowMs());
+    const values = new Float64Array(stats);
+    values.set(this.#values);
+    this.#values = values;
+    this.#startedMs = this.#clock.now();
     const workerData: TlsThreadData = { stats, memory: this.#memory };
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData,
@@ -182,52 +165,50 @@ export class TlsThread {
       if (report.type === "left") this.#leaving.get(report.id)?.(true);
       else this.#log(report.level, report.line);
     });
-    let why = "";
+    let why = "it ended unexpectedly";
     worker.on("error", (error: Error) => why = error.message);
     worker.on("exit", () => {
-      if (this.#worker === worker) this.#failed(`has failed: ${why || "it ended by itself"}`);
+      if (this.#worker === worker) this.#failed(`has failed: ${why}`);
     });
-    this.#checking ??= setInterval(() => this.#check(), this.#checkMs);
-    for (const user of this.#users.keys()) {
-      const id = ++this.#lastId;
-      this.#users.set(user, id);
-      user.relink(this.#link(user, id));
-    }
+    const watch = new ThreadWatch(values, this.#clock, TLS_STAT.BEAT);
+    const firstBeat = values[TLS_STAT.BEAT];
+    let started = false;
+    this.#cancelWatch = this.#clock.every(CHECK_MS, () => {
+      if (!started && values[TLS_STAT.BEAT] !== firstBeat) {
+        started = true;
+        watch.begin(true);
+      }
+      const fault = watch.check();
+      if (fault !== null) this.#failed(fault);
+    });
+    for (const user of [...this.#users.keys()]) user.relink(this.join(user));
   }
 
-  #link(user: LaneUser, id: number): LaneState {
-    if (this.#worker === null) return { link: null, why: this.#why };
-    const { plane, thread } = makeLink();
-    this.#say({ type: "join", id, link: thread, wakeFd: user.laneFd }, [thread.port]);
-    return { link: plane, why: "the thread for TLS has been started again" };
-  }
-
-  #say(command: TlsThreadCommand, transfer: MessagePort[] = []): void {
+  #send(command: TlsThreadCommand, transfer: MessagePort[] = []): void {
     this.#worker?.postMessage(command, transfer as never);
   }
 
   #failed(what: string): void {
     if (!this.#wanted) {
-      this.#log("error", `the thread for TLS ${what}; no upstream needs it any more`);
+      this.#log("error", `the TLS thread ${what}; no upstream needs it any more`);
       void this.#end(NOT_WANTED);
       return;
     }
-    const soundly = performance.now() - this.#startedMs >= SOUND_MS;
-    const pauseMs = soundly ? PAUSE_MS.first : this.#pauseMs;
+    const sound = this.#clock.now() - this.#startedMs >= SOUND_MS;
+    const pauseMs = sound ? PAUSE_MS.first : this.#pauseMs;
     this.#pauseMs = Math.min(2 * pauseMs, PAUSE_MS.most);
     this.restarts++;
-    this.#log("error", `the thread for TLS ${what}; starting it again in ${pauseMs} ms`);
-    void this.#end("the thread for TLS has failed");
-    this.#restarting = setTimeout(() => {
+    this.#log("error", `the TLS thread ${what}; restarting it in ${pauseMs} ms`);
+    void this.#end("the TLS thread has failed");
+    this.#cancelRestart = this.#clock.after(pauseMs, () => {
       if (this.#wanted) this.#start();
-    }, pauseMs);
+    });
   }
 
   async #end(why: string): Promise<void> {
-    clearTimeout(this.#restarting);
-    clearTimeout(this.#finishing);
-    clearInterval(this.#checking);
-    this.#checking = undefined;
+    this.#cancelRestart();
+    this.#cancelFinish();
+    this.#cancelWatch();
     const worker = this.#worker;
     this.#worker = null;
     this.#why = why;
@@ -240,17 +221,12 @@ export class TlsThread {
     await worker.terminate();
   }
 
-  #check(): void {
-    const fault = this.#watch?.check(this.#nowMs()) ?? null;
-    if (fault !== null) this.#failed(fault);
-  }
-
-  /** Ends the thread once it has no streams, or at `untilMs`. */
-  #finish(untilMs: number): void {
-    this.#finishing = setTimeout(() => {
-      const done = this.#values[TLS_STAT.STREAMS] === 0 || performance.now() >= untilMs;
-      if (done) void this.#end(NOT_WANTED);
-      else this.#finish(untilMs);
-    }, this.#checkMs);
+  #finish(): void {
+    const endMs = this.#clock.now() + FINISH_MS;
+    this.#cancelFinish = this.#clock.every(CHECK_MS, () => {
+      if (this.#values[TLS_STAT.STREAMS] === 0 || this.#clock.now() >= endMs) {
+        void this.#end(NOT_WANTED);
+      }
+    });
   }
 }

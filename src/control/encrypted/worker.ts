@@ -1,29 +1,30 @@
 /**
- * The thread that speaks TLS and HTTP/2 with upstreams. It talks with the data planes directly; the
- * control plane only makes them known to each other, watches that it lives, and starts it again.
+ * The thread that speaks TLS and HTTP/2 with upstreams; it communicates with the data planes
+ * directly.
  */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
+import { systemClock } from "../../base/clock.ts";
 import { GarbageWatch } from "../../sys/garbage.ts";
 import { openLibc } from "../../sys/libc.ts";
+import { exceptionText, thrownBy } from "../exception_text.ts";
+import { TlsLane } from "./lane.ts";
+import {
+  closedPlace,
+  TLS_STAT,
+  type TlsThreadCommand,
+  type TlsThreadData,
+  type TlsThreadReport,
+} from "./messages.ts";
 import { ByteBudget } from "./tls/byte_budget.ts";
 import type { TlsContext } from "./tls/context.ts";
 import { CredentialFiles } from "./tls/files.ts";
-import { TlsLane } from "./lane.ts";
-import type { TlsThreadCommand, TlsThreadData, TlsThreadReport } from "./messages.ts";
 import { Refusals } from "./tls/refusals.ts";
-import { retireStale } from "./renewal.ts";
-import { closedPlace, TLS_STAT } from "./stats.ts";
 
-/**
- * Time for reading the files and for the TCP and TLS handshakes together; less than the engine waits,
- * so that it is told why.
- */
+/** Limit for reading files and both handshakes; the engine waits longer, so it gets the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
-/** How often is looked whether certificates have been replaced that open connections use. */
 const CERTIFICATES_MS = 5000;
-/** Exceptions within `ERRORS_MS` after which the thread is better started anew. */
 const MAX_ERRORS = 16;
 const ERRORS_MS = 60_000;
 const ON_PURPOSE = "asked to fail";
@@ -31,40 +32,47 @@ const ON_PURPOSE = "asked to fail";
 const { stats, memory } = workerData as TlsThreadData;
 const values = new Float64Array(stats);
 const port = parentPort!;
-const say = (report: TlsThreadReport): void => port.postMessage(report);
-const budget = new ByteBudget(memory.budgetBytes);
+const send = (report: TlsThreadReport): void => port.postMessage(report);
 const garbage = new GarbageWatch(memory.garbageBytes);
 let allocatedBytes = 0;
 const context: TlsContext = {
-  budget,
+  clock: systemClock,
+  budget: new ByteBudget(memory.budgetBytes),
   files: new CredentialFiles(),
-  refusals: new Refusals(() => performance.now()),
+  refusals: new Refusals(systemClock),
   handshakeMs: HANDSHAKE_MS,
   count: (reason) => void values[closedPlace(reason)]!++,
   allocated: (sizeBytes) => garbage.look(allocatedBytes += sizeBytes),
 };
-/** Data planes, and how to let go of each. */
-const lanes = new Map<number, { lane: TlsLane; end(): void }>();
-const one = new Uint8Array(new BigUint64Array([1n]).buffer);
-let errors = 0;
+const lanes = new Map<number, { lane: TlsLane; port: MessagePort }>();
 
-function join(command: TlsThreadCommand & { type: "join" }): void {
-  const { id, link, wakeFd } = command;
+function join({ id, link, wakeFd }: TlsThreadCommand & { type: "join" }): void {
+  const one = new Uint8Array(new BigUint64Array([1n]).buffer);
   const libc = wakeFd < 0 ? null : openLibc();
   const wake = libc === null
     ? () => link.port.postMessage(0)
     : () => void libc.write(wakeFd, one, one.length);
   const lane = new TlsLane(link, { wake, context });
   link.port.onmessage = () => lane.receive();
-  lanes.set(id, {
-    lane,
-    end() {
-      lane.close();
-      link.port.close();
-    },
-  });
-  // Requests from before this thread ran.
+  lanes.set(id, { lane, port: link.port });
+  // Commands from before this thread ran.
   lane.receive();
+}
+
+function leave(id: number): void {
+  const entry = lanes.get(id);
+  entry?.lane.close();
+  entry?.port.close();
+  lanes.delete(id);
+  send({ type: "left", id });
+}
+
+function fail(how: "throw" | "hang" | "exhaust"): void {
+  setTimeout(() => {
+    if (how === "hang") { for (;;); }
+    if (how === "exhaust") { for (const all: object[] = [];;) all.push({ all }); }
+    throw new Error(ON_PURPOSE);
+  });
 }
 
 port.on("message", (command: TlsThreadCommand) => {
@@ -72,54 +80,44 @@ port.on("message", (command: TlsThreadCommand) => {
     case "join":
       return join(command);
     case "leave":
-      lanes.get(command.id)?.end();
-      lanes.delete(command.id);
-      return say({ type: "left", id: command.id });
+      return leave(command.id);
     case "memory":
-      budget.limit = command.memory.budgetBytes;
+      context.budget.limit = command.memory.budgetBytes;
       garbage.limitBytes = command.memory.garbageBytes;
       return beat();
     case "fail":
-      // Only ever asked for by tests of what the control plane does about it.
-      setTimeout(() => {
-        if (command.how === "hang") { for (;;); }
-        if (command.how === "exhaust") { for (const all: object[] = [];;) all.push({ all }); }
-        throw new Error(ON_PURPOSE);
-      });
+      return fail(command.how);
   }
 });
 
-/** Nothing that one connection brings about ends the others. */
+let errors = 0;
+/** A fault of one connection must not end the others. */
 function survive(event: Event): void {
-  const { error, reason } = event as Partial<ErrorEvent & PromiseRejectionEvent>;
-  const thrown: unknown = error ?? reason;
+  const thrown = thrownBy(event);
   values[TLS_STAT.ERRORS]!++;
   if (++errors > MAX_ERRORS || (thrown as Error)?.message === ON_PURPOSE) return;
   event.preventDefault();
-  const place = /^\s+(at .*)$/m.exec((thrown as Error)?.stack ?? "")?.[1] ?? "";
-  const line = `unexpected exception in the thread for TLS: ${thrown} (${place}); going on`;
-  say({ type: "log", level: "error", line });
+  const line = `unexpected exception in the TLS thread: ${exceptionText(thrown)}; continuing`;
+  send({ type: "log", level: "error", line });
 }
 globalThis.addEventListener("error", survive);
 globalThis.addEventListener("unhandledrejection", survive);
 setInterval(() => errors = 0, ERRORS_MS);
 
-/** Shows life, and how the thread is. */
 function beat(): void {
   values[TLS_STAT.BEAT]!++;
   values[TLS_STAT.STREAMS] = [...lanes.values()].reduce((sum, { lane }) => sum + lane.size, 0);
-  values[TLS_STAT.HELD] = budget.used;
-  values[TLS_STAT.LIMIT] = budget.limit;
-  values[TLS_STAT.HEAP] = memoryUsage().heapTotal;
+  values[TLS_STAT.HELD_BYTES] = context.budget.used;
+  values[TLS_STAT.LIMIT_BYTES] = context.budget.limit;
+  values[TLS_STAT.HEAP_BYTES] = memoryUsage().heapTotal;
 }
-// At once, as the control plane waits for it.
+// At once: the first beat says that the thread has started.
 beat();
 setInterval(beat, BEAT_MS);
 
-/** One check at a time. */
 async function checkCertificates(): Promise<void> {
   try {
-    await retireStale(lanes, context.files);
+    await Promise.all([...lanes.values()].map(({ lane }) => lane.checkCertificates()));
   } finally {
     setTimeout(checkCertificates, CERTIFICATES_MS);
   }

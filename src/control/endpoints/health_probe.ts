@@ -1,47 +1,48 @@
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { SLIM_TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import type { ProbeTarget } from "../../io/probe_socket.ts";
-import type { MetricRegistry } from "../../metrics/registry.ts";
+import type { Histogram, MetricRegistry } from "../../metrics/registry.ts";
+import { httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import type { SelfChecks } from "../plane/self_checks.ts";
 
-/** Time between two looks at what the checks have found, for log and metrics. */
-const LOOK_MS = 1000;
-/** A data plane that has not come round for so long does not answer; it should every second. */
+const SAMPLE_MS = 1000;
+/** A data plane should beat every second; one that is silent for this long does not answer. */
 const SILENT_MS = 2000;
-/** Listeners that are asked: more than a node needs. */
+/** Listeners to check: more than a node needs. */
 const MAX_TARGETS = 16;
 
-/** What the probe needs. */
+/** What the probe reads and reports to. */
 export interface HealthProbeOptions {
   planes: readonly Pick<DataPlane, "heartbeatAgeMs">[];
   checks: Pick<SelfChecks, "watchListeners" | "verdicts">;
   registry: MetricRegistry;
-  /** SO_MARK of the queries; 0, the default, for none. */
+  /** SO_MARK of the queries, for rules that redirect unmarked ones; default: none. */
   mark?: number;
   log: (level: LogLevel, line: string) => void;
+  clock?: Clock;
 }
 
 /**
- * Says whether the data planes answer. One of them asks every listener over UDP, once a second, as any
- * client would (`SelfCheck`); here the verdicts are only read, so nothing that keeps the control plane
- * busy makes a healthy data plane look ill.
+ * Reports whether the data planes answer. One of them queries every listener over UDP once a second
+ * (`SelfCheck`); only verdicts are read here, so a busy control plane causes no failure.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;
-  readonly #duration: { observe(value: number): void };
+  readonly #clock: Clock;
+  readonly #duration: Histogram;
   readonly #failures: { add(): void };
-  #timer: ReturnType<typeof setInterval> | null = null;
   readonly #started = Promise.withResolvers<void>();
-  /** The end of the first round of checks. */
-  #first: Promise<void> = this.#started.promise;
+  #firstRound: Promise<void> = this.#started.promise;
+  #cancel: Cancel | null = null;
   #rounds = 0;
-  #told: string | null = null;
+  #loggedFault: string | null = null;
 
   constructor(options: HealthProbeOptions) {
+    const { registry, clock = systemClock } = options;
     this.#options = options;
-    const { registry } = options;
+    this.#clock = clock;
     this.#duration = registry.histogram(
       "coredns_health_request_duration_seconds",
       SLIM_TIME_BUCKETS,
@@ -49,40 +50,33 @@ export class HealthProbe {
     this.#failures = registry.counter("coredns_health_request_failures_total");
   }
 
-  /** Has these listeners checked from now on. */
   start({ listeners }: Config): void {
     const { checks, mark = 0 } = this.#options;
     this.#rounds = checks.verdicts.rounds;
-    this.#first = checks.watchListeners(
-      listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
-        address: address === "" || address === "0.0.0.0"
-          ? "127.0.0.1"
-          : address === "::"
-          ? "::1"
-          : address,
-        port,
-        mark,
-      })),
-      // A data plane that does not take it up does not come round either.
-    ).catch(() => {});
+    const targets = listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
+      address: LOOPBACK[address] ?? address,
+      port,
+      mark,
+    }));
+    // A data plane that ignores the plan does not beat either.
+    this.#firstRound = checks.watchListeners(targets).catch(() => {});
     this.#started.resolve();
-    if (this.#timer === null) this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#cancel ??= this.#clock.every(SAMPLE_MS, () => void this.#sample());
   }
 
-  /** Ends the checks. */
   stop(): void {
-    if (this.#timer === null) return;
-    clearInterval(this.#timer);
-    this.#timer = null;
+    if (this.#cancel === null) return;
+    this.#cancel();
+    this.#cancel = null;
     this.#options.checks.watchListeners([]).catch(() => {});
   }
 
-  /** What is wrong, or null. It may have come to pass up to a second ago. */
+  /** What is wrong, or null; up to a second old. Logs changes. */
   async fault(): Promise<string | null> {
-    await this.#first;
+    await this.#firstRound;
     const fault = this.#judge();
-    if (fault === this.#told) return fault;
-    this.#told = fault;
+    if (fault === this.#loggedFault) return fault;
+    this.#loggedFault = fault;
     const { log } = this.#options;
     if (fault === null) log("info", "plugin/health: queries are answered again");
     else log("warning", `plugin/health: ${fault}`);
@@ -98,10 +92,12 @@ export class HealthProbe {
         : `${silent} of ${planes.length} data planes do not answer`;
     }
     const target = checks.verdicts.silent;
-    return target === null ? null : `a query to ${targetText(target)} was not answered`;
+    if (target === null) return null;
+    const text = httpAddressText({ host: target.address, port: target.port });
+    return `a query to ${text} was not answered`;
   }
 
-  async #look(): Promise<void> {
+  async #sample(): Promise<void> {
     const fault = await this.fault();
     const { rounds, durationMs } = this.#options.checks.verdicts;
     if (rounds !== this.#rounds) this.#duration.observe(durationMs / 1000);
@@ -110,6 +106,4 @@ export class HealthProbe {
   }
 }
 
-function targetText({ address, port }: ProbeTarget): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
+const LOOPBACK: Record<string, string> = { "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1" };

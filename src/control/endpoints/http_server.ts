@@ -1,173 +1,136 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
 import { type HttpAddress, httpAddressText, literalHost } from "../../plugins/http_address.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { HttpAddressServer, type HttpCounts, type HttpTarget } from "./http/address.ts";
-import type { HttpConnection } from "./http/connection.ts";
-import { defaultHttpLimits, HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
+import { HttpAddressServer, type HttpTarget } from "./http/address.ts";
+import type { HttpContext } from "./http/connection.ts";
 import { countHttp } from "./http/counts.ts";
 import { boundKernelBuffers } from "./http/kernel_buffers.ts";
-import { HttpTurns } from "./http/turns.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
+import { HttpScheduler } from "./http/scheduler.ts";
 
-/** A path of an address, and who answers there. */
+/** What answers at a path of an address. */
 export interface HttpRoute extends HttpAddress, HttpTarget {
   path: string;
 }
 
-/** How the servers are run. */
+/** How the servers run. */
 export interface HttpServersOptions {
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
-  /** Most connections over all addresses, which share them; default: no such limit. */
-  mostConnections?: number;
-  /** Bounds what the kernel keeps for slow readers; null if there is no FFI. */
+  /** Maximum number of connections over all addresses; default: unlimited. */
+  maxConnections?: number;
+  /** Bounds kernel memory for slow readers; null without FFI. */
   libc?: Libc | null;
-  /** Default: as they ship. */
   limits?: HttpLimits;
+  clock?: Clock;
 }
 
-interface Listening {
-  port: number;
-  server: HttpAddressServer;
-}
-
-/** The HTTP servers of the control plane: one for each address, however many directives name it. */
+/** The HTTP servers of the control plane: one an address, however many directives name it. */
 export class HttpServers {
-  readonly #limits: HttpLimits;
-  readonly #counts: HttpCounts;
-  readonly #turns: HttpTurns<HttpConnection>;
-  readonly #mostConnections: number;
+  readonly #context: HttpContext;
+  readonly #maxConnections: number;
   readonly #libc: Libc | null;
-  #open = new Map<string, Listening>();
-  /** Closed already, but their sockets may be open for a moment still. */
-  readonly #leaving = new Set<Listening>();
+  #open = new Map<string, HttpAddressServer>();
+  readonly #stopping = new Set<HttpAddressServer>();
 
   constructor(options: HttpServersOptions) {
-    this.#limits = options.limits ?? defaultHttpLimits();
-    this.#mostConnections = options.mostConnections ?? Infinity;
-    this.#counts = countHttp(options);
-    this.#turns = new HttpTurns(this.#limits);
+    const { limits = HTTP_LIMITS, clock = systemClock } = options;
+    this.#context = {
+      limits,
+      clock,
+      counts: countHttp({ ...options, clock }),
+      scheduler: new HttpScheduler(limits, clock),
+    };
+    this.#maxConnections = options.maxConnections ?? Infinity;
     this.#libc = options.libc ?? null;
   }
 
   /**
-   * Serves these routes and no others from now on. What is new is opened first; where that fails,
-   * everything stays as it was. Throws an error that names the address and what would do.
-   *
-   * @param shared - another nodens may have the same addresses, for a moment
+   * Serves exactly these routes, or throws an error with address and remedy and changes nothing.
+   * `shared`: another nodens process may briefly have the same addresses.
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
-    const wanted = new Map<string, { address: HttpAddress; paths: Map<string, HttpTarget> }>();
-    for (const { path, handler, probe = false, localOnly = false, ...route } of routes) {
-      const address = { host: literalHost(route.host), port: route.port };
-      const key = httpAddressText(address);
-      const entry = wanted.get(key) ?? { address, paths: new Map<string, HttpTarget>() };
-      entry.paths.set(path, { handler, probe, localOnly });
-      wanted.set(key, entry);
-    }
-    // A server of this process makes way in a moment.
-    const own = new Set([...this.#open.values(), ...this.#leaving].map(({ port }) => port));
-    const next = new Map<string, Listening>();
-    const opened: Listening[] = [];
+    const wanted = Map.groupBy(routes, (route) => httpAddressText(literal(route)));
+    // This process's own servers may still hold a port for a moment.
+    const ownPorts = new Set([...this.#open.values(), ...this.#stopping].map(({ port }) => port));
+    const next = new Map<string, HttpAddressServer>();
+    const opened: HttpAddressServer[] = [];
     try {
-      for (const [key, { address }] of wanted) {
-        const known = this.#open.get(key);
-        if (known !== undefined) {
-          next.set(key, known);
-          continue;
+      for (const [key, [first]] of wanted) {
+        const address = literal(first!);
+        let server = this.#open.get(key);
+        if (server === undefined) {
+          if (!shared && !ownPorts.has(address.port)) checkFree(address);
+          opened.push(server = this.#listen(address));
         }
-        if (!shared && !own.has(address.port)) checkFree(address);
-        const listening = this.#listen(address);
-        opened.push(listening);
-        next.set(key, listening);
+        next.set(key, server);
       }
     } catch (error) {
-      for (const listening of opened) void this.#shutDown(listening);
+      for (const server of opened) void this.#stop(server);
       throw error;
     }
-    const share = Math.floor(this.#mostConnections / Math.max(1, wanted.size));
-    const { connections } = this.#limits;
-    const most = Math.min(connections, Math.max(HTTP_LIMITS.connections.min, share));
-    for (const [key, { paths }] of wanted) {
-      const { server } = next.get(key)!;
-      server.targets = paths;
-      server.mostConnections = most;
+    const { connections, leastConnections } = this.#context.limits;
+    const share = Math.floor(this.#maxConnections / Math.max(1, wanted.size));
+    for (const [key, same] of wanted) {
+      const server = next.get(key)!;
+      server.targets = new Map(same.map((route) => [route.path, route]));
+      server.maxConnections = Math.min(connections, Math.max(leastConnections, share));
     }
-    for (const [key, listening] of this.#open) {
-      if (!next.has(key)) void this.#shutDown(listening);
-    }
+    for (const [key, server] of this.#open) if (!next.has(key)) void this.#stop(server);
     this.#open = next;
   }
 
-  /** Addresses that are listened on: `127.0.0.1:9153`. */
-  get addresses(): string[] {
-    return [...this.#open.keys()];
-  }
-
-  /** Closes everything; requests under way are answered, for `limitMs` at most. */
+  /** Closes everything; current requests are answered, for `limitMs` at most. */
   async stop(limitMs: number): Promise<void> {
     const servers = [...this.#open.values()];
     this.#open = new Map();
-    await doneWithin(Promise.all(servers.map((listening) => this.#shutDown(listening))), limitMs);
+    const stopped = Promise.all(servers.map((server) => this.#stop(server)));
+    await doneWithin(stopped, limitMs, this.#context.clock);
   }
 
-  #listen(address: HttpAddress): Listening {
-    const { host, port } = address;
-    const listen = (hostname: string) => Deno.listen({ hostname, port, reusePort: true });
-    try {
-      const listener = host === "" ? onBoth(listen) : listen(host);
-      if (this.#libc !== null) {
-        boundKernelBuffers(this.#libc, listener.addr as Deno.NetAddr);
-      }
-      const server = new HttpAddressServer(listener, {
-        limits: this.#limits,
-        counts: this.#counts,
-        turns: this.#turns,
-      });
-      return { port, server };
-    } catch (error) {
-      throw cannotListen(address, error as Error);
-    }
+  #listen(address: HttpAddress): HttpAddressServer {
+    const listener = listen(address, true);
+    if (this.#libc !== null) boundKernelBuffers(this.#libc, listener.addr);
+    return new HttpAddressServer(listener, this.#context);
   }
 
-  async #shutDown(listening: Listening): Promise<void> {
-    this.#leaving.add(listening);
+  async #stop(server: HttpAddressServer): Promise<void> {
+    this.#stopping.add(server);
     try {
-      await listening.server.stop();
+      await server.stop();
     } finally {
-      this.#leaving.delete(listening);
+      this.#stopping.delete(server);
     }
   }
 }
 
-/**
- * Sockets share their ports, so that two processes can overlap. That hides a stranger's
- * server, so it is tried without first.
- */
+function literal({ host, port }: HttpAddress): HttpAddress {
+  return { host: literalHost(host), port };
+}
+
+/** Sockets share their ports, so that processes can overlap; that would hide a foreign server. */
 function checkFree(address: HttpAddress): void {
+  listen(address, false).close();
+}
+
+/** "" is all addresses of both families, or of IPv4 on a host without IPv6. */
+function listen(address: HttpAddress, reusePort: boolean): Deno.TcpListener {
   const { host, port } = address;
-  const listen = (hostname: string) => Deno.listen({ hostname, port }).close();
   try {
-    if (host === "") onBoth(listen);
-    else listen(host);
+    if (host !== "") return Deno.listen({ hostname: host, port, reusePort });
+    try {
+      return Deno.listen({ hostname: "::", port, reusePort });
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) throw error;
+      return Deno.listen({ hostname: "0.0.0.0", port, reusePort });
+    }
   } catch (error) {
-    throw cannotListen(address, error as Error);
+    const why = reason(error as Error);
+    throw new Error(`Cannot listen on ${httpAddressText(address)} (HTTP): ${why}`);
   }
-}
-
-/** On all addresses of both families, or of IPv4 on a host without IPv6. */
-function onBoth<T>(listen: (hostname: string) => T): T {
-  try {
-    return listen("::");
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw error;
-    return listen("0.0.0.0");
-  }
-}
-
-function cannotListen(address: HttpAddress, error: Error): Error {
-  return new Error(`Cannot listen on ${httpAddressText(address)} (HTTP): ${reason(error)}`);
 }
 
 function reason(error: Error): string {

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { serverLabel } from "../../engine/served.ts";
@@ -15,7 +16,7 @@ import type { HttpReply, HttpRequest } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
-/** The engine's own counters and what they are exported as. */
+/** The engine's counters and their exported names. */
 const ENGINE: readonly [place: number, name: string, labels: Record<string, string>][] = [
   [COUNTER.PANICS, "coredns_panics_total", {}],
   [COUNTER.UDP_QUERIES, "nodens_queries_total", { proto: "udp" }],
@@ -38,63 +39,55 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
-/**
- * How old the figures of a scrape may be. They are written out once in this time at most, however
- * many ask, and all share the same octets: so a flood of requests costs neither the time of other
- * work in this thread nor memory for each answer. Scrapers ask every few seconds.
- */
-const COPY_MS = 1000;
+/** Maximum age of a scrape; requests share its bytes, so a flood costs neither time nor memory. */
+const SHARED_MS = 1000;
 
-/** Writes what a scrape gets. It reads shared memory and asks no data plane anything. */
+/** Answers scrapes from shared memory, without asking a data plane. */
 export class MetricsSource {
-  readonly #answers: Record<Format, Answers>;
+  readonly #answers: Record<Format, { plain: Recent<HttpReply>; gzip: () => Promise<HttpReply> }>;
   readonly #planes: readonly DataPlane[];
   readonly #registry: MetricRegistry;
 
-  constructor(
-    planes: readonly DataPlane[],
-    registry: MetricRegistry,
-    build: { version: string; deno: string },
-    copyMs: number = COPY_MS,
-  ) {
+  constructor({ planes, registry, build: { version, deno }, clock = systemClock }: {
+    planes: readonly DataPlane[];
+    registry: MetricRegistry;
+    build: { version: string; deno: string };
+    clock?: Clock;
+  }) {
     this.#planes = planes;
     this.#registry = registry;
-    const { version, deno } = build;
     registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
     registry.gauge("nodens_build_info", { version, deno }).set(1);
     registry.onScrape(addProcessMetrics);
     const answers = (format: Format) => {
-      const plain = new Recent(copyMs, async () => await this.#render(format));
+      const plain = new Recent(SHARED_MS, async () => await this.#render(format), clock);
       let packed: { from: HttpReply; reply: Promise<HttpReply> } | null = null;
       const gzip = async () => {
         const from = await plain.get();
-        if (packed?.from !== from) packed = { from, reply: zipped(from) };
+        if (packed?.from !== from) packed = { from, reply: compress(from) };
         return await packed.reply;
       };
-      return { plain: () => plain.get(), gzip };
+      return { plain, gzip };
     };
     this.#answers = { text: answers("text"), openmetrics: answers("openmetrics") };
   }
 
-  /** Takes over a configuration: whose plugins are exported as enabled. */
   configure({ blocks, listeners, endpoints = [] }: Config): void {
     this.#registry.reset("coredns_plugin_enabled");
     for (const { address, port, zones } of listeners) {
       const server = serverLabel(address, port);
       for (const { zone, block } of zones) {
-        const names = blocks[block]!.plugins.map(({ name }) => name);
         if (!endpoints.some((one) => one.kind === "prometheus" && one.block === block)) continue;
-        for (const name of names) {
+        for (const { name } of blocks[block]!.plugins) {
           this.#registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
         }
       }
     }
   }
 
-  /** Answers a scrape in the form and coding that the client asks for. */
-  readonly serve = ({ headers: asked }: HttpRequest): Promise<HttpReply> => {
-    const { plain, gzip } = this.#answers[chooseFormat(asked.get("accept") ?? null)];
-    return (takesGzip(asked.get("accept-encoding") ?? null) ? gzip : plain)();
+  readonly serve = ({ headers }: HttpRequest): Promise<HttpReply> => {
+    const { plain, gzip } = this.#answers[chooseFormat(headers.get("accept") ?? null)];
+    return takesGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();
   };
 
   #render(format: Format): HttpReply {
@@ -105,7 +98,6 @@ export class MetricsSource {
 
   #collect(): SeriesBook {
     const book = new SeriesBook();
-    let ageMs = 0;
     for (const plane of this.#planes) {
       for (const [place, name, labels] of ENGINE) book.add(name, labels, plane.values[place]!);
       book.addPlaces(plane.places, plane.values);
@@ -113,22 +105,16 @@ export class MetricsSource {
         book.add("nodens_socket_drops_total", { server }, drops);
       }
       book.add("nodens_data_plane_restarts_total", {}, plane.restarts);
-      ageMs = Math.max(ageMs, plane.heartbeatAgeMs);
     }
     book.add("nodens_data_planes", {}, this.#planes.length);
+    const ageMs = Math.max(0, ...this.#planes.map(({ heartbeatAgeMs }) => heartbeatAgeMs));
     book.add("nodens_heartbeat_age_seconds", {}, ageMs / 1000);
     this.#registry.collect(book);
     return book;
   }
 }
 
-/** A scrape's answers, which many requests share. */
-interface Answers {
-  plain: () => Promise<HttpReply>;
-  gzip: () => Promise<HttpReply>;
-}
-
-async function zipped({ status, headers, body }: HttpReply): Promise<HttpReply> {
+async function compress({ status, headers, body }: HttpReply): Promise<HttpReply> {
   const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   return { status, headers: { ...headers, "content-encoding": "gzip" }, body: bytes };

@@ -1,27 +1,30 @@
-import { countKernelEntries, readKernelFile } from "../../sys/kernel_file.ts";
 import type { SeriesBook } from "../../metrics/series.ts";
+import { countKernelEntries, readKernelFile } from "../../sys/kernel_file.ts";
 
-/** `sysconf(_SC_CLK_TCK)` and the page size: both are the same on every common Linux. */
+/** `sysconf(_SC_CLK_TCK)` and the page size, equal on all common Linux systems. */
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-/** Adds what the kernel says of this process; what it does not say is left out. */
+/** Adds the kernel's figures of this process; unreadable ones are left out. */
 export function addProcessMetrics(book: SeriesBook): void {
   if (Deno.build.os !== "linux") {
     book.add("process_resident_memory_bytes", {}, Deno.memoryUsage().rss);
     return;
   }
-  quietly(() => {
-    for (const [name, value] of Object.entries(parseStat(readKernelFile("/proc/self/stat")))) {
-      book.add(name, {}, value);
+  const add = (make: () => Record<string, number>) => {
+    try {
+      for (const [name, value] of Object.entries(make())) book.add(name, {}, value);
+    } catch {
+      // The kernel's files cannot be read without FFI.
     }
-  });
-  quietly(() => book.add("process_start_time_seconds", {}, startTime()));
-  quietly(() => {
+  };
+  add(() => parseStat(readKernelFile("/proc/self/stat")));
+  add(() => ({ process_start_time_seconds: startTime() }));
+  add(() => {
     const limits = /^Max open files\s+(\d+)/m.exec(readKernelFile("/proc/self/limits"));
-    book.add("process_max_fds", {}, Number(limits?.[1] ?? NaN));
+    return { process_max_fds: Number(limits?.[1] ?? NaN) };
   });
-  quietly(() => book.add("process_open_fds", {}, countKernelEntries("/proc/self/fd")));
+  add(() => ({ process_open_fds: countKernelEntries("/proc/self/fd") }));
 }
 
 /** Values of `/proc/self/stat` (proc(5)) by the names of their metrics. */
@@ -35,22 +38,14 @@ export function parseStat(text: string): Record<string, number> {
   };
 }
 
-/** When the process was started, in seconds since 1970. */
+/** Start of the process in seconds since 1970. */
 function startTime(): number {
   const ticks = Number(fieldsOf(readKernelFile("/proc/self/stat"))[19]);
   const boot = Number(/^btime (\d+)/m.exec(readKernelFile("/proc/stat"))?.[1] ?? NaN);
   return boot + ticks / TICKS_PER_SECOND;
 }
 
-/** Fields from the third on; the second is a name, which may hold anything. */
+/** Fields from the third on; the second is a name that may contain anything. */
 function fieldsOf(text: string): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
-}
-
-function quietly(add: () => void): void {
-  try {
-    add();
-  } catch {
-    // Without the right to FFI the kernel's files cannot be read.
-  }
 }

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { statusRequest } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
@@ -5,56 +6,57 @@ import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
-/** Time for a data plane to answer; it should take microseconds. */
 const ASK_MS = 500;
-/** The data planes are asked at most so often, however many ask for `/status`. */
 const ASK_AGAIN_MS = 100;
 
-/** What stays the same as long as the process runs. */
+/** What does not change while the process runs. */
 export interface StatusOptions {
   version: string;
   driver: string;
   planes: readonly DataPlane[];
-  /** Counts the lines that the log has lost in the control plane. */
   logger: { readonly droppedLines: number };
+  clock?: Clock;
 }
 
-/** Gathers the status of the running nodens; each call asks the data planes once. */
+/** Collects the status of the running process. */
 export class StatusSource {
   #config: Config;
   #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
-  readonly #startedMs = Date.now();
-  readonly #answer = new Recent(ASK_AGAIN_MS, () => this.#respond());
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  readonly #answer: Recent<HttpReply>;
 
   constructor(config: Config, options: StatusOptions) {
+    const { clock = systemClock } = options;
     this.#config = config;
     this.#options = options;
+    this.#clock = clock;
+    this.#startedMs = clock.wall();
+    this.#answer = new Recent(ASK_AGAIN_MS, () => this.#respond(), clock);
   }
 
-  /** What is served now. */
   set config(config: Config) {
     this.#config = config;
     this.#answer.drop();
   }
 
-  /** How the last reload went. */
   set reload(reload: ReloadStatus) {
     this.#reload = reload;
     this.#answer.drop();
   }
 
-  /** The status as it is now. Never rejects: who does not answer is shown so. */
+  /** Asks the data planes. Never rejects: the status shows who does not answer. */
   async collect(): Promise<Status> {
     const { version, driver, planes, logger } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
-    const facts = await Promise.all(planes.map((plane) => this.#planeFacts(plane, config)));
+    const facts = await Promise.all(planes.map((plane) => factsOf(plane, config)));
     return makeStatus({
       version,
       driver,
       pid: Deno.pid,
       startedMs: this.#startedMs,
-      nowMs: Date.now(),
+      nowMs: this.#clock.wall(),
       config,
       planes: facts,
       droppedLogLines: logger.droppedLines,
@@ -62,7 +64,7 @@ export class StatusSource {
     });
   }
 
-  /** The answer to a request for `/status`, a tenth of a second old at most. What a refused Corefile says is for the log alone. */
+  /** Answers `/status`; up to a tenth of a second old. Only the log quotes a refused Corefile. */
   respond(): Promise<HttpReply> {
     return this.#answer.get();
   }
@@ -72,33 +74,30 @@ export class StatusSource {
     const { reload } = status;
     if (reload !== null) status.reload = { ...reload, faults: reload.faults.map(placeOfFault) };
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
-    return { status: 200, headers, body: encode(`${JSON.stringify(status)}\n`) };
-  }
-
-  async #planeFacts(plane: DataPlane, config: Config): Promise<PlaneFacts> {
-    const asked = config.blocks.flatMap(({ plugins }, block) =>
-      plugins.flatMap(({ name }, position) => {
-        const request = statusRequest(name);
-        return request === undefined ? [] : [{ block, position, request }];
-      })
-    );
-    // Without any, a handler that does not exist: what matters then is that the data plane answers.
-    if (asked.length === 0) asked.push({ block: config.blocks.length, position: 0, request: null });
-    const answers = await Promise.all(asked.map(async ({ block, position, request }) => {
-      const answer = await plane.ask({ block, position, request }, ASK_MS);
-      return [placeKey(block, position), answer] as const;
-    })).then((entries) => new Map<string, unknown>(entries), () => null);
-    const { values, places, heartbeatAgeMs, restarts } = plane;
-    return { values, places, heartbeatAgeMs, restarts, answers };
+    return { status: 200, headers, body: new TextEncoder().encode(`${JSON.stringify(status)}\n`) };
   }
 }
 
-/** Once for all that share it. */
-function encode(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
+  const requests = config.blocks.flatMap(({ plugins }, block) =>
+    plugins.flatMap(({ name }, position) => {
+      const request = statusRequest(name);
+      return request === undefined ? [] : [{ block, position, request }];
+    })
+  );
+  // At least one, even to a handler that does not exist: it shows whether the data plane answers.
+  if (requests.length === 0) {
+    requests.push({ block: config.blocks.length, position: 0, request: 0 });
+  }
+  const answers = await Promise.all(requests.map(async (request) => {
+    const key = placeKey(request.block, request.position);
+    return [key, await plane.ask(request, ASK_MS)] as const;
+  })).then((entries) => new Map<string, unknown>(entries), () => null);
+  const { values, places, heartbeatAgeMs, restarts } = plane;
+  return { values, places, heartbeatAgeMs, restarts, answers };
 }
 
-/** Where a fault is, without its text, which may quote any file that was imported by mistake. */
+/** The place of a fault without its text, which may quote any file that was imported by mistake. */
 function placeOfFault(fault: string): string {
   const place = /^([^\s:]+:\d+): /.exec(fault)?.[1];
   return `${place ?? "the new Corefile"}: the log says what is wrong`;

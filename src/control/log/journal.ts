@@ -1,17 +1,15 @@
-/** Where a file descriptor of this process leads. */
+/** Where a file descriptor leads: to systemd's journal, to a regular file, or neither. */
 export interface Descriptor {
-  /** To the journal of systemd. */
   journal: boolean;
-  /** To a regular file. */
   file: boolean;
 }
 
 /**
- * Where a file descriptor of this process leads. `$JOURNAL_STREAM` names the device and inode that
- * systemd connected to the journal, which a redirected output no longer has (systemd.exec(5)).
+ * Inspects a descriptor of this process. `$JOURNAL_STREAM` has the journal's device and inode; a
+ * redirected output has others (systemd.exec(5)).
  */
 export async function readDescriptor(descriptor: 1 | 2): Promise<Descriptor> {
-  // Loaded when a server starts: no other command needs it.
+  // Loaded here, since only serving needs it.
   const { fstatSync } = await import("node:fs");
   try {
     const stat = fstatSync(descriptor, { bigint: true });

@@ -1,42 +1,34 @@
 import type { LogFormat } from "./log_line.ts";
 
-/** Whether lines of text begin with their time. */
+/** Whether text lines start with their time. */
 export type LogTime = "auto" | "always" | "never";
 
-/** Files that Docker and Podman put into every container. */
-const MARKERS = ["/.dockerenv", "/run/.containerenv"];
-/**
- * Variables that name a runtime: of Podman and systemd-nspawn, and of Kubernetes, whose runtimes leave
- * no file behind.
- */
-const VARIABLES = ["container", "KUBERNETES_SERVICE_HOST"];
+/** Log options of a serving process. */
+export interface LogOptions {
+  format: LogFormat;
+  time: LogTime;
+}
 
-/** What is known of the place that lines go to. */
+/** Where an output leads; a container runtime does not see a regular `file`. */
 export interface LogPlace {
   journal: boolean;
-  /** A regular file: not even a container runtime sees what is written there. */
   file: boolean;
   container: boolean;
 }
 
-/**
- * Whether lines must carry their time themselves: the journal and the runtimes of containers note it
- * for each line, and nobody else does.
- */
+const MARKERS = ["/.dockerenv", "/run/.containerenv"];
+/** Set by Podman and systemd-nspawn, and by Kubernetes, whose runtimes have no such file. */
+const VARIABLES = ["container", "KUBERNETES_SERVICE_HOST"];
+
+/** Whether lines need their time: the journal and container runtimes add it, nothing else does. */
 export function needsTime(mode: LogTime, { journal, file, container }: LogPlace): boolean {
   if (mode !== "auto") return mode === "always";
   return !journal && (file || !container);
 }
 
-/** Whether a container runtime reads the output of this process. */
+/** Whether a container runtime reads this process's output. */
 export function inContainer(
   host: { env(name: string): string | undefined; exists(path: string): boolean },
 ): boolean {
   return VARIABLES.some((name) => (host.env(name) ?? "") !== "") || MARKERS.some(host.exists);
-}
-
-/** Options of the log of a serving process. */
-export interface LogOptions {
-  format: LogFormat;
-  time: LogTime;
 }

@@ -1,339 +1,312 @@
-import type { BoundSocket } from "../../io/sockets.ts";
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterPlace } from "../../engine/counters.ts";
+import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
-import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
+import type { FileShares } from "../../io/file_shares.ts";
+import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
+import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
+import type { Delivery } from "../../plugins/companion.ts";
+import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/mark.ts";
-import type { Delivery } from "../../plugins/companion.ts";
-import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
-import { CHECK_MS, HeartbeatWatch } from "./heartbeat_watch.ts";
-import { Deliveries } from "./deliveries.ts";
-import type { DataPlaneOptions } from "./options.ts";
-import { shareOwnFiles } from "./own_files.ts";
-import { PlaneRequests } from "./plane_requests.ts";
-import { postToPlane } from "./post_to_plane.ts";
-import { MAX_RESTARTS, RestartLimit } from "./restart_limit.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
-import {
-  type ControlMessage,
-  type DataPlaneMessage,
-  handedOver,
-  type StartMessage,
-} from "./messages.ts";
+import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
+import { buffersOf, handlerKey } from "./deliveries.ts";
+import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
+import { shareOwnFiles } from "./own_files.ts";
+import { PlanePort } from "./plane_port.ts";
 
 /** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
-/** A data plane that takes this long to take over a configuration has failed. */
 const CONFIGURE_MS = 5000;
-/** Time for a round of checks, which takes less than a second. */
 const CHECK_PLAN_MS = 3000;
-
-/** Time that `refill` has until a thread is started without what it gives, which comes later. */
+/** Limit for `refill`; then the thread starts without, and gets the deliveries later. */
 const REFILL_MS = 10_000;
+const MAX_RESTARTS = 5;
+const RESTARTS_WITHIN_MS = 60_000;
 
-/** A configuration was not taken over, and the one before is served. */
+/** How a data plane runs. */
+export interface DataPlaneOptions {
+  driver: DriverKind;
+  inherited?: InheritedSource | null;
+  log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
+  logsFields?: boolean;
+  /**
+   * SO_MARK of UDP and TCP to upstreams (linux driver, not TLS); needs the capability NET_ADMIN.
+   */
+  mark?: number;
+  files?: FileShares;
+  onDead: (why: string) => void;
+  onHarm?: (why: string) => void;
+  /** Makes the buffers again that a dead thread owned, for its replacement. */
+  refill?: (config: Config) => Promise<readonly Delivery[]>;
+  shared?: SharedArrayBuffer;
+  tls?: TlsThread;
+  clock?: Clock;
+}
+
+/** A configuration was refused; the previous one is still served. */
 export class ChangeRefused extends Error {}
 
-/** A configuration that a data plane can take over at any moment: what it needs is open. */
+/** A configuration whose sockets are open, ready for `commit`. */
 export interface PreparedChange {
   readonly config: Config;
   readonly opened: readonly BoundSocket[];
 }
 
 /**
- * One data plane as the control plane sees it: its thread, its sockets, its counters, and the watch
- * that notices when it throws or hangs.
- *
- * Sockets belong to this object and not to the thread, so a thread that died is replaced without
- * closing them; queries wait in the kernel meanwhile.
+ * One data plane as the control plane sees it. It owns the sockets, so a dead thread is replaced
+ * without closing them, and queries wait in the kernel meanwhile.
  */
 export class DataPlane implements LaneUser {
-  readonly values = new Float64Array(
-    new SharedArrayBuffer(COUNTERS * Float64Array.BYTES_PER_ELEMENT),
-  );
+  readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
   readonly places: CounterPlace[] = [];
-  /** Called once a thread that took the place of a dead one serves. */
+  restarts = 0;
+  laneFd = -1;
   onRestarted: () => void = () => {};
-  /** Called with the name of a list of `-m recent` that cannot be written to any more. */
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
+  readonly #clock: Clock;
   readonly #libc: Libc | null;
   readonly #shared: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
-  #wakeFd = -1;
-  #laneFd = -1;
-  #worker: Worker | null = null;
-  #port: MessagePort | null = null;
   readonly #tls: TlsThread | null;
-  readonly #heartbeat = new HeartbeatWatch(this.values);
+  readonly #watch: ThreadWatch;
+  /** The last delivery to each handler; a replacement thread gets them again. */
+  #deliveries = new Map<string, Delivery>();
+  readonly #port: PlanePort;
+  #worker: Worker | null = null;
   #checks: CheckPlan | null = null;
-  #checking: ReturnType<typeof setInterval> | undefined;
-  readonly #restarts = new RestartLimit();
-  /** Queries are taken in: a thread that takes the place of a dead one does what that did. */
-  #serves = true;
+  #endWatch: Cancel | null = null;
+  #restartedMs: number[] = [];
+  #retired = false;
   #stopped: PromiseWithResolvers<void> | null = null;
-  #ended = false;
-  readonly #deliveries = new Deliveries();
-  readonly #requests = new PlaneRequests();
 
   constructor(config: Config, options: DataPlaneOptions) {
+    const { driver, tls = null, shared, inherited = null, clock = systemClock } = options;
     this.#config = config;
     this.#options = options;
-    this.#tls = options.tls ?? null;
-    this.#shared = options.shared ?? new SharedArrayBuffer(SHARED_BYTES);
-    this.#libc = options.driver === "linux" ? openLibc() : null;
-    this.#sockets = this.#libc === null
-      ? null
-      : new ListenerSockets(this.#libc, options.inherited ?? null);
+    this.#clock = clock;
+    this.#tls = tls;
+    this.#watch = new ThreadWatch(this.values, clock);
+    this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
+    this.#libc = driver === "linux" ? openLibc() : null;
+    this.#port = new PlanePort(this.#libc, clock);
+    this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited);
+  }
+
+  start(): Promise<void> {
+    const { driver, files, logsFields = false, mark = 0 } = this.#options;
+    if (this.#libc !== null && this.laneFd < 0) {
+      if (mark !== 0) requireMarks(this.#libc, mark);
+      this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+      this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
+    }
+    const ready = Promise.withResolvers<void>();
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    this.#worker = worker;
+    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
+    worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      ready.reject(new Error(event.message));
+      this.#died(`the data plane failed: ${event.message}`);
+    };
+    const deliveries = [...this.#deliveries.values()];
+    const message: StartMessage = {
+      driver,
+      config: this.#config,
+      sockets: this.#retired ? [] : this.sockets,
+      wakeFd: this.#port.wakeFd,
+      laneFd: this.laneFd,
+      lane,
+      port: this.#port.connect(),
+      counters: this.values.buffer,
+      logsFields,
+      mark,
+      files: files ?? shareOwnFiles(driver),
+      shared: this.#shared,
+      places: this.places,
+      deliveries,
+      checks: this.#checks,
+    };
+    worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
+    this.#deliveries = this.#repeatable(deliveries);
+    this.#watch.begin(false);
+    this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
+      const fault = this.#watch.check();
+      if (fault === null) return;
+      this.#endWatch?.();
+      // A thread that never yields can be ended only with the process.
+      this.#options.onDead(`the data plane ${fault}`);
+    });
+    return ready.promise;
+  }
+
+  #receive(message: DataPlaneMessage, ready: PromiseWithResolvers<void>): void {
+    const { log, onHarm } = this.#options;
+    switch (message.type) {
+      case "ready":
+        this.#watch.begin(true);
+        return ready.resolve();
+      case "places":
+        return void this.places.push(...message.places);
+      case "unable":
+        return ready.reject(new Error(message.error));
+      case "log":
+        for (const { level, line, fields } of message.lines) {
+          log(level, line, fields, message.timeMs);
+        }
+        this.values[COUNTER.LOG_WRITTEN]! += message.bytes;
+        return;
+      case "answered":
+        return this.#port.answered(message.id, message.answer);
+      case "harm":
+        return onHarm?.(message.why);
+      case "unwritable":
+        return this.onUnwritable(message.list);
+      case "stopped":
+        this.#stopped?.resolve();
+    }
   }
 
   /**
-   * Opens every socket; a thread that runs already serves them from then on. Throws an error that
-   * names the address and what would do.
-   *
-   * @param index - of this data plane among those that share the ports
+   * Opens every socket; a running thread serves them from then on. Throws an error with address and
+   * remedy. `index` is the number of this data plane among those that share the ports.
    */
   bind(index = 0): void {
     if (this.#sockets === null) return;
     this.#sockets.open(this.#config.listeners, index);
-    if (this.#worker !== null) this.#send({ type: "serve", sockets: this.#sockets.all });
+    this.#port.send({ type: "serve", sockets: this.sockets });
+  }
+
+  get sockets(): BoundSocket[] {
+    return this.#sockets?.all ?? [];
   }
 
   /**
-   * Opens what a new configuration needs, beside what is served. Throws, and changes nothing, where
-   * that cannot be. Then comes `commit` or `discard`.
+   * Opens what a new configuration needs, or throws and changes nothing. `commit` or `discard` must
+   * follow.
    */
   prepare(next: Config, index = 0): PreparedChange {
     const config = alignListeners(next, this.#config.listeners);
     return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }
 
-  /** Closes what `prepare` has opened. */
   discard({ opened }: PreparedChange): void {
     this.#sockets?.discard(opened);
   }
 
   /**
-   * Has the data plane change over, between two queries. Rejects with `ChangeRefused` where a listener
-   * cannot be opened (the portable driver) and everything is as it was; with any other error where the
-   * thread is of no use any more.
-   *
-   * @param deliveries - what handlers get before the first query comes to them
+   * Changes the configuration between two queries; handlers get `deliveries` before their first
+   * one. Rejects with `ChangeRefused`, and changes nothing, if a listener cannot be opened
+   * (portable driver).
    */
   async commit(
     { config, opened }: PreparedChange,
     deliveries: readonly Delivery[],
   ): Promise<void> {
     const closing = this.#sockets?.change(config.listeners, opened) ?? [];
-    const before = { config: this.#config, deliveries: this.#deliveries.all };
+    const before = { config: this.#config, deliveries: this.#deliveries };
     this.#config = config;
-    this.#deliveries.replace(deliveries.filter((delivery) => this.#isKept(delivery)));
-    const message = { type: "configure", config, deliveries, opened, closing } as const;
+    this.#deliveries = this.#repeatable(deliveries);
+    const request = { type: "configure", config, deliveries, opened, closing } as const;
     let done: unknown;
     try {
-      const opens = [...opened];
-      const request = (id: number) => ({ ...message, id, opened: opens });
-      done = await this.#request(request, CONFIGURE_MS, handedOver(deliveries));
+      done = await this.#port.request(request, CONFIGURE_MS, buffersOf(deliveries));
     } finally {
-      // A thread that has failed uses them no more; one that hangs ends with the process.
+      // A failed thread no longer uses them, and one that hangs ends with the process.
       this.#sockets?.close(closing);
     }
     if (typeof done === "string") {
       this.#config = before.config;
-      this.#deliveries.replace(before.deliveries);
+      this.#deliveries = before.deliveries;
       throw new ChangeRefused(done);
     }
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }
 
-  /** Sockets that queries come to. */
-  get sockets(): BoundSocket[] {
-    return this.#sockets?.all ?? [];
-  }
-
   /**
-   * Accepts no more queries, which go to whoever else is bound to the addresses, and closes the
-   * listening sockets once all connections that wait are accepted.
+   * Stops accepting queries, which go to other processes bound to the addresses; closes the
+   * listening sockets once queued connections are accepted.
    */
   async retire(limitMs: number): Promise<void> {
-    this.#serves = false;
-    // One that does not answer has nothing to wait for.
-    await this.#request((id) => ({ type: "retire", id }), limitMs).catch(() => {});
+    this.#retired = true;
+    // A thread that does not answer has nothing to wait for.
+    await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
     this.#sockets?.closeListening();
   }
 
   /** After `retire`: resolves once all is answered and streams are closed, or after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
-    await this.#request((id) => ({ type: "drain", id }), limitMs).catch(() => {});
-  }
-
-  /** Starts the thread; resolves when it is ready. The sockets that `bind` has opened are served. */
-  start(): Promise<void> {
-    const { mark = 0 } = this.#options;
-    if (this.#libc !== null && this.#wakeFd < 0) {
-      if (mark !== 0) requireMarks(this.#libc, mark);
-      this.#wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
-      this.#laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
-    }
-    const ready = Promise.withResolvers<void>();
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    const { port1, port2 } = new MessageChannel();
-    this.#worker = worker;
-    this.#port = port1;
-    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
-    worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => {
-      switch (data.type) {
-        case "ready":
-          this.#heartbeat.ready(performance.now());
-          ready.resolve();
-          break;
-        case "places":
-          this.places.push(...data.places);
-          break;
-        case "unable":
-          ready.reject(new Error(data.error));
-          break;
-        case "log":
-          for (const { level, line, fields } of data.lines) {
-            this.#options.log(level, line, fields, data.timeMs);
-          }
-          this.values[COUNTER.LOG_WRITTEN]! += data.bytes;
-          break;
-        case "answered":
-          this.#requests.answered(data.id, data.answer);
-          break;
-        case "harm":
-          this.#options.onHarm?.(data.why);
-          break;
-        case "unwritable":
-          this.onUnwritable(data.list);
-          break;
-        case "stopped":
-          this.#stopped?.resolve();
-      }
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      ready.reject(new Error(event.message));
-      this.#died(`the data plane failed: ${event.message}`);
-    };
-    const message: StartMessage = {
-      driver: this.#options.driver,
-      config: this.#config,
-      sockets: this.#serves ? this.#sockets?.all ?? [] : [],
-      wakeFd: this.#wakeFd,
-      laneFd: this.#laneFd,
-      lane,
-      port: port2,
-      counters: this.values.buffer as SharedArrayBuffer,
-      logsFields: this.#options.logsFields ?? false,
-      mark: this.#options.mark ?? 0,
-      files: this.#options.files ?? shareOwnFiles(this.#options.driver),
-      shared: this.#shared,
-      places: this.places,
-      deliveries: this.#deliveries.all,
-      checks: this.#checks,
-    };
-    worker.postMessage(message, [port2, ...portsOf(lane), ...handedOver(message.deliveries)]);
-    this.#deliveries.dropBuffers();
-    this.#heartbeat.begin(performance.now());
-    this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
-    return ready.promise;
+    await this.#port.request({ type: "drain" }, limitMs).catch(() => {});
   }
 
   /**
-   * Hands data to a handler; a thread that takes the place of a dead one gets it again, unless it is
-   * a buffer, which `refill` has to give again.
+   * Delivers data to a handler. A replacement thread gets it again, except for buffers, which come
+   * from `refill`.
    */
-  deliver(block: number, position: number, data: unknown): void {
-    const delivery = { block, position, data };
-    if (this.#isKept(delivery)) this.#deliveries.add(delivery);
-    if (this.#worker !== null) this.#send({ type: "deliver", ...delivery }, handedOver([delivery]));
+  deliver(delivery: Delivery): void {
+    for (const [key, kept] of this.#repeatable([delivery])) this.#deliveries.set(key, kept);
+    this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
-  /** Whether it is still there once it is sent: a running thread takes buffers over. */
-  #isKept({ data }: Delivery): boolean {
-    return this.#worker === null || !(data instanceof ArrayBuffer);
+  /** Deliveries that can be sent again, by handler: a running thread takes buffers over. */
+  #repeatable(deliveries: readonly Delivery[]): Map<string, Delivery> {
+    return new Map(
+      deliveries
+        .filter(({ data }) => this.#worker === null || !(data instanceof ArrayBuffer))
+        .map((delivery) => [handlerKey(delivery), delivery]),
+    );
   }
 
-  /**
-   * Asks a handler for something. Rejects if the thread ends before it answers, or after
-   * `limitMs`; nothing is asked again.
-   */
+  /** Asks a handler. Rejects if the thread ends first or does not answer within `limitMs`. */
   ask(
-    { block, position, request }: { block: number; position: number; request: unknown },
+    target: { block: number; position: number; request: unknown },
     limitMs: number,
   ): Promise<unknown> {
-    return this.#request((id) => ({ type: "ask", id, block, position, request }), limitMs);
+    return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
   /**
-   * Has the thread check itself by this plan, as does one that takes its place; resolves after a
-   * round with why entries of lists cannot be renewed. Rejects if it does not answer.
+   * Runs these self-checks, also in replacement threads. Resolves after a round with the reasons
+   * why entries of lists cannot be renewed.
    */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
-    const faults = this.#request((id) => ({ type: "check", id, plan }), CHECK_PLAN_MS);
-    return faults as Promise<ListFaults>;
+    return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
   }
 
-  /** Sends what is answered by `answered` with the same id. */
-  async #request(
-    message: (id: number) => ControlMessage,
-    limitMs: number,
-    transfer: ArrayBuffer[] = [],
-  ): Promise<unknown> {
-    if (this.#worker === null) throw new Error("the data plane does not run");
-    return await this.#requests.wait(limitMs, (id) => this.#send(message(id), transfer));
-  }
-
-  /** Tells the loop to end, and closes the sockets; resolves once it has, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
-    clearInterval(this.#checking);
-    this.#ended = true;
-    if (this.#worker === null) return;
+    this.#endWatch?.();
     this.#stopped = Promise.withResolvers();
-    this.#send({ type: "stop" });
-    await doneWithin(this.#stopped.promise, limitMs);
-    this.#requests.giveUp();
-    this.#worker.terminate();
-    this.#port?.close();
-    this.#worker = null;
-    if (this.#libc !== null) {
-      this.#sockets!.closeAll();
-      this.#libc.close(this.#wakeFd);
-    }
+    if (this.#worker === null) return;
+    this.#port.send({ type: "stop" });
+    await doneWithin(this.#stopped.promise, limitMs, this.#clock);
+    this.#end();
+    this.#sockets?.closeAll();
+    this.#libc?.close(this.#port.wakeFd);
     const left = await this.#tls?.leave(this) ?? true;
-    // A descriptor that a thread may still write to stays open: its number could be reused.
-    if (left && this.#libc !== null) this.#libc.close(this.#laneFd);
+    // A thread may still write to it, and its number could be reused.
+    if (left) this.#libc?.close(this.laneFd);
   }
 
-  /** eventfd that wakes its loop for encrypted streams; below zero where its port does. */
-  get laneFd(): number {
-    return this.#laneFd;
-  }
-
-  /** Encrypted streams go another way from now on. */
   relink(lane: LaneState): void {
-    this.#send({ type: "lane", lane }, portsOf(lane));
+    this.#port.send({ type: "lane", lane }, portsOf(lane));
   }
 
-  /** Time since the loop was last seen to come round, in milliseconds. */
   get heartbeatAgeMs(): number {
-    return this.#heartbeat.ageMs(performance.now());
+    return this.#watch.ageMs;
   }
 
-  /** How often a thread has taken the place of a dead one. */
-  restarts = 0;
-
-  /** Datagrams that the kernel threw away because a socket's buffer was full, by listener. */
+  /** Datagrams that the kernel dropped because a socket's buffer was full, by listener. */
   *socketDrops(): Generator<{ server: string; drops: number }> {
     for (const { listener, drops } of this.#sockets?.drops() ?? []) {
       const { address, port } = this.#config.listeners[listener]!;
@@ -341,64 +314,46 @@ export class DataPlane implements LaneUser {
     }
   }
 
-  /** Makes the thread throw or hang, for tests of what happens then. */
   provoke(how: "throw" | "hang"): void {
-    this.#send({ type: "fail", how });
+    this.#port.send({ type: "fail", how });
   }
 
-  #send(message: ControlMessage, transfer: Transferable[] = []): void {
-    if (this.#port !== null) postToPlane(this.#port, message, transfer);
-    if (this.#libc !== null) {
-      const one = new BigUint64Array([1n]);
-      this.#libc.write(this.#wakeFd, new Uint8Array(one.buffer), 8);
-    }
-  }
-
-  #check(): void {
-    const dead = this.#heartbeat.check(performance.now());
-    if (dead === null) return;
-    clearInterval(this.#checking);
-    // A thread that never yields can be ended only with the process.
-    this.#options.onDead(dead);
+  #end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#port.disconnect();
   }
 
   #died(why: string): void {
-    this.#requests.giveUp();
-    if (this.#stopped !== null) {
-      this.#stopped.resolve();
-      return;
-    }
-    this.#worker?.terminate();
-    this.#worker = null;
-    // The thread that takes its place knows nothing of these streams.
+    if (this.#stopped !== null) return this.#stopped.resolve();
+    this.#end();
+    // The replacement knows nothing of the old streams.
     void this.#tls?.leave(this);
-    this.#port?.close();
-    const now = performance.now();
-    if (!this.#restarts.allows(now)) {
-      this.#options.onDead(`${why}; it was started again ${MAX_RESTARTS} times within a minute`);
-      return;
+    const { log, onDead } = this.#options;
+    const nowMs = this.#clock.now();
+    this.#restartedMs = this.#restartedMs.filter((at) => nowMs - at < RESTARTS_WITHIN_MS);
+    if (this.#restartedMs.push(nowMs) > MAX_RESTARTS) {
+      return onDead(`${why}; it was restarted ${MAX_RESTARTS} times within a minute`);
     }
     this.restarts++;
-    this.#options.log("error", `${why}; starting it again`);
-    this.#heartbeat.begin(now);
-    this.#refill().then(() => this.#ended ? undefined : this.start()).then(
+    log("error", `${why}; restarting it`);
+    this.#watch.begin(false);
+    this.#refill().then(() => this.#stopped === null ? this.start() : undefined).then(
       () => this.onRestarted(),
-      (error: Error) => this.#options.onDead(error.message),
+      (error: Error) => onDead(error.message),
     );
   }
 
-  /** Gets the buffers again that went to the thread before; queries wait in the kernel meanwhile. */
   async #refill(): Promise<void> {
     const config = this.#config;
     const { refill, log } = this.#options;
     if (refill === undefined) return;
     const refilled = refill(config).then((deliveries) => {
-      // A reload in the meantime has brought its own.
-      if (this.#config !== config) return;
-      for (const { block, position, data } of deliveries) this.deliver(block, position, data);
+      // A reload in the meantime has delivered its own.
+      if (this.#config === config) deliveries.forEach((delivery) => this.deliver(delivery));
     });
-    if (await doneWithin(refilled, REFILL_MS)) return;
-    log("error", `hosts files are not read again within ${REFILL_MS / 1000} s; serving without`);
+    if (await doneWithin(refilled, REFILL_MS, this.#clock)) return;
+    log("error", `hosts files were not read within ${REFILL_MS / 1000} s; serving without them`);
   }
 }
 

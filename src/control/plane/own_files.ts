@@ -3,17 +3,13 @@ import { openLibc } from "../../sys/libc.ts";
 import { raiseFileLimit } from "../../sys/limits.ts";
 import type { DriverKind } from "./messages.ts";
 
-/**
- * What is shared out without FFI, where the limit cannot be asked for: the runtime has raised the
- * soft limit to the hard one, which is no lower than this on systems in use.
- */
+/** Limit without FFI: the runtime has raised it to the hard limit, which is no lower in practice. */
 const UNKNOWN_LIMIT = 4096;
 
-/** Raises this process's limit of open files as far as it may, and shares it out. */
+/** Raises this process's limit of open files as far as allowed, and divides it. */
 export function shareOwnFiles(
   driver: DriverKind,
   users: { planes?: number; listeners?: number } = {},
 ): FileShares {
-  const limit = driver === "linux" ? raiseFileLimit(openLibc()) : UNKNOWN_LIMIT;
-  return shareFiles(limit, users);
+  return shareFiles(driver === "linux" ? raiseFileLimit(openLibc()) : UNKNOWN_LIMIT, users);
 }

@@ -8,26 +8,24 @@ import {
 import type { ProbeTarget } from "../../io/probe_socket.ts";
 import type { DataPlane } from "./data_plane.ts";
 
-/** An entry of a list of `-m recent` that stays there as long as its target answers. */
+/** An entry of a list of `-m recent` that stays while its target answers. */
 export interface ListEntry {
   readonly list: string;
   readonly entry: string;
   readonly target: ProbeTarget;
 }
 
-/** What the last round of checks found. */
+/** Outcome of the last round of checks. */
 export interface Verdicts {
-  /** Rounds that are over; 0 before the first one. */
   readonly rounds: number;
   readonly durationMs: number;
-  /** The first listener that did not answer, or null. */
   readonly silent: ProbeTarget | null;
 }
 
 /**
- * What the first data plane checks on behalf of the whole process (`SelfCheck`), put together from
- * what `/health`, the rules of fail-open and the service manager want. The verdicts lie in shared
- * memory: reading them waits for nobody.
+ * The self-checks that the first data plane runs for the process (`SelfCheck`), on behalf of
+ * `/health`, the rules of fail-open and the service manager. Verdicts are in shared memory, so
+ * reading them never waits.
  */
 export class SelfChecks {
   readonly #planes: readonly DataPlane[];
@@ -35,44 +33,37 @@ export class SelfChecks {
   #entries: readonly ListEntry[] = [];
   #watchdog: Watchdog | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
-  /** Listeners whose verdicts stay when other things change. */
+  /** Number of listeners whose verdicts stay valid when the plan changes. */
   #known = 0;
 
-  /** @param planes - those that share the ports; the first of them checks */
   constructor(planes: readonly DataPlane[]) {
     this.#planes = planes;
   }
 
-  /** Called with the name of a list that entries can no longer be written to. */
-  set onUnwritable(told: (list: string) => void) {
-    this.#planes[0]!.onUnwritable = told;
+  set onUnwritable(listener: (list: string) => void) {
+    this.#planes[0]!.onUnwritable = listener;
   }
 
-  /** Has these listeners asked for `/health`; resolves after the first round. */
   async watchListeners(listeners: readonly ProbeTarget[]): Promise<void> {
     this.#listeners = listeners;
     this.#known = 0;
-    await this.#follow(false);
+    await this.#update();
   }
 
   /**
-   * Keeps these entries, and no others, in their lists; resolves after a round with why the entries
-   * of lists cannot be renewed.
-   *
-   * @param options - `leave`: entries that are none of them any more are not taken out
+   * Keeps these entries in their lists; resolves after a round with the reasons why entries cannot
+   * be renewed. `leave`: does not remove others.
    */
   keepEntries(entries: readonly ListEntry[], { leave = false } = {}): Promise<ListFaults> {
     this.#entries = entries;
-    return this.#follow(leave);
+    return this.#update(leave);
   }
 
-  /** Gives a watchdog signs of life. */
   async watch(watchdog: Watchdog): Promise<void> {
     this.#watchdog = watchdog;
-    await this.#follow(false);
+    await this.#update();
   }
 
-  /** What is known of the listeners. */
   get verdicts(): Verdicts {
     const values = this.#verdicts;
     const silent = this.#listeners.find((_, i) =>
@@ -85,25 +76,23 @@ export class SelfChecks {
     };
   }
 
-  #follow(leaveEntries: boolean): Promise<ListFaults> {
-    // Those for `/health` first, so that their verdicts are where they are looked for.
+  #update(leaveEntries = false): Promise<ListFaults> {
+    // Listeners come first, so that their verdicts have the listeners' indexes.
     const targets = new Map(this.#listeners.map((target) => [keyOf(target), target]));
     this.#listeners = [...targets.values()];
     for (const { target } of this.#entries) targets.set(keyOf(target), target);
     const order = [...targets.keys()];
-    const beats = this.#entries.map(({ list, entry, target }) => ({
-      list,
-      entry,
-      target: order.indexOf(keyOf(target)),
-    }));
-    const size = VERDICTS.FIRST_TARGET + order.length;
-    const verdicts = new SharedArrayBuffer(size * Float64Array.BYTES_PER_ELEMENT);
+    const verdicts = new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + order.length));
     const plan: CheckPlan = {
       targets: [...targets.values()],
-      beats,
+      beats: this.#entries.map(({ list, entry, target }) => ({
+        list,
+        entry,
+        target: order.indexOf(keyOf(target)),
+      })),
       leaveEntries,
       watchdog: this.#watchdog,
-      peers: this.#planes.slice(1).map(({ values }) => values.buffer as SharedArrayBuffer),
+      peers: this.#planes.slice(1).map(({ values }) => values.buffer),
       verdicts,
     };
     const known = this.#verdicts.subarray(0, VERDICTS.FIRST_TARGET + this.#known);

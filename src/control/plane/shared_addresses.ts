@@ -1,28 +1,23 @@
-import type { Neighbour } from "../../io/sockets.ts";
-import type { BoundPlace } from "../../io/sockets.ts";
-import type { BoundSocket } from "../../io/sockets.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { listenPlaces } from "../../io/linux/listen.ts";
 import { findNeighbours, listHandshakes, placeOf, placeText } from "../../io/linux/neighbours.ts";
 import { dropSyns, steerAway } from "../../io/linux/steering.ts";
+import type { BoundPlace, BoundSocket, Neighbour } from "../../io/sockets.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 
 /**
- * Time that handshakes under way are given: a client whose packet is lost is asked again after one
- * second (RFC 6298), and half a second is for the way.
+ * A client repeats a lost packet after one second (RFC 6298); half a second is for the round trip.
  */
 const HANDSHAKES_MS = 1500;
-/** Pause between two looks at them. */
-const LOOK_MS = 20;
-
-/** Addresses that are named in a line of the log. */
+const POLL_MS = 20;
 const MAX_NAMED = 3;
 
 type Log = (level: LogLevel, line: string) => void;
 
-/** Their addresses in words, the first few: `127.0.0.1:53, [::1]:53`. */
+/** The first few addresses in words: `127.0.0.1:53, [::1]:53`. */
 export function neighboursText(neighbours: readonly Neighbour[]): string {
   const texts = [...new Set(neighbours.map(placeText))];
   const more = texts.length > MAX_NAMED ? ` and ${texts.length - MAX_NAMED} more` : "";
@@ -30,36 +25,36 @@ export function neighboursText(neighbours: readonly Neighbour[]): string {
 }
 
 /**
- * The addresses that this process serves, which another process of the same user may be bound to as
- * well: then that one goes on where this one stops. The kernel is asked for it (sock_diag).
+ * The addresses of this process, and which other processes of the same user are bound to them; the
+ * kernel knows (sock_diag).
  */
 export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
-  readonly #places: BoundPlace[];
+  readonly #clock: Clock;
+  readonly #places: readonly BoundPlace[];
   readonly #own = new Set<bigint>();
-  #failed = false;
+  #warned = false;
 
-  constructor(places: readonly BoundPlace[], log: Log) {
-    this.#places = [...places];
+  constructor(places: readonly BoundPlace[], log: Log, clock: Clock = systemClock) {
+    this.#places = places;
     this.#log = log;
+    this.#clock = clock;
   }
 
-  /** Those that a configuration asks for, before they are bound. */
   static wanted(listeners: readonly ListenerConfig[], log: Log): SharedAddresses {
     const libc = openLibc();
     return new SharedAddresses(listeners.flatMap((one) => listenPlaces(libc, one)), log);
   }
 
-  /** Those of open sockets, also after they are closed. */
-  static of(sockets: readonly BoundSocket[], log: Log): SharedAddresses {
+  /** Addresses of open sockets; stays valid after they are closed. */
+  static of(sockets: readonly BoundSocket[], log: Log, clock?: Clock): SharedAddresses {
     const libc = openLibc();
-    const shared = new SharedAddresses(sockets.map((socket) => placeOf(libc, socket)), log);
+    const shared = new SharedAddresses(sockets.map((socket) => placeOf(libc, socket)), log, clock);
     shared.disregard(sockets.map(({ fd }) => fd));
     return shared;
   }
 
-  /** Counts these sockets as this process's own. */
   disregard(fds: readonly number[]): void {
     for (const fd of fds) {
       const cookie = cookieOf(this.#libc, fd);
@@ -67,7 +62,6 @@ export class SharedAddresses {
     }
   }
 
-  /** Where others accept queries as well; nowhere, with a warning, where the kernel does not tell. */
   neighbours(): Neighbour[] {
     try {
       return findNeighbours(this.#places, this.#own);
@@ -78,13 +72,13 @@ export class SharedAddresses {
   }
 
   /**
-   * Leads new connections to the other processes, and resolves when no handshake with the listening
-   * sockets of this one is under way, so that they can be closed without a reset.
+   * Directs new connections to the other processes; resolves when no handshake is in progress, so
+   * that listening sockets can be closed without a reset.
    */
-  async turnConnectionsAway(sockets: readonly BoundSocket[]): Promise<void> {
+  async divertConnections(sockets: readonly BoundSocket[]): Promise<void> {
     const neighbours = this.neighbours();
     const groups = Map.groupBy(
-      // Sockets that were handed over are the next process's as well.
+      // The next process gets the sockets that were handed over.
       sockets.filter(({ kind, inherited }) => kind === "tcp" && inherited === undefined),
       (socket) => placeText(placeOf(this.#libc, socket)),
     );
@@ -96,13 +90,13 @@ export class SharedAddresses {
       if (others > 0) steerAway(this.#libc, group[0]!.fd, { own: group.length, others });
       for (const { fd } of group) dropSyns(this.#libc, fd);
     }
-    const endMs = performance.now() + HANDSHAKES_MS;
-    const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    // A SYN that was let in just before may not show yet.
-    await pause();
-    for (let left = this.#handshakes(); left.size > 0 && performance.now() < endMs;) {
-      await pause();
-      // Those that began since belong to others.
+    const clock = this.#clock;
+    const endMs = clock.now() + HANDSHAKES_MS;
+    // A SYN that has just been accepted may not be listed yet.
+    await clock.sleep(POLL_MS);
+    for (let left = this.#handshakes(); left.size > 0 && clock.now() < endMs;) {
+      await clock.sleep(POLL_MS);
+      // Later handshakes belong to the other processes.
       left = left.intersection(this.#handshakes());
     }
   }
@@ -117,11 +111,11 @@ export class SharedAddresses {
   }
 
   #warn(error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
+    if (this.#warned) return;
+    this.#warned = true;
     this.#log(
       "warning",
-      `whether another process has the same addresses is not known: ${(error as Error).message}`,
+      `cannot tell whether another process has the same addresses: ${(error as Error).message}`,
     );
   }
 }

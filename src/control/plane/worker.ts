@@ -1,12 +1,12 @@
 /**
- * The data plane's thread. It is told once what to serve, then blocks in its loop; whatever comes
- * later is read from a port when the eventfd wakes it.
+ * The data plane's thread. It blocks in its loop, and reads messages from a port when an eventfd
+ * wakes it.
  */
-import { type Driver, ListenError } from "../../io/driver.ts";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
+import { type Driver, ListenError } from "../../io/driver.ts";
 import { LinuxDriver } from "../../io/linux/driver.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
 import { PortableDriver } from "../../io/portable/driver.ts";
@@ -14,64 +14,60 @@ import { openPortableProbe } from "../../io/portable/probe_socket.ts";
 import type { ProbeTarget } from "../../io/probe_socket.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { handlersWith } from "../../plugins/handlers.ts";
 import { librariesOf, loadLibraries, logsStacks } from "../../plugins/config_traits.ts";
+import { handlersWith } from "../../plugins/handlers.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
 import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
-import { panicText } from "./panic_text.ts";
-import { type PostedMessage, readPosted } from "./post_to_plane.ts";
+import { type PostedMessage, readPosted } from "./plane_port.ts";
 import { WorkerLog } from "./worker_log.ts";
+
+const REST_MS = 2000;
+const REST_QUERIES = 200;
+const GARBAGE_BYTES = 32 * 2 ** 20;
+
+type Configure = ControlMessage & { type: "configure" };
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
   postMessage(message: DataPlaneMessage): void;
 };
-
 const post = (message: DataPlaneMessage) => scope.postMessage(message);
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  // Not awaited where it need not be, to start fast.
+  // Awaited only if necessary, to start fast.
   if (librariesOf(data.config).length === 0) new DataPlaneThread(data).start();
   else loadLibraries(data.config).then(() => new DataPlaneThread(data).start());
 };
-
-/** How often the thread asks itself whether it is at rest, and the queries meanwhile that say no. */
-const REST_MS = 2000;
-const REST_QUERIES = 200;
-/** Bytes that buffers may take as garbage where the process's memory has no known limit. */
-const GARBAGE_BYTES = 32 * 2 ** 20;
 
 class DataPlaneThread {
   readonly #message: StartMessage;
   readonly #book: CounterBook;
   readonly #log: WorkerLog;
-  #config: StartMessage["config"];
-  #placesTold: number;
-  #engine!: Engine;
-  #driver!: Driver;
   readonly #garbage = new GarbageWatch(GARBAGE_BYTES);
   readonly #rest = new RestCollector();
-  /** Queries at the last look whether it is at rest. */
+  #config: StartMessage["config"];
+  #engine!: Engine;
+  #driver!: Driver;
+  #selfCheck!: SelfCheck;
+  #placesSent: number;
   #queries = 0;
   #running = true;
   #failing = false;
-  /** Answers are sent when the loop has come round: queries are served before the next request. */
+  /** Sent after a turn of the loop, so that queries are served before the next request. */
   #answers: DataPlaneMessage[] = [];
-  /** A request that has to wait until its library is loaded; the messages behind it wait, too. */
-  #held: ControlMessage & { type: "configure" } | null = null;
-  /** The request to drain that is to be answered when the driver has drained, or -1. */
+  /** Waits until its libraries are loaded, and later messages behind it. */
+  #parked: Configure | null = null;
   #draining = -1;
-  #selfCheck!: SelfCheck;
 
   constructor(message: StartMessage) {
     this.#message = message;
     this.#config = message.config;
     this.#book = new CounterBook(message.counters, message.places);
-    this.#placesTold = message.places.length;
+    this.#placesSent = message.places.length;
     this.#log = new WorkerLog(this.#book.values, post, message.config.debug);
   }
 
@@ -92,19 +88,19 @@ class DataPlaneThread {
     });
     this.#attach(driver);
     driver.serve(sockets);
-    this.#tellPlaces();
+    this.#sendPlaces();
     post({ type: "ready" });
     for (;;) {
       driver.run();
-      if (this.#held === null) break;
+      if (this.#parked === null) break;
       // Queries wait in the kernel meanwhile.
-      await loadLibraries(this.#held.config);
-      this.#handle(this.#held);
-      this.#held = null;
+      await loadLibraries(this.#parked.config);
+      this.#handle(this.#parked);
+      this.#parked = null;
       this.#receive();
     }
     this.#selfCheck.end();
-    if (!this.#failing) this.#retire();
+    if (!this.#failing) this.#stopHandlers();
     driver.end();
     if (this.#failing) throw new Error("asked to fail");
     post({ type: "stopped" });
@@ -114,15 +110,15 @@ class DataPlaneThread {
     const { port } = this.#message;
     const driver = new PortableDriver({ ...this.#driverOptions(), now: () => performance.now() });
     this.#attach(driver);
-    let turn: Promise<void> = Promise.resolve();
+    let last: Promise<void> = Promise.resolve();
     port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
-      turn = turn.then(async () => {
+      last = last.then(async () => {
         const message = readPosted(data);
         if (this.#needsLibraries(message)) await loadLibraries(message.config);
         driver.run(() => this.#handle(message));
         if (this.#running) return;
         this.#selfCheck.end();
-        this.#retire();
+        this.#stopHandlers();
         driver.stop();
         port.close();
         post({ type: "stopped" });
@@ -130,9 +126,9 @@ class DataPlaneThread {
     };
     try {
       driver.listen(this.#config.listeners);
-      this.#tellPlaces();
+      this.#sendPlaces();
       post({ type: "ready" });
-      // From now on; the linux driver's loop catches what it calls.
+      // The linux driver's loop catches what it calls.
       globalThis.addEventListener("unhandledrejection", (event) => {
         event.preventDefault();
         this.#survive(event.reason);
@@ -145,34 +141,35 @@ class DataPlaneThread {
   #driverOptions() {
     return {
       files: this.#message.files,
-      onPanic: (error: unknown) =>
-        this.#log.log("error", panicText(error, logsStacks(this.#config))),
+      onPanic: (error: unknown) => this.#logPanic(error),
       afterLoop: () => this.#afterLoop(),
     };
   }
 
   #attach(driver: Driver): void {
+    const { shared, logsFields, files, lane, deliveries, checks } = this.#message;
     this.#driver = driver;
-    this.#engine = new Engine({
+    const engine = new Engine({
       io: driver,
       counters: this.#book,
       random: randomNumbers(),
       handlers: handlersWith({
-        shared: this.#message.shared,
-        // With the answers, so that the log has said it before.
+        shared,
+        // Queued with the answers, so that the log line comes first.
         onHarm: (why) => this.#answers.push({ type: "harm", why }),
       }),
       log: this.#log.log,
-      logsFields: this.#message.logsFields,
+      logsFields,
       wallMs: Date.now,
-      limits: { streams: this.#message.files.clientStreams },
+      limits: { streams: files.clientStreams },
     });
-    driver.attach(this.#engine);
-    this.#attachLane(this.#message.lane);
-    this.#configure(this.#config, this.#message.deliveries);
+    this.#engine = engine;
+    driver.attach(engine);
+    driver.attachLane(lane.link, lane.why);
+    this.#configure(this.#config, deliveries);
     this.#selfCheck = new SelfCheck({
-      timers: this.#engine.timers,
-      nowMs: () => this.#engine.nowMs,
+      timers: engine.timers,
+      nowMs: () => engine.nowMs,
       openProbe: (target) => this.#openProbe(target),
       openList: (list) => new KernelFile(`/proc/net/xt_recent/${list}`),
       openManager(name) {
@@ -182,13 +179,12 @@ class DataPlaneThread {
       log: this.#log.log,
       onUnwritable: (list) => post({ type: "unwritable", list }),
     });
-    if (this.#message.checks !== null) this.#selfCheck.follow(this.#message.checks);
-    const { timers, nowMs } = this.#engine;
-    const again = timers.create((nowMs) => {
-      this.#lookAtRest();
-      timers.set(again, nowMs + REST_MS);
+    if (checks !== null) this.#selfCheck.follow(checks);
+    const timer = engine.timers.create((nowMs) => {
+      this.#collectAtRest();
+      engine.timers.set(timer, nowMs + REST_MS);
     });
-    timers.set(again, nowMs + REST_MS);
+    engine.timers.set(timer, engine.nowMs + REST_MS);
   }
 
   #openProbe(target: ProbeTarget) {
@@ -198,32 +194,25 @@ class DataPlaneThread {
       : openPortableProbe(target);
   }
 
-  /** Collects what a start or a burst has left, once few wait for it. */
-  #lookAtRest(): void {
+  #collectAtRest(): void {
     const { values } = this.#book;
     const queries = values[COUNTER.UDP_QUERIES]! + values[COUNTER.TCP_QUERIES]!;
     if (queries - this.#queries < REST_QUERIES) this.#rest.look();
     this.#queries = queries;
   }
 
-  #attachLane({ link, why }: StartMessage["lane"]): void {
-    this.#driver.attachLane(link, why);
-  }
-
-  /** Handles what lies in the port; false if the loop must be left. */
   #receive(): boolean {
     while (this.#running) {
       const received = receiveMessageOnPort(this.#message.port as never);
       if (received === undefined) break;
       const message = readPosted(received.message as PostedMessage);
       if (this.#needsLibraries(message)) {
-        this.#held = message;
+        this.#parked = message;
         return false;
       }
       try {
         this.#handle(message);
       } catch (error) {
-        // Those behind it are handled all the same.
         this.#survive(error);
       }
     }
@@ -231,59 +220,51 @@ class DataPlaneThread {
   }
 
   /** A thread that never yields cannot load a library. */
-  #needsLibraries(message: ControlMessage): message is ControlMessage & { type: "configure" } {
+  #needsLibraries(message: ControlMessage): message is Configure {
     if (message.type !== "configure") return false;
     const loaded = librariesOf(this.#config);
     return librariesOf(message.config).some((library) => !loaded.includes(library));
   }
 
   #handle(message: ControlMessage): void {
+    const engine = this.#engine;
+    const driver = this.#driver;
     switch (message.type) {
       case "deliver":
-        this.#engine.deliver(message.block, message.position, message.data);
-        break;
+        return engine.deliver(message.block, message.position, message.data);
       case "configure":
-        this.#answer(message.id, () => this.#change(message));
-        break;
+        return this.#answer(message.id, () => this.#change(message));
       case "retire":
-        this.#answer(message.id, () => this.#driver.retireAll());
-        break;
+        return this.#answer(message.id, () => driver.retireAll());
       case "drain":
         this.#draining = message.id;
-        break;
+        return;
       case "serve":
-        this.#driver.serve?.(message.sockets);
-        break;
+        return driver.serve?.(message.sockets);
       case "lane":
-        this.#attachLane(message.lane);
-        break;
+        return driver.attachLane(message.lane.link, message.lane.why);
       case "ask": {
-        const { block, position, request } = message;
-        this.#answer(
-          message.id,
-          () => block < 0 ? this.#engine.unready() : this.#engine.ask(block, position, request),
+        const { id, block, position, request } = message;
+        return this.#answer(
+          id,
+          () => block < 0 ? engine.unready() : engine.ask(block, position, request),
         );
-        break;
       }
       case "check":
-        this.#selfCheck.follow(message.plan, (answer) => {
+        return this.#selfCheck.follow(message.plan, (answer) => {
           this.#answers.push({ type: "answered", id: message.id, answer });
         });
-        break;
       case "stop":
         this.#running = false;
-        break;
+        return;
       case "fail":
-        // Only ever asked for by tests of what the control plane does about it.
         if (message.how === "hang") { for (;;); }
         this.#failing = true;
         this.#running = false;
     }
   }
 
-  /** True, or why the configuration is not taken over; then nothing has changed. */
-  #change(message: ControlMessage & { type: "configure" }): true | string {
-    const { config, deliveries, opened, closing } = message;
+  #change({ config, deliveries, opened, closing }: Configure): true | string {
     try {
       this.#driver.change({ listeners: config.listeners, opened, closing }, () => {
         this.#config = config;
@@ -292,20 +273,19 @@ class DataPlaneThread {
       });
       return true;
     } catch (error) {
-      // The portable driver opens its sockets only now.
+      // The portable driver opens its sockets here.
       if (error instanceof ListenError) return error.message;
       throw error;
     }
   }
 
-  /** Handlers have what they need before the first query comes to them. */
   #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
     this.#engine.configure(config);
     this.#garbage.limitBytes = config.garbageBytes ?? GARBAGE_BYTES;
     for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
   }
 
-  /** Does what is asked; where a handler throws, this request alone comes to nothing. */
+  /** Queues the answer to a request: undefined if a handler throws. */
   #answer(id: number, work: () => unknown): void {
     let answer: unknown;
     try {
@@ -316,16 +296,19 @@ class DataPlaneThread {
     this.#answers.push({ type: "answered", id, answer });
   }
 
-  /** Counts and logs an exception that ends nothing. */
   #survive(error: unknown): void {
     this.#book.values[COUNTER.PANICS]!++;
-    this.#driverOptions().onPanic(error);
+    this.#logPanic(error);
+  }
+
+  #logPanic(error: unknown): void {
+    this.#log.panic(error, logsStacks(this.#config));
   }
 
   #afterLoop(): void {
     this.#garbage.look(Memory.allocatedBytes);
     this.#log.flush();
-    this.#tellPlaces();
+    this.#sendPlaces();
     if (this.#draining >= 0 && this.#driver.drained) {
       this.#answers.push({ type: "answered", id: this.#draining, answer: true });
       this.#draining = -1;
@@ -335,22 +318,20 @@ class DataPlaneThread {
     this.#answers = [];
   }
 
-  /** Tells where new counters lie. */
-  #tellPlaces(): void {
+  #sendPlaces(): void {
     const { places } = this.#book;
-    if (places.length === this.#placesTold) return;
-    post({ type: "places", places: places.slice(this.#placesTold) });
-    this.#placesTold = places.length;
+    if (places.length === this.#placesSent) return;
+    post({ type: "places", places: places.slice(this.#placesSent) });
+    this.#placesSent = places.length;
   }
 
-  /** Stops the handlers, which give back what they have of the driver. No query may come afterwards. */
-  #retire(): void {
+  /** Handlers give back what they hold of the driver. No query may come afterwards. */
+  #stopHandlers(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }
 }
 
-/** Random numbers from the system's generator, a thousand a call. */
 function randomNumbers(): () => number {
   const pool = new Uint32Array(1024);
   let at = pool.length;

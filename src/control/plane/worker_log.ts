@@ -1,19 +1,18 @@
 import { COUNTER } from "../../engine/counters.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
+import { exceptionText } from "../exception_text.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
-/** Bytes of log lines that may be under way to the control plane; more are dropped and counted. */
+/** Size of the log lines that the control plane has not received yet; more are dropped and counted. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
-/** The data plane's end of the log: lines are kept until the loop has come round, then sent. */
+/** The data plane's end of the log: sends the lines of a turn of the loop in one message. */
 export class WorkerLog {
-  /** Debug lines are wanted. */
   debug: boolean;
   readonly #values: Float64Array;
   readonly #post: (message: DataPlaneMessage) => void;
   #lines: LogEntry[] = [];
   #bytes = 0;
-  /** Lines dropped since that was told last. */
   #dropped = 0;
 
   constructor(values: Float64Array, post: (message: DataPlaneMessage) => void, debug: boolean) {
@@ -22,10 +21,9 @@ export class WorkerLog {
     this.debug = debug;
   }
 
-  /** Queues one line. */
   readonly log = (level: LogLevel, line: string, fields?: LogFields): void => {
     if (level === "debug" && !this.debug) return;
-    if (this.#underWay() + this.#bytes > MAX_LOG_BYTES) {
+    if (this.#unreceived() + this.#bytes > MAX_LOG_BYTES) {
       this.#values[COUNTER.LOG_DROPPED]!++;
       this.#dropped++;
       return;
@@ -34,10 +32,14 @@ export class WorkerLog {
     this.#bytes += fields === undefined ? line.length : 2 * line.length;
   };
 
-  /** Sends what is queued; `last` where nothing will come any more. */
+  panic(error: unknown, wholeStack: boolean): void {
+    const text = exceptionText(error, wholeStack);
+    this.log("error", `Recovered from panic in the data plane: ${text}`);
+  }
+
   flush(last = false): void {
-    // Told once there is room again: not with every turn of the loop.
-    if (this.#dropped > 0 && (last || this.#underWay() <= MAX_LOG_BYTES / 2)) {
+    // Reported once half the room is free again, not in each turn of the loop.
+    if (this.#dropped > 0 && (last || this.#unreceived() <= MAX_LOG_BYTES / 2)) {
       const line = `${this.#dropped} log lines were dropped: the control plane is too slow`;
       this.#lines.push({ level: "warning", line });
       this.#dropped = 0;
@@ -49,7 +51,7 @@ export class WorkerLog {
     this.#bytes = 0;
   }
 
-  #underWay(): number {
+  #unreceived(): number {
     return this.#values[COUNTER.LOG_SENT]! - this.#values[COUNTER.LOG_WRITTEN]!;
   }
 }

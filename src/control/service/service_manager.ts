@@ -1,3 +1,4 @@
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { SIGN_OF_LIFE, type Watchdog } from "../../io/check_plan.ts";
 import { CLOCK_MONOTONIC } from "../../sys/constants.ts";
@@ -10,166 +11,146 @@ import {
   watchdogPeriodMs,
 } from "./service_environment.ts";
 
-/** Signs of life in a period of the watchdog: two may be late or lost. */
+/** Watchdog notifications a period: two may be late or lost. */
 const SIGNS_A_PERIOD = 3;
-/** When a message that was not taken is sent again, and how often before it is given up. */
-const AGAIN_MS = 100;
+const RETRY_MS = 100;
 const MAX_ATTEMPTS = 50;
-/** Messages that may wait for a manager that does not read. */
-const MAX_WAITING = 16;
+const MAX_QUEUED = 16;
 
-/** What the notifications need; the tests hand over their own. */
+type Sender = Pick<UnixDatagramSender, "send" | "close">;
+
+/** What the notifications need; tests replace all but `log`. */
 export interface ServiceManagerOptions {
   log: (level: LogLevel, line: string) => void;
   read?: ReadVariable;
   pid?: number;
-  /** Opens the socket of that name. Throws if it cannot. */
-  open?: (name: string) => Pick<UnixDatagramSender, "send" | "close">;
-  /** The monotonic clock of the system, in microseconds. */
+  open?: (name: string) => Sender;
   monotonicUsec?: () => bigint;
+  clock?: Clock;
 }
 
 /**
- * Tells the service manager (systemd, or another that sets `$NOTIFY_SOCKET`) how nodens is.
- *
- * Nothing here ever waits, throws or ends the process; without the variable nothing happens at all.
+ * Notifies the service manager (systemd, or another one that sets `$NOTIFY_SOCKET`). Never blocks,
+ * throws or ends the process.
  */
 export class ServiceManager {
-  readonly #options: ServiceManagerOptions;
-  readonly #pid: number;
-  readonly #socket: Pick<UnixDatagramSender, "send" | "close"> | null;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #options: Required<ServiceManagerOptions>;
+  readonly #socket: Sender | null;
+  readonly #queue: Uint8Array[] = [];
   #attempts = 0;
-  #again: ReturnType<typeof setTimeout> | null = null;
-  /** Signs of life while nodens stops. */
-  #signs: ReturnType<typeof setInterval> | null = null;
+  #cancelRetry: Cancel | null = null;
+  #cancelSigns: Cancel | null = null;
   #stopping = false;
 
   constructor(options: ServiceManagerOptions) {
-    this.#options = options;
-    this.#pid = options.pid ?? Deno.pid;
+    this.#options = {
+      read: (name) => Deno.env.get(name),
+      pid: Deno.pid,
+      open: openSocket,
+      monotonicUsec,
+      clock: systemClock,
+      ...options,
+    };
     this.#socket = this.#open();
   }
 
-  /** Whether somebody wants to know. */
-  get present(): boolean {
-    return this.#socket !== null;
-  }
-
-  /** Says that queries are answered: after the start, and after each reload. */
+  /** Queries are answered: after the start and after each reload. */
   ready(status: string): void {
     if (this.#stopping) return;
-    // The first process of a container has a number that means another one outside.
-    const main = this.#pid === 1 ? {} : { MAINPID: this.#pid };
+    // A container's first process has another id outside.
+    const { pid } = this.#options;
+    const main = pid === 1 ? {} : { MAINPID: pid };
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
   }
 
-  /** Says that a new configuration is being read; `ready` must follow, be it good or bad. */
+  /** A reload begins; `ready` must follow, whatever its outcome. */
   reloading(): void {
     if (this.#socket === null || this.#stopping) return;
-    const clock = this.#options.monotonicUsec ?? monotonicUsec;
-    this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(clock()) });
+    this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#options.monotonicUsec()) });
   }
 
-  /** Says that nodens is on its way out; from here on the manager's own time limit watches. */
-  stopping(status = "stopping"): void {
+  /** nodens is stopping; from here on the manager's stop timeout applies. */
+  stopping(): void {
     this.#stopping = true;
-    this.#giveSigns();
-    this.#notify({ STOPPING: 1, STATUS: statusLine(status) });
+    this.#startSigns();
+    this.#notify({ STOPPING: 1, STATUS: "stopping" });
   }
 
-  /** Says in a line how things are: what `systemctl status` shows. */
-  status(text: string): void {
-    this.#notify({ STATUS: statusLine(text) });
-  }
-
-  /**
-   * The watchdog that wants signs of life, which the data plane gives; null if none watches.
-   * From `stopping` on they come from here: data planes end before the process does.
-   */
+  /** The watchdog, or null. The data plane notifies it; from `stopping` on, this object does. */
   watchdog(): Watchdog | null {
-    const { log, read = readEnvironment } = this.#options;
+    const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;
     try {
-      const periodMs = watchdogPeriodMs(read, this.#pid);
+      const periodMs = watchdogPeriodMs(read, pid);
       if (periodMs === null) return null;
       return { socket: read("NOTIFY_SOCKET")!, everyMs: periodMs / SIGNS_A_PERIOD };
     } catch (error) {
-      log("warning", `the watchdog gets no sign of life: ${(error as Error).message}`);
+      log("warning", `cannot notify the watchdog: ${(error as Error).message}`);
       return null;
     }
   }
 
-  /** Says no more. */
   close(): void {
-    if (this.#signs !== null) clearInterval(this.#signs);
-    if (this.#again !== null) clearTimeout(this.#again);
-    this.#signs = null;
-    this.#again = null;
-    this.#waiting.length = 0;
+    this.#cancelSigns?.();
+    this.#cancelRetry?.();
+    this.#queue.length = 0;
     this.#socket?.close();
   }
 
-  #open(): Pick<UnixDatagramSender, "send" | "close"> | null {
-    const { log, read = readEnvironment, open = openSocket } = this.#options;
-    const name = read("NOTIFY_SOCKET");
-    if (name === undefined || name === "") return null;
+  #open(): Sender | null {
+    const { read, open, log } = this.#options;
+    const name = read("NOTIFY_SOCKET") ?? "";
+    if (name === "") return null;
     try {
       return open(name);
     } catch (error) {
       const why = (error as Error).message;
       log(
         "warning",
-        `the service manager cannot be told that nodens runs: ${why} (the linux driver's rights` +
-          " are needed for it; without them, use Type=exec and no WatchdogSec=)",
+        `cannot notify the service manager that nodens runs: ${why} (this needs the linux driver's` +
+          " permissions; without them, use Type=exec and no WatchdogSec=)",
       );
       return null;
     }
   }
 
-  #giveSigns(): void {
+  #startSigns(): void {
     const watchdog = this.watchdog();
-    if (watchdog === null || this.#signs !== null) return;
-    // One that is lost is followed by the next.
+    if (watchdog === null || this.#cancelSigns !== null) return;
     const sign = () => void this.#socket?.send(SIGN_OF_LIFE);
-    this.#signs = setInterval(sign, watchdog.everyMs);
-    Deno.unrefTimer(this.#signs);
+    this.#cancelSigns = this.#options.clock.every(watchdog.everyMs, sign);
     sign();
   }
 
   #notify(variables: Record<string, string | number>): void {
     if (this.#socket === null) return;
     const message = notification(variables);
-    if (this.#waiting.length === 0 && this.#socket.send(message)) return;
-    // The oldest may be the one that a start waits for.
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
-    this.#sendLater();
+    if (this.#queue.length === 0 && this.#socket.send(message)) return;
+    // The manager's start may wait for the oldest, so the newest is dropped.
+    if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
+    this.#retry();
   }
 
-  #sendLater(): void {
-    if (this.#again !== null) return;
-    this.#again = setTimeout(() => this.#sendWaiting(), AGAIN_MS);
-    Deno.unrefTimer(this.#again);
+  #retry(): void {
+    this.#cancelRetry ??= this.#options.clock.after(RETRY_MS, () => this.#sendQueued());
   }
 
-  #sendWaiting(): void {
-    this.#again = null;
-    while (this.#waiting.length > 0 && this.#socket!.send(this.#waiting[0]!)) {
-      this.#waiting.shift();
+  #sendQueued(): void {
+    this.#cancelRetry = null;
+    while (this.#queue.length > 0 && this.#socket!.send(this.#queue[0]!)) {
+      this.#queue.shift();
       this.#attempts = 0;
     }
-    if (this.#waiting.length === 0) return;
-    if (++this.#attempts < MAX_ATTEMPTS) {
-      this.#sendLater();
-      return;
-    }
+    if (this.#queue.length === 0) return;
+    if (++this.#attempts < MAX_ATTEMPTS) return this.#retry();
     this.#attempts = 0;
-    this.#waiting.length = 0;
-    this.#options.log("warning", "the service manager takes no notifications ($NOTIFY_SOCKET)");
+    this.#queue.length = 0;
+    this.#options.log(
+      "warning",
+      "the service manager does not read notifications ($NOTIFY_SOCKET)",
+    );
   }
 }
-
-const readEnvironment: ReadVariable = (name) => Deno.env.get(name);
 
 function openSocket(name: string): UnixDatagramSender {
   if (Deno.build.os !== "linux") throw new Error(`this is ${Deno.build.os}`);

@@ -3,24 +3,15 @@ import { makeAuthority } from "../../support/servers/certificates.ts";
 import { askUdp } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
-import { startNodens } from "../../support/processes/nodens.ts";
+import { MAIN, startNodens } from "../../support/processes/nodens.ts";
 import { driversHere, isLinux, skipUnless } from "../../support/run/require.ts";
 import { ask } from "../../support/servers/ask.ts";
 import { folderWith } from "../../support/processes/serving.ts";
-
-const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
-
-/** Waits until the output of a process says something. */
-async function until(said: () => boolean): Promise<void> {
-  const limitMs = performance.now() + 15_000;
-  while (!said()) {
-    assert.ok(performance.now() < limitMs, "it was not said within 15 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+import { until } from "../../support/run/until.ts";
+import { inFolder, run } from "./scene.ts";
 
 Deno.test({
-  name: "-log-format json: every line is an object, of queries, errors and messages alike",
+  name: "-log-format json: every line is an object: queries, errors and messages",
   ...skipUnless("kdig"),
   fn: async () => {
     const nodens = await startNodens({
@@ -95,7 +86,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what TLS files hold is never logged, neither good nor bad",
+  name: "the content of TLS files is never logged",
   ...skipUnless("openssl"),
   fn: async () => {
     const authority = makeAuthority();
@@ -145,22 +136,19 @@ Deno.test({
 });
 
 Deno.test("-log-format json: faults of the Corefile are objects too", async () => {
-  const folder = folderWith({ Corefile: ". {\n cach\n forward . 10.0.0.256\n}\n" });
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "-log-format=json", "-conf", `${folder}/Corefile`],
-  }).output();
-  assert.equal(code, 1);
-  assert.equal(stdout.length, 0);
-  const lines = new TextDecoder().decode(stderr).trimEnd().split("\n").map((line) =>
-    JSON.parse(line)
-  );
-  assert.deepEqual(lines.map(({ level }) => level), ["error", "error"]);
-  assert.match(lines[1].msg, /Corefile:3: forward: "10\.0\.0\.256"/);
-  Deno.removeSync(folder, { recursive: true });
+  const corefile = ". {\n cach\n forward . 10.0.0.256\n}\n";
+  await inFolder({ Corefile: corefile }, async (folder) => {
+    const { code, out, err } = await run(["-log-format=json", "-conf", `${folder}/Corefile`]);
+    assert.equal(code, 1);
+    assert.equal(out, "");
+    const lines = err.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(lines.map(({ level }) => level), ["error", "error"]);
+    assert.match(lines[1].msg, /Corefile:3: forward: "10\.0\.0\.256"/);
+  });
 });
 
 for (const io of driversHere()) {
-  Deno.test(`what errors has counted is told when nodens stops (${io})`, async () => {
+  Deno.test(`errors reports its counts when nodens stops (${io})`, async () => {
     const nodens = await startNodens({
       args: ["-io", io],
       corefile: (port) =>
@@ -180,15 +168,13 @@ for (const io of driversHere()) {
   });
 }
 
-Deno.test("-log-format: an unknown one is refused", async () => {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "-log-format", "xml"],
-  }).output();
+Deno.test("-log-format: an unknown format is refused", async () => {
+  const { code, err } = await run(["-log-format", "xml"]);
   assert.equal(code, 2);
-  assert.match(new TextDecoder().decode(stderr), /-log-format: "xml" is unknown \(text, json\)/);
+  assert.match(err, /-log-format: "xml" is unknown \(text, json\)/);
 });
 
-Deno.test("-log-time: text has its time in a file, and where it is asked for", async () => {
+Deno.test("-log-time: text lines have their time in a file, and on request", async () => {
   const folder = folderWith({});
   const run = async (args: string[], env: Record<string, string>) => {
     Deno.writeTextFileSync(
@@ -227,10 +213,10 @@ Deno.test("-log-time: text has its time in a file, and where it is asked for", a
 });
 
 if (isLinux()) {
-  Deno.test("on the journal's stream lines begin with their priority, elsewhere not", async () => {
+  Deno.test("lines start with a priority only on the journal's stream", async () => {
     const corefile = () => `.:${freePort()} {\n bind 127.0.0.1\n hosts /nonexistent\n}\n`;
     const folder = folderWith({ one: corefile(), two: corefile(), bad: ". {\n cach\n}\n" });
-    /** Which of the two outputs is the journal; they are different pipes. */
+    /** Runs with one of the two outputs, which are different pipes, as the journal. */
     const run = async (file: string, descriptor: number) => {
       const script = "exec 5>&1 6>&2; " +
         `export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/${descriptor + 4}); exec "$0" "$@"`;
@@ -265,7 +251,7 @@ if (isLinux()) {
     Deno.removeSync(folder, { recursive: true });
   });
 
-  Deno.test("a standard output that nobody reads: every query is answered, every line accounted for", async () => {
+  Deno.test("an unread standard output: every query is answered, every line counted", async () => {
     const [port, metrics] = [freePort(), freePort()];
     const queries = 8000;
     const filler = "x".repeat(1000);
@@ -286,9 +272,8 @@ if (isLinux()) {
       return !done;
     };
     while (!/^Try: /m.test(out)) assert.ok(await read());
-    // From here on nobody reads.
+    // Nobody reads from here on.
     await askAll(port, queries);
-    // As many again: what is full stays full, and answers go on.
     await askAll(port, 500);
     const url = `http://127.0.0.1:${metrics}`;
     const counted = Number(
@@ -313,7 +298,7 @@ if (isLinux()) {
     Deno.removeSync(folder, { recursive: true });
   });
 
-  Deno.test("a standard output that nobody reads does not keep nodens from stopping", async () => {
+  Deno.test("an unread standard output does not keep nodens from stopping", async () => {
     const port = freePort();
     const folder = folderWith({
       Corefile: `.:${port} {\n bind 127.0.0.1\n log . "{name} ${"x".repeat(4000)}"\n whoami\n}\n`,
@@ -346,7 +331,7 @@ if (isLinux()) {
   });
 }
 
-/** Asks so many queries, forty at a time, and waits for the answer of each. */
+/** Asks queries, forty at a time, and waits for each answer. */
 async function askAll(port: number, count: number): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { askUdp } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { decode, errorCodes, queryBytes } from "../../support/messages/messages.ts";
+import { MAIN } from "../../support/processes/nodens.ts";
 import { startProcess, type TestProcess } from "../../support/processes/process.ts";
 import { folderWith } from "../../support/processes/serving.ts";
 import { isLinux } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
+import { inFolder, run } from "./scene.ts";
 
-const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const LIMIT_MS = 30_000;
 
 interface Scene {
@@ -15,7 +17,7 @@ interface Scene {
   ready(): Promise<{ status: number; text: string }>;
 }
 
-/** Runs nodens that forwards to itself, and beside that serves a block that does not. */
+/** Runs nodens with a block that forwards to itself, and one that does not. */
 async function withLoop(
   { args, option = "" }: { args: string[]; option?: string },
   use: (scene: Scene) => Promise<void>,
@@ -47,14 +49,6 @@ async function withLoop(
   }
 }
 
-async function until(what: () => boolean, process: TestProcess): Promise<void> {
-  const limitMs = performance.now() + LIMIT_MS;
-  while (!what()) {
-    assert.ok(performance.now() < limitMs, `not within ${LIMIT_MS / 1000} s: ${process.output}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 const portable = { args: ["-io", "portable"] };
 const SETTINGS = isLinux()
   ? [
@@ -65,16 +59,16 @@ const SETTINGS = isLinux()
   ]
   : [portable];
 
-/** Where a probe came back; with several data planes it may have come to another one only. */
+/** Where a probe came back; with several data planes it may reach another one. */
 const where = (port: number) => `(?:\\(127\\.0\\.0\\.1:\\d+ -> 127\\.0\\.0\\.1:${port}\\) )`;
 
 for (const settings of SETTINGS) {
   const title = Object.values(settings).flat().join(" ");
-  Deno.test(`a loop to itself: nodens with ${title} goes on, and says so`, async () => {
+  Deno.test(`a loop to itself is logged, and nodens with ${title} keeps serving`, async () => {
     await withLoop(settings, async ({ process, dns, ready }) => {
       const planes = settings.args[0] === "-workers" ? 2 : 1;
       const found = () => process.output.split("plugin/loop: Loop").length - 1;
-      await until(() => found() === planes && /^nodens \d/m.test(process.output), process);
+      await until(() => found() === planes && /^nodens \d/m.test(process.output), "the log lines");
       assert.match(
         process.output,
         new RegExp(
@@ -89,7 +83,6 @@ for (const settings of SETTINGS) {
         assert.deepEqual(errorCodes(answer), [14]);
       }
       assert.deepEqual(await ready(), { status: 503, text: "loop\n" });
-      // The other block is none of its business.
       const other = await askUdp(queryBytes({ name: "a.who.test" }), { port: dns });
       assert.equal(decode(other).rcode, "NOERROR");
       assert.equal(found(), planes);
@@ -100,22 +93,14 @@ for (const settings of SETTINGS) {
 
 Deno.test("with -loop-exit nodens ends with code 1", async () => {
   const dns = freePort();
-  const folder = folderWith({
-    Corefile: `.:${dns} {\n bind 127.0.0.1\n loop\n forward . 127.0.0.1:${dns}\n}\n`,
+  const corefile = `.:${dns} {\n bind 127.0.0.1\n loop\n forward . 127.0.0.1:${dns}\n}\n`;
+  await inFolder({ Corefile: corefile }, async (folder) => {
+    const { code, out, err } = await run(["-conf", `${folder}/Corefile`, "-loop-exit"]);
+    assert.equal(code, 1);
+    assert.match(out, /^(?:\S+Z )?\[ERROR\] plugin\/loop: Loop \(.* detected for zone "\."/m);
+    assert.match(
+      err,
+      /^(?:\S+Z )?\[FATAL\] plugin\/loop: a forwarding loop was found for zone "\."; ending because of -loop-exit$/m,
+    );
   });
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "-conf", `${folder}/Corefile`, "-loop-exit"],
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  assert.equal(code, 1);
-  assert.match(
-    decoder.decode(stdout),
-    /^(?:\S+Z )?\[ERROR\] plugin\/loop: Loop \(.* detected for zone "\."/m,
-  );
-  assert.match(
-    decoder.decode(stderr),
-    /^(?:\S+Z )?\[FATAL\] plugin\/loop: a forwarding loop was found for zone "\."; ending because of -loop-exit$/m,
-  );
-  Deno.removeSync(folder, { recursive: true });
 });

@@ -148,7 +148,7 @@ Deno.test({
       assert.deepEqual([well.code, well.text], [0, `${base}/health: 200 OK\n`]);
       const wrong = await healthcheck(`${base}/nothing`);
       assert.equal(wrong.code, 1);
-      assert.match(wrong.text, /^http:\S+\/nothing: 404 nothing is here.*\n$/);
+      assert.match(wrong.text, /^http:\S+\/nothing: 404 not found; try .*\n$/);
       const gone = await healthcheck(`:${freePort()}`);
       assert.equal(gone.code, 1);
       assert.match(gone.text, /^http:\S+: Connection refused\n$/);
@@ -219,7 +219,7 @@ Deno.test({
   },
 });
 
-Deno.test("metrics at the flags' addresses, without a directive", async () => {
+Deno.test("metrics are served at the flags' addresses without a directive", async () => {
   const corefile = ({ dns }: { dns: number }) => `.:${dns} {\n bind 127.0.0.1\n whoami\n}\n`;
   const metrics = freePort();
   const args = ["-prometheus-listen-address", "localhost:OTHER", "-metrics-listen-address"];
@@ -236,7 +236,7 @@ Deno.test("metrics at the flags' addresses, without a directive", async () => {
   });
 });
 
-Deno.test("two workers: health reaches both, and their counts are added up", async () => {
+Deno.test("health checks both of two workers, and metrics are their sums", async () => {
   await withNodens({ corefile: COREFILE, args: ["-workers", "2"] }, async ({ dns, http }) => {
     for (let i = 0; i < 20; i++) await askUdp(queryBytes({ name: "a.example.net" }), { port: dns });
     assert.equal((await fetch(`http://127.0.0.1:${http}/health`)).status, 200);
@@ -247,7 +247,7 @@ Deno.test("two workers: health reaches both, and their counts are added up", asy
   });
 });
 
-Deno.test("an address that is taken ends the start, and is named", async () => {
+Deno.test("an HTTP address in use is an error that names it", async () => {
   const http = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = http.addr as Deno.NetAddr;
   const dns = freePort();
@@ -271,7 +271,7 @@ Deno.test("an address that is taken ends the start, and is named", async () => {
   assert.match(flag.err, /flag -metrics-listen-address: "9353" is not an address/);
 });
 
-Deno.test("lameduck: still well, no longer ready, then the end", async () => {
+Deno.test("lameduck: healthy but not ready, then nodens ends", async () => {
   const corefile = ({ dns, http }: { dns: number; http: number }) =>
     `.:${dns} {
       bind 127.0.0.1

@@ -20,7 +20,7 @@ function read(...args: string[]): NodeOptions {
 
 const LOCAL = ["-localip", "169.254.20.10,10.96.0.10"];
 
-Deno.test("without -localip nothing of the host is touched", () => {
+Deno.test("without -localip nodens does not change the host", () => {
   assert.deepEqual(read(), {
     localIps: [],
     dnsPort: 53,
@@ -42,7 +42,7 @@ Deno.test("without -localip nothing of the host is touched", () => {
   assert.deepEqual([setupInterface, setupIptables, template], [false, false, null]);
 });
 
-Deno.test("the arguments of the published manifest are read as node-cache reads them", () => {
+Deno.test("the arguments of the published manifest mean what they mean to node-cache", () => {
   const options = read(
     ...LOCAL,
     "-conf",
@@ -102,7 +102,7 @@ const CHANGES: [string[], Partial<NodeOptions>][] = [
   }],
 ];
 
-Deno.test("flags of the node role are read", () => {
+Deno.test("flags of the node role are parsed", () => {
   for (const [args, changes] of CHANGES) {
     const expected = { ...read(...LOCAL), ...changes };
     const { localIps } = expected;
@@ -121,7 +121,7 @@ const TEMPLATES: [string[], Record<string, unknown>][] = [
   [["-p", "1053"], { dnsPort: 1053 }],
 ];
 
-Deno.test("flags say what the template is made of", () => {
+Deno.test("flags set the sources of the template", () => {
   const { template } = read(...LOCAL);
   for (const [args, changes] of TEMPLATES) {
     assert.deepEqual(read(...LOCAL, ...args).template, { ...template, ...changes }, args.join(" "));
@@ -190,7 +190,7 @@ const BAD: [string[], string][] = [
   [["-domain=a:53"], 'flag -domain: "a:53" is not a domain'],
 ];
 
-Deno.test("values that cannot be used are named with the flag and what would do", () => {
+Deno.test("an invalid value is reported with its flag and a remedy", () => {
   for (const [args, message] of BAD) {
     assert.throws(
       () => read(...LOCAL, ...args),

@@ -15,15 +15,18 @@ const ROWS = [
 ] as const;
 
 for (const { name, rights, args } of ROWS) {
-  Deno.test(`rights: ${name}`, name === "portable" ? {} : skipUnlessLinux(), async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-    const port = freePort();
-    const file = `${folder}/Corefile`;
-    const writes = name === "writing";
-    const persist = writes ? `cache {\n persist ${folder}/cache\n }` : "cache";
-    Deno.writeTextFileSync(
-      file,
-      `.:${port} {
+  Deno.test(
+    `permissions: nodens serves with ${name}`,
+    name === "portable" ? {} : skipUnlessLinux(),
+    async () => {
+      const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+      const port = freePort();
+      const file = `${folder}/Corefile`;
+      const writes = name === "writing";
+      const persist = writes ? `cache {\n persist ${folder}/cache\n }` : "cache";
+      Deno.writeTextFileSync(
+        file,
+        `.:${port} {
         bind lo
         nsid
         ${persist}
@@ -32,24 +35,25 @@ for (const { name, rights, args } of ROWS) {
         }
         prometheus 127.0.0.1:${freePort()}
       }\n`,
-    );
-    const nodens = await startProcess(Deno.execPath(), {
-      args: [
-        ...["run", ...rights, MAIN, "-conf", file, ...args],
-        ...writes ? ["-pidfile", `${folder}/pid`] : [],
-      ],
-      ready: (output) => STARTED.test(output),
-    });
-    try {
-      const answer = decode(await askUdp(queryBytes({ name: "www.example.org" }), { port }));
-      assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.1");
-      if (writes) assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${nodens.pid}\n`);
-    } finally {
-      const { code } = await nodens.stop();
-      assert.equal(code, 0, nodens.output);
-      assert.doesNotMatch(nodens.output, /ERROR|Requires .* access|NotCapable|not allowed/);
-      if (writes) assert.ok(Deno.statSync(`${folder}/cache`).size > 0, nodens.output);
-      Deno.removeSync(folder, { recursive: true });
-    }
-  });
+      );
+      const nodens = await startProcess(Deno.execPath(), {
+        args: [
+          ...["run", ...rights, MAIN, "-conf", file, ...args],
+          ...writes ? ["-pidfile", `${folder}/pid`] : [],
+        ],
+        ready: (output) => STARTED.test(output),
+      });
+      try {
+        const answer = decode(await askUdp(queryBytes({ name: "www.example.org" }), { port }));
+        assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.1");
+        if (writes) assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${nodens.pid}\n`);
+      } finally {
+        const { code } = await nodens.stop();
+        assert.equal(code, 0, nodens.output);
+        assert.doesNotMatch(nodens.output, /ERROR|Requires .* access|NotCapable|not allowed/);
+        if (writes) assert.ok(Deno.statSync(`${folder}/cache`).size > 0, nodens.output);
+        Deno.removeSync(folder, { recursive: true });
+      }
+    },
+  );
 }

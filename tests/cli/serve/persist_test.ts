@@ -10,12 +10,13 @@ import { freePort } from "../../support/servers/ports.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { startProcess, type TestProcess } from "../../support/processes/process.ts";
 import { isLinux } from "../../support/run/require.ts";
+import { MAIN } from "../../support/processes/nodens.ts";
+import { until } from "../../support/run/until.ts";
 
-const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const linux = isLinux();
 const NAMES = Array.from({ length: 30 }, (_, i) => `n${i}.example.org`);
 
-/** A folder with a Corefile whose cache is kept there, and an upstream that can be taken away. */
+/** A folder with a Corefile and its persisted cache, and an upstream that can be stopped. */
 class Scene {
   readonly folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   readonly port = freePort();
@@ -50,7 +51,7 @@ class Scene {
     });
   }
 
-  /** TTL of the answer; null where there is none but a failure. */
+  /** TTL of the answer; null for a failure. */
   async ask(name: string): Promise<number | null> {
     const answer = decode(await askUdp(queryBytes({ name }), { port: this.port, limitMs: 15_000 }));
     if (answer.rcode !== "NOERROR") return null;
@@ -73,7 +74,7 @@ class Scene {
     assert.ok(names.includes("cache"), `${names}: ${server.output}`);
   }
 
-  /** Makes the file as much older as if it had been written then. */
+  /** Makes the file older. */
   age(seconds: number): void {
     const bytes = Deno.readFileSync(this.file);
     const view = new DataView(bytes.buffer);
@@ -94,16 +95,8 @@ class Scene {
   }
 }
 
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const limitMs = performance.now() + 20_000;
-  while (!await condition()) {
-    if (performance.now() > limitMs) throw new Error(`it did not happen within 20 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 const loaded = (server: TestProcess) =>
-  until("the file is read", () => /entries from/.test(server.output));
+  until(() => /entries from/.test(server.output), "the file is read");
 
 async function assertWarm(scene: Scene): Promise<void> {
   for (const name of NAMES) {
@@ -116,21 +109,18 @@ for (
   const args of linux ? [[], ["-workers", "2"], ["-io", "portable"]] : [["-io", "portable"]]
 ) {
   const title = args.length === 0 ? "" : ` with ${args.join(" ")}`;
-  Deno.test(`what was known at SIGTERM is known after the next start${title}`, async () => {
+  Deno.test(`the cache survives SIGTERM and a start${title}`, async () => {
     const scene = new Scene({ args });
     const first = await scene.start();
-    // Which of two workers is asked is the kernel's choice, and the first one's cache is kept.
+    // The kernel chooses the worker, and the first one's cache is persisted.
     for (let i = 0; i < (args[0] === "-workers" ? 20 : 1); i++) await scene.fill();
     await scene.end(first);
     await scene.stopUpstream();
     scene.age(100);
     const second = await scene.start();
     await loaded(second);
-    assert.match(
-      second.output,
-      /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/,
-    );
-    // From many ports, so that both of two workers are asked.
+    assert.match(second.output, /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/);
+    // Many ports, so that both workers are asked.
     await assertWarm(scene);
     assert.equal(await scene.ask("other.example.org"), null);
     await second.stop();
@@ -138,7 +128,7 @@ for (
   });
 }
 
-Deno.test("what was known at the last interval is known after SIGKILL", async () => {
+Deno.test("the cache of the last interval survives SIGKILL", async () => {
   const scene = new Scene({ interval: "1s" });
   const first = await scene.start();
   await scene.fill();
@@ -150,7 +140,7 @@ Deno.test("what was known at the last interval is known after SIGKILL", async ()
     }
   };
   // Each of the thirty takes about a hundred bytes; the first files may hold fewer.
-  await until("thirty entries are written", () => sizeOf() > 30 * 80);
+  await until(() => sizeOf() > 30 * 80, "thirty entries are written");
   Deno.kill(first.pid, "SIGKILL");
   await first.ended;
   await scene.stopUpstream();
@@ -162,7 +152,7 @@ Deno.test("what was known at the last interval is known after SIGKILL", async ()
   await scene.remove();
 });
 
-Deno.test("a file that expired is not used, and one from the future neither", async () => {
+Deno.test("an expired file is not restored, nor one from the future", async () => {
   const scene = new Scene();
   const first = await scene.start();
   await scene.fill();
@@ -177,7 +167,7 @@ Deno.test("a file that expired is not used, and one from the future neither", as
     scene.age(seconds);
     const kept = Deno.readFileSync(scene.file);
     const server = await scene.start();
-    await until("it says why", () => says.test(server.output));
+    await until(() => says.test(server.output), "it says why");
     assert.equal(await scene.ask(NAMES[0]!), null);
     await server.stop();
     Deno.writeFileSync(scene.file, kept);
@@ -185,15 +175,12 @@ Deno.test("a file that expired is not used, and one from the future neither", as
   await scene.remove();
 });
 
-Deno.test("garbage in the place of the file: a warning, and service as from an empty cache", async () => {
+Deno.test("garbage instead of the file is a warning, and the cache starts empty", async () => {
   const scene = new Scene();
   Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
   const first = await scene.start();
-  await until("it warns", () => first.output.includes("it is not a cache of nodens"));
-  assert.match(
-    first.output,
-    /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is not a cache of nodens/,
-  );
+  await until(() => first.output.includes("it is not a cache of nodens"), "it warns");
+  assert.match(first.output, /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is not a cache of nodens/);
   await scene.fill();
   assert.equal((await first.stop()).code, 0);
   const second = await scene.start();
@@ -202,15 +189,16 @@ Deno.test("garbage in the place of the file: a warning, and service as from an e
   await scene.remove();
 });
 
-Deno.test("a folder that is missing: one warning, service goes on, and writing once it is there", async () => {
+Deno.test("a missing folder is one warning, and the file is written once it exists", async () => {
   const scene = new Scene({ file: "absent/cache", interval: "1s" });
   const server = await scene.start();
-  await until("it warns", () => server.output.includes("Cannot write"));
+  await until(() => server.output.includes("Cannot write"), "it warns");
   await scene.fill();
+  // Another failed write must not be logged.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   assert.equal(server.output.match(/Cannot write/g)!.length, 1, server.output);
   Deno.mkdirSync(`${scene.folder}/absent`);
-  await until("it is written", () => server.output.includes("is written again"));
+  await until(() => server.output.includes("is written again"), "it is written");
   assert.ok(Deno.statSync(scene.file).isFile);
   assert.equal((await server.stop()).code, 0);
   await scene.remove();

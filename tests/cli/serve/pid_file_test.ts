@@ -21,7 +21,7 @@ function write(prepare: (folder: string) => void, look: (folder: string) => void
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("the pid file holds the number, and nothing is left beside it", () => {
+Deno.test("the pid file has the process id, and no other file is left", () => {
   const lines = write(() => {}, (folder) => {
     assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${Deno.pid}\n`);
     assert.deepEqual(names(folder), ["pid"]);
@@ -32,7 +32,7 @@ Deno.test("the pid file holds the number, and nothing is left beside it", () => 
 });
 
 Deno.test(
-  "a link in its place is replaced, not followed, and not removed at the end",
+  "a link in place of the pid file is replaced, not followed or removed",
   onLinux,
   () => {
     const lines = write((folder) => {
@@ -51,7 +51,7 @@ Deno.test(
   },
 );
 
-Deno.test("a FIFO in its place is replaced, and nobody waits for it", onLinux, () => {
+Deno.test("a FIFO in place of the pid file is replaced without blocking", onLinux, () => {
   const lines = write((folder) => makeFifo(`${folder}/pid`), (folder) => {
     assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${Deno.pid}\n`);
     Deno.removeSync(`${folder}/pid`);
@@ -62,7 +62,7 @@ Deno.test("a FIFO in its place is replaced, and nobody waits for it", onLinux, (
   assert.deepEqual(lines, []);
 });
 
-Deno.test("the file of another process stays", () => {
+Deno.test("the pid file of another process is not removed", () => {
   write(() => {}, (folder) => {
     Deno.writeTextFileSync(`${folder}/pid`, "1\n");
     removePidFile(`${folder}/pid`);
@@ -70,7 +70,7 @@ Deno.test("the file of another process stays", () => {
   });
 });
 
-Deno.test("a folder that is not there, and a directory in its place, are errors in the log", () => {
+Deno.test("a missing folder, or a directory in place of the pid file, is logged as an error", () => {
   const missing = write((folder) => Deno.removeSync(folder), (folder) => Deno.mkdirSync(folder));
   assert.deepEqual(missing, ['error Cannot write the pid file "DIR/pid": there is no such folder']);
   const taken = write((folder) => Deno.mkdirSync(`${folder}/pid`), (folder) => {

@@ -48,7 +48,7 @@ async function withNodens(
 }
 
 for (const io of DRIVERS) {
-  Deno.test(`${io}: SIGHUP and SIGUSR1 take over what the Corefile says now`, async () => {
+  Deno.test(`${io}: SIGHUP and SIGUSR1 reload the Corefile`, async () => {
     const corefile = (port: number) => names(port, "192.0.2.1");
     await withNodens({ corefile, args: ["-io", io] }, async (nodens) => {
       const { port } = nodens;
@@ -60,7 +60,7 @@ for (const io of DRIVERS) {
     });
   });
 
-  Deno.test(`${io}: listeners come and go`, async () => {
+  Deno.test(`${io}: a reload adds and removes listeners`, async () => {
     const other = freePort();
     const corefile = (port: number) => names(port, "192.0.2.1");
     await withNodens({ corefile, args: ["-io", io] }, async (nodens) => {
@@ -80,7 +80,7 @@ for (const io of DRIVERS) {
     });
   });
 
-  Deno.test(`${io}: regular expressions that come with a reload work`, async () => {
+  Deno.test(`${io}: a reload can add regular expressions`, async () => {
     const corefile = (port: number) => names(port, "192.0.2.1");
     await withNodens({ corefile, args: ["-io", io] }, async (nodens) => {
       const { port } = nodens;
@@ -92,7 +92,7 @@ for (const io of DRIVERS) {
     });
   });
 
-  Deno.test(`${io}: SIGTERM: what waits for an upstream is answered, over UDP and TCP`, async () => {
+  Deno.test(`${io}: queries that wait for an upstream are answered after SIGTERM`, async () => {
     const upstreamPort = freePort();
     const held = Promise.withResolvers<void>();
     const socket = Deno.listenDatagram({
@@ -130,7 +130,7 @@ for (const io of DRIVERS) {
   });
 }
 
-Deno.test("a new Corefile with faults: each is told, the old one is served, status shows it", async () => {
+Deno.test("a faulty Corefile is logged and shown in the status, and the old one is served", async () => {
   const metrics = freePort();
   const good = (port: number) => names(port, "192.0.2.1", `prometheus 127.0.0.1:${metrics}`);
   await withNodens({ corefile: good }, async (nodens) => {
@@ -192,7 +192,7 @@ for (const io of DRIVERS) {
   });
 }
 
-Deno.test("from one address to all and back", async () => {
+Deno.test("a reload can widen an address to all, and back", async () => {
   const corefile = (port: number) => names(port, "192.0.2.1");
   await withNodens({ corefile }, async (nodens) => {
     const { port } = nodens;
@@ -206,7 +206,7 @@ Deno.test("from one address to all and back", async () => {
   });
 });
 
-Deno.test("reload: a change of an imported file is noticed", async () => {
+Deno.test("reload: a change of an imported file is applied", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   Deno.writeTextFileSync(`${folder}/part`, "hosts {\n 192.0.2.1 www.example.org\n}\n");
   const corefile = (port: number) =>
@@ -220,7 +220,7 @@ Deno.test("reload: a change of an imported file is noticed", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("a cache that is kept in a file keeps its content through a reload that empties it", async () => {
+Deno.test("a persisted cache survives a reload that empties it", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const upstreamPort = freePort();
   const upstream = startUpstream(upstreamPort, (bytes) => {
@@ -251,7 +251,7 @@ Deno.test("a cache that is kept in a file keeps its content through a reload tha
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("a second SIGTERM hurries", async () => {
+Deno.test("a second SIGTERM ends waiting", async () => {
   const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port: upstreamPort } = silent.addr as Deno.NetAddr;
   const nodens = await startNodens({

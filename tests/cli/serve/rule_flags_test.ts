@@ -23,7 +23,7 @@ Deno.test("without flags there is fail-open and no redirect", () => {
   assert.deepEqual(read([], { ...NODE, setupIptables: false }).rules.addresses, []);
 });
 
-Deno.test("-failopen-to takes addresses of both families, with and without ports", () => {
+Deno.test("-failopen-to accepts addresses of both families, with and without ports", () => {
   const { rules } = read([
     "-failopen-to",
     "192.0.2.1, 192.0.2.2:5353,2001:DB8::1,[2001:db8::2]:54",
@@ -54,7 +54,7 @@ Deno.test("a redirect leads to the node's addresses, whose connections are track
   assert.deepEqual([some.to, some.only, some.interfaces], [{ 4: null }, ["192.0.2.53"], null]);
 });
 
-Deno.test("what cannot be used is told with the flag, the value and what would do", () => {
+Deno.test("an invalid value is reported with its flag and a remedy", () => {
   const rows: [string[], string][] = [
     [
       ["-failopen-to", "192.0.2.1:0"],

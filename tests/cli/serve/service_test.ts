@@ -12,54 +12,49 @@ import {
 } from "../../support/processes/process.ts";
 import { isLinux, skipUnless } from "../../support/run/require.ts";
 import { openBound, receiving } from "../../support/processes/service.ts";
-import { folderWith } from "../../support/processes/serving.ts";
+import { MAIN } from "../../support/processes/nodens.ts";
+import { until } from "../../support/run/until.ts";
+import { inFolder } from "./scene.ts";
 
-const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const linux = isLinux();
 
 const whoami = (port: number) => `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
 const serves = (output: string) => /^(<6>)?Try: dig|"listeners":/m.test(output);
 
-/** Runs nodens with a Corefile, possibly by way of another program, for the length of `use`. */
+/** Runs nodens, possibly by another program, for the length of `use`; returns its exit code. */
 async function running(
   options: {
     corefile: string;
     args?: string[];
     env?: Record<string, string>;
-    /** What comes before the command of nodens. */
+    /** Command before that of nodens. */
     by?: string[];
     ready?: ProcessOptions["ready"];
   },
   use: (process: TestProcess, corefile: string) => Promise<void>,
 ): Promise<number> {
   const { corefile, args = [], env = {}, by = [], ready = serves } = options;
-  const folder = folderWith({ Corefile: corefile });
-  const file = `${folder}/Corefile`;
-  const nodens = [Deno.execPath(), "run", "-A", MAIN, "-conf", file, ...args];
-  const [command, ...rest] = [...by, ...nodens];
-  const process = await startProcess(command!, { args: rest, env, ready, readyWithinMs: 60_000 });
-  try {
-    await use(process, file);
-  } finally {
-    await process.stop();
-    Deno.removeSync(folder, { recursive: true });
-  }
-  return (await process.ended).code;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const limitMs = performance.now() + 30_000;
-  while (!condition()) {
-    assert.ok(performance.now() < limitMs, `${what}: not within 30 s`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let code = NaN;
+  await inFolder({ Corefile: corefile }, async (folder) => {
+    const file = `${folder}/Corefile`;
+    const nodens = [Deno.execPath(), "run", "-A", MAIN, "-conf", file, ...args];
+    const [command, ...rest] = [...by, ...nodens];
+    const process = await startProcess(command!, { args: rest, env, ready, readyWithinMs: 60_000 });
+    try {
+      await use(process, file);
+    } finally {
+      await process.stop();
+    }
+    code = (await process.ended).code;
+  });
+  return code;
 }
 
 if (linux) {
-  Deno.test("the service manager is told of start, reloads, faults and stop; the watchdog lives", async () => {
+  Deno.test("the service manager is notified of start, reloads, faults and stop, and the watchdog", async () => {
     const port = freePort();
     await receiving(async (path, next) => {
-      /** The next notification that is no sign of life. */
+      /** The next notification that is not for the watchdog. */
       const news = async () => {
         for (;;) {
           const text = await next();
@@ -88,7 +83,7 @@ if (linux) {
     });
   });
 
-  Deno.test("a data plane that hangs stops the signs of life before the process ends", async () => {
+  Deno.test("a data plane that hangs stops watchdog notifications before the process ends", async () => {
     const script = new URL("./hang_watchdog.ts", import.meta.url).pathname;
     await receiving(async (path, next) => {
       const child = new Deno.Command(Deno.execPath(), {
@@ -118,7 +113,6 @@ if (linux) {
       const silentMs = endMs - lastMs;
       assert.equal(code, 3);
       assert.ok(signs >= 3, `${signs} signs of life`);
-      // It is taken for dead after 5 s, and gives no sign from the moment that it hangs.
       assert.ok(silentMs > 1000, `silent for ${silentMs} ms`);
       const text = new TextDecoder().decode(stdout);
       assert.match(text, /has not answered for 5 s/);
@@ -151,7 +145,7 @@ if (linux) {
     assert.equal(report.status.listeners[0].port, port);
   });
 
-  Deno.test("a log that the journal reads has its priorities with notifications too", async () => {
+  Deno.test("a log in the journal has priorities under a service manager too", async () => {
     const port = freePort();
     await receiving(async (path, next) => {
       const script = "exec 5>&1; export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/5);" +
@@ -165,13 +159,13 @@ if (linux) {
         await process.ended;
         const lines = process.output.trim().split("\n");
         assert.ok(lines.every((line) => /^<[346]>/.test(line)), process.output);
-        assert.match(process.output, /^<4>the watchdog gets no sign of life: WATCHDOG_USEC: "no"/m);
+        assert.match(process.output, /^<4>cannot notify the watchdog: WATCHDOG_USEC: "no"/m);
         assert.match(process.output, /^<6>Queries: /m);
       });
     });
   });
 
-  Deno.test("the portable driver cannot use what was handed over, and says so", async () => {
+  Deno.test("the portable driver warns about sockets that were handed over", async () => {
     const [port, other] = [freePort(), freePort()];
     const fds = [openBound({ kind: "udp", port: other }), openBound({ kind: "tcp", port: other })];
     const options = { corefile: whoami(port), args: ["-io", "portable"], by: handing(fds) };
@@ -185,7 +179,7 @@ if (linux) {
     fds.forEach((fd) => openLibc().close(fd));
   });
 
-  Deno.test("a listener on handed-over sockets goes with a reload, and comes back", async () => {
+  Deno.test("a reload can remove a listener on handed-over sockets, and restore it", async () => {
     const [port, other] = [freePort(), freePort()];
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
     await running({ corefile: whoami(port), by: handing(fds) }, async (process, file) => {
@@ -209,7 +203,7 @@ if (linux) {
     fds.forEach((fd) => openLibc().close(fd));
   });
 
-  Deno.test("nothing is lost while nodens is started again behind the same sockets", async () => {
+  Deno.test("no query is lost while nodens restarts on the same sockets", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
     const by = handing(fds);
@@ -233,7 +227,7 @@ if (linux) {
     }
     going = false;
     await asking;
-    // The last ones came when nobody served; one more start answers them.
+    // One more start answers the last ones.
     await running({ corefile: whoami(port), by }, async () => {
       for (const answer of await Promise.all(answers)) {
         assert.equal(decode(answer).rcode, "NOERROR");
@@ -245,7 +239,7 @@ if (linux) {
   });
 }
 
-/** A command that hands descriptors over, numbered from 3, as sd_listen_fds(3) wants them. */
+/** A command that hands descriptors over, numbered from 3 (sd_listen_fds(3)). */
 function handing(fds: readonly number[]): string[] {
   // By way of high numbers, so that none is overwritten before it is copied.
   const high = fds.map((fd, i) => `exec ${100 + i}<&${fd};`).join(" ");
@@ -255,7 +249,7 @@ function handing(fds: readonly number[]): string[] {
 }
 
 Deno.test({
-  name: "systemd-socket-activate: started by the first query, which is answered, and over TCP",
+  name: "systemd-socket-activate starts nodens for the first query, which is answered",
   ...skipUnless("systemd-socket-activate", "dig"),
   async fn() {
     const port = freePort();
@@ -278,7 +272,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd-notify, another client, reaches the socket that the tests read",
+  name: "systemd-notify reaches the socket that the tests read",
   ...skipUnless("systemd-notify"),
   async fn() {
     await receiving(async (path, next) => {

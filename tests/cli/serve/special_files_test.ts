@@ -1,40 +1,25 @@
-/** Files that are no regular files, wherever one can be named: an error at once, never a wait. */
+/** Special files instead of regular ones: an error at once, never a wait. */
 import assert from "node:assert/strict";
 import { freePort } from "../../support/servers/ports.ts";
 import { until } from "../../support/run/until.ts";
-import { MAIN, startNodens } from "../../support/processes/nodens.ts";
+import { startNodens } from "../../support/processes/nodens.ts";
 import { makeFifo } from "../../support/doubles/special_files.ts";
 import { skipUnlessLinux } from "../../support/run/require.ts";
+import { inFolder, run } from "./scene.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Runs `use` with a folder in which there is a FIFO that nobody writes to. */
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  makeFifo(`${folder}/fifo`);
-  try {
+/** Makes a folder with a FIFO that nobody writes to. */
+async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
+  await inFolder({}, async (folder) => {
+    makeFifo(`${folder}/fifo`);
     await use(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
-/** Runs nodens until it ends by itself; it is killed where it does not. */
-async function run(...args: string[]): Promise<{ code: number; text: string }> {
-  const signal = AbortSignal.timeout(20_000);
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...args],
-    stdin: "null",
-    signal,
   });
-  const { code, stdout, stderr } = await command.output();
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
 const FIFO = "it is a FIFO, not a regular file";
 
-/** Where a FIFO stands in a Corefile, and what is said about it. */
+/** A FIFO in a Corefile, and the error. */
 const ROWS: { name: string; corefile: (folder: string) => string; why: RegExp }[] = [
   {
     name: "import",
@@ -64,12 +49,13 @@ const ROWS: { name: string; corefile: (folder: string) => string; why: RegExp }[
 ];
 
 for (const { name, corefile, why } of ROWS) {
-  Deno.test(`a FIFO: ${name}`, onLinux, async () => {
-    await inFolder(async (folder) => {
+  Deno.test(`a FIFO is refused: ${name}`, onLinux, async () => {
+    await withFifo(async (folder) => {
       const file = `${folder}/Corefile`;
       Deno.writeTextFileSync(file, corefile(folder).replace("PORT", String(freePort())));
       for (const args of [["check", file], ["-conf", file]]) {
-        const { code, text } = await run(...args);
+        const { code, out, err } = await run(args);
+        const text = out + err;
         assert.match(text, why);
         assert.equal(code, 1, text);
       }
@@ -77,24 +63,29 @@ for (const { name, corefile, why } of ROWS) {
   });
 }
 
-Deno.test("a FIFO or a device as the Corefile, and as what commands read", onLinux, async () => {
-  await inFolder(async (folder) => {
-    for (const args of [["-conf"], ["check"], ["manifest", "-check"]]) {
-      const { code, text } = await run(...args, `${folder}/fifo`);
-      assert.match(text, new RegExp(`annot read ".*/fifo": ${FIFO}`));
-      assert.equal(code, 1, text);
-    }
-    const { code, text } = await run("-conf", "/dev/zero");
-    assert.match(text, /Cannot read "\/dev\/zero": it is a device, not a regular file/);
-    assert.equal(code, 1);
-  });
-});
-
 Deno.test(
-  "files that become FIFOs while nodens serves are told of, and reloads go on",
+  "a FIFO or a device as the Corefile, or as a command's file, is an error",
   onLinux,
   async () => {
-    await inFolder(async (folder) => {
+    await withFifo(async (folder) => {
+      for (const args of [["-conf"], ["check"], ["manifest", "-check"]]) {
+        const { code, out, err } = await run([...args, `${folder}/fifo`]);
+        const text = out + err;
+        assert.match(text, new RegExp(`annot read ".*/fifo": ${FIFO}`));
+        assert.equal(code, 1, text);
+      }
+      const { code, err: text } = await run(["-conf", "/dev/zero"]);
+      assert.match(text, /Cannot read "\/dev\/zero": it is a device, not a regular file/);
+      assert.equal(code, 1);
+    });
+  },
+);
+
+Deno.test(
+  "files that become FIFOs while nodens serves are logged, and reloads still work",
+  onLinux,
+  async () => {
+    await withFifo(async (folder) => {
       const [part, hosts, servers] = ["part", "hosts", "servers"].map((name) =>
         `${folder}/${name}`
       );
@@ -113,7 +104,7 @@ Deno.test(
       }\n`;
       const nodens = await startNodens({ corefile });
       for (const path of [part!, hosts!, servers!]) {
-        // In one step: a file that is missing in between is another fault, told instead.
+        // Atomically: a missing file would be another fault.
         makeFifo(`${path}.fifo`);
         Deno.renameSync(`${path}.fifo`, path);
       }

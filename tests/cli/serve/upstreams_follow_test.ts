@@ -53,7 +53,7 @@ const asRoot = skipFor(
 );
 
 Deno.test({
-  name: "queries go on while resolv.conf moves from one upstream to another, and none is lost",
+  name: "no query is lost while resolv.conf changes its upstream",
   ...asRoot,
   async fn() {
     // Addresses that no other run of this test has.
@@ -106,7 +106,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a resolv.conf that is not there at start: the rest is served, and then what it names",
+  name: "a resolv.conf that is missing at start is used once it exists",
   ...asRoot,
   async fn() {
     const [x, y] = crypto.getRandomValues(new Uint8Array(2));
@@ -154,7 +154,7 @@ Deno.test({
   },
 });
 
-Deno.test("a name that cannot be resolved at start: SERVFAIL until it can, and then answers", async () => {
+Deno.test("an upstream's name that cannot be resolved is SERVFAIL until it can", async () => {
   const port = freePort();
   let resolves = false;
   const resolver = await ScriptedServer.start((bytes) => {

@@ -48,67 +48,52 @@ function framesOf(written: readonly number[]): [number, number, number, number[]
 }
 
 function frame(type: number, flags: number, stream: number, payload: number[] = []): number[] {
-  const length = payload.length;
-  return [
-    length >> 16,
-    (length >> 8) & 255,
-    length & 255,
-    type,
-    flags,
-    0,
-    0,
-    0,
-    stream,
-    ...payload,
-  ];
+  const { length } = payload;
+  const header = [length >> 16, (length >> 8) & 255, length & 255, type, flags, 0, 0, 0, stream];
+  return [...header, ...payload];
 }
 
 const SETTINGS = frame(4, 0, 0, [0, 3, 0, 0, 0, 7, 0, 4, 0, 0, 1, 0]);
-/** Header blocks as servers write them, and what is read of them. */
-const BLOCKS = [
-  { title: "status of the static table", block: [0x88], status: 200, contentType: null },
-  { title: "another one", block: [0x8d], status: 404, contentType: null },
-  {
-    title: "status in Huffman code",
-    block: [0x48, 0x82, 0x64, 0x02],
-    status: 302,
-    contentType: null,
-  },
-  { title: "status as text", block: [0x08, 3, 0x35, 0x30, 0x33], status: 503, contentType: null },
-  {
-    title: "others are passed over, even those that cannot be read",
-    block: [0x20, 0x88, 0x76, 0x82, 0xff, 0xff, 0x00, 1, 0x78, 1, 0x79, 0x0f, 0x10, 3, 97, 47, 98],
-    status: 200,
-    contentType: "a/b",
-  },
-  {
-    title: "content type in Huffman code",
-    block: [0x5f, 0x87, 0x35, 0x23, 0x98, 0xac, 0x57, 0x54, 0xdf],
-    status: null,
-    contentType: "image/png",
-  },
-] as const;
+/** Header blocks of servers, and what is read of them. */
+const BLOCKS: [title: string, block: number[], status: number | null, type: string | null][] = [
+  ["status of the static table", [0x88], 200, null],
+  ["another one", [0x8d], 404, null],
+  ["status in Huffman code", [0x48, 0x82, 0x64, 0x02], 302, null],
+  ["status as text", [0x08, 3, 0x35, 0x30, 0x33], 503, null],
+  [
+    "others are skipped, even unreadable ones",
+    [0x20, 0x88, 0x76, 0x82, 0xff, 0xff, 0x00, 1, 0x78, 1, 0x79, 0x0f, 0x10, 3, 97, 47, 98],
+    200,
+    "a/b",
+  ],
+  [
+    "content type in Huffman code",
+    [0x5f, 0x87, 0x35, 0x23, 0x98, 0xac, 0x57, 0x54, 0xdf],
+    null,
+    "image/png",
+  ],
+];
 
-for (const { title, block, status, contentType } of BLOCKS) {
+for (const [title, block, status, contentType] of BLOCKS) {
   Deno.test(`HTTP/2 response headers: ${title}`, () => {
     assert.deepEqual(decodeResponse(Uint8Array.from(block)), { status, contentType });
   });
 }
 
-Deno.test("HTTP/2 response headers that are broken", () => {
+Deno.test("HTTP/2 response headers: malformed blocks are rejected", () => {
   for (const block of [[0xff, 0xff, 0xff, 0xff, 0xff], [0xbe], [0x08, 9, 1], [0x3f, 0xe1, 0x1f]]) {
     assert.equal(decodeResponse(Uint8Array.from(block)), null, String(block));
   }
 });
 
-Deno.test("HTTP/2 requests: long strings have their length in several octets", () => {
+Deno.test("HTTP/2 requests: the length of long strings takes several bytes", () => {
   const path = `/dns-query?dns=${"A".repeat(300)}`;
   const block = encodeRequest({ method: "GET", authority: "x", path, sizeBytes: 0 });
   // Indexed GET and https, authority, then the path: 315 is 127 + 188, in groups of seven bits.
   assert.deepEqual([...block.subarray(0, 9)], [0x82, 0x87, 0x01, 1, 0x78, 0x04, 0x7f, 0xbc, 0x01]);
 });
 
-Deno.test("an HTTP/2 conversation, in one piece and octet by octet", () => {
+Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
   const bytes = Uint8Array.from([
     ...SETTINGS,
     ...frame(6, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]),
@@ -142,41 +127,43 @@ Deno.test("an HTTP/2 conversation, in one piece and octet by octet", () => {
   }
 });
 
-Deno.test("HTTP/2 peers that break the protocol are told once", () => {
-  const rows = [
-    { bytes: [...new TextEncoder().encode("HTTP/1.1 400 ")], why: "does not speak HTTP/2" },
-    { bytes: [...SETTINGS, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0], why: "too long" },
-    { bytes: [...SETTINGS, ...frame(5, 4, 1, [0, 0, 0, 2])], why: "it pushes" },
-    { bytes: [...SETTINGS, ...frame(0, 8, 1, [9, 0])], why: "padding" },
-    { bytes: [...SETTINGS, ...frame(1, 0x20, 1, [9, 0])], why: "padding" },
-    { bytes: [...SETTINGS, ...frame(9, 4, 1, [0x88])], why: "no headers" },
-    { bytes: [...SETTINGS, ...frame(1, 0, 1, [0x88]), ...frame(0, 0, 1, [1])], why: "interrupted" },
-    { bytes: [...SETTINGS, ...frame(1, 4, 1, [0xbe])], why: "headers" },
-    { bytes: [...SETTINGS, ...frame(1, 5, 1, [0x08, 3, 0x31, 0x30, 0x30])], why: "headers" },
-    {
-      bytes: [...SETTINGS, ...frame(1, 4, 1, [0x88]), ...frame(1, 4, 1, [0x88])],
-      why: "amid content",
-    },
-    { bytes: [...SETTINGS, ...frame(0, 0, 1, [1])], why: "before headers" },
-    { bytes: [...SETTINGS, ...frame(7, 0, 0, [0])], why: "GOAWAY" },
-    { bytes: [...SETTINGS, ...frame(6, 0, 0, [0])], why: "PING" },
-    { bytes: [...SETTINGS, ...frame(4, 0, 1)], why: "SETTINGS" },
-    { bytes: [...SETTINGS, ...frame(4, 0, 0, [1])], why: "SETTINGS" },
-    { bytes: [...SETTINGS, ...frame(4, 1, 0, [0, 4, 0, 0, 0, 0])], why: "SETTINGS" },
-    { bytes: frame(4, 1, 0), why: "SETTINGS" },
-    { bytes: [...SETTINGS, ...frame(4, 0, 0, [0, 4, 0x80, 0, 0, 0])], why: "flow control" },
-    { bytes: [...SETTINGS, ...frame(8, 0, 0, [0, 0, 0, 0])], why: "WINDOW_UPDATE" },
-    { bytes: [...SETTINGS, ...frame(8, 0, 0, [0x7f, 255, 255, 255])], why: "flow control" },
-    { bytes: [...SETTINGS, ...frame(8, 0, 1, [0x7f, 255, 255, 255])], why: "flow control" },
+Deno.test("HTTP/2: a peer that breaks the protocol is told once", () => {
+  const rows: [bytes: number[], why: string][] = [
+    [frame(5, 4, 1, [0, 0, 0, 2]), "it pushes"],
+    [[0x7f, 0, 0, 0, 0, 0, 0, 0, 0], "too long"],
+    [frame(0, 8, 1, [9, 0]), "padding"],
+    [frame(1, 0x20, 1, [9, 0]), "padding"],
+    [frame(9, 4, 1, [0x88]), "no headers"],
+    [[...frame(1, 0, 1, [0x88]), ...frame(0, 0, 1, [1])], "interrupted"],
+    [frame(1, 4, 1, [0xbe]), "headers"],
+    [frame(1, 5, 1, [0x08, 3, 0x31, 0x30, 0x30]), "headers"],
+    [[...frame(1, 4, 1, [0x88]), ...frame(1, 4, 1, [0x88])], "amid content"],
+    [frame(0, 0, 1, [1]), "before headers"],
+    [frame(7, 0, 0, [0]), "GOAWAY"],
+    [frame(6, 0, 0, [0]), "PING"],
+    [frame(3, 0, 1, [0]), "RST_STREAM"],
+    [frame(4, 0, 1), "SETTINGS"],
+    [frame(4, 0, 0, [1]), "SETTINGS"],
+    [frame(4, 1, 0, [0, 4, 0, 0, 0, 0]), "SETTINGS"],
+    [frame(4, 0, 0, [0, 4, 0x80, 0, 0, 0]), "flow control"],
+    [frame(8, 0, 0, [0]), "WINDOW_UPDATE"],
+    [frame(8, 0, 0, [0, 0, 0, 0]), "WINDOW_UPDATE"],
+    [frame(8, 0, 0, [0x7f, 255, 255, 255]), "flow control"],
+    [frame(8, 0, 1, [0x7f, 255, 255, 255]), "flow control"],
+    // The peer's own streams, and later ones of the client.
     ...[0, 1, 3, 8].flatMap((type) =>
-      // Streams of the peer's own, and those that are still to come.
-      [2, 3].map((stream) => ({
-        bytes: [...SETTINGS, ...frame(type, 4, stream, [0, 0, 0, 1])],
-        why: "never opened",
-      }))
+      [2, 3].map((stream): [number[], string] => [
+        frame(type, 4, stream, [0, 0, 0, 1]),
+        "never opened",
+      ])
     ),
   ];
-  for (const { bytes, why } of rows) {
+  const all: typeof rows = [
+    [[...new TextEncoder().encode("HTTP/1.1 400 ")], "does not speak HTTP/2"],
+    [frame(4, 1, 0), "SETTINGS"],
+    ...rows.map(([bytes, why]): [number[], string] => [[...SETTINGS, ...bytes], why]),
+  ];
+  for (const [bytes, why] of all) {
     const { client, events } = asking();
     client.receive(Uint8Array.from(bytes));
     const broken = events.filter((event) => event.startsWith("broken"));
@@ -185,7 +172,7 @@ Deno.test("HTTP/2 peers that break the protocol are told once", () => {
   }
 });
 
-/** Frames that bring no answer nearer, each in its own way; stream 1 is open, 3 was given up. */
+/** Frames that do not advance an answer; stream 1 is open, 3 was cancelled. */
 const NOTHING = [
   { title: "empty DATA", frame: frame(0, 0, 1) },
   { title: "DATA of one octet", frame: frame(0, 0, 1, [7]) },
@@ -207,7 +194,7 @@ const NOTHING = [
 ];
 
 for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
-  Deno.test(`HTTP/2: ${title} again and again ends the connection`, () => {
+  Deno.test(`HTTP/2: repeated ${title} ends the connection`, () => {
     const { client, written, events } = asking(2);
     client.cancel(3);
     client.receive(Uint8Array.from([...SETTINGS, ...first]));
@@ -226,7 +213,7 @@ for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
   });
 }
 
-Deno.test("HTTP/2: a peer that answers may send as much beside it as servers do", () => {
+Deno.test("HTTP/2: a peer that answers may send as many other frames as servers do", () => {
   const { client, events } = connect();
   client.receive(Uint8Array.from(SETTINGS));
   const headers = { method: "POST", authority: "x", path: "/", sizeBytes: 40 } as const;
@@ -250,7 +237,7 @@ Deno.test("HTTP/2: a peer that answers may send as much beside it as servers do"
   assert.equal(events.filter((event) => event.startsWith("end")).length, 2000);
 });
 
-Deno.test("HTTP/2: more headers than a server has end the connection", () => {
+Deno.test("HTTP/2: too many headers end the connection", () => {
   const { client, events } = asking();
   client.receive(Uint8Array.from([...SETTINGS, ...frame(1, 0, 1, Array(9000).fill(0x88))]));
   client.receive(Uint8Array.from(frame(9, 0, 1, Array(9000).fill(0x88))));
@@ -259,7 +246,7 @@ Deno.test("HTTP/2: more headers than a server has end the connection", () => {
   assert.equal(decodeResponse(new Uint8Array(129).fill(0x88)), null);
 });
 
-Deno.test("HTTP/2: a peer that takes no streams gets no requests", () => {
+Deno.test("HTTP/2: a peer that allows no streams gets no requests", () => {
   const { client } = connect();
   assert.equal(client.ready, true);
   client.receive(Uint8Array.from(frame(4, 0, 0, [0, 3, 0, 0, 0, 0])));
@@ -272,7 +259,7 @@ Deno.test("HTTP/2: a peer that takes no streams gets no requests", () => {
   assert.equal(client.ready, true);
 });
 
-Deno.test("HTTP/2: a body goes out in pieces as the peer's windows let it", () => {
+Deno.test("HTTP/2: a body is sent in pieces as the peer's windows allow", () => {
   const { client, written } = connect();
   client.receive(Uint8Array.from(frame(4, 0, 0, [0, 4, 0, 0, 0, 10])));
   const before = written.length;
@@ -295,7 +282,7 @@ Deno.test("HTTP/2: a body goes out in pieces as the peer's windows let it", () =
   assert.equal(client.ready, true);
 });
 
-Deno.test("no bytes make the HTTP/2 client throw", () => {
+Deno.test("HTTP/2: no input makes the client throw", () => {
   const part = fc.oneof(
     fc.uint8Array({ maxLength: 40 }).map((bytes) => [...bytes]),
     fc.tuple(

@@ -1,28 +1,22 @@
-/** The thread that speaks TLS: when it runs, and what its end does to whom. */
-import { usesTls } from "../../../src/plugins/config_traits.ts";
+/** The thread that speaks TLS: when it runs, and what its failure affects. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
-import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
-import { makeAuthority } from "../../support/servers/certificates.ts";
+import { usesTls } from "../../../src/plugins/config_traits.ts";
 import { askUdp, startUpstream, withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { until } from "../../support/run/until.ts";
-import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
-import { isLinux, skipUnless } from "../../support/run/require.ts";
-import { startTls } from "../../support/servers/tls_servers.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
+import { decode, queryBytes } from "../../support/messages/messages.ts";
+import { isLinux } from "../../support/run/require.ts";
+import { answer, scenes } from "./scene.ts";
 
 const driver = isLinux() ? "linux" : "portable";
 
-function answer(bytes: Uint8Array): Uint8Array {
-  const query = decode(bytes);
-  return responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] });
-}
-
-Deno.test("the thread for TLS is wanted where some upstream is spoken to over TLS or HTTPS", () => {
+Deno.test("TLS thread: wanted if an upstream is asked over TLS or HTTPS", () => {
   const rows = [
     { to: "192.0.2.1", wanted: false },
     { to: "tls://192.0.2.1", wanted: true },
@@ -41,7 +35,7 @@ function configOf(text: string): Config {
   return loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
 }
 
-Deno.test("an eventfd is let go of only where every thread that had it has said goodbye", async () => {
+Deno.test("TLS thread: an eventfd is released only if every thread that had it has left", async () => {
   const config = configOf(".:53 {\n  forward . tls://192.0.2.1\n}");
   const user = () => ({ laneFd: -1, relink: () => {} });
   const tls = new TlsThread(() => {});
@@ -58,20 +52,19 @@ Deno.test("an eventfd is let go of only where every thread that had it has said 
   assert.equal(await tls.leave(other), true);
   tls.join(other);
   await tls.stop();
-  assert.equal(await tls.leave(other), false, "it was ended without a goodbye");
+  assert.equal(await tls.leave(other), false, "it was terminated");
 });
 
-Deno.test("a thread for TLS that fails when nobody needs it is not started again", async () => {
+Deno.test("TLS thread: one that fails when it is not needed is not restarted", async () => {
   const logs: string[] = [];
-  // It is not looked at: it ends by its failure and nothing else.
-  const tls = new TlsThread((_, line) => logs.push(line), { checkMs: 3_600_000 });
+  const tls = new TlsThread((_, line) => logs.push(line), { clock: new VirtualClock() });
   tls.configure(configOf(".:53 {\n  forward . tls://192.0.2.1\n}"));
   tls.configure(configOf(".:53 {\n  whoami\n}"));
   tls.provoke("throw");
   await until(() => !tls.running);
   assert.equal(tls.restarts, 0);
   assert.deepEqual(logs, [
-    "the thread for TLS has failed: asked to fail; no upstream needs it any more",
+    "the TLS thread has failed: asked to fail; no upstream needs it any more",
   ]);
   await tls.stop();
 });
@@ -82,33 +75,27 @@ function metric(tls: TlsThread, name: string): number {
   return book.of(name)[0]!.value;
 }
 
-interface Scene {
-  plane: DataPlane;
+/** A data plane with an upstream over TLS and one over plain DNS, in separate blocks. */
+interface ThreadScene {
   tls: TlsThread;
   logs: string[];
-  /** The clock of the watch, which stands still but for this. */
-  clock: { ms: number };
-  /** Response code of a name that is asked for over TLS, or over plain DNS. */
+  /** The thread's clock. */
+  clock: VirtualClock;
+  /** Response code of a new name, asked over TLS or plain DNS. */
   ask(over: "tls" | "dns"): Promise<string>;
 }
 
-/** A data plane with an upstream over TLS and one over plain DNS, in blocks of their own. */
-function test(name: string, work: (scene: Scene) => Promise<void>): void {
-  Deno.test({
-    name: `thread for TLS: ${name}`,
-    ...skipUnless("openssl"),
-    // Sockets of node:tls are let go of a moment after their close event.
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn() {
-      const authority = makeAuthority();
-      const server = await startTls(authority.issue("DNS:dns.example.org"), { answer });
-      const [port, plainPort] = [freePort(), freePort()];
-      const plain = startUpstream(plainPort, answer);
-      const corefile = `tls.test:${port} {
+const inScene = scenes("TLS thread");
+
+function test(name: string, work: (scene: ThreadScene) => Promise<void>): void {
+  inScene(name, async (scene) => {
+    const server = await scene.startTls({ answer });
+    const [port, plainPort] = [freePort(), freePort()];
+    const plain = startUpstream(plainPort, answer);
+    const corefile = `tls.test:${port} {
   bind 127.0.0.1
   forward . tls://127.0.0.1:${server.port} {
-    tls ${authority.caFile}
+    tls ${scene.authority.caFile}
     tls_servername dns.example.org
   }
 }
@@ -116,52 +103,49 @@ dns.test:${port} {
   bind 127.0.0.1
   forward . 127.0.0.1:${plainPort}
 }`;
-      let count = 0;
-      const clock = { ms: 0 };
-      const watched = { nowMs: () => clock.ms, checkMs: 20 };
-      await withDataPlane({ driver, corefile, tls: watched }, async (plane, logs, tls) => {
-        const ask = async (over: "tls" | "dns") =>
-          decode(
-            await askUdp(queryBytes({ name: `n${count}.${over}.test`, id: count++ }), { port }),
-          ).rcode!;
-        await work({ plane, tls, logs, clock, ask });
-      });
-      await plain.close();
-      await server.close();
-      authority.remove();
-    },
+    let count = 0;
+    const clock = new VirtualClock();
+    await withDataPlane({ driver, corefile, tls: { clock } }, async (_plane, logs, tls) => {
+      const ask = async (over: "tls" | "dns") =>
+        decode(
+          await askUdp(queryBytes({ name: `n${count}.${over}.test`, id: count++ }), { port }),
+        ).rcode!;
+      await work({ tls, logs, clock, ask });
+    });
+    await plain.close();
   });
 }
 
 const ENDS = {
-  throw: /has failed: asked to fail; starting it again in 100 ms/,
+  throw: /has failed: asked to fail; restarting it in 100 ms/,
   exhaust: /memory limit/,
-  hang: /has shown no life for 5 s; starting it again in 100 ms/,
+  hang: /has not answered for 5 s; restarting it in 100 ms/,
 };
 
 for (const how of ["throw", "exhaust", "hang"] as const) {
-  test(`one that fails (${how}) is started again, and plain DNS does not notice`, async (scene) => {
+  test(`one that fails (${how}) is restarted, and plain DNS is not affected`, async (scene) => {
     const { tls, logs, clock, ask } = scene;
-    // The watch has seen it start once it looks and finds a beat.
     assert.equal(await ask("tls"), "NOERROR");
+    // The watch sees that it has started.
+    await clock.advance(1000);
     tls.provoke(how);
     do {
       assert.equal(await ask("dns"), "NOERROR");
-      // As much as the watch takes for whole; one that lives shows it in between.
-      if (how === "hang") clock.ms += 1000;
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      if (how === "hang") await clock.advance(1000);
     } while (tls.restarts === 0);
-    await until(() => tls.running);
-    // Health checks find the upstream again; each try asks for another name.
+    assert.equal(tls.running, false);
+    await clock.advance(100);
+    assert.equal(tls.running, true);
+    // Health checks find the upstream again.
     let rcode = "";
     for (let i = 0; i < 50 && rcode !== "NOERROR"; i++) rcode = await ask("tls");
     assert.equal(rcode, "NOERROR");
     assert.equal(tls.restarts, 1);
-    assert.match(logs.find((line) => line.includes("thread for TLS"))!, ENDS[how]);
+    assert.match(logs.find((line) => line.includes("TLS thread"))!, ENDS[how]);
   });
 }
 
-test("a reload changes what all streams may hold", async ({ tls, ask }) => {
+test("a reload changes the memory limit of all streams", async ({ tls, ask }) => {
   assert.equal(await ask("tls"), "NOERROR");
   const limit = () => metric(tls, "nodens_tls_held_limit_bytes");
   assert.equal(limit(), 32 * 2 ** 20);
@@ -169,7 +153,7 @@ test("a reload changes what all streams may hold", async ({ tls, ask }) => {
   config.tlsBytes = 12 * 2 ** 20;
   tls.configure(config);
   await until(() => limit() === 12 * 2 ** 20);
-  // Everything that passes has garbage collected.
+  // All traffic causes garbage collection.
   config.garbageBytes = 1;
   tls.configure(config);
   assert.equal(await ask("tls"), "NOERROR");
@@ -177,11 +161,10 @@ test("a reload changes what all streams may hold", async ({ tls, ask }) => {
   config.tlsBytes = 0;
   tls.configure(config);
   await until(() => limit() === 0);
-  // Whatever is under way is too much.
   assert.equal(await ask("tls"), "SERVFAIL");
 });
 
-test("while none runs, its upstreams fail at once with the reason", async ({ tls, ask }) => {
+test("while it does not run, its upstreams fail at once", async ({ tls, ask }) => {
   assert.equal(await ask("tls"), "NOERROR");
   await tls.stop();
   assert.equal(await ask("tls"), "SERVFAIL");

@@ -9,13 +9,14 @@ import { freePort } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { driversHere, skipUnlessLinux } from "../../support/run/require.ts";
 import { until } from "../../support/run/until.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import { Simulation } from "../../support/simulation/simulation.ts";
 
 const load = (text: string) =>
   loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
 
 Deno.test({
-  name: "health fails while the data plane hangs, before the process is ended for it",
+  name: "health fails while the data plane hangs, before the process ends",
   ...skipUnlessLinux(),
   async fn() {
     const file = new URL("./hang_health.ts", import.meta.url).pathname;
@@ -43,7 +44,7 @@ Deno.test({
 for (
   const driver of driversHere()
 ) {
-  Deno.test(`health with the ${driver} driver: well, and a listener that is gone`, async () => {
+  Deno.test(`health with the ${driver} driver: a healthy listener, and a missing one`, async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
     const registry = new MetricRegistry();
@@ -68,7 +69,7 @@ for (
   });
 }
 
-Deno.test("health: every data plane must come round", async () => {
+Deno.test("health: every data plane must beat", async () => {
   const ages = [{ heartbeatAgeMs: 0 }, { heartbeatAgeMs: 0 }];
   const target = { address: "::1", port: 53, mark: 0 };
   let silent: typeof target | null = null;
@@ -95,7 +96,7 @@ Deno.test("health: every data plane must come round", async () => {
   }
 });
 
-Deno.test("a forward whose names are not resolved yet is not ready", () => {
+Deno.test("readiness: a forward with unresolved names is not ready", () => {
   const simulation = new Simulation(". {\n forward . dns.example.org\n}\n");
   assert.deepEqual(simulation.engine.unready(), [[0, "forward"]]);
   const upstream = { address: "10.0.0.1", port: 53, transport: "dns", serverName: "" };
@@ -103,28 +104,35 @@ Deno.test("a forward whose names are not resolved yet is not ready", () => {
   assert.deepEqual(simulation.engine.unready(), []);
 });
 
-Deno.test("readiness: once ready, always ready; or asked each time", async () => {
+Deno.test("readiness: ready once is ready forever, unless monitored continuously", async () => {
   const text = ". {\n errors\n forward . 10.0.0.1\n}\nexample.org {\n forward . 10.0.0.2\n}\n";
-  let nowMs = 1000;
+  const clock = new VirtualClock();
   let answer: unknown = [[0, "forward"], [1, "forward"]];
   const plane = {
     ask: () => answer === null ? Promise.reject(new Error("silent")) : Promise.resolve(answer),
   };
   const readiness = (continuously: boolean) =>
-    new Readiness([plane], load(text), new Map([[0, { continuously }]]));
+    new Readiness({
+      planes: [plane],
+      config: load(text),
+      blocks: new Map([[0, { continuously }]]),
+      clock,
+    });
   const once = readiness(false);
   const always = readiness(true);
-  for (const one of [once, always]) assert.deepEqual(await one.missing(nowMs += 100), ["forward"]);
+  for (const one of [once, always]) assert.deepEqual(await one.missing(), ["forward"]);
   answer = [[1, "forward"]];
-  for (const one of [once, always]) assert.deepEqual(await one.missing(nowMs += 100), []);
+  await clock.advance(100);
+  for (const one of [once, always]) assert.deepEqual(await one.missing(), []);
   answer = [[0, "forward"]];
-  assert.deepEqual(await always.missing(nowMs + 99), [], "asked ten times a second at most");
-  nowMs += 1000;
-  assert.deepEqual(await once.missing(nowMs), []);
-  assert.deepEqual(await always.missing(nowMs), ["forward"]);
+  await clock.advance(99);
+  assert.deepEqual(await always.missing(), [], "asked ten times a second at most");
+  await clock.advance(1);
+  assert.deepEqual(await once.missing(), []);
+  assert.deepEqual(await always.missing(), ["forward"]);
   answer = null;
-  nowMs += 1000;
-  assert.deepEqual(await once.missing(nowMs), []);
-  assert.deepEqual(await always.missing(nowMs), ["data plane"]);
+  await clock.advance(100);
+  assert.deepEqual(await once.missing(), []);
+  assert.deepEqual(await always.missing(), ["data plane"]);
   assert.deepEqual(await readiness(false).missing(), ["data plane"]);
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { Address } from "../../../src/dns/address.ts";
 import { HttpAddressServer } from "../../../src/control/endpoints/http/address.ts";
 import { countHttp } from "../../../src/control/endpoints/http/counts.ts";
-import { defaultHttpLimits, type HttpLimits } from "../../../src/control/endpoints/http/limits.ts";
+import { HTTP_LIMITS, type HttpLimits } from "../../../src/control/endpoints/http/limits.ts";
 import { type HttpReply, textReply } from "../../../src/control/endpoints/http/message.ts";
-import { HttpTurns } from "../../../src/control/endpoints/http/turns.ts";
+import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
 import { type HttpRoute, HttpServers } from "../../../src/control/endpoints/http_server.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
@@ -16,6 +17,7 @@ import { type Libc, openLibc } from "../../../src/sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../src/sys/sockaddr.ts";
 import { RawHttp } from "./http_raw.ts";
 import { skipUnlessLinux } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
 
 const route = (host: string, port: number): HttpRoute => ({
   host,
@@ -24,28 +26,66 @@ const route = (host: string, port: number): HttpRoute => ({
   handler: () => textReply(200, "here"),
 });
 
-/** Servers with what they log and count. */
-function make(limits: Partial<HttpLimits> = {}, mostConnections?: number) {
-  const registry = new MetricRegistry();
-  const lines: string[] = [];
-  const servers = new HttpServers({
-    registry,
-    log: (_level, line) => lines.push(line),
-    limits: { ...defaultHttpLimits(), ...limits },
-    ...mostConnections !== undefined && { mostConnections },
+/** Servers at a free port of 127.0.0.1, what they log and count, and clients that are closed at the end. */
+interface Scene {
+  servers: HttpServers;
+  registry: MetricRegistry;
+  lines: string[];
+  port: number;
+  /** Serves "here" at /metrics, or these routes. */
+  apply(...routes: Partial<HttpRoute>[]): void;
+  metric(name: string): number;
+  /** Connects, and sends text. */
+  client(sent?: string, at?: { port?: number; hostname?: string }): Promise<RawHttp>;
+}
+
+function test(
+  name: string,
+  use: (scene: Scene) => Promise<void>,
+  { limits = {}, maxConnections }: { limits?: Partial<HttpLimits>; maxConnections?: number } = {},
+): void {
+  Deno.test(`HTTP: ${name}`, async () => {
+    const registry = new MetricRegistry();
+    const lines: string[] = [];
+    const clients: RawHttp[] = [];
+    const port = freePort();
+    const servers = new HttpServers({
+      registry,
+      log: (_level, line) => lines.push(line),
+      limits: { ...HTTP_LIMITS, ...limits },
+      ...maxConnections !== undefined && { maxConnections },
+    });
+    try {
+      await use({
+        servers,
+        registry,
+        lines,
+        port,
+        apply: (...routes) =>
+          servers.apply(routes.map((one) => ({ ...route("127.0.0.1", port), ...one }))),
+        metric(name) {
+          const book = new SeriesBook();
+          registry.collect(book);
+          const line = expose(book, "text").split("\n").find((one) => one.startsWith(`${name} `));
+          return Number(line?.split(" ")[1]);
+        },
+        async client(sent = "", at = {}) {
+          const client = await RawHttp.open(at.port ?? port, at.hostname);
+          clients.push(client);
+          await client.send(sent);
+          return client;
+        },
+      });
+    } finally {
+      for (const client of clients) client.close();
+      await servers.stop(1000);
+    }
   });
-  const metric = (name: string): number => {
-    const book = new SeriesBook();
-    registry.collect(book);
-    const line = expose(book, "text").split("\n").find((one) => one.startsWith(`${name} `));
-    return Number(line?.split(" ")[1]);
-  };
-  return { registry, servers, lines, metric };
 }
 
 const closed = (reason: string) => `nodens_http_connections_closed_total{reason="${reason}"}`;
 
-/** Reads it; a connection that waits at a server that closes is reset, and made again. */
+/** GETs /metrics; repeats it if a server that closes resets the connection. */
 async function read(port: number): Promise<string> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -56,250 +96,122 @@ async function read(port: number): Promise<string> {
   }
 }
 
-/** Waits until something holds; a test that hangs is ended by its runner. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-Deno.test("an address may be widened to all of its port, and narrowed again", async () => {
-  const { servers } = make();
-  const port = freePort();
-  try {
-    servers.apply([route("127.0.0.1", port)]);
-    for (const host of ["", "127.0.0.1"]) {
-      servers.apply([route(host, port)]);
-      assert.equal(await read(port), "here");
-    }
-  } finally {
-    await servers.stop(1000);
+test("an address can be widened to all addresses, and narrowed again", async ({ apply, port }) => {
+  apply({});
+  for (const host of ["", "127.0.0.1"]) {
+    apply({ host });
+    assert.equal(await read(port), "here");
   }
 });
 
-Deno.test("an address that has just been given up can be had again", async () => {
-  const { servers } = make();
-  const port = freePort();
-  try {
-    servers.apply([route("127.0.0.1", port)]);
-    assert.equal(await read(port), "here");
-    servers.apply([]);
-    servers.apply([route("127.0.0.1", port)]);
-    assert.equal(await read(port), "here");
-  } finally {
-    await servers.stop(1000);
-  }
+test("an address that was just closed can be opened again", async ({ apply, port }) => {
+  apply({});
+  assert.equal(await read(port), "here");
+  apply();
+  apply({});
+  assert.equal(await read(port), "here");
 });
 
-Deno.test("a stranger's server on the port is no reason to share it, also where another port is ours", async () => {
-  const { servers } = make();
-  const [own, taken] = [freePort(), freePort()];
-  const stranger = Deno.listen({ hostname: "127.0.0.1", port: taken });
-  try {
-    servers.apply([route("127.0.0.1", own)]);
-    assert.throws(
-      () => servers.apply([route("127.0.0.1", own), route("127.0.0.1", taken)]),
-      /address already in use/,
-    );
-    assert.equal(await read(own), "here");
-  } finally {
-    stranger.close();
-    await servers.stop(1000);
-  }
+test("a foreign server's port is not shared, even beside another of ours", async (scene) => {
+  const { apply, port } = scene;
+  const taken = freePort();
+  using _foreign = Deno.listen({ hostname: "127.0.0.1", port: taken });
+  apply({});
+  assert.throws(() => apply({}, { port: taken }), /address already in use/);
+  assert.equal(await read(port), "here");
 });
 
 const host = "Host: localhost\r\n";
-const REQUESTS: { title: string; sent: string; status: number; closes: boolean; has?: RegExp }[] = [
-  { title: "GET", sent: `GET /metrics HTTP/1.1\r\n${host}\r\n`, status: 200, closes: false },
-  {
-    title: "a query",
-    sent: `GET /metrics?a=b HTTP/1.1\r\n${host}\r\n`,
-    status: 200,
-    closes: false,
-  },
-  {
-    title: "an absolute URL",
-    sent: `GET http://localhost:1/metrics HTTP/1.1\r\n${host}\r\n`,
-    status: 200,
-    closes: false,
-  },
-  { title: "lines without CR", sent: "GET /metrics HTTP/1.0\n\n", status: 200, closes: true },
-  { title: "HTTP/1.0", sent: "GET /metrics HTTP/1.0\r\n\r\n", status: 200, closes: true },
-  {
-    title: "Connection: close",
-    sent: `GET /metrics HTTP/1.1\r\n${host}Connection: x, Close\r\n\r\n`,
-    status: 200,
-    closes: true,
-  },
-  {
-    title: "a body, which is ignored",
-    sent: `GET /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`,
-    status: 200,
-    closes: true,
-  },
-  {
-    title: "an upgrade to HTTP/2, which is ignored",
-    sent: `GET /metrics HTTP/1.1\r\n${host}Connection: Upgrade, HTTP2-Settings\r\n` +
-      "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
-    status: 200,
-    closes: false,
-  },
-  {
-    title: "another path",
-    sent: `GET /secret HTTP/1.1\r\n${host}\r\n`,
-    status: 404,
-    closes: false,
-    has: /nothing is here, but at \/metrics \/fails\n$/,
-  },
-  {
-    title: "POST",
-    sent: `POST /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`,
-    status: 405,
-    closes: true,
-    has: /^allow: GET, HEAD\r$/m,
-  },
-  { title: "no Host", sent: "GET /metrics HTTP/1.1\r\n\r\n", status: 400, closes: true },
-  {
-    title: "two Hosts",
-    sent: `GET /metrics HTTP/1.1\r\n${host}${host}\r\n`,
-    status: 400,
-    closes: true,
-  },
-  {
-    title: "a Host that is none",
-    sent: "GET /metrics HTTP/1.1\r\nHost: a b[\r\n\r\n",
-    status: 400,
-    closes: true,
-  },
-  {
-    title: "an IPv6 Host",
-    sent: "GET /metrics HTTP/1.1\r\nHost: [::1]:9153\r\n\r\n",
-    status: 200,
-    closes: false,
-  },
-  {
-    title: "an empty Host",
-    sent: "GET /metrics HTTP/1.1\r\nHost:\r\n\r\n",
-    status: 200,
-    closes: false,
-  },
-  {
-    title: "the preface of HTTP/2",
-    sent: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    status: 505,
-    closes: true,
-  },
-  { title: "noise", sent: "\x16\x03\x01\x02\x00\x01\r\n\r\n", status: 400, closes: true },
-  { title: "a word", sent: "hello\r\n\r\n", status: 400, closes: true },
-  {
-    title: "a target that is no path",
-    sent: `GET * HTTP/1.1\r\n${host}\r\n`,
-    status: 400,
-    closes: true,
-  },
-  {
-    title: "a folded header",
-    sent: `GET /metrics HTTP/1.1\r\n${host}A: b\r\n c\r\n\r\n`,
-    status: 400,
-    closes: true,
-  },
-  {
-    title: "a header above 8 KiB",
-    sent: `GET /metrics HTTP/1.1\r\n${host}A: ${"x".repeat(9000)}\r\n\r\n`,
-    status: 431,
-    closes: true,
-  },
-  {
-    title: "a handler that fails",
-    sent: `GET /fails HTTP/1.1\r\n${host}\r\n`,
-    status: 500,
-    closes: false,
-    has: /log says more\n$/,
-  },
+const get = (path: string, headers = "") => `GET ${path} HTTP/1.1\r\n${host}${headers}\r\n`;
+const UPGRADE = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
+  "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
+const NOT_FOUND = /not found; try \/metrics \/fails\n$/;
+/** A request, its answer's status, and what else the answer says. The server keeps the connection. */
+const KEPT: [title: string, sent: string, status: number, has?: RegExp][] = [
+  ["GET", get("/metrics"), 200],
+  ["a query", get("/metrics?a=b"), 200],
+  ["an absolute URL", get("http://localhost:1/metrics"), 200],
+  ["an upgrade to HTTP/2, which is ignored", get("/metrics", UPGRADE), 200],
+  ["an IPv6 Host", "GET /metrics HTTP/1.1\r\nHost: [::1]:9153\r\n\r\n", 200],
+  ["an empty Host", "GET /metrics HTTP/1.1\r\nHost:\r\n\r\n", 200],
+  ["another path", get("/secret"), 404, NOT_FOUND],
+  ["a handler that fails", get("/fails"), 500, /log says more\n$/],
+];
+const POST = `POST /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`;
+/** The same, but the server closes the connection. */
+const CLOSED: typeof KEPT = [
+  ["lines without CR", "GET /metrics HTTP/1.0\n\n", 200],
+  ["HTTP/1.0", "GET /metrics HTTP/1.0\r\n\r\n", 200],
+  ["Connection: close", get("/metrics", "Connection: x, Close\r\n"), 200],
+  ["a body, which is ignored", `${get("/metrics", "Content-Length: 3\r\n")}abc`, 200],
+  ["POST", POST, 405, /^allow: GET, HEAD\r$/m],
+  ["no Host", "GET /metrics HTTP/1.1\r\n\r\n", 400],
+  ["two Hosts", get("/metrics", host), 400],
+  ["an invalid Host", "GET /metrics HTTP/1.1\r\nHost: a b[\r\n\r\n", 400],
+  ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505],
+  ["noise", "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400],
+  ["a word", "hello\r\n\r\n", 400],
+  ["a target that is not a path", get("*"), 400],
+  ["a folded header", get("/metrics", "A: b\r\n c\r\n"), 400],
+  ["a header above 8 KiB", get("/metrics", `A: ${"x".repeat(9000)}\r\n`), 431],
 ];
 
-Deno.test("requests of every kind get an answer, and never one that quotes them", async () => {
-  const { servers, lines } = make();
-  const port = freePort();
+test("every request gets an answer, which never quotes it", async ({ apply, client, lines }) => {
   const fails = () => Promise.reject(new Error("words of a file"));
-  const failing = { ...route("127.0.0.1", port), path: "/fails", handler: fails };
-  try {
-    servers.apply([route("127.0.0.1", port), { ...failing, localOnly: true }]);
-    for (const { title, sent, status, closes, has } of REQUESTS) {
-      const client = await RawHttp.open(port);
-      await client.send(sent);
-      const response = await client.response();
+  apply({}, { path: "/fails", handler: fails, localOnly: true });
+  for (const table of [KEPT, CLOSED]) {
+    for (const [title, sent, status, has] of table) {
+      const closes = table === CLOSED;
+      const one = await client(sent);
+      const response = await one.response();
       assert.match(response, new RegExp(`^HTTP/1\\.1 ${status} `), title);
       assert.equal(/^connection: close\r$/m.test(response), closes, title);
       if (status === 200) assert.ok(response.endsWith("\r\n\r\nhere"), title);
       if (has !== undefined) assert.match(response, has, title);
       assert.ok(!/secret|words|hello/.test(response), response);
-      if (closes) {
-        assert.equal(await client.rest(), "", title);
-      } else {
-        await client.send(`HEAD /metrics HTTP/1.1\r\n${host}\r\n`);
-        await client.send(`GET /metrics HTTP/1.0\r\n\r\n`);
-        const both = await client.rest();
-        assert.match(
-          both,
-          /^HTTP\/1\.1 200 OK\r\n[^]*content-length: 4\r\n[^]*\r\n\r\nHTTP\/1/,
-          title,
-        );
-        assert.ok(both.endsWith("\r\n\r\nhere"), both);
+      if (!closes) {
+        await one.send(`HEAD /metrics HTTP/1.1\r\n${host}\r\n`);
+        await one.send(`GET /metrics HTTP/1.0\r\n\r\n`);
       }
-      client.close();
+      const more = await one.rest();
+      if (closes) assert.equal(more, "", title);
+      else {
+        const head = /^HTTP\/1\.1 200 OK\r\n[^]*content-length: 4\r\n[^]*\r\n\r\nHTTP\/1/;
+        assert.match(more, head, title);
+        assert.ok(more.endsWith("\r\n\r\nhere"), more);
+      }
     }
-    assert.deepEqual(lines, ["an HTTP request failed: words of a file"]);
-  } finally {
-    await servers.stop(1000);
   }
+  assert.deepEqual(lines, ["an HTTP request failed: words of a file"]);
 });
 
-Deno.test("what is for the loopback interface alone is not there for others", async () => {
-  const { servers } = make();
-  const port = freePort();
+test("routes for the loopback interface are hidden from others", async ({ apply, client }) => {
   const outside = Deno.networkInterfaces().find(({ family, address, name }) =>
     family === "IPv4" && name !== "lo" && !address.startsWith("127.")
   )?.address;
-  const status: HttpRoute = { ...route("", port), path: "/status", localOnly: true };
-  try {
-    servers.apply([route("", port), status]);
-    for (const hostname of ["127.0.0.1", "::1", ...outside === undefined ? [] : [outside]]) {
-      const client = await RawHttp.open(port, hostname);
-      await client.send(`GET /status HTTP/1.0\r\n\r\n`);
-      const response = await client.rest();
-      client.close();
-      if (hostname !== outside) assert.match(response, /^HTTP\/1\.1 200 /, hostname);
-      else assert.match(response, /^HTTP\/1\.1 404 [^]*here, but at \/metrics\n$/, hostname);
-    }
-  } finally {
-    await servers.stop(1000);
+  apply({ host: "" }, { host: "", path: "/status", localOnly: true });
+  for (const hostname of ["127.0.0.1", "::1", ...outside === undefined ? [] : [outside]]) {
+    const response = await (await client("GET /status HTTP/1.0\r\n\r\n", { hostname })).rest();
+    if (hostname !== outside) assert.match(response, /^HTTP\/1\.1 200 /, hostname);
+    else assert.match(response, /^HTTP\/1\.1 404 [^]*not found; try \/metrics\n$/, hostname);
   }
 });
 
-Deno.test("whoever hoards connections keeps nobody out", async () => {
-  const { servers, metric } = make();
-  const port = freePort();
-  const held: RawHttp[] = [];
-  try {
-    servers.apply([route("127.0.0.1", port)]);
-    for (let i = 0; i < 200; i++) {
-      const client = await RawHttp.open(port);
-      await client.send("GET /metrics HTTP/1.1\r\n");
-      held.push(client);
-      if (i % 20 === 0) assert.equal(await read(port), "here");
-    }
-    await until(() => metric("nodens_http_connections_total") >= 201);
-    assert.ok(metric("nodens_http_connections") <= 64);
-    assert.ok(metric(closed("full")) >= 200 - 64);
-    // The oldest had to go.
-    assert.equal(await held[0]!.response(), "");
-  } finally {
-    for (const client of held) client.close();
-    await servers.stop(1000);
+test("a client that hoards connections locks nobody out", async (scene) => {
+  const { apply, client, metric, port } = scene;
+  apply({});
+  const first = await client("GET /metrics HTTP/1.1\r\n");
+  for (let i = 1; i < 200; i++) {
+    await client("GET /metrics HTTP/1.1\r\n");
+    if (i % 20 === 1) assert.equal(await read(port), "here");
   }
+  await until(() => metric("nodens_http_connections_total") >= 201);
+  assert.ok(metric("nodens_http_connections") <= 64);
+  assert.ok(metric(closed("full")) >= 200 - 64);
+  assert.equal(await first.response(), "", "the oldest is closed");
 });
 
-Deno.test("an accept that fails is tried again", async () => {
-  const { registry, lines, metric } = make();
+test("a failed accept is retried", async ({ registry, lines, metric }) => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let failures = 3;
   const failing = {
@@ -308,13 +220,14 @@ Deno.test("an accept that fails is tried again", async () => {
     close: () => listener.close(),
   } as Deno.TcpListener;
   const server = new HttpAddressServer(failing, {
-    limits: { ...defaultHttpLimits(), acceptPauseMs: 10 },
-    counts: countHttp({ registry, log: (_level, line) => lines.push(line) }),
-    turns: new HttpTurns(defaultHttpLimits()),
+    limits: { ...HTTP_LIMITS, acceptPauseMs: 10 },
+    counts: countHttp({ registry, log: (_level, line) => lines.push(line), clock: systemClock }),
+    scheduler: new HttpScheduler(HTTP_LIMITS, systemClock),
+    clock: systemClock,
   });
   server.targets = new Map([["/metrics", { handler: () => textReply(200, "here") }]]);
   try {
-    assert.equal(await read((listener.addr as Deno.NetAddr).port), "here");
+    assert.equal(await read(listener.addr.port), "here");
     assert.equal(metric("nodens_http_accept_failures_total"), 3);
     assert.equal(lines.length, 1);
   } finally {
@@ -322,142 +235,80 @@ Deno.test("an accept that fails is tried again", async () => {
   }
 });
 
-Deno.test("connections over all addresses stay within their share of descriptors", async () => {
-  const { servers, metric } = make({}, 16);
-  const ports = [freePort(), freePort()];
-  const held: RawHttp[] = [];
-  try {
-    servers.apply(ports.map((port) => route("127.0.0.1", port)));
-    for (let i = 0; i < 40; i++) held.push(await RawHttp.open(ports[i % 2]!));
-    await until(() => metric("nodens_http_connections_total") === 40);
-    assert.equal(metric("nodens_http_connections"), 16);
-  } finally {
-    for (const client of held) client.close();
-    await servers.stop(1000);
-  }
-});
+test("the addresses share the limit of connections", async ({ apply, client, metric, port }) => {
+  const ports = [port, freePort()];
+  apply(...ports.map((port) => ({ port })));
+  for (let i = 0; i < 40; i++) await client("", { port: ports[i % 2]! });
+  await until(() => metric("nodens_http_connections_total") === 40);
+  assert.equal(metric("nodens_http_connections"), 16);
+}, { maxConnections: 16 });
 
-Deno.test("of requests sent ahead of the answers one is answered", async () => {
-  const { servers } = make();
-  const port = freePort();
+test("of pipelined requests one is answered", async ({ apply, client }) => {
   let answers = 0;
-  const handler = () => {
-    answers++;
-    return textReply(200, "here");
-  };
-  try {
-    servers.apply([{ ...route("127.0.0.1", port), handler }]);
-    const client = await RawHttp.open(port);
-    await client.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`.repeat(150));
-    assert.match(await client.response(), /^connection: close$[^]*here$/im);
-    assert.equal(await client.response(), "");
-    client.close();
-    assert.equal(answers, 1);
-  } finally {
-    await servers.stop(1000);
-  }
+  apply({ handler: () => textReply(200, `here${++answers}`) });
+  const one = await client(get("/metrics").repeat(150));
+  assert.match(await one.response(), /^connection: close$[^]*here1$/im);
+  assert.equal(await one.response(), "");
+  assert.equal(answers, 1);
 });
 
-Deno.test("a connection that is closed while it waits for its turn leaves the queue", async () => {
-  const { servers, metric } = make({ pagesInARow: 1, pagesASecond: 1, answerMs: 50 });
-  const port = freePort();
+test("a connection that is closed while it waits leaves the queue", async (scene) => {
+  const { apply, client, metric } = scene;
   let answers = 0;
   const handler = () => textReply(200, `${++answers}`);
-  const probe = { ...route("127.0.0.1", port), path: "/health", probe: true, handler };
-  const clients: RawHttp[] = [];
-  try {
-    servers.apply([{ ...route("127.0.0.1", port), handler }, probe]);
-    for (let i = 0; i < 5; i++) {
-      const client = await RawHttp.open(port);
-      await client.send("GET /metrics HTTP/1.0\r\n\r\n");
-      clients.push(client);
-    }
-    await until(() => metric(closed("slow_answer")) === 4);
-    assert.equal(answers, 1);
-    // A probe waits for no page.
-    const client = await RawHttp.open(port);
-    clients.push(client);
-    await client.send("HEAD /health?full HTTP/1.0\r\n\r\n");
-    assert.match(await client.rest(), /^HTTP\/1\.1 200 /);
-  } finally {
-    for (const client of clients) client.close();
-    await servers.stop(1000);
-  }
-});
+  apply({ handler }, { path: "/health", probe: true, handler });
+  for (let i = 0; i < 5; i++) await client("GET /metrics HTTP/1.0\r\n\r\n");
+  await until(() => metric(closed("slow_answer")) === 4);
+  assert.equal(answers, 1);
+  const probe = await client("HEAD /health?full HTTP/1.0\r\n\r\n");
+  assert.match(await probe.rest(), /^HTTP\/1\.1 200 /, "a probe does not wait for pages");
+}, { limits: { pagesInARow: 1, pagesASecond: 1, answerMs: 50 } });
 
-Deno.test("half a header and idle connections end by themselves", async () => {
-  const { servers, metric } = make({ headMs: 50, idleMs: 50 });
-  const port = freePort();
-  try {
-    servers.apply([route("127.0.0.1", port)]);
-    const silent = await RawHttp.open(port);
-    const half = await RawHttp.open(port);
-    const idle = await RawHttp.open(port);
-    const late = await RawHttp.open(port);
-    await half.send("GET /metr");
-    for (const client of [idle, late]) {
-      await client.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`);
-      assert.match(await client.response(), /^HTTP\/1\.1 200 /);
-    }
-    await late.send("G");
-    for (const client of [silent, half, idle, late]) {
-      assert.equal(await client.rest(), "");
-      client.close();
-    }
-    // The idle one has had its time; the others have not said what they wanted.
-    assert.equal(metric(closed("slow_header")), 3);
-    await until(() => metric("nodens_http_connections") === 0);
-  } finally {
-    await servers.stop(1000);
-  }
-});
+test("half a header and idle connections time out", async ({ apply, client, metric }) => {
+  apply({});
+  const [silent, half, idle, late] = [
+    await client(),
+    await client("GET /metr"),
+    await client(get("/metrics")),
+    await client(get("/metrics")),
+  ];
+  for (const one of [idle, late]) assert.match(await one.response(), /^HTTP\/1\.1 200 /);
+  await late.send("G");
+  for (const one of [silent, half, idle, late]) assert.equal(await one.rest(), "");
+  assert.equal(metric(closed("slow_header")), 3, "all but the idle one");
+  await until(() => metric("nodens_http_connections") === 0);
+}, { limits: { headMs: 50, idleMs: 50 } });
 
-Deno.test("answers that nobody reads are bounded in time and in memory", async () => {
-  const { servers, metric } = make({ answerMs: 1000, queuedBytes: 40 * 2 ** 20 });
-  const port = freePort();
+test("unread answers are bounded in time and memory", async ({ apply, client, metric }) => {
   const large: HttpReply = { status: 200, body: new Uint8Array(16 * 2 ** 20) };
-  const clients: RawHttp[] = [];
-  try {
-    servers.apply([{ ...route("127.0.0.1", port), path: "/large", handler: () => large }]);
-    for (let i = 0; i < 5; i++) {
-      const client = await RawHttp.open(port);
-      await client.send("GET /large HTTP/1.0\r\n\r\n");
-      clients.push(client);
-    }
-    await until(() => metric(closed("memory")) >= 2);
-    await until(() => metric(closed("memory")) + metric(closed("slow_answer")) === 5);
-    await until(() => metric("nodens_http_connections") === 0);
-  } finally {
-    for (const client of clients) client.close();
-    await servers.stop(1000);
-  }
-});
+  apply({ path: "/large", handler: () => large });
+  for (let i = 0; i < 5; i++) await client("GET /large HTTP/1.0\r\n\r\n");
+  await until(() => metric(closed("memory")) >= 2);
+  await until(() => metric(closed("memory")) + metric(closed("slow_answer")) === 5);
+  await until(() => metric("nodens_http_connections") === 0);
+}, { limits: { answerMs: 1000, queuedBytes: 40 * 2 ** 20 } });
 
-Deno.test("stopping waits for the answer that is under way, and not for idle connections", async () => {
-  const { servers, metric } = make();
-  const port = freePort();
+test("stopping waits for the current answer, not for idle connections", async (scene) => {
+  const { servers, apply, client, metric } = scene;
   const asked = Promise.withResolvers<void>();
   const go = Promise.withResolvers<HttpReply>();
-  const handler = () => {
-    asked.resolve();
-    return go.promise;
-  };
-  servers.apply([{ ...route("127.0.0.1", port), handler }]);
-  const idle = await RawHttp.open(port);
-  const busy = await RawHttp.open(port);
-  await busy.send(`GET /metrics HTTP/1.1\r\n${host}\r\n`);
+  apply({
+    handler: () => {
+      asked.resolve();
+      return go.promise;
+    },
+  });
+  const [idle, busy] = [await client(), await client(get("/metrics"))];
   await asked.promise;
   await until(() => metric("nodens_http_connections_total") === 2);
   const stopped = servers.stop(60_000);
   assert.equal(await idle.rest(), "");
   go.resolve(textReply(200, "last"));
   assert.match(await busy.rest(), /^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*last$/);
-  idle.close();
-  busy.close();
   await stopped;
 });
 
-Deno.test("the kernel keeps little for a client that does not read", {
+Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   ...skipUnlessLinux(),
 }, () => {
   const port = 0;
@@ -466,14 +317,14 @@ Deno.test("the kernel keeps little for a client that does not read", {
   const [listener, v6, other] = ["127.0.0.1", "::1", "127.0.0.1"].map((hostname) =>
     Deno.listen({ hostname, port })
   );
-  // Another server at the same port keeps what it has.
+  // Another server at the same port is not changed.
   const neighbour = Deno.listen({ hostname: "127.0.0.2", port: addressOf(listener!).port });
   const all = [listener!, v6!, other!, neighbour];
   try {
     const before = all.map((one) => sendBuffer(libc, addressOf(one)));
     assert.equal(boundKernelBuffers(libc, addressOf(listener!)), true);
     assert.equal(boundKernelBuffers(libc, addressOf(v6!)), true);
-    // The kernel doubles the number, for what it needs beside.
+    // The kernel doubles the number.
     const after = all.map((one) => sendBuffer(libc, addressOf(one)));
     assert.deepEqual(after, [32_768, 32_768, before[2], before[3]]);
     assert.equal(boundKernelBuffers(libc, addressOf(listener!)), false);

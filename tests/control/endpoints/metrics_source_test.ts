@@ -1,39 +1,46 @@
 import assert from "node:assert/strict";
 import { MetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
-const request = (headers: Record<string, string> = {}) => ({
-  method: "GET" as const,
-  path: "/metrics",
-  headers: new Map(Object.entries(headers)),
-  close: false,
-});
-
-Deno.test("a flood of scrapes gets copies of one answer in each form", async () => {
+function make() {
   const registry = new MetricRegistry();
-  const source = new MetricsSource([], registry, { version: "1", deno: "2" }, Infinity);
-  let collected = 0;
-  registry.onScrape(() => collected++);
+  const clock = new VirtualClock();
+  const build = { version: "1", deno: "2" };
+  const source = new MetricsSource({ planes: [], registry, build, clock });
+  const counts = { collected: 0 };
+  registry.onScrape(() => counts.collected++);
+  const scrape = (headers: Record<string, string> = {}) =>
+    source.serve({
+      method: "GET",
+      path: "/metrics",
+      headers: new Map(Object.entries(headers)),
+      close: false,
+    });
+  return { clock, counts, scrape };
+}
+
+const GZIP = { "accept-encoding": "gzip" };
+
+Deno.test("scrapes share one answer in each format", async () => {
+  const { counts, scrape } = make();
   const bodies = new Set<unknown>();
-  for (let i = 0; i < 200; i++) bodies.add((await source.serve(request())).body);
-  assert.equal(collected, 1);
-  assert.equal(bodies.size, 1, "copies share their octets");
-  // Packed octets are of the same figures, and shared as well.
-  const packed = await source.serve(request({ "accept-encoding": "gzip" }));
+  for (let i = 0; i < 200; i++) bodies.add((await scrape()).body);
+  assert.equal(counts.collected, 1);
+  assert.equal(bodies.size, 1, "answers share their bytes");
+  const packed = await scrape(GZIP);
   assert.equal(packed.headers!["content-encoding"], "gzip");
-  assert.equal(await source.serve(request({ "accept-encoding": "gzip" })), packed);
-  assert.equal(collected, 1);
-  await source.serve(request({ accept: "application/openmetrics-text" }));
-  assert.equal(collected, 2);
+  assert.equal(await scrape(GZIP), packed);
+  assert.equal(counts.collected, 1);
+  await scrape({ accept: "application/openmetrics-text" });
+  assert.equal(counts.collected, 2);
 });
 
-Deno.test("a copy that is too old is made again, packed or not", async () => {
-  const registry = new MetricRegistry();
-  const source = new MetricsSource([], registry, { version: "1", deno: "2" }, 0);
-  let collected = 0;
-  registry.onScrape(() => collected++);
-  for (const headers of [{}, { "accept-encoding": "gzip" }, {}]) {
-    await source.serve(request(headers));
+Deno.test("a scrape that is a second old is made again, compressed or not", async () => {
+  const { clock, counts, scrape } = make();
+  for (const headers of [{}, GZIP, {}]) {
+    await scrape(headers);
+    await clock.advance(1000);
   }
-  assert.equal(collected, 3);
+  assert.equal(counts.collected, 3);
 });

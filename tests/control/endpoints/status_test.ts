@@ -98,7 +98,7 @@ const ONE = plane(
   ]),
 );
 
-Deno.test("a status says what is served, and how it goes", () => {
+Deno.test("status: what is served, and its figures", () => {
   const status = statusOf([ONE]);
   // What is printed as JSON is what it is.
   assert.deepEqual(JSON.parse(JSON.stringify(status)), status);
@@ -148,7 +148,7 @@ Deno.test("a status says what is served, and how it goes", () => {
   });
 });
 
-Deno.test("a status of several data planes: sums, the worst state, the mean time", () => {
+Deno.test("status: sums of several data planes, their worst state and mean time", () => {
   const other = plane(
     COUNTERS,
     new Map([[keyOf(0), [
@@ -167,7 +167,7 @@ Deno.test("a status of several data planes: sums, the worst state, the mean time
   assert.deepEqual(status.dataPlanes[2], { answers: false, heartbeatAgeMs: 4000, restarts: 2 });
 });
 
-Deno.test("a status is printed as tables", () => {
+Deno.test("status: printed as tables", () => {
   assert.equal(
     statusText(statusOf([ONE])),
     `nodens 1.2.3, process 42, up for 1d 2h, driver linux, Corefile
@@ -233,7 +233,7 @@ const TEXTS: { title: string; changes: (status: Status) => void; has: RegExp }[]
 ];
 
 for (const { title, changes, has } of TEXTS) {
-  Deno.test(`a status shows ${title}`, () => {
+  Deno.test(`status: shows ${title}`, () => {
     const status = statusOf([ONE]);
     changes(status);
     assert.match(statusText(status), has);

@@ -19,12 +19,12 @@ const CASES: { title: string; place: Partial<LogPlace>; mode?: LogTime; expected
 ];
 
 for (const { title, place, mode = "auto", expected } of CASES) {
-  Deno.test(`lines carry their time where nobody else notes it: ${title}`, () => {
+  Deno.test(`lines have their time if nothing else records it: ${title}`, () => {
     assert.equal(needsTime(mode, { ...NOWHERE, ...place }), expected);
   });
 }
 
-Deno.test("a container is known by what its runtime leaves in it", () => {
+Deno.test("a container is detected by its runtime's variables and files", () => {
   const within = (env: Record<string, string>, files: string[] = []) =>
     inContainer({ env: (name) => env[name], exists: (path) => files.includes(path) });
   assert.equal(within({}), false);

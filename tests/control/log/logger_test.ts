@@ -1,90 +1,91 @@
 import assert from "node:assert/strict";
 import { logLine, type LogMessage, type LogTarget } from "../../../src/control/log/log_line.ts";
 import { Logger } from "../../../src/control/log/logger.ts";
-import { panicText } from "../../../src/control/plane/panic_text.ts";
+import type { DataPlaneMessage } from "../../../src/control/plane/messages.ts";
+import { WorkerLog } from "../../../src/control/plane/worker_log.ts";
 import { logsStacks } from "../../../src/plugins/config_traits.ts";
 import type { Config } from "../../../src/config/types.ts";
 
 const timeMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const time = "2026-01-02T03:04:05.678Z";
 
-const LINES: {
-  title: string;
-  message: Omit<LogMessage, "timeMs">;
-  target: LogTarget;
-  text: string;
-}[] = [
-  {
-    title: "text: the level in brackets",
-    message: { level: "warning", line: "two\nlines", fields: { plugin: "x" } },
-    target: { format: "text", journal: false, time: false },
-    text: "[WARNING] two\nlines\n",
-  },
-  {
-    title: "text with its time before the level, once a message",
-    message: { level: "warning", line: "two\nlines" },
-    target: { format: "text", journal: false, time: true },
-    text: `${time} [WARNING] two\nlines\n`,
-  },
-  {
-    title: "text with its time for the journal, where it is asked for",
-    message: { level: "error", line: "two\nlines" },
-    target: { format: "text", journal: true, time: true },
-    text: `<3>${time} two\n<3>lines\n`,
-  },
-  {
-    title: "json has its time anyway",
-    message: { level: "info", line: "m" },
-    target: { format: "json", journal: false, time: true },
-    text: `{"time":"${time}","level":"info","msg":"m"}\n`,
-  },
-  {
-    title: "text for the journal: each line with its priority, without brackets",
-    message: { level: "error", line: "two\nlines" },
-    target: { format: "text", journal: true, time: false },
-    text: "<3>two\n<3>lines\n",
-  },
-  {
-    title: "json: one line whatever the message, and its plugin",
-    message: { level: "info", line: 'plugin/hosts: a\n"b"\u2028' },
-    target: { format: "json", journal: false, time: false },
-    text:
-      `{"time":"${time}","level":"info","msg":"plugin/hosts: a\\n\\"b\\"\u2028","plugin":"hosts"}\n`,
-  },
-  {
-    title: "json: fields as members",
-    message: { level: "info", line: "m", fields: { plugin: "log", size: 40, do: false } },
-    target: { format: "json", journal: false, time: false },
-    text: `{"time":"${time}","level":"info","msg":"m","plugin":"log","size":40,"do":false}\n`,
-  },
-  {
-    title: "json for the journal: the priority before it",
-    message: { level: "fatal", line: "m" },
-    target: { format: "json", journal: true, time: false },
-    text: `<2>{"time":"${time}","level":"fatal","msg":"m"}\n`,
-  },
+const TEXT: LogTarget = { format: "text", journal: false, time: false };
+const JSON_LINES: LogTarget = { ...TEXT, format: "json" };
+const JOURNAL: LogTarget = { ...TEXT, journal: true };
+type Message = Omit<LogMessage, "timeMs">;
+const TWO: Message = { level: "error", line: "two\nlines" };
+
+const LINES: [title: string, message: Message, target: LogTarget, text: string][] = [
+  [
+    "text: the level in brackets",
+    { level: "warning", line: "two\nlines", fields: { plugin: "x" } },
+    TEXT,
+    "[WARNING] two\nlines\n",
+  ],
+  [
+    "text with the time before the level, once a message",
+    TWO,
+    { ...TEXT, time: true },
+    `${time} [ERROR] two\nlines\n`,
+  ],
+  [
+    "text with the time for the journal, on request",
+    TWO,
+    { ...JOURNAL, time: true },
+    `<3>${time} two\n<3>lines\n`,
+  ],
+  [
+    "json always has the time",
+    { level: "info", line: "m" },
+    { ...JSON_LINES, time: true },
+    `{"time":"${time}","level":"info","msg":"m"}\n`,
+  ],
+  [
+    "text for the journal: each line with its priority, without brackets",
+    TWO,
+    JOURNAL,
+    "<3>two\n<3>lines\n",
+  ],
+  [
+    "json: one line for any message, with its plugin",
+    { level: "info", line: 'plugin/hosts: a\n"b"\u2028' },
+    JSON_LINES,
+    `{"time":"${time}","level":"info","msg":"plugin/hosts: a\\n\\"b\\"\u2028","plugin":"hosts"}\n`,
+  ],
+  [
+    "json: fields as members",
+    { level: "info", line: "m", fields: { plugin: "log", size: 40, do: false } },
+    JSON_LINES,
+    `{"time":"${time}","level":"info","msg":"m","plugin":"log","size":40,"do":false}\n`,
+  ],
+  [
+    "json for the journal: the priority before it",
+    { level: "fatal", line: "m" },
+    { ...JSON_LINES, journal: true },
+    `<2>{"time":"${time}","level":"fatal","msg":"m"}\n`,
+  ],
 ];
 
-for (const { title, message, target, text } of LINES) {
+for (const [title, message, target, text] of LINES) {
   Deno.test(`log lines as ${title}`, () => {
     assert.equal(logLine({ ...message, timeMs }, target), text);
   });
 }
 
-/** A reader that takes what is written only when told to. */
-function slowReader() {
+/** A reader that reads only when the test says so. */
+function slowReader({ reading = false } = {}) {
   const decoder = new TextDecoder();
-  let pending = Promise.withResolvers<void>();
+  const pending = Promise.withResolvers<void>();
   const reader = {
     text: "",
     writes: 0,
     gone: false,
-    reading: false,
+    reading,
     async write(bytes: Uint8Array): Promise<number> {
       if (!reader.reading) await pending.promise;
       if (reader.gone) throw new Deno.errors.BrokenPipe();
       reader.writes++;
-      // Never more than half, as a pipe that is nearly full does it.
+      // A partial write, as to a nearly full pipe.
       const taken = Math.ceil(bytes.length / 2);
       reader.text += decoder.decode(bytes.subarray(0, taken), { stream: true });
       return taken;
@@ -93,20 +94,13 @@ function slowReader() {
       reader.reading = true;
       pending.resolve();
     },
-    stop() {
-      reader.reading = false;
-      pending = Promise.withResolvers<void>();
-    },
   };
   return reader;
 }
 
-const TARGET: LogTarget = { format: "text", journal: false, time: false };
-
-Deno.test("logger: what is logged in one turn is written at one go, in its order", async () => {
-  const reader = slowReader();
-  reader.read();
-  const logger = new Logger(TARGET, reader);
+Deno.test("logger: lines of one turn are written together and in order", async () => {
+  const reader = slowReader({ reading: true });
+  const logger = new Logger(TEXT, reader);
   const lines = Array.from({ length: 500 }, (_, i) => `line ${i} é`);
   lines.forEach((line) => logger.log("info", line));
   await logger.flush(10_000);
@@ -114,12 +108,11 @@ Deno.test("logger: what is logged in one turn is written at one go, in its order
   assert.ok(reader.writes < 20, `${reader.writes} writes`);
 });
 
-Deno.test("logger: a reader that stops costs lines, which are counted and told of once", async () => {
+Deno.test("logger: lines dropped for a slow reader are counted and reported once", async () => {
   const reader = slowReader();
-  const logger = new Logger(TARGET, reader);
+  const logger = new Logger(TEXT, reader);
   const line = "x".repeat(993);
   for (let i = 0; i < 5000; i++) logger.log("error", line);
-  // Of four mebibytes.
   assert.equal(logger.droppedLines, 5000 - Math.floor(2 ** 22 / `[ERROR] ${line}\n`.length));
   const kept = 5000 - logger.droppedLines;
   reader.read();
@@ -132,11 +125,11 @@ Deno.test("logger: a reader that stops costs lines, which are counted and told o
   assert.equal(lines.length, kept + 1);
 });
 
-Deno.test("logger: a reader that has gone ends nothing", async () => {
+Deno.test("logger: a closed reader drops lines and ends nothing", async () => {
   const reader = slowReader();
   reader.gone = true;
   reader.read();
-  const logger = new Logger(TARGET, reader);
+  const logger = new Logger(TEXT, reader);
   for (let i = 0; i < 3; i++) logger.log("info", "lost");
   await logger.flush(10_000);
   assert.equal(logger.droppedLines, 3);
@@ -146,12 +139,11 @@ Deno.test("logger: a reader that has gone ends nothing", async () => {
   assert.equal(reader.text, "[INFO] read\n");
 });
 
-Deno.test("logger: what has no level is printed as it stands, or as one message", async () => {
+Deno.test("logger: lines without a level are printed as they are, or as one JSON message", async () => {
   const outputs: Record<string, string> = {};
   for (const format of ["text", "json"] as const) {
     for (const journal of [false, true]) {
-      const reader = slowReader();
-      reader.read();
+      const reader = slowReader({ reading: true });
       const logger = new Logger({ format, journal, time: false }, reader);
       logger.print([".:53", "nodens"], "nodens", { listeners: [".:53"] });
       await logger.flush(10_000);
@@ -167,14 +159,21 @@ Deno.test("logger: what has no level is printed as it stands, or as one message"
   });
 });
 
-Deno.test("an exception is one line, or its stack where errors asks for it", () => {
+Deno.test("a survived exception is logged on one line, or with its stack if errors wants that", () => {
   const error = new RangeError("off\nby one");
+  const panicLine = (thrown: unknown, wholeStack: boolean) => {
+    const posted: DataPlaneMessage[] = [];
+    const log = new WorkerLog(new Float64Array(64), (message) => posted.push(message), false);
+    log.panic(thrown, wholeStack);
+    log.flush();
+    return (posted[0] as { lines: { line: string }[] }).lines[0]!.line;
+  };
   assert.match(
-    panicText(error, false),
+    panicLine(error, false),
     /^Recovered from panic in the data plane: RangeError: off by one \(at .*logger_test\.ts.*\)$/,
   );
-  assert.match(panicText(error, true), /RangeError: off\nby one\n {4}at .*\n {4}at /);
-  assert.equal(panicText("text", false), "Recovered from panic in the data plane: text");
+  assert.match(panicLine(error, true), /RangeError: off\nby one\n {4}at .*\n {4}at /);
+  assert.equal(panicLine("text", false), "Recovered from panic in the data plane: text");
   const withErrors = (stacktrace: boolean): Config => ({
     file: "Corefile",
     listeners: [],

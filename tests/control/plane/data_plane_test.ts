@@ -5,19 +5,12 @@ import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { isLinux } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
 
 const linux = isLinux();
 
-async function until(condition: () => boolean): Promise<void> {
-  const limitMs = performance.now() + 15_000;
-  while (!condition()) {
-    if (performance.now() > limitMs) throw new Error("it did not happen within 15 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 if (linux) {
-  Deno.test("a data plane that throws is started again on the same sockets", async () => {
+  Deno.test("data plane: one that throws is restarted on the same sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane, logs) => {
@@ -29,7 +22,7 @@ if (linux) {
     });
   });
 
-  Deno.test("one that throws after it was told to stop leaves its sockets alone afterwards", async () => {
+  Deno.test("data plane: one that throws after retiring does not serve its sockets again", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {
@@ -53,7 +46,7 @@ if (linux) {
     });
   });
 
-  Deno.test("a thread that takes the place of a dead one checks itself as that did", async () => {
+  Deno.test("data plane: a replacement thread continues the self-checks", async () => {
     const port = freePort();
     // A scope, as a link-local address has one, is no reason not to be asked.
     const addresses = haveIpv6() ? ["::1", "::1%lo"] : ["127.0.0.1"];
@@ -79,7 +72,7 @@ if (linux) {
     });
   });
 
-  Deno.test("a data plane that hangs is noticed", async () => {
+  Deno.test("data plane: one that hangs is detected", async () => {
     const port = freePort();
     // In a process of its own: a thread that never yields ends with its process only.
     const file = new URL("./hang_probe.ts", import.meta.url);

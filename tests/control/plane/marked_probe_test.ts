@@ -17,7 +17,7 @@ const require = skipFor(
 );
 
 Deno.test({
-  name: "a marked query is answered like any other, and a silent port is no answer",
+  name: "a marked query is answered like any other, and a silent port times out",
   ...require,
   async fn() {
     const port = freePort();
@@ -37,7 +37,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "health asks with a mark where it has one",
+  name: "health marks its queries if configured",
   ...require,
   async fn() {
     const port = freePort();
@@ -62,7 +62,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a data plane that may not mark its sockets says so, and what would do",
+  name: "without permission to mark sockets the error has a remedy",
   ...skipFor(
     [...rootReasons(), ...missing(["setpriv"])],
   ),

@@ -12,7 +12,7 @@ const onLinux = skipUnlessLinux();
 const noLog = () => {};
 
 Deno.test({
-  name: "sockets of others at the same address count, until they are turned away or closed",
+  name: "shared addresses: other sockets count until they are connected or closed",
   ...onLinux,
   fn: () => {
     const libc = openLibc();
@@ -47,7 +47,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sockets that were handed over are the process's own",
+  name: "shared addresses: sockets that were handed over are not another process's",
   ...onLinux,
   fn: () => {
     const libc = openLibc();

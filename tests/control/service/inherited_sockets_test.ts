@@ -75,7 +75,7 @@ async function answers(port: number, hostname = "127.0.0.1"): Promise<void> {
 }
 
 if (linux) {
-  Deno.test("both sockets are used as they are, and what waits in them is answered", async () => {
+  Deno.test("socket activation: queries that waited in the sockets are answered", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
     // Asked before anybody serves: the kernel keeps it.
@@ -91,7 +91,7 @@ if (linux) {
     });
   });
 
-  Deno.test("a half that was not handed over is bound anew", async () => {
+  Deno.test("socket activation: a missing UDP or TCP socket is opened", async () => {
     for (const kind of ["udp", "tcp"] as const) {
       const port = freePort();
       const fds = [openBound({ kind, port })];
@@ -103,7 +103,7 @@ if (linux) {
     }
   });
 
-  Deno.test("a socket that no listener asks for is closed, and the warning names it", async () => {
+  Deno.test("socket activation: a socket without a listener is closed with a warning", async () => {
     const [port, other] = [freePort(), freePort()];
     const fds = [openBound({ kind: "udp", port: other }), openBound({ kind: "tcp", port: other })];
     const corefile = whoami(port, "bind 127.0.0.1");
@@ -123,11 +123,11 @@ if (linux) {
             ` is closed: no server block listens there.*"bind 127\\.0\\.0\\.1" with port ${other}`,
         ),
       );
-      assert.match(warnings[1]!, /\(tcp, .*take ListenStream= for it out of the socket unit/);
+      assert.match(warnings[1]!, /\(tcp, .*remove ListenStream= from the socket unit/);
     });
   });
 
-  Deno.test("what is no socket for queries is named, and only what was handed over is closed", () => {
+  Deno.test("socket activation: an unsuitable descriptor is named, and closed if it was handed over", () => {
     const libc = openLibc();
     const pair = [libc.socket(1, 2, 0), libc.socket(2, 2, 0)];
     const connected = pair[1]!;
@@ -155,7 +155,7 @@ if (linux) {
     libc.close(ours);
   });
 
-  Deno.test("a socket that is adopted does not wait, is not passed on, and keeps a large buffer", () => {
+  Deno.test("socket activation: an adopted socket is non-blocking, close-on-exec, and keeps its buffer", () => {
     const libc = openLibc();
     const udp = openBound({ kind: "udp", port: freePort() });
     const found = inspectDescriptor(libc, { fd: udp, name: "" }) as InheritedSocket;
@@ -184,7 +184,7 @@ if (linux) {
     libc.close(udp);
   });
 
-  Deno.test("several data planes: each gets a socket of its own, where they share the port", async () => {
+  Deno.test("socket activation: each data plane gets its own socket", async () => {
     const port = freePort();
     const make = () =>
       (["udp", "tcp"] as const).map((kind) => openBound({ kind, port, reusePort: true }));
@@ -199,7 +199,7 @@ if (linux) {
     });
   });
 
-  Deno.test("fewer sockets than data planes: as many run as there are, said aloud", async () => {
+  Deno.test("socket activation: fewer sockets run fewer data planes, with a warning", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
     const corefile = whoami(port, "bind 127.0.0.1");
@@ -214,7 +214,7 @@ if (linux) {
     });
   });
 
-  Deno.test("a socket of the same port that was not handed over: the error says what would do", async () => {
+  Deno.test("socket activation: the error about a missing socket has a remedy", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", host: "0.0.0.0", port })];
     const corefile = whoami(port, "bind 0.0.0.0") +
@@ -228,7 +228,7 @@ if (linux) {
 }
 
 if (linux && haveIpv6()) {
-  Deno.test("one IPv6 socket that takes IPv4 in serves both, from the address that was asked", async () => {
+  Deno.test("socket activation: a dual-stack socket serves both families from the queried address", async () => {
     const port = freePort();
     const fds = (["udp", "tcp"] as const).map((kind) =>
       openBound({ kind, host: "::", port, dual: true })
@@ -243,7 +243,7 @@ if (linux && haveIpv6()) {
     });
   });
 
-  Deno.test("an IPv6 socket alone: IPv4 is bound anew", async () => {
+  Deno.test("socket activation: IPv4 is opened beside an IPv6-only socket", async () => {
     const port = freePort();
     const fds = (["udp", "tcp"] as const).map((kind) => openBound({ kind, host: "::", port }));
     await serving({ corefile: `.:${port} {\n whoami\n}\n`, fds }, async () => {

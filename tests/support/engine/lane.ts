@@ -1,3 +1,4 @@
+import { systemClock } from "../../../src/base/clock.ts";
 import { ByteBudget } from "../../../src/control/encrypted/tls/byte_budget.ts";
 import { CredentialFiles } from "../../../src/control/encrypted/tls/files.ts";
 import type { TlsContext } from "../../../src/control/encrypted/tls/context.ts";
@@ -42,9 +43,10 @@ export class LanePair {
     this.budget = new ByteBudget(options.budgetBytes ?? BUDGET_BYTES);
     const { plane, thread } = makeLink();
     this.context = {
+      clock: systemClock,
       budget: this.budget,
       files: new CredentialFiles(),
-      refusals: new Refusals(() => this.nowMs),
+      refusals: new Refusals({ ...systemClock, now: () => this.nowMs }),
       handshakeMs: options.handshakeMs ?? LIMIT_MS,
       count: (reason) => void this.counted.push(reason),
       allocated: (sizeBytes) => void (this.allocatedBytes += sizeBytes),

@@ -1,14 +1,13 @@
 /**
- * The client's side of an HTTP/2 connection (RFC 9113) for small requests: what DNS over HTTPS needs
- * of it, and nothing else. It knows no socket and no clock: bytes come in, bytes go out.
+ * The client side of an HTTP/2 connection (RFC 9113), as far as DNS over HTTPS needs it; without
+ * socket and clock.
  *
- * It is written out here because nothing else fits. `fetch` trusts the built-in authorities besides
- * the given ones. `node:http2` of Deno 2.9.6 takes four times the CPU, and the tests saw it garble
- * bodies and end the process with a segmentation fault. The libraries without native code are no
- * longer kept.
+ * Nothing else fits: `fetch` trusts the built-in authorities as well; `node:http2` of Deno 2.9.6
+ * takes four times the CPU, garbled bodies in tests and crashed; libraries without native code are
+ * unmaintained.
  *
- * A peer can make it work only in proportion to what it answers: frames that bring no answer nearer
- * come out of an allowance, and where that is used up the connection is closed (ENHANCE_YOUR_CALM).
+ * A peer can cause work only in proportion to its answers: frames that do not advance an answer use
+ * up an allowance, and without any the connection is closed (ENHANCE_YOUR_CALM).
  */
 import {
   CODE,
@@ -34,54 +33,51 @@ import {
 import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-/** Room for a whole DNS message on each stream, so that only the connection's window is kept up. */
+/** A whole DNS message fits, so that only the connection's window has to be updated. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
-/** Until the peer says how many. */
 const DEFAULT_STREAMS = 100;
 /**
- * Frames that bring no answer nearer: how many a connection begins with, how many an answer and some
- * seconds add, and how many there may be. Servers in use send two or three with an answer (window
- * updates), and a PING now and then.
+ * Frames that do not advance an answer: at first, added by an answer and by a few seconds, and at
+ * most. Servers in use send two or three an answer, and an occasional PING.
  */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
-/** DATA of fewer octets that does not end its stream brings the answer hardly nearer. */
+/** Sizes of payloads that are fixed, or at least 8 (GOAWAY). */
+const SIZES: Record<number, number> = {
+  [TYPE.RST_STREAM]: 4,
+  [TYPE.PING]: 8,
+  [TYPE.GOAWAY]: 8,
+  [TYPE.WINDOW_UPDATE]: 4,
+};
+/** Smaller DATA that does not end its stream counts against the allowance. */
 const SMALL_DATA = 64;
 
-/** Why a connection is of no use any more. */
+/** Why a connection is unusable; `flood`: the peer used up its allowance. */
 export interface Http2Fault {
   readonly why: string;
-  /** The peer did not break the protocol, but sent too much that carries nothing. */
   readonly flood: boolean;
 }
 
-/** What a connection reports. Bytes are good during the call only. */
+/** What a connection reports. Bytes are valid during the call only. */
 export interface Http2Events {
   write(bytes: Uint8Array): void;
-  /** The peer's settings or windows have changed: more requests may be possible. */
   ready(): void;
   headers(stream: number, headers: ResponseHeaders): void;
   data(stream: number, bytes: Uint8Array): void;
-  /** The response is complete. */
   end(stream: number): void;
-  /** The peer gave the request up. */
   reset(stream: number): void;
-  /** The peer takes no streams above `last`. */
+  /** The peer ignores streams above `last`. */
   goaway(last: number, code: number): void;
-  /** The connection is of no use any more, and the peer has been told. */
   broken(fault: Http2Fault): void;
 }
 
-/** An open stream. */
 interface OpenStream {
-  /** Octets of DATA that came. */
   received: number;
-  /** The final headers have come. */
   answered: boolean;
 }
 
-/** One connection. */
+/** A connection. */
 export class Http2Client {
   readonly #events: Http2Events;
   readonly #reader = new FrameReader();
@@ -89,13 +85,12 @@ export class Http2Client {
   readonly #sender = new Http2Sender();
   #next = 1;
   #maxStreams = DEFAULT_STREAMS;
-  /** What the peer may send on the connection, and what it has since it was last told. */
+  /** What the peer may send on the connection, and what came since the last update. */
   #receiveWindow = CONNECTION_WINDOW;
   #received = 0;
   #allowance: number = ALLOWANCE.first;
   #settled = false;
   #broken = false;
-  /** The header block that is being collected. */
   #block: { stream: number; bytes: Uint8Array; length: number; ends: boolean } | null = null;
   #copied = 0;
 
@@ -114,18 +109,15 @@ export class Http2Client {
     ]));
   }
 
-  /** Whether a request may be sent now. */
   get ready(): boolean {
     if (this.#broken || this.#next > MAX_31 || this.#streams.size >= this.#maxStreams) return false;
     return this.#sender.ready;
   }
 
-  /** Octets that were copied to collect what came; tests hold them to what came. */
   get copied(): number {
     return this.#copied + this.#reader.copied;
   }
 
-  /** Sends a request; returns its stream's number, or 0 if its headers are too long. */
   request(headers: RequestHeaders, body: Uint8Array | null): number {
     const block = encodeRequest(headers);
     if (block.length > MAX_FRAME) return 0;
@@ -139,22 +131,19 @@ export class Http2Client {
     return id;
   }
 
-  /** Gives a request up. */
   cancel(stream: number): void {
-    if (this.#delete(stream)) this.#giveUp(stream);
+    if (this.#delete(stream)) this.#reject(stream);
   }
 
-  /** Nobody listens any more: what else comes is passed over. */
   stop(): void {
     this.#broken = true;
   }
 
-  /** Some seconds have passed: a peer that sends little is not to run out of its allowance. */
+  /** Adds to the allowance of a quiet peer; call it every few seconds. */
   earn(): void {
     this.#allow(ALLOWANCE.pause);
   }
 
-  /** Reads what the peer has sent. */
   receive(bytes: Uint8Array): void {
     if (this.#broken) return;
     this.#reader.read(
@@ -180,6 +169,13 @@ export class Http2Client {
     if (this.#block !== null && (type !== TYPE.CONTINUATION || stream !== this.#block.stream)) {
       return this.#fail("breaks HTTP/2: headers are interrupted");
     }
+    const size = SIZES[type];
+    if (size === payload.length || (type === TYPE.GOAWAY && payload.length >= 8)) {
+      if (!this.#spend()) return;
+    } else if (size !== undefined) {
+      const name = Object.entries(TYPE).find(([, value]) => value === type)![0];
+      return this.#fail(`breaks HTTP/2: ${name}`, CODE.FRAME_SIZE_ERROR);
+    }
     switch (type) {
       case TYPE.DATA:
         return this.#data(flags, stream, payload);
@@ -189,22 +185,17 @@ export class Http2Client {
         if (this.#block === null) return this.#fail("breaks HTTP/2: no headers");
         return this.#collect(flags, payload);
       case TYPE.RST_STREAM:
-        return this.#reset(stream, payload);
+        if (this.#streamOf(stream) && this.#delete(stream)) this.#events.reset(stream);
+        return;
       case TYPE.SETTINGS:
         return this.#settings(flags, stream, payload);
       case TYPE.PUSH_PROMISE:
         return this.#fail("breaks HTTP/2: it pushes");
       case TYPE.PING:
-        if (payload.length !== 8) return this.#fail("breaks HTTP/2: PING", CODE.FRAME_SIZE_ERROR);
-        if (!this.#spend()) return;
         if ((flags & FLAG.ACK) !== 0) return;
         return this.#events.write(frame(TYPE.PING, { flags: FLAG.ACK, payload }));
       case TYPE.GOAWAY:
-        if (payload.length < 8) {
-          return this.#fail("breaks HTTP/2: GOAWAY", CODE.FRAME_SIZE_ERROR);
-        }
-        if (this.#spend()) this.#events.goaway(word(payload, 0) & MAX_31, word(payload, 4));
-        return;
+        return this.#events.goaway(word(payload, 0) & MAX_31, word(payload, 4));
       case TYPE.WINDOW_UPDATE:
         return this.#windowUpdate(stream, payload);
       default:
@@ -217,9 +208,7 @@ export class Http2Client {
     if (content === null) return this.#fail("breaks HTTP/2: padding");
     this.#receiveWindow -= payload.length;
     this.#received += payload.length;
-    if (this.#receiveWindow < 0) {
-      return this.#failFlow();
-    }
+    if (this.#receiveWindow < 0) return this.#failFlow();
     const stream = this.#streamOf(id);
     if (stream === undefined) return;
     const ends = (flags & FLAG.END_STREAM) !== 0;
@@ -232,9 +221,7 @@ export class Http2Client {
     if (stream === null) return;
     if (!stream.answered) return this.#fail("breaks HTTP/2: content before headers");
     stream.received += payload.length;
-    if (stream.received > STREAM_WINDOW) {
-      return this.#failFlow();
-    }
+    if (stream.received > STREAM_WINDOW) return this.#failFlow();
     if (content.length > 0) this.#events.data(id, content);
     if (ends) this.#end(id);
   }
@@ -245,7 +232,7 @@ export class Http2Client {
     if (content === null || content.length < at) return this.#fail("breaks HTTP/2: padding");
     const open = this.#streamOf(stream);
     if (open === undefined) return;
-    // On a stream that is closed already they bring nothing, but may be continued.
+    // Useless on a closed stream, but they may be continued.
     if (open === null && !this.#spend()) return;
     const bytes = content.subarray(at);
     const ends = (flags & FLAG.END_STREAM) !== 0;
@@ -284,23 +271,9 @@ export class Http2Client {
     if (ends) this.#end(id);
   }
 
-  #reset(id: number, payload: Uint8Array): void {
-    if (payload.length !== 4) {
-      return this.#fail("breaks HTTP/2: RST_STREAM", CODE.FRAME_SIZE_ERROR);
-    }
-    const stream = this.#streamOf(id);
-    if (stream === undefined || !this.#spend() || stream === null) return;
-    this.#delete(id);
-    this.#events.reset(id);
-  }
-
   #windowUpdate(id: number, payload: Uint8Array): void {
-    if (payload.length !== 4) {
-      return this.#fail("breaks HTTP/2: WINDOW_UPDATE", CODE.FRAME_SIZE_ERROR);
-    }
     const more = word(payload, 0) & MAX_31;
     if (more === 0) return this.#fail("breaks HTTP/2: WINDOW_UPDATE");
-    if (!this.#spend()) return;
     if (id !== 0 && !this.#streamOf(id)) return;
     if (!this.#sender.grow(id, more)) return this.#failFlow();
     this.#proceed();
@@ -323,25 +296,22 @@ export class Http2Client {
       const value = word(payload, at + 2);
       if (name === SETTING.MAX_CONCURRENT_STREAMS) this.#maxStreams = value;
       if (name !== SETTING.INITIAL_WINDOW_SIZE) continue;
-      if (value > MAX_31) {
-        return this.#failFlow();
-      }
+      if (value > MAX_31) return this.#failFlow();
       window = value;
     }
-    // Once for all that a frame says of it: it is work for each stream.
+    // Once a frame: it is work for each stream.
     if (window !== null && !this.#sender.resize(window)) return this.#failFlow();
     this.#events.write(frame(TYPE.SETTINGS, { flags: FLAG.ACK }));
     this.#proceed();
   }
 
-  /** Sends what now fits into the windows. */
   #proceed(): void {
     const frames = this.#sender.proceed();
     if (frames.length > 0) this.#events.write(joinBytes(frames));
     this.#events.ready();
   }
 
-  #giveUp(stream: number): void {
+  #reject(stream: number): void {
     this.#events.write(frame(TYPE.RST_STREAM, { stream, payload: words(CODE.CANCEL) }));
   }
 
@@ -351,15 +321,15 @@ export class Http2Client {
   }
 
   #end(id: number): void {
-    // It may have been given up for what came last.
+    // The last data may have cancelled it.
     if (!this.#streams.delete(id)) return;
-    // It has answered without having read everything.
-    if (this.#sender.close(id)) this.#giveUp(id);
+    // The peer answered without reading the whole request.
+    if (this.#sender.close(id)) this.#reject(id);
     this.#allow(ALLOWANCE.answer);
     this.#events.end(id);
   }
 
-  /** An open stream, null for one that is closed; undefined if there never was one: a fault. */
+  /** An open stream; null if it is closed; undefined, and a fault, if it was never opened. */
   #streamOf(id: number): OpenStream | null | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
@@ -368,7 +338,7 @@ export class Http2Client {
     return undefined;
   }
 
-  /** Something came that brings no answer nearer; false if the connection ends for it. */
+  /** Charges a frame that does not advance an answer; returns false if the connection ends. */
   #spend(): boolean {
     if (--this.#allowance >= 0) return true;
     this.#fail("sends too many frames that carry nothing", CODE.ENHANCE_YOUR_CALM);

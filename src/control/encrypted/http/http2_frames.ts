@@ -1,6 +1,6 @@
-/** Frames of HTTP/2 (RFC 9113 sections 4 to 7), as far as a DNS over HTTPS client needs them. */
+/** HTTP/2 frames (RFC 9113 sections 4 to 7), as far as a DNS over HTTPS client needs them. */
 
-/** Types of frames. */
+/** Frame types. */
 export const TYPE = {
   DATA: 0,
   HEADERS: 1,
@@ -13,10 +13,10 @@ export const TYPE = {
   CONTINUATION: 9,
 } as const;
 
-/** Flags, each for some types. */
+/** Flags of various types. */
 export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 32 } as const;
 
-/** Settings that are sent or heeded. */
+/** Settings that are sent or obeyed. */
 export const SETTING = {
   HEADER_TABLE_SIZE: 1,
   ENABLE_PUSH: 2,
@@ -35,14 +35,14 @@ export const CODE = {
   ENHANCE_YOUR_CALM: 11,
 } as const;
 
-/** Octets before a payload. */
+/** Bytes before a payload. */
 export const FRAME_HEADER = 9;
-/** Longest payload, sent and taken: the smallest that a peer may insist on. */
+/** Longest payload, both ways: the smallest limit that a peer may set. */
 export const MAX_FRAME = 16384;
-/** Highest number of a stream, and largest window. */
+/** Highest stream number, and largest window. */
 export const MAX_31 = 0x7fffffff;
 
-/** Writes a frame. */
+/** Encodes a frame. */
 export function frame(
   type: number,
   { flags = 0, stream = 0, payload = new Uint8Array() }: {
@@ -83,7 +83,7 @@ export function word(bytes: Uint8Array, at: number): number {
     0;
 }
 
-/** What DATA and HEADERS carry besides their padding; null if that is longer than the frame. */
+/** The payload of DATA or HEADERS without padding; null if the padding is too long. */
 export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   if ((flags & FLAG.PADDED) === 0) return payload;
   const padding = payload[0];
@@ -91,17 +91,13 @@ export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   return payload.subarray(1, payload.length - padding);
 }
 
-/** Cuts a stream of octets into frames, wherever its pieces begin and end; holds one frame at most. */
+/** Splits a byte stream into frames; buffers one frame at most. */
 export class FrameReader {
-  /** Octets that were copied so far; tests hold them to what came. */
   copied = 0;
-  #held: Uint8Array | null = null;
+  #buffer: Uint8Array | null = null;
   #length = 0;
 
-  /**
-   * Calls `handle` for each whole frame. `check` is asked as soon as the start of one is there;
-   * both return false to read no further.
-   */
+  /** Calls `check` for each frame header and `handle` for each frame; either ends it with false. */
   read(
     bytes: Uint8Array,
     check: (type: number, length: number) => boolean,
@@ -112,9 +108,9 @@ export class FrameReader {
       let source = bytes;
       let start = at;
       if (this.#length > 0 || bytes.length - at < FRAME_HEADER) {
-        at += this.#take(bytes, at, FRAME_HEADER);
+        at += this.#fill(bytes, at, FRAME_HEADER);
         if (this.#length < FRAME_HEADER) return;
-        source = this.#held!;
+        source = this.#buffer!;
         start = 0;
       }
       const length = word(source, start) >>> 8;
@@ -122,9 +118,9 @@ export class FrameReader {
       if (!check(type, length)) return;
       const size = FRAME_HEADER + length;
       if (source !== bytes || bytes.length - at < size) {
-        at += this.#take(bytes, at, size);
+        at += this.#fill(bytes, at, size);
         if (this.#length < size) return;
-        source = this.#held!;
+        source = this.#buffer!;
         start = 0;
         this.#length = 0;
       } else at += size;
@@ -133,11 +129,10 @@ export class FrameReader {
     }
   }
 
-  /** Copies until `size` octets are held; returns how many it took. */
-  #take(bytes: Uint8Array, at: number, size: number): number {
-    const held = this.#held ??= new Uint8Array(FRAME_HEADER + MAX_FRAME);
+  #fill(bytes: Uint8Array, at: number, size: number): number {
+    const buffer = this.#buffer ??= new Uint8Array(FRAME_HEADER + MAX_FRAME);
     const count = Math.max(0, Math.min(size - this.#length, bytes.length - at));
-    held.set(bytes.subarray(at, at + count), this.#length);
+    buffer.set(bytes.subarray(at, at + count), this.#length);
     this.#length += count;
     this.copied += count;
     return count;

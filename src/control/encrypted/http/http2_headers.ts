@@ -1,10 +1,10 @@
 /**
- * Header blocks of HTTP/2 (HPACK, RFC 7541), as far as a DNS over HTTPS client needs them: requests
- * are written as plain literals, and of responses only the status and the content type are read.
- * The dynamic table is switched off by the client's settings, so blocks do not depend on each other.
+ * HTTP/2 header blocks (HPACK, RFC 7541), as far as DNS over HTTPS needs them: requests are
+ * literals; of responses only status and content type are read. The client's settings disable the
+ * dynamic table.
  */
 
-/** Indexes of the static table (RFC 7541 appendix A) that are of interest. */
+/** Indexes of the static table (RFC 7541 appendix A). */
 const INDEX = {
   authority: 1,
   get: 2,
@@ -18,11 +18,10 @@ const INDEX = {
   contentType: 31,
   last: 61,
 } as const;
-/** The statuses at `firstStatus` and behind. */
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
 /**
- * The Huffman code (RFC 7541 appendix B) is canonical: these are its symbols of five to eight bits in
- * order, with which all that a status or a content type may well contain is written.
+ * The Huffman code (RFC 7541 appendix B) is canonical; these symbols of five to eight bits, in
+ * order, are enough.
  */
 const HUFFMAN = [
   { bits: 5, first: 0, symbols: "012aceiost" },
@@ -31,31 +30,28 @@ const HUFFMAN = [
   { bits: 8, first: 248, symbols: "&*,;XZ" },
 ] as const;
 
-/** Octets of a header block, and what the client tells that it takes; servers in use send hundreds. */
+/** Longest header block in bytes, as the client's settings say; servers in use send hundreds. */
 export const MAX_BLOCK = 16384;
-/** Fields of one. */
 const MAX_FIELDS = 128;
-/** Octets of a name or value that are read. */
 const MAX_TEXT = 200;
 
 const encoder = new TextEncoder();
 
-/** A request for `application/dns-message`. */
+/** A request for `application/dns-message`; `sizeBytes` is the length of a POST's body. */
 export interface RequestHeaders {
   readonly method: "GET" | "POST";
   readonly authority: string;
   readonly path: string;
-  /** Length of the body; POST only. */
   readonly sizeBytes: number;
 }
 
-/** What a response says of itself. Null if it does not say, or not in a way that is read here. */
+/** Headers of a response; null if missing or unreadable. */
 export interface ResponseHeaders {
   status: number | null;
   contentType: string | null;
 }
 
-/** Writes the header block of a request. */
+/** Encodes the header block of a request. */
 export function encodeRequest(request: RequestHeaders): Uint8Array {
   const out: number[] = [0x80 | (request.method === "GET" ? INDEX.get : INDEX.post)];
   out.push(0x80 | INDEX.https);
@@ -69,7 +65,7 @@ export function encodeRequest(request: RequestHeaders): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Reads the header block of a response; null if it is broken or has too many fields. */
+/** Decodes the header block of a response; null if it is malformed or has too many fields. */
 export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
   const headers: ResponseHeaders = { status: null, contentType: null };
   const reader = new BlockReader(block);
@@ -89,9 +85,9 @@ export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
       if (isStatus(index) || name === ":status") headers.status = statusOf(reader.string());
       else if (index === INDEX.contentType || name === "content-type") {
         headers.contentType = reader.string();
-      } else reader.skip();
+      } else reader.bytes();
     }
-    if (reader.broken) return null;
+    if (reader.malformed) return null;
   }
   return headers;
 }
@@ -105,21 +101,18 @@ function isStatus(index: number): boolean {
 }
 
 function literal(out: number[], name: number, value: string): void {
-  integer(out, { first: 0, bits: 4, value: name });
+  integer(out, 4, name);
   const bytes = encoder.encode(value);
-  integer(out, { first: 0, bits: 7, value: bytes.length });
+  integer(out, 7, bytes.length);
   for (const byte of bytes) out.push(byte);
 }
 
-/** Integers with a prefix of some bits (RFC 7541 section 5.1). */
-function integer(out: number[], number: { first: number; bits: number; value: number }): void {
-  const most = (1 << number.bits) - 1;
-  if (number.value < most) {
-    out.push(number.first | number.value);
-    return;
-  }
-  out.push(number.first | most);
-  let rest = number.value - most;
+/** An integer with a prefix of `bits` (RFC 7541 section 5.1); the bits before it are zero. */
+function integer(out: number[], bits: number, value: number): void {
+  const most = (1 << bits) - 1;
+  out.push(Math.min(value, most));
+  if (value < most) return;
+  let rest = value - most;
   for (; rest >= 0x80; rest >>>= 7) out.push(0x80 | (rest & 0x7f));
   out.push(rest);
 }
@@ -127,7 +120,7 @@ function integer(out: number[], number: { first: number; bits: number; value: nu
 class BlockReader {
   readonly #block: Uint8Array;
   at = 0;
-  broken = false;
+  malformed = false;
 
   constructor(block: Uint8Array) {
     this.#block = block;
@@ -147,28 +140,21 @@ class BlockReader {
       value += (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
-    this.broken = true;
+    this.malformed = true;
     return -1;
   }
 
-  /** The text of a string, or null if it is not one of plain words. */
   string(): string | null {
     const packed = ((this.#block[this.at] ?? 0) & 0x80) !== 0;
-    const bytes = this.#octets();
-    if (bytes === null) return null;
-    const start = bytes.subarray(0, MAX_TEXT);
+    const start = this.bytes()?.subarray(0, MAX_TEXT);
+    if (start === undefined) return null;
     return packed ? unpack(start) : String.fromCharCode(...start);
   }
 
-  /** Passes over a string that is of no interest. */
-  skip(): void {
-    this.#octets();
-  }
-
-  #octets(): Uint8Array | null {
+  bytes(): Uint8Array | null {
     const length = this.integer(7);
     if (length < 0 || this.at + length > this.#block.length) {
-      this.broken = true;
+      this.malformed = true;
       this.at = this.#block.length;
       return null;
     }
@@ -177,7 +163,7 @@ class BlockReader {
   }
 }
 
-/** By the next eight bits: the symbol, and above it the bits that it takes; 0 for longer codes. */
+/** By the next eight bits: the symbol, and above it its length in bits; 0 for longer codes. */
 const SYMBOLS = new Uint16Array(256);
 for (const { bits, first, symbols } of HUFFMAN) {
   [...symbols].forEach((symbol, i) => {
@@ -186,7 +172,7 @@ for (const { bits, first, symbols } of HUFFMAN) {
   });
 }
 
-/** Text of a string in Huffman code, or null if it is not of the symbols above. */
+/** Decodes a Huffman string; null if it has other symbols than those above. */
 function unpack(bytes: Uint8Array): string | null {
   let text = "";
   let pending = 0;
@@ -201,7 +187,7 @@ function unpack(bytes: Uint8Array): string | null {
       count -= entry >>> 8;
     }
   }
-  // A last symbol may take fewer bits than a table's index; what is left is padding, of ones.
+  // The last symbol may be shorter than the table's index; what is left is padding of ones.
   while (count >= 5) {
     const entry = SYMBOLS[((pending << (8 - count)) | (0xff >>> count)) & 0xff]!;
     if (entry === 0 || entry >>> 8 > count) break;

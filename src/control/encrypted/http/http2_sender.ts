@@ -1,38 +1,31 @@
 import { FLAG, frame, MAX_31, MAX_FRAME, TYPE } from "./http2_frames.ts";
 
-/** What a window is until the peer says otherwise (RFC 9113 section 6.9.2). */
+/** Initial window (RFC 9113 section 6.9.2). */
 export const DEFAULT_WINDOW = 65535;
 
-/** What is still to be sent on a stream. */
 interface Outgoing {
-  /** Octets that may be sent; below zero if the peer has made its windows smaller. */
+  /** Negative if the peer has reduced its windows. */
   window: number;
-  /** Null once everything is sent. */
   body: Uint8Array | null;
 }
 
 /** Sends the bodies of requests as far as the peer's windows allow (RFC 9113 section 5.2). */
 export class Http2Sender {
   readonly #streams = new Map<number, Outgoing>();
-  /** Streams whose bodies wait for a window, in order. */
   readonly #waiting = new Set<number>();
-  /** What may be sent on the connection, and what a new stream may send. */
   #window = DEFAULT_WINDOW;
   #streamWindow = DEFAULT_WINDOW;
 
-  /** Whether a new body would be sent at once. Bodies go out in order. */
   get ready(): boolean {
     return this.#window > 0 && this.#waiting.size === 0;
   }
 
-  /** Opens a stream and adds the frames of its body, as far as they fit. */
   open(id: number, body: Uint8Array | null, frames: Uint8Array[]): void {
     const stream = { window: this.#streamWindow, body };
     this.#streams.set(id, stream);
     this.#send(id, stream, frames);
   }
 
-  /** Forgets a stream; returns whether some of its body has not been sent. */
   close(id: number): boolean {
     const unsent = (this.#streams.get(id)?.body ?? null) !== null;
     this.#waiting.delete(id);
@@ -40,23 +33,19 @@ export class Http2Sender {
     return unsent;
   }
 
-  /** Forgets all streams. */
   clear(): void {
     this.#streams.clear();
     this.#waiting.clear();
   }
 
-  /** The connection (0) or a stream may send more; returns false if that is more than there can be. */
+  /** Enlarges the window of a stream, or of the connection (0); returns false if it is too large. */
   grow(id: number, more: number): boolean {
     if (id === 0) return (this.#window += more) <= MAX_31;
     const stream = this.#streams.get(id);
     return stream === undefined || (stream.window += more) <= MAX_31;
   }
 
-  /**
-   * Sets what new streams may send; open ones change by the difference. Returns false if that is more
-   * than there can be.
-   */
+  /** Changes the initial window, and open ones by the difference; returns false if one is too large. */
   resize(window: number): boolean {
     const change = window - this.#streamWindow;
     if (change === 0) return true;
@@ -69,7 +58,6 @@ export class Http2Sender {
     return largest <= MAX_31;
   }
 
-  /** The frames that fit into the windows now. */
   proceed(): Uint8Array[] {
     const frames: Uint8Array[] = [];
     for (const id of this.#waiting) {

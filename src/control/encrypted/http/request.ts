@@ -1,53 +1,54 @@
-/** Longest DNS message. */
-export const MAX_MESSAGE_SIZE = 65535;
-/** Room for most answers. */
-const FIRST_SIZE = 512;
-/** Octets of a frame's length. */
-const LENGTH_SIZE = 2;
+const MAX_MESSAGE_BYTES = 65535;
+const FIRST_BYTES = 512;
+const LENGTH_BYTES = 2;
+/** The header of a DNS message. */
+export const HEADER_BYTES = 12;
+const FLAG = { QR: 0x80, TC: 0x02 } as const;
+const RCODE_MASK = 0x0f;
+const SERVFAIL = 2;
+/** Response codes that come without the question: FORMERR, SERVFAIL, NOTIMP, REFUSED. */
+const BARE_CODES: readonly number[] = [1, 2, 4, 5];
 
-/** A request under way, and what has come of its answer: one buffer that grows. */
+/** A request and its answer so far. */
 export class HttpRequest {
-  /** What is wrong with the response; empty if nothing is. */
   why: string;
-  #frame: Uint8Array | null = null;
+  #frame: Uint8Array = new Uint8Array();
   #size = 0;
 
-  /** @param why - what is wrong as long as nothing has come */
   constructor(readonly query: Uint8Array, readonly sinceMs: number, why: string) {
     this.why = why;
   }
 
-  /** Octets of memory that it takes. */
   get held(): number {
-    return this.query.length + (this.#frame?.length ?? 0);
+    return this.query.length + this.#frame.length;
   }
 
-  /** Octets of the answer so far. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Takes more of the answer; false if that is too long for a message. */
   append(bytes: Uint8Array): boolean {
     const size = this.#size + bytes.length;
-    if (size > MAX_MESSAGE_SIZE) return false;
-    const needed = LENGTH_SIZE + size;
-    if (this.#frame === null || this.#frame.length < needed) {
-      const larger = new Uint8Array(Math.max(needed, FIRST_SIZE, 2 * (this.#frame?.length ?? 0)));
-      if (this.#frame !== null) larger.set(this.#frame.subarray(0, LENGTH_SIZE + this.#size));
+    if (size > MAX_MESSAGE_BYTES) return false;
+    const needed = LENGTH_BYTES + size;
+    if (this.#frame.length < needed) {
+      const larger = new Uint8Array(Math.max(needed, FIRST_BYTES, 2 * this.#frame.length));
+      larger.set(this.#frame);
       this.#frame = larger;
     }
-    this.#frame.set(bytes, LENGTH_SIZE + this.#size);
+    this.#frame.set(bytes, LENGTH_BYTES + this.#size);
     this.#size = size;
     return true;
   }
 
+  finish(): void {
+    const message = this.#frame.subarray(LENGTH_BYTES, LENGTH_BYTES + this.#size);
+    if (this.why !== "") return;
+    if (message.length < HEADER_BYTES) this.why = "HTTP content shorter than a DNS message";
+    else if (!answersQuery(this.query, message)) {
+      this.why = "HTTP content that answers another question";
+    }
+  }
+
   /** The answer as a frame, with the id of the query. */
   get answer(): Uint8Array {
-    const frame = (this.#frame ?? new Uint8Array(LENGTH_SIZE)).subarray(
-      0,
-      LENGTH_SIZE + this.#size,
-    );
+    const frame = this.#frame.subarray(0, LENGTH_BYTES + this.#size);
     frame[0] = this.#size >>> 8;
     frame[1] = this.#size & 0xff;
     frame[2] = this.query[0]!;
@@ -56,11 +57,46 @@ export class HttpRequest {
   }
 }
 
-/** A message as a frame. */
-export function framed(message: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(LENGTH_SIZE + message.length);
-  frame[0] = message.length >>> 8;
-  frame[1] = message.length & 0xff;
-  frame.set(message, LENGTH_SIZE);
+/** A SERVFAIL response to a query, as a frame. All sections stay, so it matches the question. */
+export function servfail(query: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(LENGTH_BYTES + query.length);
+  frame[0] = query.length >>> 8;
+  frame[1] = query.length & 0xff;
+  frame.set(query, LENGTH_BYTES);
+  frame[LENGTH_BYTES + 2]! |= FLAG.QR;
+  frame[LENGTH_BYTES + 3] = 0x80 | SERVFAIL;
   return frame;
+}
+
+/**
+ * Whether a message may answer a query: a response with the same question in any case, or without a
+ * question and just an error. The engine checks the rest.
+ */
+function answersQuery(query: Uint8Array, message: Uint8Array): boolean {
+  if ((message[2]! & FLAG.QR) === 0) return false;
+  const questions = (message[4]! << 8) | message[5]!;
+  if (questions === 0) {
+    const records = message[6]! | message[7]! | message[8]! | message[9]!;
+    const additional = message[10]! | message[11]!;
+    const wrong = (message[2]! & FLAG.TC) !== 0 ||
+      BARE_CODES.includes(message[3]! & RCODE_MASK) || additional !== 0;
+    return records === 0 && wrong;
+  }
+  const end = questionEnd(query);
+  if (questions !== 1 || message.length < end) return false;
+  for (let at = HEADER_BYTES; at < end; at++) {
+    if (message[at] !== query[at] && lower(message[at]!) !== lower(query[at]!)) return false;
+  }
+  return true;
+}
+
+/** Queries of nodens have one uncompressed question. */
+function questionEnd(query: Uint8Array): number {
+  let at = HEADER_BYTES;
+  while (at < query.length && query[at] !== 0) at += query[at]! + 1;
+  return Math.min(at + 5, query.length);
+}
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }

@@ -1,12 +1,11 @@
-/** Something that holds bytes for which a budget is shared. */
+/** Holds bytes of a shared budget. */
 export interface Holder {
-  /** Bytes that it holds; the budget alone changes it. */
   held: number;
-  /** The budget is used up and it holds most: it must let go of everything. */
+  /** The budget is exhausted and this holder has most: it must release everything. */
   exhausted(): void;
 }
 
-/** Bytes that several holders may hold together. Whoever holds most goes where that is too much. */
+/** A limit on the bytes that several holders hold together; the largest is evicted when it is exceeded. */
 export class ByteBudget {
   #limit: number;
   readonly #holders = new Set<Holder>();
@@ -16,7 +15,6 @@ export class ByteBudget {
     this.#limit = limit;
   }
 
-  /** Bytes that may be held together. Where it is lowered, whoever holds most goes at once. */
   get limit(): number {
     return this.#limit;
   }
@@ -26,12 +24,11 @@ export class ByteBudget {
     this.#enforce();
   }
 
-  /** Bytes that are held in all. */
   get used(): number {
     return this.#used;
   }
 
-  /** A holder holds so many bytes more, or less where `change` is below zero. */
+  /** Adds `change` bytes to what a holder holds; it may be negative. */
   change(holder: Holder, change: number): void {
     holder.held += change;
     this.#used += change;
@@ -39,7 +36,6 @@ export class ByteBudget {
     this.#enforce();
   }
 
-  /** A holder holds nothing any more. */
   forget(holder: Holder): void {
     this.#holders.delete(holder);
     this.#used -= holder.held;
@@ -47,19 +43,10 @@ export class ByteBudget {
   }
 
   #enforce(): void {
-    while (this.#used > this.#limit) {
-      const largest = this.#largest();
-      if (largest === null) return;
+    while (this.#used > this.#limit && this.#holders.size > 0) {
+      const largest = [...this.#holders].reduce((most, one) => one.held > most.held ? one : most);
       largest.exhausted();
       this.forget(largest);
     }
-  }
-
-  #largest(): Holder | null {
-    let largest: Holder | null = null;
-    for (const holder of this.#holders) {
-      if (largest === null || holder.held > largest.held) largest = holder;
-    }
-    return largest;
   }
 }

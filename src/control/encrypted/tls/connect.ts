@@ -1,116 +1,35 @@
+import { X509Certificate } from "node:crypto";
 import { connect as connectTcp, isIP } from "node:net";
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from "node:tls";
+import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
+import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./failure.ts";
 import type { Credentials } from "./files.ts";
 import { TlsTransport } from "./transport.ts";
-import { explainRefusal } from "./explain.ts";
-import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./failure.ts";
 
-/** How a connection is made. */
+const EXPLAIN_MS = 1500;
+/** Explanations at a time, one a server; their descriptors come from `FILE_SHARES.process`. */
+const MAX_EXPLANATIONS = 2;
+const UNVERIFIED = "certificate cannot be verified";
+
+const explanations = new Map<string, Promise<string>>();
+
+/** How to connect. `handshakeMs` limits the TCP and TLS handshakes together. */
 export interface ConnectOptions {
   credentials: Credentials;
-  /** Time for the TCP and TLS handshakes together. */
   handshakeMs: number;
   signal: AbortSignal;
+  clock: Clock;
 }
 
-/** A TLS connection, and what is below it. */
+/** A TLS connection and its transport. */
 export interface SecureConnection {
   readonly socket: TLSSocket;
   readonly transport: TlsTransport;
 }
 
-/**
- * Opens a TLS connection (1.2 or later) to an IP address and verifies that the peer is who it should
- * be: by name where the endpoint has one, else by the address.
- *
- * Rejects with an error whose message is for the operator, an `UpstreamRefused` where another attempt
- * would fail likewise. Both sockets have listeners for errors, so none ends the thread.
- */
-export async function connectTls(
-  endpoint: LaneEndpoint,
-  options: ConnectOptions,
-): Promise<SecureConnection> {
-  options.signal.throwIfAborted();
-  return await new Promise((resolve, reject) => {
-    const { http } = endpoint.tls;
-    let phase = "connection";
-    let settled = false;
-    let socket: TLSSocket | null = null;
-    const tcp = connectTcp({
-      host: endpoint.address,
-      port: endpoint.port,
-      ...(endpoint.source === null ? {} : { localAddress: endpoint.source }),
-    });
-    const finish = (work: () => void): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      options.signal.removeEventListener("abort", abort);
-      work();
-    };
-    const fail = (error: Error): void =>
-      finish(() => {
-        socket?.destroy();
-        tcp.destroy();
-        reject(error);
-      });
-    const abort = (): void => fail(new Error("closed"));
-    const failed = (error: Error & { code?: string }): void => {
-      if (settled) return;
-      if (error.code !== undefined && UNVERIFIED.has(error.code)) {
-        tcp.destroy();
-        void explainRefusal(endpoint, options.credentials)
-          .then((why) => fail(new UpstreamRefused(why)));
-        return;
-      }
-      const why = explainFailure(error, endpoint);
-      const refused = isRefusal(error) || why === NO_TLS || error instanceof WrongName;
-      fail(refused ? new UpstreamRefused(why) : new Error(why));
-    };
-    const timer = setTimeout(
-      () => fail(new Error(`${phase} timed out`)),
-      options.handshakeMs,
-    );
-    options.signal.addEventListener("abort", abort);
-    tcp.on("error", failed);
-    tcp.once("close", () => {
-      // An error has been told before, and may still be being explained.
-      if (!tcp.errored && !socket?.errored) fail(new Error(`${phase} closed by the upstream`));
-    });
-    tcp.once("connect", () => {
-      if (settled) return;
-      phase = "TLS handshake";
-      tcp.setNoDelay(true);
-      const transport = new TlsTransport(tcp);
-      transport.on("error", failed);
-      socket = connect({ ...tlsOptions(endpoint, options.credentials), socket: transport });
-      socket.on("error", failed);
-      socket.once("secureConnect", () => {
-        if (!socket!.authorized) fail(new UpstreamRefused("certificate cannot be verified"));
-        else if (http !== null && socket!.alpnProtocol !== "h2") {
-          fail(new UpstreamRefused("the upstream does not speak HTTP/2"));
-        } else finish(() => resolve({ socket: socket!, transport }));
-      });
-    });
-  });
-}
-
-function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
-  const { serverName, http } = endpoint.tls;
-  return {
-    ...(isIP(serverName) || serverName === "" ? {} : { servername: serverName }),
-    ...credentials,
-    ALPNProtocols: [http === null ? "dot" : "h2"],
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
-    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-      checkName(endpoint, certificate),
-  } as const;
-}
-
-/** Codes of a certificate that was refused for whatever reason; the runtime does not tell which. */
-const UNVERIFIED = new Set([
+/** Codes of a refused certificate; the runtime does not distinguish reasons. */
+const REFUSED_CODES = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -119,15 +38,151 @@ const UNVERIFIED = new Set([
   "CERT_NOT_YET_VALID",
 ]);
 
-/** The certificate is valid, but for somebody else. */
+/** The certificate is valid, but for another name. */
 class WrongName extends Error {}
 
-/** Names are looked for in the subject alternative names alone (RFC 8310 section 8.1). */
+/**
+ * Opens a TLS connection (1.2 or later) and verifies the peer's name, or else its address. Rejects
+ * with an error for the operator, an `UpstreamRefused` if another attempt would fail as well. Both
+ * sockets have `error` listeners, so no error ends the thread.
+ */
+export async function connectTls(
+  endpoint: LaneEndpoint,
+  { credentials, handshakeMs, signal, clock }: ConnectOptions,
+): Promise<SecureConnection> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<SecureConnection>();
+  let phase = "connection";
+  let socket: TLSSocket | null = null;
+  const tcp = connectTcp({
+    host: endpoint.address,
+    port: endpoint.port,
+    ...endpoint.source !== null && { localAddress: endpoint.source },
+  });
+  let settled = false;
+  const failed = (error: Error & { code?: string }): void => {
+    if (settled) return;
+    if (REFUSED_CODES.has(error.code ?? "")) {
+      tcp.destroy();
+      void explainRefusal(endpoint, clock).then((why) => reject(new UpstreamRefused(why)));
+      return;
+    }
+    const why = explainFailure(error, endpoint);
+    const refused = isRefusal(error) || why === NO_TLS || error instanceof WrongName;
+    reject(refused ? new UpstreamRefused(why) : new Error(why));
+  };
+  tcp.on("error", failed);
+  tcp.once("close", () => {
+    // After an error the explanation may still be running.
+    if (!tcp.errored && !socket?.errored) reject(new Error(`${phase} closed by the upstream`));
+  });
+  tcp.once("connect", () => {
+    phase = "TLS handshake";
+    tcp.setNoDelay(true);
+    const transport = new TlsTransport(tcp);
+    transport.on("error", failed);
+    const secure = connect({ ...tlsOptions(endpoint, credentials), socket: transport });
+    socket = secure;
+    secure.on("error", failed);
+    secure.once("secureConnect", () => {
+      if (!secure.authorized) reject(new UpstreamRefused(UNVERIFIED));
+      else if (endpoint.tls.http !== null && secure.alpnProtocol !== "h2") {
+        reject(new UpstreamRefused("the upstream does not speak HTTP/2"));
+      } else resolve({ socket: secure, transport });
+    });
+  });
+  const cancel = clock.after(handshakeMs, () => reject(new Error(`${phase} timed out`)));
+  const abort = () => reject(new Error("closed"));
+  signal.addEventListener("abort", abort);
+  try {
+    return await promise;
+  } catch (error) {
+    (socket as TLSSocket | null)?.destroy();
+    tcp.destroy();
+    throw error;
+  } finally {
+    settled = true;
+    cancel();
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
+  return {
+    ...handshakeOptions(endpoint),
+    ...credentials,
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: true,
+    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
+      checkName(endpoint, certificate),
+  } as const;
+}
+
+/** Only subject alternative names count (RFC 8310 section 8.1). */
 function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error | undefined {
   const wanted = endpoint.tls.serverName || endpoint.address.replace(/%.*/, "");
   const names = certificate.subjectaltname ?? "";
-  if (names === "") return new WrongName(`certificate is for no name at all, not ${wanted}`);
+  if (names === "") return new WrongName(`certificate has no name at all, not ${wanted}`);
   if (checkServerIdentity(wanted, certificate) === undefined) return undefined;
   const carried = names.replaceAll(/\b(?:DNS|IP Address):/g, "");
   return new WrongName(`certificate is for ${carried.slice(0, 200)}, not ${wanted}`);
+}
+
+/** The server name and protocol to send in a handshake (SNI, ALPN). */
+function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
+  return {
+    ...serverName !== "" && !isIP(serverName) && { servername: serverName },
+    ALPNProtocols: [http === null ? "dot" : "h2"],
+  };
+}
+
+/**
+ * Explains a refused certificate, since `node:tls` has one code for all reasons: a second
+ * connection, shared by all that failed, fetches it unverified and sends nothing. Never rejects.
+ */
+function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
+  const key = JSON.stringify(endpoint);
+  const running = explanations.get(key);
+  if (running !== undefined) return running;
+  if (explanations.size >= MAX_EXPLANATIONS) return Promise.resolve(UNVERIFIED);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const { address: host, port, source } = endpoint;
+  const socket = connect({
+    host,
+    port,
+    ...source !== null && { localAddress: source },
+    ...handshakeOptions(endpoint),
+    rejectUnauthorized: false,
+  });
+  const end = (why: string) => {
+    cancel();
+    explanations.delete(key);
+    socket.destroy();
+    resolve(why);
+  };
+  const cancel = clock.after(EXPLAIN_MS, () => end(UNVERIFIED));
+  socket.on("error", () => end(UNVERIFIED));
+  socket.on("close", () => end(UNVERIFIED));
+  socket.once("secureConnect", () => {
+    try {
+      const { raw } = socket.getPeerCertificate();
+      end(explainCertificate(new X509Certificate(raw), clock.wall()));
+    } catch {
+      end(UNVERIFIED);
+    }
+  });
+  explanations.set(key, promise);
+  return promise;
+}
+
+function explainCertificate({ validFrom, validTo, ca }: X509Certificate, nowMs: number): string {
+  if (Date.parse(validTo) < nowMs) return `certificate has expired (on ${dayOf(validTo)})`;
+  if (Date.parse(validFrom) > nowMs) return `certificate is not valid before ${dayOf(validFrom)}`;
+  return ca
+    ? "certificate is an authority's (CA:TRUE), not a server's"
+    : "certificate is signed by an unknown authority, or an intermediate certificate is missing";
+}
+
+function dayOf(date: string): string {
+  return new Date(date).toISOString().slice(0, 10);
 }

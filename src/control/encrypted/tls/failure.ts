@@ -1,15 +1,14 @@
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 
-/** What is said of a peer that answers with something else. */
+/** The peer speaks another protocol. */
 export const NO_TLS = "the upstream does not speak TLS";
 
 /**
- * The two sides do not fit together (certificates, protocols), which no other attempt will change. The
- * message is for the operator.
+ * Certificates or protocols do not match, which another attempt will not change. The message is for
+ * the operator.
  */
 export class UpstreamRefused extends Error {}
 
-/** Operating system's errors in words. */
 const ERRORS: Record<string, string> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset by the upstream",
@@ -19,7 +18,7 @@ const ERRORS: Record<string, string> = {
   ENETUNREACH: "network unreachable",
 };
 
-/** Alerts of TLS (RFC 8446 section 6.2) in words; the peer sent them. */
+/** TLS alerts (RFC 8446 section 6.2) that the peer sends. */
 const ALERTS: Record<string, string> = {
   CertificateRequired: "the upstream wants a client certificate",
   BadCertificate: "the upstream refuses the client certificate, or wants one",
@@ -31,8 +30,8 @@ const ALERTS: Record<string, string> = {
 };
 
 /**
- * Why a connection ended that the upstream closed without a word. Before any answer that may well be
- * the client certificate: in TLS 1.3 servers look at it after the handshake, and not all say so.
+ * Explains a close without an error. Before any answer it may be about the client certificate,
+ * which TLS 1.3 servers check after the handshake, not all with an alert.
  */
 export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
   if (answered) return "connection closed by the upstream";
@@ -42,20 +41,17 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
-/**
- * Why a connection that stood has broken. A reset before any answer may have overtaken the alert that
- * says what is wrong with the client certificate.
- */
+/** Explains an error after the handshake. A reset may have overtaken an alert. */
 export function explainBreak(
   error: Error & { code?: string },
   endpoint: LaneEndpoint,
   answered: boolean,
 ): string {
   const reset = error.code === "ECONNRESET" || error.code === "EPIPE";
-  return reset && !answered ? explainEnd(endpoint, false) : explainFailure(error);
+  return reset && !answered ? explainEnd(endpoint, false) : explainFailure(error, endpoint);
 }
 
-/** Whether the peer has refused the client certificate. */
+/** Whether the peer says that the two sides do not match. */
 export function isRefusal({ message }: Error): boolean {
   const alert = alertIn(message);
   return alert !== undefined && alert in ALERTS;
@@ -65,8 +61,8 @@ function alertIn(message: string): string | undefined {
   return /received fatal alert: (\w+)/.exec(message)?.[1];
 }
 
-/** Says in words why a connection failed. */
-export function explainFailure(error: Error & { code?: string }, endpoint?: LaneEndpoint): string {
+/** Explains a connection's error. */
+export function explainFailure(error: Error & { code?: string }, endpoint: LaneEndpoint): string {
   const { code = "", message } = error;
   const alert = alertIn(message);
   if (alert !== undefined) return ALERTS[alert] ?? `the upstream refuses the handshake: ${alert}`;
@@ -74,7 +70,7 @@ export function explainFailure(error: Error & { code?: string }, endpoint?: Lane
     return NO_TLS;
   }
   if (/^bind /.test(message)) {
-    return `Cannot send from ${endpoint?.source}: it is no address of this host (${code})`;
+    return `Cannot send from ${endpoint.source}: it is not an address of this host (${code})`;
   }
   if (/before secure TLS connection/.test(message)) return "TLS handshake closed by the upstream";
   return ERRORS[code] ?? message;

@@ -1,52 +1,48 @@
+import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 
-/** How long a server that was refused is left alone: at first, and at most. */
+/** How long a refused server is avoided. */
 const PAUSE_MS = { first: 1000, most: 10_000 } as const;
-/** How often the files are looked at meanwhile. */
 const CHECK_MS = 250;
-/** Servers that are kept in mind; a configuration has some dozens. */
+/** Servers remembered; a configuration has some dozens. */
 const MAX_SERVERS = 1024;
 
 interface Refusal {
   readonly why: string;
-  /** State of the certificates on this side. */
+  /** Version of this side's certificates (`CredentialFiles.version`). */
   readonly version: string;
   readonly untilMs: number;
   readonly pauseMs: number;
-  /** When the certificates on this side were last seen to be the same. */
+  /** When the version was last seen to be current. */
   checkedMs: number;
 }
 
 /**
- * Servers that cannot be used for a reason that does not go by itself: a certificate that does not fit,
- * another protocol, floods. They are left alone for a while, instead of being connected to for each
- * query, unless the files of certificates on this side have changed.
+ * Servers that cannot be used for a lasting reason (certificate, protocol, floods). They are
+ * avoided for a while, unless this side's certificates change.
  */
 export class Refusals {
-  readonly #nowMs: () => number;
+  readonly #clock: Clock;
   readonly #refusals = new Map<string, Refusal>();
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  /** Why a server is left alone, where the files need not be looked at to say so; else null. */
-  recent(endpoint: LaneEndpoint): string | null {
-    if (this.#refusals.size === 0) return null;
+  /**
+   * Why a server is avoided, or null. Without the `version` of this side's certificates: null
+   * unless they were checked recently.
+   */
+  reason(endpoint: LaneEndpoint, version?: string): string | null {
     const refusal = this.#refusals.get(keyOf(endpoint));
     if (refusal === undefined) return null;
-    const nowMs = this.#nowMs();
-    const fresh = nowMs < Math.min(refusal.untilMs, refusal.checkedMs + CHECK_MS);
-    return fresh ? refusal.why : null;
-  }
-
-  /** Why a server is left alone, or null if it may be tried. */
-  reason(endpoint: LaneEndpoint, version: string): string | null {
-    if (this.#refusals.size === 0) return null;
-    const refusal = this.#refusals.get(keyOf(endpoint));
-    if (refusal === undefined || refusal.version !== version) return null;
-    const nowMs = this.#nowMs();
-    refusal.checkedMs = nowMs;
+    const nowMs = this.#clock.now();
+    if (version === undefined) {
+      if (nowMs >= refusal.checkedMs + CHECK_MS) return null;
+    } else {
+      if (version !== refusal.version) return null;
+      refusal.checkedMs = nowMs;
+    }
     return nowMs < refusal.untilMs ? refusal.why : null;
   }
 
@@ -54,9 +50,9 @@ export class Refusals {
   add(endpoint: LaneEndpoint, version: string, why: string): void {
     const key = keyOf(endpoint);
     const before = this.#refusals.get(key);
-    const nowMs = this.#nowMs();
-    const again = before !== undefined && before.version === version;
-    // Connections that were begun at the same time fail together: once counts.
+    const nowMs = this.#clock.now();
+    const again = before?.version === version;
+    // Connections opened at the same time fail together and count once.
     if (again && nowMs < before.untilMs) return;
     const pauseMs = again ? Math.min(2 * before.pauseMs, PAUSE_MS.most) : PAUSE_MS.first;
     this.#refusals.delete(key);
@@ -66,9 +62,8 @@ export class Refusals {
     }
   }
 
-  /** A server works. */
   clear(endpoint: LaneEndpoint): void {
-    if (this.#refusals.size > 0) this.#refusals.delete(keyOf(endpoint));
+    this.#refusals.delete(keyOf(endpoint));
   }
 }
 

@@ -4,17 +4,13 @@ import { Duplex } from "node:stream";
 type Done = (error?: Error | null) => void;
 
 /**
- * A TCP connection below a TLS socket, which can hold the peer up.
- *
- * A TLS socket of Deno's that is given the TCP socket itself reads from it without end, however both
- * are paused, and keeps what comes outside of JavaScript's memory. So the TLS socket is given this
- * stream: what comes is handed to it piece by piece, and nothing while it is paused.
+ * A TCP connection below a TLS socket that can be paused. A TLS socket of Deno's on the TCP socket
+ * itself reads without end, even when both are paused, and buffers outside JavaScript's memory.
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;
   #paused = false;
 
-  /** @param tcp - a connection that stands */
   constructor(tcp: Socket) {
     super();
     this.#tcp = tcp;
@@ -24,22 +20,24 @@ export class TlsTransport extends Duplex {
     tcp.on("close", () => this.destroy());
   }
 
-  /** Whether nothing is read. */
-  get held(): boolean {
+  get paused(): boolean {
     return this.#paused;
   }
 
-  /** Stops or goes on reading from the network. */
-  hold(paused: boolean): void {
+  setPaused(paused: boolean): void {
     if (paused === this.#paused) return;
     this.#paused = paused;
     if (paused) this.#tcp.pause();
-    // In a turn of its own: this may be called amid the data that it was paused for.
-    else setImmediate(() => this.#goOn());
+    // Later: this may be called while the data is handled that it was paused for.
+    else {
+      setImmediate(() => {
+        if (!this.#paused && !this.destroyed) this.#tcp.resume();
+      });
+    }
   }
 
   override _read(): void {
-    // The TCP socket brings what it has by itself.
+    // Input is pushed.
   }
 
   override _write(bytes: Uint8Array, _encoding: string, done: Done): void {
@@ -53,9 +51,5 @@ export class TlsTransport extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     this.#tcp.destroy();
     done(error);
-  }
-
-  #goOn(): void {
-    if (!this.#paused && !this.destroyed) this.#tcp.resume();
   }
 }

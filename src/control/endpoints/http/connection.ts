@@ -1,3 +1,5 @@
+import type { Cancel, Clock } from "../../../base/clock.ts";
+import type { CloseReason, HttpCounts } from "./counts.ts";
 import type { HttpLimits } from "./limits.ts";
 import {
   findHeadEnd,
@@ -8,126 +10,101 @@ import {
   refusal,
   writeReply,
 } from "./message.ts";
+import type { HttpScheduler } from "./scheduler.ts";
 
-/** Why a connection was closed before its client was done with it. */
-export type CloseReason =
-  /** Another one needed its place. */
-  | "full"
-  /** The header was not complete in time. */
-  | "slow_header"
-  /** No such answer to HTTP: too large, malformed, or another protocol. */
-  | "malformed"
-  /** The answer was not made, or not read, in time. */
-  | "slow_answer"
-  /** Answers to slow readers took too much memory. */
-  | "memory";
-
-/** What a connection needs of the address that accepted it. */
-export interface ConnectionOwner {
+/** Shared by the servers of all addresses. */
+export interface HttpContext {
   readonly limits: HttpLimits;
-  /** Resolves when a request for `path` may be read and answered, or the connection is closed. */
-  turn(path: string, connection: HttpConnection): Promise<void>;
-  /** Called once it is closed. */
-  closed(connection: HttpConnection): void;
-  /** The answer to a request. It never rejects. */
-  answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
-  /** More octets wait to be sent than before. */
-  queued(): void;
-  /** Counts a connection that was closed for a reason. */
-  count(reason: CloseReason): void;
+  readonly counts: HttpCounts;
+  readonly scheduler: HttpScheduler;
+  readonly clock: Clock;
 }
 
-/** One client's connection: reads requests, answers one after the other, and ends by itself. */
+/** The server that accepted a connection. */
+export interface ConnectionOwner {
+  isProbe(path: string): boolean;
+  answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
+  queued(): void;
+}
+
+/** A client's connection: reads and answers one request after the other. */
 export class HttpConnection {
-  /** Both ends have addresses of the loopback interface. */
   readonly local: boolean;
-  /** An answer is being made or sent. */
   answering = false;
-  /** Since when it waits for a header, or answers; monotonic milliseconds. */
-  sinceMs = performance.now();
-  /** Octets of an answer that the client has not taken yet. */
+  sinceMs: number;
   queuedBytes = 0;
   readonly #conn: Deno.TcpConn;
   readonly #owner: ConnectionOwner;
+  readonly #context: HttpContext;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   #length = 0;
-  /** A first answer was given. */
-  #kept = false;
+  #hasAnswered = false;
   #closed = false;
-  /** It is closed as soon as nothing is being answered. */
   #ending = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancelLimit: Cancel = () => {};
 
-  constructor(conn: Deno.TcpConn, owner: ConnectionOwner) {
+  constructor(conn: Deno.TcpConn, owner: ConnectionOwner, context: HttpContext) {
     this.#conn = conn;
     this.#owner = owner;
-    this.#buffer = new Uint8Array(owner.limits.headBytes);
+    this.#context = context;
+    this.#buffer = new Uint8Array(context.limits.headBytes);
+    this.sinceMs = context.clock.now();
     conn.setNoDelay(true);
     this.local = isLoopback(conn.localAddr) && isLoopback(conn.remoteAddr);
   }
 
-  /** Serves until either side closes. Never rejects. */
   async serve(): Promise<void> {
     try {
       while (!this.#ending && await this.#serveOne());
     } catch {
-      // The client is gone, or the connection was closed while it was read or written.
+      // The client is gone, or the connection was closed here.
     } finally {
-      clearTimeout(this.#timer);
+      this.#cancelLimit();
       this.#close();
     }
   }
 
-  /** Closes it now; `reason` is counted. */
   cut(reason: CloseReason): void {
     if (this.#closed) return;
-    this.#owner.count(reason);
+    this.#context.counts.cut(reason);
     this.#close();
   }
 
-  /** Closes it after the answer that is under way, or now where there is none. */
+  /** Closes it after the current answer, or now if it is idle. */
   end(): void {
     this.#ending = true;
     if (!this.answering) this.#close();
   }
 
-  /** One request and its answer; false if no other may follow. */
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === null) return false;
-    const { limits } = this.#owner;
-    this.answering = true;
-    this.sinceMs = performance.now();
+    const { limits, counts, scheduler } = this.#context;
+    this.#setAnswering(true);
     this.#limit(limits.answerMs, "slow_answer");
-    await this.#owner.turn(head === "too large" ? "" : peekPath(head), this);
+    const probe = head !== "too large" && this.#owner.isProbe(peekPath(head));
+    await scheduler.wait(this, probe ? "probe" : "page");
     if (this.#closed) return false;
     const read = head === "too large" ? refusal(431, "too large") : readRequest(head);
     if ("status" in read) {
-      if (read.status !== 405) this.#owner.count("malformed");
+      if (read.status !== 405) counts.cut("malformed");
       await this.#send(writeReply(read, { close: true, headOnly: false }));
-      await this.#discard();
-      return false;
+      return await this.#discard();
     }
     const reply = await this.#owner.answer(read, this);
-    // Who sends requests ahead of the answers has one answered: a client that reads none would have
-    // the kernel keep them all.
+    // A client that pipelines gets one answer: if it read none, the kernel would keep them all.
     const close = read.close || this.#ending || this.#length > 0;
     await this.#send(writeReply(reply, { close, headOnly: read.method === "HEAD" }));
-    if (close) {
-      await this.#discard();
-      return false;
-    }
-    this.answering = false;
-    this.#kept = true;
+    if (close) return await this.#discard();
+    this.#setAnswering(false);
+    this.#hasAnswered = true;
     return true;
   }
 
-  /** The next header section; null if the client sends none. */
   async #readHead(): Promise<Uint8Array | "too large" | null> {
-    const { limits } = this.#owner;
-    this.sinceMs = performance.now();
-    const fresh = this.#kept && this.#length === 0;
-    this.#limit(fresh ? limits.idleMs : limits.headMs, fresh ? null : "slow_header");
+    const { limits } = this.#context;
+    const idle = this.#hasAnswered && this.#length === 0;
+    this.#limit(idle ? limits.idleMs : limits.headMs, idle ? null : "slow_header");
     for (let from = 0;;) {
       const end = findHeadEnd(this.#buffer, from, this.#length);
       if (end >= 0) {
@@ -140,8 +117,7 @@ export class HttpConnection {
       from = this.#length;
       const count = await this.#conn.read(this.#buffer.subarray(from));
       if (count === null) return null;
-      // A later request has as long as the first one, from its first octet.
-      if (fresh && from === 0) this.#limit(limits.headMs, "slow_header");
+      if (idle && from === 0) this.#limit(limits.headMs, "slow_header");
       this.#length += count;
     }
   }
@@ -158,29 +134,36 @@ export class HttpConnection {
     }
   }
 
-  /** Reads away what the client still sends: unread, it would make the kernel reset the connection. */
-  async #discard(): Promise<void> {
-    const { limits } = this.#owner;
+  /** Reads what the client still sends: unread, it would make the kernel reset the connection. */
+  async #discard(): Promise<false> {
+    const { limits } = this.#context;
     this.answering = false;
     this.#limit(limits.discardMs, null);
     await this.#conn.closeWrite();
     for (let left = limits.discardedBytes; left > 0;) {
       const count = await this.#conn.read(this.#buffer);
-      if (count === null) return;
+      if (count === null) break;
       left -= count;
     }
+    return false;
   }
 
-  /** Closes it in a while; where `reason` is null that is the usual end. */
+  #setAnswering(answering: boolean): void {
+    this.answering = answering;
+    this.sinceMs = this.#context.clock.now();
+  }
+
+  /** Closes it after `ms`; a null reason is the usual end. Replaces the previous limit. */
   #limit(ms: number, reason: CloseReason | null): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => reason === null ? this.#close() : this.cut(reason), ms);
+    this.#cancelLimit();
+    const expire = () => reason === null ? this.#close() : this.cut(reason);
+    this.#cancelLimit = this.#context.clock.after(ms, expire);
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#owner.closed(this);
+    this.#context.scheduler.leave(this);
     try {
       this.#conn.close();
     } catch {

@@ -1,56 +1,63 @@
+import type { Clock } from "../../../base/clock.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import type { MetricRegistry } from "../../../metrics/registry.ts";
-import type { HttpCounts } from "./address.ts";
-import type { CloseReason } from "./connection.ts";
 
-const REASONS: readonly CloseReason[] = [
+/** Why nodens closed a connection before its client was done. */
+const CLOSE_REASONS = [
+  /** A new connection needed the room. */
   "full",
   "slow_header",
+  /** Too large, malformed, or not HTTP. */
   "malformed",
+  /** The answer was not made, or not read, in time. */
   "slow_answer",
+  /** Unsent answers took too much memory. */
   "memory",
-];
-/** A line that anybody who may connect can cause is logged once in this time at most. */
+] as const;
+/** One of `CLOSE_REASONS`. */
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+/** Counts HTTP connections over all addresses. */
+export type HttpCounts = ReturnType<typeof countHttp>;
+
+/** Anyone who can connect can cause these lines: at most one in this time. */
 const LOG_PAUSE_MS = 10_000;
 
-/** Counts what becomes of HTTP connections, over all addresses. */
+/** Makes the counters. */
 export function countHttp(
-  { registry, log }: {
+  { registry, log, clock }: {
     registry: MetricRegistry;
     log: (level: LogLevel, line: string) => void;
+    clock: Clock;
   },
-): HttpCounts {
+) {
   const open = registry.gauge("nodens_http_connections");
   const accepted = registry.counter("nodens_http_connections_total");
   const failures = registry.counter("nodens_http_accept_failures_total");
   const panics = registry.counter("nodens_unhandled_errors_total");
-  const cuts = new Map(
-    REASONS.map((reason) => [
-      reason,
-      registry.counter("nodens_http_connections_closed_total", { reason }),
-    ]),
-  );
+  const cuts = new Map(CLOSE_REASONS.map((reason) => [
+    reason,
+    registry.counter("nodens_http_connections_closed_total", { reason }),
+  ]));
   let connections = 0;
-  const setOpen = (change: number) => open.set(connections += change);
-  setOpen(0);
+  open.set(0);
   let loggedMs = -Infinity;
   const logSeldom = (line: string) => {
-    if (performance.now() - loggedMs < LOG_PAUSE_MS) return;
-    loggedMs = performance.now();
+    if (clock.now() - loggedMs < LOG_PAUSE_MS) return;
+    loggedMs = clock.now();
     log("error", line);
   };
   return {
     opened() {
       accepted.add();
-      setOpen(1);
+      open.set(++connections);
     },
-    closed: () => setOpen(-1),
-    cut: (reason) => cuts.get(reason)!.add(),
-    notAccepted() {
+    closed: () => open.set(--connections),
+    cut: (reason: CloseReason) => cuts.get(reason)!.add(),
+    acceptFailed() {
       failures.add();
-      logSeldom("an HTTP connection cannot be accepted (no descriptors left?); trying again");
+      logSeldom("cannot accept an HTTP connection (no descriptors left?); retrying");
     },
-    failed(error) {
+    handlerFailed(error: unknown) {
       panics.add();
       logSeldom(`an HTTP request failed: ${error instanceof Error ? error.message : error}`);
     },

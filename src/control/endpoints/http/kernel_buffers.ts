@@ -4,21 +4,19 @@ import type { Libc } from "../../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../sys/sockaddr.ts";
 
 /**
- * Octets of answers that the kernel keeps for a client that does not read; it takes twice the number,
- * for what it needs beside. Left alone, it would keep four mebibytes a connection.
+ * Send buffer, which the kernel doubles; by default it would keep 4 MiB for a client that does not
+ * read.
  */
 const SEND_BYTES = 16_384;
-/** Time after which the kernel gives up what a client does not take, also once it is closed here. */
+/** After this time the kernel drops what a client does not take, also after close. */
 const UNTAKEN_MS = 3000;
-/** Descriptors that are looked at. A new socket has the lowest free number, so few are in practice. */
+/** Descriptors to search. A new socket has the lowest free number, so few in practice. */
 const MAX_DESCRIPTOR = 65_536;
 
 /**
- * Bounds what the kernel keeps for connections to a listening socket, which inherit these options.
- * The runtime does not say which descriptor its socket has, so the first one with that address that
- * is not bounded yet is looked for.
- *
- * @returns whether it was found
+ * Bounds kernel memory of connections to a listening socket, which inherit these options; returns
+ * whether the socket was found. The runtime does not tell its descriptor, so the first unbounded
+ * one with that address is used.
  */
 export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
   const name = new Uint8Array(SOCKADDR_SIZE);

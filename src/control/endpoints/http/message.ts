@@ -1,20 +1,17 @@
 /** HTTP/1.1 messages, as far as answering GET and HEAD needs them (RFC 9110, RFC 9112). */
 
-/** A request; it has no body. */
+/** A request without a body. */
 export interface HttpRequest {
   method: "GET" | "HEAD";
-  /** Path without the query, as it was sent. */
   path: string;
-  /** By name in lower case; values of a name that came several times are joined by ", ". */
+  /** By name in lower case; repeated ones are joined by ", ". */
   headers: ReadonlyMap<string, string>;
-  /** The client wants the connection closed after the answer, or needs it to be. */
   close: boolean;
 }
 
-/** What is answered. */
+/** An answer. `headers` are those besides the connection's, the length and the date. */
 export interface HttpReply {
   status: number;
-  /** Besides those about the connection and the length. */
   headers?: Readonly<Record<string, string>>;
   body: string | Uint8Array<ArrayBuffer>;
 }
@@ -31,19 +28,20 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Bodies up to this many octets are sent with their head; copying costs less than another call. */
-const JOINED = 4096;
+/** Larger bodies are sent by a second call instead of being copied behind their head. */
+const JOINED_BYTES = 4096;
+const PEEKED_BYTES = 64;
 
 const LF = 10;
 const CR = 13;
 
-/** Everything a header section may hold: visible characters, spaces, tabs, and octets above 127. */
+/** A header section holds visible characters, spaces, tabs, and bytes above 127. */
 const ILLEGAL = /[^\t\r\n\x20-\x7e\x80-\xff]/;
 const REQUEST_LINE = /^([A-Za-z]+) ([\x21-\x7e]+) HTTP\/(\d)\.(\d)$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
 const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?$/;
 
-/** Where the header section ends that `bytes` begins with: behind its empty line; -1 where it does not. */
+/** Offset behind the empty line that ends a header section, searched for from `from`; or -1. */
 export function findHeadEnd(bytes: Uint8Array, from: number, length: number): number {
   for (let at = Math.max(1, from); at < length; at++) {
     if (bytes[at] !== LF) continue;
@@ -53,15 +51,12 @@ export function findHeadEnd(bytes: Uint8Array, from: number, length: number): nu
   return -1;
 }
 
-/** Octets of a request line in which the path of a probe ends. */
-const PEEKED = 64;
-
-/** The path in a header section, as far as one without a query can be told without reading it whole. */
+/** The path of a request, without parsing it; correct for short paths without a query. */
 export function peekPath(head: Uint8Array): string {
-  return String.fromCharCode(...head.subarray(0, PEEKED)).split(/[ ?\r\n]/, 2)[1] ?? "";
+  return String.fromCharCode(...head.subarray(0, PEEKED_BYTES)).split(/[ ?\r\n]/, 2)[1] ?? "";
 }
 
-/** Reads a whole header section; what is to be answered instead where it cannot be used. */
+/** Parses a header section; returns the answer instead if it cannot be served. */
 export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   const text = String.fromCharCode(...head);
   if (ILLEGAL.test(text)) return refusal(400, "unexpected octets");
@@ -88,23 +83,23 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   }
   const path = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)/i.exec(target!)?.[1];
   if (path === undefined) return refusal(400, "not a path");
-  // A body, which no request here needs, is not read; so nothing can be read behind it either.
+  // Bodies are not read, so no request can be read behind one.
   const body = headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
   return { method, path, headers, close: minor === "0" || body || asked.includes("close") };
 }
 
-/** An error for the client; its text holds nothing that the client sent. */
+/** An error; its text must hold nothing that the client sent. */
 export function refusal(status: number, why: string): HttpReply {
   return textReply(status, `${why}\n`);
 }
 
-/** Plain text as an answer. */
+/** A plain-text answer. */
 export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** The octets of an answer: its head, and its body, which many answers may share where it is large. */
+/** Encodes an answer. A large body is passed on as it is, so that answers can share it. */
 export function writeReply(
   { status, headers, body }: HttpReply,
   { close, headOnly }: { close: boolean; headOnly: boolean },
@@ -120,8 +115,8 @@ export function writeReply(
   for (const [name, value] of fields) lines.push(`${name}: ${value}`);
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
   if (headOnly) return [head];
-  if (content.length > JOINED) return [head, content];
-  // In one segment: the second of two would wait for the client's delayed acknowledgement.
+  if (content.length > JOINED_BYTES) return [head, content];
+  // One segment: a second would wait for the client's delayed acknowledgement.
   const whole = new Uint8Array(head.length + content.length);
   whole.set(head);
   whole.set(content, head.length);

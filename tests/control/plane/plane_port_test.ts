@@ -7,7 +7,7 @@ import {
   type PostedMessage,
   postToPlane,
   readPosted,
-} from "../../../src/control/plane/post_to_plane.ts";
+} from "../../../src/control/plane/plane_port.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
@@ -66,14 +66,16 @@ Deno.test("no message to a data plane holds a typed array", () => {
   port1.close();
 });
 
-Deno.test("data planes are sent messages by one function alone", () => {
-  const text = Deno.readTextFileSync(`${ROOT}control/plane/data_plane.ts`);
+Deno.test("data planes get messages only from postToPlane", () => {
+  const text = ["data_plane", "plane_port"].map((name) =>
+    Deno.readTextFileSync(`${ROOT}control/plane/${name}.ts`)
+  ).join("");
   const sends = [...text.matchAll(/(\S+)\.postMessage\(/g)].map(([, who]) => who);
-  // The other one starts the thread, which serves nobody yet.
-  assert.deepEqual(sends, ["worker"]);
+  // That one starts the thread, which does not serve yet.
+  assert.deepEqual(sends, ["worker", "port"]);
 });
 
-Deno.test("a configuration reaches a data plane as text, and nothing of it is lost", () => {
+Deno.test("a configuration is sent to a data plane as text, without loss", () => {
   let count = 0;
   for (const { name } of Deno.readDirSync(new URL("../../corefile/", import.meta.url))) {
     if (!name.endsWith(".corefiletest")) continue;

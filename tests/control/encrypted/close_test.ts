@@ -1,12 +1,13 @@
-/** How TLS connections end, and how many may be about to. */
+/** How TLS connections are closed. */
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { SecureConnection } from "../../../src/control/encrypted/tls/connect.ts";
-import { closeConnection, MAX_LINGERING } from "../../../src/control/encrypted/tls/goodbye.ts";
+import { closeConnection, MAX_LINGERING } from "../../../src/control/encrypted/tls/close.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
-/** One side of a connection, as far as its end is concerned. */
+/** A TLS socket or its transport. */
 class FakeSocket extends EventEmitter {
-  held = false;
+  paused = false;
   destroyed = false;
   ends = 0;
 
@@ -23,43 +24,54 @@ class FakeSocket extends EventEmitter {
   }
 }
 
+const clock = new VirtualClock();
+
 function connect() {
   const socket = new FakeSocket();
   const transport = new FakeSocket();
   return { socket, transport, both: { socket, transport } as unknown as SecureConnection };
 }
 
-Deno.test("however many TLS connections close, few linger: the oldest end at once", () => {
+Deno.test("closing TLS connections: few linger, and the oldest are destroyed for new ones", () => {
   const all = Array.from({ length: 3 * MAX_LINGERING }, connect);
   let most = 0;
   for (const { both } of all) {
-    closeConnection(both);
-    closeConnection(both);
+    closeConnection(both, clock);
+    closeConnection(both, clock);
     most = Math.max(
       most,
       all.filter(({ socket, transport }) => socket.ends > 0 && !transport.destroyed).length,
     );
   }
   assert.equal(most, MAX_LINGERING);
-  assert.ok(all.every(({ socket }) => socket.ends === 1), "one did not say goodbye");
+  assert.ok(all.every(({ socket }) => socket.ends === 1), "one was not closed politely");
   const states = all.map(({ transport }) => transport.destroyed);
   const linger = all.length - MAX_LINGERING;
   assert.deepEqual(states, all.map((_, i) => i < linger));
-  // The peers say goodbye: no timer is left, which the test would notice.
   for (const { transport } of all) transport.destroy();
+  assert.equal(clock.timers, 0);
   const next = connect();
-  closeConnection(next.both);
+  closeConnection(next.both, clock);
   assert.equal(next.transport.destroyed, false);
   next.transport.destroy();
 });
 
-Deno.test("a TLS connection that is not read from ends at once, and one that goes on sending", () => {
-  const held = connect();
-  held.transport.held = true;
-  closeConnection(held.both);
-  assert.deepEqual([held.socket.ends, held.transport.destroyed], [0, true]);
+Deno.test("closing a TLS connection: one that is paused or keeps sending is destroyed", () => {
+  const paused = connect();
+  paused.transport.paused = true;
+  closeConnection(paused.both, clock);
+  assert.deepEqual([paused.socket.ends, paused.transport.destroyed], [0, true]);
   const flooding = connect();
-  closeConnection(flooding.both);
+  closeConnection(flooding.both, clock);
   for (let i = 0; i < 3; i++) flooding.socket.emit("data", new Uint8Array(60_000));
   assert.equal(flooding.transport.destroyed, true);
+});
+
+Deno.test("closing a TLS connection: one whose peer does not close is destroyed after a second", async () => {
+  const { transport, both } = connect();
+  closeConnection(both, clock);
+  await clock.advance(999);
+  assert.equal(transport.destroyed, false);
+  await clock.advance(1);
+  assert.equal(transport.destroyed, true);
 });

@@ -1,0 +1,39 @@
+import type { Clock } from "../../../base/clock.ts";
+import type { SecureConnection } from "./connect.ts";
+
+const LINGER_MS = 1000;
+const LINGER_BYTES = 128 * 1024;
+/** Connections that may linger; their descriptors come from `FILE_SHARES.process`. */
+export const MAX_LINGERING = 4;
+
+/** How to destroy each lingering connection, oldest first. */
+const lingering = new Map<SecureConnection["transport"], () => void>();
+
+/**
+ * Closes a connection politely. It is destroyed if it is paused with more input than fits, if the
+ * peer takes too long or sends too much, or if more than `MAX_LINGERING` linger.
+ */
+export function closeConnection({ socket, transport }: SecureConnection, clock: Clock): void {
+  if (transport.destroyed || lingering.has(transport)) return;
+  const forget = () => {
+    cancel();
+    lingering.delete(transport);
+  };
+  const destroy = () => {
+    forget();
+    socket.destroy();
+    transport.destroy();
+  };
+  const cancel = clock.after(LINGER_MS, destroy);
+  if (transport.paused) return destroy();
+  if (lingering.size >= MAX_LINGERING) lingering.values().next().value!();
+  lingering.set(transport, destroy);
+  transport.once("close", forget);
+  let left = LINGER_BYTES;
+  // Input is discarded, so that the peer's close is seen.
+  socket.on("data", (bytes: Uint8Array) => {
+    if ((left -= bytes.length) < 0) destroy();
+  });
+  socket.resume();
+  socket.end();
+}

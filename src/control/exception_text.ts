@@ -1,0 +1,14 @@
+/** An exception on one line with its first stack frame, or with its whole stack. */
+export function exceptionText(thrown: unknown, wholeStack = false): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  if (wholeStack) return thrown.stack ?? String(thrown);
+  const frame = /^\s+(at .*)$/m.exec(thrown.stack ?? "")?.[1];
+  const text = String(thrown).replaceAll("\n", " ");
+  return frame === undefined ? text : `${text} (${frame})`;
+}
+
+/** What an `error` or `unhandledrejection` event carries. */
+export function thrownBy(event: Event): unknown {
+  const { error, reason } = event as Partial<ErrorEvent & PromiseRejectionEvent>;
+  return error ?? reason;
+}

@@ -1,0 +1,59 @@
+import type { DecodedPacket } from "dns-packet";
+import { MAIN } from "../../support/processes/nodens.ts";
+import { folderWith, serving } from "../../support/processes/serving.ts";
+
+/** Makes a folder with these files for the length of `use`. */
+export async function inFolder(
+  files: Record<string, string>,
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = folderWith(files);
+  try {
+    await use(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Runs nodens until it ends; fails after 20 seconds. */
+export async function run(
+  args: readonly string[],
+): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...args],
+    stdin: "null",
+    signal: AbortSignal.timeout(20_000),
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** Serves a Corefile for the length of `use`; returns the exit code. */
+export async function serve(
+  corefile: string,
+  use: (out: () => string, folder: string) => Promise<void>,
+  { args = [], files = {}, descriptors }: {
+    args?: string[];
+    /** Files beside the Corefile. */
+    files?: Record<string, string>;
+    /** Limit of file descriptors. */
+    descriptors?: number;
+  } = {},
+): Promise<number> {
+  let code = NaN;
+  await inFolder(files, async (folder) => {
+    const file = `${folder}/Corefile`;
+    Deno.writeTextFileSync(file, corefile.replaceAll("FOLDER", folder));
+    code = await serving(
+      ["-conf", file, ...args],
+      (out) => use(out, folder),
+      descriptors === undefined ? {} : { files: descriptors },
+    );
+  });
+  return code;
+}
+
+/** What the first answer says. */
+export function dataOf({ answers }: DecodedPacket): string | undefined {
+  return (answers?.[0] as { data: string } | undefined)?.data;
+}
