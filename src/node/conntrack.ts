@@ -3,21 +3,21 @@ import type { LogLevel } from "../engine/handler.ts";
 const COUNT_FILE = "/proc/sys/net/netfilter/nf_conntrack_count";
 const MAX_FILE = "/proc/sys/net/netfilter/nf_conntrack_max";
 
-/** Share of the table that counts as full, and the one below which it does not any more. */
+/** Shares of the table at which a warning begins and ends. */
 const FULL = 0.95;
 const FREE = 0.9;
 
-/** What watching the table needs. */
+/** What a `ConntrackWatch` needs. */
 export interface ConntrackOptions {
-  /** Text of a file of the kernel's; throws if it cannot be read. */
+  /** Text of a kernel file; throws if it cannot be read. */
   readonly read: (path: string) => string;
   readonly log: (level: LogLevel, line: string) => void;
 }
 
 /**
- * Tells when the kernel's table of connections is full, or nearly so. Queries to nodens's own addresses are not
- * tracked, so what is in the cache is served all the same; all other new connections of the node are
- * dropped, those of nodens to its upstreams among them.
+ * Warns when the kernel's connection table is nearly full. Queries to the addresses of nodens are not
+ * tracked, so cache hits are still served; the kernel drops the node's other new connections, also
+ * those of nodens to its upstreams.
  */
 export class ConntrackWatch {
   readonly #options: ConntrackOptions;
@@ -36,10 +36,10 @@ export class ConntrackWatch {
       count = readCount(read(COUNT_FILE));
       max = readCount(read(MAX_FILE));
     } catch {
-      // Without connection tracking there is no table; nor is there one if the file is not read.
+      // Without connection tracking there is no table.
       return;
     }
-    // 0 means no limit; NaN compares with nothing.
+    // 0 means no limit; comparisons with NaN are false.
     if (!(max > 0 && count >= 0)) return;
     if (!this.#isFull && count >= FULL * max) {
       this.#isFull = true;

@@ -1,16 +1,15 @@
-/** One entry that is kept alive, and what must answer for it. */
+/** One entry that the data plane renews, and the target that must answer for it. */
 export interface Beat {
-  /** List of `-m recent` that it stands in. */
+  /** List of `-m recent`. */
   readonly list: string;
-  /** Address as it stands there. */
+  /** Address as written in the list. */
   readonly entry: string;
-  /** Where to ask whether nodens answers. */
   readonly target: { readonly address: string; readonly port: number };
 }
 
 /**
- * Has the data plane keep these beats' entries, and no others; resolves after a round with why the
- * entries of lists cannot be renewed, by list. Rejects if the data plane does not say.
+ * Has the data plane renew these entries, and no others. Resolves after a round with the lists whose
+ * entries cannot be renewed, and why. Rejects if the data plane does not answer.
  */
 export type KeepBeats = (
   beats: readonly Beat[],
@@ -18,10 +17,9 @@ export type KeepBeats = (
 ) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * The entries of `-m recent` by which the rules know that nodens answers. The data plane itself renews
- * them, for as long as its own queries to these addresses are answered; here is said which, and what
- * is wrong is remembered. So whatever keeps answers away (a crash, a hang, a stopped process) lets
- * entries grow old, and the rules send the traffic elsewhere, and what keeps this thread busy does not.
+ * The entries of `-m recent` from which the rules learn that nodens answers. The data plane renews
+ * them itself while its own queries to these addresses are answered. So a crash, a hang or a stopped
+ * process lets them expire and the rules send the traffic elsewhere; a busy control plane does not.
  */
 export class Heartbeat {
   readonly #keep: KeepBeats;
@@ -33,19 +31,19 @@ export class Heartbeat {
     this.#keep = keep;
   }
 
-  /** Keeps these alive from now on; entries that are none of them any more are taken out. */
+  /** Renews these entries from now on; all others are removed. */
   set(beats: readonly Beat[]): void {
     this.#beats = beats;
     this.#beating = null;
     void this.beat();
   }
 
-  /** Asks and renews once; what is under way already is joined. Never rejects. */
+  /** Queries and renews once, or joins the round in progress. Never rejects. */
   beat(): Promise<void> {
     if (this.#beating !== null) return this.#beating;
     const beating = this.#keep(this.#beats, { handedOver: false }).then(
       (faults) => void (this.#faults = faults),
-      // A data plane that does not answer says nothing of the lists: the rules stay as they are.
+      // The data plane says nothing about the lists: the rules stay as they are.
       () => {},
     ).finally(() => {
       if (this.#beating === beating) this.#beating = null;
@@ -59,14 +57,14 @@ export class Heartbeat {
   }
 
   /**
-   * Renews nothing any more. Takes the entries out too, so that traffic turns away at once, unless
-   * another process renews them from now on.
+   * Stops renewing and removes the entries, so that traffic goes elsewhere at once.
+   *
+   * @param options - `handedOver`: another process renews the entries now, so they stay
    */
   stop({ handedOver = false } = {}): void {
     this.#beats = [];
     this.#beating = null;
-    this.#keep([], { handedOver }).catch(() => {
-      // Its entries grow old by themselves.
-    });
+    // If this fails, the entries expire.
+    this.#keep([], { handedOver }).catch(() => {});
   }
 }

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
-import { type InterfaceFacts, judgeInterface } from "../../src/doctor/judge/interface.ts";
+import {
+  type InterfaceFacts,
+  judgeInterface,
+  judgeLinkKind,
+} from "../../src/doctor/judge/interface.ts";
 import { probeResolvConfs } from "../../src/doctor/probe/host.ts";
 import { defaultLinks, defaultLinks6 } from "../../src/doctor/probe/links.ts";
 import {
@@ -10,7 +14,7 @@ import {
   parseKubeletConfig,
   type ResolvConfFacts,
 } from "../../src/doctor/judge/resolv_conf.ts";
-import { judgeService, type ServiceFacts } from "../../src/doctor/judge/service.ts";
+import { judgeService, type ServiceFacts } from "../../src/doctor/judge/corefile.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
 
@@ -89,14 +93,14 @@ testFindings("interface", [
     expected: { status: "problem", remedy: /ip address add 169\.254\.20\.10 dev/ },
   },
   { name: "no node", facts: { ...SERVING, wanted: [] }, expected: { status: "skipped" } },
-], ({ facts }) => judgeInterface(facts)[1]!);
+], ({ facts }) => judgeInterface(facts));
 
 testFindings("kind of link", [
   { name: "dummy", facts: SERVING, expected: { status: "ok", found: "available" } },
   {
     name: "bridge",
     facts: { ...SERVING, link: null, kinds: { dummy: false, bridge: true } },
-    expected: { status: "ok", found: /a bridge without ports serves as well$/ },
+    expected: { status: "ok", found: /a bridge without ports works as well$/ },
   },
   {
     name: "none",
@@ -109,7 +113,7 @@ testFindings("kind of link", [
     facts: { ...SERVING, setupInterface: false },
     expected: { status: "skipped" },
   },
-], ({ facts }) => judgeInterface(facts)[0]!);
+], ({ facts }) => judgeLinkKind(facts));
 
 const file = (servers: string[] | null, forwarded = true): ResolvConfFacts => ({
   path: "/etc/resolv.conf",
@@ -228,7 +232,6 @@ const SERVICE: ServiceFacts = {
   service: "kube-dns-upstream",
   address: { address: "10.96.0.11" },
   needed: true,
-  localIps: [LOCAL, DNS],
 };
 
 testFindings("service", [
@@ -250,10 +253,14 @@ testFindings("service", [
   {
     name: "nodens's own address",
     facts: { ...SERVICE, address: { address: DNS } },
-    expected: { status: "problem", found: /nodens would ask itself$/, remedy: /^make a second/ },
+    expected: {
+      status: "problem",
+      found: /nodens would forward to itself$/,
+      remedy: /^make a second/,
+    },
   },
   { name: "no template", facts: { ...SERVICE, service: null }, expected: { status: "skipped" } },
-], ({ facts }) => judgeService(facts));
+], ({ facts }) => judgeService(facts, [LOCAL, DNS]));
 
 Deno.test("links of default routes are read", () => {
   const route = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n" +

@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
-import { type BeatFacts, judgeHeartbeat, lastSeen } from "../../src/doctor/judge/heartbeat.ts";
-import { type FamilyRules, judgeIptables, judgeLock } from "../../src/doctor/judge/iptables.ts";
+import {
+  type FamilyRules,
+  judgeIptables,
+  judgeLock,
+  judgeMatches,
+  type MatchFacts,
+} from "../../src/doctor/judge/iptables.ts";
 import type { Running } from "../../src/doctor/judge/listeners.ts";
 import {
-  judgeMatches,
-  matchesOfModules,
-  type MatchFacts,
-  moduleNames,
-} from "../../src/doctor/probe/matches.ts";
-import { judgeRules, levelOf, type RuleFacts } from "../../src/doctor/judge/rules.ts";
-import { tryRules } from "../../src/doctor/probe/rule_trial.ts";
+  type BeatFacts,
+  judgeForeignRules,
+  judgeHeartbeat,
+  judgeOwnRules,
+  lastSeen,
+  levelOf,
+  type RuleFacts,
+} from "../../src/doctor/judge/rules.ts";
+import { moduleNames } from "../../src/doctor/probe/links.ts";
+import { matchesOfModules, tryRules } from "../../src/doctor/probe/rules.ts";
 import type { Backend } from "../../src/node/rules/iptables.ts";
 import { joinWords } from "../../src/node/rules/rule_text.ts";
 import {
@@ -119,7 +127,6 @@ testFindings("lock", [
 ], ({ facts }) => judgeLock(facts));
 
 const MATCHES: MatchFacts = {
-  family: 4,
   loaded: ["comment", "recent", "socket"],
   modules: [],
   test: null,
@@ -131,7 +138,7 @@ testFindings("matches", [
   {
     name: "tried",
     facts: { ...MATCHES, test: { accepted: true, said: "" } },
-    expected: { status: "ok", found: /accepted \(tried, not put in\)$/ },
+    expected: { status: "ok", found: /accepted \(tried, not installed\)$/ },
   },
   {
     name: "modules",
@@ -228,7 +235,11 @@ testFindings("rules", [
   {
     name: "left over, and nobody serves",
     facts: facts(saved("none"), "nobody"),
-    expected: { status: "warning", found: /reach nobody$/, remedy: /^start nodens/ },
+    expected: {
+      status: "warning",
+      found: /nobody answers queries to these addresses$/,
+      remedy: /^start nodens/,
+    },
   },
   {
     name: "left over with fail-open",
@@ -245,7 +256,7 @@ testFindings("rules", [
     facts: { ...RULES, rules: UNREADABLE },
     expected: { status: "skipped" },
   },
-], ({ facts }) => judgeRules(facts)[0]!);
+], ({ facts }) => judgeOwnRules(facts));
 
 testFindings("foreign rules", [
   { name: "none above", facts: RULES, expected: { status: "ok" } },
@@ -260,7 +271,7 @@ testFindings("foreign rules", [
   },
   { name: "one below", facts: facts(saved("socket") + DROP), expected: { status: "ok" } },
   { name: "none of ours", facts: facts(DROP, "nobody"), expected: { status: "skipped" } },
-], ({ facts }) => judgeRules(facts)[1]!);
+], ({ facts }) => judgeForeignRules(facts));
 
 Deno.test("rules: the nearest level", () => {
   for (const level of ["socket", "heartbeat", "none"] as const) {

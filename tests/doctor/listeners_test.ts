@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import {
   holderAt,
-  judgeListeners,
+  judgeDnsPorts,
+  judgeHttpPorts,
   type ListenerFacts,
+  type Socket,
   whoRuns,
 } from "../../src/doctor/judge/listeners.ts";
-import { parseProcNet, processName, type Socket } from "../../src/doctor/judge/sockets.ts";
+import { parseProcNet, processName } from "../../src/doctor/probe/sockets.ts";
 import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
@@ -78,7 +80,7 @@ testFindings("listeners", [
   {
     name: "node-cache before the change",
     facts: { ...NODE, sockets: [socket("node-cache", LOCAL)] },
-    expected: { status: "warning", remedy: /^expected before the change/ },
+    expected: { status: "warning", remedy: /^expected before the migration/ },
   },
   {
     name: "a port beside ours",
@@ -90,10 +92,10 @@ testFindings("listeners", [
     facts: { ...NODE, sockets: null },
     expected: { status: "skipped" },
   },
-], ({ facts }) => judgeListeners(facts)[0]!);
+], ({ facts }) => judgeDnsPorts(facts));
 
 Deno.test("listeners: ports of HTTP are TCP's", () => {
-  const at = (sockets: Socket[]) => judgeListeners({ ...NODE, sockets })[1]!;
+  const at = (sockets: Socket[]) => judgeHttpPorts({ ...NODE, sockets });
   expectFinding(at([]), { status: "ok", found: "free: *:9253" });
   expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { status: "ok" });
   expectFinding(at([socket("node_exporter", "::", { port: 9253, protocol: "tcp" })]), {
@@ -102,13 +104,13 @@ Deno.test("listeners: ports of HTTP are TCP's", () => {
   });
   const http = [{ address: "0.0.0.0", port: 9353, optional: true }];
   const sockets = [socket("node_exporter", "0.0.0.0", { port: 9353, protocol: "tcp" })];
-  expectFinding(judgeListeners({ ...NODE, http, sockets })[1]!, {
+  expectFinding(judgeHttpPorts({ ...NODE, http, sockets }), {
     status: "warning",
     found: "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
     remedy: /^node_exporter: stop it/,
   });
-  expectFinding(judgeListeners({ ...NODE, http: [] })[1]!, { status: "skipped" });
-  expectFinding(judgeListeners({ ...NODE, dns: [] })[0]!, { status: "skipped" });
+  expectFinding(judgeHttpPorts({ ...NODE, http: [] }), { status: "skipped" });
+  expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { status: "skipped" });
 });
 
 Deno.test("who serves at our addresses", () => {

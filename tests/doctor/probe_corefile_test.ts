@@ -45,7 +45,6 @@ function look(
     template: template === null ? null : { ...TEMPLATE, ...template },
     corefile: template === null ? "/made" : "",
     defaultPort: 53,
-    localIps: [LOCAL],
   }, host);
 }
 
@@ -92,7 +91,10 @@ Deno.test("faults of template, config map and Corefile are told", async () => {
     'Cannot read the template "/base": there is no such file',
   ]);
   const map = await look({ "/base": BASE }, { env, template: { configRequired: true } });
-  assert.deepEqual(map.corefile.faults, ['Cannot read "/kube-dns": no such directory']);
+  assert.deepEqual(map.corefile.faults, [
+    'Cannot read "/kube-dns": there is no such directory (mount the config map kube-dns there, or' +
+    " omit -kubednscm)",
+  ]);
   const plain = await look({ "/made": ". {\n    whoam\n}\n" }, { template: null });
   assert.match(plain.corefile.faults.join(), /\/made:2: .*whoam/);
   assert.equal(plain.service.service, null);

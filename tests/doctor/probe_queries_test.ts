@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { askFromGateway, askFromNamespace } from "../../src/doctor/probe/pod.ts";
 import { askTargets, namesOf } from "../../src/doctor/probe/queries.ts";
-import type { Question } from "../../src/doctor/probe/surroundings.ts";
+import type { Question } from "../../src/doctor/probe/options.ts";
 import type { Target } from "../../src/doctor/judge/targets.ts";
 
 const NAMES = namesOf({ clusterName: "a.cluster.test", outsideName: "example.org" });

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { judgeCorefile } from "../../src/doctor/judge/corefile.ts";
 import { answerOf } from "../../src/doctor/probe/pod.ts";
-import { judgePod, type PodFacts } from "../../src/doctor/judge/pod.ts";
 import {
   type Answer,
   type Asked,
+  checkOf,
+  judgePod,
   judgeQueries,
+  type PodFacts,
   type QueryFacts,
 } from "../../src/doctor/judge/queries.ts";
 import { type Name, planTargets, type Target } from "../../src/doctor/judge/targets.ts";
@@ -134,7 +136,10 @@ testFindings("queries", [
   {
     name: "an upstream that fails",
     facts: { ...UPSTREAM, asked: asked(code("SERVFAIL"), code("SERVFAIL")) },
-    expected: { status: "problem", remedy: "that server cannot resolve the name: look there" },
+    expected: {
+      status: "problem",
+      remedy: "that server cannot resolve the name: find out why there",
+    },
   },
   {
     name: "kube-dns without endpoints",
@@ -149,9 +154,8 @@ testFindings("queries", [
 ], ({ facts }) => judgeQueries(facts));
 
 Deno.test("queries: ids name role and address", () => {
-  assert.equal(judgeQueries(FACTS).id, "listener:169.254.20.10:53");
-  const { id, title } = judgeQueries(UPSTREAM);
-  assert.deepEqual({ id, title }, {
+  assert.equal(checkOf(FACTS.target).id, "listener:169.254.20.10:53");
+  assert.deepEqual(checkOf(UPSTREAM.target), {
     id: "upstream:[fd00::a]:53",
     title: "Ask upstream [fd00::a]:53",
   });
@@ -186,7 +190,7 @@ testFindings("pod", [
   {
     name: "answered, but wrong",
     facts: { ...GATEWAY, asked: asked(code("SERVFAIL")) },
-    expected: { status: "warning", remedy: /^it is answered, so the way is open/ },
+    expected: { status: "warning", remedy: /^replies arrive, so the path is open/ },
   },
   {
     name: "no namespace",
@@ -253,7 +257,6 @@ const { config: CONFIG } = loadConfig(
 );
 const COREFILE_FACTS = {
   ...{ source: "Corefile", faults: [], warnings: [], config: CONFIG },
-  localIps: ["169.254.20.10", "fd00::10"],
 };
 const { config: BOUND } = loadConfig(
   {
@@ -289,4 +292,4 @@ testFindings("corefile", [
     facts: { ...COREFILE_FACTS, warnings: ["Corefile:2: strange"] },
     expected: { status: "warning", found: /\nCorefile:2: strange$/ },
   },
-], ({ facts }) => judgeCorefile(facts));
+], ({ facts }) => judgeCorefile(facts, ["169.254.20.10", "fd00::10"]));

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import {
   type CapabilityFacts,
   judgeCapabilities,
+  judgePermissions,
+  judgeRuntime,
   mayAdminister,
   parseEffective,
-} from "../../src/doctor/judge/capabilities.ts";
-import { judgeRuntime, type RuntimeFacts } from "../../src/doctor/judge/runtime.ts";
-import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
+  type RuntimeFacts,
+} from "../../src/doctor/judge/runtime.ts";
+import { testFindings } from "../support/doubles/finding_table.ts";
 
 const LINUX: RuntimeFacts = {
   os: "linux",
@@ -17,30 +19,48 @@ const LINUX: RuntimeFacts = {
   touchesHost: true,
 };
 
-Deno.test("runtime: driver and permissions", () => {
-  const [runtime, permissions] = judgeRuntime(LINUX);
-  expectFinding(runtime!, {
-    status: "ok",
-    found: "deno 2.9.6 on linux/x86_64, driver linux (epoll)",
-  });
-  expectFinding(permissions!, { status: "ok" });
+const libcMissing = "FFI is not allowed (--allow-ffi)";
 
-  const libcMissing = "FFI is not allowed (--allow-ffi)";
-  const [server, some] = judgeRuntime({
-    ...{ ...LINUX, libcMissing, denied: ["ffi", "run"], touchesHost: false },
-  });
-  expectFinding(server!, { status: "warning", found: /portable driver is used, at about four/ });
-  expectFinding(some!, {
-    status: "warning",
-    found: "not granted: ffi, run",
-    remedy: "run nodens with --allow-ffi --allow-run",
-  });
-  const [node, denied] = judgeRuntime({ ...LINUX, libcMissing, denied: ["run"] });
-  expectFinding(node!, { status: "problem", found: /neither interface nor heartbeat/ });
-  expectFinding(denied!, { status: "problem", remedy: "run nodens with --allow-run" });
-  const [, net] = judgeRuntime({ ...LINUX, denied: ["net"], touchesHost: false });
-  expectFinding(net!, { status: "problem" });
-});
+testFindings("runtime", [
+  {
+    name: "linux",
+    facts: LINUX,
+    expected: { status: "ok", found: "deno 2.9.6 on linux/x86_64, driver linux (epoll)" },
+  },
+  {
+    name: "a server without FFI",
+    facts: { ...LINUX, libcMissing, touchesHost: false },
+    expected: { status: "warning", found: /portable driver is used, at about four/ },
+  },
+  {
+    name: "a node without FFI",
+    facts: { ...LINUX, libcMissing },
+    expected: { status: "problem", found: /neither interface nor heartbeat/ },
+  },
+], ({ facts }) => judgeRuntime(facts));
+
+testFindings("permissions", [
+  { name: "all granted", facts: LINUX, expected: { status: "ok" } },
+  {
+    name: "a server without FFI and run",
+    facts: { ...LINUX, denied: ["ffi", "run"], touchesHost: false },
+    expected: {
+      status: "warning",
+      found: "not granted: ffi, run",
+      remedy: "run nodens with --allow-ffi --allow-run",
+    },
+  },
+  {
+    name: "a node without run",
+    facts: { ...LINUX, denied: ["run"] },
+    expected: { status: "problem", remedy: "run nodens with --allow-run" },
+  },
+  {
+    name: "no network",
+    facts: { ...LINUX, denied: ["net"], touchesHost: false },
+    expected: { status: "problem" },
+  },
+], ({ facts }) => judgePermissions(facts));
 
 const NET_ADMIN = 1n << 12n;
 const BIND = 1n << 10n;

@@ -1,9 +1,8 @@
 /** Every command of the node's rules, failing in every way, at every moment: what must hold. */
 import assert from "node:assert/strict";
 import type { CommandOptions, CommandResult } from "../../src/node/rules/command.ts";
-import { Heartbeat } from "../../src/node/heartbeat.ts";
-import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
+import { fails, type MadeOptions, makeRules } from "./made_rules.ts";
 
 /** Takes the place of a command; null has it done. */
 type Fault = (
@@ -11,7 +10,6 @@ type Fault = (
   options: CommandOptions,
 ) => Promise<CommandResult | null> | CommandResult | null;
 
-const fails = (stderr: string, code = 4): CommandResult => ({ code, stdout: "", stderr });
 const LIED: CommandResult = { code: 0, stdout: "", stderr: "" };
 
 /** At stop a command that hangs ends by its signal, before by its own limit. */
@@ -42,25 +40,10 @@ const FAULTS: Record<string, Fault> = {
     what === "restore" ? null : { ...LIED, stdout: "*raw\n:OUTPUT ACCEPT [0:0]\n" },
 };
 
-interface Made {
-  iptables: FakeIptables;
-  rules: NodeRules;
-  logs: string[];
-  levels: string[];
-  /** Sets what commands do from now on. */
-  become(fault: Fault | null, which?: "save" | "restore"): void;
-}
-
-function make(
-  changes: Partial<NodeRulesOptions> & {
-    /** Why a list of `-m recent` cannot be written to; null where it can. */
-    listFault?: (list: string) => string | null;
-  } = {},
-): Made {
+/** Rules beside both kinds of iptables, of which nft fails when told to. */
+function make(changes: MadeOptions = {}) {
   let fault: Fault | null = null;
   let which = "save";
-  const logs: string[] = [];
-  const levels: string[] = [];
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
     instead: ({ backend, what }, options) => {
@@ -71,34 +54,17 @@ function make(
   });
   iptables.add("nft", "nat", "-A PREROUTING -j KUBE-SERVICES");
   stopping = false;
-  const { listFault = () => null } = changes;
-  const heartbeat = new Heartbeat((beats) => {
-    const faults = beats.map(({ list }) => [list, listFault(list)] as const)
-      .filter((fault): fault is [string, string] => fault[1] !== null);
-    return Promise.resolve(Object.fromEntries(faults));
-  });
-  const rules = new NodeRules({
-    rules: { addresses: ["10.96.0.10"], port: 53, healthPort: 8080, failOpenTo: [], tracked: [] },
-    failOpen: true,
-    redirect: null,
-    run: iptables.run,
-    heartbeat,
-    log: (level, line) => logs.push(`${level} ${line}`),
-    count: () => {},
-    onLevel: (family, level) => levels.push(`${family} ${level}`),
-    // A turn of the loop, so that limits can pass.
-    pause: () => new Promise((next) => setTimeout(next, 0)),
-    // None of its own: each look is made by the test.
-    retryMs: 1 << 30,
-    ...changes,
-  });
   return {
-    ...{ iptables, rules, logs, levels },
-    become(next, of = "save") {
+    iptables,
+    ...makeRules(iptables.run, changes),
+    /** Sets what commands do from now on. */
+    become(next: Fault | null, of: "save" | "restore" = "save"): void {
       [fault, which] = [next, of];
     },
   };
 }
+
+type Made = ReturnType<typeof make>;
 
 const ours = (iptables: FakeIptables, backend: "nft" | "legacy" = "nft") =>
   iptables.rules(backend).filter((line) => /NodeLocal|nodens/.test(line) || /NODENS/.test(line));

@@ -1,65 +1,10 @@
 import assert from "node:assert/strict";
-import type { CommandResult } from "../../src/node/rules/command.ts";
-import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
-import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
-
-interface Made {
-  rules: NodeRules;
-  logs: string[];
-  counted: string[];
-  written: string[];
-}
-
-function make(
-  iptables: Pick<FakeIptables, "run">,
-  changes: Partial<NodeRulesOptions> & { cannotWrite?: boolean } = {},
-): Made {
-  const logs: string[] = [];
-  const counted: string[] = [];
-  const written: string[] = [];
-  let kept: readonly Beat[] = [];
-  const textOf = ({ list, entry }: Beat) => `${list} ${entry}`;
-  const heartbeat = new Heartbeat((beats) => {
-    const texts = beats.map(textOf);
-    const faults: Record<string, string> = {};
-    for (const one of kept) {
-      if (!texts.includes(textOf(one))) written.push(`${one.list} -${one.entry}`);
-    }
-    for (const { list, entry } of beats) {
-      if (changes.cannotWrite) faults[list] = `Cannot open "${list}" for writing`;
-      else written.push(`${list} +${entry}`);
-    }
-    kept = beats;
-    return Promise.resolve(faults);
-  });
-  const rules = new NodeRules({
-    rules: {
-      addresses: ["10.96.0.10"],
-      port: 53,
-      healthPort: 8080,
-      failOpenTo: [],
-      tracked: [],
-    },
-    failOpen: true,
-    redirect: null,
-    run: iptables.run,
-    heartbeat,
-    log: (level, line) => logs.push(`${level} ${line}`),
-    count: (type) => counted.push(type),
-    pause: () => Promise.resolve(),
-    ...changes,
-  });
-  return { rules, logs, counted, written };
-}
-
-function fails(stderr: string, code = 1): CommandResult {
-  return { code, stdout: "", stderr };
-}
+import { fails, makeRules } from "./made_rules.ts";
 
 Deno.test("rules are put in once, kept, mended, and taken out", async () => {
   const iptables = new FakeIptables();
-  const { rules, logs, counted, written } = make(iptables);
+  const { rules, logs, counted, written } = makeRules(iptables.run);
   const [state] = await rules.ensure();
   const good = { family: 4, level: "socket", problem: null, mayPass: false };
   assert.deepEqual(state, { ...good, changes: 14 });
@@ -80,7 +25,7 @@ Deno.test("rules are put in once, kept, mended, and taken out", async () => {
 
 Deno.test("turning away takes out what leads here, and leaves what answers need", async () => {
   const plain = new FakeIptables();
-  const { rules } = make(plain, { failOpen: false });
+  const { rules } = makeRules(plain.run, { failOpen: false });
   await rules.ensure();
   assert.equal(plain.rules().length, 12);
   await rules.turnAway();
@@ -93,7 +38,7 @@ Deno.test("turning away takes out what leads here, and leaves what answers need"
 
   // With fail-open a word to the kernel does it.
   const open = new FakeIptables();
-  const { rules: failOpen, written } = make(open);
+  const { rules: failOpen, written } = makeRules(open.run);
   await failOpen.ensure();
   await failOpen.turnAway();
   assert.equal(open.restored.length, 1);
@@ -103,7 +48,7 @@ Deno.test("turning away takes out what leads here, and leaves what answers need"
 
 Deno.test("calls at the same time are one", async () => {
   const iptables = new FakeIptables();
-  const { rules } = make(iptables);
+  const { rules } = makeRules(iptables.run);
   const [first, second] = await Promise.all([rules.ensure(), rules.ensure()]);
   assert.equal(first, second);
   assert.equal(iptables.restored.length, 1);
@@ -120,7 +65,7 @@ Deno.test("a kernel without what fail-open takes gets the next best, with one wa
     const iptables = new FakeIptables({
       refuse: (input) => input.includes(lacking) ? fails("RULE_INSERT failed") : null,
     });
-    const { rules, logs, counted } = make(iptables);
+    const { rules, logs, counted } = makeRules(iptables.run);
     assert.equal((await rules.ensure())[0]!.level, level);
     assert.equal((await rules.ensure())[0]!.changes, 0);
     const warnings = logs.filter((line) => line.startsWith("warning "));
@@ -135,7 +80,7 @@ Deno.test("a kernel without what fail-open takes gets the next best, with one wa
 Deno.test("a kernel that takes no rules at all keeps being asked for the best", async () => {
   let broken = true;
   const iptables = new FakeIptables({ refuse: () => broken ? fails("no such table") : null });
-  const { rules, logs, counted } = make(iptables);
+  const { rules, logs, counted } = makeRules(iptables.run);
   for (let i = 0; i < 2; i++) assert.match((await rules.ensure())[0]!.problem!, /no such table/);
   assert.deepEqual(counted, ["iptables", "iptables"]);
   assert.equal(logs.length, 1, "the same trouble is told once");
@@ -146,7 +91,9 @@ Deno.test("a kernel that takes no rules at all keeps being asked for the best", 
 
 Deno.test("a list that cannot be written to makes the rules plain, not nodens unreachable", async () => {
   const iptables = new FakeIptables();
-  const { rules, logs } = make(iptables, { cannotWrite: true });
+  const { rules, logs } = makeRules(iptables.run, {
+    listFault: (list) => `Cannot open "${list}" for writing`,
+  });
   assert.equal((await rules.ensure())[0]!.level, "none");
   assert.equal(iptables.rules().length, 12);
   assert.ok(iptables.rules().every((rule) => !rule.includes("recent")));
@@ -154,23 +101,20 @@ Deno.test("a list that cannot be written to makes the rules plain, not nodens un
   await rules.stop();
 });
 
-Deno.test("a lock that others hold is counted and tried again soon", async () => {
-  const free = Promise.withResolvers<void>();
+Deno.test("a lock held by another program is counted, and the rules are retried soon", async () => {
   let held = true;
   const iptables = new FakeIptables({
     refuse: () =>
       held
         ? fails("Another app is currently holding the xtables lock. Stopped waiting after 5s.", 4)
         : null,
-    afterRestore: free.resolve,
   });
-  const { rules, counted, logs } = make(iptables, { retryMs: 1 });
+  const { rules, clock, counted, logs } = makeRules(iptables.run);
   assert.match((await rules.ensure())[0]!.problem!, /holds the xtables lock, which ip.*fuser -v/);
   assert.equal(counted[0], "iptables_lock");
   assert.match(logs[0]!, /^warning /);
   held = false;
-  await free.promise;
-  await rules.ensure();
+  await clock.advance(5000);
   assert.equal(iptables.rules().length, 14);
   await rules.stop();
 });
@@ -203,7 +147,7 @@ Deno.test("what cannot be done is told with the remedy", async () => {
     [{ run: () => Promise.resolve(fails("", 124)) }, /took too long/],
   ];
   for (const [iptables, message] of rows) {
-    const { rules, logs, counted } = make(iptables);
+    const { rules, logs, counted } = makeRules(iptables.run);
     const [state] = await rules.ensure();
     assert.match(state!.problem!, message);
     assert.match(logs[0]!, message);
@@ -217,7 +161,7 @@ Deno.test("rules go where kubelet's are, and what is left in the other backend g
   iptables.add("nft", "raw", "-A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -j NOTRACK");
   iptables.add("nft", "filter", "-A INPUT -s 192.0.2.1/32 -j DROP");
   iptables.add("legacy", "mangle", ":KUBE-KUBELET-CANARY - [0:0]");
-  const { rules, logs } = make(iptables);
+  const { rules, logs } = makeRules(iptables.run);
   await rules.ensure();
   assert.equal(iptables.rules("legacy").filter((rule) => rule.includes("10.96.0.10")).length, 14);
   assert.deepEqual(iptables.rules("nft"), ["filter: -A INPUT -s 192.0.2.1/32 -j DROP"]);
@@ -230,7 +174,7 @@ Deno.test("rules go where kubelet's are, and what is left in the other backend g
 
 Deno.test("rules that somebody takes out again and again are an error, not an endless loop", async () => {
   const iptables: FakeIptables = new FakeIptables({ afterRestore: () => iptables.flush() });
-  const { rules, counted } = make(iptables);
+  const { rules, counted } = makeRules(iptables.run);
   assert.match((await rules.ensure())[0]!.problem!, /somebody else removes or repeats "-I /);
   assert.deepEqual(counted, ["iptables"]);
   await rules.stop();
@@ -238,7 +182,7 @@ Deno.test("rules that somebody takes out again and again are an error, not an en
 
 Deno.test("a stranger's rule above ours is told by name, once", async () => {
   const iptables = new FakeIptables();
-  const { rules, logs } = make(iptables, { failOpen: false });
+  const { rules, logs } = makeRules(iptables.run, { failOpen: false });
   await rules.ensure();
   const ours = iptables.rules().filter((rule) => rule.startsWith("raw: -A PREROUTING"));
   iptables.flush();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { BaseCorefile } from "../../src/node/template/base_corefile.ts";
 import { SettledPoll } from "../../src/node/template/settled_poll.ts";
 import { until } from "../support/run/until.ts";
+import { VirtualClock } from "../support/run/virtual_clock.ts";
 
 /** A volume as kubelet mounts it: names lead through `..data`, which is swapped for a new version. */
 class Volume {
@@ -48,8 +49,11 @@ async function watching(
     changes: string[];
     faults: string[];
     first: string | null;
+    /** Waits for a condition while the clock moves. */
+    polled: (condition: () => boolean) => Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {
+  const clock = new VirtualClock();
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const template = new Volume(`${folder}/coredns`, { "Corefile.base": TEMPLATE });
   const config = `${folder}/kube-dns`;
@@ -76,12 +80,16 @@ async function watching(
       changes.push(text);
     },
     onFault: (message) => void faults.push(message),
-    pollMs: 10,
-    settleMs: 5,
+    clock,
   });
   try {
     const first = await base.start();
-    await use({ template, config, target, changes, faults, first });
+    const polled = (condition: () => boolean) =>
+      until(() => {
+        void clock.advance(2000);
+        return condition();
+      });
+    await use({ template, config, target, changes, faults, first, polled });
   } finally {
     await base.stop();
     Deno.removeSync(folder, { recursive: true });
@@ -89,32 +97,32 @@ async function watching(
 }
 
 Deno.test("a template that kubelet swaps is taken up, a wrong one is told once", async () => {
-  await watching({}, async ({ template, target, changes, faults, first }) => {
+  await watching({}, async ({ template, target, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     assert.equal(Deno.readTextFileSync(target), PLAIN);
     template.update({ "Corefile.base": `errors\n${TEMPLATE}` });
-    await until(() => changes.length === 1);
+    await polled(() => changes.length === 1);
     template.update({ "Corefile.base": `chache\n${TEMPLATE}` });
-    await until(() => faults.length === 1);
+    await polled(() => faults.length === 1);
     assert.equal(Deno.readTextFileSync(target), `errors\n${PLAIN}`);
     template.update({ "Corefile.base": `log\n${TEMPLATE}` });
-    await until(() => changes.length === 2);
+    await polled(() => changes.length === 2);
     assert.deepEqual(changes, [`errors\n${PLAIN}`, `log\n${PLAIN}`]);
     assert.match(faults.join("\n"), /^[^\n]+ cannot be served: chache is unknown$/);
   });
 });
 
 Deno.test("a config map that kubelet mounts, swaps and empties is taken up", async () => {
-  await watching(null, async ({ config, changes, faults, first }) => {
+  await watching(null, async ({ config, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     const volume = new Volume(config, { stubDomains: '{"a.local": ["192.0.2.1"]}' });
-    await until(() => changes.length === 1);
+    await polled(() => changes.length === 1);
     volume.update({ stubDomains: '{"b.local": ["192.0.2.1"]}', upstreamNameservers: "[" });
-    await until(() => faults.length === 1);
+    await polled(() => faults.length === 1);
     volume.update({ upstreamNameservers: "[]", stubDomains: '{"b.local": ["192.0.2.1"]}' });
-    await until(() => changes.length === 2);
+    await polled(() => changes.length === 2);
     volume.update({});
-    await until(() => changes.length === 3);
+    await polled(() => changes.length === 3);
     const block = (name: string) =>
       `${PLAIN}\n${name}:53 {\n    errors\n    cache 30\n    bind ::1\n    forward . 192.0.2.1\n}\n`;
     assert.deepEqual(changes, [block("a.local"), block("b.local"), PLAIN]);
@@ -123,18 +131,19 @@ Deno.test("a config map that kubelet mounts, swaps and empties is taken up", asy
   });
 });
 
-Deno.test("only what lasts for two looks is told", async () => {
+Deno.test("only a value that lasts for two reads is reported", async () => {
+  const clock = new VirtualClock();
   const found = ["a", "a", "b", "c", "a", "d", "d", "d"];
-  const told: string[] = [];
+  const reported: string[] = [];
   const poll: SettledPoll<string> = new SettledPoll({
-    pollMs: 1,
-    settleMs: 1,
-    look: () => Promise.resolve(found.length > 1 ? found.shift()! : found[0]!),
-    onChange: (text) => Promise.resolve(void told.push(text)),
+    read: () => Promise.resolve(found.shift() ?? "d"),
+    onChange: (text) => Promise.resolve(void reported.push(text)),
+    clock,
   });
   assert.equal(await poll.first(), "a");
   poll.start();
-  await until(() => found.length === 1 && told.length > 0);
+  await clock.advance(60_000);
+  assert.deepEqual(reported, ["d"]);
+  assert.deepEqual(found, []);
   await poll.stop();
-  assert.deepEqual(told, ["d"]);
 });

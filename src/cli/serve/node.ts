@@ -85,7 +85,7 @@ export async function makeNodeRole(
     .all([
       import("../../node/node_role.ts"),
       import("../../node/interface/interface.ts"),
-      import("../../node/node_rules_linux.ts"),
+      import("../../node/node_rules.ts"),
       import("../../node/conntrack.ts"),
     ]);
   const conntrack = new ConntrackWatch({ read: readKernelFile, log });

@@ -1,27 +1,58 @@
+import type { Clock } from "../../base/clock.ts";
+import type { HostView } from "../../config/host.ts";
+import type { RuleRequest } from "../../node/rule_plan.ts";
+import type { RunCommand } from "../../node/rules/command.ts";
 import type { NodeOptions } from "../../node/template/options.ts";
-import type { NodeRulesOptions } from "../../node/node_rules.ts";
+import type { KernelTree } from "../../sys/kernel_tree.ts";
+import type { Answer } from "../judge/queries.ts";
 
 /** What `nodens doctor` examines. */
 export interface DoctorOptions {
   readonly node: NodeOptions;
-  readonly rules: Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect">;
+  readonly rules: RuleRequest;
   /** Corefile that is served without a template (`-conf`). */
   readonly corefile: string;
   /** Port of server blocks that name none (`-dns.port`). */
   readonly defaultPort: number;
-  /** Where metrics are served besides what the Corefile says, as HOST:PORT. */
+  /** Addresses for metrics besides those of the Corefile, as HOST:PORT. */
   readonly metricsAddresses: readonly string[];
-  /** Name of the cluster to ask for; null if there is no cluster. */
+  /** Cluster name to query; null without a cluster. */
   readonly clusterName: string | null;
-  /** Name outside of the cluster to ask for. */
+  /** Name outside the cluster to query. */
   readonly outsideName: string;
-  /** Time for one answer. */
+  /** Time limit for one answer. */
   readonly timeoutMs: number;
-  /** Ask from a network namespace made for it, which changes the host for that time. */
+  /** Queries from a temporary network namespace, which changes the host briefly. */
   readonly pod: boolean;
 }
 
-/** Whether anything is to be done with iptables. */
+/** Whether nodens would make iptables rules. */
 export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
+}
+
+/** One query to one server. */
+export interface Question {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly transport: "UDP" | "TCP";
+  readonly timeoutMs: number;
+  /** Source address (UDP only); default: the kernel's choice. */
+  readonly source?: string | undefined;
+}
+
+/** The probes' access to the machine. It changes nothing, except by `run` with `--pod`. */
+export interface Surroundings {
+  readonly host: HostView;
+  /** Kernel files; null if the C library cannot be used. */
+  readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;
+  /** Why not, or null. */
+  readonly libcMissing: string | null;
+  readonly run: RunCommand;
+  /** Sends a query; never rejects. */
+  readonly ask: (question: Question) => Promise<Answer>;
+  /** The command line of nodens itself, without arguments. */
+  readonly self: readonly string[];
+  readonly clock?: Clock;
 }

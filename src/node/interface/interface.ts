@@ -1,7 +1,9 @@
-import { NetlinkError } from "../../sys/netlink/socket.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
-import { areEqual, ElsewhereWatch } from "./elsewhere.ts";
+import { NetlinkError } from "../../sys/netlink/socket.ts";
+import { describeElsewhere } from "./elsewhere.ts";
+import { explain } from "./explain.ts";
 import {
   checkInterfaceName,
   type InterfaceKind,
@@ -10,26 +12,22 @@ import {
   type WantedAddress,
   wantedAddresses,
 } from "./options.ts";
-import { explain } from "./explain.ts";
-import { MendPace } from "./mend_pace.ts";
 import { SourceAddress } from "./source_address.ts";
-import { InterfaceWatch } from "./watch.ts";
+import { InterfaceWatch, MendPace } from "./watch.ts";
 
-export type { InterfaceKind, InterfaceOptions } from "./options.ts";
-
-/** How often notices are looked for. A look that finds none is two system calls. */
+/** Interval between reads of notices; reading none is two system calls. */
 const LOOK_MS = 100;
 
 /** What `ensure` found and did. */
 export interface EnsureResult {
   readonly kind: InterfaceKind;
-  /** The link was not made by this, but found. */
+  /** The link existed already. */
   readonly adopted: boolean;
-  /** What had to be done, in words; empty if all was as it should be. */
+  /** What was changed, in words; empty if nothing. */
   readonly changes: readonly string[];
 }
 
-/** Where the addresses belong. */
+/** The link with the addresses. */
 interface Place {
   readonly kind: InterfaceKind;
   readonly link: Link;
@@ -38,57 +36,56 @@ interface Place {
 /** What one `ensure` does. */
 interface Work {
   readonly changes: string[];
-  /** How to take it back, the first step last. */
+  /** Steps that undo it, in the order of the work. */
   readonly undo: (() => void)[];
 }
 
 /**
- * The link with the addresses that the node's clients ask: made or adopted, kept, and removed.
+ * Makes or adopts, keeps and removes the link with the addresses that the node's clients query.
  *
- * It is a dummy link; on a kernel without those a bridge without ports, which serves as well; where
- * the kernel makes neither, the addresses are put on lo. A dummy or a bridge without ports that has
- * the name already is adopted, and belongs to this from then on.
+ * It is a dummy link. If the kernel has none, it is a bridge without ports, which works too; if the
+ * kernel makes neither, the addresses are added to lo. An existing dummy or bridge without ports of
+ * that name is adopted and then treated as made here.
  */
 export class NodeInterface {
   readonly #name: string;
   readonly #wanted: readonly WantedAddress[];
   readonly #kinds: readonly (readonly [LinkKind, string])[];
   readonly #log: InterfaceOptions["log"];
+  readonly #clock: Clock;
   readonly #pace = new MendPace();
+  readonly #source: SourceAddress;
   #kernel: Rtnetlink | null = null;
-  #watch: { socket: InterfaceWatch; timer: ReturnType<typeof setInterval> } | null = null;
+  #endWatch: () => void = () => {};
   #place: Place | null = null;
   #adopted = false;
-  /** Addresses were put on lo. */
+  /** Addresses were added to lo. */
   #onLo = false;
-  /** Indexes of links that were ours and have lost the name, or their place, to another. */
+  /** Indexes of our links that were renamed or replaced by others. */
   readonly #strays = new Set<number>();
-  readonly #elsewhere: ElsewhereWatch;
-  readonly #source: SourceAddress;
+  /** Reported addresses of other links. */
+  #elsewhere: readonly string[] = [];
 
-  /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
-  constructor(options: InterfaceOptions) {
-    checkInterfaceName(options.name);
-    this.#name = options.name;
-    this.#wanted = wantedAddresses(options.addresses);
-    const { dummy = "dummy", bridge = "bridge" } = options.kernelKinds ?? {};
+  /** Throws a RangeError for an invalid name or address; touches nothing yet. */
+  constructor({ name, addresses, log, kernelKinds, clock = systemClock }: InterfaceOptions) {
+    checkInterfaceName(name);
+    this.#name = name;
+    this.#wanted = wantedAddresses(addresses);
+    const { dummy = "dummy", bridge = "bridge" } = kernelKinds ?? {};
     this.#kinds = [["dummy", dummy], ["bridge", bridge]];
-    this.#log = options.log;
-    this.#elsewhere = new ElsewhereWatch(
-      this.#wanted,
-      (text) => this.#log("warning", `${this.#title()}: ${text}`),
-    );
+    this.#log = log;
+    this.#clock = clock;
     this.#source = new SourceAddress(this.#wanted, {
       open: () => this.#open(),
-      onRefused: (why) => this.#log("warning", `${this.#title()}: Cannot change its route: ${why}`),
+      onRefused: (why) => this.#say("warning", `: Cannot change its route: ${why}`),
     });
   }
 
   /**
-   * Makes the interface, or mends what is missing of it; does nothing if all is well.
+   * Makes the interface or repairs it; does nothing if all is well.
    *
-   * Throws an Error that says what is in the way and what would help; then the first call leaves
-   * nothing behind, and a later one has done what it could.
+   * Throws an Error with cause and remedy. The first call then leaves nothing behind, and a later one
+   * has done what it could.
    */
   ensure(): EnsureResult {
     const first = this.#place === null;
@@ -99,13 +96,13 @@ export class NodeInterface {
       if (previous !== null && previous.kind !== "lo") this.#strays.add(previous.link.index);
       this.#strays.delete(place.link.index);
       this.#fill(place, work);
-      // Last, so that the addresses are never nowhere.
+      // Last, so that every address is always on some link.
       work.changes.push(...this.#removeStrays().map((what) => `removed ${what}`));
       if (first) this.#reportStart(place, work);
       else if (work.changes.length > 0) this.#reportMend(work);
       return { kind: place.kind, adopted: this.#adopted, changes: work.changes };
     } catch (error) {
-      if (first) this.#takeBack(work);
+      if (first) this.#undo(work);
       else this.#reportMend(work);
       throw new Error(`Cannot set up the interface "${this.#name}": ${explain(error)}`, {
         cause: error,
@@ -114,40 +111,43 @@ export class NodeInterface {
   }
 
   /**
-   * Calls back soon after something has changed the interface, and once at the start; `ensure` is
-   * what to do then. Changes that follow one another fast are waited for, the longer the more
-   * there are. Throws if no netlink socket can be opened. The callback must not throw.
+   * Calls back soon after a change to the interface, and once at the start; the callback should call
+   * `ensure`, and must not throw. If repairs follow each other, it is called less often. Throws if no
+   * netlink socket can be opened.
    */
   watch(onNotice: () => void): void {
     this.#endWatch();
     const socket = new InterfaceWatch(this.#pace);
-    const timer = setInterval(() => {
+    const cancel = this.#clock.every(LOOK_MS, () => {
       const index = this.#place?.link.index ?? 0;
-      if (socket.look({ name: this.#name, index }, performance.now())) onNotice();
-    }, LOOK_MS);
-    this.#watch = { socket, timer };
+      if (socket.look({ name: this.#name, index }, this.#clock.now())) onNotice();
+    });
+    this.#endWatch = () => {
+      cancel();
+      socket.close();
+      this.#endWatch = () => {};
+    };
   }
 
   /**
-   * Has the host's own queries to the addresses leave from another of its addresses from now on. The
-   * addresses themselves can be removed once what was asked from them is answered: an answer that
-   * comes later would find nobody.
+   * Makes the host's own queries to the addresses leave from another address of the host. The addresses
+   * may be removed once earlier queries are answered: a later answer would be lost.
    *
-   * @returns whether there is anything to wait for
+   * @returns whether there may be any
    */
   yieldSource(): boolean {
     this.#endWatch();
     return this.#place !== null && this.#source.yieldOn(this.#place.link.index);
   }
 
-  /** Undoes `yieldSource`: another process goes on with the addresses. */
+  /** Undoes `yieldSource`, because another process keeps the addresses. */
   reclaimSource(): void {
     this.#source.reclaim();
   }
 
   /**
-   * Ends watching and takes away the link, made or adopted, or the addresses where they are on lo.
-   * A link that has become something else meanwhile stays. A second call does nothing.
+   * Removes the link, made or adopted, or the addresses from lo. A link that another program turned
+   * into something else stays. A second call does nothing.
    *
    * @returns what was removed, in words
    */
@@ -155,7 +155,7 @@ export class NodeInterface {
     this.#endWatch();
     try {
       this.#source.removeRoutes();
-      // It may have been renamed since it was last looked at.
+      // It may have been renamed since the last check.
       if (this.#place !== null && this.#place.kind !== "lo") {
         this.#strays.add(this.#place.link.index);
       }
@@ -164,9 +164,8 @@ export class NodeInterface {
         ...this.#removeStrays(),
         ...this.#onLo ? this.#removeFrom(this.#lo()) : [],
       ];
-      this.#place = null;
-      this.#adopted = this.#onLo = false;
-      if (removed.length > 0) this.#log("info", `${this.#title()}: removed ${removed.join(", ")}`);
+      this.#forget();
+      if (removed.length > 0) this.#say("info", `: removed ${removed.join(", ")}`);
       return removed;
     } catch (error) {
       throw new Error(`Cannot remove the interface "${this.#name}": ${explain(error)}`, {
@@ -175,7 +174,7 @@ export class NodeInterface {
     }
   }
 
-  /** Ends watching and closes the sockets; the interface stays. */
+  /** Closes the sockets; the interface stays. */
   close(): void {
     this.#endWatch();
     this.#kernel?.close();
@@ -186,24 +185,28 @@ export class NodeInterface {
     return this.#kernel ??= new Rtnetlink();
   }
 
-  #endWatch(): void {
-    if (this.#watch === null) return;
-    clearInterval(this.#watch.timer);
-    this.#watch.socket.close();
-    this.#watch = null;
+  #say(level: "info" | "warning", text: string): void {
+    this.#log(level, `interface ${this.#name}${text}`);
   }
 
-  /** The link that is there; lo where that had to do; or null. */
+  #forget(): void {
+    this.#place = null;
+    this.#adopted = this.#onLo = false;
+  }
+
+  /** The existing link; lo if the kernel makes no link; or null. */
   #find(): Place | null {
     const link = this.#open().getLink(this.#name);
     if (link === null) return this.#onLo ? { kind: "lo", link: this.#lo() } : null;
     const kind = this.#kindOf(link);
-    // A link that is known may get ports: then somebody needs it, and the addresses with it.
+    // If our own link gets ports, somebody needs it, with the addresses.
     const known = this.#place?.link.index === link.index;
     if (kind === null || (!known && this.#hasPorts(link))) {
-      const what = kind === null
-        ? link.kind === "" ? "a link of the system's own" : `a link of kind ${link.kind}`
-        : "a bridge with ports";
+      const what = kind !== null
+        ? "a bridge with ports"
+        : link.kind === ""
+        ? "a link of the system's own"
+        : `a link of kind ${link.kind}`;
       throw new Error(`${what} has that name; choose another name, or remove that link`);
     }
     if (!known) this.#adopted = true;
@@ -218,7 +221,7 @@ export class NodeInterface {
         kernel.addLink(this.#name, kernelKind);
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error;
-        // Made by another process since we looked for it.
+        // Another process may have made it since `#find`.
         const found = error.errno === ERRNO.EXIST ? this.#find() : null;
         if (found !== null) return found;
         if (error.errno !== ERRNO.OPNOTSUPP) throw error;
@@ -226,7 +229,7 @@ export class NodeInterface {
         continue;
       }
       const link = kernel.getLink(this.#name);
-      if (link === null) throw new Error("it was removed at once by something else; look for that");
+      if (link === null) throw new Error("another program removed it at once; find that program");
       this.#adopted = false;
       work.undo.push(() => kernel.deleteLink(link.index));
       work.changes.push(`made the link, a ${kind}`);
@@ -239,14 +242,14 @@ export class NodeInterface {
 
   #warnOf(refused: readonly string[], instead: string): void {
     if (refused.length === 0) return;
-    this.#log(
+    this.#say(
       "warning",
-      `${this.#title()}: ${instead}, since the kernel makes no ${refused.join(", no ")}; ` +
+      `: ${instead}, since the kernel makes no ${refused.join(", no ")}; ` +
         `"modprobe dummy" before nodens starts gives the usual kind`,
     );
   }
 
-  /** Sets the link up and adds the addresses that are missing; all that can be, before it throws. */
+  /** Sets the link up and adds missing addresses; tries every address before it throws. */
   #fill({ kind, link }: Place, work: Work): void {
     const kernel = this.#open();
     if (!link.up) {
@@ -256,9 +259,8 @@ export class NodeInterface {
     if (kind === "lo") this.#onLo = true;
     const all = kernel.listAddresses();
     const present = all.filter(({ index }) => index === link.index);
-    this.#elsewhere.look(
+    this.#reportElsewhere(
       all.filter(({ index }) => index !== link.index && !this.#strays.has(index)),
-      () => kernel.listLinks(),
     );
     const faults: unknown[] = [];
     for (const wanted of this.#wanted) {
@@ -270,11 +272,10 @@ export class NodeInterface {
         kernel.addAddress(request);
         work.undo.push(() => kernel.deleteAddress(request));
         const on = kind === "lo" ? " on lo" : "";
-        work.changes.push(
-          `added ${wanted.text}${on}${found === undefined ? "" : ", which was a duplicate"}`,
-        );
+        const why = found === undefined ? "" : ", which was a duplicate";
+        work.changes.push(`added ${wanted.text}${on}${why}`);
       } catch (error) {
-        // Nothing else will be allowed either.
+        // The kernel will refuse all others as well.
         if (error instanceof NetlinkError && error.errno === ERRNO.PERM) throw error;
         faults.push(new Error(`adding ${wanted.text}: ${explain(error)}`, { cause: error }));
       }
@@ -282,29 +283,32 @@ export class NodeInterface {
     if (faults.length > 0) throw new AggregateError(faults);
   }
 
+  #reportElsewhere(others: readonly LinkAddress[]): void {
+    const texts = describeElsewhere(this.#wanted, others, () => this.#open().listLinks());
+    for (const text of new Set(texts)) {
+      if (!this.#elsewhere.includes(text)) this.#say("warning", `: ${text}`);
+    }
+    this.#elsewhere = texts;
+  }
+
   #reportStart({ kind }: Place, { changes }: Work): void {
     const found = this.#adopted ? [`adopted the link that was there, a ${kind}`] : [];
-    const done = [...found, ...changes];
-    this.#log("info", `${this.#title()}: ${done.join(", ") || "all was there"}`);
+    this.#say("info", `: ${[...found, ...changes].join(", ") || "all was there"}`);
   }
 
   #reportMend({ changes }: Work): void {
-    const delayMs = this.#pace.mended(performance.now());
+    const delayMs = this.#pace.mended(this.#clock.now());
     if (changes.length === 0) return;
     const again = delayMs === 0
       ? ""
-      : `; ${this.#pace.count} times in a row, so something else changes it as well: ` +
+      : `; ${this.#pace.count} times in a row, so another program changes it as well: ` +
         `notices wait for ${delayMs / 1000} s`;
-    this.#log(
-      "warning",
-      `${this.#title()} was changed from outside: ${changes.join(", ")}${again}`,
-    );
+    this.#say("warning", ` was changed from outside: ${changes.join(", ")}${again}`);
   }
 
-  #takeBack({ undo }: Work): void {
-    this.#place = null;
-    this.#adopted = this.#onLo = false;
-    for (const step of undo.reverse()) {
+  #undo({ undo }: Work): void {
+    this.#forget();
+    for (const step of undo.toReversed()) {
       try {
         step();
       } catch {
@@ -319,20 +323,20 @@ export class NodeInterface {
     const kind = link && this.#kindOf(link);
     if (link === null || kind === null) return [];
     if (this.#hasPorts(link)) {
-      // One that was refused.
+      // If `#place` is null, `ensure` refused the bridge.
       if (this.#place === null) return [];
-      this.#log("warning", `${this.#title()}: the bridge stays, since it has got ports`);
+      this.#say("warning", ": the bridge stays, because it has ports now");
       return this.#removeFrom(link);
     }
     return kernel.deleteLink(link.index) ? [`the link, a ${kind}`] : [];
   }
 
-  /** Takes away what was ours under another name; what has got ports loses the addresses only. */
+  /** Removes our links that have other names; a bridge with ports loses only the addresses. */
   #removeStrays(): string[] {
     if (this.#strays.size === 0) return [];
     const kernel = this.#open();
     return kernel.listLinks().filter(({ index }) => this.#strays.delete(index)).flatMap((link) => {
-      // A bridge with ports that keeps the name stays as `removeLink` has left it.
+      // `#removeLink` has dealt with the link of our name.
       if (link.name === this.#name || this.#kindOf(link) === null) return [];
       if (this.#hasPorts(link)) return this.#removeFrom(link);
       return kernel.deleteLink(link.index) ? [`the link that was renamed to ${link.name}`] : [];
@@ -341,8 +345,9 @@ export class NodeInterface {
 
   #removeFrom(link: Link): string[] {
     return this.#wanted
-      .filter(({ loopback }) => !loopback)
-      .filter((wanted) => this.#open().deleteAddress({ ...wanted, index: link.index }))
+      .filter((wanted) =>
+        !wanted.loopback && this.#open().deleteAddress({ ...wanted, index: link.index })
+      )
       .map(({ text }) => `${text} from ${link.name}`);
   }
 
@@ -351,8 +356,8 @@ export class NodeInterface {
   }
 
   #hasPorts(link: Link): boolean {
-    if (link.kind !== "bridge") return false;
-    return this.#open().listLinks().some(({ master }) => master === link.index);
+    return link.kind === "bridge" &&
+      this.#open().listLinks().some(({ master }) => master === link.index);
   }
 
   #lo(): Link {
@@ -360,14 +365,10 @@ export class NodeInterface {
     if (link === null) throw new Error("this network namespace has no lo");
     return link;
   }
-
-  #title(): string {
-    return `interface ${this.#name}`;
-  }
 }
 
-/** Whether an address is the wanted one. On lo one with another prefix length does as well. */
+/** Compares addresses, and prefix lengths except on lo. */
 function isAt(address: LinkAddress, wanted: WantedAddress, kind: InterfaceKind): boolean {
-  if (kind !== "lo" && address.prefixLength !== wanted.prefixLength) return false;
-  return areEqual(address.bytes, wanted.bytes);
+  return String(address.bytes) === String(wanted.bytes) &&
+    (kind === "lo" || address.prefixLength === wanted.prefixLength);
 }

@@ -1,30 +1,32 @@
+import type { Clock } from "../../base/clock.ts";
 import { formatIPv6, parseAddress } from "../../dns/address.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
 
-/** Longest name of a link, in octets (IFNAMSIZ without the zero at its end). */
+/** Longest name of a link, in octets (IFNAMSIZ without the final zero). */
 const MAX_NAME = 15;
 
-/** Holder of the addresses: a link of one of two kinds, or lo. */
+/** What has the addresses: a link of one of two kinds, or lo. */
 export type InterfaceKind = LinkKind | "lo";
-/** Kinds of links that serve, the better one first. */
+/** Suitable kinds of links. */
 export type LinkKind = "dummy" | "bridge";
 
-/** How the interface is made, and where its log goes. */
+/** Options of the interface. */
 export interface InterfaceOptions {
   name: string;
   /** IPv4 and IPv6 addresses as text. */
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
-  /** What the kernel is asked for instead of a dummy or a bridge; the tests have other kinds. */
+  clock?: Clock;
+  /** Kinds to request instead of a dummy or a bridge, so that tests need no kernel modules. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 
-/** An address to have. */
+/** An address that the interface must have. */
 export interface WantedAddress extends Omit<AddressRequest, "index"> {
-  /** With its prefix length, as `ip address` writes it. */
+  /** With its prefix length, as `ip address` prints it. */
   readonly text: string;
-  /** It lies in 127.0.0.0/8 or is ::1: the system's own, on lo. */
+  /** In 127.0.0.0/8, or ::1: one of the system's own, on lo. */
   readonly loopback: boolean;
 }
 
@@ -36,7 +38,7 @@ export function checkInterfaceName(name: string): void {
     : length > MAX_NAME
     ? `it has ${length} octets`
     : name === "." || name === ".." || /[/:\s\0]/.test(name)
-    ? "it is no name for a link"
+    ? "it is not a valid name for a link"
     : null;
   if (problem === null) return;
   throw new RangeError(
@@ -45,7 +47,7 @@ export function checkInterfaceName(name: string): void {
   );
 }
 
-/** The addresses to have, each once. Throws a RangeError for what is none of a machine's own. */
+/** Parses addresses and removes duplicates. Throws a RangeError for an invalid or unspecified one. */
 export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   const wanted = new Map<string, WantedAddress>();
   for (const address of addresses) {
@@ -56,11 +58,16 @@ export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
           "name one IPv4 or IPv6 address, like 169.254.20.10 or fd00::10",
       );
     }
-    const host = bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
+    const host = addressText(bytes);
     const prefixLength = bytes.length * 8;
     const text = `${host}/${prefixLength}`;
     const loopback = bytes.length === 4 ? bytes[0] === 127 : host === "::1";
     wanted.set(text, { bytes, prefixLength, text, loopback });
   }
   return [...wanted.values()];
+}
+
+/** Text of 4 or 16 bytes. */
+export function addressText(bytes: Uint8Array): string {
+  return bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
 }

@@ -4,21 +4,20 @@ import { NetlinkError } from "../../sys/netlink/socket.ts";
 import { explain } from "./explain.ts";
 import type { WantedAddress } from "./options.ts";
 
-/** Addresses that nobody has (RFC 5737, RFC 3849): packets to them would leave as most others do. */
-const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"].map((text) =>
-  parseAddress(text)!
-);
+/** Documentation addresses (RFC 5737, RFC 3849): packets to them take the default route. */
+const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
+  .map((text) => parseAddress(text)!);
 
 /**
- * Which address the host's own queries to nodens come from. Unless told otherwise the kernel chooses
- * the address that is asked; an answer that comes after that address was removed finds nobody. So
- * before it is removed the kernel is told to choose another one.
+ * The source address of the host's own queries to nodens. By default the kernel chooses the queried
+ * address itself, and an answer that arrives after its removal is lost. So the kernel is told to
+ * choose another one before an address is removed.
  */
 export class SourceAddress {
   readonly #wanted: readonly WantedAddress[];
   readonly #open: () => Rtnetlink;
   readonly #onRefused: (why: string) => void;
-  /** Addresses that the host's own queries no longer have as their source. */
+  /** Addresses that are no longer the source of the host's own queries. */
   #yielded: AddressRequest[] = [];
 
   /** @param options - `onRefused`: the kernel refuses to change a route, which costs some answers */
@@ -32,16 +31,15 @@ export class SourceAddress {
   }
 
   /**
-   * Has the host's own queries to the addresses on a link leave from another address of the host.
+   * Changes the source of the host's own queries to the addresses of a link.
    *
-   * @returns whether queries may be under way from the addresses
+   * @returns whether queries from the addresses may be in flight
    */
   yieldOn(index: number): boolean {
     for (const wanted of this.#wanted) {
-      if (wanted.loopback) continue;
-      const address = { ...wanted, index };
-      const source = this.#otherSource(address);
+      const source = wanted.loopback ? null : this.#otherSource(wanted);
       if (source === null) continue;
+      const address = { ...wanted, index };
       this.#yielded.push(address);
       this.#change(() => this.#open().setLocalSource(address, source));
     }
@@ -54,7 +52,7 @@ export class SourceAddress {
     for (const address of this.#yielded) {
       this.#change(() => {
         if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
-        // Only a route that the kernel has made itself goes with its address.
+        // The kernel removes only routes of its own with their address: have it make this one again.
         kernel.deleteLocalRoute(address);
         kernel.deleteAddress(address);
         kernel.addAddress(address);
@@ -63,14 +61,14 @@ export class SourceAddress {
     this.#yielded = [];
   }
 
-  /** Removes the routes that `yieldOn` has made: the kernel removes only its own. */
+  /** Removes the routes that `yieldOn` has made. */
   removeRoutes(): void {
     for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
     this.#yielded = [];
   }
 
-  /** An address of this host that is not going to be removed; null without one, or a way out. */
-  #otherSource({ bytes }: AddressRequest): Uint8Array | null {
+  /** An address of this host that stays; null if there is none, or no default route. */
+  #otherSource({ bytes }: WantedAddress): Uint8Array | null {
     const elsewhere = ELSEWHERE.find(({ length }) => length === bytes.length)!;
     const source = this.#open().sourceTowards(elsewhere);
     const text = String(source);

@@ -1,47 +1,49 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
-import type { RedirectOptions } from "./redirect.ts";
+import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";
 import type { Family } from "../rules/rule_text.ts";
 import { familyOf } from "../rules/rules.ts";
+import type { RedirectOptions } from "./redirect.ts";
 
-/** A redirect in words, as flags say it. */
+/** A redirect as flags describe it; lists are separated by commas. */
 export interface RedirectArguments {
-  /** Addresses of nodens, one a family, with commas between; "" where it listens on all. */
+  /** Addresses of nodens, one for each family; "" if it listens on all. */
   to: string;
   port: number;
-  /** Servers with commas between. */
+  /** Servers. */
   only: string;
   except: string;
-  /** Number of a user; "" for none. */
-  exceptUid: string;
-  /** Interfaces with commas between; "" for all. */
+  /** Name or number of a user; "" for none. */
+  exceptUser: string;
+  /** Interfaces; "" for all. */
   interfaces: string;
   containers: boolean;
   failOpen: boolean;
 }
 
-/** What the flags are called that say it. */
+/** Names of the flags, for messages. */
 export type RedirectFlagNames = Readonly<
-  Record<"to" | "port" | "only" | "except" | "exceptUid" | "interfaces", string>
+  Record<"to" | "port" | "only" | "except" | "exceptUser" | "interfaces", string>
 >;
 
 const MAX_SERVERS = 64;
-/** The largest number of a user that is one. */
+/** 4294967295 is no user: as an argument of setuid(2) it means "unchanged". */
 const MAX_UID = 4294967294;
-/** Octets of an interface's name, a + at the end of a pattern among them. */
+/** Octets of an interface's name (IFNAMSIZ without the final zero), including a + at its end. */
 const MAX_INTERFACE_NAME = 15;
 
-/** Reads what flags say. Throws a `RangeError` that names the flag, its value and what would do. */
+/** Parses the flags. Throws a `RangeError` with flag, value and remedy. */
 export function readRedirectArguments(
   args: RedirectArguments,
   names: RedirectFlagNames,
 ): RedirectOptions {
-  const { port, exceptUid, containers, failOpen } = args;
+  const { port, containers, failOpen } = args;
   if (port < 1 || port > 65535) {
     throw new RangeError(`flag -${names.port}: ${port} is not a port (1 to 65535)`);
   }
+  const exceptUid = userIdOf(args.exceptUser);
   if (exceptUid !== "" && !(/^[0-9]+$/.test(exceptUid) && Number(exceptUid) <= MAX_UID)) {
     throw new RangeError(
-      `flag -${names.exceptUid}: "${exceptUid}" is not a user here, by number or name`,
+      `flag -${names.exceptUser}: "${exceptUid}" is not a user here, by number or name`,
     );
   }
   const only = addresses(names.only, args.only);
@@ -54,7 +56,7 @@ export function readRedirectArguments(
       );
     }
   }
-  // With servers of one family alone, the other is not meant.
+  // Servers of one family alone do not redirect the other.
   for (const family of [4, 6] as const) {
     if (only.length > 0 && !only.some((one) => familyOf(one) === family)) delete to[family];
   }
@@ -68,6 +70,26 @@ export function readRedirectArguments(
     interfaces: containers ? interfaces : null,
     failOpen,
   };
+}
+
+/**
+ * Number of a user of this machine, as text; an unknown name is returned unchanged.
+ *
+ * @param readUsers - returns the text of /etc/passwd
+ */
+export function userIdOf(
+  name: string,
+  readUsers = () => readRegularTextSync("/etc/passwd", MAX_SYSTEM_FILE_BYTES),
+): string {
+  if (name === "" || /^[0-9]+$/.test(name)) return name;
+  let users: string;
+  try {
+    users = readUsers();
+  } catch {
+    return name;
+  }
+  const user = users.split("\n").map((line) => line.split(":")).find(([login]) => login === name);
+  return user?.[2] ?? name;
 }
 
 function readTargets(flag: string, text: string): Partial<Record<Family, string | null>> {

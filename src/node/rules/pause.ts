@@ -1,13 +1,15 @@
+import type { Clock } from "../../base/clock.ts";
+
 /** Waits for a time, or until `signal`. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
+      cancel();
+      signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done);
-    if (signal?.aborted) done();
+    const cancel = clock.after(ms, done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
 }

@@ -1,29 +1,29 @@
 import { canonicalAddress } from "../../dns/address.ts";
 
-/** IP version: iptables and ip6tables know nothing of each other. */
+/** IP version. iptables and ip6tables are separate. */
 export type Family = 4 | 6;
 
 /** Tables that nodens has rules in. */
 export type Table = "raw" | "filter" | "nat";
 
-/** One rule that is to be there. */
+/** One rule. */
 export interface Rule {
   readonly table: Table;
   readonly chain: string;
   /** Matches and target as iptables takes them, without `-A CHAIN`. */
   readonly args: readonly string[];
-  /** Put in above all others, or below them; default: above. */
+  /** Inserted above all others, or appended; default: above. */
   readonly place?: "first" | "last";
 }
 
-/** One matter that a rule says: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
+/** One option of a rule: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
 export interface RuleOption {
   readonly name: string;
   readonly negated: boolean;
   readonly values: readonly string[];
 }
 
-/** Cuts a line of iptables-save into words; a word in double quotes may hold `\"` and `\\`. */
+/** Splits a line of iptables-save; a word in double quotes may hold `\"` and `\\`. */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   for (const [, quoted, bare] of line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
@@ -32,21 +32,21 @@ export function splitWords(line: string): string[] {
   return words;
 }
 
-/** The words as one line of iptables-restore's input, which is also right in a shell. */
+/** Joins words to a line for iptables-restore, which a shell reads the same way. */
 export function joinWords(words: readonly string[]): string {
   return words.map((word) =>
     /^[\w.:,/+@%=!\[\]-]+$/.test(word) ? word : `"${word.replaceAll(/["\\]/g, "\\$&")}"`
   ).join(" ");
 }
 
-/** The matters that a rule's arguments say, in their order. */
+/** The options among a rule's arguments, in order. */
 export function readOptions(args: readonly string[]): RuleOption[] {
   const options: { name: string; negated: boolean; values: string[] }[] = [];
   let negated = false;
   for (const word of args) {
     if (word === "!") {
       negated = true;
-    } else if (word.startsWith("-") && !isValueOf(options.at(-1))) {
+    } else if (word.startsWith("-") && !expectsComment(options.at(-1))) {
       options.push({ name: NAMES[word] ?? word, negated, values: [] });
       negated = false;
     } else {
@@ -57,10 +57,11 @@ export function readOptions(args: readonly string[]): RuleOption[] {
 }
 
 /** A comment may begin with a dash. */
-function isValueOf(option: { name: string; values: string[] } | undefined): boolean {
+function expectsComment(option: { name: string; values: string[] } | undefined): boolean {
   return option?.name === "--comment" && option.values.length === 0;
 }
 
+/** Short forms of long option names. */
 const NAMES: Record<string, string> = {
   "--protocol": "-p",
   "--source": "-s",
@@ -74,7 +75,7 @@ const NAMES: Record<string, string> = {
   "--source-port": "--sport",
 };
 
-/** Said by other options anyway, or a default that iptables-save spells out. */
+/** Whether an option is implied by others, or a default that iptables-save spells out. */
 function isImplied({ name, values }: RuleOption): boolean {
   const value = values[0];
   if (name === "-m") return value !== "socket";
@@ -82,21 +83,21 @@ function isImplied({ name, values }: RuleOption): boolean {
   return name === "--notrack";
 }
 
-/** Masks that leave an address as it is. */
+/** Masks that select the whole address. */
 export const ALL_ONES: Record<Family, string> = {
   4: "255.255.255.255",
   6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 };
 
-/** One spelling for rules that do the same, however they were put in and whoever printed them. */
+/** Equal for rules that do the same, however they were written. */
 export function ruleKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter((option) => !isImplied(option)));
 }
 
-/** What makes a rule this one and no other, whatever else it asks for. */
+/** Options that identify a rule, whatever its other conditions. */
 const CORE = ["-p", "-s", "-d", "--sport", "--dport", "-j", "--comment"];
 
-/** The same for rules that take the same traffic to the same end, under whatever conditions. */
+/** Equal for rules that send the same traffic to the same target under any conditions. */
 export function coreKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter(({ name }) => CORE.includes(name)));
 }

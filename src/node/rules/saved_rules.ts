@@ -4,7 +4,7 @@ import { splitWords } from "./rule_text.ts";
 export class SavedRule {
   readonly table: string;
   readonly chain: string;
-  /** What follows `-A CHAIN`, as it was printed: the words that delete it. */
+  /** What follows `-A CHAIN`, as printed: the words that delete the rule. */
   readonly text: string;
   #args: readonly string[] | null = null;
 
@@ -14,7 +14,7 @@ export class SavedRule {
     this.text = text;
   }
 
-  /** The same in words; cut when asked for, since a node has tens of thousands of rules. */
+  /** The words of `text`. Split on first use, because a node has tens of thousands of rules. */
   get args(): readonly string[] {
     return this.#args ??= splitWords(this.text);
   }
@@ -23,26 +23,19 @@ export class SavedRule {
 /** Rules and chains of one family in one backend. */
 export interface SavedRules {
   readonly rules: readonly SavedRule[];
-  /** Chains as `table chain`, those without rules too. */
+  /** All chains, as `table chain`. */
   readonly chains: ReadonlySet<string>;
 }
 
-/**
- * Reads the output of iptables-save. What is neither a rule nor a chain is passed over. Returns null
- * if the output ends within a table.
- */
+/** Parses the output of iptables-save. Returns null if it ends within a table. */
 export function parseSaved(text: string): SavedRules | null {
   const rules: SavedRule[] = [];
   const chains = new Set<string>();
   let table = "";
   for (const line of text.split("\n")) {
     if (line.startsWith("-A ")) {
-      const end = line.indexOf(" ", 3);
-      rules.push(
-        end < 0
-          ? new SavedRule(table, line.slice(3), "")
-          : new SavedRule(table, line.slice(3, end), line.slice(end + 1)),
-      );
+      const [, chain = "", rest = ""] = /^(\S*) ?(.*)$/.exec(line.slice(3)) ?? [];
+      rules.push(new SavedRule(table, chain, rest));
     } else if (line.startsWith(":")) {
       chains.add(`${table} ${line.slice(1).split(" ", 1)[0]}`);
     } else if (line.startsWith("*")) {
@@ -52,6 +45,5 @@ export function parseSaved(text: string): SavedRules | null {
       table = "";
     }
   }
-  if (table !== "") return null;
-  return { rules, chains };
+  return table === "" ? { rules, chains } : null;
 }

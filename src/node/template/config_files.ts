@@ -1,26 +1,26 @@
 import { readFailure } from "../../corefile/read_failure.ts";
 import { MAX_CONFIG_BYTES, readRegularFile, requireRegular } from "../../sys/regular_file.ts";
 
-/** Why a file beside the target cannot be put in its place, though the target may be written. */
+/** Errors of a directory that refuses a new file, though the target itself may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
-/** The files that a Corefile is made from, and the one that it becomes. Tests hand in their own. */
+/** Access to the files that a Corefile is made from, and the one that it becomes. */
 export interface ConfigFiles {
-  /** Text of a file. Throws `Deno.errors.NotFound` where there is none. */
+  /** Text of a file. Throws `Deno.errors.NotFound` if there is none. */
   read(path: string): Promise<string>;
   isDirectory(path: string): Promise<boolean>;
-  /** Writes a file so that whoever reads it meets the old text or the new one, where that can be. */
+  /** Writes a file; atomically if possible. */
   write(path: string, text: string): Promise<void>;
 }
 
-/** Steps of writing a file, so that tests can let one of them fail. */
+/** Steps of writing a file. */
 export interface WriteSteps {
-  /** Path behind symbolic links; throws if there is nothing. */
+  /** Resolves symbolic links; throws if there is no such file. */
   realPath(path: string): Promise<string>;
-  /** Writes a file that is not there. */
+  /** Writes a new file. */
   create(path: string, text: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Writes over what a file holds, without making another. */
+  /** Replaces the content of an existing file. */
   overwrite(path: string, text: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
@@ -32,16 +32,10 @@ export const denoConfigFiles: ConfigFiles = {
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
-      throw new Error("it is no UTF-8 text");
+      throw new Error("it is not UTF-8 text");
     }
   },
-  async isDirectory(path) {
-    try {
-      return (await Deno.stat(path)).isDirectory;
-    } catch {
-      return false;
-    }
-  },
+  isDirectory: (path) => Deno.stat(path).then((stat) => stat.isDirectory, () => false),
   write: (path, text) => writeAtomically(path, text, denoSteps),
 };
 
@@ -61,28 +55,26 @@ export const denoSteps: WriteSteps = {
 };
 
 /**
- * Writes a file beside the target and renames it. Where the directory does not allow that but the
- * file may be written (a file that is mounted alone), writes over its content instead.
- *
- * Throws an error that says what was tried.
+ * Writes a file beside the target and renames it. If the directory does not allow that (a file that is
+ * mounted alone), overwrites the target. Throws an error that says what was tried.
  */
 export async function writeAtomically(
   path: string,
   text: string,
   steps: WriteSteps,
 ): Promise<void> {
-  // A link stays one: the file that it leads to is replaced.
+  // Replaces the file behind a link, not the link.
   const target = await steps.realPath(path).catch(() => path);
   const slash = target.lastIndexOf("/") + 1;
   const beside = `${target.slice(0, slash)}.${target.slice(slash)}.${Deno.pid}.tmp`;
   try {
-    // Process ids come again, in a container with each start.
+    // Process ids are reused, in a container at each start.
     await steps.remove(beside).catch(() => {});
     await steps.create(beside, text);
     await steps.rename(beside, target);
   } catch (error) {
     await steps.remove(beside).catch(() => {});
-    // Anything else, a full disk above all, would leave half of a file.
+    // After any other error, such as a full disk, overwriting would leave half of a file.
     if (!IN_PLACE_CODES.includes(codeOf(error))) throw error;
     try {
       await steps.overwrite(target, text);

@@ -1,72 +1,73 @@
-/** How something is looked at, and who is told. */
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+
+/** Interval between two reads. */
+const POLL_MS = 2000;
+/** A change counts once it has lasted this long: writers need a while. */
+const SETTLE_MS = 200;
+
+/** What a `SettledPoll` reads, and whom it calls. */
 export interface SettledPollOptions<T> {
-  /** From one look to the next. */
-  pollMs: number;
-  /** A change counts once it has been the same for this long: writers need a while. */
-  settleMs: number;
-  look: () => Promise<T>;
-  /** What was found differs from what was known. The next look waits until it is done. */
+  read: () => Promise<T>;
+  /** The value has changed. The next read follows once this is done. */
   onChange: (found: T) => Promise<void>;
+  clock?: Clock | undefined;
 }
 
 /**
- * Looks at something again and again, and tells of changes that last for two looks.
+ * Polls a value, and reports changes that last for two reads.
  *
- * It looks instead of being told: notifications do not come for a symbolic link that is swapped
- * further up, as kubelet does with the volumes of config maps.
+ * It polls because there are no notifications for a symbolic link that is swapped further up the path,
+ * as kubelet does with the volumes of config maps.
  */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
-  /** What was found when it last counted, as JSON. */
+  readonly #clock: Clock;
+  /** The last reported value, as JSON. */
   #known = "";
   #pending: string | null = null;
   #stopped = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: Cancel = () => {};
   #busy: Promise<void> = Promise.resolve();
 
   constructor(options: SettledPollOptions<T>) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
-  /** Looks once and takes what is there as known; `onChange` is not told. */
+  /** Reads once, without a call of `onChange`. */
   async first(): Promise<T> {
-    const found = await this.#options.look();
+    const found = await this.#options.read();
     this.#known = JSON.stringify(found);
     return found;
   }
 
-  /** Begins to look. */
+  /** Starts polling. */
   start(): void {
-    this.#after(this.#options.pollMs);
+    this.#after(POLL_MS);
   }
 
-  /** Stops looking; resolves when nothing is under way any more. */
+  /** Stops polling; resolves when nothing is in progress. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
     await this.#busy;
   }
 
-  async #look(): Promise<void> {
-    const found = await this.#options.look();
+  async #poll(): Promise<void> {
+    const found = await this.#options.read();
     if (this.#stopped) return;
-    const print = JSON.stringify(found);
-    let next = this.#options.pollMs;
-    if (print === this.#known) {
-      this.#pending = null;
-    } else if (print === this.#pending) {
-      this.#pending = null;
-      this.#known = print;
+    const text = JSON.stringify(found);
+    const isNew = text !== this.#known && text !== this.#pending;
+    if (text === this.#pending) {
+      this.#known = text;
       await this.#options.onChange(found);
-    } else {
-      this.#pending = print;
-      next = Math.min(this.#options.settleMs, next);
     }
-    this.#after(next);
+    this.#pending = isNew ? text : null;
+    this.#after(isNew ? SETTLE_MS : POLL_MS);
   }
 
   #after(delayMs: number): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => this.#busy = this.#look(), delayMs);
+    this.#cancel = this.#clock.after(delayMs, () => this.#busy = this.#poll());
   }
 }

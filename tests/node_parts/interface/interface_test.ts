@@ -483,8 +483,8 @@ inNamespace("of two addresses one is kept where the other cannot be mended", asy
 const REFUSED: { name: string; addresses?: string[]; message: RegExp }[] = [
   { name: "abcdefghijklmnop", message: /"abcdefghijklmnop": it has 16 octets; take 1 to 15/ },
   { name: "", message: /interface "": it is empty/ },
-  { name: "a/b", message: /"a\/b": it is no name for a link/ },
-  { name: "..", message: /it is no name for a link/ },
+  { name: "a/b", message: /"a\/b": it is not a valid name for a link/ },
+  { name: "..", message: /it is not a valid name for a link/ },
   { name: "ä".repeat(8), message: /it has 16 octets/ },
   { name: "ok", addresses: ["10.0.0.256"], message: /address "10\.0\.0\.256": name one IPv4 or/ },
   { name: "ok", addresses: [IPV4, "::"], message: /address "::"/ },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MendPace } from "../../../src/node/interface/mend_pace.ts";
+import { MendPace } from "../../../src/node/interface/watch.ts";
 
 Deno.test("three mends come at once, further ones ever later", () => {
   const pace = new MendPace();

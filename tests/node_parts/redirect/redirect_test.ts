@@ -8,7 +8,7 @@ import {
   redirectRules,
 } from "../../../src/node/redirect/redirect.ts";
 import { joinWords } from "../../../src/node/rules/rule_text.ts";
-import { userIdOf } from "../../../src/node/redirect/user_id.ts";
+import { userIdOf } from "../../../src/node/redirect/arguments.ts";
 import { FakeIptables } from "../../support/doubles/fake_iptables.ts";
 
 const OPTIONS: RedirectOptions = {
@@ -68,7 +68,7 @@ Deno.test("containers cannot be sent to a loopback address, which is said", () =
 Deno.test("a user may be named", () => {
   const passwd = "root:x:0:0:root:/root:/bin/sh\nnodens:x:994:994::/:/bin/false\n";
   const rows = [["nodens", "994"], ["nobody", "nobody"], ["", ""], ["x", "x"]] as const;
-  for (const [name, id] of rows) assert.equal(userIdOf(name, passwd), id);
+  for (const [name, id] of rows) assert.equal(userIdOf(name, () => passwd), id);
 });
 
 function call(iptables: Pick<FakeIptables, "run">, ...args: string[]) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import type { RunCommand } from "../../../src/node/rules/command.ts";
 import { Heartbeat } from "../../../src/node/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../../src/node/node_rules.ts";
@@ -216,13 +217,7 @@ for (const backend of BACKENDS) {
         for (const family of FAMILIES) {
           const { signal } = new AbortController();
           const run = namespace.runner([backend]);
-          const trial = new RuleTrial({
-            family,
-            backend,
-            run,
-            signal,
-            pause: () => Promise.resolve(),
-          });
+          await using trial = new RuleTrial({ family, backend, run, signal, clock: systemClock });
           const best = nodeRules(family, "socket", OPTIONS);
           const plain = nodeRules(family, "none", OPTIONS);
           assert.equal(await trial.put(best), null);
@@ -234,7 +229,7 @@ for (const backend of BACKENDS) {
           assert.equal(fault?.fault, "other");
           assert.equal(await trial.isRefused([...best, unknown], plain), true);
           assert.equal(await trial.isRefused([...best, unknown], [unknown]), false);
-          await trial.clean();
+          await trial[Symbol.asyncDispose]();
           assert.deepEqual(await namespace.rules(backend, family), []);
           const saved = await namespace.exec(`ip${family === 4 ? "" : "6"}tables-${backend}-save`);
           assert.doesNotMatch(saved, /NODENS/);

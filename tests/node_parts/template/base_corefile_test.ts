@@ -3,6 +3,7 @@ import {
   BaseCorefile,
   type BaseCorefileSurroundings,
 } from "../../../src/node/template/base_corefile.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import type { ConfigFiles } from "../../../src/node/template/config_files.ts";
 import type { TemplateOptions } from "../../../src/node/template/options.ts";
 
@@ -81,8 +82,7 @@ async function begin(
     check: check ?? (() => Promise.resolve(null)),
     onChange: (text) => void changes.push(text),
     onFault: (message) => void faults.push(message),
-    // Nothing is looked at but when a test says so.
-    pollMs: 1e9,
+    clock: new VirtualClock(),
   });
   const first = await base.start();
   await base.stop();
@@ -146,7 +146,7 @@ Deno.test("a faulty config map is told, and the one before it stays", async () =
     [STUBS]: '{"a": ["192.0.2.9"]}',
   });
   assert.deepEqual(faults, [
-    'The kube-dns config map is not used: /etc/kube-dns/upstreamNameservers: "192.0.2.300" is no ' +
+    'The kube-dns config map is not used: /etc/kube-dns/upstreamNameservers: "192.0.2.300" is not an ' +
     "IP address with an optional port (write 10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053)",
   ]);
   assert.deepEqual(changes, []);
@@ -167,7 +167,7 @@ Deno.test("a config map that is faulty at the start is left out", async () => {
   assert.equal(first, PLAIN);
   assert.match(
     faults.join(),
-    /^The kube-dns config map is not used: .*upstreamNameservers: it is no/,
+    /^The kube-dns config map is not used: .*upstreamNameservers: it is not/,
   );
 });
 
@@ -255,7 +255,7 @@ const MISSING: {
     options: { configRequired: true },
     first: PLAIN,
     fault:
-      /^Cannot read "\/etc\/kube-dns": there is no such directory \(mount the config map kube-/,
+      /^The kube-dns config map is not used: Cannot read "\/etc\/kube-dns": there is no such directory \(mount the config map kube-/,
   },
 ];
 
@@ -300,7 +300,7 @@ Deno.test("one that fails to take the new Corefile ends nothing", async () => {
       if (text === "two") throw new Error("no port left");
     },
     onFault: (message) => void faults.push(message),
-    pollMs: 1e9,
+    clock: new VirtualClock(),
   });
   await base.start();
   await base.stop();

@@ -126,7 +126,7 @@ Deno.test("what cannot be a configuration is not read", async () => {
     Deno.writeFileSync(`${folder}/file`, Uint8Array.of(0x61, 0xff));
     await assert.rejects(
       () => denoConfigFiles.read(`${folder}/file`),
-      { message: "it is no UTF-8 text" },
+      { message: "it is not UTF-8 text" },
     );
     Deno.truncateSync(`${folder}/file`, 1024 * 1024 + 1);
     await assert.rejects(

@@ -19,7 +19,7 @@ const VALUES: TemplateValues = {
   file: "Corefile.base",
   localIps: ["169.254.20.10", "10.96.0.10"],
   clusterDns: { address: "10.96.120.7" },
-  upstreamServers: [],
+  upstreamNameservers: [],
   domain: "cluster.local",
   stubDomains: [],
   dnsPort: 53,
@@ -81,7 +81,7 @@ const FILLED: {
     what: "custom upstream servers over UDP, whatever the indentation; the lines stay",
     text: "    forward . __PILLAR__UPSTREAM__SERVERS__ {\n            force_tcp\n    }\n" +
       "\tforward a.example __PILLAR__UPSTREAM__SERVERS__{\r\n\tforce_tcp\r\n}\r\nlast",
-    values: { upstreamServers: ["192.0.2.1", "[2001:db8::1]:1053"] },
+    values: { upstreamNameservers: ["192.0.2.1", "[2001:db8::1]:1053"] },
     filled: "    forward . 192.0.2.1 [2001:db8::1]:1053\n\n\n" +
       "\tforward a.example 192.0.2.1 [2001:db8::1]:1053\n\n\nlast",
   },
@@ -89,7 +89,7 @@ const FILLED: {
     what: "force_tcp stays where more is said or it is another forward",
     text: "forward . __PILLAR__UPSTREAM__SERVERS__ {\n force_tcp\n max_fails 3\n}\n" +
       "forward . __PILLAR__CLUSTER__DNS__ {\n force_tcp\n}\n",
-    values: { upstreamServers: ["192.0.2.1"] },
+    values: { upstreamNameservers: ["192.0.2.1"] },
     filled: "forward . 192.0.2.1 {\n force_tcp\n max_fails 3\n}\n" +
       "forward . 10.96.120.7 {\n force_tcp\n}\n",
   },
@@ -129,12 +129,12 @@ const UNFILLABLE: { text: string; values?: Partial<TemplateValues>; message: Reg
   {
     text: "forward . __PILLAR__UPSTREAM__SERVERS__:53",
     message:
-      /^Corefile\.base:1: __PILLAR__UPSTREAM__SERVERS__ cannot be filled: it stands for several servers or \/etc\/resolv\.conf, so nothing may touch it \("__PILLAR__UPSTREAM__SERVERS__:53" does: put spaces between\)$/,
+      /^Corefile\.base:1: __PILLAR__UPSTREAM__SERVERS__ cannot be filled: it becomes several servers or \/etc\/resolv\.conf, so it must be a separate word \(put spaces around it in "__PILLAR__UPSTREAM__SERVERS__:53"\)$/,
   },
   {
     text: "health __PILLAR__DNS__SERVER__:8080",
     message:
-      /^Corefile\.base:1: __PILLAR__DNS__SERVER__ cannot be filled: it stands for nothing, since __PILLAR__LOCAL__DNS__ is all local addresses \(write __PILLAR__LOCAL__DNS__ here\)$/,
+      /^Corefile\.base:1: __PILLAR__DNS__SERVER__ cannot be filled: it is empty, because __PILLAR__LOCAL__DNS__ has all local addresses \(write __PILLAR__LOCAL__DNS__ here\)$/,
   },
   {
     text: "bind __PILLAR__LOCAL_DNS__",
@@ -164,10 +164,10 @@ Deno.test("a text without variables stays what it is, and lines stay lines with 
   );
   fc.assert(fc.property(fc.string({ unit: pieces }), (text) => {
     const plain = text.replaceAll("__PILLAR__", "PILLAR");
-    assert.equal(fill(plain, { upstreamServers: ["::1"] }), plain);
+    assert.equal(fill(plain, { upstreamNameservers: ["::1"] }), plain);
     let filled;
     try {
-      filled = fill(text, { upstreamServers: ["::1"] });
+      filled = fill(text, { upstreamNameservers: ["::1"] });
     } catch (error) {
       assert.match((error as Error).message, /^Corefile\.base:\d+: __PILLAR__UPSTREAM/);
       return;
@@ -191,7 +191,7 @@ Deno.test("the address of a service comes from kubelet's variable", () => {
   assert.deepEqual(serviceAddress("kube-dns-upstream", env), { address: "10.96.120.7" });
   assert.deepEqual(serviceAddress("kube-dns", env), { address: "2001:db8::1" });
   assert.deepEqual(serviceAddress("headless", env), {
-    why: 'the environment variable HEADLESS_SERVICE_HOST holds "None", which is no IP address',
+    why: 'the environment variable HEADLESS_SERVICE_HOST holds "None", which is not an IP address',
   });
   const empty = serviceAddress("empty", env);
   assert.match("why" in empty ? empty.why : "", /^the environment variable EMPTY_SERVICE_HOST is/);
@@ -276,7 +276,7 @@ Deno.test("stub domains get server blocks of their own behind the template", () 
   const { text, stubDomainsLine } = fillTemplate(PUBLISHED, {
     ...VALUES,
     stubDomains,
-    upstreamServers: ["192.0.2.7"],
+    upstreamNameservers: ["192.0.2.7"],
   });
   assert.equal(
     text.split("\n").slice(stubDomainsLine! - 1).join("\n"),

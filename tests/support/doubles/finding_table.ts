@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Finding, FindingStatus } from "../../../src/doctor/judge/finding.ts";
+import type { FindingStatus, Verdict } from "../../../src/doctor/judge/finding.ts";
 
 /** What a finding is to be: its status, and what its texts are or match. */
 export interface ExpectedFinding {
@@ -13,7 +13,7 @@ export interface ExpectedFinding {
 export function testFindings<Row extends { name: string; expected: ExpectedFinding }>(
   what: string,
   rows: readonly Row[],
-  judge: (row: Row) => Finding,
+  judge: (row: Row) => Verdict,
 ): void {
   for (const row of rows) {
     Deno.test(`${what}: ${row.name}`, () => expectFinding(judge(row), row.expected));
@@ -21,10 +21,10 @@ export function testFindings<Row extends { name: string; expected: ExpectedFindi
 }
 
 /** Holds one finding against what it is to be. */
-export function expectFinding(finding: Finding, expected: ExpectedFinding): void {
+export function expectFinding(finding: Verdict, expected: ExpectedFinding): void {
   const { status, found, remedy } = finding;
   assert.equal(status, expected.status, JSON.stringify(finding));
-  assert.ok(finding.id !== "" && finding.title !== "" && found !== "");
+  assert.notEqual(found, "");
   compare(found, expected.found);
   if (expected.remedy !== undefined) compare(remedy, expected.remedy);
   else assert.equal(remedy !== "", status === "warning" || status === "problem", remedy);

@@ -3,8 +3,7 @@
  * input, one a line, and answers each with a line of JSON. The argument holds the options as JSON.
  */
 import { NodeInterface } from "../../../src/node/interface/interface.ts";
-import { InterfaceWatch } from "../../../src/node/interface/watch.ts";
-import { MendPace } from "../../../src/node/interface/mend_pace.ts";
+import { InterfaceWatch, MendPace } from "../../../src/node/interface/watch.ts";
 import { Rtnetlink } from "../../../src/sys/netlink/rtnetlink.ts";
 
 /** A line of what it says. */
