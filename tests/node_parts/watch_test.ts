@@ -127,7 +127,7 @@ Deno.test("a config map that kubelet mounts, swaps and empties is taken up", asy
       `${PLAIN}\n${name}:53 {\n    errors\n    cache 30\n    bind ::1\n    forward . 192.0.2.1\n}\n`;
     assert.deepEqual(changes, [block("a.local"), block("b.local"), PLAIN]);
     assert.match(faults.join("\n"), /^The kube-dns config map is not used: [^\n]+$/);
-    assert.ok(faults[0]!.includes(`${config}/upstreamNameservers: it is no JSON`));
+    assert.ok(faults[0]!.includes(`${config}/upstreamNameservers: it is not JSON`));
   });
 });
 
