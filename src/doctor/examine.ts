@@ -35,15 +35,11 @@ import { askTargets, namesOf } from "./probe/queries.ts";
 import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 
-/** What the doctor found. */
 export interface Diagnosis {
-  /** The present server at the addresses of nodens. */
   readonly running: Running;
-  /** In the order of the output. */
   readonly findings: readonly Finding[];
 }
 
-/** Deno permissions that nodens needs. */
 const PERMISSIONS = ["net", "ffi", "read", "write", "env", "run", "sys"] as const;
 const UNPRIVILEGED_PORT = 1024;
 const WILDCARDS = ["", "0.0.0.0", "::"];

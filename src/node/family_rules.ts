@@ -14,22 +14,17 @@ export type RuleErrorType = "iptables" | "iptables_lock";
 export interface FamilyState {
   readonly family: Family;
   readonly level: FailOpenLevel;
-  /** Number of commands that were just run. */
   readonly changes: number;
-  /** Why the rules are wrong, or null. */
   readonly problem: string | null;
   /** The problem may pass without the operator. */
   readonly mayPass: boolean;
 }
 
-/** Where what is found is reported. */
 export interface RuleReports {
   readonly log: (level: LogLevel, line: string) => void;
-  /** Counts an error by its label. */
   readonly count: (type: RuleErrorType) => void;
 }
 
-/** Options of the rules of one family. */
 export interface FamilyRulesOptions extends RuleKeeperOptions, RuleReports {
   readonly family: Family;
   /** The level of fail-open to reach if the kernel allows it. */
@@ -52,13 +47,11 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
  * Keeps and removes the iptables rules of one family. Errors are logged when new and counted each
  * time; no method rejects.
  *
- * The level of fail-open is lowered only if the kernel refuses the rules of a level in a separate
- * chain too, while it accepts plain ones there: a passing fault must not disable fail-open. Each
- * check tries to raise a lowered level.
+ * The level of fail-open is lowered only if the kernel refuses its rules in a separate chain too, but
+ * accepts plain ones: a passing fault must not disable fail-open. Each check tries to raise it again.
  */
 export class FamilyRules {
   readonly family: Family;
-  /** The level of fail-open that the rules have or will get. */
   level: FailOpenLevel;
   /** Why the rules are wrong, or null. */
   problem: string | null = null;
@@ -75,7 +68,6 @@ export class FamilyRules {
     this.#keeper = new RuleKeeper(options.family, options);
   }
 
-  /** Whether rules of ours may be installed. */
   get hasRules(): boolean {
     return this.#keeper.hasRules;
   }
@@ -115,7 +107,6 @@ export class FamilyRules {
       }
     } catch (error) {
       const { fault, message } = asIptablesError(error);
-      // If stopped meanwhile, the command was killed, which is not a fault.
       if (!signal.aborted) {
         mayPass = !isLasting(fault);
         this.problem = message;
@@ -129,7 +120,6 @@ export class FamilyRules {
     return { family, level: this.level, changes, problem: this.problem, mayPass };
   }
 
-  /** Removes all rules except some of the wanted ones. */
   async keepOnly(isKept: (rule: Rule) => boolean, signal: AbortSignal): Promise<void> {
     const wanted = this.#options.rulesAt(this.level).wanted.filter(isKept);
     try {
@@ -227,10 +217,7 @@ export class FamilyRules {
     );
   }
 
-  /**
-   * Rules of a level that another one lacks. Trying only those does not touch tables in which the
-   * levels are equal, which are above all those of kube-proxy.
-   */
+  /** Rules of a level that another one lacks. The trial leaves tables in which both agree untouched. */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));
@@ -252,7 +239,6 @@ function isLasting(fault: IptablesError["fault"]): boolean {
   return fault === "missing" || fault === "permission";
 }
 
-/** Rethrows any other error. */
 function asIptablesError(error: unknown): IptablesError {
   if (error instanceof IptablesError) return error;
   throw error;

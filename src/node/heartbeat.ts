@@ -1,15 +1,13 @@
 /** One entry that the data plane renews, and the target that must answer for it. */
 export interface Beat {
-  /** List of `-m recent`. */
   readonly list: string;
-  /** Address as written in the list. */
   readonly entry: string;
   readonly target: { readonly address: string; readonly port: number };
 }
 
 /**
- * Has the data plane renew these entries, and no others. Resolves after a round with the lists whose
- * entries cannot be renewed, and why. Rejects if the data plane does not answer.
+ * Has the data plane renew these entries, and no others. Resolves after a round with the faults of
+ * lists; rejects if the data plane does not answer.
  */
 export type KeepBeats = (
   beats: readonly Beat[],
@@ -17,9 +15,9 @@ export type KeepBeats = (
 ) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * The entries of `-m recent` from which the rules learn that nodens answers. The data plane renews
- * them itself while its own queries to these addresses are answered. So a crash, a hang or a stopped
- * process lets them expire and the rules send the traffic elsewhere; a busy control plane does not.
+ * The entries of `-m recent` from which the rules learn that nodens answers. The data plane renews them
+ * while its own queries to these addresses are answered, so they expire with a crash or a hang, but
+ * not while the control plane is busy.
  */
 export class Heartbeat {
   readonly #keep: KeepBeats;
@@ -56,15 +54,10 @@ export class Heartbeat {
     return this.#faults[list] ?? null;
   }
 
-  /**
-   * Stops renewing and removes the entries, so that traffic goes elsewhere at once.
-   *
-   * @param options - `handedOver`: another process renews the entries now, so they stay
-   */
+  /** Stops renewing and removes the entries, unless another process renews them now. */
   stop({ handedOver = false } = {}): void {
     this.#beats = [];
     this.#beating = null;
-    // If this fails, the entries expire.
     this.#keep([], { handedOver }).catch(() => {});
   }
 }

@@ -12,17 +12,13 @@ export const SETUP_ERRORS = [
   "configmap",
 ] as const;
 
-/** Label of a set-up error. */
 export type SetupError = typeof SETUP_ERRORS[number];
 
 /** Pause between two probes of the listeners. */
 const PROBE_PAUSE_MS = 200;
 /** Silence of the listeners after which a warning is logged. */
 const SILENT_MS = 5000;
-/**
- * Time for all steps at stop. An iptables that hangs must leave the rest of the thirty seconds that
- * kubelet gives a pod to the other steps.
- */
+/** Time for all steps at stop, even if iptables hangs; kubelet gives a pod thirty seconds. */
 const STOP_MS = 9000;
 /** Time for turning queries away, and the least time for removing the rules after slow steps. */
 const TURN_AWAY_MS = 2000;
@@ -39,16 +35,11 @@ export type KeptInterface = Pick<
 /** The part of `NodeRules` that the role uses. */
 export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
-/** The parts of the node role. */
 export interface NodeRoleOptions {
-  /** Null for no interface. */
   makeInterface: (() => KeptInterface) | null;
-  /** Null for no rules. */
   makeRules: (() => KeptRules) | null;
-  /** Probes the listeners; returns whether one of them answers. */
   answers: () => Promise<boolean>;
   syncIntervalMs: number;
-  /** Interface and rules stay at the end. */
   skipTeardown: boolean;
   log: (level: LogLevel, line: string) => void;
   count: (error: SetupError) => void;
@@ -59,8 +50,7 @@ export interface NodeRoleOptions {
 
 /**
  * What nodens does to the host, in order: the interface first, because sockets need its addresses; the
- * rules last, once a query has been answered; and the reverse at the end. If another process serves at
- * the same addresses, everything stays for it (`leave`).
+ * rules last, once a query has been answered; and the reverse at the end.
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
@@ -70,7 +60,6 @@ export class NodeRole {
   #found = false;
   #rules: KeptRules | null = null;
   #cancelSync: (() => void) | null = null;
-  /** When the interface may be removed, by the clock. */
   #freeMs = -Infinity;
   /** Ends a start of the rules that is in progress. */
   #abort = new AbortController();
@@ -81,7 +70,6 @@ export class NodeRole {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Makes the interface. Throws an error that says what is in the way. */
   prepare(): void {
     const { makeInterface, count } = this.#options;
     if (makeInterface === null) return;
@@ -112,10 +100,8 @@ export class NodeRole {
   }
 
   /**
-   * After a failed start: removes the interface if it was made for it. One that existed may belong to
-   * a process that serves.
-   *
-   * @param options - `shared`: another process serves at the same addresses
+   * After a failed start: removes the interface, unless it existed before or another process serves
+   * (`shared`) at its addresses.
    */
   async abandon({ shared = false } = {}): Promise<void> {
     if (this.#found || shared) await this.leave();

@@ -9,7 +9,6 @@ import { pause } from "./rules/pause.ts";
 import type { Family } from "./rules/rule_text.ts";
 import { type FailOpenLevel, OWN_MARK } from "./rules/rules.ts";
 
-/** Options of a node's rules. */
 export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly run: RunCommand;
   readonly heartbeat: Heartbeat;
@@ -25,7 +24,6 @@ const MAX_DOUBLINGS = 3;
 /** Heartbeats in a row that must fail before the rules do without, and the pause between them. */
 const FAULTY_BEATS = 3;
 const BEAT_PAUSE_MS = 500;
-/** Time limits of `turnAway` and `remove`. */
 const TURN_AWAY_MS = 2000;
 const REMOVE_MS = 6000;
 
@@ -47,8 +45,7 @@ export function linuxNodeRules(
 
 /**
  * Keeps the iptables rules of a node: installs missing ones, removes duplicates and leftovers, and
- * reports what is in the way. Errors never end the process: they are logged when new, counted each
- * time, and retried.
+ * reports obstacles. Errors are logged when new, counted each time, and retried.
  */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
@@ -94,28 +91,22 @@ export class NodeRules {
   }
 
   /**
-   * Stops the heartbeat and kills commands; the rules stay (`-skipteardown`).
-   *
-   * @param options - `handedOver`: another nodens process has the same rules and its own heartbeat, so
-   * the entries stay too
+   * Stops the heartbeat and kills commands; the rules stay (`-skipteardown`). The entries stay too if
+   * another nodens process has the same rules (`handedOver`).
    */
   async stop(options: { handedOver?: boolean } = {}): Promise<void> {
     this.#abort.abort();
     this.#cancelRetry?.();
     this.#options.heartbeat.stop(options);
     await this.#running;
-    // A check in progress may have started it again.
     this.#options.heartbeat.stop(options);
   }
 
   /**
    * Sends new queries elsewhere, while received ones are answered; `remove` follows. Never rejects.
    *
-   * Rules without a heartbeat that lead to nodens are removed. Those about answers must stay: a
-   * tracked answer creates a connection, and the kernel would take later queries from the same port
-   * of its client for a part of it and not translate them.
-   *
-   * @param limitMs - commands that run longer are killed
+   * Rules without a heartbeat that lead to nodens are removed. Those about answers stay: a tracked answer
+   * creates a connection, and later queries from the same port would not be translated.
    */
   async turnAway(limitMs: number = TURN_AWAY_MS): Promise<void> {
     await this.stop();
@@ -135,11 +126,7 @@ export class NodeRules {
     );
   }
 
-  /**
-   * Stops the heartbeat and removes all rules. Never rejects; returns whether none is left.
-   *
-   * @param limitMs - how long it tries
-   */
+  /** Stops the heartbeat and removes all rules. Never rejects; returns whether none is left. */
   async remove(limitMs: number = REMOVE_MS): Promise<boolean> {
     await this.stop();
     const gone = await this.#withinLimit(
@@ -178,7 +165,6 @@ export class NodeRules {
     return states;
   }
 
-  /** Why the heartbeat of a family fails several times in a row; else null. */
   async #lastingFault(family: Family): Promise<string | null> {
     for (let beat = 1;; beat++) {
       await this.#options.heartbeat.beat();
@@ -188,7 +174,6 @@ export class NodeRules {
     }
   }
 
-  /** Reports the levels; checks again soon if that may help. */
   #report(states: readonly FamilyState[]): void {
     const { onLevel } = this.#options;
     for (const { family, level, problem } of states) {
@@ -225,7 +210,6 @@ export class NodeRules {
     );
   }
 
-  /** Does work that ends soon after a time, at its signal. */
   async #withinLimit<T>(
     limitMs: number,
     work: (signal: AbortSignal) => Promise<T>,

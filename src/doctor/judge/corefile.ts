@@ -2,7 +2,6 @@ import type { Config } from "../../config/types.ts";
 import type { AddressOrWhy } from "../../node/template/template.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** Text for the wildcard address. */
 const ALL = "all addresses";
 const MAX_FAULTS = 10;
 
@@ -10,7 +9,6 @@ const MAX_FAULTS = 10;
 export interface CorefileFacts {
   /** Its origin, in words. */
   readonly source: string;
-  /** One line each. */
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
   /** Its configuration; that of the present Corefile if the new one has faults. */
@@ -60,7 +58,6 @@ export interface ServiceFacts {
   /** `-upstreamsvc`; null without a template. */
   readonly service: string | null;
   readonly address: AddressOrWhy;
-  /** The template needs it. */
   readonly needed: boolean;
 }
 

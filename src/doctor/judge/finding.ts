@@ -1,16 +1,13 @@
 /** Outcome of a check. */
 export type FindingStatus = "ok" | "warning" | "problem" | "skipped";
 
-/** What a check found. */
 export interface Verdict {
   readonly status: FindingStatus;
-  /** One line or several. */
   readonly found: string;
   /** What to do; empty for "ok" and "skipped". */
   readonly remedy: string;
 }
 
-/** A verdict with its check. */
 export interface Finding extends Verdict {
   /** For scripts; never changes. */
   readonly id: string;

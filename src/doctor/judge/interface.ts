@@ -2,7 +2,6 @@ import type { LinkKind } from "../../node/interface/options.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 
-/** An address on a link of this machine. */
 export interface LocalAddress {
   readonly address: string;
   readonly link: string;
@@ -10,16 +9,13 @@ export interface LocalAddress {
   readonly duplicate: boolean;
 }
 
-/** The links of this machine, and the wanted one. */
 export interface InterfaceFacts {
-  /** Addresses of the node role. */
   readonly wanted: readonly string[];
   readonly setupInterface: boolean;
   readonly name: string;
   readonly running: Running;
   /** Signs of which kinds the kernel can make; null if unknown. */
   readonly kinds: Readonly<Record<LinkKind, boolean>> | null;
-  /** The link of that name. */
   readonly link: { kind: string; up: boolean; ports: number } | null;
   readonly addresses: readonly LocalAddress[];
 }

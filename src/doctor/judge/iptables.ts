@@ -20,7 +20,6 @@ const REMEDY: Record<IptablesFault, string> = {
   other: "run iptables-save by hand to see what fails",
 };
 
-/** Name of the commands of a family. */
 export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
@@ -47,16 +46,12 @@ export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   );
 }
 
-/** The lock file of iptables. */
 export interface LockFacts {
   readonly path: string;
   readonly exists: boolean;
-  /** This process is in a container. */
   readonly container: boolean;
-  /** The file is mounted from outside. */
   readonly mounted: boolean;
   readonly wantsRules: boolean;
-  /** The kind of iptables in use; null if unknown. */
   readonly backend: BackendName | null;
 }
 
@@ -73,7 +68,6 @@ export function judgeLock(facts: LockFacts): Verdict {
   );
 }
 
-/** What the kernel has for the rules of one family. */
 export interface MatchFacts {
   /** Loaded matches (/proc/net/ip_tables_matches); null if unreadable. */
   readonly loaded: readonly string[] | null;
@@ -81,7 +75,6 @@ export interface MatchFacts {
   readonly modules: readonly string[] | null;
   /** Result of `iptables-restore --test`; null if it was not run. */
   readonly test: { readonly accepted: boolean; readonly said: string } | null;
-  /** Rules require a heartbeat. */
   readonly failOpen: boolean;
 }
 

@@ -1,10 +1,7 @@
 import { destinationText, familyOf } from "../../node/rules/rules.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/**
- * The server at the addresses of nodens; "unknown": its process is not visible; "unseen": sockets are
- * not visible at all.
- */
+/** The server at our addresses; "unknown": no visible process; "unseen": no visible sockets. */
 export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown" | "unseen";
 
 /** Whether silence is acceptable: perhaps nobody serves. */
@@ -12,7 +9,6 @@ export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
 
-/** A listening socket. */
 export interface Socket {
   readonly protocol: "udp" | "tcp";
   /** In canonical form; "0.0.0.0" or "::" for a wildcard. */
@@ -27,15 +23,12 @@ export interface Socket {
 export interface Wanted {
   readonly address: string;
   readonly port: number;
-  /** nodens serves without it if another program has it. */
   readonly optional?: boolean;
 }
 
-/** Listening sockets, present and wanted. */
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
-  /** All listening sockets of this machine; null if unreadable. */
   readonly sockets: readonly Socket[] | null;
   /** A nodens process that answered over HTTP (`/status`), or null. */
   readonly status: { readonly pid: number; readonly version: string } | null;
@@ -129,7 +122,6 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
-/** The process that listens at an address, in words, or null. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);

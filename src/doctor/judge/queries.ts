@@ -3,13 +3,10 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 import type { Target } from "./targets.ts";
 
-/** Result of one query. */
 export type Answer =
   | { readonly rcode: string; readonly ms: number }
-  /** Why there is no reply. */
   | { readonly failure: string };
 
-/** One query and its result. */
 export interface Asked {
   readonly what: "cluster" | "outside";
   readonly name: string;
@@ -17,7 +14,6 @@ export interface Asked {
   readonly answer: Answer;
 }
 
-/** One server and its answers. */
 export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];

@@ -4,15 +4,12 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 /** A file in the format of resolv.conf. */
 export interface ResolvConfFacts {
   readonly path: string;
-  /** Null if it cannot be read. */
   readonly servers: readonly string[] | null;
-  /** nodens forwards to its servers. */
   readonly forwarded: boolean;
   /** Servers that are nodens itself, which it leaves out. */
   readonly leftOut?: readonly string[];
 }
 
-/** Kubelet's configuration of pods. */
 export interface KubeletFacts {
   readonly path: string;
   /** `clusterDNS`: the servers that pods query. */

@@ -7,7 +7,6 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { type FamilyRules, programOf } from "./iptables.ts";
 import type { Running } from "./listeners.ts";
 
-/** The rules of one family, present and wanted. */
 export interface RuleFacts {
   readonly rules: FamilyRules;
   /** Wanted rules at each level of fail-open, the best one first. */
@@ -17,7 +16,6 @@ export interface RuleFacts {
   readonly failOpen: boolean;
 }
 
-/** Most rules printed in full. */
 const MAX_SHOWN = 5;
 const LEVEL_TEXT: Record<FailOpenLevel, string> = {
   socket: "fail-open by heartbeat and socket",
@@ -116,7 +114,6 @@ function unreadable({ family }: FamilyRules): Verdict {
   return skipped(`the rules cannot be read (see ${programOf(family)})`);
 }
 
-/** An entry of a list of `-m recent`. */
 export interface BeatFacts {
   readonly list: string;
   readonly address: string;
@@ -124,11 +121,7 @@ export interface BeatFacts {
   readonly texts: readonly [string | null, string | null];
 }
 
-/**
- * Checks that the entries that enable the rules are renewed.
- *
- * @param options - `asked`: the present rules require heartbeats
- */
+/** Checks that the entries are renewed, if present rules require them (`asked`). */
 export function judgeHeartbeat(
   beats: readonly BeatFacts[],
   { running, asked }: { running: Running; asked: boolean },

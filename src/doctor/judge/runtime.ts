@@ -1,17 +1,13 @@
 import type { BackendName } from "../../node/rules/iptables.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** Platform and permissions. */
 export interface RuntimeFacts {
-  /** "linux", "darwin", … */
   readonly os: string;
   readonly arch: string;
   readonly deno: string;
   /** Why the C library cannot be used, or null. */
   readonly libcMissing: string | null;
-  /** Deno permissions that were not granted. */
   readonly denied: readonly string[];
-  /** Interface or rules are requested. */
   readonly touchesHost: boolean;
 }
 
@@ -42,21 +38,17 @@ export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict
 /** Bits of Linux capabilities (linux/capability.h). */
 const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
 
-/** What this process may do, and what nodens would need. */
 export interface CapabilityFacts {
   /** `CapEff` of /proc/self/status; null if unreadable. */
   readonly effective: bigint | null;
   /** First port that needs no capability (net.ipv4.ip_unprivileged_port_start). */
   readonly unprivilegedPort: number;
-  /** The lowest listening port, or null. */
   readonly lowestPort: number | null;
   readonly setupInterface: boolean;
   readonly setupRules: boolean;
-  /** The kind of iptables in use; null if unknown. */
   readonly backend: BackendName | null;
 }
 
-/** `CapEff` of /proc/self/status, or null. */
 export function parseEffective(status: string): bigint | null {
   const digits = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
   return digits === undefined ? null : BigInt(`0x${digits}`);

@@ -2,7 +2,6 @@ import type { BlockConfig, Config } from "../../config/types.ts";
 import { forwardings } from "../../plugins/config_traits.ts";
 import type { Forwarding } from "../../plugins/traits.ts";
 
-/** A server to query. */
 export interface Target {
   /** An address of nodens, the cluster's own DNS, or a server that nodens forwards to. */
   readonly role: "listener" | "cluster" | "upstream";
@@ -12,13 +11,11 @@ export interface Target {
   readonly names: readonly Name[];
 }
 
-/** A name to query. */
 export interface Name {
   readonly what: "cluster" | "outside";
   readonly name: string;
 }
 
-/** Most servers of each role. */
 const MAX_TARGETS = 16;
 const BOTH = ["UDP", "TCP"] as const;
 
@@ -27,7 +24,6 @@ export function planTargets(
   { config, names, clusterDns, standIns = [] }: {
     config: Config | null;
     names: readonly Name[];
-    /** Servers of pods, if known. */
     clusterDns: readonly string[];
     /** Placeholders for unknown addresses. */
     standIns?: readonly string[];

@@ -6,7 +6,6 @@ import type { TemplateOptions } from "../../node/template/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
 import type { CorefileFacts, ServiceFacts } from "../judge/corefile.ts";
 
-/** The Corefile and the Service that it forwards to. */
 export interface CorefileLook {
   readonly corefile: CorefileFacts;
   readonly service: ServiceFacts;

@@ -62,7 +62,6 @@ export async function probeStatus(
       if (!response.ok || !Array.isArray(status?.blocks)) return null;
       return { pid: Number(status.pid), version: String(status.version) };
     } catch {
-      // No server, or not nodens.
       return null;
     }
   }));

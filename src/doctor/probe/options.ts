@@ -16,11 +16,8 @@ export interface DoctorOptions {
   readonly defaultPort: number;
   /** Addresses for metrics besides those of the Corefile, as HOST:PORT. */
   readonly metricsAddresses: readonly string[];
-  /** Cluster name to query; null without a cluster. */
   readonly clusterName: string | null;
-  /** Name outside the cluster to query. */
   readonly outsideName: string;
-  /** Time limit for one answer. */
   readonly timeoutMs: number;
   /** Queries from a temporary network namespace, which changes the host briefly. */
   readonly pod: boolean;
@@ -31,7 +28,6 @@ export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
 }
 
-/** One query to one server. */
 export interface Question {
   readonly name: string;
   readonly address: string;
@@ -47,7 +43,6 @@ export interface Surroundings {
   readonly host: HostView;
   /** Kernel files; null if the C library cannot be used. */
   readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;
-  /** Why not, or null. */
   readonly libcMissing: string | null;
   readonly run: RunCommand;
   /** Sends a query; never rejects. */

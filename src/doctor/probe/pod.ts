@@ -6,7 +6,6 @@ import { askTargets } from "./queries.ts";
 
 /** Addresses of the veth pair: link-local ones that no cloud uses. */
 const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
-/** Name of the namespace, before the process id. */
 const NAMESPACE = "nodens-doctor";
 /** Signals that would end the process before it has cleaned up. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -44,10 +43,7 @@ export async function askFromGateway(
   return { how: "gateway", source, link, asked, server: `${target.address}:${target.port}` };
 }
 
-/**
- * Queries from a temporary network namespace that a veth pair connects to the host's, as a pod would:
- * the queries arrive on an interface and pass through PREROUTING and INPUT.
- */
+/** Queries from a temporary network namespace, through PREROUTING and INPUT as a pod's queries. */
 export async function askFromNamespace(
   target: Target | undefined,
   { run, self, tree, timeoutMs }: Pick<Surroundings, "run" | "self" | "tree"> & {

@@ -5,18 +5,15 @@ import type { Surroundings } from "./options.ts";
 /** A slower answer is not measured again: its time is accurate enough. */
 const ASK_AGAIN_BELOW_MS = 250;
 
-/** How servers are queried. */
 export interface AskOptions {
   readonly ask: Surroundings["ask"];
   readonly timeoutMs: number;
-  /** Source address; default: the kernel's choice. */
   readonly source?: string;
 }
 
 /**
- * Queries servers for all their names over all their transports: first all at once, so that silent
- * ones delay this only once; then answered ones one after the other, so that the times are not those
- * of concurrent queries.
+ * Queries servers for all names over all transports: first all at once, so that silent ones cost only
+ * one time limit; then answered ones one by one, to measure the times.
  */
 export async function askTargets(
   targets: readonly Pick<Target, "address" | "port" | "transports" | "names">[],

@@ -11,7 +11,6 @@ import type { DoctorOptions, Surroundings } from "./options.ts";
 
 /** Longer than the interval between heartbeats. */
 const BEAT_MS = 1100;
-/** As for `COMMAND_LIMIT_MS` of iptables. */
 const TRIAL_LIMIT_MS = 20_000;
 
 /** The wanted rules at each level of fail-open, the best one first. */
@@ -58,17 +57,12 @@ export async function probeMatches(
   };
 }
 
-/**
- * Has iptables-restore check the wanted rules without installing them. Null if there are none, or if
- * this would load modules or create tables.
- */
+/** Has iptables-restore check rules. Null if that would load modules or create tables. */
 export async function tryRules(
   { rules, set, tables, loaded }: {
     rules: FamilyRules;
     set: RuleSet;
-    /** Tables of legacy iptables that exist; null if unknown. */
     tables: readonly string[] | null;
-    /** Matches that the kernel has loaded. */
     loaded: readonly string[] | null;
   },
   run: Surroundings["run"],

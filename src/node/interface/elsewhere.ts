@@ -4,12 +4,7 @@ import { addressText, type WantedAddress } from "./options.ts";
 /** The link with the addresses of all Services, if kube-proxy uses IPVS. */
 const IPVS_LINK = "kube-ipvs0";
 
-/**
- * Describes wanted addresses that other links have too, which keep them when nodens stops.
- *
- * @param others - addresses of other links
- * @param listLinks - called only if there is something to describe
- */
+/** Describes wanted addresses that other links have too, which keep them when nodens stops. */
 export function describeElsewhere(
   wanted: readonly WantedAddress[],
   others: readonly LinkAddress[],

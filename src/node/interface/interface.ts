@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
+import { type AddressRequest, ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
 import { describeElsewhere } from "./elsewhere.ts";
@@ -12,28 +12,18 @@ import {
   type WantedAddress,
   wantedAddresses,
 } from "./options.ts";
-import { SourceAddress } from "./source_address.ts";
+import { planOtherSource, restoreSource } from "./source_address.ts";
 import { InterfaceWatch, MendPace } from "./watch.ts";
 
 /** Interval between reads of notices; reading none is two system calls. */
 const LOOK_MS = 100;
 
-/** What `ensure` found and did. */
 export interface EnsureResult {
   readonly kind: InterfaceKind;
-  /** The link existed already. */
   readonly adopted: boolean;
-  /** What was changed, in words; empty if nothing. */
   readonly changes: readonly string[];
 }
 
-/** The link with the addresses. */
-interface Place {
-  readonly kind: InterfaceKind;
-  readonly link: Link;
-}
-
-/** What one `ensure` does. */
 interface Work {
   readonly changes: string[];
   /** Steps that undo it, in the order of the work. */
@@ -41,11 +31,9 @@ interface Work {
 }
 
 /**
- * Makes or adopts, keeps and removes the link with the addresses that the node's clients query.
- *
- * It is a dummy link. If the kernel has none, it is a bridge without ports, which works too; if the
- * kernel makes neither, the addresses are added to lo. An existing dummy or bridge without ports of
- * that name is adopted and then treated as made here.
+ * Makes or adopts, keeps and removes the link with the addresses that the node's clients query: a dummy
+ * link, or else a bridge without ports, or else lo. An existing dummy or bridge without ports of that
+ * name is adopted and then treated as made here.
  */
 export class NodeInterface {
   readonly #name: string;
@@ -54,16 +42,15 @@ export class NodeInterface {
   readonly #log: InterfaceOptions["log"];
   readonly #clock: Clock;
   readonly #pace = new MendPace();
-  readonly #source: SourceAddress;
+  /** Addresses that are no longer the source of the host's own queries. */
+  #yielded: AddressRequest[] = [];
   #kernel: Rtnetlink | null = null;
   #endWatch: () => void = () => {};
-  #place: Place | null = null;
+  #link: Link | null = null;
   #adopted = false;
-  /** Addresses were added to lo. */
   #onLo = false;
   /** Indexes of our links that were renamed or replaced by others. */
   readonly #strays = new Set<number>();
-  /** Reported addresses of other links. */
   #elsewhere: readonly string[] = [];
 
   /** Throws a RangeError for an invalid name or address; touches nothing yet. */
@@ -75,32 +62,27 @@ export class NodeInterface {
     this.#kinds = [["dummy", dummy], ["bridge", bridge]];
     this.#log = log;
     this.#clock = clock;
-    this.#source = new SourceAddress(this.#wanted, {
-      open: () => this.#open(),
-      onRefused: (why) => this.#say("warning", `: Cannot change its route: ${why}`),
-    });
   }
 
   /**
-   * Makes the interface or repairs it; does nothing if all is well.
-   *
-   * Throws an Error with cause and remedy. The first call then leaves nothing behind, and a later one
-   * has done what it could.
+   * Makes or repairs the interface. Throws an Error with cause and remedy; the first call then leaves
+   * nothing behind, and a later one has done what it could.
    */
   ensure(): EnsureResult {
-    const first = this.#place === null;
+    const first = this.#link === null;
     const work: Work = { changes: [], undo: [] };
     try {
-      const previous = this.#place;
-      const place = this.#place = this.#find() ?? this.#make(work);
-      if (previous !== null && previous.kind !== "lo") this.#strays.add(previous.link.index);
-      this.#strays.delete(place.link.index);
-      this.#fill(place, work);
+      const previous = this.#link;
+      const link = this.#link = this.#find() ?? this.#make(work);
+      if (previous !== null && this.#kindOf(previous) !== "lo") this.#strays.add(previous.index);
+      this.#strays.delete(link.index);
+      this.#fill(link, work);
       // Last, so that every address is always on some link.
       work.changes.push(...this.#removeStrays().map((what) => `removed ${what}`));
-      if (first) this.#reportStart(place, work);
+      const kind = this.#kindOf(link);
+      if (first) this.#reportStart(kind, work);
       else if (work.changes.length > 0) this.#reportMend(work);
-      return { kind: place.kind, adopted: this.#adopted, changes: work.changes };
+      return { kind, adopted: this.#adopted, changes: work.changes };
     } catch (error) {
       if (first) this.#undo(work);
       else this.#reportMend(work);
@@ -111,15 +93,14 @@ export class NodeInterface {
   }
 
   /**
-   * Calls back soon after a change to the interface, and once at the start; the callback should call
-   * `ensure`, and must not throw. If repairs follow each other, it is called less often. Throws if no
-   * netlink socket can be opened.
+   * Calls back once, and soon after each change to the interface, less often if repairs follow each
+   * other. The callback must not throw. Throws if no netlink socket can be opened.
    */
   watch(onNotice: () => void): void {
     this.#endWatch();
     const socket = new InterfaceWatch(this.#pace);
     const cancel = this.#clock.every(LOOK_MS, () => {
-      const index = this.#place?.link.index ?? 0;
+      const index = this.#link?.index ?? 0;
       if (socket.look({ name: this.#name, index }, this.#clock.now())) onNotice();
     });
     this.#endWatch = () => {
@@ -130,34 +111,41 @@ export class NodeInterface {
   }
 
   /**
-   * Makes the host's own queries to the addresses leave from another address of the host. The addresses
-   * may be removed once earlier queries are answered: a later answer would be lost.
-   *
-   * @returns whether there may be any
+   * Makes the host's own queries to the addresses leave from another address of the host. Returns whether
+   * earlier ones may be in flight, whose answers would be lost with the addresses.
    */
   yieldSource(): boolean {
     this.#endWatch();
-    return this.#place !== null && this.#source.yieldOn(this.#place.link.index);
+    for (const one of this.#wanted) {
+      if (this.#link === null || one.loopback) continue;
+      const address = { ...one, index: this.#link.index };
+      const change = planOtherSource(this.#open(), address, this.#wanted);
+      if (change === null) continue;
+      this.#yielded.push(address);
+      this.#changeRoute(change);
+    }
+    return this.#yielded.length > 0;
   }
 
   /** Undoes `yieldSource`, because another process keeps the addresses. */
   reclaimSource(): void {
-    this.#source.reclaim();
+    const kernel = this.#open();
+    for (const one of this.#yielded) this.#changeRoute(() => restoreSource(kernel, one));
+    this.#yielded = [];
   }
 
   /**
-   * Removes the link, made or adopted, or the addresses from lo. A link that another program turned
-   * into something else stays. A second call does nothing.
-   *
-   * @returns what was removed, in words
+   * Removes the link, or the addresses from lo, unless another program turned the link into something
+   * else. Returns what was removed, in words. A second call does nothing.
    */
   remove(): string[] {
     this.#endWatch();
     try {
-      this.#source.removeRoutes();
-      // It may have been renamed since the last check.
-      if (this.#place !== null && this.#place.kind !== "lo") {
-        this.#strays.add(this.#place.link.index);
+      // The kernel removes only routes of its own with their address.
+      for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
+      this.#yielded = [];
+      if (this.#link !== null && this.#kindOf(this.#link) !== "lo") {
+        this.#strays.add(this.#link.index);
       }
       const removed = [
         ...this.#removeLink(),
@@ -174,7 +162,6 @@ export class NodeInterface {
     }
   }
 
-  /** Closes the sockets; the interface stays. */
   close(): void {
     this.#endWatch();
     this.#kernel?.close();
@@ -185,24 +172,33 @@ export class NodeInterface {
     return this.#kernel ??= new Rtnetlink();
   }
 
+  #changeRoute(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.#say("warning", `: Cannot change its route: ${explain(error)}`);
+    }
+  }
+
   #say(level: "info" | "warning", text: string): void {
     this.#log(level, `interface ${this.#name}${text}`);
   }
 
   #forget(): void {
-    this.#place = null;
+    this.#link = null;
     this.#adopted = this.#onLo = false;
   }
 
   /** The existing link; lo if the kernel makes no link; or null. */
-  #find(): Place | null {
+  #find(): Link | null {
     const link = this.#open().getLink(this.#name);
-    if (link === null) return this.#onLo ? { kind: "lo", link: this.#lo() } : null;
-    const kind = this.#kindOf(link);
+    if (link === null) return this.#onLo ? this.#lo() : null;
+    const isOurKind = this.#kindOf(link) !== "lo";
     // If our own link gets ports, somebody needs it, with the addresses.
-    const known = this.#place?.link.index === link.index;
-    if (kind === null || (!known && this.#hasPorts(link))) {
-      const what = kind !== null
+    const known = this.#link?.index === link.index;
+    if (!isOurKind || (!known && this.#hasPorts(link))) {
+      const what = isOurKind
         ? "a bridge with ports"
         : link.kind === ""
         ? "a link of the system's own"
@@ -210,10 +206,10 @@ export class NodeInterface {
       throw new Error(`${what} has that name; choose another name, or remove that link`);
     }
     if (!known) this.#adopted = true;
-    return { kind, link };
+    return link;
   }
 
-  #make(work: Work): Place {
+  #make(work: Work): Link {
     const kernel = this.#open();
     const refused: string[] = [];
     for (const [kind, kernelKind] of this.#kinds) {
@@ -233,11 +229,13 @@ export class NodeInterface {
       this.#adopted = false;
       work.undo.push(() => kernel.deleteLink(link.index));
       work.changes.push(`made the link, a ${kind}`);
-      if (this.#place?.kind !== kind) this.#warnOf(refused, "it is a bridge without ports instead");
-      return { kind, link };
+      if (this.#link === null || this.#kindOf(this.#link) !== kind) {
+        this.#warnOf(refused, "it is a bridge without ports instead");
+      }
+      return link;
     }
     this.#warnOf(refused, "its addresses are on lo, and there is no interface of that name");
-    return { kind: "lo", link: this.#lo() };
+    return this.#lo();
   }
 
   #warnOf(refused: readonly string[], instead: string): void {
@@ -249,9 +247,9 @@ export class NodeInterface {
     );
   }
 
-  /** Sets the link up and adds missing addresses; tries every address before it throws. */
-  #fill({ kind, link }: Place, work: Work): void {
+  #fill(link: Link, work: Work): void {
     const kernel = this.#open();
+    const kind = this.#kindOf(link);
     if (!link.up) {
       kernel.setLinkUp(link.index);
       work.changes.push("set it up");
@@ -291,7 +289,7 @@ export class NodeInterface {
     this.#elsewhere = texts;
   }
 
-  #reportStart({ kind }: Place, { changes }: Work): void {
+  #reportStart(kind: InterfaceKind, { changes }: Work): void {
     const found = this.#adopted ? [`adopted the link that was there, a ${kind}`] : [];
     this.#say("info", `: ${[...found, ...changes].join(", ") || "all was there"}`);
   }
@@ -320,15 +318,13 @@ export class NodeInterface {
   #removeLink(): string[] {
     const kernel = this.#open();
     const link = kernel.getLink(this.#name);
-    const kind = link && this.#kindOf(link);
-    if (link === null || kind === null) return [];
+    if (link === null || this.#kindOf(link) === "lo") return [];
     if (this.#hasPorts(link)) {
-      // If `#place` is null, `ensure` refused the bridge.
-      if (this.#place === null) return [];
+      if (this.#link === null) return [];
       this.#say("warning", ": the bridge stays, because it has ports now");
       return this.#removeFrom(link);
     }
-    return kernel.deleteLink(link.index) ? [`the link, a ${kind}`] : [];
+    return kernel.deleteLink(link.index) ? [`the link, a ${this.#kindOf(link)}`] : [];
   }
 
   /** Removes our links that have other names; a bridge with ports loses only the addresses. */
@@ -336,8 +332,7 @@ export class NodeInterface {
     if (this.#strays.size === 0) return [];
     const kernel = this.#open();
     return kernel.listLinks().filter(({ index }) => this.#strays.delete(index)).flatMap((link) => {
-      // `#removeLink` has dealt with the link of our name.
-      if (link.name === this.#name || this.#kindOf(link) === null) return [];
+      if (link.name === this.#name || this.#kindOf(link) === "lo") return [];
       if (this.#hasPorts(link)) return this.#removeFrom(link);
       return kernel.deleteLink(link.index) ? [`the link that was renamed to ${link.name}`] : [];
     });
@@ -351,8 +346,9 @@ export class NodeInterface {
       .map(({ text }) => `${text} from ${link.name}`);
   }
 
-  #kindOf(link: Link): LinkKind | null {
-    return this.#kinds.find(([, kernelKind]) => kernelKind === link.kind)?.[0] ?? null;
+  /** "lo" also for links of unsuitable kinds. */
+  #kindOf(link: Link): InterfaceKind {
+    return this.#kinds.find(([, kernelKind]) => kernelKind === link.kind)?.[0] ?? "lo";
   }
 
   #hasPorts(link: Link): boolean {

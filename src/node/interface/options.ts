@@ -6,15 +6,11 @@ import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
 /** Longest name of a link, in octets (IFNAMSIZ without the final zero). */
 const MAX_NAME = 15;
 
-/** What has the addresses: a link of one of two kinds, or lo. */
 export type InterfaceKind = LinkKind | "lo";
-/** Suitable kinds of links. */
 export type LinkKind = "dummy" | "bridge";
 
-/** Options of the interface. */
 export interface InterfaceOptions {
   name: string;
-  /** IPv4 and IPv6 addresses as text. */
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
   clock?: Clock;
@@ -22,9 +18,7 @@ export interface InterfaceOptions {
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 
-/** An address that the interface must have. */
 export interface WantedAddress extends Omit<AddressRequest, "index"> {
-  /** With its prefix length, as `ip address` prints it. */
   readonly text: string;
   /** In 127.0.0.0/8, or ::1: one of the system's own, on lo. */
   readonly loopback: boolean;
@@ -67,7 +61,6 @@ export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   return [...wanted.values()];
 }
 
-/** Text of 4 or 16 bytes. */
 export function addressText(bytes: Uint8Array): string {
   return bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
 }

@@ -12,17 +12,12 @@ const MAX_DELAY_MS = 30_000;
 /** Time without a repair after which all are forgotten; longer than any delay. */
 const CALM_MS = 60_000;
 
-/**
- * Limits the rate of repairs, so that two programs that undo each other's changes do not use up the
- * processor. Times are monotonic.
- */
+/** Slows down repairs if two programs undo each other's changes. Times are monotonic. */
 export class MendPace {
-  /** Repairs in a row. */
   count = 0;
   #lastMs = -Infinity;
   #delayMs = 0;
 
-  /** Counts a repair, or an attempt. Returns the delay until the next one. */
   mended(nowMs: number): number {
     if (nowMs - this.#lastMs > CALM_MS) this.count = 0;
     this.#lastMs = nowMs;
@@ -31,7 +26,6 @@ export class MendPace {
     return this.#delayMs;
   }
 
-  /** Whether the next repair may happen now. */
   allows(nowMs: number): boolean {
     return nowMs - this.#lastMs >= this.#delayMs;
   }
@@ -44,7 +38,6 @@ export class InterfaceWatch {
   // Changes before the socket was opened are not reported.
   #pending = true;
 
-  /** Throws if no netlink socket can be opened. */
   constructor(pace: MendPace) {
     this.#pace = pace;
   }
@@ -52,8 +45,6 @@ export class InterfaceWatch {
   /**
    * Whether to check the link now: there was a notice of it, or notices were lost, and the pace allows
    * it. Notices that must wait are remembered.
-   *
-   * @param watched - `index`: of the link, or the one in its place; 0 for none
    */
   look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);
@@ -68,7 +59,6 @@ export class InterfaceWatch {
     return true;
   }
 
-  /** Closes the socket. */
   close(): void {
     this.#socket.close();
   }

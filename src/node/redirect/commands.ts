@@ -7,16 +7,11 @@ import { type RedirectOptions, redirectSet } from "./redirect.ts";
 /** State of the redirect of one family. */
 export interface RedirectState {
   readonly backend: BackendChanges["backend"];
-  /** Installed rules of any redirect, as iptables-save prints them. */
   readonly present: readonly string[];
-  /** Rules of this redirect that are not installed. */
   readonly missing: readonly string[];
 }
 
-/**
- * The changes that install the redirect of one family (`null`: remove it), for every backend that
- * needs any. Throws `IptablesError`.
- */
+/** Changes that install a redirect, or remove it (`null`), by backend. Throws `IptablesError`. */
 export async function planRedirect(
   family: Family,
   options: RedirectOptions | null,

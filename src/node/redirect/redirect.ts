@@ -3,7 +3,6 @@ import type { Family, Rule } from "../rules/rule_text.ts";
 import { destinationText, familyOf, OWN_MARK, recent, rule } from "../rules/rules.ts";
 import type { RuleSet } from "../rules/transaction.ts";
 
-/** Comment of every rule of a redirect. */
 export const REDIRECT_COMMENT = "nodens: redirect";
 
 /** Lists of `-m recent` with a single entry. */
@@ -17,21 +16,16 @@ export const REDIRECT_ENTRY: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 
 /** What is redirected, and where to. */
 export interface RedirectOptions {
-  /**
-   * Address of nodens for each family. Null if nodens listens on all addresses: then queries go to
-   * that of the interface on which they arrived. A missing family is not redirected.
-   */
+  /** By family: null if nodens listens on all addresses; a missing family is not redirected. */
   readonly to: Partial<Record<Family, string | null>>;
   readonly port: number;
   /** Servers whose traffic is redirected; if empty, all except this host. */
   readonly only: readonly string[];
-  /** Servers whose traffic is not redirected. */
   readonly except: readonly string[];
   /** User whose traffic is not redirected, or null. */
   readonly exceptUid: number | null;
   /** Interfaces of containers; empty for all; null for the host's own traffic only. */
   readonly interfaces: readonly string[] | null;
-  /** Only while nodens answers. */
   readonly failOpen: boolean;
 }
 
@@ -40,7 +34,6 @@ const PROTOCOLS = ["udp", "tcp"] as const;
 /** Excludes servers on this host, unless they are named. */
 const NOT_LOCAL = ["-m", "addrtype", "!", "--dst-type", "LOCAL"];
 
-/** The families that are redirected. */
 export function redirectFamilies({ to }: RedirectOptions): Family[] {
   return ([4, 6] as const).filter((family) => to[family] !== undefined);
 }
@@ -59,10 +52,7 @@ export function redirectSet(family: Family, options: RedirectOptions | null): Ru
   };
 }
 
-/**
- * The rules of a redirect of one family in the order of installation. Each is inserted above the one
- * before, so exceptions come first in their chain.
- */
+/** In the order of installation: each is inserted above the one before, so exceptions come first. */
 export function redirectRules(family: Family, options: RedirectOptions): Rule[] {
   const { to, port, exceptUid, failOpen } = options;
   const address = to[family];
@@ -123,7 +113,6 @@ function destinations(family: Family, { only }: RedirectOptions): string[][] {
   return only.filter((one) => familyOf(one) === family).map((one) => ["-d", one]);
 }
 
-/** Conditions on the interfaces on which containers' queries arrive. */
 function incoming(address: string | null, { interfaces }: RedirectOptions): string[][] {
   if (interfaces === null || (address !== null && isLoopback(address))) return [];
   if (interfaces.length === 0) return [["!", "-i", "lo"]];

@@ -1,20 +1,15 @@
 import { doneWithin } from "../../base/deadline.ts";
 
-/** What a command did. */
 export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** One command to run. */
 export interface CommandOptions {
   readonly args: readonly string[];
-  /** Text for its standard input; default: none. */
   readonly input?: string;
-  /** It is killed after this time. */
   readonly timeoutMs: number;
-  /** Kills it early. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -25,10 +20,7 @@ export type RunCommand = (binary: string, options: CommandOptions) => Promise<Co
 export const TIMED_OUT = 124;
 /** Exit code of a command that could not be started, as of shells. */
 const NOT_STARTED = 126;
-/**
- * Most octets read from either output. iptables-save prints some 150 octets a rule, so this is over
- * 200,000 rules; kube-proxy has 50,000 at 5,000 services.
- */
+/** Over 200,000 rules, which take some 150 octets each; kube-proxy has 50,000 at 5,000 services. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 /** Time for the last output after a command has ended: a full pipe holds 64 KiB. */
 const LAST_OUTPUT_MS = 500;
@@ -36,9 +28,8 @@ const LAST_OUTPUT_MS = 500;
 const KILL_MS = 500;
 
 /**
- * Runs a command of this machine as the leader of a process group, which is killed as a whole. Returns
- * soon after `timeoutMs` or `signal`, even if the command cannot be killed or left a child that holds
- * its pipes open.
+ * Runs a command in a process group, which is killed as a whole. Returns soon after `timeoutMs` or
+ * `signal`, even if the command cannot be killed or left a child that holds its pipes open.
  */
 export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, signal }) => {
   if (signal?.aborted) return { code: TIMED_OUT, stdout: "", stderr: "" };
@@ -102,7 +93,6 @@ function collect(
     }
   };
   return {
-    // A pipe that breaks is at its end; the exit code says the rest.
     ended: read().catch(() => {}),
     take() {
       // Not awaited: it resolves only when the pipe is closed.

@@ -10,14 +10,9 @@ export const LOCK_WAIT_AT_STOP_SECONDS = 1;
 /** Reading or changing 50,000 rules takes some seconds on a tenth of a processor. */
 const COMMAND_LIMIT_MS = 20_000;
 
-/**
- * Why rules cannot be read or changed: there is no iptables; CAP_NET_ADMIN is missing; another
- * program held the lock for too long; another program changes the same rules, or the machine is too
- * slow; anything else.
- */
+/** Why rules cannot be read or changed; "busy": they change again at once, or a command hangs. */
 export type IptablesFault = "missing" | "permission" | "lock" | "busy" | "other";
 
-/** Rules cannot be read or changed; the message says why and names the remedy. */
 export class IptablesError extends Error {
   readonly fault: IptablesFault;
 
@@ -30,7 +25,6 @@ export class IptablesError extends Error {
 /** One of the two kinds of iptables, or the command `iptables`, which is one of them. */
 export type BackendName = "nft" | "legacy" | "default";
 
-/** One kind of iptables with its present rules. */
 export interface Backend {
   readonly name: BackendName;
   readonly saved: SavedRules;
@@ -41,16 +35,13 @@ export interface Backends {
   readonly used: Backend;
   /** The other one if it has any rule; else null. */
   readonly other: Backend | null;
-  /** Why `used` was chosen. */
   readonly reason: string;
   /** Why the other one, which never had our rules, cannot be read; null if it can. */
   readonly unread: string | null;
 }
 
-/** How commands are run. */
 export interface RunOptions {
   readonly run: RunCommand;
-  /** Ends them early. */
   readonly signal?: AbortSignal;
 }
 
@@ -63,13 +54,10 @@ const NO_SUCH_BACKEND =
 
 /**
  * Reads the rules of one family in both backends, and finds the one that the node uses: that of
- * kubelet and kube-proxy, else the one with more rules, else the one that the command `iptables` is.
+ * kubelet and kube-proxy, else the one with more rules, else the one that `iptables` is.
  *
- * A backend that exists and cannot be read is an error: the other would seem to be the only one, and
- * rules would end up in both. Once the backend of our rules is known (`known`), only that one must be
- * readable.
- *
- * Throws `IptablesError`.
+ * A backend that exists must be readable, or rules could end up in both; once that of our rules is
+ * known (`known`), only that one. Throws `IptablesError`.
  */
 export async function readBackends(
   family: Family,
@@ -112,7 +100,6 @@ export async function readBackends(
   return await choose([first, second], family, options);
 }
 
-/** The rules of one backend; null if there is no such command. */
 async function readSaved(
   command: string,
   { run, signal }: RunOptions,
@@ -147,7 +134,6 @@ async function choose(
   return pick(isLegacy ? legacy : nft, `${command} is of this kind`);
 }
 
-/** The command that changes rules, with its arguments. */
 export function restoreCommand(
   family: Family,
   backend: BackendName,
@@ -210,7 +196,6 @@ function failureOf(command: string, { code, stderr }: CommandResult): IptablesEr
       const remedy = "run it by hand to see what it waits for";
       return ["busy", `${command} took too long and was killed (${remedy})`];
     }
-    // Legacy iptables prints nothing more for either reason.
     const hint = /unable to initialize table/.test(stderr)
       ? " (nodens needs the capability NET_ADMIN, and the kernel this table)"
       : "";

@@ -8,17 +8,13 @@ const ENDS: Record<string, readonly string[]> = {
   filter: ["DROP", "REJECT"],
   nat: ["ACCEPT", "DROP", "DNAT", "REDIRECT", "NETMAP"],
 };
-/** Conditions on the sender. */
 const SENDER = ["-s", "-i", "-o", "--sport"];
-/** Options with which a rule still matches some of the traffic. */
 const NARROWING = [...SENDER, "--comment", "-m", "-j", "-g"];
-/** Options of targets, which are not conditions. */
 const TARGET_OPTIONS =
   /^--(to-|reject-with|random|persistent|notrack|zone|helper|ctevents|expevents)/;
 /** Limit on nested jumps, which may form a loop. */
 const MAX_DEPTH = 8;
 
-/** Traffic that one of our rules is for. */
 interface Traffic {
   readonly protocol: string;
   readonly address: Uint8Array;
@@ -26,10 +22,8 @@ interface Traffic {
 }
 
 /**
- * Describes foreign rules above ours that match the same traffic, from all senders or from some.
- *
- * Only certain cases are reported: a rule with conditions other than protocol, addresses, ports and
- * interfaces (a mark, a set, a state) is ignored.
+ * Describes foreign rules above ours that match the same traffic. Rules with other conditions than
+ * protocol, addresses, ports and interfaces (a mark, a set, a state) are ignored as uncertain.
  */
 export function findObstacles(
   present: readonly SavedRule[],

@@ -25,34 +25,29 @@ const ATTEMPT_PAUSE_MS = 200;
 
 /** What was done to the rules of one family. */
 export interface KeptRules {
-  /** Number of commands; 0 if all rules were right. */
   readonly changes: number;
   /** Notes for the operator that are not failures. */
   readonly warnings: readonly string[];
 }
 
-/** How a keeper runs commands. */
 export interface RuleKeeperOptions {
   readonly run: RunCommand;
   readonly clock: Clock;
 }
 
-/** Options of one call. */
 export interface KeepOptions {
-  /** Ends it early. */
   readonly signal: AbortSignal;
   /** The process is stopping: the wait for locks is short. */
   readonly atStop?: boolean;
 }
 
 /**
- * Keeps the rules of one family in the backend that the node uses, and remembers that backend: as
- * long as it may have rules of ours, it must be readable.
+ * Keeps the rules of one family in the backend that the node uses. A backend that may have rules of
+ * ours must be readable.
  */
 export class RuleKeeper {
   readonly #family: Family;
   readonly #options: RuleKeeperOptions;
-  /** Backends that may have rules of ours, the present one last. */
   #known = new Set<BackendName>();
 
   constructor(family: Family, options: RuleKeeperOptions) {
@@ -60,21 +55,17 @@ export class RuleKeeper {
     this.#options = options;
   }
 
-  /** Whether rules were installed or found. */
   get hasRules(): boolean {
     return this.#known.size > 0;
   }
 
-  /** A command that removes the rules by hand. */
   get removalCommand(): string {
     return removalCommand(this.#family, [...this.#known].at(-1) ?? "default");
   }
 
   /**
-   * Installs the wanted rules in the backend that the node uses, and removes ours from the other.
-   * The result has been read back when it returns.
-   *
-   * Throws `IptablesError`; then nothing, or all of some tables, has been changed.
+   * Installs the wanted rules, removes ours from the other backend, and reads both again. Throws
+   * `IptablesError`; then nothing, or all of some tables, has been changed.
    */
   async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
     const { run, clock } = this.#options;
@@ -136,7 +127,6 @@ export class RuleKeeper {
       try {
         await applyChanges({ ...one, changes }, { run: this.#options.run, signal });
       } catch (error) {
-        // Another program has removed them.
         if (!(error instanceof IptablesError)) throw error;
       }
     }

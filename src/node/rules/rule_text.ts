@@ -3,10 +3,8 @@ import { canonicalAddress } from "../../dns/address.ts";
 /** IP version. iptables and ip6tables are separate. */
 export type Family = 4 | 6;
 
-/** Tables that nodens has rules in. */
 export type Table = "raw" | "filter" | "nat";
 
-/** One rule. */
 export interface Rule {
   readonly table: Table;
   readonly chain: string;
@@ -61,7 +59,6 @@ function expectsComment(option: { name: string; values: string[] } | undefined):
   return option?.name === "--comment" && option.values.length === 0;
 }
 
-/** Short forms of long option names. */
 const NAMES: Record<string, string> = {
   "--protocol": "-p",
   "--source": "-s",

@@ -17,7 +17,6 @@ const ROUND_PAUSE_MS = 300;
 const PASSING =
   /temporarily unavailable|resource busy|cannot allocate memory|no buffer space|interrupted system call|too many open files|timed out|message too long|no space left|text file busy/i;
 
-/** Where rules are tried. */
 export interface RuleTrialOptions extends RunOptions {
   readonly family: Family;
   readonly backend: BackendName;

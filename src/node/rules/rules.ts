@@ -12,25 +12,22 @@ export const COMMENT = {
 /** Mark (SO_MARK) of what nodens itself sends; without the bits that kube-proxy uses (14, 15). */
 export const OWN_MARK = 0x53;
 
-/** How long a heartbeat is valid. */
 export const HEARTBEAT_SECONDS = 2;
 
 /** Lists of `-m recent`: one for each family, because a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
 /**
- * What the rules for service addresses require in addition: a heartbeat of the last two seconds and,
- * for packets from other machines, a listening socket; the heartbeat alone; or nothing, as node-cache.
+ * What rules for service addresses require: a heartbeat and, for packets from other machines, a
+ * listening socket; a heartbeat; or nothing, as with node-cache.
  */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
-/** Address and port of a server. */
 export interface Destination {
   readonly address: string;
   readonly port: number;
 }
 
-/** What the rules are made from. */
 export interface RuleOptions {
   /** Addresses that nodens listens on, of both families (`-localip`). */
   readonly addresses: readonly string[];
@@ -43,7 +40,6 @@ export interface RuleOptions {
   readonly tracked: readonly string[];
 }
 
-/** Family of an address. */
 export function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;
 }
@@ -66,7 +62,6 @@ export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOpt
   );
 }
 
-/** Whether a rule of `nodeRules` brings queries to nodens. */
 export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean {
   return table === "raw" && args.includes("-d") &&
     args[args.indexOf("--dport") + 1] === String(port);
@@ -79,8 +74,7 @@ export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   return ownAddresses(family, all).flatMap((address) => [
     ...addressRules(address, "socket", all),
     ...insteadRules(address, all),
-    // Older versions of node-cache wrote no comments. Their accepting rules do no harm, and may be
-    // somebody else's.
+    // Older versions of node-cache wrote no comments. Accepting rules do no harm.
     ...addressRules(address, "none", all).filter(({ table }) => table === "raw").map((rule) => ({
       ...rule,
       args: rule.args.slice(0, rule.args.indexOf("comment") - 1),
@@ -138,8 +132,7 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   return [
     // The probe must arrive even if no other query does.
     rule("raw", "OUTPUT", [...to("udp"), ...mark, "-j", "NOTRACK"], COMMENT.probe),
-    // The host's own queries have this local address as their source too: without masquerading, no
-    // reply from another machine would find its way back.
+    // Without masquerading, replies to the host's own queries would not find their way back.
     rule("nat", "POSTROUTING", masquerade, COMMENT.failOpen),
     ...instead,
   ];
@@ -165,7 +158,6 @@ export function rule(
   return { table, chain, args: [...args, "-m", "comment", "--comment", comment], place };
 }
 
-/** Address and port as DNAT takes them. */
 export function destinationText({ address, port }: Destination): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

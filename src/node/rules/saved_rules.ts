@@ -1,6 +1,5 @@
 import { splitWords } from "./rule_text.ts";
 
-/** One rule as iptables-save printed it. */
 export class SavedRule {
   readonly table: string;
   readonly chain: string;
@@ -14,7 +13,6 @@ export class SavedRule {
     this.text = text;
   }
 
-  /** The words of `text`. Split on first use, because a node has tens of thousands of rules. */
   get args(): readonly string[] {
     return this.#args ??= splitWords(this.text);
   }
@@ -23,7 +21,6 @@ export class SavedRule {
 /** Rules and chains of one family in one backend. */
 export interface SavedRules {
   readonly rules: readonly SavedRule[];
-  /** All chains, as `table chain`. */
   readonly chains: ReadonlySet<string>;
 }
 

@@ -3,7 +3,6 @@ import type { SavedRule } from "./saved_rules.ts";
 
 /** Which rules are ours, and which of them must be present. */
 export interface RuleSet {
-  /** Rules that must be present, each once, in the order of installation. */
   readonly wanted: readonly Rule[];
   /** Rules of other modes and versions: whatever resembles one of these is removed. */
   readonly owned: readonly Rule[];
@@ -16,7 +15,6 @@ export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
   return { wanted: [], owned: [...wanted, ...owned], comments };
 }
 
-/** One command of a transaction. */
 export interface Change {
   readonly table: string;
   /** A line for iptables-restore: `-I INPUT -p tcp …`. */
@@ -24,12 +22,11 @@ export interface Change {
 }
 
 /**
- * The commands that turn the present rules into the wanted ones. Correct rules stay in place, whoever
- * installed them.
+ * The commands that turn the present rules into the wanted ones. Correct rules stay in place.
  *
- * A rule that occurs several times is removed and inserted once: `-D` deletes the first occurrence,
- * and the last one might be below a foreign rule. In the table nat, in which the first match decides,
- * all our rules of a chain are installed again if one is missing or their order is wrong.
+ * Duplicates are removed and inserted once: `-D` deletes the first, and the last may be below a foreign
+ * rule. In the table nat the first match decides, so all our rules of a chain are replaced if their
+ * order is wrong.
  */
 export function planChanges(present: readonly SavedRule[], set: RuleSet): Change[] {
   const keyed = <T extends Rule | SavedRule>(rules: readonly T[]) =>
@@ -59,7 +56,6 @@ export function planChanges(present: readonly SavedRule[], set: RuleSet): Change
   ];
 }
 
-/** The order of rules in a chain once they have been installed one after the other. */
 function finalOrder(rules: readonly { rule: Rule; key: string }[]): string[] {
   const first = rules.filter(({ rule }) => rule.place !== "last").map(({ key }) => key);
   const last = rules.filter(({ rule }) => rule.place === "last").map(({ key }) => key);
@@ -70,7 +66,6 @@ function chainOf({ table, chain }: Rule | SavedRule): string {
   return `${table} ${chain}`;
 }
 
-/** Returns a test for our rules. */
 export function ownership({ wanted, owned, comments }: RuleSet): (rule: SavedRule) => boolean {
   const chains = new Set<string>();
   const cores = new Set<string>();

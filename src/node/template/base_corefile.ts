@@ -13,7 +13,6 @@ import {
   serviceAddress,
 } from "./template.ts";
 
-/** What a `BaseCorefile` uses and calls. */
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
   /** Returns why a Corefile cannot be served, or null; must not apply it. */
@@ -27,23 +26,18 @@ export interface BaseCorefileSurroundings {
 }
 
 /**
- * Makes the Corefile from the template, the kube-dns config map and the environment, writes it, and
- * does so again when one of the files changes.
- *
- * Faults are reported and change nothing: a faulty config map leaves the previous one in force, and a
- * Corefile that cannot be served is not written.
+ * Makes the Corefile from the template, the kube-dns config map and the environment, and writes it,
+ * again after each change. Faults are reported, and the previous config map or Corefile stays.
  */
 export class BaseCorefile {
   /** The last Corefile; null before the first. */
   text: string | null = null;
-  /** What it was made of, for the log. */
   summary = "";
   readonly #options: TemplateOptions;
   readonly #surroundings: BaseCorefileSurroundings;
   readonly #files: ConfigFiles;
   readonly #clusterDns: AddressOrWhy;
   readonly #poll: SettledPoll<Inputs>;
-  /** The last config map without faults, and the last one that made a servable Corefile. */
   #config = NO_KUBE_DNS_CONFIG;
   #servedConfig = NO_KUBE_DNS_CONFIG;
   /** The last files of the config map, as JSON. */
@@ -64,10 +58,8 @@ export class BaseCorefile {
   }
 
   /**
-   * Makes and writes the first Corefile, and starts polling.
-   *
-   * Null if there is none: after a fault, or if the template is missing, was not named by a flag, and
-   * there is a Corefile at the target, which is then served.
+   * Makes and writes the first Corefile, and starts polling. Null after a fault, or if the template is
+   * missing, was not named by a flag, and there is a Corefile to serve at the target.
    */
   async start(): Promise<string | null> {
     await this.#enqueue(await this.#poll.first(), false);
@@ -110,7 +102,6 @@ export class BaseCorefile {
     if (report) await this.#surroundings.onChange(made, this.summary);
   }
 
-  /** Takes over the config map, unless it has faults. */
   #readConfig(found: Inputs["config"]): void {
     const text = JSON.stringify(found);
     if (text === this.#lastConfig) return;
@@ -137,7 +128,6 @@ export class BaseCorefile {
     return "text" in previous ? previous.text : null;
   }
 
-  /** The Corefile of a template and a config map, or why it cannot be served. */
   async #make(
     template: string,
     config: KubeDnsConfig,

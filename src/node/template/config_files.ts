@@ -6,26 +6,19 @@ const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
 /** Access to the files that a Corefile is made from, and the one that it becomes. */
 export interface ConfigFiles {
-  /** Text of a file. Throws `Deno.errors.NotFound` if there is none. */
   read(path: string): Promise<string>;
   isDirectory(path: string): Promise<boolean>;
-  /** Writes a file; atomically if possible. */
   write(path: string, text: string): Promise<void>;
 }
 
-/** Steps of writing a file. */
 export interface WriteSteps {
-  /** Resolves symbolic links; throws if there is no such file. */
   realPath(path: string): Promise<string>;
-  /** Writes a new file. */
   create(path: string, text: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Replaces the content of an existing file. */
   overwrite(path: string, text: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
-/** The files of this machine. */
 export const denoConfigFiles: ConfigFiles = {
   async read(path) {
     const bytes = await readRegularFile(path, MAX_CONFIG_BYTES);
@@ -39,7 +32,6 @@ export const denoConfigFiles: ConfigFiles = {
   write: (path, text) => writeAtomically(path, text, denoSteps),
 };
 
-/** Writing on this machine. */
 export const denoSteps: WriteSteps = {
   realPath: (path) => Deno.realPath(path),
   create: (path, text) => Deno.writeTextFile(path, text, { createNew: true, mode: 0o644 }),
@@ -54,10 +46,7 @@ export const denoSteps: WriteSteps = {
   remove: (path) => Deno.remove(path),
 };
 
-/**
- * Writes a file beside the target and renames it. If the directory does not allow that (a file that is
- * mounted alone), overwrites the target. Throws an error that says what was tried.
- */
+/** Replaces a file, or overwrites it if its directory does not allow that (a file mounted alone). */
 export async function writeAtomically(
   path: string,
   text: string,

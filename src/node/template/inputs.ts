@@ -8,7 +8,6 @@ import {
 } from "./kube_dns_config.ts";
 import type { TemplateOptions } from "./options.ts";
 
-/** Text of a file, or why it cannot be read. */
 export type Found = { text: string } | { why: string; absent: boolean };
 
 /** The files that a Corefile is made from. */
@@ -18,7 +17,6 @@ export interface Inputs {
   readonly config: Readonly<Record<typeof KUBE_DNS_FILES[number], Found>> | null;
 }
 
-/** Reads one file. */
 export async function findFile(path: string, files: Pick<ConfigFiles, "read">): Promise<Found> {
   try {
     return { text: await files.read(path) };
@@ -27,7 +25,6 @@ export async function findFile(path: string, files: Pick<ConfigFiles, "read">): 
   }
 }
 
-/** Reads the template and the config map. */
 export async function readInputs(
   { baseFile, configDirectory }: TemplateOptions,
   files: Omit<ConfigFiles, "write">,

@@ -13,10 +13,8 @@ const STUB_DOMAINS_EXAMPLE = '{"acme.local": ["10.0.0.10"]}';
 const UPSTREAMS_EXAMPLE = '["10.0.0.10", "10.0.0.11:1053"]';
 const ADDRESS_EXAMPLE = "10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053";
 
-/** A domain that has its own servers. */
 export interface StubDomain {
   name: string;
-  /** As `forward` takes them; at least one. */
   servers: string[];
 }
 
@@ -27,15 +25,13 @@ export interface KubeDnsConfig {
   readonly upstreamNameservers: readonly string[];
 }
 
-/** Content of an empty config map. */
 export const NO_KUBE_DNS_CONFIG: KubeDnsConfig = { stubDomains: [], upstreamNameservers: [] };
 
-/** Names of the relevant files of the config map. */
 export const KUBE_DNS_FILES = ["stubDomains", "upstreamNameservers"] as const;
 
 /**
- * Parses the files of a mounted kube-dns config map; null for a missing one. Checks what kube-dns
- * checks. With any fault, `config` is null and `faults` names file, value and remedy of each.
+ * Parses the files of a mounted kube-dns config map (null: missing) and checks them as kube-dns does.
+ * With any fault, `config` is null.
  */
 export function parseKubeDnsConfig(
   files: Readonly<Record<typeof KUBE_DNS_FILES[number], string | null>>,
@@ -88,7 +84,6 @@ function readUpstreams(text: string, fault: Fault): string[] {
   return texts;
 }
 
-/** The value of a JSON text; null if it is invalid, and for `null`. */
 function readJson(text: string, example: string, fault: Fault): unknown {
   try {
     return JSON.parse(text);

@@ -5,24 +5,19 @@ const POLL_MS = 2000;
 /** A change counts once it has lasted this long: writers need a while. */
 const SETTLE_MS = 200;
 
-/** What a `SettledPoll` reads, and whom it calls. */
 export interface SettledPollOptions<T> {
   read: () => Promise<T>;
-  /** The value has changed. The next read follows once this is done. */
   onChange: (found: T) => Promise<void>;
   clock?: Clock | undefined;
 }
 
 /**
- * Polls a value, and reports changes that last for two reads.
- *
- * It polls because there are no notifications for a symbolic link that is swapped further up the path,
- * as kubelet does with the volumes of config maps.
+ * Polls a value, and reports changes that last for two reads. There are no notifications for a symbolic
+ * link that is swapped further up the path, as kubelet does with the volumes of config maps.
  */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
   readonly #clock: Clock;
-  /** The last reported value, as JSON. */
   #known = "";
   #pending: string | null = null;
   #stopped = false;
@@ -41,7 +36,6 @@ export class SettledPoll<T> {
     return found;
   }
 
-  /** Starts polling. */
   start(): void {
     this.#after(POLL_MS);
   }

@@ -11,7 +11,6 @@ const UPSTREAMS = "__PILLAR__UPSTREAM__SERVERS__";
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN] as const;
 
-/** Upstream servers if none are configured. */
 const RESOLV_CONF = "/etc/resolv.conf";
 /** TTL of cached answers for stub domains (node-cache's value). */
 const STUB_DOMAIN_TTL_SECONDS = 30;
@@ -29,22 +28,16 @@ const FORCED_TCP = new RegExp(
   "gm",
 );
 
-/** An address, or why there is none. */
 export type AddressOrWhy = { address: string } | { why: string };
 
-/** Values of a template's variables. */
 export interface TemplateValues extends KubeDnsConfig {
-  /** The template's path, for messages. */
   file: string;
   localIps: readonly string[];
-  /** Address of the service that `-upstreamsvc` names. */
   clusterDns: AddressOrWhy;
   domain: string;
-  /** Port of the server blocks of stub domains. */
   dnsPort: number;
 }
 
-/** A template filled in. */
 export interface FilledTemplate {
   /** With the template's line numbers, so that faults have them too. */
   text: string;
@@ -53,10 +46,8 @@ export interface FilledTemplate {
 }
 
 /**
- * Fills the variables of a Corefile template and appends a server block for each stub domain, as
- * node-cache does (kubernetes/dns, updateCorefile).
- *
- * Throws `CorefileErrors` with the first place of every variable that cannot be filled, and why.
+ * Fills the variables of a template and appends a server block for each stub domain, as node-cache does
+ * (kubernetes/dns, updateCorefile). Throws `CorefileErrors`.
  */
 export function fillTemplate(template: string, values: TemplateValues): FilledTemplate {
   const { file, upstreamNameservers, stubDomains } = values;
@@ -86,10 +77,7 @@ export function fillTemplate(template: string, values: TemplateValues): FilledTe
   return { text, stubDomainsLine };
 }
 
-/**
- * The address of a service in the pod's namespace, from the variable that kubelet sets
- * (`KUBE_DNS_UPSTREAM_SERVICE_HOST` for `kube-dns-upstream`).
- */
+/** The address of a service in the pod's namespace, from the variable that kubelet sets. */
 export function serviceAddress(
   service: string,
   env: (name: string) => string | undefined,
