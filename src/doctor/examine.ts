@@ -35,6 +35,7 @@ import { askTargets, namesOf } from "./probe/queries.ts";
 import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 
+/** What the doctor found. */
 export interface Diagnosis {
   readonly running: Running;
   readonly findings: readonly Finding[];

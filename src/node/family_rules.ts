@@ -1,14 +1,14 @@
 import type { LogLevel } from "../engine/handler.ts";
 import { LEVELS } from "./rule_plan.ts";
 import { IptablesError } from "./rules/iptables.ts";
-import { pause } from "./rules/pause.ts";
+import { pause } from "./rules/rule_trial.ts";
 import { type KeptRules, RuleKeeper, type RuleKeeperOptions } from "./rules/rule_keeper.ts";
 import type { Family, Rule } from "./rules/rule_text.ts";
 import type { FailOpenLevel } from "./rules/rules.ts";
 import { nothingOf, type RuleSet } from "./rules/transaction.ts";
 
 /** Labels under which node-cache counts errors of rules. */
-export type RuleErrorType = "iptables" | "iptables_lock";
+type RuleErrorType = "iptables" | "iptables_lock";
 
 /** State of the rules of one family. */
 export interface FamilyState {
@@ -20,12 +20,13 @@ export interface FamilyState {
   readonly mayPass: boolean;
 }
 
+/** Receivers of reports. */
 export interface RuleReports {
   readonly log: (level: LogLevel, line: string) => void;
   readonly count: (type: RuleErrorType) => void;
 }
 
-export interface FamilyRulesOptions extends RuleKeeperOptions, RuleReports {
+interface FamilyRulesOptions extends RuleKeeperOptions, RuleReports {
   readonly family: Family;
   /** The level of fail-open to reach if the kernel allows it. */
   readonly best: FailOpenLevel;

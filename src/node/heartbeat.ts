@@ -9,7 +9,7 @@ export interface Beat {
  * Has the data plane renew these entries, and no others. Resolves after a round with the faults of
  * lists; rejects if the data plane does not answer.
  */
-export type KeepBeats = (
+type KeepBeats = (
   beats: readonly Beat[],
   options: { handedOver: boolean },
 ) => Promise<Readonly<Record<string, string>>>;

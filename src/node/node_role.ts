@@ -12,6 +12,7 @@ export const SETUP_ERRORS = [
   "configmap",
 ] as const;
 
+/** Label of a set-up error. */
 export type SetupError = typeof SETUP_ERRORS[number];
 
 /** Pause between two probes of the listeners. */
@@ -28,13 +29,14 @@ const LEAST_REMOVE_MS = 2000;
 const IN_FLIGHT_MS = 500;
 
 /** The part of `NodeInterface` that the role uses. */
-export type KeptInterface = Pick<
+type KeptInterface = Pick<
   NodeInterface,
   "ensure" | "watch" | "yieldSource" | "reclaimSource" | "remove" | "close"
 >;
 /** The part of `NodeRules` that the role uses. */
 export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
+/** Options of `NodeRole`. */
 export interface NodeRoleOptions {
   makeInterface: (() => KeptInterface) | null;
   makeRules: (() => KeptRules) | null;

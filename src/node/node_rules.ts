@@ -5,10 +5,11 @@ import { type Beat, Heartbeat } from "./heartbeat.ts";
 import { containersLeftOut, redirectFamilies } from "./redirect/redirect.ts";
 import { isSteering, ruleBeats, ruleFamilies, type RuleRequest, ruleSet } from "./rule_plan.ts";
 import { type RunCommand, runCommand } from "./rules/command.ts";
-import { pause } from "./rules/pause.ts";
+import { pause } from "./rules/rule_trial.ts";
 import type { Family } from "./rules/rule_text.ts";
 import { type FailOpenLevel, OWN_MARK } from "./rules/rules.ts";
 
+/** Options of `NodeRules`. */
 export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly run: RunCommand;
   readonly heartbeat: Heartbeat;
@@ -24,8 +25,6 @@ const MAX_DOUBLINGS = 3;
 /** Heartbeats in a row that must fail before the rules do without, and the pause between them. */
 const FAULTY_BEATS = 3;
 const BEAT_PAUSE_MS = 500;
-const TURN_AWAY_MS = 2000;
-const REMOVE_MS = 6000;
 
 /** The rules of this machine, with the heartbeat of the data plane. */
 export function linuxNodeRules(
@@ -108,7 +107,7 @@ export class NodeRules {
    * Rules without a heartbeat that lead to nodens are removed. Those about answers stay: a tracked answer
    * creates a connection, and later queries from the same port would not be translated.
    */
-  async turnAway(limitMs: number = TURN_AWAY_MS): Promise<void> {
+  async turnAway(limitMs: number): Promise<void> {
     await this.stop();
     const { redirect } = this.#options;
     const plain = redirect === null || redirect.failOpen ? [] : redirectFamilies(redirect);
@@ -127,7 +126,7 @@ export class NodeRules {
   }
 
   /** Stops the heartbeat and removes all rules. Never rejects; returns whether none is left. */
-  async remove(limitMs: number = REMOVE_MS): Promise<boolean> {
+  async remove(limitMs: number): Promise<boolean> {
     await this.stop();
     const gone = await this.#withinLimit(
       limitMs,

@@ -32,6 +32,7 @@ export interface RuleRequest {
 /** All levels of fail-open, the best one first. */
 export const LEVELS = ["socket", "heartbeat", "none"] as const satisfies readonly FailOpenLevel[];
 
+/** Families that have rules. */
 export function ruleFamilies({ rules, redirect }: RuleRequest): Family[] {
   const redirected = redirect === null ? [] : redirectFamilies(redirect);
   return ([4, 6] as const).filter((family) =>
@@ -68,6 +69,7 @@ export function ruleBeats(family: Family, { rules, failOpen, redirect }: RuleReq
   return [...beats, { list: REDIRECT_LIST[family], entry: REDIRECT_ENTRY[family], target }];
 }
 
+/** Whether a rule brings queries to nodens. */
 export function isSteering(rule: Rule, { rules }: RuleRequest): boolean {
   return leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
 }

@@ -69,7 +69,7 @@ const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says:
       what: "hangs",
       stays: true,
       says:
-        /Cannot remove .*iptables-nft-save took too long and was killed.*; they stay, and lead no/,
+        /Cannot remove .*iptables-nft-save took too long and was killed.*; they stay, and without a/,
     },
     {
       command: "iptables-nft-restore",
@@ -188,7 +188,7 @@ Deno.test({
     await terminate(nodens);
     assert.match(
       nodens.output,
-      /\[ERROR\] .*Cannot remove .*another program holds the xtables lock.*fuser.*they stay, and lead no/,
+      /\[ERROR\] .*Cannot remove .*another program holds the xtables lock.*fuser.*they stay, and without a/,
     );
     assert.ok(ownRules(await hostState(rig)).length > 0);
     await served(rig, "cluster");

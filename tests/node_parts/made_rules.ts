@@ -11,7 +11,10 @@ export interface MadeOptions extends Partial<NodeRulesOptions> {
 
 /** `NodeRules` whose pauses take no real time, with a record of what it reports. */
 export interface MadeRules {
-  rules: Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
+  rules: Pick<NodeRules, "ensure" | "stop"> & {
+    turnAway(limitMs?: number): Promise<void>;
+    remove(limitMs?: number): Promise<boolean>;
+  };
   clock: VirtualClock;
   logs: string[];
   counted: string[];
@@ -57,8 +60,8 @@ export function makeRules(
     rules: {
       ensure: () => during(clock, rules.ensure()),
       stop: () => rules.stop(),
-      turnAway: (limitMs) => during(clock, rules.turnAway(limitMs)),
-      remove: (limitMs) => during(clock, rules.remove(limitMs)),
+      turnAway: (limitMs = 2000) => during(clock, rules.turnAway(limitMs)),
+      remove: (limitMs = 6000) => during(clock, rules.remove(limitMs)),
     },
     ...{ clock, logs, counted, levels, written },
   };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { BaseCorefile } from "../../src/node/template/base_corefile.ts";
-import { SettledPoll } from "../../src/node/template/settled_poll.ts";
+import { BaseCorefile, SettledPoll } from "../../src/node/template/base_corefile.ts";
 import { until } from "../support/run/until.ts";
 import { VirtualClock } from "../support/run/virtual_clock.ts";
 

@@ -1,6 +1,7 @@
 /** Outcome of a check. */
 export type FindingStatus = "ok" | "warning" | "problem" | "skipped";
 
+/** Outcome of a check. */
 export interface Verdict {
   readonly status: FindingStatus;
   readonly found: string;
@@ -8,6 +9,7 @@ export interface Verdict {
   readonly remedy: string;
 }
 
+/** A verdict with its check. */
 export interface Finding extends Verdict {
   /** For scripts; never changes. */
   readonly id: string;

@@ -2,6 +2,7 @@ import type { LinkKind } from "../../node/interface/options.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 
+/** An address on a link of this machine. */
 export interface LocalAddress {
   readonly address: string;
   readonly link: string;
@@ -9,6 +10,7 @@ export interface LocalAddress {
   readonly duplicate: boolean;
 }
 
+/** Links of this machine, and the wanted one. */
 export interface InterfaceFacts {
   readonly wanted: readonly string[];
   readonly setupInterface: boolean;

@@ -20,6 +20,7 @@ const REMEDY: Record<IptablesFault, string> = {
   other: "run iptables-save by hand to see what fails",
 };
 
+/** Name of the commands of a family. */
 export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
@@ -46,7 +47,7 @@ export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   );
 }
 
-export interface LockFacts {
+interface LockFacts {
   readonly path: string;
   readonly exists: boolean;
   readonly container: boolean;
@@ -68,6 +69,7 @@ export function judgeLock(facts: LockFacts): Verdict {
   );
 }
 
+/** Matches of one family. */
 export interface MatchFacts {
   /** Loaded matches (/proc/net/ip_tables_matches); null if unreadable. */
   readonly loaded: readonly string[] | null;

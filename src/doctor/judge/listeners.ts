@@ -9,6 +9,7 @@ export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
 
+/** A listening socket. */
 export interface Socket {
   readonly protocol: "udp" | "tcp";
   /** In canonical form; "0.0.0.0" or "::" for a wildcard. */
@@ -26,6 +27,7 @@ export interface Wanted {
   readonly optional?: boolean;
 }
 
+/** Listening sockets, present and wanted. */
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
@@ -122,6 +124,7 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
+/** The process that listens at an address, or null. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);

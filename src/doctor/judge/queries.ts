@@ -3,10 +3,12 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 import type { Target } from "./targets.ts";
 
+/** Result of a query. */
 export type Answer =
   | { readonly rcode: string; readonly ms: number }
   | { readonly failure: string };
 
+/** A query and its result. */
 export interface Asked {
   readonly what: "cluster" | "outside";
   readonly name: string;
@@ -14,6 +16,7 @@ export interface Asked {
   readonly answer: Answer;
 }
 
+/** A server and its answers. */
 export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];

@@ -10,6 +10,7 @@ export interface ResolvConfFacts {
   readonly leftOut?: readonly string[];
 }
 
+/** Kubelet's configuration of pods. */
 export interface KubeletFacts {
   readonly path: string;
   /** `clusterDNS`: the servers that pods query. */

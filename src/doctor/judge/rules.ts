@@ -7,6 +7,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { type FamilyRules, programOf } from "./iptables.ts";
 import type { Running } from "./listeners.ts";
 
+/** Rules of one family, present and wanted. */
 export interface RuleFacts {
   readonly rules: FamilyRules;
   /** Wanted rules at each level of fail-open, the best one first. */
@@ -114,6 +115,7 @@ function unreadable({ family }: FamilyRules): Verdict {
   return skipped(`the rules cannot be read (see ${programOf(family)})`);
 }
 
+/** An entry of a list of `-m recent`. */
 export interface BeatFacts {
   readonly list: string;
   readonly address: string;

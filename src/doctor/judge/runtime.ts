@@ -1,6 +1,7 @@
 import type { BackendName } from "../../node/rules/iptables.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
+/** Platform and permissions. */
 export interface RuntimeFacts {
   readonly os: string;
   readonly arch: string;
@@ -38,6 +39,7 @@ export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict
 /** Bits of Linux capabilities (linux/capability.h). */
 const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
 
+/** Capabilities, present and needed. */
 export interface CapabilityFacts {
   /** `CapEff` of /proc/self/status; null if unreadable. */
   readonly effective: bigint | null;
@@ -49,6 +51,7 @@ export interface CapabilityFacts {
   readonly backend: BackendName | null;
 }
 
+/** `CapEff` of /proc/self/status, or null. */
 export function parseEffective(status: string): bigint | null {
   const digits = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
   return digits === undefined ? null : BigInt(`0x${digits}`);

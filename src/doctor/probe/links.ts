@@ -3,6 +3,7 @@ import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";
 
+/** Links and addresses of this machine. */
 export interface LinksLook extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
   /** Links of default routes, which do not face pods. */

@@ -28,6 +28,7 @@ export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
 }
 
+/** A query. */
 export interface Question {
   readonly name: string;
   readonly address: string;

@@ -5,6 +5,7 @@ import type { Surroundings } from "./options.ts";
 /** A slower answer is not measured again: its time is accurate enough. */
 const ASK_AGAIN_BELOW_MS = 250;
 
+/** How servers are queried. */
 export interface AskOptions {
   readonly ask: Surroundings["ask"];
   readonly timeoutMs: number;

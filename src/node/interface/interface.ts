@@ -18,6 +18,7 @@ import { InterfaceWatch, MendPace } from "./watch.ts";
 /** Interval between reads of notices; reading none is two system calls. */
 const LOOK_MS = 100;
 
+/** What `ensure` found and did. */
 export interface EnsureResult {
   readonly kind: InterfaceKind;
   readonly adopted: boolean;

@@ -6,9 +6,12 @@ import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
 /** Longest name of a link, in octets (IFNAMSIZ without the final zero). */
 const MAX_NAME = 15;
 
+/** Kind of the interface. */
 export type InterfaceKind = LinkKind | "lo";
+/** Suitable kinds of links. */
 export type LinkKind = "dummy" | "bridge";
 
+/** Options of `NodeInterface`. */
 export interface InterfaceOptions {
   name: string;
   addresses: readonly string[];
@@ -18,6 +21,7 @@ export interface InterfaceOptions {
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 
+/** An address of the interface. */
 export interface WantedAddress extends Omit<AddressRequest, "index"> {
   readonly text: string;
   /** In 127.0.0.0/8, or ::1: one of the system's own, on lo. */
@@ -61,6 +65,7 @@ export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   return [...wanted.values()];
 }
 
+/** Text of 4 or 16 bytes. */
 export function addressText(bytes: Uint8Array): string {
   return bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
 }

@@ -5,7 +5,7 @@ import { familyOf } from "../rules/rules.ts";
 import type { RedirectOptions } from "./redirect.ts";
 
 /** A redirect as flags describe it; lists are separated by commas. */
-export interface RedirectArguments {
+interface RedirectArguments {
   to: string;
   port: number;
   only: string;
@@ -16,7 +16,7 @@ export interface RedirectArguments {
   failOpen: boolean;
 }
 
-export type RedirectFlagNames = Readonly<
+type RedirectFlagNames = Readonly<
   Record<"to" | "port" | "only" | "except" | "exceptUser" | "interfaces", string>
 >;
 

@@ -5,7 +5,7 @@ import { ownership, planChanges, restoreInput } from "../rules/transaction.ts";
 import { type RedirectOptions, redirectSet } from "./redirect.ts";
 
 /** State of the redirect of one family. */
-export interface RedirectState {
+interface RedirectState {
   readonly backend: BackendChanges["backend"];
   readonly present: readonly string[];
   readonly missing: readonly string[];

@@ -3,6 +3,7 @@ import type { Family, Rule } from "../rules/rule_text.ts";
 import { destinationText, familyOf, OWN_MARK, recent, rule } from "../rules/rules.ts";
 import type { RuleSet } from "../rules/transaction.ts";
 
+/** Comment of every rule of a redirect. */
 export const REDIRECT_COMMENT = "nodens: redirect";
 
 /** Lists of `-m recent` with a single entry. */
@@ -34,6 +35,7 @@ const PROTOCOLS = ["udp", "tcp"] as const;
 /** Excludes servers on this host, unless they are named. */
 const NOT_LOCAL = ["-m", "addrtype", "!", "--dst-type", "LOCAL"];
 
+/** Redirected families. */
 export function redirectFamilies({ to }: RedirectOptions): Family[] {
   return ([4, 6] as const).filter((family) => to[family] !== undefined);
 }

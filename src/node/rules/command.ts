@@ -1,11 +1,13 @@
 import { doneWithin } from "../../base/deadline.ts";
 
+/** Result of a command. */
 export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
+/** Options of a command. */
 export interface CommandOptions {
   readonly args: readonly string[];
   readonly input?: string;

@@ -1,6 +1,5 @@
 import { type CommandResult, type RunCommand, TIMED_OUT } from "./command.ts";
-import type { Family } from "./rule_text.ts";
-import { parseSaved, type SavedRules } from "./saved_rules.ts";
+import { type Family, parseSaved, type SavedRules } from "./rule_text.ts";
 import { type Change, restoreInput } from "./transaction.ts";
 
 /** How long iptables-restore waits for the lock. */
@@ -13,6 +12,7 @@ const COMMAND_LIMIT_MS = 20_000;
 /** Why rules cannot be read or changed; "busy": they change again at once, or a command hangs. */
 export type IptablesFault = "missing" | "permission" | "lock" | "busy" | "other";
 
+/** Message with cause and remedy. */
 export class IptablesError extends Error {
   readonly fault: IptablesFault;
 
@@ -25,6 +25,7 @@ export class IptablesError extends Error {
 /** One of the two kinds of iptables, or the command `iptables`, which is one of them. */
 export type BackendName = "nft" | "legacy" | "default";
 
+/** One kind of iptables. */
 export interface Backend {
   readonly name: BackendName;
   readonly saved: SavedRules;
@@ -40,6 +41,7 @@ export interface Backends {
   readonly unread: string | null;
 }
 
+/** How commands are run. */
 export interface RunOptions {
   readonly run: RunCommand;
   readonly signal?: AbortSignal;
@@ -134,6 +136,7 @@ async function choose(
   return pick(isLegacy ? legacy : nft, `${command} is of this kind`);
 }
 
+/** A command that changes rules. */
 export function restoreCommand(
   family: Family,
   backend: BackendName,

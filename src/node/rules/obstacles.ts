@@ -1,6 +1,5 @@
 import { parseAddress } from "../../dns/address.ts";
-import { readOptions, type Rule, ruleKey, type RuleOption } from "./rule_text.ts";
-import type { SavedRule } from "./saved_rules.ts";
+import { readOptions, type Rule, ruleKey, type RuleOption, type SavedRule } from "./rule_text.ts";
 
 /** Targets that keep traffic from the rules below, by table. In filter our rules accept too. */
 const ENDS: Record<string, readonly string[]> = {

@@ -13,9 +13,8 @@ import {
   removalCommand,
 } from "./iptables.ts";
 import { findObstacles } from "./obstacles.ts";
-import { pause } from "./pause.ts";
 import type { Family } from "./rule_text.ts";
-import { planTrialRemoval, RuleTrial } from "./rule_trial.ts";
+import { pause, planTrialRemoval, RuleTrial } from "./rule_trial.ts";
 import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
 
 /** Other programs may change the rules between reading and changing; then both are repeated. */
@@ -30,12 +29,13 @@ export interface KeptRules {
   readonly warnings: readonly string[];
 }
 
+/** Options of `RuleKeeper`. */
 export interface RuleKeeperOptions {
   readonly run: RunCommand;
   readonly clock: Clock;
 }
 
-export interface KeepOptions {
+interface KeepOptions {
   readonly signal: AbortSignal;
   /** The process is stopping: the wait for locks is short. */
   readonly atStop?: boolean;

@@ -1,8 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { applyChanges, type BackendName, IptablesError, type RunOptions } from "./iptables.ts";
-import { pause } from "./pause.ts";
-import { type Family, joinWords, type Rule } from "./rule_text.ts";
-import type { SavedRules } from "./saved_rules.ts";
+import { type Family, joinWords, type Rule, type SavedRules } from "./rule_text.ts";
 import type { Change } from "./transaction.ts";
 
 /** A chain that nothing jumps to, so that its rules affect no packet. */
@@ -17,7 +15,7 @@ const ROUND_PAUSE_MS = 300;
 const PASSING =
   /temporarily unavailable|resource busy|cannot allocate memory|no buffer space|interrupted system call|too many open files|timed out|message too long|no space left|text file busy/i;
 
-export interface RuleTrialOptions extends RunOptions {
+interface RuleTrialOptions extends RunOptions {
   readonly family: Family;
   readonly backend: BackendName;
   readonly signal: AbortSignal;
@@ -87,4 +85,18 @@ function emptyChain(table: string): Change {
 
 function removeChain(table: string): Change[] {
   return [emptyChain(table), { table, line: `-X ${TRIAL_CHAIN}` }];
+}
+
+/** Waits for a time, or until `signal`. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
 }

@@ -12,7 +12,7 @@ export const COMMENT = {
 /** Mark (SO_MARK) of what nodens itself sends; without the bits that kube-proxy uses (14, 15). */
 export const OWN_MARK = 0x53;
 
-export const HEARTBEAT_SECONDS = 2;
+const HEARTBEAT_SECONDS = 2;
 
 /** Lists of `-m recent`: one for each family, because a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
@@ -23,11 +23,13 @@ export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6
  */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
+/** Address and port of a server. */
 export interface Destination {
   readonly address: string;
   readonly port: number;
 }
 
+/** What rules are made from. */
 export interface RuleOptions {
   /** Addresses that nodens listens on, of both families (`-localip`). */
   readonly addresses: readonly string[];
@@ -40,6 +42,7 @@ export interface RuleOptions {
   readonly tracked: readonly string[];
 }
 
+/** Family of an address. */
 export function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;
 }
@@ -62,6 +65,7 @@ export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOpt
   );
 }
 
+/** Whether a rule of `nodeRules` brings queries to nodens. */
 export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean {
   return table === "raw" && args.includes("-d") &&
     args[args.indexOf("--dport") + 1] === String(port);
@@ -158,6 +162,7 @@ export function rule(
   return { table, chain, args: [...args, "-m", "comment", "--comment", comment], place };
 }
 
+/** Address and port as DNAT takes them. */
 export function destinationText({ address, port }: Destination): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,5 +1,4 @@
-import { commentOf, coreKey, joinWords, type Rule, ruleKey } from "./rule_text.ts";
-import type { SavedRule } from "./saved_rules.ts";
+import { commentOf, coreKey, joinWords, type Rule, ruleKey, type SavedRule } from "./rule_text.ts";
 
 /** Which rules are ours, and which of them must be present. */
 export interface RuleSet {
@@ -15,6 +14,7 @@ export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
   return { wanted: [], owned: [...wanted, ...owned], comments };
 }
 
+/** A command for iptables-restore. */
 export interface Change {
   readonly table: string;
   /** A line for iptables-restore: `-I INPUT -p tcp …`. */
@@ -66,6 +66,7 @@ function chainOf({ table, chain }: Rule | SavedRule): string {
   return `${table} ${chain}`;
 }
 
+/** Returns a test for our rules. */
 export function ownership({ wanted, owned, comments }: RuleSet): (rule: SavedRule) => boolean {
   const chains = new Set<string>();
   const cores = new Set<string>();

@@ -1,5 +1,12 @@
 import { readFailure } from "../../corefile/read_failure.ts";
 import { MAX_CONFIG_BYTES, readRegularFile, requireRegular } from "../../sys/regular_file.ts";
+import {
+  KUBE_DNS_FILES,
+  type KubeDnsConfig,
+  NO_KUBE_DNS_CONFIG,
+  parseKubeDnsConfig,
+} from "./kube_dns_config.ts";
+import type { TemplateOptions } from "./options.ts";
 
 /** Errors of a directory that refuses a new file, though the target itself may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
@@ -11,14 +18,7 @@ export interface ConfigFiles {
   write(path: string, text: string): Promise<void>;
 }
 
-export interface WriteSteps {
-  realPath(path: string): Promise<string>;
-  create(path: string, text: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
-  overwrite(path: string, text: string): Promise<void>;
-  remove(path: string): Promise<void>;
-}
-
+/** The files of this machine. */
 export const denoConfigFiles: ConfigFiles = {
   async read(path) {
     const bytes = await readRegularFile(path, MAX_CONFIG_BYTES);
@@ -32,25 +32,27 @@ export const denoConfigFiles: ConfigFiles = {
   write: (path, text) => writeAtomically(path, text, denoSteps),
 };
 
-export const denoSteps: WriteSteps = {
-  realPath: (path) => Deno.realPath(path),
-  create: (path, text) => Deno.writeTextFile(path, text, { createNew: true, mode: 0o644 }),
-  rename: (from, to) => Deno.rename(from, to),
-  async overwrite(path, text) {
+/** Steps of writing a file. */
+export const denoSteps = {
+  realPath: (path: string): Promise<string> => Deno.realPath(path),
+  create: (path: string, text: string): Promise<void> =>
+    Deno.writeTextFile(path, text, { createNew: true, mode: 0o644 }),
+  rename: (from: string, to: string): Promise<void> => Deno.rename(from, to),
+  async overwrite(path: string, text: string): Promise<void> {
     requireRegular(await Deno.stat(path), Infinity);
     using file = await Deno.open(path, { write: true });
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     await file.truncate(bytes.length);
   },
-  remove: (path) => Deno.remove(path),
+  remove: (path: string): Promise<void> => Deno.remove(path),
 };
 
 /** Replaces a file, or overwrites it if its directory does not allow that (a file mounted alone). */
 export async function writeAtomically(
   path: string,
   text: string,
-  steps: WriteSteps,
+  steps: typeof denoSteps,
 ): Promise<void> {
   // Replaces the file behind a link, not the link.
   const target = await steps.realPath(path).catch(() => path);
@@ -76,4 +78,64 @@ export async function writeAtomically(
 function codeOf(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
   return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** Text of a file, or why there is none. */
+export type Found = { text: string } | { why: string; absent: boolean };
+
+/** The files that a Corefile is made from. */
+export interface Inputs {
+  readonly base: Found;
+  /** Files of the kube-dns config map; null if its directory does not exist. */
+  readonly config: Readonly<Record<typeof KUBE_DNS_FILES[number], Found>> | null;
+}
+
+/** Reads a file. */
+export async function findFile(path: string, files: Pick<ConfigFiles, "read">): Promise<Found> {
+  try {
+    return { text: await files.read(path) };
+  } catch (error) {
+    return { why: readFailure(error), absent: error instanceof Deno.errors.NotFound };
+  }
+}
+
+/** Reads template and config map. */
+export async function readInputs(
+  { baseFile, configDirectory }: TemplateOptions,
+  files: Omit<ConfigFiles, "write">,
+): Promise<Inputs> {
+  const base = await findFile(baseFile, files);
+  if (!await files.isDirectory(configDirectory)) return { base, config: null };
+  const [stubDomains, upstreamNameservers] = await Promise.all(
+    KUBE_DNS_FILES.map((name) => findFile(`${configDirectory}/${name}`, files)),
+  );
+  return {
+    base,
+    config: { stubDomains: stubDomains!, upstreamNameservers: upstreamNameservers! },
+  };
+}
+
+/** Content of the config map, or null and its faults. */
+export function readKubeDns(
+  found: Inputs["config"],
+  { configDirectory, configRequired }: TemplateOptions,
+): { config: KubeDnsConfig | null; faults: string[] } {
+  if (found === null) {
+    // An optional volume is an empty directory; without any, no config map was requested.
+    if (!configRequired) return { config: NO_KUBE_DNS_CONFIG, faults: [] };
+    const fault = `Cannot read "${configDirectory}": there is no such directory (mount the config` +
+      " map kube-dns there, or omit -kubednscm)";
+    return { config: null, faults: [fault] };
+  }
+  const unreadable: string[] = [];
+  const textOf = (name: typeof KUBE_DNS_FILES[number]) => {
+    const file = found[name];
+    if ("text" in file) return file.text;
+    if (!file.absent) unreadable.push(`${configDirectory}/${name}: cannot be read: ${file.why}`);
+    return null;
+  };
+  const [stubDomains, upstreamNameservers] = [textOf("stubDomains"), textOf("upstreamNameservers")];
+  const texts = { stubDomains, upstreamNameservers };
+  const { config, faults } = parseKubeDnsConfig(texts, configDirectory);
+  return { config: unreadable.length > 0 ? null : config, faults: [...unreadable, ...faults] };
 }

@@ -13,6 +13,7 @@ const STUB_DOMAINS_EXAMPLE = '{"acme.local": ["10.0.0.10"]}';
 const UPSTREAMS_EXAMPLE = '["10.0.0.10", "10.0.0.11:1053"]';
 const ADDRESS_EXAMPLE = "10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053";
 
+/** A domain and its servers. */
 export interface StubDomain {
   name: string;
   servers: string[];
@@ -25,8 +26,10 @@ export interface KubeDnsConfig {
   readonly upstreamNameservers: readonly string[];
 }
 
+/** Content of an empty config map. */
 export const NO_KUBE_DNS_CONFIG: KubeDnsConfig = { stubDomains: [], upstreamNameservers: [] };
 
+/** Files of the config map. */
 export const KUBE_DNS_FILES = ["stubDomains", "upstreamNameservers"] as const;
 
 /**

@@ -28,8 +28,10 @@ const FORCED_TCP = new RegExp(
   "gm",
 );
 
+/** An address, or why there is none. */
 export type AddressOrWhy = { address: string } | { why: string };
 
+/** Values of a template's variables. */
 export interface TemplateValues extends KubeDnsConfig {
   file: string;
   localIps: readonly string[];
@@ -38,6 +40,7 @@ export interface TemplateValues extends KubeDnsConfig {
   dnsPort: number;
 }
 
+/** A filled template. */
 export interface FilledTemplate {
   /** With the template's line numbers, so that faults have them too. */
   text: string;

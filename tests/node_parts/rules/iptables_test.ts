@@ -89,7 +89,7 @@ for (const backend of BACKENDS) {
         await rules.ensure();
         const ours = await Promise.all(FAMILIES.map((family) => namespace.rules(backend, family)));
         assert.deepEqual(ours, theirs);
-        assert.equal(await rules.remove(), true);
+        assert.equal(await rules.remove(6000), true);
         for (const family of FAMILIES) assert.deepEqual(await namespace.rules(backend, family), []);
       }),
   });
@@ -123,7 +123,7 @@ for (const backend of BACKENDS) {
         const after = await namespace.rules(backend);
         assert.equal(after.length, 25);
         assert.ok(after.every((rule) => !rule.includes("nodens")));
-        assert.equal(await plain.rules.remove(), true);
+        assert.equal(await plain.rules.remove(6000), true);
         assert.deepEqual(await namespace.rules(backend), [`filter: ${stranger}`]);
         assert.deepEqual(await namespace.rules(backend, 6), []);
         assert.deepEqual(counted, []);
@@ -150,7 +150,7 @@ for (const backend of BACKENDS) {
           "warning iptables: a rule above those of nodens takes udp traffic to 10.96.0.10 port" +
           ` 53: "-t raw -A ${above}"; move it below them, or except that address from it`,
         ]);
-        await rules.remove();
+        await rules.remove(6000);
         assert.deepEqual(await namespace.rules(backend), [`raw: -A ${above}`]);
       }),
   });
@@ -265,7 +265,7 @@ Deno.test({
         await holder.stdin.close();
         await holder.status;
         assert.equal((await rules.ensure())[0]!.problem, null);
-        await rules.remove();
+        await rules.remove(6000);
         assert.deepEqual(await namespace.rules("legacy"), []);
       } finally {
         reader.releaseLock();
@@ -291,7 +291,7 @@ Deno.test({
       await namespace.restore("iptables-nft-restore", "*filter\n-A INPUT -j ACCEPT\nCOMMIT\n");
       await rules.ensure();
       assert.match(logs.at(-1)!, /^warning iptables: iptables rules are mixed: 0 in legacy and 1/);
-      await rules.remove();
+      await rules.remove(6000);
       assert.deepEqual(await namespace.rules("legacy"), []);
       assert.deepEqual(await namespace.rules("nft"), ["filter: -A INPUT -j ACCEPT"]);
     }),

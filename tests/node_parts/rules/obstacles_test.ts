@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findObstacles } from "../../../src/node/rules/obstacles.ts";
 import { nodeRules } from "../../../src/node/rules/rules.ts";
-import { parseSaved } from "../../../src/node/rules/saved_rules.ts";
+import { parseSaved } from "../../../src/node/rules/rule_text.ts";
 import { ownership } from "../../../src/node/rules/transaction.ts";
 
 const WANTED = nodeRules(4, "none", {

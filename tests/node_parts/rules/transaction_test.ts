@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
-import { joinWords, type Rule, ruleKey, splitWords } from "../../../src/node/rules/rule_text.ts";
+import {
+  joinWords,
+  parseSaved,
+  type Rule,
+  ruleKey,
+  splitWords,
+} from "../../../src/node/rules/rule_text.ts";
 import { leftOverRules, nodeRules } from "../../../src/node/rules/rules.ts";
-import { parseSaved } from "../../../src/node/rules/saved_rules.ts";
 import { planChanges, restoreInput, type RuleSet } from "../../../src/node/rules/transaction.ts";
 
 const OPTIONS = {

@@ -3,7 +3,6 @@ import {
   denoConfigFiles,
   denoSteps,
   writeAtomically,
-  type WriteSteps,
 } from "../../../src/node/template/config_files.ts";
 import { missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
@@ -51,7 +50,12 @@ function failing(code: string): () => Promise<never> {
 }
 
 /** Which step fails how, and what comes of it. */
-const FAILURES: { what: string; steps: Partial<WriteSteps>; text?: string; error?: RegExp }[] = [
+const FAILURES: {
+  what: string;
+  steps: Partial<typeof denoSteps>;
+  text?: string;
+  error?: RegExp;
+}[] = [
   { what: "a directory that is read-only", steps: { create: failing("EROFS") }, text: "two" },
   { what: "a directory without permission", steps: { create: failing("EACCES") }, text: "two" },
   {

@@ -55,7 +55,7 @@ if (import.meta.main) {
   Deno.addSignalListener("SIGTERM", () => ended.resolve());
   write("READY");
   await ended.promise;
-  await (options.skipTeardown ? rules.stop() : rules.remove());
+  await (options.skipTeardown ? rules.stop() : rules.remove(6000));
   await plane.stop(2000);
   Deno.exit(0);
 }
