@@ -177,7 +177,6 @@ async function probeListeners(
   };
 }
 
-/** Addresses at which nodens receives queries. */
 function ownAddresses({ dns }: ListenerFacts, links: LinksLook): string[] {
   const all = dns.filter(({ port }) => port === 53).flatMap(({ address }) =>
     WILDCARDS.includes(address)
@@ -187,7 +186,6 @@ function ownAddresses({ dns }: ListenerFacts, links: LinksLook): string[] {
   return [...new Set(all.map(canonicalAddress))];
 }
 
-/** The listener that pods query: a service's address before a link-local one. */
 function podTarget(targets: readonly Target[], localIps: readonly string[]): Target | undefined {
   const listeners = targets.filter(({ role, address, names }) =>
     role === "listener" && !/^127\.|^::1$/.test(address) && names.length > 0

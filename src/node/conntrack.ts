@@ -27,7 +27,6 @@ export function conntrackCheck(
     try {
       [count, max] = [readCount(COUNT_FILE), readCount(MAX_FILE)];
     } catch {
-      // Without connection tracking there is no table.
       return;
     }
     // 0 means no limit; comparisons with NaN are false.

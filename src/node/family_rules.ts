@@ -16,7 +16,6 @@ export interface FamilyState {
   readonly level: FailOpenLevel;
   readonly changes: number;
   readonly problem: string | null;
-  /** The problem may pass without the operator. */
   readonly mayPass: boolean;
 }
 
@@ -28,14 +27,11 @@ export interface RuleReports {
 
 interface FamilyRulesOptions extends RuleKeeperOptions, RuleReports {
   readonly family: Family;
-  /** The level of fail-open to reach if the kernel allows it. */
   readonly best: FailOpenLevel;
   readonly rulesAt: (level: FailOpenLevel) => RuleSet;
-  /** Tries the heartbeat that rules require; returns null, or why it fails. */
   readonly tryHeartbeat: () => Promise<string | null>;
 }
 
-/** Pause before another attempt to remove the rules. */
 const REMOVE_PAUSE_MS = 250;
 
 const LEVEL_TEXT: Record<FailOpenLevel, string> = {
@@ -54,7 +50,6 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
 export class FamilyRules {
   readonly family: Family;
   level: FailOpenLevel;
-  /** Why the rules are wrong, or null. */
   problem: string | null = null;
   readonly #options: FamilyRulesOptions;
   readonly #keeper: RuleKeeper;
@@ -164,7 +159,6 @@ export class FamilyRules {
     return nothingOf(this.#options.rulesAt("none"));
   }
 
-  /** Keeps the rules of the best level that the kernel accepts. Throws if it accepts none. */
   async #keep(signal: AbortSignal): Promise<KeptRules> {
     let first: IptablesError | null = null;
     for (let level = this.level;;) {
@@ -187,7 +181,6 @@ export class FamilyRules {
     }
   }
 
-  /** Returns to a better level if the kernel accepts its rules now. */
   async #raise(signal: AbortSignal): Promise<void> {
     const { best, tryHeartbeat, log } = this.#options;
     const better = LEVELS.slice(LEVELS.indexOf(best), LEVELS.indexOf(this.level));

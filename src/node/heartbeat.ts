@@ -41,7 +41,6 @@ export class Heartbeat {
     if (this.#beating !== null) return this.#beating;
     const beating = this.#keep(this.#beats, { handedOver: false }).then(
       (faults) => void (this.#faults = faults),
-      // The data plane says nothing about the lists: the rules stay as they are.
       () => {},
     ).finally(() => {
       if (this.#beating === beating) this.#beating = null;

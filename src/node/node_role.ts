@@ -15,9 +15,7 @@ export const SETUP_ERRORS = [
 /** Label of a set-up error. */
 export type SetupError = typeof SETUP_ERRORS[number];
 
-/** Pause between two probes of the listeners. */
 const PROBE_PAUSE_MS = 200;
-/** Silence of the listeners after which a warning is logged. */
 const SILENT_MS = 5000;
 /** Time for all steps at stop, even if iptables hangs; kubelet gives a pod thirty seconds. */
 const STOP_MS = 9000;
@@ -28,13 +26,11 @@ const LEAST_REMOVE_MS = 2000;
 /** Time for answers to queries that the host has sent from addresses that will be removed. */
 const IN_FLIGHT_MS = 500;
 
-/** The part of `NodeInterface` that the role uses. */
 type KeptInterface = Pick<
   NodeInterface,
   "ensure" | "watch" | "yieldSource" | "reclaimSource" | "remove" | "close"
 >;
-/** The part of `NodeRules` that the role uses. */
-export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
+type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
 /** Options of `NodeRole`. */
 export interface NodeRoleOptions {
@@ -58,12 +54,10 @@ export class NodeRole {
   readonly #options: NodeRoleOptions;
   readonly #clock: Clock;
   #interface: KeptInterface | null = null;
-  /** The interface existed before this process. */
   #found = false;
   #rules: KeptRules | null = null;
   #cancelSync: (() => void) | null = null;
   #freeMs = -Infinity;
-  /** Ends a start of the rules that is in progress. */
   #abort = new AbortController();
   #stoppingMs: number | null = null;
 
@@ -78,7 +72,6 @@ export class NodeRole {
     this.#interface = makeInterface();
     try {
       const { adopted, changes } = this.#interface.ensure();
-      // lo is never adopted, but may have all addresses.
       this.#found = adopted || changes.length === 0;
     } catch (error) {
       // The obstacle is not ours to remove, and everything else has been undone.
@@ -110,7 +103,6 @@ export class NodeRole {
     else await this.release();
   }
 
-  /** Leaves interface, rules and heartbeat to another process, which already keeps them. */
   async leave(): Promise<void> {
     this.#end();
     await this.#rules?.stop({ handedOver: true });
@@ -120,7 +112,6 @@ export class NodeRole {
     this.#interface = null;
   }
 
-  /** The first step of stopping: sends new queries elsewhere. */
   async turnAway(): Promise<void> {
     this.#end();
     this.#stoppingMs ??= this.#clock.now();

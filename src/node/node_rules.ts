@@ -53,7 +53,6 @@ export class NodeRules {
   readonly #abort = new AbortController();
   #running: Promise<FamilyState[]> | null = null;
   #cancelRetry: (() => void) | null = null;
-  /** Checks in a row that found something wrong that may pass. */
   #failures = 0;
 
   constructor(options: NodeRulesOptions) {
@@ -153,7 +152,6 @@ export class NodeRules {
     for (const [i, family] of this.#families.entries()) {
       if (family.level === "none" || family.problem !== null) continue;
       if (this.#heartbeatFault(family.family) === null) continue;
-      // Another program may just have removed the rules, and the list with them.
       states[i] = await family.ensure(signal);
       const fault = await this.#lastingFault(family.family);
       if (fault === null || family.problem !== null || this.#stopped) continue;
@@ -192,7 +190,6 @@ export class NodeRules {
     return faults.find((fault) => fault !== null) ?? null;
   }
 
-  /** Tries the heartbeat of a family whose rules do not require it; returns null, or the fault. */
   async #tryHeartbeat(family: Family): Promise<string | null> {
     const { heartbeat } = this.#options;
     heartbeat.set(this.#beats(family));

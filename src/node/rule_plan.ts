@@ -25,7 +25,6 @@ export interface RuleRequest {
   readonly rules: RuleOptions;
   /** Rules require a heartbeat, if the kernel has what that takes (`-failopen`). */
   readonly failOpen: boolean;
-  /** Redirects queries for other servers to nodens (`-redirect`); null for none. */
   readonly redirect: RedirectOptions | null;
 }
 

@@ -7,7 +7,6 @@ const MAX_FAULTS = 10;
 
 /** Result of reading the Corefile, or of making it from the template. */
 export interface CorefileFacts {
-  /** Its origin, in words. */
   readonly source: string;
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
@@ -55,7 +54,6 @@ export function limited(lines: readonly string[], max: number): string[] {
 
 /** The Service to which the template forwards the cluster's names. */
 export interface ServiceFacts {
-  /** `-upstreamsvc`; null without a template. */
   readonly service: string | null;
   readonly address: AddressOrWhy;
   readonly needed: boolean;

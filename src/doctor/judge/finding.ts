@@ -5,7 +5,6 @@ export type FindingStatus = "ok" | "warning" | "problem" | "skipped";
 export interface Verdict {
   readonly status: FindingStatus;
   readonly found: string;
-  /** What to do; empty for "ok" and "skipped". */
   readonly remedy: string;
 }
 

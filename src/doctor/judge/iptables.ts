@@ -73,7 +73,6 @@ export function judgeLock(facts: LockFacts): Verdict {
 export interface MatchFacts {
   /** Loaded matches (/proc/net/ip_tables_matches); null if unreadable. */
   readonly loaded: readonly string[] | null;
-  /** Matches that kernel modules would add; null if the modules are not visible. */
   readonly modules: readonly string[] | null;
   /** Result of `iptables-restore --test`; null if it was not run. */
   readonly test: { readonly accepted: boolean; readonly said: string } | null;

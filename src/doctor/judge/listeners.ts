@@ -12,11 +12,9 @@ export function maybeNobody(running: Running): boolean {
 /** A listening socket. */
 export interface Socket {
   readonly protocol: "udp" | "tcp";
-  /** In canonical form; "0.0.0.0" or "::" for a wildcard. */
   readonly address: string;
   readonly port: number;
   readonly inode: number;
-  /** Its process; null if not visible. */
   readonly owner: { readonly pid: number; readonly name: string } | null;
 }
 
@@ -36,7 +34,6 @@ export interface ListenerFacts {
   readonly status: { readonly pid: number; readonly version: string } | null;
 }
 
-/** Advice for programs that often use port 53. */
 const ADVICE: Record<string, string> = {
   "systemd-resolve":
     "set DNSStubListener=no in /etc/systemd/resolved.conf and restart systemd-resolved",
@@ -151,7 +148,6 @@ function socketText({ owner, protocol, ...socket }: Socket): string {
   return `${who} has ${destinationText(socket)}/${protocol}`;
 }
 
-/** Whether the socket receives queries to this address. */
 function isAt({ address, port }: Wanted, socket: Socket): boolean {
   if (port !== socket.port) return false;
   if (address === socket.address) return true;

@@ -58,7 +58,6 @@ export function judgeQueries(facts: QueryFacts): Verdict {
   return (isSerious && !nobody ? problem : warning)(found, remedyOf(facts, bad));
 }
 
-/** Answers by name and transport, with their times: `cluster name: UDP 0.4 ms, TCP SERVFAIL`. */
 function resultText(asked: readonly Asked[]): string {
   return [...Map.groupBy(asked, ({ what }) => what)].map(([what, list]) => {
     const results = list.map(({ transport, answer }) => `${transport} ${answerText(answer)}`);
@@ -125,11 +124,8 @@ function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]
 
 /** Result of queries from a pod's position in the network, or a similar one. */
 export type PodFacts =
-  /** From a temporary network namespace (`--pod`). */
   | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
-  /** That namespace could not be made. */
   | { readonly how: "failed"; readonly why: string }
-  /** From an address of the host that faces pods. */
   | {
     readonly how: "gateway";
     readonly source: string;
@@ -137,7 +133,6 @@ export type PodFacts =
     readonly asked: readonly Asked[];
     readonly server: string;
   }
-  /** There is no suitable server or source address. */
   | { readonly how: "none"; readonly why: string };
 
 /** Checks that queries from pods are answered. */

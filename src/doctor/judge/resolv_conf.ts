@@ -6,14 +6,12 @@ export interface ResolvConfFacts {
   readonly path: string;
   readonly servers: readonly string[] | null;
   readonly forwarded: boolean;
-  /** Servers that are nodens itself, which it leaves out. */
   readonly leftOut?: readonly string[];
 }
 
 /** Kubelet's configuration of pods. */
 export interface KubeletFacts {
   readonly path: string;
-  /** `clusterDNS`: the servers that pods query. */
   readonly clusterDns: readonly string[];
   /** `resolvConf`: the file for pods with dnsPolicy Default, such as kube-dns. */
   readonly resolvConf: ResolvConfFacts | null;

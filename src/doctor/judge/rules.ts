@@ -13,7 +13,6 @@ export interface RuleFacts {
   /** Wanted rules at each level of fail-open, the best one first. */
   readonly levels: readonly { readonly level: FailOpenLevel; readonly set: RuleSet }[];
   readonly running: Running;
-  /** Fail-open is requested (`-failopen`), and applies to some address. */
   readonly failOpen: boolean;
 }
 

@@ -6,7 +6,6 @@ export interface RuntimeFacts {
   readonly os: string;
   readonly arch: string;
   readonly deno: string;
-  /** Why the C library cannot be used, or null. */
   readonly libcMissing: string | null;
   readonly denied: readonly string[];
   readonly touchesHost: boolean;
@@ -41,9 +40,7 @@ const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
 
 /** Capabilities, present and needed. */
 export interface CapabilityFacts {
-  /** `CapEff` of /proc/self/status; null if unreadable. */
   readonly effective: bigint | null;
-  /** First port that needs no capability (net.ipv4.ip_unprivileged_port_start). */
   readonly unprivilegedPort: number;
   readonly lowestPort: number | null;
   readonly setupInterface: boolean;

@@ -4,7 +4,6 @@ import type { Forwarding } from "../../plugins/traits.ts";
 
 /** A server to query. */
 export interface Target {
-  /** An address of nodens, the cluster's own DNS, or a server that nodens forwards to. */
   readonly role: "listener" | "cluster" | "upstream";
   readonly address: string;
   readonly port: number;
@@ -27,7 +26,6 @@ export function planTargets(
     config: Config | null;
     names: readonly Name[];
     clusterDns: readonly string[];
-    /** Placeholders for unknown addresses. */
     standIns?: readonly string[];
   },
 ): Target[] {
@@ -53,7 +51,6 @@ export function planTargets(
   ];
 }
 
-/** Servers that these names are forwarded to; encrypted ones are left out. */
 function upstreams(config: Config, names: readonly Name[]): Target[] {
   const found = new Map<string, Target & { transports: Target["transports"]; names: Name[] }>();
   for (const one of names) {

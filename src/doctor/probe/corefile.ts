@@ -14,7 +14,6 @@ interface CorefileLook {
 const CLUSTER_DNS = "__PILLAR__CLUSTER__DNS__";
 /** Placeholder for an unknown address of the Service, so that the rest can be checked. */
 export const STAND_IN = "192.0.2.53";
-/** Served if there is no Corefile and none is named. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** Reads the Corefile as nodens would, or fills the template; writes nothing. */

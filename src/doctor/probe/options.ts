@@ -10,9 +10,7 @@ import type { Answer } from "../judge/queries.ts";
 export interface DoctorOptions {
   readonly node: NodeOptions;
   readonly rules: RuleRequest;
-  /** Corefile that is served without a template (`-conf`). */
   readonly corefile: string;
-  /** Port of server blocks that name none (`-dns.port`). */
   readonly defaultPort: number;
   /** Addresses for metrics besides those of the Corefile, as HOST:PORT. */
   readonly metricsAddresses: readonly string[];
@@ -46,9 +44,7 @@ export interface Surroundings {
   readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;
   readonly libcMissing: string | null;
   readonly run: RunCommand;
-  /** Sends a query; never rejects. */
   readonly ask: (question: Question) => Promise<Answer>;
-  /** The command line of nodens itself, without arguments. */
   readonly self: readonly string[];
   readonly clock?: Clock;
 }

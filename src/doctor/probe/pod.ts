@@ -7,10 +7,8 @@ import { askTargets } from "./queries.ts";
 /** Addresses of the veth pair: link-local ones that no cloud uses. */
 const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
 const NAMESPACE = "nodens-doctor";
-/** Signals that would end the process before it has cleaned up. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const COMMAND_LIMIT_MS = 10_000;
-/** Time for the start of nodens on a busy machine. */
 const START_MS = 10_000;
 
 /** Queries a server from an address of the host that faces pods. */

@@ -16,7 +16,6 @@ export function probeSockets(
     text: tree.read(`/proc/net/${file}`),
     protocol,
   }));
-  // Without IPv6 two of them are missing.
   if (texts.every(({ text }) => text === null)) return null;
   const sockets = texts.flatMap(({ text, protocol }) => parseProcNet(text ?? "", protocol))
     .filter(({ port }) => ports.includes(port));

@@ -27,7 +27,6 @@ export interface EnsureResult {
 
 interface Work {
   readonly changes: string[];
-  /** Steps that undo it, in the order of the work. */
   readonly undo: (() => void)[];
 }
 
@@ -43,7 +42,6 @@ export class NodeInterface {
   readonly #log: InterfaceOptions["log"];
   readonly #clock: Clock;
   readonly #pace = new MendPace();
-  /** Addresses that are no longer the source of the host's own queries. */
   #yielded: AddressRequest[] = [];
   #kernel: Rtnetlink | null = null;
   #endWatch: () => void = () => {};
@@ -191,7 +189,6 @@ export class NodeInterface {
     this.#adopted = this.#onLo = false;
   }
 
-  /** The existing link; lo if the kernel makes no link; or null. */
   #find(): Link | null {
     const link = this.#open().getLink(this.#name);
     if (link === null) return this.#onLo ? this.#lo() : null;
@@ -274,7 +271,6 @@ export class NodeInterface {
         const why = found === undefined ? "" : ", which was a duplicate";
         work.changes.push(`added ${wanted.text}${on}${why}`);
       } catch (error) {
-        // The kernel will refuse all others as well.
         if (error instanceof NetlinkError && error.errno === ERRNO.PERM) throw error;
         faults.push(new Error(`adding ${wanted.text}: ${explain(error)}`, { cause: error }));
       }
@@ -328,7 +324,6 @@ export class NodeInterface {
     return kernel.deleteLink(link.index) ? [`the link, a ${this.#kindOf(link)}`] : [];
   }
 
-  /** Removes our links that have other names; a bridge with ports loses only the addresses. */
   #removeStrays(): string[] {
     if (this.#strays.size === 0) return [];
     const kernel = this.#open();
@@ -347,7 +342,6 @@ export class NodeInterface {
       .map(({ text }) => `${text} from ${link.name}`);
   }
 
-  /** "lo" also for links of unsuitable kinds. */
   #kindOf(link: Link): InterfaceKind {
     return this.#kinds.find(([, kernelKind]) => kernelKind === link.kind)?.[0] ?? "lo";
   }

@@ -3,7 +3,6 @@ import { formatIPv6, parseAddress } from "../../dns/address.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
 
-/** Longest name of a link, in octets (IFNAMSIZ without the final zero). */
 const MAX_NAME = 15;
 
 /** Kind of the interface. */

@@ -1,12 +1,9 @@
 import { decodeNotice, NOTICE_GROUPS } from "../../sys/netlink/rtnetlink_messages.ts";
 import { NetlinkSocket } from "../../sys/netlink/socket.ts";
 
-/** Most notices read at a time; the rest is read the next time. */
 const MAX_NOTICES = 256;
 
-/** Repairs at once before they are slowed down. */
 const FREE_MENDS = 3;
-/** Delays after further repairs; they double. */
 const MIN_DELAY_MS = 1000;
 const MAX_DELAY_MS = 30_000;
 /** Time without a repair after which all are forgotten; longer than any delay. */

@@ -4,7 +4,6 @@ import type { Family } from "../rules/rule_text.ts";
 import { familyOf } from "../rules/rules.ts";
 import type { RedirectOptions } from "./redirect.ts";
 
-/** A redirect as flags describe it; lists are separated by commas. */
 interface RedirectArguments {
   to: string;
   port: number;
@@ -23,7 +22,6 @@ type RedirectFlagNames = Readonly<
 const MAX_SERVERS = 64;
 /** 4294967295 is no user: as an argument of setuid(2) it means "unchanged". */
 const MAX_UID = 4294967294;
-/** Octets of an interface's name (IFNAMSIZ without the final zero), including a + at its end. */
 const MAX_INTERFACE_NAME = 15;
 
 /** Parses the flags. Throws a `RangeError` with flag, value and remedy. */

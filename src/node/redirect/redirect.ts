@@ -23,7 +23,6 @@ export interface RedirectOptions {
   /** Servers whose traffic is redirected; if empty, all except this host. */
   readonly only: readonly string[];
   readonly except: readonly string[];
-  /** User whose traffic is not redirected, or null. */
   readonly exceptUid: number | null;
   /** Interfaces of containers; empty for all; null for the host's own traffic only. */
   readonly interfaces: readonly string[] | null;
@@ -32,7 +31,6 @@ export interface RedirectOptions {
 
 const PROTOCOLS = ["udp", "tcp"] as const;
 
-/** Excludes servers on this host, unless they are named. */
 const NOT_LOCAL = ["-m", "addrtype", "!", "--dst-type", "LOCAL"];
 
 /** Redirected families. */

@@ -20,11 +20,9 @@ export type RunCommand = (binary: string, options: CommandOptions) => Promise<Co
 
 /** Exit code of a command that was killed for taking too long, as of timeout(1). */
 export const TIMED_OUT = 124;
-/** Exit code of a command that could not be started, as of shells. */
 const NOT_STARTED = 126;
 /** Over 200,000 rules, which take some 150 octets each; kube-proxy has 50,000 at 5,000 services. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
-/** Time for the last output after a command has ended: a full pipe holds 64 KiB. */
 const LAST_OUTPUT_MS = 500;
 /** Time for a command to end after SIGKILL: only one that is stuck in the kernel needs longer. */
 const KILL_MS = 500;
@@ -97,7 +95,6 @@ function collect(
   return {
     ended: read().catch(() => {}),
     take() {
-      // Not awaited: it resolves only when the pipe is closed.
       reader.cancel().catch(() => {});
       return text + decoder.decode();
     },

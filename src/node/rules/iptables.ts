@@ -47,10 +47,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Chains that kubelet and kube-proxy make in the backend that they use. */
 const HINT = / KUBE-(IPTABLES-HINT|KUBELET-CANARY|PROXY-CANARY)$/;
 
-/** Errors of a kernel without nf_tables or without nfnetlink. */
 const NO_SUCH_BACKEND =
   /protocol not supported|address family not supported|generation id: invalid argument/i;
 

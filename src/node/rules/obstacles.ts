@@ -11,7 +11,6 @@ const SENDER = ["-s", "-i", "-o", "--sport"];
 const NARROWING = [...SENDER, "--comment", "-m", "-j", "-g"];
 const TARGET_OPTIONS =
   /^--(to-|reject-with|random|persistent|notrack|zone|helper|ctevents|expevents)/;
-/** Limit on nested jumps, which may form a loop. */
 const MAX_DEPTH = 8;
 
 interface Traffic {
@@ -83,7 +82,6 @@ function findTaker(
   return null;
 }
 
-/** Whether a rule certainly matches some of this traffic. */
 function matches(options: readonly RuleOption[], traffic: Traffic): boolean {
   return options.every(({ name, negated, values: [value = ""] }) => {
     if (name === "-p") return (value === traffic.protocol || value === "all") !== negated;

@@ -19,13 +19,11 @@ import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./tr
 
 /** Other programs may change the rules between reading and changing; then both are repeated. */
 const ATTEMPTS = 3;
-/** Pause after the first failed attempt; it grows by as much with each. */
 const ATTEMPT_PAUSE_MS = 200;
 
 /** What was done to the rules of one family. */
 export interface KeptRules {
   readonly changes: number;
-  /** Notes for the operator that are not failures. */
   readonly warnings: readonly string[];
 }
 

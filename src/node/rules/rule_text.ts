@@ -56,7 +56,6 @@ export function readOptions(args: readonly string[]): RuleOption[] {
   return options;
 }
 
-/** A comment may begin with a dash. */
 function expectsComment(option: { name: string; values: string[] } | undefined): boolean {
   return option?.name === "--comment" && option.values.length === 0;
 }
@@ -74,7 +73,6 @@ const NAMES: Record<string, string> = {
   "--source-port": "--sport",
 };
 
-/** Whether an option is implied by others, or a default that iptables-save spells out. */
 function isImplied({ name, values }: RuleOption): boolean {
   const value = values[0];
   if (name === "-m") return value !== "socket";
@@ -93,7 +91,6 @@ export function ruleKey(table: string, chain: string, args: readonly string[]): 
   return key(table, chain, readOptions(args).filter((option) => !isImplied(option)));
 }
 
-/** Options that identify a rule, whatever its other conditions. */
 const CORE = ["-p", "-s", "-d", "--sport", "--dport", "-j", "--comment"];
 
 /** Equal for rules that send the same traffic to the same target under any conditions. */

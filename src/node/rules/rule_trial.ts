@@ -11,7 +11,6 @@ const ROUNDS = 3;
 /** Pause between two rounds; passing faults were seen to last some 60 ms. */
 const ROUND_PAUSE_MS = 300;
 
-/** Errors of a kernel that lacks a resource for the moment. */
 const PASSING =
   /temporarily unavailable|resource busy|cannot allocate memory|no buffer space|interrupted system call|too many open files|timed out|message too long|no space left|text file busy/i;
 
@@ -31,7 +30,6 @@ export class RuleTrial implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Replaces the chain's rules; returns null, or why the kernel refused them. */
   async put(rules: readonly Rule[]): Promise<IptablesError | null> {
     const tables = [...new Set<string>(rules.map(({ table }) => table))];
     for (const table of tables) this.#tables.add(table);
@@ -78,7 +76,6 @@ export function planTrialRemoval({ chains }: SavedRules): Change[] {
   });
 }
 
-/** iptables-restore creates a chain that is missing, and empties one that exists. */
 function emptyChain(table: string): Change {
   return { table, line: `:${TRIAL_CHAIN} - [0:0]` };
 }

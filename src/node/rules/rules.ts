@@ -31,10 +31,8 @@ export interface Destination {
 
 /** What rules are made from. */
 export interface RuleOptions {
-  /** Addresses that nodens listens on, of both families (`-localip`). */
   readonly addresses: readonly string[];
   readonly port: number;
-  /** Port of /health, which kubelet queries on the same addresses. */
   readonly healthPort: number;
   /** Servers for queries that nobody else takes while the heartbeat is missing (`-failopen-to`). */
   readonly failOpenTo: readonly Destination[];

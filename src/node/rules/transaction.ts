@@ -5,7 +5,6 @@ export interface RuleSet {
   readonly wanted: readonly Rule[];
   /** Rules of other modes and versions: whatever resembles one of these is removed. */
   readonly owned: readonly Rule[];
-  /** In the chains of all these, rules with one of these comments are ours as well. */
   readonly comments: readonly string[];
 }
 

@@ -36,7 +36,6 @@ export interface BaseCorefileSurroundings {
  * again after each change. Faults are reported, and the previous config map or Corefile stays.
  */
 export class BaseCorefile {
-  /** The last Corefile; null before the first. */
   text: string | null = null;
   summary = "";
   readonly #options: TemplateOptions;
@@ -46,7 +45,6 @@ export class BaseCorefile {
   readonly #poll: SettledPoll<Inputs>;
   #config = NO_KUBE_DNS_CONFIG;
   #servedConfig = NO_KUBE_DNS_CONFIG;
-  /** The last files of the config map, as JSON. */
   #lastConfig = "";
   /** Ends with the work in progress: inputs are applied one after the other. */
   #applying: Promise<void> = Promise.resolve();
@@ -79,7 +77,6 @@ export class BaseCorefile {
     await this.#enqueue(await this.#poll.first(), true);
   }
 
-  /** Stops polling; resolves when nothing is in progress. */
   async stop(): Promise<void> {
     await this.#poll.stop();
     await this.#applying;
@@ -181,7 +178,6 @@ export class BaseCorefile {
   }
 }
 
-/** Interval between two reads. */
 const POLL_MS = 2000;
 /** A change counts once it has lasted this long: writers need a while. */
 const SETTLE_MS = 200;

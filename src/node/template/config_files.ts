@@ -54,7 +54,6 @@ export async function writeAtomically(
   text: string,
   steps: typeof denoSteps,
 ): Promise<void> {
-  // Replaces the file behind a link, not the link.
   const target = await steps.realPath(path).catch(() => path);
   const slash = target.lastIndexOf("/") + 1;
   const beside = `${target.slice(0, slash)}.${target.slice(slash)}.${Deno.pid}.tmp`;

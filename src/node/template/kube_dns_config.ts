@@ -3,7 +3,6 @@ import { parseEndpoint } from "../../upstream/endpoint.ts";
 
 /** Most servers of a stub domain: the limit of `forward`. */
 const MAX_SERVERS = 15;
-/** Most upstream servers (kube-dns's limit). */
 const MAX_UPSTREAMS = 3;
 const MAX_NAME_SIZE = 253;
 /** A label of a DNS-1123 subdomain, which Kubernetes requires. */
@@ -117,7 +116,6 @@ function checkName(name: string, fault: Fault): void {
 function checkServer(text: string, { names }: { names: boolean }, fault: Fault): void {
   const wrong = `${quote(text)} is not an IP address with an optional port`;
   try {
-    // A scope (%) names an interface, which is meaningless for a whole cluster.
     const endpoint = text.includes("%") ? null : parseEndpoint(text, "dns");
     if (endpoint !== null && (endpoint.isAddress || names)) return;
   } catch (error) {

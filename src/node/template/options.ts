@@ -12,7 +12,6 @@ export interface NodeOptions {
   skipTeardown: boolean;
   /** Address for metrics besides those of the Corefile; empty for none. */
   metricsListenAddress: string;
-  /** Null if the Corefile is served unchanged. */
   template: TemplateOptions | null;
 }
 
@@ -28,6 +27,5 @@ export interface TemplateOptions {
   upstreamService: string;
   domain: string;
   localIps: string[];
-  /** Port of the server blocks of stub domains. */
   dnsPort: number;
 }

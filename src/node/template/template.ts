@@ -17,7 +17,6 @@ const STUB_DOMAIN_TTL_SECONDS = 30;
 /** Most variables reported; a file with more of them is hardly a template. */
 const MAX_FAULTS = 20;
 
-/** A known variable, or anything else with its prefix. */
 const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*`, "g");
 /** Tokens of the Corefile lexer: quoted words, comments, words, white space, an unclosed quote. */
 const PIECE = /"(?:\\[\s\S]|[^"\\])*"|#[^\n]*|[^\s"#][^\s#]*|\s+|"[^\n]*/g;
@@ -44,7 +43,6 @@ export interface TemplateValues extends KubeDnsConfig {
 export interface FilledTemplate {
   /** With the template's line numbers, so that faults have them too. */
   text: string;
-  /** First line of the stub domains' server blocks, or null. */
   stubDomainsLine: number | null;
 }
 
@@ -96,7 +94,6 @@ export function serviceAddress(
   };
 }
 
-/** The value of a variable between its neighbours, or why it has none there. */
 function valueOf(
   variable: string,
   { localIps, clusterDns, upstreamNameservers, domain }: TemplateValues,
