@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../src/doctor/judge/finding.ts";
 import { nodeRules, type RuleOptions } from "../../src/node/rules/rules.ts";
 import { joinWords } from "../../src/node/rules/rule_text.ts";
+import { inNode } from "../support/namespaces/node_cache.ts";
 import { until } from "../support/run/until.ts";
 import { MAIN } from "../support/processes/nodens.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -12,6 +13,7 @@ import {
   OUTSIDE,
   type RigNode,
   rigReasons,
+  rigTest,
 } from "../support/namespaces/node_rig.ts";
 
 const LOCAL = "169.254.20.10";
@@ -75,26 +77,21 @@ async function doctor(
   return { code, running, findings, of, problems };
 }
 
-async function must(rig: NodeRig, node: RigNode, ...[command, ...args]: string[]): Promise<void> {
-  const { code, stderr } = await rig.exec(node.namespace, command!, args);
-  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
-}
-
 /** The interface as the node role makes it. */
-async function addInterface(rig: NodeRig, node: RigNode): Promise<void> {
-  await must(rig, node, "ip", "link", "add", "nodelocaldns", "type", "bridge");
-  await must(rig, node, "ip", "link", "set", "nodelocaldns", "up");
+async function addInterface(rig: NodeRig): Promise<void> {
+  await inNode(rig, "ip", "link", "add", "nodelocaldns", "type", "bridge");
+  await inNode(rig, "ip", "link", "set", "nodelocaldns", "up");
   for (const address of RULES.addresses) {
-    await must(rig, node, "ip", "addr", "add", `${address}/32`, "dev", "nodelocaldns");
+    await inNode(rig, "ip", "addr", "add", `${address}/32`, "dev", "nodelocaldns");
   }
 }
 
 /** The rules as node-cache makes them. */
-async function addRules(rig: NodeRig, node: RigNode): Promise<void> {
+async function addRules(rig: NodeRig): Promise<void> {
   const lines = nodeRules(4, "none", RULES).map(({ table, chain, args }) =>
     `iptables -w 5 -t ${table} -I ${chain} ${joinWords(args)}`
   );
-  await must(rig, node, "sh", "-ec", lines.join("\n"));
+  await inNode(rig, "sh", "-ec", lines.join("\n"));
 }
 
 Deno.test({
@@ -161,12 +158,12 @@ Deno.test({
       await server.stop();
 
       // Beside nodens.
-      await addInterface(rig, node);
+      await addInterface(rig);
       await using _nodens = await disposable(rig.startNodensIn(node, { corefile: COREFILE }));
       const without = await doctor(rig, node, [...flags, "-failopen=false"]);
       assert.equal(without.running, "nodens");
       assert.deepEqual(without.problems, ["rules"]);
-      await addRules(rig, node);
+      await addRules(rig);
       const healthy = await doctor(rig, node, [...flags, "-failopen=false"]);
       assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
       assert.match(healthy.of("rules").found, /^24, without fail-open \(nft\)$/);
@@ -196,7 +193,7 @@ Deno.test({
       assert.deepEqual(plainRules.problems, []);
       assert.equal(plainRules.of("rules").status, "warning");
       const drop = `INPUT -d ${LOCAL} -p udp --dport 53 -j DROP`.split(" ");
-      await must(rig, node, "iptables", "-w", "5", "-I", ...drop);
+      await inNode(rig, "iptables", "-w", "5", "-I", ...drop);
       const obstacle = await doctor(rig, node, [...flags, "-failopen=false"]);
       assert.ok(obstacle.problems.includes("foreign-rules"));
       assert.match(
@@ -205,12 +202,11 @@ Deno.test({
       );
       assert.ok(obstacle.problems.includes(`listener:${LOCAL}:53`));
       assert.match(obstacle.of(`listener:${LOCAL}:53`).remedy, /TCP is answered and UDP is not/);
-      await must(rig, node, "iptables", "-w", "5", "-D", ...drop);
+      await inNode(rig, "iptables", "-w", "5", "-D", ...drop);
 
       // Rules in both kinds of iptables, and a loop.
-      await must(
+      await inNode(
         rig,
-        node,
         ...["xtables-legacy-multi", "iptables", "-w", "5", "-A", "FORWARD", "-j", "ACCEPT"],
       );
       const resolvConf = Deno.readTextFileSync(node.resolvConf);
@@ -234,43 +230,40 @@ Deno.test({
 });
 
 for (const backend of ["nft", "legacy"] as const) {
-  Deno.test({
-    name: `the doctor finds the node role in order, with its heartbeat, iptables ${backend}`,
-    ...skipFor(rigReasons({ backend })),
-    async fn() {
-      await using rig = await NodeRig.create({ backend });
-      const node = rig.nodes[0]!;
-      let flags: string[] = [];
-      const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
-      const nodens = await rig.startNodensIn(node, {
-        files: { "Corefile.base": TEMPLATE },
-        args: (directory) =>
-          flags = [
-            ...["-localip", LOCAL_IPS, "-conf", `${directory}/Corefile`],
-            ...["-upstreamsvc", "kube-dns-upstream", "-basecorefile", `${directory}/Corefile.base`],
-          ],
-        env,
-      });
-      await until(() => /10\.96\.0\.10 answers, and takes its queries/.test(nodens.output));
-      const healthy = await doctor(rig, node, flags, { env });
-      assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
-      assert.equal(healthy.running, "nodens");
-      assert.match(
-        healthy.of("rules").found,
-        new RegExp(`^26, .* heartbeat and socket \\(${backend}\\)$`),
-      );
-      assert.equal(healthy.of("heartbeat").found, `renewed for ${KUBE_DNS.v4}`);
-      assert.match(healthy.of("interface").found, /^nodelocaldns has 169.254.20.10, 10.96.0.10$/);
-      const warnings = healthy.findings.filter(({ status }) => status === "warning");
-      assert.deepEqual(warnings, []);
-      // A pod's queries meet the rules for packets from outside.
-      const pod = await doctor(rig, node, [...flags, "--pod"], { env });
-      assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
-      await nodens.stop();
-      const after = await doctor(rig, node, flags, { env });
-      assert.equal(after.running, "nobody");
-      assert.deepEqual(after.problems, []);
-    },
+  rigTest(`the doctor finds the node role in order, with its heartbeat, iptables ${backend}`, {
+    backend,
+  }, async (rig) => {
+    const node = rig.nodes[0]!;
+    let flags: string[] = [];
+    const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
+    const nodens = await rig.startNodensIn(node, {
+      files: { "Corefile.base": TEMPLATE },
+      args: (directory) =>
+        flags = [
+          ...["-localip", LOCAL_IPS, "-conf", `${directory}/Corefile`],
+          ...["-upstreamsvc", "kube-dns-upstream", "-basecorefile", `${directory}/Corefile.base`],
+        ],
+      env,
+    });
+    await until(() => /10\.96\.0\.10 answers, and takes its queries/.test(nodens.output));
+    const healthy = await doctor(rig, node, flags, { env });
+    assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
+    assert.equal(healthy.running, "nodens");
+    assert.match(
+      healthy.of("rules").found,
+      new RegExp(`^26, .* heartbeat and socket \\(${backend}\\)$`),
+    );
+    assert.equal(healthy.of("heartbeat").found, `renewed for ${KUBE_DNS.v4}`);
+    assert.match(healthy.of("interface").found, /^nodelocaldns has 169.254.20.10, 10.96.0.10$/);
+    const warnings = healthy.findings.filter(({ status }) => status === "warning");
+    assert.deepEqual(warnings, []);
+    // A pod's queries meet the rules for packets from outside.
+    const pod = await doctor(rig, node, [...flags, "--pod"], { env });
+    assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
+    await nodens.stop();
+    const after = await doctor(rig, node, flags, { env });
+    assert.equal(after.running, "nobody");
+    assert.deepEqual(after.problems, []);
   });
 }
 

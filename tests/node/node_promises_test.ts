@@ -5,14 +5,21 @@ import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
+  inNode,
   LINK_LOCAL,
   metric,
   ownRules,
+  served,
   startNodeCache,
-  untilAnswers,
   whoAnswers,
 } from "../support/namespaces/node_cache.ts";
-import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
+import {
+  KUBE_DNS,
+  NodeRig,
+  type RigNodens,
+  rigReasons,
+  rigTest,
+} from "../support/namespaces/node_rig.ts";
 import {
   type Misbehaviour,
   type WrappedCommand,
@@ -32,21 +39,6 @@ async function terminate(nodens: RigNodens): Promise<void> {
   const { code } = await nodens.ended;
   clearTimeout(timer);
   assert.equal(code, 0, nodens.output);
-}
-
-/** Runs a command in the node; throws where it fails. */
-async function inNode(rig: NodeRig, command: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await rig.exec(rig.nodes[0]!.namespace, command, args);
-  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-/** Asks the Service's address from a pod and the host until `who` answers both. */
-async function served(rig: NodeRig, who: "cache" | "cluster"): Promise<void> {
-  const { namespace, pods } = rig.nodes[0]!;
-  for (const from of [pods[0]!.namespace, namespace]) {
-    await untilAnswers(who, () => whoAnswers(rig, from, KUBE_DNS.v4));
-  }
 }
 
 async function inRig(
@@ -153,142 +145,128 @@ Deno.test({
     }),
 });
 
-Deno.test({
-  name: "a list of -m recent that cannot be written to: plain rules, and pods are served",
-  ...skipFor(rigReasons({ programs: [...PROGRAMS, "setpriv"] })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    // The lists belong to root. What else this user needs is root's as well, but only to be read.
-    const caps = "+net_admin,+net_bind_service,+net_raw,+dac_read_search";
-    const user = ["--reuid", "65532", "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps];
-    const by = ["setpriv", ...user];
-    const nodens = await startNodeCache(rig, { by, more: ["-syncinterval", "1"] });
-    const told = /\[WARNING\] iptables: IPv4 without fail-open: .*xt_recent\/nodens/;
-    await until(() => told.test(nodens.output), nodens.output);
-    await served(rig, "cache");
-    await terminate(nodens);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-    await served(rig, "cluster");
-  },
+rigTest("a list of -m recent that cannot be written to: plain rules, and pods are served", {
+  needs: [...PROGRAMS, "setpriv"],
+}, async (rig) => {
+  // The lists belong to root. What else this user needs is root's as well, but only to be read.
+  const caps = "+net_admin,+net_bind_service,+net_raw,+dac_read_search";
+  const user = ["--reuid", "65532", "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps];
+  const by = ["setpriv", ...user];
+  const nodens = await startNodeCache(rig, { by, more: ["-syncinterval", "1"] });
+  const told = /\[WARNING\] iptables: IPv4 without fail-open: .*xt_recent\/nodens/;
+  await until(() => told.test(nodens.output), nodens.output);
+  await served(rig, "cache");
+  await terminate(nodens);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
+  await served(rig, "cluster");
 });
 
-Deno.test({
-  name: "legacy: the lock is held for ever: the stop comes to its end, and what stays is told",
-  ...skipFor(rigReasons({ backend: "legacy", programs: [...PROGRAMS, "flock"] })),
-  fn: async () => {
-    await using rig = await NodeRig.create({ backend: "legacy" });
-    const before = await hostState(rig);
-    const nodens = await startNodeCache(rig);
-    await engaged(nodens);
-    const hold = 'exec 9>"$XTABLES_LOCKFILE" && flock 9 && echo held && exec sleep 1000';
-    const holder = await rig.startIn(rig.nodes[0]!.namespace, "sh", ["-c", hold], {
-      ready: (output) => output.includes("held"),
-    });
-    await served(rig, "cache");
-    await terminate(nodens);
-    assert.match(
-      nodens.output,
-      /\[ERROR\] .*Cannot remove .*another program holds the xtables lock.*fuser.*they stay, and without a/,
+rigTest("legacy: the lock is held for ever: the stop comes to its end, and what stays is told", {
+  backend: "legacy",
+  needs: [...PROGRAMS, "flock"],
+}, async (rig) => {
+  const before = await hostState(rig);
+  const nodens = await startNodeCache(rig);
+  await engaged(nodens);
+  const hold = 'exec 9>"$XTABLES_LOCKFILE" && flock 9 && echo held && exec sleep 1000';
+  const holder = await rig.startIn(rig.nodes[0]!.namespace, "sh", ["-c", hold], {
+    ready: (output) => output.includes("held"),
+  });
+  await served(rig, "cache");
+  await terminate(nodens);
+  assert.match(
+    nodens.output,
+    /\[ERROR\] .*Cannot remove .*another program holds the xtables lock.*fuser.*they stay, and without a/,
+  );
+  assert.ok(ownRules(await hostState(rig)).length > 0);
+  await served(rig, "cluster");
+  await holder.stop();
+  const next = await startNodeCache(rig);
+  await engaged(next);
+  await terminate(next);
+  assert.deepEqual(await hostState(rig), before);
+});
+
+rigTest("the table of connections is full: cached answers are served, and that is told", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const { namespace, pods } = rig.nodes[0]!;
+  const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
+  await engaged(nodens);
+  const pod = pods[0]!.namespace;
+  const name = "kubernetes.default.svc.cluster.local";
+  assert.equal((await rig.dig(pod, `@${KUBE_DNS.v4}`, name)).answer?.status, "NOERROR");
+  const args = ["run", "-A", FILL];
+  const filled = await rig.exec(namespace, Deno.execPath(), args, { timeoutMs: 120_000 });
+  assert.match(filled.stdout, /^FULL$/m, filled.stderr);
+  const told =
+    /\[WARNING\] conntrack: the table of this node is nearly full .*raise net\.netfilter/;
+  await until(() => told.test(nodens.output), nodens.output);
+  for (const words of ["+notcp", "+tcp"]) {
+    const { answer } = await rig.dig(pod, `@${KUBE_DNS.v4}`, name, words);
+    assert.equal(answer?.status, "NOERROR", words);
+  }
+  assert.equal(await whoAnswers(rig, pod, LINK_LOCAL), "cache");
+  await terminate(nodens);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
+});
+
+rigTest("rules of others between ours, and one like ours without a comment, stay where they are", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const accept = ["INPUT", "-p", "udp", "-d", KUBE_DNS.v4, "--dport", "53", "-j", "ACCEPT"];
+  await inNode(rig, "iptables", "-w", "5", "-A", ...accept);
+  const theirs = async () =>
+    (await hostState(rig)).rules.filter((rule) =>
+      / (filter|raw) /.test(rule) && !/NodeLocal|nodens/.test(rule)
     );
-    assert.ok(ownRules(await hostState(rig)).length > 0);
-    await served(rig, "cluster");
-    await holder.stop();
-    const next = await startNodeCache(rig);
-    await engaged(next);
-    await terminate(next);
-    assert.deepEqual(await hostState(rig), before);
-  },
+  const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
+  await engaged(nodens);
+  const alone = await theirs();
+  for (const [chain, position] of [["PREROUTING", "2"], ["OUTPUT", "3"]] as const) {
+    const words = ["-s", "192.0.2.0/24", "-j", "ACCEPT"];
+    await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-I", chain, position, ...words);
+  }
+  const between = await theirs();
+  assert.equal(between.length, alone.length + 2);
+  const own = ownRules(await hostState(rig));
+  const lines = nodens.output.length;
+  // One of ours goes, and is put in above: theirs stay below it.
+  const [first] = own.filter((rule) => rule.includes("raw -A PREROUTING"));
+  const args = first!.split(" raw -A ")[1]!.match(/"[^"]*"|\S+/g)!.map((one) =>
+    one.replaceAll('"', "")
+  );
+  await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-D", ...args);
+  await until(() => nodens.output.slice(lines).includes("put in order (1 changes)"));
+  assert.deepEqual(await theirs(), between);
+  assert.deepEqual(ownRules(await hostState(rig)).toSorted(), own.toSorted());
+  await served(rig, "cache");
+  assert.match(
+    nodens.output,
+    /a rule above those of nodens takes .* -s 192\.0\.2\.0\/24 -j ACCEPT/,
+  );
+  await terminate(nodens);
+  assert.deepEqual(await theirs(), between);
+  assert.equal(between.filter((rule) => rule.includes(`-d ${KUBE_DNS.v4}/32 -p udp`)).length, 1);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
 });
 
-Deno.test({
-  name: "the table of connections is full: cached answers are served, and that is told",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const { namespace, pods } = rig.nodes[0]!;
-    const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
-    await engaged(nodens);
-    const pod = pods[0]!.namespace;
-    const name = "kubernetes.default.svc.cluster.local";
-    assert.equal((await rig.dig(pod, `@${KUBE_DNS.v4}`, name)).answer?.status, "NOERROR");
-    const args = ["run", "-A", FILL];
-    const filled = await rig.exec(namespace, Deno.execPath(), args, { timeoutMs: 120_000 });
-    assert.match(filled.stdout, /^FULL$/m, filled.stderr);
-    const told =
-      /\[WARNING\] conntrack: the table of this node is nearly full .*raise net\.netfilter/;
-    await until(() => told.test(nodens.output), nodens.output);
-    for (const words of ["+notcp", "+tcp"]) {
-      const { answer } = await rig.dig(pod, `@${KUBE_DNS.v4}`, name, words);
-      assert.equal(answer?.status, "NOERROR", words);
-    }
-    assert.equal(await whoAnswers(rig, pod, LINK_LOCAL), "cache");
-    await terminate(nodens);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-  },
-});
-
-Deno.test({
-  name: "rules of others between ours, and one like ours without a comment, stay where they are",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const accept = ["INPUT", "-p", "udp", "-d", KUBE_DNS.v4, "--dport", "53", "-j", "ACCEPT"];
-    await inNode(rig, "iptables", "-w", "5", "-A", ...accept);
-    const theirs = async () =>
-      (await hostState(rig)).rules.filter((rule) =>
-        / (filter|raw) /.test(rule) && !/NodeLocal|nodens/.test(rule)
-      );
-    const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
-    await engaged(nodens);
-    const alone = await theirs();
-    for (const [chain, position] of [["PREROUTING", "2"], ["OUTPUT", "3"]] as const) {
-      const words = ["-s", "192.0.2.0/24", "-j", "ACCEPT"];
-      await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-I", chain, position, ...words);
-    }
-    const between = await theirs();
-    assert.equal(between.length, alone.length + 2);
-    const own = ownRules(await hostState(rig));
-    const lines = nodens.output.length;
-    // One of ours goes, and is put in above: theirs stay below it.
-    const [first] = own.filter((rule) => rule.includes("raw -A PREROUTING"));
-    const args = first!.split(" raw -A ")[1]!.match(/"[^"]*"|\S+/g)!.map((one) =>
-      one.replaceAll('"', "")
-    );
-    await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-D", ...args);
-    await until(() => nodens.output.slice(lines).includes("put in order (1 changes)"));
-    assert.deepEqual(await theirs(), between);
-    assert.deepEqual(ownRules(await hostState(rig)).toSorted(), own.toSorted());
-    await served(rig, "cache");
-    assert.match(
-      nodens.output,
-      /a rule above those of nodens takes .* -s 192\.0\.2\.0\/24 -j ACCEPT/,
-    );
-    await terminate(nodens);
-    assert.deepEqual(await theirs(), between);
-    assert.equal(between.filter((rule) => rule.includes(`-d ${KUBE_DNS.v4}/32 -p udp`)).length, 1);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-  },
-});
-
-Deno.test({
-  name: "an interface that is renamed, and an address that another link has, are mended and told",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    const nodens = await startNodeCache(rig);
-    await engaged(nodens);
-    await inNode(rig, "ip", "link", "set", "nodelocaldns", "down");
-    await inNode(rig, "ip", "link", "set", "nodelocaldns", "name", "stolen");
-    await until(() => /removed the link that was renamed to stolen/.test(nodens.output));
-    await served(rig, "cache");
-    await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "nodelocaldns");
-    await inNode(rig, "ip", "addr", "add", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
-    const told = /\[WARNING\] .*is on fabric0 too.*ip address del 10\.96\.0\.10\/32 dev fabric0/;
-    await until(() => told.test(nodens.output), nodens.output);
-    await served(rig, "cache");
-    await terminate(nodens);
-    await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
-    assert.deepEqual(await hostState(rig), before);
-  },
+rigTest("an interface that is renamed, and an address that another link has, are mended and told", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const before = await hostState(rig);
+  const nodens = await startNodeCache(rig);
+  await engaged(nodens);
+  await inNode(rig, "ip", "link", "set", "nodelocaldns", "down");
+  await inNode(rig, "ip", "link", "set", "nodelocaldns", "name", "stolen");
+  await until(() => /removed the link that was renamed to stolen/.test(nodens.output));
+  await served(rig, "cache");
+  await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "nodelocaldns");
+  await inNode(rig, "ip", "addr", "add", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
+  const told = /\[WARNING\] .*is on fabric0 too.*ip address del 10\.96\.0\.10\/32 dev fabric0/;
+  await until(() => told.test(nodens.output), nodens.output);
+  await served(rig, "cache");
+  await terminate(nodens);
+  await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
+  assert.deepEqual(await hostState(rig), before);
 });

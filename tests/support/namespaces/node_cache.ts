@@ -124,6 +124,37 @@ export async function untilAnswers(
   }
 }
 
+/** Asks from the first pod and from the node, over UDP and TCP; one function for each path. */
+export function everywhere(rig: NodeRig, server: string = KUBE_DNS.v4) {
+  const { namespace, pods } = rig.nodes[0]!;
+  return [namespace, pods[0]!.namespace].flatMap((from) =>
+    ["+notcp", "+tcp"].map((words) => () => whoAnswers(rig, from, server, words))
+  );
+}
+
+/** Asks everywhere until `who` answers; fails if that takes longer than the rules promise. */
+export async function served(
+  rig: NodeRig,
+  who: "cache" | "cluster",
+  servers: readonly string[] = [KUBE_DNS.v4],
+): Promise<void> {
+  const paths = servers.flatMap((server) => everywhere(rig, server));
+  await Promise.all(paths.map((ask) => untilAnswers(who, ask)));
+}
+
+/** Runs a command in the node; throws if it fails. */
+export async function inNode(rig: NodeRig, command: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await rig.exec(rig.nodes[0]!.namespace, command, args);
+  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** Stops nodens; it must succeed and, if `state` is given, leave that state. */
+export async function stopped(rig: NodeRig, nodens: RigNodens, state?: HostState): Promise<void> {
+  assert.equal((await nodens.stop()).code, 0, nodens.output);
+  if (state !== undefined) assert.deepEqual(await hostState(rig), state, nodens.output);
+}
+
 /** What nodens changes of a node: rules of both families, and links with their addresses. */
 export interface HostState {
   readonly rules: readonly string[];

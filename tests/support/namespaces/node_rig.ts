@@ -9,6 +9,7 @@
  * All cables are routed. Nodes have kube-proxy's rules for the services of `rig/addresses.ts`.
  * Nothing leaves the namespaces; their names carry the process id.
  */
+import { skipFor } from "../run/require.ts";
 import { type Answer, parseAnswer } from "../servers/ask.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import type { TestProcess } from "../processes/process.ts";
@@ -17,6 +18,7 @@ import * as dnsperf from "./rig/dnsperf.ts";
 import { type End, removeStaleRigs, RigNetwork } from "./rig/network.ts";
 import { type Backend, type ExecOptions, type ExecResult, Programs } from "./rig/programs.ts";
 import type { StartOptions } from "./rig/programs.ts";
+import { rigReasons } from "./rig/require.ts";
 import { Resolver } from "./rig/resolvers.ts";
 import { foundationRules, type Ruleset, serviceRules } from "./rig/service_rules.ts";
 
@@ -376,4 +378,20 @@ export class NodeRig {
     Deno.writeTextFileSync(file, text);
     return file;
   }
+}
+
+/** A test with a rig; skipped if there is no root, or if programs are missing (`needs`). */
+export function rigTest(
+  name: string,
+  { needs = [], ...options }: RigOptions & { needs?: readonly string[] },
+  use: (rig: NodeRig) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ...skipFor(rigReasons({ ...options, programs: needs })),
+    async fn() {
+      await using rig = await NodeRig.create(options);
+      await use(rig);
+    },
+  });
 }
