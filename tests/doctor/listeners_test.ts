@@ -25,92 +25,80 @@ function socket(name: string | null, address: string, changes: Partial<Socket> =
 }
 
 testFindings("listeners", [
-  { name: "free", facts: NODE, expected: { status: "ok", found: "free: 169.254.20.10:53" } },
+  { name: "free", facts: NODE, ok: "free: 169.254.20.10:53" },
   {
     name: "systemd-resolved beside a node's cache",
     facts: { ...NODE, sockets: [socket("systemd-resolve", "127.0.0.53")] },
-    expected: { status: "ok" },
+    ok: /./,
   },
   {
     name: "systemd-resolved in the way of a server of all addresses",
     facts: { ...HOST, sockets: [socket("systemd-resolve", "127.0.0.53")] },
-    expected: {
-      status: "problem",
-      found: "systemd-resolve (12) has 127.0.0.53:53/udp",
-      remedy: /^systemd-resolve: set DNSStubListener=no in/,
-    },
+    problem: "systemd-resolve (12) has 127.0.0.53:53/udp",
+    remedy: /^systemd-resolve: set DNSStubListener=no in/,
   },
   {
     name: "dnsmasq on all addresses",
     facts: { ...NODE, sockets: [socket("dnsmasq", "0.0.0.0", { protocol: "tcp" })] },
-    expected: {
-      status: "problem",
-      found: "dnsmasq (12) has 0.0.0.0:53/tcp",
-      remedy: /^dnsmasq: give it bind-dynamic/,
-    },
+    problem: "dnsmasq (12) has 0.0.0.0:53/tcp",
+    remedy: /^dnsmasq: give it bind-dynamic/,
   },
   {
     name: "somebody unheard of",
     facts: { ...NODE, sockets: [socket("mydns", LOCAL)] },
-    expected: {
-      status: "problem",
-      remedy: "mydns: stop it, or give it or nodens another address",
-    },
+    problem: /./,
+    remedy: "mydns: stop it, or give it or nodens another address",
   },
   {
     name: "an IPv6 socket of all addresses may take IPv4",
     facts: { ...NODE, sockets: [socket("unbound", "::")] },
-    expected: { status: "warning", found: "unbound (12) has [::]:53/udp, which may take IPv4 too" },
+    warning: "unbound (12) has [::]:53/udp, which may take IPv4 too",
   },
   {
     name: "a process that cannot be seen",
     facts: { ...NODE, sockets: [socket(null, LOCAL)] },
-    expected: { status: "problem", found: /cannot be seen has .* to see its name\)$/ },
+    problem: /cannot be seen has .* to see its name\)$/,
   },
   {
     name: "a process that cannot be seen, and nodens says it is here",
     facts: { ...NODE, sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
-    expected: { status: "ok", found: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53" },
+    ok: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53",
   },
   {
     name: "nodens",
     facts: { ...NODE, sockets: [socket("nodens", LOCAL)] },
-    expected: { status: "ok", found: "nodens (process 12) listens at 169.254.20.10:53" },
+    ok: "nodens (process 12) listens at 169.254.20.10:53",
   },
   {
     name: "node-cache before the change",
     facts: { ...NODE, sockets: [socket("node-cache", LOCAL)] },
-    expected: { status: "warning", remedy: /^expected before the migration/ },
+    warning: /./,
+    remedy: /^expected before the migration/,
   },
   {
     name: "a port beside ours",
     facts: { ...NODE, sockets: [socket("other", LOCAL, { port: 5353 })] },
-    expected: { status: "ok" },
+    ok: /./,
   },
-  {
-    name: "no /proc",
-    facts: { ...NODE, sockets: null },
-    expected: { status: "skipped" },
-  },
+  { name: "no /proc", facts: { ...NODE, sockets: null }, skipped: /./ },
 ], ({ facts }) => judgeDnsPorts(facts));
 
 Deno.test("listeners: ports of HTTP are TCP's", () => {
   const at = (sockets: Socket[]) => judgeHttpPorts({ ...NODE, sockets });
-  expectFinding(at([]), { status: "ok", found: "free: *:9253" });
-  expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { status: "ok" });
+  expectFinding(at([]), { ok: "free: *:9253" });
+  expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { ok: /./ });
   expectFinding(at([socket("node_exporter", "::", { port: 9253, protocol: "tcp" })]), {
-    status: "problem",
+    problem: /./,
     remedy: "node_exporter: stop it, or give it or nodens another address",
   });
   const http = [{ address: "0.0.0.0", port: 9353, optional: true }];
   const sockets = [socket("node_exporter", "0.0.0.0", { port: 9353, protocol: "tcp" })];
   expectFinding(judgeHttpPorts({ ...NODE, http, sockets }), {
-    status: "warning",
-    found: "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
+    warning: "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
     remedy: /^node_exporter: stop it/,
   });
-  expectFinding(judgeHttpPorts({ ...NODE, http: [] }), { status: "skipped" });
-  expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { status: "skipped" });
+  expectFinding(judgeHttpPorts({ ...NODE, http: [] }), { skipped: /./ });
+  expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { skipped: /./ });
 });
 
 Deno.test("who serves at our addresses", () => {

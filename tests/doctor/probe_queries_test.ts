@@ -24,10 +24,7 @@ Deno.test("what was answered is asked once more for its time, alone", async () =
     ask,
     timeoutMs: 1000,
   });
-  assert.deepEqual(log.slice(8), [
-    "1 192.0.2.1 UDP a.cluster.test",
-    "1 192.0.2.1 UDP example.org",
-  ]);
+  assert.deepEqual(log.slice(8), ["1 192.0.2.1 UDP a.cluster.test", "1 192.0.2.1 UDP example.org"]);
   assert.equal(log.length, 10, "slow and silent ones are not asked again");
   assert.deepEqual(first!.map(({ what, transport, answer }) => [what, transport, answer]), [
     ["cluster", "UDP", { rcode: "NOERROR", ms: 9 }],

@@ -22,44 +22,34 @@ const LINUX: RuntimeFacts = {
 const libcMissing = "FFI is not allowed (--allow-ffi)";
 
 testFindings("runtime", [
-  {
-    name: "linux",
-    facts: LINUX,
-    expected: { status: "ok", found: "deno 2.9.6 on linux/x86_64, driver linux (epoll)" },
-  },
+  { name: "linux", facts: LINUX, ok: "deno 2.9.6 on linux/x86_64, driver linux (epoll)" },
   {
     name: "a server without FFI",
     facts: { ...LINUX, libcMissing, touchesHost: false },
-    expected: { status: "warning", found: /portable driver is used, at about four/ },
+    warning: /portable driver is used, at about four/,
   },
   {
     name: "a node without FFI",
     facts: { ...LINUX, libcMissing },
-    expected: { status: "problem", found: /neither interface nor heartbeat/ },
+    problem: /neither interface nor heartbeat/,
   },
 ], ({ facts }) => judgeRuntime(facts));
 
 testFindings("permissions", [
-  { name: "all granted", facts: LINUX, expected: { status: "ok" } },
+  { name: "all granted", facts: LINUX, ok: /./ },
   {
     name: "a server without FFI and run",
     facts: { ...LINUX, denied: ["ffi", "run"], touchesHost: false },
-    expected: {
-      status: "warning",
-      found: "not granted: ffi, run",
-      remedy: "run nodens with --allow-ffi --allow-run",
-    },
+    warning: "not granted: ffi, run",
+    remedy: "run nodens with --allow-ffi --allow-run",
   },
   {
     name: "a node without run",
     facts: { ...LINUX, denied: ["run"] },
-    expected: { status: "problem", remedy: "run nodens with --allow-run" },
+    problem: /./,
+    remedy: "run nodens with --allow-run",
   },
-  {
-    name: "no network",
-    facts: { ...LINUX, denied: ["net"], touchesHost: false },
-    expected: { status: "problem" },
-  },
+  { name: "no network", facts: { ...LINUX, denied: ["net"], touchesHost: false }, problem: /./ },
 ], ({ facts }) => judgePermissions(facts));
 
 const NET_ADMIN = 1n << 12n;
@@ -75,54 +65,47 @@ const NODE: CapabilityFacts = {
 };
 
 testFindings("capabilities", [
-  {
-    name: "all",
-    facts: NODE,
-    expected: { status: "ok", found: "NET_BIND_SERVICE, NET_ADMIN, NET_RAW" },
-  },
+  { name: "all", facts: NODE, ok: "NET_BIND_SERVICE, NET_ADMIN, NET_RAW" },
   {
     name: "no NET_ADMIN",
     facts: { ...NODE, effective: BIND | RAW },
-    expected: {
-      status: "problem",
-      found: "this process lacks NET_ADMIN (for the interface and the iptables rules)",
-      remedy: /^give nodens NET_ADMIN: .*AmbientCapabilities=CAP_NET_ADMIN, else as root/,
-    },
+    problem: "this process lacks NET_ADMIN (for the interface and the iptables rules)",
+    remedy: /^give nodens NET_ADMIN: .*AmbientCapabilities=CAP_NET_ADMIN, else as root/,
   },
   {
     name: "no NET_ADMIN, and nothing to set up",
     facts: { ...NODE, effective: BIND, setupInterface: false, setupRules: false },
-    expected: { status: "ok", found: "NET_BIND_SERVICE" },
+    ok: "NET_BIND_SERVICE",
   },
   {
     name: "a low port",
     facts: { ...NODE, effective: NET_ADMIN | RAW },
-    expected: { status: "problem", found: "this process lacks NET_BIND_SERVICE (for port 53)" },
+    problem: "this process lacks NET_BIND_SERVICE (for port 53)",
   },
   {
     name: "a low port that is open to all",
     facts: { ...NODE, effective: NET_ADMIN | RAW, unprivilegedPort: 53 },
-    expected: { status: "ok" },
+    ok: /./,
   },
   {
     name: "legacy iptables without NET_RAW",
     facts: { ...NODE, effective: NET_ADMIN | BIND, backend: "legacy" as const },
-    expected: { status: "problem", found: /NET_RAW \(iptables of the legacy kind needs it\)/ },
+    problem: /NET_RAW \(iptables of the legacy kind needs it\)/,
   },
   {
     name: "nft without NET_RAW",
     facts: { ...NODE, effective: NET_ADMIN | BIND },
-    expected: { status: "ok", found: "NET_BIND_SERVICE, NET_ADMIN" },
+    ok: "NET_BIND_SERVICE, NET_ADMIN",
   },
   {
     name: "iptables of unknown kind without NET_RAW",
     facts: { ...NODE, effective: NET_ADMIN | BIND, backend: null },
-    expected: { status: "warning" },
+    warning: /./,
   },
   {
     name: "not known",
     facts: { ...NODE, effective: null },
-    expected: { status: "skipped", found: "/proc/self/status cannot be read" },
+    skipped: "/proc/self/status cannot be read",
   },
 ], ({ facts }) => judgeCapabilities(facts));
 
