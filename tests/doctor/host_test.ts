@@ -145,7 +145,7 @@ testFindings("resolv.conf", [
   { name: "none", files: [], skipped: /./ },
 ], ({ files }) => judgeResolvConf(files, { own: [LOCAL] }));
 
-Deno.test("resolv.conf: which servers are nodens itself is taken from the configuration", () => {
+Deno.test("resolv.conf: takes from the configuration which servers are nodens itself", () => {
   const host = fakeHost({
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
     "/run/resolv.conf": "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 192.0.2.9\n",
@@ -192,7 +192,7 @@ testFindings("kubelet", [
   { name: "not seen", kubelet: null, skipped: /./ },
 ], ({ kubelet }) => judgeKubelet(kubelet, { own: [LOCAL, DNS], localIps: [LOCAL, DNS] }));
 
-Deno.test("kubelet's configuration is read in both its forms", () => {
+Deno.test("parseKubeletConfig: reads YAML and JSON", () => {
   const yaml = 'kind: KubeletConfiguration\nclusterDNS:\n- 10.96.0.10\n- "fd00::a"\n' +
     "clusterDomain: cluster.local\nresolvConf: /run/systemd/resolve/resolv.conf\n";
   assert.deepEqual(parseKubeletConfig(yaml), {
@@ -235,7 +235,7 @@ testFindings("service", [
   { name: "no template", facts: { ...SERVICE, service: null }, skipped: /./ },
 ], ({ facts }) => judgeService(facts, [LOCAL, DNS]));
 
-Deno.test("links of default routes are read", () => {
+Deno.test("defaultLinks: reads the links of default routes", () => {
   const route = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n" +
     "eth0\t00000000\t01020304\t0003\t0\t0\t0\t00000000\t0\n" +
     "cni0\t00F40A00\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\n";

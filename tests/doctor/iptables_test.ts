@@ -178,7 +178,7 @@ testFindings("matches", [
   },
 ], ({ facts }) => judgeMatches(facts));
 
-Deno.test("matches: names of modules", () => {
+Deno.test("moduleNames, matchesOfModules: read names of modules", () => {
   const dep = "kernel/net/netfilter/xt_recent.ko.xz: kernel/net/x_tables.ko.xz\n" +
     "kernel/net/ipv4/netfilter/ipt_ah.ko:\nkernel/drivers/net/dummy.ko\n";
   const names = moduleNames(dep);
@@ -257,7 +257,7 @@ testFindings("foreign rules", [
   { name: "none of ours", facts: facts(DROP, "nobody"), skipped: /./ },
 ], ({ facts }) => judgeForeignRules(facts));
 
-Deno.test("rules: the nearest level", () => {
+Deno.test("levelOf: the nearest level", () => {
   for (const level of ["socket", "heartbeat", "none"] as const) {
     assert.equal(levelOf(facts(saved(level))), level);
   }
@@ -282,7 +282,7 @@ testFindings("heartbeat", [
   { name: "no list", beats: beat(null, null), problem: /no list/ },
 ], ({ beats }) => judgeHeartbeat(beats, { running: "nodens", asked: true }));
 
-Deno.test("heartbeat: when it does not apply, and IPv6", () => {
+Deno.test("heartbeat: skipped if not required, and IPv6", () => {
   expectFinding(judgeHeartbeat([], { running: "nodens", asked: false }), { skipped: /./ });
   expectFinding(judgeHeartbeat(beat("", ""), { running: "nobody", asked: true }), { skipped: /./ });
   const text = "src=fd00:0010:0096:0000:0000:0000:0000:000a ttl: 0 last_seen: 7 oldest_pkt: 1 7\n";
@@ -290,7 +290,7 @@ Deno.test("heartbeat: when it does not apply, and IPv6", () => {
   assert.equal(lastSeen(text, "fd00:10:96::b"), null);
 });
 
-Deno.test("rules are tried only where that leaves no trace", async () => {
+Deno.test("tryRules: tries rules only if that leaves no trace", async () => {
   const calls: string[] = [];
   const attempt = (changes: Partial<Parameters<typeof tryRules>[0]>) =>
     tryRules({

@@ -83,7 +83,7 @@ testFindings("listeners", [
   { name: "no /proc", facts: { ...NODE, sockets: null }, skipped: /./ },
 ], ({ facts }) => judgeDnsPorts(facts));
 
-Deno.test("listeners: ports of HTTP are TCP's", () => {
+Deno.test("http-ports: only TCP conflicts", () => {
   const at = (sockets: Socket[]) => judgeHttpPorts({ ...NODE, sockets });
   expectFinding(at([]), { ok: "free: *:9253" });
   expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { ok: /./ });
@@ -101,7 +101,7 @@ Deno.test("listeners: ports of HTTP are TCP's", () => {
   expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { skipped: /./ });
 });
 
-Deno.test("who serves at our addresses", () => {
+Deno.test("whoRuns: the server at our addresses", () => {
   const run = (facts: Partial<ListenerFacts>) => whoRuns({ ...NODE, ...facts });
   const status = { pid: 12, version: "0.1.0" };
   assert.equal(run({}), "nobody");
@@ -119,7 +119,7 @@ Deno.test("who serves at our addresses", () => {
   assert.equal(holderAt({ address: "::1", port: 53 }, facts), null);
 });
 
-Deno.test("sockets are read from /proc/net", () => {
+Deno.test("parseProcNet: reads listening sockets", () => {
   const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid\n";
   const rest = "00000000:00000000 00:00000000 00000000     0        0";
   const udp = `${head}  1: 0A14FEA9:0035 00000000:0000 07 ${rest} 41 2 0\n` +
@@ -140,7 +140,7 @@ Deno.test("sockets are read from /proc/net", () => {
   assert.deepEqual(parseProcNet("", "udp"), []);
 });
 
-Deno.test("processes have names", () => {
+Deno.test("processName: reads cmdline, else comm", () => {
   assert.equal(processName("/usr/bin/node-cache\0-localip\0x\0", "node-cache\n"), "node-cache");
   assert.equal(
     processName("/lib/systemd/systemd-resolved\0", "systemd-resolve\n"),

@@ -9,7 +9,7 @@ const target = (address: string): Target => ({
   ...{ role: "listener", address, port: 53, transports: ["UDP", "TCP"], names: NAMES },
 });
 
-Deno.test("what was answered is asked once more for its time, alone", async () => {
+Deno.test("askTargets: repeats answered queries one by one, for their times", async () => {
   const log: string[] = [];
   let open = 0;
   const ask = async ({ address, transport, name }: Question) => {
@@ -48,7 +48,7 @@ const LINKS = {
   ],
 };
 
-Deno.test("a pod is stood for by an address that faces pods", async () => {
+Deno.test("askFromGateway: queries from an address that faces pods", async () => {
   const asked: Question[] = [];
   const ask = (question: Question) => {
     asked.push(question);
@@ -70,7 +70,7 @@ Deno.test("a pod is stood for by an address that faces pods", async () => {
   assert.equal((await askFromGateway(undefined, options)).how, "none");
 });
 
-Deno.test("the namespace is taken away, whatever fails", async () => {
+Deno.test("askFromNamespace: removes the namespace, whatever fails", async () => {
   for (const failing of ["link set", "query", "nothing"]) {
     const calls: string[] = [];
     const facts = await askFromNamespace(target("10.96.0.10"), {

@@ -145,7 +145,7 @@ testFindings("queries", [
   { name: "nothing to ask", facts: { ...FACTS, asked: [] }, skipped: /./ },
 ], ({ facts }) => judgeQueries(facts));
 
-Deno.test("queries: ids name role and address", () => {
+Deno.test("checkOf: the id has role and address", () => {
   assert.equal(checkOf(FACTS.target).id, "listener:169.254.20.10:53");
   assert.deepEqual(checkOf(UPSTREAM.target), {
     id: "upstream:[fd00::a]:53",
@@ -195,7 +195,7 @@ testFindings("pod", [
   },
 ], ({ facts }) => judgePod(facts, "nodens"));
 
-Deno.test("pod: what nodens query prints is read", () => {
+Deno.test("answerOf: reads the output of nodens query", () => {
   const text = ";; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1\n;; Query time: 2 msec\n";
   assert.deepEqual(answerOf(text), { rcode: "NOERROR", ms: 2 });
   assert.deepEqual(answerOf(";; no servers could be reached"), { failure: "no answer" });
@@ -217,7 +217,7 @@ const COREFILE = `cluster.local sub.example.org {
 }
 `;
 
-Deno.test("whom to ask is found in the Corefile", () => {
+Deno.test("planTargets: finds servers in the Corefile", () => {
   const source = { file: "Corefile", text: COREFILE, defaultPort: 53 };
   const { config } = loadConfig(source, fakeHost());
   const targets = planTargets({

@@ -109,7 +109,7 @@ testFindings("capabilities", [
   },
 ], ({ facts }) => judgeCapabilities(facts));
 
-Deno.test("capabilities are read from /proc/self/status", () => {
+Deno.test("parseEffective: reads /proc/self/status", () => {
   const status = "Name:\tdeno\nCapPrm:\t0000000000000000\nCapEff:\t0000000000001400\n";
   assert.equal(parseEffective(status), NET_ADMIN | BIND);
   assert.equal(parseEffective("CapEff:\tnothing\n"), null);

@@ -95,7 +95,7 @@ async function addRules(rig: NodeRig): Promise<void> {
 }
 
 Deno.test({
-  name: "the doctor sees a node before nodens, beside it, and what is wrong then",
+  name: "the doctor examines a node before nodens, beside it, and with faults",
   ...require,
   async fn() {
     await using rig = await NodeRig.create();
@@ -230,7 +230,7 @@ Deno.test({
 });
 
 for (const backend of ["nft", "legacy"] as const) {
-  rigTest(`the doctor finds the node role in order, with its heartbeat, iptables ${backend}`, {
+  rigTest(`the doctor finds no problem beside the node role, iptables ${backend}`, {
     backend,
   }, async (rig) => {
     const node = rig.nodes[0]!;

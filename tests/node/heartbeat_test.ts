@@ -8,7 +8,7 @@ import { inRig, signal, startStandIn, until, whoAnswers } from "../support/names
 const skip = skipFor(rigReasons({ programs: ["dig"] }));
 
 Deno.test({
-  name: "a control plane that is kept busy costs no heartbeat; a data plane that hangs has none",
+  name: "a busy control plane keeps the heartbeat; a hanging data plane loses it",
   ...skip,
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {
@@ -27,7 +27,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an address that is taken away has no heartbeat until it is back",
+  name: "a removed address has no heartbeat until it returns",
   ...skip,
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {

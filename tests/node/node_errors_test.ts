@@ -53,7 +53,7 @@ rigTest(
 );
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  rigTest(`${backend}: without NET_ADMIN nodens serves what others have set up`, {
+  rigTest(`${backend}: without NET_ADMIN, serves on an existing interface`, {
     backend,
     needs: [...PROGRAMS, "setpriv"],
   }, async (rig) => {
@@ -77,7 +77,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-rigTest("an interface that cannot be made ends the start", { needs: ["setpriv"] }, async (rig) => {
+rigTest("a failure to make the interface ends the start", { needs: ["setpriv"] }, async (rig) => {
   const { namespace } = rig.nodes[0]!;
   const before = await hostState(rig);
   const by = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
@@ -97,7 +97,7 @@ rigTest("an interface that cannot be made ends the start", { needs: ["setpriv"] 
   assert.deepEqual(await hostState(rig), taken);
 });
 
-rigTest("a start that fails takes away what it made, and nothing of a nodens that serves", {
+rigTest("a failed start removes what it made, and nothing of a running nodens", {
   needs: PROGRAMS,
 }, async (rig) => {
   const before = await hostState(rig);
@@ -137,7 +137,7 @@ rigTest(
   },
 );
 
-rigTest("a lock that others hold is waited for, counted, and the rules come after it", {
+rigTest("waits for a lock held by another program, counts it, and then installs the rules", {
   backend: "legacy",
   needs: [...PROGRAMS, "flock"],
 }, async (rig) => {

@@ -92,7 +92,7 @@ rigTest(
   },
 );
 
-rigTest("-setupinterface=false and -setupiptables=false each leave their part alone", {
+rigTest("-setupinterface=false and -setupiptables=false leave their part unchanged", {
   needs: ["dig"],
 }, async (rig) => {
   const before = await hostState(rig);

@@ -113,14 +113,14 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
 for (const rows of [ROWS.slice(0, 2), ROWS.slice(2)]) {
   Deno.test({
     name: `${rows.map(({ command, what }) => `${command} ${what}`).join(", ")}: pods are served,` +
-      " SIGTERM is obeyed, and what stays is told",
+      " nodens stops, and reports remaining rules",
     ...skipFor(rigReasons({ programs: PROGRAMS })),
     fn: async () => void await Promise.all(rows.map(checkRow)),
   });
 }
 
 Deno.test({
-  name: "a kernel without -m recent: plain rules, and fail-open once it has it",
+  name: "without -m recent, rules are plain until the kernel has it",
   ...skipFor(rigReasons({ programs: PROGRAMS })),
   fn: () =>
     inRig(async (rig, iptables) => {
@@ -145,7 +145,7 @@ Deno.test({
     }),
 });
 
-rigTest("a list of -m recent that cannot be written to: plain rules, and pods are served", {
+rigTest("with unwritable lists of -m recent, rules are plain and pods are served", {
   needs: [...PROGRAMS, "setpriv"],
 }, async (rig) => {
   // The lists belong to root. What else this user needs is root's as well, but only to be read.
@@ -161,7 +161,7 @@ rigTest("a list of -m recent that cannot be written to: plain rules, and pods ar
   await served(rig, "cluster");
 });
 
-rigTest("legacy: the lock is held for ever: the stop comes to its end, and what stays is told", {
+rigTest("legacy: with a lock held forever, the stop ends and reports remaining rules", {
   backend: "legacy",
   needs: [...PROGRAMS, "flock"],
 }, async (rig) => {
@@ -187,7 +187,7 @@ rigTest("legacy: the lock is held for ever: the stop comes to its end, and what 
   assert.deepEqual(await hostState(rig), before);
 });
 
-rigTest("the table of connections is full: cached answers are served, and that is told", {
+rigTest("with a full connection table, serves cached answers and warns", {
   needs: PROGRAMS,
 }, async (rig) => {
   const { namespace, pods } = rig.nodes[0]!;
@@ -211,7 +211,7 @@ rigTest("the table of connections is full: cached answers are served, and that i
   assert.deepEqual(ownRules(await hostState(rig)), []);
 });
 
-rigTest("rules of others between ours, and one like ours without a comment, stay where they are", {
+rigTest("keeps other programs' rules between ours, and a similar one without a comment", {
   needs: PROGRAMS,
 }, async (rig) => {
   const accept = ["INPUT", "-p", "udp", "-d", KUBE_DNS.v4, "--dport", "53", "-j", "ACCEPT"];
@@ -251,7 +251,7 @@ rigTest("rules of others between ours, and one like ours without a comment, stay
   assert.deepEqual(ownRules(await hostState(rig)), []);
 });
 
-rigTest("an interface that is renamed, and an address that another link has, are mended and told", {
+rigTest("repairs and reports a renamed interface and an address on another link", {
   needs: PROGRAMS,
 }, async (rig) => {
   const before = await hostState(rig);

@@ -17,7 +17,7 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 const PROGRAMS = ["dig", "curl"];
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  rigTest(`${backend}: the published arguments answer pods and host, and teardown leaves nothing`, {
+  rigTest(`${backend}: with the published arguments, answers pods and host, and leaves nothing`, {
     backend,
     needs: PROGRAMS,
   }, async (rig) => {
@@ -49,7 +49,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     await stopped(rig, nodens, before);
   });
 
-  rigTest(`${backend}: IPv4 and IPv6 together, and teardown leaves nothing`, {
+  rigTest(`${backend}: serves IPv4 and IPv6 together, and leaves nothing`, {
     backend,
     ipv6: true,
     needs: PROGRAMS,
@@ -76,7 +76,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-rigTest("without -localip nothing of the host is touched", { needs: ["dig"] }, async (rig) => {
+rigTest("without -localip, nothing of the host changes", { needs: ["dig"] }, async (rig) => {
   const node = rig.nodes[0]!;
   const before = await hostState(rig);
   const corefile = `. {\n bind ${node.addresses.v4}\n forward . ${KUBE_DNS.v4}\n}\n`;
@@ -89,7 +89,7 @@ rigTest("without -localip nothing of the host is touched", { needs: ["dig"] }, a
   assert.deepEqual(await hostState(rig), before, "afterwards");
 });
 
-rigTest("-skipteardown leaves interface and rules, and the next run takes them over", {
+rigTest("-skipteardown leaves interface and rules, which the next run adopts", {
   needs: PROGRAMS,
 }, async (rig) => {
   const pod = rig.nodes[0]!.pods[0]!.namespace;
@@ -112,7 +112,7 @@ rigTest("-skipteardown leaves interface and rules, and the next run takes them o
   await stopped(rig, second, before);
 });
 
-rigTest("as with IPVS: the link-local address alone, and the Service stays kube-dns's", {
+rigTest("with only the link-local address, as for IPVS, kube-dns keeps the Service", {
   needs: PROGRAMS,
 }, async (rig) => {
   const { namespace, pods } = rig.nodes[0]!;

@@ -17,7 +17,7 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 const PROGRAMS = ["dig", "curl"];
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  rigTest(`${backend}: stopped, killed and started again, with every rule in place`, {
+  rigTest(`${backend}: is stopped, killed and started again, with every rule in place`, {
     backend,
     ipv6: true,
     needs: PROGRAMS,
@@ -51,7 +51,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     await stopped(rig, next, before);
   });
 
-  rigTest(`${backend}: what node-cache left is taken over and taken away`, {
+  rigTest(`${backend}: adopts and removes what node-cache left`, {
     backend,
     needs: PROGRAMS,
   }, async (rig) => {
@@ -84,7 +84,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     await stopped(rig, nodens, before);
   });
 
-  rigTest(`${backend}: interface, addresses and rules that are taken away come back`, {
+  rigTest(`${backend}: restores removed interface, addresses and rules`, {
     backend,
     needs: PROGRAMS,
   }, async (rig) => {
@@ -133,7 +133,7 @@ rigTest(
   },
 );
 
-rigTest("queries to the link-local address go to -failopen-to while nodens does not answer", {
+rigTest("queries to the link-local address go to -failopen-to while nodens is down", {
   needs: PROGRAMS,
 }, async (rig) => {
   const before = await hostState(rig);

@@ -56,13 +56,13 @@ async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): P
 
 const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: string }[] = [
   {
-    name: "to addresses of its own",
+    name: "to its own addresses",
     to: REDIRECT.to,
     bind: `bind ${LINK_LOCAL} ${OWN_V6}`,
     upstreams: OUTSIDE.v4,
   },
   {
-    name: "to whatever address the host has",
+    name: "to any address of the host",
     to: { 4: null, 6: null },
     bind: "",
     upstreams: `${OUTSIDE.v6} {
@@ -74,7 +74,7 @@ const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: 
 for (const backend of ["nft", "legacy"] as const) {
   for (const { name, to, bind, upstreams } of rows) {
     Deno.test({
-      name: `${backend}: host and containers are redirected ${name}, nodens itself is not`,
+      name: `${backend}: redirects host and containers ${name}, but not nodens itself`,
       ...skipFor(rigReasons({ backend, ipv6: true, programs: ["dig"] })),
       fn: () =>
         inRig({ backend, ipv6: true }, async (rig, node) => {

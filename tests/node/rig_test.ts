@@ -37,7 +37,7 @@ async function untilSeen(rig: NodeRig, from: string, ...expected: string[]): Pro
 }
 
 for (const backend of ["nft", "legacy"] as const) {
-  rigTest(`services lead pods and nodes to kube-dns, iptables ${backend}`, {
+  rigTest(`rig: services lead pods and nodes to kube-dns, iptables ${backend}`, {
     backend,
     ipv6: true,
     needs: ["dig", "kdig"],
@@ -68,7 +68,7 @@ for (const backend of ["nft", "legacy"] as const) {
   });
 }
 
-rigTest("replicas of kube-dns share the queries, die and come back", {
+rigTest("rig: replicas of kube-dns share the queries, die and come back", {
   needs: ["dig"],
   replicas: 2,
 }, async (rig) => {
@@ -94,7 +94,7 @@ rigTest("replicas of kube-dns share the queries, die and come back", {
   await untilSeen(rig, pod, first, second);
 });
 
-rigTest("three nodes reach each other, their pods and the outside, and run nodens", {
+rigTest("rig: three nodes reach each other, their pods and the outside, and run nodens", {
   needs: ["dig"],
   nodes: 3,
 }, async (rig) => {
@@ -133,7 +133,7 @@ forward . ${KUBE_DNS_UPSTREAM.v4}
   assert.equal((await nodens.stop()).code, 0, nodens.output);
 });
 
-rigTest("load is bounded and counted", { needs: ["dnsperf"] }, async (rig) => {
+rigTest("dnsperf: bounds and counts the load", { needs: ["dnsperf"] }, async (rig) => {
   const pod = rig.nodes[0]!.pods[0]!.namespace;
   const names = Array.from({ length: 4 }, (_, i) => `n${i}.load.cluster.local`);
   const options = { server: KUBE_DNS.v4, qps: 100, seconds: 1, names: [...names, "gone.local"] };
@@ -150,7 +150,7 @@ rigTest("load is bounded and counted", { needs: ["dnsperf"] }, async (rig) => {
   );
 });
 
-rigTest("programs see their namespace's resolv.conf, and are ended in time", {}, async (rig) => {
+rigTest("rig: programs see their namespace's resolv.conf, and end in time", {}, async (rig) => {
   const node: RigNode = rig.nodes[0]!;
   const read = async (from: string) => (await rig.exec(from, "cat", ["/etc/resolv.conf"])).stdout;
   assert.match(await read(node.pods[0]!.namespace), /nameserver 10\.96\.0\.10\noptions ndots:5/);
@@ -169,7 +169,7 @@ rigTest("programs see their namespace's resolv.conf, and are ended in time", {},
 });
 
 Deno.test({
-  name: "nothing is left of a rig",
+  name: "rig: remove leaves nothing",
   ...skipFor(rigReasons()),
   async fn() {
     const [rig, beside] = await Promise.all([NodeRig.create(), NodeRig.create()]);
@@ -201,7 +201,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a rig that cannot be made leaves nothing",
+  name: "rig: a failed creation leaves nothing",
   ...skipFor(rigReasons()),
   async fn() {
     const directory = Deno.makeTempDirSync({ prefix: "nodens_rig_test_" });
@@ -226,7 +226,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a rig of a process that is gone is taken away",
+  name: "rig: removes rigs of ended processes",
   ...skipFor(rigReasons()),
   async fn() {
     const gone = new Deno.Command("true").spawn();

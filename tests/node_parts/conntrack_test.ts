@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { conntrackCheck } from "../../src/node/conntrack.ts";
 
-Deno.test("a table that is full is told of once, and when it has room again", () => {
+Deno.test("conntrackCheck: reports a full table once, and when it has room again", () => {
   const logs: string[] = [];
   let [count, max] = ["100\n", "1000\n"];
   const read = (path: string) => path.endsWith("_max") ? max : count;
@@ -29,7 +29,7 @@ Deno.test("a table that is full is told of once, and when it has room again", ()
   assert.equal(logs.length, 2);
 });
 
-Deno.test("without connection tracking nothing is said", () => {
+Deno.test("conntrackCheck: reports nothing without connection tracking", () => {
   const check = conntrackCheck({
     read: (path) => {
       throw new Error(`Cannot open "${path}"`);

@@ -19,7 +19,7 @@ function make() {
   return { heartbeat, told, answers };
 }
 
-Deno.test("a beat joins the round that is under way, and remembers the faults", async () => {
+Deno.test("Heartbeat: a beat joins the round in progress, and remembers faults", async () => {
   const { heartbeat, told, answers } = make();
   heartbeat.set([beat("10.96.0.10")]);
   const joined = [heartbeat.beat(), heartbeat.beat()];
@@ -34,7 +34,7 @@ Deno.test("a beat joins the round that is under way, and remembers the faults", 
   assert.equal(heartbeat.faultOf("nodens"), null);
 });
 
-Deno.test("what is set anew waits for no round of what was before", async () => {
+Deno.test("Heartbeat: new entries do not wait for a round of the previous ones", async () => {
   const { heartbeat, told, answers } = make();
   heartbeat.set([beat("10.96.0.10")]);
   heartbeat.set([beat("169.254.20.10")]);
@@ -47,7 +47,7 @@ Deno.test("what is set anew waits for no round of what was before", async () => 
   assert.equal(heartbeat.faultOf("nodens"), "gone");
 });
 
-Deno.test("a data plane that says nothing is no reason to change the rules", async () => {
+Deno.test("Heartbeat: a data plane that does not answer causes no fault", async () => {
   const { heartbeat, answers } = make();
   heartbeat.set([beat("10.96.0.10")]);
   answers[0]!.reject(new Error("the data plane has not answered within 3000 ms"));
@@ -55,7 +55,7 @@ Deno.test("a data plane that says nothing is no reason to change the rules", asy
   assert.equal(heartbeat.faultOf("nodens"), null);
 });
 
-Deno.test("stopping takes the entries out, or leaves them to another process", () => {
+Deno.test("Heartbeat: stop removes the entries, or leaves them to another process", () => {
   const { heartbeat, told, answers } = make();
   heartbeat.set([beat("10.96.0.10")]);
   heartbeat.stop();

@@ -56,7 +56,7 @@ function notedRole(
   return { role, done, limits, logs, counted, rulesIn: rulesIn.promise, notice: () => notice() };
 }
 
-Deno.test("the interface comes first and goes last, and rules go when all is answered", async () => {
+Deno.test("NodeRole: the interface is first at start and last at stop", async () => {
   const { role, done, limits, rulesIn } = notedRole();
   role.prepare();
   assert.deepEqual(done, ["interface"]);
@@ -72,7 +72,7 @@ Deno.test("the interface comes first and goes last, and rules go when all is ans
   assert.ok(removeMs! >= 2000 && removeMs! <= 9000, `${removeMs} ms for the rules`);
 });
 
-Deno.test("no rules as long as nothing answers, and none after the end", async () => {
+Deno.test("NodeRole: installs no rules before an answer, and none after the end", async () => {
   const answer = Promise.withResolvers<boolean>();
   const { role, done } = notedRole({ answers: () => answer.promise });
   role.prepare();
@@ -85,7 +85,7 @@ Deno.test("no rules as long as nothing answers, and none after the end", async (
   assert.deepEqual(done.slice(2), ["interface removed", "interface closed"]);
 });
 
-Deno.test("with -skipteardown everything stays", async () => {
+Deno.test("NodeRole: with -skipteardown, everything stays", async () => {
   const { role, done, rulesIn } = notedRole({ skipTeardown: true });
   role.prepare();
   role.engage();
@@ -95,7 +95,7 @@ Deno.test("with -skipteardown everything stays", async () => {
   assert.deepEqual(done, ["interface", "rules", "rules left", "interface closed"]);
 });
 
-Deno.test("another process gets everything as it is", async () => {
+Deno.test("NodeRole: leaves everything to another process", async () => {
   const { role, done, rulesIn } = notedRole();
   role.prepare();
   role.engage();
@@ -104,7 +104,7 @@ Deno.test("another process gets everything as it is", async () => {
   assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
 });
 
-Deno.test("another process that comes while this one stops gets everything back", async () => {
+Deno.test("NodeRole: returns everything to a process that starts while it stops", async () => {
   const { role, done, rulesIn } = notedRole();
   role.prepare();
   role.engage();
@@ -114,7 +114,7 @@ Deno.test("another process that comes while this one stops gets everything back"
   assert.deepEqual(done.slice(4), ["rules handed over", "source reclaimed", "interface closed"]);
 });
 
-Deno.test("what was left to another process is taken away where that is gone at the end", async () => {
+Deno.test("NodeRole: removes everything if the other process is gone at the end", async () => {
   const { role, done, rulesIn } = notedRole();
   role.prepare();
   role.engage();
@@ -130,7 +130,7 @@ Deno.test("what was left to another process is taken away where that is gone at 
   ]);
 });
 
-Deno.test("a start that fails takes away what was made for it, and nothing that was there", async () => {
+Deno.test("NodeRole: a failed start removes what it made, and nothing that existed", async () => {
   const made = notedRole();
   made.role.prepare();
   await made.role.abandon();
@@ -150,7 +150,7 @@ Deno.test("a start that fails takes away what was made for it, and nothing that 
   assert.deepEqual(refused.counted, ["interface_add"]);
 });
 
-Deno.test("an interface that cannot be mended is counted and told, and tried again", async () => {
+Deno.test("NodeRole: counts, reports and retries a failed repair of the interface", async () => {
   let fault: string | null = null;
   const { role, logs, counted, notice, done } = notedRole({ trouble: () => fault });
   role.prepare();

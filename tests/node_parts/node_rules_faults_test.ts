@@ -85,7 +85,7 @@ for (const failOpen of [true, false]) {
       if (step === "restore" && name === "half of the output is missing") continue;
       const row = `${failOpen ? "fail-open" : "plain"}, ${step}: ${name}`;
 
-      Deno.test(`${row}: at the start and later, all is in order once that has passed`, async () => {
+      Deno.test(`${row}: recovers once that has passed, at the start and later`, async () => {
         // At the start this is what a kernel without nf_tables says, which has the other kind.
         const isAbsence = step === "save" && name === "no such backend any more";
         for (const first of isAbsence ? [false] : [true, false]) {
@@ -115,7 +115,7 @@ for (const failOpen of [true, false]) {
         }
       });
 
-      Deno.test(`${row}: at stop, what stays is told with the remedy`, async () => {
+      Deno.test(`${row}: at stop, reports remaining rules with the remedy`, async () => {
         const made = make({ failOpen });
         const { iptables, rules, logs, become } = made;
         await rules.ensure();
@@ -154,7 +154,7 @@ for (const failOpen of [true, false]) {
   }
 }
 
-Deno.test("a backend that is there and cannot be read at the start is an error", async () => {
+Deno.test("NodeRules: an existing backend that is unreadable at the start is an error", async () => {
   for (const broken of ["nft", "legacy"] as const) {
     const iptables = new FakeIptables({
       backends: ["nft", "legacy"],
@@ -169,7 +169,7 @@ Deno.test("a backend that is there and cannot be read at the start is an error",
   }
 });
 
-Deno.test("the other backend failing later is told, and the rules are kept where they are", async () => {
+Deno.test("NodeRules: reports a later failure of the other backend, and keeps the rules", async () => {
   let broken = false;
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
@@ -190,7 +190,7 @@ Deno.test("the other backend failing later is told, and the rules are kept where
   assert.deepEqual(ours(iptables), []);
 });
 
-Deno.test("a kernel without nf_tables has one backend, and that is no error", async () => {
+Deno.test("NodeRules: a kernel without nf_tables has one backend", async () => {
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
     instead: ({ backend }) =>
@@ -206,7 +206,7 @@ Deno.test("a kernel without nf_tables has one backend, and that is no error", as
   await rules.stop();
 });
 
-Deno.test("turning away tries to take rules out, whatever the last look has met", async () => {
+Deno.test("NodeRules: turnAway removes rules, whatever the last check found", async () => {
   const { rules, iptables, become } = make({ failOpen: false });
   await rules.ensure();
   become(FAULTS["the lock is held"]!);
@@ -219,7 +219,7 @@ Deno.test("turning away tries to take rules out, whatever the last look has met"
   assert.equal(await rules.remove(), true);
 });
 
-Deno.test("where there is no iptables and never was, nothing is left to remove", async () => {
+Deno.test("NodeRules: without iptables, there is nothing to remove", async () => {
   const { run } = new FakeIptables({ backends: [] });
   const counted: string[] = [];
   const { rules, logs } = make({ run, count: (error) => void counted.push(error) });
@@ -229,7 +229,7 @@ Deno.test("where there is no iptables and never was, nothing is left to remove",
   assert.deepEqual([logs.length, counted.length], before);
 });
 
-Deno.test("a better level is tried with the rules that it adds, and in their tables alone", async () => {
+Deno.test("NodeRules: tries only the additional rules of a better level", async () => {
   const restored: string[] = [];
   const made = new FakeIptables({
     refuse: (input) => {
@@ -247,7 +247,7 @@ Deno.test("a better level is tried with the rules that it adds, and in their tab
   await rules.stop();
 });
 
-Deno.test("a level that the kernel refuses is lowered, and raised once it takes it", async () => {
+Deno.test("NodeRules: lowers a level that the kernel refuses, and raises it later", async () => {
   const rows = [["-m socket", "heartbeat"], ["-m recent", "none"]] as const;
   for (const [match, level] of rows) {
     let refused = true;
@@ -272,7 +272,7 @@ Deno.test("a level that the kernel refuses is lowered, and raised once it takes 
   }
 });
 
-Deno.test("lists that cannot be written to make the rules plain, until they can", async () => {
+Deno.test("NodeRules: unwritable lists make the rules plain, until they are writable", async () => {
   let fault: string | null = 'Cannot open "/proc/net/xt_recent/nodens" for writing';
   const { rules, logs, iptables, levels } = make({ listFault: () => fault });
   for (let look = 0; look < 3; look++) await rules.ensure();
@@ -290,7 +290,7 @@ Deno.test("lists that cannot be written to make the rules plain, until they can"
   assert.deepEqual(ours(iptables), []);
 });
 
-Deno.test("a list that cannot be written to for a moment costs nothing", async () => {
+Deno.test("NodeRules: a list that is unwritable for a moment changes nothing", async () => {
   let left = 2;
   const listFault = (list: string) => left-- > 0 ? `Cannot open "${list}" for writing` : null;
   const { rules, levels, logs } = make({ listFault });
@@ -300,7 +300,7 @@ Deno.test("a list that cannot be written to for a moment costs nothing", async (
   await rules.stop();
 });
 
-Deno.test("a command iptables that fails decides nothing", async () => {
+Deno.test("NodeRules: a failing command iptables decides nothing", async () => {
   const both = new FakeIptables({ backends: ["nft", "legacy"] });
   const { rules } = make({
     run: (binary, options) =>
@@ -311,7 +311,7 @@ Deno.test("a command iptables that fails decides nothing", async () => {
   await rules.stop();
 });
 
-Deno.test("every other refusal passes by itself, so the level stays", async () => {
+Deno.test("NodeRules: alternating refusals do not lower the level", async () => {
   let calls = 0;
   const iptables = new FakeIptables({ refuse: () => calls++ % 2 === 0 ? fails("", 1) : null });
   const { rules, logs } = make({ run: iptables.run });
@@ -321,7 +321,7 @@ Deno.test("every other refusal passes by itself, so the level stays", async () =
   await rules.stop();
 });
 
-Deno.test("a chain that an interrupted trial has left goes at the next look", async () => {
+Deno.test("NodeRules: removes the chain of an interrupted trial", async () => {
   const { rules, iptables } = make();
   iptables.add("nft", "raw", ":NODENS-TRIAL - [0:0]");
   iptables.add("nft", "raw", "-A NODENS-TRIAL -j NOTRACK");
@@ -330,7 +330,7 @@ Deno.test("a chain that an interrupted trial has left goes at the next look", as
   await rules.stop();
 });
 
-Deno.test("a stop does not wait for a look that hangs", async () => {
+Deno.test("NodeRules: stop does not wait for a check that hangs", async () => {
   const { rules, become, iptables } = make();
   stopping = true;
   become(hangs, "restore");

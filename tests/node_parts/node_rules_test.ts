@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
 import { fails, makeRules } from "./made_rules.ts";
 
-Deno.test("rules are put in once, kept, mended, and taken out", async () => {
+Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => {
   const iptables = new FakeIptables();
   const { rules, logs, counted, written } = makeRules(iptables.run);
   const [state] = await rules.ensure();
@@ -23,7 +23,7 @@ Deno.test("rules are put in once, kept, mended, and taken out", async () => {
   assert.ok(logs.every((line) => line.startsWith("info ")), logs.join("\n"));
 });
 
-Deno.test("turning away takes out what leads here, and leaves what answers need", async () => {
+Deno.test("NodeRules: turnAway removes rules that lead here, and keeps those for answers", async () => {
   const plain = new FakeIptables();
   const { rules } = makeRules(plain.run, { failOpen: false });
   await rules.ensure();
@@ -46,7 +46,7 @@ Deno.test("turning away takes out what leads here, and leaves what answers need"
   await failOpen.remove();
 });
 
-Deno.test("calls at the same time are one", async () => {
+Deno.test("NodeRules: concurrent calls of ensure are one", async () => {
   const iptables = new FakeIptables();
   const { rules } = makeRules(iptables.run);
   const [first, second] = await Promise.all([rules.ensure(), rules.ensure()]);
@@ -56,7 +56,7 @@ Deno.test("calls at the same time are one", async () => {
   assert.equal(iptables.rules().length, 14, "stopping alone leaves the rules");
 });
 
-Deno.test("a kernel without what fail-open takes gets the next best, with one warning", async () => {
+Deno.test("NodeRules: uses the best level that the kernel allows, with one warning", async () => {
   const rows: [string, "heartbeat" | "none", RegExp][] = [
     ["-m socket", "heartbeat", /without "-m socket": .*within two seconds/],
     ["-m recent", "none", /without fail-open: .*the rules are as node-cache's/],
@@ -77,7 +77,7 @@ Deno.test("a kernel without what fail-open takes gets the next best, with one wa
   }
 });
 
-Deno.test("a kernel that takes no rules at all keeps being asked for the best", async () => {
+Deno.test("NodeRules: retries the best level if the kernel refuses all rules", async () => {
   let broken = true;
   const iptables = new FakeIptables({ refuse: () => broken ? fails("no such table") : null });
   const { rules, logs, counted } = makeRules(iptables.run);
@@ -89,7 +89,7 @@ Deno.test("a kernel that takes no rules at all keeps being asked for the best", 
   await rules.stop();
 });
 
-Deno.test("a list that cannot be written to makes the rules plain, not nodens unreachable", async () => {
+Deno.test("NodeRules: an unwritable list makes the rules plain", async () => {
   const iptables = new FakeIptables();
   const { rules, logs } = makeRules(iptables.run, {
     listFault: (list) => `Cannot open "${list}" for writing`,
@@ -119,7 +119,7 @@ Deno.test("a lock held by another program is counted, and the rules are retried 
   await rules.stop();
 });
 
-Deno.test("what cannot be done is told with the remedy", async () => {
+Deno.test("NodeRules: reports failures with their remedy", async () => {
   const rows: [Pick<FakeIptables, "run">, RegExp][] = [
     [{ run: () => Promise.resolve(null) }, /there is no iptables-save: install iptables/],
     [
@@ -156,7 +156,7 @@ Deno.test("what cannot be done is told with the remedy", async () => {
   }
 });
 
-Deno.test("rules go where kubelet's are, and what is left in the other backend goes", async () => {
+Deno.test("NodeRules: uses kubelet's backend, and removes leftovers from the other", async () => {
   const iptables = new FakeIptables({ backends: ["nft", "legacy"] });
   iptables.add("nft", "raw", "-A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -j NOTRACK");
   iptables.add("nft", "filter", "-A INPUT -s 192.0.2.1/32 -j DROP");
@@ -172,7 +172,7 @@ Deno.test("rules go where kubelet's are, and what is left in the other backend g
   await rules.stop();
 });
 
-Deno.test("rules that somebody takes out again and again are an error, not an endless loop", async () => {
+Deno.test("NodeRules: rules that another program keeps removing are an error, not a loop", async () => {
   const iptables: FakeIptables = new FakeIptables({ afterRestore: () => iptables.flush() });
   const { rules, counted } = makeRules(iptables.run);
   assert.match((await rules.ensure())[0]!.problem!, /somebody else removes or repeats "-I /);
@@ -180,7 +180,7 @@ Deno.test("rules that somebody takes out again and again are an error, not an en
   await rules.stop();
 });
 
-Deno.test("a stranger's rule above ours is told by name, once", async () => {
+Deno.test("NodeRules: reports a foreign rule above ours, once", async () => {
   const iptables = new FakeIptables();
   const { rules, logs } = makeRules(iptables.run, { failOpen: false });
   await rules.ensure();

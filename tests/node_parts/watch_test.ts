@@ -95,7 +95,7 @@ async function watching(
   }
 }
 
-Deno.test("a template that kubelet swaps is taken up, a wrong one is told once", async () => {
+Deno.test("BaseCorefile: follows a template that kubelet swaps, reports a faulty one once", async () => {
   await watching({}, async ({ template, target, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     assert.equal(Deno.readTextFileSync(target), PLAIN);
@@ -111,7 +111,7 @@ Deno.test("a template that kubelet swaps is taken up, a wrong one is told once",
   });
 });
 
-Deno.test("a config map that kubelet mounts, swaps and empties is taken up", async () => {
+Deno.test("BaseCorefile: follows a config map that kubelet mounts, swaps and empties", async () => {
   await watching(null, async ({ config, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     const volume = new Volume(config, { stubDomains: '{"a.local": ["192.0.2.1"]}' });

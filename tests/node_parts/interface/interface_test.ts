@@ -74,42 +74,45 @@ function everything(namespace: Namespace): string {
   );
 }
 
-inNamespace("made, with addresses of both families that can be served on", async (namespace) => {
-  const before = everything(namespace);
-  const kind = namespace.can("link", "add", "probe", "type", "dummy") ? "dummy" : "bridge";
-  if (kind === "dummy") namespace.ip("link", "delete", "probe");
-  await withChild(namespace, BOTH, async (child) => {
-    const made = await child.ensure();
-    assert.equal(made.kind, kind);
-    assert.equal(made.adopted, false);
-    assert.deepEqual(made.changes, [
-      `made the link, a ${kind}`,
-      "set it up",
-      `added ${IPV4}/32`,
-      `added ${IPV6}/128`,
-    ]);
-    const [link] = namespace.json("-details", "link", "show", "dev", LINK);
-    assert.equal(link.linkinfo.info_kind, kind);
-    assert.ok(isUp(namespace));
-    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-    assert.deepEqual(await child.command("bind"), BOTH.addresses);
-    const again = await child.ensure();
-    assert.deepEqual([again.kind, again.changes], [kind, []]);
-    assert.ok(child.log.at(-1)!.startsWith(`info: interface ${LINK}: made the link`));
-    assert.deepEqual(await child.command("remove"), [`the link, a ${kind}`]);
-    assert.equal(everything(namespace), before);
-    assert.deepEqual(await child.command("remove"), []);
-  });
-});
+inNamespace(
+  "makes the link, with addresses of both families that sockets can bind",
+  async (namespace) => {
+    const before = everything(namespace);
+    const kind = namespace.can("link", "add", "probe", "type", "dummy") ? "dummy" : "bridge";
+    if (kind === "dummy") namespace.ip("link", "delete", "probe");
+    await withChild(namespace, BOTH, async (child) => {
+      const made = await child.ensure();
+      assert.equal(made.kind, kind);
+      assert.equal(made.adopted, false);
+      assert.deepEqual(made.changes, [
+        `made the link, a ${kind}`,
+        "set it up",
+        `added ${IPV4}/32`,
+        `added ${IPV6}/128`,
+      ]);
+      const [link] = namespace.json("-details", "link", "show", "dev", LINK);
+      assert.equal(link.linkinfo.info_kind, kind);
+      assert.ok(isUp(namespace));
+      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+      assert.deepEqual(await child.command("bind"), BOTH.addresses);
+      const again = await child.ensure();
+      assert.deepEqual([again.kind, again.changes], [kind, []]);
+      assert.ok(child.log.at(-1)!.startsWith(`info: interface ${LINK}: made the link`));
+      assert.deepEqual(await child.command("remove"), [`the link, a ${kind}`]);
+      assert.equal(everything(namespace), before);
+      assert.deepEqual(await child.command("remove"), []);
+    });
+  },
+);
 
-inNamespace("the first kind that the kernel makes is taken without a word", async (namespace) => {
+inNamespace("uses the first kind that the kernel makes, without a warning", async (namespace) => {
   await withChild(namespace, { ...BOTH, kernelKinds: AS_DUMMY }, async (child) => {
     assert.equal((await child.ensure()).kind, "dummy");
     assert.deepEqual(child.log.filter((line) => line.startsWith("warning")), []);
   });
 });
 
-inNamespace("a kernel without dummy: a bridge, with a warning", async (namespace) => {
+inNamespace("without dummy links, makes a bridge and warns", async (namespace) => {
   await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
     assert.equal((await child.ensure()).kind, "bridge");
     assert.match(child.log[0]!, /^warning: .*a bridge without ports instead.*no dummy.*modprobe/);
@@ -120,31 +123,34 @@ inNamespace("a kernel without dummy: a bridge, with a warning", async (namespace
   });
 });
 
-inNamespace("a kernel without both: addresses on lo, and only they go", async (namespace) => {
-  namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
-  const before = everything(namespace);
-  // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
-  const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
-  await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
-    const made = await child.ensure();
-    assert.deepEqual([made.kind, made.changes], [
-      "lo",
-      [`added ${IPV4}/32 on lo`, `added ${IPV6}/128 on lo`],
-    ]);
-    assert.match(child.log[0]!, /^warning: .*are on lo.*no dummy: .*no bridge: /);
-    assert.deepEqual(addressesOf(namespace, "lo"), ["192.0.2.7/32", `${IPV4}/32`, `${IPV6}/128`]);
-    assert.deepEqual(await child.command("bind"), addresses);
-    namespace.ip("address", "delete", `${IPV6}/128`, "dev", "lo");
-    assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128 on lo`]);
-    assert.deepEqual(
-      await child.command("remove"),
-      [`${IPV4}/32 from lo`, `${IPV6}/128 from lo`],
-    );
-    assert.equal(everything(namespace), before);
-  });
-});
+inNamespace(
+  "without dummies and bridges, adds addresses to lo, and removes only those",
+  async (namespace) => {
+    namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
+    const before = everything(namespace);
+    // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
+    const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
+    await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
+      const made = await child.ensure();
+      assert.deepEqual([made.kind, made.changes], [
+        "lo",
+        [`added ${IPV4}/32 on lo`, `added ${IPV6}/128 on lo`],
+      ]);
+      assert.match(child.log[0]!, /^warning: .*are on lo.*no dummy: .*no bridge: /);
+      assert.deepEqual(addressesOf(namespace, "lo"), ["192.0.2.7/32", `${IPV4}/32`, `${IPV6}/128`]);
+      assert.deepEqual(await child.command("bind"), addresses);
+      namespace.ip("address", "delete", `${IPV6}/128`, "dev", "lo");
+      assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128 on lo`]);
+      assert.deepEqual(
+        await child.command("remove"),
+        [`${IPV4}/32 from lo`, `${IPV6}/128 from lo`],
+      );
+      assert.equal(everything(namespace), before);
+    });
+  },
+);
 
-inNamespace("what a killed process left is adopted, and removed at the end", async (namespace) => {
+inNamespace("adopts what a killed process left, and removes it at the end", async (namespace) => {
   const first = new InterfaceChild(namespace, BOTH);
   await first.ensure();
   await first.kill();
@@ -202,7 +208,7 @@ const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
 ];
 
 for (const { what, damage, mended } of DAMAGES) {
-  inNamespace(`${what} comes back at once after a notice`, async (namespace) => {
+  inNamespace(`${what} is restored soon after a notice`, async (namespace) => {
     await withChild(namespace, { ...BOTH, kernelKinds: AS_DUMMY }, async (child) => {
       await child.ensure();
       await child.command("watch");
@@ -226,7 +232,7 @@ for (const { what, damage, mended } of DAMAGES) {
   });
 }
 
-inNamespace("its own changes make no further ones", async (namespace) => {
+inNamespace("its own changes cause no further ones", async (namespace) => {
   await withChild(namespace, BOTH, async (child) => {
     await child.ensure();
     assert.equal(await child.command("look"), true, "a first look, for what came before");
@@ -242,26 +248,29 @@ inNamespace("its own changes make no further ones", async (namespace) => {
   });
 });
 
-inNamespace("two programs at odds slow down, and it is said", async (namespace) => {
-  await withChild(namespace, { addresses: [IPV4] }, async (child) => {
-    await child.ensure();
-    let beginMs = 0;
-    for (let i = 0; i < 4; i++) {
-      beginMs = performance.now();
-      namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-      assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
-    }
-    const [third, fourth] = child.log.slice(-2);
-    assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
-    assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
-    await child.command("watch");
-    await child.notice();
-    const waitedMs = performance.now() - beginMs;
-    assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
-  });
-});
+inNamespace(
+  "slows down if another program reverts its repairs, and reports it",
+  async (namespace) => {
+    await withChild(namespace, { addresses: [IPV4] }, async (child) => {
+      await child.ensure();
+      let beginMs = 0;
+      for (let i = 0; i < 4; i++) {
+        beginMs = performance.now();
+        namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+        assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
+      }
+      const [third, fourth] = child.log.slice(-2);
+      assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
+      assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
+      await child.command("watch");
+      await child.notice();
+      const waitedMs = performance.now() - beginMs;
+      assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
+    });
+  },
+);
 
-inNamespace("notices of other links count only where some were lost", async (namespace) => {
+inNamespace("ignores notices of other links, unless some were lost", async (namespace) => {
   await withChild(namespace, { addresses: [IPV4], name: "absent" }, async (child) => {
     assert.equal(await child.command("look"), true, "a first look, for what came before");
     addMany(namespace, 3);
@@ -274,7 +283,7 @@ inNamespace("notices of other links count only where some were lost", async (nam
   });
 });
 
-inNamespace("a long list of addresses is read to its end", async (namespace) => {
+inNamespace("reads a long list of addresses to its end", async (namespace) => {
   addMany(namespace, 3000);
   const addresses = ["198.18.0.0", "198.18.11.183"];
   await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
@@ -284,7 +293,7 @@ inNamespace("a long list of addresses is read to its end", async (namespace) => 
   });
 });
 
-inNamespace("an address that was taken for a duplicate is added again", async (namespace) => {
+inNamespace("adds an address again that was taken for a duplicate", async (namespace) => {
   await withChild(namespace, { addresses: [IPV6], kernelKinds: AS_BRIDGE }, async (child) => {
     await child.ensure();
     // Somebody else has the address, at the other end of a cable from the bridge.
@@ -338,7 +347,7 @@ const TAKEN: { by: string; make: string[][]; kind: string }[] = [
 ];
 
 for (const { by, make, kind } of TAKEN) {
-  inNamespace(`a name that is taken by ${by}`, async (namespace) => {
+  inNamespace(`refuses a name that ${by} has`, async (namespace) => {
     for (const command of make) namespace.ip(...command);
     const before = everything(namespace);
     await withChild(namespace, BOTH, async (child) => {
@@ -352,14 +361,14 @@ for (const { by, make, kind } of TAKEN) {
   });
 }
 
-inNamespace("the system's own link is not taken", async (namespace) => {
+inNamespace("refuses the system's own link", async (namespace) => {
   await withChild(namespace, { ...BOTH, name: "lo" }, async (child) => {
     await assert.rejects(child.ensure(), /"lo": a link of the system's own has that name/);
     assert.deepEqual(await child.command("remove"), []);
   });
 });
 
-inNamespace("a bridge that has got ports meanwhile loses the addresses only", async (namespace) => {
+inNamespace("removes only the addresses of a bridge that has ports now", async (namespace) => {
   await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
     await child.ensure();
     namespace.ip("link", "add", "port", "type", "veth");
@@ -434,7 +443,7 @@ inNamespace(
   },
 );
 
-inNamespace("without NET_ADMIN", async (namespace) => {
+inNamespace("without NET_ADMIN, fails with the remedy", async (namespace) => {
   const through = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
   await withChild(namespace, { ...BOTH, through }, async (child) => {
     await assert.rejects(child.ensure(), {
@@ -457,7 +466,7 @@ inNamespace("without NET_ADMIN", async (namespace) => {
   });
 });
 
-inNamespace("IPv6 switched off", async (namespace) => {
+inNamespace("with IPv6 switched off, fails with the remedy", async (namespace) => {
   namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
   await withChild(namespace, BOTH, async (child) => {
     await assert.rejects(
@@ -468,7 +477,7 @@ inNamespace("IPv6 switched off", async (namespace) => {
   });
 });
 
-inNamespace("of two addresses one is kept where the other cannot be mended", async (namespace) => {
+inNamespace("keeps one address if the other cannot be restored", async (namespace) => {
   await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
     await child.ensure();
     namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
@@ -493,46 +502,49 @@ const REFUSED: { name: string; addresses?: string[]; message: RegExp }[] = [
 
 for (const kinds of [AS_BRIDGE, AS_LO]) {
   const where = kinds === AS_LO ? "on lo" : "on a link";
-  inNamespace(`before it goes, the host asks from another address: ${where}`, async (namespace) => {
-    // A way out, in both families.
-    const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
-    namespace.ip("link", "set", "lo", "up");
-    namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
-    namespace.ip("address", "add", `${own4}/24`, "dev", "out0");
-    namespace.ip("address", "add", `${own6}/64`, "nodad", "dev", "out0");
-    for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
-    namespace.ip("route", "add", "default", "via", "192.168.5.1");
-    namespace.ip("-6", "route", "add", "default", "via", "fd00:5::1");
-    const sources = () =>
-      [IPV4, IPV6].map((address) => {
-        const [route] = namespace.json("route", "get", address);
-        return [route.prefsrc, route.dev === "lo" || route.type === "local"];
+  inNamespace(
+    `before removal, the host queries from another address: ${where}`,
+    async (namespace) => {
+      // A way out, in both families.
+      const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
+      namespace.ip("link", "set", "lo", "up");
+      namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
+      namespace.ip("address", "add", `${own4}/24`, "dev", "out0");
+      namespace.ip("address", "add", `${own6}/64`, "nodad", "dev", "out0");
+      for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
+      namespace.ip("route", "add", "default", "via", "192.168.5.1");
+      namespace.ip("-6", "route", "add", "default", "via", "fd00:5::1");
+      const sources = () =>
+        [IPV4, IPV6].map((address) => {
+          const [route] = namespace.json("route", "get", address);
+          return [route.prefsrc, route.dev === "lo" || route.type === "local"];
+        });
+      await withChild(namespace, { ...BOTH, kernelKinds: kinds }, async (child) => {
+        await child.ensure();
+        assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
+        assert.equal(await child.command("yieldSource"), true);
+        // What comes for the addresses is still delivered here.
+        assert.deepEqual(sources(), [[own4, true], [own6, true]]);
+        assert.deepEqual(await child.command("bind"), [IPV4, IPV6]);
+        await child.command("reclaimSource");
+        assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
+        // The routes are the kernel's own again: they go with the addresses.
+        const link = kinds === AS_LO ? "lo" : LINK;
+        for (const address of [`${IPV4}/32`, `${IPV6}/128`]) {
+          namespace.ip("address", "del", address, "dev", link);
+        }
+        assert.deepEqual(sources(), [[own4, false], [own6, false]]);
+        await child.ensure();
+        await child.command("yieldSource");
+        await child.command("remove");
+        assert.deepEqual(sources(), [[own4, false], [own6, false]]);
+        assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
       });
-    await withChild(namespace, { ...BOTH, kernelKinds: kinds }, async (child) => {
-      await child.ensure();
-      assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
-      assert.equal(await child.command("yieldSource"), true);
-      // What comes for the addresses is still delivered here.
-      assert.deepEqual(sources(), [[own4, true], [own6, true]]);
-      assert.deepEqual(await child.command("bind"), [IPV4, IPV6]);
-      await child.command("reclaimSource");
-      assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
-      // The routes are the kernel's own again: they go with the addresses.
-      const link = kinds === AS_LO ? "lo" : LINK;
-      for (const address of [`${IPV4}/32`, `${IPV6}/128`]) {
-        namespace.ip("address", "del", address, "dev", link);
-      }
-      assert.deepEqual(sources(), [[own4, false], [own6, false]]);
-      await child.ensure();
-      await child.command("yieldSource");
-      await child.command("remove");
-      assert.deepEqual(sources(), [[own4, false], [own6, false]]);
-      assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
-    });
-  });
+    },
+  );
 }
 
-inNamespace("an address that is going to be removed is no other source", async (namespace) => {
+inNamespace("an address that will be removed is not used as source", async (namespace) => {
   // Link-local addresses alone lead out, so the kernel would choose the interface's own.
   namespace.ip("link", "set", "lo", "up");
   namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
@@ -545,7 +557,7 @@ inNamespace("an address that is going to be removed is no other source", async (
   });
 });
 
-inNamespace("a host without a way out keeps the source of its queries", async (namespace) => {
+inNamespace("a host without a default route keeps the source of its queries", async (namespace) => {
   await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
     await child.ensure();
     assert.equal(await child.command("yieldSource"), false);
@@ -554,7 +566,7 @@ inNamespace("a host without a way out keeps the source of its queries", async (n
   });
 });
 
-Deno.test("names and addresses that cannot be are refused before anything is touched", () => {
+Deno.test("NodeInterface: refuses invalid names and addresses", () => {
   for (const { name, addresses = [IPV4], message } of REFUSED) {
     assert.throws(() => new NodeInterface({ name, addresses, log: () => {} }), message);
   }

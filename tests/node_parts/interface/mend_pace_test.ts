@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MendPace } from "../../../src/node/interface/watch.ts";
 
-Deno.test("three mends come at once, further ones ever later", () => {
+Deno.test("MendPace: allows three repairs at once, and delays further ones", () => {
   const pace = new MendPace();
   let nowMs = 5;
   const delays: number[] = [];
@@ -17,7 +17,7 @@ Deno.test("three mends come at once, further ones ever later", () => {
   assert.equal(pace.count, 11);
 });
 
-Deno.test("after a quiet minute mends come at once again", () => {
+Deno.test("MendPace: allows repairs at once after a quiet minute", () => {
   const pace = new MendPace();
   for (let i = 0; i < 9; i++) pace.mended(0);
   assert.equal(pace.mended(60_000), 30_000, "still the same fight");
@@ -25,7 +25,7 @@ Deno.test("after a quiet minute mends come at once again", () => {
   assert.equal(pace.count, 1);
 });
 
-Deno.test("two programs at odds cost a bounded number of mends", () => {
+Deno.test("MendPace: bounds the repairs if another program reverts them", () => {
   const pace = new MendPace();
   let mends = 0;
   // The other one undoes every mend at once; notices are looked for ten times a second.

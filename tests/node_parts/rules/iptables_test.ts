@@ -272,7 +272,7 @@ inNamespace(
   },
 );
 
-Deno.test("an IPv6 address is one word of a rule", () => {
+Deno.test("splitWords: an IPv6 address is one word", () => {
   assert.deepEqual(splitWords("-d fd00::a/128 -j DNAT --to-destination [fd00::9]:53"), [
     ...["-d", "fd00::a/128", "-j", "DNAT", "--to-destination", "[fd00::9]:53"],
   ]);

@@ -99,7 +99,7 @@ async function begin(
   return { base, files, first, changes, faults, change };
 }
 
-Deno.test("the Corefile is made of template and config map, and written", async () => {
+Deno.test("BaseCorefile: makes the Corefile from template and config map, and writes it", async () => {
   const { base, files, first, changes, faults } = await begin({
     [BASE]: TEMPLATE,
     [UPSTREAMS]: '["192.0.2.1"]',
@@ -115,14 +115,14 @@ Deno.test("the Corefile is made of template and config map, and written", async 
   );
 });
 
-Deno.test("a Corefile that stands there already is not written again", async () => {
+Deno.test("BaseCorefile: does not rewrite an equal Corefile", async () => {
   const { files, first, change, changes } = await begin({ [BASE]: TEMPLATE, [TARGET]: PLAIN });
   assert.equal(first, PLAIN);
   assert.deepEqual(await change({ [STUBS]: "{}" }), []);
   assert.deepEqual([files.writes, changes], [[], []]);
 });
 
-Deno.test("changes of each file are taken up, those of the order of keys are none", async () => {
+Deno.test("BaseCorefile: follows each file, and ignores the order of keys", async () => {
   const { files, changes, change } = await begin({ [BASE]: TEMPLATE, [UPSTREAMS]: "[]" });
   assert.deepEqual(await change({ [UPSTREAMS]: '["192.0.2.1"]' }), []);
   assert.deepEqual(changes, [CUSTOM]);
@@ -136,7 +136,7 @@ Deno.test("changes of each file are taken up, those of the order of keys are non
   assert.equal(files.texts[TARGET], all.at(-1));
 });
 
-Deno.test("a faulty config map is told, and the one before it stays", async () => {
+Deno.test("BaseCorefile: reports a faulty config map, and keeps the previous one", async () => {
   const { files, changes, change } = await begin({
     [BASE]: TEMPLATE,
     [UPSTREAMS]: '["192.0.2.1"]',
@@ -162,7 +162,7 @@ Deno.test("a faulty config map is told, and the one before it stays", async () =
   assert.equal(files.texts[TARGET], `errors\n${PLAIN}`);
 });
 
-Deno.test("a config map that is faulty at the start is left out", async () => {
+Deno.test("BaseCorefile: ignores a config map that is faulty at the start", async () => {
   const { first, faults } = await begin({ [BASE]: TEMPLATE, [UPSTREAMS]: "[" });
   assert.equal(first, PLAIN);
   assert.match(
@@ -175,7 +175,7 @@ Deno.test("a config map that is faulty at the start is left out", async () => {
 const check = (text: string) =>
   Promise.resolve(/^bad|chache/m.test(text) ? `${TARGET}:3: something is wrong` : null);
 
-Deno.test("a Corefile that cannot be served is not written, and the one before stays", async () => {
+Deno.test("BaseCorefile: keeps the previous Corefile if the new one cannot be served", async () => {
   const { files, changes, change } = await begin({ [BASE]: TEMPLATE }, { check });
   assert.deepEqual(await change({ [BASE]: `chache\n${TEMPLATE}` }), [
     "/etc/Corefile, made of /etc/coredns/Corefile.base, cannot be served: " +
@@ -194,7 +194,7 @@ Deno.test("a Corefile that cannot be served is not written, and the one before s
   assert.deepEqual(changes.slice(1), [`errors\n${PLAIN}${stub("good")}`]);
 });
 
-Deno.test("a config map that spoils the first Corefile is left out", async () => {
+Deno.test("BaseCorefile: ignores a config map that makes the first Corefile unservable", async () => {
   const { first, faults } = await begin(
     { [BASE]: TEMPLATE, [STUBS]: '{"bad": ["192.0.2.9"]}' },
     { check },
@@ -207,7 +207,7 @@ Deno.test("a config map that spoils the first Corefile is left out", async () =>
   assert.deepEqual(spoilt.files.writes, []);
 });
 
-Deno.test("a variable that cannot be filled is told with its place", async () => {
+Deno.test("BaseCorefile: reports a variable that cannot be filled, with its place", async () => {
   const { first, faults, changes, change } = await begin({
     [BASE]: "errors\nforward . __PILLAR__CLUSTER__DNS__\n",
   });
@@ -259,7 +259,7 @@ const MISSING: {
   },
 ];
 
-Deno.test("what is missing is told where it was asked for", async () => {
+Deno.test("BaseCorefile: reports missing files that were requested", async () => {
   for (const { what, files, options, first, fault } of MISSING) {
     const begun = await begin(files, { options: options ?? {} });
     assert.equal(begun.first, first, what);
@@ -268,13 +268,13 @@ Deno.test("what is missing is told where it was asked for", async () => {
   }
 });
 
-Deno.test("a template that goes away is told, and what was made of it stays", async () => {
+Deno.test("BaseCorefile: reports a template that disappears, and keeps its Corefile", async () => {
   const { base, changes, change } = await begin({ [BASE]: TEMPLATE });
   assert.equal((await change({ [BASE]: undefined })).length, 1);
   assert.deepEqual([changes, base.text], [[], PLAIN]);
 });
 
-Deno.test("what cannot be written is served all the same", async () => {
+Deno.test("BaseCorefile: serves a Corefile that cannot be written", async () => {
   const { first, faults, files, changes, change } = await begin({ [BASE]: TEMPLATE }, {
     prepare: (files) => files.writeError = new Deno.errors.PermissionDenied("os error 13"),
   });
@@ -287,7 +287,7 @@ Deno.test("what cannot be written is served all the same", async () => {
   assert.deepEqual([changes, files.texts[TARGET]], [[CUSTOM], CUSTOM]);
 });
 
-Deno.test("one that fails to take the new Corefile ends nothing", async () => {
+Deno.test("BaseCorefile: survives a callback that throws", async () => {
   const files = new FakeFiles({ [BASE]: "one" });
   const faults: string[] = [];
   const told: string[] = [];

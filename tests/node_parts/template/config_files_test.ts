@@ -18,7 +18,7 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("a file is replaced as a whole, and nothing is left beside it", async () => {
+Deno.test("denoConfigFiles: replaces a file as a whole, and leaves nothing beside it", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/Corefile`;
     await denoConfigFiles.write(path, "one");
@@ -33,7 +33,7 @@ Deno.test("a file is replaced as a whole, and nothing is left beside it", async 
   });
 });
 
-Deno.test("behind a symbolic link the file is replaced, not the link", async () => {
+Deno.test("denoConfigFiles: replaces the file behind a symbolic link, not the link", async () => {
   await inFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/real`);
     Deno.writeTextFileSync(`${folder}/real/file`, "one");
@@ -73,7 +73,7 @@ const FAILURES: {
   },
 ];
 
-Deno.test("a file is written in place only where another cannot take its place", async () => {
+Deno.test("writeAtomically: overwrites a file only if it cannot be replaced", async () => {
   for (const { what, steps, text = "one, longer", error } of FAILURES) {
     await inFolder(async (folder) => {
       const path = `${folder}/Corefile`;
@@ -93,7 +93,7 @@ const reasons = [
 ];
 
 Deno.test({
-  name: "a file that is mounted into a read-only directory is written in place",
+  name: "denoConfigFiles: overwrites a file that is mounted into a read-only directory",
   ...skipFor(reasons),
   async fn() {
     await inFolder(async (folder) => {
@@ -121,7 +121,7 @@ Deno.test({
   },
 });
 
-Deno.test("what cannot be a configuration is not read", async () => {
+Deno.test("denoConfigFiles: refuses directories, other encodings and large files", async () => {
   await inFolder(async (folder) => {
     await assert.rejects(() => denoConfigFiles.read(`${folder}/none`), Deno.errors.NotFound);
     await assert.rejects(() => denoConfigFiles.read(folder), {

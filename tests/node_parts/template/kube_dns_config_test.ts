@@ -24,7 +24,7 @@ const GOOD: { stubs?: string; upstreams?: string; config: unknown }[] = [
   },
 ];
 
-Deno.test("a kube-dns config map is read", () => {
+Deno.test("parseKubeDnsConfig: reads a config map", () => {
   for (
     const { stubs = null, upstreams = null, config: [domains, servers] } of GOOD as {
       stubs?: string;
@@ -94,7 +94,7 @@ const BAD_UPSTREAMS: [string, string][] = [
   ['["/etc/resolv.conf"]', `"/etc/resolv.conf" ${NO_ADDRESS} ${WRITE}`],
 ];
 
-Deno.test("what is wrong with a config map is told with file, value and remedy", () => {
+Deno.test("parseKubeDnsConfig: reports faults with file, value and remedy", () => {
   for (const [text, ...faults] of BAD_STUBS) {
     const files = faults.map((fault) => `/etc/kube-dns/stubDomains: ${fault}`);
     assert.deepEqual(parse(text, '["192.0.2.1"]'), { config: null, faults: files }, text);
@@ -111,7 +111,7 @@ Deno.test("what is wrong with a config map is told with file, value and remedy",
   assert.match(more[0]!, /^\/etc\/kube-dns\/upstreamNameservers: it is not JSON: /);
 });
 
-Deno.test("nothing that a config map says breaks out of its place in the Corefile", () => {
+Deno.test("values of a config map cannot break the syntax of the Corefile", () => {
   const texts = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'a1.:[]%{}"#\n $') }));
   fc.assert(fc.property(texts, texts, (name, server) => {
     const { config } = parse(JSON.stringify({ [name]: [server] }), JSON.stringify([server]));

@@ -107,7 +107,7 @@ const FILLED: {
   { what: "nothing", text: "", filled: "" },
 ];
 
-Deno.test("variables are filled", () => {
+Deno.test("fillTemplate: fills variables", () => {
   for (const { what, text, values, filled } of FILLED) {
     assert.equal(fill(text, values), filled, what);
   }
@@ -149,13 +149,13 @@ const UNFILLABLE: { text: string; values?: Partial<TemplateValues>; message: Reg
   },
 ];
 
-Deno.test("variables that cannot be filled are named with their place and why", () => {
+Deno.test("fillTemplate: reports variables that cannot be filled, with place and reason", () => {
   for (const { text, values, message } of UNFILLABLE) {
     assert.throws(() => fill(text, values), { name: "CorefileErrors", message }, text);
   }
 });
 
-Deno.test("a text without variables stays what it is, and lines stay lines with them", () => {
+Deno.test("fillTemplate: keeps texts without variables, and the number of lines", () => {
   const pieces = fc.constantFrom(
     ...'"\\#{} \n\ta',
     "forward . __PILLAR__UPSTREAM__SERVERS__ ",
@@ -180,7 +180,7 @@ Deno.test("a text without variables stays what it is, and lines stay lines with 
   );
 });
 
-Deno.test("the address of a service comes from kubelet's variable", () => {
+Deno.test("serviceAddress: reads kubelet's variable", () => {
   const env = (name: string) =>
     ({
       KUBE_DNS_UPSTREAM_SERVICE_HOST: "10.96.120.7",
@@ -246,7 +246,7 @@ const MANIFESTS: {
   },
 ];
 
-Deno.test("the published manifest's Corefile is filled and loads", () => {
+Deno.test("fillTemplate: fills the published manifest's Corefile, which loads", () => {
   for (const { what, replaced, values, listeners, cluster = "10.96.120.7" } of MANIFESTS) {
     const template = Object.entries(replaced).reduce(
       (text, [variable, value]) => text.replaceAll(variable, value),
@@ -268,7 +268,7 @@ Deno.test("the published manifest's Corefile is filled and loads", () => {
   }
 });
 
-Deno.test("stub domains get server blocks of their own behind the template", () => {
+Deno.test("fillTemplate: appends a server block for each stub domain", () => {
   const stubDomains = [
     { name: "acme.local", servers: ["192.0.2.1"] },
     { name: "widget.local", servers: ["192.0.2.2:10053", "2001:db8::3"] },
