@@ -2,16 +2,16 @@ import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts"
 import { missing, rootReasons } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
-/** Why no network namespace with iptables can be made here; none where it can. */
+/** Why no network namespace with iptables can be made here; empty if it can. */
 export function namespaceReasons(): string[] {
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
   return [...rootReasons(), ...missing(binaries)];
 }
 
-/** A network namespace of this process's own, with a lock file of iptables that no other uses. */
+/** A network namespace with a separate lock file of iptables. */
 export class NetNamespace {
   readonly name: string;
-  /** Stands for /run in what runs here. */
+  /** /run of the programs inside. */
   readonly runDirectory: string;
 
   private constructor(name: string, runDirectory: string) {
@@ -19,7 +19,6 @@ export class NetNamespace {
     this.runDirectory = runDirectory;
   }
 
-  /** Makes one, with its loopback device up. */
   static async create(): Promise<NetNamespace> {
     const name = uniqueName("nodens-rules");
     const directory = Deno.makeTempDirSync({ prefix: "nodens_run_" });
@@ -29,7 +28,7 @@ export class NetNamespace {
     return namespace;
   }
 
-  /** The command that runs another one here. */
+  /** The command line that runs another inside. */
   wrap(binary: string, args: readonly string[]): [string, ...string[]] {
     const script = 'mount --bind "$0" /run && exec "$@"';
     return [
@@ -46,19 +45,18 @@ export class NetNamespace {
     ];
   }
 
-  /** Runs a command here; its output. Throws where it fails. */
+  /** Runs a command inside; returns its output. Throws if it fails. */
   async exec(binary: string, ...args: string[]): Promise<string> {
     return await must(...this.wrap(binary, args));
   }
 
-  /** Runs iptables-restore here. */
   async restore(binary: string, input: string): Promise<void> {
     const [command, ...args] = this.wrap(binary, ["--noflush", "-w", "5"]);
     const result = await runCommand(command, { args, input, timeoutMs: 30_000 });
     if (result?.code !== 0) throw new Error(`Cannot restore with ${binary}: ${result?.stderr}`);
   }
 
-  /** Runs commands of iptables here; those of other backends are not there. */
+  /** Runs commands of these backends inside; others do not exist. */
   runner(backends: readonly string[], prefix: readonly string[] = []): RunCommand {
     return (binary, { args, ...options }) => {
       if (!backends.some((backend) => binary.includes(`-${backend}-`))) {
@@ -80,7 +78,7 @@ export class NetNamespace {
     });
   }
 
-  /** Ends what runs here and takes the namespace away. */
+  /** Deletes the namespace. */
   async remove(): Promise<void> {
     await must("ip", "netns", "delete", this.name);
     Deno.removeSync(this.runDirectory, { recursive: true });
