@@ -173,8 +173,10 @@ export class FamilyRules {
         const { fault } = asIptablesError(error);
         first ??= asIptablesError(error);
         const lower = LEVELS[LEVELS.indexOf(level) + 1];
-        const isRefused = lower !== undefined && fault === "other" &&
-          await this.#isRefused(level, lower, signal);
+        if (lower === undefined || fault !== "other") throw first;
+        await using trial = this.#keeper.trial(signal);
+        const plain = this.#options.rulesAt("none").wanted;
+        const isRefused = await trial?.isRefused(this.#more(level, lower), plain) ?? false;
         if (!isRefused || signal.aborted) throw first;
         level = lower;
       }
@@ -196,19 +198,6 @@ export class FamilyRules {
       log("info", `iptables: IPv${this.family} ${LEVEL_TEXT[level]} again`);
       return;
     }
-  }
-
-  async #isRefused(
-    level: FailOpenLevel,
-    lower: FailOpenLevel,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    await using trial = this.#keeper.trial(signal);
-    if (trial === null) return false;
-    return await trial.isRefused(
-      this.#more(level, lower),
-      this.#options.rulesAt("none").wanted,
-    );
   }
 
   /** Rules of a level that another one lacks. The trial leaves tables in which both agree untouched. */

@@ -77,7 +77,10 @@ export class NodeInterface {
       this.#strays.delete(link.index);
       this.#fill(link, work);
       // Last, so that every address is always on some link.
-      work.changes.push(...this.#removeStrays().map((what) => `removed ${what}`));
+      const strays = this.#strays.size === 0
+        ? []
+        : this.#removeLinks(({ name, index }) => this.#strays.delete(index) && name !== this.#name);
+      work.changes.push(...strays.map((what) => `removed ${what}`));
       const kind = this.#kindOf(link);
       if (first) this.#reportStart(kind, work);
       else if (work.changes.length > 0) this.#reportMend(work);
@@ -143,12 +146,11 @@ export class NodeInterface {
       // The kernel removes only routes of its own with their address.
       for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
       this.#yielded = [];
-      if (this.#link !== null && this.#kindOf(this.#link) !== "lo") {
-        this.#strays.add(this.#link.index);
-      }
+      const ours = this.#link !== null && this.#kindOf(this.#link) !== "lo" ? this.#link.index : 0;
       const removed = [
-        ...this.#removeLink(),
-        ...this.#removeStrays(),
+        ...this.#removeLinks(({ name, index }) =>
+          this.#strays.delete(index) || index === ours || name === this.#name
+        ),
         ...this.#onLo ? this.#removeFrom(this.#lo()) : [],
       ];
       this.#forget();
@@ -312,25 +314,21 @@ export class NodeInterface {
     }
   }
 
-  #removeLink(): string[] {
+  /** Removes links, but only the addresses of a bridge that has ports now. */
+  #removeLinks(isIncluded: (link: Link) => boolean): string[] {
     const kernel = this.#open();
-    const link = kernel.getLink(this.#name);
-    if (link === null || this.#kindOf(link) === "lo") return [];
-    if (this.#hasPorts(link)) {
-      if (this.#link === null) return [];
-      this.#say("warning", ": the bridge stays, because it has ports now");
-      return this.#removeFrom(link);
-    }
-    return kernel.deleteLink(link.index) ? [`the link, a ${this.#kindOf(link)}`] : [];
-  }
-
-  #removeStrays(): string[] {
-    if (this.#strays.size === 0) return [];
-    const kernel = this.#open();
-    return kernel.listLinks().filter(({ index }) => this.#strays.delete(index)).flatMap((link) => {
-      if (link.name === this.#name || this.#kindOf(link) === "lo") return [];
-      if (this.#hasPorts(link)) return this.#removeFrom(link);
-      return kernel.deleteLink(link.index) ? [`the link that was renamed to ${link.name}`] : [];
+    return kernel.listLinks().filter(isIncluded).flatMap((link) => {
+      const kind = this.#kindOf(link);
+      const hasOurName = link.name === this.#name;
+      if (kind === "lo") return [];
+      if (this.#hasPorts(link)) {
+        // If `#link` is null, `ensure` refused the bridge.
+        if (hasOurName && this.#link === null) return [];
+        if (hasOurName) this.#say("warning", ": the bridge stays, because it has ports now");
+        return this.#removeFrom(link);
+      }
+      const what = hasOurName ? `the link, a ${kind}` : `the link that was renamed to ${link.name}`;
+      return kernel.deleteLink(link.index) ? [what] : [];
     });
   }
 
