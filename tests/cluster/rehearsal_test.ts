@@ -211,10 +211,7 @@ async function halfGone(cluster: Cluster): Promise<void> {
     const good = asked.rcodes.NOERROR ?? 0;
     say(`    and ${asked.sent - good} of ${asked.sent} queries for new ones`);
     assert.ok(good > asked.sent * 0.9, JSON.stringify(asked));
-    const after = await load(cluster, {
-      seconds: 2,
-      names: fresh.map((name) => `later-${name}`),
-    });
+    const after = await load(cluster, { seconds: 2, names: fresh.map((name) => `later-${name}`) });
     assert.deepEqual({ lost: after.lost, rcodes: after.rcodes }, {
       lost: 0,
       rcodes: { NOERROR: after.completed },

@@ -9,9 +9,9 @@ const IPV4 = "169.254.20.10";
 const IPV6 = "fd00:10:96::a";
 const BOTH = { addresses: [IPV4, IPV6] };
 /** Every kernel that the tests run on makes bridges; not every one has the module for dummies. */
-const AS_DUMMY = { dummy: "bridge" };
-const AS_BRIDGE = { dummy: "nodens-none" };
-const AS_LO = { dummy: "nodens-none", bridge: "nodens-none" };
+const ON_DUMMY = { ...BOTH, kernelKinds: { dummy: "bridge" } };
+const ON_BRIDGE = { ...BOTH, kernelKinds: { dummy: "nodens-none" } };
+const ON_LO = { ...BOTH, kernelKinds: { dummy: "nodens-none", bridge: "nodens-none" } };
 
 const skip = skipFor(
   namespaceReasons("setpriv"),
@@ -47,6 +47,15 @@ async function withChild(
   }
 }
 
+/** A test with a NodeInterface in a network namespace. */
+function withInterface(
+  name: string,
+  run: (child: InterfaceChild, namespace: Namespace) => Promise<void>,
+  options: ConstructorParameters<typeof InterfaceChild>[1] = ON_BRIDGE,
+): void {
+  inNamespace(name, (ns) => withChild(ns, options, (child) => run(child, ns)));
+}
+
 /** Addresses of a link with their prefix lengths, without those that the kernel gives by itself. */
 function addressesOf(namespace: Namespace, link = LINK): string[] {
   const [found] = namespace.json("address", "show", "dev", link);
@@ -74,81 +83,71 @@ function everything(namespace: Namespace): string {
   );
 }
 
-inNamespace(
-  "makes the link, with addresses of both families that sockets can bind",
-  async (namespace) => {
-    const before = everything(namespace);
-    const kind = namespace.can("link", "add", "probe", "type", "dummy") ? "dummy" : "bridge";
-    if (kind === "dummy") namespace.ip("link", "delete", "probe");
-    await withChild(namespace, BOTH, async (child) => {
-      const made = await child.ensure();
-      assert.equal(made.kind, kind);
-      assert.equal(made.adopted, false);
-      assert.deepEqual(made.changes, [
-        `made the link, a ${kind}`,
-        "set it up",
-        `added ${IPV4}/32`,
-        `added ${IPV6}/128`,
-      ]);
-      const [link] = namespace.json("-details", "link", "show", "dev", LINK);
-      assert.equal(link.linkinfo.info_kind, kind);
-      assert.ok(isUp(namespace));
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-      assert.deepEqual(await child.command("bind"), BOTH.addresses);
-      const again = await child.ensure();
-      assert.deepEqual([again.kind, again.changes], [kind, []]);
-      assert.ok(child.log.at(-1)!.startsWith(`info: interface ${LINK}: made the link`));
-      assert.deepEqual(await child.command("remove"), [`the link, a ${kind}`]);
-      assert.equal(everything(namespace), before);
-      assert.deepEqual(await child.command("remove"), []);
-    });
-  },
-);
-
-inNamespace("uses the first kind that the kernel makes, without a warning", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_DUMMY }, async (child) => {
-    assert.equal((await child.ensure()).kind, "dummy");
-    assert.deepEqual(child.log.filter((line) => line.startsWith("warning")), []);
+inNamespace("makes the link, with addresses of both families", async (namespace) => {
+  const before = everything(namespace);
+  const kind = namespace.can("link", "add", "probe", "type", "dummy") ? "dummy" : "bridge";
+  if (kind === "dummy") namespace.ip("link", "delete", "probe");
+  await withChild(namespace, BOTH, async (child) => {
+    const made = await child.ensure();
+    assert.equal(made.kind, kind);
+    assert.equal(made.adopted, false);
+    assert.deepEqual(made.changes, [
+      `made the link, a ${kind}`,
+      "set it up",
+      `added ${IPV4}/32`,
+      `added ${IPV6}/128`,
+    ]);
+    const [link] = namespace.json("-details", "link", "show", "dev", LINK);
+    assert.equal(link.linkinfo.info_kind, kind);
+    assert.ok(isUp(namespace));
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+    assert.deepEqual(await child.command("bind"), BOTH.addresses);
+    const again = await child.ensure();
+    assert.deepEqual([again.kind, again.changes], [kind, []]);
+    assert.ok(child.log.at(-1)!.startsWith(`info: interface ${LINK}: made the link`));
+    assert.deepEqual(await child.command("remove"), [`the link, a ${kind}`]);
+    assert.equal(everything(namespace), before);
+    assert.deepEqual(await child.command("remove"), []);
   });
 });
 
-inNamespace("without dummy links, makes a bridge and warns", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-    assert.equal((await child.ensure()).kind, "bridge");
-    assert.match(child.log[0]!, /^warning: .*a bridge without ports instead.*no dummy.*modprobe/);
-    namespace.ip("link", "delete", LINK);
-    await child.ensure();
-    const warnings = child.log.filter((line) => line.includes("modprobe"));
-    assert.equal(warnings.length, 1, "the kind is warned of once");
-  });
+withInterface("uses the first kind that the kernel makes", async (child) => {
+  assert.equal((await child.ensure()).kind, "dummy");
+  assert.deepEqual(child.log.filter((line) => line.startsWith("warning")), []);
+}, ON_DUMMY);
+
+withInterface("without dummy links, makes a bridge and warns", async (child, namespace) => {
+  assert.equal((await child.ensure()).kind, "bridge");
+  assert.match(child.log[0]!, /^warning: .*a bridge without ports instead.*no dummy.*modprobe/);
+  namespace.ip("link", "delete", LINK);
+  await child.ensure();
+  const warnings = child.log.filter((line) => line.includes("modprobe"));
+  assert.equal(warnings.length, 1, "the kind is warned of once");
 });
 
-inNamespace(
-  "without dummies and bridges, adds addresses to lo, and removes only those",
-  async (namespace) => {
-    namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
-    const before = everything(namespace);
-    // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
-    const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
-    await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
-      const made = await child.ensure();
-      assert.deepEqual([made.kind, made.changes], [
-        "lo",
-        [`added ${IPV4}/32 on lo`, `added ${IPV6}/128 on lo`],
-      ]);
-      assert.match(child.log[0]!, /^warning: .*are on lo.*no dummy: .*no bridge: /);
-      assert.deepEqual(addressesOf(namespace, "lo"), ["192.0.2.7/32", `${IPV4}/32`, `${IPV6}/128`]);
-      assert.deepEqual(await child.command("bind"), addresses);
-      namespace.ip("address", "delete", `${IPV6}/128`, "dev", "lo");
-      assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128 on lo`]);
-      assert.deepEqual(
-        await child.command("remove"),
-        [`${IPV4}/32 from lo`, `${IPV6}/128 from lo`],
-      );
-      assert.equal(everything(namespace), before);
-    });
-  },
-);
+inNamespace("without dummies and bridges, uses lo", async (namespace) => {
+  namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
+  const before = everything(namespace);
+  // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
+  const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
+  await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
+    const made = await child.ensure();
+    assert.deepEqual([made.kind, made.changes], [
+      "lo",
+      [`added ${IPV4}/32 on lo`, `added ${IPV6}/128 on lo`],
+    ]);
+    assert.match(child.log[0]!, /^warning: .*are on lo.*no dummy: .*no bridge: /);
+    assert.deepEqual(addressesOf(namespace, "lo"), ["192.0.2.7/32", `${IPV4}/32`, `${IPV6}/128`]);
+    assert.deepEqual(await child.command("bind"), addresses);
+    namespace.ip("address", "delete", `${IPV6}/128`, "dev", "lo");
+    assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128 on lo`]);
+    assert.deepEqual(
+      await child.command("remove"),
+      [`${IPV4}/32 from lo`, `${IPV6}/128 from lo`],
+    );
+    assert.equal(everything(namespace), before);
+  });
+});
 
 inNamespace("adopts what a killed process left, and removes it at the end", async (namespace) => {
   const first = new InterfaceChild(namespace, BOTH);
@@ -208,119 +207,106 @@ const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
 ];
 
 for (const { what, damage, mended } of DAMAGES) {
-  inNamespace(`${what} is restored soon after a notice`, async (namespace) => {
-    await withChild(namespace, { ...BOTH, kernelKinds: AS_DUMMY }, async (child) => {
-      await child.ensure();
-      await child.command("watch");
-      assert.deepEqual(await child.notice(), [], "a first look, for what came before");
-      // Several commands are one damage.
-      child.suspended(() => {
-        for (const command of damage) namespace.ip(...command);
-      });
-      const done: string[] = [];
-      // The kernel's own afterthoughts may bring notices that change nothing.
-      while (done.length < mended.length) done.push(...await child.notice());
-      assert.deepEqual(done, mended);
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-      assert.ok(isUp(namespace));
-      const lines = child.log.filter((line) => line.includes("changed from outside"));
-      assert.match(lines[0]!, /^warning/);
-      assert.ok(mended.every((change) => lines.join().includes(change)), lines.join());
-      await child.command("remove");
-      assert.equal(hasLink(namespace), false);
+  withInterface(`${what} is restored soon after a notice`, async (child, namespace) => {
+    await child.ensure();
+    await child.command("watch");
+    assert.deepEqual(await child.notice(), [], "a first look, for what came before");
+    // Several commands are one damage.
+    child.suspended(() => {
+      for (const command of damage) namespace.ip(...command);
     });
-  });
+    const done: string[] = [];
+    // The kernel's own afterthoughts may bring notices that change nothing.
+    while (done.length < mended.length) done.push(...await child.notice());
+    assert.deepEqual(done, mended);
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+    assert.ok(isUp(namespace));
+    const lines = child.log.filter((line) => line.includes("changed from outside"));
+    assert.match(lines[0]!, /^warning/);
+    assert.ok(mended.every((change) => lines.join().includes(change)), lines.join());
+    await child.command("remove");
+    assert.equal(hasLink(namespace), false);
+  }, ON_DUMMY);
 }
 
-inNamespace("its own changes cause no further ones", async (namespace) => {
-  await withChild(namespace, BOTH, async (child) => {
-    await child.ensure();
-    assert.equal(await child.command("look"), true, "a first look, for what came before");
+withInterface("its own changes cause no further ones", async (child, namespace) => {
+  await child.ensure();
+  assert.equal(await child.command("look"), true, "a first look, for what came before");
+  namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+  assert.equal(await child.command("look"), true);
+  assert.equal((await child.ensure()).changes.length, 1);
+  let notices = 0;
+  for (let i = 0; i < 20; i++) {
+    if (await child.command("look")) notices++;
+    assert.deepEqual((await child.ensure()).changes, []);
+  }
+  assert.ok(notices >= 1 && notices < 10, `${notices} of 20 looks found a notice`);
+}, BOTH);
+
+withInterface("slows down if another program reverts its repairs", async (child, namespace) => {
+  await child.ensure();
+  let beginMs = 0;
+  for (let i = 0; i < 4; i++) {
+    beginMs = performance.now();
     namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-    assert.equal(await child.command("look"), true);
-    assert.equal((await child.ensure()).changes.length, 1);
-    let notices = 0;
-    for (let i = 0; i < 20; i++) {
-      if (await child.command("look")) notices++;
-      assert.deepEqual((await child.ensure()).changes, []);
-    }
-    assert.ok(notices >= 1 && notices < 10, `${notices} of 20 looks found a notice`);
-  });
-});
+    assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
+  }
+  const [third, fourth] = child.log.slice(-2);
+  assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
+  assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
+  await child.command("watch");
+  await child.notice();
+  const waitedMs = performance.now() - beginMs;
+  assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
+}, { addresses: [IPV4] });
 
-inNamespace(
-  "slows down if another program reverts its repairs, and reports it",
-  async (namespace) => {
-    await withChild(namespace, { addresses: [IPV4] }, async (child) => {
-      await child.ensure();
-      let beginMs = 0;
-      for (let i = 0; i < 4; i++) {
-        beginMs = performance.now();
-        namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-        assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
-      }
-      const [third, fourth] = child.log.slice(-2);
-      assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
-      assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
-      await child.command("watch");
-      await child.notice();
-      const waitedMs = performance.now() - beginMs;
-      assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
-    });
-  },
-);
-
-inNamespace("ignores notices of other links, unless some were lost", async (namespace) => {
-  await withChild(namespace, { addresses: [IPV4], name: "absent" }, async (child) => {
-    assert.equal(await child.command("look"), true, "a first look, for what came before");
-    addMany(namespace, 3);
-    assert.equal(await child.command("look"), false);
-    addMany(namespace, 4000);
-    assert.equal(await child.command("look"), true, "there was no room for all (ENOBUFS)");
-    while (await child.command("look"));
-    namespace.ip("link", "add", "absent", "type", "bridge");
-    assert.equal(await child.command("look"), true, "a link of the name has come");
-  });
-});
+withInterface("ignores notices of other links, unless some were lost", async (child, namespace) => {
+  assert.equal(await child.command("look"), true, "a first look, for what came before");
+  addMany(namespace, 3);
+  assert.equal(await child.command("look"), false);
+  addMany(namespace, 4000);
+  assert.equal(await child.command("look"), true, "there was no room for all (ENOBUFS)");
+  while (await child.command("look"));
+  namespace.ip("link", "add", "absent", "type", "bridge");
+  assert.equal(await child.command("look"), true, "a link of the name has come");
+}, { addresses: [IPV4], name: "absent" });
 
 inNamespace("reads a long list of addresses to its end", async (namespace) => {
   addMany(namespace, 3000);
   const addresses = ["198.18.0.0", "198.18.11.183"];
-  await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
+  await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
     assert.deepEqual((await child.ensure()).changes, []);
     await child.command("remove");
     assert.equal(addressesOf(namespace, "lo").length, 2998);
   });
 });
 
-inNamespace("adds an address again that was taken for a duplicate", async (namespace) => {
-  await withChild(namespace, { addresses: [IPV6], kernelKinds: AS_BRIDGE }, async (child) => {
-    await child.ensure();
-    // Somebody else has the address, at the other end of a cable from the bridge.
-    const other = new Namespace();
-    try {
-      namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
-      namespace.ip("link", "set", "far", "netns", other.name);
-      other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
-      other.ip("link", "set", "far", "up");
-      namespace.ip("link", "set", "port", "up", "master", LINK);
-      namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
-      namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
-      const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
-      for (let i = 0; i < 300 && !isDuplicate(); i++) {
-        await new Promise((wake) => setTimeout(wake, 100));
-      }
-      assert.ok(isDuplicate());
-      assert.deepEqual(
-        (await child.ensure()).changes,
-        [`added ${IPV6}/128, which was a duplicate`],
-      );
-      assert.equal(isDuplicate(), false);
-    } finally {
-      other.remove();
+withInterface("replaces an address taken for a duplicate", async (child, namespace) => {
+  await child.ensure();
+  // Somebody else has the address, at the other end of a cable from the bridge.
+  const other = new Namespace();
+  try {
+    namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
+    namespace.ip("link", "set", "far", "netns", other.name);
+    other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
+    other.ip("link", "set", "far", "up");
+    namespace.ip("link", "set", "port", "up", "master", LINK);
+    namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
+    namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
+    const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
+    for (let i = 0; i < 300 && !isDuplicate(); i++) {
+      await new Promise((wake) => setTimeout(wake, 100));
     }
-  });
-});
+    assert.ok(isDuplicate());
+    assert.deepEqual(
+      (await child.ensure()).changes,
+      [`added ${IPV6}/128, which was a duplicate`],
+    );
+    assert.equal(isDuplicate(), false);
+  } finally {
+    other.remove();
+  }
+}, { ...ON_BRIDGE, addresses: [IPV6] });
 
 /** Makes lo's addresses below 198.18.0.0/16 so many. */
 function addMany(namespace: Namespace, count: number): void {
@@ -361,87 +347,77 @@ for (const { by, make, kind } of TAKEN) {
   });
 }
 
-inNamespace("refuses the system's own link", async (namespace) => {
-  await withChild(namespace, { ...BOTH, name: "lo" }, async (child) => {
-    await assert.rejects(child.ensure(), /"lo": a link of the system's own has that name/);
-    assert.deepEqual(await child.command("remove"), []);
-  });
+withInterface("refuses the system's own link", async (child) => {
+  await assert.rejects(child.ensure(), /"lo": a link of the system's own has that name/);
+  assert.deepEqual(await child.command("remove"), []);
+}, { ...BOTH, name: "lo" });
+
+withInterface("keeps a bridge that has ports now", async (child, namespace) => {
+  await child.ensure();
+  namespace.ip("link", "add", "port", "type", "veth");
+  namespace.ip("link", "set", "port", "master", LINK);
+  assert.deepEqual((await child.ensure()).changes, []);
+  assert.deepEqual(
+    await child.command("remove"),
+    [`${IPV4}/32 from ${LINK}`, `${IPV6}/128 from ${LINK}`],
+  );
+  assert.deepEqual(addressesOf(namespace), []);
+  assert.match(
+    child.log.find((line) => line.startsWith("warning: interface nodens0: the"))!,
+    /ports/,
+  );
 });
 
-inNamespace("removes only the addresses of a bridge that has ports now", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
+inNamespace("replaces a renamed link, and removes it", async (namespace) => {
+  const before = everything(namespace);
+  await withChild(namespace, ON_BRIDGE, async (child) => {
     await child.ensure();
-    namespace.ip("link", "add", "port", "type", "veth");
-    namespace.ip("link", "set", "port", "master", LINK);
-    assert.deepEqual((await child.ensure()).changes, []);
-    assert.deepEqual(
-      await child.command("remove"),
-      [`${IPV4}/32 from ${LINK}`, `${IPV6}/128 from ${LINK}`],
-    );
-    assert.deepEqual(addressesOf(namespace), []);
-    assert.match(
-      child.log.find((line) => line.startsWith("warning: interface nodens0: the"))!,
-      /ports/,
-    );
+    const rename = (to: string) => {
+      namespace.ip("link", "set", LINK, "down");
+      namespace.ip("link", "set", LINK, "name", to);
+    };
+    rename("stolen");
+    assert.deepEqual((await child.ensure()).changes, [
+      "made the link, a bridge",
+      "set it up",
+      `added ${IPV4}/32`,
+      `added ${IPV6}/128`,
+      "removed the link that was renamed to stolen",
+    ]);
+    assert.equal(namespace.can("link", "show", "dev", "stolen"), false);
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+    // Renamed, and the name taken by what is no kind of ours: served under the other name.
+    rename("stolen");
+    namespace.ip("link", "add", LINK, "type", "veth");
+    await assert.rejects(child.ensure(), /a link of kind veth has that name/);
+    // The kernel has taken the other away when the link went down.
+    assert.deepEqual(addressesOf(namespace, "stolen"), [`${IPV4}/32`]);
+    assert.deepEqual(await child.command("remove"), ["the link that was renamed to stolen"]);
+    namespace.ip("link", "delete", LINK);
+    assert.equal(everything(namespace), before);
   });
 });
 
-inNamespace(
-  "a link that somebody renames is made anew, and nothing of it stays",
-  async (namespace) => {
-    const before = everything(namespace);
-    await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-      await child.ensure();
-      const rename = (to: string) => {
-        namespace.ip("link", "set", LINK, "down");
-        namespace.ip("link", "set", LINK, "name", to);
-      };
-      rename("stolen");
-      assert.deepEqual((await child.ensure()).changes, [
-        "made the link, a bridge",
-        "set it up",
-        `added ${IPV4}/32`,
-        `added ${IPV6}/128`,
-        "removed the link that was renamed to stolen",
-      ]);
-      assert.equal(namespace.can("link", "show", "dev", "stolen"), false);
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-      // Renamed, and the name taken by what is no kind of ours: served under the other name.
-      rename("stolen");
-      namespace.ip("link", "add", LINK, "type", "veth");
-      await assert.rejects(child.ensure(), /a link of kind veth has that name/);
-      // The kernel has taken the other away when the link went down.
-      assert.deepEqual(addressesOf(namespace, "stolen"), [`${IPV4}/32`]);
-      assert.deepEqual(await child.command("remove"), ["the link that was renamed to stolen"]);
-      namespace.ip("link", "delete", LINK);
-      assert.equal(everything(namespace), before);
-    });
-  },
-);
-
-inNamespace(
-  "an address that another link has too is told of, and stays there",
-  async (namespace) => {
-    namespace.ip("link", "add", "other", "type", "bridge");
-    namespace.ip("link", "add", "kube-ipvs0", "type", "bridge");
-    namespace.ip("address", "add", `${IPV4}/32`, "dev", "kube-ipvs0");
-    await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-      await child.ensure();
-      namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-      namespace.ip("address", "add", `${IPV4}/24`, "dev", "other");
-      for (let look = 0; look < 2; look++) await child.ensure();
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`].toSorted());
-      const told = child.log.filter((line) => line.includes("is on"));
-      assert.equal(told.length, 1, told.join());
-      assert.match(
-        told[0]!,
-        /^warning: .*169\.254\.20\.10\/24 is on other too.*ip address del .* dev other$/,
-      );
-      await child.command("remove");
-      assert.deepEqual(addressesOf(namespace, "other"), [`${IPV4}/24`]);
-    });
-  },
-);
+inNamespace("reports addresses of other links", async (namespace) => {
+  namespace.ip("link", "add", "other", "type", "bridge");
+  namespace.ip("link", "add", "kube-ipvs0", "type", "bridge");
+  namespace.ip("address", "add", `${IPV4}/32`, "dev", "kube-ipvs0");
+  await withChild(namespace, ON_BRIDGE, async (child) => {
+    await child.ensure();
+    namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+    namespace.ip("address", "add", `${IPV4}/24`, "dev", "other");
+    for (let look = 0; look < 2; look++) await child.ensure();
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`].toSorted());
+    const told = child.log.filter((line) => line.includes("is on"));
+    assert.equal(told.length, 1, told.join());
+    assert.match(
+      told[0]!,
+      /^warning: .*169\.254\.20\.10\/24 is on other too.*ip address del .* dev other$/,
+    );
+    await child.command("remove");
+    assert.deepEqual(addressesOf(namespace, "other"), [`${IPV4}/24`]);
+  });
+});
 
 inNamespace("without NET_ADMIN, fails with the remedy", async (namespace) => {
   const through = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
@@ -477,16 +453,14 @@ inNamespace("with IPv6 switched off, fails with the remedy", async (namespace) =
   });
 });
 
-inNamespace("keeps one address if the other cannot be restored", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-    await child.ensure();
-    namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
-    namespace.ip("link", "delete", LINK);
-    await assert.rejects(child.ensure(), /adding fd00:10:96::a\/128/);
-    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`]);
-    namespace.sysctl(`ipv6/conf/${LINK}/disable_ipv6`, "0");
-    assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128`]);
-  });
+withInterface("keeps one address if the other fails", async (child, namespace) => {
+  await child.ensure();
+  namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
+  namespace.ip("link", "delete", LINK);
+  await assert.rejects(child.ensure(), /adding fd00:10:96::a\/128/);
+  assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`]);
+  namespace.sysctl(`ipv6/conf/${LINK}/disable_ipv6`, "0");
+  assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128`]);
 });
 
 const REFUSED: { name: string; addresses?: string[]; message: RegExp }[] = [
@@ -500,8 +474,8 @@ const REFUSED: { name: string; addresses?: string[]; message: RegExp }[] = [
   { name: "ok", addresses: ["fe80::1%eth0"], message: /address "fe80::1%eth0"/ },
 ];
 
-for (const kinds of [AS_BRIDGE, AS_LO]) {
-  const where = kinds === AS_LO ? "on lo" : "on a link";
+for (const options of [ON_BRIDGE, ON_LO]) {
+  const where = options === ON_LO ? "on lo" : "on a link";
   inNamespace(
     `before removal, the host queries from another address: ${where}`,
     async (namespace) => {
@@ -519,7 +493,7 @@ for (const kinds of [AS_BRIDGE, AS_LO]) {
           const [route] = namespace.json("route", "get", address);
           return [route.prefsrc, route.dev === "lo" || route.type === "local"];
         });
-      await withChild(namespace, { ...BOTH, kernelKinds: kinds }, async (child) => {
+      await withChild(namespace, options, async (child) => {
         await child.ensure();
         assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
         assert.equal(await child.command("yieldSource"), true);
@@ -529,7 +503,7 @@ for (const kinds of [AS_BRIDGE, AS_LO]) {
         await child.command("reclaimSource");
         assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
         // The routes are the kernel's own again: they go with the addresses.
-        const link = kinds === AS_LO ? "lo" : LINK;
+        const link = options === ON_LO ? "lo" : LINK;
         for (const address of [`${IPV4}/32`, `${IPV6}/128`]) {
           namespace.ip("address", "del", address, "dev", link);
         }
@@ -544,26 +518,24 @@ for (const kinds of [AS_BRIDGE, AS_LO]) {
   );
 }
 
-inNamespace("an address that will be removed is not used as source", async (namespace) => {
+inNamespace("never uses one of its addresses as source", async (namespace) => {
   // Link-local addresses alone lead out, so the kernel would choose the interface's own.
   namespace.ip("link", "set", "lo", "up");
   namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
   for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
   namespace.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", "out0");
-  await withChild(namespace, { addresses: [IPV6], kernelKinds: AS_BRIDGE }, async (child) => {
+  await withChild(namespace, { ...ON_BRIDGE, addresses: [IPV6] }, async (child) => {
     await child.ensure();
     assert.equal(await child.command("yieldSource"), false);
     await child.command("remove");
   });
 });
 
-inNamespace("a host without a default route keeps the source of its queries", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-    await child.ensure();
-    assert.equal(await child.command("yieldSource"), false);
-    await child.command("remove");
-    assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
-  });
+withInterface("keeps the source without a default route", async (child) => {
+  await child.ensure();
+  assert.equal(await child.command("yieldSource"), false);
+  await child.command("remove");
+  assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
 });
 
 Deno.test("NodeInterface: refuses invalid names and addresses", () => {

@@ -141,10 +141,7 @@ Deno.test("BaseCorefile: reports a faulty config map, and keeps the previous one
     [BASE]: TEMPLATE,
     [UPSTREAMS]: '["192.0.2.1"]',
   });
-  const faults = await change({
-    [UPSTREAMS]: '["192.0.2.300"]',
-    [STUBS]: '{"a": ["192.0.2.9"]}',
-  });
+  const faults = await change({ [UPSTREAMS]: '["192.0.2.300"]', [STUBS]: '{"a": ["192.0.2.9"]}' });
   assert.deepEqual(faults, [
     'The kube-dns config map is not used: /etc/kube-dns/upstreamNameservers: "192.0.2.300" is not an ' +
     "IP address with an optional port (write 10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053)",

@@ -57,10 +57,7 @@ const BAD_STUBS: [string, ...string[]][] = [
     '{"acme.local": "192.0.2.1"}',
     '"acme.local": it is not a JSON list of addresses in quotes (write {"acme.local": ["10.0.0.10"]})',
   ],
-  [
-    '{"a": [53]}',
-    '"a": it is not a JSON list of addresses in quotes (write {"a": ["10.0.0.10"]})',
-  ],
+  ['{"a": [53]}', '"a": it is not a JSON list of addresses in quotes (write {"a": ["10.0.0.10"]})'],
   ['{"a": []}', '"a": it has no server (add one, or remove the domain)'],
   [`{"a": ${JSON.stringify(Array(16).fill("::1"))}}`, '"a": 16 servers are too many (at most 15)'],
   ['{"": ["::1"]}', `"" ${NO_NAME} (letters, digits and hyphens, with dots between)`],
