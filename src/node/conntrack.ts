@@ -8,8 +8,9 @@ const FULL = 0.95;
 const FREE = 0.9;
 
 /**
- * Returns a check that warns once when the kernel's connection table is nearly full: the kernel then
- * drops new connections, also those of nodens to its upstreams. Queries to nodens are not tracked.
+ * Returns a check that warns once when the kernel's connection table is nearly full: the kernel
+ * then drops new connections, also those of nodens to its upstreams. Queries to nodens are not
+ * tracked.
  *
  * @param options - `read` returns the text of a kernel file, or throws
  */

@@ -44,8 +44,9 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
  * Keeps and removes the iptables rules of one family. Errors are logged when new and counted each
  * time; no method rejects.
  *
- * The level of fail-open is lowered only if the kernel refuses its rules in a separate chain too, but
- * accepts plain ones: a passing fault must not disable fail-open. Each check tries to raise it again.
+ * The level of fail-open is lowered only if the kernel refuses its rules in a separate chain too,
+ * but accepts plain ones: a passing fault must not disable fail-open. Each check tries to raise it
+ * again.
  */
 export class FamilyRules {
   readonly family: Family;
@@ -200,7 +201,9 @@ export class FamilyRules {
     }
   }
 
-  /** Rules of a level that another one lacks. The trial leaves tables in which both agree untouched. */
+  /**
+   * Rules of a level that another one lacks. The trial leaves tables in which both agree untouched.
+   */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));

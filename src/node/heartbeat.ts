@@ -15,9 +15,9 @@ type KeepBeats = (
 ) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * The entries of `-m recent` from which the rules learn that nodens answers. The data plane renews them
- * while its own queries to these addresses are answered, so they expire with a crash or a hang, but
- * not while the control plane is busy.
+ * The entries of `-m recent` from which the rules learn that nodens answers. The data plane renews
+ * them while its own queries to these addresses are answered, so they expire with a crash or a
+ * hang, but not while the control plane is busy.
  */
 export class Heartbeat {
   readonly #keep: KeepBeats;

@@ -47,8 +47,8 @@ export interface NodeRoleOptions {
 }
 
 /**
- * What nodens does to the host, in order: the interface first, because sockets need its addresses; the
- * rules last, once a query has been answered; and the reverse at the end.
+ * What nodens does to the host, in order: the interface first, because sockets need its addresses;
+ * the rules last, once a query has been answered; and the reverse at the end.
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;

@@ -89,22 +89,23 @@ export class NodeRules {
   }
 
   /**
-   * Stops the heartbeat and kills commands; the rules stay (`-skipteardown`). The entries stay too if
-   * another nodens process has the same rules (`handedOver`).
+   * Stops the heartbeat and kills commands; the rules stay (`-skipteardown`). The entries stay too
+   * if another nodens process has the same rules (`handedOver`).
    */
   async stop(options: { handedOver?: boolean } = {}): Promise<void> {
     this.#abort.abort();
     this.#cancelRetry?.();
     this.#options.heartbeat.stop(options);
     await this.#running;
+    // A check in progress may have started it again.
     this.#options.heartbeat.stop(options);
   }
 
   /**
    * Sends new queries elsewhere, while received ones are answered; `remove` follows. Never rejects.
    *
-   * Rules without a heartbeat that lead to nodens are removed. Those about answers stay: a tracked answer
-   * creates a connection, and later queries from the same port would not be translated.
+   * Rules without a heartbeat that lead to nodens are removed. Those about answers stay: a tracked
+   * answer creates a connection, and later queries from the same port would not be translated.
    */
   async turnAway(limitMs: number): Promise<void> {
     await this.stop();

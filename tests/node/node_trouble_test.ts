@@ -1,4 +1,6 @@
-/** What becomes of queries when nodens in the place of node-cache dies, hangs or is worked against. */
+/**
+ * What becomes of queries when nodens in the place of node-cache dies, hangs or is worked against.
+ */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {

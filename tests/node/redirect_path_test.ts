@@ -41,7 +41,10 @@ function corefile(bind: string, upstreams: string): string {
 `;
 }
 
-/** From pods and from the node itself, both families, UDP and TCP: who answers for the server outside. */
+/**
+ * From pods and from the node itself, both families, UDP and TCP: who answers for the server
+ * outside.
+ */
 async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): Promise<void> {
   await Promise.all(
     [node.pods[0]!.namespace, node.namespace].flatMap((from) =>

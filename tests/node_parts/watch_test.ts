@@ -3,7 +3,9 @@ import { BaseCorefile, SettledPoll } from "../../src/node/template/base_corefile
 import { until } from "../support/run/until.ts";
 import { VirtualClock } from "../support/run/virtual_clock.ts";
 
-/** A volume as kubelet mounts it: names lead through `..data`, which is swapped for a new version. */
+/**
+ * A volume as kubelet mounts it: names lead through `..data`, which is swapped for a new version.
+ */
 class Volume {
   readonly path: string;
   #version = 0;

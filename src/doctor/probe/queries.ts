@@ -13,8 +13,8 @@ export interface AskOptions {
 }
 
 /**
- * Queries servers for all names over all transports: first all at once, so that silent ones cost only
- * one time limit; then answered ones one by one, to measure the times.
+ * Queries servers for all names over all transports: first all at once, so that silent ones cost
+ * only one time limit; then answered ones one by one, to measure the times.
  */
 export async function askTargets(
   targets: readonly Pick<Target, "address" | "port" | "transports" | "names">[],

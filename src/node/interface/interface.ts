@@ -31,9 +31,9 @@ interface Work {
 }
 
 /**
- * Makes or adopts, keeps and removes the link with the addresses that the node's clients query: a dummy
- * link, or else a bridge without ports, or else lo. An existing dummy or bridge without ports of that
- * name is adopted and then treated as made here.
+ * Makes or adopts, keeps and removes the link with the addresses that the node's clients query: a
+ * dummy link, or else a bridge without ports, or else lo. An existing dummy or bridge without ports
+ * of that name is adopted and then treated as made here.
  */
 export class NodeInterface {
   readonly #name: string;
@@ -64,8 +64,8 @@ export class NodeInterface {
   }
 
   /**
-   * Makes or repairs the interface. Throws an Error with cause and remedy; the first call then leaves
-   * nothing behind, and a later one has done what it could.
+   * Makes or repairs the interface. Throws an Error with cause and remedy; the first call then
+   * leaves nothing behind, and a later one has done what it could.
    */
   ensure(): EnsureResult {
     const first = this.#link === null;
@@ -113,8 +113,8 @@ export class NodeInterface {
   }
 
   /**
-   * Makes the host's own queries to the addresses leave from another address of the host. Returns whether
-   * earlier ones may be in flight, whose answers would be lost with the addresses.
+   * Makes the host's own queries to the addresses leave from another address of the host. Returns
+   * whether earlier ones may be in flight, whose answers would be lost with the addresses.
    */
   yieldSource(): boolean {
     this.#endWatch();
@@ -137,8 +137,8 @@ export class NodeInterface {
   }
 
   /**
-   * Removes the link, or the addresses from lo, unless another program turned the link into something
-   * else. Returns what was removed, in words. A second call does nothing.
+   * Removes the link, or the addresses from lo, unless another program turned the link into
+   * something else. Returns what was removed, in words. A second call does nothing.
    */
   remove(): string[] {
     this.#endWatch();
@@ -340,6 +340,7 @@ export class NodeInterface {
       .map(({ text }) => `${text} from ${link.name}`);
   }
 
+  /** "lo" also for unsuitable links. */
   #kindOf(link: Link): InterfaceKind {
     return this.#kinds.find(([, kernelKind]) => kernelKind === link.kind)?.[0] ?? "lo";
   }

@@ -44,7 +44,9 @@ export function checkInterfaceName(name: string): void {
   );
 }
 
-/** Parses addresses and removes duplicates. Throws a RangeError for an invalid or unspecified one. */
+/**
+ * Parses addresses and removes duplicates. Throws a RangeError for an invalid or unspecified one.
+ */
 export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   const wanted = new Map<string, WantedAddress>();
   for (const address of addresses) {

@@ -7,9 +7,9 @@ const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
   .map((text) => parseAddress(text)!);
 
 /**
- * Makes the host's own queries to an address leave from another one: by default the kernel chooses the
- * queried address, and an answer that arrives after its removal is lost. Returns null if there is no
- * other address that stays, or no default route; else the step that changes the route.
+ * Makes the host's own queries to an address leave from another one: by default the kernel chooses
+ * the queried address, and an answer that arrives after its removal is lost. Returns null if there
+ * is no other address that stays, or no default route; else the step that changes the route.
  */
 export function planOtherSource(
   kernel: Rtnetlink,

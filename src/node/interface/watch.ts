@@ -40,8 +40,8 @@ export class InterfaceWatch {
   }
 
   /**
-   * Whether to check the link now: there was a notice of it, or notices were lost, and the pace allows
-   * it. Notices that must wait are remembered.
+   * Whether to check the link now: there was a notice of it, or notices were lost, and the pace
+   * allows it. Notices that must wait are remembered.
    */
   look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);

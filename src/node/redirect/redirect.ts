@@ -52,7 +52,9 @@ export function redirectSet(family: Family, options: RedirectOptions | null): Ru
   };
 }
 
-/** In the order of installation: each is inserted above the one before, so exceptions come first. */
+/**
+ * In the order of installation: each is inserted above the one before, so exceptions come first.
+ */
 export function redirectRules(family: Family, options: RedirectOptions): Rule[] {
   const { to, port, exceptUid, failOpen } = options;
   const address = to[family];

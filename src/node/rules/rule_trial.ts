@@ -6,7 +6,9 @@ import type { Change } from "./transaction.ts";
 /** A chain that nothing jumps to, so that its rules affect no packet. */
 const TRIAL_CHAIN = "NODENS-TRIAL";
 
-/** How often rules must be refused, with plain ones accepted in between: a passing fault hits both. */
+/**
+ * How often rules must be refused, with plain ones accepted in between: a passing fault hits both.
+ */
 const ROUNDS = 3;
 /** Pause between two rounds; passing faults were seen to last some 60 ms. */
 const ROUND_PAUSE_MS = 300;

@@ -23,9 +23,9 @@ export interface Change {
 /**
  * The commands that turn the present rules into the wanted ones. Correct rules stay in place.
  *
- * Duplicates are removed and inserted once: `-D` deletes the first, and the last may be below a foreign
- * rule. In the table nat the first match decides, so all our rules of a chain are replaced if their
- * order is wrong.
+ * Duplicates are removed and inserted once: `-D` deletes the first, and the last may be below a
+ * foreign rule. In the table nat the first match decides, so all our rules of a chain are replaced
+ * if their order is wrong.
  */
 export function planChanges(present: readonly SavedRule[], set: RuleSet): Change[] {
   const keyed = <T extends Rule | SavedRule>(rules: readonly T[]) =>

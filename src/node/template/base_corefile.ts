@@ -62,8 +62,8 @@ export class BaseCorefile {
   }
 
   /**
-   * Makes and writes the first Corefile, and starts polling. Null after a fault, or if the template is
-   * missing, was not named by a flag, and there is a Corefile to serve at the target.
+   * Makes and writes the first Corefile, and starts polling. Null after a fault, or if the template
+   * is missing, was not named by a flag, and there is a Corefile to serve at the target.
    */
   async start(): Promise<string | null> {
     await this.#enqueue(await this.#poll.first(), false);
@@ -189,8 +189,9 @@ interface SettledPollOptions<T> {
 }
 
 /**
- * Polls a value, and reports changes that last for two reads. There are no notifications for a symbolic
- * link that is swapped further up the path, as kubelet does with the volumes of config maps.
+ * Polls a value, and reports changes that last for two reads. There are no notifications for a
+ * symbolic link that is swapped further up the path, as kubelet does with the volumes of config
+ * maps.
  */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;

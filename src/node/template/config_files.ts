@@ -48,7 +48,9 @@ export const denoSteps = {
   remove: (path: string): Promise<void> => Deno.remove(path),
 };
 
-/** Replaces a file, or overwrites it if its directory does not allow that (a file mounted alone). */
+/**
+ * Replaces a file, or overwrites it if its directory does not allow that (a file mounted alone).
+ */
 export async function writeAtomically(
   path: string,
   text: string,

@@ -32,8 +32,8 @@ export const NO_KUBE_DNS_CONFIG: KubeDnsConfig = { stubDomains: [], upstreamName
 export const KUBE_DNS_FILES = ["stubDomains", "upstreamNameservers"] as const;
 
 /**
- * Parses the files of a mounted kube-dns config map (null: missing) and checks them as kube-dns does.
- * With any fault, `config` is null.
+ * Parses the files of a mounted kube-dns config map (null: missing) and checks them as kube-dns
+ * does. With any fault, `config` is null.
  */
 export function parseKubeDnsConfig(
   files: Readonly<Record<typeof KUBE_DNS_FILES[number], string | null>>,

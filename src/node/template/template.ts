@@ -47,8 +47,8 @@ export interface FilledTemplate {
 }
 
 /**
- * Fills the variables of a template and appends a server block for each stub domain, as node-cache does
- * (kubernetes/dns, updateCorefile). Throws `CorefileErrors`.
+ * Fills the variables of a template and appends a server block for each stub domain, as node-cache
+ * does (kubernetes/dns, updateCorefile). Throws `CorefileErrors`.
  */
 export function fillTemplate(template: string, values: TemplateValues): FilledTemplate {
   const { file, upstreamNameservers, stubDomains } = values;

@@ -1,7 +1,9 @@
 import { linuxReasons, missing } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
-/** Why no network namespace can be made here, or programs are missing; empty if all is available. */
+/**
+ * Why no network namespace can be made here, or programs are missing; empty if all is available.
+ */
 export function namespaceReasons(...binaries: string[]): string[] {
   const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;

@@ -1,4 +1,6 @@
-/** nodens instead of node-cache in a node of a rig, with the arguments of the published DaemonSet. */
+/**
+ * nodens instead of node-cache in a node of a rig, with the arguments of the published DaemonSet.
+ */
 import assert from "node:assert/strict";
 import { KUBE_DNS, KUBE_DNS_UPSTREAM, type NodeRig, type RigNodens } from "./node_rig.ts";
 import { PERMISSIONS } from "../../../release/permissions.ts";
@@ -30,7 +32,10 @@ export interface NodeCacheOptions {
   ready?: (output: string) => boolean;
 }
 
-/** Starts nodens with a separate `/etc` (`nodens.directory`), so that paths are those of the container. */
+/**
+ * Starts nodens with a separate `/etc` (`nodens.directory`), so that paths are those of the
+ * container.
+ */
 export async function startNodeCache(
   rig: NodeRig,
   options: NodeCacheOptions = {},

@@ -1,6 +1,6 @@
 /**
- * A data plane that answers, with rules and heartbeat, until SIGTERM. Its options are JSON; it prints
- * READY once the rules are installed, and otherwise only errors.
+ * A data plane that answers, with rules and heartbeat, until SIGTERM. Its options are JSON; it
+ * prints READY once the rules are installed, and otherwise only errors.
  */
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";

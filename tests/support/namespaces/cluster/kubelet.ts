@@ -17,7 +17,8 @@ const LIVENESS_FAILURES = 3;
 
 /**
  * The part of a kubelet that a rehearsal needs: it runs the container of a DaemonSet with the
- * arguments, files and probes of its manifest, and restarts it after a crash or failed liveness probes.
+ * arguments, files and probes of its manifest, and restarts it after a crash or failed liveness
+ * probes.
  */
 export class Kubelet {
   /** Number of containers killed for failed liveness probes. */

@@ -69,7 +69,9 @@ export class Resolver {
     await process.ended;
   }
 
-  /** Number of received queries, over all restarts. Throws if there were more than its log holds. */
+  /**
+   * Number of received queries, over all restarts. Throws if there were more than its log holds.
+   */
   queries(name?: string, type?: string): number {
     const text = this.#read("queries.log").toLowerCase();
     if (text.length >= QUERY_LOG_BYTES - 4096) {
