@@ -28,7 +28,7 @@ import {
 import { planTargets, type Target } from "./judge/targets.ts";
 import { probeCorefile, STAND_IN } from "./probe/corefile.ts";
 import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
-import { type LinksLook, probeLinks } from "./probe/links.ts";
+import { type LinkFacts, probeLinks } from "./probe/links.ts";
 import { type DoctorOptions, type Surroundings, wantsRules } from "./probe/options.ts";
 import { askFromGateway, askFromNamespace } from "./probe/pod.ts";
 import { askTargets, namesOf } from "./probe/queries.ts";
@@ -177,7 +177,7 @@ async function probeListeners(
   };
 }
 
-function ownAddresses({ dns }: ListenerFacts, links: LinksLook): string[] {
+function ownAddresses({ dns }: ListenerFacts, links: LinkFacts): string[] {
   const all = dns.filter(({ port }) => port === 53).flatMap(({ address }) =>
     WILDCARDS.includes(address)
       ? ["127.0.0.1", "::1", ...links.addresses.map((one) => one.address)]

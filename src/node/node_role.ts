@@ -42,7 +42,7 @@ export interface NodeRoleOptions {
   log: (level: LogLevel, line: string) => void;
   count: (error: SetupError) => void;
   /** Checks what is not part of nodens but affects it; called with each check of the rules. */
-  lookAround?: () => void;
+  checkHost?: () => void;
   clock?: Clock;
 }
 
@@ -84,13 +84,13 @@ export class NodeRole {
 
   /** Installs the rules once a query is answered, and keeps interface and rules from then on. */
   engage(): void {
-    const { syncIntervalMs, lookAround } = this.#options;
+    const { syncIntervalMs, checkHost } = this.#options;
     this.#cancelSync = this.#clock.every(syncIntervalMs, () => {
       this.#checkInterface();
       void this.#rules?.ensure();
-      lookAround?.();
+      checkHost?.();
     });
-    lookAround?.();
+    checkHost?.();
     void this.#installRules(this.#abort.signal);
   }
 

@@ -137,7 +137,7 @@ async function update(cluster: Cluster): Promise<void> {
   const { kubelets, rig } = cluster;
   const firsts = rig.nodes.map(({ pods }) => pods[0]!.namespace);
   let updating = true;
-  // One run after the other, since nobody knows how long an update takes here.
+  // Repeats, because an update may take any time.
   const loads = (async () => {
     const results: Awaited<ReturnType<typeof load>>[] = [];
     while (updating) {

@@ -45,7 +45,7 @@ const HOLDER = 'Deno.listenDatagram({ hostname: "0.0.0.0", port: 53, transport: 
 
 const require = skipFor(rigReasons({ programs: ["setpriv"] }));
 
-/** What `nodens doctor --json` says in a namespace. */
+/** Output of `nodens doctor --json` in a namespace. */
 interface Diagnosis {
   code: number;
   running: string;
@@ -120,7 +120,7 @@ Deno.test({
       assert.match(before.of("interface").found, /^nodens will make "nodelocaldns"/);
       assert.match(before.of("rules").found, /^none; nodens puts 24 in/);
       assert.equal(before.of(`listener:${LOCAL}:53`).status, "skipped");
-      // The service's address is kube-dns's as long as nodens has not taken it.
+      // kube-dns has the service's address until nodens adopts it.
       const { status, found } = before.of(`listener:${KUBE_DNS.v4}:53`);
       assert.equal(status, "ok", found);
       assert.match(found, /no socket of this node is there, so it comes from elsewhere$/);
@@ -131,7 +131,7 @@ Deno.test({
       const rulesAfter = (await rig.exec(node.namespace, "iptables-save")).stdout;
       assert.equal(counters(rulesAfter), counters(rulesBefore), "nothing of the host has changed");
 
-      // A variable that is missing, and a pod without rights.
+      // A missing variable, and a pod without rights.
       const missing = await doctor(rig, node, plain);
       assert.deepEqual(missing.problems, ["service"]);
       assert.match(missing.of("service").found, /KUBE_DNS_UPSTREAM_SERVICE_HOST is not set/);
@@ -144,7 +144,7 @@ Deno.test({
       assert.match(weak.of("capabilities").found, /NET_ADMIN \(for the interface and the iptables/);
       assert.match(weak.of("iptables").remedy, /NET_ADMIN/);
 
-      // A server that is in the way.
+      // A conflicting server.
       const server = await rig.startIn(
         node.namespace,
         Deno.execPath(),
@@ -178,7 +178,7 @@ Deno.test({
       assert.equal(healthy.of("pod").status, "ok");
       assert.match(healthy.of("pod").found, /^from 10\.244\.0\.1 \(pod\d\) to 10\.96\.0\.10:53/);
 
-      // From a namespace, which is gone afterwards.
+      // From a temporary namespace.
       const links = (await rig.exec(node.namespace, "ip", ["-o", "link"])).stdout;
       const pod = await doctor(rig, node, [...flags, "-failopen=false", "--pod"]);
       assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
@@ -188,7 +188,7 @@ Deno.test({
         ![...Deno.readDirSync("/run/netns")].some(({ name }) => /^nodens-doctor/.test(name)),
       );
 
-      // Rules that nothing renews a heartbeat for, or that others stand above.
+      // Rules without a heartbeat, and below foreign rules.
       const plainRules = await doctor(rig, node, flags);
       assert.deepEqual(plainRules.problems, []);
       assert.equal(plainRules.of("rules").status, "warning");

@@ -1,4 +1,4 @@
-/** The heartbeat of fail-open follows the thread that answers, and nothing else. */
+/** The heartbeat of fail-open depends only on the thread that answers. */
 import assert from "node:assert/strict";
 import { until as untilTrue } from "../support/run/until.ts";
 import { KUBE_DNS, rigReasons } from "../support/namespaces/node_rig.ts";
@@ -18,7 +18,7 @@ Deno.test({
       await until("us", ask);
       signal(standIn, "SIGUSR2");
       await untilTrue(() => standIn.output.includes("BUSY"));
-      // Longer than the rules wait for a heartbeat.
+      // Longer than a heartbeat is valid.
       while (!standIn.output.includes("FREE")) assert.equal(await ask(), "us");
       assert.doesNotMatch(standIn.output, /does not answer/);
       signal(standIn, "SIGUSR1");

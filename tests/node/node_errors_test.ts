@@ -1,4 +1,4 @@
-/** What the node role says and does where the host does not let it do its part. */
+/** The node role on a host that prevents its work. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {
@@ -18,7 +18,7 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 
 const PROGRAMS = ["dig", "curl"];
 
-/** A directory with these programs and no others, to be PATH. */
+/** A directory for PATH with only these programs. */
 function onlyPrograms(...names: string[]): { path: string; remove: () => void } {
   const path = Deno.makeTempDirSync({ prefix: "nodens_path_" });
   for (const name of names) {
@@ -149,7 +149,7 @@ rigTest("waits for a lock held by another program, counts it, and then installs 
   const nodens = await startNodeCache(rig);
   await until(() => /another program holds the xtables lock/.test(nodens.output), nodens.output);
   assert.deepEqual(ownRules(await hostState(rig)), []);
-  // Meanwhile everybody is served: at the link-local address by the cache.
+  // Meanwhile queries are answered, at the link-local address by the cache.
   assert.equal(await whoAnswers(rig, pods[0]!.namespace, LINK_LOCAL), "cache");
   assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cluster");
   const { iptables_lock, ...others } = await setupErrors(rig);

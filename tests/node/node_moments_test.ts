@@ -1,4 +1,4 @@
-/** A nodens that goes or is silent: what the flags and a bad moment change. */
+/** nodens stops or is silent, with several flags and at bad moments. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {
@@ -15,14 +15,14 @@ import { KUBE_DNS, NodeRig, type RigNodens, rigTest } from "../support/namespace
 
 const HOLD = new URL("../support/processes/hold_thread.ts", import.meta.url).pathname;
 
-/** Sends a signal to the process itself, which all that started it has become. */
+/** All starting commands have become the process itself. */
 const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);
 
 /** Waits until the log has a line. */
 const log = (nodens: RigNodens, line: RegExp) =>
   until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
 
-/** Starts one that is there with its rules and its heartbeat. */
+/** Starts nodens and waits for rules and heartbeat. */
 async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
   const nodens = await startNodeCache(rig, { more });
   await engaged(nodens);
@@ -104,7 +104,7 @@ rigTest("-setupinterface=false and -setupiptables=false leave their part unchang
   signal(alone, "SIGKILL");
   await alone.ended;
 
-  // The interface of the one that was killed is somebody else's now.
+  // The interface of the killed process now counts as another program's.
   const guest = await start(rig, "-setupinterface=false");
   await served(rig, "cache");
   await guest.stop();

@@ -1,4 +1,4 @@
-/** What pods get, what is left and what is said where iptables, the kernel or others misbehave. */
+/** Service, leftovers and log if iptables, the kernel or other programs misbehave. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -28,11 +28,11 @@ import {
 
 const PROGRAMS = ["dig", "curl", "iptables-nft-save", "iptables-legacy-save"];
 const FILL = new URL("./fill_conntrack.ts", import.meta.url).pathname;
-/** Promised are ten seconds; what a loaded machine adds to them is no fault. */
+/** Ten seconds are promised; a loaded machine may need more. */
 const STOP_LIMIT_MS = 20_000;
 const LEVEL = 'nodens_failopen_level{family="4"}';
 
-/** Sends SIGTERM and waits for the end; a process that does not come to it is killed. */
+/** Sends SIGTERM and waits for the end; kills a process that does not end. */
 async function terminate(nodens: RigNodens): Promise<void> {
   Deno.kill(nodens.pid, "SIGTERM");
   const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), STOP_LIMIT_MS);
@@ -53,7 +53,7 @@ async function inRig(
   }
 }
 
-/** What a command does, once the rules are there. */
+/** What a command does after the rules are installed. */
 const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says: RegExp | null }[] =
   [
     {
@@ -78,7 +78,7 @@ const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says:
     },
   ];
 
-/** nodens is stopped in the middle of a look that goes wrong. */
+/** Stops nodens during a check that fails. */
 async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Promise<void> {
   await inRig(async (rig, iptables) => {
     const before = await hostState(rig);
@@ -87,7 +87,7 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
     await engaged(nodens);
     const during = ownRules(await hostState(rig));
     iptables.become(command, what);
-    // So that there is something to do at the next look.
+    // Makes the next check change something.
     await inNode(rig, "iptables-nft", "-w", "5", "-t", "raw", "-F");
     if (what === "fails") await until(() => /nft-save failed/.test(nodens.output));
     const pod = rig.nodes[0]!.pods[0]!.namespace;
@@ -109,7 +109,7 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
   });
 }
 
-/** The stop takes its whole time in most of these, hence side by side. */
+/** Run in parallel, because most stops take the full time. */
 for (const rows of [ROWS.slice(0, 2), ROWS.slice(2)]) {
   Deno.test({
     name: `${rows.map(({ command, what }) => `${command} ${what}`).join(", ")}: pods are served,` +
@@ -148,7 +148,7 @@ Deno.test({
 rigTest("with unwritable lists of -m recent, rules are plain and pods are served", {
   needs: [...PROGRAMS, "setpriv"],
 }, async (rig) => {
-  // The lists belong to root. What else this user needs is root's as well, but only to be read.
+  // Only root may write to the lists; the user may read everything.
   const caps = "+net_admin,+net_bind_service,+net_raw,+dac_read_search";
   const user = ["--reuid", "65532", "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps];
   const by = ["setpriv", ...user];
@@ -231,7 +231,7 @@ rigTest("keeps other programs' rules between ours, and a similar one without a c
   assert.equal(between.length, alone.length + 2);
   const own = ownRules(await hostState(rig));
   const lines = nodens.output.length;
-  // One of ours goes, and is put in above: theirs stay below it.
+  // One of our rules is removed, and restored above theirs.
   const [first] = own.filter((rule) => rule.includes("raw -A PREROUTING"));
   const args = first!.split(" raw -A ")[1]!.match(/"[^"]*"|\S+/g)!.map((one) =>
     one.replaceAll('"', "")

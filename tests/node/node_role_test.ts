@@ -60,7 +60,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     const nodens = await startNodeCache(rig, { localIps: servers });
     await engaged(nodens, KUBE_DNS.v4);
     await engaged(nodens, KUBE_DNS.v6);
-    // Pods of the rig have no route to the address that only the node has, but by their gateway.
+    // Pods reach addresses of the node by their gateway.
     for (const from of [namespace, pods[0]!.namespace]) {
       for (const server of servers) {
         for (const transport of ["+notcp", "+tcp"]) {
@@ -100,7 +100,7 @@ rigTest("-skipteardown leaves interface and rules, which the next run adopts", {
   assert.ok(ownRules(during).length >= 24, "a dozen rules for each address");
   await stopped(rig, first);
   assert.deepEqual(await hostState(rig), during, "all is there");
-  // Fail-open: what is left leads nobody astray.
+  // With fail-open, leftovers match nothing.
   assert.equal(await whoAnswers(rig, pod, KUBE_DNS.v4), "cluster");
 
   const second = await startNodeCache(rig);

@@ -58,7 +58,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     needs: PROGRAMS,
   }, async (rig) => {
     const before = await hostState(rig);
-    // As node-cache has it, the link with other addresses, some of its rules twice.
+    // As node-cache leaves it: a link with some addresses, some rules twice.
     await inNode(rig, "ip", "link", "add", "nodelocaldns", "type", "bridge");
     await inNode(rig, "ip", "addr", "add", `${KUBE_DNS.v4}/32`, "dev", "nodelocaldns");
     const skip = ["-m", "comment", "--comment", "NodeLocal DNS Cache: skip conntrack"];
@@ -78,7 +78,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     const own = ownRules(await hostState(rig));
     assert.deepEqual(own, [...new Set(own)], "each once");
     await served(rig, "cache", [KUBE_DNS.v4, LINK_LOCAL]);
-    // Without the heartbeat in it, such a rule would lead queries to a dead nodens.
+    // Without a heartbeat, such a rule would send queries to a dead nodens.
     const plain = own.filter((rule) =>
       /PREROUTING -d 10\.96\.0\.10/.test(rule) && !rule.includes("--name nodens")
     );
@@ -103,7 +103,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     await served(rig, "cache", [KUBE_DNS.v4, LINK_LOCAL]);
 
     await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-F");
-    // Nobody is without an answer meanwhile.
+    // Queries are answered meanwhile.
     const pod = rig.nodes[0]!.pods[0]!.namespace;
     assert.notEqual(await whoAnswers(rig, pod, KUBE_DNS.v4), "nobody");
     const back = async () =>

@@ -14,7 +14,7 @@ import {
   whoAnswers,
 } from "../support/namespaces/rules_rig.ts";
 
-/** A second address of the cache, where it has no link-local one. */
+/** The cache's IPv6 address. */
 const OWN_V6 = "fd00:53::53";
 const FAMILIES: readonly Family[] = ["v4", "v6"];
 
@@ -28,7 +28,7 @@ const REDIRECT: RedirectOptions = {
   failOpen: true,
 };
 
-/** A server that answers for a name itself, and asks the server that everybody asks for others. */
+/** A server that answers one name itself, and forwards others to the common server. */
 function corefile(bind: string, upstreams: string): string {
   return `. {
     ${bind}
@@ -97,7 +97,7 @@ for (const backend of ["nft", "legacy"] as const) {
             corefile: corefile(bind, upstreams),
           });
           await everywhere(rig, node, "us");
-          // Asked of the very server that is redirected, by nodens.
+          // nodens forwards to the redirected server.
           for (const from of [node.pods[0]!.namespace, node.namespace]) {
             const reply = await rig.dig(from, `@${OUTSIDE.v4}`, "example.org", "SOA");
             assert.ok(reply.data.length > 0, reply.text);

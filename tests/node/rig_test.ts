@@ -11,13 +11,13 @@ import {
 } from "../support/namespaces/node_rig.ts";
 import { processesIn, rigNamespaces } from "../support/namespaces/rig/network.ts";
 
-/** Those of these namespaces that are there. */
+/** Existing ones of these namespaces. */
 function present(names: readonly string[]): string[] {
   const all = rigNamespaces();
   return names.filter((name) => all.includes(name));
 }
 
-/** Which replicas answer, in a number of questions one after the other. */
+/** The replicas that answer a number of queries. */
 async function whoAnswers(rig: NodeRig, from: string, count: number): Promise<Set<string>> {
   const seen = new Set<string>();
   for (let i = 0; i < count; i++) {
@@ -27,7 +27,7 @@ async function whoAnswers(rig: NodeRig, from: string, count: number): Promise<Se
   return seen;
 }
 
-/** Asks until all of these have answered; a hundred questions at most. */
+/** Queries until all of these have answered, a hundred times at most. */
 async function untilSeen(rig: NodeRig, from: string, ...expected: string[]): Promise<void> {
   const seen = new Set<string>();
   for (let i = 0; i < 100 && !expected.every((one) => seen.has(one)); i++) {
@@ -127,7 +127,7 @@ forward . ${KUBE_DNS_UPSTREAM.v4}
   }
   const [added] = rig.addNodePods(rig.nodes[2]!, 1);
   assert.equal(rig.nodes[2]!.pods.length, 3);
-  // No @server: /etc/resolv.conf leads to kube-dns.
+  // Without @server, /etc/resolv.conf names kube-dns.
   const reply = await rig.dig(added!.namespace, "+search", "kube-dns.kube-system.svc");
   assert.deepEqual(reply.data, [KUBE_DNS.v4], reply.text);
   assert.equal((await nodens.stop()).code, 0, nodens.output);
@@ -182,7 +182,7 @@ Deno.test({
       ["-c", "sleep 600 & trap '' TERM; echo ready; wait; wait"],
       { ready: (output) => output.includes("ready") },
     );
-    // Stopped as if it hung.
+    // As if it hung.
     Deno.kill(rig.outside.pid!, "SIGSTOP");
     const pids = processesIn(names);
     assert.ok(pids.includes(shell.pid) && pids.includes(rig.outside.pid!));

@@ -1,4 +1,4 @@
-/** Which entries the data plane is told to keep, and what is remembered of what it says. */
+/** Requests to the data plane, and its remembered answers. */
 import assert from "node:assert/strict";
 import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
 
@@ -6,7 +6,7 @@ function beat(entry: string): Beat {
   return { list: "nodens", entry, target: { address: entry, port: 53 } };
 }
 
-/** A heartbeat beside a data plane that answers when it is told to. */
+/** A heartbeat with a data plane whose answers the test gives. */
 function make() {
   const told: string[] = [];
   const answers: PromiseWithResolvers<Record<string, string>>[] = [];
@@ -61,6 +61,6 @@ Deno.test("Heartbeat: stop removes the entries, or leaves them to another proces
   heartbeat.stop();
   heartbeat.stop({ handedOver: true });
   assert.deepEqual(told, ["10.96.0.10", "", " (left)"]);
-  // Nobody waits for an answer, nor minds that none comes.
+  // Answers are not awaited.
   answers.forEach(({ reject }) => reject(new Error("the data plane does not run")));
 });

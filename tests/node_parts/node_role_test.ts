@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { NodeRole, type NodeRoleOptions } from "../../src/node/node_role.ts";
 import { VirtualClock } from "../support/run/virtual_clock.ts";
 
-/** A role whose parts only note what they are asked to do. */
+/** A role whose parts record their calls. */
 function notedRole(
   options: Partial<NodeRoleOptions> & { adopted?: boolean; trouble?: () => string | null } = {},
 ) {

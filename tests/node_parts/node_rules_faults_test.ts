@@ -1,10 +1,10 @@
-/** Every command of the node's rules, failing in every way, at every moment: what must hold. */
+/** Every command of the node's rules fails in every way at every moment. */
 import assert from "node:assert/strict";
 import type { CommandOptions, CommandResult } from "../../src/node/rules/command.ts";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
 import { fails, type MadeOptions, makeRules } from "./made_rules.ts";
 
-/** Takes the place of a command; null has it done. */
+/** Replaces a command; null runs it. */
 type Fault = (
   what: "save" | "restore",
   options: CommandOptions,
@@ -12,7 +12,7 @@ type Fault = (
 
 const LIED: CommandResult = { code: 0, stdout: "", stderr: "" };
 
-/** At stop a command that hangs ends by its signal, before by its own limit. */
+/** A command that hangs ends by its signal at stop, before by its limit. */
 let stopping = false;
 const hangs: Fault = (_what, { signal }) => {
   if (!stopping) return fails("", 124);
@@ -40,7 +40,7 @@ const FAULTS: Record<string, Fault> = {
     what === "restore" ? null : { ...LIED, stdout: "*raw\n:OUTPUT ACCEPT [0:0]\n" },
 };
 
-/** Rules beside both kinds of iptables, of which nft fails when told to. */
+/** Rules with both kinds of iptables; nft fails on request. */
 function make(changes: MadeOptions = {}) {
   let fault: Fault | null = null;
   let which = "save";
@@ -69,7 +69,7 @@ type Made = ReturnType<typeof make>;
 const ours = (iptables: FakeIptables, backend: "nft" | "legacy" = "nft") =>
   iptables.rules(backend).filter((line) => /NodeLocal|nodens/.test(line) || /NODENS/.test(line));
 
-/** What must hold at every moment. */
+/** Invariants. */
 function checkAlways({ iptables, logs }: Made, row: string): void {
   assert.deepEqual(iptables.rules("legacy"), [], `${row}: rules in the other kind`);
   for (const line of logs) {
@@ -81,12 +81,12 @@ for (const failOpen of [true, false]) {
   const count = failOpen ? 14 : 12;
   for (const step of ["save", "restore"] as const) {
     for (const [name, fault] of Object.entries(FAULTS)) {
-      // Only reading has an output to speak of.
+      // Only reading has output.
       if (step === "restore" && name === "half of the output is missing") continue;
       const row = `${failOpen ? "fail-open" : "plain"}, ${step}: ${name}`;
 
       Deno.test(`${row}: recovers once that has passed, at the start and later`, async () => {
-        // At the start this is what a kernel without nf_tables says, which has the other kind.
+        // At the start this means a kernel without nf_tables, which is not a fault.
         const isAbsence = step === "save" && name === "no such backend any more";
         for (const first of isAbsence ? [false] : [true, false]) {
           const made = make({ failOpen });
@@ -128,7 +128,7 @@ for (const failOpen of [true, false]) {
         checkAlways(made, row);
         assert.ok(ours(iptables).length > 0, row);
         assert.ok(logs.every((line) => !line.includes("removed")), `${row}: ${logs.join("\n")}`);
-        // A list of rules that is empty cannot be told from one that somebody has emptied.
+        // An empty list may also be one that another program has flushed.
         if (step === "save" && fault === FAULTS["it does nothing and says nothing"]) return;
         assert.equal(gone, false, row);
         assert.match(logs.join("\n"), /^error .*Cannot remove the rules for IPv4: .*; they stay/);

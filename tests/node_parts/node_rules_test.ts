@@ -36,7 +36,7 @@ Deno.test("NodeRules: turnAway removes rules that lead here, and keeps those for
   assert.equal(await rules.remove(), true);
   assert.deepEqual(plain.rules(), []);
 
-  // With fail-open a word to the kernel does it.
+  // With fail-open, removing the entry is enough.
   const open = new FakeIptables();
   const { rules: failOpen, written } = makeRules(open.run);
   await failOpen.ensure();

@@ -16,7 +16,7 @@ class Volume {
     this.update(files);
   }
 
-  /** Replaces all files at once, then adds and removes names as kubelet does. */
+  /** Replaces all files at once, then adds and removes links. */
   update(files: Record<string, string>): void {
     const old = `${this.path}/..version_${this.#version}`;
     const version = `..version_${++this.#version}`;
@@ -40,7 +40,7 @@ class Volume {
 const TEMPLATE = "bind __PILLAR__LOCAL__DNS__\nforward . __PILLAR__CLUSTER__DNS__\n";
 const PLAIN = "bind ::1\nforward . 10.96.0.10\n";
 
-/** Makes a Corefile of two volumes for the length of `use`; the config map's may be missing. */
+/** Makes a Corefile from two volumes during `use`; that of the config map may be missing. */
 async function watching(
   configMap: Record<string, string> | null,
   use: (context: {
@@ -76,7 +76,7 @@ async function watching(
     env: (name) => name === "KUBE_DNS_SERVICE_HOST" ? "10.96.0.10" : undefined,
     check: (text) => Promise.resolve(text.includes("chache") ? "chache is unknown" : null),
     onChange: (text) => {
-      // Whoever is told finds it written.
+      // It is written before the callback.
       assert.equal(Deno.readTextFileSync(target), text);
       changes.push(text);
     },

@@ -99,7 +99,7 @@ export async function makeNodeRole(
     skipTeardown: node.skipTeardown,
     log,
     count,
-    lookAround: conntrackCheck({ read: readKernelFile, log }),
+    checkHost: conntrackCheck({ read: readKernelFile, log }),
   });
 }
 

@@ -6,7 +6,7 @@ import type { TemplateOptions } from "../../node/template/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
 import type { CorefileFacts, ServiceFacts } from "../judge/corefile.ts";
 
-interface CorefileLook {
+interface CorefileProbe {
   readonly corefile: CorefileFacts;
   readonly service: ServiceFacts;
 }
@@ -24,7 +24,7 @@ export async function probeCorefile(
     defaultPort: number;
   },
   host: HostView,
-): Promise<CorefileLook> {
+): Promise<CorefileProbe> {
   const read = async (source: string, text: string): Promise<CorefileFacts> => {
     try {
       const { config, warnings } = await readConfig({ file: source, text, defaultPort }, host);
@@ -56,7 +56,7 @@ async function probeTemplate(
     host: HostView;
     read: (source: string, text: string) => Promise<CorefileFacts>;
   },
-): Promise<CorefileLook> {
+): Promise<CorefileProbe> {
   const { baseFile, target, upstreamService } = template;
   const files = filesOf(host);
   const address = serviceAddress(upstreamService, (name) => host.env(name));

@@ -4,7 +4,7 @@ import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";
 
 /** Links and addresses of this machine. */
-export interface LinksLook extends Pick<InterfaceFacts, "kinds" | "link"> {
+export interface LinkFacts extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
   /** Links of default routes, which do not face pods. */
   readonly uplinks: readonly string[];
@@ -14,7 +14,7 @@ export interface LinksLook extends Pick<InterfaceFacts, "kinds" | "link"> {
 export function probeLinks(
   name: string,
   { tree, host }: Pick<Surroundings, "tree" | "host">,
-): LinksLook {
+): LinkFacts {
   if (tree === null) {
     const addresses = host.interfaces().map(({ name: link, address }) => ({
       ...{ address: address.split("%")[0]!, link, duplicate: false, kind: "" },

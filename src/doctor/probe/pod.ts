@@ -1,6 +1,6 @@
 import type { Answer, Asked, PodFacts } from "../judge/queries.ts";
 import type { Target } from "../judge/targets.ts";
-import type { LinksLook } from "./links.ts";
+import type { LinkFacts } from "./links.ts";
 import type { Surroundings } from "./options.ts";
 import { askTargets } from "./queries.ts";
 
@@ -15,7 +15,7 @@ const START_MS = 10_000;
 export async function askFromGateway(
   target: Target | undefined,
   { links, ask, timeoutMs, own }: {
-    links: LinksLook;
+    links: LinkFacts;
     ask: Surroundings["ask"];
     timeoutMs: number;
     own: readonly string[];

@@ -13,7 +13,7 @@ import {
   wantedAddresses,
 } from "./options.ts";
 import { planOtherSource, restoreSource } from "./source_address.ts";
-import { InterfaceWatch, MendPace } from "./watch.ts";
+import { InterfaceWatch, RepairPace } from "./watch.ts";
 
 /** Interval between reads of notices; reading none is two system calls. */
 const LOOK_MS = 100;
@@ -41,7 +41,7 @@ export class NodeInterface {
   readonly #kinds: readonly (readonly [LinkKind, string])[];
   readonly #log: InterfaceOptions["log"];
   readonly #clock: Clock;
-  readonly #pace = new MendPace();
+  readonly #pace = new RepairPace();
   #yielded: AddressRequest[] = [];
   #kernel: Rtnetlink | null = null;
   #endWatch: () => void = () => {};
@@ -83,11 +83,11 @@ export class NodeInterface {
       work.changes.push(...strays.map((what) => `removed ${what}`));
       const kind = this.#kindOf(link);
       if (first) this.#reportStart(kind, work);
-      else if (work.changes.length > 0) this.#reportMend(work);
+      else if (work.changes.length > 0) this.#reportRepair(work);
       return { kind, adopted: this.#adopted, changes: work.changes };
     } catch (error) {
       if (first) this.#undo(work);
-      else this.#reportMend(work);
+      else this.#reportRepair(work);
       throw new Error(`Cannot set up the interface "${this.#name}": ${explain(error)}`, {
         cause: error,
       });
@@ -293,8 +293,8 @@ export class NodeInterface {
     this.#say("info", `: ${[...found, ...changes].join(", ") || "all was there"}`);
   }
 
-  #reportMend({ changes }: Work): void {
-    const delayMs = this.#pace.mended(this.#clock.now());
+  #reportRepair({ changes }: Work): void {
+    const delayMs = this.#pace.repaired(this.#clock.now());
     if (changes.length === 0) return;
     const again = delayMs === 0
       ? ""

@@ -3,22 +3,22 @@ import { NetlinkSocket } from "../../sys/netlink/socket.ts";
 
 const MAX_NOTICES = 256;
 
-const FREE_MENDS = 3;
+const FREE_REPAIRS = 3;
 const MIN_DELAY_MS = 1000;
 const MAX_DELAY_MS = 30_000;
 /** Time without a repair after which all are forgotten; longer than any delay. */
 const CALM_MS = 60_000;
 
 /** Slows down repairs if two programs undo each other's changes. Times are monotonic. */
-export class MendPace {
+export class RepairPace {
   count = 0;
   #lastMs = -Infinity;
   #delayMs = 0;
 
-  mended(nowMs: number): number {
+  repaired(nowMs: number): number {
     if (nowMs - this.#lastMs > CALM_MS) this.count = 0;
     this.#lastMs = nowMs;
-    const beyond = ++this.count - FREE_MENDS;
+    const beyond = ++this.count - FREE_REPAIRS;
     this.#delayMs = beyond <= 0 ? 0 : Math.min(MIN_DELAY_MS * 2 ** (beyond - 1), MAX_DELAY_MS);
     return this.#delayMs;
   }
@@ -31,11 +31,11 @@ export class MendPace {
 /** Reads the kernel's notices of changes to one link and its addresses, without blocking. */
 export class InterfaceWatch {
   readonly #socket = new NetlinkSocket(NOTICE_GROUPS);
-  readonly #pace: MendPace;
+  readonly #pace: RepairPace;
   // Changes before the socket was opened are not reported.
   #pending = true;
 
-  constructor(pace: MendPace) {
+  constructor(pace: RepairPace) {
     this.#pace = pace;
   }
 

@@ -87,7 +87,7 @@ export class RuleKeeper {
         return { changes, warnings: warningsOf(backends, { family, set }) };
       }
       if (attempt > ATTEMPTS) {
-        await this.#takeBack(done, signal);
+        await this.#revert(done, signal);
         throw new IptablesError(
           "busy",
           "the rules change as soon as they are installed, or iptables-save does not print them:" +
@@ -118,7 +118,7 @@ export class RuleKeeper {
   }
 
   /** Reverts changes that cannot be read back, so that rules do not pile up with each check. */
-  async #takeBack(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
+  async #revert(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
     for (const one of done.toReversed()) {
       const changes = inverseOf(one.changes);
       if (changes.length === 0) continue;

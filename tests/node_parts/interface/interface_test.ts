@@ -17,7 +17,7 @@ const skip = skipFor(
   namespaceReasons("setpriv"),
 );
 
-/** A test in a network namespace of its own. */
+/** A test in a network namespace. */
 function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>): void {
   Deno.test({
     name: `interface: ${name}`,
@@ -33,7 +33,7 @@ function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>)
   });
 }
 
-/** Runs a process with a NodeInterface for as long as a function takes. */
+/** Runs a process with a NodeInterface during a function. */
 async function withChild(
   namespace: Namespace,
   options: ConstructorParameters<typeof InterfaceChild>[1],
@@ -56,7 +56,7 @@ function withInterface(
   inNamespace(name, (ns) => withChild(ns, options, (child) => run(child, ns)));
 }
 
-/** Addresses of a link with their prefix lengths, without those that the kernel gives by itself. */
+/** Global addresses of a link, with their prefix lengths. */
 function addressesOf(namespace: Namespace, link = LINK): string[] {
   const [found] = namespace.json("address", "show", "dev", link);
   return found.addr_info
@@ -128,7 +128,7 @@ withInterface("without dummy links, makes a bridge and warns", async (child, nam
 inNamespace("without dummies and bridges, uses lo", async (namespace) => {
   namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
   const before = everything(namespace);
-  // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
+  // 127.0.0.1/8 and ::1/128 are on lo already, and must stay.
   const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
   await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
     const made = await child.ensure();
@@ -211,12 +211,12 @@ for (const { what, damage, mended } of DAMAGES) {
     await child.ensure();
     await child.command("watch");
     assert.deepEqual(await child.notice(), [], "a first look, for what came before");
-    // Several commands are one damage.
+    // Several commands at once.
     child.suspended(() => {
       for (const command of damage) namespace.ip(...command);
     });
     const done: string[] = [];
-    // The kernel's own afterthoughts may bring notices that change nothing.
+    // Later notices of the kernel may cause no changes.
     while (done.length < mended.length) done.push(...await child.notice());
     assert.deepEqual(done, mended);
     assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
@@ -283,7 +283,7 @@ inNamespace("reads a long list of addresses to its end", async (namespace) => {
 
 withInterface("replaces an address taken for a duplicate", async (child, namespace) => {
   await child.ensure();
-  // Somebody else has the address, at the other end of a cable from the bridge.
+  // Another host behind the bridge has the address.
   const other = new Namespace();
   try {
     namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
@@ -308,7 +308,7 @@ withInterface("replaces an address taken for a duplicate", async (child, namespa
   }
 }, { ...ON_BRIDGE, addresses: [IPV6] });
 
-/** Makes lo's addresses below 198.18.0.0/16 so many. */
+/** Adds addresses of 198.18.0.0/16 to lo. */
 function addMany(namespace: Namespace, count: number): void {
   const addresses = Array.from({ length: count }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
   const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
@@ -386,11 +386,11 @@ inNamespace("replaces a renamed link, and removes it", async (namespace) => {
     ]);
     assert.equal(namespace.can("link", "show", "dev", "stolen"), false);
     assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-    // Renamed, and the name taken by what is no kind of ours: served under the other name.
+    // Renamed, and another program uses the name: serves under the other name.
     rename("stolen");
     namespace.ip("link", "add", LINK, "type", "veth");
     await assert.rejects(child.ensure(), /a link of kind veth has that name/);
-    // The kernel has taken the other away when the link went down.
+    // The kernel removed the IPv6 address when the link went down.
     assert.deepEqual(addressesOf(namespace, "stolen"), [`${IPV4}/32`]);
     assert.deepEqual(await child.command("remove"), ["the link that was renamed to stolen"]);
     namespace.ip("link", "delete", LINK);
@@ -429,7 +429,7 @@ inNamespace("without NET_ADMIN, fails with the remedy", async (namespace) => {
         "-setupinterface=false",
     });
     assert.equal(hasLink(namespace), false);
-    // Where everything is there, no right is needed.
+    // Without changes, no right is needed.
     await withChild(namespace, BOTH, async (able) => {
       await able.ensure();
     });
@@ -479,7 +479,7 @@ for (const options of [ON_BRIDGE, ON_LO]) {
   inNamespace(
     `before removal, the host queries from another address: ${where}`,
     async (namespace) => {
-      // A way out, in both families.
+      // Default routes of both families.
       const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
       namespace.ip("link", "set", "lo", "up");
       namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
@@ -497,12 +497,12 @@ for (const options of [ON_BRIDGE, ON_LO]) {
         await child.ensure();
         assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
         assert.equal(await child.command("yieldSource"), true);
-        // What comes for the addresses is still delivered here.
+        // Packets to the addresses are still delivered.
         assert.deepEqual(sources(), [[own4, true], [own6, true]]);
         assert.deepEqual(await child.command("bind"), [IPV4, IPV6]);
         await child.command("reclaimSource");
         assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
-        // The routes are the kernel's own again: they go with the addresses.
+        // The kernel removes its own routes with the addresses.
         const link = options === ON_LO ? "lo" : LINK;
         for (const address of [`${IPV4}/32`, `${IPV6}/128`]) {
           namespace.ip("address", "del", address, "dev", link);
@@ -519,7 +519,7 @@ for (const options of [ON_BRIDGE, ON_LO]) {
 }
 
 inNamespace("never uses one of its addresses as source", async (namespace) => {
-  // Link-local addresses alone lead out, so the kernel would choose the interface's own.
+  // With only link-local addresses outside, the kernel would choose the interface's own.
   namespace.ip("link", "set", "lo", "up");
   namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
   for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");

@@ -8,7 +8,7 @@ function shell(script: string, options: { timeoutMs: number; input?: string }) {
   return runCommand("sh", { args: ["-c", script], ...options });
 }
 
-/** Whether a process is there and not merely waiting for its parent to notice its end. */
+/** Whether a process runs, and is not a zombie. */
 function isAlive(pid: number): boolean {
   try {
     return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
@@ -32,7 +32,7 @@ Deno.test("runCommand: returns a long output completely", async () => {
   assert.equal(result!.stdout.length, 300_000 * 11);
 });
 
-/** Whether a process ends: one that is killed may take the kernel a moment to tear down. */
+/** Whether a process ends soon: the kernel may need a moment after the kill. */
 async function isGone(pid: number): Promise<boolean> {
   for (let i = 0; isAlive(pid) && i < 1000; i++) await new Promise((next) => setTimeout(next, 1));
   return !isAlive(pid);

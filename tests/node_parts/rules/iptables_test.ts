@@ -53,7 +53,7 @@ function inNamespace(name: string, use: (namespace: NetNamespace) => Promise<voi
   });
 }
 
-/** How node-cache puts its rules in: each by a command of its own, above the others. */
+/** Inserts the rules as node-cache does: one command each. */
 async function asNodeCache(namespace: NetNamespace, backend: string): Promise<void> {
   for (const family of FAMILIES) {
     const lines = nodeRules(family, "none", OPTIONS).map(({ table, chain, args }) =>

@@ -57,7 +57,7 @@ Deno.test("findObstacles: reports only rules that certainly match", () => {
   for (const [rule, told] of raw) {
     assert.equal(obstacles("raw", [`-A PREROUTING ${rule}`]).length > 0, told, rule);
   }
-  // In filter what accepts does no harm.
+  // In filter, accepting rules do no harm.
   assert.deepEqual(obstacles("filter", ["-A INPUT -j ACCEPT"]), []);
   assert.equal(
     obstacles("filter", ["-A INPUT -p udp -j REJECT --reject-with icmp-port-unreachable"]).length,

@@ -100,7 +100,7 @@ Deno.test("planChanges: adopts node-cache's rules in plain mode, replaces them w
   assert.equal(changes.filter((line) => line.startsWith("-D ")).length, 4);
   assert.equal(changes.filter((line) => line.startsWith("-I ")).length, 6);
   assert.ok(changes.every((line) => !/-D .*recent/.test(line)));
-  // And back, as after a start with -failopen=false.
+  // As after a start with -failopen=false.
   const back = planChanges(savedOf(set("heartbeat").wanted), set("none")).map(({ line }) => line);
   assert.equal(back.filter((line) => line.startsWith("-D ")).length, 6);
   assert.equal(back.filter((line) => line.startsWith("-I ")).length, 4);

@@ -6,7 +6,7 @@ import {
 } from "../../../src/node/template/config_files.ts";
 import { missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
-/** Runs something in a fresh folder and looks what is in it afterwards. */
+/** Calls a function with a temporary folder. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {
@@ -23,11 +23,11 @@ Deno.test("denoConfigFiles: replaces a file as a whole, and leaves nothing besid
     const path = `${folder}/Corefile`;
     await denoConfigFiles.write(path, "one");
     const before = await Deno.open(path);
-    // A process with the same id may have been ended half-way.
+    // A process with the same id may have been killed.
     Deno.writeTextFileSync(`${folder}/.Corefile.${Deno.pid}.tmp`, "rest of another");
     await denoConfigFiles.write(path, "two");
     assert.equal(Deno.readTextFileSync(path), "two");
-    // Whoever had it open still reads the old one to its end.
+    // Open files keep the old content.
     assert.equal(await new Response(before.readable).text(), "one");
     assert.deepEqual(names(folder), ["Corefile"]);
   });
@@ -49,7 +49,7 @@ function failing(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error(`os error ${code}`), { code }));
 }
 
-/** Which step fails how, and what comes of it. */
+/** Failing steps and their effect. */
 const FAILURES: {
   what: string;
   steps: Partial<typeof denoSteps>;

@@ -1,6 +1,6 @@
 /** Runs a NodeInterface: reads commands, one a line, and answers each with a line of JSON. */
 import { NodeInterface } from "../../../src/node/interface/interface.ts";
-import { InterfaceWatch, MendPace } from "../../../src/node/interface/watch.ts";
+import { InterfaceWatch, RepairPace } from "../../../src/node/interface/watch.ts";
 import { Rtnetlink } from "../../../src/sys/netlink/rtnetlink.ts";
 
 /** A line of output. */
@@ -36,7 +36,7 @@ function run(): (command: string) => unknown {
     close: () => node.close(),
     // Without the timer, at a time when every repair is allowed.
     look: () => {
-      watch ??= { socket: new InterfaceWatch(new MendPace()), index: indexOf(options.name) };
+      watch ??= { socket: new InterfaceWatch(new RepairPace()), index: indexOf(options.name) };
       return watch.socket.look({ name: options.name, index: watch.index }, 0);
     },
     bind: () =>

@@ -184,7 +184,7 @@ export class NodeRig {
   }
 
   async #setUp(): Promise<void> {
-    // Waits for all, so that none starts after the cleaning up.
+    // Waits for all, so that nothing starts after a failure was cleaned up.
     const results = await Promise.allSettled([
       ...[this.outside, ...this.replicas].map((resolver) => resolver.start()),
       this.#applyRules(foundationRules).then(() => this.setEndpoints(this.replicas.keys())),

@@ -41,7 +41,7 @@ export async function renderManifest(flags: readonly string[]): Promise<DaemonSe
 
 /** Parses a DaemonSet with the config maps that it mounts. */
 export function readManifest(text: string): DaemonSetView {
-  // deno-lint-ignore no-explicit-any -- what a manifest looks like is for Kubernetes to say
+  // deno-lint-ignore no-explicit-any -- Kubernetes defines manifests
   const objects = parseAllDocuments(text).map((document) => document.toJS()) as any[];
   const maps = new Map(
     objects.filter(({ kind }) => kind === "ConfigMap").map((map) => [map.metadata.name, map.data]),
