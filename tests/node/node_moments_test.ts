@@ -5,6 +5,7 @@ import {
   engaged,
   everywhere,
   hostState,
+  inNode,
   LINK_LOCAL,
   ownRules,
   served,
@@ -41,10 +42,13 @@ rigTest(
     const { pid } = rig.replicas[0]!;
     Deno.kill(pid!, "SIGSTOP");
     const waiting = rig.dig(pod, `@${KUBE_DNS.v4}`, "+time=8", "late.load.cluster.local");
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Until the query is in the socket of the stopped replica.
+    const { namespace } = rig.replicas[0]!;
+    const sockets = async () => (await rig.exec(namespace, "cat", ["/proc/net/udp"])).stdout;
+    while (!/:0035 \S+ 07 \S+:(?!0{8})/.test(await sockets()));
     const ended = nodens.stop();
     await log(nodens, /SIGTERM: stopping/);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    while (/src=/.test(await inNode(rig, "cat", "/proc/net/xt_recent/nodens")));
     Deno.kill(pid!, "SIGCONT");
     assert.deepEqual((await waiting).data, ["10.96.1.1"]);
     assert.equal((await ended).code, 0, nodens.output);
@@ -61,6 +65,7 @@ rigTest(
     await served(rig, "cache");
     assert.doesNotMatch((await hostState(rig)).rules.join("\n"), /-m recent/);
     signal(nodens, "SIGSTOP");
+    // Longer than a heartbeat is valid.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     const answers = await Promise.all(everywhere(rig, KUBE_DNS.v4).map((ask) => ask()));
     assert.deepEqual([...new Set(answers)], ["nobody"]);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { skipFor } from "../support/run/require.ts";
+import { until } from "../support/run/until.ts";
 import {
   KUBE_DNS,
   KUBE_DNS_UPSTREAM,
@@ -234,10 +235,7 @@ Deno.test({
     const stale = `nodens-rig-${gone.pid}-0-node0`;
     new Deno.Command("ip", { args: ["netns", "add", stale] }).outputSync();
     const left = new Deno.Command("ip", { args: ["netns", "exec", stale, "sleep", "600"] }).spawn();
-    const limitMs = performance.now() + 15_000;
-    while (!processesIn([stale]).includes(left.pid) && performance.now() < limitMs) {
-      await new Promise((wake) => setTimeout(wake, 5));
-    }
+    await until(() => processesIn([stale]).includes(left.pid));
     await using _rig = await NodeRig.create();
     assert.equal((await left.status).signal, "SIGKILL");
     assert.ok(!rigNamespaces().includes(stale));

@@ -333,10 +333,14 @@ Deno.test("NodeRules: removes the chain of an interrupted trial", async () => {
 Deno.test("NodeRules: stop does not wait for a check that hangs", async () => {
   const { rules, become, iptables } = make();
   stopping = true;
-  become(hangs, "restore");
-  const look = rules.ensure();
-  await new Promise((next) => setTimeout(next, 1));
+  const started = Promise.withResolvers<void>();
+  become((what, options) => {
+    started.resolve();
+    return hangs(what, options);
+  }, "restore");
+  const check = rules.ensure();
+  await started.promise;
   await rules.stop();
-  assert.equal((await look)[0]!.problem, null, "which is nobody's fault");
+  assert.equal((await check)[0]!.problem, null, "an interrupted check is no problem");
   assert.deepEqual(ours(iptables), []);
 });

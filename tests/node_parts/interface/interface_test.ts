@@ -3,6 +3,7 @@ import { NodeInterface } from "../../../src/node/interface/interface.ts";
 import { InterfaceChild } from "../../support/namespaces/interface_child.ts";
 import { Namespace, namespaceReasons } from "../../support/namespaces/namespace.ts";
 import { skipFor } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
 
 const LINK = "nodens0";
 const IPV4 = "169.254.20.10";
@@ -294,10 +295,7 @@ withInterface("replaces an address taken for a duplicate", async (child, namespa
     namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
     namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
     const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
-    for (let i = 0; i < 300 && !isDuplicate(); i++) {
-      await new Promise((wake) => setTimeout(wake, 100));
-    }
-    assert.ok(isDuplicate());
+    await until(isDuplicate);
     assert.deepEqual(
       (await child.ensure()).changes,
       [`added ${IPV6}/128, which was a duplicate`],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runCommand, TIMED_OUT } from "../../../src/node/rules/command.ts";
+import { until } from "../../support/run/until.ts";
 
 const FOREVER = { timeoutMs: 60_000 };
 const SOON = { timeoutMs: 100 };
@@ -32,22 +33,19 @@ Deno.test("runCommand: returns a long output completely", async () => {
   assert.equal(result!.stdout.length, 300_000 * 11);
 });
 
-/** Whether a process ends soon: the kernel may need a moment after the kill. */
-async function isGone(pid: number): Promise<boolean> {
-  for (let i = 0; isAlive(pid) && i < 1000; i++) await new Promise((next) => setTimeout(next, 1));
-  return !isAlive(pid);
-}
+/** The kernel may need a moment after the kill. */
+const isGone = (pid: number) => until(() => !isAlive(pid), `the end of ${pid}`);
 
 Deno.test("runCommand: kills a command that hangs, with its children", async () => {
   const result = await shell("sleep 1000 & echo $!; wait", SOON);
   assert.equal(result!.code, TIMED_OUT);
-  assert.equal(await isGone(Number(result!.stdout)), true);
+  await isGone(Number(result!.stdout));
 });
 
 Deno.test("runCommand: kills a child that holds the pipes, and succeeds", async () => {
   const result = await shell("sleep 1000 & echo $!", FOREVER);
   assert.equal(result!.code, 0);
-  assert.equal(await isGone(Number(result!.stdout)), true);
+  await isGone(Number(result!.stdout));
 });
 
 Deno.test("runCommand: abandons pipes held by a child outside the group", async () => {
