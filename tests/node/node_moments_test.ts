@@ -42,10 +42,10 @@ rigTest(
     const { pid } = rig.replicas[0]!;
     Deno.kill(pid!, "SIGSTOP");
     const waiting = rig.dig(pod, `@${KUBE_DNS.v4}`, "+time=8", "late.load.cluster.local");
-    // Until the query is in the socket of the stopped replica.
+    // Until the query is in a connection of the stopped replica.
     const { namespace } = rig.replicas[0]!;
-    const sockets = async () => (await rig.exec(namespace, "cat", ["/proc/net/udp"])).stdout;
-    while (!/:0035 \S+ 07 \S+:(?!0{8})/.test(await sockets()));
+    const sockets = async () => (await rig.exec(namespace, "cat", ["/proc/net/tcp"])).stdout;
+    while (!/:0035 \S+ 01 \S+:(?!0{8})/.test(await sockets()));
     const ended = nodens.stop();
     await log(nodens, /SIGTERM: stopping/);
     while (/src=/.test(await inNode(rig, "cat", "/proc/net/xt_recent/nodens")));

@@ -1,5 +1,6 @@
 import type { CommandResult, RunCommand } from "../../src/node/rules/command.ts";
 import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
+import type { FamilyState } from "../../src/node/family_rules.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { VirtualClock } from "../support/run/virtual_clock.ts";
 
@@ -15,6 +16,8 @@ export interface MadeRules {
     turnAway(limitMs?: number): Promise<void>;
     remove(limitMs?: number): Promise<boolean>;
   };
+  /** Calls `ensure`; returns the state of IPv4. */
+  check(): Promise<FamilyState>;
   clock: VirtualClock;
   logs: string[];
   counted: string[];
@@ -63,6 +66,7 @@ export function makeRules(
       turnAway: (limitMs = 2000) => during(clock, rules.turnAway(limitMs)),
       remove: (limitMs = 6000) => during(clock, rules.remove(limitMs)),
     },
+    check: async () => (await during(clock, rules.ensure()))[0]!,
     ...{ clock, logs, counted, levels, written },
   };
 }
@@ -78,4 +82,9 @@ async function during<T>(clock: VirtualClock, work: Promise<T>): Promise<T> {
 /** Result of a command that fails. */
 export function fails(stderr: string, code = 1): CommandResult {
   return { code, stdout: "", stderr };
+}
+
+/** Number of lines that match. */
+export function countOf(lines: readonly string[], pattern: RegExp): number {
+  return lines.filter((line) => pattern.test(line)).length;
 }

@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
+import type { CommandResult } from "../../src/node/rules/command.ts";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
-import { fails, makeRules } from "./made_rules.ts";
+import { countOf, fails, makeRules } from "./made_rules.ts";
 
 Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => {
   const iptables = new FakeIptables();
-  const { rules, logs, counted, written } = makeRules(iptables.run);
-  const [state] = await rules.ensure();
+  const { rules, check, logs, counted, written } = makeRules(iptables.run);
+  const state = await check();
   const good = { family: 4, level: "socket", problem: null, mayPass: false };
   assert.deepEqual(state, { ...good, changes: 14 });
   assert.deepEqual(written, ["nodens +10.96.0.10"]);
-  assert.equal((await rules.ensure())[0]!.changes, 0);
+  assert.equal((await check()).changes, 0);
   assert.equal(iptables.restored.length, 1, "one transaction, and none where all is well");
   iptables.flush();
-  assert.equal((await rules.ensure())[0]!.changes, 14);
+  assert.equal((await check()).changes, 14);
   assert.equal(iptables.rules().length, 14);
   iptables.add("nft", "raw", "-A OUTPUT -j TRACE");
   assert.equal(await rules.remove(), true);
@@ -65,9 +66,9 @@ Deno.test("NodeRules: uses the best level that the kernel allows, with one warni
     const iptables = new FakeIptables({
       refuse: (input) => input.includes(lacking) ? fails("RULE_INSERT failed") : null,
     });
-    const { rules, logs, counted } = makeRules(iptables.run);
-    assert.equal((await rules.ensure())[0]!.level, level);
-    assert.equal((await rules.ensure())[0]!.changes, 0);
+    const { rules, check, logs, counted } = makeRules(iptables.run);
+    assert.equal((await check()).level, level);
+    assert.equal((await check()).changes, 0);
     const warnings = logs.filter((line) => line.startsWith("warning "));
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!, warning);
@@ -80,79 +81,48 @@ Deno.test("NodeRules: uses the best level that the kernel allows, with one warni
 Deno.test("NodeRules: retries the best level if the kernel refuses all rules", async () => {
   let broken = true;
   const iptables = new FakeIptables({ refuse: () => broken ? fails("no such table") : null });
-  const { rules, logs, counted } = makeRules(iptables.run);
-  for (let i = 0; i < 2; i++) assert.match((await rules.ensure())[0]!.problem!, /no such table/);
+  const { check, logs, counted } = makeRules(iptables.run);
+  for (let i = 0; i < 2; i++) assert.match((await check()).problem!, /no such table/);
   assert.deepEqual(counted, ["iptables", "iptables"]);
-  assert.equal(logs.length, 1, "the same trouble is told once");
+  assert.equal(logs.length, 1, "an unchanged problem is logged once");
   broken = false;
-  assert.deepEqual((await rules.ensure())[0]!.level, "socket");
-  await rules.stop();
-});
-
-Deno.test("NodeRules: an unwritable list makes the rules plain", async () => {
-  const iptables = new FakeIptables();
-  const { rules, logs } = makeRules(iptables.run, {
-    listFault: (list) => `Cannot open "${list}" for writing`,
-  });
-  assert.equal((await rules.ensure())[0]!.level, "none");
-  assert.equal(iptables.rules().length, 12);
-  assert.ok(iptables.rules().every((rule) => !rule.includes("recent")));
-  assert.ok(logs.some((line) => /^warning .*Cannot open "nodens" for writing/.test(line)));
-  await rules.stop();
+  assert.deepEqual((await check()).level, "socket");
 });
 
 Deno.test("a lock held by another program is counted, and the rules are retried soon", async () => {
   let held = true;
   const iptables = new FakeIptables({
     refuse: () =>
-      held
-        ? fails("Another app is currently holding the xtables lock. Stopped waiting after 5s.", 4)
-        : null,
+      held ? fails("Another app is currently holding the xtables lock. Stopped waiting.", 4) : null,
   });
-  const { rules, clock, counted, logs } = makeRules(iptables.run);
-  assert.match((await rules.ensure())[0]!.problem!, /holds the xtables lock, which ip.*fuser -v/);
+  const { check, clock, counted, logs } = makeRules(iptables.run);
+  assert.match((await check()).problem!, /holds the xtables lock, which ip.*fuser -v/);
   assert.equal(counted[0], "iptables_lock");
   assert.match(logs[0]!, /^warning /);
   held = false;
   await clock.advance(5000);
   assert.equal(iptables.rules().length, 14);
-  await rules.stop();
 });
 
 Deno.test("NodeRules: reports failures with their remedy", async () => {
-  const rows: [Pick<FakeIptables, "run">, RegExp][] = [
-    [{ run: () => Promise.resolve(null) }, /there is no iptables-save: install iptables/],
+  const denied = "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id:" +
+    " Permission denied (you must be root)";
+  const locked = "Fatal: can't open lock file /run/xtables.lock: Read-only file system";
+  const rows: [(binary: string) => CommandResult | null, RegExp][] = [
+    [() => null, /there is no iptables-save: install iptables/],
+    [() => fails(denied, 4), /needs the capability NET_ADMIN/],
     [
-      {
-        run: () =>
-          Promise.resolve(fails(
-            "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id:" +
-              " Permission denied (you must be root)",
-            4,
-          )),
-      },
-      /needs the capability NET_ADMIN/,
-    ],
-    [
-      {
-        run: (binary) =>
-          Promise.resolve(
-            binary.endsWith("save")
-              ? { code: 0, stdout: "", stderr: "" }
-              : fails("Fatal: can't open lock file /run/xtables.lock: Read-only file system"),
-          ),
-      },
+      (binary) => binary.endsWith("save") ? { ...fails(""), code: 0 } : fails(locked),
       /mount \/run\/xtables.lock of the host/,
     ],
-    [{ run: () => Promise.resolve(fails("", 124)) }, /took too long/],
+    [() => fails("", 124), /took too long/],
   ];
-  for (const [iptables, message] of rows) {
-    const { rules, logs, counted } = makeRules(iptables.run);
-    const [state] = await rules.ensure();
-    assert.match(state!.problem!, message);
+  for (const [result, message] of rows) {
+    const { check, logs, counted } = makeRules((binary) => Promise.resolve(result(binary)));
+    const state = await check();
+    assert.match(state.problem!, message);
     assert.match(logs[0]!, message);
     assert.deepEqual(counted, ["iptables"]);
-    await rules.stop();
   }
 });
 
@@ -165,19 +135,14 @@ Deno.test("NodeRules: uses kubelet's backend, and removes leftovers from the oth
   await rules.ensure();
   assert.equal(iptables.rules("legacy").filter((rule) => rule.includes("10.96.0.10")).length, 14);
   assert.deepEqual(iptables.rules("nft"), ["filter: -A INPUT -s 192.0.2.1/32 -j DROP"]);
-  assert.equal(
-    logs.filter((line) => /^warning .*mixed: 0 in legacy and 1 in nft/.test(line)).length,
-    1,
-  );
-  await rules.stop();
+  assert.equal(countOf(logs, /^warning .*mixed: 0 in legacy and 1 in nft/), 1);
 });
 
 Deno.test("NodeRules: rules that another program keeps removing are an error, not a loop", async () => {
   const iptables: FakeIptables = new FakeIptables({ afterRestore: () => iptables.flush() });
-  const { rules, counted } = makeRules(iptables.run);
-  assert.match((await rules.ensure())[0]!.problem!, /somebody else removes or repeats "-I /);
+  const { check, counted } = makeRules(iptables.run);
+  assert.match((await check()).problem!, /somebody else removes or repeats "-I /);
   assert.deepEqual(counted, ["iptables"]);
-  await rules.stop();
 });
 
 Deno.test("NodeRules: reports a foreign rule above ours, once", async () => {
@@ -194,5 +159,4 @@ Deno.test("NodeRules: reports a foreign rule above ours, once", async () => {
   const told = logs.filter((line) => line.startsWith("warning "));
   assert.equal(told.length, 1);
   assert.match(told[0]!, /takes udp traffic to 10.96.0.10 port 53: "-t raw -A PREROUTING -d 10/);
-  await rules.stop();
 });
