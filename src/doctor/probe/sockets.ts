@@ -58,8 +58,8 @@ export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
 function socketAddress(hex: string): string {
   const bytes = Uint8Array.fromHex(hex);
   for (let i = 0; i < bytes.length; i += 4) bytes.subarray(i, i + 4).reverse();
-  const mapped = bytes.length === 16 && addressText(bytes).startsWith("::ffff:");
-  return addressText(mapped ? bytes.subarray(12) : bytes);
+  const isMapped = bytes.length === 16 && /^::ffff:[^:]+:[^:]+$/.test(addressText(bytes));
+  return addressText(isMapped ? bytes.subarray(12) : bytes);
 }
 
 /** Name of a process, from /proc/PID/cmdline and comm. */

@@ -131,6 +131,7 @@ export class SavedRule {
     this.text = text;
   }
 
+  /** Split on first use: a node has tens of thousands of rules. */
   get args(): readonly string[] {
     return this.#args ??= splitWords(this.text);
   }

@@ -43,11 +43,11 @@ function inNamespace(name: string, use: (namespace: NetNamespace) => Promise<voi
     name,
     ...skipFor(namespaceReasons()),
     async fn() {
-      const namespace = await NetNamespace.create();
+      const namespace = new NetNamespace();
       try {
         await use(namespace);
       } finally {
-        await namespace.remove();
+        namespace.remove();
       }
     },
   });

@@ -2,7 +2,13 @@
  * nodens instead of node-cache in a node of a rig, with the arguments of the published DaemonSet.
  */
 import assert from "node:assert/strict";
-import { KUBE_DNS, KUBE_DNS_UPSTREAM, type NodeRig, type RigNodens } from "./node_rig.ts";
+import {
+  KUBE_DNS,
+  KUBE_DNS_UPSTREAM,
+  type NodeRig,
+  rewriterOf,
+  type RigNodens,
+} from "./node_rig.ts";
 import { PERMISSIONS } from "../../../release/permissions.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import { until } from "../run/until.ts";
@@ -43,12 +49,7 @@ export async function startNodeCache(
   const { localIps = [LINK_LOCAL, KUBE_DNS.v4], more = [], template = TEMPLATE } = options;
   const node = rig.nodes[0]!;
   const directory = Deno.makeTempDirSync({ prefix: "nodens_etc_" });
-  const rewrite = (name: string, text: string) => {
-    const file = `${directory}/${name}`;
-    Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-    Deno.writeTextFileSync(`${file}.new`, text);
-    Deno.renameSync(`${file}.new`, file);
-  };
+  const rewrite = rewriterOf(directory);
   for (const name of KEPT_OF_ETC) {
     new Deno.Command("cp", { args: ["-a", `/etc/${name}`, directory], stderr: "null" })
       .outputSync();
@@ -107,9 +108,10 @@ export async function whoAnswers(
 }
 
 /** Queries until `who` answers; fails if that takes longer than the rules promise. */
-export async function untilAnswers(
-  who: "cache" | "cluster",
-  ask: () => Promise<string>,
+export async function untilAnswers<Who extends string>(
+  who: Who,
+  ask: () => Promise<Who | "nobody">,
+  limitMs: number = PROMISE_MS + SLACK_MS,
 ): Promise<void> {
   const start = performance.now();
   for (;;) {
@@ -117,7 +119,7 @@ export async function untilAnswers(
     const got = await ask();
     if (got === who) return;
     const took = `${got} answers after ${Math.round(askedMs)} ms, not ${who}`;
-    assert.ok(askedMs < PROMISE_MS + SLACK_MS, took);
+    assert.ok(askedMs < limitMs, took);
   }
 }
 

@@ -86,6 +86,16 @@ export interface RigNodens extends TestProcess {
   rewrite(name: string, text: string): void;
 }
 
+/** Returns a function that replaces files of a directory; names may have folders. */
+export function rewriterOf(directory: string): RigNodens["rewrite"] {
+  return (name, text) => {
+    const file = `${directory}/${name}`;
+    Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(`${file}.new`, text);
+    Deno.renameSync(`${file}.new`, file);
+  };
+}
+
 const COUNTS = { min: 1, max: 9 };
 const PODS_A_NODE = { default: 2, max: 200 };
 const POD_RESOLV_CONF = `search default.svc.cluster.local svc.cluster.local cluster.local
@@ -253,12 +263,7 @@ export class NodeRig {
   /** Starts nodens from source in a node and waits for its start-up line. */
   async startNodensIn(node: RigNode, options: NodensOptions): Promise<RigNodens> {
     const directory = `${this.#directory}/nodens${this.#files++}`;
-    const rewrite = (name: string, text: string): void => {
-      const file = `${directory}/${name}`;
-      Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-      Deno.writeTextFileSync(`${file}.new`, text);
-      Deno.renameSync(`${file}.new`, file);
-    };
+    const rewrite = rewriterOf(directory);
     Deno.mkdirSync(directory);
     for (const [name, text] of Object.entries(options.files ?? {})) rewrite(name, text);
     const { args = [], corefile, env, ready } = options;

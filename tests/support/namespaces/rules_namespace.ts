@@ -1,6 +1,6 @@
 import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts";
 import { missing, rootReasons } from "../run/require.ts";
-import { uniqueName } from "../run/unique_name.ts";
+import { Namespace } from "./namespace.ts";
 
 /** Why no network namespace with iptables can be made here; empty if it can. */
 export function namespaceReasons(): string[] {
@@ -10,39 +10,15 @@ export function namespaceReasons(): string[] {
 
 /** A network namespace with a separate lock file of iptables. */
 export class NetNamespace {
-  readonly name: string;
+  readonly #namespace = new Namespace();
   /** /run of the programs inside. */
-  readonly runDirectory: string;
-
-  private constructor(name: string, runDirectory: string) {
-    this.name = name;
-    this.runDirectory = runDirectory;
-  }
-
-  static async create(): Promise<NetNamespace> {
-    const name = uniqueName("nodens-rules");
-    const directory = Deno.makeTempDirSync({ prefix: "nodens_run_" });
-    const namespace = new NetNamespace(name, directory);
-    await must("ip", "netns", "add", name);
-    await namespace.exec("ip", "link", "set", "lo", "up");
-    return namespace;
-  }
+  readonly runDirectory: string = Deno.makeTempDirSync({ prefix: "nodens_run_" });
 
   /** The command line that runs another inside. */
   wrap(binary: string, args: readonly string[]): [string, ...string[]] {
     const script = 'mount --bind "$0" /run && exec "$@"';
-    return [
-      "ip",
-      "netns",
-      "exec",
-      this.name,
-      "sh",
-      "-c",
-      script,
-      this.runDirectory,
-      binary,
-      ...args,
-    ];
+    const command = ["sh", "-c", script, this.runDirectory, binary, ...args];
+    return ["ip", ...this.#namespace.exec(...command)];
   }
 
   /** Runs a command inside; returns its output. Throws if it fails. */
@@ -79,8 +55,8 @@ export class NetNamespace {
   }
 
   /** Deletes the namespace. */
-  async remove(): Promise<void> {
-    await must("ip", "netns", "delete", this.name);
+  remove(): void {
+    this.#namespace.remove();
     Deno.removeSync(this.runDirectory, { recursive: true });
   }
 }
