@@ -54,7 +54,6 @@ export class FamilyRules {
   problem: string | null = null;
   readonly #options: FamilyRulesOptions;
   readonly #keeper: RuleKeeper;
-  /** The level was lowered because of the heartbeat, not of the rules. */
   #lacksHeartbeat = false;
   #warnings: ReadonlySet<string> = new Set();
 
@@ -122,7 +121,6 @@ export class FamilyRules {
     try {
       await this.#keeper.keep({ ...this.#nothing(), wanted }, { signal, atStop: true });
     } catch (error) {
-      // `remove` tries again and reports what fails.
       asIptablesError(error);
     }
   }

@@ -29,7 +29,6 @@ export class Heartbeat {
     this.#keep = keep;
   }
 
-  /** Renews these entries from now on; all others are removed. */
   set(beats: readonly Beat[]): void {
     this.#beats = beats;
     this.#beating = null;
@@ -48,7 +47,6 @@ export class Heartbeat {
     return this.#beating = beating;
   }
 
-  /** Why the entries of a list cannot be renewed, or null. */
   faultOf(list: string): string | null {
     return this.#faults[list] ?? null;
   }

@@ -23,7 +23,6 @@ const STOP_MS = 9000;
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
-/** Time for answers to queries that the host has sent from addresses that will be removed. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<
@@ -41,7 +40,6 @@ export interface NodeRoleOptions {
   skipTeardown: boolean;
   log: (level: LogLevel, line: string) => void;
   count: (error: SetupError) => void;
-  /** Checks what is not part of nodens but affects it; called with each check of the rules. */
   checkHost?: () => void;
   clock?: Clock;
 }

@@ -13,12 +13,10 @@ import { type FailOpenLevel, OWN_MARK } from "./rules/rules.ts";
 export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly run: RunCommand;
   readonly heartbeat: Heartbeat;
-  /** Called with the level of a family after each check, if fail-open was requested. */
   readonly onLevel?: (family: Family, level: FailOpenLevel) => void;
   readonly clock?: Clock;
 }
 
-/** Pause before another check if something was wrong; it doubles each time. */
 const RETRY_MS = 5000;
 /** At most 40 seconds: a check follows every `-syncinterval` (60 s) anyway. */
 const MAX_DOUBLINGS = 3;
@@ -78,7 +76,6 @@ export class NodeRules {
     return this.#running ??= this.#ensureAll().finally(() => this.#running = null);
   }
 
-  /** Calls `ensure` in a few seconds, once. */
   ensureSoon(): void {
     if (this.#stopped || this.#cancelRetry !== null) return;
     const doublings = Math.min(Math.max(this.#failures - 1, 0), MAX_DOUBLINGS);

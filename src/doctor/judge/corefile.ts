@@ -10,7 +10,6 @@ export interface CorefileFacts {
   readonly source: string;
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
-  /** Its configuration; that of the present Corefile if the new one has faults. */
   readonly config: Config | null;
 }
 

@@ -6,7 +6,6 @@ import { maybeNobody, type Running } from "./listeners.ts";
 export interface LocalAddress {
   readonly address: string;
   readonly link: string;
-  /** The kernel found it on another machine, and does not use it. */
   readonly duplicate: boolean;
 }
 
@@ -16,7 +15,6 @@ export interface InterfaceFacts {
   readonly setupInterface: boolean;
   readonly name: string;
   readonly running: Running;
-  /** Signs of which kinds the kernel can make; null if unknown. */
   readonly kinds: Readonly<Record<LinkKind, boolean>> | null;
   readonly link: { kind: string; up: boolean; ports: number } | null;
   readonly addresses: readonly LocalAddress[];

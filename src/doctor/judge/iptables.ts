@@ -71,10 +71,8 @@ export function judgeLock(facts: LockFacts): Verdict {
 
 /** Matches of one family. */
 export interface MatchFacts {
-  /** Loaded matches (/proc/net/ip_tables_matches); null if unreadable. */
   readonly loaded: readonly string[] | null;
   readonly modules: readonly string[] | null;
-  /** Result of `iptables-restore --test`; null if it was not run. */
   readonly test: { readonly accepted: boolean; readonly said: string } | null;
   readonly failOpen: boolean;
 }

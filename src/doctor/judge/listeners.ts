@@ -30,7 +30,6 @@ export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
   readonly sockets: readonly Socket[] | null;
-  /** A nodens process that answered over HTTP (`/status`), or null. */
   readonly status: { readonly pid: number; readonly version: string } | null;
 }
 

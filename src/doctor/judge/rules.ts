@@ -10,7 +10,6 @@ import type { Running } from "./listeners.ts";
 /** Rules of one family, present and wanted. */
 export interface RuleFacts {
   readonly rules: FamilyRules;
-  /** Wanted rules at each level of fail-open, the best one first. */
   readonly levels: readonly { readonly level: FailOpenLevel; readonly set: RuleSet }[];
   readonly running: Running;
   readonly failOpen: boolean;
@@ -118,7 +117,6 @@ function unreadable({ family }: FamilyRules): Verdict {
 export interface BeatFacts {
   readonly list: string;
   readonly address: string;
-  /** Text of the list, read twice with more than a heartbeat between; null if it does not exist. */
   readonly texts: readonly [string | null, string | null];
 }
 

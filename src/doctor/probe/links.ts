@@ -6,7 +6,6 @@ import type { Surroundings } from "./options.ts";
 /** Links and addresses of this machine. */
 export interface LinkFacts extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
-  /** Links of default routes, which do not face pods. */
   readonly uplinks: readonly string[];
 }
 

@@ -12,12 +12,10 @@ export interface DoctorOptions {
   readonly rules: RuleRequest;
   readonly corefile: string;
   readonly defaultPort: number;
-  /** Addresses for metrics besides those of the Corefile, as HOST:PORT. */
   readonly metricsAddresses: readonly string[];
   readonly clusterName: string | null;
   readonly outsideName: string;
   readonly timeoutMs: number;
-  /** Queries from a temporary network namespace, which changes the host briefly. */
   readonly pod: boolean;
 }
 
@@ -40,7 +38,6 @@ export interface Question {
 /** The probes' access to the machine. It changes nothing, except by `run` with `--pod`. */
 export interface Surroundings {
   readonly host: HostView;
-  /** Kernel files; null if the C library cannot be used. */
   readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;
   readonly libcMissing: string | null;
   readonly run: RunCommand;

@@ -15,7 +15,6 @@ import {
 import { planOtherSource, restoreSource } from "./source_address.ts";
 import { InterfaceWatch, RepairPace } from "./watch.ts";
 
-/** Interval between reads of notices; reading none is two system calls. */
 const LOOK_MS = 100;
 
 /** What `ensure` found and did. */
@@ -48,7 +47,6 @@ export class NodeInterface {
   #link: Link | null = null;
   #adopted = false;
   #onLo = false;
-  /** Indexes of our links that were renamed or replaced by others. */
   readonly #strays = new Set<number>();
   #elsewhere: readonly string[] = [];
 
@@ -129,7 +127,6 @@ export class NodeInterface {
     return this.#yielded.length > 0;
   }
 
-  /** Undoes `yieldSource`, because another process keeps the addresses. */
   reclaimSource(): void {
     const kernel = this.#open();
     for (const one of this.#yielded) this.#changeRoute(() => restoreSource(kernel, one));
@@ -357,7 +354,6 @@ export class NodeInterface {
   }
 }
 
-/** Compares addresses, and prefix lengths except on lo. */
 function isAt(address: LinkAddress, wanted: WantedAddress, kind: InterfaceKind): boolean {
   return String(address.bytes) === String(wanted.bytes) &&
     (kind === "lo" || address.prefixLength === wanted.prefixLength);

@@ -20,11 +20,9 @@ export interface RedirectOptions {
   /** By family: null if nodens listens on all addresses; a missing family is not redirected. */
   readonly to: Partial<Record<Family, string | null>>;
   readonly port: number;
-  /** Servers whose traffic is redirected; if empty, all except this host. */
   readonly only: readonly string[];
   readonly except: readonly string[];
   readonly exceptUid: number | null;
-  /** Interfaces of containers; empty for all; null for the host's own traffic only. */
   readonly interfaces: readonly string[] | null;
   readonly failOpen: boolean;
 }
@@ -42,7 +40,6 @@ export function redirectFamilies({ to }: RedirectOptions): Family[] {
 export function redirectSet(family: Family, options: RedirectOptions | null): RuleSet {
   return {
     wanted: options === null ? [] : redirectRules(family, options),
-    // One for each chain that may have some: their comment identifies them.
     owned: [
       redirectRule("nat", "PREROUTING", ["-j", "RETURN"]),
       redirectRule("nat", "OUTPUT", ["-j", "RETURN"]),

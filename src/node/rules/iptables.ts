@@ -6,7 +6,6 @@ import { type Change, restoreInput } from "./transaction.ts";
 export const LOCK_WAIT_SECONDS = 5;
 /** The same at stop, which must be over within seconds. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
-/** Reading or changing 50,000 rules takes some seconds on a tenth of a processor. */
 const COMMAND_LIMIT_MS = 20_000;
 
 /** Why rules cannot be read or changed; "busy": they change again at once, or a command hangs. */
@@ -34,7 +33,6 @@ export interface Backend {
 /** Both kinds, and which of them the node uses. */
 export interface Backends {
   readonly used: Backend;
-  /** The other one if it has any rule; else null. */
   readonly other: Backend | null;
   readonly reason: string;
   /** Why the other one, which never had our rules, cannot be read; null if it can. */

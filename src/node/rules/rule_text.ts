@@ -10,9 +10,7 @@ export type Table = "raw" | "filter" | "nat";
 export interface Rule {
   readonly table: Table;
   readonly chain: string;
-  /** Matches and target as iptables takes them, without `-A CHAIN`. */
   readonly args: readonly string[];
-  /** Inserted above all others, or appended; default: above. */
   readonly place?: "first" | "last";
 }
 
@@ -121,7 +119,6 @@ export function commentOf(args: readonly string[]): string {
 export class SavedRule {
   readonly table: string;
   readonly chain: string;
-  /** What follows `-A CHAIN`, as printed: the words that delete the rule. */
   readonly text: string;
   #args: readonly string[] | null = null;
 

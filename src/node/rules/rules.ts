@@ -34,7 +34,6 @@ export interface RuleOptions {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly healthPort: number;
-  /** Servers for queries that nobody else takes while the heartbeat is missing (`-failopen-to`). */
   readonly failOpenTo: readonly Destination[];
   /** Addresses whose connections must be tracked, because a redirect leads to them. */
   readonly tracked: readonly string[];
@@ -123,7 +122,6 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
       ? []
       : ["-m", "statistic", "--mode", "nth", "--every", `${every}`, "--packet", "0"];
     const dnat = [...share, "-j", "DNAT", "--to-destination", destinationText(target)];
-    // Last: kube-proxy's own choice comes first if it has one. Untracked packets skip this table.
     return ["PREROUTING", "OUTPUT"].flatMap((chain) =>
       ["udp", "tcp"].map((protocol) =>
         rule("nat", chain, [...to(protocol), ...dnat], COMMENT.failOpen, "last")
@@ -132,7 +130,6 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   });
   const masquerade = ["-s", address, "!", "-o", "lo", "-j", "MASQUERADE"];
   return [
-    // The probe must arrive even if no other query does.
     rule("raw", "OUTPUT", [...to("udp"), ...mark, "-j", "NOTRACK"], COMMENT.probe),
     // Without masquerading, replies to the host's own queries would not find their way back.
     rule("nat", "POSTROUTING", masquerade, COMMENT.failOpen),

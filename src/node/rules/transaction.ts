@@ -16,7 +16,6 @@ export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
 /** A command for iptables-restore. */
 export interface Change {
   readonly table: string;
-  /** A line for iptables-restore: `-I INPUT -p tcp …`. */
   readonly line: string;
 }
 
@@ -73,7 +72,6 @@ export function ownership({ wanted, owned, comments }: RuleSet): (rule: SavedRul
   for (const rule of [...wanted, ...owned]) {
     const { table, chain, args } = rule;
     chains.add(chainOf(rule));
-    // Without our comment only an equal rule is ours: others may have similar ones.
     if (commentOf(args) === "") exact.add(ruleKey(table, chain, args));
     else cores.add(coreKey(table, chain, args));
   }

@@ -21,11 +21,9 @@ import {
 /** What a `BaseCorefile` uses. */
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
-  /** Returns why a Corefile cannot be served, or null; must not apply it. */
   check: (text: string) => Promise<string | null>;
   /** The Corefile has changed; not called for the one that `start` returns. */
   onChange: (text: string, summary: string) => void | Promise<void>;
-  /** There is a fault, and the previous Corefile stays; a `configmap` error of node-cache. */
   onFault: (message: string) => void;
   files?: ConfigFiles;
   clock?: Clock;
@@ -46,7 +44,6 @@ export class BaseCorefile {
   #config = NO_KUBE_DNS_CONFIG;
   #servedConfig = NO_KUBE_DNS_CONFIG;
   #lastConfig = "";
-  /** Ends with the work in progress: inputs are applied one after the other. */
   #applying: Promise<void> = Promise.resolve();
 
   constructor(options: TemplateOptions, surroundings: BaseCorefileSurroundings) {
@@ -207,7 +204,6 @@ export class SettledPoll<T> {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Reads once, without a call of `onChange`. */
   async first(): Promise<T> {
     const found = await this.#options.read();
     this.#known = JSON.stringify(found);

@@ -87,7 +87,6 @@ export type Found = { text: string } | { why: string; absent: boolean };
 /** The files that a Corefile is made from. */
 export interface Inputs {
   readonly base: Found;
-  /** Files of the kube-dns config map; null if its directory does not exist. */
   readonly config: Readonly<Record<typeof KUBE_DNS_FILES[number], Found>> | null;
 }
 
@@ -122,7 +121,6 @@ export function readKubeDns(
   { configDirectory, configRequired }: TemplateOptions,
 ): { config: KubeDnsConfig | null; faults: string[] } {
   if (found === null) {
-    // An optional volume is an empty directory; without any, no config map was requested.
     if (!configRequired) return { config: NO_KUBE_DNS_CONFIG, faults: [] };
     const fault = `Cannot read "${configDirectory}": there is no such directory (mount the config` +
       " map kube-dns there, or omit -kubednscm)";
