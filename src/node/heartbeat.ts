@@ -29,10 +29,11 @@ export class Heartbeat {
     this.#keep = keep;
   }
 
-  set(beats: readonly Beat[]): void {
+  /** Renews these entries, and no others; resolves after a round. Never rejects. */
+  set(beats: readonly Beat[]): Promise<void> {
     this.#beats = beats;
     this.#beating = null;
-    void this.beat();
+    return this.beat();
   }
 
   /** Queries and renews once, or joins the round in progress. Never rejects. */

@@ -144,8 +144,7 @@ export class NodeRules {
       if (!this.#stopped) states.push(await family.ensure(signal));
     }
     if (this.#stopped) return states;
-    heartbeat.set(this.#beats());
-    await heartbeat.beat();
+    await heartbeat.set(this.#beats());
     // Rules that require a heartbeat that fails would keep queries away for good.
     for (const [i, family] of this.#families.entries()) {
       if (family.level === "none" || family.problem !== null) continue;
@@ -154,7 +153,7 @@ export class NodeRules {
       const fault = await this.#lastingFault(family.family);
       if (fault === null || family.problem !== null || this.#stopped) continue;
       states[i] = await family.doWithoutHeartbeat(fault, signal);
-      heartbeat.set(this.#beats());
+      void heartbeat.set(this.#beats());
     }
     if (!this.#stopped) this.#report(states);
     return states;
@@ -190,10 +189,9 @@ export class NodeRules {
 
   async #tryHeartbeat(family: Family): Promise<string | null> {
     const { heartbeat } = this.#options;
-    heartbeat.set(this.#beats(family));
-    await heartbeat.beat();
+    await heartbeat.set(this.#beats(family));
     const fault = this.#heartbeatFault(family);
-    if (fault !== null) heartbeat.set(this.#beats());
+    if (fault !== null) void heartbeat.set(this.#beats());
     return fault;
   }
 

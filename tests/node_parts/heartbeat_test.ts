@@ -21,7 +21,7 @@ function make() {
 
 Deno.test("Heartbeat: a beat joins the round in progress, and remembers faults", async () => {
   const { heartbeat, told, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
   const joined = [heartbeat.beat(), heartbeat.beat()];
   assert.deepEqual(told, ["10.96.0.10"]);
   answers[0]!.resolve({ nodens: "Cannot open it" });
@@ -36,8 +36,8 @@ Deno.test("Heartbeat: a beat joins the round in progress, and remembers faults",
 
 Deno.test("Heartbeat: new entries do not wait for a round of the previous ones", async () => {
   const { heartbeat, told, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
-  heartbeat.set([beat("169.254.20.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("169.254.20.10")]);
   assert.deepEqual(told, ["10.96.0.10", "169.254.20.10"]);
   const joined = heartbeat.beat();
   answers[0]!.resolve({});
@@ -49,7 +49,7 @@ Deno.test("Heartbeat: new entries do not wait for a round of the previous ones",
 
 Deno.test("Heartbeat: a data plane that does not answer causes no fault", async () => {
   const { heartbeat, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
   answers[0]!.reject(new Error("the data plane has not answered within 3000 ms"));
   await heartbeat.beat();
   assert.equal(heartbeat.faultOf("nodens"), null);
@@ -57,7 +57,7 @@ Deno.test("Heartbeat: a data plane that does not answer causes no fault", async 
 
 Deno.test("Heartbeat: stop removes the entries, or leaves them to another process", () => {
   const { heartbeat, told, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
   heartbeat.stop();
   heartbeat.stop({ handedOver: true });
   assert.deepEqual(told, ["10.96.0.10", "", " (left)"]);
