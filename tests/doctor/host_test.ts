@@ -85,7 +85,7 @@ testFindings("interface", [
     ok: `lo has ${LOCAL}, ${DNS}`,
   },
   {
-    name: "nobody makes it",
+    name: "missing with -setupinterface=false",
     facts: { ...SERVING, setupInterface: false, addresses: [], running: "nobody" as const },
     problem: /./,
     remedy: /ip address add 169\.254\.20\.10 dev/,
@@ -107,7 +107,11 @@ testFindings("kind of link", [
     remedy: /modprobe dummy/,
   },
   { name: "not known", facts: { ...SERVING, kinds: null }, skipped: /./ },
-  { name: "not to be made", facts: { ...SERVING, setupInterface: false }, skipped: /./ },
+  {
+    name: "with -setupinterface=false",
+    facts: { ...SERVING, setupInterface: false },
+    skipped: /./,
+  },
 ], ({ facts }) => judgeLinkKind(facts));
 
 const file = (servers: string[] | null, forwarded = true): ResolvConfFacts => ({
@@ -131,7 +135,7 @@ testFindings("resolv.conf", [
     remedy: /systemd\/resolve\/resolv\.conf/,
   },
   {
-    name: "itself, by way of a block that does not forward back",
+    name: "itself, through a block that does not forward back",
     files: [file([LOCAL])],
     ok: /no loop$/,
   },

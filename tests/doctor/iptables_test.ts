@@ -84,7 +84,7 @@ testFindings("iptables", [
     remedy: /iptables-legacy-save/,
   },
   {
-    name: "ours in the other kind are another matter",
+    name: "our rules in the other kind are ignored",
     rules: rules(FOREIGN, saved("none")),
     ok: /./,
   },
@@ -167,7 +167,7 @@ testFindings("matches", [
     ok: "comment",
   },
   {
-    name: "modules that cannot be seen",
+    name: "invisible modules",
     facts: { ...MATCHES, loaded: ["comment"], modules: null },
     skipped: /^not known whether the kernel has recent, socket/,
   },
@@ -201,7 +201,7 @@ const facts = (nft: string, running: Running = "nodens", legacy: string | null =
 testFindings("rules", [
   { name: "all there", facts: RULES, ok: "14, fail-open by heartbeat and socket (nft)" },
   {
-    name: "as node-cache's, though fail-open was asked for",
+    name: "without fail-open, though requested",
     facts: facts(saved("none")),
     warning: /^12, without fail-open .* nobody does$/,
   },

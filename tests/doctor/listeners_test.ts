@@ -32,7 +32,7 @@ testFindings("listeners", [
     ok: /./,
   },
   {
-    name: "systemd-resolved in the way of a server of all addresses",
+    name: "systemd-resolved beside a server of all addresses",
     facts: { ...HOST, sockets: [socket("systemd-resolve", "127.0.0.53")] },
     problem: "systemd-resolve (12) has 127.0.0.53:53/udp",
     remedy: /^systemd-resolve: set DNSStubListener=no in/,
@@ -44,23 +44,23 @@ testFindings("listeners", [
     remedy: /^dnsmasq: give it bind-dynamic/,
   },
   {
-    name: "somebody unheard of",
+    name: "an unknown program",
     facts: { ...NODE, sockets: [socket("mydns", LOCAL)] },
     problem: /./,
     remedy: "mydns: stop it, or give it or nodens another address",
   },
   {
-    name: "an IPv6 socket of all addresses may take IPv4",
+    name: "an IPv6 wildcard socket may take IPv4",
     facts: { ...NODE, sockets: [socket("unbound", "::")] },
     warning: "unbound (12) has [::]:53/udp, which may take IPv4 too",
   },
   {
-    name: "a process that cannot be seen",
+    name: "an invisible process",
     facts: { ...NODE, sockets: [socket(null, LOCAL)] },
     problem: /cannot be seen has .* to see its name\)$/,
   },
   {
-    name: "a process that cannot be seen, and nodens says it is here",
+    name: "an invisible process, and a nodens that answers",
     facts: { ...NODE, sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
     ok: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53",
   },
@@ -70,7 +70,7 @@ testFindings("listeners", [
     ok: "nodens (process 12) listens at 169.254.20.10:53",
   },
   {
-    name: "node-cache before the change",
+    name: "node-cache before the migration",
     facts: { ...NODE, sockets: [socket("node-cache", LOCAL)] },
     warning: /./,
     remedy: /^expected before the migration/,

@@ -87,7 +87,7 @@ testFindings("queries", [
     skipped: /nobody serves there yet/,
   },
   {
-    name: "silent, and sockets cannot be seen",
+    name: "silent, and sockets are invisible",
     facts: { ...FACTS, asked: asked(SILENT, SILENT), running: "unseen" as const, holder: null },
     skipped: /^nobody answers there/,
   },
@@ -171,7 +171,7 @@ testFindings("pod", [
     ok: `from a namespace beside the node to 10.96.0.10:53: cluster name ${CLUSTER}: UDP 0.4 ms`,
   },
   {
-    name: "pods are kept out",
+    name: "pods are not answered",
     facts: { ...NAMESPACE, asked: asked(SILENT) },
     problem: /./,
     remedy: /PREROUTING, network policies of the CNI.*rp_filter/,
@@ -270,7 +270,7 @@ testFindings("corefile", [
     problem: /^Corefile:\nCorefile:0: no\n(.*\n){9}and 2 more$/,
   },
   {
-    name: "an address that nobody serves at",
+    name: "an address without a server block",
     facts: { ...COREFILE_FACTS, config: BOUND },
     problem: /no server block listens at fd00::10, which -localip names$/,
     remedy: /^write "bind fd00::10" in the blocks/,

@@ -129,13 +129,13 @@ Deno.test({
       assert.equal(before.of("service").status, "ok");
       const counters = (text: string) => text.replaceAll(/\[\d+:\d+\]|^#.*$/gm, "");
       const rulesAfter = (await rig.exec(node.namespace, "iptables-save")).stdout;
-      assert.equal(counters(rulesAfter), counters(rulesBefore), "nothing of the host has changed");
+      assert.equal(counters(rulesAfter), counters(rulesBefore), "the host has not changed");
 
       // A missing variable, and a pod without rights.
       const missing = await doctor(rig, node, plain);
       assert.deepEqual(missing.problems, ["service"]);
       assert.match(missing.of("service").found, /KUBE_DNS_UPSTREAM_SERVICE_HOST is not set/);
-      assert.equal(missing.of(`upstream:${OUTSIDE.v4}:53`).status, "ok", "the rest is looked at");
+      assert.equal(missing.of(`upstream:${OUTSIDE.v4}:53`).status, "ok", "the rest is checked");
       const weak = await doctor(rig, node, plain, {
         env: service,
         prefix: ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"],

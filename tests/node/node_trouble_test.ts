@@ -42,14 +42,14 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     Deno.kill(nodens.pid, "SIGKILL");
     await served(rig, "cluster", services);
     await nodens.ended;
-    assert.deepEqual(await hostState(rig), during, "all that it made is there");
+    assert.deepEqual(await hostState(rig), during, "everything stays");
 
     const next = await startNodeCache(rig, { localIps });
     await engaged(next, KUBE_DNS.v4);
     await engaged(next, KUBE_DNS.v6);
     assert.match(next.output, /adopted the link/);
     await served(rig, "cache", services);
-    assert.deepEqual(await hostState(rig), during, "nothing is there twice");
+    assert.deepEqual(await hostState(rig), during, "no duplicates");
     await stopped(rig, next, before);
   });
 

@@ -192,7 +192,7 @@ Deno.test({
     const directory = /(\S+)\/node0\.resolv\.conf /.exec(mounted)![1]!;
     assert.ok(Deno.statSync(directory).isDirectory);
     await rig.remove();
-    assert.deepEqual(present(names), others, "the other one is still there");
+    assert.deepEqual(present(names), others, "the other rig stays");
     await beside.remove();
     await beside.remove();
     assert.deepEqual(present(names), []);

@@ -11,7 +11,7 @@ Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => 
   assert.deepEqual(state, { ...good, changes: 14 });
   assert.deepEqual(written, ["nodens +10.96.0.10"]);
   assert.equal((await check()).changes, 0);
-  assert.equal(iptables.restored.length, 1, "one transaction, and none where all is well");
+  assert.equal(iptables.restored.length, 1, "one transaction, and none without changes");
   iptables.flush();
   assert.equal((await check()).changes, 14);
   assert.equal(iptables.rules().length, 14);
@@ -19,7 +19,7 @@ Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => 
   assert.equal(await rules.remove(), true);
   assert.deepEqual(iptables.rules(), ["raw: -A OUTPUT -j TRACE"]);
   assert.equal(written.at(-1), "nodens -10.96.0.10");
-  assert.deepEqual(await rules.ensure(), [], "nothing comes back after that");
+  assert.deepEqual(await rules.ensure(), [], "nothing is installed again");
   assert.deepEqual(counted, []);
   assert.ok(logs.every((line) => line.startsWith("info ")), logs.join("\n"));
 });
@@ -33,7 +33,7 @@ Deno.test("NodeRules: turnAway removes rules that lead here, and keeps those for
   assert.equal(plain.rules().length, 8);
   for (const line of plain.rules()) assert.doesNotMatch(line, /^raw: .*-d .*--dport 53 /);
   assert.equal(plain.rules().filter((line) => /--sport 53 .*NOTRACK/.test(line)).length, 2);
-  assert.deepEqual(await rules.ensure(), [], "nothing comes back after that");
+  assert.deepEqual(await rules.ensure(), [], "nothing is installed again");
   assert.equal(await rules.remove(), true);
   assert.deepEqual(plain.rules(), []);
 

@@ -123,7 +123,7 @@ withInterface("without dummy links, makes a bridge and warns", async (child, nam
   namespace.ip("link", "delete", LINK);
   await child.ensure();
   const warnings = child.log.filter((line) => line.includes("modprobe"));
-  assert.equal(warnings.length, 1, "the kind is warned of once");
+  assert.equal(warnings.length, 1, "warns of the kind once");
 });
 
 inNamespace("without dummies and bridges, uses lo", async (namespace) => {
@@ -185,7 +185,7 @@ const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
   },
   {
     // Linux drops IPv6 addresses, and keeps IPv4, when a link goes down.
-    what: "the link's being up",
+    what: "the state of the link",
     damage: [["link", "set", LINK, "down"]],
     mended: ["set it up", `added ${IPV6}/128`],
   },
@@ -211,7 +211,7 @@ for (const { what, damage, mended } of DAMAGES) {
   withInterface(`${what} is restored soon after a notice`, async (child, namespace) => {
     await child.ensure();
     await child.command("watch");
-    assert.deepEqual(await child.notice(), [], "a first look, for what came before");
+    assert.deepEqual(await child.notice(), [], "a first check, for earlier changes");
     // Several commands at once.
     child.suspended(() => {
       for (const command of damage) namespace.ip(...command);
@@ -232,7 +232,7 @@ for (const { what, damage, mended } of DAMAGES) {
 
 withInterface("its own changes cause no further ones", async (child, namespace) => {
   await child.ensure();
-  assert.equal(await child.command("look"), true, "a first look, for what came before");
+  assert.equal(await child.command("look"), true, "a first check, for earlier changes");
   namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
   assert.equal(await child.command("look"), true);
   assert.equal((await child.ensure()).changes.length, 1);
@@ -262,14 +262,14 @@ withInterface("slows down if another program reverts its repairs", async (child,
 }, { addresses: [IPV4] });
 
 withInterface("ignores notices of other links, unless some were lost", async (child, namespace) => {
-  assert.equal(await child.command("look"), true, "a first look, for what came before");
+  assert.equal(await child.command("look"), true, "a first check, for earlier changes");
   addMany(namespace, 3);
   assert.equal(await child.command("look"), false);
   addMany(namespace, 4000);
-  assert.equal(await child.command("look"), true, "there was no room for all (ENOBUFS)");
+  assert.equal(await child.command("look"), true, "notices were lost (ENOBUFS)");
   while (await child.command("look"));
   namespace.ip("link", "add", "absent", "type", "bridge");
-  assert.equal(await child.command("look"), true, "a link of the name has come");
+  assert.equal(await child.command("look"), true, "a link of that name was made");
 }, { addresses: [IPV4], name: "absent" });
 
 inNamespace("reads a long list of addresses to its end", async (namespace) => {
@@ -447,7 +447,7 @@ inNamespace("with IPv6 switched off, fails with the remedy", async (namespace) =
       child.ensure(),
       /"nodens0": adding fd00:10:96::a\/128: permission denied.*sysctl net\.ipv6.*-localip$/,
     );
-    assert.equal(hasLink(namespace), false, "what the first call made is taken back");
+    assert.equal(hasLink(namespace), false, "the first call undoes its work");
   });
 });
 

@@ -20,7 +20,7 @@ Deno.test("RepairPace: allows three repairs at once, and delays further ones", (
 Deno.test("RepairPace: allows repairs at once after a quiet minute", () => {
   const pace = new RepairPace();
   for (let i = 0; i < 9; i++) pace.repaired(0);
-  assert.equal(pace.repaired(60_000), 30_000, "still the same fight");
+  assert.equal(pace.repaired(60_000), 30_000, "still in a row");
   assert.equal(pace.repaired(120_001), 0);
   assert.equal(pace.count, 1);
 });

@@ -76,5 +76,5 @@ Deno.test("findObstacles: follows jumps, up to a RETURN for all senders", () => 
   assert.match(told!, /"-t raw -A inner -s 10.1.0.0\/16 -j DROP" \(reached from PREROUTING\)/);
   assert.deepEqual(jump("-A outer -d 10.96.0.10/32 -j RETURN", "-A outer -j DROP"), []);
   assert.equal(jump("-A outer -s 10.1.0.0/16 -j RETURN", "-A outer -j DROP").length, 1);
-  assert.deepEqual(jump("-A outer -j outer"), [], "a circle ends");
+  assert.deepEqual(jump("-A outer -j outer"), [], "a loop ends");
 });

@@ -233,7 +233,7 @@ const MISSING: {
     fault: /^Cannot read the template "\/etc\/coredns\/Corefile\.base": there is no such file$/,
   },
   {
-    what: "template that was asked for",
+    what: "requested template",
     files: { [TARGET]: "x" },
     options: { baseRequired: true },
     first: null,
@@ -247,7 +247,7 @@ const MISSING: {
   },
   { what: "config map", files: { [BASE]: TEMPLATE }, first: PLAIN },
   {
-    what: "config map that was asked for",
+    what: "requested config map",
     files: { [BASE]: TEMPLATE },
     options: { configRequired: true },
     first: PLAIN,

@@ -59,7 +59,7 @@ const FAILURES: {
   { what: "a directory that is read-only", steps: { create: failing("EROFS") }, text: "two" },
   { what: "a directory without permission", steps: { create: failing("EACCES") }, text: "two" },
   {
-    what: "Deno's own kind of that",
+    what: "Deno's own error for it",
     steps: { create: () => Promise.reject(new Deno.errors.PermissionDenied("no")) },
     text: "two",
   },

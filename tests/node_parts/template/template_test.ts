@@ -37,7 +37,7 @@ const FILLED: {
   filled: string;
 }[] = [
   {
-    what: "all local addresses, and nothing for the one that is among them",
+    what: "all local addresses, and nothing for the second variable",
     text: "bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__\n",
     filled: "bind 169.254.20.10 10.96.0.10 \n",
   },
@@ -56,12 +56,12 @@ const FILLED: {
       "forward . fd00:96::7\nforward . [fd00:96::7]:1053\nforward . dns://fd00:96::7",
   },
   {
-    what: "what is filled in already stays",
+    what: "filled-in values stay",
     text: "bind 169.254.20.10 10.96.0.10\nhealth 169.254.20.10:8080\nforward . 10.96.120.7\n",
     filled: "bind 169.254.20.10 10.96.0.10\nhealth 169.254.20.10:8080\nforward . 10.96.120.7\n",
   },
   {
-    what: "filled in by half, as for IPVS",
+    what: "partly filled in, as for IPVS",
     text: "bind 169.254.20.10 __PILLAR__DNS__SERVER__\n",
     values: { localIps: ["169.254.20.10"] },
     filled: "bind 169.254.20.10 \n",
@@ -73,7 +73,7 @@ const FILLED: {
     filled: "k8s.example.org:53 x.k8s.example.org {\n}",
   },
   {
-    what: "resolv.conf where no upstream servers are given, over TCP if so written",
+    what: "resolv.conf without upstream servers, with force_tcp if written",
     text: "forward . __PILLAR__UPSTREAM__SERVERS__ {\n  force_tcp\n}\n",
     filled: "forward . /etc/resolv.conf {\n  force_tcp\n}\n",
   },
@@ -86,7 +86,7 @@ const FILLED: {
       "\tforward a.example 192.0.2.1 [2001:db8::1]:1053\n\n\nlast",
   },
   {
-    what: "force_tcp stays where more is said or it is another forward",
+    what: "force_tcp stays beside other options, and in other forwards",
     text: "forward . __PILLAR__UPSTREAM__SERVERS__ {\n force_tcp\n max_fails 3\n}\n" +
       "forward . __PILLAR__CLUSTER__DNS__ {\n force_tcp\n}\n",
     values: { upstreamNameservers: ["192.0.2.1"] },
@@ -94,13 +94,13 @@ const FILLED: {
       "forward . 10.96.120.7 {\n force_tcp\n}\n",
   },
   {
-    what: "comments are left alone, even with variables that cannot be filled",
+    what: "comments stay, even with variables that cannot be filled",
     text: '# __PILLAR__CLUSTER__DNS__ "\nbind __PILLAR__LOCAL__DNS__#__PILLAR__FOO__\n',
     values: { clusterDns: { why: "nobody knows" } },
     filled: '# __PILLAR__CLUSTER__DNS__ "\nbind 169.254.20.10 10.96.0.10#__PILLAR__FOO__\n',
   },
   {
-    what: "a # in quotes begins no comment, and a quoted word is one word",
+    what: "a # in quotes does not begin a comment",
     text: 'log . "# __PILLAR__LOCAL__DNS__ \\" x" __PILLAR__LOCAL__DNS__',
     filled: 'log . "# 169.254.20.10 \\" x" 169.254.20.10 10.96.0.10',
   },
@@ -231,7 +231,7 @@ const MANIFESTS: {
   listeners: string[];
   cluster?: string;
 }[] = [
-  { what: "as it is", replaced: {}, listeners: BOTH },
+  { what: "unchanged", replaced: {}, listeners: BOTH },
   {
     what: "filled in as for iptables",
     replaced: { ...IPTABLES, __PILLAR__DNS__DOMAIN__: "cluster.local" },
