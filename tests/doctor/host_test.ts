@@ -16,7 +16,7 @@ import {
 } from "../../src/doctor/judge/resolv_conf.ts";
 import { judgeService, type ServiceFacts } from "../../src/doctor/judge/corefile.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
-import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
+import { expectFinding, testFindings, testJudge } from "../support/doubles/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
 const DNS = "10.96.0.10";
@@ -32,87 +32,76 @@ const SERVING: InterfaceFacts = {
   addresses: BOTH,
 };
 
-testFindings("interface", [
-  { name: "as it should be", facts: SERVING, ok: `nodelocaldns has ${LOCAL}, ${DNS}` },
+testJudge("interface", SERVING, judgeInterface, [
+  { name: "as it should be", ok: `nodelocaldns has ${LOCAL}, ${DNS}` },
   {
     name: "not there before the start",
-    facts: { ...SERVING, running: "nobody" as const, link: null, addresses: [] },
+    facts: { running: "nobody", link: null, addresses: [] },
     ok: /^nodens will make "nodelocaldns" with 169/,
   },
   {
     name: "an address is gone",
-    facts: { ...SERVING, addresses: [on(LOCAL, "nodelocaldns")] },
-    problem: /^no interface has 10\.96\.0\.10/,
-    remedy: /syncinterval/,
+    facts: { addresses: [on(LOCAL, "nodelocaldns")] },
+    problem: [/^no interface has 10\.96\.0\.10/, /syncinterval/],
   },
   {
     name: "down",
-    facts: { ...SERVING, link: { kind: "dummy", up: false, ports: 0 } },
-    problem: /./,
-    remedy: "set it up (ip link set nodelocaldns up)",
+    facts: { link: { kind: "dummy", up: false, ports: 0 } },
+    problem: [/./, "set it up (ip link set nodelocaldns up)"],
   },
   {
     name: "a link of another kind",
-    facts: { ...SERVING, link: { kind: "", up: true, ports: 0 } },
-    problem: /of the kind "real device"$/,
-    remedy: /-interfacename/,
+    facts: { link: { kind: "", up: true, ports: 0 } },
+    problem: [/of the kind "real device"$/, /-interfacename/],
   },
   {
     name: "a bridge of somebody else",
-    facts: { ...SERVING, link: { kind: "bridge", up: true, ports: 2 } },
-    problem: /a bridge with 2 ports/,
-    remedy: /-interfacename/,
+    facts: { link: { kind: "bridge", up: true, ports: 2 } },
+    problem: [/a bridge with 2 ports/, /-interfacename/],
   },
   {
     name: "an address elsewhere",
-    facts: { ...SERVING, addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "eth0")] },
+    facts: { addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "eth0")] },
     problem: /10\.96\.0\.10 on eth0$/,
   },
   {
     name: "kube-proxy with IPVS",
-    facts: { ...SERVING, addresses: [...BOTH, on(DNS, "kube-ipvs0")] },
-    problem: /./,
-    remedy: /^leave 10\.96\.0\.10 out of -localip/,
+    facts: { addresses: [...BOTH, on(DNS, "kube-ipvs0")] },
+    problem: [/./, /^leave 10\.96\.0\.10 out of -localip/],
   },
   {
     name: "a duplicate",
-    facts: { ...SERVING, addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "nodelocaldns", true)] },
+    facts: { addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "nodelocaldns", true)] },
     problem: /another machine was found to have 10\.96/,
   },
   {
     name: "addresses on lo",
-    facts: { ...SERVING, link: null, addresses: [on(LOCAL, "lo"), on(DNS, "lo")] },
+    facts: { link: null, addresses: [on(LOCAL, "lo"), on(DNS, "lo")] },
     ok: `lo has ${LOCAL}, ${DNS}`,
   },
   {
     name: "missing with -setupinterface=false",
-    facts: { ...SERVING, setupInterface: false, addresses: [], running: "nobody" as const },
-    problem: /./,
-    remedy: /ip address add 169\.254\.20\.10 dev/,
+    facts: { setupInterface: false, addresses: [], running: "nobody" },
+    problem: [/./, /ip address add 169\.254\.20\.10 dev/],
   },
-  { name: "no node", facts: { ...SERVING, wanted: [] }, skipped: /./ },
-], ({ facts }) => judgeInterface(facts));
+  { name: "no node", facts: { wanted: [] }, skipped: /./ },
+]);
 
-testFindings("kind of link", [
-  { name: "dummy", facts: SERVING, ok: "available" },
+testJudge("kind of link", SERVING, judgeLinkKind, [
+  { name: "dummy", ok: "available" },
   {
     name: "bridge",
-    facts: { ...SERVING, link: null, kinds: { dummy: false, bridge: true } },
+    facts: { link: null, kinds: { dummy: false, bridge: true } },
     ok: /a bridge without ports works as well$/,
   },
   {
     name: "none",
-    facts: { ...SERVING, link: null, kinds: { dummy: false, bridge: false } },
-    warning: /./,
-    remedy: /modprobe dummy/,
+    facts: { link: null, kinds: { dummy: false, bridge: false } },
+    warning: [/./, /modprobe dummy/],
   },
-  { name: "not known", facts: { ...SERVING, kinds: null }, skipped: /./ },
-  {
-    name: "with -setupinterface=false",
-    facts: { ...SERVING, setupInterface: false },
-    skipped: /./,
-  },
-], ({ facts }) => judgeLinkKind(facts));
+  { name: "not known", facts: { kinds: null }, skipped: /./ },
+  { name: "with -setupinterface=false", facts: { setupInterface: false }, skipped: /./ },
+]);
 
 const file = (servers: string[] | null, forwarded = true): ResolvConfFacts => ({
   path: "/etc/resolv.conf",
@@ -125,14 +114,18 @@ testFindings("resolv.conf", [
   {
     name: "itself beside another",
     files: [{ ...file(["192.0.2.1", LOCAL]), leftOut: [LOCAL] }],
-    warning: "/etc/resolv.conf names 169.254.20.10, which is nodens itself and left out",
-    remedy: /systemd\/resolve\/resolv\.conf/,
+    warning: [
+      "/etc/resolv.conf names 169.254.20.10, which is nodens itself and left out",
+      /systemd\/resolve\/resolv\.conf/,
+    ],
   },
   {
     name: "itself alone",
     files: [file(null), { ...file([LOCAL]), leftOut: [LOCAL] }],
-    problem: /^\/etc\/resolv\.conf names 169\.254\.20\.10 alone, .* SERVFAIL until/,
-    remedy: /systemd\/resolve\/resolv\.conf/,
+    problem: [
+      /^\/etc\/resolv\.conf names 169\.254\.20\.10 alone, .* SERVFAIL until/,
+      /systemd\/resolve\/resolv\.conf/,
+    ],
   },
   {
     name: "itself, through a block that does not forward back",
@@ -184,14 +177,12 @@ testFindings("kubelet", [
   {
     name: "pods ask somebody else",
     kubelet: { ...KUBELET, clusterDns: ["10.43.0.10"] },
-    warning: /./,
-    remedy: /^add it to -localip .*have pods ask 169\.254\.20\.10/,
+    warning: [/./, /^add it to -localip .*have pods ask 169\.254\.20\.10/],
   },
   {
     name: "kube-dns would ask nodens",
     kubelet: { ...KUBELET, resolvConf: file([LOCAL], false) },
-    problem: /./,
-    remedy: /^set resolvConf to a file/,
+    problem: [/./, /^set resolvConf to a file/],
   },
   { name: "not seen", kubelet: null, skipped: /./ },
 ], ({ kubelet }) => judgeKubelet(kubelet, { own: [LOCAL, DNS], localIps: [LOCAL, DNS] }));
@@ -217,27 +208,25 @@ const SERVICE: ServiceFacts = {
   needed: true,
 };
 
-testFindings("service", [
-  { name: "known", facts: SERVICE, ok: "kube-dns-upstream is at 10.96.0.11" },
+testJudge("service", SERVICE, (facts) => judgeService(facts, [LOCAL, DNS]), [
+  { name: "known", ok: "kube-dns-upstream is at 10.96.0.11" },
   {
     name: "missing",
-    facts: { ...SERVICE, address: { why: "the variable is not set" } },
-    problem: "the variable is not set",
-    remedy: /kubelet sets/,
+    facts: { address: { why: "the variable is not set" } },
+    problem: ["the variable is not set", /kubelet sets/],
   },
   {
     name: "missing and not needed",
-    facts: { ...SERVICE, address: { why: "the variable is not set" }, needed: false },
+    facts: { address: { why: "the variable is not set" }, needed: false },
     skipped: /the template does not need it$/,
   },
   {
     name: "nodens's own address",
-    facts: { ...SERVICE, address: { address: DNS } },
-    problem: /nodens would forward to itself$/,
-    remedy: /^make a second/,
+    facts: { address: { address: DNS } },
+    problem: [/nodens would forward to itself$/, /^make a second/],
   },
-  { name: "no template", facts: { ...SERVICE, service: null }, skipped: /./ },
-], ({ facts }) => judgeService(facts, [LOCAL, DNS]));
+  { name: "no template", facts: { service: null }, skipped: /./ },
+]);
 
 Deno.test("defaultLinks: reads the links of default routes", () => {
   const route = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n" +

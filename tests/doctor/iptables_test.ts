@@ -4,6 +4,7 @@ import {
   judgeIptables,
   judgeLock,
   judgeMatches,
+  type LockFacts,
   type MatchFacts,
 } from "../../src/doctor/judge/iptables.ts";
 import type { Running } from "../../src/doctor/judge/listeners.ts";
@@ -26,7 +27,7 @@ import {
   nodeRules,
   type RuleOptions,
 } from "../../src/node/rules/rules.ts";
-import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
+import { expectFinding, testFindings, testJudge } from "../support/doubles/finding_table.ts";
 
 const DNS = "10.96.0.10";
 const OPTIONS: RuleOptions = {
@@ -79,50 +80,45 @@ testFindings("iptables", [
   {
     name: "both kinds",
     rules: rules(FOREIGN, FOREIGN),
-    problem:
+    problem: [
       /^rules of both kinds at once: 2 in nft .* and 2 in legacy, such as "-t filter -A FORW/,
-    remedy: /iptables-legacy-save/,
+      /iptables-legacy-save/,
+    ],
   },
   {
     name: "our rules in the other kind are ignored",
     rules: rules(FOREIGN, saved("none")),
     ok: /./,
   },
-  {
-    name: "missing",
-    rules: UNREADABLE,
-    problem: "there is no iptables",
-    remedy: /^install iptables/,
-  },
+  { name: "missing", rules: UNREADABLE, problem: ["there is no iptables", /^install iptables/] },
   {
     name: "not allowed",
     rules: { family: 6, fault: "permission", message: "it may not" } as FamilyRules,
-    problem: /./,
-    remedy: /NET_ADMIN/,
+    problem: [/./, /NET_ADMIN/],
   },
 ], ({ rules }) => judgeIptables(rules, set("none")));
 
-const LOCK = {
+const LOCK: LockFacts = {
   path: "/run/xtables.lock",
   exists: true,
   container: true,
   mounted: false,
   wantsRules: true,
-  backend: "legacy" as const,
+  backend: "legacy",
 };
 
-testFindings("lock", [
-  { name: "not mounted", facts: LOCK, warning: /./, remedy: /FileOrCreate/ },
-  { name: "mounted", facts: { ...LOCK, mounted: true }, ok: /./ },
-  { name: "no container", facts: { ...LOCK, container: false }, ok: /./ },
+testJudge("lock", LOCK, judgeLock, [
+  { name: "not mounted", warning: [/./, /FileOrCreate/] },
+  { name: "mounted", facts: { mounted: true }, ok: /./ },
+  { name: "no container", facts: { container: false }, ok: /./ },
   {
     name: "not there yet",
-    facts: { ...LOCK, container: false, exists: false },
+    facts: { container: false, exists: false },
     ok: /is made when it is first needed$/,
   },
-  { name: "nft", facts: { ...LOCK, backend: "nft" as const }, ok: /./ },
-  { name: "no rules", facts: { ...LOCK, wantsRules: false }, skipped: /./ },
-], ({ facts }) => judgeLock(facts));
+  { name: "nft", facts: { backend: "nft" }, ok: /./ },
+  { name: "no rules", facts: { wantsRules: false }, skipped: /./ },
+]);
 
 const MATCHES: MatchFacts = {
   loaded: ["comment", "recent", "socket"],
@@ -131,52 +127,41 @@ const MATCHES: MatchFacts = {
   failOpen: true,
 };
 
-testFindings("matches", [
-  { name: "loaded", facts: MATCHES, ok: "comment, recent, socket" },
+testJudge("matches", MATCHES, judgeMatches, [
+  { name: "loaded", ok: "comment, recent, socket" },
   {
     name: "tried",
-    facts: { ...MATCHES, test: { accepted: true, said: "" } },
+    facts: { test: { accepted: true, said: "" } },
     ok: /accepted \(tried, not installed\)$/,
   },
   {
     name: "modules",
-    facts: { ...MATCHES, loaded: ["comment"], modules: ["recent", "socket"] },
+    facts: { loaded: ["comment"], modules: ["recent", "socket"] },
     ok: /^comment, recent \(a module, not loaded\), socket/,
   },
-  {
-    name: "no comment",
-    facts: { ...MATCHES, loaded: [] },
-    problem: /./,
-    remedy: /-setupiptables=false/,
-  },
+  { name: "no comment", facts: { loaded: [] }, problem: [/./, /-setupiptables=false/] },
   {
     name: "no recent",
-    facts: { ...MATCHES, loaded: ["comment", "socket"] },
-    warning: /no fail-open/,
-    remedy: /xt_recent/,
+    facts: { loaded: ["comment", "socket"] },
+    warning: [/no fail-open/, /xt_recent/],
   },
   {
     name: "no socket",
-    facts: { ...MATCHES, loaded: ["comment", "recent"] },
-    warning: /within two seconds/,
-    remedy: /xt_socket/,
+    facts: { loaded: ["comment", "recent"] },
+    warning: [/within two seconds/, /xt_socket/],
   },
-  {
-    name: "not needed",
-    facts: { ...MATCHES, loaded: ["comment"], failOpen: false },
-    ok: "comment",
-  },
+  { name: "not needed", facts: { loaded: ["comment"], failOpen: false }, ok: "comment" },
   {
     name: "invisible modules",
-    facts: { ...MATCHES, loaded: ["comment"], modules: null },
+    facts: { loaded: ["comment"], modules: null },
     skipped: /^not known whether the kernel has recent, socket/,
   },
   {
     name: "refused",
-    facts: { ...MATCHES, test: { accepted: false, said: "RULE_INSERT failed" } },
+    facts: { test: { accepted: false, said: "RULE_INSERT failed" } },
     warning: /iptables says: RULE_INSERT failed$/,
   },
-], ({ facts }) => judgeMatches(facts));
+]);
 
 Deno.test("moduleNames, matchesOfModules: read names of modules", () => {
   const dep = "kernel/net/netfilter/xt_recent.ko.xz: kernel/net/x_tables.ko.xz\n" +
@@ -198,8 +183,8 @@ const facts = (nft: string, running: Running = "nodens", legacy: string | null =
   rules: rules(nft, legacy),
 });
 
-testFindings("rules", [
-  { name: "all there", facts: RULES, ok: "14, fail-open by heartbeat and socket (nft)" },
+testJudge("rules", RULES, judgeOwnRules, [
+  { name: "all there", ok: "14, fail-open by heartbeat and socket (nft)" },
   {
     name: "without fail-open, though requested",
     facts: facts(saved("none")),
@@ -208,8 +193,10 @@ testFindings("rules", [
   {
     name: "some are missing",
     facts: facts(saved("socket", (i) => i > 1)),
-    problem: /^12 of 14 rules are there, .*\nmissing: -t raw -I PREROUTING .*--dport 53/,
-    remedy: /-syncinterval/,
+    problem: [
+      /^12 of 14 rules are there, .*\nmissing: -t raw -I PREROUTING .*--dport 53/,
+      /-syncinterval/,
+    ],
   },
   {
     name: "none, though nodens serves",
@@ -229,8 +216,7 @@ testFindings("rules", [
   {
     name: "left over, and nobody serves",
     facts: facts(saved("none"), "nobody"),
-    warning: /nobody answers queries to these addresses$/,
-    remedy: /^start nodens/,
+    warning: [/nobody answers queries to these addresses$/, /^start nodens/],
   },
   {
     name: "left over with fail-open",
@@ -242,20 +228,22 @@ testFindings("rules", [
     facts: facts(saved("socket"), "nodens", saved("none")),
     warning: /^12 rules of nodens are left in legacy/,
   },
-  { name: "unreadable", facts: { ...RULES, rules: UNREADABLE }, skipped: /./ },
-], ({ facts }) => judgeOwnRules(facts));
+  { name: "unreadable", facts: { rules: UNREADABLE }, skipped: /./ },
+]);
 
-testFindings("foreign rules", [
-  { name: "none above", facts: RULES, ok: /./ },
+testJudge("foreign rules", RULES, judgeForeignRules, [
+  { name: "none above", ok: /./ },
   {
     name: "one above",
     facts: facts(DROP + saved("socket")),
-    problem: /^a rule above those of nodens takes udp traffic to 10\.96\.0\.10 port 53: .*DROP"$/,
-    remedy: /^move them below/,
+    problem: [
+      /^a rule above those of nodens takes udp traffic to 10\.96\.0\.10 port 53: .*DROP"$/,
+      /^move them below/,
+    ],
   },
   { name: "one below", facts: facts(saved("socket") + DROP), ok: /./ },
   { name: "none of ours", facts: facts(DROP, "nobody"), skipped: /./ },
-], ({ facts }) => judgeForeignRules(facts));
+]);
 
 Deno.test("levelOf: the nearest level", () => {
   for (const level of ["socket", "heartbeat", "none"] as const) {

@@ -8,7 +8,7 @@ import {
   whoRuns,
 } from "../../src/doctor/judge/listeners.ts";
 import { parseProcNet, processName } from "../../src/doctor/probe/sockets.ts";
-import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
+import { expectFinding, testJudge } from "../support/doubles/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
 const NODE: ListenerFacts = {
@@ -24,78 +24,78 @@ function socket(name: string | null, address: string, changes: Partial<Socket> =
   return { protocol: "udp", address, port: 53, inode: 1, owner, ...changes };
 }
 
-testFindings("listeners", [
-  { name: "free", facts: NODE, ok: "free: 169.254.20.10:53" },
+testJudge("listeners", NODE, judgeDnsPorts, [
+  { name: "free", ok: "free: 169.254.20.10:53" },
   {
     name: "systemd-resolved beside a node's cache",
-    facts: { ...NODE, sockets: [socket("systemd-resolve", "127.0.0.53")] },
+    facts: { sockets: [socket("systemd-resolve", "127.0.0.53")] },
     ok: /./,
   },
   {
     name: "systemd-resolved beside a server of all addresses",
     facts: { ...HOST, sockets: [socket("systemd-resolve", "127.0.0.53")] },
-    problem: "systemd-resolve (12) has 127.0.0.53:53/udp",
-    remedy: /^systemd-resolve: set DNSStubListener=no in/,
+    problem: [
+      "systemd-resolve (12) has 127.0.0.53:53/udp",
+      /^systemd-resolve: set DNSStubListener=no in/,
+    ],
   },
   {
     name: "dnsmasq on all addresses",
-    facts: { ...NODE, sockets: [socket("dnsmasq", "0.0.0.0", { protocol: "tcp" })] },
-    problem: "dnsmasq (12) has 0.0.0.0:53/tcp",
-    remedy: /^dnsmasq: give it bind-dynamic/,
+    facts: { sockets: [socket("dnsmasq", "0.0.0.0", { protocol: "tcp" })] },
+    problem: ["dnsmasq (12) has 0.0.0.0:53/tcp", /^dnsmasq: give it bind-dynamic/],
   },
   {
     name: "an unknown program",
-    facts: { ...NODE, sockets: [socket("mydns", LOCAL)] },
-    problem: /./,
-    remedy: "mydns: stop it, or give it or nodens another address",
+    facts: { sockets: [socket("mydns", LOCAL)] },
+    problem: [/./, "mydns: stop it, or give it or nodens another address"],
   },
   {
     name: "an IPv6 wildcard socket may take IPv4",
-    facts: { ...NODE, sockets: [socket("unbound", "::")] },
+    facts: { sockets: [socket("unbound", "::")] },
     warning: "unbound (12) has [::]:53/udp, which may take IPv4 too",
   },
   {
     name: "an invisible process",
-    facts: { ...NODE, sockets: [socket(null, LOCAL)] },
+    facts: { sockets: [socket(null, LOCAL)] },
     problem: /cannot be seen has .* to see its name\)$/,
   },
   {
     name: "an invisible process, and a nodens that answers",
-    facts: { ...NODE, sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
+    facts: { sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
     ok: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53",
   },
   {
     name: "nodens",
-    facts: { ...NODE, sockets: [socket("nodens", LOCAL)] },
+    facts: { sockets: [socket("nodens", LOCAL)] },
     ok: "nodens (process 12) listens at 169.254.20.10:53",
   },
   {
     name: "node-cache before the migration",
-    facts: { ...NODE, sockets: [socket("node-cache", LOCAL)] },
-    warning: /./,
-    remedy: /^expected before the migration/,
+    facts: { sockets: [socket("node-cache", LOCAL)] },
+    warning: [/./, /^expected before the migration/],
   },
   {
     name: "a port beside ours",
-    facts: { ...NODE, sockets: [socket("other", LOCAL, { port: 5353 })] },
+    facts: { sockets: [socket("other", LOCAL, { port: 5353 })] },
     ok: /./,
   },
-  { name: "no /proc", facts: { ...NODE, sockets: null }, skipped: /./ },
-], ({ facts }) => judgeDnsPorts(facts));
+  { name: "no /proc", facts: { sockets: null }, skipped: /./ },
+]);
 
 Deno.test("http-ports: only TCP conflicts", () => {
   const at = (sockets: Socket[]) => judgeHttpPorts({ ...NODE, sockets });
   expectFinding(at([]), { ok: "free: *:9253" });
   expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { ok: /./ });
   expectFinding(at([socket("node_exporter", "::", { port: 9253, protocol: "tcp" })]), {
-    problem: /./,
-    remedy: "node_exporter: stop it, or give it or nodens another address",
+    problem: [/./, "node_exporter: stop it, or give it or nodens another address"],
   });
   const http = [{ address: "0.0.0.0", port: 9353, optional: true }];
   const sockets = [socket("node_exporter", "0.0.0.0", { port: 9353, protocol: "tcp" })];
   expectFinding(judgeHttpPorts({ ...NODE, http, sockets }), {
-    warning: "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
-    remedy: /^node_exporter: stop it/,
+    warning: [
+      "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
+      /^node_exporter: stop it/,
+    ],
   });
   expectFinding(judgeHttpPorts({ ...NODE, http: [] }), { skipped: /./ });
   expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { skipped: /./ });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
-import { judgeCorefile } from "../../src/doctor/judge/corefile.ts";
+import { type CorefileFacts, judgeCorefile } from "../../src/doctor/judge/corefile.ts";
 import { answerOf } from "../../src/doctor/probe/pod.ts";
 import {
   type Answer,
@@ -13,7 +13,7 @@ import {
 } from "../../src/doctor/judge/queries.ts";
 import { type Name, planTargets, type Target } from "../../src/doctor/judge/targets.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
-import { testFindings } from "../support/doubles/finding_table.ts";
+import { testFindings, testJudge } from "../support/doubles/finding_table.ts";
 
 const CLUSTER = "kubernetes.default.svc.cluster.local";
 const OUTSIDE = "example.org";
@@ -56,94 +56,82 @@ const UPSTREAM: QueryFacts = {
   holder: null,
 };
 
-testFindings("queries", [
+testJudge("queries", FACTS, judgeQueries, [
   {
     name: "all answered",
-    facts: FACTS,
     ok: `cluster name ${CLUSTER}: UDP 0.4 ms, TCP 0.4 ms; outside name ${OUTSIDE}: UDP 0.4 ms,` +
       " TCP 0.4 ms; nodens 0.1.0 (process 7) listens there",
   },
   {
     name: "no TCP",
-    facts: { ...FACTS, asked: asked(GOOD, SILENT, GOOD, SILENT) },
-    problem: /UDP 0\.4 ms, TCP timed out; /,
-    remedy: "UDP is answered and TCP is not: see whether a firewall lets TCP port 53 through",
+    facts: { asked: asked(GOOD, SILENT, GOOD, SILENT) },
+    problem: [
+      /UDP 0\.4 ms, TCP timed out; /,
+      "UDP is answered and TCP is not: see whether a firewall lets TCP port 53 through",
+    ],
   },
   {
     name: "no UDP",
-    facts: { ...FACTS, asked: asked(SILENT, GOOD, SILENT, GOOD) },
-    problem: /./,
-    remedy: /^TCP is answered and UDP is not/,
+    facts: { asked: asked(SILENT, GOOD, SILENT, GOOD) },
+    problem: [/./, /^TCP is answered and UDP is not/],
   },
   {
     name: "nobody listens any more",
-    facts: { ...FACTS, asked: asked(SILENT, SILENT, SILENT, SILENT), holder: null },
-    problem: /./,
-    remedy: /^nobody listens there/,
+    facts: { asked: asked(SILENT, SILENT, SILENT, SILENT), holder: null },
+    problem: [/./, /^nobody listens there/],
   },
   {
     name: "before the start",
-    facts: { ...FACTS, asked: asked(SILENT, SILENT), running: "nobody" as const, holder: null },
+    facts: { asked: asked(SILENT, SILENT), running: "nobody", holder: null },
     skipped: /nobody serves there yet/,
   },
   {
     name: "silent, and sockets are invisible",
-    facts: { ...FACTS, asked: asked(SILENT, SILENT), running: "unseen" as const, holder: null },
+    facts: { asked: asked(SILENT, SILENT), running: "unseen", holder: null },
     skipped: /^nobody answers there/,
   },
   {
     name: "before the start, and kube-dns answers at that address",
-    facts: { ...FACTS, running: "nobody" as const, holder: null },
+    facts: { running: "nobody", holder: null },
     ok: /; no socket of this node is there, so it comes from elsewhere$/,
   },
   {
     name: "SERVFAIL",
-    facts: { ...FACTS, asked: asked(GOOD, GOOD, code("SERVFAIL"), code("SERVFAIL")) },
-    problem: /UDP SERVFAIL in 3\.0 ms/,
-    remedy: "see how its upstreams answer, below, and nodens status",
+    facts: { asked: asked(GOOD, GOOD, code("SERVFAIL"), code("SERVFAIL")) },
+    problem: [/UDP SERVFAIL in 3\.0 ms/, "see how its upstreams answer, below, and nodens status"],
   },
   {
     name: "REFUSED",
-    facts: { ...FACTS, asked: asked(code("REFUSED")) },
-    problem: /./,
-    remedy: /acl in the Corefile$/,
+    facts: { asked: asked(code("REFUSED")) },
+    problem: [/./, /acl in the Corefile$/],
   },
   {
     name: "another domain",
-    facts: { ...FACTS, asked: asked(code("NXDOMAIN"), code("NXDOMAIN"), GOOD, GOOD) },
-    problem: /./,
-    remedy: /see the cluster's domain \(-domain/,
+    facts: { asked: asked(code("NXDOMAIN"), code("NXDOMAIN"), GOOD, GOOD) },
+    problem: [/./, /see the cluster's domain \(-domain/],
   },
   {
     name: "no such name outside",
-    facts: { ...FACTS, asked: asked(GOOD, GOOD, code("NXDOMAIN"), code("NXDOMAIN")) },
-    warning: /./,
-    remedy: "name one that exists with --outside NAME",
+    facts: { asked: asked(GOOD, GOOD, code("NXDOMAIN"), code("NXDOMAIN")) },
+    warning: [/./, "name one that exists with --outside NAME"],
   },
   {
     name: "a silent upstream",
     facts: { ...UPSTREAM, asked: asked(SILENT, SILENT) },
-    problem: /./,
-    remedy: /^see whether that server runs/,
+    problem: [/./, /^see whether that server runs/],
   },
   {
     name: "an upstream that fails",
     facts: { ...UPSTREAM, asked: asked(code("SERVFAIL"), code("SERVFAIL")) },
-    problem: /./,
-    remedy: "that server cannot resolve the name: find out why there",
+    problem: [/./, "that server cannot resolve the name: find out why there"],
   },
   {
     name: "kube-dns without endpoints",
-    facts: {
-      ...UPSTREAM,
-      target: { ...LISTENER, role: "cluster" as const },
-      asked: asked(SILENT, SILENT),
-    },
-    problem: /./,
-    remedy: /^see whether kube-dns has endpoints/,
+    facts: { ...UPSTREAM, target: { ...LISTENER, role: "cluster" }, asked: asked(SILENT, SILENT) },
+    problem: [/./, /^see whether kube-dns has endpoints/],
   },
-  { name: "nothing to ask", facts: { ...FACTS, asked: [] }, skipped: /./ },
-], ({ facts }) => judgeQueries(facts));
+  { name: "nothing to ask", facts: { asked: [] }, skipped: /./ },
+]);
 
 Deno.test("checkOf: the id has role and address", () => {
   assert.equal(checkOf(FACTS.target).id, "listener:169.254.20.10:53");
@@ -173,20 +161,17 @@ testFindings("pod", [
   {
     name: "pods are not answered",
     facts: { ...NAMESPACE, asked: asked(SILENT) },
-    problem: /./,
-    remedy: /PREROUTING, network policies of the CNI.*rp_filter/,
+    problem: [/./, /PREROUTING, network policies of the CNI.*rp_filter/],
   },
   {
     name: "answered, but wrong",
     facts: { ...GATEWAY, asked: asked(code("SERVFAIL")) },
-    warning: /./,
-    remedy: /^replies arrive, so the path is open/,
+    warning: [/./, /^replies arrive, so the path is open/],
   },
   {
     name: "no namespace",
     facts: { how: "failed", why: "there is no command ip" } as PodFacts,
-    problem: "there is no command ip",
-    remedy: /iproute2/,
+    problem: ["there is no command ip", /iproute2/],
   },
   {
     name: "nowhere to ask from",
@@ -246,7 +231,7 @@ const { config: CONFIG } = loadConfig(
   { file: "Corefile", text: "example.org {\n    whoami\n}\n", defaultPort: 53 },
   fakeHost(),
 );
-const COREFILE_FACTS = {
+const COREFILE_FACTS: CorefileFacts = {
   ...{ source: "Corefile", faults: [], warnings: [], config: CONFIG },
 };
 const { config: BOUND } = loadConfig(
@@ -258,26 +243,29 @@ const { config: BOUND } = loadConfig(
   fakeHost(),
 );
 
-testFindings("corefile", [
-  {
-    name: "good",
-    facts: COREFILE_FACTS,
-    ok: "Corefile: 1 server block, listening on all addresses",
-  },
-  {
-    name: "faults",
-    facts: { ...COREFILE_FACTS, faults: Array.from({ length: 12 }, (_, i) => `Corefile:${i}: no`) },
-    problem: /^Corefile:\nCorefile:0: no\n(.*\n){9}and 2 more$/,
-  },
-  {
-    name: "an address without a server block",
-    facts: { ...COREFILE_FACTS, config: BOUND },
-    problem: /no server block listens at fd00::10, which -localip names$/,
-    remedy: /^write "bind fd00::10" in the blocks/,
-  },
-  {
-    name: "warnings",
-    facts: { ...COREFILE_FACTS, warnings: ["Corefile:2: strange"] },
-    warning: /\nCorefile:2: strange$/,
-  },
-], ({ facts }) => judgeCorefile(facts, ["169.254.20.10", "fd00::10"]));
+testJudge(
+  "corefile",
+  COREFILE_FACTS,
+  (facts) => judgeCorefile(facts, ["169.254.20.10", "fd00::10"]),
+  [
+    { name: "good", ok: "Corefile: 1 server block, listening on all addresses" },
+    {
+      name: "faults",
+      facts: { faults: Array.from({ length: 12 }, (_, i) => `Corefile:${i}: no`) },
+      problem: /^Corefile:\nCorefile:0: no\n(.*\n){9}and 2 more$/,
+    },
+    {
+      name: "an address without a server block",
+      facts: { config: BOUND },
+      problem: [
+        /no server block listens at fd00::10, which -localip names$/,
+        /^write "bind fd00::10" in the blocks/,
+      ],
+    },
+    {
+      name: "warnings",
+      facts: { warnings: ["Corefile:2: strange"] },
+      warning: /\nCorefile:2: strange$/,
+    },
+  ],
+);

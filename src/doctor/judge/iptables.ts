@@ -47,7 +47,8 @@ export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   );
 }
 
-interface LockFacts {
+/** The lock file of iptables. */
+export interface LockFacts {
   readonly path: string;
   readonly exists: boolean;
   readonly container: boolean;

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import type { FindingStatus, Verdict } from "../../../src/doctor/judge/finding.ts";
+import type { Verdict } from "../../../src/doctor/judge/finding.ts";
 
 type Pattern = string | RegExp;
 
-/** The status with the pattern of `found`, and the remedy; without one, that of a warning or problem may be any. */
-export type ExpectedFinding = { readonly [status in FindingStatus]?: Pattern } & {
-  readonly remedy?: Pattern;
-};
+/** The expected status with the pattern of `found`, and perhaps that of the remedy. */
+export interface ExpectedFinding {
+  readonly ok?: Pattern;
+  readonly skipped?: Pattern;
+  readonly warning?: Pattern | readonly [Pattern, Pattern];
+  readonly problem?: Pattern | readonly [Pattern, Pattern];
+}
 
 /** Tests a judgement by rows of facts and verdicts, one test for each row. */
 export function testFindings<Row extends { name: string } & ExpectedFinding>(
@@ -17,15 +20,26 @@ export function testFindings<Row extends { name: string } & ExpectedFinding>(
   for (const row of rows) Deno.test(`${what}: ${row.name}`, () => expectFinding(judge(row), row));
 }
 
+/** Tests a judge by rows of changes to its facts, one test for each row. */
+export function testJudge<Facts>(
+  what: string,
+  base: Facts,
+  judge: (facts: Facts) => Verdict,
+  rows: readonly ({ name: string; facts?: Partial<Facts> } & ExpectedFinding)[],
+): void {
+  testFindings(what, rows, ({ facts }) => judge({ ...base, ...facts }));
+}
+
 /** Compares a verdict with the expected one. */
 export function expectFinding(verdict: Verdict, expected: ExpectedFinding): void {
   const { status, found, remedy } = verdict;
-  const pattern = expected[status];
-  assert.ok(pattern !== undefined, JSON.stringify(verdict));
+  const patterns = expected[status];
+  assert.ok(patterns !== undefined, JSON.stringify(verdict));
   assert.notEqual(found, "");
-  compare(found, pattern);
-  if (expected.remedy !== undefined) compare(remedy, expected.remedy);
-  else assert.equal(remedy !== "", status === "warning" || status === "problem", remedy);
+  assert.equal(remedy !== "", status === "warning" || status === "problem", remedy);
+  const [ofFound, ofRemedy] = Array.isArray(patterns) ? patterns : [patterns];
+  compare(found, ofFound);
+  if (ofRemedy !== undefined) compare(remedy, ofRemedy);
 }
 
 function compare(actual: string, expected: Pattern): void {
