@@ -23,6 +23,7 @@ const STOP_MS = 9000;
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
+/** Time for answers to queries in flight from addresses that will be removed. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<

@@ -1,4 +1,4 @@
-import { addressText } from "../../node/interface/options.ts";
+import { addressText } from "../../node/interface/addresses.ts";
 import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";

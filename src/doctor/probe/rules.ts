@@ -9,6 +9,7 @@ import { mayAdminister, parseEffective } from "../judge/runtime.ts";
 import { knownModules } from "./links.ts";
 import type { DoctorOptions, Surroundings } from "./options.ts";
 
+/** Longer than the interval between heartbeats. */
 const BEAT_MS = 1100;
 const TRIAL_LIMIT_MS = 20_000;
 

@@ -1,4 +1,4 @@
-import { addressText } from "../../node/interface/options.ts";
+import { addressText } from "../../node/interface/addresses.ts";
 import type { Socket } from "../judge/listeners.ts";
 import type { Surroundings } from "./options.ts";
 

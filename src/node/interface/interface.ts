@@ -2,17 +2,20 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { type AddressRequest, ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
-import { describeElsewhere } from "./elsewhere.ts";
-import { explain } from "./explain.ts";
+import {
+  describeElsewhere,
+  planOtherSource,
+  restoreSource,
+  type WantedAddress,
+  wantedAddresses,
+} from "./addresses.ts";
 import {
   checkInterfaceName,
+  explain,
   type InterfaceKind,
   type InterfaceOptions,
   type LinkKind,
-  type WantedAddress,
-  wantedAddresses,
 } from "./options.ts";
-import { planOtherSource, restoreSource } from "./source_address.ts";
 import { InterfaceWatch, RepairPace } from "./watch.ts";
 
 const LOOK_MS = 100;

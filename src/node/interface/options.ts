@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
-import { formatIPv6, parseAddress } from "../../dns/address.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
+import { ERRNO } from "../../sys/netlink/rtnetlink.ts";
+import { NetlinkError } from "../../sys/netlink/socket.ts";
 
+/** IFNAMSIZ without the final zero. */
 const MAX_NAME = 15;
 
 /** Kind of the interface. */
@@ -18,13 +19,6 @@ export interface InterfaceOptions {
   clock?: Clock;
   /** Kinds to request instead of a dummy or a bridge, so that tests need no kernel modules. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
-}
-
-/** An address of the interface. */
-export interface WantedAddress extends Omit<AddressRequest, "index"> {
-  readonly text: string;
-  /** In 127.0.0.0/8, or ::1: one of the system's own, on lo. */
-  readonly loopback: boolean;
 }
 
 /** Throws a RangeError if the kernel would refuse the name of a link. */
@@ -44,29 +38,20 @@ export function checkInterfaceName(name: string): void {
   );
 }
 
-/**
- * Parses addresses and removes duplicates. Throws a RangeError for an invalid or unspecified one.
- */
-export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
-  const wanted = new Map<string, WantedAddress>();
-  for (const address of addresses) {
-    const bytes = parseAddress(address);
-    if (bytes === null || bytes.every((byte) => byte === 0)) {
-      throw new RangeError(
-        `Cannot give an interface the address "${address}": ` +
-          "name one IPv4 or IPv6 address, like 169.254.20.10 or fd00::10",
-      );
-    }
-    const host = addressText(bytes);
-    const prefixLength = bytes.length * 8;
-    const text = `${host}/${prefixLength}`;
-    const loopback = bytes.length === 4 ? bytes[0] === 127 : host === "::1";
-    wanted.set(text, { bytes, prefixLength, text, loopback });
-  }
-  return [...wanted.values()];
+/** What went wrong with an interface, and the remedy. */
+export function explain(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(({ message }) => message).join("; ");
+  const text = error instanceof Error ? error.message : String(error);
+  const remedy = error instanceof NetlinkError ? REMEDIES[error.errno] : undefined;
+  return remedy === undefined ? text : `${text}; ${remedy}`;
 }
 
-/** Text of 4 or 16 bytes. */
-export function addressText(bytes: Uint8Array): string {
-  return bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
-}
+const REMEDIES: Record<number, string> = {
+  [ERRNO.PERM]: "give nodens the capability NET_ADMIN (in Kubernetes: " +
+    "securityContext.capabilities.add), or leave the interface to others with " +
+    "-setupinterface=false",
+  // Only IPv6 addresses are refused with these two: IPv6 is switched off, or the kernel lacks it.
+  [ERRNO.ACCES]: 'allow IPv6 with "sysctl net.ipv6.conf.all.disable_ipv6=0", or leave the address' +
+    " out of -localip",
+  [ERRNO.OPNOTSUPP]: "this kernel has no IPv6: leave the address out of -localip",
+};

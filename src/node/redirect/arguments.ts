@@ -22,6 +22,7 @@ type RedirectFlagNames = Readonly<
 const MAX_SERVERS = 64;
 /** 4294967295 is no user: as an argument of setuid(2) it means "unchanged". */
 const MAX_UID = 4294967294;
+/** IFNAMSIZ without the final zero; includes a + at the end. */
 const MAX_INTERFACE_NAME = 15;
 
 /** Parses the flags. Throws a `RangeError` with flag, value and remedy. */

@@ -20,9 +20,11 @@ export type RunCommand = (binary: string, options: CommandOptions) => Promise<Co
 
 /** Exit code of a command that was killed for taking too long, as of timeout(1). */
 export const TIMED_OUT = 124;
+/** As of shells. */
 const NOT_STARTED = 126;
 /** Over 200,000 rules, which take some 150 octets each; kube-proxy has 50,000 at 5,000 services. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
+/** Time to read the rest of a full pipe, 64 KiB. */
 const LAST_OUTPUT_MS = 500;
 /** Time for a command to end after SIGKILL: only one that is stuck in the kernel needs longer. */
 const KILL_MS = 500;

@@ -6,6 +6,7 @@ import { type Change, restoreInput } from "./transaction.ts";
 export const LOCK_WAIT_SECONDS = 5;
 /** The same at stop, which must be over within seconds. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
+/** 50,000 rules take some seconds on a tenth of a processor. */
 const COMMAND_LIMIT_MS = 20_000;
 
 /** Why rules cannot be read or changed; "busy": they change again at once, or a command hangs. */

@@ -11,6 +11,7 @@ const SENDER = ["-s", "-i", "-o", "--sport"];
 const NARROWING = [...SENDER, "--comment", "-m", "-j", "-g"];
 const TARGET_OPTIONS =
   /^--(to-|reject-with|random|persistent|notrack|zone|helper|ctevents|expevents)/;
+/** Jumps may form a loop. */
 const MAX_DEPTH = 8;
 
 interface Traffic {

@@ -3,6 +3,7 @@ import { parseEndpoint } from "../../upstream/endpoint.ts";
 
 /** Most servers of a stub domain: the limit of `forward`. */
 const MAX_SERVERS = 15;
+/** kube-dns's limit. */
 const MAX_UPSTREAMS = 3;
 const MAX_NAME_SIZE = 253;
 /** A label of a DNS-1123 subdomain, which Kubernetes requires. */
